@@ -1,0 +1,81 @@
+// The layers of docs/architecture.md as rules: a file imports only from its own folder or from a lower rank.
+// test/layers.test.ts runs this configuration and checks that it has really seen the modules.
+const RANKS = [
+  ['runtime', 'packet', 'ipfix', 'node-openflow', 'ovsdb-client'],
+  ['flow'],
+  ['export'],
+  ['config'],
+  ['control'],
+  ['web', 'unixctl'],
+  ['commands'],
+];
+const rankRules = RANKS.flatMap((folders, rank) =>
+  folders.map((folder) => {
+    const lower = RANKS.slice(0, rank).flat();
+    const allowed = [...lower, folder].join('|');
+    return {
+      name: `rank-${rank}-${folder}`,
+      comment: `src/${folder} imports only from itself and from lower ranks`,
+      severity: 'error',
+      from: { path: `^src/${folder}/` },
+      to: { path: '^src/', pathNot: rank === 6 ? `^src/(${allowed})/|^src/daemon\\.ts$` : `^src/(${allowed})/` },
+    };
+  }),
+);
+const onlyIn = (name, module, folders) => ({
+  name: `${name}-only-at-its-edge`,
+  comment: `${module} is imported only below ${folders}`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: `^src/(${folders})` },
+  to: { path: `node_modules/${module}/` },
+});
+
+module.exports = {
+  forbidden: [
+    ...rankRules,
+    { name: 'no-cycle', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-dead-file',
+      comment: 'every file is reached from the program',
+      severity: 'error',
+      from: { path: '^src/main\\.ts$' },
+      to: { path: '^src/', reachable: false },
+    },
+    {
+      name: 'libraries-stand-alone',
+      comment: 'the two libraries have no dependency but Node',
+      severity: 'error',
+      from: { path: '^src/(node-openflow|ovsdb-client)/' },
+      to: { dependencyTypesNot: ['core', 'local'], pathNot: '^src/(node-openflow|ovsdb-client)/' },
+    },
+    {
+      name: 'front-door',
+      comment: 'the libraries are imported through their front door, and not from inside themselves',
+      severity: 'error',
+      from: { path: '^src/(node-openflow|ovsdb-client)/' },
+      to: { path: '^src/(node-openflow|ovsdb-client)/index\\.ts$' },
+    },
+    {
+      name: 'front-door-from-outside',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(node-openflow|ovsdb-client)/' },
+      to: { path: '^src/(node-openflow|ovsdb-client)/', pathNot: '/index\\.ts$' },
+    },
+    onlyIn('zod', 'zod', 'config/'),
+    onlyIn('commander', 'commander', 'commands/|main\\.ts'),
+    onlyIn('pino', 'pino', 'runtime/'),
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'run-time-dependencies-are-declared',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'], exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default'] },
+  },
+};
