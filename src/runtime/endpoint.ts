@@ -1,0 +1,191 @@
+// OVS's connection methods (ovs-vswitchd(8), "unix:FILE", "tcp:HOST:PORT", "ssl:HOST:PORT"): their text, and dialling
+// one. What is spoken over the stream is no business of this file; trying again belongs to the keeper.
+
+import { readFile } from 'node:fs/promises';
+import { connect as connectPlain, isIPv6 } from 'node:net';
+import { isAbsolute, join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import type { Clock } from './clock.ts';
+import { runDirectory } from './rundir.ts';
+
+/** Where to connect to. */
+export type Endpoint =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp' | 'ssl'; readonly host: string; readonly port: number };
+
+/** Names of the faults in this file; stable, for programs. */
+export type EndpointErrorCode =
+  | 'ENDPOINT_SYNTAX'
+  | 'ENDPOINT_TIMEOUT'
+  | 'ENDPOINT_ABORTED'
+  | 'ENDPOINT_UNREACHABLE'
+  | 'ENDPOINT_TLS_FILES';
+
+/** A connection method that cannot be read or reached. */
+export class EndpointError extends Error {
+  readonly code: EndpointErrorCode;
+
+  constructor(code: EndpointErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'EndpointError';
+    this.code = code;
+  }
+}
+
+/** What a connection method may leave out. */
+export interface EndpointDefaults {
+  /** 6640 for OVSDB, 6653 for OpenFlow. */
+  readonly defaultPort: number;
+  /** Directory of `unix:` paths that are not absolute. Default: OVS's run directory. */
+  readonly directory?: string;
+}
+
+/** The longest path that fits into sockaddr_un, in bytes. */
+export const UNIX_PATH_BYTES_MAX = 107;
+
+/** Reads one connection method. */
+export function parseEndpoint(text: string, defaults: EndpointDefaults): Endpoint {
+  const colon = text.indexOf(':');
+  const kind = colon < 0 ? text : text.slice(0, colon);
+  const rest = colon < 0 ? '' : text.slice(colon + 1);
+  if (kind === 'unix') return parseUnix(text, rest, defaults);
+  if (kind === 'tcp' || kind === 'ssl') return { kind, ...parseHostPort(text, rest, defaults.defaultPort) };
+  throw syntax(text, 'write unix:FILE, tcp:HOST[:PORT] or ssl:HOST[:PORT]');
+}
+
+/** Reads a list of connection methods, separated by commas. */
+export function parseEndpoints(text: string, defaults: EndpointDefaults): Endpoint[] {
+  // No method contains a comma: a path with one cannot be written in OVS either.
+  return text.split(',').map((part) => parseEndpoint(part.trim(), defaults));
+}
+
+/** The text of a connection method, with everything that was left out filled in. */
+export function formatEndpoint(endpoint: Endpoint): string {
+  if (endpoint.kind === 'unix') return `unix:${endpoint.path}`;
+  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
+  return `${endpoint.kind}:${host}:${endpoint.port}`;
+}
+
+function parseUnix(text: string, path: string, defaults: EndpointDefaults): Endpoint {
+  if (path === '') throw syntax(text, 'the path of the socket is missing after "unix:"');
+  const absolute = isAbsolute(path) ? path : join(defaults.directory ?? runDirectory(), path);
+  if (Buffer.byteLength(absolute) > UNIX_PATH_BYTES_MAX) {
+    throw syntax(text, `the path of a unix socket has at most ${UNIX_PATH_BYTES_MAX} bytes`);
+  }
+  return { kind: 'unix', path: absolute };
+}
+
+function parseHostPort(text: string, rest: string, defaultPort: number): { host: string; port: number } {
+  const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(rest);
+  const plain = /^([^:[\]]*)(?::([^:]*))?$/.exec(rest);
+  const [, host, portText] = bracketed ?? plain ?? [];
+  if (host === undefined) {
+    throw syntax(text, 'an IPv6 address stands in brackets, as in tcp:[::1]:6640');
+  }
+  if (bracketed !== null && !isIPv6(host)) throw syntax(text, `"${host}" is no IPv6 address`);
+  if (bracketed === null && !/^[A-Za-z0-9_.-]+$/.test(host)) {
+    throw syntax(text, host === '' ? 'the host is missing' : `"${host}" is no host name or address`);
+  }
+  if (portText === undefined) return { host, port: defaultPort };
+  const port = Number(portText);
+  if (!/^[0-9]{1,5}$/.test(portText) || port < 1 || port > 65_535) {
+    throw syntax(text, `"${portText}" is no port number (1 to 65535)`);
+  }
+  return { host, port };
+}
+
+function syntax(text: string, remedy: string): EndpointError {
+  return new EndpointError('ENDPOINT_SYNTAX', `"${text}" is no connection method: ${remedy}.`);
+}
+
+/** The files of `-p`, `-c` and `-C`, as OVS's programs name them (PEM). */
+export interface TlsFiles {
+  readonly privateKeyFile: string;
+  readonly certificateFile: string;
+  readonly caFile: string;
+}
+
+/** Options of `dial`. */
+export interface DialOptions {
+  readonly clock: Clock;
+  /** Given up after so long, the TLS handshake included. Default: `DIAL_TIMEOUT_MS`. */
+  readonly timeoutMs?: number;
+  /** Ends the attempt from outside. */
+  readonly signal?: AbortSignal;
+  /** Needed for `ssl:` endpoints. */
+  readonly tls?: TlsFiles;
+}
+
+/** How long an attempt to connect may take when the caller does not say. */
+export const DIAL_TIMEOUT_MS = 5000;
+
+/** Connects. The stream is ready for writing; an `ssl:` peer has shown a certificate of the given authority. */
+export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Duplex> {
+  const name = formatEndpoint(endpoint);
+  const tls = endpoint.kind === 'ssl' ? await readTlsFiles(name, options.tls) : undefined;
+  if (options.signal?.aborted) {
+    throw new EndpointError('ENDPOINT_ABORTED', `The connection to ${name} was given up before it began.`);
+  }
+  return new Promise((resolve, reject) => {
+    // As in OVS, the authority vouches for the peer, and its certificate's name is not compared with the host.
+    const socket =
+      endpoint.kind === 'unix'
+        ? connectPlain({ path: endpoint.path })
+        : tls === undefined
+          ? connectPlain({ host: endpoint.host, port: endpoint.port, noDelay: true })
+          : connectTls({
+              host: endpoint.host,
+              port: endpoint.port,
+              ...tls,
+              checkServerIdentity: () => undefined,
+            });
+    const onAbort = () =>
+      fail(new EndpointError('ENDPOINT_ABORTED', `The connection to ${name} was given up.`));
+    const onError = (cause: Error) =>
+      fail(new EndpointError('ENDPOINT_UNREACHABLE', `Cannot connect to ${name}: ${cause.message}.`, cause));
+    const timeoutMs = options.timeoutMs ?? DIAL_TIMEOUT_MS;
+    const timer = options.clock.setTimer(
+      () => fail(new EndpointError('ENDPOINT_TIMEOUT', `Cannot connect to ${name} within ${timeoutMs} ms.`)),
+      timeoutMs,
+    );
+    const settle = () => {
+      timer.cancel();
+      options.signal?.removeEventListener('abort', onAbort);
+      socket.off('error', onError);
+    };
+    const fail = (error: EndpointError) => {
+      settle();
+      // A late error of a socket that nobody wants any more has no listener but this one.
+      socket.on('error', () => {});
+      socket.destroy();
+      reject(error);
+    };
+    socket.on('error', onError);
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+      settle();
+      resolve(socket);
+    });
+  });
+}
+
+async function readTlsFiles(name: string, files: TlsFiles | undefined) {
+  if (files === undefined) {
+    throw new EndpointError(
+      'ENDPOINT_TLS_FILES',
+      `${name} needs a private key, a certificate and the certificate of the peer's authority (-p, -c, -C).`,
+    );
+  }
+  try {
+    const [key, cert, ca] = await Promise.all([
+      readFile(files.privateKeyFile),
+      readFile(files.certificateFile),
+      readFile(files.caFile),
+    ]);
+    return { key, cert, ca };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EndpointError('ENDPOINT_TLS_FILES', `Cannot read the TLS files for ${name}: ${reason}.`, cause);
+  }
+}

@@ -1,0 +1,352 @@
+// Keeps one session up to one peer (a database, a bridge): dials, has the protocol do its handshake, probes a silent
+// peer, and begins again after a pause when the session ends. When to do what is decided by `Reconnect`; what is spoken
+// is decided by the session. One keeper has at most one connection, and its status is one word.
+
+import type { Duplex } from 'node:stream';
+import type { Clock, Timer } from './clock.ts';
+import { dial as dialEndpoint, type Endpoint, formatEndpoint, type TlsFiles } from './endpoint.ts';
+import type { Logger } from './log.ts';
+import { Reconnect, type ReconnectOptions } from './reconnect.ts';
+import { type SocketWatch, watchSocket } from './socket-watch.ts';
+
+/** How a session ended; no error when it was closed as asked for. */
+export interface SessionEnd {
+  readonly error?: Error | undefined;
+}
+
+/** What a protocol shows to the keeper. */
+export interface KeptSession {
+  /** Fulfilled once, when the session is over for whatever reason; never rejected. */
+  readonly ended: Promise<SessionEnd>;
+  /** Grows with everything that arrives; a peer that sends needs no probe. */
+  readonly receivedBytes: number;
+  /** Asks the peer for a sign of life, and is fulfilled when it came. */
+  probe(): Promise<void>;
+  /** Ends the session soon, after what was written has left. */
+  close(reason?: Error): void;
+}
+
+/** The states of a keeper. */
+export type KeeperState = 'stopped' | 'backoff' | 'connecting' | 'opening' | 'up' | 'probing';
+
+/** What a keeper shows of itself. */
+export interface KeeperStatus {
+  readonly name: string;
+  readonly state: KeeperState;
+  /** The peer that is or was last dialled, as text. */
+  readonly endpoint: string;
+  /** How often a session has come up since the start. */
+  readonly upCount: number;
+  /** Attempts that failed since a session was last up. */
+  readonly failureCount: number;
+  /** How long the present session has been up. */
+  readonly upMs: number | undefined;
+  /** Why the last session or attempt ended. */
+  readonly lastError: string | undefined;
+}
+
+/** Options of `ConnectionKeeper`. */
+export interface KeeperOptions<S extends KeptSession> {
+  /** For the log and the status, such as `ovsdb` or `bridge br0`. */
+  readonly name: string;
+  /** Tried one after the other, from the first again after the last. */
+  readonly endpoints: readonly Endpoint[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Handshake and first synchronisation over a fresh stream. The keeper gives up by destroying the stream. */
+  readonly open: (stream: Duplex) => Promise<S>;
+  /** Called when a session is ready for use. */
+  readonly onUp?: (session: S) => void;
+  /** Called once for each `onUp`, when the session is not to be used any more. */
+  readonly onDown?: (session: S, reason: Error | undefined) => void;
+  /** Default: OVS's times; for unix sockets pauses from 0.1 to 1 s, as a failed attempt costs nothing there. */
+  readonly reconnect?: Partial<ReconnectOptions>;
+  /** For `ssl:` endpoints. */
+  readonly tls?: TlsFiles;
+  /** Makes the stream; a test hands in its own. */
+  readonly dial?: (endpoint: Endpoint, signal: AbortSignal) => Promise<Duplex>;
+}
+
+/** Pauses between attempts when all endpoints are unix sockets. */
+export const UNIX_BACKOFF_MIN_MS = 100;
+export const UNIX_BACKOFF_MAX_MS = 1000;
+/** How long `stop` waits for a session to end by itself after `close`. */
+export const CLOSE_TIMEOUT_MS = 1000;
+
+/** One attempt and the connection that came of it. A new one is made each time, so a late callback can see that it is late. */
+interface Connection<S> {
+  readonly endpoint: Endpoint;
+  readonly abort: AbortController;
+  stream: Duplex | undefined;
+  session: S | undefined;
+  receivedBytes: number;
+}
+
+/** See the head of the file. */
+export class ConnectionKeeper<S extends KeptSession> {
+  readonly #options: KeeperOptions<S>;
+  readonly #log: Logger;
+  readonly #reconnect: Reconnect;
+  #connection: Connection<S> | undefined;
+  #timer: Timer | undefined;
+  #watch: SocketWatch | undefined;
+  #appearedWhileConnecting = false;
+  #dialCount = 0;
+  #upCount = 0;
+  #failureCount = 0;
+  #upSinceMs = 0;
+  #lastError: string | undefined;
+
+  constructor(options: KeeperOptions<S>) {
+    if (options.endpoints.length === 0)
+      throw new RangeError(`${options.name} has no endpoint to connect to.`);
+    const local = options.endpoints.every((endpoint) => endpoint.kind === 'unix');
+    this.#options = options;
+    this.#log = options.log.limited(`keeper ${options.name}`, { perMinute: 12, burst: 12 });
+    this.#reconnect = new Reconnect({
+      ...(local ? { backoffMinMs: UNIX_BACKOFF_MIN_MS, backoffMaxMs: UNIX_BACKOFF_MAX_MS } : {}),
+      ...options.reconnect,
+    });
+  }
+
+  /** The session, while it is ready for use. */
+  get session(): S | undefined {
+    return this.#connection?.session;
+  }
+
+  /** Begins; the first attempt is made at once. */
+  start(): void {
+    this.#reconnect.enable(this.#nowMs());
+    this.#step();
+  }
+
+  /** Closes the session, lets it flush what it has written, and makes no further attempt. */
+  async stop(): Promise<void> {
+    const connection = this.#connection;
+    this.#reconnect.disable(this.#nowMs());
+    this.#timer?.cancel();
+    this.#watch?.close();
+    this.#connection = undefined;
+    if (connection === undefined) return;
+    connection.abort.abort();
+    const { session, stream } = connection;
+    if (session !== undefined) {
+      this.#options.onDown?.(session, undefined);
+      session.close();
+      await this.#endedWithin(session, CLOSE_TIMEOUT_MS);
+    }
+    stream?.destroy();
+  }
+
+  /** Gives up what there is and connects again at once. */
+  reconnectNow(): void {
+    this.#reconnect.reconnectNow(this.#nowMs());
+    this.#step();
+  }
+
+  status(): KeeperStatus {
+    const next = this.#options.endpoints[this.#dialCount % this.#options.endpoints.length];
+    const endpoint = this.#connection?.endpoint ?? next;
+    return {
+      name: this.#options.name,
+      state: this.#state(),
+      endpoint: endpoint === undefined ? '' : formatEndpoint(endpoint),
+      upCount: this.#upCount,
+      failureCount: this.#failureCount,
+      upMs: this.session === undefined ? undefined : this.#nowMs() - this.#upSinceMs,
+      lastError: this.#lastError,
+    };
+  }
+
+  #state(): KeeperState {
+    switch (this.#reconnect.state) {
+      case 'void':
+        return 'stopped';
+      case 'backoff':
+        return 'backoff';
+      case 'connecting':
+        return this.#connection?.stream === undefined ? 'connecting' : 'opening';
+      case 'active':
+        return 'up';
+      case 'idle':
+        return 'probing';
+    }
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.monotonicMicros() / 1000;
+  }
+
+  /** Does what is due, and sets the timer for what is due next. */
+  #step(): void {
+    const nowMs = this.#nowMs();
+    const connection = this.#connection;
+    if (connection?.session !== undefined && connection.session.receivedBytes !== connection.receivedBytes) {
+      connection.receivedBytes = connection.session.receivedBytes;
+      this.#reconnect.activity(nowMs);
+    }
+    const stateBefore = this.#reconnect.state;
+    switch (this.#reconnect.run(nowMs)) {
+      case 'connect':
+        void this.#connect();
+        break;
+      case 'probe':
+        if (connection !== undefined) void this.#probe(connection);
+        break;
+      case 'disconnect':
+        if (connection !== undefined)
+          this.#giveUp(connection, disconnectReason(this.#options.name, stateBefore));
+        break;
+      case undefined:
+        break;
+    }
+    this.#arm();
+  }
+
+  #arm(): void {
+    this.#timer?.cancel();
+    const deadlineMs = this.#reconnect.deadlineMs();
+    if (deadlineMs === undefined) return;
+    this.#timer = this.#options.clock.setTimer(() => this.#step(), deadlineMs - this.#nowMs());
+  }
+
+  async #connect(): Promise<void> {
+    const { endpoints, open } = this.#options;
+    const endpoint = endpoints[this.#dialCount % endpoints.length];
+    if (endpoint === undefined) return;
+    this.#dialCount += 1;
+    const connection: Connection<S> = {
+      endpoint,
+      abort: new AbortController(),
+      stream: undefined,
+      session: undefined,
+      receivedBytes: 0,
+    };
+    this.#connection = connection;
+    this.#reconnect.connecting(this.#nowMs());
+    this.#watchFor(endpoint);
+    try {
+      const stream = await this.#dial(endpoint, connection.abort.signal);
+      if (this.#connection !== connection) {
+        stream.destroy();
+        return;
+      }
+      connection.stream = stream;
+      const opening = open(stream);
+      const session = await unlessAborted(opening, connection.abort.signal);
+      if (session === undefined || this.#connection !== connection) {
+        // Given up meanwhile. A session that still comes of the attempt finds its stream destroyed and ends by itself.
+        stream.destroy();
+        opening.then((late) => late.close(), ignoreFailureOfAbandonedAttempt);
+        return;
+      }
+      connection.session = session;
+      this.#up(connection, session);
+    } catch (error) {
+      if (this.#connection === connection) this.#giveUp(connection, toError(error));
+    }
+  }
+
+  #dial(endpoint: Endpoint, signal: AbortSignal): Promise<Duplex> {
+    if (this.#options.dial !== undefined) return this.#options.dial(endpoint, signal);
+    const { clock, tls } = this.#options;
+    return dialEndpoint(endpoint, { clock, signal, ...(tls === undefined ? {} : { tls }) });
+  }
+
+  #up(connection: Connection<S>, session: S): void {
+    this.#watch?.close();
+    this.#watch = undefined;
+    this.#upCount += 1;
+    this.#failureCount = 0;
+    this.#upSinceMs = this.#nowMs();
+    connection.receivedBytes = session.receivedBytes;
+    this.#reconnect.connected(this.#upSinceMs);
+    this.#log.info(`${this.#options.name}: connected to ${formatEndpoint(connection.endpoint)}`);
+    void session.ended.then((end) => {
+      if (this.#connection === connection) this.#giveUp(connection, end.error);
+    });
+    this.#arm();
+    this.#options.onUp?.(session);
+  }
+
+  async #probe(connection: Connection<S>): Promise<void> {
+    try {
+      await connection.session?.probe();
+    } catch (error) {
+      if (this.#connection === connection) this.#giveUp(connection, toError(error));
+      return;
+    }
+    if (this.#connection !== connection) return;
+    this.#reconnect.activity(this.#nowMs());
+    this.#arm();
+  }
+
+  /** The attempt or session is over, by the peer's wish or ours. */
+  #giveUp(connection: Connection<S>, reason: Error | undefined): void {
+    const { session, stream } = connection;
+    const text = reason?.message ?? 'the connection was closed';
+    this.#connection = undefined;
+    this.#lastError = text;
+    this.#reconnect.disconnected(this.#nowMs());
+    const appeared = this.#appearedWhileConnecting && session === undefined;
+    this.#appearedWhileConnecting = false;
+    if (appeared) this.#reconnect.reconnectNow(this.#nowMs());
+    connection.abort.abort();
+    session?.close(reason);
+    stream?.destroy();
+    if (session === undefined) this.#failureCount += 1;
+    this.#log[session === undefined ? 'info' : 'warn'](
+      `${this.#options.name}: ${session === undefined ? 'connection attempt failed' : 'connection lost'} (${text}); ` +
+        `trying again in ${this.#reconnect.backoffMs / 1000} s`,
+    );
+    if (session !== undefined) {
+      this.#watchFor(connection.endpoint);
+      this.#options.onDown?.(session, reason);
+    }
+    this.#arm();
+  }
+
+  /** Watches from before the attempt on: a socket that appears while a first try fails must not be missed. */
+  #watchFor(endpoint: Endpoint): void {
+    this.#watch?.close();
+    this.#watch = undefined;
+    if (endpoint.kind !== 'unix') return;
+    this.#watch = watchSocket(endpoint.path, () => {
+      if (this.#reconnect.state === 'connecting') this.#appearedWhileConnecting = true;
+      if (this.#reconnect.state === 'backoff') this.reconnectNow();
+    });
+  }
+
+  async #endedWithin(session: S, timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.clock.setTimer(resolve, timeoutMs);
+      void session.ended.then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+}
+
+/** The promise's value, or undefined as soon as the signal is raised. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  if (signal.aborted) return undefined;
+  return new Promise<T | undefined>((resolve, reject) => {
+    const onAbort = () => resolve(undefined);
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+/** The failure of an attempt that was given up is its own consequence, and was reported when it was given up. */
+function ignoreFailureOfAbandonedAttempt(): void {}
+
+function disconnectReason(name: string, state: string): Error {
+  if (state === 'connecting') return new Error(`${name} did not become ready in time`);
+  if (state === 'idle') return new Error(`${name} has not answered a probe in time`);
+  return new Error(`${name} was told to reconnect`);
+}
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

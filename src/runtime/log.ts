@@ -1,0 +1,216 @@
+// The daemon's log, in the shape of OVS's vlog files, so that operators and their tools can read ours like the ones
+// beside it. pino carries the levels and the synchronous writing; this file has the line, the levels by module, and
+// the limit on repeated lines. Only the composition root opens a log; every other part is handed a `Logger`.
+
+import { type DestinationStream, destination, type Logger as PinoLogger, pino, symbols } from 'pino';
+import type { Clock } from './clock.ts';
+import { RATE_LIMIT_DEFAULTS, RateLimit, type RateLimitOptions } from './rate-limit.ts';
+
+/** From the most to the least talkative; `off` silences a module. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'off'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** What a part of the program may do with the log. */
+export interface Logger {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+  /** The same log under another module name, which is a word such as `reconnect`. */
+  module(name: string): Logger;
+  /**
+   * The same module with repeated lines held back: all lines under the same `key` share one limit. What was held back
+   * is counted, and said before the next line that passes, as OVS does.
+   */
+  limited(key: string, options?: RateLimitOptions): Logger;
+}
+
+/** Where lines go: standard error, a file, or a function (for tests; called with a line without its newline). */
+export type LogDestination = 'stderr' | { readonly file: string } | ((line: string) => void);
+
+/** Options of `Log`. */
+export interface LogOptions {
+  readonly clock: Clock;
+  /** Default: standard error. */
+  readonly destination?: LogDestination;
+  /** Level of modules without one of their own. Default: `info`. */
+  readonly level?: LogLevel;
+}
+
+/** At most so many different keys of `limited` are remembered; the one made first is forgotten then. */
+export const LIMITED_KEYS_MAX = 4096;
+/** Characters of a message that are kept; a peer's text can be long. */
+export const MESSAGE_CHARACTERS_MAX = 4096;
+/** Bytes that may wait when the file cannot be written (a full disk); what comes after is lost and counted. */
+export const LOG_BACKLOG_BYTES_MAX = 65_536;
+
+const LEVEL_LABELS: Record<Exclude<LogLevel, 'off'>, string> = {
+  debug: 'DBG',
+  info: 'INFO',
+  warn: 'WARN',
+  error: 'ERR',
+};
+
+/** The lines' destination, levels and limits; one for the process. */
+export class Log {
+  readonly #clock: Clock;
+  readonly #pino: PinoLogger;
+  readonly #write: (line: string) => void;
+  readonly #file: ReturnType<typeof destination> | undefined;
+  readonly #moduleLevels = new Map<string, LogLevel>();
+  readonly #modules = new Set<string>();
+  readonly #limits = new Map<string, RateLimit>();
+  #level: LogLevel;
+  #lineCount = 0;
+  #lostCount = 0;
+
+  constructor(options: LogOptions) {
+    this.#clock = options.clock;
+    this.#level = options.level ?? 'info';
+    const to = options.destination ?? 'stderr';
+    if (typeof to === 'function') {
+      this.#write = to;
+    } else {
+      const file = destination({
+        dest: to === 'stderr' ? 2 : to.file,
+        sync: true,
+        append: true,
+        maxLength: LOG_BACKLOG_BYTES_MAX,
+      });
+      // A log that cannot be written (a full disk, a closed terminal) must not end the daemon: lines are lost, counted.
+      file.on('error', () => {
+        this.#lostCount += 1;
+      });
+      file.on('drop', () => {
+        this.#lostCount += 1;
+      });
+      this.#file = to === 'stderr' ? undefined : file;
+      this.#write = (line) => file.write(`${line}\n`);
+    }
+    this.#pino = pino({ level: 'debug', base: null, timestamp: false }, this.#stream());
+  }
+
+  /** The log as module `name` sees it. */
+  logger(name: string): Logger {
+    this.#modules.add(name);
+    return this.#loggerOf(name);
+  }
+
+  /** Sets the level of one module, or of all (forgetting the levels of single modules). */
+  setLevel(level: LogLevel, module?: string): void {
+    if (module !== undefined) {
+      this.#moduleLevels.set(module, level);
+      return;
+    }
+    this.#level = level;
+    this.#moduleLevels.clear();
+  }
+
+  /** The level of each module that has been seen, sorted by name. */
+  levels(): ReadonlyMap<string, LogLevel> {
+    return new Map([...this.#modules].sort().map((name) => [name, this.#levelOf(name)]));
+  }
+
+  /** Lines that could not be written. */
+  get lostCount(): number {
+    return this.#lostCount;
+  }
+
+  /** Opens the file again under its name, after logrotate has moved it away; nothing happens for other destinations. */
+  reopen(): void {
+    this.#file?.reopen();
+  }
+
+  /** Writes what waits and closes the file. */
+  close(): void {
+    this.#file?.end();
+  }
+
+  #levelOf(module: string): LogLevel {
+    return this.#moduleLevels.get(module) ?? this.#level;
+  }
+
+  #loggerOf(module: string, limit?: RateLimit): Logger {
+    const say = (level: Exclude<LogLevel, 'off'>) => (message: string) => {
+      // As in vlog, a line that its level silences costs nothing of the limit.
+      if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(this.#levelOf(module))) return;
+      if (limit !== undefined) {
+        const dropped = limit.take(this.#clock.monotonicMicros());
+        if (dropped === undefined) return;
+        if (dropped.count > 0) {
+          this.#pino[level](
+            { module },
+            `Dropped ${dropped.count} log messages in last ${dropped.firstAgeSeconds} seconds (most recently, ` +
+              `${dropped.lastAgeSeconds} seconds ago) due to excessive rate`,
+          );
+        }
+      }
+      this.#pino[level]({ module }, printable(message));
+    };
+    return {
+      debug: say('debug'),
+      info: say('info'),
+      warn: say('warn'),
+      error: say('error'),
+      module: (name) => this.logger(name),
+      limited: (key, options) => this.#loggerOf(module, this.#limitOf(`${module}\0${key}`, options)),
+    };
+  }
+
+  #limitOf(key: string, options: RateLimitOptions = RATE_LIMIT_DEFAULTS): RateLimit {
+    const known = this.#limits.get(key);
+    if (known !== undefined) return known;
+    if (this.#limits.size >= LIMITED_KEYS_MAX) {
+      const [oldest] = this.#limits.keys();
+      if (oldest !== undefined) this.#limits.delete(oldest);
+    }
+    const limit = new RateLimit(options, this.#clock.monotonicMicros());
+    this.#limits.set(key, limit);
+    return limit;
+  }
+
+  /** pino hands a stream with this mark the parts of the record beside its JSON, of which we make a line ourselves. */
+  #stream(): DestinationStream {
+    const receiver = {
+      [symbols.needsMetadataGsym]: true,
+      lastLevel: 0,
+      lastMsg: '',
+      lastObj: {} as { module?: string },
+      write: () => {
+        const label = LEVEL_LABELS[pino.levels.labels[receiver.lastLevel] as keyof typeof LEVEL_LABELS];
+        // A message of several lines becomes several lines of the log, each with the full prefix (as in vlog).
+        for (const text of receiver.lastMsg.split('\n'))
+          this.#line(receiver.lastObj.module ?? '', label, text);
+      },
+    };
+    return receiver;
+  }
+
+  #line(module: string, label: string, text: string): void {
+    this.#lineCount += 1;
+    const time = new Date(Math.floor(this.#clock.wallMicros() / 1000)).toISOString();
+    const serial = String(this.#lineCount).padStart(5, '0');
+    this.#write(`${time}|${serial}|${module}|${label}|${text}`);
+  }
+}
+
+/** A logger that drops everything, for parts that a test builds without one. */
+export const silentLogger: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  module: () => silentLogger,
+  limited: () => silentLogger,
+};
+
+/** Control characters in a message may come from a peer; a terminal or a log parser must not see them raw. */
+function printable(message: string): string {
+  const cut =
+    message.length > MESSAGE_CHARACTERS_MAX ? `${message.slice(0, MESSAGE_CHARACTERS_MAX)}...` : message;
+  return cut.replace(/[\p{Cc}\u2028\u2029]/gu, (character) =>
+    character === '\n' || character === '\t'
+      ? character
+      : `\\x${character.codePointAt(0)?.toString(16).padStart(2, '0')}`,
+  );
+}
