@@ -262,11 +262,14 @@ export class ConnectionKeeper<S extends KeptSession> {
     connection.receivedBytes = session.receivedBytes;
     this.#reconnect.connected(this.#upSinceMs);
     this.#log.info(`${this.#options.name}: connected to ${formatEndpoint(connection.endpoint)}`);
-    void session.ended.then((end) => {
-      if (this.#connection === connection) this.#giveUp(connection, end.error);
-    });
+    void this.#followToItsEnd(connection, session);
     this.#arm();
     this.#options.onUp?.(session);
+  }
+
+  async #followToItsEnd(connection: Connection<S>, session: S): Promise<void> {
+    const end = await session.ended;
+    if (this.#connection === connection) this.#giveUp(connection, end.error);
   }
 
   async #probe(connection: Connection<S>): Promise<void> {
@@ -318,13 +321,12 @@ export class ConnectionKeeper<S extends KeptSession> {
   }
 
   async #endedWithin(session: S, timeoutMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = this.#options.clock.setTimer(resolve, timeoutMs);
-      void session.ended.then(() => {
-        timer.cancel();
-        resolve();
-      });
+    let timer: Timer | undefined;
+    const timeout = new Promise<void>((resolve) => {
+      timer = this.#options.clock.setTimer(resolve, timeoutMs);
     });
+    await Promise.race([session.ended, timeout]);
+    timer?.cancel();
   }
 }
 
