@@ -1,0 +1,184 @@
+// The flags of the commands that talk to OVS, from text to validated, readonly values. A flag's environment twin has
+// been folded in by the command line already. Settings of a bridge or a collector live in OVSDB rows, not here.
+
+import { z } from 'zod';
+import {
+  type Endpoint,
+  EndpointError,
+  parseEndpoint,
+  parseEndpoints,
+  type TlsFiles,
+} from '../runtime/endpoint.ts';
+import { LOG_LEVELS, type LogLevel } from '../runtime/log.ts';
+import { bridgeSocketPath, controlSocketPath, databaseDefault } from '../runtime/rundir.ts';
+
+/** Where OVS is: what `run`, `release` and their kin share. */
+export interface OvsSettings {
+  /** Connection methods of the database, tried in turn. */
+  readonly database: readonly Endpoint[];
+  /** The OpenFlow connection method of a bridge. */
+  readonly openflow: (bridge: string) => Endpoint;
+  readonly tls: TlsFiles | undefined;
+  readonly logLevel: LogLevel;
+  readonly logFile: string | undefined;
+  /** The register bit that marks a packet as sampled; see docs/sampling.md. */
+  readonly mark: RegisterBit;
+}
+
+/** Settings of `run`. */
+export interface RunSettings extends OvsSettings {
+  readonly unixctlPath: string;
+  readonly adopt: 'all' | 'marked' | 'none';
+  /** What to do with a bridge that has no OpenFlow meters. */
+  readonly unmetered: 'refuse' | 'allow';
+  /** Largest IPFIX message over UDP, in bytes of payload. */
+  readonly messageBytesMax: number;
+}
+
+/** One bit of a register, as in `reg11[31]`. */
+export interface RegisterBit {
+  /** 0 to 15. */
+  readonly register: number;
+  /** 0 to 31. */
+  readonly bit: number;
+}
+
+/** Default of `--mark`: free in OVN's and Antrea's pipelines. */
+export const markDefault = 'reg11[31]';
+/** Default of `--message-bytes-max`: fits an Ethernet MTU of 1500 with IPv6, UDP and a tunnel header. */
+export const messageBytesMaxDefault = 1400;
+/** Port of OVSDB in connection methods without one (IANA). */
+export const databasePortDefault = 6640;
+/** Port of OpenFlow in connection methods without one (IANA). */
+export const openflowPortDefault = 6653;
+
+/** A flag or an environment variable with a value that cannot be used; the message is a sentence. */
+export class SettingsError extends Error {
+  readonly code = 'SETTINGS';
+
+  constructor(message: string) {
+    super(message);
+    this.name = 'SettingsError';
+  }
+}
+
+const registerBit = z.string().transform((text, context): RegisterBit => {
+  const groups = /^(?:NXM_NX_)?reg(?<register>\d{1,2})\[(?<bit>\d{1,2})\]$/iu.exec(text)?.groups;
+  const register = Number(groups?.['register'] ?? Number.NaN);
+  const bit = Number(groups?.['bit'] ?? Number.NaN);
+  if (!(register <= 15 && bit <= 31)) {
+    context.addIssue({ code: 'custom', message: `"${text}" is no register bit from reg0[0] to reg15[31]` });
+    return z.NEVER;
+  }
+  return { register, bit };
+});
+
+const tlsFile = z.string().min(1).optional();
+
+const ovsFlags = {
+  db: z.string().min(1).optional(),
+  openflow: z.string().min(1).optional(),
+  privateKey: tlsFile,
+  certificate: tlsFile,
+  caCert: tlsFile,
+  verbose: z.enum(LOG_LEVELS).default('info'),
+  logFile: z.string().min(1).optional(),
+  mark: registerBit.prefault(markDefault),
+};
+
+const ovsSchema = z.object(ovsFlags);
+
+const runSchema = z.object({
+  ...ovsFlags,
+  unixctl: z.string().min(1).optional(),
+  adopt: z.enum(['all', 'marked', 'none']).default('all'),
+  unmetered: z.enum(['refuse', 'allow']).default('refuse'),
+  messageBytesMax: z.coerce.number().int().min(512).max(65_535).default(messageBytesMaxDefault),
+});
+
+/** Reads the flags of a command that needs to know where OVS is; throws `SettingsError`. */
+export function readOvsSettings(flags: unknown): OvsSettings {
+  return ovsSettings(parse(ovsSchema, flags));
+}
+
+/** Reads the flags of `run`; throws `SettingsError`. */
+export function readRunSettings(flags: unknown): RunSettings {
+  const { unixctl, adopt, unmetered, messageBytesMax, ...ovs } = parse(runSchema, flags);
+  return {
+    ...ovsSettings(ovs),
+    unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
+    adopt,
+    unmetered,
+    messageBytesMax,
+  };
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, flags: unknown): z.output<Schema> {
+  const result = schema.safeParse(flags);
+  if (result.success) {
+    return result.data;
+  }
+  const faults = result.error.issues.map((issue) => `${flagName(issue.path)}: ${issue.message}`);
+  throw new SettingsError(`${faults.join('; ')}.`);
+}
+
+function flagName(path: readonly PropertyKey[]): string {
+  return `--${path.join('.').replace(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function ovsSettings(flags: z.output<typeof ovsSchema>): OvsSettings {
+  return {
+    database: endpoints('--db', flags.db ?? databaseDefault()),
+    openflow: bridgeEndpoints(flags.openflow),
+    tls: tlsFiles(flags.privateKey, flags.certificate, flags.caCert),
+    logLevel: flags.verbose,
+    logFile: flags.logFile,
+    mark: flags.mark,
+  };
+}
+
+function endpoints(flag: string, text: string): readonly Endpoint[] {
+  return named(flag, () => parseEndpoints(text, { defaultPort: databasePortDefault }));
+}
+
+function bridgeEndpoints(template: string | undefined): (bridge: string) => Endpoint {
+  if (template === undefined) {
+    return (bridge) => ({ kind: 'unix', path: bridgeSocketPath(bridge) });
+  }
+  if (!template.includes('%b')) {
+    throw new SettingsError(`--openflow: "${template}" needs %b, which stands for the bridge's name.`);
+  }
+  const read = (bridge: string) =>
+    named('--openflow', () =>
+      parseEndpoint(template.replaceAll('%b', bridge), { defaultPort: openflowPortDefault }),
+    );
+  read('br0');
+  return read;
+}
+
+function tlsFiles(
+  privateKeyFile: string | undefined,
+  certificateFile: string | undefined,
+  caFile: string | undefined,
+): TlsFiles | undefined {
+  if (privateKeyFile !== undefined && certificateFile !== undefined && caFile !== undefined) {
+    return { privateKeyFile, certificateFile, caFile };
+  }
+  if (privateKeyFile !== undefined || certificateFile !== undefined || caFile !== undefined) {
+    throw new SettingsError(
+      '--private-key, --certificate and --ca-cert belong together: give all three or none.',
+    );
+  }
+  return undefined;
+}
+
+function named<Value>(flag: string, read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof EndpointError) {
+      throw new SettingsError(`${flag}: ${error.message}`);
+    }
+    throw error;
+  }
+}

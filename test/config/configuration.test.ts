@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ConfigurationTables, readConfiguration } from '../../src/config/configuration.ts';
+import type { DatabaseRow } from '../../src/config/ipfix-row.ts';
+
+const IPFIX = '11111111-1111-4111-8111-111111111111';
+
+function bridge(name: string, columns: Record<string, unknown> = {}): DatabaseRow {
+  return {
+    uuid: `uuid of ${name}`,
+    columns: { name, ipfix: { uuid: IPFIX }, external_ids: new Map(), ...columns },
+  };
+}
+
+function tables(
+  ipfix: Record<string, unknown>,
+  rest: Partial<ConfigurationTables> = {},
+): ConfigurationTables {
+  const columns = {
+    targets: [],
+    external_ids: new Map([['ovs-ipfix-targets', '127.0.0.1:4739']]),
+    other_config: new Map(),
+    cache_active_timeout: undefined,
+    cache_max_flows: undefined,
+    ...ipfix,
+  };
+  return {
+    bridges: [bridge('br0')],
+    ipfix: new Map([[IPFIX, { uuid: IPFIX, columns }]]),
+    collectorSets: [],
+    ...rest,
+  };
+}
+
+const codes = (input: ConfigurationTables) =>
+  readConfiguration(input, 1400).problems.map((problem) => problem.code);
+
+test('a native row with only targets has the defaults of ovs-vswitchd', () => {
+  const { bridges, problems } = readConfiguration(tables({}), 1400);
+  assert.deepEqual(problems, []);
+  assert.deepEqual(bridges.get('br0'), {
+    name: 'br0',
+    maxSampleRate: 5000,
+    sampling: {
+      ipfixRow: IPFIX,
+      interval: 400,
+      observationDomainId: 0,
+      observationPointId: 0,
+      exporter: {
+        targets: [{ host: '127.0.0.1', port: 4739, text: '127.0.0.1:4739' }],
+        activeTimeoutSeconds: 0,
+        flowsMax: 0,
+        templateIntervalSeconds: 600,
+        messageBytesMax: 1400,
+      },
+    },
+  });
+});
+
+test('each column of a row is used', () => {
+  const input = tables({
+    sampling: 3,
+    obs_domain_id: 7,
+    obs_point_id: 9,
+    cache_active_timeout: 60,
+    cache_max_flows: 13,
+    template_interval: 30,
+  });
+  const sampling = readConfiguration(input, 1400).bridges.get('br0')?.sampling;
+  assert.equal(sampling?.interval, 3);
+  assert.equal(sampling.observationDomainId, 7);
+  assert.equal(sampling.observationPointId, 9);
+  assert.equal(sampling.exporter.activeTimeoutSeconds, 60);
+  assert.equal(sampling.exporter.flowsMax, 13);
+  assert.equal(sampling.exporter.templateIntervalSeconds, 30);
+});
+
+test('a row whose targets vswitchd has is not ours, and one without any key of ours neither', () => {
+  for (const columns of [
+    { targets: ['127.0.0.1:1'], external_ids: new Map() },
+    { targets: ['127.0.0.1:1'] },
+    { external_ids: new Map() },
+  ]) {
+    assert.equal(readConfiguration(tables(columns), 1400).bridges.get('br0')?.sampling, undefined);
+  }
+});
+
+test('an adopted row keeps its exporter on the old targets until new ones are adopted', () => {
+  const externalIds = new Map([
+    ['ovs-ipfix-targets', '127.0.0.1:1'],
+    ['ovs-ipfix-state', 'adopted'],
+  ]);
+  const input = tables({ targets: ['127.0.0.1:2'], external_ids: externalIds });
+  assert.deepEqual(
+    readConfiguration(input, 1400)
+      .bridges.get('br0')
+      ?.sampling?.exporter.targets.map((t) => t.port),
+    [1],
+  );
+});
+
+test('a bad target is a problem that names row, column and value, and the good ones go on', () => {
+  const input = tables({ external_ids: new Map([['ovs-ipfix-targets', '127.0.0.1:1,1.2.3:9 127.0.0.1:1']]) });
+  const { bridges, problems } = readConfiguration(input, 1400);
+  assert.equal(bridges.get('br0')?.sampling?.exporter.targets.length, 1);
+  assert.equal(problems.length, 1);
+  assert.equal(problems[0]?.code, 'bad-target');
+  assert.equal(problems[0].where, `IPFIX row ${IPFIX} (bridge br0), column targets`);
+  assert.match(problems[0].message, /1\.2\.3:9/u);
+});
+
+test('a row without a usable target makes no exporter', () => {
+  const input = tables({ external_ids: new Map([['ovs-ipfix-targets', 'nonsense:target:here']]) });
+  assert.equal(readConfiguration(input, 1400).bridges.get('br0')?.sampling, undefined);
+  assert.deepEqual(codes(input), ['bad-target', 'no-usable-target']);
+});
+
+test('a value out of range is a problem, takes the default, and leaves the other columns alone', () => {
+  const { bridges, problems } = readConfiguration(tables({ sampling: 0, obs_domain_id: 5 }), 1400);
+  assert.deepEqual(
+    problems.map((problem) => problem.where),
+    [`IPFIX row ${IPFIX} (bridge br0), column sampling`],
+  );
+  assert.equal(bridges.get('br0')?.sampling?.interval, 400);
+  assert.equal(bridges.get('br0')?.sampling?.observationDomainId, 5);
+});
+
+test('one of the two cache columns alone turns caching off, and that is said', () => {
+  assert.deepEqual(codes(tables({ cache_active_timeout: 60 })), ['caching-disabled']);
+  assert.deepEqual(codes(tables({ cache_max_flows: 60 })), ['caching-disabled']);
+  assert.deepEqual(codes(tables({ cache_active_timeout: 60, cache_max_flows: 60 })), []);
+});
+
+test('a database without the cache columns is a problem of its own', () => {
+  const input = tables({});
+  const row = input.ipfix.get(IPFIX);
+  const { cache_active_timeout: _timeout, cache_max_flows: _flows, ...columns } = row?.columns ?? {};
+  assert.deepEqual(codes({ ...input, ipfix: new Map([[IPFIX, { uuid: IPFIX, columns }]]) }), [
+    'no-cache-columns',
+  ]);
+});
+
+test('unknown keys with our prefix are named, others are not looked at', () => {
+  const externalIds = new Map([
+    ['ovs-ipfix-targets', '127.0.0.1'],
+    ['ovs-ipfix-tragets', 'x'],
+    ['owner', 'me'],
+  ]);
+  assert.deepEqual(codes(tables({ external_ids: externalIds })), ['unknown-key']);
+  const bridges = [bridge('br0', { external_ids: new Map([['ovs-ipfix-rate', '5']]) })];
+  assert.deepEqual(codes(tables({}, { bridges })), ['unknown-key']);
+});
+
+test('the rate of a bridge is read from its row, and a bad one is a problem', () => {
+  const rate = (text: string) => {
+    const bridges = [bridge('br0', { external_ids: new Map([['ovs-ipfix-max-rate', text]]) })];
+    const { bridges: read, problems } = readConfiguration(tables({}, { bridges }), 1400);
+    return [read.get('br0')?.maxSampleRate, problems.length];
+  };
+  assert.deepEqual(rate('100'), [100, 0]);
+  assert.deepEqual(rate('1000000'), [1_000_000, 0]);
+  for (const bad of ['0', '1000001', '-5', '1e3', '', 'many', '99999999']) {
+    assert.deepEqual(rate(bad), [5000, 1], bad);
+  }
+});
+
+test('two bridges may share a row', () => {
+  const { bridges, ipfixRows } = readConfiguration(
+    tables({}, { bridges: [bridge('br0'), bridge('br1')] }),
+    1400,
+  );
+  assert.deepEqual(
+    [...bridges.values()].map((each) => each.sampling?.ipfixRow),
+    [IPFIX, IPFIX],
+  );
+  assert.deepEqual(
+    ipfixRows.map((used) => used.bridges),
+    [['br0', 'br1']],
+  );
+});
+
+test('a row that a collector set uses is said to be left to vswitchd', () => {
+  const collectorSets = [{ uuid: 'set', columns: { id: 3, ipfix: { uuid: IPFIX } } }];
+  const { ipfixRows, problems } = readConfiguration(tables({}, { collectorSets }), 1400);
+  assert.equal(ipfixRows[0]?.isUsedByCollectorSet, true);
+  assert.deepEqual(
+    problems.map((problem) => problem.code),
+    ['flow-sampling-not-done'],
+  );
+});
+
+test('a reference to a row that is not there is a problem and no more', () => {
+  assert.deepEqual(codes(tables({}, { ipfix: new Map() })), ['dangling-reference']);
+});

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { parseTarget } from '../../src/config/target.ts';
+
+const good: readonly (readonly [text: string, host: string, port: number, shown: string])[] = [
+  ['192.168.0.34:4739', '192.168.0.34', 4739, '192.168.0.34:4739'],
+  ['192.168.0.34', '192.168.0.34', 4739, '192.168.0.34:4739'],
+  ['[2001:db8::1]:9995', '2001:db8::1', 9995, '[2001:db8::1]:9995'],
+  ['[::1]', '::1', 4739, '[::1]:4739'],
+  ['::1', '::1', 4739, '[::1]:4739'],
+  ['flows.example.org', 'flows.example.org', 4739, 'flows.example.org:4739'],
+  ['flows.example.org.:2055', 'flows.example.org.', 2055, 'flows.example.org.:2055'],
+  ['collector_1:1', 'collector_1', 1, 'collector_1:1'],
+  ['localhost:65535', 'localhost', 65_535, 'localhost:65535'],
+];
+
+test('an address, a bracketed IPv6 address or a name is a target, with port 4739 unless another is given', () => {
+  for (const [text, host, port, shown] of good) {
+    assert.deepEqual(parseTarget(text), { target: { host, port, text: shown } }, text);
+  }
+});
+
+test('anything else is a fault that repeats the text', () => {
+  const bad = [
+    '',
+    ' ',
+    ':4739',
+    '1.2.3:80',
+    '1.2.3.256',
+    '[::1',
+    '[1.2.3.4]:80',
+    'a b',
+    'h:0',
+    'h:65536',
+    'h:1e3',
+    'h:',
+    'h:80:90',
+    '-x',
+    '[::g]:1',
+  ];
+  for (const text of bad) {
+    const result = parseTarget(text);
+    assert.ok('fault' in result && result.fault.includes(`"${text}"`) && result.fault.endsWith('.'), text);
+  }
+});
+
+test('the shown form of a target is read as the same target', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.ipV4(),
+        fc.ipV6().map((v6) => `[${v6}]`),
+        fc.domain(),
+      ),
+      fc.integer({ min: 1, max: 65_535 }),
+      (host, port) => {
+        const first = parseTarget(`${host}:${port}`);
+        assert.ok('target' in first, `${host}:${port}`);
+        assert.deepEqual(parseTarget(first.target.text), first);
+      },
+    ),
+  );
+});
