@@ -1,0 +1,106 @@
+// The daemon as a user runs it: the built file under plain node, beside a test's private OVS.
+
+import { join } from 'node:path';
+import type { Ovs } from './ovs.ts';
+import { BackgroundProgram, type ProgramExit } from './process.ts';
+import { DAEMON_FILE } from './tiers.ts';
+import { waitFor } from './wait.ts';
+
+/** How long the daemon may take to end after SIGTERM (docs: interfaces). */
+export const STOP_TIMEOUT_MS = 5000;
+
+/** Options of `startDaemon`. */
+export interface DaemonOptions {
+  /** Arguments after `run --db ENDPOINT`. */
+  readonly arguments?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Whether to wait until `ready` is answered with success. Default true. */
+  readonly waitForReady?: boolean;
+  readonly readyTimeoutMs?: number;
+}
+
+/** Starts the daemon. */
+export async function startDaemon(ovs: Ovs, options: DaemonOptions = {}): Promise<Daemon> {
+  const program = await BackgroundProgram.start(
+    process.execPath,
+    [DAEMON_FILE, 'run', '--db', ovs.dbEndpoint, ...(options.arguments ?? [])],
+    { environment: { ...ovs.environment, ...options.environment } },
+  );
+  const daemon = new Daemon(ovs, program);
+  if (options.waitForReady ?? true) {
+    try {
+      await daemon.waitForReady(options.readyTimeoutMs);
+    } catch (error) {
+      await daemon.kill();
+      throw error;
+    }
+  }
+  return daemon;
+}
+
+/** A running daemon. */
+export class Daemon {
+  readonly controlPath: string;
+  readonly #ovs: Ovs;
+  readonly #program: BackgroundProgram;
+
+  constructor(ovs: Ovs, program: BackgroundProgram) {
+    this.#ovs = ovs;
+    this.#program = program;
+    this.controlPath = join(ovs.rundir, `ovs-ipfix.${program.pid}.ctl`);
+  }
+
+  get pid(): number {
+    return this.#program.pid;
+  }
+
+  /** What it has logged so far. */
+  get log(): string {
+    return this.#program.stderr;
+  }
+
+  get stdout(): string {
+    return this.#program.stdout;
+  }
+
+  /** Fulfilled when it has ended. */
+  get exited(): Promise<ProgramExit> {
+    return this.#program.exited;
+  }
+
+  /** A command by ovs-appctl. */
+  async appctl(...command: readonly string[]): Promise<string> {
+    return this.#ovs.appctl('-t', this.controlPath, ...command);
+  }
+
+  /** Fulfilled when the daemon says that the database is in sync and all bridges are hooked. */
+  async waitForReady(timeoutMs = 5000): Promise<void> {
+    const state = await waitFor(
+      async (): Promise<'ended' | string> =>
+        this.#program.exit === undefined ? this.appctl('ready') : 'ended',
+      { what: 'the daemon is ready', timeoutMs },
+    );
+    if (state === 'ended') {
+      throw new Error(`The daemon has ended (exit ${this.#program.exit?.exitCode}): ${this.log}`);
+    }
+  }
+
+  /** SIGTERM; fails unless it ends with 0 in time. */
+  async stop(): Promise<void> {
+    const { exitCode, signal } = await this.#program.stop('SIGTERM', STOP_TIMEOUT_MS);
+    if (exitCode !== 0) {
+      const how = signal === 'SIGKILL' ? `not within ${STOP_TIMEOUT_MS} ms` : `with ${exitCode ?? signal}`;
+      throw new Error(`The daemon has not ended with 0 but ${how}:\n${this.log}`);
+    }
+  }
+
+  /** SIGKILL, or another signal that leaves it no time. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    await this.#program.stop(signal);
+  }
+
+  /** Sends a signal and does not wait: SIGSTOP and SIGCONT, or SIGINT. */
+  signal(signal: NodeJS.Signals): void {
+    this.#program.signal(signal);
+  }
+}

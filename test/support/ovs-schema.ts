@@ -1,0 +1,49 @@
+// The database schema of a test's OVS: the installed one, with or without the two columns of the flow cache, so that
+// both kinds of database can be met whatever version is installed. Written apart from the product's own migration.
+
+import { accessSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const FOLDERS = ['/usr/share/openvswitch', '/usr/local/share/openvswitch'];
+
+const CACHE_COLUMNS = {
+  cache_active_timeout: {
+    type: { key: { type: 'integer', minInteger: 0, maxInteger: 4200 }, min: 0, max: 1 },
+  },
+  cache_max_flows: {
+    type: { key: { type: 'integer', minInteger: 0, maxInteger: 4_294_967_295 }, min: 0, max: 1 },
+  },
+};
+
+/** The installed vswitch.ovsschema: in $OVS_PKGDATADIR or in the usual places. */
+export function installedSchemaPath(): string {
+  const folders = [process.env['OVS_PKGDATADIR'], ...FOLDERS].filter((folder) => folder !== undefined);
+  const found = folders
+    .map((folder) => join(folder, 'vswitch.ovsschema'))
+    .find((file) => {
+      try {
+        accessSync(file);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  if (found === undefined) throw new Error(`No vswitch.ovsschema in ${folders.join(', ')}.`);
+  return found;
+}
+
+/** The text of the installed schema, with the cache columns present or absent as wanted. */
+export function schemaText(withCacheColumns: boolean): string {
+  const schema = JSON.parse(readFileSync(installedSchemaPath(), 'utf8')) as {
+    cksum?: string;
+    tables: { IPFIX: { columns: Record<string, unknown> } };
+  };
+  const { columns } = schema.tables.IPFIX;
+  for (const [name, column] of Object.entries(CACHE_COLUMNS)) {
+    if (withCacheColumns) columns[name] ??= column;
+    else delete columns[name];
+  }
+  // The checksum would not agree any more; without one ovsdb-tool takes the file as it is.
+  delete schema.cksum;
+  return JSON.stringify(schema, undefined, 2);
+}

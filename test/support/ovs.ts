@@ -1,0 +1,357 @@
+// A private Open vSwitch for a test: its own folder, its own ovsdb-server and ovs-vswitchd, nothing shared with the
+// machine's. A warning in OVS's logs that the test has not announced fails the test when it stops the switch.
+//
+//     const ovs = await startOvs();
+//     t.after(() => ovs.stop());
+//     await ovs.addBridge('br0');
+//     await ovs.addDummyPort('br0', 'p1');
+//     await ovs.inject('p1', '...');
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FrameStreams } from './frame-streams.ts';
+import { schemaText } from './ovs-schema.ts';
+import { BackgroundProgram, runForOutput, runProgram } from './process.ts';
+import { waitFor } from './wait.ts';
+
+/** Options of `startOvs`. */
+export interface OvsOptions {
+  /**
+   * `dummy` (default): no root, frames are injected. `netdev`: as root; vswitchd runs in a network namespace of its own
+   * (see `inNamespace`), with real interfaces.
+   */
+  readonly mode?: 'dummy' | 'netdev';
+  /** Whether table IPFIX has cache_active_timeout and cache_max_flows. Default true. */
+  readonly cacheColumns?: boolean;
+  /** Warnings in OVS's logs that this test expects. */
+  readonly allowedWarnings?: readonly RegExp[];
+  /** More arguments for ovs-vswitchd. */
+  readonly vswitchdArguments?: readonly string[];
+  /** More places where ovsdb-server listens, such as `ptcp:0:127.0.0.1`. */
+  readonly remotes?: readonly string[];
+}
+
+/** All OpenFlow versions, for questions of this file that shall work on any bridge. */
+const ALL_VERSIONS = 'OpenFlow10,OpenFlow11,OpenFlow12,OpenFlow13,OpenFlow14,OpenFlow15';
+const FAULT_LINE = /\|(WARN|ERR|EMER)\|/;
+
+/** Warnings that say nothing about the product. */
+const HARMLESS_WARNINGS = [
+  // A busy machine.
+  /timeval.*\|WARN\|/,
+  /poll_loop.*\|WARN\|/,
+  // A daemon that was told to end.
+  /fatal_signal.*\|WARN\|terminating with signal/,
+];
+
+/** Starts a private OVS; it is ready for ovs-vsctl when the promise is fulfilled. */
+export async function startOvs(options: OvsOptions = {}): Promise<Ovs> {
+  const rundir = await mkdtemp(join(tmpdir(), 'ovs-'));
+  const ovs = new Ovs(rundir, options);
+  try {
+    await ovs.start();
+  } catch (error) {
+    await ovs.abandon();
+    throw error;
+  }
+  return ovs;
+}
+
+/** One private OVS. */
+export class Ovs {
+  /** The folder of all its files; OVS_RUNDIR for whoever works with it. */
+  readonly rundir: string;
+  /** The connection method of its database. */
+  readonly dbEndpoint: string;
+  readonly #options: OvsOptions;
+  readonly #allowed: RegExp[];
+  readonly #streams: FrameStreams;
+  #holder: BackgroundProgram | undefined;
+  #database: BackgroundProgram | undefined;
+  #vswitchd: BackgroundProgram | undefined;
+
+  constructor(rundir: string, options: OvsOptions) {
+    this.rundir = rundir;
+    this.dbEndpoint = `unix:${join(rundir, 'db.sock')}`;
+    this.#options = options;
+    this.#allowed = [...HARMLESS_WARNINGS, ...(options.allowedWarnings ?? [])];
+    this.#streams = new FrameStreams();
+  }
+
+  /** The environment of OVS's programs, and of ours beside this OVS. */
+  get environment(): Record<string, string> {
+    const { rundir } = this;
+    return { OVS_RUNDIR: rundir, OVS_LOGDIR: rundir, OVS_DBDIR: rundir, OVS_SYSCONFDIR: rundir };
+  }
+
+  /** Process ids, for tests that look at memory or processor time. */
+  get vswitchdPid(): number {
+    return running(this.#vswitchd, 'ovs-vswitchd').pid;
+  }
+
+  get ovsdbServerPid(): number {
+    return running(this.#database, 'ovsdb-server').pid;
+  }
+
+  /** Called by `startOvs`. */
+  async start(): Promise<void> {
+    const schema = join(this.rundir, 'vswitch.ovsschema');
+    await writeFile(schema, schemaText(this.#options.cacheColumns ?? true));
+    await this.#run('ovsdb-tool', ['create', join(this.rundir, 'conf.db'), schema]);
+    if (this.#options.mode === 'netdev') await this.#startNamespace();
+    await this.startOvsdbServer();
+    await this.startVswitchd();
+  }
+
+  async startOvsdbServer(): Promise<void> {
+    const remotes = [`punix:${join(this.rundir, 'db.sock')}`, ...(this.#options.remotes ?? [])];
+    this.#database = await this.#background('ovsdb-server', [
+      join(this.rundir, 'conf.db'),
+      ...remotes.map((remote) => `--remote=${remote}`),
+      ...this.#logArguments('ovsdb-server'),
+    ]);
+    await this.#answering('ovsdb-server', this.#database, async () => {
+      await this.#run('ovsdb-client', ['--timeout=1', 'list-dbs', this.dbEndpoint]);
+      return true;
+    });
+  }
+
+  async startVswitchd(): Promise<void> {
+    const mode =
+      this.#options.mode === 'netdev'
+        ? ['--enable-dummy']
+        : ['--enable-dummy=override', '--disable-system', '--disable-system-route'];
+    const args = [
+      this.dbEndpoint,
+      ...mode,
+      ...this.#logArguments('ovs-vswitchd'),
+      ...(this.#options.vswitchdArguments ?? []),
+    ];
+    this.#vswitchd = await this.#background('ovs-vswitchd', args);
+    // ovs-vsctl waits for vswitchd only when it changes something, so something is changed, and changed back.
+    await this.#answering('ovs-vswitchd', this.#vswitchd, async () => {
+      await this.vsctl('--timeout=3', 'set', 'Open_vSwitch', '.', 'external_ids:started=true');
+      await this.vsctl('--timeout=3', 'remove', 'Open_vSwitch', '.', 'external_ids', 'started');
+      return true;
+    });
+  }
+
+  /** ovs-vsctl; waits until vswitchd has done it. */
+  async vsctl(...args: readonly string[]): Promise<string> {
+    return this.#run('ovs-vsctl', [`--db=${this.dbEndpoint}`, '--timeout=10', ...args]);
+  }
+
+  /** ovs-ofctl; say `-O` where it matters. */
+  async ofctl(...args: readonly string[]): Promise<string> {
+    return this.#run('ovs-ofctl', ['--timeout=10', ...args]);
+  }
+
+  /** ovs-appctl, to ovs-vswitchd unless the arguments begin with `-t TARGET`. */
+  async appctl(...args: readonly string[]): Promise<string> {
+    return this.#run('ovs-appctl', ['--timeout=10', ...args]);
+  }
+
+  /** Operations of RFC 7047 section 5.2, by ovsdb-client: for columns that ovs-vsctl does not know. */
+  async transact(...operations: readonly object[]): Promise<unknown[]> {
+    const request = JSON.stringify(['Open_vSwitch', ...operations]);
+    const reply = await this.#run('ovsdb-client', ['--timeout=10', 'transact', this.dbEndpoint, request]);
+    return JSON.parse(reply) as unknown[];
+  }
+
+  /** Any program, beside this OVS. */
+  async run(program: string, ...args: readonly string[]): Promise<string> {
+    return this.#run(program, args);
+  }
+
+  /** A bridge; it forwards (NORMAL) unless `failMode` says otherwise. */
+  async addBridge(
+    name: string,
+    options: { readonly protocols?: readonly string[]; readonly failMode?: 'standalone' | 'secure' } = {},
+  ): Promise<void> {
+    const type = this.#options.mode === 'netdev' ? 'netdev' : 'dummy';
+    const set = [`datapath_type=${type}`];
+    if (options.protocols !== undefined) set.push(`protocols=${options.protocols.join(',')}`);
+    if (options.failMode !== undefined) set.push(`fail_mode=${options.failMode}`);
+    await this.vsctl('add-br', name, '--', 'set', 'Bridge', name, ...set);
+  }
+
+  /** A port into which frames can be injected, by `inject` and `injectMany`. Gives its OpenFlow number. */
+  async addDummyPort(bridge: string, name: string, ofport?: number): Promise<number> {
+    const set = ['type=dummy', `options:pstream=punix:${this.#streamPath(name)}`];
+    if (ofport !== undefined) set.push(`ofport_request=${ofport}`);
+    await this.vsctl('add-port', bridge, name, '--', 'set', 'Interface', name, ...set);
+    return Number(await this.vsctl('get', 'Interface', name, 'ofport'));
+  }
+
+  /** One frame into a dummy port, in order with everything else that is asked of vswitchd. */
+  async inject(port: string, ...frames: readonly (string | Uint8Array)[]): Promise<void> {
+    const hex = frames.map((frame) =>
+      typeof frame === 'string' ? frame : Buffer.from(frame).toString('hex'),
+    );
+    await this.appctl('netdev-dummy/receive', port, ...hex);
+  }
+
+  /** Many frames into a dummy port, thousands a second; fulfilled when the switch has received them all. */
+  async injectMany(
+    bridge: string,
+    port: string,
+    frames: readonly Uint8Array[],
+    timeoutMs = 30_000,
+  ): Promise<void> {
+    const before = await this.receivedPackets(bridge, port);
+    await this.#streams.write(this.#streamPath(port), frames);
+    await waitFor(async () => (await this.receivedPackets(bridge, port)) >= before + frames.length, {
+      what: `${frames.length} frames have gone into ${port}`,
+      timeoutMs,
+    });
+  }
+
+  /** The switch's count of packets received on a port, at once (the database's statistics lag by seconds). */
+  async receivedPackets(bridge: string, port: string): Promise<number> {
+    const text = await this.#run('ovs-ofctl', [
+      '--timeout=10',
+      '-O',
+      ALL_VERSIONS,
+      'dump-ports',
+      bridge,
+      port,
+    ]);
+    const count = /rx pkts=(\d+)/.exec(text)?.[1];
+    if (count === undefined) throw new Error(`No packet count of ${port} in: ${text}`);
+    return Number(count);
+  }
+
+  /** Runs a program in vswitchd's network namespace (mode `netdev`). */
+  async inNamespace(...command: readonly string[]): Promise<string> {
+    return this.#run('nsenter', [...this.#namespaceArguments(), ...command]);
+  }
+
+  /** Ends vswitchd by a signal, and waits until it is gone. */
+  async killVswitchd(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.#streams.close();
+    await this.#vswitchd?.stop(signal);
+    this.#vswitchd = undefined;
+  }
+
+  /** As after a crash and the monitor's restart, or after `systemctl restart` with SIGTERM. */
+  async restartVswitchd(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.killVswitchd(signal);
+    await this.startVswitchd();
+  }
+
+  async killOvsdbServer(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    // vswitchd notices it, and says so.
+    this.allowWarnings(/\|(jsonrpc|reconnect)\|WARN\|unix:[^ ]*db\.sock: (send error|connection dropped)/);
+    await this.#database?.stop(signal);
+    this.#database = undefined;
+  }
+
+  async restartOvsdbServer(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.killOvsdbServer(signal);
+    await this.startOvsdbServer();
+  }
+
+  /** Announces warnings that a later step of the test provokes. */
+  allowWarnings(...patterns: readonly RegExp[]): void {
+    this.#allowed.push(...patterns);
+  }
+
+  /** Lines of level WARN and above in OVS's logs that nobody has announced. */
+  async warnings(): Promise<string[]> {
+    const lines = (await this.log('ovsdb-server')) + (await this.log('ovs-vswitchd'));
+    return lines
+      .split('\n')
+      .filter((line) => FAULT_LINE.test(line))
+      .filter((line) => !this.#allowed.some((pattern) => pattern.test(line)));
+  }
+
+  /** The log of one of the two daemons. */
+  async log(daemon: 'ovsdb-server' | 'ovs-vswitchd'): Promise<string> {
+    try {
+      return await readFile(join(this.rundir, `${daemon}.log`), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+      throw error;
+    }
+  }
+
+  /** Ends everything and removes the folder; fails when OVS has warned of something unannounced. */
+  async stop(): Promise<void> {
+    await this.#end();
+    const warnings = await this.warnings();
+    await rm(this.rundir, { recursive: true, force: true });
+    if (warnings.length > 0) throw new Error(`OVS has warned:\n${warnings.join('\n')}`);
+  }
+
+  /** Ends everything without a look at the logs. */
+  async abandon(): Promise<void> {
+    await this.#end();
+    await rm(this.rundir, { recursive: true, force: true });
+  }
+
+  async #end(): Promise<void> {
+    this.#streams.close();
+    await this.#vswitchd?.stop();
+    await this.#database?.stop();
+    await this.#holder?.stop();
+  }
+
+  async #startNamespace(): Promise<void> {
+    // A process that does nothing keeps the namespace while vswitchd is restarted.
+    this.#holder = await BackgroundProgram.start('unshare', ['--net', 'sleep', 'infinity']);
+    const { pid } = this.#holder;
+    await waitFor(async () => (await readFile(`/proc/${pid}/comm`, 'utf8')).trim() === 'sleep', {
+      what: 'the network namespace is there',
+    });
+    await this.inNamespace('ip', 'link', 'set', 'lo', 'up');
+  }
+
+  #namespaceArguments(): string[] {
+    return [`--target=${running(this.#holder, 'the namespace (mode netdev)').pid}`, '--net', '--'];
+  }
+
+  async #background(program: string, args: readonly string[]): Promise<BackgroundProgram> {
+    const { environment } = this;
+    if (program !== 'ovs-vswitchd' || this.#holder === undefined) {
+      return BackgroundProgram.start(program, args, { environment });
+    }
+    return BackgroundProgram.start('nsenter', [...this.#namespaceArguments(), program, ...args], {
+      environment,
+    });
+  }
+
+  #logArguments(daemon: string): string[] {
+    const log = `--log-file=${join(this.rundir, `${daemon}.log`)}`;
+    return ['--pidfile', log, '-vconsole:off', '-vsyslog:off', '-vfile:info'];
+  }
+
+  async #answering(name: string, program: BackgroundProgram, ask: () => Promise<true>): Promise<void> {
+    const state = await waitFor(
+      // A daemon that has ended will not answer any more: no use in waiting for it.
+      async (): Promise<'ended' | true> => (program.exit === undefined ? ask() : 'ended'),
+      { what: `${name} answers`, timeoutMs: 10_000 },
+    );
+    if (state === 'ended') throw new Error(`${name} has ended: ${program.stderr}`);
+  }
+
+  #streamPath(port: string): string {
+    return join(this.rundir, `${port}.stream`);
+  }
+
+  async #run(program: string, args: readonly string[]): Promise<string> {
+    return runProgram(program, args, { environment: this.environment });
+  }
+}
+
+function running(program: BackgroundProgram | undefined, name: string): BackgroundProgram {
+  if (program === undefined) throw new Error(`${name} is not running.`);
+  return program;
+}
+
+/** The version of the installed OVS, such as [3, 1]. */
+export async function installedOvsVersion(): Promise<[number, number]> {
+  const { stdout } = await runForOutput('ovs-vswitchd', ['--version']);
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(stdout) ?? [];
+  return [Number(major), Number(minor)];
+}
