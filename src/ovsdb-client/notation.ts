@@ -1,0 +1,328 @@
+// The notation of values in RFC 7047 section 5.1: what an atom, a set or a map looks like in JSON, and the plain
+// TypeScript values for them. Decoding goes by the column's type where it is known; encoding needs no type.
+
+import { OvsdbNotationError } from './errors.ts';
+import { excerpt } from './json-shape.ts';
+
+/** A row's identity, or a reference to a row. Compare the member, not the object. */
+export interface Uuid {
+  readonly uuid: string;
+}
+
+/** A reference to a row that an `insert` of the same transaction makes, by that operation's `uuidName`. */
+export interface NamedUuid {
+  readonly namedUuid: string;
+}
+
+/** One scalar. Integers beyond ±2^53 have been rounded by JSON.parse: do not write such a value back. */
+export type Atom = string | number | boolean | Uuid;
+
+/**
+ * A column's value: an atom; undefined where an optional one is absent; an array, ascending, for a set that may hold
+ * more than one; a map. Maps keyed by references must be iterated, as `get` compares objects.
+ */
+export type Value = Atom | undefined | readonly Atom[] | ReadonlyMap<Atom, Atom>;
+
+/** A value to be written. Undefined is the empty set. */
+export type WritableAtom = Atom | NamedUuid;
+export type WritableValue =
+  | WritableAtom
+  | undefined
+  | readonly WritableAtom[]
+  | ReadonlyMap<WritableAtom, WritableAtom>;
+
+/** RFC 7047 section 3.2, `<atomic-type>`. */
+export type AtomicType = 'integer' | 'real' | 'boolean' | 'string' | 'uuid';
+
+/** RFC 7047 section 3.2, `<base-type>`: the type of a key or value and its constraints. */
+export interface BaseType {
+  readonly type: AtomicType;
+  readonly enum?: readonly Atom[];
+  readonly minInteger?: number;
+  readonly maxInteger?: number;
+  readonly minReal?: number;
+  readonly maxReal?: number;
+  /** In characters. */
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  /** The table that a reference leads to. */
+  readonly refTable?: string;
+  readonly refType?: 'strong' | 'weak';
+}
+
+/** RFC 7047 section 3.2, `<type>`, with its defaults filled in. */
+export interface ColumnType {
+  readonly key: BaseType;
+  /** Only maps have it. */
+  readonly value?: BaseType;
+  readonly min: 0 | 1;
+  /** Infinity for "unlimited". */
+  readonly max: number;
+}
+
+const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const ZERO_UUID = '00000000-0000-0000-0000-000000000000';
+
+export function isUuid(value: unknown): value is Uuid {
+  return typeof value === 'object' && value !== null && 'uuid' in value && typeof value.uuid === 'string';
+}
+
+/** The JSON of a value. Throws RangeError for a number that JSON cannot carry. */
+export function encodeValue(value: WritableValue): unknown {
+  if (value === undefined) {
+    return ['set', []];
+  }
+  if (value instanceof Map) {
+    const map: ReadonlyMap<WritableAtom, WritableAtom> = value;
+    return ['map', Array.from(map, ([key, item]) => [encodeAtom(key), encodeAtom(item)])];
+  }
+  if (Array.isArray(value)) {
+    const set: readonly WritableAtom[] = value;
+    return ['set', set.map(encodeAtom)];
+  }
+  return encodeAtom(value as WritableAtom);
+}
+
+function encodeAtom(atom: WritableAtom): unknown {
+  if (typeof atom === 'object') {
+    return 'uuid' in atom ? ['uuid', atom.uuid] : ['named-uuid', atom.namedUuid];
+  }
+  if (
+    typeof atom === 'number' &&
+    (!Number.isFinite(atom) || (Number.isInteger(atom) && !Number.isSafeInteger(atom)))
+  ) {
+    throw new RangeError(
+      `The number ${atom} cannot be sent: it is not finite, or an integer that JavaScript rounds.`,
+    );
+  }
+  return atom;
+}
+
+/** Decodes a whole value of a column. `path` says where it stands, for the error. */
+export function decodeValue(json: unknown, type: ColumnType, path: string): Value {
+  if (type.value !== undefined) {
+    const map = decodeMap(json, type.key, type.value, path);
+    checkCount(map.size, type, path);
+    return map;
+  }
+  const atoms = decodeSet(json, type.key, path);
+  checkCount(atoms.length, type, path);
+  return type.max > 1 ? atoms : atoms[0];
+}
+
+/** What a column holds when nothing was written to it (RFC 7047 section 5.2.1); updates leave such columns out. */
+export function defaultValue(type: ColumnType): Value {
+  if (type.value !== undefined) {
+    return type.min === 0 ? new Map() : new Map([[defaultAtom(type.key.type), defaultAtom(type.value.type)]]);
+  }
+  const atoms = type.min === 0 ? [] : [defaultAtom(type.key.type)];
+  return type.max > 1 ? Object.freeze(atoms) : atoms[0];
+}
+
+function defaultAtom(type: AtomicType): Atom {
+  return { integer: 0, real: 0, boolean: false, string: '', uuid: { uuid: ZERO_UUID } }[type];
+}
+
+/**
+ * The value after a change that is given as a difference (ovsdb-server(7), "Update2 notification"): what is in only
+ * one of two sets, the pairs of a map that came, went or changed, and the new value of a column that holds one at most.
+ */
+export function applyDifference(before: Value, json: unknown, type: ColumnType, path: string): Value {
+  if (type.max <= 1) {
+    return decodeValue(json, type, path);
+  }
+  if (type.value !== undefined) {
+    const difference = decodeMap(json, type.key, type.value, path);
+    const map = mapDifference(before as ReadonlyMap<Atom, Atom>, difference);
+    checkCount(map.size, type, path);
+    return map;
+  }
+  const toggled = decodeSet(json, type.key, path);
+  const atoms = setDifference(before as readonly Atom[], toggled);
+  checkCount(atoms.length, type, path);
+  return atoms;
+}
+
+function setDifference(before: readonly Atom[], toggled: readonly Atom[]): readonly Atom[] {
+  const atoms = new Map(before.map((atom) => [primitive(atom), atom]));
+  for (const atom of toggled) {
+    if (!atoms.delete(primitive(atom))) {
+      atoms.set(primitive(atom), atom);
+    }
+  }
+  return Object.freeze([...atoms.values()].sort(compareAtoms));
+}
+
+function mapDifference(
+  before: ReadonlyMap<Atom, Atom>,
+  difference: ReadonlyMap<Atom, Atom>,
+): ReadonlyMap<Atom, Atom> {
+  const pairs = new Map(Array.from(before, (pair) => [primitive(pair[0]), pair]));
+  for (const pair of difference) {
+    const key = primitive(pair[0]);
+    const old = pairs.get(key);
+    if (old !== undefined && primitive(old[1]) === primitive(pair[1])) {
+      pairs.delete(key);
+    } else {
+      pairs.set(key, pair);
+    }
+  }
+  return sortedMap([...pairs.values()]);
+}
+
+/** Whether two values of one column are the same. Both must come from this file, which keeps sets and maps in order. */
+export function valuesEqual(a: Value, b: Value): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object') {
+    return a === b;
+  }
+  const left = flatten(a);
+  const right = flatten(b);
+  return left.length === right.length && left.every((atom, index) => atom === right[index]);
+}
+
+function flatten(value: Uuid | readonly Atom[] | ReadonlyMap<Atom, Atom>): (string | number | boolean)[] {
+  if (isUuid(value)) {
+    return [value.uuid];
+  }
+  return value instanceof Map
+    ? [...value].flat().map(primitive)
+    : Array.from(value as readonly Atom[], primitive);
+}
+
+/** Atoms of one type are equal when these are. */
+function primitive(atom: Atom): string | number | boolean {
+  return typeof atom === 'object' ? atom.uuid : atom;
+}
+
+function compareAtoms(a: Atom, b: Atom): number {
+  const left = primitive(a);
+  const right = primitive(b);
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function sortedMap(pairs: readonly (readonly [Atom, Atom])[]): ReadonlyMap<Atom, Atom> {
+  return new Map([...pairs].sort((a, b) => compareAtoms(a[0], b[0])));
+}
+
+function checkCount(count: number, type: ColumnType, path: string): void {
+  if (count < type.min || count > type.max) {
+    throw new OvsdbNotationError(
+      path,
+      `has ${count} elements, but its type allows ${type.min} to ${type.max}`,
+    );
+  }
+}
+
+/** RFC 7047 section 5.1 allows a set of one to be written as the atom alone. */
+function decodeSet(json: unknown, base: BaseType, path: string): readonly Atom[] {
+  const items = taggedItems(json, 'set');
+  if (items === undefined) {
+    return [decodeAtom(json, base, path)];
+  }
+  const atoms = items.map((item, index) => decodeAtom(item, base, `${path}[${index}]`)).sort(compareAtoms);
+  for (let index = 1; index < atoms.length; index++) {
+    const atom = atoms[index];
+    const previous = atoms[index - 1];
+    if (atom !== undefined && previous !== undefined && primitive(atom) === primitive(previous)) {
+      throw new OvsdbNotationError(path, `has the element ${JSON.stringify(primitive(atom))} twice`);
+    }
+  }
+  return Object.freeze(atoms);
+}
+
+function decodeMap(json: unknown, key: BaseType, value: BaseType, path: string): ReadonlyMap<Atom, Atom> {
+  const items = taggedItems(json, 'map');
+  if (items === undefined) {
+    throw new OvsdbNotationError(path, `is not a map: ${excerpt(json)}`);
+  }
+  const seen = new Set<string | number | boolean>();
+  const pairs = items.map((item, index): readonly [Atom, Atom] => {
+    const at = `${path}[${index}]`;
+    if (!Array.isArray(item) || item.length !== 2) {
+      throw new OvsdbNotationError(at, `is not a pair of key and value: ${excerpt(item)}`);
+    }
+    const decoded = decodeAtom(item[0], key, at);
+    if (seen.has(primitive(decoded))) {
+      throw new OvsdbNotationError(
+        at,
+        `has the key ${JSON.stringify(primitive(decoded))} for the second time`,
+      );
+    }
+    seen.add(primitive(decoded));
+    return [decoded, decodeAtom(item[1], value, at)];
+  });
+  return sortedMap(pairs);
+}
+
+function taggedItems(json: unknown, tag: 'set' | 'map'): readonly unknown[] | undefined {
+  return Array.isArray(json) && json.length === 2 && json[0] === tag && Array.isArray(json[1])
+    ? json[1]
+    : undefined;
+}
+
+/** Decodes one atom of a known type. The type's constraints are the server's to check, not ours. */
+export function decodeAtom(json: unknown, base: BaseType, path: string): Atom {
+  switch (base.type) {
+    case 'integer':
+      if (typeof json === 'number' && Number.isInteger(json)) {
+        return json;
+      }
+      break;
+    case 'real':
+      if (typeof json === 'number') {
+        return json;
+      }
+      break;
+    case 'boolean':
+      if (typeof json === 'boolean') {
+        return json;
+      }
+      break;
+    case 'string':
+      if (typeof json === 'string') {
+        return json;
+      }
+      break;
+    case 'uuid':
+      if (Array.isArray(json) && json.length === 2 && json[0] === 'uuid' && isUuidText(json[1])) {
+        return Object.freeze({ uuid: json[1] });
+      }
+      break;
+  }
+  throw new OvsdbNotationError(path, `is not a value of type ${base.type}: ${excerpt(json)}`);
+}
+
+export function isUuidText(json: unknown): json is string {
+  return typeof json === 'string' && UUID_PATTERN.test(json);
+}
+
+/**
+ * Decodes a value whose type is not known. The notation does not tell a set of one from an atom, so a set of one may
+ * come out as either; with a schema at hand use {@link decodeValue}.
+ */
+export function decodeUntyped(json: unknown, path: string): Value {
+  const set = taggedItems(json, 'set');
+  if (set !== undefined) {
+    return Object.freeze(set.map((item, index) => decodeUntypedAtom(item, `${path}[${index}]`)));
+  }
+  const map = taggedItems(json, 'map');
+  if (map === undefined) {
+    return decodeUntypedAtom(json, path);
+  }
+  return new Map(
+    map.map((item, index): [Atom, Atom] => {
+      const at = `${path}[${index}]`;
+      if (!Array.isArray(item) || item.length !== 2) {
+        throw new OvsdbNotationError(at, `is not a pair of key and value: ${excerpt(item)}`);
+      }
+      return [decodeUntypedAtom(item[0], at), decodeUntypedAtom(item[1], at)];
+    }),
+  );
+}
+
+function decodeUntypedAtom(json: unknown, path: string): Atom {
+  if (typeof json === 'string' || typeof json === 'number' || typeof json === 'boolean') {
+    return json;
+  }
+  return decodeAtom(json, { type: 'uuid' }, path);
+}
