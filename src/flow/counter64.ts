@@ -1,0 +1,41 @@
+// Counters of 64 bits, as two words of an entry (low word first), exact modulo 2^64. A double is exact only up to 2^53,
+// and a bigint is an object per operation.
+
+const WORD = 0x1_0000_0000;
+/** Up to here a product may be added to a word in a double without losing a bit. */
+const EXACT_MAX = 2 ** 52;
+
+/** Adds `factor * size` (or `factor * size * size` when `squared`), of two whole numbers below 2^32 (`squared`: 2^16). */
+export function addProduct(
+  words: Int32Array,
+  at: number,
+  factor: number,
+  size: number,
+  squared: boolean,
+): void {
+  const other = squared ? size * size : size;
+  const product = factor * other;
+  if (product <= EXACT_MAX) {
+    const low = (words[at]! >>> 0) + product;
+    words[at] = low;
+    words[at + 1] = words[at + 1]! + Math.floor(low / WORD);
+    return;
+  }
+  // Schoolbook multiplication by halves of `factor`: each partial product is below 2^48.
+  const lowPart = (factor & 0xffff) * other;
+  const highPart = (factor >>> 16) * other;
+  const low = (words[at]! >>> 0) + lowPart + (highPart % 0x1_0000) * 0x1_0000;
+  words[at] = low;
+  words[at + 1] = words[at + 1]! + Math.floor(low / WORD) + Math.floor(highPart / 0x1_0000);
+}
+
+/** Sets the two words at `at` to a whole number below 2^53, as microseconds are. */
+export function putNumber(words: Int32Array, at: number, value: number): void {
+  words[at] = value;
+  words[at + 1] = Math.floor(value / WORD);
+}
+
+/** The number that `putNumber` has put. */
+export function takeNumber(words: Int32Array, at: number): number {
+  return (words[at + 1]! >>> 0) * WORD + (words[at]! >>> 0);
+}

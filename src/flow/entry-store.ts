@@ -1,0 +1,133 @@
+// The memory of the flow cache: entries of differing sizes, first in, first out. Flows leave a cache only from its old
+// end, so the order in which the entries lie in memory is the list by flow start, and needs no links and no free list.
+// The memory is segments of equal size, chained as they were filled: growing takes one more and moves nothing.
+
+/** Words of a segment; an address is the segment's number and, in the low 16 bits, the word where the entry begins. */
+const SEGMENT_BITS = 16;
+const SEGMENT_WORDS = 1 << SEGMENT_BITS;
+const SEGMENT_BYTES = SEGMENT_WORDS * 4;
+/** Entries begin at word 1, so that no entry has the address 0, which stands for "none". */
+const FIRST_WORD = 1;
+/** Numbers above this would not be small integers once shifted. It bounds a store to 8 GiB. */
+const SEGMENT_COUNT_MAX = 1 << 15;
+
+/** The number of the segment that an address lies in. */
+export function segmentOf(address: number): number {
+  return address >>> SEGMENT_BITS;
+}
+
+/** The word of its segment that an address stands for. */
+export function wordOf(address: number): number {
+  return address & (SEGMENT_WORDS - 1);
+}
+
+/** Segmented first-in-first-out memory. Who stores an entry knows its size, and gives it again to have it removed. */
+export class EntryStore {
+  /** The memory of each segment by words, and (below) the same by bytes; empty where it has been given back. */
+  readonly segments: Int32Array[] = [];
+  readonly segmentBytes: Buffer[] = [];
+  /** Where a segment's last entry ends, and which segment follows it. */
+  readonly #ends: number[] = [];
+  readonly #nexts: number[] = [];
+  /** Unused segments: those that keep their memory, and numbers without memory. */
+  readonly #spares: number[] = [];
+  readonly #vacant: number[] = [];
+  readonly #segmentCountMax: number;
+  #headSegment = -1;
+  #headWord = FIRST_WORD;
+  #tailSegment = -1;
+  #tailWord = FIRST_WORD;
+  #usedSegmentCount = 0;
+  #liveWordCount = 0;
+
+  /** At `bytesMax` (rounded up to a segment) `append` refuses. */
+  constructor(bytesMax: number) {
+    this.#segmentCountMax = Math.min(Math.max(1, Math.ceil(bytesMax / SEGMENT_BYTES)), SEGMENT_COUNT_MAX);
+  }
+
+  /** Bytes of the entries that are stored. */
+  get liveBytes(): number {
+    return this.#liveWordCount * 4;
+  }
+
+  /** Bytes that the store has from the system: the segments in use and the spare ones. */
+  get memoryBytes(): number {
+    return (this.#usedSegmentCount + this.#spares.length) * SEGMENT_BYTES;
+  }
+
+  /** Address of the oldest entry; 0 when there is none. */
+  get head(): number {
+    return this.#liveWordCount === 0 ? 0 : (this.#headSegment << SEGMENT_BITS) | this.#headWord;
+  }
+
+  /** Makes room for an entry of `wordCount` words behind the newest one: its address, or 0 when the store is full. */
+  append(wordCount: number): number {
+    if (this.#tailSegment < 0 || this.#tailWord + wordCount > SEGMENT_WORDS) {
+      if (!this.#extend()) {
+        return 0;
+      }
+    }
+    const address = (this.#tailSegment << SEGMENT_BITS) | this.#tailWord;
+    this.#tailWord += wordCount;
+    this.#liveWordCount += wordCount;
+    return address;
+  }
+
+  /** Forgets the oldest entry. Its words stay as they are until the next `append`. */
+  removeHead(wordCount: number): void {
+    this.#headWord += wordCount;
+    this.#liveWordCount -= wordCount;
+    if (this.#headSegment === this.#tailSegment) {
+      if (this.#liveWordCount === 0) {
+        this.#headWord = FIRST_WORD;
+        this.#tailWord = FIRST_WORD;
+      }
+    } else if (this.#headWord === this.#ends[this.#headSegment]) {
+      this.#releaseHeadSegment();
+    }
+  }
+
+  #extend(): boolean {
+    if (this.#usedSegmentCount === this.#segmentCountMax) {
+      return false;
+    }
+    const segment = this.#spares.pop() ?? this.#allocate();
+    if (this.#tailSegment < 0) {
+      this.#headSegment = segment;
+    } else {
+      this.#ends[this.#tailSegment] = this.#tailWord;
+      this.#nexts[this.#tailSegment] = segment;
+    }
+    this.#usedSegmentCount++;
+    this.#tailSegment = segment;
+    this.#tailWord = FIRST_WORD;
+    return true;
+  }
+
+  #allocate(): number {
+    const segment = this.#vacant.pop() ?? this.segments.length;
+    const memory = new ArrayBuffer(SEGMENT_BYTES);
+    this.segments[segment] = new Int32Array(memory);
+    this.segmentBytes[segment] = Buffer.from(memory);
+    return segment;
+  }
+
+  /** Keeps some emptied segments for reuse, in proportion to those in use, and gives the memory of others back. */
+  #releaseHeadSegment(): void {
+    const segment = this.#headSegment;
+    this.#headSegment = this.#nexts[segment]!;
+    this.#headWord = FIRST_WORD;
+    this.#usedSegmentCount--;
+    this.#spares.push(segment);
+    const spareCountMax = 1 + (this.#usedSegmentCount >> 2);
+    while (this.#spares.length > spareCountMax) {
+      const surplus = this.#spares.pop()!;
+      this.segments[surplus] = NO_WORDS;
+      this.segmentBytes[surplus] = NO_BYTES;
+      this.#vacant.push(surplus);
+    }
+  }
+}
+
+const NO_WORDS = new Int32Array(0);
+const NO_BYTES = Buffer.alloc(0);

@@ -1,0 +1,135 @@
+// What the flow cache knows about one flow, as whoever writes records sees it, and how it lies in memory. The cache
+// hands out one view that it moves from flow to flow.
+
+import { isIpTemplate, keySize } from '../packet/template-id.ts';
+import { takeNumber } from './counter64.ts';
+
+/** Why a flow left the cache: values of flowEndReason (IPFIX information element 136). */
+export const FlowEndReason = { activeTimeout: 2, forcedEnd: 4, lackOfResources: 5 } as const;
+export type FlowEndReason = (typeof FlowEndReason)[keyof typeof FlowEndReason];
+
+/** Words of an entry, from its start. Counters and times are two words, the low one first. */
+export const EntryWord = {
+  hash: 0,
+  observationDomainId: 1,
+  templateId: 2,
+  /** The smallest IP total length in the upper half, the largest in the lower. */
+  lengths: 3,
+  start: 4,
+  end: 6,
+  packets: 8,
+  octets: 10,
+  sumOfSquares: 12,
+  key: 14,
+} as const;
+
+/** How many words the key of a template takes: its last word is filled up with zeros. */
+export function keyWordCount(templateId: number): number {
+  return (keySize(templateId) + 3) >> 2;
+}
+
+/** One flow. It is a view: it holds only during the call that it is passed to. Numbers of 32 bits are unsigned. */
+export interface FlowRecord {
+  /** The flow key, the first part of the exported record, is `keyBytes[keyStart, keyStart + keySize)`. */
+  readonly keyBytes: Buffer;
+  readonly keyStart: number;
+  readonly keySize: number;
+  readonly templateId: number;
+  readonly observationDomainId: number;
+  /** Whether the record has the aggregated IP part. */
+  readonly isIp: boolean;
+  /** Times of the first and the last sample on the monotonic clock, in microseconds. */
+  readonly startMicros: number;
+  readonly endMicros: number;
+  readonly packetsHigh: number;
+  readonly packetsLow: number;
+  readonly octetsHigh: number;
+  readonly octetsLow: number;
+  readonly sumOfSquaresHigh: number;
+  readonly sumOfSquaresLow: number;
+  readonly minimumIpTotalLength: number;
+  readonly maximumIpTotalLength: number;
+}
+
+/** Is told of each flow that leaves the cache, oldest first. It must not use the cache meanwhile. */
+export interface FlowVisitor {
+  flow(record: FlowRecord, reason: FlowEndReason): void;
+}
+
+/** The one view of a cache. Its getters read the entry's memory, so that moving it costs nothing. */
+export class EntryView implements FlowRecord {
+  keyBytes: Buffer = Buffer.alloc(0);
+  #words: Int32Array = new Int32Array(0);
+  #at = 0;
+
+  /** Moves the view to the entry at word `at` of a segment. */
+  move(words: Int32Array, bytes: Buffer, at: number): void {
+    this.#words = words;
+    this.keyBytes = bytes;
+    this.#at = at;
+  }
+
+  get keyStart(): number {
+    return (this.#at + EntryWord.key) * 4;
+  }
+
+  get keySize(): number {
+    return keySize(this.templateId);
+  }
+
+  get templateId(): number {
+    return this.#words[this.#at + EntryWord.templateId]!;
+  }
+
+  get observationDomainId(): number {
+    return this.#unsigned(EntryWord.observationDomainId);
+  }
+
+  get isIp(): boolean {
+    return isIpTemplate(this.templateId);
+  }
+
+  get startMicros(): number {
+    return takeNumber(this.#words, this.#at + EntryWord.start);
+  }
+
+  get endMicros(): number {
+    return takeNumber(this.#words, this.#at + EntryWord.end);
+  }
+
+  get packetsHigh(): number {
+    return this.#unsigned(EntryWord.packets + 1);
+  }
+
+  get packetsLow(): number {
+    return this.#unsigned(EntryWord.packets);
+  }
+
+  get octetsHigh(): number {
+    return this.#unsigned(EntryWord.octets + 1);
+  }
+
+  get octetsLow(): number {
+    return this.#unsigned(EntryWord.octets);
+  }
+
+  get sumOfSquaresHigh(): number {
+    return this.#unsigned(EntryWord.sumOfSquares + 1);
+  }
+
+  get sumOfSquaresLow(): number {
+    return this.#unsigned(EntryWord.sumOfSquares);
+  }
+
+  get minimumIpTotalLength(): number {
+    return this.#words[this.#at + EntryWord.lengths]! >>> 16;
+  }
+
+  get maximumIpTotalLength(): number {
+    return this.#words[this.#at + EntryWord.lengths]! & 0xffff;
+  }
+
+  #unsigned(word: number): number {
+    return this.#words[this.#at + word]! >>> 0;
+  }
+}

@@ -1,0 +1,304 @@
+// Turns the bytes of a frame into the flow key that an exported record begins with. It follows what ovs-vswitchd's own
+// exporter was seen to do, also with frames that make no sense: a fault is a fact about the frame and never an error.
+// It runs for each sample, so it makes no objects, and writes into the `FlowKey` that it is given.
+
+import { type FlowKey, FrameFault } from './flow-key.ts';
+import { KeyPartSize, Layer2, Layer3, Layer4, templateId } from './template-id.ts';
+
+const EtherType = { ipv4: 0x0800, vlan: 0x8100, serviceVlan: 0x88a8, ipv6: 0x86dd } as const;
+/** Below this the field is the length of an 802.3 frame and not a type. */
+const ETHER_TYPE_MIN = 0x0600;
+/** What OVS gives as the type of an 802.3 frame that names none. */
+const ETHER_TYPE_NONE = 0x05ff;
+
+const Protocol = {
+  hopByHop: 0,
+  tcp: 6,
+  udp: 17,
+  routing: 43,
+  fragment: 44,
+  authentication: 51,
+  none: 59,
+  destination: 60,
+} as const;
+
+const ETHERNET_HEADER_SIZE = 14;
+const VLAN_TAG_SIZE = 4;
+const SNAP_HEADER_SIZE = 8;
+const IPV4_HEADER_SIZE_MIN = 20;
+const IPV6_HEADER_SIZE = 40;
+const IPV6_EXTENSION_SIZE_MIN = 8;
+const TCP_HEADER_SIZE_MIN = 20;
+const UDP_HEADER_SIZE = 8;
+/** What stands in place of the position of a transport header that is not there. */
+const NO_TRANSPORT = -1;
+
+/**
+ * Writes the flow key of `frame[start, end)` into `key`. The frame may have been cut short when it was captured: a header
+ * of which a byte is missing counts as one that does not fit its frame. A frame of less than 14 bytes gets a record of
+ * template 256 whose addresses and type are zeros.
+ */
+export function dissect(
+  frame: Uint8Array,
+  start: number,
+  end: number,
+  observationPointId: number,
+  key: FlowKey,
+): void {
+  const size = end - start;
+  key.faults = 0;
+  key.protocol = 0;
+  putU32(key.bytes, 0, observationPointId);
+  if (size < ETHERNET_HEADER_SIZE) {
+    key.faults = FrameFault.ethernet;
+    key.bytes.fill(0, 4, KeyPartSize.common);
+    key.ethernetHeaderLength = ETHERNET_HEADER_SIZE;
+    key.bytes[18] = ETHERNET_HEADER_SIZE;
+    finish(key, KeyPartSize.common, Layer2.untagged, Layer3.other, Layer4.other);
+    return;
+  }
+
+  let layer2: Layer2 = Layer2.untagged;
+  let keyAt: number = KeyPartSize.common;
+  let at = start + ETHERNET_HEADER_SIZE;
+  let type = u16(frame, at - 2);
+  if ((type === EtherType.vlan || type === EtherType.serviceVlan) && end - at >= VLAN_TAG_SIZE) {
+    putVlan(key.bytes, u16(frame, at));
+    layer2 = Layer2.vlan;
+    keyAt += KeyPartSize.vlan;
+    at += VLAN_TAG_SIZE;
+    type = u16(frame, at - 2);
+  }
+  key.ethernetHeaderLength = at - start;
+  if (type < ETHER_TYPE_MIN) {
+    type = snapType(frame, at, end);
+    at += SNAP_HEADER_SIZE;
+  }
+  putEthernet(frame, start, key.bytes, type, key.ethernetHeaderLength);
+
+  if (type === EtherType.ipv4) {
+    dissectIpv4(frame, at, end, key, keyAt, layer2);
+  } else if (type === EtherType.ipv6) {
+    dissectIpv6(frame, at, end, key, keyAt, layer2);
+  } else {
+    finish(key, keyAt, layer2, Layer3.other, Layer4.other);
+  }
+}
+
+/** The type inside an 802.3 frame with an LLC and a SNAP header (RFC 1042) at `at`. */
+function snapType(frame: Uint8Array, at: number, end: number): number {
+  if (end - at < SNAP_HEADER_SIZE || u16(frame, at) !== 0xaaaa || u32(frame, at + 2) !== 0x03000000) {
+    return ETHER_TYPE_NONE;
+  }
+  const type = u16(frame, at + 6);
+  return type < ETHER_TYPE_MIN ? ETHER_TYPE_NONE : type;
+}
+
+function dissectIpv4(
+  frame: Uint8Array,
+  at: number,
+  end: number,
+  key: FlowKey,
+  keyAt: number,
+  layer2: Layer2,
+): void {
+  const { bytes } = key;
+  const addressesAt = keyAt + KeyPartSize.ip;
+  const portsAt = addressesAt + KeyPartSize.ipv4;
+  // The version in the header is not looked at: the EtherType has decided.
+  const headerSize = end > at ? (frame[at]! & 0x0f) * 4 : 0;
+  if (headerSize < IPV4_HEADER_SIZE_MIN || headerSize > end - at) {
+    key.faults = FrameFault.ipHeader;
+    bytes.fill(0, keyAt, portsAt);
+    bytes[keyAt] = 4;
+    finish(key, portsAt, layer2, Layer3.ipv4, Layer4.other);
+    return;
+  }
+  key.protocol = frame[at + 9]!;
+  putIp(bytes, keyAt, 4, frame[at + 8]!, key.protocol, frame[at + 1]!);
+  copy(frame, at + 12, bytes, addressesAt, KeyPartSize.ipv4);
+  const isLaterFragment = (u16(frame, at + 6) & 0x1fff) !== 0;
+  finishIp(frame, isLaterFragment ? NO_TRANSPORT : at + headerSize, end, key, portsAt, layer2, Layer3.ipv4);
+}
+
+function dissectIpv6(
+  frame: Uint8Array,
+  at: number,
+  end: number,
+  key: FlowKey,
+  keyAt: number,
+  layer2: Layer2,
+): void {
+  const { bytes } = key;
+  const addressesAt = keyAt + KeyPartSize.ip;
+  const portsAt = addressesAt + KeyPartSize.ipv6;
+  if (end - at < IPV6_HEADER_SIZE) {
+    key.faults = FrameFault.ipHeader;
+    bytes.fill(0, keyAt, portsAt);
+    bytes[keyAt] = 6;
+    finish(key, portsAt, layer2, Layer3.ipv6, Layer4.other);
+    return;
+  }
+  const transportAt = skipIpv6Extensions(frame, at, end, key);
+  const trafficClass = (u16(frame, at) >> 4) & 0xff;
+  putIp(bytes, keyAt, 6, frame[at + 7]!, key.protocol, trafficClass);
+  copy(frame, at + 8, bytes, addressesAt, 32);
+  bytes[addressesAt + 32] = 0;
+  bytes[addressesAt + 33] = frame[at + 1]! & 0x0f;
+  bytes[addressesAt + 34] = frame[at + 2]!;
+  bytes[addressesAt + 35] = frame[at + 3]!;
+  finishIp(frame, transportAt, end, key, portsAt, layer2, Layer3.ipv6);
+}
+
+/**
+ * Walks the extension headers (RFC 8200 section 4) of the IPv6 packet at `at`, leaves the protocol behind them in
+ * `key.protocol`, and returns where its header begins. Each step takes 8 bytes or more, so the frame's end bounds it.
+ */
+function skipIpv6Extensions(frame: Uint8Array, at: number, end: number, key: FlowKey): number {
+  let protocol = frame[at + 6]!;
+  let next = at + IPV6_HEADER_SIZE;
+  while (isIpv6Extension(protocol)) {
+    // A fragment header has no length of its own; in AH (RFC 4302) the unit is 4 bytes and the bias 2.
+    let size = IPV6_EXTENSION_SIZE_MIN;
+    if (end - next >= IPV6_EXTENSION_SIZE_MIN && protocol !== Protocol.fragment) {
+      const length = frame[next + 1]!;
+      size = protocol === Protocol.authentication ? (length + 2) * 4 : (length + 1) * 8;
+    }
+    if (end - next < Math.max(size, IPV6_EXTENSION_SIZE_MIN)) {
+      key.faults |= FrameFault.ipv6Extension;
+      key.protocol = Protocol.none;
+      return NO_TRANSPORT;
+    }
+    if (protocol === Protocol.fragment && (u16(frame, next + 2) & 0xfff8) !== 0) {
+      key.protocol = Protocol.fragment;
+      return NO_TRANSPORT;
+    }
+    protocol = frame[next]!;
+    next += size;
+  }
+  key.protocol = protocol;
+  return next;
+}
+
+function isIpv6Extension(protocol: number): boolean {
+  return (
+    protocol === Protocol.hopByHop ||
+    protocol === Protocol.routing ||
+    protocol === Protocol.fragment ||
+    protocol === Protocol.authentication ||
+    protocol === Protocol.destination
+  );
+}
+
+/** Ends the key of an IP packet: with ports when it is TCP or UDP, zeros if their header is not (all) there. */
+function finishIp(
+  frame: Uint8Array,
+  transportAt: number,
+  end: number,
+  key: FlowKey,
+  portsAt: number,
+  layer2: Layer2,
+  layer3: Layer3,
+): void {
+  const { bytes, protocol } = key;
+  if (protocol !== Protocol.tcp && protocol !== Protocol.udp) {
+    finish(key, portsAt, layer2, layer3, Layer4.other);
+    return;
+  }
+  if (transportAt !== NO_TRANSPORT && transportHeaderFits(frame, transportAt, end, protocol)) {
+    copy(frame, transportAt, bytes, portsAt, KeyPartSize.tcpUdp);
+  } else {
+    if (transportAt !== NO_TRANSPORT) {
+      key.faults |= FrameFault.transport;
+    }
+    putU32(bytes, portsAt, 0);
+  }
+  finish(key, portsAt + KeyPartSize.tcpUdp, layer2, layer3, Layer4.tcpUdp);
+}
+
+/** A TCP header is as long as its data offset says, options included, and has to be there as a whole. */
+function transportHeaderFits(frame: Uint8Array, at: number, end: number, protocol: number): boolean {
+  const space = end - at;
+  if (protocol === Protocol.udp) {
+    return space >= UDP_HEADER_SIZE;
+  }
+  if (space < TCP_HEADER_SIZE_MIN) {
+    return false;
+  }
+  const headerSize = (frame[at + 12]! >> 4) * 4;
+  return headerSize >= TCP_HEADER_SIZE_MIN && headerSize <= space;
+}
+
+function finish(key: FlowKey, size: number, layer2: Layer2, layer3: Layer3, layer4: Layer4): void {
+  key.size = size;
+  key.templateId = templateId(layer2, layer3, layer4);
+  key.isIp = layer3 !== Layer3.other;
+  for (let at = size; (at & 3) !== 0; at++) {
+    key.bytes[at] = 0;
+  }
+}
+
+/** The common part behind the observation point: source before destination, the reverse of the frame's order. */
+function putEthernet(
+  frame: Uint8Array,
+  start: number,
+  bytes: Buffer,
+  type: number,
+  headerSize: number,
+): void {
+  copy(frame, start + 6, bytes, 4, 6);
+  copy(frame, start, bytes, 10, 6);
+  bytes[16] = type >> 8;
+  bytes[17] = type;
+  bytes[18] = headerSize;
+}
+
+/** vlanId and dot1qVlanId are the same for an exporter that looks at the outer tag only. DEI is not in the key. */
+function putVlan(bytes: Buffer, tci: number): void {
+  const high = (tci >> 8) & 0x0f;
+  bytes[19] = high;
+  bytes[20] = tci;
+  bytes[21] = high;
+  bytes[22] = tci;
+  bytes[23] = tci >> 13;
+}
+
+function putIp(
+  bytes: Buffer,
+  at: number,
+  version: number,
+  ttl: number,
+  protocol: number,
+  classOfService: number,
+): void {
+  bytes[at] = version;
+  bytes[at + 1] = ttl;
+  bytes[at + 2] = protocol;
+  bytes[at + 3] = classOfService >> 2;
+  bytes[at + 4] = classOfService >> 5;
+  bytes[at + 5] = classOfService;
+}
+
+function putU32(bytes: Buffer, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+/** A loop: for so few bytes it is faster than `Buffer.copy`, and `subarray` would make an object. */
+function copy(from: Uint8Array, fromAt: number, to: Buffer, toAt: number, size: number): void {
+  for (let index = 0; index < size; index++) {
+    to[toAt + index] = from[fromAt + index]!;
+  }
+}
+
+// Both readers rely on the caller's having checked the bounds.
+
+function u16(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!;
+}
+
+function u32(bytes: Uint8Array, at: number): number {
+  return (u16(bytes, at) << 16) | u16(bytes, at + 2);
+}
