@@ -84,7 +84,11 @@ export class MessageFramer {
 function messageSize(bytes: Buffer, start: number): number {
   const size = bytes.readUInt16BE(start + 2);
   if (size < HEADER_SIZE) {
-    throw new OpenFlowDecodeError('ofp_header.length', 2, `is ${size}, less than the ${HEADER_SIZE} bytes of a header`);
+    throw new OpenFlowDecodeError(
+      'ofp_header.length',
+      2,
+      `is ${size}, less than the ${HEADER_SIZE} bytes of a header`,
+    );
   }
   return size;
 }

@@ -101,7 +101,11 @@ export function writeHeader(writer: WireWriter, version: OpenFlowVersion, place:
   const requestType = multipartRequestType(version);
   const plainType = place.vendor === 0 ? place.number : OFPT_EXPERIMENTER;
   const multipartType = place.layout === 'multipart_request' ? requestType : requestType + 1;
-  writer.u8(version).u8(isPlain ? plainType : multipartType).u16(0).u32(xid);
+  writer
+    .u8(version)
+    .u8(isPlain ? plainType : multipartType)
+    .u16(0)
+    .u32(xid);
   if (!isPlain) {
     writer.u16(place.vendor === 0 ? place.number : OFPMP_EXPERIMENTER).u16(0);
     if (version !== 1) {

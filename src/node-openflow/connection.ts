@@ -1,0 +1,463 @@
+// One OpenFlow connection over a stream that somebody else has opened: hello and version, requests and their replies,
+// unsolicited messages, echo. It has no timer and opens nothing; when it has ended it stays ended.
+import type { Duplex } from 'node:stream';
+import { BUNDLE_FLAGS } from './bundle.ts';
+import {
+  decodeError,
+  OpenFlowConnectionError,
+  type OpenFlowErrorReport,
+  OpenFlowRequestError,
+} from './errors.ts';
+import { HEADER_SIZE, MessageFramer } from './framing.ts';
+import { decodeHello, negotiateVersion } from './hello.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  type MessageOf,
+  type OpenFlowMessage,
+  REPLIES,
+  type ReplyOf,
+  type RequestType,
+} from './messages.ts';
+import { type Batch, PendingRequests } from './pending-requests.ts';
+import { OPENFLOW_VERSIONS, type OpenFlowVersion, versionName } from './version.ts';
+import { OpenFlowDecodeError, WireReader } from './wire.ts';
+
+/** What `OpenFlowConnection` can be told. */
+export interface OpenFlowConnectionOptions {
+  /** Versions to offer; default all that this library speaks. */
+  readonly versions?: readonly OpenFlowVersion[];
+  /** Called with each message that answers no request of ours, in the order of arrival, and its transaction id. */
+  readonly onMessage?: (message: OpenFlowMessage, xid: number) => void;
+  /** Requests and transactions that may wait at a time; one more is refused with `OPENFLOW_PENDING`. Default 1000. */
+  readonly pendingRequestsMax?: number;
+  /** Size of one reply in parts, in bytes on the wire; a larger one is refused with `OPENFLOW_MULTIPART`. Default 256 MiB. */
+  readonly multipartBytesMax?: number;
+  /** Bytes that may wait to be sent; `send` and `request` refuse with `OPENFLOW_BACKLOG` beyond. Default 8 MiB. */
+  readonly sendBacklogBytesMax?: number;
+}
+
+export const OPENFLOW_CONNECTION_DEFAULTS = {
+  pendingRequestsMax: 1000,
+  multipartBytesMax: 256 * 1024 * 1024,
+  sendBacklogBytesMax: 8 * 1024 * 1024,
+} as const;
+
+/** Where a connection is in its life; it only moves on. */
+export type OpenFlowConnectionState = 'negotiating' | 'ready' | 'ended';
+
+/**
+ * Why a connection is over: `closed` by us, `disconnected` by the switch, `stream` failed, no common `version`,
+ * `malformed` bytes, a `protocol` violation, a `backlog` that the switch does not read.
+ */
+export type OpenFlowEndReason =
+  | 'closed'
+  | 'disconnected'
+  | 'stream'
+  | 'version'
+  | 'malformed'
+  | 'protocol'
+  | 'backlog';
+
+export interface OpenFlowEnd {
+  readonly reason: OpenFlowEndReason;
+  /** One sentence for people. */
+  readonly message: string;
+  /** The error behind it; null when nothing failed. */
+  readonly error: Error | null;
+}
+
+/** A snapshot of what a connection has done. */
+export interface OpenFlowConnectionStatus {
+  readonly state: OpenFlowConnectionState;
+  readonly version: OpenFlowVersion | null;
+  readonly receivedBytes: number;
+  readonly receivedMessages: number;
+  readonly sentMessages: number;
+  readonly unknownMessages: number;
+  readonly pendingRequests: number;
+  readonly sendBacklogBytes: number;
+}
+
+const OFPT_HELLO = 0;
+const OFPT_ERROR = 1;
+const OFPET_HELLO_FAILED = 0;
+const XID_MAX = 0xffff_ffff;
+/** A transaction stops writing when this much waits to be sent, and goes on when the stream has drained. */
+const PACING_BYTES = 256 * 1024;
+
+/** One OpenFlow connection, from the first hello to the end. */
+export class OpenFlowConnection {
+  /** The version that both sides use; rejects with the named error that ended the connection before that. */
+  readonly ready: Promise<OpenFlowVersion>;
+  /** Resolves once, when the connection is over, and never rejects. */
+  readonly ended: Promise<OpenFlowEnd>;
+
+  readonly #stream: Duplex;
+  readonly #versions: readonly OpenFlowVersion[];
+  readonly #limits: { readonly pendingRequestsMax: number; readonly sendBacklogBytesMax: number };
+  readonly #onMessage: (message: OpenFlowMessage, xid: number) => void;
+  readonly #framer: MessageFramer;
+  readonly #pending: PendingRequests;
+  #state: OpenFlowConnectionState = 'negotiating';
+  #version: OpenFlowVersion | null = null;
+  #nextXid = 1;
+  #nextBundleId = 1;
+  #receivedBytes = 0;
+  #receivedMessages = 0;
+  #sentMessages = 0;
+  #unknownMessages = 0;
+  #end: OpenFlowEnd | null = null;
+  #resolveReady: (version: OpenFlowVersion) => void = () => {};
+  #rejectReady: (error: Error) => void = () => {};
+  #resolveEnded: (end: OpenFlowEnd) => void = () => {};
+
+  /** Takes over a connected stream and says hello. */
+  constructor(stream: Duplex, options: OpenFlowConnectionOptions = {}) {
+    const defaults = OPENFLOW_CONNECTION_DEFAULTS;
+    this.#stream = stream;
+    this.#versions = options.versions ?? OPENFLOW_VERSIONS;
+    this.#limits = {
+      pendingRequestsMax: options.pendingRequestsMax ?? defaults.pendingRequestsMax,
+      sendBacklogBytesMax: options.sendBacklogBytesMax ?? defaults.sendBacklogBytesMax,
+    };
+    this.#onMessage = options.onMessage ?? (() => {});
+    this.#pending = new PendingRequests(options.multipartBytesMax ?? defaults.multipartBytesMax);
+    this.#framer = new MessageFramer((bytes, start, end) => this.#receive(bytes, start, end));
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolveReady = resolve;
+      this.#rejectReady = reject;
+    });
+    // Whoever only looks at `ended` must not be killed by an unhandled rejection of `ready`.
+    this.ready.catch(() => {});
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    stream.on('data', (chunk: Buffer) => this.#feed(chunk));
+    stream.on('end', () => this.#finish('disconnected', 'the switch closed the connection', null));
+    stream.on('close', () => this.#finish('disconnected', 'the connection was closed', null));
+    stream.on('error', (error: Error) =>
+      this.#finish('stream', `the connection failed: ${error.message}`, error),
+    );
+    this.#sayHello();
+  }
+
+  /** Bytes received so far: a change tells an inactivity probe that the switch is alive. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  status(): OpenFlowConnectionStatus {
+    return {
+      state: this.#state,
+      version: this.#version,
+      receivedBytes: this.#receivedBytes,
+      receivedMessages: this.#receivedMessages,
+      sentMessages: this.#sentMessages,
+      unknownMessages: this.#unknownMessages,
+      pendingRequests: this.#pending.count,
+      sendBacklogBytes: this.#stream.writableLength,
+    };
+  }
+
+  /** Sends a message that is not answered, and returns its transaction id: errors about it go to `onMessage`. */
+  send(message: OpenFlowMessage): number {
+    const version = this.#requireReady();
+    this.#requireBacklog();
+    const xid = this.#takeXids(1);
+    this.#write(encodeMessage(version, message, xid));
+    return xid;
+  }
+
+  /** Sends a request and resolves to its whole reply; rejects with `OpenFlowRequestError` when the switch refuses it. */
+  async request<Type extends RequestType>(message: MessageOf<Type>): Promise<ReplyOf<Type>> {
+    this.#requireReady();
+    this.#requireBacklog();
+    this.#requirePending();
+    return await this.#ask(message);
+  }
+
+  /** Asks the switch for a sign of life. */
+  async probe(): Promise<void> {
+    await this.request({ type: 'echo_request', data: Buffer.alloc(0) });
+  }
+
+  /**
+   * Sends all messages and then a barrier; resolves to the errors about them when the barrier has been passed. The other
+   * messages take effect: for all or nothing see `bundle`. It waits while the switch reads slowly, so that any number of
+   * messages takes bounded memory here; replies to the messages, if they have any, go to `onMessage`.
+   */
+  async transact(messages: readonly OpenFlowMessage[]): Promise<readonly OpenFlowRequestError[]> {
+    this.#requireReady();
+    this.#requirePending();
+    const batch = this.#pending.addBatch(this.#takeXids(messages.length), messages);
+    try {
+      await this.#writePaced(batch, (message) => message);
+      await this.#ask({ type: 'barrier_request' });
+    } finally {
+      this.#pending.removeBatch(batch);
+    }
+    return batch.errors;
+  }
+
+  /**
+   * Has all messages take effect together, in their order, or none of them; resolves to the errors that prevented it, so
+   * that an empty list means that it was done. OpenFlow 1.0 has no bundles (`OPENFLOW_ENCODE`).
+   */
+  async bundle(messages: readonly OpenFlowMessage[]): Promise<readonly OpenFlowRequestError[]> {
+    this.#requireReady();
+    this.#requirePending();
+    const bundleId = this.#nextBundleId++;
+    const flags = BUNDLE_FLAGS.atomic | BUNDLE_FLAGS.ordered;
+    const control = { type: 'bundle_control', bundleId, flags } as const;
+    await this.#ask({ ...control, control: 'open_request' });
+    const batch = this.#pending.addBatch(this.#takeXids(messages.length), messages);
+    try {
+      await this.#writePaced(batch, (message) => ({ type: 'bundle_add_message', bundleId, flags, message }));
+      // All refusals of messages have arrived when the bundle is closed; OVS would commit the others all the same.
+      await this.#ask({ ...control, control: 'close_request' });
+      await this.#ask({
+        ...control,
+        control: batch.errors.length > 0 ? 'discard_request' : 'commit_request',
+      });
+    } catch (error) {
+      // A commit that fails is refused as such (OFPBFC_MSG_FAILED), after the error about the message that is to blame.
+      if (!(error instanceof OpenFlowRequestError)) {
+        throw error;
+      }
+      return batch.errors.length > 0 ? batch.errors : [error];
+    } finally {
+      this.#pending.removeBatch(batch);
+    }
+    return batch.errors;
+  }
+
+  /** Ends the connection; all that waits is told. Safe to repeat. */
+  close(reason = 'closed here'): void {
+    this.#finish('closed', reason, null);
+  }
+
+  /** Sends a request, whatever waits already. */
+  async #ask<Type extends RequestType>(message: MessageOf<Type>): Promise<ReplyOf<Type>> {
+    const version = this.#requireReady();
+    const xid = this.#takeXids(1);
+    const bytes = encodeMessage(version, message as OpenFlowMessage, xid);
+    const reply = this.#pending.add(xid, message.type, REPLIES[message.type]);
+    this.#write(bytes);
+    return (await reply) as unknown as ReplyOf<Type>;
+  }
+
+  /** Sends the messages of a batch as fast as the stream takes them, many in one write. */
+  async #writePaced(batch: Batch, wrap: (message: OpenFlowMessage) => OpenFlowMessage): Promise<void> {
+    let version = this.#requireReady();
+    this.#stream.cork();
+    try {
+      for (const [index, message] of batch.messages.entries()) {
+        const isFlowing = this.#write(encodeMessage(version, wrap(message), batch.firstXid + index));
+        if (!isFlowing && this.#stream.writableLength > PACING_BYTES) {
+          this.#stream.uncork();
+          await this.#drained();
+          version = this.#requireReady();
+          this.#stream.cork();
+        }
+      }
+    } finally {
+      this.#stream.uncork();
+    }
+  }
+
+  #sayHello(): void {
+    const highest = this.#versions.reduce((a, b) => (b > a ? b : a), 1 as OpenFlowVersion);
+    this.#write(encodeMessage(highest, { type: 'hello', versions: this.#versions }, this.#takeXids(1)));
+  }
+
+  #feed(chunk: Buffer): void {
+    if (this.#end !== null) {
+      return;
+    }
+    this.#receivedBytes += chunk.length;
+    try {
+      this.#framer.feed(chunk);
+    } catch (error) {
+      // Only decoders throw this; anything else is a fault of a callback or of ours and must not be hidden.
+      if (!(error instanceof OpenFlowDecodeError)) {
+        throw error;
+      }
+      this.#finish('malformed', `the switch sent a malformed message: ${error.message}`, error);
+    }
+  }
+
+  #receive(bytes: Buffer, start: number, end: number): void {
+    this.#receivedMessages++;
+    const version = this.#version;
+    if (version === null) {
+      this.#receiveFirst(bytes, start, end);
+      return;
+    }
+    if (bytes[start] !== version && bytes[start + 1] !== OFPT_HELLO) {
+      const found = versionName(bytes.readUInt8(start));
+      const message = `the switch sent a message of ${found} on a connection of ${versionName(version)}`;
+      this.#finish('protocol', message, new OpenFlowConnectionError('OPENFLOW_VERSION', message));
+      return;
+    }
+    this.#dispatch(version, bytes, start, end);
+  }
+
+  #dispatch(version: OpenFlowVersion, bytes: Buffer, start: number, end: number): void {
+    const { header, message } = decodeMessage(version, bytes, start, end);
+    if (message.type === 'echo_request') {
+      this.#answerEcho(version, message.data, header.xid);
+      return;
+    }
+    if (message.type === 'unknown') {
+      this.#unknownMessages++;
+    }
+    if (!this.#pending.offer(header.xid, message, header.more, end - start)) {
+      this.#onMessage(message, header.xid);
+    }
+  }
+
+  #answerEcho(version: OpenFlowVersion, data: Buffer, xid: number): void {
+    if (this.#stream.writableLength > this.#limits.sendBacklogBytesMax) {
+      const message = `the switch sends echo requests but does not read: ${this.#stream.writableLength} bytes wait`;
+      this.#finish('backlog', message, new OpenFlowConnectionError('OPENFLOW_BACKLOG', message));
+      return;
+    }
+    this.#write(encodeMessage(version, { type: 'echo_reply', data }, xid));
+  }
+
+  /** Before the versions are agreed only a hello may come, or the switch's refusal of ours. */
+  #receiveFirst(bytes: Buffer, start: number, end: number): void {
+    const reader = new WireReader(bytes.subarray(start, end));
+    const peerVersion = reader.u8('ofp_header.version');
+    const type = reader.u8('ofp_header.type');
+    reader.skip(HEADER_SIZE - 2, 'ofp_header');
+    if (type === OFPT_HELLO) {
+      this.#negotiate(peerVersion, decodeHello(4, reader).versions);
+    } else if (type === OFPT_ERROR) {
+      const report = decodeError(4, reader);
+      const text = report.errorType === OFPET_HELLO_FAILED ? `: ${report.data.toString('latin1')}` : '';
+      const message = `the switch refused our hello with ${report.name}${text}`;
+      this.#finish('version', message, new OpenFlowConnectionError('OPENFLOW_VERSION', message));
+    } else {
+      const message = `the switch began with a message of type ${type} instead of a hello`;
+      this.#finish('protocol', message, new OpenFlowConnectionError('OPENFLOW_PROTOCOL', message));
+    }
+  }
+
+  #negotiate(peerVersion: number, peerVersions: readonly number[] | null): void {
+    const version = negotiateVersion(this.#versions, peerVersion, peerVersions);
+    if (version !== null) {
+      this.#version = version;
+      this.#state = 'ready';
+      this.#resolveReady(version);
+      return;
+    }
+    const ours = this.#versions.map(versionName).join(', ');
+    const theirs = (peerVersions ?? [peerVersion]).map(versionName).join(', ');
+    const message = `no version in common: we speak ${ours}, the switch speaks ${theirs}`;
+    const report: OpenFlowErrorReport = {
+      errorType: OFPET_HELLO_FAILED,
+      errorCode: 0,
+      vendor: 0,
+      name: 'OFPHFC_INCOMPATIBLE',
+      data: Buffer.from(message, 'latin1'),
+    };
+    const errorVersion = [...this.#versions].sort((a, b) => a - b).find((ours) => ours >= peerVersion);
+    this.#write(encodeMessage(errorVersion ?? this.#versions[0] ?? 1, { type: 'error', ...report }, 0));
+    this.#finish('version', message, new OpenFlowConnectionError('OPENFLOW_VERSION', message));
+  }
+
+  /** Whether the stream wants more. */
+  #write(bytes: Buffer): boolean {
+    this.#sentMessages++;
+    return this.#stream.write(bytes);
+  }
+
+  /** Resolves when the stream has nothing left to send, or when the connection is over. */
+  async #drained(): Promise<void> {
+    if (!this.#stream.writableNeedDrain) {
+      return;
+    }
+    let proceed = () => {};
+    const drained = new Promise<void>((resolve) => {
+      proceed = resolve;
+    });
+    this.#stream.once('drain', proceed);
+    await Promise.race([drained, this.ended]);
+    this.#stream.off('drain', proceed);
+  }
+
+  /** The first of `count` consecutive transaction ids that nobody waits under. 0 is the switch's own. */
+  #takeXids(count: number): number {
+    if (this.#nextXid + count - 1 > XID_MAX) {
+      this.#nextXid = 1;
+    }
+    // After 2^32 messages the first ids may still be waited under.
+    while (count === 1 && this.#pending.isTaken(this.#nextXid)) {
+      this.#nextXid++;
+    }
+    const first = this.#nextXid;
+    this.#nextXid += count;
+    return first;
+  }
+
+  #requireReady(): OpenFlowVersion {
+    if (this.#end !== null) {
+      throw endedError(this.#end);
+    }
+    if (this.#version === null) {
+      throw new OpenFlowConnectionError(
+        'OPENFLOW_NOT_READY',
+        'nothing can be sent before `ready` has resolved',
+      );
+    }
+    return this.#version;
+  }
+
+  #requireBacklog(): void {
+    const backlog = this.#stream.writableLength;
+    if (backlog > this.#limits.sendBacklogBytesMax) {
+      const message = `the switch does not read: ${backlog} bytes wait to be sent (sendBacklogBytesMax)`;
+      throw new OpenFlowConnectionError('OPENFLOW_BACKLOG', message);
+    }
+  }
+
+  #requirePending(): void {
+    if (this.#pending.count >= this.#limits.pendingRequestsMax) {
+      const message = `${this.#pending.count} requests wait for their reply already (pendingRequestsMax)`;
+      throw new OpenFlowConnectionError('OPENFLOW_PENDING', message);
+    }
+  }
+
+  #finish(reason: OpenFlowEndReason, message: string, error: Error | null): void {
+    if (this.#end !== null) {
+      return;
+    }
+    const end: OpenFlowEnd = { reason, message, error };
+    this.#end = end;
+    this.#state = 'ended';
+    this.#framer.stop();
+    this.#closeStream(reason);
+    this.#rejectReady(error ?? endedError(end));
+    this.#pending.rejectAll(endedError(end));
+    this.#resolveEnded(end);
+  }
+
+  /** What was written last should still arrive, such as why we refuse a hello; a switch that does not read is not waited for. */
+  #closeStream(reason: OpenFlowEndReason): void {
+    if (reason === 'version' || (reason === 'closed' && this.#stream.writableLength === 0)) {
+      this.#stream.end(() => this.#stream.destroy());
+    } else {
+      this.#stream.destroy();
+    }
+  }
+}
+
+function endedError(end: OpenFlowEnd): OpenFlowConnectionError {
+  return new OpenFlowConnectionError(
+    'OPENFLOW_ENDED',
+    `the OpenFlow connection is over: ${end.message}`,
+    end.error ?? undefined,
+  );
+}

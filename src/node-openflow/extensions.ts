@@ -1,0 +1,61 @@
+// Nicira's small messages that configure a connection: who it is, in which form packet-ins come, how 1.0 names tables.
+import type { OpenFlowVersion } from './version.ts';
+import type { WireReader, WireWriter } from './wire.ts';
+
+/** Packet-in formats of NXT_SET_PACKET_IN_FORMAT. */
+export const PACKET_IN_FORMATS = { standard: 0, nxtPacketIn: 1, nxtPacketIn2: 2 } as const;
+
+/** NXT_SET_PACKET_IN_FORMAT. */
+export interface SetPacketInFormat {
+  /** One of `PACKET_IN_FORMATS`; only `nxtPacketIn2` carries userdata. */
+  readonly format: number;
+}
+
+export function encodePacketInFormat(
+  _version: OpenFlowVersion,
+  message: SetPacketInFormat,
+  writer: WireWriter,
+): void {
+  writer.u32(message.format);
+}
+
+export function decodePacketInFormat(_version: OpenFlowVersion, reader: WireReader): SetPacketInFormat {
+  return { format: reader.u32('set_packet_in_format.format') };
+}
+
+/** NXT_SET_CONTROLLER_ID: only packet-ins of `controller(id=...)` actions with this id come to this connection. */
+export interface SetControllerId {
+  readonly controllerId: number;
+}
+
+export function encodeControllerId(
+  _version: OpenFlowVersion,
+  message: SetControllerId,
+  writer: WireWriter,
+): void {
+  writer.zeros(6).u16(message.controllerId);
+}
+
+export function decodeControllerId(_version: OpenFlowVersion, reader: WireReader): SetControllerId {
+  reader.skip(6, 'set_controller_id.zero');
+  return { controllerId: reader.u16('set_controller_id.controller_id') };
+}
+
+/** NXT_FLOW_MOD_TABLE_ID: in OpenFlow 1.0, the upper byte of a flow mod's command becomes the table. */
+export interface FlowModTableId {
+  readonly enabled: boolean;
+}
+
+export function encodeFlowModTableId(
+  _version: OpenFlowVersion,
+  message: FlowModTableId,
+  writer: WireWriter,
+): void {
+  writer.u8(message.enabled ? 1 : 0).zeros(7);
+}
+
+export function decodeFlowModTableId(_version: OpenFlowVersion, reader: WireReader): FlowModTableId {
+  const enabled = reader.u8('flow_mod_table_id.set') !== 0;
+  reader.skip(7, 'flow_mod_table_id.pad');
+  return { enabled };
+}

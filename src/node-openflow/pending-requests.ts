@@ -1,0 +1,159 @@
+// The requests that wait: single ones for their reply, batches for errors about their messages. Replies and errors are
+// matched by transaction id. Replies in parts are put together here. No stream and no clock: the connection feeds it.
+import { OpenFlowConnectionError, type OpenFlowErrorReport, OpenFlowRequestError } from './errors.ts';
+import type { OpenFlowMessage, OpenFlowMessageType } from './messages.ts';
+
+interface PendingRequest {
+  readonly requestType: OpenFlowMessageType;
+  readonly replyType: OpenFlowMessageType;
+  readonly resolve: (reply: OpenFlowMessage) => void;
+  readonly reject: (error: Error) => void;
+  /** Entries of the parts that have arrived; null before the first part. */
+  entries: unknown[] | null;
+  receivedSize: number;
+}
+
+/** Messages with consecutive transaction ids whose errors are collected. */
+export interface Batch {
+  readonly firstXid: number;
+  readonly messages: readonly OpenFlowMessage[];
+  readonly errors: OpenFlowRequestError[];
+}
+
+/** Requests of one connection that have not been answered. */
+export class PendingRequests {
+  readonly #multipartBytesMax: number;
+  readonly #requests = new Map<number, PendingRequest>();
+  /** Rejected because their reply is too large; the rest of the parts is thrown away. */
+  readonly #discarded = new Set<number>();
+  readonly #batches = new Set<Batch>();
+
+  /** `multipartBytesMax`: a reply in parts that is larger rejects its request. */
+  constructor(multipartBytesMax: number) {
+    this.#multipartBytesMax = multipartBytesMax;
+  }
+
+  /** How many requests and batches wait; a batch counts once, whatever its size. */
+  get count(): number {
+    return this.#requests.size + this.#batches.size;
+  }
+
+  /** Waits for the reply to the request with that transaction id. */
+  add(
+    xid: number,
+    requestType: OpenFlowMessageType,
+    replyType: OpenFlowMessageType,
+  ): Promise<OpenFlowMessage> {
+    return new Promise((resolve, reject) => {
+      this.#requests.set(xid, { requestType, replyType, resolve, reject, entries: null, receivedSize: 0 });
+    });
+  }
+
+  /** From now on errors about these messages are theirs, until `removeBatch`. */
+  addBatch(firstXid: number, messages: readonly OpenFlowMessage[]): Batch {
+    const batch: Batch = { firstXid, messages, errors: [] };
+    this.#batches.add(batch);
+    return batch;
+  }
+
+  removeBatch(batch: Batch): void {
+    this.#batches.delete(batch);
+  }
+
+  /** Whether a transaction id must not be given out because something still waits under it. */
+  isTaken(xid: number): boolean {
+    return this.#requests.has(xid) || this.#discarded.has(xid) || this.#batchOf(xid) !== null;
+  }
+
+  /** Whether this part of a reply will be thrown away, so that it need not be decoded; forgets the reply at its last part. */
+  discards(xid: number, more: boolean): boolean {
+    const discarded = this.#discarded.has(xid);
+    if (discarded && !more) {
+      this.#discarded.delete(xid);
+    }
+    return discarded;
+  }
+
+  /** Gives a message of `size` bytes to the request that it answers; false when there is none. */
+  offer(xid: number, message: OpenFlowMessage, more: boolean, size: number): boolean {
+    if (message.type === 'error') {
+      return this.#offerError(xid, message);
+    }
+    const request = this.#requests.get(xid);
+    if (request === undefined || request.replyType !== message.type) {
+      return false;
+    }
+    request.receivedSize += size;
+    if (request.receivedSize > this.#multipartBytesMax) {
+      this.#giveUp(xid, request, more);
+    } else if (more) {
+      request.entries = append(request.entries, message);
+    } else {
+      this.#requests.delete(xid);
+      const entries = request.entries;
+      request.resolve(
+        entries === null ? message : ({ ...message, entries: append(entries, message) } as OpenFlowMessage),
+      );
+    }
+    return true;
+  }
+
+  /** Ends the wait of all requests. */
+  rejectAll(error: Error): void {
+    const requests = [...this.#requests.values()];
+    this.#requests.clear();
+    this.#batches.clear();
+    this.#discarded.clear();
+    for (const request of requests) {
+      request.reject(error);
+    }
+  }
+
+  #giveUp(xid: number, request: PendingRequest, more: boolean): void {
+    this.#requests.delete(xid);
+    if (more) {
+      this.#discarded.add(xid);
+    }
+    const message =
+      `the reply to ${request.requestType} is larger than ${this.#multipartBytesMax} bytes (multipartBytesMax); ` +
+      'raise the limit or ask for less';
+    request.reject(new OpenFlowConnectionError('OPENFLOW_MULTIPART', message));
+  }
+
+  #offerError(xid: number, report: OpenFlowErrorReport): boolean {
+    const request = this.#requests.get(xid);
+    if (request !== undefined) {
+      this.#requests.delete(xid);
+      request.reject(new OpenFlowRequestError(report, request.requestType, xid));
+      return true;
+    }
+    const batch = this.#batchOf(xid);
+    if (batch === null) {
+      return false;
+    }
+    const index = xid - batch.firstXid;
+    const type = batch.messages[index]?.type ?? 'unknown';
+    batch.errors.push(new OpenFlowRequestError(report, type, xid, index));
+    return true;
+  }
+
+  #batchOf(xid: number): Batch | null {
+    for (const batch of this.#batches) {
+      if (xid >= batch.firstXid && xid < batch.firstXid + batch.messages.length) {
+        return batch;
+      }
+    }
+    return null;
+  }
+}
+
+/** The entries so far and those of one more part; a body that is no list has none, and its last part stands for all. */
+function append(entries: unknown[] | null, message: OpenFlowMessage): unknown[] {
+  const all = entries ?? [];
+  if ('entries' in message) {
+    for (const entry of message.entries) {
+      all.push(entry);
+    }
+  }
+  return all;
+}

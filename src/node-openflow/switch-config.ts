@@ -1,0 +1,134 @@
+// What a switch is and how it treats this connection: features, description, configuration, controller role.
+import { OpenFlowEncodeError } from './errors.ts';
+import { decodePorts, type Port, readText } from './port.ts';
+import type { OpenFlowVersion } from './version.ts';
+import type { WireReader, WireWriter } from './wire.ts';
+
+/** OFPT_FEATURES_REPLY. */
+export interface SwitchFeatures {
+  /** The lower 48 bits are a MAC address. */
+  readonly datapathId: bigint;
+  readonly bufferCount: number;
+  readonly tableCount: number;
+  /** 0 on the main connection; not in OpenFlow 1.0. */
+  readonly auxiliaryId: number;
+  /** Bits of OFPC_*. */
+  readonly capabilities: number;
+  /** Only OpenFlow 1.0 lists the ports here; later versions have `port_desc_request`. */
+  readonly ports: readonly Port[];
+}
+
+/*
+ *   u64 datapath id    u32 buffers    u8 tables    u8 auxiliary id    u16 zero    u32 capabilities    u32 actions (1.0)
+ *   ports (1.0)
+ */
+export function decodeFeatures(version: OpenFlowVersion, reader: WireReader): SwitchFeatures {
+  const datapathId = reader.u64('features.datapath_id');
+  const bufferCount = reader.u32('features.n_buffers');
+  const tableCount = reader.u8('features.n_tables');
+  const auxiliaryId = reader.u8('features.auxiliary_id');
+  reader.skip(2, 'features.pad');
+  const capabilities = reader.u32('features.capabilities');
+  reader.skip(4, 'features.actions');
+  const ports = version === 1 ? decodePorts(version, reader) : [];
+  return { datapathId, bufferCount, tableCount, auxiliaryId, capabilities, ports };
+}
+
+/** OFPT_GET_CONFIG_REPLY and OFPT_SET_CONFIG. */
+export interface SwitchConfig {
+  /** OFPC_FRAG_*: 0 is normal treatment of IP fragments. It belongs to the whole bridge. */
+  readonly flags: number;
+  /** Bytes of a packet that misses the tables to send to this controller; 0 asks for no packet-ins at all of that kind. */
+  readonly missSendLength: number;
+}
+
+export function decodeConfig(_version: OpenFlowVersion, reader: WireReader): SwitchConfig {
+  const flags = reader.u16('config.flags');
+  return { flags, missSendLength: reader.u16('config.miss_send_len') };
+}
+
+export function encodeConfig(_version: OpenFlowVersion, config: SwitchConfig, writer: WireWriter): void {
+  writer.u16(config.flags).u16(config.missSendLength);
+}
+
+/** OFPMP_DESC. */
+export interface SwitchDescription {
+  readonly manufacturer: string;
+  readonly hardware: string;
+  readonly software: string;
+  readonly serialNumber: string;
+  readonly datapath: string;
+}
+
+export function decodeDescription(_version: OpenFlowVersion, reader: WireReader): SwitchDescription {
+  const manufacturer = readText(reader, 256, 'desc.mfr_desc');
+  const hardware = readText(reader, 256, 'desc.hw_desc');
+  const software = readText(reader, 256, 'desc.sw_desc');
+  const serialNumber = readText(reader, 32, 'desc.serial_num');
+  return { manufacturer, hardware, software, serialNumber, datapath: readText(reader, 256, 'desc.dp_desc') };
+}
+
+/** `nochange` only asks, and OpenFlow 1.0 lacks it. A secondary is told little and may change nothing. */
+export type ControllerRole = 'nochange' | 'equal' | 'primary' | 'secondary';
+const ROLES: readonly ControllerRole[] = ['nochange', 'equal', 'primary', 'secondary'];
+
+export interface RoleRequest {
+  readonly role: ControllerRole;
+  /** Orders the claims to be primary; not in OpenFlow 1.0. */
+  readonly generationId: bigint;
+}
+
+/*
+ * OpenFlow 1.0 (NXT_ROLE_REQUEST): u32 role, 0 is equal        later: u32 role, u32 zero, u64 generation id
+ */
+export function encodeRole(version: OpenFlowVersion, request: RoleRequest, writer: WireWriter): void {
+  const role = ROLES.indexOf(request.role);
+  if (version !== 1) {
+    writer.u32(role).u32(0).u64(request.generationId);
+  } else if (request.role === 'nochange') {
+    throw new OpenFlowEncodeError(
+      'role_request',
+      version,
+      'there is no role "nochange"; a role cannot be asked for',
+    );
+  } else {
+    writer.u32(role - 1);
+  }
+}
+
+export function decodeRole(version: OpenFlowVersion, reader: WireReader): RoleRequest {
+  const number = reader.u32('role.role');
+  const role = ROLES[version === 1 ? number + 1 : number];
+  if (role === undefined) {
+    throw reader.fault('role.role', `${number} is not a role`);
+  }
+  if (version === 1) {
+    return { role, generationId: 0n };
+  }
+  reader.skip(4, 'role.pad');
+  return { role, generationId: reader.u64('role.generation_id') };
+}
+
+/** Why OFPT_ROLE_STATUS was sent. */
+export type RoleStatusReason = 'primary_request' | 'config' | 'experimenter';
+const ROLE_STATUS_REASONS: readonly RoleStatusReason[] = ['primary_request', 'config', 'experimenter'];
+
+/** OFPT_ROLE_STATUS: the role of this connection has been changed by somebody else. */
+export interface RoleStatus extends RoleRequest {
+  readonly reason: RoleStatusReason;
+}
+
+/*
+ *   u32 role    u8 reason    u8[3] zero    u64 generation id    properties
+ */
+export function decodeRoleStatus(_version: OpenFlowVersion, reader: WireReader): RoleStatus {
+  const roleNumber = reader.u32('role_status.role');
+  const reasonNumber = reader.u8('role_status.reason');
+  reader.skip(3, 'role_status.pad');
+  const role = ROLES[roleNumber];
+  const reason = ROLE_STATUS_REASONS[reasonNumber];
+  if (role === undefined || reason === undefined) {
+    throw reader.fault('role_status', `role ${roleNumber} or reason ${reasonNumber} is not known`);
+  }
+  return { role, reason, generationId: reader.u64('role_status.generation_id') };
+}
