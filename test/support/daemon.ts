@@ -76,8 +76,7 @@ export class Daemon {
   /** Fulfilled when the daemon says that the database is in sync and all bridges are hooked. */
   async waitForReady(timeoutMs = 5000): Promise<void> {
     const state = await waitFor(
-      async (): Promise<'ended' | string> =>
-        this.#program.exit === undefined ? this.appctl('ready') : 'ended',
+      async (): Promise<string> => (this.#program.exit === undefined ? this.appctl('ready') : 'ended'),
       { what: 'the daemon is ready', timeoutMs },
     );
     if (state === 'ended') {

@@ -1,0 +1,212 @@
+// The collectors that users run, as referees: nfcapd with nfdump, nfacctd, tshark and libfixbuf's ipfixDump. Each gets
+// the bytes that we export and says what it makes of them.
+
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BackgroundProgram, runForOutput, runProgram } from './process.ts';
+import { waitFor } from './wait.ts';
+
+/** A collector that receives on a port of 127.0.0.1. */
+export interface PortCollector {
+  /** `IP:PORT` for the targets of an IPFIX row. */
+  readonly target: string;
+  readonly port: number;
+  /** All that it has understood so far (nfcapd: only after `stop`, which gives it back too). */
+  output(): Promise<string>;
+  /** What it has complained about. */
+  complaints(): string;
+  /** Ends it and gives its last output. */
+  stop(): Promise<string>;
+}
+
+/** nfcapd, read with `nfdump -o json` or another format when it stops. */
+export async function startNfcapd(
+  nfdumpArguments: readonly string[] = ['-o', 'json'],
+): Promise<PortCollector> {
+  const folder = await mkdtemp(join(tmpdir(), 'nfcapd-'));
+  const port = await freeUdpPort();
+  const folderFlag = nfcapdFolderFlag(await nfcapdHelp());
+  const args = ['-b', '127.0.0.1', '-p', String(port), '-t', '60', folderFlag, folder];
+  const program = await BackgroundProgram.start('nfcapd', args);
+  await listening(port, program);
+  const output = async () => {
+    const files = (await readdir(folder)).filter((file) => /^nfcapd\.\d+$/.test(file));
+    return files.length === 0 ? '' : runProgram('nfdump', ['-q', ...nfdumpArguments, '-R', folder]);
+  };
+  return {
+    target: `127.0.0.1:${port}`,
+    port,
+    output,
+    complaints: () => program.stderr,
+    stop: async () => {
+      await program.stop();
+      const last = await output();
+      await rm(folder, { recursive: true, force: true });
+      return last;
+    },
+  };
+}
+
+/** nfacctd with its print plugin, JSON lines. */
+export async function startNfacctd(
+  aggregate = 'src_host,dst_host,src_port,dst_port,proto',
+): Promise<PortCollector> {
+  const folder = await mkdtemp(join(tmpdir(), 'nfacctd-'));
+  const port = await freeUdpPort();
+  const outputFile = join(folder, 'out.json');
+  const settings = {
+    nfacctd_ip: '127.0.0.1',
+    nfacctd_port: port,
+    plugins: 'print',
+    aggregate,
+    print_output: 'json',
+    print_output_file: outputFile,
+    print_output_file_append: 'true',
+    print_refresh_time: 1,
+    nfacctd_time_new: 'true',
+  };
+  const configuration = join(folder, 'nfacctd.conf');
+  await writeFile(
+    configuration,
+    Object.entries(settings)
+      .map(([key, value]) => `${key}: ${value}\n`)
+      .join(''),
+  );
+  const program = await BackgroundProgram.start('nfacctd', ['-f', configuration]);
+  await listening(port, program);
+  const output = async () => {
+    try {
+      return await readFile(outputFile, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+      throw error;
+    }
+  };
+  return {
+    target: `127.0.0.1:${port}`,
+    port,
+    output,
+    complaints: () =>
+      `${program.stdout}${program.stderr}`
+        .split('\n')
+        .filter((line) => /WARN|ERROR/.test(line))
+        .join('\n'),
+    stop: async () => {
+      // SIGINT makes it write what it holds.
+      await program.stop('SIGINT');
+      const last = await output();
+      await rm(folder, { recursive: true, force: true });
+      return last;
+    },
+  };
+}
+
+/** tshark over messages that have been received, as `-T json` with the IPFIX dissector; `port` is what they were sent to. */
+export async function tsharkJson(messages: readonly Uint8Array[], port = 4739): Promise<unknown[]> {
+  return withFile('messages.pcap', udpPcap(messages, port), async (file) => {
+    const text = await runProgram(
+      'tshark',
+      ['-n', '-r', file, '-d', `udp.port==${port},cflow`, '-T', 'json', '--no-duplicate-keys'],
+      { timeoutMs: 60_000 },
+    );
+    return JSON.parse(text) as unknown[];
+  });
+}
+
+/** tshark's text of all layers and what its experts complain about, as `-V` prints it. */
+export async function tsharkText(messages: readonly Uint8Array[], port = 4739): Promise<string> {
+  return withFile('messages.pcap', udpPcap(messages, port), (file) =>
+    runProgram('tshark', ['-n', '-r', file, '-d', `udp.port==${port},cflow`, '-V'], { timeoutMs: 60_000 }),
+  );
+}
+
+/** libfixbuf's ipfixDump over messages in a file; the bar is that it warns of nothing. */
+export async function ipfixDump(
+  messages: readonly Uint8Array[],
+): Promise<{ readonly text: string; readonly warnings: string }> {
+  return withFile('messages.ipfix', Buffer.concat(messages), async (file) => {
+    const { stdout, stderr } = await runForOutput('ipfixDump', ['--in', file], { timeoutMs: 60_000 });
+    return { text: stdout, warnings: stderr };
+  });
+}
+
+/** A capture file (pcap, Ethernet, microseconds) of UDP datagrams from 127.0.0.1 to 127.0.0.1:`port`. */
+export function udpPcap(messages: readonly Uint8Array[], port: number): Buffer {
+  const head = Buffer.alloc(24);
+  head.writeUInt32LE(0xa1b2_c3d4, 0);
+  head.writeUInt16LE(2, 4);
+  head.writeUInt16LE(4, 6);
+  head.writeUInt32LE(262_144, 16);
+  head.writeUInt32LE(1, 20);
+  const packets = messages.map((message, index) => {
+    const frame = datagramFrame(message, port);
+    const record = Buffer.alloc(16);
+    record.writeUInt32LE(1_700_000_000, 0);
+    record.writeUInt32LE(index, 4);
+    record.writeUInt32LE(frame.length, 8);
+    record.writeUInt32LE(frame.length, 12);
+    return Buffer.concat([record, frame]);
+  });
+  return Buffer.concat([head, ...packets]);
+}
+
+function datagramFrame(message: Uint8Array, port: number): Buffer {
+  // Checksums stay zero: tshark does not look at them unless told to.
+  const headers = Buffer.from('00'.repeat(12) + '08004500' + '00'.repeat(4) + '400040110000', 'hex');
+  const addresses = Buffer.from('7f0000017f000001', 'hex');
+  const udp = Buffer.alloc(8);
+  headers.writeUInt16BE(28 + message.length, 16);
+  udp.writeUInt16BE(40_000, 0);
+  udp.writeUInt16BE(port, 2);
+  udp.writeUInt16BE(8 + message.length, 4);
+  return Buffer.concat([headers, addresses, udp, message]);
+}
+
+async function withFile<T>(name: string, bytes: Uint8Array, use: (file: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'referee-'));
+  try {
+    const file = join(folder, name);
+    await writeFile(file, bytes);
+    return await use(file);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A UDP port of 127.0.0.1 that was free a moment ago, for programs that cannot choose one. */
+export async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4');
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  await once(socket, 'close');
+  return port;
+}
+
+/** Looks into the kernel's table of sockets until somebody has the port. */
+async function listening(port: number, program: BackgroundProgram): Promise<void> {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const state = await waitFor(
+    async () => {
+      if (program.exit !== undefined) return 'ended';
+      const tables = (await readFile('/proc/net/udp', 'utf8')) + (await readFile('/proc/net/udp6', 'utf8'));
+      return tables.split('\n').some((line) => line.trim().split(/\s+/)[1]?.endsWith(suffix)) && 'listens';
+    },
+    { what: `${program.name} listens at port ${port}` },
+  );
+  if (state === 'ended') throw new Error(`${program.name} has ended: ${program.stdout}${program.stderr}`);
+}
+
+async function nfcapdHelp(): Promise<string> {
+  const { stdout, stderr } = await runForOutput('nfcapd', ['-h']);
+  return stdout + stderr;
+}
+
+/** The folder's flag was `-l` up to nfdump 1.6 and is `-w` since 1.7, where `-l` is going away. */
+function nfcapdFolderFlag(help: string): string {
+  return /^-w\s/m.test(help) ? '-w' : '-l';
+}
