@@ -1,0 +1,358 @@
+// The data plane on one screen: a sample is dissected, its flow is found in the cache, and flows that are due become
+// records, messages and datagrams. One exporter for each bridge's IPFIX row and for each collector set; it lives as long
+// as the row has usable targets. It never waits for a collector, and never holds the event loop for long.
+
+import { randomInt } from 'node:crypto';
+import { FlowCache, type FlowCacheStatus } from '../flow/flow-cache.ts';
+import { FlowEndReason, type FlowVisitor } from '../flow/flow-record.ts';
+import { encodeTemplateSets } from '../ipfix/templates.ts';
+import { dissect } from '../packet/dissect.ts';
+import { FlowKey, FrameFault } from '../packet/flow-key.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { CollectorTarget, OpenSession } from './collector-session.ts';
+import { type CollectorStatus, CollectorStream, type StreamOptions } from './collector-stream.ts';
+import { MessagePacker } from './message-packer.ts';
+
+/** What an exporter is to do; plain values that configuration has checked. */
+export interface ExporterOptions {
+  readonly targets: readonly CollectorTarget[];
+  /** Seconds that a flow gathers samples, 0 to 4,200; 0: no cache, each sample becomes a record. */
+  readonly activeTimeoutSeconds: number;
+  /** Flows that the cache holds at most, 0 to 2^32 - 1; 0: no cache. */
+  readonly flowsMax: number;
+  /** Seconds after which templates are repeated over UDP. */
+  readonly templateIntervalSeconds: number;
+  /** The longest message in bytes, 256 to 65,535. */
+  readonly messageBytesMax: number;
+}
+
+export const EXPORTER_DEFAULTS = {
+  activeTimeoutSeconds: 0,
+  flowsMax: 0,
+  templateIntervalSeconds: 600,
+  messageBytesMax: 1400,
+} as const;
+
+/** The bounds of `messageBytesMax`; the lower one has room for any record and any single template. */
+export const MESSAGE_BYTES_MIN = 256;
+export const MESSAGE_BYTES_MAX = 65_535;
+
+/** Records that one turn of the event loop expires, so that a million flows due at once do not stop it. */
+export const SLICE_RECORDS_MAX = 1024;
+/** Records that a single sample may expire; more than one, so that a lowered limit is reached. */
+const SAMPLE_RECORDS_MAX = 16;
+/** Messages that wait at a collector above which expiry gives it a moment, as long as that helps. */
+const PACE_BACKLOG_COUNT = 256;
+const PACE_MS = 2;
+
+/** What an exporter needs from outside. */
+export interface ExporterParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly openSession: OpenSession;
+  /** Calls back at the end of the present batch of input, before the event loop waits. Default: `setImmediate`. */
+  readonly defer?: (callback: () => void) => void;
+  /** Keeps peers from choosing keys that collide. Default: random. */
+  readonly hashSeed?: number;
+}
+
+/** Records by flowEndReason. */
+export interface ReasonCounts {
+  activeTimeout: number;
+  forcedEnd: number;
+  lackOfResources: number;
+}
+
+/** Everything that an operator may want to know about an exporter. Counts are since it was made. */
+export interface ExporterStatus {
+  readonly name: string;
+  readonly state: 'idle' | 'running' | 'stopping' | 'stopped';
+  readonly options: ExporterOptions;
+  readonly cache: FlowCacheStatus;
+  readonly samples: number;
+  /** Samples that came while the exporter did not run. */
+  readonly samplesIgnored: number;
+  /** Samples whose frame had a fault; they are counted in flows all the same, as far as the frame could be read. */
+  readonly malformed: {
+    readonly ethernet: number;
+    readonly ipHeader: number;
+    readonly ipv6Extension: number;
+    readonly transport: number;
+  };
+  readonly records: Readonly<ReasonCounts>;
+  /** Messages with data records, each counted once for all collectors. */
+  readonly messages: number;
+  readonly collectors: readonly CollectorStatus[];
+}
+
+/** An exporter: see the head of the file. */
+export class Exporter {
+  readonly name: string;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #openSession: OpenSession;
+  readonly #defer: (callback: () => void) => void;
+  readonly #key = new FlowKey();
+  readonly #cache: FlowCache;
+  readonly #visitor: FlowVisitor;
+  readonly #steadyOffsetMicros: number;
+  #options: ExporterOptions;
+  #packer: MessagePacker;
+  #streams = new Map<string, CollectorStream>();
+  /** Collectors that are no longer wanted and still send what they have. */
+  readonly #leaving = new Set<Promise<void>>();
+  #state: ExporterStatus['state'] = 'idle';
+  #stopped: Promise<void> | undefined;
+  #timer: Timer | undefined;
+  /** Messages are to be sent, or expiry to be continued, at the end of this batch. */
+  #isBatchEndPlanned = false;
+  #isSliceEndPlanned = false;
+  #paceBacklogCount = 0;
+  #samples = 0;
+  #samplesIgnored = 0;
+  #messages = 0;
+  readonly #malformed = { ethernet: 0, ipHeader: 0, ipv6Extension: 0, transport: 0 };
+  readonly #records: ReasonCounts = { activeTimeout: 0, forcedEnd: 0, lackOfResources: 0 };
+
+  constructor(name: string, options: ExporterOptions, parts: ExporterParts) {
+    this.name = name;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#openSession = parts.openSession;
+    this.#defer = parts.defer ?? setImmediate;
+    this.#options = options;
+    this.#cache = new FlowCache({
+      activeTimeoutMicros: options.activeTimeoutSeconds * 1_000_000,
+      flowsMax: options.flowsMax,
+      hashSeed: parts.hashSeed ?? randomInt(2 ** 32),
+    });
+    this.#steadyOffsetMicros = this.#clock.wallMicros() - this.#clock.monotonicMicros();
+    this.#packer = this.#makePacker();
+    this.#visitor = {
+      flow: (record, reason) => {
+        this.#countRecord(reason);
+        this.#packer.add(record, reason);
+      },
+    };
+  }
+
+  /** Opens the sessions; samples count from now on. */
+  start(): void {
+    if (this.#state !== 'idle') return;
+    this.#state = 'running';
+    this.#setCollectors();
+  }
+
+  /**
+   * Takes over other options while it runs. The cache stays; flows that the new limits make due leave at once, to the
+   * new collectors. A collector that stays keeps its session. Nothing happens when the options mean the same.
+   */
+  configure(options: ExporterOptions): void {
+    if (sameOptions(this.#options, options)) return;
+    this.#packer.finishAll();
+    this.#options = options;
+    this.#packer = this.#makePacker();
+    this.#cache.setLimits(options.activeTimeoutSeconds * 1_000_000, options.flowsMax);
+    if (this.#state !== 'running') return;
+    this.#setCollectors();
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#expireSlice();
+  }
+
+  /**
+   * Counts one sampled frame, `frame[start, end)`, of which the switch saw `frameSize` bytes and which stands for `weight`
+   * packets. Records that it makes due are sent at the end of the batch.
+   */
+  sample(
+    frame: Uint8Array,
+    start: number,
+    end: number,
+    frameSize: number,
+    weight: number,
+    observationDomainId: number,
+    observationPointId: number,
+  ): void {
+    if (this.#state !== 'running') {
+      this.#samplesIgnored += 1;
+      return;
+    }
+    this.#samples += 1;
+    const key = this.#key;
+    dissect(frame, start, end, observationPointId, key);
+    if (key.faults !== 0) this.#countFaults(key.faults);
+    const nowMicros = this.#clock.monotonicMicros();
+    this.#cache.add(key, observationDomainId, nowMicros, weight, frameSize);
+    if (this.#cache.nextExpiryMicros() <= nowMicros) {
+      this.#cache.expire(nowMicros, this.#visitor, SAMPLE_RECORDS_MAX);
+      this.#planBatchEnd();
+    }
+    if (this.#timer === undefined && !this.#isSliceEndPlanned) this.#setTimer(nowMicros);
+  }
+
+  /** Flushes the cache with forcedEnd to the collectors that it has, waits until they have sent it, and closes them. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#flushAndClose();
+    return this.#stopped;
+  }
+
+  status(): ExporterStatus {
+    return {
+      name: this.name,
+      state: this.#state,
+      options: this.#options,
+      cache: this.#cache.status(),
+      samples: this.#samples,
+      samplesIgnored: this.#samplesIgnored,
+      malformed: { ...this.#malformed },
+      records: { ...this.#records },
+      messages: this.#messages,
+      collectors: Array.from(this.#streams.values(), (stream) => stream.status()),
+    };
+  }
+
+  #makePacker(): MessagePacker {
+    return new MessagePacker(
+      this.#clock,
+      this.#options.messageBytesMax,
+      this.#steadyOffsetMicros,
+      (message) => {
+        this.#messages += 1;
+        for (const stream of this.#streams.values()) stream.deliver(message);
+      },
+    );
+  }
+
+  /** New collectors are opened, those that stay are told the options, and the others are left to finish alone. */
+  #setCollectors(): void {
+    const { templateIntervalSeconds, messageBytesMax } = this.#options;
+    const templateSets = encodeTemplateSets(messageBytesMax);
+    const streamOptions: StreamOptions = { templateIntervalSeconds, templateSets, messageBytesMax };
+    const streams = new Map<string, CollectorStream>();
+    for (const target of this.#options.targets) {
+      const key = targetKey(target);
+      const known = this.#streams.get(key);
+      known?.setOptions(streamOptions);
+      streams.set(
+        key,
+        known ?? streams.get(key) ?? new CollectorStream(target, this.#openSession, streamOptions),
+      );
+    }
+    const before = this.#streams;
+    this.#streams = streams;
+    for (const [key, stream] of before) if (!streams.has(key)) this.#leave(stream);
+    for (const [key, stream] of streams) if (!before.has(key)) stream.start();
+  }
+
+  #leave(stream: CollectorStream): void {
+    const left = stream.stop().finally(() => this.#leaving.delete(left));
+    this.#leaving.add(left);
+  }
+
+  /** Fires when the oldest flow is due; nothing is set while the cache is empty. */
+  #setTimer(nowMicros: number): void {
+    const expiryMicros = this.#cache.nextExpiryMicros();
+    if (expiryMicros === Number.POSITIVE_INFINITY) return;
+    this.#timer = this.#clock.setTimer(
+      () => {
+        this.#timer = undefined;
+        this.#expireSlice();
+      },
+      Math.max(0, (expiryMicros - nowMicros) / 1000),
+    );
+  }
+
+  /** Sends what is due, up to a slice; the rest follows when the event loop has looked after others. */
+  #expireSlice(): void {
+    if (this.#state !== 'running') return;
+    const nowMicros = this.#clock.monotonicMicros();
+    this.#cache.expire(nowMicros, this.#visitor, SLICE_RECORDS_MAX);
+    this.#packer.finishAll();
+    if (this.#cache.nextExpiryMicros() > nowMicros) {
+      if (this.#timer === undefined) this.#setTimer(nowMicros);
+    } else {
+      this.#planSlice();
+    }
+  }
+
+  #planSlice(): void {
+    if (this.#isSliceEndPlanned) return;
+    this.#isSliceEndPlanned = true;
+    this.#afterPace(() => {
+      this.#isSliceEndPlanned = false;
+      this.#expireSlice();
+    });
+  }
+
+  #planBatchEnd(): void {
+    if (this.#isBatchEndPlanned) return;
+    this.#isBatchEndPlanned = true;
+    this.#defer(() => {
+      this.#isBatchEndPlanned = false;
+      this.#packer.finishAll();
+    });
+  }
+
+  /**
+   * Calls back at the end of the batch; a little later while a collector's backlog is long and shrinks, so that a burst
+   * of records is not dropped at its limit. A collector that takes nothing is not waited for.
+   */
+  #afterPace(callback: () => void): void {
+    let backlogCount = 0;
+    for (const stream of this.#streams.values()) backlogCount = Math.max(backlogCount, stream.backlogCount);
+    const isFirstLook = this.#paceBacklogCount === 0;
+    if (backlogCount > PACE_BACKLOG_COUNT && (isFirstLook || backlogCount < this.#paceBacklogCount)) {
+      this.#paceBacklogCount = backlogCount;
+      this.#clock.setTimer(() => this.#afterPace(callback), PACE_MS);
+      return;
+    }
+    this.#paceBacklogCount = 0;
+    this.#defer(callback);
+  }
+
+  async #flushAndClose(): Promise<void> {
+    this.#state = 'stopping';
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    while (this.#cache.flowCount > 0) {
+      this.#cache.flush(this.#visitor, SLICE_RECORDS_MAX);
+      if (this.#cache.flowCount > 0) await new Promise<void>((resolve) => this.#afterPace(resolve));
+    }
+    this.#packer.finishAll();
+    await Promise.all([...Array.from(this.#streams.values(), (stream) => stream.stop()), ...this.#leaving]);
+    this.#state = 'stopped';
+    this.#log.debug(`Exporter ${this.name} has stopped.`);
+  }
+
+  #countRecord(reason: FlowEndReason): void {
+    if (reason === FlowEndReason.activeTimeout) this.#records.activeTimeout += 1;
+    else if (reason === FlowEndReason.forcedEnd) this.#records.forcedEnd += 1;
+    else this.#records.lackOfResources += 1;
+  }
+
+  #countFaults(faults: number): void {
+    if ((faults & FrameFault.ethernet) !== 0) this.#malformed.ethernet += 1;
+    if ((faults & FrameFault.ipHeader) !== 0) this.#malformed.ipHeader += 1;
+    if ((faults & FrameFault.ipv6Extension) !== 0) this.#malformed.ipv6Extension += 1;
+    if ((faults & FrameFault.transport) !== 0) this.#malformed.transport += 1;
+  }
+}
+
+/** Equal in meaning: targets are a set, as in the database. */
+function sameOptions(a: ExporterOptions, b: ExporterOptions): boolean {
+  const targetsOfA = new Set(a.targets.map(targetKey));
+  const targetsOfB = new Set(b.targets.map(targetKey));
+  return (
+    a.activeTimeoutSeconds === b.activeTimeoutSeconds &&
+    a.flowsMax === b.flowsMax &&
+    a.templateIntervalSeconds === b.templateIntervalSeconds &&
+    a.messageBytesMax === b.messageBytesMax &&
+    targetsOfA.size === targetsOfB.size &&
+    [...targetsOfA].every((key) => targetsOfB.has(key))
+  );
+}
+
+function targetKey(target: CollectorTarget): string {
+  return `${target.host}\0${target.port}`;
+}

@@ -1,0 +1,78 @@
+// The messages that a session has accepted and not yet sent, oldest first: a ring of buffers that are allocated when
+// they are first needed and then used again. The socket reads a message's buffer until it reports the end of that
+// send, so a slot is free only after `shift`. At the limit `push` refuses: the newest message is the one that is lost,
+// because the oldest ones carry the templates.
+
+interface Slot {
+  bytes: Buffer;
+  size: number;
+  recordCount: number;
+}
+
+/** A bounded first-in-first-out queue of messages, each copied in. */
+export class MessageQueue {
+  readonly #slots: Slot[] = [];
+  readonly #countMax: number;
+  #head = 0;
+  #count = 0;
+
+  /** @param countMax messages that may wait */
+  constructor(countMax: number) {
+    this.#countMax = countMax;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Copies a message in; false when the queue is full. */
+  push(bytes: Uint8Array, size: number, recordCount: number): boolean {
+    if (this.#count === this.#countMax) return false;
+    if (this.#count === this.#slots.length) this.#grow();
+    const slot = this.#slotAt(this.#count);
+    if (slot.bytes.length < size) slot.bytes = Buffer.allocUnsafeSlow(size);
+    for (let index = 0; index < size; index += 1) slot.bytes[index] = bytes[index] as number;
+    slot.size = size;
+    slot.recordCount = recordCount;
+    this.#count += 1;
+    return true;
+  }
+
+  /** The bytes of the message at `index` from the oldest; they stay as they are until it is shifted out. */
+  bytesAt(index: number): Buffer {
+    const slot = this.#slotAt(index);
+    return slot.bytes.subarray(0, slot.size);
+  }
+
+  sizeAt(index: number): number {
+    return this.#slotAt(index).size;
+  }
+
+  recordCountAt(index: number): number {
+    return this.#slotAt(index).recordCount;
+  }
+
+  /** Forgets the oldest message. */
+  shift(): void {
+    if (this.#count === 0) throw new Error('An empty message queue was shifted.');
+    this.#head = (this.#head + 1) % this.#slots.length;
+    this.#count -= 1;
+  }
+
+  /** A full ring is straightened, so that new slots come behind the newest message; doubling keeps that rare. */
+  #grow(): void {
+    const straight = [...this.#slots.slice(this.#head), ...this.#slots.slice(0, this.#head)];
+    const added = Math.min(Math.max(8, straight.length), this.#countMax - straight.length);
+    for (let index = 0; index < added; index += 1) {
+      straight.push({ bytes: Buffer.alloc(0), size: 0, recordCount: 0 });
+    }
+    this.#slots.splice(0, this.#slots.length, ...straight);
+    this.#head = 0;
+  }
+
+  #slotAt(index: number): Slot {
+    const slot = this.#slots[(this.#head + index) % this.#slots.length];
+    if (slot === undefined) throw new Error(`A message queue of ${this.#count} has no message ${index}.`);
+    return slot;
+  }
+}

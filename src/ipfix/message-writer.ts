@@ -1,0 +1,120 @@
+// Builds one IPFIX message at a time in memory that it allocates once. The caller reserves room for a record and writes
+// the record's bytes itself; consecutive records of one template share one Data Set. Nothing is allocated per message or
+// record. Sequence numbers belong to sessions, which set them at SEQUENCE_NUMBER_OFFSET.
+
+import { IPFIX_VERSION, MESSAGE_HEADER_SIZE, MESSAGE_SIZE_MAX, SET_HEADER_SIZE } from './protocol.ts';
+
+/*
+ * The message header (RFC 7011, section 3.1):
+ *
+ *  0               2               4
+ * +---------------+---------------+
+ * | version 10    | length        |   length: of the whole message
+ * +---------------+---------------+
+ * | export time                   |   seconds since 1970, unsigned
+ * +-------------------------------+
+ * | sequence number               |   data records sent before, modulo 2^32
+ * +-------------------------------+
+ * | observation domain id         |
+ * +-------------------------------+
+ *
+ * and the header of each set (section 3.3.2): set id, then the set's length with this header, 2 bytes each.
+ */
+
+/** One message under construction. */
+export class MessageWriter {
+  /** The message's bytes; valid up to `size` after `finish()`. */
+  readonly bytes: Buffer;
+  #size = 0;
+  #recordCount = 0;
+  #setStart = 0;
+  #setId = 0;
+  #observationDomainId = 0;
+  #exportTimeSeconds = 0;
+
+  /** @param messageBytesMax the longest message, 139 (header, set header, longest record) to 65,535 bytes */
+  constructor(messageBytesMax: number) {
+    if (messageBytesMax > MESSAGE_SIZE_MAX) {
+      throw new RangeError(`An IPFIX message has at most ${MESSAGE_SIZE_MAX} bytes, not ${messageBytesMax}.`);
+    }
+    this.bytes = Buffer.alloc(messageBytesMax);
+    this.bytes.writeUInt16BE(IPFIX_VERSION, 0);
+  }
+
+  /** Bytes so far, header included. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Data records so far. */
+  get recordCount(): number {
+    return this.#recordCount;
+  }
+
+  get observationDomainId(): number {
+    return this.#observationDomainId;
+  }
+
+  /** As given to `begin`, modulo 2^32. */
+  get exportTimeSeconds(): number {
+    return this.#exportTimeSeconds;
+  }
+
+  /** Starts a new message, whatever was in this one; its sequence number is 0 until a session sets it. */
+  begin(exportTimeSeconds: number, observationDomainId: number): void {
+    this.#exportTimeSeconds = exportTimeSeconds >>> 0;
+    this.#observationDomainId = observationDomainId >>> 0;
+    this.bytes.writeUInt32BE(this.#exportTimeSeconds, 4);
+    this.bytes.writeUInt32BE(0, 8);
+    this.bytes.writeUInt32BE(this.#observationDomainId, 12);
+    this.#size = MESSAGE_HEADER_SIZE;
+    this.#recordCount = 0;
+    this.#setId = 0;
+  }
+
+  /**
+   * Makes room for a data record of `recordSize` bytes and returns its offset in `bytes`, or -1 when the message is full.
+   * All `recordSize` bytes must then be written.
+   */
+  reserveRecord(templateId: number, recordSize: number): number {
+    const setHeaderSize = templateId === this.#setId ? 0 : SET_HEADER_SIZE;
+    if (this.#size + setHeaderSize + recordSize > this.bytes.length) return -1;
+    if (setHeaderSize > 0) {
+      this.#closeSet();
+      this.#openSet(templateId);
+    }
+    const offset = this.#size;
+    this.#size = offset + recordSize;
+    this.#recordCount += 1;
+    return offset;
+  }
+
+  /** Appends a whole set, such as a Template Set; false when the message has no room for it. */
+  appendSet(set: Uint8Array): boolean {
+    if (this.#size + set.length > this.bytes.length) return false;
+    this.#closeSet();
+    this.#setId = 0;
+    this.bytes.set(set, this.#size);
+    this.#size += set.length;
+    return true;
+  }
+
+  /** Fills in the lengths; returns the message's size. */
+  finish(): number {
+    this.#closeSet();
+    this.#setId = 0;
+    this.bytes.writeUInt16BE(this.#size, 2);
+    return this.#size;
+  }
+
+  #openSet(setId: number): void {
+    this.#setStart = this.#size;
+    this.#setId = setId;
+    this.bytes.writeUInt16BE(setId, this.#size);
+    this.#size += SET_HEADER_SIZE;
+  }
+
+  #closeSet(): void {
+    if (this.#setId !== 0) this.bytes.writeUInt16BE(this.#size - this.#setStart, this.#setStart + 2);
+  }
+}

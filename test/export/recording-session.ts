@@ -1,0 +1,81 @@
+// A collector session for tests that keeps what it is given, and lets the test play the network's part.
+
+import type {
+  CollectorSession,
+  CollectorTarget,
+  OpenSession,
+  SessionListener,
+  SessionStatus,
+} from '../../src/export/collector-session.ts';
+
+/** See the head of the file. */
+export class RecordingSession implements CollectorSession {
+  readonly isReliable: boolean;
+  readonly target: CollectorTarget;
+  readonly listener: SessionListener;
+  readonly messages: Buffer[] = [];
+  backlogCount = 0;
+  /** What `send` answers; a message that is refused is not kept. */
+  accepts = true;
+  isStarted = false;
+  isStopped = false;
+
+  constructor(target: CollectorTarget, listener: SessionListener, isReliable = false) {
+    this.target = target;
+    this.listener = listener;
+    this.isReliable = isReliable;
+  }
+
+  start(): void {
+    this.isStarted = true;
+  }
+
+  send(bytes: Uint8Array, size: number): boolean {
+    if (this.accepts) this.messages.push(Buffer.from(bytes.subarray(0, size)));
+    return this.accepts;
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+  }
+
+  status(): SessionStatus {
+    return {
+      state: this.isStopped ? 'closed' : 'open',
+      transport: 'recording',
+      address: undefined,
+      messagesSent: this.messages.length,
+      recordsSent: 0,
+      octetsSent: 0,
+      messagesLost: 0,
+      recordsLost: 0,
+      errors: {},
+      lastError: undefined,
+      backlogCount: this.backlogCount,
+      connectionCount: 1,
+    };
+  }
+
+  /** The messages with data records, without the Template Sets' messages. */
+  get dataMessages(): Buffer[] {
+    return this.messages.filter((message) => message.readUInt16BE(16) >= 256);
+  }
+
+  get templateMessages(): Buffer[] {
+    return this.messages.filter((message) => message.readUInt16BE(16) === 2);
+  }
+}
+
+/** An `openSession` for `ExporterParts`, and the sessions that it has made. */
+export function recordingSessions(isReliable = false): {
+  readonly sessions: RecordingSession[];
+  readonly openSession: OpenSession;
+} {
+  const sessions: RecordingSession[] = [];
+  const openSession: OpenSession = (target, listener) => {
+    const session = new RecordingSession(target, listener, isReliable);
+    sessions.push(session);
+    return session;
+  };
+  return { sessions, openSession };
+}
