@@ -19,7 +19,7 @@ export {
   OvsdbReplyError,
   OvsdbTransactionError,
 } from './errors.ts';
-export type { JsonObject } from './json-framer.ts';
+export { JsonFramer, type JsonFramerOptions, type JsonObject } from './json-framer.ts';
 export { MonitorMethod, type MonitorTable, type MonitorUpdate, type RowUpdate } from './monitor.ts';
 export {
   type Atom,

@@ -1,0 +1,95 @@
+// Asks a daemon's control socket one thing: what `ovs-appctl` does, for our own commands.
+
+import type { Duplex } from 'node:stream';
+import { JsonFramer, type JsonObject, OvsdbError } from '../ovsdb-client/index.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { dial, EndpointError } from '../runtime/endpoint.ts';
+import { UnixctlError } from './errors.ts';
+
+/** Options of `askUnixctl`. */
+export interface AskOptions {
+  readonly clock: Clock;
+  /** For connecting and for the answer together. Default 5 s. */
+  readonly timeoutMs?: number;
+}
+
+/** Bytes of an answer; a status of thousands of exporters fits. */
+export const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+const TIMEOUT_MS_DEFAULT = 5000;
+const ANSWER_DEPTH_MAX = 16;
+
+/** Runs a command of the daemon that listens at `path` and gives back what it says; a refusal is UNIXCTL_REFUSED. */
+export async function askUnixctl(
+  path: string,
+  command: string,
+  args: readonly string[],
+  options: AskOptions,
+): Promise<string> {
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT;
+  const timeout = new AbortController();
+  const timer = options.clock.setTimer(() => timeout.abort(), timeoutMs);
+  try {
+    const stream = await connect(path, options.clock, timeoutMs, timeout.signal);
+    try {
+      const reply = await firstMessage(stream, path, timeout.signal, () =>
+        stream.write(JSON.stringify({ id: 0, method: command, params: args })),
+      );
+      return readReply(reply, path);
+    } finally {
+      stream.destroy();
+    }
+  } finally {
+    timer.cancel();
+  }
+}
+
+async function connect(path: string, clock: Clock, timeoutMs: number, signal: AbortSignal): Promise<Duplex> {
+  try {
+    return await dial({ kind: 'unix', path }, { clock, timeoutMs, signal });
+  } catch (error) {
+    if (!(error instanceof EndpointError)) throw error;
+    throw new UnixctlError(
+      'UNIXCTL_UNREACHABLE',
+      `No daemon answers at ${path}: ${error.message} Is it running?`,
+      error,
+    );
+  }
+}
+
+async function firstMessage(
+  stream: Duplex,
+  path: string,
+  signal: AbortSignal,
+  send: () => void,
+): Promise<JsonObject> {
+  const framer = new JsonFramer({ messageBytesMax: ANSWER_BYTES_MAX, depthMax: ANSWER_DEPTH_MAX });
+  return new Promise((resolve, reject) => {
+    const fail = (code: 'UNIXCTL_TIMEOUT' | 'UNIXCTL_PROTOCOL', why: string, cause?: unknown) =>
+      reject(new UnixctlError(code, `The daemon at ${path} ${why}.`, cause));
+    signal.addEventListener('abort', () => fail('UNIXCTL_TIMEOUT', 'has not answered in time'), {
+      once: true,
+    });
+    stream.on('error', (cause) => fail('UNIXCTL_PROTOCOL', `broke the connection (${cause.message})`, cause));
+    stream.on('close', () => fail('UNIXCTL_PROTOCOL', 'closed the connection without an answer'));
+    stream.on('end', () => fail('UNIXCTL_PROTOCOL', 'closed the connection without an answer'));
+    stream.on('data', (chunk: Buffer) => {
+      try {
+        framer.push(chunk, resolve);
+      } catch (cause) {
+        if (!(cause instanceof OvsdbError)) throw cause;
+        fail('UNIXCTL_PROTOCOL', `sent something that is no answer (${cause.code})`, cause);
+      }
+    });
+    send();
+  });
+}
+
+function readReply(reply: JsonObject, path: string): string {
+  const { result, error } = reply;
+  if (typeof error === 'string') throw new UnixctlError('UNIXCTL_REFUSED', error.trimEnd());
+  if (typeof result === 'string') return result;
+  throw new UnixctlError(
+    'UNIXCTL_PROTOCOL',
+    `The daemon at ${path} sent an answer without result and error.`,
+  );
+}

@@ -1,0 +1,146 @@
+// One connection to the control socket: requests in, answers out in the order of the requests. Used by UnixctlServer.
+
+import type { Socket } from 'node:net';
+import { JsonFramer, type JsonObject, OvsdbError } from '../ovsdb-client/index.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { UnixctlError } from './errors.ts';
+
+/** Options of `ControlConnection`. */
+export interface ControlConnectionOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly idleTimeoutMs: number;
+  readonly requestBytesMax: number;
+  readonly run: (name: string, args: readonly string[]) => Promise<string>;
+  readonly onClose: () => void;
+}
+
+/** A request has no reason to nest: an object with an array of strings. */
+const REQUEST_DEPTH_MAX = 4;
+/** Requests that wait for their turn on one connection; one more closes it. */
+export const WAITING_REQUESTS_MAX = 64;
+
+/** See the head of the file. */
+export class ControlConnection {
+  readonly #socket: Socket;
+  readonly #options: ControlConnectionOptions;
+  readonly #framer: JsonFramer;
+  readonly #waiting: JsonObject[] = [];
+  #state: 'open' | 'answering' | 'finishing' | 'closed' = 'open';
+  #idleTimer: Timer | undefined;
+
+  constructor(socket: Socket, options: ControlConnectionOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#framer = new JsonFramer({
+      messageBytesMax: options.requestBytesMax,
+      depthMax: REQUEST_DEPTH_MAX,
+    });
+    socket.on('data', (chunk) => this.#receive(chunk));
+    // A client that hangs up early is no fault of ours; 'close' follows.
+    socket.on('error', (error) => options.log.debug(`control connection: ${error.message}`));
+    socket.once('close', () => {
+      this.#state = 'closed';
+      this.#idleTimer?.cancel();
+      options.onClose();
+    });
+    this.#restartIdleTimer();
+  }
+
+  /** Takes no more requests, and closes when the present answer has left. */
+  finish(): void {
+    this.#waiting.length = 0;
+    if (this.#state === 'answering') this.#state = 'finishing';
+    else this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#restartIdleTimer();
+    try {
+      this.#framer.push(chunk, (request) => this.#waiting.push(request));
+    } catch (error) {
+      if (!(error instanceof OvsdbError)) throw error;
+      this.#refuse(error.code);
+      return;
+    }
+    if (this.#waiting.length > WAITING_REQUESTS_MAX) {
+      this.#refuse(`more than ${WAITING_REQUESTS_MAX} requests wait`);
+      return;
+    }
+    if (this.#state === 'open') void this.#answerAll();
+  }
+
+  async #answerAll(): Promise<void> {
+    this.#state = 'answering';
+    for (let request = this.#waiting.shift(); request !== undefined; request = this.#waiting.shift()) {
+      const reply = await this.#answer(request);
+      if (this.#socket.destroyed) return;
+      if (reply === undefined) {
+        this.#refuse('a request without id, method or string parameters');
+        return;
+      }
+      if (!this.#socket.write(JSON.stringify(reply))) await this.#drained();
+    }
+    if (this.#ending()) this.#socket.end();
+    else if (!this.#socket.destroyed) this.#state = 'open';
+  }
+
+  /** A call, so that the compiler does not take the state for what it was before the awaits. */
+  #ending(): boolean {
+    return this.#state === 'finishing';
+  }
+
+  async #answer(request: JsonObject): Promise<object | undefined> {
+    const { id, method, params } = request;
+    if (id === undefined || id === null || typeof method !== 'string') return undefined;
+    if (!isStrings(params)) return undefined;
+    try {
+      return { id, result: asLine(await this.#options.run(method, params)), error: null };
+    } catch (error) {
+      if (error instanceof UnixctlError && error.code === 'UNIXCTL_REFUSED') {
+        return { id, result: null, error: asLine(error.message) };
+      }
+      // A fault in one of our commands: the operator who asked is told, and the log keeps where it was.
+      const fault = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#options.log.error(`the command ${method} has failed: ${fault}`);
+      return { id, result: null, error: asLine(`The command ${method} has failed; the log says where.`) };
+    }
+  }
+
+  /** Fulfilled when the client has taken what was written, or is gone. */
+  async #drained(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        this.#socket.off('drain', done);
+        this.#socket.off('close', done);
+        resolve();
+      };
+      this.#socket.on('drain', done);
+      this.#socket.on('close', done);
+    });
+  }
+
+  #refuse(why: string): void {
+    this.#options.log.limited('requests').warn(`a connection to the control socket was closed: ${why}`);
+    this.#socket.destroy();
+  }
+
+  #restartIdleTimer(): void {
+    this.#idleTimer?.cancel();
+    this.#idleTimer = this.#options.clock.setTimer(() => this.#socket.destroy(), this.#options.idleTimeoutMs);
+  }
+}
+
+function isStrings(json: unknown): json is string[] {
+  return Array.isArray(json) && json.every((item) => typeof item === 'string');
+}
+
+/** OVS's tools print an answer as it is, so it ends with a newline. */
+function asLine(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+}

@@ -1,0 +1,161 @@
+// The control socket: what `ovs-appctl -t PATH COMMAND [ARG...]` talks to. OVS's unixctl is JSON-RPC 1.0 over a unix
+// stream, one JSON text after the other: a request {id, method: COMMAND, params: [strings]} is answered with a string
+// as result or as error. Who may connect is decided by the file's mode alone.
+
+import { lstatSync, unlinkSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../runtime/clock.ts';
+import { dial } from '../runtime/endpoint.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { CommandRegistry } from './commands.ts';
+import { ControlConnection } from './connection.ts';
+import { UnixctlError } from './errors.ts';
+
+/** Options of `UnixctlServer`. */
+export interface UnixctlServerOptions {
+  /** The socket's path; OVS's tools look for NAME.PID.ctl in the run directory. */
+  readonly path: string;
+  readonly commands: CommandRegistry;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Connections at a time; one more is closed at once. Default 32. */
+  readonly connectionsMax?: number;
+  /** Bytes of a request; a longer one closes the connection. Default 65,536. */
+  readonly requestBytesMax?: number;
+  /** A connection on which nothing happens for so long is closed. Default 60 s. */
+  readonly idleTimeoutMs?: number;
+}
+
+export const UNIXCTL_DEFAULTS = {
+  connectionsMax: 32,
+  requestBytesMax: 65_536,
+  idleTimeoutMs: 60_000,
+} as const;
+
+/** How long `start` waits for somebody else's answer at the path, in milliseconds. */
+const PROBE_TIMEOUT_MS = 1000;
+/** How long `stop` lets answers that are under way leave, in milliseconds. */
+const DRAIN_TIMEOUT_MS = 500;
+
+/** What the server shows of itself. */
+export interface UnixctlStatus {
+  readonly state: 'stopped' | 'listening';
+  readonly path: string;
+  readonly connectionCount: number;
+  readonly requestCount: number;
+  /** Connections that were closed because there were too many. */
+  readonly refusedCount: number;
+}
+
+/** See the head of the file. */
+export class UnixctlServer {
+  readonly #options: Required<UnixctlServerOptions>;
+  readonly #connections = new Set<ControlConnection>();
+  #server: Server | undefined;
+  #requestCount = 0;
+  #refusedCount = 0;
+
+  constructor(options: UnixctlServerOptions) {
+    this.#options = { ...UNIXCTL_DEFAULTS, ...options };
+  }
+
+  /** Listens. A socket that a dead process has left behind is replaced; a living one's is an error. */
+  async start(): Promise<void> {
+    const { path } = this.#options;
+    await this.#clearStaleSocket();
+    const server = createServer((socket) => this.#accept(socket));
+    await new Promise<void>((resolve, reject) => {
+      const onError = (cause: Error) =>
+        reject(
+          new UnixctlError(
+            'UNIXCTL_UNREACHABLE',
+            `Cannot listen at the control socket ${path}: ${cause.message}. Choose another path with --unixctl.`,
+            cause,
+          ),
+        );
+      server.once('error', onError);
+      server.once('listening', () => {
+        server.off('error', onError);
+        resolve();
+      });
+      // The file must never be open to others, not even for the moment until a chmod. Node binds within this call.
+      const umask = process.umask(0o077);
+      try {
+        server.listen(path);
+      } finally {
+        process.umask(umask);
+      }
+    });
+    server.on('error', (error) => this.#options.log.warn(`control socket ${path}: ${error.message}`));
+    this.#server = server;
+  }
+
+  /** Stops listening, lets answers that are under way leave, and removes the file. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    for (const connection of this.#connections) connection.finish();
+    const timer = this.#options.clock.setTimer(() => {
+      for (const connection of this.#connections) connection.destroy();
+    }, DRAIN_TIMEOUT_MS);
+    await closed;
+    timer.cancel();
+  }
+
+  status(): UnixctlStatus {
+    return {
+      state: this.#server === undefined ? 'stopped' : 'listening',
+      path: this.#options.path,
+      connectionCount: this.#connections.size,
+      requestCount: this.#requestCount,
+      refusedCount: this.#refusedCount,
+    };
+  }
+
+  #accept(socket: Socket): void {
+    const { clock, commands, connectionsMax, idleTimeoutMs, log, requestBytesMax } = this.#options;
+    if (this.#connections.size >= connectionsMax) {
+      this.#refusedCount += 1;
+      log
+        .limited('connections')
+        .warn(`${connectionsMax} connections to the control socket are open; another one was refused`);
+      socket.on('error', () => {});
+      socket.destroy();
+      return;
+    }
+    const connection = new ControlConnection(socket, {
+      clock,
+      log,
+      idleTimeoutMs,
+      requestBytesMax,
+      run: (name, args) => {
+        this.#requestCount += 1;
+        return commands.run(name, args);
+      },
+      onClose: () => this.#connections.delete(connection),
+    });
+    this.#connections.add(connection);
+  }
+
+  async #clearStaleSocket(): Promise<void> {
+    const { path, clock } = this.#options;
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return;
+    if (!found.isSocket()) {
+      throw new UnixctlError('UNIXCTL_IN_USE', `${path} exists and is no socket; it is left as it is.`);
+    }
+    try {
+      const stream = await dial({ kind: 'unix', path }, { clock, timeoutMs: PROBE_TIMEOUT_MS });
+      stream.destroy();
+    } catch {
+      // Nobody listens: the file is what a process that was killed has left behind.
+      unlinkSync(path);
+      return;
+    }
+    throw new UnixctlError('UNIXCTL_IN_USE', `Another process listens at the control socket ${path}.`);
+  }
+}
