@@ -40,9 +40,10 @@ export class EntryStore {
   #usedSegmentCount = 0;
   #liveWordCount = 0;
 
-  /** At `bytesMax` (rounded up to a segment) `append` refuses. */
+  /** Room for `bytesMax` bytes of entries is certain; somewhere in the segment beyond, `append` begins to refuse. */
   constructor(bytesMax: number) {
-    this.#segmentCountMax = Math.min(Math.max(1, Math.ceil(bytesMax / SEGMENT_BYTES)), SEGMENT_COUNT_MAX);
+    // The oldest entries may have left most of the first segment and the newest not have reached most of the last one.
+    this.#segmentCountMax = Math.min(Math.ceil(bytesMax / SEGMENT_BYTES) + 1, SEGMENT_COUNT_MAX);
   }
 
   /** Bytes of the entries that are stored. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { dissect } from '../../src/packet/dissect.ts';
 import { FlowKey, FrameFault } from '../../src/packet/flow-key.ts';
 import { keySize } from '../../src/packet/template-id.ts';

@@ -9,6 +9,9 @@ import { hashFlow, hashSecrets } from './flow-hash.ts';
 import { FlowIndex } from './flow-index.ts';
 import { EntryView, EntryWord, FlowEndReason, type FlowVisitor, keyWordCount } from './flow-record.ts';
 
+// Whoever owns a cache is handed these.
+export type { FlowRecord, FlowVisitor } from './flow-record.ts';
+
 /** Past this many bytes of flows the oldest leave for lack of resources, whatever the limit on flows: some 11 million. */
 export const FLOW_BYTES_MAX = 1024 * 1024 * 1024;
 /** Lengths of IP packets are kept in 16 bits; a longer one (offloaded, RFC 2675) counts as this long. */
@@ -23,9 +26,9 @@ export interface FlowCacheOptions {
   /** Secret 32 bits that decide where flows are put, against senders who would make flows collide. */
   readonly hashSeed: number;
   /**
-   * How many bytes of flows may stay, for limits too large for the machine; `FLOW_BYTES_MAX` if not given. Memory may be
-   * an eighth above that, and as much as the index needs (some 13 to 26 bytes a flow), until `expire` is called. Samples of new flows
-   * that do not find room then either are refused, and counted as such.
+   * How many bytes of flows may stay, where `flowsMax` is more than the machine has memory for; `FLOW_BYTES_MAX` if not
+   * given. The index comes on top, with 13 to 26 bytes a flow. Flows may exceed it by an eighth until `expire` is called;
+   * beyond that, samples of new flows are refused and counted as such.
    */
   readonly flowBytesMax?: number;
 }
@@ -83,8 +86,8 @@ export class FlowCache {
   }
 
   /**
-   * Adds a sample that stands for `weight` packets (at most 2^32 - 1) of `frameSize` bytes (the whole frame, also if less of it was
-   * dissected): to its flow, or to a new one at the tail. It expires nothing.
+   * Adds a sample to its flow, or to a new one at the tail; expires nothing. The sample stands for `weight` packets (at
+   * most 2^32 - 1) of `frameSize` bytes, which is the size of the whole frame also if less of it was dissected.
    */
   add(key: FlowKey, observationDomainId: number, nowMicros: number, weight: number, frameSize: number): void {
     const domain = observationDomainId | 0;

@@ -1,0 +1,348 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { FlowCache, type FlowRecord } from '../../src/flow/flow-cache.ts';
+import { CollectingVisitor, flowKey, setKey, TEMPLATE_IDS } from './flow-samples.ts';
+import { NaiveCache } from './naive-cache.ts';
+
+const SECOND = 1_000_000;
+
+function cacheOf(activeTimeoutMicros: number, flowsMax: number, flowBytesMax?: number): FlowCache {
+  const options = { activeTimeoutMicros, flowsMax, hashSeed: 0x1234_5678 };
+  return new FlowCache(flowBytesMax === undefined ? options : { ...options, flowBytesMax });
+}
+
+/** A cache and its plain counterpart, driven alike. */
+class Pair {
+  readonly cache: FlowCache;
+  readonly naive: NaiveCache;
+  readonly visitor = new CollectingVisitor();
+  readonly #key = flowKey(256, 0);
+
+  constructor(timeoutMicros: number, flowsMax: number, hashSeed: number) {
+    this.cache = new FlowCache({ activeTimeoutMicros: timeoutMicros, flowsMax, hashSeed });
+    this.naive = new NaiveCache(timeoutMicros, flowsMax);
+  }
+
+  add(
+    templateId: number,
+    number: number,
+    domain: number,
+    nowMicros: number,
+    weight: number,
+    size: number,
+  ): void {
+    const key = this.#key;
+    setKey(key, templateId, number);
+    this.cache.add(key, domain, nowMicros, weight, size);
+    const ipLength = key.isIp ? Math.max(0, size - key.ethernetHeaderLength) : null;
+    const keyText = key.bytes.toString('hex', 0, key.size);
+    this.naive.add({ domain, templateId, key: keyText, nowMicros, weight, frameSize: size, ipLength });
+  }
+
+  expire(nowMicros: number, countMax: number, isFlush: boolean): void {
+    const count = isFlush
+      ? this.cache.flush(this.visitor, countMax)
+      : this.cache.expire(nowMicros, this.visitor, countMax);
+    const seen = this.visitor.take();
+    assert.deepEqual(seen, this.naive.expire(nowMicros, countMax, isFlush));
+    assert.equal(count, seen.length);
+  }
+
+  setLimits(timeoutMicros: number, flowsMax: number): void {
+    this.cache.setLimits(timeoutMicros, flowsMax);
+    this.naive.timeoutMicros = timeoutMicros;
+    this.naive.flowsMax = flowsMax;
+  }
+
+  check(): void {
+    assert.equal(this.cache.flowCount, this.naive.flows.size);
+    assert.equal(this.cache.nextExpiryMicros(), this.naive.nextExpiryMicros());
+    const status = this.cache.status();
+    assert.equal(status.flows, this.naive.flows.size);
+    const gone = status.expiredByActiveTimeout + status.expiredByLackOfResources + status.expiredByForcedEnd;
+    assert.equal(status.inserted - gone, status.flows);
+  }
+}
+
+const operation = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      what: fc.constant('add' as const),
+      templateId: fc.constantFrom(...TEMPLATE_IDS),
+      number: fc.nat({ max: 12 }),
+      domain: fc.constantFrom(0, 1, 0xffff_ffff),
+      later: fc.integer({ min: -3, max: 10 }),
+      weight: fc.oneof(fc.nat({ max: 3 }), fc.constantFrom(400, 0xffff_ffff)),
+      size: fc.oneof(fc.constantFrom(0, 14, 18, 60), fc.integer({ min: 14, max: 65_535 })),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      what: fc.constantFrom('expire' as const, 'flush' as const),
+      countMax: fc.constantFrom(0, 1, 3, 100, Number.POSITIVE_INFINITY),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      what: fc.constant('limits' as const),
+      timeout: fc.constantFrom(0, 5, 30),
+      flowsMax: fc.constantFrom(0, 1, 5, 0xffff_ffff),
+    }),
+  },
+);
+
+test('the cache does what the plain cache does, over any sequence of operations', () => {
+  fc.assert(
+    fc.property(fc.array(operation, { maxLength: 120 }), fc.integer(), (operations, seed) => {
+      const pair = new Pair(20, 8, seed);
+      let now = 2 ** 32 - 100;
+      for (const step of operations) {
+        if (step.what === 'add') {
+          now += step.later;
+          pair.add(step.templateId, step.number, step.domain, now, step.weight, step.size);
+        } else if (step.what === 'limits') {
+          pair.setLimits(step.timeout, step.flowsMax);
+        } else {
+          pair.expire(now, step.countMax, step.what === 'flush');
+        }
+        pair.check();
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('the cache does what the plain cache does while tens of thousands of flows come and go', () => {
+  const pair = new Pair(40 * SECOND, 30_000, 99);
+  // A walk over flows that goes back by half of what it goes on: hits, insertions, growth, shrinking, segments reused.
+  let seed = 7;
+  for (let round = 0; round < 150_000; round++) {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    const number = round - ((seed >>> 8) % 20_000);
+    const templateId = TEMPLATE_IDS[number % 10 >= 0 ? number % 10 : 0] ?? 256;
+    pair.add(templateId, Math.abs(number), 1, round * 1000, 1 + (seed % 3), 60 + (seed % 1000));
+    if (round % 50 === 0) {
+      pair.expire(round * 1000, 400, false);
+    }
+    if (round % 40_000 === 39_999) {
+      pair.check();
+      pair.expire(round * 1000, 25_000, true);
+      pair.check();
+    }
+  }
+  pair.expire(0, Number.POSITIVE_INFINITY, true);
+  assert.equal(pair.cache.flowCount, 0);
+});
+
+test('with both limits 0 each sample is a record of reason activeTimeout', () => {
+  const cache = cacheOf(0, 0);
+  const visitor = new CollectingVisitor();
+  for (const now of [5, 5, 6]) {
+    cache.add(flowKey(259, 1), 1, now, 1, 100);
+    assert.equal(cache.nextExpiryMicros(), Number.NEGATIVE_INFINITY);
+    cache.expire(now, visitor);
+  }
+  assert.deepEqual(
+    visitor.flows.map((flow) => [flow.reason, flow.packets]),
+    [
+      [2, 1n],
+      [2, 1n],
+      [2, 1n],
+    ],
+  );
+});
+
+test('with a timeout and no room for flows each sample is a record of reason lackOfResources', () => {
+  const cache = cacheOf(60 * SECOND, 0);
+  const visitor = new CollectingVisitor();
+  for (const now of [5, 6]) {
+    cache.add(flowKey(259, 1), 1, now, 1, 100);
+    cache.expire(now, visitor);
+  }
+  assert.deepEqual(
+    visitor.flows.map((flow) => flow.reason),
+    [5, 5],
+  );
+});
+
+test('a flow is due at its start and the timeout exactly, and not a microsecond before', () => {
+  const cache = cacheOf(10 * SECOND, 10);
+  const visitor = new CollectingVisitor();
+  cache.add(flowKey(259, 1), 1, 1000, 1, 100);
+  cache.add(flowKey(259, 1), 1, 9 * SECOND, 1, 100);
+  assert.equal(cache.nextExpiryMicros(), 10 * SECOND + 1000);
+  assert.equal(cache.expire(10 * SECOND + 999, visitor), 0);
+  assert.equal(cache.expire(10 * SECOND + 1000, visitor), 1);
+  assert.equal(cache.nextExpiryMicros(), Number.POSITIVE_INFINITY);
+});
+
+test('a timeout comes before a limit as the reason, and the limit takes only what is too much', () => {
+  const cache = cacheOf(10 * SECOND, 2);
+  const visitor = new CollectingVisitor();
+  for (const [number, start] of [0, 1, 8, 9, 9].entries()) {
+    cache.add(flowKey(259, number), 1, start * SECOND, 1, 100);
+  }
+  cache.expire(11 * SECOND, visitor);
+  assert.deepEqual(
+    visitor.flows.map((flow) => [flow.key.slice(-2), flow.reason]),
+    [
+      ['00', 2],
+      ['01', 2],
+      ['02', 5],
+    ],
+  );
+  assert.equal(cache.flowCount, 2);
+});
+
+test('counters are exact modulo 2^64 for any weight and size', () => {
+  const weight = fc.oneof(
+    fc.constantFrom(0, 1, 0xffff_ffff, 0x8000_0000, 2 ** 20 + 1),
+    fc.nat({ max: 0xffff_ffff }),
+  );
+  const size = fc.oneof(fc.constantFrom(14, 15, 65_535, 65_549), fc.integer({ min: 14, max: 65_549 }));
+  const samples = fc.array(fc.tuple(weight, size), { minLength: 1, maxLength: 12 });
+  fc.assert(
+    fc.property(samples, (samples) => {
+      const pair = new Pair(0, 0, 1);
+      for (const [weight, size] of samples) {
+        pair.add(259, 1, 1, 1, weight, size);
+      }
+      pair.expire(1, 1, false);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('counters wrap at 2^64', () => {
+  const cache = cacheOf(0, 0);
+  const visitor = new CollectingVisitor();
+  const square = 0xffff_ffffn * 65_535n ** 2n;
+  // Two of these pass 2^64.
+  for (const size of [65_549, 65_549, 0xffff_ffff, 0xffff_ffff]) {
+    cache.add(flowKey(259, 1), 1, 1, 0xffff_ffff, size);
+  }
+  cache.expire(1, visitor);
+  assert.equal(visitor.flows[0]?.squares, BigInt.asUintN(64, 4n * square));
+  assert.equal(visitor.flows[0]?.octets, BigInt.asUintN(64, 2n * 0xffff_ffffn * (65_549n + 0xffff_ffffn)));
+  assert.equal(visitor.flows[0]?.packets, 4n * 0xffff_ffffn);
+});
+
+test('a length beyond 16 bits counts as 65,535, and octets count it whole', () => {
+  const cache = cacheOf(0, 0);
+  const visitor = new CollectingVisitor();
+  cache.add(flowKey(261, 1), 1, 1, 2, 200_000);
+  cache.expire(1, visitor);
+  const [flow] = visitor.flows;
+  assert.deepEqual(
+    [flow?.minimum, flow?.maximum, flow?.squares, flow?.octets],
+    [65_535, 65_535, 2n * 65_535n ** 2n, 400_000n],
+  );
+});
+
+test('a length of 0 neither lowers the minimum nor keeps the first real length from being it', () => {
+  const cache = cacheOf(0, 0);
+  const visitor = new CollectingVisitor();
+  for (const size of [14, 114, 14, 94]) {
+    cache.add(flowKey(259, 1), 1, 1, 1, size);
+  }
+  cache.expire(1, visitor);
+  assert.deepEqual([visitor.flows[0]?.minimum, visitor.flows[0]?.maximum], [80, 100]);
+});
+
+test('past the limit in bytes the oldest flows leave for lack of resources, though flows may be 4 billion', () => {
+  const flowBytes = 96;
+  const cache = cacheOf(60 * SECOND, 0xffff_ffff, 10 * flowBytes);
+  const visitor = new CollectingVisitor();
+  for (let number = 0; number < 5000; number++) {
+    cache.add(flowKey(259, number), 1, number, 1, 100);
+    cache.expire(number, visitor);
+    assert.ok(cache.flowCount <= 10);
+  }
+  assert.equal(cache.status().expiredByLackOfResources, 4990);
+  assert.equal(cache.status().expiredByFlowBytes, 4990);
+  assert.deepEqual([visitor.flows[0]?.key.slice(-8), visitor.flows[0]?.reason], ['00000000', 5]);
+});
+
+test('a cache that is never relieved refuses new flows at the end of its memory, and counts on with the old ones', () => {
+  const cache = cacheOf(60 * SECOND, 0xffff_ffff, 96);
+  const key = flowKey(259, 0);
+  for (let number = 0; number < 9000; number++) {
+    setKey(key, 259, number);
+    cache.add(key, 1, 1, 1, 100);
+  }
+  const { flows, inserted, refused, memoryBytes } = cache.status();
+  assert.ok(flows > 0 && flows < 9000);
+  assert.deepEqual([inserted, inserted + refused], [flows, 9000]);
+  assert.ok(memoryBytes < 1024 * 1024, `${memoryBytes} bytes`);
+  setKey(key, 259, 0);
+  cache.add(key, 1, 1, 1, 100);
+  assert.equal(cache.status().aggregated, 1);
+  const visitor = new CollectingVisitor();
+  assert.equal(cache.expire(1, visitor, 1), 1);
+  assert.equal(cache.flush(visitor), flows - 1);
+  setKey(key, 259, 8999);
+  cache.add(key, 1, 1, 1, 100);
+  assert.equal(cache.flowCount, 1);
+});
+
+test('the view holds the flow during the call although the flow has left by then', () => {
+  const cache = cacheOf(0, 0);
+  const key = flowKey(267, 77);
+  cache.add(key, 0xffff_ffff, 2 ** 40 + 5, 3, 118);
+  let seen: FlowRecord | null = null;
+  cache.flush({
+    flow(record) {
+      seen = record;
+      assert.equal(cache.flowCount, 0);
+      assert.deepEqual(
+        record.keyBytes.subarray(record.keyStart, record.keyStart + record.keySize),
+        key.bytes.subarray(0, 70),
+      );
+      assert.equal(record.isIp, true);
+      assert.equal(record.startMicros, 2 ** 40 + 5);
+      assert.equal(record.observationDomainId, 0xffff_ffff);
+    },
+  });
+  assert.notEqual(seen, null);
+});
+
+for (const [templateId, bytesMax] of [
+  [259, 128],
+  [265, 128],
+  [261, 168],
+  [267, 168],
+] as const) {
+  test(`a flow of template ${templateId} takes at most ${bytesMax} bytes, however full the index is`, () => {
+    const cache = cacheOf(60 * SECOND, 0xffff_ffff);
+    const key = flowKey(templateId, 0);
+    // The index grows past 81,920 flows, and its predecessor is there until some 4,000 more have come.
+    const counts = [60_000, 81_000, 90_000, 120_000];
+    for (let number = 0; number < 120_000; number++) {
+      setKey(key, templateId, number);
+      cache.add(key, 1, 1, 1, 100);
+      const { memoryBytes, flows } = cache.status();
+      if (counts.includes(flows)) {
+        assert.ok(memoryBytes <= bytesMax * flows, `${memoryBytes / flows} bytes at ${flows} flows`);
+      }
+    }
+  });
+}
+
+test('memory is given back after a peak', () => {
+  const cache = cacheOf(60 * SECOND, 0xffff_ffff);
+  const key = flowKey(261, 0);
+  for (let number = 0; number < 100_000; number++) {
+    setKey(key, 261, number);
+    cache.add(key, 1, number, 1, 100);
+  }
+  const peak = cache.status().memoryBytes;
+  assert.ok(peak > 12_000_000);
+  cache.flush({ flow: () => undefined }, 99_000);
+  assert.ok(cache.status().memoryBytes < peak / 10, `${cache.status().memoryBytes} of ${peak} bytes`);
+  cache.flush({ flow: () => undefined });
+  assert.ok(cache.status().memoryBytes < 1024 * 1024);
+});
