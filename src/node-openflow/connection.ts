@@ -1,5 +1,6 @@
 // One OpenFlow connection over a stream that somebody else has opened: hello and version, requests and their replies,
 // unsolicited messages, echo. It has no timer and opens nothing; when it has ended it stays ended.
+import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { BUNDLE_FLAGS } from './bundle.ts';
 import {
@@ -9,6 +10,7 @@ import {
   OpenFlowRequestError,
 } from './errors.ts';
 import { HEADER_SIZE, MessageFramer } from './framing.ts';
+import { readHeader } from './header.ts';
 import { decodeHello, negotiateVersion } from './hello.ts';
 import {
   decodeMessage,
@@ -304,6 +306,9 @@ export class OpenFlowConnection {
   }
 
   #dispatch(version: OpenFlowVersion, bytes: Buffer, start: number, end: number): void {
+    if (this.#pending.discardedCount > 0 && this.#isDiscarded(bytes.subarray(start, end))) {
+      return;
+    }
     const { header, message } = decodeMessage(version, bytes, start, end);
     if (message.type === 'echo_request') {
       this.#answerEcho(version, message.data, header.xid);
@@ -315,6 +320,12 @@ export class OpenFlowConnection {
     if (!this.#pending.offer(header.xid, message, header.more, end - start)) {
       this.#onMessage(message, header.xid);
     }
+  }
+
+  /** Whether it is one more part of a reply that has been given up. */
+  #isDiscarded(bytes: Buffer): boolean {
+    const header = readHeader(new WireReader(bytes));
+    return header.multipart && this.#pending.discards(header.xid, header.more);
   }
 
   #answerEcho(version: OpenFlowVersion, data: Buffer, xid: number): void {
@@ -379,26 +390,21 @@ export class OpenFlowConnection {
     if (!this.#stream.writableNeedDrain) {
       return;
     }
-    let proceed = () => {};
-    const drained = new Promise<void>((resolve) => {
-      proceed = resolve;
-    });
-    this.#stream.once('drain', proceed);
+    const waiting = new AbortController();
+    // When the stream fails or the race is lost this rejects; what follows looks at the state of the connection itself.
+    const drained = once(this.#stream, 'drain', { signal: waiting.signal }).catch(() => {});
     await Promise.race([drained, this.ended]);
-    this.#stream.off('drain', proceed);
+    waiting.abort();
   }
 
   /** The first of `count` consecutive transaction ids that nobody waits under. 0 is the switch's own. */
   #takeXids(count: number): number {
-    if (this.#nextXid + count - 1 > XID_MAX) {
-      this.#nextXid = 1;
+    let first = this.#nextXid;
+    // After 2^32 messages it begins again, where something may still wait.
+    while (first + count - 1 > XID_MAX || this.#pending.isTaken(first, count)) {
+      first = first + count - 1 > XID_MAX ? 1 : first + 1;
     }
-    // After 2^32 messages the first ids may still be waited under.
-    while (count === 1 && this.#pending.isTaken(this.#nextXid)) {
-      this.#nextXid++;
-    }
-    const first = this.#nextXid;
-    this.#nextXid += count;
+    this.#nextXid = first + count;
     return first;
   }
 

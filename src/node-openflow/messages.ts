@@ -87,7 +87,7 @@ export interface RequestForward {
 }
 
 /** A message with nothing but headers. */
-export type NoBody = Readonly<Record<never, never>>;
+export type NoBody = object;
 
 /** What each message carries. Requests and their replies are paired in `REPLIES`. */
 export interface MessageBodies {

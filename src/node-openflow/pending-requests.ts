@@ -60,9 +60,26 @@ export class PendingRequests {
     this.#batches.delete(batch);
   }
 
-  /** Whether a transaction id must not be given out because something still waits under it. */
-  isTaken(xid: number): boolean {
-    return this.#requests.has(xid) || this.#discarded.has(xid) || this.#batchOf(xid) !== null;
+  /** Whether something waits under one of these transaction ids, so that they must not be given out. */
+  isTaken(firstXid: number, count: number): boolean {
+    const end = firstXid + count;
+    const isInside = (xid: number) => xid >= firstXid && xid < end;
+    for (const xid of this.#requests.keys()) {
+      if (isInside(xid)) {
+        return true;
+      }
+    }
+    for (const batch of this.#batches) {
+      if (batch.firstXid < end && batch.firstXid + batch.messages.length > firstXid) {
+        return true;
+      }
+    }
+    return [...this.#discarded].some(isInside);
+  }
+
+  /** How many replies are being thrown away because they were too large. */
+  get discardedCount(): number {
+    return this.#discarded.size;
   }
 
   /** Whether this part of a reply will be thrown away, so that it need not be decoded; forgets the reply at its last part. */
