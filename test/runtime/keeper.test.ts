@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { systemClock } from '../../src/runtime/clock.ts';
+import type { Endpoint } from '../../src/runtime/endpoint.ts';
+import {
+  ConnectionKeeper,
+  type KeeperOptions,
+  type KeptSession,
+  type SessionEnd,
+} from '../../src/runtime/keeper.ts';
+import { silentLogger } from '../../src/runtime/log.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { waitFor } from '../support/wait.ts';
+
+/** A session that the test leads. */
+class FakeSession implements KeptSession {
+  receivedBytes = 0;
+  probeCount = 0;
+  answersProbes = true;
+  endsOnClose = true;
+  closedWith: Error | undefined | 'open' = 'open';
+  end: (end: SessionEnd) => void = () => {};
+  readonly ended: Promise<SessionEnd>;
+
+  constructor() {
+    this.ended = new Promise((resolve) => {
+      this.end = resolve;
+    });
+  }
+
+  probe(): Promise<void> {
+    this.probeCount += 1;
+    return this.answersProbes ? Promise.resolve() : new Promise(() => {});
+  }
+
+  close(reason?: Error): void {
+    this.closedWith = reason;
+    if (this.endsOnClose) this.end({ error: reason });
+  }
+}
+
+const TCP: Endpoint[] = [
+  { kind: 'tcp', host: 'a', port: 1 },
+  { kind: 'tcp', host: 'b', port: 2 },
+];
+
+function keep(options: Partial<KeeperOptions<FakeSession>> = {}) {
+  const clock = new ManualClock();
+  const events: string[] = [];
+  const sessions: FakeSession[] = [];
+  const streams: PassThrough[] = [];
+  const startMicros = clock.monotonicMicros();
+  const note = (event: string) => events.push(`${(clock.monotonicMicros() - startMicros) / 1000}: ${event}`);
+  const keeper = new ConnectionKeeper<FakeSession>({
+    name: 'ovsdb',
+    endpoints: TCP.slice(0, 1),
+    clock,
+    log: silentLogger,
+    dial: async (endpoint) => {
+      note(`dial ${endpoint.kind === 'unix' ? endpoint.path : endpoint.host}`);
+      const stream = new PassThrough();
+      streams.push(stream);
+      return stream;
+    },
+    open: async () => {
+      const session = new FakeSession();
+      sessions.push(session);
+      return session;
+    },
+    onUp: () => note('up'),
+    onDown: (_session, reason) => note(`down (${reason?.message})`),
+    ...options,
+  });
+  return { clock, keeper, events, sessions, streams };
+}
+
+test('a session comes up, and comes up again after it ended', async () => {
+  const { clock, keeper, events, sessions, streams } = keep();
+  assert.equal(keeper.status().state, 'stopped');
+  keeper.start();
+  await clock.advanceMs(0);
+  assert.equal(keeper.session, sessions[0]);
+  assert.equal(keeper.status().state, 'up');
+  assert.equal(keeper.status().endpoint, 'tcp:a:1');
+  await clock.advanceMs(2500);
+  sessions[0]?.end({ error: new Error('reset by peer') });
+  await clock.advanceMs(0);
+  assert.equal(keeper.session, undefined);
+  assert.deepEqual(
+    { ...keeper.status(), upMs: undefined },
+    {
+      name: 'ovsdb',
+      state: 'backoff',
+      endpoint: 'tcp:a:1',
+      upCount: 1,
+      failureCount: 0,
+      upMs: undefined,
+      lastError: 'reset by peer',
+    },
+  );
+  assert.equal(streams[0]?.destroyed, true);
+  await clock.advanceMs(1000);
+  assert.deepEqual(events, ['0: dial a', '0: up', '2500: down (reset by peer)', '3500: dial a', '3500: up']);
+  await keeper.stop();
+  assert.equal(clock.pendingCount, 0);
+});
+
+test('endpoints are tried in turn with growing pauses, and failures are counted until one is up', async () => {
+  let failing = 4;
+  const { clock, keeper, events } = keep({
+    endpoints: TCP,
+    open: async () => {
+      failing -= 1;
+      if (failing >= 0) throw new Error('bad hello');
+      return new FakeSession();
+    },
+  });
+  keeper.start();
+  await clock.advanceMs(14_999);
+  assert.equal(keeper.status().failureCount, 4);
+  assert.equal(keeper.status().lastError, 'bad hello');
+  await clock.advanceMs(1);
+  assert.deepEqual(events, [
+    '0: dial a',
+    '1000: dial b',
+    '3000: dial a',
+    '7000: dial b',
+    '15000: dial a',
+    '15000: up',
+  ]);
+  assert.equal(keeper.status().failureCount, 0);
+  await keeper.stop();
+});
+
+test('an attempt whose handshake never ends is given up, and what comes of it later is closed', async () => {
+  const late: FakeSession[] = [];
+  const finish: ((session: FakeSession) => void)[] = [];
+  const { clock, keeper, streams, events } = keep({
+    open: () =>
+      new Promise((resolve) => {
+        finish.push(resolve);
+      }),
+  });
+  keeper.start();
+  await clock.advanceMs(0);
+  assert.equal(keeper.status().state, 'opening');
+  await clock.advanceMs(10_000);
+  assert.equal(keeper.status().state, 'backoff');
+  assert.equal(keeper.status().lastError, 'ovsdb did not become ready in time');
+  assert.equal(streams[0]?.destroyed, true);
+  late.push(new FakeSession());
+  finish[0]?.(late[0] as FakeSession);
+  await clock.advanceMs(0);
+  assert.equal(late[0]?.closedWith, undefined);
+  assert.equal(keeper.session, undefined);
+  assert.deepEqual(events, ['0: dial a']);
+  await keeper.stop();
+});
+
+test('a silent peer is probed; one that sends is not; one that does not answer is given up', async () => {
+  const { clock, keeper, sessions, events } = keep();
+  keeper.start();
+  await clock.advanceMs(4900);
+  const session = sessions[0] as FakeSession;
+  session.receivedBytes += 8;
+  await clock.advanceMs(100);
+  assert.equal(session.probeCount, 0);
+  await clock.advanceMs(5000);
+  assert.equal(session.probeCount, 1);
+  assert.equal(keeper.status().state, 'up');
+  session.answersProbes = false;
+  await clock.advanceMs(5000);
+  assert.equal(session.probeCount, 2);
+  assert.equal(keeper.status().state, 'probing');
+  await clock.advanceMs(5000);
+  assert.equal(session.closedWith instanceof Error, true);
+  assert.equal(events.at(-1), '20000: down (ovsdb has not answered a probe in time)');
+  await clock.advanceMs(1000);
+  assert.equal(keeper.session, sessions[1]);
+  await keeper.stop();
+});
+
+test('stop closes the session, waits for its end, and makes no further attempt', async () => {
+  const { clock, keeper, sessions, events, streams } = keep();
+  keeper.start();
+  await clock.advanceMs(0);
+  const session = sessions[0] as FakeSession;
+  session.endsOnClose = false;
+  let stopped = false;
+  const stopping = keeper.stop().then(() => {
+    stopped = true;
+    return stopped;
+  });
+  await clock.advanceMs(10);
+  assert.equal(stopped, false);
+  session.end({});
+  await stopping;
+  assert.equal(streams[0]?.destroyed, true);
+  await clock.advanceMs(60_000);
+  assert.deepEqual(events, ['0: dial a', '0: up', '0: down (undefined)']);
+  assert.equal(keeper.status().state, 'stopped');
+});
+
+test('stop does not wait for ever for a session that does not end', async () => {
+  const { clock, keeper, sessions, streams } = keep();
+  keeper.start();
+  await clock.advanceMs(0);
+  (sessions[0] as FakeSession).endsOnClose = false;
+  const stopping = keeper.stop();
+  await clock.advanceMs(1000);
+  await stopping;
+  assert.equal(streams[0]?.destroyed, true);
+});
+
+test('stop during an attempt lets nothing come up any more', async () => {
+  for (const turns of [0, 1, 2, 3, 4]) {
+    const { clock, keeper, events, streams } = keep();
+    keeper.start();
+    for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+    await keeper.stop();
+    const before = events.filter((event) => event.endsWith('up')).length;
+    await clock.advanceMs(60_000);
+    assert.equal(events.filter((event) => event.endsWith('up')).length, before);
+    assert.ok(streams.every((stream) => stream.destroyed));
+    assert.equal(keeper.session, undefined);
+  }
+});
+
+test('told to reconnect, it does so at once', async () => {
+  const { clock, keeper, events } = keep();
+  keeper.start();
+  await clock.advanceMs(100);
+  keeper.reconnectNow();
+  await clock.advanceMs(0);
+  assert.deepEqual(events, [
+    '0: dial a',
+    '0: up',
+    '100: down (ovsdb was told to reconnect)',
+    '100: dial a',
+    '100: up',
+  ]);
+  await keeper.stop();
+});
+
+test('a unix socket that appears is connected to at once', async (t: TestContext) => {
+  const folder = await mkdtemp(join(tmpdir(), 'keeper-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, 'run', 'br0.mgmt');
+  let upCount = 0;
+  const keeper = new ConnectionKeeper<FakeSession>({
+    name: 'bridge br0',
+    endpoints: [{ kind: 'unix', path }],
+    clock: systemClock,
+    log: silentLogger,
+    open: async (stream) => {
+      const session = new FakeSession();
+      stream.on('close', () => session.end({ error: new Error('closed') }));
+      stream.on('error', () => {});
+      stream.resume();
+      return session;
+    },
+    onUp: () => {
+      upCount += 1;
+    },
+    // With this pause only the watch can be quick.
+    reconnect: { backoffMinMs: 60_000, backoffMaxMs: 60_000 },
+  });
+  t.after(() => keeper.stop());
+  await mkdir(join(folder, 'run'));
+  keeper.start();
+  await waitFor(() => keeper.status().state === 'backoff', { what: 'the first attempt has failed' });
+  for (const round of [1, 2, 3]) {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      server.once('stop', () => socket.destroy());
+    }).listen(path);
+    await once(server, 'listening');
+    await waitFor(() => upCount === round, { what: `connection ${round}`, timeoutMs: 500 });
+    const closed = once(server, 'close');
+    server.close();
+    server.emit('stop');
+    await closed;
+    await waitFor(() => keeper.status().state === 'backoff', { what: 'the end is noticed' });
+  }
+});

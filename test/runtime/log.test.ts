@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { LIMITED_KEYS_MAX, Log } from '../../src/runtime/log.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+function openLog() {
+  const clock = new ManualClock(Date.UTC(2024, 1, 29, 12, 34, 56, 7) * 1000);
+  const lines: string[] = [];
+  const log = new Log({ clock, destination: (line) => lines.push(line) });
+  return { clock, lines, log };
+}
+
+test("a line has the shape of OVS's vlog files", () => {
+  const { log, lines } = openLog();
+  const logger = log.logger('reconciler');
+  logger.info('bridge br0: hooked');
+  logger.warn('a warning');
+  logger.module('unixctl').error('an error');
+  logger.debug('nobody sees this');
+  assert.deepEqual(lines, [
+    '2024-02-29T12:34:56.007Z|00001|reconciler|INFO|bridge br0: hooked',
+    '2024-02-29T12:34:56.007Z|00002|reconciler|WARN|a warning',
+    '2024-02-29T12:34:56.007Z|00003|unixctl|ERR|an error',
+  ]);
+});
+
+test('a message of several lines becomes several lines, and control characters are shown', () => {
+  const { log, lines } = openLog();
+  log.logger('m').info('one\ntwo \u001b[31m\r\u2028');
+  assert.deepEqual(
+    lines.map((line) => line.split('|').slice(1).join('|')),
+    ['00001|m|INFO|one', '00002|m|INFO|two \\x1b[31m\\x0d\\x2028'],
+  );
+});
+
+test('a message from a peer is cut to a length that a person can read', () => {
+  const { log, lines } = openLog();
+  log.logger('m').info('x'.repeat(100_000));
+  assert.equal(lines[0]?.split('|')[4]?.length, 4096 + 3);
+});
+
+test('levels are set for all modules or for one', () => {
+  const { log, lines } = openLog();
+  const [a, b] = [log.logger('a'), log.logger('b')];
+  log.setLevel('debug', 'a');
+  a.debug('1');
+  b.debug('2');
+  log.setLevel('off', 'b');
+  b.error('3');
+  assert.deepEqual(
+    [...log.levels()],
+    [
+      ['a', 'debug'],
+      ['b', 'off'],
+    ],
+  );
+  log.setLevel('warn');
+  a.info('4');
+  b.warn('5');
+  assert.deepEqual(
+    lines.map((line) => line.at(-1)),
+    ['1', '5'],
+  );
+});
+
+test('repeated lines are held back, counted, and the count is said before the next one', () => {
+  const { log, lines, clock } = openLog();
+  const logger = log.logger('session');
+  const limited = logger.limited('send failed', { perMinute: 6, burst: 3 });
+  for (let count = 0; count < 5; count += 1) {
+    limited.warn(`failed ${count}`);
+    clock.advance(1_000_000);
+  }
+  logger.warn('unlimited');
+  clock.advance(10_000_000);
+  // The same key is the same limit, also when it is asked for again.
+  logger.limited('send failed').warn('failed again');
+  log.logger('other').limited('send failed').warn('another module');
+  assert.deepEqual(
+    lines.map((line) => line.split('|').slice(2).join('|')),
+    [
+      'session|WARN|failed 0',
+      'session|WARN|failed 1',
+      'session|WARN|failed 2',
+      'session|WARN|unlimited',
+      'session|WARN|Dropped 2 log messages in last 12 seconds (most recently, 11 seconds ago) due to excessive rate',
+      'session|WARN|failed again',
+      'other|WARN|another module',
+    ],
+  );
+});
+
+test('a line that its level silences costs nothing of the limit', () => {
+  const { log, lines } = openLog();
+  const limited = log.logger('m').limited('key', { perMinute: 1, burst: 1 });
+  limited.debug('silent');
+  limited.info('heard');
+  assert.equal(lines.length, 1);
+});
+
+test('only so many keys are remembered: the oldest starts afresh', () => {
+  const { log, lines } = openLog();
+  const logger = log.logger('m');
+  const say = (key: string) => logger.limited(key, { perMinute: 1, burst: 1 }).info(key);
+  say('first');
+  say('first');
+  assert.equal(lines.length, 1);
+  for (let count = 0; count < LIMITED_KEYS_MAX; count += 1) say(`key ${count}`);
+  lines.length = 0;
+  say('first');
+  assert.equal(lines.length, 1);
+});
+
+test('a file is written at once, and again under its name after logrotate moved it', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'log-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'ovs-ipfix.log');
+  const log = new Log({ clock: new ManualClock(), destination: { file } });
+  log.logger('m').info('before');
+  assert.match(await readFile(file, 'utf8'), /\|before\n$/);
+  await rename(file, `${file}.1`);
+  log.reopen();
+  log.logger('m').info('after');
+  assert.match(await readFile(file, 'utf8'), /^[^\n]*\|00002\|m\|INFO\|after\n$/);
+  assert.match(await readFile(`${file}.1`, 'utf8'), /\|before\n$/);
+  log.close();
+});
+
+test('a full disk loses lines, counts them, and ends nothing', () => {
+  const log = new Log({ clock: new ManualClock(), destination: { file: '/dev/full' } });
+  for (let count = 0; count < 100; count += 1) log.logger('m').info('x'.repeat(4000));
+  assert.ok(log.lostCount > 0);
+});

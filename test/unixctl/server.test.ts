@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { lstat, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { Log } from '../../src/runtime/log.ts';
+import { askUnixctl } from '../../src/unixctl/client.ts';
+import { CommandRegistry } from '../../src/unixctl/commands.ts';
+import { UnixctlError } from '../../src/unixctl/errors.ts';
+import { UnixctlServer, type UnixctlServerOptions } from '../../src/unixctl/server.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { ProgramError, runProgram } from '../support/process.ts';
+import { tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+
+async function startServer(t: TestContext, options: Partial<UnixctlServerOptions> = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'unixctl-'));
+  const path = join(folder, 'ovs-ipfix.1.ctl');
+  const lines: string[] = [];
+  const log = new Log({ clock: systemClock, destination: (line) => lines.push(line), level: 'debug' });
+  const commands = new CommandRegistry('ovs-ipfix 1.2.3');
+  commands.register('echo', '[word]...', 1, 3, (args) => args.join(' '));
+  commands.register('later', '', 0, 0, async () => {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    return 'it took a while\n';
+  });
+  commands.register('refuse', '', 0, 0, () => {
+    throw new UnixctlError('UNIXCTL_REFUSED', 'bridge br0 has no hook yet');
+  });
+  commands.register('break', '', 0, 0, () => {
+    throw new TypeError('two facts disagree');
+  });
+  const server = new UnixctlServer({
+    path,
+    commands,
+    clock: systemClock,
+    log: log.logger('unixctl'),
+    ...options,
+  });
+  await server.start();
+  t.after(async () => {
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const ask = (command: string, ...args: string[]) => askUnixctl(path, command, args, { clock: systemClock });
+  return { server, path, lines, ask, commands };
+}
+
+/** Sends bytes, and gives back all that is answered until the server closes or `until` is there. */
+async function converse(path: string, bytes: string, until?: string): Promise<string> {
+  const socket = connect(path);
+  let said = '';
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+    if (until !== undefined && said.includes(until)) socket.destroy();
+  });
+  // The server may close before it has read everything; what it said until then is the answer.
+  socket.on('error', () => {});
+  await new Promise((resolve) => {
+    socket.once('close', resolve);
+    socket.write(bytes);
+  });
+  return said;
+}
+
+test('ovs-appctl lists, runs and is refused commands', tier('ovs'), async (t) => {
+  const { path } = await startServer(t);
+  const appctl = (...args: string[]) => runProgram('ovs-appctl', ['-t', path, ...args]);
+  const list = await appctl('list-commands');
+  assert.match(list, /^The available commands are:\n {2}break\n {2}echo {20}\[word\]\.\.\.\n/);
+  assert.match(list, /\n {2}version\n$/);
+  assert.equal(await appctl('version'), 'ovs-ipfix 1.2.3\n');
+  assert.equal(await appctl('echo', 'a "quoted" word', 'ü'), 'a "quoted" word ü\n');
+  assert.equal(await appctl('later'), 'it took a while\n');
+  await assert.rejects(appctl('refuse'), (error: ProgramError) => {
+    assert.equal(error.exitCode, 2);
+    assert.match(error.stderr, /^bridge br0 has no hook yet\n/);
+    return true;
+  });
+  await assert.rejects(appctl('no-such'), /There is no command "no-such"; list-commands shows all/);
+});
+
+test('our own client is told the same', async (t) => {
+  const { ask } = await startServer(t);
+  assert.equal(await ask('version'), 'ovs-ipfix 1.2.3\n');
+  await assert.rejects(ask('refuse'), { code: 'UNIXCTL_REFUSED', message: 'bridge br0 has no hook yet' });
+});
+
+test('a command with a wrong number of arguments is refused with its usage', async (t) => {
+  const { ask } = await startServer(t);
+  await assert.rejects(ask('echo'), {
+    message: 'The command echo takes at least 1 arguments and got 0. Usage: echo [word]...',
+  });
+  await assert.rejects(ask('echo', '1', '2', '3', '4'), /at most 3 arguments and got 4/);
+  await assert.rejects(ask('version', 'x'), /exactly 0 arguments and got 1/);
+});
+
+test('a command that breaks is reported to the operator and logged with its place', async (t) => {
+  const { ask, lines } = await startServer(t);
+  await assert.rejects(ask('break'), { message: 'The command break has failed; the log says where.' });
+  assert.ok(lines.some((line) => /\|unixctl\|ERR\|.*TypeError: two facts disagree/.test(line)));
+});
+
+test('requests are answered in order, whole, cut at each byte, or several at once', async (t) => {
+  const { path } = await startServer(t);
+  const requests =
+    '{"id":1,"method":"later","params":[]}{"id":"two","method":"echo","params":["}{"]}\n{"id":3,"method":"version","params":[]}';
+  const answers =
+    '{"id":1,"result":"it took a while\\n","error":null}{"id":"two","result":"}{\\n","error":null}' +
+    '{"id":3,"result":"ovs-ipfix 1.2.3\\n","error":null}';
+  assert.equal(await converse(path, requests, '1.2.3\\n","error":null}'), answers);
+  const socket = connect(path);
+  let said = '';
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  for (const byte of requests) {
+    await new Promise<void>((resolve) => {
+      socket.write(byte, () => resolve());
+    });
+  }
+  await waitFor(() => said === answers, { what: `the answers to single bytes; so far ${said}` });
+  socket.destroy();
+});
+
+test('what is no request closes the connection and nothing else', async (t) => {
+  const { path, ask, lines } = await startServer(t);
+  for (const bytes of [
+    'GET / HTTP/1.1\r\n\r\n',
+    '{"id":1}',
+    '{"id":1,"method":"version","params":[1]}',
+    '{"id":1,"method":"version"}',
+    '{"method":"version","params":[]}',
+    '{"id":1,"method":"version","params":[[[[[[["deep"]]]]]]]}',
+    '{"id":1,"method":"version","params":}',
+    `{"id":1,"method":"echo","params":["${'x'.repeat(70_000)}"]}`,
+    '{"id":1,"method":"version","params":[]}'.repeat(1000),
+  ]) {
+    const said = await converse(path, bytes);
+    assert.ok(said.length < 200, `${bytes.slice(0, 60)} was answered with ${said.slice(0, 100)}`);
+  }
+  assert.equal(await ask('version'), 'ovs-ipfix 1.2.3\n');
+  assert.ok(lines.every((line) => !line.includes('|ERR|')));
+});
+
+test('there are at most so many connections, and an idle one is closed', async (t) => {
+  const clock = new ManualClock();
+  const { path, server } = await startServer(t, { clock, connectionsMax: 2, idleTimeoutMs: 1000 });
+  const [first, second] = [connect(path), connect(path)];
+  await waitFor(() => server.status().connectionCount === 2, { what: 'two connections are open' });
+  assert.equal(await converse(path, '{"id":1,"method":"version","params":[]}'), '');
+  assert.equal(server.status().refusedCount, 1);
+  const closed = Promise.all([once(first, 'close'), once(second, 'close')]);
+  clock.advance(999_000);
+  assert.equal(server.status().connectionCount, 2);
+  clock.advance(1000);
+  first.resume();
+  second.resume();
+  await closed;
+  await waitFor(() => server.status().connectionCount === 0, { what: 'both are closed' });
+});
+
+test('the file is for its owner only, and is gone after the stop', async (t) => {
+  const { path, server } = await startServer(t);
+  assert.equal((await lstat(path)).mode & 0o777, 0o700);
+  await server.stop();
+  await assert.rejects(lstat(path), { code: 'ENOENT' });
+  assert.equal(server.status().state, 'stopped');
+});
+
+test('an answer that is under way still leaves when the server stops', async (t) => {
+  const { server, ask, commands } = await startServer(t);
+  const asked = new Promise<(text: string) => void>((resolve) => {
+    commands.register('held', '', 0, 0, () => new Promise<string>(resolve));
+  });
+  const answer = ask('held');
+  const release = await asked;
+  const stopped = server.stop();
+  release('the last word');
+  assert.equal(await answer, 'the last word\n');
+  await stopped;
+});
+
+test('a socket left behind is replaced, a living one and an ordinary file are not', async (t) => {
+  const { path, server } = await startServer(t);
+  const another = new UnixctlServer({
+    path,
+    commands: new CommandRegistry('x'),
+    clock: systemClock,
+    log: new Log({ clock: systemClock, destination: () => {} }).logger('unixctl'),
+  });
+  await assert.rejects(another.start(), { code: 'UNIXCTL_IN_USE' });
+  await server.stop();
+  await writeFile(path, 'precious');
+  await assert.rejects(another.start(), { code: 'UNIXCTL_IN_USE' });
+  await rm(path);
+  // A process that is killed leaves its socket behind.
+  await runProgram(process.execPath, [
+    '-e',
+    `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`,
+  ]).catch((error: unknown) => assert.ok(error instanceof ProgramError));
+  assert.ok((await lstat(path)).isSocket());
+  await another.start();
+  assert.equal(await askUnixctl(path, 'version', [], { clock: systemClock }), 'x\n');
+  await another.stop();
+});
+
+test('the client names what is wrong with the other side', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'unixctl-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, 'x.ctl');
+  const ask = (timeoutMs = 5000) => askUnixctl(path, 'version', [], { clock: systemClock, timeoutMs });
+  await assert.rejects(ask(), { code: 'UNIXCTL_UNREACHABLE' });
+  let answer = '';
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    if (answer === 'hang up') socket.end();
+    else socket.write(answer);
+  }).listen(path);
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const bad: [string, string][] = [
+    ['hang up', 'UNIXCTL_PROTOCOL'],
+    ['HTTP/1.1 400', 'UNIXCTL_PROTOCOL'],
+    ['{"id":0,"result":null,"error":null}', 'UNIXCTL_PROTOCOL'],
+    ['{"id":0,"result":7}', 'UNIXCTL_PROTOCOL'],
+    ['{"id":0,"result":"x', 'UNIXCTL_TIMEOUT'],
+  ];
+  for (const [text, code] of bad) {
+    answer = text;
+    await assert.rejects(ask(200), { code }, text);
+  }
+});
