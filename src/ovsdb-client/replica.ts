@@ -139,8 +139,8 @@ export class Replica {
           this.#schema = schema;
           this.#missing = missing;
           this.#begin(update, watched, base);
-        } else {
-          this.#proceed(update);
+        } else if (this.#content !== undefined) {
+          this.#proceed(update, this.#content);
         }
       },
       onCanceled: () => {
@@ -153,25 +153,23 @@ export class Replica {
 
   /** The reply to a monitor request: the whole content, or what happened since the last transaction that we know. */
   #begin(update: MonitorUpdate, watched: WatchedTables, base: ReplicaContent | undefined): void {
-    const old = this.#content;
-    if (update.isContinuation && base !== undefined) {
-      this.#proceed(update);
+    if (update.isContinuation) {
+      if (base === undefined) {
+        const text = 'The server continues from a transaction that it was not asked to continue from.';
+        throw new OvsdbError(OvsdbErrorCode.protocol, text);
+      }
+      this.#proceed(update, base);
       return;
     }
+    const old = this.#content;
     const whole = new ReplicaContent(watched).update(update).content;
     const { content, changes } = whole.since(old, old?.watched.keys() ?? []);
     const isSame = old !== undefined && changes.length === 0 && sameWatched(old.watched, watched);
     this.#tell(update, content, changes, isSame);
   }
 
-  #proceed(update: MonitorUpdate): void {
-    if (this.#content === undefined) {
-      throw new OvsdbError(
-        OvsdbErrorCode.protocol,
-        'The server continues from a transaction that was never seen.',
-      );
-    }
-    const { content, changes } = this.#content.update(update);
+  #proceed(update: MonitorUpdate, base: ReplicaContent): void {
+    const { content, changes } = base.update(update);
     this.#tell(update, content, changes, changes.length === 0);
   }
 
