@@ -1,0 +1,397 @@
+// A strict IPFIX decoder for `collect` and for the tests: it decodes what can be decoded and says in sentences what
+// is wrong. It has no socket and no clock; whoever owns it hands it whole messages with the name of their session.
+
+import { findElement } from './elements.ts';
+import { decodeValue, isPossibleSize } from './field-value.ts';
+import {
+  DATA_SET_ID_MIN,
+  IPFIX_VERSION,
+  MESSAGE_HEADER_SIZE,
+  OPTIONS_TEMPLATE_SET_ID,
+  SET_HEADER_SIZE,
+  TEMPLATE_SET_ID,
+  VARIABLE_LENGTH,
+} from './protocol.ts';
+import type {
+  DecodedMessage,
+  DecodedRecord,
+  FieldValue,
+  ReaderField,
+  ReaderProblem,
+  ReaderProblemCode,
+  ReaderTemplate,
+} from './reader-types.ts';
+import {
+  type DomainState,
+  READER_LIMITS,
+  type ReaderLimits,
+  TemplateStore,
+  type TemplateStoreStatus,
+} from './template-store.ts';
+
+/** Padding aligns sets to 4 or 8 bytes (RFC 7011, section 3.3.1); more bytes that are not zero were meant to be a record. */
+const PADDING_SIZE_MAX = 7;
+/** Problems of one message that are kept; the first ones tell, and a hostile message can have thousands. */
+const PROBLEMS_MAX = 100;
+
+/** How a message came. */
+export type ReaderTransport = 'udp' | 'tcp';
+
+/** Reads messages of any number of sessions. */
+export class MessageReader {
+  readonly #store: TemplateStore;
+
+  constructor(limits: Partial<ReaderLimits> = {}) {
+    this.#store = new TemplateStore({ ...READER_LIMITS, ...limits });
+  }
+
+  /**
+   * Decodes one message, which is all of `bytes`. Templates and sequence numbers are remembered for the session, which
+   * over UDP is a pair of addresses and ports, else a connection (RFC 7011, section 2, "Transport Session").
+   */
+  read(session: string, bytes: Buffer, transport: ReaderTransport = 'udp'): DecodedMessage {
+    return new MessageDecoding(this.#store, session, bytes, transport).decode();
+  }
+
+  /** Forgets a session that has ended. */
+  endSession(session: string): void {
+    this.#store.endSession(session);
+  }
+
+  status(): TemplateStoreStatus {
+    return this.#store.status();
+  }
+}
+
+/** The decoding of one message: a cursor-free walk over its sets that collects what it finds. */
+class MessageDecoding {
+  readonly #store: TemplateStore;
+  readonly #session: string;
+  readonly #bytes: Buffer;
+  readonly #transport: ReaderTransport;
+  readonly #templates: ReaderTemplate[] = [];
+  readonly #withdrawals: number[] = [];
+  readonly #records: DecodedRecord[] = [];
+  readonly #problems: ReaderProblem[] = [];
+  /** False as soon as data records may have gone uncounted, so that the next sequence number is unknown. */
+  #isCountComplete = true;
+
+  constructor(store: TemplateStore, session: string, bytes: Buffer, transport: ReaderTransport) {
+    this.#store = store;
+    this.#session = session;
+    this.#bytes = bytes;
+    this.#transport = transport;
+  }
+
+  decode(): DecodedMessage {
+    const bytes = this.#bytes;
+    if (bytes.length < MESSAGE_HEADER_SIZE) {
+      const text = `A message has ${bytes.length} bytes, fewer than the ${MESSAGE_HEADER_SIZE} of its header.`;
+      this.#problem('short-message', 0, text);
+      return this.#result(0, 0, 0);
+    }
+    const result = () => this.#result(bytes.readUInt32BE(4), bytes.readUInt32BE(8), bytes.readUInt32BE(12));
+    const version = bytes.readUInt16BE(0);
+    if (version !== IPFIX_VERSION) {
+      const name = version === 9 ? ' (NetFlow version 9)' : version === 5 ? ' (NetFlow version 5)' : '';
+      this.#problem(
+        'bad-version',
+        0,
+        `A message has the version ${version}${name}; IPFIX has ${IPFIX_VERSION}.`,
+      );
+      return result();
+    }
+    const length = bytes.readUInt16BE(2);
+    if (length !== bytes.length) {
+      const text = `A message says that it has ${length} bytes, and has ${bytes.length}.`;
+      this.#problem('bad-message-length', 2, text);
+      return result();
+    }
+    const { state, isOtherDropped } = this.#store.domain(this.#session, bytes.readUInt32BE(12));
+    if (isOtherDropped) {
+      this.#problem(
+        'domain-limit',
+        12,
+        'More sessions or observation domains than are kept; the oldest is forgotten.',
+      );
+    }
+    const isLate = this.#checkSequence(state, bytes.readUInt32BE(8));
+    this.#readSets(state);
+    const next = this.#isCountComplete ? (bytes.readUInt32BE(8) + this.#records.length) >>> 0 : undefined;
+    state.lateSequenceNumber = isLate ? next : undefined;
+    if (!isLate) state.nextSequenceNumber = next;
+    return result();
+  }
+
+  /**
+   * RFC 7011, section 3.1: the sequence number counts the data records of this domain before this message. True for a
+   * message that comes late; one that begins at 0, or that follows upon the last late one, shows a new beginning.
+   */
+  #checkSequence(state: DomainState, sequenceNumber: number): boolean {
+    const expected = state.nextSequenceNumber;
+    if (expected === undefined || expected === sequenceNumber) return false;
+    const missing = (sequenceNumber - expected) >>> 0;
+    const facts = `the sequence number is ${sequenceNumber} and should be ${expected}`;
+    if (missing < 0x8000_0000) {
+      this.#problem('sequence-gap', 8, `${missing} data records are missing: ${facts}.`);
+      return false;
+    }
+    const text = `A message is repeated, late, or of an exporter that has started anew: ${facts}.`;
+    this.#problem('sequence-repeat', 8, text);
+    return sequenceNumber !== 0 && sequenceNumber !== state.lateSequenceNumber;
+  }
+
+  /* Each set: set id (2), length with this header (2), records, padding. RFC 7011, section 3.3. */
+  #readSets(state: DomainState): void {
+    const bytes = this.#bytes;
+    for (let at = MESSAGE_HEADER_SIZE; at < bytes.length; ) {
+      const left = bytes.length - at;
+      const length = left < SET_HEADER_SIZE ? 0 : bytes.readUInt16BE(at + 2);
+      if (length < SET_HEADER_SIZE || length > left) {
+        const facts = left < SET_HEADER_SIZE ? 'no room for a header' : `the length ${length}`;
+        const text = `A set has ${facts} where ${left} bytes of the message are left; the rest is not read.`;
+        this.#problem('bad-set-length', at, text);
+        this.#isCountComplete = false;
+        return;
+      }
+      this.#readSet(state, bytes.readUInt16BE(at), at + SET_HEADER_SIZE, at + length);
+      at += length;
+    }
+  }
+
+  #readSet(state: DomainState, setId: number, start: number, end: number): void {
+    if (start === end) {
+      this.#problem(
+        'empty-set',
+        start,
+        `A set with the number ${setId} has no record (RFC 7011, section 3.3).`,
+      );
+      return;
+    }
+    if (setId === TEMPLATE_SET_ID || setId === OPTIONS_TEMPLATE_SET_ID) {
+      this.#readTemplateSet(state, setId, start, end);
+    } else if (setId >= DATA_SET_ID_MIN) {
+      this.#readDataSet(state, setId, start, end);
+    } else {
+      const text = `A set has the number ${setId}, which IPFIX does not use (RFC 7011, section 3.3.2).`;
+      this.#problem('reserved-set-id', start, text);
+    }
+  }
+
+  /*
+   * Each record: template id (2), field count (2), in an Options Template Set also scope field count (2), then for each
+   * field: enterprise bit and element id (2), length (2), with the enterprise bit also the enterprise number (4).
+   * A field count of 0 withdraws the template. RFC 7011, sections 3.4 and 8.1.
+   */
+  #readTemplateSet(state: DomainState, setId: number, start: number, end: number): void {
+    const bytes = this.#bytes;
+    let at = start;
+    while (end - at >= 4) {
+      const id = bytes.readUInt16BE(at);
+      const fieldCount = bytes.readUInt16BE(at + 2);
+      if (id === 0 && fieldCount === 0) break;
+      if (id < DATA_SET_ID_MIN && (id !== setId || fieldCount !== 0)) {
+        const text = `A template has the number ${id}; numbers begin at ${DATA_SET_ID_MIN}. The rest of its set is not read.`;
+        this.#problem('bad-template-id', at, text);
+        return;
+      }
+      if (fieldCount === 0) {
+        this.#withdraw(state, id, at);
+        at += 4;
+        continue;
+      }
+      const next = this.#readTemplate(state, setId, at, end);
+      if (next === undefined) return;
+      at = next;
+    }
+    this.#checkPadding(at, end, 'a template');
+  }
+
+  /** Reads one template record; the offset behind it, or undefined when its set has not all of it. */
+  #readTemplate(state: DomainState, setId: number, start: number, end: number): number | undefined {
+    const bytes = this.#bytes;
+    const id = bytes.readUInt16BE(start);
+    const fieldCount = bytes.readUInt16BE(start + 2);
+    const isOptions = setId === OPTIONS_TEMPLATE_SET_ID;
+    let at = start + (isOptions ? 6 : 4);
+    const fields: ReaderField[] = [];
+    while (fields.length < fieldCount) {
+      const size = end - at < 4 ? 4 : (bytes.readUInt16BE(at) & 0x8000) === 0 ? 4 : 8;
+      if (end - at < size) {
+        const text = `Template ${id} should have ${fieldCount} fields, and its set ends after ${fields.length}.`;
+        this.#problem('short-template', start, text);
+        return undefined;
+      }
+      const elementId = bytes.readUInt16BE(at) & 0x7fff;
+      fields.push(
+        fieldOf(elementId, size === 8 ? bytes.readUInt32BE(at + 4) : 0, bytes.readUInt16BE(at + 2)),
+      );
+      at += size;
+    }
+    const scopeCount = isOptions ? bytes.readUInt16BE(start + 4) : 0;
+    if (isOptions && (scopeCount === 0 || scopeCount > fieldCount)) {
+      const text = `Options template ${id} has ${fieldCount} fields, of which it says ${scopeCount} are scope.`;
+      this.#problem('bad-scope-count', start + 4, text);
+    } else {
+      this.#addTemplate(state, { id, fields, scopeCount, recordSizeMin: recordSizeMin(fields) }, start);
+    }
+    return at;
+  }
+
+  #addTemplate(state: DomainState, template: ReaderTemplate, offset: number): void {
+    for (const { element, size, name } of template.fields) {
+      // A field without bytes is of no use, and a record of such fields would be endless.
+      const isPossible =
+        size === VARIABLE_LENGTH || (element === undefined ? true : isPossibleSize(element.type, size));
+      if (size > 0 && isPossible) continue;
+      this.#problem('bad-field-length', offset, `Template ${template.id} gives ${name} the length ${size}.`);
+      // Its records cannot be decoded by an older template of that number either.
+      this.#store.removeTemplate(state, template.id);
+      return;
+    }
+    const known = state.templates.get(template.id);
+    if (known !== undefined && !sameTemplate(known, template)) {
+      const text = `Template ${template.id} has other fields than before and was not withdrawn (RFC 7011, section 8.1).`;
+      this.#problem('template-changed', offset, text);
+    }
+    if (!this.#store.addTemplate(state, template)) {
+      this.#store.removeTemplate(state, template.id);
+      const text = `Template ${template.id} is not kept, because as many are known as the reader keeps.`;
+      this.#problem('template-limit', offset, text);
+      return;
+    }
+    this.#templates.push(template);
+  }
+
+  /** The number of a set in place of a template's withdraws all templates of that kind. */
+  #withdraw(state: DomainState, id: number, offset: number): void {
+    if (this.#transport === 'udp') {
+      const text = `Template ${id} is withdrawn over UDP, which must not be; it is ignored (RFC 7011, section 8.4).`;
+      this.#problem('withdrawal-over-udp', offset, text);
+      return;
+    }
+    this.#withdrawals.push(id);
+    if (id === TEMPLATE_SET_ID || id === OPTIONS_TEMPLATE_SET_ID) {
+      for (const template of state.templates.values()) {
+        const setId = template.scopeCount > 0 ? OPTIONS_TEMPLATE_SET_ID : TEMPLATE_SET_ID;
+        if (setId === id) this.#store.removeTemplate(state, template.id);
+      }
+    } else if (!this.#store.removeTemplate(state, id)) {
+      this.#problem('unknown-withdrawal', offset, `Template ${id} is withdrawn and was not known.`);
+    }
+  }
+
+  #readDataSet(state: DomainState, setId: number, start: number, end: number): void {
+    const template = state.templates.get(setId);
+    if (template === undefined) {
+      const text = `A set of ${end - start} bytes needs template ${setId}, which has not come yet; it cannot be read.`;
+      this.#problem('unknown-template', start, text);
+      this.#isCountComplete = false;
+      return;
+    }
+    let at = start;
+    while (end - at >= template.recordSizeMin) {
+      const next = this.#readRecord(template, at, end);
+      if (next === undefined) {
+        this.#isCountComplete = false;
+        return;
+      }
+      at = next;
+    }
+    if (end - at > PADDING_SIZE_MAX && !isZero(this.#bytes, at, end)) {
+      const text = `A record of template ${setId} has ${end - at} bytes where it needs ${template.recordSizeMin}.`;
+      this.#problem('short-record', at, text);
+      return;
+    }
+    this.#checkPadding(at, end, `a record of template ${setId}`);
+  }
+
+  /** Reads one record; the offset behind it, or undefined when a field runs past the set's end. */
+  #readRecord(template: ReaderTemplate, start: number, end: number): number | undefined {
+    const bytes = this.#bytes;
+    const values: FieldValue[] = [];
+    let at = start;
+    for (const field of template.fields) {
+      let { size } = field;
+      if (size === VARIABLE_LENGTH) {
+        // One byte of length, or 255 and two bytes (RFC 7011, section 7).
+        const isLong = at < end && bytes[at] === 255;
+        const lengthSize = isLong ? 3 : 1;
+        size = at + lengthSize > end ? end : isLong ? bytes.readUInt16BE(at + 1) : bytes.readUInt8(at);
+        at += lengthSize;
+      }
+      if (size > end - at) {
+        const text = `A record of template ${template.id} ends in the middle of ${field.name}, with its set.`;
+        this.#problem('short-record', start, text);
+        return undefined;
+      }
+      values.push(this.#valueOf(field, at, at + size));
+      at += size;
+    }
+    this.#records.push({ template, values });
+    return at;
+  }
+
+  #valueOf(field: ReaderField, start: number, end: number): FieldValue {
+    const bytes = this.#bytes.subarray(start, end);
+    const isPossible = field.element === undefined || isPossibleSize(field.element.type, bytes.length);
+    const value = isPossible ? decodeValue(field, bytes) : undefined;
+    if (value !== undefined) return value;
+    const shown = bytes.subarray(0, 16).toString('hex');
+    this.#problem(
+      'bad-value',
+      start,
+      `${field.name} has ${bytes.length} bytes that are no value of it: 0x${shown}.`,
+    );
+    return Buffer.from(bytes);
+  }
+
+  /** RFC 7011, section 3.3.1: padding is zeros. */
+  #checkPadding(start: number, end: number, record: string): void {
+    if (isZero(this.#bytes, start, end)) return;
+    const text = `${end - start} bytes behind ${record} are neither a record nor zeros.`;
+    this.#problem('padding-nonzero', start, text);
+  }
+
+  #problem(code: ReaderProblemCode, offset: number, message: string): void {
+    if (this.#problems.length < PROBLEMS_MAX) this.#problems.push({ code, message, offset });
+  }
+
+  #result(exportTimeSeconds: number, sequenceNumber: number, observationDomainId: number): DecodedMessage {
+    return {
+      exportTimeSeconds,
+      sequenceNumber,
+      observationDomainId,
+      templates: this.#templates,
+      withdrawals: this.#withdrawals,
+      records: this.#records,
+      problems: this.#problems,
+    };
+  }
+}
+
+function fieldOf(id: number, enterprise: number, size: number): ReaderField {
+  const element = findElement(id, enterprise);
+  const number = enterprise === 0 ? `element ${id}` : `enterprise ${enterprise} element ${id}`;
+  return { id, enterprise, size, element, name: element?.name ?? number };
+}
+
+function recordSizeMin(fields: readonly ReaderField[]): number {
+  return fields.reduce((sum, field) => sum + (field.size === VARIABLE_LENGTH ? 1 : field.size), 0);
+}
+
+function sameTemplate(a: ReaderTemplate, b: ReaderTemplate): boolean {
+  return (
+    a.scopeCount === b.scopeCount &&
+    a.fields.length === b.fields.length &&
+    a.fields.every((field, index) => {
+      const other = b.fields[index];
+      return field.id === other?.id && field.enterprise === other.enterprise && field.size === other.size;
+    })
+  );
+}
+
+function isZero(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) if (bytes[at] !== 0) return false;
+  return true;
+}

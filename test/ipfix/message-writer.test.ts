@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MessageReader } from '../../src/ipfix/message-reader.ts';
+import { MessageWriter } from '../../src/ipfix/message-writer.ts';
+import { encodeTemplateSets, TEMPLATES, templateWithId } from '../../src/ipfix/templates.ts';
+
+function finished(writer: MessageWriter): Buffer {
+  return Buffer.from(writer.bytes.subarray(0, writer.finish()));
+}
+
+function reserve(writer: MessageWriter, templateId: number, fill: number): boolean {
+  const size = templateWithId(templateId).recordSize;
+  const offset = writer.reserveRecord(templateId, size);
+  if (offset >= 0) writer.bytes.fill(fill, offset, offset + size);
+  return offset >= 0;
+}
+
+test('a message without sets is its header', () => {
+  const writer = new MessageWriter(1400);
+  writer.begin(0x53724e01, 11);
+  assert.equal(finished(writer).toString('hex'), '000a001053724e01000000000000000b');
+});
+
+test('export time and domain are unsigned and modulo 2^32', () => {
+  const writer = new MessageWriter(1400);
+  writer.begin(2 ** 32 + 5, 0xffff_ffff);
+  assert.equal(finished(writer).toString('hex'), '000a00100000000500000000ffffffff');
+  assert.deepEqual([writer.exportTimeSeconds, writer.observationDomainId], [5, 0xffff_ffff]);
+});
+
+test('consecutive records of one template share a set, and another template begins another', () => {
+  const writer = new MessageWriter(1400);
+  writer.begin(1, 1);
+  for (const templateId of [256, 256, 259, 256]) assert.ok(reserve(writer, templateId, 0xee));
+  const message = finished(writer);
+  assert.equal(writer.recordCount, 4);
+  assert.equal(message.readUInt16BE(2), message.length);
+  const sets: [number, number][] = [];
+  for (let at = 16; at < message.length; at += message.readUInt16BE(at + 2)) {
+    sets.push([message.readUInt16BE(at), message.readUInt16BE(at + 2)]);
+  }
+  assert.deepEqual(sets, [
+    [256, 4 + 44 + 44],
+    [259, 4 + 86],
+    [256, 4 + 44],
+  ]);
+});
+
+test('a record that does not fit is refused, and leaves the message as it was', () => {
+  const writer = new MessageWriter(16 + 4 + 44 + 4 + 85);
+  writer.begin(1, 1);
+  assert.ok(reserve(writer, 256, 1));
+  assert.equal(reserve(writer, 259, 2), false, 'a byte is missing');
+  assert.ok(reserve(writer, 256, 3), 'the set was not closed');
+  const message = finished(writer);
+  assert.equal(message.length, 16 + 4 + 44 + 44);
+  assert.equal(writer.recordCount, 2);
+});
+
+test('a message is filled to its last byte', () => {
+  const writer = new MessageWriter(16 + 4 + 3 * 86);
+  writer.begin(1, 1);
+  let count = 0;
+  while (reserve(writer, 259, 0)) count += 1;
+  assert.equal(count, 3);
+  assert.equal(finished(writer).length, 16 + 4 + 3 * 86);
+});
+
+test('templates and records of all templates can be in one message, and the reader agrees', () => {
+  const writer = new MessageWriter(65_535);
+  writer.begin(7, 9);
+  for (const set of encodeTemplateSets(1400)) assert.ok(writer.appendSet(set));
+  for (const template of TEMPLATES) assert.ok(reserve(writer, template.id, template.id & 0xff));
+  const decoded = new MessageReader().read('s', finished(writer));
+  assert.deepEqual(decoded.problems, []);
+  assert.deepEqual(
+    decoded.records.map((record) => record.template.id),
+    TEMPLATES.map((template) => template.id),
+  );
+});
+
+test('a set that does not fit is refused', () => {
+  const writer = new MessageWriter(512);
+  writer.begin(1, 1);
+  const [set] = encodeTemplateSets(1400);
+  assert.ok(set);
+  assert.equal(writer.appendSet(set), false);
+  assert.equal(finished(writer).length, 16);
+});
+
+test('a writer is used again for the next message', () => {
+  const writer = new MessageWriter(1400);
+  writer.begin(1, 1);
+  reserve(writer, 267, 0xff);
+  writer.finish();
+  writer.begin(2, 3);
+  assert.ok(reserve(writer, 267, 0));
+  const message = finished(writer);
+  assert.equal(message.subarray(0, 20).toString('hex'), '000a008b000000020000000000000003010b007b');
+  assert.ok(message.subarray(20).every((byte) => byte === 0));
+});
+
+test('messages longer than their length field can say cannot be made', () => {
+  assert.throws(() => new MessageWriter(65_536), RangeError);
+});
