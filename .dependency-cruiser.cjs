@@ -30,9 +30,36 @@ const onlyIn = (name, module, folders) => ({
   to: { path: `node_modules/${module}/` },
 });
 
+const builtinOnlyIn = (builtin, places) => ({
+  name: `node-${builtin}-only-at-its-edge`,
+  comment: `node:${builtin} is imported only in ${places}`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: `^src/(${places})` },
+  to: { dependencyTypes: ['core'], path: `^(node:)?${builtin}(/|$)` },
+});
+
 module.exports = {
   forbidden: [
     ...rankRules,
+    {
+      name: 'daemon-is-below-the-commands',
+      comment: 'the composition root is used by the commands and knows nothing of them',
+      severity: 'error',
+      from: { path: '^src/daemon\\.ts$' },
+      to: { path: '^src/(commands/|main\\.ts$)' },
+    },
+    // Streams are made in few places; everything else is handed a ready one. (Export asks node:net what is an address.)
+    builtinOnlyIn('net', 'runtime/|unixctl/|export/|commands/'),
+    builtinOnlyIn('tls', 'runtime/|export/|commands/'),
+    builtinOnlyIn('dgram', 'export/|commands/'),
+    builtinOnlyIn('dns', 'export/|commands/'),
+    builtinOnlyIn('http', 'web/'),
+    builtinOnlyIn('https', 'web/'),
+    builtinOnlyIn('child_process', 'commands/'),
+    builtinOnlyIn('fs', 'runtime/|unixctl/|commands/'),
+    // Time comes from runtime/clock.ts.
+    builtinOnlyIn('timers', 'runtime/clock\\.ts'),
+    builtinOnlyIn('perf_hooks', 'runtime/clock\\.ts'),
     { name: 'no-cycle', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-dead-file',

@@ -1,0 +1,246 @@
+// The house rules that a program can check: who imports whom, who asks the time, how long files and functions are.
+// Each rule is also shown a tree that breaks it, so that a rule which sees nothing is found out.
+
+import assert from 'node:assert/strict';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { test } from 'node:test';
+import ts from 'typescript';
+import { ProgramError, runProgram } from './support/process.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const CONFIGURATION = '.dependency-cruiser.cjs';
+
+const FILE_LINES_MAX = 400;
+const FUNCTION_LINES_MAX = 70;
+/** Files that are one table of protocol numbers, and may be longer. */
+const TABLES = new Set([
+  'src/ipfix/elements.ts',
+  'src/node-openflow/fields.ts',
+  'src/node-openflow/actions-table.ts',
+]);
+/** Folders that must be seen for a run to count. */
+const FOLDERS = [
+  'commands',
+  'config',
+  'control',
+  'export',
+  'flow',
+  'ipfix',
+  'node-openflow',
+  'ovsdb-client',
+  'packet',
+  'runtime',
+  'unixctl',
+];
+const MODULES_MIN = 80;
+
+interface CruiseResult {
+  readonly modules: readonly { readonly source: string }[];
+  readonly summary: {
+    readonly violations: readonly {
+      readonly from: string;
+      readonly to: string;
+      readonly rule: { readonly name: string };
+    }[];
+  };
+}
+
+async function cruise(folder: string): Promise<CruiseResult> {
+  const program = join(ROOT, 'node_modules', '.bin', 'depcruise');
+  const args = ['--config', CONFIGURATION, '--output-type', 'json', 'src'];
+  try {
+    return JSON.parse(await runProgram(program, args, { cwd: folder, timeoutMs: 60_000 })) as CruiseResult;
+  } catch (error) {
+    // Violations make it exit with their number; the report is complete all the same.
+    if (!(error instanceof ProgramError) || error.stdout === '') throw error;
+    return JSON.parse(error.stdout) as CruiseResult;
+  }
+}
+
+test('files import only from their own folder and from lower ranks, and none is unused', async () => {
+  const { modules, summary } = await cruise(ROOT);
+  const seen = modules.map((module) => module.source).filter((source) => source.startsWith('src/'));
+  assert.ok(seen.length > MODULES_MIN, `only ${seen.length} modules were seen`);
+  for (const folder of FOLDERS) {
+    assert.ok(
+      seen.some((source) => source.startsWith(`src/${folder}/`)),
+      `nothing was seen of src/${folder}`,
+    );
+  }
+  assert.deepEqual(
+    summary.violations.map(({ from, to, rule }) => `${rule.name}: ${from} -> ${to}`),
+    [],
+  );
+});
+
+/** A tree in which each rule of the configuration is broken: path and text of its files. */
+const BROKEN_TREE: Record<string, string> = {
+  // Each rank reaches up, or sideways within rank 0.
+  'src/runtime/up.ts': "import '../packet/leaf.ts';",
+  'src/packet/up.ts': "import '../flow/leaf.ts';",
+  'src/ipfix/up.ts': "import '../runtime/leaf.ts';",
+  'src/flow/up.ts': "import '../export/leaf.ts';",
+  'src/export/up.ts': "import '../config/leaf.ts';",
+  'src/config/up.ts': "import '../control/leaf.ts';",
+  'src/control/up.ts': "import '../web/leaf.ts';",
+  'src/web/up.ts': "import '../unixctl/leaf.ts';",
+  'src/unixctl/up.ts': "import '../commands/leaf.ts';",
+  'src/commands/up.ts': "import '../main.ts';",
+  'src/daemon.ts': "import './commands/leaf.ts';",
+  'src/node-openflow/up.ts': "import '../flow/leaf.ts'; import './index.ts'; import 'pino';",
+  'src/ovsdb-client/up.ts': "import '../runtime/leaf.ts';",
+  'src/node-openflow/index.ts': 'export const door = 1;',
+  'src/commands/through-the-wall.ts': "import '../node-openflow/up.ts';",
+  'src/flow/libraries.ts':
+    "import 'zod'; import 'commander'; import 'pino'; import 'tsx'; import './nowhere.ts';",
+  'src/flow/builtins.ts':
+    "import 'node:net'; import 'node:tls'; import 'node:dgram'; import 'node:dns/promises'; import 'node:http'; " +
+    "import 'node:https'; import 'node:child_process'; import 'node:fs'; import 'node:timers/promises'; import 'node:perf_hooks';",
+  'src/flow/circle-one.ts': "import './circle-two.ts';",
+  'src/flow/circle-two.ts': "import './circle-one.ts';",
+  ...Object.fromEntries(
+    ['runtime', 'packet', 'flow', 'export', 'config', 'control', 'web', 'unixctl', 'commands'].map(
+      (folder) => [`src/${folder}/leaf.ts`, 'export const leaf = 1;'],
+    ),
+  ),
+  'src/main.ts': 'export const main = 1;',
+};
+
+test('each rule about imports can fail', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'layers-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  for (const [file, text] of Object.entries(BROKEN_TREE)) {
+    await mkdir(dirname(join(folder, file)), { recursive: true });
+    await writeFile(join(folder, file), `${text}\n`);
+  }
+  for (const file of [CONFIGURATION, 'tsconfig.json', 'package.json'])
+    await cp(join(ROOT, file), join(folder, file));
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  const { summary } = await cruise(folder);
+  const broken = new Set(summary.violations.map(({ rule }) => rule.name));
+  const configuration = createRequire(import.meta.url)(join(ROOT, CONFIGURATION)) as {
+    forbidden: { name: string }[];
+  };
+  const rules = configuration.forbidden.map(({ name }) => name);
+  assert.ok(rules.length > 20);
+  assert.deepEqual(
+    rules.filter((name) => !broken.has(name)),
+    [],
+    'rules that the broken tree does not break',
+  );
+});
+
+async function sourceFiles(): Promise<string[]> {
+  const entries = await readdir(join(ROOT, 'src'), { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+/** The remarks of one check about one file. */
+type Check = (file: string, source: ts.SourceFile) => string[];
+
+function visit(source: ts.SourceFile, look: (node: ts.Node) => void): void {
+  const walk = (node: ts.Node): void => {
+    look(node);
+    ts.forEachChild(node, walk);
+  };
+  walk(source);
+}
+
+function lineOf(source: ts.SourceFile, position: number): number {
+  return source.getLineAndCharacterOfPosition(position).line + 1;
+}
+
+const checkLength: Check = (file, source) => {
+  const lines = source.text.trimEnd().split('\n').length;
+  return lines > FILE_LINES_MAX && !TABLES.has(file) ? [`${file} has ${lines} lines`] : [];
+};
+
+const checkFunctions: Check = (file, source) => {
+  const remarks: string[] = [];
+  visit(source, (node) => {
+    if (!ts.isFunctionLike(node) || !('body' in node) || node.body === undefined) return;
+    const first = lineOf(source, node.getStart(source));
+    const lines = lineOf(source, node.getEnd()) - first + 1;
+    if (lines > FUNCTION_LINES_MAX) remarks.push(`${file}:${first} is a function of ${lines} lines`);
+  });
+  return remarks;
+};
+
+/** Calls that ask for the time or wait for it; only the clock makes them. */
+const TIME_CALLS =
+  /^(globalThis\.)?(Date\.now|Date|performance\.now|process\.hrtime(\.bigint)?|setTimeout|setInterval)$/;
+
+const checkTime: Check = (file, source) => {
+  if (file === 'src/runtime/clock.ts') return [];
+  const remarks: string[] = [];
+  visit(source, (node) => {
+    const asksDate =
+      ts.isNewExpression(node) &&
+      node.expression.getText(source) === 'Date' &&
+      (node.arguments?.length ?? 0) === 0;
+    const asks = ts.isCallExpression(node) && TIME_CALLS.test(node.expression.getText(source));
+    if (asksDate || asks) remarks.push(`${file}:${lineOf(source, node.getStart(source))} asks the time`);
+  });
+  return remarks;
+};
+
+const checkHead: Check = (file, source) =>
+  source.text.startsWith('// ') ? [] : [`${file} does not open with what it is for`];
+
+const checkName: Check = (file) => {
+  const name = file.slice(file.lastIndexOf('/') + 1);
+  const isDoor = /^src\/(node-openflow|ovsdb-client)\/index\.ts$/.test(file);
+  if (name === 'index.ts' && !isDoor) return [`${file} is a barrel`];
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(name)) return [`${file} is not in kebab-case`];
+  return /(^|-)(utils?|helpers?|common|manager)\b/.test(name) ? [`${file} has a name that says nothing`] : [];
+};
+
+const CHECKS: Record<string, Check> = {
+  [`no file has more than ${FILE_LINES_MAX} lines, but for tables`]: checkLength,
+  [`no function has more than ${FUNCTION_LINES_MAX} lines`]: checkFunctions,
+  'only the clock asks the time': checkTime,
+  'each file opens with a comment that says what it is for': checkHead,
+  'names of files say something': checkName,
+};
+
+for (const [rule, check] of Object.entries(CHECKS)) {
+  test(rule, async () => {
+    const files = await sourceFiles();
+    assert.ok(files.length > MODULES_MIN);
+    const remarks: string[] = [];
+    for (const file of files) {
+      const text = await readFile(join(ROOT, file), 'utf8');
+      remarks.push(...check(file, ts.createSourceFile(file, text, ts.ScriptTarget.ES2023, true)));
+    }
+    assert.deepEqual(remarks, []);
+  });
+}
+
+function remarks(check: Check, text: string, file = 'src/flow/x.ts'): number {
+  return check(file, ts.createSourceFile(file, text, ts.ScriptTarget.ES2023, true)).length;
+}
+
+test('each rule about files can fail', () => {
+  assert.equal(remarks(checkLength, '\n'.repeat(FILE_LINES_MAX) + 'x'), 1);
+  assert.equal(remarks(checkLength, '\n'.repeat(FILE_LINES_MAX - 1) + 'x'), 0);
+  const long = `const f = () => {${'\n'.repeat(FUNCTION_LINES_MAX)}};`;
+  assert.equal(remarks(checkFunctions, long), 1);
+  assert.equal(remarks(checkFunctions, long.replace('\n', '')), 0);
+  assert.equal(remarks(checkFunctions, `class A { m() {${'\n'.repeat(FUNCTION_LINES_MAX)}} }`), 1);
+  const asking =
+    'Date.now(); new Date(); setTimeout(f); setInterval(f); performance.now(); process.hrtime.bigint(); Date();';
+  assert.equal(remarks(checkTime, asking), 7);
+  assert.equal(remarks(checkTime, asking, 'src/runtime/clock.ts'), 0);
+  assert.equal(remarks(checkTime, 'new Date(micros); this.setInterval(5); clock.setTimer(f, 1)'), 0);
+  assert.equal(remarks(checkHead, 'import x;'), 1);
+  assert.equal(remarks(checkName, '', 'src/flow/index.ts'), 1);
+  assert.equal(remarks(checkName, '', 'src/ovsdb-client/index.ts'), 0);
+  assert.equal(remarks(checkName, '', 'src/flow/flowCache.ts'), 1);
+  assert.equal(remarks(checkName, '', 'src/flow/packet-utils.ts'), 1);
+});
