@@ -131,9 +131,9 @@ test('whole numbers are exact in every size, and times are text', () => {
   const reader = new MessageReader();
   const template =
     '0002 0028 0100 0008 0002 0003 0001 0007 0098 0008 009a 0008 009c 0008 0096 0004 0137 0004 0114 0001';
-  // 2001-09-09T01:46:40.5 in NTP's format is bf449880.80000000.
+  // 2001-09-09T01:46:40.5 in NTP's format is bf454880.80000000.
   const record =
-    '010203 20000000000001 000000e8d4a510fb bf449880 80000000 bf449880 80000000 3b9aca00 3f000000 01';
+    '010203 20000000000001 000000e8d4a510fb bf454880 80000000 bf454880 80000000 3b9aca00 3f000000 01';
   const size = 4 + 3 + 7 + 8 + 8 + 8 + 4 + 4 + 1;
   const decoded = reader.read(
     's',
