@@ -28,14 +28,3 @@ export function addProduct(
   words[at] = low;
   words[at + 1] = words[at + 1]! + Math.floor(low / WORD) + Math.floor(highPart / 0x1_0000);
 }
-
-/** Sets the two words at `at` to a whole number below 2^53, as microseconds are. */
-export function putNumber(words: Int32Array, at: number, value: number): void {
-  words[at] = value;
-  words[at + 1] = Math.floor(value / WORD);
-}
-
-/** The number that `putNumber` has put. */
-export function takeNumber(words: Int32Array, at: number): number {
-  return (words[at + 1]! >>> 0) * WORD + (words[at]! >>> 0);
-}

@@ -3,8 +3,9 @@
 // `nextExpiryMicros` says so. Nothing is allocated for a sample; the cache makes no records, it shows flows to a visitor.
 
 import type { FlowKey } from '../packet/flow-key.ts';
-import { addProduct, putNumber, takeNumber } from './counter64.ts';
+import { addProduct } from './counter64.ts';
 import { EntryStore, segmentOf, wordOf } from './entry-store.ts';
+import { highWord, isTimeUpTo, lowWord, putTime, timeOf } from './entry-time.ts';
 import { hashFlow, hashSecrets } from './flow-hash.ts';
 import { FlowIndex } from './flow-index.ts';
 import { EntryView, EntryWord, FlowEndReason, type FlowVisitor, keyWordCount } from './flow-record.ts';
@@ -65,6 +66,9 @@ export class FlowCache {
   readonly #flowBytesMax: number;
   #activeTimeoutMicros: number;
   #flowsMax: number;
+  /** The time of the sample that is being added. */
+  #nowHigh = 0;
+  #nowLow = 0;
 
   constructor(options: FlowCacheOptions) {
     this.#activeTimeoutMicros = options.activeTimeoutMicros;
@@ -86,38 +90,14 @@ export class FlowCache {
   }
 
   /**
-   * Adds a sample to its flow, or to a new one at the tail; expires nothing. The sample stands for `weight` packets (at
+   * Adds a sample to its flow, or to a new one at the tail; expires nothing. Times are whole microseconds, not below 0. The sample stands for `weight` packets (at
    * most 2^32 - 1) of `frameSize` bytes, which is the size of the whole frame also if less of it was dissected.
    */
   add(key: FlowKey, observationDomainId: number, nowMicros: number, weight: number, frameSize: number): void {
-    const domain = observationDomainId | 0;
-    const { templateId } = key;
-    const wordCount = (key.size + 3) >> 2;
-    const hash = hashFlow(this.#secrets, key.words, wordCount, templateId, domain);
-    let address = this.#find(hash, key, domain, wordCount);
-    if (address === 0) {
-      address = this.#insert(hash, key, domain, wordCount);
-      if (address === 0) {
-        this.#counters[Counter.refused]!++;
-        return;
-      }
-      this.#counters[Counter.inserted]!++;
-      const words = this.#store.segments[segmentOf(address)]!;
-      putNumber(words, wordOf(address) + EntryWord.start, nowMicros);
-      putNumber(words, wordOf(address) + EntryWord.end, nowMicros);
-    } else {
-      this.#counters[Counter.aggregated]!++;
-    }
-    const words = this.#store.segments[segmentOf(address)]!;
-    const at = wordOf(address);
-    foldTime(words, at, nowMicros);
-    addProduct(words, at + EntryWord.packets, weight, 1, false);
-    addProduct(words, at + EntryWord.octets, weight, frameSize, false);
-    if (key.isIp) {
-      const length = Math.min(Math.max(0, frameSize - key.ethernetHeaderLength), IP_TOTAL_LENGTH_MAX);
-      addProduct(words, at + EntryWord.sumOfSquares, weight, length, true);
-      foldLength(words, at + EntryWord.lengths, length);
-    }
+    // From here on the time is two integers: a double that is passed to a function would be an object of its own.
+    this.#nowHigh = highWord(nowMicros);
+    this.#nowLow = lowWord(nowMicros);
+    this.#add(key, observationDomainId | 0, weight, frameSize);
   }
 
   /**
@@ -132,7 +112,7 @@ export class FlowCache {
     if (this.#isOverLimit()) {
       return Number.NEGATIVE_INFINITY;
     }
-    const start = takeNumber(this.#store.segments[segmentOf(head)]!, wordOf(head) + EntryWord.start);
+    const start = timeOf(this.#store.segments[segmentOf(head)]!, wordOf(head) + EntryWord.start);
     return start + this.#activeTimeoutMicros;
   }
 
@@ -141,7 +121,8 @@ export class FlowCache {
    * more than `countMax`. Returns how many have left.
    */
   expire(nowMicros: number, visitor: FlowVisitor, countMax: number = Number.POSITIVE_INFINITY): number {
-    const startMax = nowMicros - this.#activeTimeoutMicros;
+    const startMaxHigh = highWord(nowMicros - this.#activeTimeoutMicros);
+    const startMaxLow = lowWord(nowMicros - this.#activeTimeoutMicros);
     let count = 0;
     for (; count < countMax; count++) {
       const head = this.#store.head;
@@ -149,7 +130,7 @@ export class FlowCache {
         break;
       }
       const words = this.#store.segments[segmentOf(head)]!;
-      if (takeNumber(words, wordOf(head) + EntryWord.start) <= startMax) {
+      if (isTimeUpTo(words, wordOf(head) + EntryWord.start, startMaxHigh, startMaxLow)) {
         this.#remove(head, visitor, FlowEndReason.activeTimeout);
       } else if (this.#isOverLimit()) {
         if (this.#index.count <= this.#flowsMax) {
@@ -189,6 +170,33 @@ export class FlowCache {
     };
   }
 
+  #add(key: FlowKey, domain: number, weight: number, frameSize: number): void {
+    const { templateId } = key;
+    const wordCount = (key.size + 3) >> 2;
+    const hash = hashFlow(this.#secrets, key.words, wordCount, templateId, domain);
+    let address = this.#find(hash, key, domain, wordCount);
+    if (address === 0) {
+      address = this.#insert(hash, key, domain, wordCount);
+      if (address === 0) {
+        this.#counters[Counter.refused]!++;
+        return;
+      }
+      this.#counters[Counter.inserted]!++;
+    } else {
+      this.#counters[Counter.aggregated]!++;
+    }
+    const words = this.#store.segments[segmentOf(address)]!;
+    const at = wordOf(address);
+    foldTime(words, at, this.#nowHigh, this.#nowLow);
+    addProduct(words, at + EntryWord.packets, weight, 1, false);
+    addProduct(words, at + EntryWord.octets, weight, frameSize, false);
+    if (key.isIp) {
+      const length = Math.min(Math.max(0, frameSize - key.ethernetHeaderLength), IP_TOTAL_LENGTH_MAX);
+      addProduct(words, at + EntryWord.sumOfSquares, weight, length, true);
+      foldLength(words, at + EntryWord.lengths, length);
+    }
+  }
+
   #isOverLimit(): boolean {
     return this.#index.count > this.#flowsMax || this.#store.liveBytes > this.#flowBytesMax;
   }
@@ -215,7 +223,7 @@ export class FlowCache {
     return 0;
   }
 
-  /** Makes an entry with the key and zeros; 0 when there is no room. */
+  /** Makes an entry with the key, the present time and zeros; 0 when there is no room. */
   #insert(hash: number, key: FlowKey, domain: number, wordCount: number): number {
     const address = this.#store.append(EntryWord.key + wordCount);
     if (address === 0) {
@@ -229,6 +237,8 @@ export class FlowCache {
     for (let word = at + EntryWord.lengths; word < at + EntryWord.key; word++) {
       words[word] = 0;
     }
+    putTime(words, at + EntryWord.start, this.#nowHigh, this.#nowLow);
+    putTime(words, at + EntryWord.end, this.#nowHigh, this.#nowLow);
     for (let index = 0; index < wordCount; index++) {
       words[at + EntryWord.key + index] = key.words[index]!;
     }
@@ -267,11 +277,11 @@ function isEntryOf(words: Int32Array, at: number, key: FlowKey, domain: number, 
 }
 
 /** Samples come in order almost always, so the end is looked at first. */
-function foldTime(words: Int32Array, at: number, nowMicros: number): void {
-  if (nowMicros >= takeNumber(words, at + EntryWord.end)) {
-    putNumber(words, at + EntryWord.end, nowMicros);
-  } else if (nowMicros < takeNumber(words, at + EntryWord.start)) {
-    putNumber(words, at + EntryWord.start, nowMicros);
+function foldTime(words: Int32Array, at: number, high: number, low: number): void {
+  if (isTimeUpTo(words, at + EntryWord.end, high, low)) {
+    putTime(words, at + EntryWord.end, high, low);
+  } else if (!isTimeUpTo(words, at + EntryWord.start, high, low)) {
+    putTime(words, at + EntryWord.start, high, low);
   }
 }
 

@@ -2,7 +2,7 @@
 // hands out one view that it moves from flow to flow.
 
 import { isIpTemplate, keySize } from '../packet/template-id.ts';
-import { takeNumber } from './counter64.ts';
+import { timeOf } from './entry-time.ts';
 
 /** Why a flow left the cache: values of flowEndReason (IPFIX information element 136). */
 export const FlowEndReason = { activeTimeout: 2, forcedEnd: 4, lackOfResources: 5 } as const;
@@ -90,11 +90,11 @@ export class EntryView implements FlowRecord {
   }
 
   get startMicros(): number {
-    return takeNumber(this.#words, this.#at + EntryWord.start);
+    return timeOf(this.#words, this.#at + EntryWord.start);
   }
 
   get endMicros(): number {
-    return takeNumber(this.#words, this.#at + EntryWord.end);
+    return timeOf(this.#words, this.#at + EntryWord.end);
   }
 
   get packetsHigh(): number {
