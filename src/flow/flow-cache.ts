@@ -121,27 +121,8 @@ export class FlowCache {
    * more than `countMax`. Returns how many have left.
    */
   expire(nowMicros: number, visitor: FlowVisitor, countMax: number = Number.POSITIVE_INFINITY): number {
-    const startMaxHigh = highWord(nowMicros - this.#activeTimeoutMicros);
-    const startMaxLow = lowWord(nowMicros - this.#activeTimeoutMicros);
-    let count = 0;
-    for (; count < countMax; count++) {
-      const head = this.#store.head;
-      if (head === 0) {
-        break;
-      }
-      const words = this.#store.segments[segmentOf(head)]!;
-      if (isTimeUpTo(words, wordOf(head) + EntryWord.start, startMaxHigh, startMaxLow)) {
-        this.#remove(head, visitor, FlowEndReason.activeTimeout);
-      } else if (this.#isOverLimit()) {
-        if (this.#index.count <= this.#flowsMax) {
-          this.#counters[Counter.byFlowBytes]!++;
-        }
-        this.#remove(head, visitor, FlowEndReason.lackOfResources);
-      } else {
-        break;
-      }
-    }
-    return count;
+    const startMax = nowMicros - this.#activeTimeoutMicros;
+    return this.#expire(highWord(startMax), lowWord(startMax), visitor, countMax);
   }
 
   /** Shows flows to `visitor` and removes them, oldest first, due or not, up to `countMax`. Returns how many have left. */
@@ -195,6 +176,28 @@ export class FlowCache {
       addProduct(words, at + EntryWord.sumOfSquares, weight, length, true);
       foldLength(words, at + EntryWord.lengths, length);
     }
+  }
+
+  #expire(startMaxHigh: number, startMaxLow: number, visitor: FlowVisitor, countMax: number): number {
+    let count = 0;
+    for (; count < countMax; count++) {
+      const head = this.#store.head;
+      if (head === 0) {
+        break;
+      }
+      const words = this.#store.segments[segmentOf(head)]!;
+      if (isTimeUpTo(words, wordOf(head) + EntryWord.start, startMaxHigh, startMaxLow)) {
+        this.#remove(head, visitor, FlowEndReason.activeTimeout);
+      } else if (this.#isOverLimit()) {
+        if (this.#index.count <= this.#flowsMax) {
+          this.#counters[Counter.byFlowBytes]!++;
+        }
+        this.#remove(head, visitor, FlowEndReason.lackOfResources);
+      } else {
+        break;
+      }
+    }
+    return count;
   }
 
   #isOverLimit(): boolean {
