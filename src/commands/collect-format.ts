@@ -1,0 +1,215 @@
+// How `ovs-ipfix collect` shows what it receives: a JSON object for each record, or a table for 80 columns. Texts come
+// from anyone who can send a datagram, so characters that steer a terminal are escaped in both.
+
+import { FLOW_END_REASON_NAMES } from '../ipfix/elements.ts';
+import type { DecodedMessage, DecodedRecord, FieldValue } from '../ipfix/reader-types.ts';
+import type { CollectSession } from './collect-server.ts';
+
+/** A value as JSON has it: whole numbers past 2^53 as decimal text, bytes as hex. */
+export type JsonValue = string | number | boolean;
+
+/** The column at which tables end. */
+const TABLE_WIDTH = 80;
+
+/** The head of the table. */
+export const TABLE_HEAD =
+  'start          lasted proto  packets octets end    from > to\n' +
+  '------------- ------- ------ ------- ------ ------ -----------------------------';
+
+/**
+ * One record as a flat object: where it comes from, then its elements by name. An element that occurs twice, or is named
+ * like one of the first keys, gets `#2` behind its name. `flowStart` and `flowEnd` are absolute, computed from the
+ * deltas and the export time (RFC 7011, section 3.1, and elements 158 and 159), or taken from absolute elements.
+ */
+export function recordObject(
+  session: CollectSession,
+  message: DecodedMessage,
+  record: DecodedRecord,
+): Record<string, JsonValue> {
+  const object: Record<string, JsonValue> = {
+    exporterAddress: session.exporter,
+    transport: session.transport,
+    exportTime: timeText(message.exportTimeSeconds * 1_000_000),
+    observationDomainId: message.observationDomainId,
+    sequenceNumber: message.sequenceNumber,
+    templateId: record.template.id,
+  };
+  const flowStart = absoluteTime(message, record, 'flowStart');
+  const flowEnd = absoluteTime(message, record, 'flowEnd');
+  if (flowStart !== undefined) object['flowStart'] = flowStart;
+  if (flowEnd !== undefined) object['flowEnd'] = flowEnd;
+  for (const [index, field] of record.template.fields.entries()) {
+    let key = field.name;
+    for (let count = 2; Object.hasOwn(object, key); count += 1) key = `${field.name}#${count}`;
+    object[key] = jsonValue(record.values[index]);
+  }
+  return object;
+}
+
+/** A line of JSON whose control characters are all escaped. */
+export function jsonLine(object: Readonly<Record<string, unknown>>): string {
+  return `${escapeControls(JSON.stringify(object), jsonEscape)}\n`;
+}
+
+/** One record as a line of the table, with its ends on further lines where they are long; options as a list. */
+export function recordText(message: DecodedMessage, record: DecodedRecord): string {
+  const values = new Map(record.template.fields.map((field, index) => [field.name, record.values[index]]));
+  const start = absoluteTime(message, record, 'flowStart');
+  if (start === undefined || record.template.scopeCount > 0) return `${listText(record)}\n`;
+  const end = absoluteTime(message, record, 'flowEnd') ?? start;
+  const line = [
+    start.slice(11, 24).padEnd(13),
+    durationText(start, end).padStart(7),
+    protocolText(values).padEnd(6),
+    countText(values.get('packetDeltaCount')).padStart(7),
+    countText(values.get('layer2OctetDeltaCount') ?? values.get('octetDeltaCount')).padStart(6),
+    reasonText(values.get('flowEndReason')).padEnd(6),
+  ].join(' ');
+  const [from, to] = endsOf(values);
+  const text = `${from} > ${to}`;
+  if (line.length + 1 + text.length <= TABLE_WIDTH) return `${line} ${text}\n`;
+  return `${line}\n    ${from}\n    > ${to}\n`;
+}
+
+/** Text from outside as a terminal may have it. */
+export function safeText(text: string): string {
+  return escapeControls(text, (code) => `\\x${code.toString(16).padStart(2, '0')}`);
+}
+
+function jsonValue(value: FieldValue | undefined): JsonValue {
+  if (value === undefined) return '';
+  if (typeof value === 'bigint') return value.toString();
+  // JSON has no NaN and no infinity.
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+  return Buffer.isBuffer(value) ? value.toString('hex') : value;
+}
+
+/** A time of the flow, ISO 8601 in UTC with microseconds; undefined when the record has none. */
+function absoluteTime(
+  message: DecodedMessage,
+  record: DecodedRecord,
+  which: 'flowStart' | 'flowEnd',
+): string | undefined {
+  const { fields } = record.template;
+  const delta = record.values[fields.findIndex((field) => field.name === `${which}DeltaMicroseconds`)];
+  if (typeof delta === 'number') return timeText(message.exportTimeSeconds * 1_000_000 - delta);
+  for (const unit of ['Nanoseconds', 'Microseconds', 'Milliseconds', 'Seconds']) {
+    const value = record.values[fields.findIndex((field) => field.name === which + unit)];
+    if (typeof value === 'string') return value;
+  }
+  return undefined;
+}
+
+function timeText(micros: number): string {
+  const date = new Date(Math.floor(micros / 1000)).toISOString();
+  const below = ((micros % 1000) + 1000) % 1000;
+  return `${date.slice(0, -1)}${below.toString().padStart(3, '0')}Z`;
+}
+
+function durationText(start: string, end: string): string {
+  const ms = Date.parse(end) - Date.parse(start);
+  if (!Number.isFinite(ms) || ms < 0) return '?';
+  if (ms >= 1_000_000) return Math.round(ms / 1000).toString();
+  return (ms / 1000).toFixed(ms < 100_000 ? 3 : 2);
+}
+
+const PROTOCOL_NAMES: ReadonlyMap<FieldValue, string> = new Map([
+  [1, 'ICMP'],
+  [2, 'IGMP'],
+  [6, 'TCP'],
+  [17, 'UDP'],
+  [47, 'GRE'],
+  [50, 'ESP'],
+  [58, 'ICMPv6'],
+  [132, 'SCTP'],
+]);
+
+const ETHERNET_TYPE_NAMES: ReadonlyMap<FieldValue, string> = new Map([
+  [0x0806, 'ARP'],
+  [0x8100, 'VLAN'],
+  [0x8847, 'MPLS'],
+  [0x8848, 'MPLS'],
+  [0x88cc, 'LLDP'],
+]);
+
+type Values = ReadonlyMap<string, FieldValue | undefined>;
+
+function protocolText(values: Values): string {
+  const protocol = values.get('protocolIdentifier');
+  if (typeof protocol === 'number') return PROTOCOL_NAMES.get(protocol) ?? `ip ${protocol}`;
+  const type = values.get('ethernetType');
+  if (typeof type !== 'number') return '-';
+  return ETHERNET_TYPE_NAMES.get(type) ?? `0x${type.toString(16).padStart(4, '0')}`;
+}
+
+const SUFFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E'];
+
+/** At most 6 characters: 99999, 1.23M. */
+function countText(value: FieldValue | undefined): string {
+  if (typeof value !== 'number' && typeof value !== 'bigint') return '-';
+  let number = Number(value);
+  if (number < 100_000) return number.toString();
+  let power = 0;
+  while (number >= 999.5 && power < SUFFIXES.length - 1) {
+    number /= 1000;
+    power += 1;
+  }
+  return `${number.toPrecision(3)}${SUFFIXES[power]}`;
+}
+
+const REASON_WORDS: ReadonlyMap<string, string> = new Map([
+  ['idleTimeout', 'idle'],
+  ['activeTimeout', 'active'],
+  ['endOfFlowDetected', 'ended'],
+  ['forcedEnd', 'forced'],
+  ['lackOfResources', 'full'],
+]);
+
+function reasonText(value: FieldValue | undefined): string {
+  if (typeof value !== 'number') return '-';
+  return REASON_WORDS.get(FLOW_END_REASON_NAMES.get(value) ?? '') ?? String(value);
+}
+
+/** The two ends of a flow: addresses and ports, else MAC addresses; a VLAN stands with the second. */
+function endsOf(values: Values): readonly [from: string, to: string] {
+  const vlan = values.get('vlanId') ?? values.get('dot1qVlanId');
+  const suffix = typeof vlan === 'number' ? ` vlan ${vlan}` : '';
+  return [endText(values, 'source'), endText(values, 'destination') + suffix];
+}
+
+function endText(values: Values, side: 'source' | 'destination'): string {
+  const address = values.get(`${side}IPv4Address`) ?? values.get(`${side}IPv6Address`);
+  if (typeof address !== 'string') {
+    const mac = values.get(`${side}MacAddress`);
+    return typeof mac === 'string' ? mac : '?';
+  }
+  const port = values.get(`${side}TransportPort`);
+  if (typeof port !== 'number') return address;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** A record that is no flow: all that it has, wrapped. */
+function listText(record: DecodedRecord): string {
+  const { template } = record;
+  const lines: string[] = [];
+  let line = template.scopeCount > 0 ? `options ${template.id}:` : `record ${template.id}:`;
+  for (const [index, field] of template.fields.entries()) {
+    const word = safeText(`${field.name}=${jsonValue(record.values[index])}`);
+    if (line.length + 1 + word.length > TABLE_WIDTH) {
+      lines.push(line);
+      line = '   ';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line].join('\n');
+}
+
+function escapeControls(text: string, escape: (code: number) => string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) =>
+    escape(character.codePointAt(0) ?? 0),
+  );
+}
+
+function jsonEscape(code: number): string {
+  return `\\u${code.toString(16).padStart(4, '0')}`;
+}

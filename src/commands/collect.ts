@@ -1,0 +1,190 @@
+// `ovs-ipfix collect`: a small IPFIX collector that prints what it receives and says what is wrong with it. For looking
+// at an exporter, for the demo and for tests; it stores nothing.
+
+import { Command, InvalidArgumentError } from 'commander';
+import { MessageReader } from '../ipfix/message-reader.ts';
+import type { DecodedMessage } from '../ipfix/reader-types.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { jsonLine, recordObject, recordText, safeText, TABLE_HEAD } from './collect-format.ts';
+import {
+  addressText,
+  CollectServer,
+  type CollectSession,
+  type ListenAddress,
+  parseListenAddress,
+} from './collect-server.ts';
+import { flag } from './options.ts';
+
+interface CollectFlags {
+  readonly listen: ListenAddress;
+  readonly format: 'table' | 'json';
+  readonly count?: number;
+  readonly seconds?: number;
+}
+
+/** Output that may wait for a slow reader of ours; records beyond are counted and not printed. */
+const OUTPUT_BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
+
+/** The `collect` command. */
+export function collectCommand(): Command {
+  return new Command('collect')
+    .description('receive IPFIX over UDP and TCP, print the records, and say what is wrong with them')
+    .addOption(
+      flag('--listen <addr:port>', 'where to listen; port 0 takes any free one')
+        .argParser(parseListen)
+        .default({ host: '0.0.0.0', port: 4739 } satisfies ListenAddress, '0.0.0.0:4739'),
+    )
+    .addOption(
+      flag('--format <format>', 'table for people, json for one object a line')
+        .choices(['table', 'json'])
+        .default('table'),
+    )
+    .addOption(flag('--count <records>', 'end after so many records').argParser(parsePositive))
+    .addOption(
+      flag('--seconds <seconds>', 'end after so much time; exit 1 if --count was not reached').argParser(
+        parsePositive,
+      ),
+    )
+    .addHelpText(
+      'after',
+      `
+In json, whole numbers past 2^53 are decimal text and bytes are hex; flowStart and
+flowEnd are absolute. A problem is {"problem": CODE, "message": SENTENCE, ...}; in
+table mode problems go to standard error.`,
+    )
+    .action(async (flags: CollectFlags) => {
+      const collect = new Collect(flags);
+      process.exitCode = await collect.run();
+    });
+}
+
+/** One run of the command. */
+class Collect {
+  readonly #flags: CollectFlags;
+  readonly #reader = new MessageReader();
+  readonly #server = new CollectServer({
+    message: (session, bytes) => this.#message(session, bytes),
+    ended: (session, fault) => this.#ended(session, fault),
+  });
+  #finish: () => void = () => {};
+  #recordCount = 0;
+  #messageCount = 0;
+  #problemCount = 0;
+  #unprintedCount = 0;
+  #exporter = '';
+  #isHeadPrinted = false;
+  #isFinished = false;
+
+  constructor(flags: CollectFlags) {
+    this.#flags = flags;
+  }
+
+  /** Listens until a signal, the count or the time; gives the exit code. */
+  async run(): Promise<number> {
+    const finished = new Promise<void>((resolve) => {
+      this.#finish = () => {
+        this.#isFinished = true;
+        resolve();
+      };
+    });
+    process.once('SIGINT', this.#finish).once('SIGTERM', this.#finish);
+    // A reader that goes away, such as head(1), is a way to end.
+    process.stdout.once('error', this.#finish);
+    try {
+      const at = await this.#server.listen(this.#flags.listen);
+      process.stderr.write(`listening on ${addressText(at.host, at.port)} (udp, tcp)\n`);
+    } catch (error) {
+      const { host, port } = this.#flags.listen;
+      const reason = error instanceof Error ? error.message : String(error);
+      process.stderr.write(`ovs-ipfix collect cannot listen on ${addressText(host, port)}: ${reason}.\n`);
+      return 1;
+    }
+    const { seconds, count } = this.#flags;
+    const timer = seconds === undefined ? undefined : systemClock.setTimer(this.#finish, seconds * 1000);
+    await finished;
+    timer?.cancel();
+    process.off('SIGINT', this.#finish).off('SIGTERM', this.#finish);
+    await this.#server.close();
+    process.stderr.write(this.#summary());
+    return count !== undefined && seconds !== undefined && this.#recordCount < count ? 1 : 0;
+  }
+
+  #message(session: CollectSession, bytes: Buffer): void {
+    if (this.#isFinished) return;
+    this.#messageCount += 1;
+    const message = this.#reader.read(session.key, bytes, session.transport);
+    for (const problem of message.problems) this.#problem(session, problem.code, problem.message, message);
+    for (const record of message.records) {
+      if (this.#flags.format === 'json') this.#print(jsonLine(recordObject(session, message, record)));
+      else this.#printRow(session, message, recordText(message, record));
+      this.#recordCount += 1;
+      if (this.#recordCount === this.#flags.count) {
+        this.#finish();
+        return;
+      }
+    }
+  }
+
+  #ended(session: CollectSession, fault: string | undefined): void {
+    this.#reader.endSession(session.key);
+    if (fault !== undefined && !this.#isFinished) this.#problem(session, 'bad-stream', fault);
+  }
+
+  /** A heading stands wherever the exporter or the domain changes, so that rows need no columns for them. */
+  #printRow(session: CollectSession, message: DecodedMessage, text: string): void {
+    if (!this.#isHeadPrinted) this.#print(`${TABLE_HEAD}\n`);
+    this.#isHeadPrinted = true;
+    const exporter = `${session.exporter} (${session.transport}), observation domain ${message.observationDomainId}`;
+    if (exporter !== this.#exporter) this.#print(`from ${exporter}:\n`);
+    this.#exporter = exporter;
+    this.#print(text);
+  }
+
+  #problem(session: CollectSession, code: string, text: string, message?: DecodedMessage): void {
+    this.#problemCount += 1;
+    if (this.#flags.format === 'table') {
+      process.stderr.write(`problem ${code} from ${session.exporter}: ${safeText(text)}\n`);
+      return;
+    }
+    this.#print(
+      jsonLine({
+        problem: code,
+        message: text,
+        exporterAddress: session.exporter,
+        transport: session.transport,
+        ...(message && {
+          observationDomainId: message.observationDomainId,
+          sequenceNumber: message.sequenceNumber,
+        }),
+      }),
+    );
+  }
+
+  #print(text: string): void {
+    if (process.stdout.writableLength > OUTPUT_BACKLOG_BYTES_MAX) this.#unprintedCount += 1;
+    else process.stdout.write(text);
+  }
+
+  #summary(): string {
+    const { sessionsDropped, domainsDropped, templatesRefused } = this.#reader.status();
+    const limits = sessionsDropped + domainsDropped + templatesRefused;
+    const counts = `${this.#recordCount} records in ${this.#messageCount} messages, ${this.#problemCount} problems`;
+    const atLimit = limits > 0 ? `, ${limits} times at a limit` : '';
+    const unprinted =
+      this.#unprintedCount > 0 ? `, ${this.#unprintedCount} lines not printed for want of a reader` : '';
+    return `${counts}${atLimit}${unprinted}\n`;
+  }
+}
+
+function parseListen(text: string): ListenAddress {
+  const address = parseListenAddress(text);
+  if (address === undefined) throw new InvalidArgumentError('Write ADDRESS:PORT, [IPV6]:PORT or :PORT.');
+  return address;
+}
+
+function parsePositive(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1)
+    throw new InvalidArgumentError('Write a whole number from 1 on.');
+  return number;
+}
