@@ -4,7 +4,7 @@
 import { OvsdbNotationError } from './errors.ts';
 import type { JsonObject } from './json-framer.ts';
 import { array, boolean, excerpt, number, object, string } from './json-shape.ts';
-import { type Atom, type AtomicType, type BaseType, type ColumnType, decodeAtom } from './notation.ts';
+import { type Atom, type AtomicType, type BaseType, type ColumnType, decodeValue } from './notation.ts';
 
 /** A parsed schema. */
 export interface DatabaseSchema {
@@ -131,10 +131,9 @@ function parseBaseType(json: unknown, path: string): BaseType {
   };
 }
 
-/** A set of the allowed values, in the notation of section 5.1: one alone may stand without ["set", …]. */
+/** The allowed values are a set, in the notation of section 5.1: ascending when decoded. */
 function parseEnum(json: unknown, type: AtomicType, path: string): readonly Atom[] {
-  const items = Array.isArray(json) && json[0] === 'set' ? array(json[1], path) : [json];
-  return items.map((item, index) => decodeAtom(item, { type }, `${path}[${index}]`));
+  return decodeValue(json, { key: { type }, min: 1, max: Infinity }, path) as readonly Atom[];
 }
 
 function atomicType(json: unknown, path: string): AtomicType {
