@@ -20,7 +20,29 @@ import {
   type SetControllerId,
   type SetPacketInFormat,
 } from './extensions.ts';
+import {
+  decodeFlowFormat,
+  decodeFlowRemoved,
+  encodeFlowFormat,
+  type FlowRemoved,
+  type SetFlowFormat,
+} from './flow-removed.ts';
 import { MESSAGE_BYTES_MAX } from './framing.ts';
+import {
+  decodeGroupDesc,
+  decodeGroupMod,
+  encodeGroupDescRequest,
+  encodeGroupMod,
+  type GroupDescription,
+  type GroupMod,
+} from './group.ts';
+import {
+  decodeGroupFeatures,
+  decodeGroupStats,
+  encodeGroupStatsRequest,
+  type GroupFeatures,
+  type GroupStats,
+} from './group-stats.ts';
 import { type MessageHeader, type Place, placeKey, readHeader, VENDOR, writeHeader } from './header.ts';
 import { decodeHello, encodeHello, type Hello } from './hello.ts';
 import {
@@ -101,6 +123,7 @@ export interface MessageBodies {
   get_config_reply: SwitchConfig;
   set_config: SwitchConfig;
   port_status: PortStatus;
+  flow_removed: FlowRemoved;
   barrier_request: NoBody;
   barrier_reply: NoBody;
   role_request: RoleRequest;
@@ -112,7 +135,9 @@ export interface MessageBodies {
   set_async_config2: AsyncConfig;
   set_packet_in_format: SetPacketInFormat;
   set_controller_id: SetControllerId;
+  set_flow_format: SetFlowFormat;
   flow_mod_table_id: FlowModTableId;
+  group_mod: GroupMod;
   meter_mod: MeterMod;
   role_status: RoleStatus;
   requestforward: RequestForward;
@@ -122,6 +147,13 @@ export interface MessageBodies {
   desc_reply: SwitchDescription;
   table_stats_request: NoBody;
   table_stats_reply: EntryList<TableStats>;
+  group_stats_request: { readonly groupId?: number };
+  group_stats_reply: EntryList<GroupStats>;
+  /** Before OpenFlow 1.5, OVS's extension to 1.0 apart, it is always about all groups. */
+  group_desc_request: { readonly groupId?: number };
+  group_desc_reply: EntryList<GroupDescription>;
+  group_features_request: NoBody;
+  group_features_reply: GroupFeatures;
   meter_stats_request: { readonly meterId: number };
   meter_stats_reply: EntryList<MeterStats>;
   meter_config_request: { readonly meterId: number };
@@ -174,6 +206,9 @@ const onft = place(VENDOR.onf, 'plain');
 const ofpstRequest = place(0, 'multipart_request');
 const ofpstReply = place(0, 'multipart_reply');
 
+const nxstRequest = place(VENDOR.nicira, 'multipart_request');
+const nxstReply = place(VENDOR.nicira, 'multipart_reply');
+
 const encodeNothing = () => {};
 const decodeNothing = () => ({});
 const encodeEcho = (_version: OpenFlowVersion, echo: Echo, writer: WireWriter) => {
@@ -205,6 +240,7 @@ const MESSAGES: { readonly [Type in Exclude<OpenFlowMessageType, 'unknown'>]: Co
   get_config_reply: { places: [ofpt(8)], encode: encodeConfig, decode: decodeConfig },
   set_config: { places: [ofpt(9)], encode: encodeConfig, decode: decodeConfig },
   port_status: { places: [ofpt(12)], encode: null, decode: decodePortStatus },
+  flow_removed: { places: [nxt(14, 1, 1), ofpt(11, 4)], encode: null, decode: decodeFlowRemoved },
   barrier_request: { places: [ofpt(18, 1, 1), ofpt(20, 4)], encode: encodeNothing, decode: decodeNothing },
   barrier_reply: { places: [ofpt(19, 1, 1), ofpt(21, 4)], encode: encodeNothing, decode: decodeNothing },
   role_request: { places: [nxt(10, 1, 1), ofpt(24, 4)], encode: encodeRole, decode: decodeRole },
@@ -219,7 +255,9 @@ const MESSAGES: { readonly [Type in Exclude<OpenFlowMessageType, 'unknown'>]: Co
   },
   set_packet_in_format: { places: [nxt(16)], encode: encodePacketInFormat, decode: decodePacketInFormat },
   set_controller_id: { places: [nxt(20)], encode: encodeControllerId, decode: decodeControllerId },
+  set_flow_format: { places: [nxt(12, 1, 1)], encode: encodeFlowFormat, decode: decodeFlowFormat },
   flow_mod_table_id: { places: [nxt(15)], encode: encodeFlowModTableId, decode: decodeFlowModTableId },
+  group_mod: { places: [nxt(31, 1, 1), ofpt(15, 4)], encode: encodeGroupMod, decode: decodeGroupMod },
   meter_mod: { places: [ofpt(29, 4)], encode: encodeMeterMod, decode: decodeMeterMod },
   role_status: { places: [onft(1911, 4, 4), ofpt(30, 5)], encode: null, decode: decodeRoleStatus },
   requestforward: {
@@ -246,6 +284,36 @@ const MESSAGES: { readonly [Type in Exclude<OpenFlowMessageType, 'unknown'>]: Co
   desc_reply: { places: [ofpstReply(0)], encode: null, decode: decodeDescription },
   table_stats_request: { places: [ofpstRequest(3)], encode: encodeNothing, decode: decodeNothing },
   table_stats_reply: { places: [ofpstReply(3)], encode: null, decode: entriesOf(decodeTableStats) },
+  group_stats_request: {
+    places: [nxstRequest(7, 1, 1), ofpstRequest(6, 4)],
+    encode: encodeGroupStatsRequest,
+    decode: null,
+  },
+  group_stats_reply: {
+    places: [nxstReply(7, 1, 1), ofpstReply(6, 4)],
+    encode: null,
+    decode: entriesOf(decodeGroupStats),
+  },
+  group_desc_request: {
+    places: [nxstRequest(8, 1, 1), ofpstRequest(7, 4)],
+    encode: encodeGroupDescRequest,
+    decode: null,
+  },
+  group_desc_reply: {
+    places: [nxstReply(8, 1, 1), ofpstReply(7, 4)],
+    encode: null,
+    decode: entriesOf(decodeGroupDesc),
+  },
+  group_features_request: {
+    places: [nxstRequest(9, 1, 1), ofpstRequest(8, 4)],
+    encode: encodeNothing,
+    decode: decodeNothing,
+  },
+  group_features_reply: {
+    places: [nxstReply(9, 1, 1), ofpstReply(8, 4)],
+    encode: null,
+    decode: decodeGroupFeatures,
+  },
   meter_stats_request: { places: [ofpstRequest(9, 4)], encode: encodeMeterRequest, decode: null },
   meter_stats_reply: { places: [ofpstReply(9, 4)], encode: null, decode: entriesOf(decodeMeterStats) },
   meter_config_request: { places: [ofpstRequest(10, 4)], encode: encodeMeterRequest, decode: null },
@@ -267,6 +335,9 @@ export const REPLIES = {
   bundle_control: 'bundle_control',
   desc_request: 'desc_reply',
   table_stats_request: 'table_stats_reply',
+  group_stats_request: 'group_stats_reply',
+  group_desc_request: 'group_desc_reply',
+  group_features_request: 'group_features_reply',
   meter_stats_request: 'meter_stats_reply',
   meter_config_request: 'meter_config_reply',
   meter_features_request: 'meter_features_reply',

@@ -1,0 +1,114 @@
+// Hostile bytes for the reader: streams cut anywhere, lengths that lie, bodies that are noise or real messages with bytes
+// flipped. Each input must end in messages, in more bytes awaited, or in the named error, with bounded memory.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MESSAGE_BYTES_MAX, MessageFramer } from '../../src/node-openflow/framing.ts';
+import { decodeMessage } from '../../src/node-openflow/messages.ts';
+import { OPENFLOW_VERSIONS } from '../../src/node-openflow/version.ts';
+import { OpenFlowDecodeError } from '../../src/node-openflow/wire.ts';
+import { VECTORS } from '../node-openflow/vectors/messages.ts';
+
+const SEED = Number(process.env['FUZZ_SEED'] ?? 0x0f10_2026);
+const FRAMER_INPUTS = 300_000;
+const DECODER_INPUTS = 700_000;
+
+/** A small generator (xorshift32), so that a failure can be had again from its seed. */
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed >>> 0 || 1;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+test(`the framer survives ${FRAMER_INPUTS} hostile chunks (seed ${SEED})`, () => {
+  const random = randomFrom(SEED);
+  const pool = Buffer.alloc(4096);
+  // Zeros among the noise, so that lengths are often small enough for something to be delivered.
+  for (let at = 0; at < pool.length; at++) {
+    pool[at] = random(2) === 0 ? 0 : random(256);
+  }
+  let delivered = 0;
+  let refused = 0;
+  let framer = newFramer();
+  function newFramer(): MessageFramer {
+    return new MessageFramer((bytes, start, end) => {
+      assert.ok(start >= 0 && end <= bytes.length && end - start >= 8);
+      assert.equal(bytes.readUInt16BE(start + 2), end - start);
+      delivered++;
+    });
+  }
+  for (let input = 0; input < FRAMER_INPUTS; input++) {
+    const start = random(pool.length);
+    const chunk = pool.subarray(start, start + random(200));
+    if (chunk.length > 4 && random(3) > 0) {
+      chunk.writeUInt16BE(random(200) === 0 ? random(0x1_0000) : random(64), 2);
+    }
+    try {
+      framer.feed(chunk);
+    } catch (error) {
+      assert.ok(error instanceof OpenFlowDecodeError, `seed ${SEED}, input ${input}: ${String(error)}`);
+      refused++;
+      framer = newFramer();
+    }
+    assert.ok(framer.carriedSize <= MESSAGE_BYTES_MAX);
+  }
+  assert.ok(
+    delivered > 1000 && refused > 1000,
+    `delivered ${delivered}, refused ${refused}: the inputs are too tame`,
+  );
+});
+
+test(`the decoders survive ${DECODER_INPUTS} damaged messages (seed ${SEED})`, () => {
+  const random = randomFrom(SEED ^ 0x5bd1_e995);
+  const originals = VECTORS.map(({ version, hex }) => ({ version, bytes: Buffer.from(hex, 'hex') }));
+  const scratch = Buffer.alloc(MESSAGE_BYTES_MAX);
+  let decoded = 0;
+  let refused = 0;
+  const heapBefore = process.memoryUsage().heapUsed;
+  for (let input = 0; input < DECODER_INPUTS; input++) {
+    const original = originals[random(originals.length)];
+    assert.ok(original !== undefined);
+    const size = damage(original.bytes, scratch, random);
+    const version = random(8) === 0 ? OPENFLOW_VERSIONS[random(OPENFLOW_VERSIONS.length)] : original.version;
+    assert.ok(version !== undefined);
+    try {
+      decodeMessage(version, scratch, 0, size);
+      decoded++;
+    } catch (error) {
+      if (!(error instanceof OpenFlowDecodeError)) {
+        assert.fail(`seed ${SEED}, input ${input}, ${scratch.toString('hex', 0, size)}: ${String(error)}`);
+      }
+      refused++;
+    }
+  }
+  assert.ok(
+    decoded > 1000 && refused > 1000,
+    `decoded ${decoded}, refused ${refused}: the inputs are too tame`,
+  );
+  const growth = process.memoryUsage().heapUsed - heapBefore;
+  assert.ok(growth < 256 * 1024 * 1024, `the heap has grown by ${growth} bytes`);
+});
+
+/** Copies a message and spoils it: bytes changed, the end cut off or noise appended. Returns its size. */
+function damage(original: Buffer, scratch: Buffer, random: (below: number) => number): number {
+  const kept = random(4) === 0 ? 8 + random(Math.max(1, original.length - 8)) : original.length;
+  original.copy(scratch, 0, 0, kept);
+  let size = kept;
+  if (random(8) === 0) {
+    const extra = random(32);
+    for (let at = 0; at < extra; at++) {
+      scratch[size++] = random(256);
+    }
+  }
+  const changes = random(6);
+  for (let change = 0; change < changes; change++) {
+    // Small numbers and extremes are what lengths and counts break on.
+    const value = [0, 1, 4, 8, 0xff, random(256)][random(6)] ?? 0;
+    scratch[random(size)] = value;
+  }
+  scratch.writeUInt16BE(size, 2);
+  return size;
+}

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MessageFramer } from '../../src/node-openflow/framing.ts';
+import { OpenFlowDecodeError } from '../../src/node-openflow/wire.ts';
+
+/** A message of the given size whose bytes tell it from others. */
+function messageOf(size: number, fill: number): Buffer {
+  const bytes = Buffer.alloc(size, fill);
+  bytes.writeUInt8(4, 0);
+  bytes.writeUInt16BE(size, 2);
+  return bytes;
+}
+
+function collect(chunks: readonly Buffer[]): { messages: string[]; framer: MessageFramer } {
+  const messages: string[] = [];
+  const framer = new MessageFramer((bytes, start, end) => messages.push(bytes.toString('hex', start, end)));
+  for (const chunk of chunks) {
+    framer.feed(chunk);
+  }
+  return { messages, framer };
+}
+
+const MESSAGES = [8, 9, 16, 31, 8, 200].map((size, index) => messageOf(size, index + 1));
+const STREAM = Buffer.concat(MESSAGES);
+const EXPECTED = MESSAGES.map((message) => message.toString('hex'));
+
+test('messages that arrive in one chunk are delivered in order', () => {
+  assert.deepEqual(collect([STREAM]).messages, EXPECTED);
+});
+
+test('a cut at any offset changes nothing', () => {
+  for (let cut = 0; cut <= STREAM.length; cut++) {
+    const { messages, framer } = collect([STREAM.subarray(0, cut), STREAM.subarray(cut)]);
+    assert.deepEqual(messages, EXPECTED, `cut at ${cut}`);
+    assert.equal(framer.carriedSize, 0);
+  }
+});
+
+test('two cuts at any offsets change nothing', () => {
+  const stream = STREAM.subarray(0, 8 + 9 + 16);
+  for (let first = 0; first <= stream.length; first++) {
+    for (let second = first; second <= stream.length; second++) {
+      const chunks = [stream.subarray(0, first), stream.subarray(first, second), stream.subarray(second)];
+      assert.deepEqual(collect(chunks).messages, EXPECTED.slice(0, 3), `cuts at ${first} and ${second}`);
+    }
+  }
+});
+
+test('a stream that arrives byte by byte is delivered whole', () => {
+  const bytes = Array.from(STREAM, (_byte, at) => STREAM.subarray(at, at + 1));
+  assert.deepEqual(collect(bytes).messages, EXPECTED);
+});
+
+test('the largest message that can exist is put together from small chunks', () => {
+  const largest = messageOf(0xffff, 7);
+  const chunks: Buffer[] = [];
+  for (let at = 0; at < largest.length; at += 1000) {
+    chunks.push(largest.subarray(at, at + 1000));
+  }
+  assert.deepEqual(collect([...chunks, messageOf(8, 1)]).messages, [
+    largest.toString('hex'),
+    messageOf(8, 1).toString('hex'),
+  ]);
+});
+
+test('a message that lies inside one chunk is delivered in that very memory', () => {
+  const seen: Buffer[] = [];
+  const framer = new MessageFramer((bytes) => seen.push(bytes));
+  framer.feed(STREAM);
+  assert.ok(seen.every((bytes) => bytes === STREAM));
+});
+
+test('all messages that straddle chunks are delivered in one carry buffer', () => {
+  const seen = new Set<Buffer>();
+  const framer = new MessageFramer((bytes) => seen.add(bytes));
+  for (let n = 0; n < 100; n++) {
+    const message = messageOf(100, n);
+    framer.feed(message.subarray(0, 50));
+    framer.feed(message.subarray(50));
+  }
+  assert.equal(seen.size, 1);
+});
+
+test('a length below the size of a header is an error, wherever the header is cut', () => {
+  const bad = Buffer.from('0400000700000001', 'hex');
+  for (let cut = 0; cut <= bad.length; cut++) {
+    assert.throws(
+      () => collect([bad.subarray(0, cut), bad.subarray(cut)]),
+      (error: unknown) => error instanceof OpenFlowDecodeError && error.what === 'ofp_header.length',
+      `cut at ${cut}`,
+    );
+  }
+});
+
+test('nothing is delivered after stop, not even the rest of the chunk', () => {
+  const messages: number[] = [];
+  const framer = new MessageFramer((_bytes, start) => {
+    messages.push(start);
+    if (messages.length === 2) {
+      framer.stop();
+    }
+  });
+  framer.feed(STREAM);
+  framer.feed(STREAM);
+  assert.deepEqual(messages, [0, 8]);
+  assert.equal(framer.carriedSize, 0);
+});
