@@ -1,18 +1,13 @@
 // Times in an entry of the flow cache: whole microseconds as two words, the low one first. The packet path compares
 // and copies the words, and makes doubles of them only for whoever writes the record.
 
-const WORD = 0x1_0000_0000;
+/**
+ * What the upper word counts in. A time's words are `Math.floor(micros / TIME_WORD) | 0`, which is right for negative
+ * times too, and `micros | 0`; written out where they are needed, so that no double is passed to a function for each packet.
+ */
+export const TIME_WORD = 0x1_0000_0000;
 
-/** The upper word of a time, rounded down, so that it is right for negative times too. */
-export function highWord(micros: number): number {
-  return Math.floor(micros / WORD) | 0;
-}
-
-/** The lower word of a time, as a signed number. */
-export function lowWord(micros: number): number {
-  return micros | 0;
-}
-
+/** Sets the time at `at` to these words. */
 export function putTime(words: Int32Array, at: number, high: number, low: number): void {
   words[at] = low;
   words[at + 1] = high;
@@ -26,5 +21,5 @@ export function isTimeUpTo(words: Int32Array, at: number, high: number, low: num
 
 /** The time at `at`, in microseconds. */
 export function timeOf(words: Int32Array, at: number): number {
-  return words[at + 1]! * WORD + (words[at]! >>> 0);
+  return words[at + 1]! * TIME_WORD + (words[at]! >>> 0);
 }

@@ -110,6 +110,9 @@ test('the cache does what the plain cache does, over any sequence of operations'
           pair.expire(now, step.countMax, step.what === 'flush');
         }
         pair.check();
+        for (const moment of [now, now + 1, now + 20, 0]) {
+          assert.equal(pair.cache.isDue(moment), pair.naive.nextExpiryMicros() <= moment);
+        }
       }
     }),
     { numRuns: 1000 },
