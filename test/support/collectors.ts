@@ -133,16 +133,20 @@ export async function ipfixDump(
   });
 }
 
-/** A capture file (pcap, Ethernet, microseconds) of UDP datagrams from 127.0.0.1 to 127.0.0.1:`port`. */
+/** A capture file of UDP datagrams from 127.0.0.1 to 127.0.0.1:`port`. */
 export function udpPcap(messages: readonly Uint8Array[], port: number): Buffer {
+  return framePcap(messages.map((message) => datagramFrame(message, port)));
+}
+
+/** A capture file (pcap, Ethernet) of frames, a microsecond apart. */
+export function framePcap(frames: readonly Uint8Array[]): Buffer {
   const head = Buffer.alloc(24);
   head.writeUInt32LE(0xa1b2_c3d4, 0);
   head.writeUInt16LE(2, 4);
   head.writeUInt16LE(4, 6);
   head.writeUInt32LE(262_144, 16);
   head.writeUInt32LE(1, 20);
-  const packets = messages.map((message, index) => {
-    const frame = datagramFrame(message, port);
+  const packets = frames.map((frame, index) => {
     const record = Buffer.alloc(16);
     record.writeUInt32LE(1_700_000_000, 0);
     record.writeUInt32LE(index, 4);

@@ -1,0 +1,114 @@
+// The tools of the tests that stand for time and for collectors.
+
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { test } from 'node:test';
+import { ipfixDump, type PortCollector, startNfacctd, startNfcapd, tsharkText } from './collectors.ts';
+import { ManualClock } from './manual-clock.ts';
+import { tier } from './tiers.ts';
+import { UdpSink } from './udp-sink.ts';
+import { waitFor } from './wait.ts';
+
+test('the manual clock fires timers in the order of their times, each at its own time', () => {
+  const clock = new ManualClock();
+  const startMicros = clock.monotonicMicros();
+  const seen: string[] = [];
+  const note = (name: string) => () =>
+    seen.push(`${name} at ${(clock.monotonicMicros() - startMicros) / 1000}`);
+  clock.setTimer(note('late'), 20);
+  clock.setTimer(() => {
+    note('early')();
+    clock.setTimer(note('made on the way'), 3);
+  }, 10);
+  clock.setTimer(note('cancelled'), 15).cancel();
+  clock.setTimer(note('same time'), 20);
+  clock.advance(19_999);
+  assert.deepEqual(seen, ['early at 10', 'made on the way at 13']);
+  clock.stepWall(-3_600_000_000);
+  clock.advance(1);
+  assert.deepEqual(seen.slice(2), ['late at 20', 'same time at 20']);
+  assert.equal(clock.wallMicros(), 1_704_067_200_000_000 + 20_000 - 3_600_000_000);
+  assert.equal(clock.pendingCount, 0);
+});
+
+test('a wait that is in vain says what for and what it saw', async () => {
+  let looks = 0;
+  const value = await waitFor(() => (looks++ > 2 ? 'there' : undefined), { what: 'it comes' });
+  assert.equal(value, 'there');
+  await assert.rejects(
+    waitFor(() => false, { what: 'the sky falls', timeoutMs: 20 }),
+    { message: 'Waited 20 ms for this: the sky falls. Seen last: false' },
+  );
+  await assert.rejects(
+    waitFor(() => Promise.reject(new Error('no sky')), { what: 'the sky falls', timeoutMs: 20 }),
+    /Seen last: no sky/,
+  );
+});
+
+test('the UDP sink keeps datagrams in order, over IPv4 and IPv6', async () => {
+  for (const host of ['127.0.0.1', '::1']) {
+    const sink = await UdpSink.open({ host });
+    const socket = createSocket(host === '::1' ? 'udp6' : 'udp4');
+    for (const text of ['one', 'two', 'three']) socket.send(text, sink.port, host);
+    const datagrams = await sink.waitForCount(3);
+    assert.deepEqual(datagrams.map(String), ['one', 'two', 'three']);
+    assert.match(sink.target, host === '::1' ? /^\[::1\]:\d+$/ : /^127\.0\.0\.1:\d+$/);
+    socket.close();
+    await sink.close();
+    await sink.close();
+  }
+});
+
+/** A message by hand (RFC 7011): a template of addresses, counters, protocol and times, and one record of it. */
+const MESSAGE = Buffer.from(
+  '000a0061655b0000000000000000000100020024' +
+    '010000070008000400' +
+    '0c000400010008000200080004000100980008009900080100002d0a0000010a000002' +
+    '000000000000006400000000000000011100' +
+    '00018bcfe568000000018bcfe56800',
+  'hex',
+);
+
+async function send(collector: PortCollector): Promise<void> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => {
+    socket.send(MESSAGE, collector.port, '127.0.0.1', () => resolve());
+  });
+  socket.close();
+}
+
+test('nfcapd and nfdump show a record that was sent to them', tier('nfdump'), async () => {
+  const collector = await startNfcapd();
+  await send(collector);
+  await waitFor(() => collector.complaints().includes('New ipfix exporter'), { what: 'nfcapd has it' });
+  assert.match(await collector.stop(), /"src4_addr" : "10\.0\.0\.1"/);
+});
+
+test('nfacctd shows a record that was sent to it', tier('pmacct'), async () => {
+  const collector = await startNfacctd();
+  await send(collector);
+  await waitFor(async () => (await collector.output()).includes('"ip_src": "10.0.0.1"'), {
+    what: 'nfacctd has it',
+    timeoutMs: 10_000,
+  });
+  assert.equal(collector.complaints(), '');
+  await collector.stop();
+});
+
+test(
+  'tshark and ipfixDump decode a message, and complain about a broken one',
+  tier('tshark', 'fixbuf'),
+  async () => {
+    assert.match(await tsharkText([MESSAGE]), /SrcAddr: 10\.0\.0\.1/);
+    const good = await ipfixDump([MESSAGE]);
+    assert.match(good.text, /sourceIPv4Address : 10\.0\.0\.1/);
+    assert.equal(good.warnings, '');
+    // The data set says that it is longer than the message.
+    const broken = Buffer.from(MESSAGE);
+    broken.writeUInt16BE(99, 54);
+    assert.notEqual(
+      (await ipfixDump([broken]).catch((error: Error) => ({ warnings: error.message }))).warnings,
+      '',
+    );
+  },
+);
