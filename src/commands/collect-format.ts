@@ -13,8 +13,8 @@ const TABLE_WIDTH = 80;
 
 /** The head of the table. */
 export const TABLE_HEAD =
-  'start          lasted proto  packets octets end    from > to\n' +
-  '------------- ------- ------ ------- ------ ------ -----------------------------';
+  'start         lasted proto  packets octets end    from > to\n' +
+  '------------ ------- ------ ------- ------ ------ ------------------------------';
 
 /**
  * One record as a flat object: where it comes from, then its elements by name. An element that occurs twice, or is named
@@ -58,7 +58,7 @@ export function recordText(message: DecodedMessage, record: DecodedRecord): stri
   if (start === undefined || record.template.scopeCount > 0) return `${listText(record)}\n`;
   const end = absoluteTime(message, record, 'flowEnd') ?? start;
   const line = [
-    start.slice(11, 24).padEnd(13),
+    start.slice(11, 23).padEnd(12),
     durationText(start, end).padStart(7),
     protocolText(values).padEnd(6),
     countText(values.get('packetDeltaCount')).padStart(7),
@@ -68,7 +68,7 @@ export function recordText(message: DecodedMessage, record: DecodedRecord): stri
   const [from, to] = endsOf(values);
   const text = `${from} > ${to}`;
   if (line.length + 1 + text.length <= TABLE_WIDTH) return `${line} ${text}\n`;
-  return `${line}\n    ${from}\n    > ${to}\n`;
+  return text.length + 4 <= TABLE_WIDTH ? `${line}\n    ${text}\n` : `${line}\n    ${from}\n    > ${to}\n`;
 }
 
 /** Text from outside as a terminal may have it. */
