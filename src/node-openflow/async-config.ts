@@ -14,7 +14,7 @@ export interface AsyncMasks {
 
 /** Kinds that are left out are not changed by the property form, and set to 0 by the fixed form. */
 export interface AsyncConfig {
-  /** OFPR_*: 1 is a table miss, 2 an action. */
+  /** Bit n is the reason n of `PACKET_IN_REASONS`: 1 is a table miss, 2 an action. */
   readonly packetIn?: AsyncMasks;
   /** OFPPR_*: 1 add, 2 delete, 4 modify. */
   readonly portStatus?: AsyncMasks;
@@ -26,8 +26,7 @@ export interface AsyncConfig {
   readonly requestForward?: AsyncMasks;
 }
 
-/** Masks for everything that OpenFlow 1.3 knows of a kind. OVS refuses bits that the version lacks. */
-export const PACKET_IN_REASONS = { noMatch: 1, action: 2, invalidTtl: 4 } as const;
+/** Bits for the masks. OVS refuses bits that the version lacks. */
 export const PORT_STATUS_REASONS = { add: 1, delete: 2, modify: 4 } as const;
 export const REQUEST_FORWARD_REASONS = { groupMod: 1, meterMod: 2 } as const;
 

@@ -10,17 +10,17 @@ import {
   OpenFlowRequestError,
 } from './errors.ts';
 import { HEADER_SIZE, MessageFramer } from './framing.ts';
-import { readHeader } from './header.ts';
+import { readHeader, VENDOR } from './header.ts';
 import { decodeHello, negotiateVersion } from './hello.ts';
+import { decodeMessage, encodeMessage } from './message-codec.ts';
 import {
-  decodeMessage,
-  encodeMessage,
   type MessageOf,
   type OpenFlowMessage,
   REPLIES,
   type ReplyOf,
   type RequestType,
-} from './messages.ts';
+} from './message-types.ts';
+import { decodePacketIn2, PacketInView } from './packet-in.ts';
 import { type Batch, PendingRequests } from './pending-requests.ts';
 import { OPENFLOW_VERSIONS, type OpenFlowVersion, versionName } from './version.ts';
 import { OpenFlowDecodeError, WireReader } from './wire.ts';
@@ -29,6 +29,11 @@ import { OpenFlowDecodeError, WireReader } from './wire.ts';
 export interface OpenFlowConnectionOptions {
   /** Versions to offer; default all that this library speaks. */
   readonly versions?: readonly OpenFlowVersion[];
+  /**
+   * Called with each NXT_PACKET_IN2. The view is one and the same object, and what it points to is gone when the call
+   * returns. Other packet-ins are messages like any.
+   */
+  readonly onPacketIn?: (packetIn: PacketInView) => void;
   /** Called with each message that answers no request of ours, in the order of arrival, and its transaction id. */
   readonly onMessage?: (message: OpenFlowMessage, xid: number) => void;
   /** Requests and transactions that may wait at a time; one more is refused with `OPENFLOW_PENDING`. Default 1000. */
@@ -77,12 +82,17 @@ export interface OpenFlowConnectionStatus {
   readonly receivedMessages: number;
   readonly sentMessages: number;
   readonly unknownMessages: number;
+  /** NXT_PACKET_IN2 only. */
+  readonly packetIns: number;
   readonly pendingRequests: number;
   readonly sendBacklogBytes: number;
 }
 
 const OFPT_HELLO = 0;
 const OFPT_ERROR = 1;
+const OFPT_EXPERIMENTER = 4;
+const NXT_PACKET_IN2 = 30;
+const EXPERIMENTER_HEADER_SIZE = HEADER_SIZE + 8;
 const OFPET_HELLO_FAILED = 0;
 const XID_MAX = 0xffff_ffff;
 /** A transaction stops writing when this much waits to be sent, and goes on when the stream has drained. */
@@ -99,6 +109,8 @@ export class OpenFlowConnection {
   readonly #versions: readonly OpenFlowVersion[];
   readonly #limits: { readonly pendingRequestsMax: number; readonly sendBacklogBytesMax: number };
   readonly #onMessage: (message: OpenFlowMessage, xid: number) => void;
+  readonly #onPacketIn: (packetIn: PacketInView) => void;
+  readonly #packetIn = new PacketInView();
   readonly #framer: MessageFramer;
   readonly #pending: PendingRequests;
   #state: OpenFlowConnectionState = 'negotiating';
@@ -109,6 +121,7 @@ export class OpenFlowConnection {
   #receivedMessages = 0;
   #sentMessages = 0;
   #unknownMessages = 0;
+  #packetIns = 0;
   #end: OpenFlowEnd | null = null;
   #resolveReady: (version: OpenFlowVersion) => void = () => {};
   #rejectReady: (error: Error) => void = () => {};
@@ -124,6 +137,7 @@ export class OpenFlowConnection {
       sendBacklogBytesMax: options.sendBacklogBytesMax ?? defaults.sendBacklogBytesMax,
     };
     this.#onMessage = options.onMessage ?? (() => {});
+    this.#onPacketIn = options.onPacketIn ?? (() => {});
     this.#pending = new PendingRequests(options.multipartBytesMax ?? defaults.multipartBytesMax);
     this.#framer = new MessageFramer((bytes, start, end) => this.#receive(bytes, start, end));
     this.ready = new Promise((resolve, reject) => {
@@ -157,6 +171,7 @@ export class OpenFlowConnection {
       receivedMessages: this.#receivedMessages,
       sentMessages: this.#sentMessages,
       unknownMessages: this.#unknownMessages,
+      packetIns: this.#packetIns,
       pendingRequests: this.#pending.count,
       sendBacklogBytes: this.#stream.writableLength,
     };
@@ -300,6 +315,12 @@ export class OpenFlowConnection {
       const found = versionName(bytes.readUInt8(start));
       const message = `the switch sent a message of ${found} on a connection of ${versionName(version)}`;
       this.#finish('protocol', message, new OpenFlowConnectionError('OPENFLOW_VERSION', message));
+      return;
+    }
+    if (isPacketIn2(bytes, start, end)) {
+      this.#packetIns++;
+      decodePacketIn2(bytes, start + EXPERIMENTER_HEADER_SIZE, end, this.#packetIn);
+      this.#onPacketIn(this.#packetIn);
       return;
     }
     this.#dispatch(version, bytes, start, end);
@@ -465,5 +486,15 @@ function endedError(end: OpenFlowEnd): OpenFlowConnectionError {
     'OPENFLOW_ENDED',
     `the OpenFlow connection is over: ${end.message}`,
     end.error ?? undefined,
+  );
+}
+
+/** Looked for before anything else is done with a message, because there are thousands a second. */
+function isPacketIn2(bytes: Buffer, start: number, end: number): boolean {
+  return (
+    end - start >= EXPERIMENTER_HEADER_SIZE &&
+    bytes[start + 1] === OFPT_EXPERIMENTER &&
+    bytes.readUInt32BE(start + HEADER_SIZE) === VENDOR.nicira &&
+    bytes.readUInt32BE(start + HEADER_SIZE + 4) === NXT_PACKET_IN2
   );
 }

@@ -1,8 +1,19 @@
 // The front door of the library. What is not listed here is its own business.
+
+export {
+  type Action,
+  type Controller2Action,
+  decodeActions,
+  eachAction,
+  encodeActions,
+  type FieldBits,
+  isSameActions,
+  loadBits,
+  type SampleAction,
+} from './actions.ts';
 export {
   type AsyncConfig,
   type AsyncMasks,
-  PACKET_IN_REASONS,
   PORT_STATUS_REASONS,
   REQUEST_FORWARD_REASONS,
 } from './async-config.ts';
@@ -26,15 +37,55 @@ export {
 } from './errors.ts';
 export { PACKET_IN_FORMATS } from './extensions.ts';
 export {
-  decodeMessage,
-  encodeMessage,
+  FLOW_FLAGS,
+  type FlowMod,
+  type FlowModCommand,
+  flowMod,
+  GROUP_ANY,
+  NO_BUFFER,
+  PORT_ANY,
+  TABLE_ALL,
+} from './flow-mod.ts';
+export {
+  type FlowMonitorEvent,
+  type FlowMonitorFlags,
+  type FlowMonitorRequest,
+  type FlowUpdate,
+  flowMonitorRequest,
+} from './flow-monitor.ts';
+export { FLOW_FORMATS, type FlowRemoved, type FlowRemovedReason } from './flow-removed.ts';
+export { type FlowStats, type FlowStatsRequest, flowStatsRequest } from './flow-stats.ts';
+export {
+  BUCKET_ID,
+  GROUP_ALL,
+  type GroupBucket,
+  type GroupCommand,
+  type GroupDescription,
+  type GroupMod,
+  type GroupType,
+} from './group.ts';
+export type { GroupFeatures, GroupStats } from './group-stats.ts';
+export { appliedActions, type Instruction } from './instructions.ts';
+export {
+  type FieldReference,
+  type FieldTarget,
+  type FieldValue,
+  fieldValue,
+  findField,
+  inPort,
+  isSameMatch,
+  type MatchField,
+  matchField,
+  matchKey,
+} from './match.ts';
+export { decodeMessage, encodeMessage, type ReceivedMessage } from './message-codec.ts';
+export {
   type MessageOf,
   type OpenFlowMessage,
   type OpenFlowMessageType,
-  type ReceivedMessage,
   type ReplyOf,
   type RequestType,
-} from './messages.ts';
+} from './message-types.ts';
 export {
   METER_ALL,
   METER_FLAGS,
@@ -45,6 +96,8 @@ export {
   type MeterMod,
   type MeterStats,
 } from './meter.ts';
+export { decodeMetadata, PACKET_IN_REASONS, type PacketIn, PacketInView } from './packet-in.ts';
+export type { PacketOut } from './packet-out.ts';
 export { PORT_CONFIG_DOWN, PORT_STATE_LINK_DOWN, type Port, type PortStatus } from './port.ts';
 export type {
   ControllerRole,

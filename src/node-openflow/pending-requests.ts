@@ -1,7 +1,7 @@
 // The requests that wait: single ones for their reply, batches for errors about their messages. Replies and errors are
 // matched by transaction id. Replies in parts are put together here. No stream and no clock: the connection feeds it.
 import { OpenFlowConnectionError, type OpenFlowErrorReport, OpenFlowRequestError } from './errors.ts';
-import type { OpenFlowMessage, OpenFlowMessageType } from './messages.ts';
+import type { OpenFlowMessage, OpenFlowMessageType } from './message-types.ts';
 
 interface PendingRequest {
   readonly requestType: OpenFlowMessageType;

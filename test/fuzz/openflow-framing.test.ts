@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MESSAGE_BYTES_MAX, MessageFramer } from '../../src/node-openflow/framing.ts';
-import { decodeMessage } from '../../src/node-openflow/messages.ts';
+import { decodeMessage } from '../../src/node-openflow/message-codec.ts';
 import { OPENFLOW_VERSIONS } from '../../src/node-openflow/version.ts';
 import { OpenFlowDecodeError } from '../../src/node-openflow/wire.ts';
 import { VECTORS } from '../node-openflow/vectors/messages.ts';

@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { errorName } from '../../src/node-openflow/error-names.ts';
 import { OpenFlowEncodeError } from '../../src/node-openflow/errors.ts';
+import { decodeMessage, encodeMessage } from '../../src/node-openflow/message-codec.ts';
 import {
-  decodeMessage,
-  encodeMessage,
   type MessageOf,
   type OpenFlowMessage,
   type OpenFlowMessageType,
-} from '../../src/node-openflow/messages.ts';
+} from '../../src/node-openflow/message-types.ts';
 import { OPENFLOW_VERSIONS, type OpenFlowVersion } from '../../src/node-openflow/version.ts';
 import { OpenFlowDecodeError } from '../../src/node-openflow/wire.ts';
 import { RECEIVED_VECTORS, SENT_VECTORS, VECTORS, vector } from './vectors/messages.ts';
@@ -41,6 +40,8 @@ const NAMES: Readonly<Record<string, OpenFlowMessageType>> = {
   NXT_SET_FLOW_FORMAT: 'set_flow_format',
   NXT_SET_CONTROLLER_ID: 'set_controller_id',
   NXT_FLOW_MOD_TABLE_ID: 'flow_mod_table_id',
+  OFPT_FLOW_MOD: 'flow_mod',
+  NXT_FLOW_MOD: 'flow_mod',
   OFPT_METER_MOD: 'meter_mod',
   OFPT_GROUP_MOD: 'group_mod',
   NXT_GROUP_MOD: 'group_mod',
