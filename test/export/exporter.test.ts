@@ -2,6 +2,7 @@
 // in exact-messages.test.ts; here are our departures from it, and the life of an exporter.
 
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { describe, test } from 'node:test';
 import {
   EXPORTER_DEFAULTS,
@@ -486,21 +487,17 @@ describe('stop', () => {
 
   test('waits for collectors that were left before', async () => {
     const bench = new Bench();
-    let leave: () => void = () => {};
-    bench.session().stop = () =>
-      new Promise((resolve) => {
-        leave = resolve;
-      });
+    const leaving = new EventEmitter();
+    bench.session().stop = async () => {
+      await once(leaving, 'left');
+    };
     bench.configure({ targets: [target(2)] });
-    let isStopped = false;
-    const stopped = bench.exporter.stop().then(() => {
-      isStopped = true;
-    });
+    const stopped = bench.exporter.stop();
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
-    assert.equal(isStopped, false);
-    leave();
+    assert.equal(bench.exporter.status().state, 'stopping');
+    leaving.emit('left');
     await stopped;
   });
 });

@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ResolvedAddress, UdpSession, type UdpSessionOptions } from '../../src/export/udp-session.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { silentLogger } from '../../src/runtime/log.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { UdpSink } from '../support/udp-sink.ts';
+import { waitFor } from '../support/wait.ts';
+import { CountingListener, numberedMessage, targetAt, testSessionContract } from './session-contract.ts';
+
+testSessionContract({
+  name: 'UDP',
+  isReliable: false,
+  hosts: ['127.0.0.1', '::1', 'localhost'],
+  openCollector: async (host, port) => {
+    const { address } = await lookupOn(host);
+    const sink = await UdpSink.open({ host: address, port: port ?? 0 });
+    return { port: sink.port, messages: sink.datagrams, close: () => sink.close() };
+  },
+  openSession: (target, listener) =>
+    new UdpSession(target, listener, { clock: systemClock, log: silentLogger, lookup: lookupOn }),
+});
+
+/** This machine under its addresses; the name is on IPv4, whatever the machine's resolver says. */
+async function lookupOn(host: string): Promise<ResolvedAddress> {
+  return host === 'localhost'
+    ? { address: '127.0.0.1', family: 4 }
+    : { address: host, family: host.includes(':') ? 6 : 4 };
+}
+
+/** A session with a clock and a resolver that the test owns. */
+function manualSession(port: number, options: Partial<UdpSessionOptions> = {}, host = 'collector.example') {
+  const clock = new ManualClock();
+  const listener = new CountingListener();
+  const warnings: string[] = [];
+  const log = { ...silentLogger, warn: (message: string) => warnings.push(message), limited: () => log };
+  const answers: (ResolvedAddress | Error)[] = [];
+  let lookupCount = 0;
+  const lookup = async () => {
+    const answer = answers[Math.min(lookupCount, answers.length - 1)];
+    lookupCount += 1;
+    if (answer === undefined || answer instanceof Error) throw answer ?? new Error('no answer');
+    return answer;
+  };
+  const session = new UdpSession(targetAt(host, port), listener, { clock, log, lookup }, options);
+  return { clock, listener, warnings, answers, session, lookupCount: () => lookupCount };
+}
+
+const notFound = Object.assign(new Error('getaddrinfo ENOTFOUND collector.example'), { code: 'ENOTFOUND' });
+const loopback: ResolvedAddress = { address: '127.0.0.1', family: 4 };
+
+test('a name that does not resolve is tried again with growing pauses, and what came meanwhile is lost and counted', async () => {
+  const sink = await UdpSink.open();
+  const { clock, listener, warnings, answers, session, lookupCount } = manualSession(sink.port);
+  answers.push(notFound, notFound, notFound, loopback);
+  session.start();
+  assert.ok(session.send(numberedMessage(1), 16, 2), 'waits for the first answer');
+  await clock.advanceMs(0);
+  assert.equal(session.status().state, 'waiting');
+  assert.equal(session.send(numberedMessage(2), 16, 3), false);
+  assert.deepEqual([session.status().messagesLost, session.status().recordsLost], [2, 5]);
+  await clock.advanceMs(1000);
+  await clock.advanceMs(1999);
+  assert.equal(lookupCount(), 2);
+  await clock.advanceMs(1);
+  assert.equal(lookupCount(), 3);
+  assert.equal(session.status().errors['ENOTFOUND'], 3);
+  assert.equal(listener.restartCount, 2, 'before each attempt but the first');
+  await clock.advanceMs(4000);
+  await waitFor(() => session.status().state === 'open', { what: 'the session is open' });
+  session.send(numberedMessage(7), 16, 1);
+  await sink.waitForCount(1);
+  assert.equal(sink.datagrams[0]?.readUInt32BE(8), 7);
+  assert.equal(warnings.length, 3);
+  assert.match(
+    warnings[0] ?? '',
+    /collector\.example:\d+ cannot be reached .*ENOTFOUND.* trying again in 1 s\.$/,
+  );
+  await session.stop();
+  assert.equal(clock.pendingCount, 0);
+  await sink.close();
+});
+
+test('the pause between attempts has a maximum', async () => {
+  const { clock, answers, session, lookupCount } = manualSession(9, { retryMaxMs: 3000 });
+  answers.push(notFound);
+  session.start();
+  await clock.advanceMs(1000 + 2000 + 3000 + 3000);
+  assert.equal(lookupCount(), 5);
+  await session.stop();
+});
+
+test('a name is resolved again at intervals, and the session moves when its address has changed', async () => {
+  const first = await UdpSink.open();
+  const moved = await UdpSink.open({ host: '127.0.0.2', port: first.port });
+  const { clock, listener, answers, session, lookupCount } = manualSession(first.port);
+  answers.push(loopback, loopback, notFound, { address: '127.0.0.2', family: 4 });
+  session.start();
+  await waitFor(() => session.status().state === 'open', { what: 'the session is open' });
+  await clock.advanceMs(300_000);
+  assert.deepEqual([lookupCount(), listener.restartCount], [2, 0]);
+  await clock.advanceMs(300_000);
+  assert.deepEqual(
+    [session.status().address, session.status().state],
+    ['127.0.0.1', 'open'],
+    'keeps what it had',
+  );
+  await clock.advanceMs(300_000);
+  await waitFor(() => session.status().address === '127.0.0.2', { what: 'the session has moved' });
+  assert.deepEqual([listener.restartCount, session.status().connectionCount], [1, 2]);
+  session.send(numberedMessage(5), 16, 1);
+  await moved.waitForCount(1);
+  assert.equal(first.datagrams.length, 0);
+  await session.stop();
+  await Promise.all([first.close(), moved.close()]);
+});
+
+test('an address is never resolved again', async () => {
+  const { clock, answers, session } = manualSession(9, {}, '127.0.0.1');
+  answers.push(loopback);
+  session.start();
+  await waitFor(() => session.status().state === 'open', { what: 'the session is open' });
+  assert.equal(clock.pendingCount, 0);
+  await session.stop();
+});
+
+test('a full backlog drops the newest messages and counts them', async () => {
+  const sink = await UdpSink.open();
+  const { answers, session, warnings } = manualSession(sink.port, { sendBacklogMax: 3 });
+  answers.push(loopback);
+  session.start();
+  const accepted = [1, 2, 3, 4, 5].map((serial) => session.send(numberedMessage(serial), 16, 10));
+  assert.deepEqual(accepted, [true, true, true, false, false]);
+  assert.deepEqual([session.backlogCount, session.status().errors['BACKLOG']], [3, 2]);
+  await sink.waitForCount(3);
+  await waitFor(() => session.backlogCount === 0, { what: 'the backlog is empty' });
+  assert.ok(session.send(numberedMessage(6), 16, 10));
+  await sink.waitForCount(4);
+  assert.deepEqual(
+    sink.datagrams.map((datagram) => datagram.readUInt32BE(8)),
+    [1, 2, 3, 6],
+  );
+  const { messagesSent, recordsSent, recordsLost } = session.status();
+  assert.deepEqual([messagesSent, recordsSent, recordsLost], [4, 40, 20]);
+  assert.equal(warnings.length, 0);
+  await session.stop();
+  await sink.close();
+});
+
+test('a message too long for UDP is counted, with advice, and the next ones leave', async () => {
+  const sink = await UdpSink.open();
+  const { answers, session, warnings, listener } = manualSession(sink.port);
+  answers.push(loopback);
+  session.start();
+  await waitFor(() => session.status().state === 'open', { what: 'the session is open' });
+  session.send(numberedMessage(1, 65_535), 65_535, 500);
+  session.send(numberedMessage(2), 16, 1);
+  await sink.waitForCount(1);
+  assert.equal(sink.datagrams[0]?.readUInt32BE(8), 2);
+  const { errors, recordsLost, recordsSent } = session.status();
+  assert.deepEqual([errors, recordsLost, recordsSent], [{ EMSGSIZE: 1 }, 500, 1]);
+  assert.match(warnings[0] ?? '', /65535 bytes is too long for the network path; lower messageBytesMax\.$/);
+  assert.equal(listener.doubtCount, 0);
+  await session.stop();
+  await sink.close();
+});
+
+test('a dead collector does not hurt another one', async () => {
+  const sink = await UdpSink.open();
+  const closed = await UdpSink.open();
+  const deadPort = closed.port;
+  await closed.close();
+  const dead = manualSession(deadPort);
+  const alive = manualSession(sink.port);
+  for (const { answers, session } of [dead, alive]) {
+    answers.push(loopback);
+    session.start();
+  }
+  for (let serial = 0; serial < 500; serial += 1) {
+    for (const { session } of [dead, alive]) session.send(numberedMessage(serial), 16, 1);
+  }
+  await sink.waitForCount(500);
+  assert.equal(alive.session.status().messagesLost, 0);
+  await waitFor(() => dead.session.status().errors['ECONNREFUSED'], { what: 'the refusal is counted' });
+  const { messagesSent, messagesLost, backlogCount } = dead.session.status();
+  assert.equal(messagesSent + messagesLost + backlogCount, 500, 'each message is accounted for');
+  assert.ok(dead.listener.doubtCount > 0);
+  await Promise.all([dead.session.stop(), alive.session.stop()]);
+  await sink.close();
+});
+
+test('a resolver that never answers does not hold up the stop for longer than the drain time', async () => {
+  const clock = new ManualClock();
+  const session = new UdpSession(
+    targetAt('collector.example', 9),
+    new CountingListener(),
+    { clock, log: silentLogger, lookup: () => new Promise(() => {}) },
+    { drainMs: 500 },
+  );
+  session.start();
+  session.send(numberedMessage(1), 16, 4);
+  const stopped = session.stop();
+  await clock.advanceMs(499);
+  assert.equal(session.status().state, 'closing');
+  await clock.advanceMs(1);
+  await stopped;
+  assert.deepEqual([session.status().state, session.status().recordsLost], ['closed', 4]);
+});

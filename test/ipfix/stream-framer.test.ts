@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FramingError, StreamFramer } from '../../src/ipfix/stream-framer.ts';
+
+const messages = [16, 20, 16, 300, 65_535, 17].map((size, index) => {
+  const message = Buffer.alloc(size, index + 1);
+  message.writeUInt16BE(10, 0);
+  message.writeUInt16BE(size, 2);
+  return message;
+});
+const stream = Buffer.concat(messages);
+
+function framed(chunks: Iterable<Buffer>): Buffer[] {
+  const framer = new StreamFramer();
+  const found: Buffer[] = [];
+  for (const chunk of chunks) framer.push(chunk, (message) => found.push(Buffer.from(message)));
+  assert.equal(framer.pendingSize, 0);
+  return found;
+}
+
+test('a stream that comes whole is cut into its messages', () => {
+  assert.deepEqual(framed([stream]), messages);
+});
+
+test('a stream that is cut in two anywhere gives the same messages', () => {
+  const short = Buffer.concat(messages.slice(0, 4));
+  for (let at = 0; at <= short.length; at += 1) {
+    assert.deepEqual(framed([short.subarray(0, at), short.subarray(at)]), messages.slice(0, 4));
+  }
+});
+
+test('a stream that comes byte by byte gives the same messages', () => {
+  const short = Buffer.concat(messages.slice(0, 4));
+  assert.deepEqual(framed(Array.from(short, (byte) => Buffer.of(byte))), messages.slice(0, 4));
+});
+
+test('bytes that are no header end the stream, behind the messages before them', () => {
+  for (const bad of ['00090010', '000a000f', '16030100']) {
+    const framer = new StreamFramer();
+    const found: Buffer[] = [];
+    const bytes = Buffer.concat([messages[0] ?? Buffer.alloc(0), Buffer.from(bad, 'hex')]);
+    assert.throws(() => framer.push(bytes, (message) => found.push(message)), FramingError);
+    assert.equal(found.length, 1);
+  }
+});
