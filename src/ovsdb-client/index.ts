@@ -39,7 +39,32 @@ export {
   type WritableAtom,
   type WritableValue,
 } from './notation.ts';
-export type * from './operations.ts';
+export type {
+  AbortOperation,
+  AssertOperation,
+  CommentOperation,
+  CommitOperation,
+  Condition,
+  ConditionFunction,
+  CountResult,
+  DeleteOperation,
+  EmptyResult,
+  InsertOperation,
+  InsertResult,
+  MutateOperation,
+  Mutation,
+  Mutator,
+  Operation,
+  OperationResult,
+  ResultOf,
+  ResultsOf,
+  SelectedRow,
+  SelectOperation,
+  SelectResult,
+  UpdateOperation,
+  WaitOperation,
+  WritableRow,
+} from './operations.ts';
 export { Replica, type ReplicaOptions } from './replica.ts';
 export type { MissingColumn, Row, RowChange, Snapshot } from './replica-content.ts';
 export type { OvsdbEnd } from './rpc-peer.ts';

@@ -58,6 +58,7 @@ class Server {
   async start(): Promise<void> {
     const program = await BackgroundProgram.start('ovsdb-server', [
       `--remote=p${this.endpoint}`,
+      `--remote=db:${DATABASE},Open_vSwitch,manager_options`,
       `--unixctl=${join(this.folder, 'ctl')}`,
       '-vconsole:warn',
       join(this.folder, 'conf.db'),
@@ -588,6 +589,41 @@ describe('a replica of one server', () => {
       ['converted'],
     );
     client.close();
+  });
+
+  test('answers the probes of the server, which closes those who do not', async () => {
+    const writer = await server.connect();
+    const schema = await writer.getSchema(DATABASE);
+    await writer.transact(DATABASE, [
+      {
+        op: 'insert',
+        table: 'Manager',
+        uuidName: 'm',
+        row: { target: 'ptcp:0:127.0.0.1', inactivity_probe: 1000 },
+      },
+      { op: 'update', table: 'Open_vSwitch', where: [], row: { manager_options: { namedUuid: 'm' } } },
+    ]);
+    const port = await waitFor(
+      async () => {
+        const [{ rows }] = await writer.transact(
+          DATABASE,
+          [{ op: 'select', table: 'Manager', where: [], columns: ['status'] }],
+          { schema },
+        );
+        const status = rows[0]?.['status'];
+        return status instanceof Map ? Number(status.get('bound_port') ?? 0) || undefined : undefined;
+      },
+      { what: 'the server tells its port', timeoutMs: 10_000 },
+    );
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    const client = new OvsdbClient(socket);
+    // Two probes: after one without an answer, the server would have closed the connection.
+    const probeBytes = await waitFor(() => client.receivedBytes || undefined, { what: 'the first probe' });
+    await waitFor(() => client.receivedBytes >= 2 * probeBytes, { what: 'the second probe' });
+    assert.equal(client.end, undefined);
+    client.close();
+    writer.close();
   });
 
   test('a client that is not aware of changes is closed by a conversion', async () => {

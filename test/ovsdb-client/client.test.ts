@@ -307,6 +307,42 @@ describe('locks', () => {
     assert.equal(client.hasLock('l'), false);
   });
 
+  test('only changes are told: neither what is known nor the end of a connection without the lock', async () => {
+    const { stream, client } = open();
+    stream.answer = () => ({ result: { locked: true } });
+    const heard: boolean[] = [];
+    await client.lock('l', (held) => heard.push(held));
+    stream.receive(
+      { id: null, method: 'locked', params: ['l'] },
+      { id: null, method: 'stolen', params: ['l'] },
+      { id: null, method: 'stolen', params: ['l'] },
+      { id: null, method: 'locked', params: ['other'] },
+    );
+    await turn();
+    client.close();
+    assert.deepEqual(heard, [true, false]);
+    assert.equal(client.hasLock('other'), false);
+  });
+
+  test('a listener that closes the client hears nothing of the rest of the chunk', async () => {
+    const { stream, client } = open();
+    stream.answer = () => ({ result: { locked: true } });
+    const heard: boolean[] = [];
+    await client.lock('l', (held) => {
+      heard.push(held);
+      if (!held) {
+        client.close();
+      }
+    });
+    stream.receive(
+      { id: null, method: 'stolen', params: ['l'] },
+      { id: null, method: 'locked', params: ['l'] },
+    );
+    await client.ended;
+    assert.deepEqual(heard, [true, false]);
+    assert.equal(client.hasLock('l'), false);
+  });
+
   test('nothing is told after unlock, even when its lock was still on its way', async () => {
     const { stream, client } = open();
     const heard: boolean[] = [];
@@ -352,6 +388,36 @@ describe('monitors', () => {
     stream.receive({ id: null, method: 'update2', params: ['monitor-1', { T: { u2: { insert: {} } } }] });
     await cancelled;
     assert.equal(updates.length, 2);
+  });
+
+  test('that the server has cancelled hear no more and are not cancelled again', async () => {
+    const { stream, client } = open();
+    stream.answer = () => ({ result: {} });
+    const heard: string[] = [];
+    const monitor = await client.monitor({
+      database: 'd',
+      method: 'monitor',
+      tables: { T: {} },
+      onUpdate: () => heard.push('update'),
+      onCanceled: () => heard.push('cancelled'),
+    });
+    const cancelled = { id: null, method: 'monitor_canceled', params: ['monitor-1'] };
+    stream.receive(cancelled, { id: null, method: 'update', params: ['monitor-1', {}] }, cancelled);
+    await turn();
+    await monitor.cancel();
+    assert.deepEqual(heard, ['update', 'cancelled']);
+    assert.equal(stream.sent.length, 1);
+  });
+
+  test('leave a fault of their listener to the caller, and the connection as it is', async () => {
+    const { stream, client } = open();
+    stream.answer = () => ({ result: {} });
+    const bug = new TypeError('a bug of the listener');
+    const onUpdate = (): void => {
+      throw bug;
+    };
+    await assert.rejects(client.monitor({ database: 'd', method: 'monitor', tables: {}, onUpdate }), bug);
+    assert.equal(client.end, undefined);
   });
 
   test('a malformed reply or update ends the connection with its path', async () => {

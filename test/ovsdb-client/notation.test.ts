@@ -290,6 +290,41 @@ describe('differences', () => {
     }
   });
 
+  test('keep sets and maps in order, so that they equal what is decoded anew', () => {
+    const map = applyDifference(
+      new Map([
+        ['b', '1'],
+        ['d', '1'],
+      ]),
+      [
+        'map',
+        [
+          ['c', '1'],
+          ['a', '1'],
+          ['b', '2'],
+        ],
+      ],
+      mapOf('string', 'string'),
+      'p',
+    );
+    assert.ok(map instanceof Map);
+    assert.deepEqual([...map.keys()], ['a', 'b', 'c', 'd']);
+    const anew = decodeValue(
+      [
+        'map',
+        [
+          ['d', '1'],
+          ['a', '1'],
+          ['c', '1'],
+          ['b', '2'],
+        ],
+      ],
+      mapOf('string', 'string'),
+      'p',
+    );
+    assert.ok(valuesEqual(map, anew));
+  });
+
   test('leave the value before as it was', () => {
     const before = new Map([['a', '1']]);
     applyDifference(before, ['map', [['a', '1']]], mapOf('string', 'string'), 'p');

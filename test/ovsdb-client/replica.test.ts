@@ -145,6 +145,20 @@ describe('a replica', () => {
     assert.equal(told.length, 1);
   });
 
+  test('says nothing about a difference that leads to the same row', async () => {
+    const { replica, told, attach } = watch();
+    const { stream } = await attach(server({ monitor_cond: { T: { u: { initial: { n: 1 } } } } }));
+    const same = replica.snapshot;
+    stream.receive({
+      id: null,
+      method: 'update2',
+      params: ['monitor-2', { T: { u: { modify: { n: 1 } } } }],
+    });
+    await turn();
+    assert.equal(told.length, 1);
+    assert.equal(replica.snapshot, same);
+  });
+
   test('tells nothing after a reconnect to the same content, and the difference otherwise', async () => {
     const { replica, told, attach } = watch();
     const first = await attach(
@@ -287,6 +301,19 @@ describe('a replica', () => {
     });
     await turn();
     assert.deepEqual(rows(replica.snapshot), {});
+    assert.equal(told.length, 1);
+  });
+
+  test('rejects for a client that another one replaced before its first snapshot, and closes it', async () => {
+    const { replica, told, attach } = watch();
+    const stream = new ScriptedStream();
+    const slow = new OvsdbClient(stream);
+    const replaced = replica.attach(slow);
+    await attach(server({ monitor_cond: { T: { u: { initial: {} } } } }));
+    stream.answer = answers(server({ monitor_cond: {} }));
+    stream.receive({ id: 1, result: {}, error: null });
+    await assert.rejects(replaced, (error) => error instanceof OvsdbError && error.code === 'OVSDB_REPLICA');
+    assert.equal((await slow.ended).by, 'here');
     assert.equal(told.length, 1);
   });
 
