@@ -1,11 +1,14 @@
-// Counters of 64 bits, as two words of an entry (low word first), exact modulo 2^64. A double is exact only up to 2^53,
-// and a bigint is an object per operation.
+// Counters of 64 bits, as two words of an entry (low word first), exact modulo 2^64. A double is exact only up
+// to 2^53, and a bigint is an object per operation.
 
 const WORD = 0x1_0000_0000;
 /** Up to here a product may be added to a word in a double without losing a bit. */
 const EXACT_MAX = 2 ** 52;
 
-/** Adds `factor * size` (or `factor * size * size` when `squared`), of two whole numbers below 2^32 (`squared`: 2^16). */
+/**
+ * Adds `factor * size` (or `factor * size * size` when `squared`), of two whole numbers below 2^32 (`squared`:
+ * 2^16).
+ */
 export function addProduct(
   words: Int32Array,
   at: number,

@@ -1,8 +1,12 @@
-// The memory of the flow cache: entries of differing sizes, first in, first out. Flows leave a cache only from its old
-// end, so the order in which the entries lie in memory is the list by flow start, and needs no links and no free list.
-// The memory is segments of equal size, chained as they were filled: growing takes one more and moves nothing.
+// The memory of the flow cache: entries of differing sizes, first in, first out. Flows leave a cache only from
+// its old end, so the order in which the entries lie in memory is the list by flow start, and needs no links
+// and no free list. The memory is segments of equal size, chained as they were filled: growing takes one more
+// and moves nothing.
 
-/** Words of a segment; an address is the segment's number and, in the low 16 bits, the word where the entry begins. */
+/**
+ * Words of a segment; an address is the segment's number and, in the low 16 bits, the word where the entry
+ * begins.
+ */
 const SEGMENT_BITS = 16;
 const SEGMENT_WORDS = 1 << SEGMENT_BITS;
 const SEGMENT_BYTES = SEGMENT_WORDS * 4;
@@ -21,7 +25,10 @@ export function wordOf(address: number): number {
   return address & (SEGMENT_WORDS - 1);
 }
 
-/** Segmented first-in-first-out memory. Who stores an entry knows its size, and gives it again to have it removed. */
+/**
+ * Segmented first-in-first-out memory. Who stores an entry knows its size, and gives it again to have it
+ * removed.
+ */
 export class EntryStore {
   /** The memory of each segment by words, and (below) the same by bytes; empty where it has been given back. */
   readonly segments: Int32Array[] = [];
@@ -40,9 +47,13 @@ export class EntryStore {
   #usedSegmentCount = 0;
   #liveWordCount = 0;
 
-  /** Room for `bytesMax` bytes of entries is certain; somewhere in the segment beyond, `append` begins to refuse. */
+  /**
+   * Room for `bytesMax` bytes of entries is certain; somewhere in the segment beyond, `append` begins to
+   * refuse.
+   */
   constructor(bytesMax: number) {
-    // The oldest entries may have left most of the first segment and the newest not have reached most of the last one.
+    // The oldest entries may have left most of the first segment and the newest not have reached most of the
+    // last one.
     this.#segmentCountMax = Math.min(Math.ceil(bytesMax / SEGMENT_BYTES) + 1, SEGMENT_COUNT_MAX);
   }
 
@@ -61,7 +72,10 @@ export class EntryStore {
     return this.#liveWordCount === 0 ? 0 : (this.#headSegment << SEGMENT_BITS) | this.#headWord;
   }
 
-  /** Makes room for an entry of `wordCount` words behind the newest one: its address, or 0 when the store is full. */
+  /**
+   * Makes room for an entry of `wordCount` words behind the newest one: its address, or 0 when the store is
+   * full.
+   */
   append(wordCount: number): number {
     if (this.#tailSegment < 0 || this.#tailWord + wordCount > SEGMENT_WORDS) {
       if (!this.#extend()) {
@@ -113,7 +127,9 @@ export class EntryStore {
     return segment;
   }
 
-  /** Keeps some emptied segments for reuse, in proportion to those in use, and gives the memory of others back. */
+  /**
+   * Keeps some emptied segments for reuse, in proportion to those in use, and gives the memory of others back.
+   */
   #releaseHeadSegment(): void {
     const segment = this.#headSegment;
     this.#headSegment = this.#nexts[segment]!;

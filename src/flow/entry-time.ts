@@ -1,9 +1,10 @@
-// Times in an entry of the flow cache: whole microseconds as two words, the low one first. The packet path compares
-// and copies the words, and makes doubles of them only for whoever writes the record.
+// Times in an entry of the flow cache: whole microseconds as two words, the low one first. The packet path
+// compares and copies the words, and makes doubles of them only for whoever writes the record.
 
 /**
- * What the upper word counts in. A time's words are `Math.floor(micros / TIME_WORD) | 0`, which is right for negative
- * times too, and `micros | 0`; written out where they are needed, so that no double is passed to a function for each packet.
+ * What the upper word counts in. A time's words are `Math.floor(micros / TIME_WORD) | 0`, which is right for
+ * negative times too, and `micros | 0`; written out where they are needed, so that no double is passed to a
+ * function for each packet.
  */
 export const TIME_WORD = 0x1_0000_0000;
 

@@ -1,22 +1,24 @@
-// The flow cache of one exporter: aggregates samples by flow, and gives each flow up when its active timeout or the
-// room for flows ends. It is told the time, and never acts by itself: whoever owns it calls `expire` when
-// `nextExpiryMicros` says so. Nothing is allocated for a sample; the cache makes no records, it shows flows to a visitor.
+// The flow cache of one exporter: aggregates samples by flow, and gives each flow up when its active timeout or
+// the room for flows ends. It is told the time, and never acts by itself: whoever owns it calls `expire` when
+// `nextExpiryMicros` says so. Nothing is allocated for a sample; the cache makes no records, it shows flows to
+// a visitor.
 
 import type { FlowKey } from '../packet/flow-key.ts';
-import { addProduct } from './counter64.ts';
 import { EntryStore, segmentOf, wordOf } from './entry-store.ts';
 import { isTimeUpTo, putTime, TIME_WORD, timeOf } from './entry-time.ts';
+import { beginEntry, EntryWord, foldSample, foldTime, isEntryOf, keyWordCount } from './flow-entry.ts';
 import { hashFlow, hashSecrets } from './flow-hash.ts';
 import { FlowIndex } from './flow-index.ts';
-import { EntryView, EntryWord, FlowEndReason, type FlowVisitor, keyWordCount } from './flow-record.ts';
+import { EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
 
 // Whoever owns a cache is handed these.
 export type { FlowRecord, FlowVisitor } from './flow-record.ts';
 
-/** Past this many bytes of flows the oldest leave for lack of resources, whatever the limit on flows: some 11 million. */
+/**
+ * Past this many bytes of flows the oldest leave for lack of resources, whatever the limit on flows: some 11
+ * million.
+ */
 export const FLOW_BYTES_MAX = 1024 * 1024 * 1024;
-/** Lengths of IP packets are kept in 16 bits; a longer one (offloaded, RFC 2675) counts as this long. */
-export const IP_TOTAL_LENGTH_MAX = 0xffff;
 
 /** What a cache is made with. */
 export interface FlowCacheOptions {
@@ -27,9 +29,9 @@ export interface FlowCacheOptions {
   /** Secret 32 bits that decide where flows are put, against senders who would make flows collide. */
   readonly hashSeed: number;
   /**
-   * How many bytes of flows may stay, where `flowsMax` is more than the machine has memory for; `FLOW_BYTES_MAX` if not
-   * given. The index comes on top, with 13 to 26 bytes a flow. Flows may exceed it by an eighth until `expire` is called;
-   * beyond that, samples of new flows are refused and counted as such.
+   * How many bytes of flows may stay, where `flowsMax` is more than the machine has memory for;
+   * `FLOW_BYTES_MAX` if not given. The index comes on top, with 13 to 26 bytes a flow. Flows may exceed it by
+   * an eighth until `expire` is called; beyond that, samples of new flows are refused and counted as such.
    */
   readonly flowBytesMax?: number;
 }
@@ -52,7 +54,9 @@ export interface FlowCacheStatus {
   readonly expiredByFlowBytes: number;
 }
 
-/** Cells of the counters, which are in a Float64Array because a number past 2^31 in a field would be an object. */
+/**
+ * Cells of the counters, which are in a Float64Array because a number past 2^31 in a field would be an object.
+ */
 const Counter = { inserted: 0, aggregated: 1, refused: 2, byFlowBytes: 3, byReason: 4 } as const;
 const COUNTER_COUNT = Counter.byReason + FlowEndReason.lackOfResources + 1;
 
@@ -90,19 +94,21 @@ export class FlowCache {
   }
 
   /**
-   * Adds a sample to its flow, or to a new one at the tail; expires nothing. Times are whole microseconds, not below 0. The sample stands for `weight` packets (at
-   * most 2^32 - 1) of `frameSize` bytes, which is the size of the whole frame also if less of it was dissected.
+   * Adds a sample to its flow, or to a new one at the tail; expires nothing. Times are whole microseconds, not
+   * below 0. The sample stands for `weight` packets (at most 2^32 - 1) of `frameSize` bytes, which is the size
+   * of the whole frame also if less of it was dissected.
    */
   add(key: FlowKey, observationDomainId: number, nowMicros: number, weight: number, frameSize: number): void {
-    // From here on the time is two integers, because a computed double that is passed to a function becomes an object.
+    // From here on the time is two integers, because a computed double that is passed to a function becomes an
+    // object.
     this.#nowHigh = Math.floor(nowMicros / TIME_WORD) | 0;
     this.#nowLow = nowMicros | 0;
     this.#add(key, observationDomainId | 0, weight, frameSize);
   }
 
   /**
-   * When `expire` is next to be called: the oldest flow's start and the active timeout. Infinity when there is no flow,
-   * -Infinity when a limit is exceeded.
+   * When `expire` is next to be called: the oldest flow's start and the active timeout. Infinity when there is
+   * no flow, -Infinity when a limit is exceeded.
    */
   nextExpiryMicros(): number {
     const head = this.#store.head;
@@ -116,7 +122,10 @@ export class FlowCache {
     return start + this.#activeTimeoutMicros;
   }
 
-  /** Whether `expire` has something to do: the same as `nextExpiryMicros() <= nowMicros`, but cheap enough to ask each time. */
+  /**
+   * Whether `expire` has something to do: the same as `nextExpiryMicros() <= nowMicros`, but cheap enough to
+   * ask each time.
+   */
   isDue(nowMicros: number): boolean {
     const head = this.#store.head;
     if (head === 0) {
@@ -129,15 +138,18 @@ export class FlowCache {
   }
 
   /**
-   * Shows the flows that are due to `visitor` and removes them, from the oldest up to the first that need not go, and not
-   * more than `countMax`. Returns how many have left.
+   * Shows the flows that are due to `visitor` and removes them, from the oldest up to the first that need not
+   * go, and not more than `countMax`. Returns how many have left.
    */
   expire(nowMicros: number, visitor: FlowVisitor, countMax: number = Number.POSITIVE_INFINITY): number {
     const startMax = nowMicros - this.#activeTimeoutMicros;
     return this.#expire(Math.floor(startMax / TIME_WORD) | 0, startMax | 0, visitor, countMax);
   }
 
-  /** Shows flows to `visitor` and removes them, oldest first, due or not, up to `countMax`. Returns how many have left. */
+  /**
+   * Shows flows to `visitor` and removes them, oldest first, due or not, up to `countMax`. Returns how many
+   * have left.
+   */
   flush(visitor: FlowVisitor, countMax: number = Number.POSITIVE_INFINITY): number {
     let count = 0;
     for (; count < countMax && this.#store.head !== 0; count++) {
@@ -179,15 +191,8 @@ export class FlowCache {
       this.#counters[Counter.aggregated]!++;
     }
     const words = this.#store.segments[segmentOf(address)]!;
-    const at = wordOf(address);
-    foldTime(words, at, this.#nowHigh, this.#nowLow);
-    addProduct(words, at + EntryWord.packets, weight, 1, false);
-    addProduct(words, at + EntryWord.octets, weight, frameSize, false);
-    if (key.isIp) {
-      const length = Math.min(Math.max(0, frameSize - key.ethernetHeaderLength), IP_TOTAL_LENGTH_MAX);
-      addProduct(words, at + EntryWord.sumOfSquares, weight, length, true);
-      foldLength(words, at + EntryWord.lengths, length);
-    }
+    foldSample(words, wordOf(address), key, weight, frameSize);
+    foldTime(words, wordOf(address), this.#nowHigh, this.#nowLow);
   }
 
   #expire(startMaxHigh: number, startMaxLow: number, visitor: FlowVisitor, countMax: number): number {
@@ -245,18 +250,8 @@ export class FlowCache {
       return 0;
     }
     const words = this.#store.segments[segmentOf(address)]!;
-    const at = wordOf(address);
-    words[at + EntryWord.hash] = hash;
-    words[at + EntryWord.observationDomainId] = domain;
-    words[at + EntryWord.templateId] = key.templateId;
-    for (let word = at + EntryWord.lengths; word < at + EntryWord.key; word++) {
-      words[word] = 0;
-    }
-    putTime(words, at + EntryWord.start, this.#nowHigh, this.#nowLow);
-    putTime(words, at + EntryWord.end, this.#nowHigh, this.#nowLow);
-    for (let index = 0; index < wordCount; index++) {
-      words[at + EntryWord.key + index] = key.words[index]!;
-    }
+    beginEntry(words, wordOf(address), hash, domain, key, wordCount);
+    putTime(words, wordOf(address) + EntryWord.start, this.#nowHigh, this.#nowLow);
     this.#index.insert(hash, address);
     return address;
   }
@@ -272,39 +267,4 @@ export class FlowCache {
     this.#counters[Counter.byReason + reason]!++;
     visitor.flow(this.#view, reason);
   }
-}
-
-/** Whether the entry has this domain, template and key. Keys of one template are of one size. */
-function isEntryOf(words: Int32Array, at: number, key: FlowKey, domain: number, wordCount: number): boolean {
-  if (
-    words[at + EntryWord.observationDomainId] !== domain ||
-    words[at + EntryWord.templateId] !== key.templateId
-  ) {
-    return false;
-  }
-  const keyWords = key.words;
-  for (let index = 0; index < wordCount; index++) {
-    if (words[at + EntryWord.key + index] !== keyWords[index]) {
-      return false;
-    }
-  }
-  return true;
-}
-
-/** Samples come in order almost always, so the end is looked at first. */
-function foldTime(words: Int32Array, at: number, high: number, low: number): void {
-  if (isTimeUpTo(words, at + EntryWord.end, high, low)) {
-    putTime(words, at + EntryWord.end, high, low);
-  } else if (!isTimeUpTo(words, at + EntryWord.start, high, low)) {
-    putTime(words, at + EntryWord.start, high, low);
-  }
-}
-
-/** Minimum and maximum; a length of 0 never lowers the minimum, and the first real one replaces it. */
-function foldLength(words: Int32Array, at: number, length: number): void {
-  const lengths = words[at]!;
-  const minimum = lengths >>> 16;
-  const maximum = lengths & 0xffff;
-  const newMinimum = minimum === 0 || (length !== 0 && length < minimum) ? length : minimum;
-  words[at] = (newMinimum << 16) | Math.max(maximum, length);
 }

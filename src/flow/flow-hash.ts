@@ -1,7 +1,8 @@
-// The hash of the flow cache. Senders choose what is in a flow key, so the hash has a secret: nobody who does not know
-// the seed can make flows that all fall on one spot. It is the NH construction (RFC 4418 section 5.2) with 16-bit halves:
-// each word plus a secret word is split in two, the halves are multiplied, the products are added. Two different keys
-// of one length collide for about one seed in 2^15 at most, and the products need not wait for each other.
+// The hash of the flow cache. Senders choose what is in a flow key, so the hash has a secret: nobody who does
+// not know the seed can make flows that all fall on one spot. It is the NH construction (RFC 4418 section 5.2)
+// with 16-bit halves: each word plus a secret word is split in two, the halves are multiplied, the products are
+// added. Two different keys of one length collide for about one seed in 2^15 at most, and the products need not
+// wait for each other.
 
 import { randomWord } from './random.ts';
 
@@ -34,7 +35,8 @@ export function hashFlow(
     word = (words[index]! + secrets[index + PREFIX_WORD_COUNT]!) | 0;
     sum = (sum + Math.imul(word >>> 16, word & 0xffff)) | 0;
   }
-  // The sum's bits are uneven, and the index uses the low ones: spread them (the multiplications are bijective).
+  // The sum's bits are uneven, and the index uses the low ones: spread them (the multiplications are
+  // bijective).
   sum = Math.imul(sum ^ (sum >>> 16), 0x85ebca6b);
   sum = Math.imul(sum ^ (sum >>> 13), 0xc2b2ae35);
   return sum ^ (sum >>> 16);

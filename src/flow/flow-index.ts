@@ -1,19 +1,21 @@
-// From the hash of a flow to the address of its entry: open addressing with linear probing. A slot holds the whole
-// hash beside the address, so that a probe looks at an entry only when it is very likely the right one, and so that
-// slots can be moved without looking at entries at all. It does not know what an entry is.
+// From the hash of a flow to the address of its entry: open addressing with linear probing. A slot holds the
+// whole hash beside the address, so that a probe looks at an entry only when it is very likely the right one,
+// and so that slots can be moved without looking at entries at all. It does not know what an entry is.
 
 /** A table of fewer slots is not worth shrinking. */
 const SLOT_COUNT_MIN = 1 << 10;
-/** Slots of an outgrown table that each insertion or removal moves: both tables exist until all have been moved. */
+/**
+ * Slots of an outgrown table that each insertion or removal moves: both tables exist until all have been moved.
+ */
 const MOVED_PER_STEP = 32;
 /** In the outgrown table: the slot was moved or removed, but probes have to go on past it. */
 const MOVED = -1;
 const EMPTY = 0;
 
 /**
- * Pairs of words: a hash, and the address that goes with it or `EMPTY`. A table that has become too small or too large
- * is replaced by one of twice or half the slots; its entries are moved over a few at a time, so that no single
- * operation stops the loop. Meanwhile insertions go to the new table, and searches look into both.
+ * Pairs of words: a hash, and the address that goes with it or `EMPTY`. A table that has become too small or
+ * too large is replaced by one of twice or half the slots; its entries are moved over a few at a time, so that
+ * no single operation stops the loop. Meanwhile insertions go to the new table, and searches look into both.
  */
 export class FlowIndex {
   #table = new Int32Array(SLOT_COUNT_MIN * 2);
@@ -86,7 +88,8 @@ export class FlowIndex {
       }
       hole = (hole + 1) & mask;
     }
-    // Backward shift: each later slot of the run that may lie where the hole is moves there, and leaves a hole itself.
+    // Backward shift: each later slot of the run that may lie where the hole is moves there, and leaves a hole
+    // itself.
     for (let slot = (hole + 1) & mask; table[slot * 2 + 1] !== EMPTY; slot = (slot + 1) & mask) {
       const distanceFromHome = (slot - table[slot * 2]!) & mask;
       if (distanceFromHome >= ((slot - hole) & mask)) {
@@ -123,7 +126,9 @@ export class FlowIndex {
     this.#mask = slotCount - 1;
   }
 
-  /** Moves the next few slots of the outgrown table, if there is one; it ends well before the new table is full. */
+  /**
+   * Moves the next few slots of the outgrown table, if there is one; it ends well before the new table is full.
+   */
   #step(): void {
     const old = this.#old;
     if (old === null) {

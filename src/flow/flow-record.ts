@@ -1,34 +1,17 @@
-// What the flow cache knows about one flow, as whoever writes records sees it, and how it lies in memory. The cache
-// hands out one view that it moves from flow to flow.
+// What the flow cache knows about one flow, as whoever writes records sees it. The cache hands out one view,
+// which it moves from flow to flow.
 
 import { isIpTemplate, keySize } from '../packet/template-id.ts';
 import { timeOf } from './entry-time.ts';
+import { EntryWord } from './flow-entry.ts';
 
 /** Why a flow left the cache: values of flowEndReason (IPFIX information element 136). */
 export const FlowEndReason = { activeTimeout: 2, forcedEnd: 4, lackOfResources: 5 } as const;
 export type FlowEndReason = (typeof FlowEndReason)[keyof typeof FlowEndReason];
 
-/** Words of an entry, from its start. Counters and times are two words, the low one first. */
-export const EntryWord = {
-  hash: 0,
-  observationDomainId: 1,
-  templateId: 2,
-  /** The smallest IP total length in the upper half, the largest in the lower. */
-  lengths: 3,
-  start: 4,
-  end: 6,
-  packets: 8,
-  octets: 10,
-  sumOfSquares: 12,
-  key: 14,
-} as const;
-
-/** How many words the key of a template takes: its last word is filled up with zeros. */
-export function keyWordCount(templateId: number): number {
-  return (keySize(templateId) + 3) >> 2;
-}
-
-/** One flow. It is a view: it holds only during the call that it is passed to. Numbers of 32 bits are unsigned. */
+/**
+ * One flow. It is a view: it holds only during the call that it is passed to. Numbers of 32 bits are unsigned.
+ */
 export interface FlowRecord {
   /** The flow key, the first part of the exported record, is `keyBytes[keyStart, keyStart + keySize)`. */
   readonly keyBytes: Buffer;

@@ -1,5 +1,5 @@
-// Random numbers from a seed: fast, the same on each run with the same seed, and not for secrets that somebody may
-// compute back from what he sees. The sampler draws from it, and the flow cache spreads its seed with it.
+// Random numbers from a seed: fast, the same on each run with the same seed, and not for secrets that somebody
+// may compute back from what he sees. The sampler draws from it, and the flow cache spreads its seed with it.
 
 /** The word number `index` of the sequence that belongs to `seed`; any 32 bits, as a signed number. */
 export function randomWord(seed: number, index: number): number {
@@ -9,7 +9,10 @@ export function randomWord(seed: number, index: number): number {
   return word ^ (word >>> 15);
 }
 
-/** A generator of 32-bit words: sfc32, of period 2^32 at least. Its state is small integers, so a draw makes no objects. */
+/**
+ * A generator of 32-bit words: sfc32, of period 2^32 at least. Its state is small integers, so a draw makes no
+ * objects.
+ */
 export class RandomSource {
   #a: number;
   #b: number;

@@ -1,6 +1,7 @@
-// Decides which packets of a bridge become samples, says what one sample stands for, and keeps the account of the
-// packets that never got here. The pool is what the meter in the datapath counted: all packets that were offered. For
-// now a sample stands for N packets whatever the meter dropped; making up for those in the weights belongs here too.
+// Decides which packets of a bridge become samples, says what one sample stands for, and keeps the account of
+// the packets that never got here. The pool is what the meter in the datapath counted: all packets that were
+// offered. For now a sample stands for N packets whatever the meter dropped; making up for those in the weights
+// belongs here too.
 
 import { RandomSource } from './random.ts';
 
@@ -93,17 +94,18 @@ export class PacketSampler implements Sampler {
       );
     }
     this.#interval = interval;
-    // 2^32 / N is rarely whole. Its fraction decides in the one case in 2^32 that the whole part leaves open, because
-    // for a large N the rounding would be felt.
+    // 2^32 / N is rarely whole. Its fraction decides in the one case in 2^32 that the whole part leaves open,
+    // because for a large N the rounding would be felt.
     const whole = Math.floor(RANDOM_RANGE / interval);
     this.#threshold = whole - RANDOM_RANGE / 2;
     this.#fraction = Math.round(((RANDOM_RANGE % interval) / interval) * RANDOM_RANGE);
   }
 
   /**
-   * Takes in the meter's counters as they are now. The first observation is only where the account begins; give zeros
-   * right after the meter has been made, and it begins there. A counter that has gone back means that the meter was made
-   * anew: the account goes on from the new meter's zero (what the old one counted since the last observation is not known).
+   * Takes in the meter's counters as they are now. The first observation is only where the account begins; give
+   * zeros right after the meter has been made, and it begins there. A counter that has gone back means that the
+   * meter was made anew: the account goes on from the new meter's zero (what the old one counted since the last
+   * observation is not known).
    */
   observePool(pool: PoolCounters): void {
     const received = this.#counts[0]!;
@@ -125,7 +127,10 @@ export class PacketSampler implements Sampler {
     this.#shareDropped = packets === 0n ? 0 : Number(dropped) / Number(packets);
   }
 
-  /** To be called when the meter was made anew, in case its counters have passed their old values when next observed. */
+  /**
+   * To be called when the meter was made anew, in case its counters have passed their old values when next
+   * observed.
+   */
   poolRestarted(): void {
     if (this.#previous !== null) {
       this.#previous = NOTHING_COUNTED;
@@ -141,7 +146,8 @@ export class PacketSampler implements Sampler {
       droppedByMeter: Number(this.#dropped),
       received: this.#counts[0]!,
       selected: this.#counts[1]!,
-      // Packets that are on their way when the meter is read arrive later, and may for a moment outnumber the lost ones.
+      // Packets that are on their way when the meter is read arrive later, and may for a moment outnumber the
+      // lost ones.
       lost: Math.max(0, Number(this.#poolPackets - this.#dropped) - arrived),
       shareDropped: this.#shareDropped,
     };

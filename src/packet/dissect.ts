@@ -1,6 +1,7 @@
-// Turns the bytes of a frame into the flow key that an exported record begins with. It follows what ovs-vswitchd's own
-// exporter was seen to do, also with frames that make no sense: a fault is a fact about the frame and never an error.
-// It runs for each sample, so it makes no objects, and writes into the `FlowKey` that it is given.
+// Turns the bytes of a frame into the flow key that an exported record begins with. It follows what
+// ovs-vswitchd's own exporter was seen to do, also with frames that make no sense: a fault is a fact about the
+// frame and never an error. It runs for each sample, so it makes no objects, and writes into the `FlowKey` that
+// it is given.
 
 import { type FlowKey, FrameFault } from './flow-key.ts';
 import { KeyPartSize, Layer2, Layer3, Layer4, templateId } from './template-id.ts';
@@ -34,9 +35,9 @@ const UDP_HEADER_SIZE = 8;
 const NO_TRANSPORT = -1;
 
 /**
- * Writes the flow key of `frame[start, end)` into `key`. The frame may have been cut short when it was captured: a header
- * of which a byte is missing counts as one that does not fit its frame. A frame of less than 14 bytes gets a record of
- * template 256 whose addresses and type are zeros.
+ * Writes the flow key of `frame[start, end)` into `key`. The frame may have been cut short when it was
+ * captured: a header of which a byte is missing counts as one that does not fit its frame. A frame of less than
+ * 14 bytes gets a record of template 256 whose addresses and type are zeros.
  */
 export function dissect(
   frame: Uint8Array,
@@ -151,8 +152,9 @@ function dissectIpv6(
 }
 
 /**
- * Walks the extension headers (RFC 8200 section 4) of the IPv6 packet at `at`, leaves the protocol behind them in
- * `key.protocol`, and returns where its header begins. Each step takes 8 bytes or more, so the frame's end bounds it.
+ * Walks the extension headers (RFC 8200 section 4) of the IPv6 packet at `at`, leaves the protocol behind them
+ * in `key.protocol`, and returns where its header begins. Each step takes 8 bytes or more, so the frame's end
+ * bounds it.
  */
 function skipIpv6Extensions(frame: Uint8Array, at: number, end: number, key: FlowKey): number {
   let protocol = frame[at + 6]!;
@@ -238,7 +240,9 @@ function finish(key: FlowKey, size: number, layer2: Layer2, layer3: Layer3, laye
   }
 }
 
-/** The common part behind the observation point: source before destination, the reverse of the frame's order. */
+/**
+ * The common part behind the observation point: source before destination, the reverse of the frame's order.
+ */
 function putEthernet(
   frame: Uint8Array,
   start: number,
@@ -253,7 +257,9 @@ function putEthernet(
   bytes[18] = headerSize;
 }
 
-/** vlanId and dot1qVlanId are the same for an exporter that looks at the outer tag only. DEI is not in the key. */
+/**
+ * vlanId and dot1qVlanId are the same for an exporter that looks at the outer tag only. DEI is not in the key.
+ */
 function putVlan(bytes: Buffer, tci: number): void {
   const high = (tci >> 8) & 0x0f;
   bytes[19] = high;

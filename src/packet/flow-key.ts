@@ -1,9 +1,12 @@
-// The scratch object between the dissector and the flow cache. A source of samples owns one and uses it for every
-// frame, so that a sample costs no memory.
+// The scratch object between the dissector and the flow cache. A source of samples owns one and uses it for
+// every frame, so that a sample costs no memory.
 
 import { KEY_SIZE_MAX } from './template-id.ts';
 
-/** What the dissector found to be wrong with a frame, as bits of `FlowKey.faults`. None keeps it from being counted. */
+/**
+ * What the dissector found to be wrong with a frame, as bits of `FlowKey.faults`. None keeps it from being
+ * counted.
+ */
 export const FrameFault = {
   /** The frame is shorter than an Ethernet header: the key is zeros but for the observation point. */
   ethernet: 1,

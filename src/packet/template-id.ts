@@ -1,5 +1,6 @@
-// Which parts a flow key has, as numbers: the template id and the size of the key that goes with it. The dissector
-// picks the id, the flow cache takes the key's size from it. The field list of each template is in `src/ipfix`.
+// Which parts a flow key has, as numbers: the template id and the size of the key that goes with it. The
+// dissector picks the id, the flow cache takes the key's size from it. The field list of each template is in
+// `src/ipfix`.
 
 /** Whether the frame has an 802.1Q tag. */
 export const Layer2 = { untagged: 0, vlan: 1 } as const;

@@ -1,5 +1,6 @@
-// Run by allocation.test.ts in a process of its own, with a young generation so large that nothing is collected while
-// a run is measured: then the growth of the heap is what the run has allocated. Prints bytes a packet, as JSON.
+// Run by allocation.test.ts in a process of its own, with a young generation so large that nothing is collected
+// while a run is measured: then the growth of the heap is what the run has allocated. Prints bytes a packet, as
+// JSON.
 
 import { FlowCache, type FlowRecord } from '../../src/flow/flow-cache.ts';
 import { PacketSampler } from '../../src/flow/sampler.ts';
@@ -37,8 +38,8 @@ function run(cache: FlowCache, count: number, flowCount: number): void {
 }
 
 /**
- * A generator only because it is never inlined: so the time of the batch is one boxed number, as it is to the owner of
- * a cache who has been handed it. Inlined, it would be boxed for each call that is not.
+ * A generator only because it is never inlined: so the time of the batch is one boxed number, as it is to the
+ * owner of a cache who has been handed it. Inlined, it would be boxed for each call that is not.
  */
 function* runBatch(cache: FlowCache, first: number, flowCount: number, nowMicros: number): Generator<void> {
   for (let packet = first; packet < first + BATCH_COUNT; packet++) {

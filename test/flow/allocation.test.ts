@@ -11,7 +11,8 @@ test('a packet allocates nothing, whether it joins a flow, begins one or is not 
   assert.equal(child.status, 0, child.stderr);
   const bytes = JSON.parse(child.stdout) as Record<string, number>;
   assert.ok((bytes['allocating'] ?? 0) > 10, `the probe sees allocation when there is some: ${child.stdout}`);
-  // An object or a boxed number takes 16 bytes. Code that is still being compiled makes some of them for a while.
+  // An object or a boxed number takes 16 bytes. Code that is still being compiled makes some of them for a
+  // while.
   for (const path of ['hits', 'churn', 'sampler']) {
     assert.ok((bytes[path] ?? Number.NaN) < 2, `${path}: ${child.stdout}`);
   }

@@ -121,7 +121,8 @@ test('the cache does what the plain cache does, over any sequence of operations'
 
 test('the cache does what the plain cache does while tens of thousands of flows come and go', () => {
   const pair = new Pair(40 * SECOND, 30_000, 99);
-  // A walk over flows that goes back by half of what it goes on: hits, insertions, growth, shrinking, segments reused.
+  // A walk over flows that goes back by half of what it goes on: hits, insertions, growth, shrinking, segments
+  // reused.
   let seed = 7;
   for (let round = 0; round < 150_000; round++) {
     seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;

@@ -1,4 +1,5 @@
-// Flow keys for tests of the cache, made without the dissector, and what a test remembers of the flows that it sees.
+// Flow keys for tests of the cache, made without the dissector, and what a test remembers of the flows that it
+// sees.
 
 import type { FlowRecord, FlowVisitor } from '../../src/flow/flow-cache.ts';
 import { FlowKey } from '../../src/packet/flow-key.ts';

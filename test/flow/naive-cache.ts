@@ -1,5 +1,5 @@
-// The flow cache as it would be written without a thought for speed: a Map from text to objects, in the order in which
-// flows began, counting with bigint. Tests compare the real one with it.
+// The flow cache as it would be written without a thought for speed: a Map from text to objects, in the order
+// in which flows began, counting with bigint. Tests compare the real one with it.
 
 export interface NaiveSample {
   readonly domain: number;

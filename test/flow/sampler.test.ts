@@ -129,7 +129,8 @@ test('the account goes on over meters that are made anew, however often', () => 
     if (isRemade) {
       meter = { packets: 0n, octets: 0n, dropped: 0n };
     }
-    // Counters that have passed their old values when they are read again do not show that the meter is a new one.
+    // Counters that have passed their old values when they are read again do not show that the meter is a new
+    // one.
     const offered = isRemade && round % 2 === 0 ? 100_000 : 10 + (round % 5);
     const dropped = round % 4;
     const lost = round % 3;

@@ -140,7 +140,9 @@ test('IP inside LLC and SNAP is IP, tagged or not', () => {
   assert.equal(keyHex(tagged).slice(-8), '00350036');
 });
 
-/** Pieces that frames are made of, so that generated ones get past the first header more often than noise would. */
+/**
+ * Pieces that frames are made of, so that generated ones get past the first header more often than noise would.
+ */
 const piece = fc.oneof(
   fc.constantFrom('0800', '86dd', '8100', '88a8', '8847', '0028', 'aaaa03000000', '0800450000', '86dd60'),
   fc.constantFrom('06', '11', '00', '2b', '2c', '33', '3c', '3b', '50', '60', '45', '4f'),

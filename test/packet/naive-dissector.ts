@@ -1,5 +1,5 @@
-// A second dissector, written from the description of the wire format without a look at the first one: it copies,
-// slices and builds objects, and is as plain as it can be. Tests compare the two.
+// A second dissector, written from the description of the wire format without a look at the first one: it
+// copies, slices and builds objects, and is as plain as it can be. Tests compare the two.
 
 /** The record key of a frame, as template id and hex. */
 export interface NaiveKey {
