@@ -11,6 +11,7 @@ import {
   type Value,
   valuesEqual,
 } from './notation.ts';
+import { RowMap } from './row-map.ts';
 import type { DatabaseSchema } from './schema.ts';
 
 /** One row as it stood at a moment; never altered. */
@@ -71,9 +72,9 @@ export function intersect(
   return { watched, missing };
 }
 
-type Tables = ReadonlyMap<string, ReadonlyMap<string, Row>>;
+type Tables = ReadonlyMap<string, RowMap<Row>>;
 
-const NO_ROWS: ReadonlyMap<string, Row> = new Map();
+const NO_ROWS = RowMap.of<Row>(new Map());
 
 /** A snapshot and the types that its rows were decoded by. */
 export class ReplicaContent implements Snapshot {
@@ -85,13 +86,13 @@ export class ReplicaContent implements Snapshot {
     this.#tables = tables;
   }
 
-  table(name: string): ReadonlyMap<string, Row> {
+  table(name: string): RowMap<Row> {
     return this.#tables.get(name) ?? NO_ROWS;
   }
 
   /** The content after an update, with the rows that it made different. */
   update(update: MonitorUpdate): { content: ReplicaContent; changes: RowChange[] } {
-    const tables = new Map<string, Map<string, Row>>();
+    const differing = new Map<string, Map<string, Row | undefined>>();
     const changes: RowChange[] = [];
     for (const rowUpdate of update.rows) {
       const { table, uuid } = rowUpdate;
@@ -99,24 +100,21 @@ export class ReplicaContent implements Snapshot {
       if (columns === undefined) {
         throw new OvsdbNotationError(table, 'is not a table that was asked for');
       }
-      let rows = tables.get(table);
-      if (rows === undefined) {
-        rows = new Map(this.table(table));
-        tables.set(table, rows);
-      }
-      const before = rows.get(uuid);
+      // One update names a row once, so what it was before is in this content.
+      const before = this.table(table).get(uuid);
       const after = nextRow(before, rowUpdate, columns);
       if (before === after) {
         continue;
       }
-      if (after === undefined) {
-        rows.delete(uuid);
-      } else {
-        rows.set(uuid, after);
-      }
+      const rows = differing.get(table) ?? new Map<string, Row | undefined>();
+      differing.set(table, rows.set(uuid, after));
       changes.push(rowChange(table, uuid, before, after));
     }
-    return { content: new ReplicaContent(this.watched, new Map([...this.#tables, ...tables])), changes };
+    const tables = new Map(this.#tables);
+    for (const [table, rows] of differing) {
+      tables.set(table, this.table(table).with(rows));
+    }
+    return { content: new ReplicaContent(this.watched, tables), changes };
   }
 
   /** This content with the row objects of `old` wherever they are equal, and the rows that are not. */
@@ -125,7 +123,7 @@ export class ReplicaContent implements Snapshot {
     oldTables: Iterable<string>,
   ): { content: ReplicaContent; changes: RowChange[] } {
     const changes: RowChange[] = [];
-    const tables = new Map<string, ReadonlyMap<string, Row>>();
+    const tables = new Map<string, RowMap<Row>>();
     for (const table of new Set([...oldTables, ...this.#tables.keys()])) {
       const oldRows = old?.table(table) ?? NO_ROWS;
       const rows = new Map(this.table(table));
@@ -142,7 +140,7 @@ export class ReplicaContent implements Snapshot {
           changes.push(rowChange(table, uuid, before, undefined));
         }
       }
-      tables.set(table, rows);
+      tables.set(table, RowMap.of(rows));
     }
     return { content: new ReplicaContent(this.watched, tables), changes };
   }

@@ -1,0 +1,82 @@
+// The rows of one table in one snapshot: a map that is never altered, but of which a changed copy is cheap. A plain Map
+// would be copied whole for every change, some 9 ms at 50,000 rows. Used by ReplicaContent.
+
+/** A map from UUID to row, as the original and the rows by which this one differs. */
+export class RowMap<Row> implements ReadonlyMap<string, Row> {
+  readonly size: number;
+  /** Shared with other maps. */
+  readonly #original: ReadonlyMap<string, Row>;
+  /** Rows that are new or different; undefined for those that are gone. */
+  readonly #changed: ReadonlyMap<string, Row | undefined>;
+
+  private constructor(
+    original: ReadonlyMap<string, Row>,
+    changed: ReadonlyMap<string, Row | undefined>,
+    size: number,
+  ) {
+    this.#original = original;
+    this.#changed = changed;
+    this.size = size;
+  }
+
+  /** Takes `rows` over: it must not be altered afterwards. */
+  static of<Row>(rows: ReadonlyMap<string, Row>): RowMap<Row> {
+    return new RowMap(rows, new Map(), rows.size);
+  }
+
+  /** A map that differs from this one by the given rows; undefined takes a row away. */
+  with(changes: ReadonlyMap<string, Row | undefined>): RowMap<Row> {
+    let { size } = this;
+    for (const [uuid, row] of changes) {
+      size += Number(row !== undefined) - Number(this.has(uuid));
+    }
+    const changed = new Map([...this.#changed, ...changes]);
+    const copy = new RowMap(this.#original, changed, size);
+    // A change costs the copy of `changed`, and now and then that of all rows; about the square root is cheapest.
+    return changed.size ** 2 > 2 * this.#original.size + 256 ? RowMap.of(new Map(copy)) : copy;
+  }
+
+  get(uuid: string): Row | undefined {
+    return this.#changed.has(uuid) ? this.#changed.get(uuid) : this.#original.get(uuid);
+  }
+
+  has(uuid: string): boolean {
+    return this.get(uuid) !== undefined;
+  }
+
+  *entries(): MapIterator<[string, Row]> {
+    for (const [uuid, original] of this.#original) {
+      const row = this.#changed.has(uuid) ? this.#changed.get(uuid) : original;
+      if (row !== undefined) {
+        yield [uuid, row];
+      }
+    }
+    for (const [uuid, row] of this.#changed) {
+      if (row !== undefined && !this.#original.has(uuid)) {
+        yield [uuid, row];
+      }
+    }
+  }
+
+  *keys(): MapIterator<string> {
+    for (const [uuid] of this.entries()) {
+      yield uuid;
+    }
+  }
+
+  *values(): MapIterator<Row> {
+    for (const [, row] of this.entries()) {
+      yield row;
+    }
+  }
+
+  [Symbol.iterator](): MapIterator<[string, Row]> {
+    return this.entries();
+  }
+
+  forEach(callback: (row: Row, uuid: string, map: ReadonlyMap<string, Row>) => void): void {
+    for (const [uuid, row] of this.entries()) {
+      callback(row, uuid, this);
+    }
+  }
+}
