@@ -88,8 +88,9 @@ class Collect {
       };
     });
     process.once('SIGINT', this.#finish).once('SIGTERM', this.#finish);
-    // A reader that goes away, such as head(1), is a way to end.
-    process.stdout.once('error', this.#finish);
+    // A reader that goes away, such as head(1), is a way to end; without a standard error there is nobody to tell.
+    process.stdout.on('error', this.#finish);
+    process.stderr.on('error', () => {});
     try {
       const at = await this.#server.listen(this.#flags.listen);
       process.stderr.write(`listening on ${addressText(at.host, at.port)} (udp, tcp)\n`);

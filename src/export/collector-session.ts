@@ -61,7 +61,7 @@ export interface CollectorSession {
    * Takes over a message: `size` bytes of `bytes`, copied before this returns. False when it was dropped, which
    * the session has counted.
    */
-  send(bytes: Uint8Array, size: number, recordCount: number): boolean;
+  send(bytes: Buffer, size: number, recordCount: number): boolean;
   /** Sends what waits, as far as that is possible within the session's drain time, and closes. Safe to repeat. */
   stop(): Promise<void>;
   status(): SessionStatus;

@@ -13,6 +13,7 @@ import type { Logger } from '../runtime/log.ts';
 import type { CollectorTarget, OpenSession } from './collector-session.ts';
 import { type CollectorStatus, CollectorStream, type StreamOptions } from './collector-stream.ts';
 import { MessagePacker } from './message-packer.ts';
+import { Pacer } from './pacer.ts';
 
 /** What an exporter is to do; plain values that configuration has checked. */
 export interface ExporterOptions {
@@ -42,9 +43,6 @@ export const MESSAGE_BYTES_MAX = 65_535;
 export const SLICE_RECORDS_MAX = 1024;
 /** Records that a single sample may expire; more than one, so that a lowered limit is reached. */
 const SAMPLE_RECORDS_MAX = 16;
-/** Messages that wait at a collector above which expiry gives it a moment, as long as that helps. */
-const PACE_BACKLOG_COUNT = 256;
-const PACE_MS = 2;
 
 /** What an exporter needs from outside. */
 export interface ExporterParts {
@@ -93,6 +91,7 @@ export class Exporter {
   readonly #log: Logger;
   readonly #openSession: OpenSession;
   readonly #defer: (callback: () => void) => void;
+  readonly #pacer: Pacer;
   readonly #key = new FlowKey();
   readonly #cache: FlowCache;
   readonly #visitor: FlowVisitor;
@@ -105,10 +104,9 @@ export class Exporter {
   #state: ExporterStatus['state'] = 'idle';
   #stopped: Promise<void> | undefined;
   #timer: Timer | undefined;
-  /** Messages are to be sent, or expiry to be continued, at the end of this batch. */
+  /** What is to follow at the end of this batch: sending what is open, and the next slice. */
   #isBatchEndPlanned = false;
   #isSliceEndPlanned = false;
-  #paceBacklogCount = 0;
   #samples = 0;
   #samplesIgnored = 0;
   #messages = 0;
@@ -121,6 +119,7 @@ export class Exporter {
     this.#log = parts.log;
     this.#openSession = parts.openSession;
     this.#defer = parts.defer ?? setImmediate;
+    this.#pacer = new Pacer(this.#clock, this.#defer, () => this.#backlogCount());
     this.#options = options;
     this.#cache = new FlowCache({
       activeTimeoutMicros: options.activeTimeoutSeconds * 1_000_000,
@@ -146,9 +145,11 @@ export class Exporter {
 
   /**
    * Takes over other options while it runs. The cache stays; flows that the new limits make due leave at once, to the
-   * new collectors. A collector that stays keeps its session. Nothing happens when the options mean the same.
+   * new collectors. A collector that stays keeps its session. Nothing happens when the options mean the same, or after
+   * `stop`.
    */
   configure(options: ExporterOptions): void {
+    if (this.#state === 'stopping' || this.#state === 'stopped') return;
     if (sameOptions(this.#options, options)) return;
     this.#packer.finishAll();
     this.#options = options;
@@ -279,7 +280,7 @@ export class Exporter {
   #planSlice(): void {
     if (this.#isSliceEndPlanned) return;
     this.#isSliceEndPlanned = true;
-    this.#afterPace(() => {
+    this.#pacer.next(() => {
       this.#isSliceEndPlanned = false;
       this.#expireSlice();
     });
@@ -294,21 +295,10 @@ export class Exporter {
     });
   }
 
-  /**
-   * Calls back at the end of the batch; a little later while a collector's backlog is long and shrinks, so that a burst
-   * of records is not dropped at its limit. A collector that takes nothing is not waited for.
-   */
-  #afterPace(callback: () => void): void {
-    let backlogCount = 0;
-    for (const stream of this.#streams.values()) backlogCount = Math.max(backlogCount, stream.backlogCount);
-    const isFirstLook = this.#paceBacklogCount === 0;
-    if (backlogCount > PACE_BACKLOG_COUNT && (isFirstLook || backlogCount < this.#paceBacklogCount)) {
-      this.#paceBacklogCount = backlogCount;
-      this.#clock.setTimer(() => this.#afterPace(callback), PACE_MS);
-      return;
-    }
-    this.#paceBacklogCount = 0;
-    this.#defer(callback);
+  #backlogCount(): number {
+    let count = 0;
+    for (const stream of this.#streams.values()) count = Math.max(count, stream.backlogCount);
+    return count;
   }
 
   async #flushAndClose(): Promise<void> {
@@ -317,7 +307,7 @@ export class Exporter {
     this.#timer = undefined;
     while (this.#cache.flowCount > 0) {
       this.#cache.flush(this.#visitor, SLICE_RECORDS_MAX);
-      if (this.#cache.flowCount > 0) await new Promise<void>((resolve) => this.#afterPace(resolve));
+      if (this.#cache.flowCount > 0) await new Promise<void>((resolve) => this.#pacer.next(resolve));
     }
     this.#packer.finishAll();
     await Promise.all([...Array.from(this.#streams.values(), (stream) => stream.stop()), ...this.#leaving]);

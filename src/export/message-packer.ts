@@ -5,7 +5,8 @@
 
 import type { FlowRecord } from '../flow/flow-record.ts';
 import { MessageWriter } from '../ipfix/message-writer.ts';
-import { templateWithId } from '../ipfix/templates.ts';
+import { MESSAGE_HEADER_SIZE, SET_HEADER_SIZE } from '../ipfix/protocol.ts';
+import { RECORD_SIZE_MAX, templateWithId } from '../ipfix/templates.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { encodeRecord } from './record-encoder.ts';
 
@@ -42,6 +43,12 @@ export class MessagePacker {
     steadyOffsetMicros: number,
     deliver: (message: OpenMessage) => void,
   ) {
+    const sizeMin = MESSAGE_HEADER_SIZE + SET_HEADER_SIZE + RECORD_SIZE_MAX;
+    if (messageBytesMax < sizeMin) {
+      throw new RangeError(
+        `A message has to have room for any record: ${sizeMin} bytes, not ${messageBytesMax}.`,
+      );
+    }
     this.#clock = clock;
     this.#messageBytesMax = messageBytesMax;
     this.#steadyOffsetMicros = steadyOffsetMicros;

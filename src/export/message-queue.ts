@@ -26,12 +26,12 @@ export class MessageQueue {
   }
 
   /** Copies a message in; false when the queue is full. */
-  push(bytes: Uint8Array, size: number, recordCount: number): boolean {
+  push(bytes: Buffer, size: number, recordCount: number): boolean {
     if (this.#count === this.#countMax) return false;
     if (this.#count === this.#slots.length) this.#grow();
     const slot = this.#slotAt(this.#count);
     if (slot.bytes.length < size) slot.bytes = Buffer.allocUnsafeSlow(size);
-    for (let index = 0; index < size; index += 1) slot.bytes[index] = bytes[index] as number;
+    bytes.copy(slot.bytes, 0, 0, size);
     slot.size = size;
     slot.recordCount = recordCount;
     this.#count += 1;

@@ -110,7 +110,7 @@ export class UdpSession implements CollectorSession {
     void this.#connect();
   }
 
-  send(bytes: Uint8Array, size: number, recordCount: number): boolean {
+  send(bytes: Buffer, size: number, recordCount: number): boolean {
     if (this.#state !== 'open' && this.#state !== 'connecting') {
       this.#countLost(recordCount);
       return false;

@@ -30,7 +30,7 @@ export class RecordingSession implements CollectorSession {
     this.isStarted = true;
   }
 
-  send(bytes: Uint8Array, size: number): boolean {
+  send(bytes: Buffer, size: number): boolean {
     if (this.accepts) this.messages.push(Buffer.from(bytes.subarray(0, size)));
     return this.accepts;
   }

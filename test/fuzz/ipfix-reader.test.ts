@@ -69,8 +69,8 @@ function mutate(random: Random, seeds: readonly Buffer[], buffer: Buffer): numbe
     const other = seeds[random.below(seeds.length)] ?? Buffer.alloc(0);
     size += other.copy(buffer, size, 16);
   }
-  const changeCount = random.below(6);
-  for (let change = 0; change < changeCount && size > 0; change += 1) {
+  const changeCount = size === 0 ? 0 : random.below(6);
+  for (let change = 0; change < changeCount; change += 1) {
     const at = random.below(size);
     buffer[at] = random.below(2) === 0 ? (EDGES[random.below(EDGES.length)] ?? 0) : random.below(256);
   }
