@@ -271,7 +271,7 @@ function readMaxSampleRate(row: DatabaseRow, bridge: string, problems: Problem[]
     code: 'bad-value',
     severity: 'warning',
     where: `${where}, external_ids:${maxRateKey}`,
-    message: `"${String(text)}" is not a whole number from 1 to ${maxSampleRateLimit}; ${defaultMaxSampleRate} counts instead.`,
+    message: `${JSON.stringify(text)} is not a whole number from 1 to ${maxSampleRateLimit}; ${defaultMaxSampleRate} counts instead.`,
     remedy: `Set it with "ovs-vsctl set Bridge ${bridge} external_ids:${maxRateKey}=${defaultMaxSampleRate}".`,
   });
   return defaultMaxSampleRate;

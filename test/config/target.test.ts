@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parseTarget } from '../../src/config/target.ts';
 
 const good: readonly (readonly [text: string, host: string, port: number, shown: string])[] = [

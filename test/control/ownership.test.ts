@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { readConfiguration } from '../../src/config/configuration.ts';
 import { readIpfixRow } from '../../src/config/ipfix-row.ts';
 import { type AdoptPolicy, planOwnership, planRelease, type RowChange } from '../../src/control/ownership.ts';

@@ -1,0 +1,50 @@
+// The flags that several commands share, each with its environment twin, so that they read alike in every help text.
+// Values are checked by config/settings.ts.
+
+import { type Command, Option } from 'commander';
+import { markDefault } from '../config/settings.ts';
+
+/** A flag with its environment twin: `--log-file FILE` is also OVS_IPFIX_LOG_FILE. */
+export function flag(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  return option.env(`OVS_IPFIX_${option.name().replaceAll('-', '_').toUpperCase()}`);
+}
+
+/** Adds what a command needs to find OVS: the database, the bridges, TLS files and the log. */
+export function addOvsOptions(command: Command): Command {
+  return command
+    .argument('[database]', 'connection method of the OVS database (the same as --db)')
+    .addOption(
+      flag(
+        '--db <method>',
+        'OVS database: unix:FILE, tcp:HOST[:PORT] or ssl:HOST[:PORT], several by comma (default: unix:$OVS_RUNDIR/db.sock)',
+      ),
+    )
+    .addOption(
+      flag(
+        '--openflow <method>',
+        'OpenFlow endpoint of a bridge, %b stands for its name (default: unix:$OVS_RUNDIR/%b.mgmt)',
+      ),
+    )
+    .addOption(flag('-p, --private-key <file>', 'our private key for ssl: methods (PEM)'))
+    .addOption(flag('-c, --certificate <file>', 'our certificate for ssl: methods (PEM)'))
+    .addOption(flag('-C, --ca-cert <file>', 'certificate of the authority that vouches for OVS (PEM)'))
+    .addOption(flag('--mark <bit>', `register bit that marks a packet as sampled (default: ${markDefault})`))
+    .addOption(flag('-v, --verbose <level>', 'log level: debug, info, warn, error or off (default: info)'))
+    .addOption(flag('--log-file <file>', 'log to a file instead of standard error'));
+}
+
+/** Folds the positional database, which OVS's daemons take last, into the flags; it is an error to give two. */
+export function foldDatabase(
+  database: string | undefined,
+  flags: Readonly<Record<string, unknown>>,
+  command: Command,
+): Readonly<Record<string, unknown>> {
+  if (database === undefined) {
+    return flags;
+  }
+  if (command.getOptionValueSource('db') === 'cli') {
+    command.error(`error: the database is given twice, as --db and as "${database}"; give it once.`);
+  }
+  return { ...flags, db: database };
+}

@@ -1,0 +1,31 @@
+// `ovs-ipfix release`: hands rows back to ovs-vswitchd and takes our flows and meters out of the bridges.
+
+import { Command } from 'commander';
+import { readOvsSettings } from '../config/settings.ts';
+import { release } from '../control/release.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { Log } from '../runtime/log.ts';
+import { addOvsOptions, foldDatabase } from './options.ts';
+
+export function releaseCommand(): Command {
+  const command = addOvsOptions(
+    new Command('release').description(
+      'hand the IPFIX rows back to ovs-vswitchd and take our flows and meters out of all bridges',
+    ),
+  );
+  return command.action(async (database: string | undefined, flags: Record<string, unknown>) => {
+    const settings = readOvsSettings({ verbose: 'error', ...foldDatabase(database, flags, command) });
+    const log = new Log({
+      clock: systemClock,
+      level: settings.logLevel,
+      destination: settings.logFile === undefined ? 'stderr' : { file: settings.logFile },
+    });
+    const report = await release(settings, { clock: systemClock, log: log.logger('release') });
+    process.stdout.write(
+      `${report.rowCount} IPFIX rows changed, ${report.bridgeCount} bridges free of our flows and meters.\n`,
+    );
+    if (report.failures.length > 0) {
+      throw new Error(`These bridges could not be cleaned: ${report.failures.join(' ')}`);
+    }
+  });
+}

@@ -1,0 +1,44 @@
+// `ovs-ipfix run`: the daemon, in the foreground, until SIGTERM or SIGINT.
+
+import { Command } from 'commander';
+import { readRunSettings } from '../config/settings.ts';
+import { Daemon } from '../daemon.ts';
+import { addOvsOptions, flag, foldDatabase } from './options.ts';
+import { version } from './version.ts';
+
+/** Seconds after which a stop that hangs is cut short; flows and rows may then be left to `release`. */
+const STOP_DEADLINE_MS = 4500;
+
+export function runCommand(): Command {
+  const command = addOvsOptions(
+    new Command('run').description('export flow records for the bridges of an Open vSwitch (the daemon)'),
+  );
+  return command
+    .addOption(
+      flag(
+        '--adopt <which>',
+        'IPFIX rows to take over from ovs-vswitchd: all, marked or none (default: all)',
+      ),
+    )
+    .addOption(
+      flag('--unmetered <what>', 'bridges without OpenFlow meters: refuse or allow (default: refuse)'),
+    )
+    .addOption(flag('--message-bytes-max <bytes>', 'largest IPFIX message over UDP (default: 1400)'))
+    .addOption(
+      flag('--unixctl <file>', 'control socket for ovs-appctl (default: $OVS_RUNDIR/ovs-ipfix.PID.ctl)'),
+    )
+    .action(async (database: string | undefined, flags: Record<string, unknown>) => {
+      const settings = readRunSettings(foldDatabase(database, flags, command));
+      await runUntilSignal(new Daemon(settings, version));
+    });
+}
+
+async function runUntilSignal(daemon: Daemon): Promise<void> {
+  const stopping = new Promise<string>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  await daemon.start();
+  const signal = await stopping;
+  await daemon.stop(`${signal} received`, STOP_DEADLINE_MS);
+}

@@ -1,0 +1,5 @@
+// The program's version, from package.json; the bundler puts the number in.
+
+import packageJson from '../../package.json' with { type: 'json' };
+
+export const version: string = packageJson.version;

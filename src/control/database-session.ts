@@ -1,0 +1,195 @@
+// The connection to the OVS database: keeps a replica of the tables that concern us, holds the lock that makes us the
+// only ovs-ipfix of this OVS, and writes the changes that ownership.ts plans. What rows mean is not decided here.
+
+import type { ConfigurationTables } from '../config/configuration.ts';
+import { ipfixColumnNames } from '../config/ipfix-row.ts';
+import { type Operation, OvsdbClient, Replica, type Snapshot } from '../ovsdb-client/index.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
+import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { RowChange } from './ownership.ts';
+
+/** The database that ovs-vswitchd is configured by. */
+export const DATABASE_NAME = 'Open_vSwitch';
+/**
+ * Name of the OVSDB lock (RFC 7047 section 4.1.8) that the active daemon holds. A lock's name is an <id> of section 3.1,
+ * which has no hyphen.
+ */
+export const LOCK_NAME = 'ovs_ipfix';
+
+/** The tables and columns that the daemon reads; what a database lacks is left out. */
+export const watchedColumns: Readonly<Record<string, readonly string[]>> = {
+  Bridge: ['name', 'ipfix', 'external_ids'],
+  IPFIX: ipfixColumnNames,
+  Flow_Sample_Collector_Set: ['id', 'bridge', 'ipfix'],
+};
+
+/** waiting: another ovs-ipfix has the lock; lost: it was taken from us, and we do not ask for it again. */
+export type LockState = 'none' | 'waiting' | 'held' | 'lost';
+
+export interface DatabaseStatus extends KeeperStatus {
+  readonly lock: LockState;
+  /** Whether the replica is that of the present connection. */
+  readonly isSynced: boolean;
+}
+
+export interface DatabaseSessionOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly endpoints: readonly Endpoint[];
+  readonly tls: TlsFiles | undefined;
+  /** How to come by the lock: queue for it, as the daemon does, or take it from its holder, as `release` does. */
+  readonly lock: 'queue' | 'steal';
+  /** Called with each whole snapshot, and again when the lock changes hands. */
+  readonly onChange: () => void;
+}
+
+export class DatabaseSession {
+  readonly #options: DatabaseSessionOptions;
+  readonly #keeper: ConnectionKeeper<OvsdbClient>;
+  readonly #replica: Replica;
+  #snapshot: Snapshot | undefined;
+  #lock: LockState = 'none';
+
+  constructor(options: DatabaseSessionOptions) {
+    this.#options = options;
+    this.#replica = new Replica({
+      database: DATABASE_NAME,
+      tables: watchedColumns,
+      onChange: (snapshot) => {
+        this.#snapshot = snapshot;
+        options.onChange();
+      },
+    });
+    this.#keeper = new ConnectionKeeper<OvsdbClient>({
+      name: 'ovsdb',
+      endpoints: options.endpoints,
+      clock: options.clock,
+      log: options.log,
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
+      open: (stream) => this.#open(new OvsdbClient(stream)),
+      onUp: () => options.onChange(),
+      onDown: () => options.onChange(),
+    });
+  }
+
+  start(): void {
+    this.#keeper.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#keeper.stop();
+  }
+
+  status(): DatabaseStatus {
+    return { ...this.#keeper.status(), lock: this.#lock, isSynced: this.#keeper.session !== undefined };
+  }
+
+  get lock(): LockState {
+    return this.#lock;
+  }
+
+  /** The newest whole snapshot, which outlives its connection; undefined before the first. */
+  tables(): ConfigurationTables | undefined {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined) {
+      return undefined;
+    }
+    return {
+      bridges: snapshot.table('Bridge').values(),
+      ipfix: snapshot.table('IPFIX'),
+      collectorSets: snapshot.table('Flow_Sample_Collector_Set').values(),
+    };
+  }
+
+  /**
+   * Writes the changes, a transaction each; one is undone by the server when the row is no longer as it was seen, or when
+   * the lock is not ours. Rejects with the first failure after all have been tried.
+   */
+  async write(changes: readonly RowChange[]): Promise<void> {
+    const client = this.#keeper.session;
+    if (client === undefined) {
+      throw new Error('The rows cannot be changed: there is no connection to the database.');
+    }
+    const results = await Promise.allSettled(
+      changes.map((change) => client.transact(DATABASE_NAME, changeOperations(change))),
+    );
+    for (const [index, result] of results.entries()) {
+      const change = changes[index];
+      if (result.status === 'rejected') {
+        throw new Error(
+          `IPFIX row ${change?.row.uuid}: ${change?.kind} failed: ${String(result.reason.message)}`,
+          {
+            cause: result.reason,
+          },
+        );
+      }
+      if (change !== undefined && change.kind !== 'annotate') {
+        this.#options.log.info(`IPFIX row ${change.row.uuid}: ${describeChange(change)}`);
+      }
+    }
+  }
+
+  async #open(client: OvsdbClient): Promise<OvsdbClient> {
+    await this.#replica.attach(client);
+    if (this.#lock !== 'lost') {
+      const onHeld = (isHeld: boolean) => this.#lockChanged(client, isHeld);
+      await (this.#options.lock === 'steal'
+        ? client.steal(LOCK_NAME, onHeld)
+        : client.lock(LOCK_NAME, onHeld));
+    }
+    return client;
+  }
+
+  /** Hears of the lock in the order of the wire; the end of a connection takes it away without anybody's will. */
+  #lockChanged(client: OvsdbClient, isHeld: boolean): void {
+    const before = this.#lock;
+    if (client.end !== undefined) {
+      this.#lock = 'none';
+    } else if (isHeld) {
+      this.#lock = before === 'lost' ? 'lost' : 'held';
+    } else {
+      this.#lock = before === 'held' ? 'lost' : 'waiting';
+    }
+    if (this.#lock === 'waiting') {
+      this.#options.log.warn('another ovs-ipfix has the lock in this database; waiting for it to leave');
+    } else if (this.#lock === 'lost' && before === 'held') {
+      this.#options.log.warn(
+        'another program took the lock of the active daemon; exporting ends until a restart',
+      );
+    }
+    this.#options.onChange();
+  }
+}
+
+/** The transaction for a change: nothing happens when somebody else has changed the row meanwhile. */
+export function changeOperations(change: RowChange): readonly Operation[] {
+  const { row } = change;
+  const where: readonly ['_uuid', '==', { uuid: string }][] = [['_uuid', '==', { uuid: row.uuid }]];
+  return [
+    { op: 'assert', lock: LOCK_NAME },
+    {
+      op: 'wait',
+      table: 'IPFIX',
+      where,
+      columns: ['targets', 'external_ids'],
+      until: '==',
+      rows: [{ targets: row.targets, external_ids: row.externalIds }],
+      timeoutMs: 0,
+    },
+    {
+      op: 'update',
+      table: 'IPFIX',
+      where,
+      row: { targets: change.targets, external_ids: change.externalIds },
+    },
+    { op: 'comment', comment: `ovs-ipfix: ${change.kind} IPFIX ${row.uuid}` },
+  ];
+}
+
+function describeChange(change: RowChange): string {
+  return change.kind === 'adopt'
+    ? `taken over from ovs-vswitchd, which exported to ${change.row.targets.join(' ')}`
+    : `handed back to ovs-vswitchd, which exports to ${change.targets.join(' ')}`;
+}

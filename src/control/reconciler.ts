@@ -1,0 +1,122 @@
+// Runs a pass of reconciliation for one thing (a bridge), one at a time: an event only marks it as dirty, and a pass that
+// fails is tried again after a pause that doubles. What a pass does is its owner's business.
+
+import type { Clock, Timer } from '../runtime/clock.ts';
+
+/** Options of `Reconciler`, with their defaults beside them. */
+export interface ReconcilerOptions {
+  readonly clock: Clock;
+  /** Looks at what there is, changes what differs, and looks again; rejects when that did not work. */
+  readonly pass: () => Promise<void>;
+  /** Told of each failure; the pass is tried again by itself. */
+  readonly onFailure: (error: Error) => void;
+  /** First pause after a failure. Default: 100 ms. */
+  readonly retryMinMs?: number;
+  /** Longest pause. Default: 5,000 ms. */
+  readonly retryMaxMs?: number;
+}
+
+/** idle: nothing to do; running: a pass is under way; waiting: one failed and will be repeated; stopped: for good. */
+export type ReconcilerState = 'idle' | 'running' | 'waiting' | 'stopped';
+
+export interface ReconcilerStatus {
+  readonly state: ReconcilerState;
+  readonly passCount: number;
+  readonly failureCount: number;
+  /** Why the newest pass failed; undefined after one that worked. */
+  readonly lastError: string | undefined;
+}
+
+export class Reconciler {
+  readonly #options: Required<ReconcilerOptions>;
+  readonly #idleWaiters: (() => void)[] = [];
+  #state: ReconcilerState = 'idle';
+  #isDirty = false;
+  #timer: Timer | undefined;
+  #retryMs: number;
+  #passCount = 0;
+  #failureCount = 0;
+  #lastError: string | undefined;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = { retryMinMs: 100, retryMaxMs: 5000, ...options };
+    this.#retryMs = this.#options.retryMinMs;
+  }
+
+  /** Asks for a pass: at once, or after the present one. A pause after a failure is cut short: something has changed. */
+  mark(): void {
+    if (this.#state === 'stopped') {
+      return;
+    }
+    this.#isDirty = true;
+    if (this.#state !== 'running') {
+      this.#timer?.cancel();
+      void this.#run();
+    }
+  }
+
+  /** Fulfilled when no pass is under way or due: the newest one worked, or the reconciler is stopped. */
+  async settled(): Promise<void> {
+    if (this.#state === 'running' || this.#state === 'waiting') {
+      await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    }
+  }
+
+  /** Starts no pass any more; one under way goes on to its end, whose outcome is nobody's concern. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#enter('stopped');
+  }
+
+  status(): ReconcilerStatus {
+    return {
+      state: this.#state,
+      passCount: this.#passCount,
+      failureCount: this.#failureCount,
+      lastError: this.#lastError,
+    };
+  }
+
+  async #run(): Promise<void> {
+    this.#enter('running');
+    while (this.#isDirty && this.#isRunning()) {
+      this.#isDirty = false;
+      this.#passCount += 1;
+      try {
+        await this.#options.pass();
+        this.#lastError = undefined;
+        this.#retryMs = this.#options.retryMinMs;
+      } catch (thrown) {
+        if (this.#isRunning()) {
+          this.#fail(thrown instanceof Error ? thrown : new Error(String(thrown)));
+        }
+        return;
+      }
+    }
+    if (this.#isRunning()) {
+      this.#enter('idle');
+    }
+  }
+
+  #isRunning(): boolean {
+    return this.#state === 'running';
+  }
+
+  #fail(error: Error): void {
+    this.#failureCount += 1;
+    this.#lastError = error.message;
+    this.#enter('waiting');
+    this.#timer = this.#options.clock.setTimer(() => this.mark(), this.#retryMs);
+    this.#retryMs = Math.min(this.#retryMs * 2, this.#options.retryMaxMs);
+    this.#options.onFailure(error);
+  }
+
+  #enter(state: ReconcilerState): void {
+    this.#state = state;
+    if (state === 'idle' || state === 'stopped') {
+      for (const resolve of this.#idleWaiters.splice(0)) {
+        resolve();
+      }
+    }
+  }
+}

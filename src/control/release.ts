@@ -1,0 +1,112 @@
+// Leaves OVS as it would be without us, whether or not a daemon runs or ever ended well: rows go back to ovs-vswitchd,
+// hooks and meters come out of all bridges. Safe to repeat. Used by `ovs-ipfix release`, which a service manager runs
+// after the daemon.
+
+import { readIpfixRow } from '../config/ipfix-row.ts';
+import type { OvsSettings } from '../config/settings.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { BridgeSession } from './bridge-session.ts';
+import { DatabaseSession } from './database-session.ts';
+import { planRelease } from './ownership.ts';
+
+/** What was done; `failures` has a sentence for each bridge that could not be cleaned. */
+export interface ReleaseReport {
+  readonly rowCount: number;
+  readonly bridgeCount: number;
+  readonly failures: readonly string[];
+}
+
+/** How long to wait for the database, and for each bridge. */
+export const RELEASE_TIMEOUT_MS = 5000;
+
+/** Rejects when the database cannot be reached or refuses; bridges are dealt with side by side, each for itself. */
+export async function release(
+  settings: OvsSettings,
+  parts: { readonly clock: Clock; readonly log: Logger },
+): Promise<ReleaseReport> {
+  const { database, bridges } = await openDatabase(settings, parts);
+  try {
+    const rows = [...(database.tables()?.ipfix.values() ?? [])].map((row) => readIpfixRow(row, '', []));
+    const changes = planRelease(rows);
+    await database.write(changes);
+    const outcomes = await Promise.allSettled(
+      bridges().map((bridge) => cleanBridge(bridge, settings, parts)),
+    );
+    return {
+      rowCount: changes.length,
+      bridgeCount: outcomes.filter((outcome) => outcome.status === 'fulfilled').length,
+      failures: outcomes.flatMap((outcome) =>
+        outcome.status === 'rejected'
+          ? [String(outcome.reason instanceof Error ? outcome.reason.message : outcome.reason)]
+          : [],
+      ),
+    };
+  } finally {
+    await database.stop();
+  }
+}
+
+/** Connects and takes the lock from a daemon that may run: it stops exporting, and does not ask for the lock again. */
+async function openDatabase(
+  settings: OvsSettings,
+  parts: { readonly clock: Clock; readonly log: Logger },
+): Promise<{ database: DatabaseSession; bridges: () => string[] }> {
+  let onChange = () => {};
+  const database = new DatabaseSession({
+    ...parts,
+    endpoints: settings.database,
+    tls: settings.tls,
+    lock: 'steal',
+    onChange: () => onChange(),
+  });
+  let timer: Timer | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      onChange = () => {
+        if (database.tables() !== undefined && database.status().isSynced && database.lock === 'held') {
+          resolve();
+        }
+      };
+      timer = parts.clock.setTimer(() => {
+        const { endpoint, lastError } = database.status();
+        reject(
+          new Error(`The database ${endpoint} could not be reached: ${lastError ?? 'no answer in time'}.`),
+        );
+      }, RELEASE_TIMEOUT_MS);
+      database.start();
+    });
+  } catch (error) {
+    await database.stop();
+    throw error;
+  } finally {
+    timer?.cancel();
+  }
+  const bridges = () => [...(database.tables()?.bridges ?? [])].map((row) => String(row.columns['name']));
+  return { database, bridges };
+}
+
+/** A session that wants no hook takes out the one that is there. */
+async function cleanBridge(
+  bridge: string,
+  settings: OvsSettings,
+  parts: { readonly clock: Clock; readonly log: Logger },
+): Promise<void> {
+  const session = new BridgeSession({
+    ...parts,
+    bridge,
+    endpoint: settings.openflow(bridge),
+    tls: settings.tls,
+    mark: settings.mark,
+    unmetered: 'allow',
+    onPacketIn: () => {},
+    onPool: () => {},
+    onMeterAdded: () => {},
+  });
+  session.start();
+  try {
+    await session.settle(RELEASE_TIMEOUT_MS);
+  } finally {
+    await session.stop();
+  }
+}

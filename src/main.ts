@@ -1,0 +1,23 @@
+// The process edge: the command line, and the one place where an error becomes a sentence and an exit code.
+
+import { Command } from 'commander';
+import { collectCommand } from './commands/collect.ts';
+import { releaseCommand } from './commands/release.ts';
+import { runCommand } from './commands/run.ts';
+import { version } from './commands/version.ts';
+
+const program = new Command('ovs-ipfix')
+  .description('IPFIX flow exporter that runs beside Open vSwitch')
+  .version(version)
+  .helpCommand('help [command]', 'show help for a command')
+  .addCommand(runCommand())
+  .addCommand(collectCommand())
+  .addCommand(releaseCommand());
+
+program.parseAsync().then(undefined, (error: unknown) => {
+  process.stderr.write(`ovs-ipfix: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (process.env['OVS_IPFIX_TRACE'] && error instanceof Error) {
+    process.stderr.write(`${error.stack ?? ''}\n`);
+  }
+  process.exitCode = 1;
+});

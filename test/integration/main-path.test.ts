@@ -1,0 +1,58 @@
+// The main job: a row written with ovs-vsctl, frames into a real Open vSwitch, records out of a UDP socket.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startDaemon } from '../support/daemon.ts';
+import { FlowRecordSink } from '../support/flow-records.ts';
+import { ethernet, ipv4, udp } from '../support/frames.ts';
+import { startOvs } from '../support/ovs.ts';
+
+test('a row written as in the manual page exports flow records, and stopping leaves OVS as it was', async (t) => {
+  const ovs = await startOvs();
+  t.after(() => ovs.stop());
+  await ovs.addBridge('br0');
+  await ovs.addDummyPort('br0', 'p1');
+  await ovs.addDummyPort('br0', 'p2');
+  const sink = await FlowRecordSink.open();
+  t.after(() => sink.close());
+  const flowsBefore = await ovs.ofctl('-O', 'OpenFlow15', '--no-stats', 'dump-flows', 'br0');
+  const row = [
+    'sampling=1',
+    'obs_domain_id=123',
+    'obs_point_id=456',
+    'cache_active_timeout=60',
+    'cache_max_flows=13',
+  ];
+  await ovs.vsctl(
+    '--',
+    'set',
+    'Bridge',
+    'br0',
+    'ipfix=@i',
+    '--',
+    '--id=@i',
+    'create',
+    'IPFIX',
+    `targets="${sink.target}"`,
+    ...row,
+  );
+  const rowsBefore = await ovs.vsctl('list', 'IPFIX');
+
+  const daemon = await startDaemon(ovs);
+  const frame = ethernet(
+    {},
+    ipv4({ source: '10.0.0.1', destination: '10.0.0.2' }, udp({ source: 1000, destination: 53 })),
+  );
+  await ovs.inject('p1', frame, frame, frame);
+  await daemon.stop();
+
+  const [record, ...more] = await sink.waitForPackets(3);
+  assert.equal(more.length, 0);
+  assert.equal(record?.observationDomainId, 123);
+  assert.equal(record.fields['observationPointId'], 456);
+  assert.equal(record.fields['sourceIPv4Address'], '10.0.0.1');
+  assert.equal(record.fields['flowEndReason'], 4);
+  assert.equal(await ovs.ofctl('-O', 'OpenFlow15', '--no-stats', 'dump-flows', 'br0'), flowsBefore);
+  assert.equal((await ovs.ofctl('-O', 'OpenFlow15', 'dump-meters', 'br0')).includes('meter='), false);
+  assert.equal(await ovs.vsctl('list', 'IPFIX'), rowsBefore);
+});

@@ -1,0 +1,108 @@
+// A collector for tests that decodes what it receives by the strict reader: records by element name, and a failure for
+// anything that the reader has to say against the messages.
+
+import { MessageReader } from '../../src/ipfix/message-reader.ts';
+import type { DecodedMessage, FieldValue } from '../../src/ipfix/reader-types.ts';
+import { UdpSink } from './udp-sink.ts';
+import { waitFor } from './wait.ts';
+
+/** One data record with what its message says about it. */
+export interface FlowRecord {
+  readonly templateId: number;
+  readonly observationDomainId: number;
+  readonly exportTimeSeconds: number;
+  readonly fields: Readonly<Record<string, FieldValue>>;
+}
+
+/** See the head of the file. */
+export class FlowRecordSink {
+  readonly #sink: UdpSink;
+  readonly #reader = new MessageReader();
+  readonly #messages: DecodedMessage[] = [];
+  #session = 'first';
+  #readCount = 0;
+
+  private constructor(sink: UdpSink) {
+    this.#sink = sink;
+  }
+
+  static async open(
+    options: { readonly host?: string; readonly port?: number } = {},
+  ): Promise<FlowRecordSink> {
+    return new FlowRecordSink(await UdpSink.open(options));
+  }
+
+  get port(): number {
+    return this.#sink.port;
+  }
+
+  get target(): string {
+    return this.#sink.target;
+  }
+
+  /** The messages so far; throws when the reader has found anything wrong with one. */
+  get messages(): readonly DecodedMessage[] {
+    for (const datagram of this.#sink.datagrams.slice(this.#readCount)) {
+      this.#readCount += 1;
+      const message = this.#reader.read(this.#session, datagram);
+      if (message.problems.length > 0) {
+        throw new Error(message.problems.map((problem) => `${problem.code}: ${problem.message}`).join('\n'));
+      }
+      this.#messages.push(message);
+    }
+    return this.#messages;
+  }
+
+  get records(): readonly FlowRecord[] {
+    return this.messages.flatMap((message) =>
+      message.records.map((record) => ({
+        templateId: record.template.id,
+        observationDomainId: message.observationDomainId,
+        exportTimeSeconds: message.exportTimeSeconds,
+        fields: Object.fromEntries(
+          record.template.fields.map((field, index) => [field.name, record.values[index] ?? '']),
+        ),
+      })),
+    );
+  }
+
+  /** Fulfilled when so many records are there; fails when there are more. */
+  async waitForRecords(count: number, timeoutMs = 5000): Promise<readonly FlowRecord[]> {
+    await waitFor(() => this.records.length >= count, { what: `${count} records have arrived`, timeoutMs });
+    if (this.records.length > count) {
+      throw new Error(`${this.records.length} records have arrived instead of ${count}`);
+    }
+    return this.records;
+  }
+
+  /** Fulfilled when the packets of all records add up to the count; fails when they exceed it. */
+  async waitForPackets(count: number, timeoutMs = 5000): Promise<readonly FlowRecord[]> {
+    await waitFor(() => this.packetCount >= count, {
+      what: `records of ${count} packets have arrived`,
+      timeoutMs,
+    });
+    if (this.packetCount > count) {
+      throw new Error(`the records stand for ${this.packetCount} packets instead of ${count}`);
+    }
+    return this.records;
+  }
+
+  get packetCount(): number {
+    return this.records.reduce((sum, { fields }) => sum + Number(fields['packetDeltaCount']), 0);
+  }
+
+  /** The next messages come from an exporter that has been started anew. */
+  expectNewSession(): void {
+    this.#session = `after ${this.messages.length} messages`;
+  }
+
+  /** Forgets the messages, but not the templates and sequence numbers. */
+  clear(): void {
+    void this.messages;
+    this.#messages.length = 0;
+  }
+
+  close(): Promise<void> {
+    return this.#sink.close();
+  }
+}
