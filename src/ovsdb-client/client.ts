@@ -50,7 +50,8 @@ export interface MonitorOptions {
   readonly lastTransactionId?: string | undefined;
   /**
    * Hears of the reply first and of each later change, synchronously and in the order of the wire. An
-   * OvsdbError that it throws ends the connection, as the updates that follow would make no sense.
+   * OvsdbError that it throws ends the connection, as the updates that follow would make no sense. Any other
+   * exception is a fault of the listener: it rejects the promise if the reply was being read, else it is not caught.
    */
   readonly onUpdate: (update: MonitorUpdate) => void;
   /** The server has cancelled the monitor: its database was converted or removed. Only for aware clients. */
