@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { FlowCache, type FlowRecord } from '../../src/flow/flow-cache.ts';
+import { hashSecrets } from '../../src/flow/flow-hash.ts';
 import { CollectingVisitor, flowKey, setKey, TEMPLATE_IDS } from './flow-samples.ts';
 import { NaiveCache } from './naive-cache.ts';
 
@@ -200,6 +201,39 @@ test('a timeout comes before a limit as the reason, and the limit takes only wha
     ],
   );
   assert.equal(cache.flowCount, 2);
+});
+
+test('flows of other domains and templates stay apart when their hashes are the same', () => {
+  // Where the upper half of a secret word is 0, the hash does not depend on what that word is added to.
+  const seedWhere = (word: number): number => {
+    for (let seed = 0; ; seed++) {
+      if ((hashSecrets(seed)[word] ?? 0) >>> 16 === 0) {
+        return seed;
+      }
+    }
+  };
+  const visitor = new CollectingVisitor();
+  const key = flowKey(259, 5);
+  const ofDomains = new FlowCache({ activeTimeoutMicros: 0, flowsMax: 0, hashSeed: seedWhere(0) });
+  ofDomains.add(key, 7, 1, 1, 100);
+  ofDomains.add(key, 8, 1, 1, 100);
+  assert.equal(ofDomains.flush(visitor), 2);
+  const ofTemplates = new FlowCache({ activeTimeoutMicros: 0, flowsMax: 0, hashSeed: seedWhere(1) });
+  ofTemplates.add(key, 7, 1, 1, 100);
+  // The key of 264 is one byte longer than that of 259, and takes as many words.
+  key.templateId = 264;
+  key.size = 38;
+  ofTemplates.add(key, 7, 1, 1, 100);
+  assert.equal(ofTemplates.flush(visitor), 2);
+  assert.deepEqual(
+    visitor.take().map((flow) => [flow.domain, flow.templateId]),
+    [
+      [7, 259],
+      [8, 259],
+      [7, 259],
+      [7, 264],
+    ],
+  );
 });
 
 test('counters are exact modulo 2^64 for any weight and size', () => {
