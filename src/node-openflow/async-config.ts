@@ -14,7 +14,7 @@ export interface AsyncMasks {
 
 /** Kinds that are left out are not changed by the property form, and set to 0 by the fixed form. */
 export interface AsyncConfig {
-  /** Bit n is the reason n of `PACKET_IN_REASONS`: 1 is a table miss, 2 an action. */
+  /** Bit n is the reason n of `PACKET_IN_REASON_CODES`: 1 is a table miss, 2 an action. */
   readonly packetIn?: AsyncMasks;
   /** OFPPR_*: 1 add, 2 delete, 4 modify. */
   readonly portStatus?: AsyncMasks;

@@ -1,6 +1,5 @@
 // What stands before the body of each message: ofp_header, and for extensions and multipart messages the headers that
 // follow it. A `Place` says where in that number space a message lives; `messages.ts` gives each message its places.
-import { HEADER_SIZE } from './framing.ts';
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
 
@@ -72,7 +71,8 @@ export function readHeader(reader: WireReader): MessageHeader {
   const xid = reader.u32('ofp_header.xid');
   if (type === OFPT_EXPERIMENTER) {
     const vendor = reader.u32('experimenter.vendor');
-    const subtype = reader.u32('experimenter.subtype');
+    // What follows the vendor is its own affair; ours all have a subtype there.
+    const subtype = reader.remaining < 4 ? 0 : reader.u32('experimenter.subtype');
     return { version, key: key(type, vendor, subtype), xid, more: false, multipart: false };
   }
   const requestType = multipartRequestType(version);
@@ -95,7 +95,7 @@ export function readHeader(reader: WireReader): MessageHeader {
   return { version, key: key(type, vendor, subtype), xid, more, multipart: true };
 }
 
-/** Writes everything that comes before the body; the length is filled in by `finishMessage`. */
+/** Writes everything that comes before the body; the length is filled in when the body is there. */
 export function writeHeader(writer: WireWriter, version: OpenFlowVersion, place: Place, xid: number): void {
   const isPlain = place.layout === 'plain';
   const requestType = multipartRequestType(version);
@@ -118,12 +118,4 @@ export function writeHeader(writer: WireWriter, version: OpenFlowVersion, place:
       writer.u32(0);
     }
   }
-}
-
-/** How many bytes `writeHeader` writes. */
-export function headerSize(version: OpenFlowVersion, place: Place): number {
-  if (place.layout === 'plain') {
-    return HEADER_SIZE + (place.vendor === 0 ? 0 : 8);
-  }
-  return place.vendor === 0 ? HEADER_SIZE + (version === 1 ? 4 : 8) : HEADER_SIZE + 16;
 }

@@ -96,7 +96,7 @@ export {
   type MeterMod,
   type MeterStats,
 } from './meter.ts';
-export { decodeMetadata, PACKET_IN_REASONS, type PacketIn, PacketInView } from './packet-in.ts';
+export { decodeMetadata, PACKET_IN_REASON_CODES, type PacketIn, PacketInView } from './packet-in.ts';
 export type { PacketOut } from './packet-out.ts';
 export { PORT_CONFIG_DOWN, PORT_STATE_LINK_DOWN, type Port, type PortStatus } from './port.ts';
 export type {

@@ -53,8 +53,8 @@ import {
   encodeRole,
 } from './switch-config.ts';
 import { decodeTableStats } from './table-stats.ts';
-import { type OpenFlowVersion } from './version.ts';
-import { WireReader, WireWriter } from './wire.ts';
+import type { OpenFlowVersion } from './version.ts';
+import type { WireReader, WireWriter } from './wire.ts';
 
 /** Writes the message that another one carries; it gets the transaction id of the one around it. */
 export type EncodeInner = (message: OpenFlowMessage) => void;

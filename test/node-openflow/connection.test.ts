@@ -8,7 +8,7 @@ import {
   OpenFlowRequestError,
 } from '../../src/node-openflow/index.ts';
 import { waitFor } from '../support/wait.ts';
-import { vector } from './vectors/messages.ts';
+import { hexOf, vector } from './vectors/messages.ts';
 
 /** The switch's end of a connection, driven by the test: it sees whole messages as hex and answers with any bytes. */
 class FakeSwitch {
@@ -55,9 +55,15 @@ class FakeSwitch {
   }
 }
 
-const HELLO_13 = '0400001000000001' + '0001000800000012';
+const HELLO_13 = hexOf('0400001000000001', '0001000800000012');
 const BARRIER_REPLY = (xid: number) => `04150008${xid.toString(16).padStart(8, '0')}`;
 const xidOf = (message: string) => Number.parseInt(message.slice(8, 16), 16);
+
+/** What the switch answers to a bundle control of ours. */
+const bundleReply = (request: string, control: number) =>
+  `0404001800${request.slice(10, 16)}4f4e4600000008fc${request.slice(32, 40)}000${control}0003`;
+const remove = (meterId: number) =>
+  ({ type: 'meter_mod', command: 'delete', meterId, flags: 0, bands: [] }) as const;
 
 async function connected(options: OpenFlowConnectionOptions = {}) {
   const peer = new FakeSwitch();
@@ -74,19 +80,27 @@ async function connected(options: OpenFlowConnectionOptions = {}) {
 test('hello offers the versions as a bitmap under the highest of them', async () => {
   const peer = new FakeSwitch();
   const connection = new OpenFlowConnection(peer.stream, { versions: [1, 4] });
-  assert.equal(await peer.next(1), '0400001000000001' + '0001000800000012');
+  assert.equal(await peer.next(1), hexOf('0400001000000001', '0001000800000012'));
   assert.equal(connection.status().state, 'negotiating');
   connection.close();
 });
 
 const NEGOTIATIONS = [
-  { peer: '0600001000000001' + '0001000800000072', expected: 6, what: 'both bitmaps, highest in common' },
-  { peer: '0600001000000001' + '0001000800000012', expected: 4, what: 'the bitmap counts, not the header' },
+  {
+    peer: hexOf('0600001000000001', '0001000800000072'),
+    expected: 6,
+    what: 'both bitmaps, highest in common',
+  },
+  {
+    peer: hexOf('0600001000000001', '0001000800000012'),
+    expected: 4,
+    what: 'the bitmap counts, not the header',
+  },
   { peer: '0100000800000001', expected: 1, what: 'no bitmap, version 1 in the header' },
   { peer: '0400000800000001', expected: 4, what: 'no bitmap, version 4 in the header' },
   { peer: '0800000800000001', expected: 6, what: 'no bitmap, a newer version in the header' },
   {
-    peer: '0600001800000001' + '0002000600000000' + '0001000800000010',
+    peer: hexOf('0600001800000001', '0002000600000000', '0001000800000010'),
     expected: 4,
     what: 'an unknown element first',
   },
@@ -114,7 +128,7 @@ test('without a version in common the switch is told so and ready rejects with a
 test('a switch that refuses our hello is quoted', async () => {
   const peer = new FakeSwitch();
   const connection = new OpenFlowConnection(peer.stream);
-  peer.send('0101000f000000010000000' + '0' + Buffer.from('no!').toString('hex'));
+  peer.send(hexOf('0101000f0000000100000000', Buffer.from('no!').toString('hex')));
   await assert.rejects(connection.ready, { code: 'OPENFLOW_VERSION', message: /OFPHFC_INCOMPATIBLE: no!/ });
 });
 
@@ -194,7 +208,7 @@ test('a reply in parts is one list', async () => {
   const request = connection.request({ type: 'meter_config_request', meterId: 0xffff_ffff });
   const xid = (await peer.next(2)).slice(8, 16);
   const part = (more: number, meterId: number) =>
-    `04130018${xid}000a000${more}00000000` + `0008000${meterId}0000000${meterId}`;
+    hexOf(`04130018${xid}000a000${more}00000000`, `0008000${meterId}0000000${meterId}`);
   peer.send(part(1, 1), part(1, 2), part(0, 3));
   const { entries } = await request;
   assert.deepEqual(
@@ -208,7 +222,7 @@ test('a reply in parts that is too large rejects its request, and the rest of it
   const { peer, connection, messages } = await connected({ multipartBytesMax: 60 });
   const request = connection.request({ type: 'meter_config_request', meterId: 0xffff_ffff });
   const xid = (await peer.next(2)).slice(8, 16);
-  const part = (more: number) => `04130018${xid}000a000${more}00000000` + '0008000100000001';
+  const part = (more: number) => hexOf(`04130018${xid}000a000${more}00000000`, '0008000100000001');
   peer.send(part(1), part(1), part(1));
   await assert.rejects(request, { code: 'OPENFLOW_MULTIPART' });
   peer.send(part(1), part(0));
@@ -222,8 +236,6 @@ test('a reply in parts that is too large rejects its request, and the rest of it
 
 test('a transaction collects the errors about its messages and ends with the barrier', async () => {
   const { peer, connection, messages } = await connected();
-  const remove = (meterId: number) =>
-    ({ type: 'meter_mod', command: 'delete', meterId, flags: 0, bands: [] }) as const;
   const transaction = connection.transact([remove(1), remove(2), remove(3)]);
   const barrierXid = xidOf(await peer.next(5));
   const second = (barrierXid - 2).toString(16).padStart(8, '0');
@@ -269,19 +281,20 @@ test('a transaction that waits for a slow switch ends with the connection', asyn
 test('a bundle is opened, filled, closed and committed', async () => {
   const { peer, connection } = await connected();
   const bundle = connection.bundle([{ type: 'set_config', flags: 0, missSendLength: 1 }]);
-  const reply = (request: string, control: number) =>
-    `0404001800${request.slice(10, 16)}4f4e4600000008fc${request.slice(32, 40)}000${control}0003`;
   const open = await peer.next(2);
-  assert.equal(open.slice(16), '4f4e4600000008fc' + '0000000100000003');
-  peer.send(reply(open, 1));
+  assert.equal(open.slice(16), hexOf('4f4e4600000008fc', '0000000100000003'));
+  peer.send(bundleReply(open, 1));
   const add = await peer.next(3);
-  assert.equal(add.slice(16), `4f4e4600000008fd0000000100000003` + `0409000c${add.slice(8, 16)}00000001`);
+  assert.equal(
+    add.slice(16),
+    hexOf(`4f4e4600000008fd0000000100000003`, `0409000c${add.slice(8, 16)}00000001`),
+  );
   const close = await peer.next(4);
   assert.equal(close.slice(40), '00020003');
-  peer.send(reply(close, 3));
+  peer.send(bundleReply(close, 3));
   const commit = await peer.next(5);
   assert.equal(commit.slice(40), '00040003');
-  peer.send(reply(commit, 5));
+  peer.send(bundleReply(commit, 5));
   assert.deepEqual(await bundle, []);
   connection.close();
 });
@@ -289,15 +302,13 @@ test('a bundle is opened, filled, closed and committed', async () => {
 test('a bundle with a refused message is discarded', async () => {
   const { peer, connection } = await connected();
   const bundle = connection.bundle([{ type: 'set_config', flags: 0, missSendLength: 1 }]);
-  const reply = (request: string, control: number) =>
-    `0404001800${request.slice(10, 16)}4f4e4600000008fc${request.slice(32, 40)}000${control}0003`;
-  peer.send(reply(await peer.next(2), 1));
+  peer.send(bundleReply(await peer.next(2), 1));
   const add = await peer.next(3);
   peer.send(`04010010${add.slice(8, 16)}ffff09064f4e4600`);
-  peer.send(reply(await peer.next(4), 3));
+  peer.send(bundleReply(await peer.next(4), 3));
   const discard = await peer.next(5);
   assert.equal(discard.slice(40), '00060003');
-  peer.send(reply(discard, 7));
+  peer.send(bundleReply(discard, 7));
   const errors = await bundle;
   assert.deepEqual(
     errors.map(({ errorName, index }) => [errorName, index]),
@@ -331,7 +342,7 @@ test('a switch that sends echo requests but does not read ends the connection', 
   const { peer, connection } = await connected({ sendBacklogBytesMax: 1000 });
   peer.isReading = false;
   for (let n = 0; n < 3; n++) {
-    peer.send(`040207d8${'00000007'}${'00'.repeat(2000)}`);
+    peer.send(`040207d800000007${'00'.repeat(2000)}`);
   }
   const end = await connection.ended;
   assert.equal(end.reason, 'backlog');

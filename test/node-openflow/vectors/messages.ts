@@ -28,3 +28,8 @@ export function vector(version: OpenFlowVersion, name: string, part = ''): Messa
   }
   return first;
 }
+
+/** Bytes that are written in pieces, as the fields of a message. */
+export function hexOf(...pieces: readonly string[]): string {
+  return pieces.join('');
+}
