@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { collectCommand } from './commands/collect.ts';
+import { demoCommand } from './commands/demo.ts';
 import { releaseCommand } from './commands/release.ts';
 import { runCommand } from './commands/run.ts';
 import { version } from './commands/version.ts';
@@ -12,7 +13,8 @@ const program = new Command('ovs-ipfix')
   .helpCommand('help [command]', 'show help for a command')
   .addCommand(runCommand())
   .addCommand(collectCommand())
-  .addCommand(releaseCommand());
+  .addCommand(releaseCommand())
+  .addCommand(demoCommand());
 
 program.parseAsync().then(undefined, (error: unknown) => {
   process.stderr.write(`ovs-ipfix: ${error instanceof Error ? error.message : String(error)}\n`);

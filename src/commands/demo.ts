@@ -1,0 +1,66 @@
+// `ovs-ipfix demo`: the daemon at work on a private Open vSwitch, for a first look and as a check of an installation.
+
+import { Command, InvalidArgumentError } from 'commander';
+import { systemClock } from '../runtime/clock.ts';
+import { peerCommand } from './demo/peer.ts';
+import { Scenario } from './demo/scenario.ts';
+import { flag } from './options.ts';
+
+interface DemoFlags {
+  readonly seconds?: number;
+  readonly once?: boolean;
+}
+
+/** The `demo` command. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description(
+      'try it all out on a private Open vSwitch, with traffic and a collector that prints flow records',
+    )
+    .addOption(
+      flag('--seconds <seconds>', 'end after so much time (default: at Ctrl-C)').argParser(parseSeconds),
+    )
+    .addOption(flag('--once', 'end after the first round of traffic'))
+    .addHelpText(
+      'after',
+      `
+As root, two network namespaces ping and talk to each other through the switch; as
+an ordinary user, or where namespaces are not allowed, made-up frames are handed to
+it. Nothing of the machine's own Open vSwitch is touched, and nothing stays behind.
+The exit code is 0 only if records came and agree with what the switch has counted.`,
+    )
+    .addCommand(peerCommand(), { hidden: true })
+    .action(async (flags: DemoFlags) => {
+      process.exitCode = await runDemo(flags);
+    });
+}
+
+async function runDemo({ seconds, once }: DemoFlags): Promise<number> {
+  const ending = new AbortController();
+  const end = (): void => ending.abort();
+  // These stay: a second Ctrl-C must not keep things from being ended in their order.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+  // A reader that goes away, such as head(1), is a way to end.
+  process.stdout.on('error', end);
+  const timer = seconds === undefined ? undefined : systemClock.setTimer(end, seconds * 1000);
+  try {
+    const scenario = new Scenario({
+      isOnce: once ?? false,
+      signal: ending.signal,
+      write: (text) => process.stdout.write(text),
+    });
+    const fault = await scenario.run();
+    process.stdout.write(fault === undefined ? 'Everything agreed, and everything is cleaned up.\n' : '');
+    if (fault !== undefined) process.stderr.write(`ovs-ipfix demo: ${fault}\n`);
+    return fault === undefined ? 0 : 1;
+  } finally {
+    timer?.cancel();
+  }
+}
+
+function parseSeconds(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1)
+    throw new InvalidArgumentError('Write a whole number from 1 on.');
+  return number;
+}

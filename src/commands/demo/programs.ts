@@ -1,0 +1,167 @@
+// Other programs as the demo uses them: run once for their output, or kept in the background until the demo ends them by
+// their process id. Nothing that is started here outlives the demo.
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { systemClock } from '../../runtime/clock.ts';
+
+/** Where Debian keeps system programs; an ordinary user's PATH lacks them. */
+const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+const PATH = [process.env['PATH'] ?? '', ...SYSTEM_FOLDERS].join(delimiter);
+const OUTPUT_BYTES_MAX = 4 * 1024 * 1024;
+const RUN_TIMEOUT_MS = 20_000;
+/** Of a background program, what is kept of its standard error to show when it fails. */
+const SAID_CHARACTERS_MAX = 4000;
+
+/** A program, its arguments. */
+export type CommandLine = readonly [program: string, ...args: string[]];
+
+/** A program that has failed; the message has what it said. */
+export class ProgramError extends Error {
+  readonly code = 'PROGRAM_FAILED';
+
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'ProgramError';
+  }
+}
+
+/** Whether a program can be found. */
+export function hasProgram(program: string): boolean {
+  return PATH.split(delimiter).some((folder) => {
+    if (folder === '') return false;
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Runs a program to its end and gives its standard output back; a failure is a `ProgramError`. */
+export async function run(
+  [program, ...args]: CommandLine,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = {
+      env: environment(variables),
+      timeout: RUN_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+      maxBuffer: OUTPUT_BYTES_MAX,
+    } as const;
+    execFile(program, args, options, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else {
+        const said = stderr.trim() || stdout.trim() || error.message;
+        reject(new ProgramError(`"${[program, ...args].join(' ')}" has failed: ${said}`, error));
+      }
+    });
+  });
+}
+
+/** A program in the background. */
+export class BackgroundProgram {
+  readonly name: string;
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  #said = '';
+  #end: string | undefined;
+  #exitCode: number | null = null;
+
+  private constructor(name: string, child: ChildProcess) {
+    this.name = name;
+    this.#child = child;
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#said = (this.#said + text).slice(-SAID_CHARACTERS_MAX);
+    });
+    this.#ended = new Promise((resolve) => {
+      child.once('close', (exitCode, signal) => {
+        this.#exitCode = exitCode;
+        this.#end = exitCode === null ? `was killed by ${signal}` : `has ended with exit code ${exitCode}`;
+        resolve();
+      });
+    });
+  }
+
+  /**
+   * Starts a program. It gets a session of its own, so that a Ctrl-C in the terminal reaches only the demo, which then
+   * ends things in their order; and the kernel kills it if the demo is killed (setpriv of util-linux).
+   */
+  static async start(
+    command: CommandLine,
+    variables: Readonly<Record<string, string>> = {},
+  ): Promise<BackgroundProgram> {
+    const [program, ...args]: CommandLine = hasProgram('setpriv')
+      ? ['setpriv', '--pdeathsig', 'KILL', '--', ...command]
+      : command;
+    const child = spawn(program, args, {
+      env: environment(variables),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    const started = new BackgroundProgram(command[0], child);
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', (error) =>
+        reject(new ProgramError(`${command[0]} cannot be started: ${error.message}`, error)),
+      );
+    });
+    return started;
+  }
+
+  get pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new ProgramError(`${this.name} has no process id.`);
+    return pid;
+  }
+
+  /** How it has ended, such as "has ended with exit code 1"; undefined while it runs. */
+  get end(): string | undefined {
+    return this.#end;
+  }
+
+  /** Null while it runs, and when a signal has killed it. */
+  get exitCode(): number | null {
+    return this.#exitCode;
+  }
+
+  /** The last that it has said on standard error. */
+  get said(): string {
+    return this.#said.trim();
+  }
+
+  /** Calls for each line of standard output; without a call the output is not read. */
+  onLine(listener: (line: string) => void): void {
+    let rest = '';
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) listener(line);
+    });
+  }
+
+  /** Throws when it has ended although nobody has asked it to. */
+  assertRunning(): void {
+    if (this.#end === undefined) return;
+    throw new ProgramError(`${this.name} ${this.#end}${this.said === '' ? '.' : `: ${this.said}`}`);
+  }
+
+  /** Ends it: SIGTERM, and SIGKILL when that was not enough. Safe to repeat. */
+  async stop(timeoutMs = 5000): Promise<void> {
+    if (this.#end === undefined) this.#child.kill('SIGTERM');
+    const timer = systemClock.setTimer(() => this.#child.kill('SIGKILL'), timeoutMs);
+    await this.#ended;
+    timer.cancel();
+  }
+}
+
+/** Ours, without settings that would lead OVS's programs or our daemon elsewhere. */
+function environment(variables: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^(OVS_(RUNDIR|LOGDIR|DBDIR|SYSCONFDIR)$|OVS_IPFIX_)/.test(name),
+  );
+  return { ...Object.fromEntries(own), PATH, ...variables };
+}

@@ -1,0 +1,88 @@
+// The demo's collector: the sockets and the reader of `ovs-ipfix collect`, printing a table and adding up by kind.
+
+import { MessageReader } from '../../ipfix/message-reader.ts';
+import type { DecodedMessage, DecodedRecord } from '../../ipfix/reader-types.ts';
+import { recordText, safeText, TABLE_HEAD } from '../collect-format.ts';
+import { CollectServer, type CollectSession } from '../collect-server.ts';
+import { addCount, type Counts, kindOf } from './kinds.ts';
+import { paragraph, type Write } from './text.ts';
+
+const EXPLANATION =
+  'Each line is one flow: when it began (UTC), seconds from its first to its last packet, protocol, packets, octets, ' +
+  'why it was sent (active: its time was up; forced: the exporter was told to flush), and from where to where.';
+
+/** See the head of the file. */
+export class Records {
+  readonly counts: Counts = new Map();
+  readonly #write: Write;
+  readonly #reader = new MessageReader();
+  readonly #server: CollectServer;
+  #recordCount = 0;
+  #problemCount = 0;
+  #isHeadDue = true;
+  #isExplained = false;
+
+  constructor(write: Write) {
+    this.#write = write;
+    this.#server = new CollectServer({
+      message: (session, bytes) => this.#message(session, bytes),
+      ended: (session) => this.#reader.endSession(session.key),
+    });
+  }
+
+  /** Listens on loopback, on any free port, and gives it back. */
+  async listen(): Promise<number> {
+    return (await this.#server.listen({ host: '127.0.0.1', port: 0 })).port;
+  }
+
+  async close(): Promise<void> {
+    await this.#server.close();
+  }
+
+  /** Flow records so far. */
+  get recordCount(): number {
+    return this.#recordCount;
+  }
+
+  /** Faults of what was received so far, such as gaps in the sequence. */
+  get problemCount(): number {
+    return this.#problemCount;
+  }
+
+  /** The next record gets the table's head again: something else was printed. */
+  endTable(): void {
+    this.#isHeadDue = true;
+  }
+
+  #message(session: CollectSession, bytes: Buffer): void {
+    const message = this.#reader.read(session.key, bytes, session.transport);
+    for (const problem of message.problems) {
+      this.#problemCount += 1;
+      this.#write(paragraph(`PROBLEM ${problem.code}: ${safeText(problem.message)}`));
+    }
+    for (const record of message.records) this.#record(message, record);
+  }
+
+  #record(message: DecodedMessage, record: DecodedRecord): void {
+    const { template, values } = record;
+    const byName = new Map(
+      template.fields.flatMap(({ name }, index) => {
+        const value = values[index];
+        return value === undefined ? [] : [[name, value] as const];
+      }),
+    );
+    const packets = byName.get('packetDeltaCount');
+    if (template.scopeCount > 0 || packets === undefined) return;
+    this.#recordCount += 1;
+    addCount(this.counts, kindOf(byName), Number(packets), Number(byName.get('layer2OctetDeltaCount') ?? 0));
+    this.#write(this.#head() + recordText(message, record));
+  }
+
+  #head(): string {
+    if (!this.#isHeadDue) return '';
+    this.#isHeadDue = false;
+    const explanation = this.#isExplained ? '' : paragraph(EXPLANATION);
+    this.#isExplained = true;
+    return `\n${explanation}${TABLE_HEAD}\n`;
+  }
+}

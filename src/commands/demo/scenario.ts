@@ -1,0 +1,223 @@
+// What the demo does, in its order: a private switch with a bridge and an IPFIX row, the daemon beside it, traffic through
+// it, the flow records that come of it, and whether they agree with what the switch has counted. Everything that was
+// started is ended, however it ends.
+
+import { join } from 'node:path';
+import { systemClock } from '../../runtime/clock.ts';
+import { askUnixctl } from '../../unixctl/client.ts';
+import { UnixctlError } from '../../unixctl/errors.ts';
+import { type Accounts, accountsTable, disagreements } from './comparison.ts';
+import { InjectedTraffic } from './injected-traffic.ts';
+import { NamespaceTraffic } from './namespace-traffic.ts';
+import { PrivateOvs } from './private-ovs.ts';
+import { BackgroundProgram, type CommandLine, ProgramError } from './programs.ts';
+import { Records } from './records.ts';
+import { selfCommand } from './self.ts';
+import { SwitchCounts } from './switch-counts.ts';
+import { commandText, paragraph, type Write } from './text.ts';
+import { BRIDGE, type Traffic } from './traffic.ts';
+import { becomes, pause } from './wait.ts';
+
+/** Options of `Scenario`. */
+export interface ScenarioOptions {
+  /** Whether to end by itself after the first round. */
+  readonly isOnce: boolean;
+  /** Where text goes. */
+  readonly write: Write;
+  /** Aborted when the user wants it to end. */
+  readonly signal: AbortSignal;
+}
+
+const ACTIVE_TIMEOUT_SECONDS = 3;
+const FLOWS_MAX = 1000;
+const OBSERVATION_DOMAIN_ID = 123;
+const OBSERVATION_POINT_ID = 456;
+const READY_TIMEOUT_MS = 10_000;
+/** After traffic has ended, records may take the active timeout and what a busy machine takes. */
+const RECORDS_TIMEOUT_MS = ACTIVE_TIMEOUT_SECONDS * 1000 + 5000;
+const FLUSH_TIMEOUT_MS = 2000;
+const PAUSE_BETWEEN_ROUNDS_MS = 2000;
+/** Each look at the switch's counters runs two programs. */
+const LOOK_INTERVAL_MS = 250;
+
+/** See the head of the file. */
+export class Scenario {
+  readonly #options: ScenarioOptions;
+  readonly #records: Records;
+  /** What was started, in this order; ended in the opposite one. */
+  readonly #started: (() => Promise<unknown>)[] = [];
+
+  constructor(options: ScenarioOptions) {
+    this.#options = options;
+    this.#records = new Records((text) => options.write(text));
+  }
+
+  /** Plays it; gives a sentence that says what went wrong, or undefined when all was well. */
+  async run(): Promise<string | undefined> {
+    try {
+      return await this.#play();
+    } finally {
+      await this.#endAll();
+    }
+  }
+
+  async #play(): Promise<string | undefined> {
+    const ovs = await PrivateOvs.prepare();
+    this.#started.push(() => ovs.stop());
+    const traffic = await this.#chooseTraffic();
+    const counts = await this.#startSwitch(ovs, traffic);
+    const daemon = await this.#startDaemon(ovs);
+    const parts = { ovs, write: this.#options.write };
+    const look = async (): Promise<Accounts | undefined> => {
+      ovs.assertRunning();
+      daemon.assertRunning();
+      const counted = await counts.settled();
+      return counted && { sent: traffic.sent(), counted, exported: this.#records.counts };
+    };
+
+    this.#say('Sending traffic through the bridge.');
+    await traffic.begin(parts);
+    for (let number = 1; !this.#options.signal.aborted; number += 1) {
+      await traffic.round(parts, number);
+      const fault = await this.#account(look, RECORDS_TIMEOUT_MS, this.#options.signal);
+      if (fault !== undefined) return `${fault}\n${await this.#daemonStatus(ovs, daemon)}`;
+      if (this.#options.isOnce) break;
+      await pause(PAUSE_BETWEEN_ROUNDS_MS, this.#options.signal);
+    }
+
+    this.#say('A few packets more, and then SIGTERM for the daemon: it sends the flows that it still holds.');
+    await traffic.finish(parts);
+    let last: Accounts | undefined;
+    await becomes(async () => (last = await look()) !== undefined, { timeoutMs: RECORDS_TIMEOUT_MS });
+    await daemon.stop();
+    if (daemon.exitCode !== 0) return `The daemon ${daemon.end}: ${daemon.said}`;
+    return this.#account(() => Promise.resolve(last), FLUSH_TIMEOUT_MS);
+  }
+
+  async #chooseTraffic(): Promise<Traffic> {
+    const traffic = await NamespaceTraffic.create().catch((error: unknown) => {
+      if (!(error instanceof ProgramError)) throw error;
+      this.#say(`No network namespaces here (${error.message}): made-up frames are handed to the switch.`);
+      return new InjectedTraffic();
+    });
+    this.#started.push(() => traffic.stop());
+    return traffic;
+  }
+
+  /** A switch with a bridge, two ports, flows that count, and the IPFIX row. */
+  async #startSwitch(ovs: PrivateOvs, traffic: Traffic): Promise<SwitchCounts> {
+    this.#say(`Starting a private Open vSwitch in ${ovs.folder}. Its programs find it by:`);
+    this.#options.write(commandText(['export', `OVS_RUNDIR=${ovs.folder}`]));
+    await ovs.start(traffic.switchOptions);
+
+    this.#say('A bridge with two ports; for each kind of traffic a flow, so that the switch counts it, too:');
+    const { datapath } = traffic.switchOptions;
+    const bridge = ['add-br', BRIDGE, '--', 'set', 'Bridge', BRIDGE, `datapath_type=${datapath}`];
+    await this.#typed(ovs, ['ovs-vsctl', ...bridge, ...traffic.portArguments]);
+    const counts = new SwitchCounts(ovs, BRIDGE);
+    this.#options.write(commandText(await counts.install()));
+
+    this.#started.push(() => this.#records.close());
+    const port = await this.#records.listen();
+    this.#say(
+      `A collector listens on 127.0.0.1:${port}. The row that asks for export, as for ovs-vswitchd's own exporter; here each packet is to be counted (sampling=1), and flows are sent after ${ACTIVE_TIMEOUT_SECONDS} s:`,
+    );
+    await this.#typed(ovs, ['ovs-vsctl', ...rowArguments(port)]);
+    return counts;
+  }
+
+  async #startDaemon(ovs: PrivateOvs): Promise<BackgroundProgram> {
+    this.#say('The daemon; it takes the row over, and says "ready" when packets are sampled:');
+    this.#options.write(commandText(['ovs-ipfix', 'run']));
+    const command = selfCommand('run', '--db', ovs.database);
+    const daemon = await BackgroundProgram.start(command, ovs.variables);
+    this.#started.push(() => daemon.stop());
+    let refusal = '';
+    const isReady = async (): Promise<boolean> => {
+      daemon.assertRunning();
+      try {
+        await ask(ovs, daemon, 'ready');
+        return true;
+      } catch (error) {
+        if (!(error instanceof UnixctlError)) throw error;
+        refusal = error.message;
+        return false;
+      }
+    };
+    const { signal } = this.#options;
+    if (!(await becomes(isReady, { timeoutMs: READY_TIMEOUT_MS, signal }))) {
+      if (signal.aborted) throw new ProgramError('The demo was ended before the daemon was ready.');
+      throw new ProgramError(`The daemon does not become ready: ${refusal}\n${daemon.said}`);
+    }
+    this.#options.write(commandText(['ovs-appctl', '-t', controlPath(ovs, daemon), 'ready']));
+    this.#options.write('ready\n');
+    return daemon;
+  }
+
+  /** Waits until the accounts agree and shows them; gives a sentence when they do not in time. */
+  async #account(
+    look: () => Promise<Accounts | undefined>,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
+    let last: Accounts | undefined;
+    const agree = async (): Promise<boolean> => {
+      last = (await look()) ?? last;
+      return last !== undefined && disagreements(last).length === 0;
+    };
+    const isAgreed = await becomes(agree, { timeoutMs, signal, intervalMs: LOOK_INTERVAL_MS });
+    if (!isAgreed && signal?.aborted) return undefined;
+    this.#records.endTable();
+    if (last === undefined) return "The counters of the switch's flows and ports do not come to agree.";
+    this.#options.write(`\n${accountsTable(last)}`);
+    if (!isAgreed) return disagreements(last).join('\n');
+    if (this.#records.problemCount > 0)
+      return 'The records are right, but their messages had the problems above.';
+    this.#say(
+      `All ${this.#records.recordCount} records are accounted for: packets and octets agree for each kind.`,
+    );
+    return undefined;
+  }
+
+  /** A command of OVS, shown as a user would type it, and run. */
+  async #typed(ovs: PrivateOvs, command: CommandLine): Promise<void> {
+    this.#options.write(commandText(command));
+    await ovs.run([command[0], '--timeout=10', ...command.slice(1)]);
+  }
+
+  async #daemonStatus(ovs: PrivateOvs, daemon: BackgroundProgram): Promise<string> {
+    const status = await ask(ovs, daemon, 'status').catch((error: unknown) => String(error));
+    return `The daemon's status:\n${status}`;
+  }
+
+  /** In the opposite order; one that fails does not keep the others from being ended. */
+  async #endAll(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const end of this.#started.reverse()) await end().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0)
+      throw new AggregateError(failures, `Not everything could be ended: ${failures.join(' ')}`);
+  }
+
+  #say(sentence: string): void {
+    this.#records.endTable();
+    this.#options.write(`\n${paragraph(sentence)}`);
+  }
+}
+
+/** The command of the manual page, with the values of the demo. */
+function rowArguments(port: number): string[] {
+  const row = [
+    `-- set Bridge ${BRIDGE} ipfix=@i -- --id=@i create IPFIX targets="127.0.0.1:${port}"`,
+    `obs_domain_id=${OBSERVATION_DOMAIN_ID} obs_point_id=${OBSERVATION_POINT_ID} sampling=1`,
+    `cache_active_timeout=${ACTIVE_TIMEOUT_SECONDS} cache_max_flows=${FLOWS_MAX}`,
+  ];
+  return row.join(' ').split(' ');
+}
+
+function controlPath(ovs: PrivateOvs, daemon: BackgroundProgram): string {
+  return join(ovs.folder, `ovs-ipfix.${daemon.pid}.ctl`);
+}
+
+async function ask(ovs: PrivateOvs, daemon: BackgroundProgram, command: string): Promise<string> {
+  return askUnixctl(controlPath(ovs, daemon), command, [], { clock: systemClock });
+}

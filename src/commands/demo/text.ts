@@ -1,0 +1,32 @@
+// What the demo says, wrapped for a terminal of 80 columns.
+
+/** Columns of the terminal that everything fits into. */
+export const WIDTH = 80;
+
+/** Where text goes. */
+export type Write = (text: string) => void;
+
+/** A paragraph, wrapped at spaces. */
+export function paragraph(text: string): string {
+  return `${wrap(text.split(' '), WIDTH, '', '').join('\n')}\n`;
+}
+
+/** A command as a user would type it, continued over lines that end in a backslash. */
+export function commandText(words: readonly string[]): string {
+  const typed = words.map((word) => word.replaceAll('"', '\\"'));
+  return `  $ ${wrap(typed, WIDTH - 4, '      ', ' \\').join('\n')}\n`;
+}
+
+function wrap(words: readonly string[], width: number, indent: string, continuation: string): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of words) {
+    if (line.trim() !== '' && line.length + 1 + word.length + continuation.length > width) {
+      lines.push(line + continuation);
+      line = indent + word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}

@@ -1,0 +1,40 @@
+// Waiting for something to become true, with an end, for the demo.
+
+import { systemClock } from '../../runtime/clock.ts';
+
+const INTERVAL_MS_DEFAULT = 50;
+
+/** Options of `becomes`. */
+export interface WaitOptions {
+  readonly timeoutMs: number;
+  /** Between two looks. Default 50. */
+  readonly intervalMs?: number;
+  /** Gives up at once when aborted. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Asks `condition` again and again; true as soon as it holds, false when the time is up or the signal aborted. */
+export async function becomes(
+  condition: () => boolean | Promise<boolean>,
+  { timeoutMs, intervalMs = INTERVAL_MS_DEFAULT, signal }: WaitOptions,
+): Promise<boolean> {
+  const deadline = systemClock.monotonicMicros() + timeoutMs * 1000;
+  for (;;) {
+    if (await condition()) return true;
+    if (signal?.aborted || systemClock.monotonicMicros() >= deadline) return false;
+    await pause(intervalMs, signal);
+  }
+}
+
+/** Lets time pass, or less when the signal aborts. */
+export async function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const finish = (): void => {
+      timer.cancel();
+      signal?.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = systemClock.setTimer(finish, delayMs);
+    signal?.addEventListener('abort', finish);
+  });
+}
