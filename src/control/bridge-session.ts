@@ -24,10 +24,8 @@ export interface BridgeSessionOptions {
   readonly unmetered: 'refuse' | 'allow';
   /** Called for each packet-in of ours; the view is only good until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
-  /** What the hook's meter has counted, about once a second. */
+  /** What the hook's meter has counted: about once a second, and nothing right after it was made. */
   readonly onPool: (pool: PoolCounters) => void;
-  /** The hook's meter was made anew: its counters begin at 0. */
-  readonly onMeterAdded: () => void;
 }
 
 /** absent: not wanted, or gone with the connection; waiting: not there yet; in place: as it should be; failed: see `reconciler`. */
@@ -51,6 +49,8 @@ export const POLL_MS = 1000;
 const POLLS_PER_REFRESH = 10;
 /** How long taking the hook out may take at the end. */
 const REMOVAL_MS_MAX = 1500;
+
+const EMPTY_POOL: PoolCounters = { packets: 0n, octets: 0n, dropped: 0n };
 
 /** A reason that keeps the hook out and that an operator can mend. */
 class HookRefused extends Error {
@@ -203,15 +203,15 @@ export class BridgeSession {
     }
     for (const step of steps) {
       await connection.apply(step.what, step.messages);
+      if (step.isMeterNew) {
+        this.#options.onPool(EMPTY_POOL);
+      }
     }
     if (steps.length > 0) {
       const [left] = planHook(await connection.observe(), connection.place, hook);
       if (left !== undefined) {
         throw new Error(`Bridge ${this.#options.bridge} did not ${left.what}, though it did not refuse to.`);
       }
-    }
-    if (observed.meter === undefined && hook !== undefined) {
-      this.#options.onMeterAdded();
     }
     if (this.#keeper.session === connection) {
       this.#succeed(hook);

@@ -64,6 +64,8 @@ export interface ObservedHook {
 export interface HookStep {
   /** What the step does, for messages about its failure: "add the hook's meter". */
   readonly what: string;
+  /** Whether the meter's counters begin at 0 after this step. */
+  readonly isMeterNew: boolean;
   readonly messages: readonly OpenFlowMessage[];
 }
 
@@ -114,13 +116,14 @@ function planPresence(observed: ObservedHook, place: HookPlace, options: HookOpt
   if (place.meterId !== undefined) {
     const messages = (command: 'add' | 'modify') => [hookMeterMod(place.meterId ?? 0, options, command)];
     if (meter === undefined) {
-      steps.push({ what: "add the hook's meter", messages: messages('add') });
+      steps.push({ what: "add the hook's meter", isMeterNew: true, messages: messages('add') });
     } else if (meter.bands[0]?.rate !== options.maxSampleRate) {
-      steps.push({ what: "change the rate of the hook's meter", messages: messages('modify') });
+      const what = "change the rate of the hook's meter";
+      steps.push({ what, isMeterNew: false, messages: messages('modify') });
     }
   }
   if (flow === undefined || !isHook(flow, place, options)) {
-    steps.push({ what: 'add the hook', messages: [hookFlowMod(place, options)] });
+    steps.push({ what: 'add the hook', isMeterNew: false, messages: [hookFlowMod(place, options)] });
   }
   return steps;
 }
@@ -129,7 +132,7 @@ function planPresence(observed: ObservedHook, place: HookPlace, options: HookOpt
 function planRemoval(observed: ObservedHook, place: HookPlace): readonly HookStep[] {
   const steps: HookStep[] = [];
   if (observed.flow !== undefined) {
-    steps.push({ what: 'delete the hook', messages: [hookDelete(place)] });
+    steps.push({ what: 'delete the hook', isMeterNew: false, messages: [hookDelete(place)] });
   }
   if (place.meterId !== undefined && observed.meter !== undefined && !isForeignMeter(observed.meter)) {
     const mod = {
@@ -139,7 +142,7 @@ function planRemoval(observed: ObservedHook, place: HookPlace): readonly HookSte
       flags: 0,
       bands: [],
     } as const;
-    steps.push({ what: "delete the hook's meter", messages: [mod] });
+    steps.push({ what: "delete the hook's meter", isMeterNew: false, messages: [mod] });
   }
   return steps;
 }

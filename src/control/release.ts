@@ -101,7 +101,6 @@ async function cleanBridge(
     unmetered: 'allow',
     onPacketIn: () => {},
     onPool: () => {},
-    onMeterAdded: () => {},
   });
   session.start();
   try {

@@ -11,7 +11,7 @@ import { isBridgeUserdata, userdataDomainId, userdataPointId } from './userdata.
 
 /** What a sampled bridge needs from outside: what its parts need, but for what it gives them itself. */
 export type SampledBridgeParts = ExporterParts &
-  Omit<BridgeSessionOptions, 'bridge' | 'onPacketIn' | 'onPool' | 'onMeterAdded'> & {
+  Omit<BridgeSessionOptions, 'bridge' | 'onPacketIn' | 'onPool'> & {
     /** Seed of the sampler's random choice, 32 bits. */
     readonly samplerSeed: number;
   };
@@ -45,7 +45,6 @@ export class SampledBridge {
       bridge: config.name,
       onPacketIn: (packetIn) => this.#receive(packetIn),
       onPool: (pool) => this.#sampler.observePool(pool),
-      onMeterAdded: () => this.#sampler.poolRestarted(),
     });
     this.#setHook(config, sampling);
   }
