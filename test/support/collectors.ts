@@ -50,7 +50,7 @@ export async function startNfcapd(
   };
 }
 
-/** nfacctd with its print plugin, JSON lines. */
+/** nfacctd with its print plugin, JSON lines. It writes each second while more comes in, and what is left when it ends. */
 export async function startNfacctd(
   aggregate = 'src_host,dst_host,src_port,dst_port,proto',
 ): Promise<PortCollector> {
@@ -123,7 +123,10 @@ export async function tsharkText(messages: readonly Uint8Array[], port = 4739): 
   );
 }
 
-/** libfixbuf's ipfixDump over messages in a file; the bar is that it warns of nothing. */
+/**
+ * libfixbuf's ipfixDump over messages in a file; the bar is that it warns of nothing. Count the records in its text, too:
+ * a set with a wrong length it drops without a word.
+ */
 export async function ipfixDump(
   messages: readonly Uint8Array[],
 ): Promise<{ readonly text: string; readonly warnings: string }> {

@@ -1,6 +1,7 @@
 // Programs that tests run: once for their output, or in the background until the test ends them by their process id.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 
 /** A program that failed, with all that it said. */
 export class ProgramError extends Error {
@@ -87,7 +88,7 @@ process.once('exit', () => {
 /** A program in the background. */
 export class BackgroundProgram {
   readonly name: string;
-  readonly exited: Promise<ProgramExit>;
+  readonly #exited: Promise<ProgramExit>;
   readonly #child: ChildProcess;
   #exit: ProgramExit | undefined;
   #stdout = '';
@@ -102,7 +103,7 @@ export class BackgroundProgram {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text;
     });
-    this.exited = new Promise((resolve) => {
+    this.#exited = new Promise((resolve) => {
       child.once('close', (exitCode, signal) => {
         live.delete(child);
         this.#exit = { exitCode, signal };
@@ -124,6 +125,9 @@ export class BackgroundProgram {
     });
     const started = new BackgroundProgram(program, child);
     live.add(child);
+    // A test that fails may leave it running: it must not keep the test's process alive, which ends it on its own way out.
+    child.unref();
+    for (const pipe of [child.stdout, child.stderr]) (pipe as Socket | null)?.unref();
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', (error) => {
@@ -138,6 +142,13 @@ export class BackgroundProgram {
     const { pid } = this.#child;
     if (pid === undefined) throw new Error(`${this.name} has no process id.`);
     return pid;
+  }
+
+  /** Fulfilled when it has ended. */
+  get exited(): Promise<ProgramExit> {
+    // Somebody waits for it now, so it may keep the test's process alive.
+    this.#child.ref();
+    return this.#exited;
   }
 
   /** How it ended, if it has. */
