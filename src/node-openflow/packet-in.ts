@@ -9,7 +9,7 @@ import type { OpenFlowVersion } from './version.ts';
 import { OpenFlowDecodeError, WireReader } from './wire.ts';
 
 /** Why a packet was sent (OFPR_*), as far as versions agree: NXT_PACKET_IN2 uses the numbers of OpenFlow 1.4. */
-export const PACKET_IN_REASONS = {
+export const PACKET_IN_REASON_CODES = {
   noMatch: 0,
   action: 1,
   invalidTtl: 2,
@@ -30,7 +30,7 @@ export class PacketInView {
   /** Length of the whole frame in bytes, sent or not. */
   fullLength = 0;
   tableId = 0;
-  /** One of `PACKET_IN_REASONS`, or another number. */
+  /** One of `PACKET_IN_REASON_CODES`, or another number. */
   reason = 0;
   /** The upper and lower half of the flow's cookie; all ones when there was no flow. */
   cookieHigh = 0;

@@ -44,21 +44,15 @@ export async function captureOfctl(version: number, args: (target: string) => st
 }
 
 /** Runs ovs-ofctl and returns what it printed; rejects with its complaint. */
-export function runOfctl(args: readonly string[], input = ''): Promise<string> {
+export function runOfctl(args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = execFile(
-      'ovs-ofctl',
-      [...args],
-      { maxBuffer: 1 << 26, timeout: 5_000 },
-      (error, stdout, stderr) => {
-        if (error === null) {
-          resolve(stdout);
-        } else {
-          reject(new Error(`ovs-ofctl ${args.join(' ')}: ${stderr}`, { cause: error }));
-        }
-      },
-    );
-    child.stdin?.end(input);
+    execFile('ovs-ofctl', [...args], { maxBuffer: 1 << 26, timeout: 10_000 }, (error, stdout, stderr) => {
+      if (error === null) {
+        resolve(stdout);
+      } else {
+        reject(new Error(`ovs-ofctl ${args.join(' ')}: ${stderr}`, { cause: error }));
+      }
+    });
   });
 }
 

@@ -1,0 +1,77 @@
+// Matches as one line of text for messages and logs, in the words of ovs-fields(7), so that ovs-ofctl takes them back.
+// Abbreviations such as "tcp" are not used: eth_type and nw_proto stand there as numbers.
+import { fieldByName } from './fields.ts';
+import type { FieldTarget, MatchField } from './match.ts';
+
+/** The match: "in_port=1,eth_type=0x800,ip_src=10.0.0.0/255.0.0.0". An empty one, which matches all, is "". */
+export function formatMatch(fields: readonly MatchField[]): string {
+  return fields.map(formatField).join(',');
+}
+
+/** One field: "reg11=0x0/0x80000000". */
+export function formatField(field: MatchField): string {
+  return `${fieldName(field)}=${formatValue(field)}`;
+}
+
+/** The value and the mask of a field: "0x0/0x80000000". */
+export function formatValue(field: MatchField): string {
+  const format = formatterOf(field.field, field.value.length);
+  return field.mask === undefined ? format(field.value) : `${format(field.value)}/${format(field.mask)}`;
+}
+
+/** A field's name, or its numbers when it has none: "oxm_0x8000_99" or "oxm_0xffff_3_0x4f4e4600". */
+export function fieldName(target: FieldTarget): string {
+  const { field, header } = target;
+  if (field !== 'unknown' || header === undefined) {
+    // OpenFlow 1.3 has the port in 32 bits, for which ovs-ofctl has no name of its own in matches.
+    return field === 'in_port_oxm' ? 'in_port' : field;
+  }
+  const experimenter = header.experimenter === 0 ? '' : `_0x${header.experimenter.toString(16)}`;
+  return `oxm_0x${header.classId.toString(16)}_${header.fieldId}${experimenter}`;
+}
+
+type Formatter = (value: Buffer) => string;
+
+function formatterOf(name: MatchField['field'], width: number): Formatter {
+  const spec = name === 'unknown' ? undefined : fieldByName(name);
+  if (spec?.width === 6) {
+    return (value) => value.toString('hex').replace(/..(?=.)/g, '$&:');
+  }
+  if (width === 4 && /^(ip|tun|ct_nw)_(src|dst)$|^arp_[st]pa$/.test(name)) {
+    return (value) => value.join('.');
+  }
+  if (width === 16 && /ipv6|^nd_target$/.test(name)) {
+    return formatIpv6;
+  }
+  if (name.startsWith('in_port')) {
+    return (value) =>
+      formatPort(value.length === 2 ? widePort(value.readUInt16BE(0)) : value.readUInt32BE(0));
+  }
+  return (value) => `0x${value.toString('hex').replace(/^0+(?=.)/, '')}`;
+}
+
+function formatIpv6(value: Buffer): string {
+  const groups = Array.from({ length: 8 }, (_, index) => value.readUInt16BE(index * 2).toString(16));
+  return groups.join(':');
+}
+
+function widePort(port: number): number {
+  return port >= 0xff00 ? port + 0xffff_0000 : port;
+}
+
+const RESERVED_PORTS: ReadonlyMap<number, string> = new Map([
+  [0xffff_fff7, 'UNSET'],
+  [0xffff_fff8, 'IN_PORT'],
+  [0xffff_fff9, 'TABLE'],
+  [0xffff_fffa, 'NORMAL'],
+  [0xffff_fffb, 'FLOOD'],
+  [0xffff_fffc, 'ALL'],
+  [0xffff_fffd, 'CONTROLLER'],
+  [0xffff_fffe, 'LOCAL'],
+  [0xffff_ffff, 'ANY'],
+]);
+
+/** A port's number, or the name of a reserved one. */
+export function formatPort(port: number): string {
+  return RESERVED_PORTS.get(port) ?? String(port);
+}
