@@ -4,14 +4,17 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { BUNDLE_FLAGS } from './bundle.ts';
 import {
-  decodeError,
-  OpenFlowConnectionError,
-  type OpenFlowErrorReport,
-  OpenFlowRequestError,
-} from './errors.ts';
-import { HEADER_SIZE, MessageFramer } from './framing.ts';
-import { readHeader, VENDOR } from './header.ts';
-import { decodeHello, negotiateVersion } from './hello.ts';
+  OPENFLOW_CONNECTION_DEFAULTS,
+  type OpenFlowConnectionOptions,
+  type OpenFlowConnectionState,
+  type OpenFlowConnectionStatus,
+  type OpenFlowEnd,
+  type OpenFlowEndReason,
+} from './connection-options.ts';
+import { OpenFlowConnectionError, OpenFlowRequestError } from './errors.ts';
+import { MessageFramer } from './framing.ts';
+import { encodeFirstMessage, readFirstMessage } from './handshake.ts';
+import { EXPERIMENTER_HEADER_SIZE, isNiciraMessage, readHeader } from './header.ts';
 import { decodeMessage, encodeMessage } from './message-codec.ts';
 import {
   type MessageOf,
@@ -25,76 +28,8 @@ import { type Batch, PendingRequests } from './pending-requests.ts';
 import { OPENFLOW_VERSIONS, type OpenFlowVersion, versionName } from './version.ts';
 import { OpenFlowDecodeError, WireReader } from './wire.ts';
 
-/** What `OpenFlowConnection` can be told. */
-export interface OpenFlowConnectionOptions {
-  /** Versions to offer; default all that this library speaks. */
-  readonly versions?: readonly OpenFlowVersion[];
-  /**
-   * Called with each NXT_PACKET_IN2. The view is one and the same object, and what it points to is gone when the call
-   * returns. Other packet-ins are messages like any.
-   */
-  readonly onPacketIn?: (packetIn: PacketInView) => void;
-  /** Called with each message that answers no request of ours, in the order of arrival, and its transaction id. */
-  readonly onMessage?: (message: OpenFlowMessage, xid: number) => void;
-  /** Requests and transactions that may wait at a time; one more is refused with `OPENFLOW_PENDING`. Default 1000. */
-  readonly pendingRequestsMax?: number;
-  /** Size of one reply in parts, in bytes on the wire; a larger one is refused with `OPENFLOW_MULTIPART`. Default 256 MiB. */
-  readonly multipartBytesMax?: number;
-  /** Bytes that may wait to be sent; `send` and `request` refuse with `OPENFLOW_BACKLOG` beyond. Default 8 MiB. */
-  readonly sendBacklogBytesMax?: number;
-}
-
-export const OPENFLOW_CONNECTION_DEFAULTS = {
-  pendingRequestsMax: 1000,
-  multipartBytesMax: 256 * 1024 * 1024,
-  sendBacklogBytesMax: 8 * 1024 * 1024,
-} as const;
-
-/** Where a connection is in its life; it only moves on. */
-export type OpenFlowConnectionState = 'negotiating' | 'ready' | 'ended';
-
-/**
- * Why a connection is over: `closed` by us, `disconnected` by the switch, `stream` failed, no common `version`,
- * `malformed` bytes, a `protocol` violation, a `backlog` that the switch does not read.
- */
-export type OpenFlowEndReason =
-  | 'closed'
-  | 'disconnected'
-  | 'stream'
-  | 'version'
-  | 'malformed'
-  | 'protocol'
-  | 'backlog';
-
-export interface OpenFlowEnd {
-  readonly reason: OpenFlowEndReason;
-  /** One sentence for people. */
-  readonly message: string;
-  /** The error behind it; null when nothing failed. */
-  readonly error: Error | null;
-}
-
-/** A snapshot of what a connection has done. */
-export interface OpenFlowConnectionStatus {
-  readonly state: OpenFlowConnectionState;
-  readonly version: OpenFlowVersion | null;
-  readonly receivedBytes: number;
-  readonly receivedMessages: number;
-  readonly sentMessages: number;
-  readonly unknownMessages: number;
-  /** NXT_PACKET_IN2 only. */
-  readonly packetIns: number;
-  readonly pendingRequests: number;
-  readonly sendBacklogBytes: number;
-}
-
 const OFPT_HELLO = 0;
-const OFPT_ERROR = 1;
-const OFPT_EXPERIMENTER = 4;
 const NXT_PACKET_IN2 = 30;
-const EXPERIMENTER_HEADER_SIZE = HEADER_SIZE + 8;
-const OFPET_HELLO_FAILED = 0;
-const XID_MAX = 0xffff_ffff;
 /** A transaction stops writing when this much waits to be sent, and goes on when the stream has drained. */
 const PACING_BYTES = 256 * 1024;
 
@@ -115,7 +50,6 @@ export class OpenFlowConnection {
   readonly #pending: PendingRequests;
   #state: OpenFlowConnectionState = 'negotiating';
   #version: OpenFlowVersion | null = null;
-  #nextXid = 1;
   #nextBundleId = 1;
   #receivedBytes = 0;
   #receivedMessages = 0;
@@ -155,7 +89,7 @@ export class OpenFlowConnection {
     stream.on('error', (error: Error) =>
       this.#finish('stream', `the connection failed: ${error.message}`, error),
     );
-    this.#sayHello();
+    this.#write(encodeFirstMessage(this.#versions, this.#pending.takeXids(1)));
   }
 
   /** Bytes received so far: a change tells an inactivity probe that the switch is alive. */
@@ -181,7 +115,7 @@ export class OpenFlowConnection {
   send(message: OpenFlowMessage): number {
     const version = this.#requireReady();
     this.#requireBacklog();
-    const xid = this.#takeXids(1);
+    const xid = this.#pending.takeXids(1);
     this.#write(encodeMessage(version, message, xid));
     return xid;
   }
@@ -207,7 +141,7 @@ export class OpenFlowConnection {
   async transact(messages: readonly OpenFlowMessage[]): Promise<readonly OpenFlowRequestError[]> {
     this.#requireReady();
     this.#requirePending();
-    const batch = this.#pending.addBatch(this.#takeXids(messages.length), messages);
+    const batch = this.#pending.addBatch(this.#pending.takeXids(messages.length), messages);
     try {
       await this.#writePaced(batch, (message) => message);
       await this.#ask({ type: 'barrier_request' });
@@ -228,7 +162,7 @@ export class OpenFlowConnection {
     const flags = BUNDLE_FLAGS.atomic | BUNDLE_FLAGS.ordered;
     const control = { type: 'bundle_control', bundleId, flags } as const;
     await this.#ask({ ...control, control: 'open_request' });
-    const batch = this.#pending.addBatch(this.#takeXids(messages.length), messages);
+    const batch = this.#pending.addBatch(this.#pending.takeXids(messages.length), messages);
     try {
       await this.#writePaced(batch, (message) => ({ type: 'bundle_add_message', bundleId, flags, message }));
       // All refusals of messages have arrived when the bundle is closed; OVS would commit the others all the same.
@@ -257,7 +191,7 @@ export class OpenFlowConnection {
   /** Sends a request, whatever waits already. */
   async #ask<Type extends RequestType>(message: MessageOf<Type>): Promise<ReplyOf<Type>> {
     const version = this.#requireReady();
-    const xid = this.#takeXids(1);
+    const xid = this.#pending.takeXids(1);
     const bytes = encodeMessage(version, message as OpenFlowMessage, xid);
     const reply = this.#pending.add(xid, message.type, REPLIES[message.type]);
     this.#write(bytes);
@@ -283,11 +217,6 @@ export class OpenFlowConnection {
     }
   }
 
-  #sayHello(): void {
-    const highest = this.#versions.reduce((a, b) => (b > a ? b : a), 1 as OpenFlowVersion);
-    this.#write(encodeMessage(highest, { type: 'hello', versions: this.#versions }, this.#takeXids(1)));
-  }
-
   #feed(chunk: Buffer): void {
     if (this.#end !== null) {
       return;
@@ -308,7 +237,7 @@ export class OpenFlowConnection {
     this.#receivedMessages++;
     const version = this.#version;
     if (version === null) {
-      this.#receiveFirst(bytes, start, end);
+      this.#receiveFirst(bytes.subarray(start, end));
       return;
     }
     if (bytes[start] !== version && bytes[start + 1] !== OFPT_HELLO) {
@@ -317,7 +246,8 @@ export class OpenFlowConnection {
       this.#finish('protocol', message, new OpenFlowConnectionError('OPENFLOW_VERSION', message));
       return;
     }
-    if (isPacketIn2(bytes, start, end)) {
+    // Before anything else is done with a message, because there are thousands a second.
+    if (isNiciraMessage(bytes, start, end, NXT_PACKET_IN2)) {
       this.#packetIns++;
       decodePacketIn2(bytes, start + EXPERIMENTER_HEADER_SIZE, end, this.#packetIn);
       this.#onPacketIn(this.#packetIn);
@@ -359,45 +289,19 @@ export class OpenFlowConnection {
   }
 
   /** Before the versions are agreed only a hello may come, or the switch's refusal of ours. */
-  #receiveFirst(bytes: Buffer, start: number, end: number): void {
-    const reader = new WireReader(bytes.subarray(start, end));
-    const peerVersion = reader.u8('ofp_header.version');
-    const type = reader.u8('ofp_header.type');
-    reader.skip(HEADER_SIZE - 2, 'ofp_header');
-    if (type === OFPT_HELLO) {
-      this.#negotiate(peerVersion, decodeHello(4, reader).versions);
-    } else if (type === OFPT_ERROR) {
-      const report = decodeError(4, reader);
-      const text = report.errorType === OFPET_HELLO_FAILED ? `: ${report.data.toString('latin1')}` : '';
-      const message = `the switch refused our hello with ${report.name}${text}`;
-      this.#finish('version', message, new OpenFlowConnectionError('OPENFLOW_VERSION', message));
-    } else {
-      const message = `the switch began with a message of type ${type} instead of a hello`;
-      this.#finish('protocol', message, new OpenFlowConnectionError('OPENFLOW_PROTOCOL', message));
-    }
-  }
-
-  #negotiate(peerVersion: number, peerVersions: readonly number[] | null): void {
-    const version = negotiateVersion(this.#versions, peerVersion, peerVersions);
-    if (version !== null) {
-      this.#version = version;
+  #receiveFirst(bytes: Buffer): void {
+    const outcome = readFirstMessage(this.#versions, bytes);
+    if ('version' in outcome) {
+      this.#version = outcome.version;
       this.#state = 'ready';
-      this.#resolveReady(version);
+      this.#resolveReady(outcome.version);
       return;
     }
-    const ours = this.#versions.map(versionName).join(', ');
-    const theirs = (peerVersions ?? [peerVersion]).map(versionName).join(', ');
-    const message = `no version in common: we speak ${ours}, the switch speaks ${theirs}`;
-    const report: OpenFlowErrorReport = {
-      errorType: OFPET_HELLO_FAILED,
-      errorCode: 0,
-      vendor: 0,
-      name: 'OFPHFC_INCOMPATIBLE',
-      data: Buffer.from(message, 'latin1'),
-    };
-    const errorVersion = [...this.#versions].sort((a, b) => a - b).find((ours) => ours >= peerVersion);
-    this.#write(encodeMessage(errorVersion ?? this.#versions[0] ?? 1, { type: 'error', ...report }, 0));
-    this.#finish('version', message, new OpenFlowConnectionError('OPENFLOW_VERSION', message));
+    if (outcome.refusal !== null) {
+      this.#write(outcome.refusal);
+    }
+    const reason = outcome.error.code === 'OPENFLOW_VERSION' ? 'version' : 'protocol';
+    this.#finish(reason, outcome.error.message, outcome.error);
   }
 
   /** Whether the stream wants more. */
@@ -416,17 +320,6 @@ export class OpenFlowConnection {
     const drained = once(this.#stream, 'drain', { signal: waiting.signal }).catch(() => {});
     await Promise.race([drained, this.ended]);
     waiting.abort();
-  }
-
-  /** The first of `count` consecutive transaction ids that nobody waits under. 0 is the switch's own. */
-  #takeXids(count: number): number {
-    let first = this.#nextXid;
-    // After 2^32 messages it begins again, where something may still wait.
-    while (first + count - 1 > XID_MAX || this.#pending.isTaken(first, count)) {
-      first = first + count - 1 > XID_MAX ? 1 : first + 1;
-    }
-    this.#nextXid = first + count;
-    return first;
   }
 
   #requireReady(): OpenFlowVersion {
@@ -462,21 +355,32 @@ export class OpenFlowConnection {
       return;
     }
     const end: OpenFlowEnd = { reason, message, error };
+    // A switch that owes us an answer may be stuck, and is not waited for.
+    const isPolite = reason === 'closed' && this.#state === 'ready' && this.#pending.count === 0;
     this.#end = end;
     this.#state = 'ended';
     this.#framer.stop();
-    this.#closeStream(reason);
+    this.#closeStream(isPolite, reason === 'version');
     this.#rejectReady(error ?? endedError(end));
     this.#pending.rejectAll(endedError(end));
     this.#resolveEnded(end);
   }
 
-  /** What was written last should still arrive, such as why we refuse a hello; a switch that does not read is not waited for. */
-  #closeStream(reason: OpenFlowEndReason): void {
-    if (reason === 'version' || (reason === 'closed' && this.#stream.writableLength === 0)) {
-      this.#stream.end(() => this.#stream.destroy());
+  /**
+   * Polite is to let the switch hang up in its turn: a socket that is closed with bytes unread resets the connection, and
+   * OVS warns about that in its log. A last word (why we refuse a hello) is sent before the stream is closed.
+   */
+  #closeStream(isPolite: boolean, hasLastWord: boolean): void {
+    const stream: Duplex & { unref?: () => void } = this.#stream;
+    if (isPolite && stream.writableLength === 0 && !stream.readableEnded) {
+      stream.once('end', () => stream.destroy());
+      stream.end();
+      // A socket that only waits for that must not keep the process alive.
+      stream.unref?.();
+    } else if (hasLastWord) {
+      stream.end(() => stream.destroy());
     } else {
-      this.#stream.destroy();
+      stream.destroy();
     }
   }
 }
@@ -486,15 +390,5 @@ function endedError(end: OpenFlowEnd): OpenFlowConnectionError {
     'OPENFLOW_ENDED',
     `the OpenFlow connection is over: ${end.message}`,
     end.error ?? undefined,
-  );
-}
-
-/** Looked for before anything else is done with a message, because there are thousands a second. */
-function isPacketIn2(bytes: Buffer, start: number, end: number): boolean {
-  return (
-    end - start >= EXPERIMENTER_HEADER_SIZE &&
-    bytes[start + 1] === OFPT_EXPERIMENTER &&
-    bytes.readUInt32BE(start + HEADER_SIZE) === VENDOR.nicira &&
-    bytes.readUInt32BE(start + HEADER_SIZE + 4) === NXT_PACKET_IN2
   );
 }

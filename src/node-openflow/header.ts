@@ -1,5 +1,6 @@
 // What stands before the body of each message: ofp_header, and for extensions and multipart messages the headers that
 // follow it. A `Place` says where in that number space a message lives; `messages.ts` gives each message its places.
+import { HEADER_SIZE } from './framing.ts';
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
 
@@ -118,4 +119,17 @@ export function writeHeader(writer: WireWriter, version: OpenFlowVersion, place:
       writer.u32(0);
     }
   }
+}
+
+/** Size of the header of an extension's message in bytes: ofp_header, vendor, subtype. */
+export const EXPERIMENTER_HEADER_SIZE = HEADER_SIZE + 8;
+
+/** Whether `bytes[start, end)` is Nicira's message of that subtype; it allocates nothing. */
+export function isNiciraMessage(bytes: Buffer, start: number, end: number, subtype: number): boolean {
+  return (
+    end - start >= EXPERIMENTER_HEADER_SIZE &&
+    bytes[start + 1] === OFPT_EXPERIMENTER &&
+    bytes.readUInt32BE(start + HEADER_SIZE) === VENDOR.nicira &&
+    bytes.readUInt32BE(start + HEADER_SIZE + 4) === subtype
+  );
 }

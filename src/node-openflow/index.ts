@@ -18,15 +18,15 @@ export {
   REQUEST_FORWARD_REASONS,
 } from './async-config.ts';
 export { BUNDLE_FLAGS, type BundleControl, type BundleControlKind } from './bundle.ts';
+export { OpenFlowConnection } from './connection.ts';
 export {
   OPENFLOW_CONNECTION_DEFAULTS,
-  OpenFlowConnection,
   type OpenFlowConnectionOptions,
   type OpenFlowConnectionState,
   type OpenFlowConnectionStatus,
   type OpenFlowEnd,
   type OpenFlowEndReason,
-} from './connection.ts';
+} from './connection-options.ts';
 export { errorName } from './error-names.ts';
 export {
   OpenFlowConnectionError,

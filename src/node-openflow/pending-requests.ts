@@ -3,6 +3,8 @@
 import { OpenFlowConnectionError, type OpenFlowErrorReport, OpenFlowRequestError } from './errors.ts';
 import type { OpenFlowMessage, OpenFlowMessageType } from './message-types.ts';
 
+const XID_MAX = 0xffff_ffff;
+
 interface PendingRequest {
   readonly requestType: OpenFlowMessageType;
   readonly replyType: OpenFlowMessageType;
@@ -27,6 +29,7 @@ export class PendingRequests {
   /** Rejected because their reply is too large; the rest of the parts is thrown away. */
   readonly #discarded = new Set<number>();
   readonly #batches = new Set<Batch>();
+  #nextXid = 1;
 
   /** `multipartBytesMax`: a reply in parts that is larger rejects its request. */
   constructor(multipartBytesMax: number) {
@@ -60,21 +63,15 @@ export class PendingRequests {
     this.#batches.delete(batch);
   }
 
-  /** Whether something waits under one of these transaction ids, so that they must not be given out. */
-  isTaken(firstXid: number, count: number): boolean {
-    const end = firstXid + count;
-    const isInside = (xid: number) => xid >= firstXid && xid < end;
-    for (const xid of this.#requests.keys()) {
-      if (isInside(xid)) {
-        return true;
-      }
+  /** The first of `count` consecutive transaction ids that nothing waits under. 0 is the switch's own. */
+  takeXids(count: number): number {
+    let first = this.#nextXid;
+    // After 2^32 messages it begins again, where something may still wait.
+    while (first + count - 1 > XID_MAX || this.#isTaken(first, count)) {
+      first = first + count - 1 > XID_MAX ? 1 : first + 1;
     }
-    for (const batch of this.#batches) {
-      if (batch.firstXid < end && batch.firstXid + batch.messages.length > firstXid) {
-        return true;
-      }
-    }
-    return [...this.#discarded].some(isInside);
+    this.#nextXid = first + count;
+    return first;
   }
 
   /** How many replies are being thrown away because they were too large. */
@@ -124,6 +121,23 @@ export class PendingRequests {
     for (const request of requests) {
       request.reject(error);
     }
+  }
+
+  /** Whether something waits under one of these transaction ids. */
+  #isTaken(firstXid: number, count: number): boolean {
+    const end = firstXid + count;
+    const isInside = (xid: number) => xid >= firstXid && xid < end;
+    for (const xid of this.#requests.keys()) {
+      if (isInside(xid)) {
+        return true;
+      }
+    }
+    for (const batch of this.#batches) {
+      if (batch.firstXid < end && batch.firstXid + batch.messages.length > firstXid) {
+        return true;
+      }
+    }
+    return [...this.#discarded].some(isInside);
   }
 
   #giveUp(xid: number, request: PendingRequest, more: boolean): void {

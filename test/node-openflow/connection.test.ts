@@ -6,6 +6,7 @@ import {
   type OpenFlowConnectionOptions,
   type OpenFlowMessage,
   OpenFlowRequestError,
+  type PacketInView,
 } from '../../src/node-openflow/index.ts';
 import { waitFor } from '../support/wait.ts';
 import { hexOf, vector } from './vectors/messages.ts';
@@ -411,4 +412,43 @@ test('a stream that arrives byte by byte is understood all the same', async () =
     ['port_status', 'requestforward'],
   );
   connection.close();
+});
+
+test('packet-ins reach their receiver in one view, in the memory that was read', async () => {
+  const { hex } = vector(4, 'NXT_PACKET_IN2');
+  const views = new Set<PacketInView>();
+  const frames: string[] = [];
+  const { peer, connection, messages } = await connected({
+    onPacketIn: (view) => {
+      views.add(view);
+      frames.push(view.bytes.toString('hex', view.packetStart, view.packetEnd));
+    },
+  });
+  const chunk = Buffer.from(hex.repeat(3), 'hex');
+  for (let cut = 1; cut < chunk.length; cut += 7) {
+    peer.stream.push(chunk.subarray(0, cut));
+    peer.stream.push(chunk.subarray(cut));
+  }
+  const count = 3 * Math.ceil((chunk.length - 1) / 7);
+  await waitFor(() => frames.length === count, { what: `${count} packet-ins are delivered` });
+  assert.equal(views.size, 1);
+  assert.equal(new Set(frames).size, 1);
+  assert.ok(frames[0]?.startsWith('505400000001505400000002'));
+  assert.equal(connection.status().packetIns, count);
+  assert.deepEqual(messages, []);
+  connection.close();
+});
+
+test('closing lets the switch hang up, unless it owes us an answer', async () => {
+  const idle = await connected();
+  idle.connection.close();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(idle.peer.stream.writableEnded && !idle.peer.stream.destroyed);
+  idle.peer.hangUp();
+  await waitFor(() => idle.peer.stream.destroyed, { what: 'the stream is destroyed' });
+  const waiting = await connected();
+  const request = waiting.connection.request({ type: 'barrier_request' });
+  waiting.connection.close();
+  assert.ok(waiting.peer.stream.destroyed);
+  await assert.rejects(request, { code: 'OPENFLOW_ENDED' });
 });

@@ -1,0 +1,67 @@
+// What a connection can be told and what it tells about itself.
+import type { OpenFlowMessage } from './message-types.ts';
+import type { PacketInView } from './packet-in.ts';
+import type { OpenFlowVersion } from './version.ts';
+
+/** What `OpenFlowConnection` can be told. */
+export interface OpenFlowConnectionOptions {
+  /** Versions to offer; default all that this library speaks. */
+  readonly versions?: readonly OpenFlowVersion[];
+  /**
+   * Called with each NXT_PACKET_IN2. The view is one and the same object, and what it points to is gone when the call
+   * returns. Other packet-ins are messages like any.
+   */
+  readonly onPacketIn?: (packetIn: PacketInView) => void;
+  /** Called with each message that answers no request of ours, in the order of arrival, and its transaction id. */
+  readonly onMessage?: (message: OpenFlowMessage, xid: number) => void;
+  /** Requests and transactions that may wait at a time; one more is refused with `OPENFLOW_PENDING`. Default 1000. */
+  readonly pendingRequestsMax?: number;
+  /** Size of one reply in parts, in bytes on the wire; a larger one is refused with `OPENFLOW_MULTIPART`. Default 256 MiB. */
+  readonly multipartBytesMax?: number;
+  /** Bytes that may wait to be sent; `send` and `request` refuse with `OPENFLOW_BACKLOG` beyond. Default 8 MiB. */
+  readonly sendBacklogBytesMax?: number;
+}
+
+export const OPENFLOW_CONNECTION_DEFAULTS = {
+  pendingRequestsMax: 1000,
+  multipartBytesMax: 256 * 1024 * 1024,
+  sendBacklogBytesMax: 8 * 1024 * 1024,
+} as const;
+
+/** Where a connection is in its life; it only moves on. */
+export type OpenFlowConnectionState = 'negotiating' | 'ready' | 'ended';
+
+/**
+ * Why a connection is over: `closed` by us, `disconnected` by the switch, `stream` failed, no common `version`,
+ * `malformed` bytes, a `protocol` violation, a `backlog` that the switch does not read.
+ */
+export type OpenFlowEndReason =
+  | 'closed'
+  | 'disconnected'
+  | 'stream'
+  | 'version'
+  | 'malformed'
+  | 'protocol'
+  | 'backlog';
+
+export interface OpenFlowEnd {
+  readonly reason: OpenFlowEndReason;
+  /** One sentence for people. */
+  readonly message: string;
+  /** The error behind it; null when nothing failed. */
+  readonly error: Error | null;
+}
+
+/** A snapshot of what a connection has done. */
+export interface OpenFlowConnectionStatus {
+  readonly state: OpenFlowConnectionState;
+  readonly version: OpenFlowVersion | null;
+  readonly receivedBytes: number;
+  readonly receivedMessages: number;
+  readonly sentMessages: number;
+  readonly unknownMessages: number;
+  /** NXT_PACKET_IN2 only. */
+  readonly packetIns: number;
+  readonly pendingRequests: number;
+  readonly sendBacklogBytes: number;
+}

@@ -1,0 +1,68 @@
+// The first message of each side: our hello, and what the switch's first message makes of the connection.
+import { decodeError, OpenFlowConnectionError, type OpenFlowErrorReport } from './errors.ts';
+import { HEADER_SIZE } from './framing.ts';
+import { decodeHello, negotiateVersion } from './hello.ts';
+import { encodeMessage } from './message-codec.ts';
+import { type OpenFlowVersion, versionName } from './version.ts';
+import { WireReader } from './wire.ts';
+
+const OFPT_HELLO = 0;
+const OFPT_ERROR = 1;
+const OFPET_HELLO_FAILED = 0;
+const OFPHFC_INCOMPATIBLE = 0;
+
+/** Either the version that both sides use from now on, or why there is none and what to tell the switch about it. */
+export type HandshakeOutcome =
+  | { readonly version: OpenFlowVersion }
+  | { readonly error: OpenFlowConnectionError; readonly refusal: Buffer | null };
+
+/** Our hello: all versions in a bitmap, the highest of them in the header for those who do not read bitmaps. */
+export function encodeFirstMessage(versions: readonly OpenFlowVersion[], xid: number): Buffer {
+  const highest = versions.reduce<OpenFlowVersion>((a, b) => (b > a ? b : a), 1);
+  return encodeMessage(highest, { type: 'hello', versions }, xid);
+}
+
+/** Reads the first message of the switch, whatever it is. Throws `OpenFlowDecodeError` when it is malformed. */
+export function readFirstMessage(versions: readonly OpenFlowVersion[], bytes: Buffer): HandshakeOutcome {
+  const reader = new WireReader(bytes);
+  const peerVersion = reader.u8('ofp_header.version');
+  const type = reader.u8('ofp_header.type');
+  reader.skip(HEADER_SIZE - 2, 'ofp_header');
+  if (type === OFPT_HELLO) {
+    return negotiate(versions, peerVersion, decodeHello(4, reader).versions);
+  }
+  if (type === OFPT_ERROR) {
+    const report = decodeError(4, reader);
+    const text = report.errorType === OFPET_HELLO_FAILED ? `: ${report.data.toString('latin1')}` : '';
+    const message = `the switch refused our hello with ${report.name}${text}`;
+    return { error: new OpenFlowConnectionError('OPENFLOW_VERSION', message), refusal: null };
+  }
+  const message = `the switch began with a message of type ${type} instead of a hello`;
+  return { error: new OpenFlowConnectionError('OPENFLOW_PROTOCOL', message), refusal: null };
+}
+
+function negotiate(
+  versions: readonly OpenFlowVersion[],
+  peerVersion: number,
+  peerVersions: readonly number[] | null,
+): HandshakeOutcome {
+  const version = negotiateVersion(versions, peerVersion, peerVersions);
+  if (version !== null) {
+    return { version };
+  }
+  const ours = versions.map(versionName).join(', ');
+  const theirs = (peerVersions ?? [peerVersion]).map(versionName).join(', ');
+  const message = `no version in common: we speak ${ours}, the switch speaks ${theirs}`;
+  const report: OpenFlowErrorReport = {
+    errorType: OFPET_HELLO_FAILED,
+    errorCode: OFPHFC_INCOMPATIBLE,
+    vendor: 0,
+    name: 'OFPHFC_INCOMPATIBLE',
+    data: Buffer.from(message, 'latin1'),
+  };
+  // In the lowest of our versions that is not below the switch's, which it is most likely to read.
+  const ascending = [...versions].sort((a, b) => a - b);
+  const readable = ascending.find((candidate) => candidate >= peerVersion) ?? ascending.at(-1) ?? 1;
+  const refusal = encodeMessage(readable, { type: 'error', ...report }, 0);
+  return { error: new OpenFlowConnectionError('OPENFLOW_VERSION', message), refusal };
+}
