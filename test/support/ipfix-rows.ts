@@ -1,0 +1,86 @@
+// IPFIX rows as an operator writes them with ovs-vsctl, and waiting until the daemon has taken a change in: ovs-vsctl
+// waits for ovs-vswitchd, and the daemon hears of the change at its own pace.
+
+import type { ControlStatus } from '../../src/control/control.ts';
+import type { SampledBridgeStatus } from '../../src/control/sampled-bridge.ts';
+import type { Daemon } from './daemon.ts';
+import type { Ovs } from './ovs.ts';
+import { waitFor } from './wait.ts';
+
+/** Columns of an IPFIX row beside the targets, in ovs-vsctl's words. */
+export type RowColumns = Readonly<Record<string, string | number>>;
+
+/** Creates a row for a bridge and gives back its UUID. */
+export async function createIpfixRow(
+  ovs: Ovs,
+  bridge: string,
+  targets: readonly string[],
+  columns: RowColumns = {},
+): Promise<string> {
+  const set = ['--', 'set', 'Bridge', bridge, 'ipfix=@i'];
+  const create = ['--', '--id=@i', 'create', 'IPFIX', targetsArgument(targets), ...columnArguments(columns)];
+  return (await ovs.vsctl(...set, ...create)).trim();
+}
+
+/** Changes columns of a row. */
+export async function setIpfixRow(ovs: Ovs, row: string, columns: RowColumns): Promise<void> {
+  await ovs.vsctl('set', 'IPFIX', row, ...columnArguments(columns));
+}
+
+/** The argument that sets `targets`. */
+export function targetsArgument(targets: readonly string[]): string {
+  return `targets=${targets.map((target) => `"${target}"`).join(',')}`;
+}
+
+function columnArguments(columns: RowColumns): string[] {
+  return Object.entries(columns).map(([column, value]) => `${column}=${value}`);
+}
+
+/** What the daemon says of itself by `status json`. */
+export async function daemonStatus(daemon: Daemon): Promise<ControlStatus> {
+  return JSON.parse(await daemon.appctl('status', 'json')) as ControlStatus;
+}
+
+/** The status of one bridge; undefined when nothing is exported for it. */
+export async function bridgeStatus(daemon: Daemon, bridge: string): Promise<SampledBridgeStatus | undefined> {
+  const { bridges } = await daemonStatus(daemon);
+  return bridges.find((status) => status.bridge === bridge);
+}
+
+/** Waits until a bridge's status fulfils a condition, and gives it back. */
+export async function waitForBridge(
+  daemon: Daemon,
+  bridge: string,
+  what: string,
+  condition: (status: SampledBridgeStatus) => boolean,
+  timeoutMs = 5000,
+): Promise<SampledBridgeStatus> {
+  return waitFor(
+    async () => {
+      const status = await bridgeStatus(daemon, bridge);
+      return status !== undefined && condition(status) && status;
+    },
+    { what: `${bridge}: ${what}`, timeoutMs },
+  );
+}
+
+/** Waits until the bridge is hooked and its row taken over. */
+export async function waitForHook(daemon: Daemon, bridge: string, timeoutMs = 5000): Promise<void> {
+  await waitForBridge(
+    daemon,
+    bridge,
+    'hook in place',
+    (status) => status.session.hook === 'in place',
+    timeoutMs,
+  );
+  await waitFor(async () => (await daemonStatus(daemon)).rows.state === 'idle', {
+    what: 'rows are taken over',
+  });
+}
+
+/** Waits until nothing is exported for a bridge any more. */
+export async function waitForNoBridge(daemon: Daemon, bridge: string): Promise<void> {
+  await waitFor(async () => (await bridgeStatus(daemon, bridge)) === undefined, {
+    what: `nothing is exported for ${bridge}`,
+  });
+}
