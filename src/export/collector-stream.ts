@@ -5,7 +5,7 @@
 import { MessageWriter } from '../ipfix/message-writer.ts';
 import { SEQUENCE_NUMBER_OFFSET } from '../ipfix/protocol.ts';
 import type { CollectorSession, CollectorTarget, OpenSession, SessionStatus } from './collector-session.ts';
-import type { OpenMessage } from './message-packer.ts';
+import type { OpenMessage } from './open-message.ts';
 
 /**
  * Observation domains whose state a stream keeps. A `sample` action may take its domain from a packet's field, so there

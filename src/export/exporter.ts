@@ -110,6 +110,15 @@ export class Exporter {
   #samples = 0;
   #samplesIgnored = 0;
   #messages = 0;
+  /** Made once: a function that makes a closure allocates each time that it is called, also when it returns before. */
+  readonly #endBatch = () => {
+    this.#isBatchEndPlanned = false;
+    this.#packer.finishAll();
+  };
+  readonly #timerFired = () => {
+    this.#timer = undefined;
+    this.#expireSlice();
+  };
   readonly #malformed = { ethernet: 0, ipHeader: 0, ipv6Extension: 0, transport: 0 };
   readonly #records: ReasonCounts = { activeTimeout: 0, forcedEnd: 0, lackOfResources: 0 };
 
@@ -185,7 +194,7 @@ export class Exporter {
     if (key.faults !== 0) this.#countFaults(key.faults);
     const nowMicros = this.#clock.monotonicMicros();
     this.#cache.add(key, observationDomainId, nowMicros, weight, frameSize);
-    if (this.#cache.nextExpiryMicros() <= nowMicros) {
+    if (this.#cache.isDue(nowMicros)) {
       this.#cache.expire(nowMicros, this.#visitor, SAMPLE_RECORDS_MAX);
       this.#planBatchEnd();
     }
@@ -255,13 +264,7 @@ export class Exporter {
   #setTimer(nowMicros: number): void {
     const expiryMicros = this.#cache.nextExpiryMicros();
     if (expiryMicros === Number.POSITIVE_INFINITY) return;
-    this.#timer = this.#clock.setTimer(
-      () => {
-        this.#timer = undefined;
-        this.#expireSlice();
-      },
-      Math.max(0, (expiryMicros - nowMicros) / 1000),
-    );
+    this.#timer = this.#clock.setTimer(this.#timerFired, Math.max(0, (expiryMicros - nowMicros) / 1000));
   }
 
   /** Sends what is due, up to a slice; the rest follows when the event loop has looked after others. */
@@ -289,10 +292,7 @@ export class Exporter {
   #planBatchEnd(): void {
     if (this.#isBatchEndPlanned) return;
     this.#isBatchEndPlanned = true;
-    this.#defer(() => {
-      this.#isBatchEndPlanned = false;
-      this.#packer.finishAll();
-    });
+    this.#defer(this.#endBatch);
   }
 
   #backlogCount(): number {

@@ -4,27 +4,14 @@
 // with their message and never makes a delta absurd.
 
 import type { FlowRecord } from '../flow/flow-record.ts';
-import { MessageWriter } from '../ipfix/message-writer.ts';
 import { MESSAGE_HEADER_SIZE, SET_HEADER_SIZE } from '../ipfix/protocol.ts';
 import { RECORD_SIZE_MAX, templateWithId } from '../ipfix/templates.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { OpenMessage } from './open-message.ts';
 import { encodeRecord } from './record-encoder.ts';
 
 /** Messages that are open at a time; records of one more domain send the one that was opened first. */
 export const OPEN_MESSAGES_MAX = 16;
-
-/** A message and the moment from which its deltas count back. */
-export class OpenMessage {
-  readonly writer: MessageWriter;
-  /** The export time (whole seconds, rounded up) on the monotonic clock, in microseconds. */
-  exportMicros = 0;
-  /** The export time in whole seconds on a wall clock that never steps; template intervals are measured on it. */
-  steadySeconds = 0;
-
-  constructor(messageBytesMax: number) {
-    this.writer = new MessageWriter(messageBytesMax);
-  }
-}
 
 /** Packs records into messages and hands each finished message on; the message is used again afterwards. */
 export class MessagePacker {
@@ -63,14 +50,14 @@ export class MessagePacker {
   /** Adds one record; `reason` is its flowEndReason. */
   add(record: FlowRecord, reason: number): void {
     const template = templateWithId(record.templateId);
-    let message = this.#messageOf(record.observationDomainId, record.endMicros);
+    let message = this.#messageFor(record);
     let offset = message.writer.reserveRecord(template.id, template.recordSize);
     if (offset < 0) {
       this.#finish(message);
       message = this.#begin(record.observationDomainId);
       offset = message.writer.reserveRecord(template.id, template.recordSize);
     }
-    encodeRecord(message.writer.bytes, offset, template, record, reason, message.exportMicros);
+    encodeRecord(message, offset, template, record, reason);
   }
 
   /** Sends all messages that have records. */
@@ -78,12 +65,16 @@ export class MessagePacker {
     for (let message = this.#open[0]; message !== undefined; message = this.#open[0]) this.#finish(message);
   }
 
-  /** The open message of the domain, unless the flow ended after its export time: the end delta would be negative. */
-  #messageOf(observationDomainId: number, endMicros: number): OpenMessage {
+  /**
+   * The open message of the record's domain, unless the flow ended after its export time: the end delta would be
+   * negative. Times are not handed from function to function here, because each would be an object on the heap then.
+   */
+  #messageFor(record: FlowRecord): OpenMessage {
+    const { observationDomainId } = record;
     for (let index = this.#open.length - 1; index >= 0; index -= 1) {
       const message = this.#open[index];
       if (message === undefined || message.writer.observationDomainId !== observationDomainId) continue;
-      if (endMicros <= message.exportMicros) return message;
+      if (record.endMicros <= message.exportMicros) return message;
       this.#finish(message);
       break;
     }

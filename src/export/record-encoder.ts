@@ -3,6 +3,7 @@
 
 import type { FlowRecord } from '../flow/flow-record.ts';
 import type { RecordTemplate } from '../ipfix/templates.ts';
+import type { OpenMessage } from './open-message.ts';
 
 const DELTA_MAX = 0xffff_ffff;
 
@@ -20,26 +21,26 @@ const DELTA_MAX = 0xffff_ffff;
  */
 
 /**
- * Writes `record` at `offset` of `bytes`, which has `template.recordSize` bytes of room there.
- *
- * @param exportMicros the message's export time on the monotonic clock, in microseconds; the deltas count back from it
+ * Writes `record` at `offset` of the message, which has `template.recordSize` bytes of room there. The deltas count back
+ * from the message's export time. They have 32 bits (4,294 s) and are never negative; the cache's active timeout of at
+ * most 4,200 s keeps them within.
  */
 export function encodeRecord(
-  bytes: Uint8Array,
+  message: OpenMessage,
   offset: number,
   template: RecordTemplate,
   record: FlowRecord,
   reason: number,
-  exportMicros: number,
 ): void {
+  const { bytes } = message.writer;
   const { keyBytes, keyStart } = record;
   const { keySize } = template;
   for (let index = 0; index < keySize; index += 1) {
     bytes[offset + index] = keyBytes[keyStart + index] as number;
   }
   const at = offset + keySize;
-  const endDelta = clampDelta(exportMicros - record.endMicros);
-  const startDelta = Math.max(endDelta, clampDelta(exportMicros - record.startMicros));
+  const endDelta = Math.min(Math.max(message.exportMicros - record.endMicros, 0), DELTA_MAX);
+  const startDelta = Math.min(Math.max(message.exportMicros - record.startMicros, endDelta), DELTA_MAX);
   put32(bytes, at, startDelta);
   put32(bytes, at + 4, endDelta);
   put32(bytes, at + 8, record.packetsHigh);
@@ -54,11 +55,6 @@ export function encodeRecord(
   put32(bytes, at + 37, record.minimumIpTotalLength);
   put32(bytes, at + 41, 0);
   put32(bytes, at + 45, record.maximumIpTotalLength);
-}
-
-/** A delta has 32 bits (4,294 s) and is never negative; the cache's active timeout of at most 4,200 s stays within. */
-function clampDelta(micros: number): number {
-  return Math.min(Math.max(micros, 0), DELTA_MAX);
 }
 
 function put32(bytes: Uint8Array, at: number, value: number): void {

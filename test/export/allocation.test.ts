@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { runProgram } from '../support/process.ts';
+
+test('neither a sample nor a record allocates, cached, uncached or with a full cache', async () => {
+  const probe = fileURLToPath(new URL('./allocation-probe.ts', import.meta.url));
+  // Half a gigabyte of young generation: nothing is collected while the probe measures.
+  const flags = ['--expose-gc', '--min-semi-space-size=256', '--max-semi-space-size=256', '--import', 'tsx'];
+  const output = await runProgram(process.execPath, [...flags, probe], { timeoutMs: 60_000 });
+  const result = JSON.parse(output) as Record<string, number>;
+  // An object or a boxed number takes 16 bytes at least; batches and messages allocate a little, shared by many.
+  for (const path of ['cached', 'uncached', 'full']) {
+    assert.ok((result[path] ?? Number.NaN) < 4, `${path}: ${output}`);
+  }
+  assert.ok((result['octetCount'] ?? 0) > 100_000_000, `records were made: ${output}`);
+});
