@@ -1,16 +1,19 @@
 // Hostile bytes for the reader: streams cut anywhere, lengths that lie, bodies that are noise or real messages with bytes
 // flipped. Each input must end in messages, in more bytes awaited, or in the named error, with bounded memory.
 import assert from 'node:assert/strict';
+import { Duplex } from 'node:stream';
 import { test } from 'node:test';
+import { OpenFlowConnection } from '../../src/node-openflow/connection.ts';
 import { MESSAGE_BYTES_MAX, MessageFramer } from '../../src/node-openflow/framing.ts';
 import { decodeMessage } from '../../src/node-openflow/message-codec.ts';
 import { OPENFLOW_VERSIONS } from '../../src/node-openflow/version.ts';
 import { OpenFlowDecodeError } from '../../src/node-openflow/wire.ts';
-import { VECTORS } from '../node-openflow/vectors/messages.ts';
+import { RECEIVED_VECTORS, VECTORS } from '../node-openflow/vectors/messages.ts';
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? 0x0f10_2026);
 const FRAMER_INPUTS = 300_000;
-const DECODER_INPUTS = 700_000;
+const DECODER_INPUTS = 650_000;
+const CONNECTION_INPUTS = 50_000;
 
 /** A small generator (xorshift32), so that a failure can be had again from its seed. */
 function randomFrom(seed: number): (below: number) => number {
@@ -90,6 +93,46 @@ test(`the decoders survive ${DECODER_INPUTS} damaged messages (seed ${SEED})`, (
   );
   const growth = process.memoryUsage().heapUsed - heapBefore;
   assert.ok(growth < 256 * 1024 * 1024, `the heap has grown by ${growth} bytes`);
+});
+
+test(`a connection survives ${CONNECTION_INPUTS} damaged messages in chunks of any size (seed ${SEED})`, async () => {
+  const random = randomFrom(SEED ^ 0x0c0f_fee0);
+  const originals = RECEIVED_VECTORS.map(({ version, hex }) => ({ version, bytes: Buffer.from(hex, 'hex') }));
+  const scratch = Buffer.alloc(MESSAGE_BYTES_MAX);
+  let delivered = 0;
+  const reasons = new Map<string, number>();
+  let peer = begin();
+  function begin() {
+    const stream = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
+    const version = OPENFLOW_VERSIONS[random(OPENFLOW_VERSIONS.length)] ?? 4;
+    const count = () => {
+      delivered++;
+    };
+    const connection = new OpenFlowConnection(stream, {
+      versions: [version],
+      onMessage: count,
+      onPacketIn: count,
+    });
+    stream.emit('data', Buffer.from([version, 0, 0, 8, 0, 0, 0, 1]));
+    return { stream, connection, originals: originals.filter((original) => original.version === version) };
+  }
+  for (let input = 0; input < CONNECTION_INPUTS; input++) {
+    const original = peer.originals[random(peer.originals.length)];
+    assert.ok(original !== undefined);
+    const isWhole = random(3) > 0;
+    const size = isWhole ? original.bytes.copy(scratch) : damage(original.bytes, scratch, random);
+    const cut = random(size + 1);
+    peer.stream.emit('data', scratch.subarray(0, cut));
+    peer.stream.emit('data', scratch.subarray(cut, size));
+    if (peer.connection.status().state === 'ended') {
+      const { reason } = await peer.connection.ended;
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+      peer = begin();
+    }
+  }
+  peer.connection.close();
+  assert.ok(delivered > 1000, `only ${delivered} were delivered`);
+  assert.deepEqual([...reasons.keys()].sort(), ['malformed', 'protocol'], `seed ${SEED}`);
 });
 
 /** Copies a message and spoils it: bytes changed, the end cut off or noise appended. Returns its size. */
