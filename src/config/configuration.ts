@@ -39,7 +39,7 @@ export interface UsedIpfixRow {
   /** Names of the bridges whose `ipfix` column refers to the row. */
   readonly bridges: readonly string[];
   readonly isUsedByCollectorSet: boolean;
-  /** Whether one of the targets that count (the held ones, else `targets`) can be sent to. */
+  /** Whether one of the targets that count can be sent to. */
   readonly hasUsableTarget: boolean;
 }
 
@@ -91,8 +91,8 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
 }
 
 /**
- * Whether we export for a row: its targets are held for us, and vswitchd does not have them, or has them only until the
- * row, adopted before, is adopted again.
+ * Whether we export for a row: its targets are held for us, and vswitchd does not have them, or has new ones only until
+ * the row, adopted before, is adopted again.
  */
 export function isOurs(row: IpfixRow): boolean {
   return (
@@ -160,10 +160,18 @@ function referenceOf(value: unknown): string | undefined {
   return typeof value === 'object' && value !== null && 'uuid' in value ? String(value.uuid) : undefined;
 }
 
+/**
+ * The targets that count. Those that a user writes into an adopted row count before they have been moved to our key, so
+ * that what the same change makes due goes to the new collectors already.
+ */
+function targetTexts(row: IpfixRow): readonly string[] {
+  return isOurs(row) && row.targets.length > 0 ? row.targets : (row.heldTargets ?? row.targets);
+}
+
 /** The usable targets of a row, each once. */
 function readTargets(row: IpfixRow, where: string, problems: Problem[]): readonly CollectorTarget[] {
   const targets = new Map<string, CollectorTarget>();
-  const texts = row.heldTargets ?? row.targets;
+  const texts = targetTexts(row);
   for (const text of texts) {
     const result = parseTarget(text);
     if ('target' in result) {

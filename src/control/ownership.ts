@@ -79,8 +79,8 @@ function isToBeAdopted(used: UsedIpfixRow, policy: AdoptPolicy): boolean {
   if (row.targets.length === 0 || used.isUsedByCollectorSet || !isWanted(used, policy)) {
     return false;
   }
-  // `hasUsableTarget` speaks of the held targets where there are some; new ones of the user's are adopted in any case,
-  // for else the old ones would go on being used.
+  // New targets in a row with held ones are adopted in any case: for else the held ones, which the user no longer means,
+  // would come back as soon as the new ones are taken away.
   return isAdopted(row) || row.heldTargets !== undefined || used.hasUsableTarget;
 }
 

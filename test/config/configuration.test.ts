@@ -85,7 +85,7 @@ test('a row whose targets vswitchd has is not ours, and one without any key of o
   }
 });
 
-test('an adopted row keeps its exporter on the old targets until new ones are adopted', () => {
+test('new targets in an adopted row count before they are adopted, with all that was changed beside them', () => {
   const externalIds = new Map([
     ['ovs-ipfix-targets', '127.0.0.1:1'],
     ['ovs-ipfix-state', 'adopted'],
@@ -95,7 +95,7 @@ test('an adopted row keeps its exporter on the old targets until new ones are ad
     readConfiguration(input, 1400)
       .bridges.get('br0')
       ?.sampling?.exporter.targets.map((t) => t.port),
-    [1],
+    [2],
   );
 });
 
