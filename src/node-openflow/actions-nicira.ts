@@ -58,9 +58,9 @@ const outputTruncRow = row('output_trunc', [nicira(39)], {
 
 /*
  * controller2: u8 zero[6], then properties: u16 type, u16 length, value, zeros up to 8
- *   0 max length: u16, u16 zero        1 controller id: u16, u16 zero        2 reason: u8, u8 zero[3]
+ *   0 max length: u16, u16 zero        1 controller id: u16, u16 zero        2 reason: u8
  *   3 userdata                         4 pause: nothing                      5 meter: u32
- * Only the zeros behind userdata and pause are not part of the length.
+ * The length counts the zeros that are shown here, not those up to a multiple of 8.
  */
 const CONTROLLER2 = { maxLength: 0, controllerId: 1, reason: 2, userdata: 3, pause: 4, meterId: 5 } as const;
 const PROPERTY_HEADER_SIZE = 4;
@@ -93,7 +93,7 @@ const controller2Row = row('controller2', [nicira(37)], {
       writeProperty(writer, CONTROLLER2.controllerId, 4).u16(controllerId).zeros(2);
     }
     if (reason !== undefined) {
-      writeProperty(writer, CONTROLLER2.reason, 4).u8(reason).zeros(3);
+      writeProperty(writer, CONTROLLER2.reason, 1).u8(reason).zeros(3);
     }
     if (userdata !== undefined) {
       writeProperty(writer, CONTROLLER2.userdata, userdata.length)

@@ -23,7 +23,11 @@ const WILDCARDS = {
 /** Where the counts of ignored low bits of the two addresses stand, 6 bits each; 32 and more ignore all. */
 const IP_SOURCE_SHIFT = 8;
 const IP_DESTINATION_SHIFT = 14;
-const ALL_WILDCARDS = (1 << 22) - 1;
+const IGNORE_ADDRESS = 32;
+const ALL_WILDCARDS =
+  Object.values(WILDCARDS).reduce<number>((all, bit) => all | bit, 0) |
+  (IGNORE_ADDRESS << IP_SOURCE_SHIFT) |
+  (IGNORE_ADDRESS << IP_DESTINATION_SHIFT);
 
 const VLAN_NONE = 0xffff;
 /** The bit of the tag control information that NXM uses for "there is a tag". */
@@ -246,7 +250,7 @@ function putVlan(wire: Ofp10Match, value: number, field: MatchField): void {
   const mask = field.mask?.readUInt16BE(0) ?? 0xffff;
   if (value === 0 && mask === 0xffff) {
     wire.vlanId = VLAN_NONE;
-    wire.wildcards &= ~WILDCARDS.vlanId;
+    wire.wildcards &= ~(WILDCARDS.vlanId | WILDCARDS.vlanPriority);
     return;
   }
   const idMask = mask & 0x0fff;
