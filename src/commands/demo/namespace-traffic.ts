@@ -63,6 +63,11 @@ export class NamespaceTraffic implements Traffic {
     if (number === 1) {
       write(paragraph('One host pings the other, and exchanges some UDP and TCP with it:'));
       for (const ping of pings) write(commandText(ping));
+      write(
+        paragraph(
+          'Beside that there are packets of the kernel itself: ARP, and ICMPv6 that looks for neighbours, routers and listeners.',
+        ),
+      );
     }
     await Promise.all([
       ...pings.map((ping) => this.#namespaces.run('alice', ping)),

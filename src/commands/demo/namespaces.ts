@@ -90,10 +90,11 @@ export class Namespaces {
     const ours = await readlink('/proc/self/ns/net');
     const holder = await BackgroundProgram.start(['unshare', '--net', '--', 'sleep', 'infinity']);
     this.#holders.set(place, holder);
-    const link = `/proc/${holder.pid}/ns/net`;
-    const isThere = await becomes(async () => holder.end !== undefined || (await readlink(link)) !== ours, {
-      timeoutMs: HOLDER_TIMEOUT_MS,
-    });
+    const isApart = async (): Promise<boolean> => {
+      const theirs = await readlink(`/proc/${holder.pid}/ns/net`).catch(() => ours);
+      return holder.end !== undefined || theirs !== ours;
+    };
+    const isThere = await becomes(isApart, { timeoutMs: HOLDER_TIMEOUT_MS });
     if (holder.end !== undefined || !isThere) {
       throw new ProgramError(`network namespaces are not allowed here (${holder.said})`);
     }

@@ -1,7 +1,7 @@
 // Other programs as the demo uses them: run once for their output, or kept in the background until the demo ends them by
 // their process id. Nothing that is started here outlives the demo.
 
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { systemClock } from '../../runtime/clock.ts';
@@ -88,15 +88,13 @@ export class BackgroundProgram {
 
   /**
    * Starts a program. It gets a session of its own, so that a Ctrl-C in the terminal reaches only the demo, which then
-   * ends things in their order; and the kernel kills it if the demo is killed (setpriv of util-linux).
+   * ends things in their order; and the kernel kills it if the demo is killed, where there is a setpriv that can do so.
    */
   static async start(
     command: CommandLine,
     variables: Readonly<Record<string, string>> = {},
   ): Promise<BackgroundProgram> {
-    const [program, ...args]: CommandLine = hasProgram('setpriv')
-      ? ['setpriv', '--pdeathsig', 'KILL', '--', ...command]
-      : command;
+    const [program, ...args] = killedWithUs(command);
     const child = spawn(program, args, {
       env: environment(variables),
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -156,6 +154,14 @@ export class BackgroundProgram {
     await this.#ended;
     timer.cancel();
   }
+}
+
+/** The command, run so that it is killed when we end; as it is where setpriv is missing or of another kind (busybox). */
+function killedWithUs(command: CommandLine): CommandLine {
+  const prefix = ['setpriv', '--pdeathsig', 'KILL', '--'] as const;
+  const [program, ...args] = prefix;
+  const trial = spawnSync(program, [...args, 'true'], { env: environment({}), stdio: 'ignore' });
+  return trial.status === 0 ? [...prefix, ...command] : command;
 }
 
 /** Ours, without settings that would lead OVS's programs or our daemon elsewhere. */

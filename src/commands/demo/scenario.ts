@@ -15,6 +15,7 @@ import { Records } from './records.ts';
 import { selfCommand } from './self.ts';
 import { SwitchCounts } from './switch-counts.ts';
 import { commandText, paragraph, type Write } from './text.ts';
+import { differences, lookForTraces, type Traces } from './traces.ts';
 import { BRIDGE, type Traffic } from './traffic.ts';
 import { becomes, pause } from './wait.ts';
 
@@ -26,6 +27,15 @@ export interface ScenarioOptions {
   readonly write: Write;
   /** Aborted when the user wants it to end. */
   readonly signal: AbortSignal;
+}
+
+/** How long accounts may take to agree, and how much is shown of them. */
+interface AccountOptions {
+  readonly timeoutMs: number;
+  /** Gives up without a fault when aborted. */
+  readonly signal?: AbortSignal;
+  /** Without the table when all is well. */
+  readonly isBrief?: boolean;
 }
 
 const ACTIVE_TIMEOUT_SECONDS = 3;
@@ -66,6 +76,7 @@ export class Scenario {
     this.#started.push(() => ovs.stop());
     const traffic = await this.#chooseTraffic();
     const counts = await this.#startSwitch(ovs, traffic);
+    const before = await lookForTraces(ovs);
     const daemon = await this.#startDaemon(ovs);
     const parts = { ovs, write: this.#options.write };
     const look = async (): Promise<Accounts | undefined> => {
@@ -79,7 +90,11 @@ export class Scenario {
     await traffic.begin(parts);
     for (let number = 1; !this.#options.signal.aborted; number += 1) {
       await traffic.round(parts, number);
-      const fault = await this.#account(look, RECORDS_TIMEOUT_MS, this.#options.signal);
+      const fault = await this.#account(look, {
+        timeoutMs: RECORDS_TIMEOUT_MS,
+        signal: this.#options.signal,
+        isBrief: number > 1,
+      });
       if (fault !== undefined) return `${fault}\n${await this.#daemonStatus(ovs, daemon)}`;
       if (this.#options.isOnce) break;
       await pause(PAUSE_BETWEEN_ROUNDS_MS, this.#options.signal);
@@ -91,7 +106,8 @@ export class Scenario {
     await becomes(async () => (last = await look()) !== undefined, { timeoutMs: RECORDS_TIMEOUT_MS });
     await daemon.stop();
     if (daemon.exitCode !== 0) return `The daemon ${daemon.end}: ${daemon.said}`;
-    return this.#account(() => Promise.resolve(last), FLUSH_TIMEOUT_MS);
+    const fault = await this.#account(() => Promise.resolve(last), { timeoutMs: FLUSH_TIMEOUT_MS });
+    return fault ?? (await this.#traceFault(ovs, before));
   }
 
   async #chooseTraffic(): Promise<Traffic> {
@@ -157,8 +173,7 @@ export class Scenario {
   /** Waits until the accounts agree and shows them; gives a sentence when they do not in time. */
   async #account(
     look: () => Promise<Accounts | undefined>,
-    timeoutMs: number,
-    signal?: AbortSignal,
+    { timeoutMs, signal, isBrief }: AccountOptions,
   ): Promise<string | undefined> {
     let last: Accounts | undefined;
     const agree = async (): Promise<boolean> => {
@@ -167,14 +182,22 @@ export class Scenario {
     };
     const isAgreed = await becomes(agree, { timeoutMs, signal, intervalMs: LOOK_INTERVAL_MS });
     if (!isAgreed && signal?.aborted) return undefined;
-    this.#records.endTable();
     if (last === undefined) return "The counters of the switch's flows and ports do not come to agree.";
-    this.#options.write(`\n${accountsTable(last)}`);
+    if (!isBrief || !isAgreed) this.#options.write(`\n${accountsTable(last)}`);
     if (!isAgreed) return disagreements(last).join('\n');
     if (this.#records.problemCount > 0)
       return 'The records are right, but their messages had the problems above.';
     this.#say(
       `All ${this.#records.recordCount} records are accounted for: packets and octets agree for each kind.`,
+    );
+    return undefined;
+  }
+
+  async #traceFault(ovs: PrivateOvs, before: Traces): Promise<string | undefined> {
+    const left = differences(before, await lookForTraces(ovs));
+    if (left.length > 0) return left.join('\n');
+    this.#say(
+      "The daemon has ended, and row, flows and meters are as they were before: ovs-vswitchd's again.",
     );
     return undefined;
   }

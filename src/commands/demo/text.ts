@@ -3,6 +3,9 @@
 /** Columns of the terminal that everything fits into. */
 export const WIDTH = 80;
 
+/** Longer parts of a command are broken at their spaces. */
+const PART_LENGTH_MAX = 60;
+
 /** Where text goes. */
 export type Write = (text: string) => void;
 
@@ -11,10 +14,13 @@ export function paragraph(text: string): string {
   return `${wrap(text.split(' '), WIDTH, '', '').join('\n')}\n`;
 }
 
-/** A command as a user would type it, continued over lines that end in a backslash. */
+/** A command as a user would type it, continued over lines that end in a backslash; what a `--` begins stays together. */
 export function commandText(words: readonly string[]): string {
-  const typed = words.map((word) => word.replaceAll('"', '\\"'));
-  return `  $ ${wrap(typed, WIDTH - 4, '      ', ' \\').join('\n')}\n`;
+  const typed = words.map((word) => word.replaceAll('"', '\\"')).join(' ');
+  const parts = typed
+    .split(/ (?=-- )/)
+    .flatMap((part) => (part.length < PART_LENGTH_MAX ? [part] : part.split(' ')));
+  return `  $ ${wrap(parts, WIDTH - 4, '      ', ' \\').join('\n')}\n`;
 }
 
 function wrap(words: readonly string[], width: number, indent: string, continuation: string): string[] {

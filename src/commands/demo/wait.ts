@@ -28,6 +28,8 @@ export async function becomes(
 
 /** Lets time pass, or less when the signal aborts. */
 export async function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
+  // A signal that has aborted already tells nobody any more.
+  if (signal?.aborted) return;
   await new Promise<void>((resolve) => {
     const finish = (): void => {
       timer.cancel();

@@ -1,0 +1,37 @@
+// What a daemon of ours could leave behind in a switch, as text: taken before it starts and after it has ended, the two
+// must be the same.
+
+import type { PrivateOvs } from './private-ovs.ts';
+import type { CommandLine } from './programs.ts';
+import { BRIDGE } from './traffic.ts';
+
+const LOOKS: readonly (readonly [what: string, command: CommandLine])[] = [
+  ['the IPFIX row', ['ovs-vsctl', 'list', 'IPFIX']],
+  ['the flows of the bridge', ['ovs-ofctl', '--no-stats', 'dump-flows', BRIDGE]],
+  ['the meters of the bridge', ['ovs-ofctl', '-O', 'OpenFlow13', 'dump-meters', BRIDGE]],
+];
+
+/** Each thing, with how it looks now. */
+export type Traces = ReadonlyMap<string, string>;
+
+/** Looks at the row, the flows and the meters. */
+export async function lookForTraces(ovs: PrivateOvs): Promise<Traces> {
+  const traces = new Map<string, string>();
+  for (const [what, command] of LOOKS) traces.set(what, withoutTransactionId(await ovs.run(command)));
+  return traces;
+}
+
+/** A sentence for each thing that is not as it was. */
+export function differences(before: Traces, after: Traces): string[] {
+  return [...before]
+    .filter(([what, text]) => after.get(what) !== text)
+    .map(
+      ([what, text]) =>
+        `The daemon has not left ${what} as it was.\nBefore:\n${text}After:\n${after.get(what)}`,
+    );
+}
+
+/** Replies of ovs-ofctl begin with the number of their request. */
+function withoutTransactionId(text: string): string {
+  return text.replaceAll(/ ?\(xid=0x[0-9a-f]+\)/g, '');
+}

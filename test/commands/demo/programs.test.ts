@@ -1,0 +1,95 @@
+// Programs in the background, and waiting.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BackgroundProgram, hasProgram, ProgramError, run } from '../../../src/commands/demo/programs.ts';
+import { becomes, pause } from '../../../src/commands/demo/wait.ts';
+import { BackgroundProgram as TestProgram } from '../../support/process.ts';
+import { waitFor } from '../../support/wait.ts';
+
+const MODULE = new URL('../../../src/commands/demo/programs.ts', import.meta.url).href;
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test('a program that fails is an error with what it has said', async () => {
+  await assert.rejects(run(['sh', '-c', 'echo no such thing >&2; exit 3']), (error) => {
+    assert.ok(error instanceof ProgramError);
+    assert.match(error.message, /^"sh -c .*" has failed: no such thing$/);
+    return true;
+  });
+  assert.equal(await run(['sh', '-c', 'echo $WORD'], { WORD: 'well' }), 'well\n');
+  assert.equal(hasProgram('sh'), true);
+  assert.equal(hasProgram('a-program-that-nobody-has'), false);
+  await assert.rejects(run(['a-program-that-nobody-has']), ProgramError);
+});
+
+test('settings of the caller do not lead children to another switch', async (t) => {
+  process.env['OVS_RUNDIR'] = '/elsewhere';
+  process.env['OVS_IPFIX_DB'] = 'tcp:elsewhere';
+  t.after(() => {
+    delete process.env['OVS_RUNDIR'];
+    delete process.env['OVS_IPFIX_DB'];
+  });
+  assert.equal(await run(['sh', '-c', 'echo "[$OVS_RUNDIR$OVS_IPFIX_DB]"']), '[]\n');
+});
+
+test('one that has ended by itself is noticed, with its last words', async () => {
+  const program = await BackgroundProgram.start(['sh', '-c', 'echo I give up >&2; exit 4']);
+  await waitFor(() => program.end !== undefined, { what: 'the program has ended' });
+  assert.equal(program.exitCode, 4);
+  assert.throws(() => program.assertRunning(), /sh has ended with exit code 4: I give up/);
+});
+
+test('one that does not care for SIGTERM is killed', async () => {
+  const program = await BackgroundProgram.start([
+    'sh',
+    '-c',
+    'trap "" TERM; echo ready; while :; do sleep 0.1; done',
+  ]);
+  let isReady = false;
+  program.onLine(() => {
+    isReady = true;
+  });
+  await waitFor(() => isReady, { what: 'the trap is set' });
+  program.assertRunning();
+  await program.stop(100);
+  assert.equal(program.end, 'was killed by SIGKILL');
+  await program.stop();
+});
+
+test('when the demo is killed, so are its programs', async () => {
+  const source = `const { BackgroundProgram } = await import(${JSON.stringify(MODULE)});
+    const sleeper = await BackgroundProgram.start(['sleep', '60']);
+    console.log(sleeper.pid);
+    setInterval(() => {}, 1000);`;
+  const demo = await TestProgram.start(process.execPath, [
+    '--import',
+    'tsx',
+    '--input-type=module',
+    '-e',
+    source,
+  ]);
+  const pid = Number(await waitFor(() => /^\d+\n/.exec(demo.stdout)?.[0], { what: 'the program runs' }));
+  assert.equal(isAlive(pid), true);
+  await demo.stop('SIGKILL');
+  await waitFor(() => !isAlive(pid), { what: 'the program is gone' });
+});
+
+test('waiting ends when the condition holds, when time is up, and when it is aborted', async () => {
+  let looks = 0;
+  assert.equal(await becomes(() => (looks += 1) === 3, { timeoutMs: 60_000, intervalMs: 1 }), true);
+  assert.equal(looks, 3);
+  assert.equal(await becomes(() => false, { timeoutMs: 5, intervalMs: 1 }), false);
+  const aborted = new AbortController();
+  const waiting = becomes(() => false, { timeoutMs: 60_000, intervalMs: 60_000, signal: aborted.signal });
+  aborted.abort();
+  assert.equal(await waiting, false);
+  await pause(60_000, aborted.signal);
+});

@@ -1,0 +1,167 @@
+// `ovs-ipfix demo` as a newcomer runs it: its verdict, that the verdict can be bad, and that nothing stays behind.
+
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { BackgroundProgram, type ProgramExit } from '../support/process.ts';
+import { DAEMON_FILE, tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+
+/** Root without the right to make namespaces is as an ordinary user; setpriv keeps the files readable. */
+const WITHOUT_NAMESPACES =
+  process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all'] : [];
+const DEMO_TIMEOUT_MS = 50_000;
+
+/** The demo with a temporary folder of its own, which must be empty afterwards. */
+class Demo {
+  readonly folder: string;
+  readonly program: BackgroundProgram;
+
+  private constructor(folder: string, program: BackgroundProgram) {
+    this.folder = folder;
+    this.program = program;
+  }
+
+  static async start(t: TestContext, args: readonly string[], prefix: readonly string[] = []): Promise<Demo> {
+    const folder = await mkdtemp(join(tmpdir(), 'demo-'));
+    const [program = '', ...rest] = [...prefix, process.execPath, DAEMON_FILE, 'demo', ...args];
+    const demo = new Demo(
+      folder,
+      await BackgroundProgram.start(program, rest, { environment: { TMPDIR: folder } }),
+    );
+    t.after(async () => {
+      await demo.program.stop();
+      await rm(folder, { recursive: true, force: true });
+    });
+    return demo;
+  }
+
+  /** Fulfilled when it has said this. */
+  async said(pattern: RegExp): Promise<RegExpExecArray> {
+    const state = await waitFor(
+      () => pattern.exec(this.program.stdout) ?? (this.program.exit === undefined ? false : 'ended'),
+      { what: `the demo says ${pattern}`, timeoutMs: DEMO_TIMEOUT_MS },
+    );
+    if (state === 'ended') throw new Error(`It has ended: ${this.program.stdout}${this.program.stderr}`);
+    return state;
+  }
+
+  /** Waits for its end, and makes sure that neither a file nor a process of it is left. */
+  async end(): Promise<ProgramExit> {
+    const exit = await waitFor(() => this.program.exit, {
+      what: 'the demo has ended',
+      timeoutMs: DEMO_TIMEOUT_MS,
+    });
+    assert.deepEqual(await readdir(this.folder), []);
+    assert.deepEqual(await this.processes(''), []);
+    return exit;
+  }
+
+  /** Processes whose command line names the demo's folder and this. */
+  async processes(word: string): Promise<number[]> {
+    const found: number[] = [];
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (line.includes(this.folder) && line.includes(word)) found.push(Number(pid));
+    }
+    return found;
+  }
+}
+
+function assertVerdict({ program }: Demo, exit: ProgramExit): void {
+  assert.equal(exit.exitCode, 0, program.stdout + program.stderr);
+  assert.match(program.stdout, /\nready\n/);
+  assert.match(program.stdout, /active 10\.0\.0\.\d+ > 10\.0\.0\.\d+\n/);
+  assert.match(program.stdout, /forced 10\.0\.0\.\d+/);
+  assert.match(program.stdout, /row, flows and meters are as they were before/);
+  assert.match(program.stdout, /Everything agreed, and everything is cleaned up\.\n$/);
+  assert.equal(program.stderr, '');
+  const long = program.stdout.split('\n').filter((line) => line.length > 80 && !line.includes(tmpdir()));
+  assert.deepEqual(long, []);
+}
+
+test(
+  'one round with network namespaces agrees with the counters',
+  tier('ovs', 'namespaces', 'daemon'),
+  async (t) => {
+    const demo = await Demo.start(t, ['--once']);
+    assertVerdict(demo, await demo.end());
+    assert.match(demo.program.stdout, /ping -c 5/);
+  },
+);
+
+test(
+  'one round with frames that are handed over agrees with what was sent',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const demo = await Demo.start(t, ['--once'], WITHOUT_NAMESPACES);
+    assertVerdict(demo, await demo.end());
+    const { stdout } = demo.program;
+    assert.match(stdout, /netdev-dummy\/receive/);
+    for (const kind of [
+      'VLAN-tagged',
+      'ARP',
+      'ICMP',
+      'UDP over IPv4',
+      'TCP over IPv4',
+      'ICMPv6',
+      'UDP over IPv6',
+      'TCP over IPv6',
+    ]) {
+      assert.match(stdout, new RegExp(`^${kind} +(\\d+) +\\1 +\\1 +\\d+$`, 'm'));
+    }
+  },
+);
+
+test('SIGINT ends it with a last flush and the verdict', tier('ovs', 'daemon'), async (t) => {
+  const demo = await Demo.start(t, [], WITHOUT_NAMESPACES);
+  await demo.said(/records are accounted for/);
+  demo.program.signal('SIGINT');
+  demo.program.signal('SIGINT');
+  assertVerdict(demo, await demo.end());
+});
+
+test('--seconds ends it by itself', tier('ovs', 'daemon'), async (t) => {
+  const demo = await Demo.start(t, ['--seconds', '3'], WITHOUT_NAMESPACES);
+  const exit = await demo.end();
+  assert.equal(exit.exitCode, 0, demo.program.stdout + demo.program.stderr);
+  assert.match(demo.program.stdout, /forced 10\.0\.0\./);
+});
+
+test('a daemon that dies is a failure, and nothing stays behind', tier('ovs', 'daemon'), async (t) => {
+  const demo = await Demo.start(t, [], WITHOUT_NAMESPACES);
+  await demo.said(/\nready\n/);
+  const [pid, ...others] = await demo.processes('run');
+  assert.deepEqual(others, []);
+  assert.ok(pid !== undefined);
+  process.kill(pid, 'SIGKILL');
+  const exit = await demo.end();
+  assert.equal(exit.exitCode, 1);
+  assert.match(demo.program.stderr, /was killed by SIGKILL/);
+});
+
+test('a record of packets that nobody has sent is a disagreement', tier('ovs', 'daemon'), async (t) => {
+  const demo = await Demo.start(t, ['--once'], WITHOUT_NAMESPACES);
+  const port = Number((await demo.said(/targets=\\"127\.0\.0\.1:(\d+)/))[1]);
+  await demo.said(/\nready\n/);
+  // RFC 7011: a message of domain 9 with template 300 (packetDeltaCount, 8 bytes) and one record of 5 packets.
+  const message = Buffer.from(
+    '000a0028' +
+      '65000000' +
+      '00000000' +
+      '00000009' +
+      '0002000c012c0001' +
+      '00020008' +
+      '012c000c' +
+      '0000000000000005',
+    'hex',
+  );
+  const socket = createSocket('udp4');
+  socket.send(message, port, '127.0.0.1', () => socket.close());
+  const exit = await demo.end();
+  assert.equal(exit.exitCode, 1, demo.program.stdout);
+  assert.match(demo.program.stderr, /other: 0 packets .* were sent, .* and records say 5 packets/);
+});
