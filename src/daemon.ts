@@ -4,6 +4,7 @@
 import { randomInt } from 'node:crypto';
 import type { RunSettings } from './config/settings.ts';
 import { Control } from './control/control.ts';
+import { BatchClock } from './export/batch-clock.ts';
 import { UdpSession } from './export/udp-session.ts';
 import { systemClock, type Timer } from './runtime/clock.ts';
 import { Log, type Logger } from './runtime/log.ts';
@@ -21,6 +22,7 @@ export class Daemon {
 
   constructor(settings: RunSettings, version: string) {
     const clock = systemClock;
+    const sampleClock = new BatchClock(clock);
     this.#version = version;
     this.#log = new Log({
       clock,
@@ -31,6 +33,7 @@ export class Daemon {
     const collectorLog = this.#log.logger('collector');
     this.#control = new Control(settings, {
       clock,
+      sampleClock,
       log: this.#logger,
       openSession: (target, listener) => new UdpSession(target, listener, { clock, log: collectorLog }),
       randomSeed: () => randomInt(2 ** 32),

@@ -15,7 +15,6 @@ export const problemCodes = [
   'no-meters',
   'meter-in-use',
   'hook-refused',
-  'hook-shadowed',
   'bridge-unreachable',
 ] as const;
 

@@ -47,6 +47,8 @@ export interface BridgeSessionStatus {
 export const POLL_MS = 1000;
 /** Looks after which the hook's dead-man switch is wound up again: thrice in its time. */
 const POLLS_PER_REFRESH = 10;
+/** Failed attempts to connect after which a bridge counts as unreachable; a restart of vswitchd takes fewer. */
+const UNREACHABLE_AFTER = 5;
 /** How long taking the hook out may take at the end. */
 const REMOVAL_MS_MAX = 1500;
 
@@ -167,7 +169,19 @@ export class BridgeSession {
   }
 
   problems(): readonly Problem[] {
-    return this.#problem === undefined ? [] : [this.#problem];
+    const { bridge } = this.#options;
+    const { failureCount, endpoint, lastError } = this.#keeper.status();
+    if (this.#keeper.session !== undefined || failureCount < UNREACHABLE_AFTER) {
+      return this.#problem === undefined ? [] : [this.#problem];
+    }
+    const unreachable: Problem = {
+      code: 'bridge-unreachable',
+      severity: 'error',
+      where: `Bridge ${bridge}`,
+      message: `Its OpenFlow socket ${endpoint} cannot be reached: ${lastError ?? 'no reason known'}.`,
+      remedy: 'See that ovs-vswitchd runs and that OVS_RUNDIR or --openflow names its sockets.',
+    };
+    return [unreachable];
   }
 
   status(): BridgeSessionStatus {

@@ -22,6 +22,8 @@ import { SampledBridge, type SampledBridgeStatus } from './sampled-bridge.ts';
 /** What `Control` needs from outside. */
 export interface ControlParts {
   readonly clock: Clock;
+  /** For the packet path, where reading the time once a batch is enough. */
+  readonly sampleClock: Clock;
   readonly log: Logger;
   readonly openSession: OpenSession;
   /** Random 32-bit numbers for samplers. */
@@ -130,8 +132,9 @@ export class Control {
   /** The database has changed, or the connection to it or the lock has. */
   #follow(): void {
     const tables = this.#database.tables();
-    const lock = this.#database.lock;
-    if (this.#isStopping || tables === undefined || lock === 'none') {
+    const { lock, isSynced } = this.#database.status();
+    // A connection that ends takes the lock with it: that is nobody's wish, and what runs goes on.
+    if (this.#isStopping || tables === undefined || !isSynced || lock === 'none') {
       return;
     }
     this.#configuration = readConfiguration(tables, this.#settings.messageBytesMax);
@@ -160,6 +163,7 @@ export class Control {
     }
     const bridge = new SampledBridge(config, sampling, {
       clock: this.#parts.clock,
+      sampleClock: this.#parts.sampleClock,
       log: this.#parts.log.module('bridge'),
       openSession: this.#parts.openSession,
       endpoint: this.#settings.openflow(config.name),

@@ -6,12 +6,15 @@ import type { Problem } from '../config/problem.ts';
 import { Exporter, type ExporterParts, type ExporterStatus } from '../export/exporter.ts';
 import { PacketSampler, type PacketSamplerStatus } from '../flow/sampler.ts';
 import type { PacketInView } from '../node-openflow/index.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { BridgeSession, type BridgeSessionOptions, type BridgeSessionStatus } from './bridge-session.ts';
 import { isBridgeUserdata, userdataDomainId, userdataPointId } from './userdata.ts';
 
 /** What a sampled bridge needs from outside: what its parts need, but for what it gives them itself. */
 export type SampledBridgeParts = ExporterParts &
   Omit<BridgeSessionOptions, 'bridge' | 'onPacketIn' | 'onPool'> & {
+    /** The exporter's clock, which a batch of samples reads once. */
+    readonly sampleClock: Clock;
     /** Seed of the sampler's random choice, 32 bits. */
     readonly samplerSeed: number;
   };
@@ -39,7 +42,10 @@ export class SampledBridge {
     this.name = config.name;
     this.#ipfixRow = sampling.ipfixRow;
     this.#sampler = new PacketSampler({ interval: sampling.interval, seed: parts.samplerSeed });
-    this.#exporter = new Exporter(`bridge ${config.name}`, sampling.exporter, parts);
+    this.#exporter = new Exporter(`bridge ${config.name}`, sampling.exporter, {
+      ...parts,
+      clock: parts.sampleClock,
+    });
     this.#session = new BridgeSession({
       ...parts,
       bridge: config.name,

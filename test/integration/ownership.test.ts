@@ -1,0 +1,221 @@
+// Who exports: vswitchd, or we. Rows are taken over and handed back in a real database beside a real vswitchd, whose own
+// exporter is recognised by its messages.
+
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { startDaemon } from '../support/daemon.ts';
+import { ethernet, ipv4, udp } from '../support/frames.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { DAEMON_FILE } from '../support/tiers.ts';
+import { UdpSink } from '../support/udp-sink.ts';
+import { waitFor } from '../support/wait.ts';
+
+let ovs: Ovs;
+let sink: UdpSink;
+let other: UdpSink;
+
+before(async () => {
+  ovs = await startOvs();
+  sink = await UdpSink.open();
+  other = await UdpSink.open();
+});
+after(async () => {
+  await sink.close();
+  await other.close();
+  await ovs.stop();
+});
+beforeEach(async () => {
+  await ovs.vsctl('--if-exists', 'del-br', 'br0');
+  await ovs.addBridge('br0');
+  await ovs.addDummyPort('br0', 'p1');
+  sink.clear();
+  other.clear();
+});
+
+async function setRow(...columns: readonly string[]): Promise<void> {
+  await ovs.vsctl(
+    '--',
+    'set',
+    'Bridge',
+    'br0',
+    'ipfix=@i',
+    '--',
+    '--id=@i',
+    'create',
+    'IPFIX',
+    'sampling=1',
+    ...columns,
+  );
+}
+
+const rowUuid = async () => (await ovs.vsctl('get', 'Bridge', 'br0', 'ipfix')).trim();
+const rowText = () => ovs.vsctl('--columns=targets,external_ids,sampling,obs_domain_id', 'list', 'IPFIX');
+
+let nextPort = 1;
+/** A frame of a flow of its own; vswitchd exports it when its row has targets, we do when it is ours. */
+async function inject(): Promise<void> {
+  const ports = { source: nextPort, destination: 53 };
+  nextPort += 1;
+  await ovs.inject('p1', ethernet({}, ipv4({ source: '10.0.0.1', destination: '10.0.0.2' }, udp(ports))));
+}
+
+/** Our templates are numbers below 268 with an 80-byte UDP record; vswitchd 3.1's data records are longer than ours. */
+async function exporterOf(collector: UdpSink): Promise<'ours' | 'vswitchd'> {
+  collector.clear();
+  const ourRecordSize = 16 + 4 + 19 + 6 + 8 + 4 + 25 + 24;
+  await inject();
+  const isData = (datagram: Buffer) => datagram.readUInt16BE(16) >= 256;
+  await collector.waitUntil((datagrams) => datagrams.some(isData), 'a data record has arrived');
+  const data = collector.datagrams.find(isData);
+  return data?.length === ourRecordSize ? 'ours' : 'vswitchd';
+}
+
+test('a row is taken over with the daemon, and goes back as it was when it stops', async () => {
+  await setRow(`targets="${sink.target}"`, 'obs_domain_id=5', 'external_ids:owner=me');
+  const before = await rowText();
+  assert.equal(await exporterOf(sink), 'vswitchd');
+  const daemon = await startDaemon(ovs);
+  assert.equal(await exporterOf(sink), 'ours');
+  const adopted = await rowText();
+  assert.match(adopted, /targets *: \[\]/u);
+  assert.match(adopted, /ovs-ipfix-state=adopted/u);
+  assert.match(adopted, /owner=me/u);
+  await daemon.stop();
+  assert.equal(await rowText(), before);
+  assert.equal(await exporterOf(sink), 'vswitchd');
+});
+
+test('targets that the user sets on an adopted row are taken over at once', async () => {
+  await setRow(`targets="${sink.target}"`);
+  const daemon = await startDaemon(ovs);
+  assert.equal(await exporterOf(sink), 'ours');
+  await ovs.vsctl('set', 'IPFIX', await rowUuid(), `targets="${other.target}"`);
+  await waitFor(async () => (await rowText()).includes(`ovs-ipfix-targets="${other.target}"`), {
+    what: 'the row is adopted again',
+  });
+  await daemon.waitForReady();
+  assert.equal(await exporterOf(other), 'ours');
+  sink.clear();
+  assert.equal(await exporterOf(other), 'ours');
+  assert.equal(sink.datagrams.length, 0);
+  await daemon.stop();
+  assert.match(await rowText(), new RegExp(`targets *: \\["${other.target}"\\]`, 'u'));
+});
+
+test('with --adopt=marked only a marked row is taken over, and with none only a native one', async () => {
+  await setRow(`targets="${sink.target}"`);
+  const marked = await startDaemon(ovs, { arguments: ['--adopt', 'marked'] });
+  assert.equal(await exporterOf(sink), 'vswitchd');
+  await ovs.vsctl('set', 'IPFIX', await rowUuid(), 'external_ids:ovs-ipfix=adopt');
+  await waitFor(async () => (await rowText()).includes('ovs-ipfix-state=adopted'), {
+    what: 'the row is adopted',
+  });
+  await marked.waitForReady();
+  assert.equal(await exporterOf(sink), 'ours');
+  await marked.stop();
+
+  await ovs.vsctl('clear', 'IPFIX', await rowUuid(), 'targets', 'external_ids');
+  await ovs.vsctl('set', 'IPFIX', await rowUuid(), `external_ids:ovs-ipfix-targets="${sink.target}"`);
+  const native = await rowText();
+  const none = await startDaemon(ovs, { arguments: ['--adopt', 'none'] });
+  assert.equal(await exporterOf(sink), 'ours');
+  await none.stop();
+  assert.equal(await rowText(), native);
+});
+
+test('a bad target is written to the row as a problem, and goes when it is mended', async () => {
+  ovs.allowWarnings(/(collectors|dns_resolve).*\|WARN\|.*1\.2\.3/u);
+  await setRow(`targets="${sink.target}","1.2.3:99"`);
+  const before = await rowText();
+  const daemon = await startDaemon(ovs);
+  assert.equal(await exporterOf(sink), 'ours');
+  assert.match(await rowText(), /ovs-ipfix-problem=.*1\.2\.3:99.*bad-target/u);
+  assert.match(await daemon.appctl('status'), /bad-target/u);
+  await ovs.vsctl('set', 'IPFIX', await rowUuid(), `targets="${sink.target}"`);
+  await waitFor(async () => !(await rowText()).includes('ovs-ipfix-problem'), {
+    what: 'the problem is gone',
+  });
+  await ovs.vsctl('set', 'IPFIX', await rowUuid(), `targets="${sink.target}","1.2.3:99"`);
+  await waitFor(async () => (await rowText()).includes('ovs-ipfix-problem'), { what: 'the problem is back' });
+  await daemon.stop();
+  assert.equal(await rowText(), before);
+});
+
+test('a row that a collector set uses stays with vswitchd', async () => {
+  await setRow(`targets="${sink.target}"`);
+  await ovs.vsctl(
+    '--id=@b',
+    'get',
+    'Bridge',
+    'br0',
+    '--',
+    '--id=@i',
+    'get',
+    'IPFIX',
+    await rowUuid(),
+    '--',
+    'create',
+    'Flow_Sample_Collector_Set',
+    'id=1',
+    'bridge=@b',
+    'ipfix=@i',
+  );
+  const daemon = await startDaemon(ovs);
+  assert.equal(await exporterOf(sink), 'vswitchd');
+  assert.match(await daemon.appctl('status'), /flow-sampling-not-done/u);
+  await daemon.stop();
+  await ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');
+});
+
+test('after SIGKILL the next daemon goes on with the row, and release hands everything back', async () => {
+  await setRow(`targets="${sink.target}"`, 'obs_domain_id=6');
+  const before = await rowText();
+  const first = await startDaemon(ovs);
+  await first.kill();
+  const second = await startDaemon(ovs);
+  assert.equal(await exporterOf(sink), 'ours');
+  assert.equal((await rowText()).match(/127\.0\.0\.1/gu)?.length, 1);
+  await second.kill();
+  assert.match(await ovs.ofctl('dump-flows', 'br0'), /id=18768/u);
+  const said = await ovs.run(process.execPath, DAEMON_FILE, 'release', ovs.dbEndpoint);
+  assert.match(said, /^1 IPFIX rows changed, 1 bridges free/u);
+  assert.equal(await rowText(), before);
+  assert.doesNotMatch(await ovs.ofctl('dump-flows', 'br0'), /id=18768/u);
+  assert.doesNotMatch(await ovs.ofctl('-O', 'OpenFlow13', 'dump-meters', 'br0'), /meter=/u);
+  assert.match(
+    await ovs.run(process.execPath, DAEMON_FILE, 'release', ovs.dbEndpoint),
+    /^0 IPFIX rows changed/u,
+  );
+  assert.equal(await exporterOf(sink), 'vswitchd');
+});
+
+test('release beside a running daemon ends its exporting until it is started anew', async () => {
+  await setRow(`targets="${sink.target}"`);
+  const before = await rowText();
+  const daemon = await startDaemon(ovs);
+  await ovs.run(process.execPath, DAEMON_FILE, 'release', ovs.dbEndpoint);
+  await assert.rejects(daemon.waitForReady(50), /lock of the active daemon was taken/u);
+  assert.equal(await rowText(), before);
+  assert.equal(await exporterOf(sink), 'vswitchd');
+  await daemon.stop();
+  assert.equal(await rowText(), before);
+});
+
+test('a second daemon waits for the first one to leave, and then exports', async () => {
+  await setRow(`targets="${sink.target}"`);
+  const first = await startDaemon(ovs);
+  const second = await startDaemon(ovs, { waitForReady: false });
+  await assert.rejects(second.waitForReady(500), /Another ovs-ipfix has the lock/u);
+  assert.equal(await exporterOf(sink), 'ours');
+  await first.stop();
+  await second.waitForReady();
+  assert.equal(await exporterOf(sink), 'ours');
+  await second.stop();
+});
+
+test('release without a database says so and fails', async () => {
+  await assert.rejects(
+    ovs.run(process.execPath, DAEMON_FILE, 'release', `unix:${ovs.rundir}/nobody.sock`),
+    /could not be reached/u,
+  );
+});
