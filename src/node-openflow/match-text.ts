@@ -15,8 +15,25 @@ export function formatField(field: MatchField): string {
 
 /** The value and the mask of a field: "0x0/0x80000000". */
 export function formatValue(field: MatchField): string {
+  const fragment = field.field === 'nw_frag' ? FRAGMENTS.get(fragmentKey(field)) : undefined;
+  if (fragment !== undefined) {
+    return fragment;
+  }
   const format = formatterOf(field.field, field.value.length);
   return field.mask === undefined ? format(field.value) : `${format(field.value)}/${format(field.mask)}`;
+}
+
+/** Which fragments a match takes, by value / mask: bit 0 is "a fragment", bit 1 "not the first". */
+const FRAGMENTS: ReadonlyMap<string, string> = new Map([
+  ['0/3', 'no'],
+  ['1/1', 'yes'],
+  ['1/3', 'first'],
+  ['3/3', 'later'],
+  ['0/2', 'not_later'],
+]);
+
+function fragmentKey({ value, mask }: MatchField): string {
+  return `${value[0]}/${(mask?.[0] ?? 0xff) & 3}`;
 }
 
 /** A field's name, or its numbers when it has none: "oxm_0x8000_99" or "oxm_0xffff_3_0x4f4e4600". */
@@ -43,9 +60,12 @@ function formatterOf(name: MatchField['field'], width: number): Formatter {
   if (width === 16 && /ipv6|^nd_target$/.test(name)) {
     return formatIpv6;
   }
-  if (name.startsWith('in_port')) {
+  if (name.startsWith('in_port') || name === 'actset_output') {
     return (value) =>
       formatPort(value.length === 2 ? widePort(value.readUInt16BE(0)) : value.readUInt32BE(0));
+  }
+  if (name === 'packet_type') {
+    return (value) => `(${value.readUInt16BE(0)},0x${value.readUInt16BE(2).toString(16)})`;
   }
   return (value) => `0x${value.toString('hex').replace(/^0+(?=.)/, '')}`;
 }

@@ -117,7 +117,7 @@ describe('a match', () => {
   });
 
   test('tells mpls_ttl and the cookie apart by their width', () => {
-    const fields = decodeNxMatch(17, reader(`00013c0109${'00013c080000000000000012'}${'00'.repeat(7)}`));
+    const fields = decodeNxMatch(17, reader(`00013c010900013c080000000000000012${'00'.repeat(7)}`));
     assert.deepEqual(
       fields.map((field) => [field.field, fieldValue(field)]),
       [

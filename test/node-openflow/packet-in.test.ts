@@ -44,7 +44,7 @@ describe('NXT_PACKET_IN2 of a real switch', () => {
       assert.equal(view.reason, PACKET_IN_REASON_CODES.action);
       assert.deepEqual([view.cookieHigh, view.cookieLow], [0, 0x77]);
       assert.equal(view.bytes.toString('hex', view.userdataStart, view.userdataEnd), '01020304');
-      const port = findField(decodeMetadata(view), vector.version === 1 ? 'in_port' : 'in_port_oxm');
+      const port = findField(decodeMetadata(view), 'in_port_oxm');
       assert.ok(port !== undefined && fieldValue(port) === 1n);
     }
   });

@@ -1,0 +1,183 @@
+// A million damaged and random bodies through the decoders of flows: each is decoded, or refused by the one named error,
+// with no more memory than the message gives cause for; and what is decoded can be encoded.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeFlowMod, encodeFlowMod } from '../../src/node-openflow/flow-mod.ts';
+import { decodeFlowMonitorRequest, decodeFlowUpdate } from '../../src/node-openflow/flow-monitor.ts';
+import { decodeFlowStats, decodeFlowStatsRequest } from '../../src/node-openflow/flow-stats.ts';
+import { decodeInstructions, encodeInstructions } from '../../src/node-openflow/instructions.ts';
+import { decodeOxmMatch } from '../../src/node-openflow/match.ts';
+import { decodeOfp10Match } from '../../src/node-openflow/match-ofp10.ts';
+import {
+  decodeMetadata,
+  decodeNxPacketIn,
+  decodePacketIn,
+  decodePacketIn2,
+  PacketInView,
+} from '../../src/node-openflow/packet-in.ts';
+import { decodePacketOut } from '../../src/node-openflow/packet-out.ts';
+import { OPENFLOW_VERSIONS, type OpenFlowVersion } from '../../src/node-openflow/version.ts';
+import { OpenFlowDecodeError, WireReader, WireWriter } from '../../src/node-openflow/wire.ts';
+import { body, readVectors } from '../node-openflow/vectors/read-vectors.ts';
+
+const DAMAGED_BODIES = 700_000;
+const RANDOM_BODIES = 200_000;
+const DAMAGED_LISTS = 100_000;
+const SEED = Number(process.env['FUZZ_SEED'] ?? 20_261);
+const MEMORY_GROWTH_MAX_BYTES = 128 * 1024 * 1024;
+const view = new PacketInView();
+
+type Decode = (version: OpenFlowVersion, reader: WireReader) => unknown;
+
+function each(decode: Decode): Decode {
+  return (version, reader) => {
+    while (reader.remaining > 0) {
+      decode(version, reader);
+    }
+  };
+}
+
+/** Every decoder, with what its vectors are printed as. */
+const DECODERS: readonly (readonly [file: string, printed: RegExp, decode: Decode])[] = [
+  ['flow-mods.json', /^\w+_FLOW_MOD/, decodeFlowModThere],
+  ['flow-mods.json', /^OFPT_PACKET_OUT/, decodePacketOut],
+  ['switch-messages.json', /^\w+_FLOW request/, decodeFlowStatsRequest],
+  ['switch-messages.json', /^\w+_FLOW reply/, each(decodeFlowStats)],
+  ['switch-messages.json', /^\w+_FLOW_MONITOR request/, decodeFlowMonitorRequest],
+  ['switch-messages.json', /^\w+_FLOW_MONITOR reply/, each(decodeFlowUpdate)],
+  ['switch-messages.json', /^OFPT_PACKET_IN/, decodePacketIn],
+  ['switch-messages.json', /^NXT_PACKET_IN /, decodeNxPacketIn],
+  ['switch-messages.json', /^NXT_PACKET_IN2/, decodePacketIn2There],
+];
+
+/** What decodes must be encodable, and must then decode to the same again. */
+function decodeFlowModThere(version: OpenFlowVersion, reader: WireReader): void {
+  const mod = decodeFlowMod(version, reader);
+  const writer = new WireWriter();
+  encodeFlowMod(version, mod, writer);
+  const again = decodeFlowMod(version, new WireReader(writer.finish()));
+  assert.equal(again.match.length, mod.match.length);
+  assert.equal(again.instructions.length, mod.instructions.length);
+}
+
+/** Instructions are written as exactly the bytes that they were. */
+function instructionsThere(version: OpenFlowVersion, reader: WireReader): void {
+  const bytes = reader.bytes.subarray(reader.offset, reader.end);
+  const writer = new WireWriter();
+  encodeInstructions(version, decodeInstructions(version, reader), writer);
+  assert.ok(writer.finish().equals(bytes), bytes.toString('hex'));
+}
+
+function decodePacketIn2There(_version: OpenFlowVersion, reader: WireReader): void {
+  decodePacketIn2(reader.bytes, reader.offset, reader.end, view);
+  decodeMetadata(view);
+}
+
+/** Numbers from 0 up to a limit, always the same ones for a seed (xorshift of 32 bits). */
+function randomNumbers(seed: number): (limit: number) => number {
+  let state = seed | 1;
+  return (limit) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % limit;
+  };
+}
+
+const INTERESTING = [0, 1, 4, 7, 8, 16, 0x20, 0x23, 0x7f, 0x80, 0xfe, 0xff];
+
+/** The bytes with some of them changed, cut off, left out or doubled. */
+function damage(bytes: Buffer, random: (limit: number) => number): Buffer {
+  const copy = Buffer.from(bytes);
+  for (let changes = 1 + random(4); changes > 0 && copy.length > 0; changes--) {
+    const value = random(2) === 0 ? random(256) : (INTERESTING[random(INTERESTING.length)] ?? 0);
+    copy.writeUInt8(value, random(copy.length));
+  }
+  switch (random(6)) {
+    case 0:
+      return copy.subarray(0, random(copy.length + 1));
+    case 1: {
+      const at = random(copy.length + 1);
+      return Buffer.concat([copy.subarray(0, at), copy.subarray(Math.min(copy.length, at + 8 * random(4)))]);
+    }
+    case 2: {
+      const at = random(copy.length + 1);
+      return Buffer.concat([copy.subarray(0, at), copy.subarray(random(at + 1))]);
+    }
+    default:
+      return copy;
+  }
+}
+
+function tryDecode(decode: Decode, version: OpenFlowVersion, bytes: Buffer, seed: string): boolean {
+  try {
+    decode(version, new WireReader(bytes));
+    return true;
+  } catch (error) {
+    if (error instanceof OpenFlowDecodeError) {
+      return false;
+    }
+    throw new Error(`${seed}, version ${version}: ${bytes.toString('hex')}`, { cause: error });
+  }
+}
+
+test(`${DAMAGED_BODIES} damaged bodies are decoded or refused by the named error (seed ${SEED})`, () => {
+  const random = randomNumbers(SEED);
+  const cases = DECODERS.flatMap(([file, printed, decode]) =>
+    readVectors(file, printed).map((vector) => ({
+      version: vector.version,
+      decode,
+      bytes: Buffer.from(body(vector)),
+    })),
+  );
+  const before = process.memoryUsage().rss;
+  let decodedCount = 0;
+  for (let index = 0; index < DAMAGED_BODIES; index++) {
+    const picked = cases[random(cases.length)];
+    assert.ok(picked !== undefined);
+    const bytes = damage(picked.bytes, random);
+    decodedCount += tryDecode(picked.decode, picked.version, bytes, `seed ${SEED}, case ${index}`) ? 1 : 0;
+  }
+  const share = decodedCount / DAMAGED_BODIES;
+  assert.ok(share > 0.1 && share < 0.95, `${share} were decoded: the damage tells nothing`);
+  const growth = process.memoryUsage().rss - before;
+  assert.ok(growth < MEMORY_GROWTH_MAX_BYTES, `memory grew by ${growth} bytes`);
+});
+
+test(`${RANDOM_BODIES} bodies out of nothing are decoded or refused by the named error (seed ${SEED})`, () => {
+  const random = randomNumbers(SEED + 1);
+  const decoders: Decode[] = [
+    ...DECODERS.map(([, , decode]) => decode),
+    decodeOxmMatch,
+    instructionsThere,
+    (_version, reader) => decodeOfp10Match(reader),
+  ];
+  for (let index = 0; index < RANDOM_BODIES; index++) {
+    const bytes = Buffer.alloc(random(96));
+    for (let at = 0; at < bytes.length; at++) {
+      bytes.writeUInt8(random(3) === 0 ? random(256) : (INTERESTING[random(INTERESTING.length)] ?? 0), at);
+    }
+    const decode = decoders[random(decoders.length)];
+    const version = OPENFLOW_VERSIONS[random(OPENFLOW_VERSIONS.length)];
+    assert.ok(decode !== undefined && version !== undefined);
+    tryDecode(decode, version, bytes, `seed ${SEED}, body ${index}`);
+  }
+});
+
+test(`${DAMAGED_LISTS} damaged instructions are written as the bytes that they were (seed ${SEED})`, () => {
+  const random = randomNumbers(SEED + 2);
+  const lists = readVectors('flow-mods.json', /^\w+_FLOW_MOD/).flatMap((vector) => {
+    const writer = new WireWriter();
+    const start = new WireReader(body(vector));
+    encodeInstructions(vector.version, decodeFlowMod(vector.version, start).instructions, writer);
+    return [{ version: vector.version, bytes: writer.finish() }];
+  });
+  let survivors = 0;
+  for (let index = 0; index < DAMAGED_LISTS; index++) {
+    const list = lists[random(lists.length)];
+    assert.ok(list !== undefined);
+    const bytes = damage(list.bytes, random);
+    survivors += tryDecode(instructionsThere, list.version, bytes, `seed ${SEED}, list ${index}`) ? 1 : 0;
+  }
+  assert.ok(survivors > DAMAGED_LISTS / 5, `${survivors} lists survived`);
+});
