@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readOvsSettings, readRunSettings, SettingsError } from '../../src/config/settings.ts';
+
+const refused = (flags: Record<string, unknown>, message: RegExp) =>
+  assert.throws(
+    () => readRunSettings(flags),
+    (error) => error instanceof SettingsError && message.test(error.message),
+  );
+
+test('without flags everything has its documented default', () => {
+  const settings = readRunSettings({});
+  assert.equal(settings.adopt, 'all');
+  assert.equal(settings.unmetered, 'refuse');
+  assert.equal(settings.messageBytesMax, 1400);
+  assert.deepEqual(settings.mark, { register: 11, bit: 31 });
+  assert.equal(settings.logLevel, 'info');
+  assert.match(settings.unixctlPath, /\/ovs-ipfix\.\d+\.ctl$/u);
+  assert.deepEqual(settings.openflow('br0'), {
+    kind: 'unix',
+    path: settings.unixctlPath.replace(/[^/]*$/u, 'br0.mgmt'),
+  });
+});
+
+test('flags are text and become values', () => {
+  const settings = readRunSettings({
+    db: 'tcp:127.0.0.1,unix:/x',
+    openflow: 'tcp:%b.example:7',
+    messageBytesMax: '9000',
+    mark: 'reg0[5]',
+  });
+  assert.deepEqual(settings.database, [
+    { kind: 'tcp', host: '127.0.0.1', port: 6640 },
+    { kind: 'unix', path: '/x' },
+  ]);
+  assert.deepEqual(settings.openflow('br7'), { kind: 'tcp', host: 'br7.example', port: 7 });
+  assert.equal(settings.messageBytesMax, 9000);
+  assert.deepEqual(settings.mark, { register: 0, bit: 5 });
+});
+
+test('a bad flag is named with its value', () => {
+  refused({ db: 'file:/x' }, /^--db: .*file:\/x/u);
+  refused({ openflow: 'unix:/x' }, /^--openflow: .*%b/u);
+  refused({ openflow: 'smoke:%b' }, /^--openflow: /u);
+  refused({ mark: 'reg16[0]' }, /^--mark: .*reg16\[0\]/u);
+  refused({ mark: 'reg1[32]' }, /^--mark: /u);
+  refused({ mark: 'x' }, /^--mark: /u);
+  refused({ adopt: 'some' }, /^--adopt: /u);
+  refused({ messageBytesMax: '100' }, /^--message-bytes-max: /u);
+  refused({ messageBytesMax: 'many' }, /^--message-bytes-max: /u);
+  refused({ verbose: 'loud' }, /^--verbose: /u);
+  refused({ privateKey: 'k' }, /--ca-cert belong together/u);
+});
+
+test('the three TLS files go together', () => {
+  const flags = { privateKey: 'k', certificate: 'c', caCert: 'a' };
+  assert.deepEqual(readOvsSettings(flags).tls, { privateKeyFile: 'k', certificateFile: 'c', caFile: 'a' });
+});
