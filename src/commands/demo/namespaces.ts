@@ -96,7 +96,7 @@ export class Namespaces {
     };
     const isThere = await becomes(isApart, { timeoutMs: HOLDER_TIMEOUT_MS });
     if (holder.end !== undefined || !isThere) {
-      throw new ProgramError(`network namespaces are not allowed here (${holder.said})`);
+      throw new ProgramError(holder.said || 'the kernel makes none');
     }
   }
 
