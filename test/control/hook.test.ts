@@ -39,12 +39,16 @@ const meter: MeterConfig = {
 
 /** The flow as a switch shows it after it was added. */
 function shown(mod: MessageOf<'flow_mod'>): FlowStats {
-  const { tableId, priority, idleTimeout, hardTimeout, importance, flags, cookie, match, instructions } = mod;
-  return {
-    ...{ tableId, priority, idleTimeout, hardTimeout, importance, flags, cookie, match, instructions },
-    ...{ packetCount: 0n, byteCount: 0n, durationSeconds: 0, durationNanoseconds: 0 },
-    ...{ idleAge: undefined, hardAge: undefined },
-  } as FlowStats;
+  const {
+    command: _command,
+    cookieMask: _cookieMask,
+    bufferId: _buffer,
+    outPort: _port,
+    outGroup: _group,
+    ...flow
+  } = mod;
+  const { type: _type, newCookie: _newCookie, ...kept } = flow;
+  return { ...kept, packetCount: 0n, byteCount: 0n, durationSeconds: 0, durationNanoseconds: 0 };
 }
 
 function addedFlow(place: HookPlace): FlowStats {
