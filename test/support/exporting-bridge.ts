@@ -9,14 +9,7 @@ import type { TestContext } from 'node:test';
 import type { SampledBridgeStatus } from '../../src/control/sampled-bridge.ts';
 import type { Daemon } from './daemon.ts';
 import { FlowRecordSink } from './flow-records.ts';
-import {
-  createIpfixRow,
-  type RowColumns,
-  setIpfixRow,
-  waitForBridge,
-  waitForHook,
-  waitForNoBridge,
-} from './ipfix-rows.ts';
+import { createIpfixRow, type RowColumns, setIpfixRow, waitForBridge, waitForHook } from './ipfix-rows.ts';
 import type { Ovs } from './ovs.ts';
 
 /** See the head of the file. */
@@ -41,7 +34,8 @@ export interface ExportingBridge {
 
 let bridgeCount = 0;
 
-/** Makes it and waits for its hook; `sampling` is 1 unless the columns say otherwise. Exporting ends with the test. */
+/** Makes it and waits for its hook; `sampling` is 1 unless the columns say otherwise. Only the collector ends with the
+ * test; the bridge stays as long as its OVS. */
 export async function exportingBridge(
   t: TestContext,
   ovs: Ovs,
@@ -53,11 +47,7 @@ export async function exportingBridge(
   bridgeCount += 1;
   const sink = await FlowRecordSink.open();
   await ovs.addBridge(name);
-  t.after(async () => {
-    await ovs.vsctl('--if-exists', 'clear', 'Bridge', name, 'ipfix');
-    await waitForNoBridge(daemon, name);
-    await sink.close();
-  });
+  t.after(() => sink.close());
   await ovs.addDummyPort(name, port);
   const row = await createIpfixRow(ovs, name, [sink.target], { sampling: 1, ...columns });
   await waitForHook(daemon, name);
