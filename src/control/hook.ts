@@ -9,6 +9,7 @@ import {
   type FlowStats,
   flowMod,
   isSameMatch,
+  loadBits,
   type MatchField,
   METER_FLAGS,
   type MessageOf,
@@ -192,22 +193,9 @@ function hookActions(place: HookPlace, options: HookOptions): readonly Action[] 
       userdata: bridgeUserdata(options.observationDomainId, options.observationPointId),
       ...(place.meterId === undefined ? {} : { meterId: place.meterId }),
     },
-    markLoad(place),
+    loadBits(place.version, registerName(place.mark), place.mark.bit, 1, 1n),
     { type: 'output', port: OFPP_TABLE, maxLength: 0 },
   ];
-}
-
-/** OpenFlow 1.5 has set_field with a mask instead of OVS's reg_load, which the others have. */
-function markLoad(place: HookPlace): Action {
-  const { mark } = place;
-  if (place.version === 6) {
-    return { type: 'set_field', field: matchField(registerName(mark), markMask(mark), markMask(mark)) };
-  }
-  return {
-    type: 'reg_load',
-    target: { field: registerName(mark), offset: mark.bit, bitCount: 1 },
-    value: 1n,
-  };
 }
 
 /** Whether a flow at the hook's place does what the hook is to do. */
