@@ -25,20 +25,28 @@ export interface BridgeSampling {
   readonly exporter: ExporterOptions;
 }
 
+/** How the `sample` actions of one collector set are exported (`Flow_Sample_Collector_Set`). */
+export interface FlowSampling {
+  readonly collectorSetId: number;
+  readonly ipfixRow: string;
+  readonly exporter: ExporterOptions;
+}
+
 export interface BridgeConfig {
   readonly name: string;
   /** Packet-ins a second that the meter lets pass at most: `external_ids:ovs-ipfix-max-rate`. */
   readonly maxSampleRate: number;
   /** Undefined when the bridge has no row, or one that is not ours or has no usable target. */
   readonly sampling: BridgeSampling | undefined;
+  /** By collector set id; only sets with a row of ours that has a usable target. */
+  readonly flowSampling: ReadonlyMap<number, FlowSampling>;
 }
 
 /** An IPFIX row that some bridge or collector set uses. */
 export interface UsedIpfixRow {
   readonly row: IpfixRow;
-  /** Names of the bridges whose `ipfix` column refers to the row. */
+  /** Names of the bridges that the row is about: through their `ipfix` column or a collector set of theirs. */
   readonly bridges: readonly string[];
-  readonly isUsedByCollectorSet: boolean;
   /** Whether one of the targets that count can be sent to. */
   readonly hasUsableTarget: boolean;
 }
@@ -59,7 +67,8 @@ export const maxSampleRateLimit = 1_000_000;
 export function readConfiguration(tables: ConfigurationTables, messageBytesMax: number): Configuration {
   const problems: Problem[] = [];
   const bridgeRows = [...tables.bridges];
-  const users = usersOfIpfixRows(bridgeRows, tables.collectorSets);
+  const collectorSets = [...tables.collectorSets];
+  const users = usersOfIpfixRows(bridgeRows, collectorSets);
   const rows = new Map<string, UsedIpfixRow & { readonly targets: readonly CollectorTarget[] }>();
   for (const [uuid, user] of users) {
     const databaseRow = tables.ipfix.get(uuid);
@@ -71,20 +80,25 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
     const row = readIpfixRow(databaseRow, where, problems);
     const targets = readTargets(row, where, problems);
     noteRowProblems(row, databaseRow, where, problems);
-    if (user.isUsedByCollectorSet) {
-      problems.push(flowSamplingNotDone(row, where));
-    }
-    rows.set(uuid, { row, ...user, hasUsableTarget: targets.length > 0, targets });
+    const bridges = [...new Set(user.bridges)];
+    rows.set(uuid, { row, bridges, hasUsableTarget: targets.length > 0, targets });
   }
+  const sets = readCollectorSets(collectorSets, bridgeRows, problems);
   const bridges = new Map<string, BridgeConfig>();
   for (const bridgeRow of bridgeRows) {
     const name = String(bridgeRow.columns['name']);
-    const used = rows.get(referenceOf(bridgeRow.columns['ipfix']) ?? '');
+    const exporterOf = (uuid: string | undefined) => {
+      const used = rows.get(uuid ?? '');
+      const isExported = used !== undefined && isOurs(used.row) && used.targets.length > 0;
+      return isExported
+        ? { row: used.row, exporter: exporterOptions(used.row, used.targets, messageBytesMax) }
+        : undefined;
+    };
     bridges.set(name, {
       name,
       maxSampleRate: readMaxSampleRate(bridgeRow, name, problems),
-      sampling:
-        used && isOurs(used.row) ? bridgeSampling(used.row, used.targets, messageBytesMax) : undefined,
+      sampling: bridgeSampling(exporterOf(referenceOf(bridgeRow.columns['ipfix']))),
+      flowSampling: flowSampling(sets.get(bridgeRow.uuid) ?? [], exporterOf),
     });
   }
   return { bridges, ipfixRows: [...rows.values()], problems };
@@ -100,57 +114,126 @@ export function isOurs(row: IpfixRow): boolean {
   );
 }
 
-function bridgeSampling(
+/** A row that is exported and what its exporter is to do. */
+interface ExportedRow {
+  readonly row: IpfixRow;
+  readonly exporter: ExporterOptions;
+}
+
+function exporterOptions(
   row: IpfixRow,
   targets: readonly CollectorTarget[],
   messageBytesMax: number,
-): BridgeSampling | undefined {
-  if (targets.length === 0) {
-    return undefined;
-  }
+): ExporterOptions {
   return {
-    ipfixRow: row.uuid,
-    interval: row.sampling,
-    observationDomainId: row.observationDomainId,
-    observationPointId: row.observationPointId,
-    exporter: {
-      targets,
-      activeTimeoutSeconds: row.cacheActiveTimeout,
-      flowsMax: row.cacheMaxFlows,
-      templateIntervalSeconds: row.templateInterval,
-      messageBytesMax,
-    },
+    targets,
+    activeTimeoutSeconds: row.cacheActiveTimeout,
+    flowsMax: row.cacheMaxFlows,
+    templateIntervalSeconds: row.templateInterval,
+    messageBytesMax,
   };
+}
+
+function bridgeSampling(exported: ExportedRow | undefined): BridgeSampling | undefined {
+  return (
+    exported && {
+      ipfixRow: exported.row.uuid,
+      interval: exported.row.sampling,
+      observationDomainId: exported.row.observationDomainId,
+      observationPointId: exported.row.observationPointId,
+      exporter: exported.exporter,
+    }
+  );
+}
+
+function flowSampling(
+  sets: readonly CollectorSet[],
+  exporterOf: (uuid: string) => ExportedRow | undefined,
+): ReadonlyMap<number, FlowSampling> {
+  const samplings = new Map<number, FlowSampling>();
+  for (const { id, ipfixRow } of sets) {
+    const exported = exporterOf(ipfixRow);
+    if (exported !== undefined) {
+      samplings.set(id, { collectorSetId: id, ipfixRow, exporter: exported.exporter });
+    }
+  }
+  return samplings;
+}
+
+/** A row of Flow_Sample_Collector_Set that can be exported for. */
+interface CollectorSet {
+  readonly id: number;
+  readonly ipfixRow: string;
+}
+
+/** The collector sets of each bridge, by the bridge's uuid. A set without an IPFIX row or a bridge is a problem, and no more. */
+function readCollectorSets(
+  rows: readonly DatabaseRow[],
+  bridgeRows: readonly DatabaseRow[],
+  problems: Problem[],
+): ReadonlyMap<string, readonly CollectorSet[]> {
+  const names = new Map(bridgeRows.map((row) => [row.uuid, String(row.columns['name'])]));
+  const sets = new Map<string, CollectorSet[]>();
+  for (const row of rows) {
+    const id = Number(row.columns['id']);
+    const bridge = referenceOf(row.columns['bridge']) ?? '';
+    const ipfixRow = referenceOf(row.columns['ipfix']);
+    const name = names.get(bridge);
+    const where = `Flow_Sample_Collector_Set ${id} of bridge ${name ?? bridge} (row ${row.uuid})`;
+    if (name === undefined) {
+      problems.push({
+        code: 'dangling-reference',
+        severity: 'error',
+        where: `${where}, column bridge`,
+        message: 'Its bridge is gone, so no packet is sampled for it.',
+        remedy: `Remove the row with "ovs-vsctl destroy Flow_Sample_Collector_Set ${row.uuid}".`,
+      });
+    } else if (ipfixRow === undefined) {
+      problems.push({
+        code: 'no-ipfix-row',
+        severity: 'error',
+        where: `${where}, column ipfix`,
+        message: 'It has no IPFIX row, so nothing is exported for its "sample" actions.',
+        remedy: `Set one, as in "ovs-vsctl set Flow_Sample_Collector_Set ${row.uuid} ipfix=UUID".`,
+      });
+    } else {
+      sets.set(bridge, [...(sets.get(bridge) ?? []), { id, ipfixRow }]);
+    }
+  }
+  return sets;
 }
 
 interface IpfixRowUser {
   readonly bridges: string[];
-  isUsedByCollectorSet: boolean;
-  /** For problems: "bridge br0", "collector set 7". */
+  /** For problems: "bridge br0", "collector set 7 of bridge br0". */
   described: string;
 }
 
 function usersOfIpfixRows(
   bridgeRows: readonly DatabaseRow[],
-  collectorSets: Iterable<DatabaseRow>,
+  collectorSets: readonly DatabaseRow[],
 ): ReadonlyMap<string, IpfixRowUser> {
   const users = new Map<string, IpfixRowUser>();
-  const add = (uuid: string | undefined, described: string, change: (user: IpfixRowUser) => void) => {
+  const add = (uuid: string | undefined, described: string, bridge: string | undefined) => {
     if (uuid !== undefined) {
-      const user = users.get(uuid) ?? { bridges: [], isUsedByCollectorSet: false, described: '' };
+      const user = users.get(uuid) ?? { bridges: [], described: '' };
       user.described += `${user.described === '' ? '' : ', '}${described}`;
-      change(user);
+      if (bridge !== undefined) {
+        user.bridges.push(bridge);
+      }
       users.set(uuid, user);
     }
   };
+  const names = new Map<string, string>();
   for (const row of bridgeRows) {
     const name = String(row.columns['name']);
-    add(referenceOf(row.columns['ipfix']), `bridge ${name}`, (user) => user.bridges.push(name));
+    names.set(row.uuid, name);
+    add(referenceOf(row.columns['ipfix']), `bridge ${name}`, name);
   }
   for (const row of collectorSets) {
-    add(referenceOf(row.columns['ipfix']), `collector set ${String(row.columns['id'])}`, (user) => {
-      user.isUsedByCollectorSet = true;
-    });
+    const name = names.get(referenceOf(row.columns['bridge']) ?? '');
+    const described = `collector set ${String(row.columns['id'])} of ${name === undefined ? 'no bridge' : `bridge ${name}`}`;
+    add(referenceOf(row.columns['ipfix']), described, name);
   }
   return users;
 }
@@ -292,18 +375,5 @@ function danglingReference(uuid: string, bridges: readonly string[]): Problem {
     where: `Bridge ${bridges.join(', ')}, column ipfix`,
     message: `It refers to the IPFIX row ${uuid}, which the database does not show to us.`,
     remedy: 'See that the table IPFIX is readable, and that the schema has it.',
-  };
-}
-
-function flowSamplingNotDone(row: IpfixRow, where: string): Problem {
-  return {
-    code: 'flow-sampling-not-done',
-    severity: 'warning',
-    where,
-    ipfixRow: row.uuid,
-    message:
-      'A Flow_Sample_Collector_Set uses the row, and this version does not sample by "sample" actions.',
-    remedy:
-      'ovs-vswitchd keeps exporting for the row; give the bridge an IPFIX row of its own to have it exported here.',
   };
 }

@@ -5,12 +5,15 @@ import type { Duplex } from 'node:stream';
 import type { RegisterBit } from '../config/settings.ts';
 import type { PoolCounters } from '../flow/sampler.ts';
 import {
+  type FlowMonitorEvent,
+  type FlowStats,
   flowMonitorRequest,
   flowStatsRequest,
   type MeterConfig,
   OpenFlowConnection,
   type OpenFlowMessage,
   OpenFlowRequestError,
+  type OpenFlowVersion,
   PACKET_IN_FORMATS,
   type PacketInView,
   REQUEST_FORWARD_REASONS,
@@ -18,15 +21,8 @@ import {
 } from '../node-openflow/index.ts';
 import type { KeptSession, SessionEnd } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
-import {
-  CONTROLLER_ID,
-  HOOK_METER_ID,
-  HOOK_TABLE,
-  type HookPlace,
-  hookMatch,
-  isAtHookPlace,
-  type ObservedHook,
-} from './hook.ts';
+import { CONTROLLER_ID, HOOK_TABLE, type HookPlace, hookMatch, isAtHookPlace } from './hook.ts';
+import { type MeterIds, meterIds } from './meter.ts';
 
 export interface BridgeConnectionOptions {
   readonly bridge: string;
@@ -34,12 +30,25 @@ export interface BridgeConnectionOptions {
   readonly log: Logger;
   /** Called for each packet-in; the view is only good until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
-  /** Somebody has changed a flow at the hook's place, or a meter. */
-  readonly onTouched: (what: string) => void;
+  /** Versions of OpenFlow to offer. */
+  readonly versions: readonly OpenFlowVersion[];
+  /** Somebody has changed a meter or a group. */
+  readonly onTouched: (what: 'meter' | 'group') => void;
+  /** What monitors tell: of flows at the hook's place, and once `watchFlows` has been called of all flows. */
+  readonly onFlowEvents: (events: readonly FlowMonitorEvent[]) => void;
 }
 
-/** The id of our only flow monitor on a connection. */
-const MONITOR_ID = 1;
+/** What was seen of ours in the switch. */
+export interface ObservedSwitch {
+  /** The flow that has the hook's place, whatever it does. */
+  readonly hook: FlowStats | undefined;
+  readonly hookMeter: MeterConfig | undefined;
+  readonly sampleMeter: MeterConfig | undefined;
+}
+
+/** The ids of our flow monitors on a connection: of the hook's place, and of all flows. */
+const HOOK_MONITOR_ID = 1;
+const FLOWS_MONITOR_ID = 2;
 /** Reasons for packet-ins in the async mask: actions in a table's flow, and from OpenFlow 1.4 on in action sets, groups and packet-outs. */
 const ACTION_REASONS = 0b10;
 const ACTION_REASONS_14 = 0b11_1010;
@@ -50,7 +59,12 @@ export class BridgeConnection implements KeptSession {
   readonly ended: Promise<SessionEnd>;
   /** Whether the switch tells us of changes to flows; without it we look once a second. */
   hasMonitor = false;
-  readonly #openflow: OpenFlowConnection;
+  /** For the parts that speak OpenFlow themselves. */
+  readonly openflow: OpenFlowConnection;
+  /** Whether `watchFlows` has been called. */
+  isWatchingFlows = false;
+  /** The ids of our meters on this bridge. */
+  meters: MeterIds = { hook: undefined, sample: undefined };
   readonly #options: BridgeConnectionOptions;
   #place: HookPlace;
 
@@ -69,22 +83,23 @@ export class BridgeConnection implements KeptSession {
   private constructor(stream: Duplex, options: BridgeConnectionOptions) {
     this.#options = options;
     this.#place = { mark: options.mark, version: 1, meterId: undefined };
-    this.#openflow = new OpenFlowConnection(stream, {
+    this.openflow = new OpenFlowConnection(stream, {
+      versions: options.versions,
       onPacketIn: options.onPacketIn,
       onMessage: (message) => this.#receive(message),
     });
-    this.ended = this.#openflow.ended.then((end) =>
+    this.ended = this.openflow.ended.then((end) =>
       end.reason === 'closed' ? {} : { error: end.error ?? new Error(end.message) },
     );
   }
 
   get receivedBytes(): number {
-    return this.#openflow.receivedBytes;
+    return this.openflow.receivedBytes;
   }
 
   /** The version in use, as people write it. */
   get protocol(): string {
-    const { version } = this.#openflow.status();
+    const { version } = this.openflow.status();
     return version === null ? 'no version' : versionName(version);
   }
 
@@ -94,26 +109,49 @@ export class BridgeConnection implements KeptSession {
   }
 
   probe(): Promise<void> {
-    return this.#openflow.probe();
+    return this.openflow.probe();
   }
 
   close(reason?: Error): void {
-    this.#openflow.close(reason?.message);
+    this.openflow.close(reason?.message);
   }
 
-  /** What the switch has at the hook's place and under its meter's id. */
-  async observe(): Promise<ObservedHook> {
-    const reply = await this.#openflow.request({
+  /** What the switch has at the hook's place and under the ids of our meters. */
+  async observe(): Promise<ObservedSwitch> {
+    const reply = await this.openflow.request({
       type: 'flow_stats_request',
       ...flowStatsRequest({ tableId: HOOK_TABLE, match: hookMatch(this.#place.mark) }),
     });
-    const flow = reply.entries.find((entry) => isAtHookPlace(entry, this.#place.mark));
-    return { flow, meter: await this.#observeMeter() };
+    const hook = reply.entries.find((entry) => isAtHookPlace(entry, this.#place.mark));
+    const hookMeter = await this.#observeMeter(this.meters.hook);
+    return { hook, hookMeter, sampleMeter: await this.#observeMeter(this.meters.sample) };
+  }
+
+  /** All flows with their actions: at once, and from then on each change where there are flow monitors. */
+  async watchFlows(): Promise<readonly FlowMonitorEvent[]> {
+    this.isWatchingFlows = true;
+    if (!this.hasMonitor) {
+      return this.dumpFlows();
+    }
+    const reply = await this.openflow.request({
+      type: 'flow_monitor_request',
+      ...flowMonitorRequest({
+        monitorId: FLOWS_MONITOR_ID,
+        flags: { ...CHANGES, initial: true, actions: true },
+      }),
+    });
+    return reply.entries;
+  }
+
+  /** All flows, where nobody tells of their changes. */
+  async dumpFlows(): Promise<readonly FlowMonitorEvent[]> {
+    const reply = await this.openflow.request({ type: 'flow_stats_request', ...flowStatsRequest() });
+    return reply.entries.map((flow) => ({ event: 'initial', reason: 0, ...flow }));
   }
 
   /** Sends messages and a barrier, and rejects when the switch refuses one: `what` was being done. */
   async apply(what: string, messages: readonly OpenFlowMessage[]): Promise<void> {
-    const [error] = await this.#openflow.transact(messages);
+    const [error] = await this.openflow.transact(messages);
     if (error !== undefined) {
       throw new Error(`Bridge ${this.#options.bridge} refused to ${what}: ${error.message}`, {
         cause: error,
@@ -121,15 +159,12 @@ export class BridgeConnection implements KeptSession {
     }
   }
 
-  /** What the hook's meter has counted; undefined when the bridge has no meters or the meter is gone. */
-  async pool(): Promise<PoolCounters | undefined> {
-    const { meterId } = this.#place;
+  /** What a meter has counted; undefined when the bridge has no meters or the meter is gone. */
+  async pool(meterId: number | undefined): Promise<PoolCounters | undefined> {
     if (meterId === undefined) {
       return undefined;
     }
-    const stats = await orUndefinedIfRefused(
-      this.#openflow.request({ type: 'meter_stats_request', meterId }),
-    );
+    const stats = await orUndefinedIfRefused(this.openflow.request({ type: 'meter_stats_request', meterId }));
     const meter = stats?.entries.find((entry) => entry.meterId === meterId);
     return (
       meter && {
@@ -141,9 +176,9 @@ export class BridgeConnection implements KeptSession {
   }
 
   async #setUp(): Promise<void> {
-    const version = await this.#openflow.ready;
+    const version = await this.openflow.ready;
     // The flags of the configuration belong to the bridge and not to us: they are sent back as they are.
-    const config = await this.#openflow.request({ type: 'get_config_request' });
+    const config = await this.openflow.request({ type: 'get_config_request' });
     await this.apply('set up our connection', [
       { type: 'set_controller_id', controllerId: CONTROLLER_ID },
       { type: 'set_packet_in_format', format: PACKET_IN_FORMATS.nxtPacketIn2 },
@@ -154,24 +189,22 @@ export class BridgeConnection implements KeptSession {
     if (version === 4) {
       await this.#try('hear of changed meters', { type: 'set_async_config2', ...requestForwards });
     }
-    const meterId = version === 1 ? undefined : await this.#chooseMeter();
-    this.#place = { mark: this.#place.mark, version, meterId };
+    const features =
+      version === 1
+        ? undefined
+        : await orUndefinedIfRefused(this.openflow.request({ type: 'meter_features_request' }));
+    this.meters = meterIds(features?.meterCountMax ?? 0);
+    this.#place = { mark: this.#place.mark, version, meterId: this.meters.hook };
     this.hasMonitor = await this.#startMonitor();
-  }
-
-  async #chooseMeter(): Promise<number | undefined> {
-    const features = await orUndefinedIfRefused(this.#openflow.request({ type: 'meter_features_request' }));
-    const idMax = features?.meterCountMax ?? 0;
-    return idMax === 0 ? undefined : Math.min(HOOK_METER_ID, idMax);
   }
 
   async #startMonitor(): Promise<boolean> {
     const reply = await orUndefinedIfRefused(
-      this.#openflow.request({
+      this.openflow.request({
         type: 'flow_monitor_request',
         ...flowMonitorRequest({
-          monitorId: MONITOR_ID,
-          flags: { initial: false, add: true, delete: true, modify: true, actions: false, own: false },
+          monitorId: HOOK_MONITOR_ID,
+          flags: CHANGES,
           tableId: HOOK_TABLE,
           match: hookMatch(this.#place.mark),
         }),
@@ -185,20 +218,19 @@ export class BridgeConnection implements KeptSession {
     return reply !== undefined;
   }
 
-  async #observeMeter(): Promise<MeterConfig | undefined> {
-    const { meterId } = this.#place;
+  async #observeMeter(meterId: number | undefined): Promise<MeterConfig | undefined> {
     if (meterId === undefined) {
       return undefined;
     }
     const reply = await orUndefinedIfRefused(
-      this.#openflow.request({ type: 'meter_config_request', meterId }),
+      this.openflow.request({ type: 'meter_config_request', meterId }),
     );
     return reply?.entries.find((entry) => entry.meterId === meterId);
   }
 
   /** For what an older OVS may lack and we can do without. */
   async #try(what: string, message: OpenFlowMessage): Promise<void> {
-    const [error] = await this.#openflow.transact([message]);
+    const [error] = await this.openflow.transact([message]);
     if (error !== undefined) {
       this.#options.log.debug(`bridge ${this.#options.bridge}: cannot ${what}: ${error.message}`);
     }
@@ -207,10 +239,10 @@ export class BridgeConnection implements KeptSession {
   #receive(message: OpenFlowMessage): void {
     switch (message.type) {
       case 'flow_monitor_update':
-        this.#options.onTouched('the hook');
+        this.#options.onFlowEvents(message.entries);
         return;
       case 'requestforward':
-        this.#options.onTouched('a meter');
+        this.#options.onTouched(message.request.type === 'group_mod' ? 'group' : 'meter');
         return;
       case 'error':
         this.#options.log
@@ -223,9 +255,10 @@ export class BridgeConnection implements KeptSession {
   }
 }
 
-const requestForwards = {
-  requestForward: { active: REQUEST_FORWARD_REASONS.meterMod, secondary: 0 },
-} as const;
+/** Changes by others; our own come as a mere notice. */
+const CHANGES = { initial: false, add: true, delete: true, modify: true, actions: false, own: false };
+const FORWARDED = REQUEST_FORWARD_REASONS.meterMod | REQUEST_FORWARD_REASONS.groupMod;
+const requestForwards = { requestForward: { active: FORWARDED, secondary: 0 } };
 
 /** Packet-ins of actions and forwarded meter mods, and none of the rest. */
 function asyncConfig(isPropertyForm: boolean) {

@@ -2,12 +2,7 @@
 // has a `SampledBridge`. A change of the database only marks things as dirty; what is to be is computed from the newest
 // whole snapshot. When the database goes away, the last good configuration stays in force.
 
-import {
-  type BridgeConfig,
-  type BridgeSampling,
-  type Configuration,
-  readConfiguration,
-} from '../config/configuration.ts';
+import { type BridgeConfig, type Configuration, readConfiguration } from '../config/configuration.ts';
 import { readIpfixRow } from '../config/ipfix-row.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import type { RunSettings } from '../config/settings.ts';
@@ -141,12 +136,13 @@ export class Control {
     this.#sayProblems(this.#configuration.problems);
     const isActive = lock === 'held';
     for (const config of this.#configuration.bridges.values()) {
-      if (isActive && config.sampling !== undefined) {
-        this.#run(config, config.sampling);
+      if (isActive && isSampled(config)) {
+        this.#run(config);
       }
     }
     for (const name of this.#bridges.keys()) {
-      if (!isActive || this.#configuration.bridges.get(name)?.sampling === undefined) {
+      const config = this.#configuration.bridges.get(name);
+      if (!isActive || config === undefined || !isSampled(config)) {
         this.#retire(name);
       }
     }
@@ -155,13 +151,13 @@ export class Control {
     }
   }
 
-  #run(config: BridgeConfig, sampling: BridgeSampling): void {
+  #run(config: BridgeConfig): void {
     const running = this.#bridges.get(config.name);
     if (running !== undefined) {
-      running.configure(config, sampling);
+      running.configure(config);
       return;
     }
-    const bridge = new SampledBridge(config, sampling, {
+    const bridge = new SampledBridge(config, {
       clock: this.#parts.clock,
       sampleClock: this.#parts.sampleClock,
       log: this.#parts.log.module('bridge'),
@@ -170,12 +166,12 @@ export class Control {
       tls: this.#settings.tls,
       mark: this.#settings.mark,
       unmetered: this.#settings.unmetered,
-      samplerSeed: this.#parts.randomSeed(),
+      randomSeed: this.#parts.randomSeed,
     });
     this.#bridges.set(config.name, bridge);
-    this.#log.info(
-      `bridge ${config.name}: exporting to ${sampling.exporter.targets.map((target) => target.text).join(' ')}`,
-    );
+    const sets = [...config.flowSampling.keys()].map((id) => `collector set ${id}`);
+    const what = [...(config.sampling === undefined ? [] : ['the whole bridge']), ...sets].join(', ');
+    this.#log.info(`bridge ${config.name}: exporting begins (${what})`);
     // One that is still taking its hook out under this name must not take out the new one.
     const leaving = this.#leaving.get(config.name);
     void (leaving ?? Promise.resolve()).then(() => {
@@ -241,4 +237,9 @@ export class Control {
       }
     }
   }
+}
+
+/** Whether anything of the bridge is exported here. */
+function isSampled(config: BridgeConfig): boolean {
+  return config.sampling !== undefined || config.flowSampling.size > 0;
 }

@@ -33,9 +33,10 @@ export function planOwnership(
   problems: readonly Problem[],
 ): readonly RowChange[] {
   const changes: RowChange[] = [];
+  const wanted = wantedRows(configuration, policy);
   for (const used of configuration.ipfixRows) {
     const { row } = used;
-    if (isToBeAdopted(used, policy)) {
+    if (isToBeAdopted(used, wanted)) {
       const externalIds = new Map(row.externalIds).set(heldTargetsKey, formatHeldTargets(row.targets));
       externalIds.set(stateKey, 'adopted');
       changes.push({
@@ -44,7 +45,7 @@ export function planOwnership(
         targets: [],
         externalIds: withProblems(externalIds, row, problems),
       });
-    } else if (isToBeReleased(used, policy)) {
+    } else if (isToBeReleased(used, wanted)) {
       changes.push(releaseOf(row));
     } else {
       const externalIds = isOurs(row)
@@ -65,18 +66,41 @@ function isAdopted(row: IpfixRow): boolean {
   return row.heldTargets !== undefined && row.externalIds.get(stateKey) === 'adopted';
 }
 
-function isWanted(used: UsedIpfixRow, policy: AdoptPolicy): boolean {
-  const marked = used.row.externalIds.get(adoptMarkKey) === 'adopt';
-  return used.bridges.length > 0 && (policy === 'all' || (policy === 'marked' && marked));
+/**
+ * The rows that are ours by the policy. All rows of a bridge are ours or none: with one that vswitchd exports for, it would
+ * go on looking at every `sample` action. A row that is marked stays with vswitchd as long as another row of a bridge of
+ * its is neither marked nor native.
+ */
+function wantedRows(configuration: Configuration, policy: AdoptPolicy): ReadonlySet<UsedIpfixRow> {
+  const isMarked = ({ row }: UsedIpfixRow) => row.externalIds.get(adoptMarkKey) === 'adopt';
+  const candidates = configuration.ipfixRows.filter((used) => used.bridges.length > 0);
+  const wanted = new Set(
+    candidates.filter((used) => policy === 'all' || (policy === 'marked' && isMarked(used))),
+  );
+  for (let before = -1; before !== wanted.size; ) {
+    before = wanted.size;
+    // A row without a target that anybody could send to is nobody's, and keeps no other row from being ours.
+    const foreign = candidates.filter(
+      (used) => !wanted.has(used) && !isNative(used.row) && used.hasUsableTarget,
+    );
+    const foreignBridges = new Set(foreign.flatMap((used) => used.bridges));
+    for (const used of wanted) {
+      if (used.bridges.some((bridge) => foreignBridges.has(bridge))) {
+        wanted.delete(used);
+      }
+    }
+  }
+  return wanted;
 }
 
-/**
- * A row with targets that vswitchd would export for. One that a collector set uses stays with vswitchd, for its `sample`
- * actions are not ours yet; one without a usable target is of no use to us.
- */
-function isToBeAdopted(used: UsedIpfixRow, policy: AdoptPolicy): boolean {
+function isNative(row: IpfixRow): boolean {
+  return row.heldTargets !== undefined && row.targets.length === 0 && !isAdopted(row);
+}
+
+/** A row with targets that vswitchd would export for. One without a usable target is of no use to us. */
+function isToBeAdopted(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): boolean {
   const { row } = used;
-  if (row.targets.length === 0 || used.isUsedByCollectorSet || !isWanted(used, policy)) {
+  if (row.targets.length === 0 || !wanted.has(used)) {
     return false;
   }
   // New targets in a row with held ones are adopted in any case: for else the held ones, which the user no longer means,
@@ -84,8 +108,8 @@ function isToBeAdopted(used: UsedIpfixRow, policy: AdoptPolicy): boolean {
   return isAdopted(row) || row.heldTargets !== undefined || used.hasUsableTarget;
 }
 
-function isToBeReleased(used: UsedIpfixRow, policy: AdoptPolicy): boolean {
-  return isAdopted(used.row) && (used.isUsedByCollectorSet || !isWanted(used, policy));
+function isToBeReleased(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): boolean {
+  return isAdopted(used.row) && !wanted.has(used);
 }
 
 function releaseOf(row: IpfixRow): RowChange {

@@ -100,7 +100,9 @@ async function cleanBridge(
     mark: settings.mark,
     unmetered: 'allow',
     onPacketIn: () => {},
+    sweeps: true,
     onPool: () => {},
+    onSamplePool: () => {},
   });
   session.start();
   try {

@@ -3,45 +3,134 @@
 //
 //   0       1       2               4                               8                               12
 //   +-------+-------+---------------+-------------------------------+-------------------------------+
-//   |version| kind  |       0       |     observation domain id     |     observation point id      |
+//   |version| kind  |  probability  |     observation domain id     |     observation point id      |
 //   +-------+-------+---------------+-------------------------------+-------------------------------+
+//   |       collector set id        |  the field of the domain id, the field of the point id ...
+//   +-------------------------------+----------------------------------------
+//
+// The userdata of a bridge's hook ends before the collector set id, and that of a `sample` action behind it, unless the
+// action takes an id from a field (NXAST_SAMPLE4). Then that id is 0 here, and both fields follow, each as
+//
+//   u8 length of its name, or 0 where the id is a number; the name; u8 lowest bit; u8 number of bits
+
+import {
+  decodeMetadata,
+  type FieldBits,
+  fieldValue,
+  type PacketInView,
+  type SampleAction,
+} from '../node-openflow/index.ts';
 
 /** Version of this layout; packet-ins of another one (an older daemon's hook) are counted and dropped. */
 export const USERDATA_VERSION = 1;
-/** Size of the userdata of a bridge's hook, in bytes. */
-export const USERDATA_BYTES = 12;
-/** The packet was sampled by the hook of a whole bridge. */
+/** Sampled by the hook of a whole bridge. */
 export const KIND_BRIDGE = 1;
+/** Sampled by a `sample` action with two numbers as ids. */
+export const KIND_SAMPLE = 2;
+/** Sampled by a `sample` action with at least one id from a field. */
+export const KIND_SAMPLE_FIELDS = 3;
+/** None that this version knows. */
+export const KIND_UNKNOWN = 0;
 
+const BRIDGE_SIZE = 12;
+const SAMPLE_SIZE = 16;
 const KIND_OFFSET = 1;
+const PROBABILITY_OFFSET = 2;
 const DOMAIN_OFFSET = 4;
 const POINT_OFFSET = 8;
+const SET_OFFSET = 12;
 
 /** The userdata of a bridge's hook. */
 export function bridgeUserdata(observationDomainId: number, observationPointId: number): Buffer {
-  const bytes = Buffer.alloc(USERDATA_BYTES);
-  bytes.writeUInt8(USERDATA_VERSION, 0);
-  bytes.writeUInt8(KIND_BRIDGE, KIND_OFFSET);
-  bytes.writeUInt32BE(observationDomainId, DOMAIN_OFFSET);
-  bytes.writeUInt32BE(observationPointId, POINT_OFFSET);
-  return bytes;
+  return head(KIND_BRIDGE, BRIDGE_SIZE, 0, observationDomainId, observationPointId);
 }
 
-/** Whether `bytes[start, end)` is the userdata of a bridge's hook in our version. Reads, allocates nothing. */
-export function isBridgeUserdata(bytes: Buffer, start: number, end: number): boolean {
-  return (
-    end - start === USERDATA_BYTES &&
-    bytes[start] === USERDATA_VERSION &&
-    bytes[start + KIND_OFFSET] === KIND_BRIDGE
-  );
+/** The userdata of our action behind a `sample` action. */
+export function sampleUserdata(sample: SampleAction): Buffer {
+  const { observationDomainId: domain, observationPointId: point, probability, collectorSetId } = sample;
+  const isFixed = typeof domain === 'number' && typeof point === 'number';
+  const kind = isFixed ? KIND_SAMPLE : KIND_SAMPLE_FIELDS;
+  const bytes = head(kind, SAMPLE_SIZE, probability, numberOf(domain), numberOf(point));
+  bytes.writeUInt32BE(collectorSetId, SET_OFFSET);
+  return isFixed ? bytes : Buffer.concat([bytes, fieldBytes(domain), fieldBytes(point)]);
 }
 
-/** The observation domain id in the userdata at `start`, which `isBridgeUserdata` has accepted. */
+/** Which of the kinds the userdata `bytes[start, end)` is. Like the readers below it allocates nothing. */
+export function userdataKind(bytes: Buffer, start: number, end: number): number {
+  const size = end - start;
+  if (size < BRIDGE_SIZE || bytes[start] !== USERDATA_VERSION) {
+    return KIND_UNKNOWN;
+  }
+  const kind = bytes[start + KIND_OFFSET];
+  const isWhole =
+    (kind === KIND_BRIDGE && size === BRIDGE_SIZE) ||
+    (kind === KIND_SAMPLE && size === SAMPLE_SIZE) ||
+    (kind === KIND_SAMPLE_FIELDS && size > SAMPLE_SIZE);
+  return isWhole ? kind : KIND_UNKNOWN;
+}
+
+/** The observation domain id; 0 where it comes from a field. */
 export function userdataDomainId(bytes: Buffer, start: number): number {
   return bytes.readUInt32BE(start + DOMAIN_OFFSET);
 }
 
-/** The observation point id in the userdata at `start`, which `isBridgeUserdata` has accepted. */
+/** The observation point id; 0 where it comes from a field. */
 export function userdataPointId(bytes: Buffer, start: number): number {
   return bytes.readUInt32BE(start + POINT_OFFSET);
+}
+
+/** The probability of a `sample` action: so many of 65,535 packets are samples. */
+export function userdataProbability(bytes: Buffer, start: number): number {
+  return bytes.readUInt16BE(start + PROBABILITY_OFFSET);
+}
+
+/** The collector set of a `sample` action. */
+export function userdataCollectorSet(bytes: Buffer, start: number): number {
+  return bytes.readUInt32BE(start + SET_OFFSET);
+}
+
+/** Both ids of a packet-in of `KIND_SAMPLE_FIELDS`, read from the packet's metadata; a field that is not there is 0. */
+export function idsFromFields(packetIn: PacketInView): { domainId: number; pointId: number } {
+  const { bytes, userdataStart: start, userdataEnd: end } = packetIn;
+  const metadata = decodeMetadata(packetIn);
+  let at = start + SAMPLE_SIZE;
+  const read = (fixed: number): number => {
+    const nameSize = at < end ? bytes.readUInt8(at) : 0;
+    at += 1;
+    if (nameSize === 0) {
+      return fixed;
+    }
+    const name = bytes.toString('latin1', at, at + nameSize);
+    const offset = bytes.readUInt8(at + nameSize);
+    const bitCount = bytes.readUInt8(at + nameSize + 1);
+    at += nameSize + 2;
+    const field = metadata.find((candidate) => candidate.field === name);
+    const value = field === undefined ? 0n : fieldValue(field);
+    return Number(BigInt.asUintN(Math.min(bitCount, 32), value >> BigInt(offset)));
+  };
+  return { domainId: read(userdataDomainId(bytes, start)), pointId: read(userdataPointId(bytes, start)) };
+}
+
+function head(kind: number, size: number, probability: number, domainId: number, pointId: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  bytes.writeUInt8(USERDATA_VERSION, 0);
+  bytes.writeUInt8(kind, KIND_OFFSET);
+  bytes.writeUInt16BE(probability, PROBABILITY_OFFSET);
+  bytes.writeUInt32BE(domainId, DOMAIN_OFFSET);
+  bytes.writeUInt32BE(pointId, POINT_OFFSET);
+  return bytes;
+}
+
+function numberOf(id: number | FieldBits): number {
+  return typeof id === 'number' ? id : 0;
+}
+
+function fieldBytes(id: number | FieldBits): Buffer {
+  return typeof id === 'number'
+    ? Buffer.from([0])
+    : Buffer.concat([
+        Buffer.from([id.field.length]),
+        Buffer.from(id.field, 'latin1'),
+        Buffer.from([id.offset, id.bitCount]),
+      ]);
 }

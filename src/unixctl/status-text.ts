@@ -4,6 +4,8 @@
 import type { ControlStatus } from '../control/control.ts';
 import type { SampledBridgeStatus } from '../control/sampled-bridge.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
+import type { ExporterStatus } from '../export/exporter.ts';
+import type { PacketSamplerStatus } from '../flow/sampler.ts';
 
 /** The state as text, some ten lines a bridge. */
 export function statusText(status: ControlStatus): string {
@@ -29,36 +31,75 @@ export function statusText(status: ControlStatus): string {
 
 /** The same as JSON; whole numbers beyond 2^53 are strings. */
 export function statusJson(status: ControlStatus): string {
-  return JSON.stringify(
-    status,
-    (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value),
-    2,
-  );
+  return JSON.stringify(status, jsonValue, 2);
+}
+
+function jsonValue(_key: string, value: unknown): unknown {
+  if (value instanceof Map) {
+    return Object.fromEntries(value);
+  }
+  return typeof value === 'bigint' ? String(value) : value;
 }
 
 function bridgeLines(status: SampledBridgeStatus): string[] {
-  const { session, sampler, exporter } = status;
+  const { session, sampling, samplePool } = status;
+  const rate = session.meterRate === undefined ? 'any number of' : `at most ${session.meterRate}`;
+  const lines = [
+    `bridge ${status.bridge}: hook ${session.hook}, ${session.protocol ?? 'no OpenFlow'} (${session.connection.state})`,
+    `  bounded to ${rate} packet-ins/s; put back ${session.hookRepairs} times`,
+  ];
+  if (sampling !== undefined) {
+    lines.push(
+      `  whole bridge, IPFIX row ${sampling.ipfixRow}`,
+      `    sampling   1 in ${sampling.sampler.interval} where packets enter`,
+      ...poolLines(sampling.sampler),
+      `    samples    ${sampling.sampler.selected} kept, each counted as ${sampling.sampler.interval} packets`,
+      ...exporterLines(sampling.exporter),
+    );
+  }
+  if (status.flowSampling.length > 0) {
+    lines.push(
+      `  "sample" actions of flows: ${session.translation.rewrites + session.groupRewrites} rewritten`,
+    );
+    lines.push(...poolLines(samplePool));
+  }
+  for (const set of status.flowSampling) {
+    lines.push(
+      `  collector set ${set.collectorSetId}, IPFIX row ${set.ipfixRow}`,
+      `    sampling   in ${set.flows} flows and ${set.groups} groups`,
+      `    samples    ${set.sampler.selected} kept of ${set.sampler.received} received`,
+      ...exporterLines(set.exporter),
+    );
+  }
+  return lines;
+}
+
+function poolLines(pool: PacketSamplerStatus): string[] {
+  const lines = [
+    `    pool       ${pool.poolPackets} packets, ${pool.poolOctets} octets`,
+    `    packet-ins ${pool.received} received, ${pool.droppedByMeter} dropped by the meter, ${pool.lost} lost`,
+  ];
+  if (pool.shareDropped > 0) {
+    const percent = (100 * pool.shareDropped).toFixed(1);
+    lines.push(
+      `    WARNING    the meter drops ${percent}% of the pool now: counts are too low by that share`,
+    );
+  }
+  return lines;
+}
+
+function exporterLines(exporter: ExporterStatus): string[] {
   const { cache, options, records } = exporter;
   const caching =
     options.activeTimeoutSeconds > 0 && options.flowsMax > 0
       ? `${cache.flows} of ${options.flowsMax} flows, active timeout ${options.activeTimeoutSeconds} s`
       : `off (each sample is a record)`;
-  const lines = [
-    `bridge ${status.bridge}: hook ${session.hook}, ${session.protocol ?? 'no OpenFlow'} (${session.connection.state})`,
-    `  IPFIX row  ${status.ipfixRow}`,
-    `  sampling   1 in ${sampler.interval} where packets enter, at most ${session.meterRate ?? 'any number of'} packet-ins/s`,
-    `  pool       ${sampler.poolPackets} packets, ${sampler.poolOctets} octets`,
-    `  packet-ins ${sampler.received} received, ${sampler.droppedByMeter} dropped by the meter, ${sampler.lost} lost`,
-    `  samples    ${sampler.selected} kept, each counted as ${sampler.interval} packets`,
-    `  cache      ${caching}`,
-    `  records    ${records.activeTimeout} active timeout, ${records.lackOfResources} lack of resources, ${records.forcedEnd} forced end`,
-    `  repaired   ${session.hookRepairs} times`,
+  return [
+    `    cache      ${caching}`,
+    `    records    ${records.activeTimeout} active timeout, ${records.lackOfResources} lack of resources, ` +
+      `${records.forcedEnd} forced end`,
+    ...exporter.collectors.map(collectorLine),
   ];
-  if (sampler.shareDropped > 0) {
-    const percent = (100 * sampler.shareDropped).toFixed(1);
-    lines.push(`  WARNING    the meter drops ${percent}% of the pool now: counts are too low by that share`);
-  }
-  return [...lines, ...exporter.collectors.map(collectorLine)];
 }
 
 function collectorLine(collector: CollectorStatus): string {
@@ -67,5 +108,5 @@ function collectorLine(collector: CollectorStatus): string {
     .join(', ');
   const lost = collector.messagesLost === 0 ? '' : `, ${collector.recordsLost} records lost`;
   const sent = `${collector.messagesSent} messages, ${collector.recordsSent} records`;
-  return `  collector  ${collector.target} ${collector.state}: ${sent}${lost}${errors === '' ? '' : ` (${errors})`}`;
+  return `    collector  ${collector.target} ${collector.state}: ${sent}${lost}${errors === '' ? '' : ` (${errors})`}`;
 }

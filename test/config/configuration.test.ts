@@ -54,6 +54,7 @@ test('a native row with only targets has the defaults of ovs-vswitchd', () => {
         messageBytesMax: 1400,
       },
     },
+    flowSampling: new Map(),
   });
 });
 
@@ -179,13 +180,41 @@ test('two bridges may share a row', () => {
   );
 });
 
-test('a row that a collector set uses is said to be left to vswitchd', () => {
-  const collectorSets = [{ uuid: 'set', columns: { id: 3, ipfix: { uuid: IPFIX } } }];
-  const { ipfixRows, problems } = readConfiguration(tables({}, { collectorSets }), 1400);
-  assert.equal(ipfixRows[0]?.isUsedByCollectorSet, true);
+test('a collector set with a row of ours is exported for, with its bridge and its id', () => {
+  const collectorSets = [
+    { uuid: 'set', columns: { id: 3, bridge: { uuid: 'uuid of br1' }, ipfix: { uuid: IPFIX } } },
+  ];
+  const bridges = [bridge('br0', { ipfix: undefined }), bridge('br1', { ipfix: undefined })];
+  const {
+    bridges: read,
+    ipfixRows,
+    problems,
+  } = readConfiguration(tables({}, { bridges, collectorSets }), 1400);
+  assert.deepEqual(problems, []);
   assert.deepEqual(
-    problems.map((problem) => problem.code),
-    ['flow-sampling-not-done'],
+    ipfixRows.map((used) => used.bridges),
+    [['br1']],
+  );
+  assert.equal(read.get('br0')?.flowSampling.size, 0);
+  assert.equal(read.get('br1')?.sampling, undefined);
+  assert.equal(read.get('br1')?.flowSampling.get(3)?.ipfixRow, IPFIX);
+  assert.equal(read.get('br1')?.flowSampling.get(3)?.exporter.targets.length, 1);
+});
+
+test('a collector set without a row, without a target, or of a bridge that is gone is a problem and nothing else', () => {
+  const set = (columns: Record<string, unknown>) => [
+    { uuid: 'set', columns: { id: 3, bridge: { uuid: 'uuid of br0' }, ...columns } },
+  ];
+  const none = { ...tables({}), bridges: [bridge('br0', { ipfix: undefined })] };
+  assert.deepEqual(codes({ ...none, collectorSets: set({}) }), ['no-ipfix-row']);
+  assert.deepEqual(
+    codes({ ...none, collectorSets: set({ ipfix: { uuid: IPFIX }, bridge: { uuid: 'x' } }) }),
+    ['dangling-reference'],
+  );
+  const noTarget = tables({ external_ids: new Map([['ovs-ipfix-targets', '']]) });
+  assert.deepEqual(
+    codes({ ...noTarget, bridges: none.bridges, collectorSets: set({ ipfix: { uuid: IPFIX } }) }),
+    ['no-usable-target'],
   );
 });
 

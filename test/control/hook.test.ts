@@ -1,28 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  HOOK_METER_BURST,
   type HookOptions,
   type HookPlace,
   hookMatch,
   hookRefresh,
   isAtHookPlace,
-  isForeignMeter,
-  type ObservedHook,
   planHook,
 } from '../../src/control/hook.ts';
 import {
   type Action,
   type FlowStats,
-  METER_FLAGS,
   type MessageOf,
-  type MeterConfig,
   matchField,
   type OpenFlowVersion,
 } from '../../src/node-openflow/index.ts';
 
-const options: HookOptions = { maxSampleRate: 5000, observationDomainId: 123, observationPointId: 456 };
-const nothing: ObservedHook = { flow: undefined, meter: undefined };
+const options: HookOptions = { observationDomainId: 123, observationPointId: 456 };
 
 /** Meters came with OpenFlow 1.3. */
 const placeOf = (version: OpenFlowVersion): HookPlace => ({
@@ -30,12 +24,6 @@ const placeOf = (version: OpenFlowVersion): HookPlace => ({
   version,
   meterId: version === 1 ? undefined : 65_000,
 });
-
-const meter: MeterConfig = {
-  meterId: 65_000,
-  flags: METER_FLAGS.pktps | METER_FLAGS.burst | METER_FLAGS.stats,
-  bands: [{ type: 'drop', rate: 5000, burstSize: HOOK_METER_BURST }],
-};
 
 /** The flow as a switch shows it after it was added. */
 function shown(mod: MessageOf<'flow_mod'>): FlowStats {
@@ -52,7 +40,7 @@ function shown(mod: MessageOf<'flow_mod'>): FlowStats {
 }
 
 function addedFlow(place: HookPlace): FlowStats {
-  const message = planHook({ flow: undefined, meter }, place, options).at(-1)?.messages[0];
+  const message = planHook(undefined, place, options)[0]?.messages[0];
   assert.equal(message?.type, 'flow_mod');
   return shown(message);
 }
@@ -63,30 +51,19 @@ function actionsOf(flow: FlowStats): readonly Action[] {
   return instruction.actions;
 }
 
-test('the meter comes before the flow that uses it, and goes after it', () => {
+test('a hook that is not wanted is deleted at its place', () => {
   const place = placeOf(5);
-  const added = planHook(nothing, place, options);
-  assert.deepEqual(
-    added.map((step) => step.messages.map((message) => message.type)),
-    [['meter_mod'], ['flow_mod']],
-  );
-  assert.deepEqual(
-    added.map((step) => step.isMeterNew),
-    [true, false],
-  );
-  const removed = planHook({ flow: addedFlow(place), meter }, place, undefined);
-  assert.deepEqual(
-    removed.map((step) => step.messages.map((message) => message.type)),
-    [['flow_mod'], ['meter_mod']],
-  );
+  const [step, ...more] = planHook(addedFlow(place), place, undefined);
+  assert.equal(more.length, 0);
+  const [mod] = step?.messages ?? [];
+  assert.ok(mod?.type === 'flow_mod' && mod.command === 'delete_strict' && mod.priority === 65_535);
 });
 
 test('what is as it should be needs nothing, wanted or not', () => {
   for (const version of [1, 4, 5, 6] as const) {
     const place = placeOf(version);
-    const observed = { flow: addedFlow(place), meter: version === 1 ? undefined : meter };
-    assert.deepEqual(planHook(observed, place, options), [], `version ${version}`);
-    assert.deepEqual(planHook(nothing, place, undefined), []);
+    assert.deepEqual(planHook(addedFlow(place), place, options), [], `version ${version}`);
+    assert.deepEqual(planHook(undefined, place, undefined), []);
   }
 });
 
@@ -97,23 +74,12 @@ test('the packet is copied before it is marked, and then goes through the tables
   }
 });
 
-test('another rate changes the meter, and other ids change the flow', () => {
+test('other ids change the flow', () => {
   const place = placeOf(5);
-  const observed = { flow: addedFlow(place), meter };
-  const rate = planHook(observed, place, { ...options, maxSampleRate: 100 });
-  assert.equal(rate.length, 1);
-  assert.deepEqual(rate[0]?.messages, [
-    {
-      type: 'meter_mod',
-      command: 'modify',
-      meterId: 65_000,
-      flags: meter.flags,
-      bands: [{ type: 'drop', rate: 100, burstSize: 100 }],
-    },
-  ]);
   for (const changed of [{ observationDomainId: 1 }, { observationPointId: 1 }]) {
+    const steps = planHook(addedFlow(place), place, { ...options, ...changed });
     assert.deepEqual(
-      planHook(observed, place, { ...options, ...changed }).map((step) => step.what),
+      steps.map((step) => step.what),
       ['add the hook'],
     );
   }
@@ -138,18 +104,18 @@ test("a flow at the hook's place that does anything else is replaced", () => {
   for (const actions of worse) {
     const flow = { ...good, instructions: [{ type: 'apply_actions', actions }] } as FlowStats;
     assert.equal(
-      planHook({ flow, meter }, place, options).length,
+      planHook(flow, place, options).length,
       1,
       JSON.stringify(actions.map((action) => action.type)),
     );
   }
-  assert.equal(planHook({ flow: { ...good, hardTimeout: 0 }, meter }, place, options).length, 1);
+  assert.equal(planHook({ ...good, hardTimeout: 0 }, place, options).length, 1);
 });
 
 test('the hook is recognised by table, priority and match alone', () => {
   const flow = addedFlow(placeOf(5));
   const mark = { register: 11, bit: 31 };
-  assert.equal(isAtHookPlace({ ...flow, cookie: 0n, instructions: [] }, mark), true);
+  assert.equal(isAtHookPlace(flow, mark), true);
   assert.equal(isAtHookPlace({ ...flow, tableId: 1 }, mark), false);
   assert.equal(isAtHookPlace({ ...flow, priority: 65_534 }, mark), false);
   assert.equal(
@@ -157,16 +123,6 @@ test('the hook is recognised by table, priority and match alone', () => {
     false,
   );
   assert.equal(isAtHookPlace(flow, { register: 11, bit: 30 }), false);
-});
-
-test("a meter of another shape is somebody else's, ours of another rate is not", () => {
-  assert.equal(isForeignMeter(meter), false);
-  assert.equal(isForeignMeter({ ...meter, bands: [{ type: 'drop', rate: 1, burstSize: 100 }] }), false);
-  assert.equal(isForeignMeter({ ...meter, flags: METER_FLAGS.kbps }), true);
-  assert.equal(isForeignMeter({ ...meter, bands: [] }), true);
-  assert.equal(isForeignMeter({ ...meter, bands: [{ type: 'drop', rate: 5000, burstSize: 99 }] }), true);
-  const foreign = { flow: undefined, meter: { ...meter, bands: [] } };
-  assert.deepEqual(planHook(foreign, placeOf(5), undefined), []);
 });
 
 test('the refresh is the same flow, as a change that never adds', () => {

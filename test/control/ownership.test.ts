@@ -23,7 +23,9 @@ function configurationOf(state: RowState, usedBySet = false) {
     {
       bridges: [{ uuid: 'b', columns: { name: 'br0', ipfix: { uuid: IPFIX } } }],
       ipfix: new Map([[IPFIX, { uuid: IPFIX, columns }]]),
-      collectorSets: usedBySet ? [{ uuid: 's', columns: { id: 1, ipfix: { uuid: IPFIX } } }] : [],
+      collectorSets: usedBySet
+        ? [{ uuid: 's', columns: { id: 1, bridge: { uuid: 'b' }, ipfix: { uuid: IPFIX } } }]
+        : [],
     },
     1400,
   );
@@ -86,9 +88,38 @@ test('a row adopted under another policy is handed back', () => {
   assert.deepEqual(plan(adopted, 'none'), [{ kind: 'release', ...foreign }]);
 });
 
-test('a row that a collector set uses stays with vswitchd, or goes back to it', () => {
-  assert.deepEqual(plan(foreign, 'all', true), []);
-  assert.deepEqual(plan(adopted, 'all', true), [{ kind: 'release', ...foreign }]);
+test('a row that a collector set uses is adopted like any other', () => {
+  assert.equal(plan(foreign, 'all', true)[0]?.kind, 'adopt');
+});
+
+test('with --adopt=marked all rows of a bridge are adopted or none', () => {
+  const rowOf = (uuid: string, externalIds: Record<string, string>) =>
+    [
+      uuid,
+      {
+        uuid,
+        columns: {
+          targets: ['127.0.0.1:1'],
+          external_ids: new Map(Object.entries(externalIds)),
+          cache_active_timeout: 1,
+          cache_max_flows: 1,
+        },
+      },
+    ] as const;
+  const adoptedOf = (first: Record<string, string>, second: Record<string, string>) => {
+    const configuration = readConfiguration(
+      {
+        bridges: [{ uuid: 'b', columns: { name: 'br0', ipfix: { uuid: 'one' } } }],
+        ipfix: new Map([rowOf('one', first), rowOf('two', second)]),
+        collectorSets: [{ uuid: 's', columns: { id: 1, bridge: { uuid: 'b' }, ipfix: { uuid: 'two' } } }],
+      },
+      1400,
+    );
+    return planOwnership(configuration, 'marked', []).map((change) => change.row.uuid);
+  };
+  const mark = { 'ovs-ipfix': 'adopt' };
+  assert.deepEqual(adoptedOf(mark, {}), []);
+  assert.deepEqual(adoptedOf(mark, mark), ['one', 'two']);
 });
 
 test('a row without a usable target is left alone', () => {

@@ -1,0 +1,76 @@
+// Looks after the groups of one bridge for bridge-session.ts: asks on the main connection whether any needs rewriting, and
+// rewrites over a short connection of its own that speaks OpenFlow 1.5, the only version that keeps all of a group.
+
+import { OpenFlowConnection, OpenFlowConnectionError, type OpenFlowVersion } from '../node-openflow/index.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { dial, type Endpoint, type TlsFiles } from '../runtime/endpoint.ts';
+import { type GroupTranslation, hasStaleGroups, translateGroups } from './group-translator.ts';
+import type { TranslationOptions } from './translation.ts';
+
+export interface GroupSessionOptions {
+  readonly endpoint: Endpoint;
+  readonly tls: TlsFiles | undefined;
+  readonly clock: Clock;
+}
+
+/** OpenFlow 1.5. */
+const GROUP_VERSION: OpenFlowVersion = 6;
+
+export class GroupSession {
+  readonly #options: GroupSessionOptions;
+  /** Whether groups may have changed since they were last looked at. */
+  isStale = true;
+  #groupsBySet: ReadonlyMap<number, number> = new Map();
+  #rewrites = 0;
+
+  constructor(options: GroupSessionOptions) {
+    this.#options = options;
+  }
+
+  /** Groups that have our action behind a `sample` of the set, by collector set id. */
+  get groupsBySet(): ReadonlyMap<number, number> {
+    return this.#groupsBySet;
+  }
+
+  get rewrites(): number {
+    return this.#rewrites;
+  }
+
+  /** Makes all groups as the options want them. `main` is the bridge's connection in whatever version it has. */
+  async run(main: OpenFlowConnection, options: TranslationOptions): Promise<void> {
+    this.isStale = false;
+    try {
+      if (await hasStaleGroups(main, options)) {
+        this.#take(await this.#translate(main, options));
+      } else {
+        this.#take(await translateGroups(main, options));
+      }
+    } catch (error) {
+      this.isStale = true;
+      throw error;
+    }
+  }
+
+  async #translate(main: OpenFlowConnection, options: TranslationOptions): Promise<GroupTranslation> {
+    const { endpoint, tls, clock } = this.#options;
+    const stream = await dial(endpoint, { clock, ...(tls === undefined ? {} : { tls }) });
+    const connection = new OpenFlowConnection(stream, { versions: [GROUP_VERSION] });
+    try {
+      await connection.ready;
+      return await translateGroups(connection, options);
+    } catch (error) {
+      // A bridge without OpenFlow 1.5 has no group with anything that an older version does not show.
+      if (error instanceof OpenFlowConnectionError && error.code === 'OPENFLOW_VERSION') {
+        return await translateGroups(main, options);
+      }
+      throw error;
+    } finally {
+      connection.close();
+    }
+  }
+
+  #take(translation: GroupTranslation): void {
+    this.#groupsBySet = translation.groupsBySet;
+    this.#rewrites += translation.rewrites;
+  }
+}

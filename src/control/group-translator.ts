@@ -1,0 +1,85 @@
+// Keeps the buckets of a bridge's groups translated. Groups are few and change rarely, so all of them are looked at each
+// time. Reading and writing go over OpenFlow 1.5 where the bridge speaks it: older versions neither show nor keep the
+// selection method of a group.
+
+import {
+  type GroupDescription,
+  type MessageOf,
+  type OpenFlowConnection,
+  type OpenFlowMessage,
+  OpenFlowRequestError,
+} from '../node-openflow/index.ts';
+import { concernsSampling, sampledSets, type TranslationOptions, translateActions } from './translation.ts';
+
+/** What a look at the groups found and did. */
+export interface GroupTranslation {
+  /** Groups with our action behind a `sample` of the set, by collector set id. */
+  readonly groupsBySet: ReadonlyMap<number, number>;
+  readonly rewrites: number;
+}
+
+/** Whether some group has to be rewritten, as far as this connection's version can tell. */
+export async function hasStaleGroups(
+  connection: OpenFlowConnection,
+  options: TranslationOptions,
+): Promise<boolean> {
+  const groups = await describeGroups(connection);
+  return groups.some((group) => rewriting(group, options) !== undefined);
+}
+
+/** Rewrites the groups that need it, and looks again; rejects with the first refusal after all have been tried. */
+export async function translateGroups(
+  connection: OpenFlowConnection,
+  options: TranslationOptions,
+): Promise<GroupTranslation> {
+  const mods = (await describeGroups(connection)).flatMap((group): OpenFlowMessage[] => {
+    const mod = rewriting(group, options);
+    return mod === undefined ? [] : [mod];
+  });
+  const [refusal] = await connection.transact(mods);
+  if (refusal !== undefined) {
+    throw new Error(`The switch refused to rewrite a group: ${refusal.message}`, { cause: refusal });
+  }
+  return { groupsBySet: countBySet(await describeGroups(connection), options), rewrites: mods.length };
+}
+
+/** OpenFlow 1.0 has no groups, which an OVS says by refusing the question. */
+async function describeGroups(connection: OpenFlowConnection): Promise<readonly GroupDescription[]> {
+  try {
+    return (await connection.request({ type: 'group_desc_request' })).entries;
+  } catch (error) {
+    if (error instanceof OpenFlowRequestError) {
+      return [];
+    }
+    throw error;
+  }
+}
+
+function rewriting(group: GroupDescription, options: TranslationOptions): MessageOf<'group_mod'> | undefined {
+  if (!group.buckets.some((bucket) => concernsSampling(bucket.actions))) {
+    return undefined;
+  }
+  const buckets = group.buckets.map((bucket) => {
+    const actions = translateActions(bucket.actions, options);
+    return actions === bucket.actions ? bucket : { ...bucket, actions };
+  });
+  return buckets.every((bucket, index) => bucket === group.buckets[index])
+    ? undefined
+    : { type: 'group_mod', command: 'modify', ...group, buckets, commandBucketId: null };
+}
+
+function countBySet(
+  groups: readonly GroupDescription[],
+  options: TranslationOptions,
+): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
+  for (const group of groups) {
+    const sets = new Set(group.buckets.flatMap((bucket) => sampledSets(bucket.actions)));
+    for (const set of sets) {
+      if (options.collectorSets.has(set)) {
+        counts.set(set, (counts.get(set) ?? 0) + 1);
+      }
+    }
+  }
+  return counts;
+}

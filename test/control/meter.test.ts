@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  isForeignMeter,
+  METER_BURST,
+  meterIds,
+  planMeter,
+  planMeterRemoval,
+} from '../../src/control/meter.ts';
+import { METER_FLAGS, type MeterConfig } from '../../src/node-openflow/index.ts';
+
+const meter: MeterConfig = {
+  meterId: 65_000,
+  flags: METER_FLAGS.pktps | METER_FLAGS.burst | METER_FLAGS.stats,
+  bands: [{ type: 'drop', rate: 5000, burstSize: METER_BURST }],
+};
+
+test('our meters have fixed ids, or the highest of a datapath with fewer', () => {
+  assert.deepEqual(meterIds(262_144), { hook: 65_000, sample: 65_001 });
+  assert.deepEqual(meterIds(65_000), { hook: 64_999, sample: 65_000 });
+  assert.deepEqual(meterIds(2), { hook: 1, sample: 2 });
+  assert.deepEqual(meterIds(0), { hook: undefined, sample: undefined });
+});
+
+test('a missing meter is added, one of another rate is changed, and a right one is left alone', () => {
+  const [added] = planMeter(65_000, undefined, 5000);
+  assert.deepEqual(added?.messages, [{ type: 'meter_mod', command: 'add', ...meter }]);
+  assert.equal(added.newMeterId, 65_000);
+  const [changed] = planMeter(65_000, meter, 100);
+  const bands = [{ type: 'drop', rate: 100, burstSize: METER_BURST }];
+  assert.deepEqual(changed?.messages, [{ type: 'meter_mod', command: 'modify', ...meter, bands }]);
+  assert.deepEqual(planMeter(65_000, meter, 5000), []);
+  assert.deepEqual(planMeter(undefined, undefined, 5000), []);
+});
+
+test('only a meter of ours is deleted', () => {
+  assert.equal(planMeterRemoval(65_000, meter).length, 1);
+  assert.deepEqual(planMeterRemoval(65_000, { ...meter, bands: [] }), []);
+  assert.deepEqual(planMeterRemoval(65_000, undefined), []);
+});
+
+test("a meter of another shape is a user's, ours of another rate is not", () => {
+  assert.equal(isForeignMeter(meter), false);
+  assert.equal(isForeignMeter({ ...meter, bands: [{ type: 'drop', rate: 1, burstSize: 100 }] }), false);
+  assert.equal(isForeignMeter({ ...meter, flags: METER_FLAGS.kbps }), true);
+  assert.equal(isForeignMeter({ ...meter, bands: [] }), true);
+  assert.equal(isForeignMeter({ ...meter, bands: [{ type: 'drop', rate: 5000, burstSize: 99 }] }), true);
+});
