@@ -31,7 +31,7 @@ export const HOOK_COOKIE = 0x6f76_732d_6970_6678n;
 export const HOOK_HARD_TIMEOUT_SECONDS = 30;
 /** The meter's id, or the highest that the datapath has when that is less. */
 export const HOOK_METER_ID = 65_000;
-/** Packets that the meter lets through at once; larger bursts overflow OVS's queue of packet-ins. */
+/** Packets that the meter lets through at once at least; larger bursts overflow OVS's queue of packet-ins. */
 export const HOOK_METER_BURST = 100;
 /** Bytes of a packet that are asked for; OVS of today sends packets whole all the same. */
 const HOOK_MAX_LENGTH = 192;
@@ -105,7 +105,7 @@ export function isForeignMeter(meter: MeterConfig): boolean {
   const isOurs =
     meter.flags === meterFlags &&
     band?.type === 'drop' &&
-    band.burstSize === HOOK_METER_BURST &&
+    band.burstSize === meterBurst(band.rate) &&
     more.length === 0;
   return !isOurs;
 }
@@ -148,6 +148,14 @@ function planRemoval(observed: ObservedHook, place: HookPlace): readonly HookSte
   return steps;
 }
 
+/**
+ * A meter of OVS's userspace datapath is filled by whole milliseconds, as many as fill an empty one: a burst smaller than
+ * what comes in a millisecond makes that none, and after the first burst such a meter lets nothing through for ever.
+ */
+function meterBurst(rate: number): number {
+  return Math.max(HOOK_METER_BURST, Math.ceil(rate / 1000));
+}
+
 const meterFlags = METER_FLAGS.pktps | METER_FLAGS.burst | METER_FLAGS.stats;
 
 function hookMeterMod(meterId: number, options: HookOptions, command: 'add' | 'modify'): OpenFlowMessage {
@@ -156,7 +164,7 @@ function hookMeterMod(meterId: number, options: HookOptions, command: 'add' | 'm
     command,
     meterId,
     flags: meterFlags,
-    bands: [{ type: 'drop', rate: options.maxSampleRate, burstSize: HOOK_METER_BURST }],
+    bands: [{ type: 'drop', rate: options.maxSampleRate, burstSize: meterBurst(options.maxSampleRate) }],
   };
 }
 

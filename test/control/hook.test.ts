@@ -159,6 +159,22 @@ test('the hook is recognised by table, priority and match alone', () => {
   assert.equal(isAtHookPlace(flow, { register: 11, bit: 30 }), false);
 });
 
+test('the burst holds a millisecond of the rate, without which a userspace meter is never filled again', () => {
+  for (const [maxSampleRate, burstSize] of [
+    [1, 100],
+    [5000, 100],
+    [100_000, 100],
+    [100_001, 101],
+    [1_000_000, 1000],
+  ] as const) {
+    const [step] = planHook(nothing, placeOf(5), { ...options, maxSampleRate });
+    const [message] = step?.messages ?? [];
+    assert.equal(message?.type, 'meter_mod');
+    assert.deepEqual(message.bands, [{ type: 'drop', rate: maxSampleRate, burstSize }]);
+    assert.equal(isForeignMeter({ ...meter, bands: message.bands }), false);
+  }
+});
+
 test("a meter of another shape is somebody else's, ours of another rate is not", () => {
   assert.equal(isForeignMeter(meter), false);
   assert.equal(isForeignMeter({ ...meter, bands: [{ type: 'drop', rate: 1, burstSize: 100 }] }), false);
