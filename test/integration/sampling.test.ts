@@ -28,8 +28,11 @@ before(async () => {
 });
 
 after(async () => {
-  await daemon.stop();
-  await ovs.stop();
+  try {
+    await daemon.stop();
+  } finally {
+    await ovs.stop();
+  }
 });
 
 /** Frames of several flows in turn, each of its own size. */
