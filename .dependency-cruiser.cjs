@@ -2,7 +2,7 @@
 // test/layers.test.ts runs this configuration and checks that it has really seen the modules.
 const RANKS = [
   ['runtime', 'packet', 'ipfix', 'node-openflow', 'ovsdb-client'],
-  ['flow'],
+  ['flow', 'schema'],
   ['export'],
   ['config'],
   ['control'],

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { collectCommand } from './commands/collect.ts';
 import { demoCommand } from './commands/demo.ts';
+import { migrateCommand } from './commands/migrate.ts';
 import { releaseCommand } from './commands/release.ts';
 import { runCommand } from './commands/run.ts';
 import { version } from './commands/version.ts';
@@ -13,6 +14,7 @@ const program = new Command('ovs-ipfix')
   .helpCommand('help [command]', 'show help for a command')
   .addCommand(runCommand())
   .addCommand(collectCommand())
+  .addCommand(migrateCommand())
   .addCommand(releaseCommand())
   .addCommand(demoCommand());
 

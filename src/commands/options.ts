@@ -10,8 +10,8 @@ export function flag(flags: string, description: string): Option {
   return option.env(`OVS_IPFIX_${option.name().replaceAll('-', '_').toUpperCase()}`);
 }
 
-/** Adds what a command needs to find OVS: the database, the bridges, TLS files and the log. */
-export function addOvsOptions(command: Command): Command {
+/** Adds what a command needs to find the database. */
+export function addDatabaseOptions(command: Command): Command {
   return command
     .argument('[database]', 'connection method of the OVS database (the same as --db)')
     .addOption(
@@ -20,15 +20,20 @@ export function addOvsOptions(command: Command): Command {
         'OVS database: unix:FILE, tcp:HOST[:PORT] or ssl:HOST[:PORT], several by comma (default: unix:$OVS_RUNDIR/db.sock)',
       ),
     )
+    .addOption(flag('-p, --private-key <file>', 'our private key for ssl: methods (PEM)'))
+    .addOption(flag('-c, --certificate <file>', 'our certificate for ssl: methods (PEM)'))
+    .addOption(flag('-C, --ca-cert <file>', 'certificate of the authority that vouches for OVS (PEM)'));
+}
+
+/** Adds what a command needs to find OVS: the database, the bridges, TLS files and the log. */
+export function addOvsOptions(command: Command): Command {
+  return addDatabaseOptions(command)
     .addOption(
       flag(
         '--openflow <method>',
         'OpenFlow endpoint of a bridge, %b stands for its name (default: unix:$OVS_RUNDIR/%b.mgmt)',
       ),
     )
-    .addOption(flag('-p, --private-key <file>', 'our private key for ssl: methods (PEM)'))
-    .addOption(flag('-c, --certificate <file>', 'our certificate for ssl: methods (PEM)'))
-    .addOption(flag('-C, --ca-cert <file>', 'certificate of the authority that vouches for OVS (PEM)'))
     .addOption(flag('--mark <bit>', `register bit that marks a packet as sampled (default: ${markDefault})`))
     .addOption(flag('-v, --verbose <level>', 'log level: debug, info, warn, error or off (default: info)'))
     .addOption(flag('--log-file <file>', 'log to a file instead of standard error'));

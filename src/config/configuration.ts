@@ -292,7 +292,7 @@ function noteRowProblems(row: IpfixRow, databaseRow: DatabaseRow, where: string,
       ...about,
       code: 'no-cache-columns',
       message: 'The database lacks the columns cache_active_timeout and cache_max_flows, so caching is off.',
-      remedy: 'Convert the database to a schema that has them (docs/configuration.md).',
+      remedy: 'Add them with "ovs-ipfix migrate" (docs/migration.md).',
     });
   } else if ((row.cacheActiveTimeout === 0) !== (row.cacheMaxFlows === 0)) {
     const [set, unset] =

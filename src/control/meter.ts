@@ -6,8 +6,8 @@ import { METER_FLAGS, type MeterConfig, type OpenFlowMessage } from '../node-ope
 /** The ids of our meters, or the two highest that the datapath has when those are less. */
 export const HOOK_METER_ID = 65_000;
 export const SAMPLE_METER_ID = 65_001;
-/** Packets that a meter lets through at once; larger bursts overflow OVS's queue of packet-ins. */
-export const METER_BURST = 100;
+/** Packets that a meter lets through at once at least; larger bursts overflow OVS's queue of packet-ins. */
+export const METER_BURST_MIN = 100;
 
 /** Messages to be sent together, before a barrier; steps are to be sent in their order. */
 export interface SwitchStep {
@@ -73,8 +73,19 @@ export function planMeterRemoval(
 export function isForeignMeter(meter: MeterConfig): boolean {
   const [band, ...more] = meter.bands;
   const isOurs =
-    meter.flags === FLAGS && band?.type === 'drop' && band.burstSize === METER_BURST && more.length === 0;
+    meter.flags === FLAGS &&
+    band?.type === 'drop' &&
+    band.burstSize === meterBurst(band.rate) &&
+    more.length === 0;
   return !isOurs;
+}
+
+/**
+ * A meter of OVS's userspace datapath is filled by whole milliseconds, as many as fill an empty one: a burst smaller than
+ * what comes in a millisecond makes that none, and after the first burst such a meter lets nothing through for ever.
+ */
+function meterBurst(rate: number): number {
+  return Math.max(METER_BURST_MIN, Math.ceil(rate / 1000));
 }
 
 const FLAGS = METER_FLAGS.pktps | METER_FLAGS.burst | METER_FLAGS.stats;
@@ -85,6 +96,6 @@ function meterMod(meterId: number, command: 'add' | 'modify', rate: number): Ope
     command,
     meterId,
     flags: FLAGS,
-    bands: [{ type: 'drop', rate, burstSize: METER_BURST }],
+    bands: [{ type: 'drop', rate, burstSize: meterBurst(rate) }],
   };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   isForeignMeter,
-  METER_BURST,
+  METER_BURST_MIN,
   meterIds,
   planMeter,
   planMeterRemoval,
@@ -12,7 +12,7 @@ import { METER_FLAGS, type MeterConfig } from '../../src/node-openflow/index.ts'
 const meter: MeterConfig = {
   meterId: 65_000,
   flags: METER_FLAGS.pktps | METER_FLAGS.burst | METER_FLAGS.stats,
-  bands: [{ type: 'drop', rate: 5000, burstSize: METER_BURST }],
+  bands: [{ type: 'drop', rate: 5000, burstSize: METER_BURST_MIN }],
 };
 
 test('our meters have fixed ids, or the highest of a datapath with fewer', () => {
@@ -27,7 +27,7 @@ test('a missing meter is added, one of another rate is changed, and a right one 
   assert.deepEqual(added?.messages, [{ type: 'meter_mod', command: 'add', ...meter }]);
   assert.equal(added.newMeterId, 65_000);
   const [changed] = planMeter(65_000, meter, 100);
-  const bands = [{ type: 'drop', rate: 100, burstSize: METER_BURST }];
+  const bands = [{ type: 'drop', rate: 100, burstSize: METER_BURST_MIN }];
   assert.deepEqual(changed?.messages, [{ type: 'meter_mod', command: 'modify', ...meter, bands }]);
   assert.deepEqual(planMeter(65_000, meter, 5000), []);
   assert.deepEqual(planMeter(undefined, undefined, 5000), []);
@@ -45,4 +45,19 @@ test("a meter of another shape is a user's, ours of another rate is not", () => 
   assert.equal(isForeignMeter({ ...meter, flags: METER_FLAGS.kbps }), true);
   assert.equal(isForeignMeter({ ...meter, bands: [] }), true);
   assert.equal(isForeignMeter({ ...meter, bands: [{ type: 'drop', rate: 5000, burstSize: 99 }] }), true);
+});
+
+test('the burst holds a millisecond of the rate, without which a userspace meter is never filled again', () => {
+  for (const [rate, burstSize] of [
+    [1, 100],
+    [5000, 100],
+    [100_000, 100],
+    [100_001, 101],
+    [1_000_000, 1000],
+  ] as const) {
+    const [message] = planMeter(1, undefined, rate)[0]?.messages ?? [];
+    assert.equal(message?.type, 'meter_mod');
+    assert.deepEqual(message.bands, [{ type: 'drop', rate, burstSize }]);
+    assert.equal(isForeignMeter({ ...meter, bands: message.bands }), false);
+  }
 });

@@ -30,8 +30,11 @@ before(async () => {
 });
 
 after(async () => {
-  await daemon.stop();
-  await ovs.stop();
+  try {
+    await daemon.stop();
+  } finally {
+    await ovs.stop();
+  }
 });
 
 /** The flow of a source port; its payload makes the frame longer. */

@@ -36,7 +36,7 @@ async function addSampledBridge(ovs: Ovs, sink: FlowRecordSink, name: string): P
 
 async function exporterOf(daemon: Daemon, bridge = 'br0') {
   const status = JSON.parse(await daemon.appctl('status', 'json'));
-  return status.bridges.find((each: { bridge: string }) => each.bridge === bridge)?.exporter;
+  return status.bridges.find((each: { bridge: string }) => each.bridge === bridge)?.sampling?.exporter;
 }
 
 test('while ovsdb-server is away the cache expires as ever, and after its return sampling goes on', async (t) => {

@@ -32,8 +32,11 @@ before(async () => {
 });
 
 after(async () => {
-  await daemon.stop();
-  await ovs.stop();
+  try {
+    await daemon.stop();
+  } finally {
+    await ovs.stop();
+  }
 });
 
 function flow(sourcePort: number): Buffer {

@@ -6,10 +6,16 @@
 //     await br.sink.waitForPackets(1);
 
 import type { TestContext } from 'node:test';
-import type { SampledBridgeStatus } from '../../src/control/sampled-bridge.ts';
 import type { Daemon } from './daemon.ts';
 import { FlowRecordSink } from './flow-records.ts';
-import { createIpfixRow, type RowColumns, setIpfixRow, waitForBridge, waitForHook } from './ipfix-rows.ts';
+import {
+  createIpfixRow,
+  type RowColumns,
+  setIpfixRow,
+  type WholeBridgeStatus,
+  waitForBridge,
+  waitForHook,
+} from './ipfix-rows.ts';
 import type { Ovs } from './ovs.ts';
 
 /** See the head of the file. */
@@ -26,10 +32,7 @@ export interface ExportingBridge {
   sample(...frames: readonly (string | Uint8Array)[]): Promise<void>;
   /** Changes columns of the row. */
   set(columns: RowColumns): Promise<void>;
-  waitForStatus(
-    what: string,
-    condition: (status: SampledBridgeStatus) => boolean,
-  ): Promise<SampledBridgeStatus>;
+  waitForStatus(what: string, condition: (status: WholeBridgeStatus) => boolean): Promise<WholeBridgeStatus>;
 }
 
 let bridgeCount = 0;
@@ -53,7 +56,7 @@ export async function exportingBridge(
   await waitForHook(daemon, name);
 
   const inject = (...frames: readonly (string | Uint8Array)[]) => ovs.inject(port, ...frames);
-  const waitForStatus = (what: string, condition: (status: SampledBridgeStatus) => boolean) =>
+  const waitForStatus = (what: string, condition: (status: WholeBridgeStatus) => boolean) =>
     waitForBridge(daemon, name, what, condition);
   let sampleCount = 0;
   const sample = async (...frames: readonly (string | Uint8Array)[]) => {

@@ -43,8 +43,10 @@ export class FlowRecordSink {
   /** The messages so far; throws when the reader has found anything wrong with one. */
   get messages(): readonly DecodedMessage[] {
     for (const datagram of this.#sink.datagrams.slice(this.#readCount)) {
+      // Two sockets are two transport sessions (RFC 7011, section 2), each with templates and sequence numbers of its own.
+      const session = `${this.#session}, ${this.#sink.sources[this.#readCount]}`;
       this.#readCount += 1;
-      const message = this.#reader.read(this.#session, datagram);
+      const message = this.#reader.read(session, datagram);
       if (message.problems.length > 0) {
         throw new Error(message.problems.map((problem) => `${problem.code}: ${problem.message}`).join('\n'));
       }

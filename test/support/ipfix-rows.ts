@@ -2,7 +2,7 @@
 // waits for ovs-vswitchd, and the daemon hears of the change at its own pace.
 
 import type { ControlStatus } from '../../src/control/control.ts';
-import type { SampledBridgeStatus } from '../../src/control/sampled-bridge.ts';
+import type { BridgeSamplingStatus, SampledBridgeStatus } from '../../src/control/sampled-bridge.ts';
 import type { Daemon } from './daemon.ts';
 import type { Ovs } from './ovs.ts';
 import { waitFor } from './wait.ts';
@@ -41,10 +41,14 @@ export async function daemonStatus(daemon: Daemon): Promise<ControlStatus> {
   return JSON.parse(await daemon.appctl('status', 'json')) as ControlStatus;
 }
 
+/** A bridge that is sampled as a whole. */
+export type WholeBridgeStatus = SampledBridgeStatus & BridgeSamplingStatus;
+
 /** The status of one bridge; undefined when nothing is exported for it. */
-export async function bridgeStatus(daemon: Daemon, bridge: string): Promise<SampledBridgeStatus | undefined> {
+export async function bridgeStatus(daemon: Daemon, bridge: string): Promise<WholeBridgeStatus | undefined> {
   const { bridges } = await daemonStatus(daemon);
-  return bridges.find((status) => status.bridge === bridge);
+  const status = bridges.find((each) => each.bridge === bridge);
+  return status?.sampling && { ...status, ...status.sampling };
 }
 
 /** Waits until a bridge's status fulfils a condition, and gives it back. */
@@ -52,9 +56,9 @@ export async function waitForBridge(
   daemon: Daemon,
   bridge: string,
   what: string,
-  condition: (status: SampledBridgeStatus) => boolean,
+  condition: (status: WholeBridgeStatus) => boolean,
   timeoutMs = 5000,
-): Promise<SampledBridgeStatus> {
+): Promise<WholeBridgeStatus> {
   return waitFor(
     async () => {
       const status = await bridgeStatus(daemon, bridge);

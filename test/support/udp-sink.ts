@@ -10,12 +10,17 @@ const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
 export class UdpSink {
   /** What has arrived, in order. */
   readonly datagrams: Buffer[] = [];
+  /** Where each of them came from, as `ADDRESS PORT`. */
+  readonly sources: string[] = [];
   readonly #socket: Socket;
   #closed = false;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    socket.on('message', (datagram) => this.datagrams.push(datagram));
+    socket.on('message', (datagram, { address, port }) => {
+      this.datagrams.push(datagram);
+      this.sources.push(`${address} ${port}`);
+    });
   }
 
   /** Binds a port: any free one unless said otherwise. */
@@ -62,6 +67,7 @@ export class UdpSink {
   /** Forgets what has arrived. */
   clear(): void {
     this.datagrams.length = 0;
+    this.sources.length = 0;
   }
 
   async close(): Promise<void> {

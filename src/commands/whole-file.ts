@@ -1,0 +1,115 @@
+// Files that are read within a limit, and written whole or not at all.
+
+import { randomBytes } from 'node:crypto';
+import { chmod, chown, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/** A file that cannot be read or written; the message is a sentence. */
+export class WholeFileError extends Error {
+  readonly code = 'WHOLE_FILE';
+
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'WholeFileError';
+  }
+}
+
+/** Reads a file, or standard input for `-`; refuses more than `bytesMax`. */
+export async function readWhole(file: string, bytesMax: number): Promise<Buffer> {
+  const handle = file === '-' ? undefined : await open(file).catch((error) => fail('read', file, error));
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of handle?.createReadStream() ?? process.stdin) {
+      bytes += (chunk as Buffer).length;
+      if (bytes > bytesMax) {
+        throw new WholeFileError(`${nameOf(file)} has more than ${bytesMax} bytes, which is no schema.`);
+      }
+      chunks.push(chunk as Buffer);
+    }
+  } catch (error) {
+    throw error instanceof WholeFileError ? error : fail('read', file, error);
+  } finally {
+    await handle?.close();
+  }
+  return Buffer.concat(chunks);
+}
+
+/** How a file is named in sentences. */
+export function nameOf(file: string): string {
+  return file === '-' ? 'standard input' : file;
+}
+
+/**
+ * Writes beside the file, waits until it is on the disk, and puts it in the file's place: whoever opens it finds the old
+ * bytes or the new ones. Mode and owner stay; of a symbolic link, its target is replaced. Nothing happens when the file
+ * has these bytes already.
+ */
+export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await replace(file, bytes);
+  } catch (error) {
+    throw error instanceof WholeFileError ? error : fail('write', file, error);
+  }
+}
+
+async function replace(file: string, bytes: Uint8Array): Promise<void> {
+  const target = await realpath(file).catch(ignoreMissing);
+  const path = target ?? file;
+  const before = target === undefined ? undefined : await stat(target);
+  if (before !== undefined && !before.isFile()) {
+    throw new WholeFileError(
+      `${file} is no regular file: it cannot be replaced. Use standard output for it.`,
+    );
+  }
+  if (before !== undefined && (await readFile(path)).equals(bytes)) {
+    return;
+  }
+  const draft = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.new`);
+  const handle = await open(draft, 'wx', before?.mode ?? 0o666);
+  try {
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (before !== undefined) {
+      await keepOwner(draft, before);
+    }
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+async function keepOwner(draft: string, before: { uid: number; gid: number; mode: number }): Promise<void> {
+  const { uid, gid } = await stat(draft);
+  if (uid !== before.uid || gid !== before.gid) {
+    await chown(draft, before.uid, before.gid);
+  }
+  await chmod(draft, before.mode & 0o7777);
+}
+
+/** The new name is safe when its folder is on the disk. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') {
+    throw error;
+  }
+}
+
+function fail(verb: 'read' | 'write', file: string, error: unknown): never {
+  const reason = error instanceof Error ? error.message : String(error);
+  throw new WholeFileError(`Cannot ${verb} ${nameOf(file)}: ${reason}.`, error);
+}

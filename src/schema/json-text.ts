@@ -1,0 +1,176 @@
+// JSON with the places of its parts: what an editor needs that has to leave all the rest of a file as it is. Strict as
+// RFC 8259 is; a member that is there twice is refused, as it would not be clear which one counts.
+
+/** A value, and where it stands: `start` is the offset of its first character, `end` that after its last. */
+export type JsonPart =
+  | {
+      readonly kind: 'object';
+      readonly start: number;
+      readonly end: number;
+      readonly members: readonly JsonMember[];
+    }
+  | {
+      readonly kind: 'array';
+      readonly start: number;
+      readonly end: number;
+      readonly items: readonly JsonPart[];
+    }
+  | { readonly kind: 'scalar'; readonly start: number; readonly end: number; readonly value: JsonScalar };
+
+export type JsonScalar = string | number | boolean | null;
+export type JsonObjectPart = Extract<JsonPart, { kind: 'object' }>;
+
+/** A member of an object; `start` and `keyEnd` enclose its name with the quotation marks. */
+export interface JsonMember {
+  readonly name: string;
+  readonly start: number;
+  readonly keyEnd: number;
+  readonly value: JsonPart;
+}
+
+/** Text that is no JSON; the message says where. */
+export class JsonTextError extends Error {
+  readonly code = 'JSON_TEXT';
+  /** Counted from 1. */
+  readonly line: number;
+  /** Counted from 1, in UTF-16 units. */
+  readonly column: number;
+
+  constructor(text: string, offset: number, fault: string) {
+    const before = text.slice(0, offset);
+    const line = before.split('\n').length;
+    const column = offset - before.lastIndexOf('\n');
+    super(`line ${line}, column ${column}: ${fault}`);
+    this.name = 'JsonTextError';
+    this.line = line;
+    this.column = column;
+  }
+}
+
+/** Nesting beyond this is refused; a schema has 9 levels. */
+export const jsonDepthMax = 64;
+
+/** Parses a whole text. Throws {@link JsonTextError}. */
+export function parseJsonText(text: string): JsonPart {
+  return new Parser(text).parse();
+}
+
+/** The member of that name. */
+export function memberOf(part: JsonPart | undefined, name: string): JsonMember | undefined {
+  return part?.kind === 'object' ? part.members.find((member) => member.name === name) : undefined;
+}
+
+const WHITESPACE = /[ \t\r\n]*/y;
+// oxlint-disable-next-line no-control-regex -- JSON forbids control characters in strings.
+const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y;
+const NUMBER_OR_WORD = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null/y;
+
+class Parser {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  parse(): JsonPart {
+    this.#skip(WHITESPACE);
+    const part = this.#value(1);
+    this.#skip(WHITESPACE);
+    if (this.#at < this.#text.length) {
+      throw this.#error('there is something after the end of the JSON');
+    }
+    return part;
+  }
+
+  #value(depth: number): JsonPart {
+    if (depth > jsonDepthMax) {
+      throw this.#error(`nested deeper than ${jsonDepthMax} levels`);
+    }
+    switch (this.#text[this.#at]) {
+      case '{':
+        return this.#object(depth);
+      case '[':
+        return this.#array(depth);
+      default:
+        return this.#scalar();
+    }
+  }
+
+  #object(depth: number): JsonPart {
+    const start = this.#at;
+    const members: JsonMember[] = [];
+    const names = new Set<string>();
+    this.#list('}', () => {
+      const keyStart = this.#at;
+      const key = this.#skip(STRING) ?? '';
+      if (key === '') {
+        throw this.#error('the name of a member, in quotation marks, should stand here');
+      }
+      const name = JSON.parse(key) as string;
+      if (names.has(name)) {
+        throw this.#error(`the member ${key} is there twice`);
+      }
+      names.add(name);
+      const keyEnd = this.#at;
+      this.#skip(WHITESPACE);
+      this.#expect(':');
+      this.#skip(WHITESPACE);
+      members.push({ name, start: keyStart, keyEnd, value: this.#value(depth + 1) });
+    });
+    return { kind: 'object', start, end: this.#at, members };
+  }
+
+  #array(depth: number): JsonPart {
+    const start = this.#at;
+    const items: JsonPart[] = [];
+    this.#list(']', () => items.push(this.#value(depth + 1)));
+    return { kind: 'array', start, end: this.#at, items };
+  }
+
+  /** The inside of brackets: nothing, or items with commas between them. */
+  #list(close: string, item: () => void): void {
+    this.#at++;
+    this.#skip(WHITESPACE);
+    if (this.#text[this.#at] !== close) {
+      item();
+      this.#skip(WHITESPACE);
+      while (this.#text[this.#at] === ',') {
+        this.#at++;
+        this.#skip(WHITESPACE);
+        item();
+        this.#skip(WHITESPACE);
+      }
+    }
+    this.#expect(close);
+  }
+
+  #scalar(): JsonPart {
+    const start = this.#at;
+    const source = this.#skip(this.#text[start] === '"' ? STRING : NUMBER_OR_WORD) ?? '';
+    if (source === '') {
+      throw this.#error('a value should stand here');
+    }
+    return { kind: 'scalar', start, end: this.#at, value: JSON.parse(source) as JsonScalar };
+  }
+
+  #expect(character: string): void {
+    if (this.#text[this.#at] !== character) {
+      throw this.#error(`"${character}" should stand here`);
+    }
+    this.#at++;
+  }
+
+  /** Steps over what the pattern finds right here, and gives it back. */
+  #skip(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#text)?.[0];
+    this.#at += found?.length ?? 0;
+    return found;
+  }
+
+  #error(fault: string): JsonTextError {
+    const end = this.#at >= this.#text.length ? ', but the text ends' : '';
+    return new JsonTextError(this.#text, this.#at, `${fault}${end}`);
+  }
+}

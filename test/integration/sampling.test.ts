@@ -1,0 +1,155 @@
+// 1-in-N sampling over a real switch: what a sample stands for, that the totals come out right within chance, and that the
+// account of what was not sampled, dropped by the meter or lost adds up to the pool that the switch has counted.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
+import { udpFrame } from '../support/frames.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+
+const CACHED = { cache_active_timeout: 60, cache_max_flows: 10_000 };
+const FLOW_COUNT = 16;
+/** Frames injected at once that OVS's queue of packet-ins surely holds. */
+const PORTION = 80;
+/** The largest rate that a bridge's row takes, in packet-ins a second. */
+const RATE_MAX = 1_000_000;
+/** An honest sampler is further off in one run of 16,000. */
+const STANDARD_ERRORS_MAX = 4;
+
+let ovs: Ovs;
+let daemon: Daemon;
+
+before(async () => {
+  ovs = await startOvs();
+  daemon = await startDaemon(ovs);
+});
+
+after(async () => {
+  try {
+    await daemon.stop();
+  } finally {
+    await ovs.stop();
+  }
+});
+
+/** Frames of several flows in turn, each of its own size. */
+function mixedFrames(count: number): Buffer[] {
+  const flows = Array.from({ length: FLOW_COUNT }, (_, index) =>
+    udpFrame({ sourcePort: 1 + index, dataBytes: 18 + 60 * index }),
+  );
+  return Array.from({ length: count }, (_, index) => flows[index % FLOW_COUNT] ?? Buffer.alloc(0));
+}
+
+async function setMaxRate(br: ExportingBridge, rate: number): Promise<void> {
+  await ovs.vsctl('set', 'Bridge', br.name, `external_ids:ovs-ipfix-max-rate=${rate}`);
+  await waitFor(async () => (await meters(br)).includes(`rate=${rate} `), { what: 'the meter has the rate' });
+}
+
+async function meters(br: ExportingBridge): Promise<string> {
+  return ovs.ofctl('-O', 'OpenFlow15', 'dump-meters', br.name);
+}
+
+/** The status when the meter has been read after all frames. */
+function afterPool(br: ExportingBridge, packetCount: number) {
+  return br.waitForStatus(
+    `the meter has counted ${packetCount} packets`,
+    ({ sampler }) => sampler.poolPackets >= packetCount,
+  );
+}
+
+/** Ends caching, so that all flows leave, and adds up what their records say. */
+async function totals(
+  br: ExportingBridge,
+): Promise<{ packets: number; octets: number; byPort: Map<number, number> }> {
+  const { exporter } = await br.waitForStatus('flows are cached', ({ exporter }) => exporter.cache.flows > 0);
+  await br.set({ cache_active_timeout: 0 });
+  const byPort = new Map<number, number>();
+  let packets = 0;
+  let octets = 0;
+  for (const { fields } of await br.sink.waitForRecords(exporter.cache.flows)) {
+    const count = Number(fields['packetDeltaCount']);
+    packets += count;
+    octets += Number(fields['layer2OctetDeltaCount']);
+    byPort.set(Number(fields['sourceTransportPort']), count);
+  }
+  return { packets, octets, byPort };
+}
+
+test('at 1 in 16 the records stand for all packets, within chance', tier('ovs', 'daemon'), async (t) => {
+  const interval = 16;
+  const count = 20_000;
+  const br = await exportingBridge(t, ovs, daemon, { ...CACHED, sampling: interval });
+  // The meter must let everything pass here, or the machine's pace would be what is measured.
+  await setMaxRate(br, RATE_MAX);
+  const frames = mixedFrames(count);
+  // In portions that OVS's queue of packet-ins holds, so that this is about chance and not about losses.
+  for (let at = 0; at < count; at += PORTION) {
+    await ovs.injectMany(br.name, br.port, frames.slice(at, at + PORTION));
+  }
+  const { sampler } = await afterPool(br, count);
+  t.diagnostic(`pool ${sampler.poolPackets}, received ${sampler.received}, lost ${sampler.lost}`);
+  assert.equal(sampler.poolPackets, count);
+  assert.equal(
+    sampler.poolOctets,
+    frames.reduce((sum, frame) => sum + frame.length, 0),
+  );
+
+  const { packets, octets, byPort } = await totals(br);
+  assert.equal(packets, sampler.selected * interval);
+  for (const weighed of byPort.values()) assert.equal(weighed % interval, 0);
+  assert.equal(octets % interval, 0);
+  const arrived = sampler.received;
+  const standardError = Math.sqrt((interval - 1) / arrived);
+  const deviation = packets / arrived - 1;
+  t.diagnostic(
+    `total off by ${(100 * deviation).toFixed(2)}%, standard error ${(100 * standardError).toFixed(2)}%`,
+  );
+  assert.ok(Math.abs(deviation) < STANDARD_ERRORS_MAX * standardError);
+});
+
+test(
+  'what the meter drops is counted, and the status says that the counts are too low',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const count = 2000;
+    const br = await exportingBridge(t, ovs, daemon, CACHED);
+    await setMaxRate(br, 100);
+    await ovs.injectMany(br.name, br.port, mixedFrames(count));
+    await waitFor(async () => (await daemon.appctl('status')).includes('counts are too low by that share'), {
+      what: 'the status warns',
+    });
+    const { sampler } = await afterPool(br, count);
+    t.diagnostic(
+      `pool ${sampler.poolPackets}: received ${sampler.received}, dropped ${sampler.droppedByMeter}`,
+    );
+    assert.equal(sampler.poolPackets, count);
+    assert.equal(sampler.received + sampler.droppedByMeter + sampler.lost, count);
+    assert.equal(sampler.lost, 0);
+    // The meter's first burst, and what the rate allows in the seconds that the frames took.
+    assert.ok(sampler.received >= 100 && sampler.received < count / 2, `${sampler.received} received`);
+    assert.equal((await totals(br)).packets, sampler.received);
+  },
+);
+
+test('packets that passed the meter and never came are counted as lost', tier('ovs', 'daemon'), async (t) => {
+  const count = 5000;
+  const br = await exportingBridge(t, ovs, daemon, CACHED);
+  await setMaxRate(br, RATE_MAX);
+  // A daemon that does not read for a while: the switch keeps what its queue holds.
+  daemon.signal('SIGSTOP');
+  try {
+    await ovs.injectMany(br.name, br.port, mixedFrames(count));
+  } finally {
+    daemon.signal('SIGCONT');
+  }
+  const { sampler } = await afterPool(br, count);
+  t.diagnostic(`pool ${sampler.poolPackets}: received ${sampler.received}, lost ${sampler.lost}`);
+  assert.equal(sampler.poolPackets, count);
+  assert.equal(sampler.droppedByMeter, 0);
+  assert.ok(sampler.lost > 0);
+  assert.equal(sampler.received + sampler.lost, count);
+  assert.equal((await totals(br)).packets, sampler.received);
+});
