@@ -160,14 +160,16 @@ export class SampledBridge {
         sampler: whole.sampler.status(),
         exporter: whole.exporter.status(),
       },
-      flowSampling: [...this.#sets].map(([collectorSetId, { ipfixRow, sampler, exporter }]) => ({
-        collectorSetId,
-        ipfixRow,
-        sampler: sampler.status(),
-        exporter: exporter.status(),
-        flows: session.translation.flowsBySet.get(collectorSetId) ?? 0,
-        groups: session.groupsBySet.get(collectorSetId) ?? 0,
-      })),
+      flowSampling: [...this.#sets]
+        .sort(([a], [b]) => a - b)
+        .map(([collectorSetId, { ipfixRow, sampler, exporter }]) => ({
+          collectorSetId,
+          ipfixRow,
+          sampler: sampler.status(),
+          exporter: exporter.status(),
+          flows: session.translation.flowsBySet.get(collectorSetId) ?? 0,
+          groups: session.groupsBySet.get(collectorSetId) ?? 0,
+        })),
       samplePool: this.#samplePool.status(),
       foreignPacketIns: this.#foreignPacketIns,
     };

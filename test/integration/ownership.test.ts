@@ -141,32 +141,6 @@ test('a bad target is written to the row as a problem, and goes when it is mende
   assert.equal(await rowText(), before);
 });
 
-test('a row that a collector set uses stays with vswitchd', async () => {
-  await setRow(`targets="${sink.target}"`);
-  await ovs.vsctl(
-    '--id=@b',
-    'get',
-    'Bridge',
-    'br0',
-    '--',
-    '--id=@i',
-    'get',
-    'IPFIX',
-    await rowUuid(),
-    '--',
-    'create',
-    'Flow_Sample_Collector_Set',
-    'id=1',
-    'bridge=@b',
-    'ipfix=@i',
-  );
-  const daemon = await startDaemon(ovs);
-  assert.equal(await exporterOf(sink), 'vswitchd');
-  assert.match(await daemon.appctl('status'), /flow-sampling-not-done/u);
-  await daemon.stop();
-  await ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');
-});
-
 test('after SIGKILL the next daemon goes on with the row, and release hands everything back', async () => {
   await setRow(`targets="${sink.target}"`, 'obs_domain_id=6');
   const before = await rowText();

@@ -1,0 +1,395 @@
+// `sample` actions in users' flows: they reach us while a collector set is ours, whatever is done to the flows, and are
+// left as their writer wrote them.
+
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { after, before, beforeEach, test } from 'node:test';
+import type { Daemon } from '../support/daemon.ts';
+import { startDaemon } from '../support/daemon.ts';
+import { FlowRecordSink } from '../support/flow-records.ts';
+import { ethernet, ipv4, udp } from '../support/frames.ts';
+import { daemonStatus } from '../support/ipfix-rows.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { DAEMON_FILE } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+
+const ALL = ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'];
+
+let ovs: Ovs;
+let first: FlowRecordSink;
+let second: FlowRecordSink;
+
+before(async () => {
+  ovs = await startOvs({ allowedWarnings: [/recirc_id \d+ left allocated/u] });
+});
+after(() => ovs.stop());
+beforeEach(async (t) => {
+  first = await FlowRecordSink.open();
+  second = await FlowRecordSink.open();
+  await ovs.addBridge('br0', { protocols: ALL });
+  await ovs.addDummyPort('br0', 'p1', 1);
+  await ovs.addDummyPort('br0', 'p2', 2);
+  void t;
+});
+
+/** Everything that a test leaves behind; a set holds on to its bridge, so sets go first. */
+async function clean(daemon?: Daemon): Promise<void> {
+  await daemon?.kill();
+  await ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');
+  await ovs.vsctl('del-br', 'br0');
+  await first.close();
+  await second.close();
+}
+
+async function addSet(id: number, target: string, ...columns: readonly string[]): Promise<void> {
+  const create = ['--id=@i', 'create', 'IPFIX', `targets="${target}"`, ...columns];
+  const set = ['create', 'Flow_Sample_Collector_Set', `id=${id}`, 'bridge=@b', 'ipfix=@i'];
+  await ovs.vsctl('--id=@b', 'get', 'Bridge', 'br0', '--', ...create, '--', ...set);
+}
+
+async function addFlows(...flows: readonly string[]): Promise<void> {
+  for (const flow of flows) {
+    await ovs.ofctl('-O', 'OpenFlow13', 'add-flow', 'br0', flow);
+  }
+}
+
+const sample = (set: number, domain = 7, point = 9, probability = 65_535) =>
+  `sample(probability=${probability},collector_set_id=${set},obs_domain_id=${domain},obs_point_id=${point})`;
+const frame = (destination: number, source = 1000) =>
+  ethernet({}, ipv4({ source: '10.0.0.1', destination: '10.0.0.2' }, udp({ source, destination })));
+/** Sorted, for a flow that is rewritten moves in a dump among those of its priority. */
+const dump = async (version = 'OpenFlow13') => {
+  const text = await ovs.ofctl('-O', version, '--no-stats', 'dump-flows', 'br0');
+  return text.split('\n').sort().join('\n');
+};
+const countOurs = async () => (await dump()).split('id=18768').length - 1;
+
+async function waitForTranslated(count: number, timeoutMs = 10_000): Promise<void> {
+  await waitFor(async () => (await countOurs()) === count, { what: `${count} actions are ours`, timeoutMs });
+}
+
+async function bridgeOf(daemon: Daemon) {
+  const [bridge] = (await daemonStatus(daemon)).bridges;
+  assert.ok(bridge);
+  return bridge;
+}
+
+test('two sets and the bridge are exported at once, each to its own collector', async () => {
+  const third = await FlowRecordSink.open();
+  await addSet(1, first.target);
+  await addSet(2, second.target, 'cache_active_timeout=60', 'cache_max_flows=10');
+  await ovs.vsctl(
+    '--',
+    'set',
+    'Bridge',
+    'br0',
+    'ipfix=@i',
+    '--',
+    '--id=@i',
+    'create',
+    'IPFIX',
+    `targets="${third.target}"`,
+    'sampling=1',
+    'obs_domain_id=99',
+  );
+  await addFlows(
+    `priority=5,udp,tp_dst=1,actions=${sample(1, 11)},${sample(2, 22)},NORMAL`,
+    `priority=5,udp,tp_dst=2,actions=${sample(1, 12)},NORMAL`,
+  );
+  const before = await dump();
+  const daemon = await startDaemon(ovs);
+  try {
+    assert.equal(await countOurs(), 4);
+    await ovs.inject('p1', frame(1), frame(1), frame(2), frame(3));
+    await first.waitForPackets(3);
+    assert.deepEqual(
+      first.records.map((record) => record.observationDomainId),
+      [11, 11, 12],
+    );
+    assert.ok(first.records.every((record) => record.fields['observationPointId'] === 9));
+    assert.equal(first.records[0]?.fields['flowEndReason'], 2);
+    await third.waitForPackets(4);
+    assert.ok(third.records.every((record) => record.observationDomainId === 99));
+    assert.equal(second.records.length, 0);
+    const { flowSampling } = await bridgeOf(daemon);
+    assert.deepEqual(
+      flowSampling.map((set) => [set.collectorSetId, set.flows, set.exporter.samples]),
+      [
+        [1, 2, 3],
+        [2, 1, 2],
+      ],
+    );
+    await daemon.stop();
+    const [record] = await second.waitForPackets(2);
+    assert.equal(record?.observationDomainId, 22);
+    assert.equal(record.fields['flowEndReason'], 4);
+    assert.equal(await dump(), before);
+    assert.doesNotMatch(await ovs.ofctl('-O', 'OpenFlow13', 'dump-meters', 'br0'), /meter=/u);
+  } finally {
+    await third.close();
+    await clean(daemon);
+  }
+});
+
+test('samples inside clone and in every variant reach us, group buckets are translated too, and nothing else is changed', async () => {
+  await addSet(1, first.target);
+  await ovs.ofctl(
+    '-O',
+    'OpenFlow15',
+    'add-group',
+    'br0',
+    `group_id=5,type=select,selection_method=hash,fields(ip_src),bucket=bucket_id:1,weight:3,actions=${sample(1, 5)},output:2,bucket=bucket_id:2,weight:3,actions=${sample(1, 5)},output:2`,
+  );
+  await addFlows(
+    `priority=5,udp,tp_dst=1,actions=clone(${sample(1, 1)},clone(${sample(1, 2)},output:2)),${sample(1, 3)},output:2`,
+    'priority=5,udp,tp_dst=2,actions=group:5',
+    `priority=5,udp,tp_dst=3,cookie=0x1234,idle_timeout=1000,send_flow_rem,actions=sample(probability=65535,collector_set_id=1,obs_domain_id=6,obs_point_id=1,sampling_port=1),load:0x5->NXM_NX_REG0[],set_field:7->reg1,output:2`,
+    `priority=5,udp,tp_dst=4,actions=sample(probability=65535,collector_set_id=1,obs_domain_id=8,obs_point_id=1,sampling_port=2,ingress),resubmit(,3)`,
+    `table=3,priority=5,udp,actions=sample(probability=65535,collector_set_id=1,obs_domain_id=9,obs_point_id=1,sampling_port=2,egress),output:2`,
+    `priority=5,udp,tp_dst=5,actions=${sample(77)},output:2`,
+  );
+  const before = await dump();
+  const groups = await ovs.ofctl('-O', 'OpenFlow15', 'dump-groups', 'br0');
+  const daemon = await startDaemon(ovs);
+  try {
+    const domainsOf = async (port: number, count: number) => {
+      first.clear();
+      await ovs.inject('p1', frame(port));
+      await first.waitForPackets(count);
+      return first.records.map((record) => record.observationDomainId).sort((a, b) => a - b);
+    };
+    assert.deepEqual(await domainsOf(1, 3), [1, 2, 3]);
+    assert.deepEqual(await domainsOf(3, 1), [6]);
+    assert.deepEqual(await domainsOf(4, 2), [8, 9]);
+    assert.match(
+      await ovs.ofctl('-O', 'OpenFlow15', 'dump-groups', 'br0'),
+      /selection_method=hash.*id=18768.*id=18768/su,
+    );
+    const { flowSampling } = await bridgeOf(daemon);
+    assert.deepEqual(
+      flowSampling.map((set) => [set.flows, set.groups]),
+      [[4, 1]],
+    );
+    // A group that is changed while we watch is translated again. (OVS 3.1 executes a bucket as an action set, in which
+    // neither `sample` nor `controller` has a place: nothing comes of either.)
+    await ovs.ofctl(
+      '-O',
+      'OpenFlow15',
+      'mod-group',
+      'br0',
+      `group_id=5,type=all,bucket=bucket_id:1,actions=${sample(1, 55)},output:2`,
+    );
+    await waitFor(
+      async () => (await ovs.ofctl('-O', 'OpenFlow15', 'dump-groups', 'br0')).includes('id=18768'),
+      { what: 'the group is translated again' },
+    );
+    await ovs.ofctl(
+      '-O',
+      'OpenFlow15',
+      'mod-group',
+      'br0',
+      `group_id=5,type=select,selection_method=hash,fields(ip_src),bucket=bucket_id:1,weight:3,actions=${sample(1, 5)},output:2,bucket=bucket_id:2,weight:3,actions=${sample(1, 5)},output:2`,
+    );
+    await waitFor(
+      async () => (await ovs.ofctl('-O', 'OpenFlow15', 'dump-groups', 'br0')).split('id=18768').length === 3,
+      { what: 'the group is translated again' },
+    );
+    await daemon.stop();
+    assert.equal(await dump(), before);
+    assert.equal(await ovs.ofctl('-O', 'OpenFlow15', 'dump-groups', 'br0'), groups);
+  } finally {
+    await clean(daemon);
+  }
+});
+
+test('flows that users add, change and replace are followed, with a bounded number of rewritings', async () => {
+  await addSet(1, first.target);
+  const daemon = await startDaemon(ovs);
+  try {
+    const rewrites = async () => (await bridgeOf(daemon)).session.translation.rewrites;
+    await addFlows(`priority=5,udp,tp_dst=1,actions=${sample(1, 1)},NORMAL`);
+    await waitForTranslated(1);
+    assert.equal(await rewrites(), 1);
+    await ovs.ofctl('mod-flows', 'br0', `udp,tp_dst=1,actions=${sample(1, 2)},NORMAL`);
+    await waitFor(async () => /obs_domain_id=2.*id=18768/u.test(await dump()), {
+      what: 'the changed flow is ours',
+    });
+    assert.equal(await rewrites(), 2);
+    await ovs.ofctl('mod-flows', 'br0', 'udp,tp_dst=1,actions=NORMAL');
+    await waitForTranslated(0);
+    const bundle = `priority=6,udp,tp_dst=1,actions=${sample(1, 3)},NORMAL`;
+    await ovs.run('sh', '-c', `echo "${bundle}" | ovs-ofctl -O OpenFlow14 --bundle add-flows br0 -`);
+    await waitForTranslated(1);
+    await ovs.ofctl('del-flows', 'br0');
+    await addFlows(`priority=5,udp,tp_dst=1,actions=${sample(1, 4)},NORMAL`);
+    await waitForTranslated(1);
+    await ovs.inject('p1', frame(1));
+    await first.waitForPackets(1);
+    assert.equal(first.records[0]?.observationDomainId, 4);
+    assert.ok((await rewrites()) <= 6, `${await rewrites()} rewritings`);
+    // The set goes: our action goes, the user's stays.
+    await ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');
+    await waitForTranslated(0);
+    assert.match(await dump(), /sample\(/u);
+    await daemon.stop();
+  } finally {
+    await clean(daemon);
+  }
+});
+
+test('while flows are replaced every 200 ms, samples keep coming', async (t) => {
+  await addSet(1, first.target);
+  const daemon = await startDaemon(ovs);
+  try {
+    const flows = (round: number) => `priority=5,udp,actions=${sample(1, round % 2)},NORMAL`;
+    await ovs.run('sh', '-c', `echo "${flows(0)}" | ovs-ofctl replace-flows br0 -`);
+    await waitForTranslated(1);
+    let injected = 0;
+    for (let round = 1; round <= 25; round += 1) {
+      await ovs.run('sh', '-c', `echo "${flows(round)}" | ovs-ofctl replace-flows br0 -`);
+      await waitForTranslated(1);
+      const frames = Array.from({ length: 40 }, (_, index) => frame(index));
+      await ovs.injectMany('br0', 'p1', frames);
+      injected += frames.length;
+    }
+    await first.waitForPackets(injected);
+    const { rewrites } = (await bridgeOf(daemon)).session.translation;
+    t.diagnostic(`${injected} packets, ${rewrites} rewritings for 26 changes`);
+    assert.ok(rewrites <= 52, `${rewrites} rewritings`);
+    await daemon.stop();
+  } finally {
+    await clean(daemon);
+  }
+});
+
+test('after SIGKILL, release takes our actions out of flows and groups', async () => {
+  await addSet(1, first.target);
+  await addFlows(`priority=5,udp,tp_dst=1,actions=clone(${sample(1)},output:2),${sample(1)},NORMAL`);
+  await ovs.ofctl(
+    '-O',
+    'OpenFlow13',
+    'add-group',
+    'br0',
+    `group_id=5,type=all,bucket=actions=${sample(1)},output:2`,
+  );
+  const before = await dump();
+  const groups = await ovs.ofctl('-O', 'OpenFlow13', 'dump-groups', 'br0');
+  const daemon = await startDaemon(ovs);
+  try {
+    assert.equal(await countOurs(), 2);
+    await daemon.kill();
+    assert.equal(await countOurs(), 2);
+    await ovs.run(process.execPath, DAEMON_FILE, 'release', ovs.dbEndpoint);
+    assert.equal(await dump(), before);
+    assert.equal(await ovs.ofctl('-O', 'OpenFlow13', 'dump-groups', 'br0'), groups);
+    assert.doesNotMatch(await ovs.ofctl('-O', 'OpenFlow13', 'dump-meters', 'br0'), /meter=/u);
+  } finally {
+    await clean(daemon);
+  }
+});
+
+test('10,000 flows with samples are translated soon after the start, while other clients are served, and restored', async (t) => {
+  await addSet(1, first.target);
+  const lines = Array.from(
+    { length: 10_000 },
+    (_, index) =>
+      `priority=5,udp,nw_src=10.${index >> 16}.${(index >> 8) & 255}.${index & 255},actions=${sample(1)},NORMAL`,
+  );
+  await writeFile(`${ovs.rundir}/flows`, `${lines.join('\n')}\n`);
+  await ovs.ofctl('-O', 'OpenFlow13', 'add-flows', 'br0', `${ovs.rundir}/flows`);
+  const before = await dump();
+  const started = process.hrtime.bigint();
+  const daemon = await startDaemon(ovs, { readyTimeoutMs: 20_000 });
+  try {
+    const readyMs = Number(process.hrtime.bigint() - started) / 1e6;
+    assert.equal(await countOurs(), 10_000);
+    const { rewrites } = (await bridgeOf(daemon)).session.translation;
+    t.diagnostic(`ready after ${readyMs.toFixed(0)} ms, ${rewrites} rewritings`);
+    assert.equal(rewrites, 10_000);
+    await daemon.stop();
+    assert.equal(await dump(), before);
+  } finally {
+    await clean(daemon);
+  }
+});
+
+test('a probability of 1 in 100 is estimated without bias', async (t) => {
+  await addSet(1, first.target, 'cache_active_timeout=60', 'cache_max_flows=100');
+  await ovs.vsctl(
+    'set',
+    'Bridge',
+    'br0',
+    'external_ids:ovs-ipfix-max-rate=1000000',
+    'other_config:controller-queue-size=512',
+  );
+  await addFlows(`priority=5,udp,actions=${sample(1, 7, 9, 655)},output:2`);
+  const daemon = await startDaemon(ovs);
+  try {
+    const packets = 20_000;
+    const frames = Array.from({ length: 200 }, () => frame(1));
+    for (let sent = 0; sent < packets; sent += frames.length) {
+      await ovs.injectMany('br0', 'p1', frames);
+    }
+    await waitFor(async () => (await bridgeOf(daemon)).samplePool.poolPackets === packets, {
+      what: 'the pool is counted',
+    });
+    const { samplePool } = await bridgeOf(daemon);
+    assert.deepEqual([samplePool.droppedByMeter, samplePool.lost], [0, 0]);
+    await daemon.stop();
+    await waitFor(() => first.packetCount > 0, { what: 'the record has arrived' });
+    const p = 655 / 65_535;
+    const standardError = Math.sqrt((packets * (1 - p)) / p);
+    t.diagnostic(`${first.packetCount} of ${packets}, standard error ${standardError.toFixed(0)}`);
+    assert.ok(Math.abs(first.packetCount - packets) < 4 * standardError);
+  } finally {
+    await clean(daemon);
+  }
+});
+
+test("a pipeline like OVN's forwards the same packets with and without us", async () => {
+  await addSet(1, first.target);
+  await ovs.vsctl(
+    '--',
+    'set',
+    'Bridge',
+    'br0',
+    'ipfix=@i',
+    '--',
+    '--id=@i',
+    'create',
+    'IPFIX',
+    `targets="${second.target}"`,
+    'sampling=1',
+  );
+  await ovs.ofctl('del-flows', 'br0');
+  await addFlows(
+    'table=0,priority=100,in_port=1,actions=set_field:0x1->reg13,set_field:0x2->reg14,set_field:0x1->metadata,resubmit(,8)',
+    `table=8,priority=50,ip,reg14=0x2,metadata=0x1,actions=${sample(1)},ct(table=9,zone=NXM_NX_REG13[0..15])`,
+    'table=9,priority=50,ct_state=+trk,udp,actions=set_field:0x2->reg15,resubmit(,37)',
+    'table=37,priority=100,reg15=0x2,metadata=0x1,actions=clone(load:0->NXM_NX_REG0[],resubmit(,65))',
+    'table=65,priority=100,reg15=0x2,metadata=0x1,actions=output:2',
+    'table=65,priority=0,actions=drop',
+  );
+  const forwarded = async () =>
+    Number(/tx pkts=(\d+)/u.exec(await ovs.ofctl('dump-ports', 'br0', 'p2'))?.[1]);
+  const send = async () => {
+    const start = await forwarded();
+    await ovs.inject('p1', frame(1), frame(2), frame(3));
+    await waitFor(async () => (await forwarded()) >= start + 3, { what: 'the packets have come out' });
+    return (await forwarded()) - start;
+  };
+  const alone = await send();
+  const before = await dump();
+  const daemon = await startDaemon(ovs);
+  try {
+    // What the datapath has cached of the packets before is looked at anew some milliseconds after the flows have changed.
+    await ovs.appctl('revalidator/wait');
+    assert.equal(await send(), alone);
+    await first.waitForPackets(3);
+    await second.waitForPackets(3);
+    await daemon.stop();
+    assert.equal(await dump(), before);
+  } finally {
+    await clean(daemon);
+  }
+});
