@@ -37,11 +37,9 @@ async function addRows(server: DatabaseServer): Promise<void> {
   await server.run('ovs-vsctl', ...vsctl, 'init');
   await server.run('ovs-vsctl', ...vsctl, 'add-br', 'br0', '--', 'add-port', 'br0', 'p1', 'tag=7');
   await server.run('ovs-vsctl', ...vsctl, '--', 'set', 'Bridge', 'br0', 'ipfix=@i', '--', ...ipfix('i', 5));
-  await server.run(
-    'ovs-vsctl',
-    ...[...vsctl, '--', '--id=@b', 'get', 'Bridge', 'br0', '--', ...ipfix('j', 4_294_967_295), '--'],
-    ...['create', 'Flow_Sample_Collector_Set', 'id=4', 'bridge=@b', 'ipfix=@j'],
-  );
+  const ofBridge = [...vsctl, '--', '--id=@b', 'get', 'Bridge', 'br0', '--', ...ipfix('j', 4_294_967_295)];
+  const set = ['--', 'create', 'Flow_Sample_Collector_Set', 'id=4', 'bridge=@b', 'ipfix=@j'];
+  await server.run('ovs-vsctl', ...ofBridge, ...set);
   // An ephemeral column.
   await server.transact({
     op: 'update',

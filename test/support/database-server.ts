@@ -22,6 +22,8 @@ export interface DatabaseServerOptions {
   readonly arguments?: readonly string[];
   /** Whether conf.db is that of a cluster with this one server. */
   readonly isClustered?: boolean;
+  /** A second database, whose file is in the folder. */
+  readonly extraDatabase?: { readonly file: string; readonly schemaFile: string };
 }
 
 /** What a run of the program gave. */
@@ -57,6 +59,8 @@ export class DatabaseServer {
     } else {
       await server.run('ovsdb-tool', 'create', server.file, schema);
     }
+    const extra = options.extraDatabase;
+    if (extra !== undefined) await server.run('ovsdb-tool', 'create', extra.file, extra.schemaFile);
     await server.start();
     return server;
   }
@@ -75,7 +79,7 @@ export class DatabaseServer {
     const server = await BackgroundProgram.start(
       'ovsdb-server',
       [...this.#arguments, `--remote=punix:${this.socketPath}`, '--pidfile', '-vconsole:err', '-vsyslog:off'],
-      { environment: this.environment },
+      { environment: this.environment, cwd: this.folder },
     );
     this.#server = server;
     await waitFor(
