@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { type JsonPart, JsonTextError, jsonDepthMax, parseJsonText } from '../../src/schema/json-text.ts';
+import { JSON_DEPTH_MAX, type JsonPart, JsonTextError, parseJsonText } from '../../src/schema/json-text.ts';
 
 const SEED = 4739;
 
@@ -84,6 +84,6 @@ test('an error says the line and the column', () => {
 
 test('nesting has a limit', () => {
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
-  assert.equal(parseJsonText(nested(jsonDepthMax)).kind, 'array');
-  assert.throws(() => parseJsonText(nested(jsonDepthMax + 1)), /nested deeper than 64 levels/u);
+  assert.equal(parseJsonText(nested(JSON_DEPTH_MAX)).kind, 'array');
+  assert.throws(() => parseJsonText(nested(JSON_DEPTH_MAX + 1)), /nested deeper than 64 levels/u);
 });
