@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import type { Command } from 'commander';
 import { collectCommand } from '../src/commands/collect.ts';
 import { demoCommand } from '../src/commands/demo.ts';
+import { migrateCommand } from '../src/commands/migrate.ts';
 import { releaseCommand } from '../src/commands/release.ts';
 import { runCommand } from '../src/commands/run.ts';
 import { problemCodes } from '../src/config/problem.ts';
@@ -96,7 +97,13 @@ test('every relative link of README.md and the manual leads to a file, and to a 
 
 test('every flag of every command, and its environment twin, is in the page about configuration', () => {
   const text = page('configuration.md');
-  const commands: readonly Command[] = [runCommand(), releaseCommand(), collectCommand(), demoCommand()];
+  const commands: readonly Command[] = [
+    runCommand(),
+    migrateCommand(),
+    releaseCommand(),
+    collectCommand(),
+    demoCommand(),
+  ];
   for (const command of commands) {
     const section = command.name() === 'release' ? text : sectionOf(text, command.name());
     for (const option of command.options) {

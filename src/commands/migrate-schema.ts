@@ -6,7 +6,7 @@ import { type MigratedText, migrateSchemaText } from '../schema/schema-text.ts';
 import { nameOf, readWhole, WholeFileError, writeWhole } from './whole-file.ts';
 
 /** The largest schema file that is read; that of Open vSwitch 3.1 has 27 kB. */
-export const schemaBytesMax = 4 * 1024 * 1024;
+export const SCHEMA_BYTES_MAX = 4 * 1024 * 1024;
 
 /** A schema file before and after. */
 export interface MigratedFile extends MigratedText {
@@ -17,7 +17,7 @@ export interface MigratedFile extends MigratedText {
 /** Reads and migrates; writes nothing. `-` is standard input. */
 export async function readMigrated(file: string): Promise<MigratedFile> {
   const source = nameOf(file);
-  const bytes = await readWhole(file, schemaBytesMax).catch((error: unknown) => {
+  const bytes = await readWhole(file, SCHEMA_BYTES_MAX).catch((error: unknown) => {
     throw error instanceof WholeFileError
       ? new MigrationError('SCHEMA_FILE', `${error.message} Nothing was written.`, error)
       : error;

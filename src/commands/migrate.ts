@@ -104,7 +104,7 @@ async function workWith(
   try {
     await work(database);
   } catch (error) {
-    // What ends before `convert` was asked for has changed nothing; a MigrationError says itself what is known.
+    // A second run is right whether the first one came to convert or not; a MigrationError says itself what is known.
     throw error instanceof OvsdbError
       ? new Error(`${database.method}: ${error.message} Run this command again.`, { cause: error })
       : error;

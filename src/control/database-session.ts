@@ -9,6 +9,7 @@ import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { RowChange } from './ownership.ts';
+import { TargetsColumn } from './targets-column.ts';
 
 /** The database that ovs-vswitchd is configured by. */
 export const DATABASE_NAME = 'Open_vSwitch';
@@ -51,6 +52,7 @@ export class DatabaseSession {
   readonly #replica: Replica;
   #snapshot: Snapshot | undefined;
   #lock: LockState = 'none';
+  #targetsColumn = new TargetsColumn(undefined);
 
   constructor(options: DatabaseSessionOptions) {
     this.#options = options;
@@ -59,6 +61,7 @@ export class DatabaseSession {
       tables: watchedColumns,
       onChange: (snapshot) => {
         this.#snapshot = snapshot;
+        this.#targetsColumn = new TargetsColumn(this.#replica.schema);
         options.onChange();
       },
     });
@@ -98,7 +101,7 @@ export class DatabaseSession {
     }
     return {
       bridges: snapshot.table('Bridge').values(),
-      ipfix: snapshot.table('IPFIX'),
+      ipfix: this.#targetsColumn.read(snapshot.table('IPFIX')),
       collectorSets: snapshot.table('Flow_Sample_Collector_Set').values(),
     };
   }
@@ -113,7 +116,7 @@ export class DatabaseSession {
       throw new Error('The rows cannot be changed: there is no connection to the database.');
     }
     const results = await Promise.allSettled(
-      changes.map((change) => client.transact(DATABASE_NAME, changeOperations(change))),
+      changes.map((change) => client.transact(DATABASE_NAME, changeOperations(change, this.#targetsColumn))),
     );
     for (const [index, result] of results.entries()) {
       const change = changes[index];
@@ -164,7 +167,7 @@ export class DatabaseSession {
 }
 
 /** The transaction for a change: nothing happens when somebody else has changed the row meanwhile. */
-export function changeOperations(change: RowChange): readonly Operation[] {
+export function changeOperations(change: RowChange, column: TargetsColumn): readonly Operation[] {
   const { row } = change;
   const where: readonly ['_uuid', '==', { uuid: string }][] = [['_uuid', '==', { uuid: row.uuid }]];
   return [
@@ -175,14 +178,14 @@ export function changeOperations(change: RowChange): readonly Operation[] {
       where,
       columns: ['targets', 'external_ids'],
       until: '==',
-      rows: [{ targets: row.targets, external_ids: row.externalIds }],
+      rows: [{ targets: column.write(row.targets), external_ids: row.externalIds }],
       timeoutMs: 0,
     },
     {
       op: 'update',
       table: 'IPFIX',
       where,
-      row: { targets: change.targets, external_ids: change.externalIds },
+      row: { targets: column.write(change.targets), external_ids: change.externalIds },
     },
     { op: 'comment', comment: `ovs-ipfix: ${change.kind} IPFIX ${row.uuid}` },
   ];

@@ -1,13 +1,17 @@
 // What to do when a live database cannot be migrated from here: the reason as a sentence, and the commands that do it,
 // ready to be copied. docs/migration.md shows the same commands, and a test runs them.
 
+import { join } from 'node:path';
+import { databaseDefault } from '../runtime/rundir.ts';
 import { databaseName } from './cache-columns.ts';
 
 /** Why a live migration is not for us to do. */
 export type Obstacle = 'NO_CONVERT' | 'CLUSTERED' | 'RELAY' | 'READ_ONLY' | 'NO_PERMISSION' | 'REFUSED';
 
-/** Where the database of Open vSwitch lies when nobody says otherwise. */
-export const databaseFileDefault = '/etc/openvswitch/conf.db';
+/** Where the database file lies when nobody says otherwise: in OVS_DBDIR, else in /etc/openvswitch. */
+function databaseFile(): string {
+  return join(process.env['OVS_DBDIR'] || '/etc/openvswitch', 'conf.db');
+}
 
 const SCHEMA_FILE = 'vswitch.ovsschema';
 const MIGRATED_FILE = 'vswitch-cache.ovsschema';
@@ -29,8 +33,8 @@ const makeSchemaFile = (method: string): string[] => [
 const convertFile = (method: string): string[] => [
   ...makeSchemaFile(method),
   '  ovs-appctl -t ovsdb-server exit',
-  `  ovsdb-tool convert ${databaseFileDefault} ${MIGRATED_FILE}`,
-  `and start ovsdb-server again as it was started before. (The database file may be another one than ${databaseFileDefault};`,
+  `  ovsdb-tool convert ${databaseFile()} ${MIGRATED_FILE}`,
+  `and start ovsdb-server again as it was started before. (The database file may be another one than ${databaseFile()};`,
   'where ovs-ctl starts it, the installed schema has to be migrated first: see docs/migration.md.)',
 ];
 
@@ -66,7 +70,7 @@ const ADVICE: Readonly<Record<Obstacle, Advice>> = {
       '  ovs-appctl -t ovsdb-server ovsdb-server/sync-status',
       '  ovs-ipfix migrate METHOD',
       'Else use a connection that may write, such as the local socket on the machine of the database:',
-      '  ovs-ipfix migrate unix:/var/run/openvswitch/db.sock',
+      `  ovs-ipfix migrate ${databaseDefault()}`,
       'or convert the file:',
       ...convertFile(method),
     ],
@@ -75,7 +79,7 @@ const ADVICE: Readonly<Record<Obstacle, Advice>> = {
     reason: 'the role of this connection does not allow to convert a database',
     steps: [
       'Use a connection without a role, such as the local socket on the machine of the database:',
-      '  ovs-ipfix migrate unix:/var/run/openvswitch/db.sock',
+      `  ovs-ipfix migrate ${databaseDefault()}`,
       'or convert the file:',
       ...convertFile(method),
     ],

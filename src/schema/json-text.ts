@@ -48,7 +48,7 @@ export class JsonTextError extends Error {
 }
 
 /** Nesting beyond this is refused; a schema has 9 levels. */
-export const jsonDepthMax = 64;
+export const JSON_DEPTH_MAX = 64;
 
 /** Parses a whole text. Throws {@link JsonTextError}. */
 export function parseJsonText(text: string): JsonPart {
@@ -84,8 +84,8 @@ class Parser {
   }
 
   #value(depth: number): JsonPart {
-    if (depth > jsonDepthMax) {
-      throw this.#error(`nested deeper than ${jsonDepthMax} levels`);
+    if (depth > JSON_DEPTH_MAX) {
+      throw this.#error(`nested deeper than ${JSON_DEPTH_MAX} levels`);
     }
     switch (this.#text[this.#at]) {
       case '{':

@@ -15,7 +15,7 @@ export type MigrationErrorCode =
   | 'SCHEMA_OTHER_TYPE'
   /** A number that would not survive the way through this program. */
   | 'SCHEMA_INEXACT_NUMBER'
-  /** A schema file beyond `schemaBytesMax`. */
+  /** A schema file beyond `SCHEMA_BYTES_MAX`. */
   | 'SCHEMA_TOO_BIG'
   /** A file that cannot be read or written. */
   | 'SCHEMA_FILE'

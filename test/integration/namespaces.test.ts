@@ -32,13 +32,13 @@ interface Network {
 
 async function startNetwork(t: TestContext): Promise<Network> {
   const ovs = await startOvs({ mode: 'netdev' });
+  const sink = await FlowRecordSink.open();
   const stops = [() => ovs.stop()];
   t.after(async () => {
+    await sink.close();
     for (const stop of stops.toReversed()) await stop();
   });
   await ovs.addBridge('br0');
-  const sink = await FlowRecordSink.open();
-  stops.push(() => sink.close());
   const row = await createIpfixRow(ovs, 'br0', [sink.target], {
     sampling: 1,
     cache_active_timeout: 600,

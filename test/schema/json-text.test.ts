@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { type JsonPart, JsonTextError, jsonDepthMax, parseJsonText } from '../../src/schema/json-text.ts';
+import { JSON_DEPTH_MAX, type JsonPart, JsonTextError, parseJsonText } from '../../src/schema/json-text.ts';
 
 const SEED = 4739;
 
@@ -33,7 +33,7 @@ test('each part of any JSON is found at its place', () => {
 
 test('what JSON.parse refuses is refused, and what it takes is taken, but for members that are there twice', () => {
   const base = '{"a":[1,-2.5e+3,true,null,"x\\u0041\\n\\"y"],"b":{"c":{},"d":[]},"e":false}';
-  const character = fc.constantFrom(...'{}[]",:\\ \n\r\t0129.-+eEtfnaub\u0001é');
+  const character = fc.constantFrom(...Array.from('{}[]",:\\ \n\r\t0129.-+eEtfnaub\u0001é'));
   const edit = fc.record({
     at: fc.nat(base.length),
     cut: fc.nat(3),
@@ -84,6 +84,6 @@ test('an error says the line and the column', () => {
 
 test('nesting has a limit', () => {
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
-  assert.equal(parseJsonText(nested(jsonDepthMax)).kind, 'array');
-  assert.throws(() => parseJsonText(nested(jsonDepthMax + 1)), /nested deeper than 64 levels/u);
+  assert.equal(parseJsonText(nested(JSON_DEPTH_MAX)).kind, 'array');
+  assert.throws(() => parseJsonText(nested(JSON_DEPTH_MAX + 1)), /nested deeper than 64 levels/u);
 });

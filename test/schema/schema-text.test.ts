@@ -40,7 +40,7 @@ const cksumIn = (text: string): unknown => (JSON.parse(text) as { cksum?: unknow
 type Columns = Record<string, unknown>;
 interface Schema {
   name?: string;
-  cksum?: string;
+  cksum?: string | undefined;
   tables: { IPFIX: { columns: Columns } };
 }
 

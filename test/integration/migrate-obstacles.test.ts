@@ -1,0 +1,261 @@
+// Live databases that cannot be migrated from here: each is named, nothing is written, and the commands that are shown
+// instead do what they say.
+
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { convertDatabase } from '../../src/schema/live-migration.ts';
+import { MigrationError } from '../../src/schema/migration-error.ts';
+import { ConvertProxy, type Verdict } from '../support/convert-proxy.ts';
+import { DatabaseServer, type DatabaseServerOptions, OLD_SCHEMA_FILE } from '../support/database-server.ts';
+import { installedSchemaPath } from '../support/ovs-schema.ts';
+import { tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+
+const NEEDS = tier('ovs', 'daemon');
+/** The schema of a database that tells ovsdb-server its remotes, with their roles and whether they may write. */
+const remotesSchema = () => join(dirname(installedSchemaPath()), 'local-config.ovsschema');
+
+async function create(t: TestContext, options: DatabaseServerOptions = {}): Promise<DatabaseServer> {
+  const server = await DatabaseServer.create(options);
+  t.after(() => server.remove());
+  return server;
+}
+
+/** Migrates by that method; checks that it fails, and that file and schema stay. Gives what was said. */
+async function refused(
+  server: DatabaseServer,
+  method: string,
+  ...others: readonly DatabaseServer[]
+): Promise<string> {
+  const servers = [server, ...others];
+  const look = () =>
+    Promise.all(servers.map(async (each) => [await readFile(each.file), await each.schema()]));
+  const before = await look();
+  const { exitCode, stderr } = await server.migrate(method);
+  assert.equal(exitCode, 1);
+  assert.deepEqual(await look(), before);
+  return stderr;
+}
+
+/** The commands in an advice: its indented lines. */
+function commandsIn(advice: string): string[] {
+  return advice
+    .split('\n')
+    .filter((line) => line.startsWith('  '))
+    .map((line) => line.trim());
+}
+
+async function hasColumns(server: DatabaseServer): Promise<boolean> {
+  const { columns } = (await server.schema()).tables['IPFIX'] ?? {};
+  return columns !== undefined && 'cache_max_flows' in columns && 'cache_active_timeout' in columns;
+}
+
+async function proxy(t: TestContext, server: DatabaseServer, verdicts: Readonly<Record<string, Verdict>>) {
+  const path = join(server.folder, 'proxy.sock');
+  const started = await ConvertProxy.start(path, server.socketPath, (method) => verdicts[method] ?? 'pass');
+  t.after(() => started.stop());
+  return { proxy: started, method: `unix:${path}` };
+}
+
+test(
+  'a server without convert: the commands that are shown convert the file, and rows are kept',
+  NEEDS,
+  async (t) => {
+    const server = await create(t);
+    await server.transact({ op: 'insert', table: 'Queue', row: { dscp: 7 } });
+    // As ovsdb-server before 2.9: no database _Server, no conversions.
+    const unknown = { error: 'unknown method' };
+    const { method } = await proxy(t, server, {
+      list_dbs: { result: ['Open_vSwitch'] },
+      set_db_change_aware: unknown,
+      convert: unknown,
+    });
+    const content = await server.content();
+    const advice = await refused(server, method);
+    assert.match(advice, /cannot convert a database while it runs.*Nothing was changed\./u);
+    const commands = commandsIn(advice);
+    assert.deepEqual(
+      commands.map((command) => command.split(' ').slice(0, 2).join(' ')),
+      ['ovsdb-client get-schema', 'ovs-ipfix migrate', 'ovs-appctl -t', 'ovsdb-tool convert'],
+    );
+    // The server needs a moment to end, as between two commands of a person.
+    const settled = commands.flatMap((command) =>
+      command.startsWith('ovs-appctl')
+        ? [command, 'while [ -e ovsdb-server.pid ]; do sleep 0.01; done']
+        : [command],
+    );
+    const { exitCode, stderr } = await server.shell(['set -e', ...settled].join('\n'));
+    assert.equal(exitCode, 0, stderr);
+    await server.start();
+    assert.ok(await hasColumns(server));
+    assert.deepEqual(await server.content(), content);
+  },
+);
+
+test('a clustered database: the commands that are shown convert it', NEEDS, async (t) => {
+  const server = await create(t, { isClustered: true });
+  await waitFor(() => server.content(), { what: 'the cluster has a leader' });
+  const advice = await refused(server, server.method);
+  assert.match(advice, /is a clustered database here/u);
+  const { exitCode, stderr } = await server.shell(['set -e', ...commandsIn(advice)].join('\n'));
+  assert.equal(exitCode, 0, stderr);
+  assert.ok(await hasColumns(server));
+});
+
+test('a relay is left alone, and so is its source', NEEDS, async (t) => {
+  const source = await create(t);
+  const relay = await create(t, { arguments: [`relay:Open_vSwitch:${source.method}`] });
+  await waitFor(() => relay.content(), { what: 'the relay has the content' });
+  assert.match(await refused(relay, relay.method, source), /relays the database of another one/u);
+});
+
+test('a backup server is left alone, and so is the one that it follows', NEEDS, async (t) => {
+  const active = await create(t);
+  // OVS_DBDIR of the backup is its own folder, where conf.db is found.
+  const backup = await create(t, { arguments: ['conf.db', `--sync-from=${active.method}`] });
+  const advice = await refused(backup, backup.method, active);
+  assert.match(advice, /can only be read here \(.*read only mode\)\. Nothing was changed\./u);
+  assert.ok(commandsIn(advice).includes('ovs-appctl -t ovsdb-server ovsdb-server/sync-status'));
+});
+
+/** A server with remotes that have a role or may not write, as a database of it says. */
+async function withRemote(t: TestContext, remote: { read_only: boolean; role: string }) {
+  const server = await create(t, {
+    arguments: ['conf.db', 'remotes.db', '--remote=db:Local_Config,Config,connections'],
+    extraDatabase: { file: 'remotes.db', schemaFile: remotesSchema() },
+  });
+  const path = join(server.folder, 'remote.sock');
+  const operations = [
+    'Local_Config',
+    { op: 'insert', table: 'Connection', 'uuid-name': 'c', row: { target: `punix:${path}`, ...remote } },
+    { op: 'insert', table: 'Config', row: { connections: ['named-uuid', 'c'] } },
+  ];
+  await server.run('ovsdb-client', 'transact', server.method, JSON.stringify(operations));
+  await waitFor(
+    async () => {
+      (await server.connect(path)).close();
+      return true;
+    },
+    { what: 'the remote is there' },
+  );
+  return { server, method: `unix:${path}` };
+}
+
+test('a read-only remote is respected, although ovsdb-server would convert for it', NEEDS, async (t) => {
+  const { server, method } = await withRemote(t, { read_only: true, role: '' });
+  const advice = await refused(server, method);
+  assert.match(advice, /can only be read here/u);
+  assert.ok(commandsIn(advice).includes(`ovs-ipfix migrate ${server.method}`));
+  // It may look, all the same.
+  assert.equal((await server.migrate('--check', method)).exitCode, 3);
+});
+
+test('a remote with a role: the local socket that is shown instead can do it', NEEDS, async (t) => {
+  const { server, method } = await withRemote(t, { read_only: false, role: 'ovn-controller' });
+  const advice = await refused(server, method);
+  assert.match(advice, /role of this connection does not allow to convert.*Nothing was changed/u);
+  const [migrate] = commandsIn(advice);
+  assert.equal(migrate, `ovs-ipfix migrate ${server.method}`);
+  assert.equal((await server.shell(migrate)).exitCode, 0);
+  assert.ok(await hasColumns(server));
+});
+
+test('a server of other databases says which', NEEDS, async (t) => {
+  const server = await create(t, { schemaFile: remotesSchema() });
+  const before = await readFile(server.file);
+  for (const args of [[server.method], ['--check', server.method]]) {
+    const { exitCode, stderr } = await server.migrate(...args);
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /has no database Open_vSwitch, but .*Local_Config[\s\S]*ovsdb-client list-dbs/u);
+  }
+  assert.deepEqual(await readFile(server.file), before);
+});
+
+/** The old schema with one text in place of another. */
+async function editedSchema(t: TestContext, from: string, to: string): Promise<DatabaseServer> {
+  const folder = (await create(t)).folder;
+  const text = await readFile(OLD_SCHEMA_FILE, 'utf8');
+  assert.ok(text.includes(from));
+  const schemaFile = join(folder, 'edited.ovsschema');
+  await writeFile(schemaFile, text.replace(from, to));
+  return create(t, { schemaFile });
+}
+
+test('a live column of another type is refused, and named', NEEDS, async (t) => {
+  const server = await editedSchema(
+    t,
+    '"obs_point_id": {',
+    '"cache_max_flows": {"type": "string"},\n"obs_point_id": {',
+  );
+  assert.match(
+    await refused(server, server.method),
+    /IPFIX\.cache_max_flows of another type: string instead of/u,
+  );
+  assert.equal((await server.migrate('--check')).exitCode, 1);
+});
+
+test('a limit that JavaScript would round is not sent back rounded', NEEDS, async (t) => {
+  const server = await editedSchema(
+    t,
+    '"obs_point_id": {',
+    '"big": {"type": {"key": {"type": "integer", "maxInteger": 9007199254740993}}},\n"obs_point_id": {',
+  );
+  assert.match(
+    await refused(server, server.method),
+    /tables\.IPFIX\.columns\.big\.type\.key\.maxInteger is beyond 2\^53/u,
+  );
+});
+
+test('another error of the server is shown as it is', NEEDS, async (t) => {
+  const server = await create(t);
+  const { method } = await proxy(t, server, {
+    convert: { error: { error: 'I/O error', details: 'no space left on device' } },
+  });
+  assert.match(await refused(server, method), /refused to convert the database \(no space left on device\)/u);
+});
+
+test('a server that says it is done and is not is found out', NEEDS, async (t) => {
+  const server = await create(t);
+  const { method } = await proxy(t, server, { convert: { result: {} } });
+  assert.match(
+    await refused(server, method),
+    /said that the database is converted, but it still lacks cache_active/u,
+  );
+});
+
+test(
+  'when the connection ends before the answer, both outcomes are possible, and so it is said',
+  NEEDS,
+  async (t) => {
+    const server = await create(t);
+    const { method } = await proxy(t, server, { convert: 'hang-up' });
+    const advice = await refused(server, method);
+    assert.match(advice, /has not answered whether it has converted the database/u);
+    assert.deepEqual(commandsIn(advice), [`ovs-ipfix migrate --check ${method}`]);
+  },
+);
+
+test('a server that does not answer is given up', NEEDS, async (t) => {
+  const server = await create(t);
+  const { proxy: between, method } = await proxy(t, server, { convert: 'silence' });
+  const client = await server.connect(between.path);
+  const abort = new AbortController();
+  const done = convertDatabase({ client, method, signal: abort.signal });
+  const rejection = assert.rejects(
+    done,
+    (error: unknown) => error instanceof MigrationError && error.code === 'CONVERSION_UNKNOWN',
+  );
+  await waitFor(() => between.methods.includes('convert'), { what: 'it was asked to convert' });
+  abort.abort();
+  await rejection;
+  client.close();
+});
+
+test('where no server is, that is said', NEEDS, async (t) => {
+  const server = await create(t);
+  const { exitCode, stderr } = await server.migrate(`unix:${join(server.folder, 'no.sock')}`);
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /^ovs-ipfix: The database could not be reached\. Cannot connect to unix:.*no\.sock/u);
+});
