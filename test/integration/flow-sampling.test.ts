@@ -347,20 +347,6 @@ test('a probability of 1 in 100 is estimated without bias', async (t) => {
 });
 
 test("a pipeline like OVN's forwards the same packets with and without us", async () => {
-  await addSet(1, first.target);
-  await ovs.vsctl(
-    '--',
-    'set',
-    'Bridge',
-    'br0',
-    'ipfix=@i',
-    '--',
-    '--id=@i',
-    'create',
-    'IPFIX',
-    `targets="${second.target}"`,
-    'sampling=1',
-  );
   await ovs.ofctl('del-flows', 'br0');
   await addFlows(
     'table=0,priority=100,in_port=1,actions=set_field:0x1->reg13,set_field:0x2->reg14,set_field:0x1->metadata,resubmit(,8)',
@@ -379,6 +365,20 @@ test("a pipeline like OVN's forwards the same packets with and without us", asyn
     return (await forwarded()) - start;
   };
   const alone = await send();
+  await addSet(1, first.target);
+  await ovs.vsctl(
+    '--',
+    'set',
+    'Bridge',
+    'br0',
+    'ipfix=@i',
+    '--',
+    '--id=@i',
+    'create',
+    'IPFIX',
+    `targets="${second.target}"`,
+    'sampling=1',
+  );
   const before = await dump();
   const daemon = await startDaemon(ovs);
   try {
