@@ -6,7 +6,12 @@ import { OvsdbClient, OvsdbError } from '../ovsdb-client/index.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { dial, EndpointError, formatEndpoint } from '../runtime/endpoint.ts';
 import { type CacheColumn, columnNames, describeType, tableName } from '../schema/cache-columns.ts';
-import { convertDatabase, inspectDatabase, type LiveDatabase } from '../schema/live-migration.ts';
+import {
+  convertDatabase,
+  inspectDatabase,
+  type LiveDatabase,
+  type LiveSchema,
+} from '../schema/live-migration.ts';
 import { readMigrated, summarize, writeMigrated } from './migrate-schema.ts';
 import { addDatabaseOptions, flag, foldDatabase } from './options.ts';
 
@@ -137,9 +142,9 @@ async function migrateDatabase(database: LiveDatabase): Promise<void> {
     return;
   }
   say(`${method} (schema version ${before.version}): table ${tableName} lacks ${namesOf(before.missing)}.`);
-  say(`Converting, with ${before.ipfixRowCount} rows in table ${tableName} ...`);
+  say(`Converting, with ${rows(before)} in table ${tableName} ...`);
   const after = await convertDatabase(database);
-  say(`Converted and read back: ${after.ipfixRowCount} rows in table ${tableName}, and the new columns`);
+  say(`Converted and read back: ${rows(after)} in table ${tableName}, and the new columns`);
   for (const { name, type } of before.missing) {
     say(`  ${name} (${describeType(type)})`);
   }
@@ -148,6 +153,10 @@ async function migrateDatabase(database: LiveDatabase): Promise<void> {
     'ovs-ctl converts the database to the installed schema when it starts ovsdb-server: migrate that file, too,',
   );
   say('with --schema, or the columns are lost then. docs/migration.md says how, and how to set the columns.');
+}
+
+function rows({ ipfixRowCount }: LiveSchema): string {
+  return `${ipfixRowCount} ${ipfixRowCount === 1 ? 'row' : 'rows'}`;
 }
 
 function namesOf(columns: readonly CacheColumn[]): string {

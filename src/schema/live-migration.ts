@@ -135,7 +135,7 @@ async function requireConvertible(database: LiveDatabase): Promise<void> {
       { signal },
     );
   } catch (error) {
-    throw refusal(database, error);
+    throw isOver(error) ? error : refusal(database, error);
   }
 }
 
@@ -178,10 +178,7 @@ function refusal(database: LiveDatabase, error: unknown): unknown {
     };
     return obstacle(known[error.error] ?? 'REFUSED', database, error);
   }
-  const isOver =
-    error instanceof OvsdbError &&
-    (error.code === OvsdbErrorCode.closed || error.code === OvsdbErrorCode.aborted);
-  if (isOver) {
+  if (isOver(error)) {
     return new MigrationError(
       'CONVERSION_UNKNOWN',
       `${database.method}: the server has not answered whether it has converted the database ` +
@@ -190,6 +187,14 @@ function refusal(database: LiveDatabase, error: unknown): unknown {
     );
   }
   return error;
+}
+
+/** Whether it was the end of the connection or of the time, and no answer. */
+function isOver(error: unknown): error is OvsdbError {
+  return (
+    error instanceof OvsdbError &&
+    (error.code === OvsdbErrorCode.closed || error.code === OvsdbErrorCode.aborted)
+  );
 }
 
 function obstacle(code: Obstacle, database: LiveDatabase, error?: unknown): MigrationError {

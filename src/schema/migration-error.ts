@@ -9,7 +9,7 @@ export type MigrationErrorCode =
   | 'SCHEMA_NOTATION'
   /** The schema of another database than Open_vSwitch. */
   | 'SCHEMA_OTHER_DATABASE'
-  /** A schema without the table IPFIX: Open vSwitch before 1.10. */
+  /** A schema without the table IPFIX: older than IPFIX in Open vSwitch. */
   | 'SCHEMA_NO_TABLE'
   /** A column of one of the two names is there, and is something else. */
   | 'SCHEMA_OTHER_TYPE'
