@@ -4,6 +4,7 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, isIPv6, type Server, type Socket as TcpSocket } from 'node:net';
 import { StreamFramer } from '../ipfix/stream-framer.ts';
+import { reasonOf } from '../runtime/sentence.ts';
 
 /** Where to listen; port 0 takes any that is free for both transports. */
 export interface ListenAddress {
@@ -116,12 +117,12 @@ export class CollectServer {
       try {
         framer.push(chunk, (bytes) => this.#listener.message(session, bytes));
       } catch (error) {
-        fault = error instanceof Error ? error.message : String(error);
+        fault = `${reasonOf(error)}.`;
         connection.destroy();
       }
     });
     connection.on('error', (error) => {
-      fault ??= `The connection failed: ${error.message}.`;
+      fault ??= `The connection failed: ${reasonOf(error)}.`;
     });
     connection.on('close', () => {
       this.#connections.delete(connection);

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { MessageReader } from '../ipfix/message-reader.ts';
 import type { DecodedMessage } from '../ipfix/reader-types.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { reasonOf } from '../runtime/sentence.ts';
 import { jsonLine, recordObject, recordText, safeText, TABLE_HEAD } from './collect-format.ts';
 import {
   addressText,
@@ -96,8 +97,9 @@ class Collect {
       process.stderr.write(`listening on ${addressText(at.host, at.port)} (udp, tcp)\n`);
     } catch (error) {
       const { host, port } = this.#flags.listen;
-      const reason = error instanceof Error ? error.message : String(error);
-      process.stderr.write(`ovs-ipfix collect cannot listen on ${addressText(host, port)}: ${reason}.\n`);
+      process.stderr.write(
+        `ovs-ipfix collect cannot listen on ${addressText(host, port)}: ${reasonOf(error)}.\n`,
+      );
       return 1;
     }
     const { seconds, count } = this.#flags;

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { reasonOf } from '../runtime/sentence.ts';
 
 /** A file that cannot be read or written; the message is a sentence. */
 export class WholeFileError extends Error {
@@ -110,6 +111,5 @@ function ignoreMissing(error: NodeJS.ErrnoException): undefined {
 }
 
 function fail(verb: 'read' | 'write', file: string, error: unknown): never {
-  const reason = error instanceof Error ? error.message : String(error);
-  throw new WholeFileError(`Cannot ${verb} ${nameOf(file)}: ${reason}.`, error);
+  throw new WholeFileError(`Cannot ${verb} ${nameOf(file)}: ${reasonOf(error)}.`, error);
 }

@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
+import { clause, reasonOf } from '../runtime/sentence.ts';
 import { BridgeConnection } from './bridge-connection.ts';
 import {
   BridgeProgram,
@@ -145,7 +146,7 @@ export class BridgeSession {
     if (!isSettled) {
       const reason =
         this.#reconciler.status().lastError ?? this.#keeper.status().lastError ?? 'no answer in time';
-      throw new Error(`Bridge ${this.#options.bridge}: ${reason}`);
+      throw new Error(`Bridge ${this.#options.bridge}: ${clause(reason)}.`);
     }
   }
 
@@ -156,7 +157,7 @@ export class BridgeSession {
     }
     const { lastError } = this.#reconciler.status();
     const reason = this.#keeper.session === undefined ? this.#keeper.status().lastError : lastError;
-    return `Bridge ${this.#options.bridge} is not hooked${reason === undefined ? '' : `: ${reason}`}.`;
+    return `Bridge ${this.#options.bridge} is not hooked${reason === undefined ? '' : `: ${clause(reason)}`}.`;
   }
 
   problems(): readonly Problem[] {
@@ -170,7 +171,7 @@ export class BridgeSession {
       code: 'bridge-unreachable',
       severity: 'error',
       where: `Bridge ${bridge}`,
-      message: `Its OpenFlow socket ${endpoint} cannot be reached: ${lastError ?? 'no reason known'}.`,
+      message: `Its OpenFlow socket ${endpoint} cannot be reached: ${clause(lastError ?? 'no reason known')}.`,
       remedy: 'See that ovs-vswitchd runs and that OVS_RUNDIR or --openflow names its sockets.',
     };
     return [unreachable];
@@ -245,7 +246,7 @@ export class BridgeSession {
       code: isRefused ? error.code : 'hook-refused',
       severity: 'error',
       where: `Bridge ${bridge}`,
-      message: error.message,
+      message: `${reasonOf(error)}.`,
       remedy: isRefused ? error.remedy : 'It is tried again by itself; see the log of ovs-vswitchd.',
     };
     log.limited('hook').warn(`bridge ${bridge}: ${error.message}`);
@@ -271,9 +272,7 @@ export class BridgeSession {
       }
     } catch (error) {
       // A connection that ended meanwhile has told the keeper already; anything else shows in the next pass.
-      this.#options.log.debug(
-        `bridge ${this.#options.bridge}: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#options.log.debug(`bridge ${this.#options.bridge}: ${reasonOf(error)}`);
       this.#reconciler.mark();
     }
     if (this.#keeper.session === connection && connection !== undefined) {

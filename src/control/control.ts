@@ -9,6 +9,7 @@ import type { RunSettings } from '../config/settings.ts';
 import type { OpenSession } from '../export/collector-session.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { clause, reasonOf } from '../runtime/sentence.ts';
 import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
 import { planOwnership, planRelease } from './ownership.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
@@ -105,7 +106,7 @@ export class Control {
     const missing: string[] = [];
     const { isSynced, lock, lastError } = this.#database.status();
     if (!isSynced) {
-      missing.push(`OVSDB is not in sync${lastError === undefined ? '' : ` (${lastError})`}.`);
+      missing.push(`OVSDB is not in sync${lastError === undefined ? '' : ` (${clause(lastError)})`}.`);
     } else if (lock !== 'held') {
       missing.push(
         lock === 'lost'
@@ -214,8 +215,7 @@ export class Control {
         return;
       } catch (error) {
         if (round === RELEASE_ROUNDS_MAX) {
-          const reason = error instanceof Error ? error.message : String(error);
-          this.#log.error(`rows could not be handed back (${reason}); run "ovs-ipfix release"`);
+          this.#log.error(`rows could not be handed back (${reasonOf(error)}); run "ovs-ipfix release"`);
           return;
         }
       }

@@ -14,6 +14,7 @@ import {
   type OpenFlowMessage,
   type OpenFlowRequestError,
 } from '../node-openflow/index.ts';
+import { clause } from '../runtime/sentence.ts';
 import {
   concernsSampling,
   isSameTranslation,
@@ -143,7 +144,7 @@ export class FlowTranslator {
       code: 'translation-refused',
       severity: 'error',
       where: `Bridge ${this.#bridge}, flow ${flow}`,
-      message: `Its "sample" action could not be made to reach us: ${message}.`,
+      message: `Its "sample" action could not be made to reach us: ${clause(message)}.`,
       remedy: 'See what the flow does with "ovs-ofctl dump-flows"; it is tried again when the flow changes.',
     }));
     if (this.#hasHardTimeouts) {

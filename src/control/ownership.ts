@@ -1,6 +1,6 @@
 // Who exports for an IPFIX row: vswitchd, as long as the row has targets, or we. This file decides which rows to adopt,
 // to annotate and to hand back, and what each of them is to look like; it is pure. database-session.ts writes the
-// changes. docs/ownership.md tells operators the same story.
+// changes. docs/configuration.md tells operators the same story.
 
 import { type Configuration, isOurs, type UsedIpfixRow } from '../config/configuration.ts';
 import type { IpfixRow } from '../config/ipfix-row.ts';

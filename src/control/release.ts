@@ -6,6 +6,7 @@ import { readIpfixRow } from '../config/ipfix-row.ts';
 import type { OvsSettings } from '../config/settings.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { clause, reasonOf } from '../runtime/sentence.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { DatabaseSession } from './database-session.ts';
 import { planRelease } from './ownership.ts';
@@ -37,9 +38,7 @@ export async function release(
       rowCount: changes.length,
       bridgeCount: outcomes.filter((outcome) => outcome.status === 'fulfilled').length,
       failures: outcomes.flatMap((outcome) =>
-        outcome.status === 'rejected'
-          ? [String(outcome.reason instanceof Error ? outcome.reason.message : outcome.reason)]
-          : [],
+        outcome.status === 'rejected' ? [`${reasonOf(outcome.reason)}.`] : [],
       ),
     };
   } finally {
@@ -71,7 +70,9 @@ async function openDatabase(
       timer = parts.clock.setTimer(() => {
         const { endpoint, lastError } = database.status();
         reject(
-          new Error(`The database ${endpoint} could not be reached: ${lastError ?? 'no answer in time'}.`),
+          new Error(
+            `The database ${endpoint} could not be reached: ${clause(lastError ?? 'no answer in time')}.`,
+          ),
         );
       }, RELEASE_TIMEOUT_MS);
       database.start();

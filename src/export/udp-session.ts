@@ -7,6 +7,7 @@ import { lookup as lookupSystem } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { reasonOf } from '../runtime/sentence.ts';
 import type {
   CollectorSession,
   CollectorTarget,
@@ -244,9 +245,9 @@ export class UdpSession implements CollectorSession {
     if (!isTooLong) this.#listener.templatesDoubtful();
     const advice =
       isTooLong && size !== undefined
-        ? ` The message of ${size} bytes is too long for the network path; lower messageBytesMax.`
+        ? ` The message of ${size} bytes is too long for the network path; lower --message-bytes-max.`
         : '';
-    this.#log.warn(`Sending to collector ${this.#target.text} failed: ${error.message}.${advice}`);
+    this.#log.warn(`Sending to collector ${this.#target.text} failed: ${reasonOf(error)}.${advice}`);
   }
 
   #scheduleResolve(): void {

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { Clock } from './clock.ts';
 import { runDirectory } from './rundir.ts';
+import { reasonOf } from './sentence.ts';
 
 /** Where to connect to. */
 export type Endpoint =
@@ -143,7 +144,9 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Du
     const onAbort = () =>
       fail(new EndpointError('ENDPOINT_ABORTED', `The connection to ${name} was given up.`));
     const onError = (cause: Error) =>
-      fail(new EndpointError('ENDPOINT_UNREACHABLE', `Cannot connect to ${name}: ${cause.message}.`, cause));
+      fail(
+        new EndpointError('ENDPOINT_UNREACHABLE', `Cannot connect to ${name}: ${reasonOf(cause)}.`, cause),
+      );
     const timeoutMs = options.timeoutMs ?? DIAL_TIMEOUT_MS;
     const timer = options.clock.setTimer(
       () => fail(new EndpointError('ENDPOINT_TIMEOUT', `Cannot connect to ${name} within ${timeoutMs} ms.`)),
@@ -185,7 +188,10 @@ async function readTlsFiles(name: string, files: TlsFiles | undefined) {
     ]);
     return { key, cert, ca };
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EndpointError('ENDPOINT_TLS_FILES', `Cannot read the TLS files for ${name}: ${reason}.`, cause);
+    throw new EndpointError(
+      'ENDPOINT_TLS_FILES',
+      `Cannot read the TLS files for ${name}: ${reasonOf(cause)}.`,
+      cause,
+    );
   }
 }

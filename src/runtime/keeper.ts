@@ -7,6 +7,7 @@ import type { Clock, Timer } from './clock.ts';
 import { dial as dialEndpoint, type Endpoint, formatEndpoint, type TlsFiles } from './endpoint.ts';
 import type { Logger } from './log.ts';
 import { Reconnect, type ReconnectOptions } from './reconnect.ts';
+import { clause } from './sentence.ts';
 import { type SocketWatch, watchSocket } from './socket-watch.ts';
 
 /** How a session ended; no error when it was closed as asked for. */
@@ -299,7 +300,7 @@ export class ConnectionKeeper<S extends KeptSession> {
     stream?.destroy();
     if (session === undefined) this.#failureCount += 1;
     this.#log[session === undefined ? 'info' : 'warn'](
-      `${this.#options.name}: ${session === undefined ? 'connection attempt failed' : 'connection lost'} (${text}); ` +
+      `${this.#options.name}: ${session === undefined ? 'connection attempt failed' : 'connection lost'} (${clause(text)}); ` +
         `trying again in ${this.#reconnect.backoffMs / 1000} s`,
     );
     if (session !== undefined) {

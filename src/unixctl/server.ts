@@ -7,6 +7,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../runtime/clock.ts';
 import { dial } from '../runtime/endpoint.ts';
 import type { Logger } from '../runtime/log.ts';
+import { reasonOf } from '../runtime/sentence.ts';
 import type { CommandRegistry } from './commands.ts';
 import { ControlConnection } from './connection.ts';
 import { UnixctlError } from './errors.ts';
@@ -69,7 +70,7 @@ export class UnixctlServer {
         reject(
           new UnixctlError(
             'UNIXCTL_UNREACHABLE',
-            `Cannot listen at the control socket ${path}: ${cause.message}. Choose another path with --unixctl.`,
+            `Cannot listen at the control socket ${path}: ${reasonOf(cause)}. Choose another path with --unixctl.`,
             cause,
           ),
         );

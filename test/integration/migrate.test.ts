@@ -219,7 +219,7 @@ test(
       row: { cache_active_timeout: 60, cache_max_flows: 100 },
     });
     const exporter = async () =>
-      JSON.parse(await appctl('-t', control, 'status', 'json')).bridges[0].exporter as {
+      JSON.parse(await appctl('-t', control, 'status', 'json')).bridges[0].sampling.exporter as {
         samples: number;
         options: { activeTimeoutSeconds: number };
       };
