@@ -134,6 +134,7 @@ test('vswitchd restarts: the cache is kept, and hook and samples come back', asy
   await waitFor(async () => (await daemon.appctl('ready').catch(String)).includes('not hooked'), {
     what: 'ready is false',
   });
+  assert.doesNotMatch(await daemon.appctl('ready').catch(String), /\.\./u);
   await ovs.startVswitchd();
   await daemon.waitForReady();
   await ovs.inject('br0-1', frame);

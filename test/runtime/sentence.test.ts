@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { clause, reasonOf } from '../../src/runtime/sentence.ts';
+
+test('a sentence loses its final stop, and nothing else', () => {
+  assert.equal(
+    clause('Cannot connect to unix:/a.sock: connect ENOENT.'),
+    'Cannot connect to unix:/a.sock: connect ENOENT',
+  );
+  assert.equal(clause('connect ENOENT /a.sock'), 'connect ENOENT /a.sock');
+  assert.equal(clause('One. Two.\n'), 'One. Two');
+  assert.equal(clause('and so on ...'), 'and so on ...');
+  assert.equal(clause(''), '');
+});
+
+test('the reason is the message of an error, or whatever else was thrown', () => {
+  assert.equal(reasonOf(new Error('It is gone.')), 'It is gone');
+  assert.equal(reasonOf('gone'), 'gone');
+});
