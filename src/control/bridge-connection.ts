@@ -7,6 +7,7 @@ import type { PoolCounters } from '../flow/sampler.ts';
 import {
   type FlowMonitorEvent,
   type FlowStats,
+  type FlowUpdate,
   flowMonitorRequest,
   flowStatsRequest,
   type MeterConfig,
@@ -144,7 +145,7 @@ export class BridgeConnection implements KeptSession {
   }
 
   /** All flows, where nobody tells of their changes. */
-  async dumpFlows(): Promise<readonly FlowMonitorEvent[]> {
+  async dumpFlows(): Promise<readonly FlowUpdate[]> {
     const reply = await this.openflow.request({ type: 'flow_stats_request', ...flowStatsRequest() });
     return reply.entries.map((flow) => ({ event: 'initial', reason: 0, ...flow }));
   }
@@ -240,6 +241,13 @@ export class BridgeConnection implements KeptSession {
     switch (message.type) {
       case 'flow_monitor_update':
         this.#options.onFlowEvents(message.entries);
+        return;
+      // OpenFlow 1.0 and 1.3 say so by messages of their own; since 1.4 these are events like the others.
+      case 'flow_monitor_paused':
+        this.#options.onFlowEvents([{ event: 'paused' }]);
+        return;
+      case 'flow_monitor_resumed':
+        this.#options.onFlowEvents([{ event: 'resumed' }]);
         return;
       case 'requestforward':
         this.#options.onTouched(message.request.type === 'group_mod' ? 'group' : 'meter');

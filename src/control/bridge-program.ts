@@ -1,7 +1,7 @@
 // What we have programmed into one bridge: meters, the hook, and our actions behind users' `sample` actions. `apply` makes
 // it as wished: it looks, sends what differs in the order that the dependencies want, and looks again.
 
-import type { Problem, ProblemCode } from '../config/problem.ts';
+import { describeProblem, type Problem, type ProblemCode } from '../config/problem.ts';
 import type { RegisterBit } from '../config/settings.ts';
 import type { PoolCounters } from '../flow/sampler.ts';
 import type { FlowMonitorEvent } from '../node-openflow/index.ts';
@@ -71,7 +71,7 @@ export class BridgeProgram {
   constructor(options: BridgeProgramOptions) {
     this.#options = options;
     this.#sweeps = options.sweeps;
-    this.translator = new FlowTranslator(options.bridge);
+    this.translator = new FlowTranslator({ bridge: options.bridge });
     this.groups = new GroupSession(options);
   }
 
@@ -86,7 +86,7 @@ export class BridgeProgram {
   }
 
   problems(): readonly Problem[] {
-    return this.translator.problems();
+    return [...this.translator.problems(), ...this.groups.problems()];
   }
 
   /** A new connection tells everything anew. */
@@ -103,14 +103,12 @@ export class BridgeProgram {
 
   /** Takes in what flow monitors tell; true when a pass is due. */
   observeFlows(connection: BridgeConnection | undefined, events: readonly FlowMonitorEvent[]): boolean {
-    if (this.#early !== undefined) {
-      this.#early.push(...events);
-      return false;
-    }
     let isPassDue = false;
     for (const event of events) {
       if ('match' in event && isAtHookPlace(event, this.#options.mark)) {
         isPassDue = true;
+      } else if (this.#early !== undefined) {
+        this.#early.push(event);
       } else if (connection?.isWatchingFlows === true) {
         isPassDue = this.translator.observe(event) || isPassDue;
       }
@@ -182,13 +180,27 @@ export class BridgeProgram {
     if (!connection.isWatchingFlows) {
       await this.#watchFlows(connection);
     } else if (!connection.hasMonitor) {
-      this.observeFlows(connection, await connection.dumpFlows());
+      const flows = await connection.dumpFlows();
+      this.translator.observeAll(flows.filter((flow) => !isAtHookPlace(flow, this.#options.mark)));
     }
     await this.translator.run((messages) => connection.openflow.transact(messages));
     if (this.groups.isStale || !isSameSets(wish, this.#applied)) {
       await this.groups.run(connection.openflow, options);
     }
     this.#sweeps = false;
+    this.#noteRefusals(wish);
+  }
+
+  /** A flow or group that cannot be rewritten is a problem and stops nothing else, but to leave one behind is a failure. */
+  #noteRefusals(wish: BridgeWish): void {
+    const [refusal] = this.problems().filter(({ code }) => code === 'translation-refused');
+    if (refusal === undefined) {
+      return;
+    }
+    if (wish.hook === undefined && wish.collectorSets.size === 0) {
+      throw new Error(`Actions of ours are left behind. ${refusal.where}: ${refusal.message}`);
+    }
+    this.#options.log.limited('translation').warn(describeProblem(refusal));
   }
 
   async #watchFlows(connection: BridgeConnection): Promise<void> {

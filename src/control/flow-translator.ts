@@ -1,8 +1,10 @@
 // Keeps the users' flows of one bridge translated: follows them by the flow monitor, and rewrites those whose `sample`
 // actions lack ours or have it wrongly, in batches. It holds only flows that sample. There is no compare-and-swap in
-// OpenFlow: when a user changes a flow while we rewrite it, the monitor tells us of his change and the flow is rewritten
-// from that, so that it ends as he wants it, with our actions in it, after at most one rewriting more for each change.
+// OpenFlow: when a user changes a flow while we rewrite it, our message may have undone his change. The monitor tells us of
+// it, and the flow is rewritten from that whatever it does now, so that it ends as he wants it, with our actions in it,
+// after at most one rewriting more for each change. While the monitor is paused we do not know what users do, and wait.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Problem } from '../config/problem.ts';
 import {
   appliedActions,
@@ -11,11 +13,13 @@ import {
   type Instruction,
   type MatchField,
   matchKey,
+  OpenFlowEncodeError,
   type OpenFlowMessage,
   type OpenFlowRequestError,
 } from '../node-openflow/index.ts';
 import { clause } from '../runtime/sentence.ts';
 import {
+  bearsOurActions,
   concernsSampling,
   isSameTranslation,
   sampledSets,
@@ -23,7 +27,10 @@ import {
   translateInstructions,
 } from './translation.ts';
 
-/** Flows with `sample` actions that are followed on a bridge; further ones are not sampled, and are counted. */
+/**
+ * Flows with `sample` actions that are followed on a bridge; further ones are not sampled, and are counted. Those that
+ * have an action of ours already are followed all the same, or nobody would take it out.
+ */
 export const SAMPLING_FLOWS_MAX = 200_000;
 /** Flows rewritten between two barriers, so that the switch serves its other clients in between. */
 export const REWRITE_BATCH = 200;
@@ -47,25 +54,45 @@ export interface FlowTranslatorStatus {
   readonly flowsBySet: ReadonlyMap<number, number>;
   /** Flows rewritten since the start, each time counted. */
   readonly rewrites: number;
-  /** Flows that the switch did not let us rewrite. */
+  /** Flows that the switch does not let us rewrite; they are tried again when somebody changes them. */
   readonly refused: number;
-  /** Flows that were not followed because there were too many. */
+  /** Times that a flow was not followed because there were too many, since the switch has last told of all flows. */
   readonly ignored: number;
+}
+
+export interface FlowTranslatorOptions {
+  readonly bridge: string;
+  /** Default `SAMPLING_FLOWS_MAX`. */
+  readonly flowsMax?: number;
+}
+
+interface Rewriting {
+  readonly key: string;
+  readonly flow: ObservedFlow;
+  readonly instructions: readonly Instruction[];
 }
 
 export class FlowTranslator {
   readonly #bridge: string;
+  readonly #flowsMax: number;
   readonly #flows = new Map<string, ObservedFlow>();
   readonly #dirty = new Set<string>();
   readonly #refusals = new Map<string, string>();
+  /** Flows of the batch that is under way. */
+  readonly #inFlight = new Set<string>();
+  /** Flows that somebody changed meanwhile: the switch may have what we sent before, and not what is in `#flows`. */
+  readonly #overwritten = new Set<string>();
+  /** Those that wait for the end of the monitor's pause. */
+  readonly #resumeWaiters: (() => void)[] = [];
+  #isPaused = false;
   #options: TranslationOptions = { collectorSets: new Set(), meterId: undefined };
   #rewrites = 0;
-  #refused = 0;
   #ignored = 0;
   #hasHardTimeouts = false;
 
-  constructor(bridge: string) {
-    this.#bridge = bridge;
+  constructor(options: FlowTranslatorOptions) {
+    this.#bridge = options.bridge;
+    this.#flowsMax = options.flowsMax ?? SAMPLING_FLOWS_MAX;
   }
 
   /** What flows are to look like from now on. */
@@ -84,63 +111,108 @@ export class FlowTranslator {
     this.#flows.clear();
     this.#dirty.clear();
     this.#refusals.clear();
+    this.#inFlight.clear();
+    this.#overwritten.clear();
+    this.#ignored = 0;
+    this.#setPaused(false);
   }
 
-  /** Takes in what a flow monitor tells; true when there is something to rewrite. */
+  /** Takes in what a flow monitor tells; true when there is something that can be rewritten now. */
   observe(event: FlowMonitorEvent): boolean {
-    if (event.event === 'removed') {
-      this.#drop(keyOf(event));
-    } else if (event.event === 'initial' || event.event === 'added' || event.event === 'modified') {
-      this.observeFlow(event);
+    switch (event.event) {
+      case 'removed':
+        this.#drop(keyOf(event));
+        break;
+      case 'initial':
+      case 'added':
+      case 'modified':
+        this.observeFlow(event);
+        break;
+      case 'paused':
+      case 'resumed':
+        this.#setPaused(event.event === 'paused');
+        break;
+      case 'abbrev':
+        break;
     }
-    return this.#dirty.size > 0;
+    return this.#dirty.size > 0 && !this.#isPaused;
   }
 
-  /** Takes in a flow as it is in the switch now. */
+  /** Takes in all flows of the switch, where nobody tells of changes: those that are not among them are gone. */
+  observeAll(flows: readonly ObservedFlow[]): void {
+    const gone = new Set(this.#flows.keys());
+    this.#ignored = 0;
+    for (const flow of flows) {
+      const key = keyOf(flow);
+      gone.delete(key);
+      // One that has not changed is left alone, for it may have been refused.
+      if (!isDeepStrictEqual(this.#flows.get(key)?.instructions, flow.instructions)) {
+        this.observeFlow(flow);
+      }
+    }
+    for (const key of gone) {
+      this.#drop(key);
+    }
+  }
+
+  /** Takes in a flow as somebody has made it. */
   observeFlow(flow: ObservedFlow): void {
     const key = keyOf(flow);
-    this.#refusals.delete(key);
-    if (!concernsSampling(appliedActions(flow.instructions))) {
-      this.#drop(key);
-    } else if (this.#flows.size >= SAMPLING_FLOWS_MAX && !this.#flows.has(key)) {
-      this.#ignored += 1;
-    } else {
-      this.#flows.set(key, flow);
-      this.#judge(key, flow);
+    if (this.#inFlight.has(key)) {
+      this.#overwritten.add(key);
     }
+    const actions = appliedActions(flow.instructions);
+    const isOverwritten = this.#overwritten.has(key);
+    if (!isOverwritten && !concernsSampling(actions)) {
+      this.#drop(key);
+      return;
+    }
+    const isKnown = this.#flows.has(key) || isOverwritten;
+    if (!isKnown && this.#flows.size >= this.#flowsMax && !bearsOurActions(actions)) {
+      this.#ignored += 1;
+      return;
+    }
+    this.#refusals.delete(key);
+    this.#flows.set(key, flow);
+    this.#judge(key, flow);
   }
 
-  /** Rewrites until nothing is left to do, a batch and a barrier at a time. */
+  /** Rewrites until nothing is left to do, a batch and a barrier at a time; waits while the monitor is paused. */
   async run(transact: Transact): Promise<void> {
+    await this.#resumed();
     while (this.#dirty.size > 0) {
-      const batch: { key: string; flow: ObservedFlow; instructions: readonly Instruction[] }[] = [];
-      for (const key of this.#dirty) {
-        const flow = this.#flows.get(key);
-        if (flow !== undefined) {
-          batch.push({ key, flow, instructions: translateInstructions(flow.instructions, this.#options) });
+      const batch = this.#takeBatch();
+      let refusals: ReadonlyMap<string, string>;
+      try {
+        refusals = await send(batch, transact);
+      } catch (error) {
+        // What was sent may have taken effect or not: all of it is sent again.
+        for (const { key } of batch.filter((rewriting) => this.#flows.has(rewriting.key))) {
+          this.#dirty.add(key);
         }
-        this.#dirty.delete(key);
-        if (batch.length === REWRITE_BATCH) {
-          break;
-        }
+        throw error;
+      } finally {
+        this.#inFlight.clear();
       }
-      const errors = await transact(batch.map(({ flow, instructions }) => rewriting(flow, instructions)));
-      const refused = new Map(errors.map((error) => [error.index, error.message]));
-      for (const [index, { key, flow, instructions }] of batch.entries()) {
-        const refusal = refused.get(index);
-        this.#rewrites += 1;
-        if (refusal !== undefined) {
-          this.#refuse(key, refusal);
-        } else if (this.#flows.get(key) === flow) {
-          // Not changed by anybody meanwhile: our own changes are not told to us in full.
+      this.#rewrites += batch.length;
+      for (const { key, flow, instructions } of batch) {
+        const refusal = refusals.get(key);
+        if (this.#flows.get(key) !== flow) {
+          // Changed or removed by somebody meanwhile; our own changes are not told to us in full.
+          continue;
+        }
+        if (refusal === undefined) {
           this.observeFlow({ ...flow, instructions });
+        } else {
+          this.#refusals.set(key, refusal);
         }
       }
+      await this.#resumed();
     }
   }
 
   problems(): readonly Problem[] {
-    const problems: Problem[] = [...this.#refusals].map(([flow, message]) => ({
+    const problems: Problem[] = [...this.#refusals].slice(0, REFUSALS_MAX).map(([flow, message]) => ({
       code: 'translation-refused',
       severity: 'error',
       where: `Bridge ${this.#bridge}, flow ${flow}`,
@@ -161,19 +233,24 @@ export class FlowTranslator {
 
   status(): FlowTranslatorStatus {
     const flowsBySet = new Map<number, number>();
-    for (const flow of this.#flows.values()) {
+    for (const [key, flow] of this.#flows) {
+      if (this.#dirty.has(key) || this.#refusals.has(key)) {
+        continue;
+      }
       for (const set of new Set(sampledSets(appliedActions(flow.instructions)))) {
         if (this.#options.collectorSets.has(set)) {
           flowsBySet.set(set, (flowsBySet.get(set) ?? 0) + 1);
         }
       }
     }
-    return { flowsBySet, rewrites: this.#rewrites, refused: this.#refused, ignored: this.#ignored };
+    return { flowsBySet, rewrites: this.#rewrites, refused: this.#refusals.size, ignored: this.#ignored };
   }
 
   #judge(key: string, flow: ObservedFlow): void {
-    if (translateInstructions(flow.instructions, this.#options) === flow.instructions) {
+    const isRight = translateInstructions(flow.instructions, this.#options) === flow.instructions;
+    if (isRight && !this.#overwritten.has(key)) {
       this.#dirty.delete(key);
+      this.#refusals.delete(key);
       return;
     }
     this.#dirty.add(key);
@@ -183,13 +260,60 @@ export class FlowTranslator {
   #drop(key: string): void {
     this.#flows.delete(key);
     this.#dirty.delete(key);
+    this.#refusals.delete(key);
+    this.#overwritten.delete(key);
   }
 
-  #refuse(key: string, message: string): void {
-    this.#refused += 1;
-    if (this.#refusals.size < REFUSALS_MAX) {
-      this.#refusals.set(key, message);
+  #takeBatch(): readonly Rewriting[] {
+    const batch: Rewriting[] = [];
+    for (const key of this.#dirty) {
+      const flow = this.#flows.get(key);
+      if (flow !== undefined) {
+        batch.push({ key, flow, instructions: translateInstructions(flow.instructions, this.#options) });
+        this.#inFlight.add(key);
+      }
+      this.#dirty.delete(key);
+      this.#overwritten.delete(key);
+      if (batch.length === REWRITE_BATCH) {
+        break;
+      }
     }
+    return batch;
+  }
+
+  #setPaused(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    if (!isPaused) {
+      for (const resolve of this.#resumeWaiters.splice(0)) {
+        resolve();
+      }
+    }
+  }
+
+  async #resumed(): Promise<void> {
+    while (this.#isPaused) {
+      await new Promise<void>((resolve) => this.#resumeWaiters.push(resolve));
+    }
+  }
+}
+
+/** Sends a batch; gives back what was said about flows that cannot be rewritten. One of them does not keep the others back. */
+async function send(batch: readonly Rewriting[], transact: Transact): Promise<ReadonlyMap<string, string>> {
+  try {
+    const errors = await transact(batch.map(({ flow, instructions }) => rewriting(flow, instructions)));
+    return new Map(errors.map((error) => [batch[error.index]?.key ?? '', error.message]));
+  } catch (error) {
+    // Such as a flow whose actions with ours are larger than a message.
+    if (!(error instanceof OpenFlowEncodeError)) {
+      throw error;
+    }
+    const [only, ...others] = batch;
+    if (only !== undefined && others.length === 0) {
+      return new Map([[only.key, error.message]]);
+    }
+    const middle = batch.length >> 1;
+    const first = await send(batch.slice(0, middle), transact);
+    return new Map([...first, ...(await send(batch.slice(middle), transact))]);
   }
 }
 

@@ -1,6 +1,7 @@
 // Looks after the groups of one bridge for bridge-session.ts: asks on the main connection whether any needs rewriting, and
 // rewrites over a short connection of its own that speaks OpenFlow 1.5, the only version that keeps all of a group.
 
+import type { Problem } from '../config/problem.ts';
 import { OpenFlowConnection, OpenFlowConnectionError, type OpenFlowVersion } from '../node-openflow/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { dial, type Endpoint, type TlsFiles } from '../runtime/endpoint.ts';
@@ -11,8 +12,11 @@ export interface GroupSessionOptions {
   readonly endpoint: Endpoint;
   readonly tls: TlsFiles | undefined;
   readonly clock: Clock;
+  readonly bridge: string;
 }
 
+/** Refused groups that are named as problems. */
+const REFUSALS_MAX = 20;
 /** OpenFlow 1.5. */
 const GROUP_VERSION: OpenFlowVersion = 6;
 
@@ -22,6 +26,7 @@ export class GroupSession {
   isStale = true;
   #groupsBySet: ReadonlyMap<number, number> = new Map();
   #rewrites = 0;
+  #refusals: ReadonlyMap<number, string> = new Map();
 
   constructor(options: GroupSessionOptions) {
     this.#options = options;
@@ -34,6 +39,17 @@ export class GroupSession {
 
   get rewrites(): number {
     return this.#rewrites;
+  }
+
+  problems(): readonly Problem[] {
+    const { bridge } = this.#options;
+    return [...this.#refusals].slice(0, REFUSALS_MAX).map(([groupId, message]) => ({
+      code: 'translation-refused',
+      severity: 'error',
+      where: `Bridge ${bridge}, group ${groupId}`,
+      message: `Its "sample" action could not be made to reach us: ${message}.`,
+      remedy: `See what it does with "ovs-ofctl -O OpenFlow15 dump-groups ${bridge}"; it is tried again when groups change.`,
+    }));
   }
 
   /** Makes all groups as the options want them. `main` is the bridge's connection in whatever version it has. */
@@ -72,5 +88,6 @@ export class GroupSession {
   #take(translation: GroupTranslation): void {
     this.#groupsBySet = translation.groupsBySet;
     this.#rewrites += translation.rewrites;
+    this.#refusals = translation.refusals;
   }
 }

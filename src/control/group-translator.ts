@@ -6,7 +6,7 @@ import {
   type GroupDescription,
   type MessageOf,
   type OpenFlowConnection,
-  type OpenFlowMessage,
+  OpenFlowEncodeError,
   OpenFlowRequestError,
 } from '../node-openflow/index.ts';
 import { concernsSampling, sampledSets, type TranslationOptions, translateActions } from './translation.ts';
@@ -16,6 +16,8 @@ export interface GroupTranslation {
   /** Groups with our action behind a `sample` of the set, by collector set id. */
   readonly groupsBySet: ReadonlyMap<number, number>;
   readonly rewrites: number;
+  /** Groups that could not be rewritten, by group id, and what was said about each. */
+  readonly refusals: ReadonlyMap<number, string>;
 }
 
 /** Whether some group has to be rewritten, as far as this connection's version can tell. */
@@ -27,20 +29,37 @@ export async function hasStaleGroups(
   return groups.some((group) => rewriting(group, options) !== undefined);
 }
 
-/** Rewrites the groups that need it, and looks again; rejects with the first refusal after all have been tried. */
+/** Rewrites the groups that need it, each for itself, and looks again. */
 export async function translateGroups(
   connection: OpenFlowConnection,
   options: TranslationOptions,
 ): Promise<GroupTranslation> {
-  const mods = (await describeGroups(connection)).flatMap((group): OpenFlowMessage[] => {
-    const mod = rewriting(group, options);
-    return mod === undefined ? [] : [mod];
-  });
-  const [refusal] = await connection.transact(mods);
-  if (refusal !== undefined) {
-    throw new Error(`The switch refused to rewrite a group: ${refusal.message}`, { cause: refusal });
+  const mods = (await describeGroups(connection)).flatMap((group) => rewriting(group, options) ?? []);
+  const refusals = await send(connection, mods);
+  const groups = (await describeGroups(connection)).filter(({ groupId }) => !refusals.has(groupId));
+  return { groupsBySet: countBySet(groups, options), rewrites: mods.length, refusals };
+}
+
+async function send(
+  connection: OpenFlowConnection,
+  mods: readonly MessageOf<'group_mod'>[],
+): Promise<ReadonlyMap<number, string>> {
+  const refusals = new Map<number, string>();
+  for (const mod of mods) {
+    try {
+      const [refusal] = await connection.transact([mod]);
+      if (refusal !== undefined) {
+        refusals.set(mod.groupId, refusal.message);
+      }
+    } catch (error) {
+      // Such as a group whose buckets with our actions are larger than a message.
+      if (!(error instanceof OpenFlowEncodeError)) {
+        throw error;
+      }
+      refusals.set(mod.groupId, error.message);
+    }
   }
-  return { groupsBySet: countBySet(await describeGroups(connection), options), rewrites: mods.length };
+  return refusals;
 }
 
 /** OpenFlow 1.0 has no groups, which an OVS says by refusing the question. */

@@ -72,6 +72,11 @@ export function concernsSampling(actions: readonly Action[]): boolean {
   );
 }
 
+/** Whether one of the actions, at any depth, is ours. */
+export function bearsOurActions(actions: readonly Action[]): boolean {
+  return actions.some((action) => isOurAction(action) || bearsOurActions(innerActions(action)));
+}
+
 /** The collector sets that the actions sample for, at any depth. */
 export function sampledSets(actions: readonly Action[]): readonly number[] {
   return actions.flatMap((action) =>
