@@ -8,6 +8,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
+import { reasonOf } from '../runtime/sentence.ts';
 import type { RowChange } from './ownership.ts';
 import { TargetsColumn } from './targets-column.ts';
 
@@ -161,8 +162,17 @@ export class DatabaseSession {
       this.#options.log.warn(
         'another program took the lock of the active daemon; exporting ends until a restart',
       );
+      this.#leaveQueue(client);
     }
     this.#options.onChange();
+  }
+
+  /** Who lost the lock stays queued for it (RFC 7047, section 4.1.8), before others that wait and would make use of it. */
+  #leaveQueue(client: OvsdbClient): void {
+    client.unlock(LOCK_NAME).catch((error: unknown) => {
+      // A connection that has ended has left the queue as well, and the next one does not ask for the lock.
+      this.#options.log.debug(`the lock could not be given up: ${reasonOf(error)}`);
+    });
   }
 }
 

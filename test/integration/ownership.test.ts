@@ -175,6 +175,24 @@ test('release beside a running daemon ends its exporting until it is started ane
   assert.equal(await rowText(), before);
 });
 
+test('release takes the lock for good: a daemon that waits for it exports, and the one that lost it does not', async () => {
+  await setRow(`targets="${sink.target}"`);
+  const first = await startDaemon(ovs);
+  const second = await startDaemon(ovs, { waitForReady: false });
+  await assert.rejects(second.waitForReady(500), /Another ovs-ipfix has the lock/u);
+  await ovs.run(process.execPath, DAEMON_FILE, 'release', ovs.dbEndpoint);
+  await second.waitForReady();
+  assert.equal(await exporterOf(sink), 'ours');
+  await second.stop();
+  // Nobody holds the lock now, and still the loser does not ask for it.
+  await assert.rejects(first.waitForReady(500), /lock of the active daemon was taken/u);
+  assert.equal(await exporterOf(sink), 'vswitchd');
+  const third = await startDaemon(ovs);
+  assert.equal(await exporterOf(sink), 'ours');
+  await third.stop();
+  await first.stop();
+});
+
 test('a second daemon waits for the first one to leave, and then exports', async () => {
   await setRow(`targets="${sink.target}"`);
   const first = await startDaemon(ovs);
