@@ -161,20 +161,30 @@ export class BridgeSession {
   }
 
   problems(): readonly Problem[] {
-    const { bridge } = this.#options;
-    const { failureCount, endpoint, lastError } = this.#keeper.status();
+    const { failureCount } = this.#keeper.status();
     if (this.#keeper.session !== undefined || failureCount < UNREACHABLE_AFTER) {
       const own = this.#problem === undefined ? [] : [this.#problem];
       return [...own, ...this.#program.problems()];
     }
-    const unreachable: Problem = {
+    return [this.#unreachable()];
+  }
+
+  #unreachable(): Problem {
+    const { bridge } = this.#options;
+    const { endpoint, lastError, lastErrorCode } = this.#keeper.status();
+    const reason = clause(lastError ?? 'no reason known');
+    const isVersion = lastErrorCode === 'OPENFLOW_VERSION';
+    return {
       code: 'bridge-unreachable',
       severity: 'error',
       where: `Bridge ${bridge}`,
-      message: `Its OpenFlow socket ${endpoint} cannot be reached: ${clause(lastError ?? 'no reason known')}.`,
-      remedy: 'See that ovs-vswitchd runs and that OVS_RUNDIR or --openflow names its sockets.',
+      message: isVersion
+        ? `We cannot talk to it over its OpenFlow socket ${endpoint}: ${reason}.`
+        : `Its OpenFlow socket ${endpoint} cannot be reached: ${reason}.`,
+      remedy: isVersion
+        ? `Allow one of our versions beside those in its column protocols, with "ovs-vsctl add Bridge ${bridge} protocols OpenFlow14".`
+        : 'See that ovs-vswitchd runs and that OVS_RUNDIR or --openflow names its sockets.',
     };
-    return [unreachable];
   }
 
   status(): BridgeSessionStatus {

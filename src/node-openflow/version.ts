@@ -6,16 +6,19 @@ export type OpenFlowVersion = 1 | 4 | 5 | 6;
 /** All of them, lowest first. */
 export const OPENFLOW_VERSIONS: readonly OpenFlowVersion[] = [1, 4, 5, 6];
 
-const VERSION_NAMES: Readonly<Record<OpenFlowVersion, string>> = {
-  1: 'OpenFlow 1.0',
-  4: 'OpenFlow 1.3',
-  5: 'OpenFlow 1.4',
-  6: 'OpenFlow 1.5',
-};
+/** All that there are, for messages. */
+const VERSION_NAMES: ReadonlyMap<number, string> = new Map([
+  [1, 'OpenFlow 1.0'],
+  [2, 'OpenFlow 1.1'],
+  [3, 'OpenFlow 1.2'],
+  [4, 'OpenFlow 1.3'],
+  [5, 'OpenFlow 1.4'],
+  [6, 'OpenFlow 1.5'],
+]);
 
 /** The name that people know a version by: "OpenFlow 1.3". */
 export function versionName(version: number): string {
-  return isOpenFlowVersion(version) ? VERSION_NAMES[version] : `OpenFlow wire version ${version}`;
+  return VERSION_NAMES.get(version) ?? `OpenFlow wire version ${version}`;
 }
 
 /** Whether this library speaks the version of that wire number. */

@@ -44,6 +44,8 @@ export interface KeeperStatus {
   readonly upMs: number | undefined;
   /** Why the last session or attempt ended. */
   readonly lastError: string | undefined;
+  /** The stable `code` of that reason, when it has one. */
+  readonly lastErrorCode: string | undefined;
 }
 
 /** Options of `ConnectionKeeper`. */
@@ -97,6 +99,7 @@ export class ConnectionKeeper<S extends KeptSession> {
   #failureCount = 0;
   #upSinceMs = 0;
   #lastError: string | undefined;
+  #lastErrorCode: string | undefined;
 
   constructor(options: KeeperOptions<S>) {
     if (options.endpoints.length === 0)
@@ -156,6 +159,7 @@ export class ConnectionKeeper<S extends KeptSession> {
       failureCount: this.#failureCount,
       upMs: this.session === undefined ? undefined : this.#nowMs() - this.#upSinceMs,
       lastError: this.#lastError,
+      lastErrorCode: this.#lastErrorCode,
     };
   }
 
@@ -291,6 +295,7 @@ export class ConnectionKeeper<S extends KeptSession> {
     const text = reason?.message ?? 'the connection was closed';
     this.#connection = undefined;
     this.#lastError = text;
+    this.#lastErrorCode = codeOf(reason);
     this.#reconnect.disconnected(this.#nowMs());
     const appeared = this.#appearedWhileConnecting && session === undefined;
     this.#appearedWhileConnecting = false;
@@ -348,6 +353,10 @@ function disconnectReason(name: string, state: string): Error {
   if (state === 'connecting') return new Error(`${name} did not become ready in time`);
   if (state === 'idle') return new Error(`${name} has not answered a probe in time`);
   return new Error(`${name} was told to reconnect`);
+}
+
+function codeOf(error: Error | undefined): string | undefined {
+  return error !== undefined && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 function toError(thrown: unknown): Error {

@@ -167,6 +167,25 @@ test('a datapath of another type is hooked again, and one bridge never disturbs 
   await daemon.stop();
 });
 
+test('a bridge without an OpenFlow version of ours is named as such, and what to do helps', async (t) => {
+  const { ovs, daemon } = await setUp(t);
+  ovs.allowWarnings(/rconn|vconn/u);
+  await ovs.vsctl('set', 'Bridge', 'br0', 'protocols=OpenFlow11');
+  const status = await waitFor(
+    async () => {
+      const text = await daemon.appctl('status');
+      return text.includes('bridge-unreachable') && text;
+    },
+    { what: 'the bridge is unreachable', timeoutMs: 15_000 },
+  );
+  assert.match(status, /no version in common.*the switch speaks OpenFlow 1\.1\.\n/u);
+  const [, command = ''] = /protocols, with "ovs-vsctl ([^"]+)"\./u.exec(status) ?? [];
+  await ovs.vsctl(...command.split(' '));
+  await daemon.waitForReady(15_000);
+  assert.doesNotMatch(await daemon.appctl('status'), /bridge-unreachable/u);
+  await daemon.stop();
+});
+
 test('a killed daemon leaves a bridge that forwards', async (t) => {
   const { ovs, daemon } = await setUp(t);
   await ovs.addDummyPort('br0', 'br0-2');

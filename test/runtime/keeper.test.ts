@@ -102,6 +102,7 @@ test('a session comes up, and comes up again after it ended', async () => {
       failureCount: 0,
       upMs: undefined,
       lastError: 'reset by peer',
+      lastErrorCode: undefined,
     },
   );
   assert.equal(streams[0]?.destroyed, true);
@@ -117,7 +118,7 @@ test('endpoints are tried in turn with growing pauses, and failures are counted 
     endpoints: TCP,
     open: async () => {
       failing -= 1;
-      if (failing >= 0) throw new Error('bad hello');
+      if (failing >= 0) throw Object.assign(new Error('bad hello'), { code: 'BAD_HELLO' });
       return new FakeSession();
     },
   });
@@ -125,6 +126,7 @@ test('endpoints are tried in turn with growing pauses, and failures are counted 
   await clock.advanceMs(14_999);
   assert.equal(keeper.status().failureCount, 4);
   assert.equal(keeper.status().lastError, 'bad hello');
+  assert.equal(keeper.status().lastErrorCode, 'BAD_HELLO');
   await clock.advanceMs(1);
   assert.deepEqual(events, [
     '0: dial a',
