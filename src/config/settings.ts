@@ -73,16 +73,32 @@ const registerBit = z.string().transform((text, context): RegisterBit => {
   return { register, bit };
 });
 
-const tlsFile = z.string().min(1).optional();
+/** One of a few words. */
+function choice<const Choice extends string>(choices: readonly Choice[]) {
+  const list = `${choices.slice(0, -1).join(', ')} and ${choices.at(-1)}`;
+  return z.enum(choices, { error: ({ input }) => `"${String(input)}" is none of ${list}` });
+}
+
+function wholeNumber(min: number, max: number) {
+  const error = ({ input }: { readonly input?: unknown }) =>
+    `"${String(input)}" is no whole number from ${min} to ${max}`;
+  return z
+    .string({ error })
+    .regex(/^\d+$/u, { error })
+    .transform(Number)
+    .pipe(z.number({ error }).min(min, { error }).max(max, { error }));
+}
+
+const filledText = z.string().min(1, { error: 'the value is empty' }).optional();
 
 const ovsFlags = {
-  db: z.string().min(1).optional(),
-  openflow: z.string().min(1).optional(),
-  privateKey: tlsFile,
-  certificate: tlsFile,
-  caCert: tlsFile,
-  verbose: z.enum(LOG_LEVELS).default('info'),
-  logFile: z.string().min(1).optional(),
+  db: filledText,
+  openflow: filledText,
+  privateKey: filledText,
+  certificate: filledText,
+  caCert: filledText,
+  verbose: choice(LOG_LEVELS).default('info'),
+  logFile: filledText,
   mark: registerBit.prefault(markDefault),
 };
 
@@ -90,10 +106,10 @@ const ovsSchema = z.object(ovsFlags);
 
 const runSchema = z.object({
   ...ovsFlags,
-  unixctl: z.string().min(1).optional(),
-  adopt: z.enum(['all', 'marked', 'none']).default('all'),
-  unmetered: z.enum(['refuse', 'allow']).default('refuse'),
-  messageBytesMax: z.coerce.number().int().min(512).max(65_535).default(messageBytesMaxDefault),
+  unixctl: filledText,
+  adopt: choice(['all', 'marked', 'none']).default('all'),
+  unmetered: choice(['refuse', 'allow']).default('refuse'),
+  messageBytesMax: wholeNumber(512, 65_535).default(messageBytesMaxDefault),
 });
 
 /** Reads the flags of a command that needs to know where OVS is; throws `SettingsError`. */

@@ -5,6 +5,7 @@
 import { type DestinationStream, destination, type Logger as PinoLogger, pino, symbols } from 'pino';
 import type { Clock } from './clock.ts';
 import { RATE_LIMIT_DEFAULTS, RateLimit, type RateLimitOptions } from './rate-limit.ts';
+import { reasonOf } from './sentence.ts';
 
 /** From the most to the least talkative; `off` silences a module. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'off'] as const;
@@ -51,6 +52,20 @@ const LEVEL_LABELS: Record<Exclude<LogLevel, 'off'>, string> = {
   error: 'ERR',
 };
 
+/** The log's file cannot be opened; the message is a sentence for operators. */
+export class LogFileError extends Error {
+  readonly code = 'LOG_FILE';
+
+  constructor(file: string, cause: unknown) {
+    super(
+      `The log file "${file}" cannot be opened: ${reasonOf(cause)}. See that its folder is there and that we may write ` +
+        'to it, or name another file with --log-file.',
+      { cause },
+    );
+    this.name = 'LogFileError';
+  }
+}
+
 /** The lines' destination, levels and limits; one for the process. */
 export class Log {
   readonly #clock: Clock;
@@ -71,12 +86,7 @@ export class Log {
     if (typeof to === 'function') {
       this.#write = to;
     } else {
-      const file = destination({
-        dest: to === 'stderr' ? 2 : to.file,
-        sync: true,
-        append: true,
-        maxLength: LOG_BACKLOG_BYTES_MAX,
-      });
+      const file = openFile(to);
       // A log that cannot be written (a full disk, a closed terminal) must not end the daemon: lines are lost, counted.
       file.on('error', () => {
         this.#lostCount += 1;
@@ -191,6 +201,16 @@ export class Log {
     const time = new Date(Math.floor(this.#clock.wallMicros() / 1000)).toISOString();
     const serial = String(this.#lineCount).padStart(5, '0');
     this.#write(`${time}|${serial}|${module}|${label}|${text}`);
+  }
+}
+
+function openFile(to: Exclude<LogDestination, (line: string) => void>): ReturnType<typeof destination> {
+  const options = { sync: true, append: true, maxLength: LOG_BACKLOG_BYTES_MAX };
+  if (to === 'stderr') return destination({ dest: 2, ...options });
+  try {
+    return destination({ dest: to.file, ...options });
+  } catch (error) {
+    throw new LogFileError(to.file, error);
   }
 }
 

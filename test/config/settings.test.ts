@@ -45,10 +45,15 @@ test('a bad flag is named with its value', () => {
   refused({ mark: 'reg16[0]' }, /^--mark: .*reg16\[0\]/u);
   refused({ mark: 'reg1[32]' }, /^--mark: /u);
   refused({ mark: 'x' }, /^--mark: /u);
-  refused({ adopt: 'some' }, /^--adopt: /u);
-  refused({ messageBytesMax: '100' }, /^--message-bytes-max: /u);
-  refused({ messageBytesMax: 'many' }, /^--message-bytes-max: /u);
-  refused({ verbose: 'loud' }, /^--verbose: /u);
+  refused({ adopt: 'foo' }, /^--adopt: "foo" is none of all, marked and none\.$/u);
+  refused({ unmetered: 'x' }, /^--unmetered: "x" is none of refuse and allow\.$/u);
+  for (const bytes of ['100', '65536', 'many', '', '1e3', '700.5', '-1']) {
+    const sentence = `--message-bytes-max: "${bytes}" is no whole number from 512 to 65535.`;
+    assert.throws(() => readRunSettings({ messageBytesMax: bytes }), { code: 'SETTINGS', message: sentence });
+  }
+  refused({ verbose: 'loud' }, /^--verbose: "loud" is none of debug, info, warn, error and off\.$/u);
+  refused({ logFile: '' }, /^--log-file: the value is empty\.$/u);
+  refused({ adopt: 'x', verbose: 'y' }, /^--verbose: .* and off; --adopt: .* and none\.$/u);
   refused({ privateKey: 'k' }, /--ca-cert belong together/u);
 });
 

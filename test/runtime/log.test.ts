@@ -134,3 +134,13 @@ test('a full disk loses lines, counts them, and ends nothing', () => {
   for (let count = 0; count < 100; count += 1) log.logger('m').info('x'.repeat(4000));
   assert.ok(log.lostCount > 0);
 });
+
+test('a file that cannot be opened is refused with a sentence that names the flag', () => {
+  const file = join(tmpdir(), 'no-such-folder', 'ovs-ipfix.log');
+  assert.throws(() => new Log({ clock: new ManualClock(0), destination: { file } }), {
+    code: 'LOG_FILE',
+    message:
+      `The log file "${file}" cannot be opened: ENOENT: no such file or directory, open '${file}'. ` +
+      'See that its folder is there and that we may write to it, or name another file with --log-file.',
+  });
+});
