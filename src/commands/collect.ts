@@ -14,7 +14,7 @@ import {
   type ListenAddress,
   parseListenAddress,
 } from './collect-server.ts';
-import { flag } from './options.ts';
+import { flagOf } from './options.ts';
 
 interface CollectFlags {
   readonly listen: ListenAddress;
@@ -31,20 +31,22 @@ export function collectCommand(): Command {
   return new Command('collect')
     .description('receive IPFIX over UDP and TCP, print the records, and say what is wrong with them')
     .addOption(
-      flag('--listen <addr:port>', 'where to listen; port 0 takes any free one')
+      flagOf('collect', '--listen <addr:port>', 'where to listen; port 0 takes any free one')
         .argParser(parseListen)
         .default({ host: '0.0.0.0', port: 4739 } satisfies ListenAddress, '0.0.0.0:4739'),
     )
     .addOption(
-      flag('--format <format>', 'table for people, json for one object a line')
+      flagOf('collect', '--format <format>', 'table for people, json for one object a line')
         .choices(['table', 'json'])
         .default('table'),
     )
-    .addOption(flag('--count <records>', 'end after so many records').argParser(parsePositive))
+    .addOption(flagOf('collect', '--count <records>', 'end after so many records').argParser(parsePositive))
     .addOption(
-      flag('--seconds <seconds>', 'end after so much time; exit 1 if --count was not reached').argParser(
-        parsePositive,
-      ),
+      flagOf(
+        'collect',
+        '--seconds <seconds>',
+        'end after so much time; exit 1 if --count was not reached',
+      ).argParser(parsePositive),
     )
     .addHelpText(
       'after',

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../runtime/clock.ts';
 import { peerCommand } from './demo/peer.ts';
 import { Scenario } from './demo/scenario.ts';
-import { flag } from './options.ts';
+import { flagOf } from './options.ts';
 
 interface DemoFlags {
   readonly seconds?: number;
@@ -18,9 +18,11 @@ export function demoCommand(): Command {
       'try it all out on a private Open vSwitch, with traffic and a collector that prints flow records',
     )
     .addOption(
-      flag('--seconds <seconds>', 'end after so much time (default: at Ctrl-C)').argParser(parseSeconds),
+      flagOf('demo', '--seconds <seconds>', 'end after so much time (default: at Ctrl-C)').argParser(
+        parseSeconds,
+      ),
     )
-    .addOption(flag('--once', 'end after the first round of traffic'))
+    .addOption(flagOf('demo', '--once', 'end after the first round of traffic'))
     .addHelpText(
       'after',
       `

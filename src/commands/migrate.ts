@@ -13,7 +13,7 @@ import {
   type LiveSchema,
 } from '../schema/live-migration.ts';
 import { readMigrated, summarize, writeMigrated } from './migrate-schema.ts';
-import { addDatabaseOptions, flag, foldDatabase } from './options.ts';
+import { addDatabaseOptions, flagOf, foldDatabase } from './options.ts';
 
 /** Exit code of --check when columns are missing. */
 export const EXIT_LACKS_COLUMNS = 3;
@@ -28,10 +28,18 @@ export function migrateCommand(): Command {
   );
   return command
     .addOption(
-      flag('--check', `change nothing; exit 0 if the columns are there, ${EXIT_LACKS_COLUMNS} if not`),
+      flagOf(
+        'migrate',
+        '--check',
+        `change nothing; exit 0 if the columns are there, ${EXIT_LACKS_COLUMNS} if not`,
+      ),
     )
-    .addOption(flag('--schema <file>', 'migrate this schema file and no database; - is standard input'))
-    .addOption(flag('--output <file>', 'where to write the schema file to (default: standard output)'))
+    .addOption(
+      flagOf('migrate', '--schema <file>', 'migrate this schema file and no database; - is standard input'),
+    )
+    .addOption(
+      flagOf('migrate', '--output <file>', 'where to write the schema file to (default: standard output)'),
+    )
     .action(async (database: string | undefined, flags: Record<string, unknown>) => {
       const { check, schema, output, ...rest } = flags;
       if (typeof schema === 'string') {

@@ -6,8 +6,19 @@ import { markDefault } from '../config/settings.ts';
 
 /** A flag with its environment twin: `--log-file FILE` is also OVS_IPFIX_LOG_FILE. */
 export function flag(flags: string, description: string): Option {
-  const option = new Option(flags, description);
-  return option.env(`OVS_IPFIX_${option.name().replaceAll('-', '_').toUpperCase()}`);
+  return withTwin(new Option(flags, description), '');
+}
+
+/**
+ * A flag that only one command has, beside those of the daemon. Its twin bears the command's name, so that a variable
+ * means one thing: `demo --seconds` is OVS_IPFIX_DEMO_SECONDS.
+ */
+export function flagOf(command: 'collect' | 'demo' | 'migrate', flags: string, description: string): Option {
+  return withTwin(new Option(flags, description), `${command}-`);
+}
+
+function withTwin(option: Option, prefix: string): Option {
+  return option.env(`OVS_IPFIX_${`${prefix}${option.name()}`.replaceAll('-', '_').toUpperCase()}`);
 }
 
 /** Adds what a command needs to find the database. */

@@ -173,9 +173,9 @@ test('too few records in the given time are exit 1', async (context) => {
 
 test('each flag has a twin in the environment', async (context) => {
   const { program, port } = await collect(context, [], {
-    OVS_IPFIX_LISTEN: '127.0.0.1:0',
-    OVS_IPFIX_FORMAT: 'json',
-    OVS_IPFIX_COUNT: '1',
+    OVS_IPFIX_COLLECT_LISTEN: '127.0.0.1:0',
+    OVS_IPFIX_COLLECT_FORMAT: 'json',
+    OVS_IPFIX_COLLECT_COUNT: '1',
   });
   await sendUdp(port, uncached);
   assert.equal((await program.exited).exitCode, 0);

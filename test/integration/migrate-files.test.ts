@@ -114,7 +114,10 @@ test('--check says by its exit code whether the columns are there', NEEDS, async
     [0, 'standard input (version 7.3.0): table IPFIX has cache_active_timeout and cache_max_flows.\n'],
   );
   // The environment twins of the flags.
-  assert.equal((await migrate([], '', { OVS_IPFIX_SCHEMA: old, OVS_IPFIX_CHECK: '1' })).exitCode, 3);
+  assert.equal(
+    (await migrate([], '', { OVS_IPFIX_MIGRATE_SCHEMA: old, OVS_IPFIX_MIGRATE_CHECK: '1' })).exitCode,
+    3,
+  );
 });
 
 const REFUSALS: Readonly<Record<string, { make: (old: string) => string | Buffer; says: RegExp }>> = {
