@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // The process edge: the command line, and the one place where an error becomes a sentence and an exit code.
 
 import { Command } from 'commander';
