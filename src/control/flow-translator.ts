@@ -10,6 +10,7 @@ import {
   appliedActions,
   type FlowMonitorEvent,
   flowMod,
+  formatMatch,
   type Instruction,
   type MatchField,
   matchKey,
@@ -77,7 +78,7 @@ export class FlowTranslator {
   readonly #flowsMax: number;
   readonly #flows = new Map<string, ObservedFlow>();
   readonly #dirty = new Set<string>();
-  readonly #refusals = new Map<string, string>();
+  readonly #refusals = new Map<string, { readonly flow: ObservedFlow; readonly message: string }>();
   /** Flows of the batch that is under way. */
   readonly #inFlight = new Set<string>();
   /** Flows that somebody changed meanwhile: the switch may have what we sent before, and not what is in `#flows`. */
@@ -204,7 +205,7 @@ export class FlowTranslator {
         if (refusal === undefined) {
           this.observeFlow({ ...flow, instructions });
         } else {
-          this.#refusals.set(key, refusal);
+          this.#refusals.set(key, { flow, message: refusal });
         }
       }
       await this.#resumed();
@@ -212,13 +213,16 @@ export class FlowTranslator {
   }
 
   problems(): readonly Problem[] {
-    const problems: Problem[] = [...this.#refusals].slice(0, REFUSALS_MAX).map(([flow, message]) => ({
-      code: 'translation-refused',
-      severity: 'error',
-      where: `Bridge ${this.#bridge}, flow ${flow}`,
-      message: `Its "sample" action could not be made to reach us: ${clause(message)}.`,
-      remedy: 'See what the flow does with "ovs-ofctl dump-flows"; it is tried again when the flow changes.',
-    }));
+    const problems: Problem[] = [...this.#refusals.values()]
+      .slice(0, REFUSALS_MAX)
+      .map(({ flow, message }) => ({
+        code: 'translation-refused',
+        severity: 'error',
+        where: `Bridge ${this.#bridge}, flow ${formatFlow(flow)}`,
+        message: `Its "sample" action could not be made to reach us: ${clause(message)}.`,
+        remedy:
+          'See what the flow does with "ovs-ofctl dump-flows"; it is tried again when the flow changes.',
+      }));
     if (this.#hasHardTimeouts) {
       problems.push({
         code: 'hard-timeout-restarts',
@@ -328,4 +332,10 @@ function rewriting(flow: ObservedFlow, instructions: readonly Instruction[]): Op
 
 function keyOf(flow: Pick<ObservedFlow, 'tableId' | 'priority' | 'match'>): string {
   return `table=${flow.tableId},priority=${flow.priority},${matchKey(flow.match)}`;
+}
+
+/** The flow as ovs-ofctl takes it: "table=0,priority=100,in_port=1". */
+function formatFlow({ tableId, priority, match }: ObservedFlow): string {
+  const fields = match.length === 0 ? [] : [formatMatch(match)];
+  return [`table=${tableId}`, `priority=${priority}`, ...fields].join(',');
 }

@@ -5,6 +5,7 @@ import type { Problem } from '../config/problem.ts';
 import { OpenFlowConnection, OpenFlowConnectionError, type OpenFlowVersion } from '../node-openflow/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { dial, type Endpoint, type TlsFiles } from '../runtime/endpoint.ts';
+import { clause } from '../runtime/sentence.ts';
 import { type GroupTranslation, hasStaleGroups, translateGroups } from './group-translator.ts';
 import type { TranslationOptions } from './translation.ts';
 
@@ -47,7 +48,7 @@ export class GroupSession {
       code: 'translation-refused',
       severity: 'error',
       where: `Bridge ${bridge}, group ${groupId}`,
-      message: `Its "sample" action could not be made to reach us: ${message}.`,
+      message: `Its "sample" action could not be made to reach us: ${clause(message)}.`,
       remedy: `See what it does with "ovs-ofctl -O OpenFlow15 dump-groups ${bridge}"; it is tried again when groups change.`,
     }));
   }

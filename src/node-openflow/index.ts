@@ -11,6 +11,7 @@ export {
   loadBits,
   type SampleAction,
 } from './actions.ts';
+export { formatActions, formatInstructions } from './actions-text.ts';
 export {
   type AsyncConfig,
   type AsyncMasks,
@@ -78,6 +79,7 @@ export {
   matchField,
   matchKey,
 } from './match.ts';
+export { formatMatch } from './match-text.ts';
 export { decodeMessage, encodeMessage, type ReceivedMessage } from './message-codec.ts';
 export {
   type MessageOf,

@@ -1,7 +1,7 @@
 // Matches: ordered lists of fields with values and masks, in Nicira's form (nx_match: OpenFlow 1.0 and packet-in
 // metadata) and OpenFlow's own (ofp_match of type OXM: 1.3 and later). Fields that the table lacks are kept as bytes;
-// a match that has been decoded is encoded to the same bytes again. OpenFlow 1.0's fixed match is in match-ofp10.ts,
-// the text form in match-text.ts.
+// a match that has been decoded is encoded to the same bytes again. OpenFlow 1.0's fixed match cannot express registers
+// and is not read; the text form is in match-text.ts.
 //
 // Used by other codecs: decodeNxMatch, encodeNxMatch, decodeOxmMatch, encodeOxmMatch, decodeFields, encodeField.
 import { OpenFlowEncodeError } from './errors.ts';

@@ -7,7 +7,6 @@ import { decodeFlowMonitorRequest, decodeFlowUpdate } from '../../src/node-openf
 import { decodeFlowStats, decodeFlowStatsRequest } from '../../src/node-openflow/flow-stats.ts';
 import { decodeInstructions, encodeInstructions } from '../../src/node-openflow/instructions.ts';
 import { decodeOxmMatch } from '../../src/node-openflow/match.ts';
-import { decodeOfp10Match } from '../../src/node-openflow/match-ofp10.ts';
 import {
   decodeMetadata,
   decodeNxPacketIn,
@@ -146,12 +145,7 @@ test(`${DAMAGED_BODIES} damaged bodies are decoded or refused by the named error
 
 test(`${RANDOM_BODIES} bodies out of nothing are decoded or refused by the named error (seed ${SEED})`, () => {
   const random = randomNumbers(SEED + 1);
-  const decoders: Decode[] = [
-    ...DECODERS.map(([, , decode]) => decode),
-    decodeOxmMatch,
-    instructionsThere,
-    (_version, reader) => decodeOfp10Match(reader),
-  ];
+  const decoders: Decode[] = [...DECODERS.map(([, , decode]) => decode), decodeOxmMatch, instructionsThere];
   for (let index = 0; index < RANDOM_BODIES; index++) {
     const bytes = Buffer.alloc(random(96));
     for (let at = 0; at < bytes.length; at++) {

@@ -16,11 +16,10 @@ import {
   matchField,
   matchKey,
 } from '../../src/node-openflow/match.ts';
-import { decodeOfp10Match, encodeOfp10Match } from '../../src/node-openflow/match-ofp10.ts';
 import { formatMatch } from '../../src/node-openflow/match-text.ts';
 import type { OpenFlowVersion } from '../../src/node-openflow/version.ts';
 import { OpenFlowDecodeError, WireReader, WireWriter } from '../../src/node-openflow/wire.ts';
-import { body, bodyReader, readVectors } from './vectors/read-vectors.ts';
+import { bodyReader, readVectors } from './vectors/read-vectors.ts';
 
 const flowMods = readVectors('flow-mods.json', /^(OFPT|NXT)_FLOW_MOD/);
 
@@ -170,52 +169,5 @@ describe('a match', () => {
       formatMatch(fields),
       'in_port=LOCAL,eth_src=00:01:02:03:04:05,ip_dst=10.0.0.0/255.0.0.0,ipv6_src=0:0:0:0:0:0:0:1,tun_id=0x123,ct_state=0x21/0x21',
     );
-  });
-});
-
-describe("OpenFlow 1.0's own match", () => {
-  const vectors = readVectors('ofp10-matches.json', /./);
-
-  test('is encoded to the same 40 bytes again', () => {
-    assert.equal(vectors.length, 11);
-    for (const vector of vectors) {
-      const bytes = body(vector).subarray(0, 40);
-      const writer = new WireWriter();
-      encodeOfp10Match(decodeOfp10Match(new WireReader(bytes)), writer);
-      assert.equal(writer.finish().toString('hex'), bytes.toString('hex'), vector.text);
-    }
-  });
-
-  test('means what the fields of later versions mean', () => {
-    const meaning = (text: string): string => {
-      const vector = vectors.find((vector) => vector.text === text);
-      assert.ok(vector !== undefined);
-      return formatMatch(decodeOfp10Match(bodyReader(vector)));
-    };
-    assert.equal(meaning(''), '');
-    assert.equal(meaning('dl_vlan=5,dl_vlan_pcp=3'), 'vlan_tci=0x7005');
-    assert.equal(meaning('dl_vlan=5'), 'vlan_tci=0x1005/0x1fff');
-    assert.equal(meaning('dl_vlan=0xffff'), 'vlan_tci=0x0');
-    assert.equal(
-      meaning('icmp,icmp_type=8,icmp_code=0'),
-      'eth_type=0x800,nw_proto=0x1,icmp_type=0x8,icmp_code=0x0',
-    );
-    assert.equal(
-      meaning('arp,arp_op=2,arp_spa=10.0.0.1,arp_tpa=10.0.0.0/24'),
-      'eth_type=0x806,arp_spa=10.0.0.1,arp_tpa=10.0.0.0/255.255.255.0,arp_op=0x2',
-    );
-  });
-
-  test('has no place for registers, nor for masks that are no prefixes', () => {
-    for (const field of [
-      matchField('reg0', 1),
-      matchField('ip_src', 1, 0xff00_00ff),
-      matchField('eth_src', 1, 1),
-      matchField('vlan_tci', 0x1000, 0x1000),
-    ]) {
-      assert.throws(() => {
-        encodeOfp10Match([field], new WireWriter());
-      }, OpenFlowEncodeError);
-    }
   });
 });

@@ -146,21 +146,6 @@ export const PACKET_OUT_TEXTS: readonly string[] = [
   'in_port=CONTROLLER packet=0123456789abaaaaaaaaaaaa88cc0000 actions=load:1->NXM_NX_REG0[],resubmit(,0)',
 ];
 
-/** Matches that OpenFlow 1.0 can express by itself. */
-export const OFP10_MATCH_TEXTS: readonly string[] = [
-  '',
-  'in_port=1,dl_src=00:01:02:03:04:05,dl_dst=00:01:02:03:04:06',
-  'dl_vlan=5',
-  'dl_vlan=5,dl_vlan_pcp=3',
-  'dl_vlan_pcp=7',
-  'dl_vlan=0xffff',
-  'ip,nw_src=10.0.0.0/8,nw_dst=192.168.1.1,nw_tos=64',
-  'tcp,nw_dst=1.2.3.4/31,tp_src=80,tp_dst=1024',
-  'udp,tp_dst=53',
-  'icmp,icmp_type=8,icmp_code=0',
-  'arp,arp_op=2,arp_spa=10.0.0.1,arp_tpa=10.0.0.0/24',
-];
-
 /** Dumps that name flows. */
 export const DUMP_TEXTS: readonly string[] = ['table=4,ip', 'cookie=0x5/0xff,table=3', 'out_port=1,tcp'];
 

@@ -13,7 +13,6 @@ import {
   DUMP_TEXTS,
   FLOW_MOD_TEXTS,
   MATCH_TEXTS,
-  OFP10_MATCH_TEXTS,
   PACKET_OUT_TEXTS,
   WATCH_TEXTS,
 } from './flow-texts.ts';
@@ -60,16 +59,6 @@ async function encodedByOfctl(): Promise<Vector[]> {
         vectors.push(await toVector(version, `${command} ${flow}`, last));
       }
     }
-  }
-  return vectors;
-}
-
-async function ofp10Matches(): Promise<Vector[]> {
-  const vectors: Vector[] = [];
-  for (const match of OFP10_MATCH_TEXTS) {
-    const flow = `${match}${match === '' ? '' : ','}actions=drop`;
-    const messages = await captureOfctl(1, (target) => ['-F', 'OpenFlow10', 'add-flow', target, flow]);
-    vectors.push(await toVector(1, match, messages.at(-1) ?? Buffer.alloc(0)));
   }
   return vectors;
 }
@@ -173,7 +162,6 @@ function isMonitorReply(version: number, bytes: Buffer): boolean {
 const folder = import.meta.dirname;
 async function main(): Promise<void> {
   save('flow-mods.json', await encodedByOfctl());
-  save('ofp10-matches.json', await ofp10Matches());
   const ovs = await startOvs({ allowedWarnings: [/./] });
   try {
     await ovs.addBridge('br0', { protocols: ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'] });
