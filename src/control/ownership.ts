@@ -48,10 +48,7 @@ export function planOwnership(
     } else if (isToBeReleased(used, wanted)) {
       changes.push(releaseOf(row));
     } else {
-      const externalIds = isOurs(row)
-        ? withProblems(new Map(row.externalIds), row, problems)
-        : row.externalIds;
-      changes.push({ kind: 'annotate', row, targets: row.targets, externalIds });
+      changes.push({ kind: 'annotate', row, targets: row.targets, externalIds: annotated(row, problems) });
     }
   }
   return changes.filter(isChange);
@@ -110,6 +107,19 @@ function isToBeAdopted(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): b
 
 function isToBeReleased(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): boolean {
   return isAdopted(used.row) && !wanted.has(used);
+}
+
+/** The keys of a row that changes no hands. */
+function annotated(row: IpfixRow, problems: readonly Problem[]): ReadonlyMap<string, string> {
+  const externalIds = new Map(row.externalIds);
+  if (isOurs(row)) {
+    return withProblems(externalIds, row, problems);
+  }
+  if (row.heldTargets === undefined && externalIds.delete(stateKey)) {
+    // It was ours until its user took the held targets away.
+    externalIds.delete(problemKey);
+  }
+  return externalIds;
 }
 
 function releaseOf(row: IpfixRow): RowChange {

@@ -137,6 +137,21 @@ test('a row of ours carries its problems, and loses them when they are gone', ()
   );
 });
 
+test('a row that was ours until its user took the held targets away loses our other keys', () => {
+  const left = { owner: 'me', 'ovs-ipfix-state': 'adopted', 'ovs-ipfix-problem': 'old' };
+  for (const policy of ['all', 'none'] as const) {
+    assert.deepEqual(plan({ targets: [], externalIds: left }, policy), [
+      { kind: 'annotate', targets: [], externalIds: { owner: 'me' } },
+    ]);
+  }
+  assert.deepEqual(plan({ targets: foreign.targets, externalIds: left }, 'all'), [
+    { kind: 'adopt', ...adopted },
+  ]);
+  assert.deepEqual(plan({ targets: foreign.targets, externalIds: left }, 'none'), [
+    { kind: 'annotate', ...foreign },
+  ]);
+});
+
 test('release gives adopted rows their targets back, takes our keys away, and leaves native rows silent', () => {
   assert.deepEqual(release(adopted), [{ kind: 'release', ...foreign }]);
   assert.deepEqual(release(native), []);
