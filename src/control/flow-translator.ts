@@ -3,6 +3,8 @@
 // OpenFlow: when a user changes a flow while we rewrite it, our message may have undone his change. The monitor tells us of
 // it, and the flow is rewritten from that whatever it does now, so that it ends as he wants it, with our actions in it,
 // after at most one rewriting more for each change. While the monitor is paused we do not know what users do, and wait.
+// What remains is a user who changes a flow twice within the milliseconds of one batch, when the first change has paused the
+// monitor: the second may be lost.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Problem } from '../config/problem.ts';
@@ -79,10 +81,10 @@ export class FlowTranslator {
   readonly #flows = new Map<string, ObservedFlow>();
   readonly #dirty = new Set<string>();
   readonly #refusals = new Map<string, { readonly flow: ObservedFlow; readonly message: string }>();
-  /** Flows of the batch that is under way. */
-  readonly #inFlight = new Set<string>();
-  /** Flows that somebody changed meanwhile: the switch may have what we sent before, and not what is in `#flows`. */
-  readonly #overwritten = new Set<string>();
+  /** The flows of the batch that is under way, and what was sent for each. */
+  readonly #inFlight = new Map<string, readonly Instruction[]>();
+  /** Flows that somebody changed meanwhile: the switch may have this, which we sent, and not what is in `#flows`. */
+  readonly #overwritten = new Map<string, readonly Instruction[]>();
   /** Those that wait for the end of the monitor's pause. */
   readonly #resumeWaiters: (() => void)[] = [];
   #isPaused = false;
@@ -159,16 +161,20 @@ export class FlowTranslator {
   /** Takes in a flow as somebody has made it. */
   observeFlow(flow: ObservedFlow): void {
     const key = keyOf(flow);
-    if (this.#inFlight.has(key)) {
-      this.#overwritten.add(key);
+    const sent = this.#inFlight.get(key) ?? this.#overwritten.get(key);
+    if (sent !== undefined) {
+      // At the end of a pause our own changes are told like a user's, who may have wanted something else.
+      if (this.#isPaused && isDeepStrictEqual(flow.instructions, sent)) {
+        return;
+      }
+      this.#overwritten.set(key, sent);
     }
     const actions = appliedActions(flow.instructions);
-    const isOverwritten = this.#overwritten.has(key);
-    if (!isOverwritten && !concernsSampling(actions)) {
+    if (sent === undefined && !concernsSampling(actions)) {
       this.#drop(key);
       return;
     }
-    const isKnown = this.#flows.has(key) || isOverwritten;
+    const isKnown = this.#flows.has(key) || sent !== undefined;
     if (!isKnown && this.#flows.size >= this.#flowsMax && !bearsOurActions(actions)) {
       this.#ignored += 1;
       return;
@@ -273,8 +279,9 @@ export class FlowTranslator {
     for (const key of this.#dirty) {
       const flow = this.#flows.get(key);
       if (flow !== undefined) {
-        batch.push({ key, flow, instructions: translateInstructions(flow.instructions, this.#options) });
-        this.#inFlight.add(key);
+        const instructions = translateInstructions(flow.instructions, this.#options);
+        batch.push({ key, flow, instructions });
+        this.#inFlight.set(key, instructions);
       }
       this.#dirty.delete(key);
       this.#overwritten.delete(key);

@@ -6,6 +6,7 @@ import { translateInstructions } from '../../src/control/translation.ts';
 import { sampleUserdata } from '../../src/control/userdata.ts';
 import {
   type Action,
+  type FlowMonitorEvent,
   type FlowUpdate,
   type Instruction,
   matchField,
@@ -197,6 +198,21 @@ describe('a user who changes a flow while it is being rewritten', () => {
       assert.equal(sent().length, 2);
     });
   }
+
+  test('has it also when our own change is told like his at the end of a pause', async () => {
+    const { translator, run, script, sent } = scripted();
+    translator.observe(update('added', 1, apply(sample(1))));
+    script.during = () => {
+      translator.observe(update('modified', 1, apply(OUTPUT)));
+      translator.observe({ event: 'paused' });
+    };
+    const running = run();
+    await new Promise(setImmediate);
+    translator.observe(update('modified', 1, apply(sample(1), ours(sample(1)))));
+    translator.observe({ event: 'resumed' });
+    await running;
+    assert.deepEqual(sent().slice(1), [[1, apply(OUTPUT)]]);
+  });
 
   test('and deletes it: nothing more is sent; and adds another one there: that is rewritten', async () => {
     const { translator, run, script, sent } = scripted();
@@ -412,28 +428,46 @@ describe('without a flow monitor', () => {
   });
 });
 
-/** A switch as far as flows and their monitor are concerned: it tells of users' changes in the order in which it made them. */
+/**
+ * A switch as far as flows and their monitor are concerned: it tells of users' changes in the order in which it made them.
+ * While the monitor is paused it tells only of deletions, and afterwards how all flows are that anybody has changed.
+ */
 class ModelSwitch {
   readonly translator = new FlowTranslator({ bridge: 'br0' });
   readonly switchFlows = new Map<number, readonly Instruction[]>();
   readonly userFlows = new Map<number, readonly Instruction[]>();
-  /** Told when the switch gets round to it, before it answers a later barrier. */
-  readonly #untold: FlowUpdate[] = [];
+  /**
+   * Flows of the batch that is under way. A change of one of them while the monitor is paused is beyond us, and so is any
+   * that is made when it is paused and we have not heard so yet: the batch that we send then is from old knowledge.
+   */
+  inFlight: readonly number[] = [];
   userChanges = 0;
+  /** Told when the switch gets round to it, before it answers a later barrier. */
+  readonly #untold: FlowMonitorEvent[] = [];
+  /** What has changed since the monitor was paused. */
+  #changed: Set<number> | undefined;
 
   change(flow: number, instructions: readonly Instruction[] | undefined): void {
     const isThere = this.switchFlows.has(flow);
+    const isPauseTold = !this.#untold.some(({ event }) => event === 'paused');
+    if (this.#changed !== undefined && (!isPauseTold || this.inFlight.includes(flow))) {
+      return;
+    }
     if (instructions === undefined) {
       if (isThere) {
         this.#untold.push(update('removed', flow));
       }
       this.switchFlows.delete(flow);
       this.userFlows.delete(flow);
-    } else {
-      this.switchFlows.set(flow, instructions);
-      this.userFlows.set(flow, instructions);
+      return;
+    }
+    this.switchFlows.set(flow, instructions);
+    this.userFlows.set(flow, instructions);
+    this.userChanges += 1;
+    if (this.#changed === undefined) {
       this.#untold.push(update(isThere ? 'modified' : 'added', flow, instructions));
-      this.userChanges += 1;
+    } else {
+      this.#changed.add(flow);
     }
   }
 
@@ -443,18 +477,40 @@ class ModelSwitch {
     }
   }
 
+  pause(): void {
+    if (this.#changed === undefined) {
+      this.#untold.push({ event: 'paused' });
+      this.#changed = new Set();
+    }
+  }
+
+  resume(): void {
+    if (this.#changed !== undefined) {
+      for (const flow of this.#changed) {
+        const instructions = this.switchFlows.get(flow);
+        if (instructions !== undefined) {
+          this.#untold.push(update('modified', flow, instructions));
+        }
+      }
+      this.#untold.push({ event: 'resumed' });
+      this.#changed = undefined;
+    }
+  }
+
   /** A strict modification changes a flow that is there, and tells us nothing of what it has become. */
   rewrite(message: OpenFlowMessage): void {
     const flow = numberOf(message);
     if (this.switchFlows.has(flow)) {
       this.switchFlows.set(flow, instructionsOf(message));
+      this.#changed?.add(flow);
     }
   }
 }
 
 type Operation =
   | { readonly what: 'change'; readonly flow: number; readonly actions: readonly Action[] | undefined }
-  | { readonly what: 'tell'; readonly count: number };
+  | { readonly what: 'tell'; readonly count: number }
+  | { readonly what: 'pause' | 'resume' };
 
 const arbitraryActions = fc.array(
   fc.oneof(
@@ -470,7 +526,25 @@ const arbitraryOperation: fc.Arbitrary<Operation> = fc.oneof(
     actions: fc.option(arbitraryActions, { nil: undefined }),
   }),
   fc.record({ what: fc.constant('tell' as const), count: fc.integer({ min: 1, max: 3 }) }),
+  fc.record({ what: fc.constantFrom('pause' as const, 'resume' as const) }),
 );
+
+function perform(model: ModelSwitch, operation: Operation): void {
+  switch (operation.what) {
+    case 'tell':
+      model.tell(operation.count);
+      break;
+    case 'change':
+      model.change(operation.flow, operation.actions && apply(...operation.actions));
+      break;
+    case 'pause':
+      model.pause();
+      break;
+    case 'resume':
+      model.resume();
+      break;
+  }
+}
 
 test('whatever users do, and whenever, their flows end as they want them with our actions in, after two rewritings a change at most', async () => {
   await fc.assert(
@@ -486,30 +560,42 @@ test('whatever users do, and whenever, their flows end as they want them with ou
           // At any point users may do some things, and the switch may have told us of some of them.
           const count = steps.next().value ?? 0;
           for (const operation of left.splice(0, count)) {
-            if (operation.what === 'tell') {
-              model.tell(operation.count);
-            } else {
-              model.change(operation.flow, operation.actions && apply(...operation.actions));
-            }
+            perform(model, operation);
           }
         };
         const transact: Transact = async (messages) => {
+          model.inFlight = messages.map(numberOf);
           for (const message of messages) {
             act();
             model.rewrite(message);
           }
           act();
+          model.inFlight = [];
           model.tell();
           // The barrier's answer is on its way; more may be told before it is looked at.
           act();
           return [];
         };
+        const run = async () => {
+          let isRunning = true;
+          const running = translator.run(transact).then(() => {
+            isRunning = false;
+          });
+          while (isRunning) {
+            await Promise.resolve();
+            act();
+            model.resume();
+            model.tell();
+          }
+          await running;
+        };
         while (left.length > 0) {
           act();
-          await translator.run(transact);
+          await run();
         }
+        model.resume();
         model.tell();
-        await translator.run(transact);
+        await run();
         const wanted = [...model.userFlows].map(([flow, instructions]) => [
           flow,
           translateInstructions(instructions, watching(1, 2)),
@@ -518,7 +604,7 @@ test('whatever users do, and whenever, their flows end as they want them with ou
         const { rewrites } = translator.status();
         assert.ok(rewrites <= 2 * model.userChanges, `${rewrites} for ${model.userChanges} changes`);
         translator.setOptions(watching());
-        await translator.run(transact);
+        await run();
         assert.deepEqual([...model.switchFlows], [...model.userFlows]);
       },
     ),
