@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { endInOrder } from '../support/end-in-order.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
+import { createIpfixRow } from '../support/ipfix-rows.ts';
 import { type Ovs, type OvsOptions, startOvs } from '../support/ovs.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -19,19 +21,21 @@ async function setUp(t: { after: (fn: () => Promise<void>) => void }, options: O
   const sink = await FlowRecordSink.open();
   await addSampledBridge(ovs, sink, 'br0');
   const daemon = await startDaemon(ovs);
-  t.after(async () => {
-    await daemon.kill();
-    await sink.close();
-    await ovs.stop();
-  });
+  t.after(() =>
+    endInOrder(
+      () => daemon.kill(),
+      () => sink.close(),
+      () => ovs.stop(),
+    ),
+  );
   return { ovs, sink, daemon };
 }
 
 async function addSampledBridge(ovs: Ovs, sink: FlowRecordSink, name: string): Promise<void> {
   await ovs.addBridge(name);
   await ovs.addDummyPort(name, `${name}-1`);
-  const row = [`targets="${sink.target}"`, 'sampling=1', 'cache_active_timeout=60', 'cache_max_flows=100'];
-  await ovs.vsctl('--', 'set', 'Bridge', name, 'ipfix=@i', '--', '--id=@i', 'create', 'IPFIX', ...row);
+  const columns = { sampling: 1, cache_active_timeout: 60, cache_max_flows: 100 };
+  await createIpfixRow(ovs, name, [sink.target], columns);
 }
 
 async function exporterOf(daemon: Daemon, bridge = 'br0') {
@@ -106,23 +110,14 @@ test('columns that appear with a conversion are used without a restart', async (
 async function setUpWithoutColumns(t: { after: (fn: () => Promise<void>) => void }) {
   const ovs = await startOvs({ cacheColumns: false });
   await ovs.addBridge('br0');
-  await ovs.vsctl(
-    '--',
-    'set',
-    'Bridge',
-    'br0',
-    'ipfix=@i',
-    '--',
-    '--id=@i',
-    'create',
-    'IPFIX',
-    'targets="127.0.0.1:9"',
-  );
+  await createIpfixRow(ovs, 'br0', ['127.0.0.1:9']);
   const daemon = await startDaemon(ovs);
-  t.after(async () => {
-    await daemon.kill();
-    await ovs.stop();
-  });
+  t.after(() =>
+    endInOrder(
+      () => daemon.kill(),
+      () => ovs.stop(),
+    ),
+  );
   return { ovs, daemon };
 }
 

@@ -8,7 +8,7 @@ import type { Daemon } from '../support/daemon.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
-import { daemonStatus } from '../support/ipfix-rows.ts';
+import { createIpfixRow, daemonStatus } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
 import { DAEMON_FILE } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
@@ -78,20 +78,7 @@ test('two sets and the bridge are exported at once, each to its own collector', 
   const third = await FlowRecordSink.open();
   await addSet(1, first.target);
   await addSet(2, second.target, 'cache_active_timeout=60', 'cache_max_flows=10');
-  await ovs.vsctl(
-    '--',
-    'set',
-    'Bridge',
-    'br0',
-    'ipfix=@i',
-    '--',
-    '--id=@i',
-    'create',
-    'IPFIX',
-    `targets="${third.target}"`,
-    'sampling=1',
-    'obs_domain_id=99',
-  );
+  await createIpfixRow(ovs, 'br0', [third.target], { sampling: 1, obs_domain_id: 99 });
   await addFlows(
     `priority=5,udp,tp_dst=1,actions=${sample(1, 11)},${sample(2, 22)},NORMAL`,
     `priority=5,udp,tp_dst=2,actions=${sample(1, 12)},NORMAL`,
@@ -366,19 +353,7 @@ test("a pipeline like OVN's forwards the same packets with and without us", asyn
   };
   const alone = await send();
   await addSet(1, first.target);
-  await ovs.vsctl(
-    '--',
-    'set',
-    'Bridge',
-    'br0',
-    'ipfix=@i',
-    '--',
-    '--id=@i',
-    'create',
-    'IPFIX',
-    `targets="${second.target}"`,
-    'sampling=1',
-  );
+  await createIpfixRow(ovs, 'br0', [second.target], { sampling: 1 });
   const before = await dump();
   const daemon = await startDaemon(ovs);
   try {
@@ -391,5 +366,29 @@ test("a pipeline like OVN's forwards the same packets with and without us", asyn
     assert.equal(await dump(), before);
   } finally {
     await clean(daemon);
+  }
+});
+
+test('a deleted bridge whose set is still there is a named problem, and nothing else waits for it', async () => {
+  await addSet(1, first.target, 'cache_active_timeout=60', 'cache_max_flows=10');
+  await addFlows(`priority=5,udp,actions=${sample(1)},NORMAL`);
+  const daemon = await startDaemon(ovs);
+  try {
+    await ovs.inject('p1', frame(1));
+    await waitFor(async () => (await bridgeOf(daemon)).flowSampling[0]?.exporter.samples === 1, {
+      what: 'the sample has come',
+    });
+    await ovs.vsctl('del-br', 'br0');
+    const [record] = await first.waitForPackets(1);
+    assert.equal(record?.fields['flowEndReason'], 4);
+    await daemon.waitForReady();
+    const { bridges, problems } = await daemonStatus(daemon);
+    assert.deepEqual([bridges.length, problems.map((problem) => problem.code)], [0, ['dangling-reference']]);
+    await daemon.stop();
+  } finally {
+    await daemon.kill();
+    await ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');
+    await first.close();
+    await second.close();
   }
 });

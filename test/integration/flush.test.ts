@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { endInOrder } from '../support/end-in-order.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
 import { type FlowRecord, FlowRecordSink } from '../support/flow-records.ts';
 import { udpFrame } from '../support/frames.ts';
@@ -31,13 +32,12 @@ before(async () => {
   daemon = await startDaemon(ovs);
 });
 
-after(async () => {
-  try {
-    await daemon.stop();
-  } finally {
-    await ovs.stop();
-  }
-});
+after(() =>
+  endInOrder(
+    () => daemon.stop(),
+    () => ovs.stop(),
+  ),
+);
 
 function flow(sourcePort: number): Buffer {
   return udpFrame({ sourcePort });

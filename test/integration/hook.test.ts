@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
+import { createIpfixRow } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -31,8 +32,7 @@ async function addSampledBridge(name: string, protocols: readonly string[] = ALL
   await ovs.addBridge(name, { protocols });
   await ovs.addDummyPort(name, `${name}-1`);
   await ovs.addDummyPort(name, `${name}-2`);
-  const create = ['--id=@i', 'create', 'IPFIX', `targets="${sink.target}"`, 'sampling=1', 'obs_domain_id=1'];
-  await ovs.vsctl('--', 'set', 'Bridge', name, 'ipfix=@i', '--', ...create);
+  await createIpfixRow(ovs, name, [sink.target], { sampling: 1, obs_domain_id: 1 });
 }
 
 async function removeBridge(name: string): Promise<void> {

@@ -3,42 +3,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startDaemon } from '../support/daemon.ts';
+import { lastFirst } from '../support/end-in-order.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
+import { createIpfixRow } from '../support/ipfix-rows.ts';
 import { startOvs } from '../support/ovs.ts';
 
 test('a row written as in the manual page exports flow records, and stopping leaves OVS as it was', async (t) => {
+  const atEnd = lastFirst(t);
   const ovs = await startOvs();
-  t.after(() => ovs.stop());
+  atEnd(() => ovs.stop());
+  const sink = await FlowRecordSink.open();
+  atEnd(() => sink.close());
   await ovs.addBridge('br0');
   await ovs.addDummyPort('br0', 'p1');
   await ovs.addDummyPort('br0', 'p2');
-  const sink = await FlowRecordSink.open();
-  t.after(() => sink.close());
   const flowsBefore = await ovs.ofctl('-O', 'OpenFlow15', '--no-stats', 'dump-flows', 'br0');
-  const row = [
-    'sampling=1',
-    'obs_domain_id=123',
-    'obs_point_id=456',
-    'cache_active_timeout=60',
-    'cache_max_flows=13',
-  ];
-  await ovs.vsctl(
-    '--',
-    'set',
-    'Bridge',
-    'br0',
-    'ipfix=@i',
-    '--',
-    '--id=@i',
-    'create',
-    'IPFIX',
-    `targets="${sink.target}"`,
-    ...row,
-  );
+  await createIpfixRow(ovs, 'br0', [sink.target], {
+    sampling: 1,
+    obs_domain_id: 123,
+    obs_point_id: 456,
+    cache_active_timeout: 60,
+    cache_max_flows: 13,
+  });
   const rowsBefore = await ovs.vsctl('list', 'IPFIX');
 
   const daemon = await startDaemon(ovs);
+  atEnd(() => daemon.kill());
   const frame = ethernet(
     {},
     ipv4({ source: '10.0.0.1', destination: '10.0.0.2' }, udp({ source: 1000, destination: 53 })),

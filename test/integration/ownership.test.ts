@@ -4,7 +4,9 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { startDaemon } from '../support/daemon.ts';
+import { endInOrder } from '../support/end-in-order.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
+import { createIpfixRow, type RowColumns } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
 import { DAEMON_FILE } from '../support/tiers.ts';
 import { UdpSink } from '../support/udp-sink.ts';
@@ -19,11 +21,13 @@ before(async () => {
   sink = await UdpSink.open();
   other = await UdpSink.open();
 });
-after(async () => {
-  await sink.close();
-  await other.close();
-  await ovs.stop();
-});
+after(() =>
+  endInOrder(
+    () => sink.close(),
+    () => other.close(),
+    () => ovs.stop(),
+  ),
+);
 beforeEach(async () => {
   await ovs.vsctl('--if-exists', 'del-br', 'br0');
   await ovs.addBridge('br0');
@@ -32,21 +36,8 @@ beforeEach(async () => {
   other.clear();
 });
 
-async function setRow(...columns: readonly string[]): Promise<void> {
-  await ovs.vsctl(
-    '--',
-    'set',
-    'Bridge',
-    'br0',
-    'ipfix=@i',
-    '--',
-    '--id=@i',
-    'create',
-    'IPFIX',
-    'sampling=1',
-    ...columns,
-  );
-}
+const setRow = (targets: readonly string[], columns: RowColumns = {}) =>
+  createIpfixRow(ovs, 'br0', targets, { sampling: 1, ...columns });
 
 const rowUuid = async () => (await ovs.vsctl('get', 'Bridge', 'br0', 'ipfix')).trim();
 const rowText = () => ovs.vsctl('--columns=targets,external_ids,sampling,obs_domain_id', 'list', 'IPFIX');
@@ -71,7 +62,7 @@ async function exporterOf(collector: UdpSink): Promise<'ours' | 'vswitchd'> {
 }
 
 test('a row is taken over with the daemon, and goes back as it was when it stops', async () => {
-  await setRow(`targets="${sink.target}"`, 'obs_domain_id=5', 'external_ids:owner=me');
+  await setRow([sink.target], { obs_domain_id: 5, 'external_ids:owner': 'me' });
   const before = await rowText();
   assert.equal(await exporterOf(sink), 'vswitchd');
   const daemon = await startDaemon(ovs);
@@ -86,7 +77,7 @@ test('a row is taken over with the daemon, and goes back as it was when it stops
 });
 
 test('targets that the user sets on an adopted row are taken over at once', async () => {
-  await setRow(`targets="${sink.target}"`);
+  await setRow([sink.target]);
   const daemon = await startDaemon(ovs);
   assert.equal(await exporterOf(sink), 'ours');
   await ovs.vsctl('set', 'IPFIX', await rowUuid(), `targets="${other.target}"`);
@@ -103,7 +94,7 @@ test('targets that the user sets on an adopted row are taken over at once', asyn
 });
 
 test('with --adopt=marked only a marked row is taken over, and with none only a native one', async () => {
-  await setRow(`targets="${sink.target}"`);
+  await setRow([sink.target]);
   const marked = await startDaemon(ovs, { arguments: ['--adopt', 'marked'] });
   assert.equal(await exporterOf(sink), 'vswitchd');
   await ovs.vsctl('set', 'IPFIX', await rowUuid(), 'external_ids:ovs-ipfix=adopt');
@@ -125,7 +116,7 @@ test('with --adopt=marked only a marked row is taken over, and with none only a 
 
 test('a bad target is written to the row as a problem, and goes when it is mended', async () => {
   ovs.allowWarnings(/(collectors|dns_resolve).*\|WARN\|.*1\.2\.3/u);
-  await setRow(`targets="${sink.target}","1.2.3:99"`);
+  await setRow([sink.target, '1.2.3:99']);
   const before = await rowText();
   const daemon = await startDaemon(ovs);
   assert.equal(await exporterOf(sink), 'ours');
@@ -142,7 +133,7 @@ test('a bad target is written to the row as a problem, and goes when it is mende
 });
 
 test('after SIGKILL the next daemon goes on with the row, and release hands everything back', async () => {
-  await setRow(`targets="${sink.target}"`, 'obs_domain_id=6');
+  await setRow([sink.target], { obs_domain_id: 6 });
   const before = await rowText();
   const first = await startDaemon(ovs);
   await first.kill();
@@ -164,7 +155,7 @@ test('after SIGKILL the next daemon goes on with the row, and release hands ever
 });
 
 test('release beside a running daemon ends its exporting until it is started anew', async () => {
-  await setRow(`targets="${sink.target}"`);
+  await setRow([sink.target]);
   const before = await rowText();
   const daemon = await startDaemon(ovs);
   await ovs.run(process.execPath, DAEMON_FILE, 'release', ovs.dbEndpoint);
@@ -176,7 +167,7 @@ test('release beside a running daemon ends its exporting until it is started ane
 });
 
 test('release takes the lock for good: a daemon that waits for it exports, and the one that lost it does not', async () => {
-  await setRow(`targets="${sink.target}"`);
+  await setRow([sink.target]);
   const first = await startDaemon(ovs);
   const second = await startDaemon(ovs, { waitForReady: false });
   await assert.rejects(second.waitForReady(500), /Another ovs-ipfix has the lock/u);
@@ -194,7 +185,7 @@ test('release takes the lock for good: a daemon that waits for it exports, and t
 });
 
 test('a second daemon waits for the first one to leave, and then exports', async () => {
-  await setRow(`targets="${sink.target}"`);
+  await setRow([sink.target]);
   const first = await startDaemon(ovs);
   const second = await startDaemon(ovs, { waitForReady: false });
   await assert.rejects(second.waitForReady(500), /Another ovs-ipfix has the lock/u);

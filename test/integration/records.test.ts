@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isServiceTagged, type RecordVector, recordVectors } from '../packet/record-vectors.ts';
 import { startDaemon } from '../support/daemon.ts';
+import { lastFirst } from '../support/end-in-order.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { ethernet, rawEthernetPayload, udpFrame } from '../support/frames.ts';
 import { createIpfixRow } from '../support/ipfix-rows.ts';
@@ -22,20 +23,22 @@ test(
   'the frames that the exporter of 2013 was shown give its records, reserved addresses included',
   tier('ovs', 'daemon'),
   async (t) => {
+    const atEnd = lastFirst(t);
     const ovs = await startOvs();
-    t.after(() => ovs.stop());
+    atEnd(() => ovs.stop());
+    const bytes = await UdpSink.open();
+    atEnd(() => bytes.close());
+    const strict = await FlowRecordSink.open();
+    atEnd(() => strict.close());
     await ovs.addBridge('br0');
     await ovs.addDummyPort('br0', 'p1');
-    const bytes = await UdpSink.open();
-    const strict = await FlowRecordSink.open();
-    t.after(() => Promise.all([bytes.close(), strict.close()]));
     await createIpfixRow(ovs, 'br0', [bytes.target, strict.target], {
       sampling: 1,
       obs_domain_id: 11,
       obs_point_id: 22,
     });
     const daemon = await startDaemon(ovs);
-    t.after(() => daemon.stop());
+    atEnd(() => daemon.stop());
 
     const vectors = recordVectors.flatMap((vector) => {
       if (isServiceTagged(vector)) return [{ ...vector, ...SERVICE_TAGGED }];
@@ -61,17 +64,18 @@ test(
   'a frame that OVS takes for itself, such as LLDP where that is on, is not seen; elsewhere it is',
   tier('ovs', 'daemon'),
   async (t) => {
+    const atEnd = lastFirst(t);
     const ovs = await startOvs();
-    t.after(() => ovs.stop());
+    atEnd(() => ovs.stop());
+    const sink = await FlowRecordSink.open();
+    atEnd(() => sink.close());
     await ovs.addBridge('br0');
     await ovs.addDummyPort('br0', 'plain');
     await ovs.addDummyPort('br0', 'lldp');
     await ovs.vsctl('set', 'Interface', 'lldp', 'lldp:enable=true');
-    const sink = await FlowRecordSink.open();
-    t.after(() => sink.close());
     await createIpfixRow(ovs, 'br0', [sink.target], { sampling: 1 });
     const daemon = await startDaemon(ovs);
-    t.after(() => daemon.stop());
+    atEnd(() => daemon.stop());
 
     const nearestBridge = '01:80:c2:00:00:0e';
     const lldp = ethernet({ destination: nearestBridge }, rawEthernetPayload(0x88cc, lldpUnit));

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { endInOrder } from '../support/end-in-order.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
 import { udpFrame } from '../support/frames.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
@@ -27,13 +28,12 @@ before(async () => {
   daemon = await startDaemon(ovs);
 });
 
-after(async () => {
-  try {
-    await daemon.stop();
-  } finally {
-    await ovs.stop();
-  }
-});
+after(() =>
+  endInOrder(
+    () => daemon.stop(),
+    () => ovs.stop(),
+  ),
+);
 
 /** Frames of several flows in turn, each of its own size. */
 function mixedFrames(count: number): Buffer[] {

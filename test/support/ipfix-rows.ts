@@ -29,7 +29,7 @@ export async function setIpfixRow(ovs: Ovs, row: string, columns: RowColumns): P
 
 /** The argument that sets `targets`. */
 export function targetsArgument(targets: readonly string[]): string {
-  return `targets=${targets.map((target) => `"${target}"`).join(',')}`;
+  return targets.length === 0 ? 'targets=[]' : `targets=${targets.map((target) => `"${target}"`).join(',')}`;
 }
 
 function columnArguments(columns: RowColumns): string[] {

@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { test } from 'node:test';
 import { ipfixDump, type PortCollector, startNfacctd, startNfcapd, tsharkText } from './collectors.ts';
+import { endInOrder } from './end-in-order.ts';
+import { targetsArgument } from './ipfix-rows.ts';
 import { ManualClock } from './manual-clock.ts';
 import { tier } from './tiers.ts';
 import { UdpSink } from './udp-sink.ts';
@@ -110,3 +112,20 @@ test(
     assert.match((await ipfixDump([broken])).warnings, /Missing external template/);
   },
 );
+
+test('everything is ended in order, whatever fails on the way, and the first failure is told', async () => {
+  const ended: string[] = [];
+  const end = (name: string) => async () => void ended.push(name);
+  const fail = (name: string) => async () => {
+    ended.push(name);
+    throw new Error(name);
+  };
+  await endInOrder(end('a'), end('b'));
+  await assert.rejects(endInOrder(fail('c'), end('d'), fail('e')), /^Error: c$/u);
+  assert.deepEqual(ended, ['a', 'b', 'c', 'd', 'e']);
+});
+
+test('a row without targets is written as one', () => {
+  assert.equal(targetsArgument([]), 'targets=[]');
+  assert.equal(targetsArgument(['127.0.0.1:1', '[::1]:2']), 'targets="127.0.0.1:1","[::1]:2"');
+});
