@@ -189,7 +189,7 @@ const checkTime: Check = (file, source) => {
 };
 
 const checkHead: Check = (file, source) =>
-  source.text.startsWith('// ') ? [] : [`${file} does not open with what it is for`];
+  /^(?:#!.*\n)?\/\/ /u.test(source.text) ? [] : [`${file} does not open with what it is for`];
 
 const checkName: Check = (file) => {
   const name = file.slice(file.lastIndexOf('/') + 1);
@@ -237,6 +237,8 @@ test('each rule about files can fail', () => {
   assert.equal(remarks(checkTime, asking, 'src/runtime/clock.ts'), 0);
   assert.equal(remarks(checkTime, 'new Date(micros); this.setInterval(5); clock.setTimer(f, 1)'), 0);
   assert.equal(remarks(checkHead, 'import x;'), 1);
+  assert.equal(remarks(checkHead, '#!/usr/bin/env node\nimport x;'), 1);
+  assert.equal(remarks(checkHead, '#!/usr/bin/env node\n// What it is for.\n'), 0);
   assert.equal(remarks(checkName, '', 'src/flow/index.ts'), 1);
   assert.equal(remarks(checkName, '', 'src/ovsdb-client/index.ts'), 0);
   assert.equal(remarks(checkName, '', 'src/flow/flowCache.ts'), 1);
