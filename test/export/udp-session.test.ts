@@ -159,7 +159,10 @@ test('a message too long for UDP is counted, with advice, and the next ones leav
   assert.equal(sink.datagrams[0]?.readUInt32BE(8), 2);
   const { errors, recordsLost, recordsSent } = session.status();
   assert.deepEqual([errors, recordsLost, recordsSent], [{ EMSGSIZE: 1 }, 500, 1]);
-  assert.match(warnings[0] ?? '', /65535 bytes is too long for the network path; lower --message-bytes-max\.$/);
+  assert.match(
+    warnings[0] ?? '',
+    /65535 bytes is too long for the network path; lower --message-bytes-max\.$/,
+  );
   assert.equal(listener.doubtCount, 0);
   await session.stop();
   await sink.close();
