@@ -577,11 +577,11 @@ test('whatever users do, and whenever, their flows end as they want them with ou
           return [];
         };
         const run = async () => {
-          let isRunning = true;
+          const state = { isRunning: true };
           const running = translator.run(transact).then(() => {
-            isRunning = false;
+            state.isRunning = false;
           });
-          while (isRunning) {
+          while (state.isRunning) {
             await Promise.resolve();
             act();
             model.resume();

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hasStaleGroups, translateGroups } from '../../src/control/group-translator.ts';
+import { sampleUserdata } from '../../src/control/userdata.ts';
+import {
+  type Action,
+  type GroupBucket,
+  type GroupDescription,
+  type OpenFlowConnection,
+  OpenFlowEncodeError,
+  type OpenFlowMessage,
+  OpenFlowRequestError,
+  type SampleAction,
+} from '../../src/node-openflow/index.ts';
+
+const METER = 65_001;
+const OUTPUT: Action = { type: 'output', port: 1, maxLength: 0 };
+const watching = (...sets: readonly number[]) => ({ collectorSets: new Set(sets), meterId: METER });
+
+function sample(collectorSetId: number): SampleAction {
+  const ids = { observationDomainId: 7, observationPointId: 9 };
+  return {
+    type: 'sample',
+    probability: 655,
+    collectorSetId,
+    ...ids,
+    samplingPort: 0xffff_ffff,
+    direction: 0,
+  };
+}
+
+const ours = (collectorSetId: number): Action => ({
+  type: 'controller2',
+  maxLength: 192,
+  controllerId: 18_768,
+  userdata: sampleUserdata(sample(collectorSetId)),
+  meterId: METER,
+});
+
+function bucket(bucketId: number, ...actions: readonly Action[]): GroupBucket {
+  const unknown = Buffer.from([0xff, 0xff, 0, 8, 1, 2, 3, 4]);
+  return { bucketId, weight: 3, watchPort: null, watchGroup: null, actions, otherProperties: unknown };
+}
+
+function group(groupId: number, ...buckets: readonly GroupBucket[]): GroupDescription {
+  return { groupId, groupType: 'select', buckets, properties: Buffer.from('selection method') };
+}
+
+function refusal(name: string): OpenFlowRequestError {
+  const report = { errorType: 6, errorCode: 1, vendor: 0, name, data: Buffer.alloc(0) };
+  return new OpenFlowRequestError(report, 'group_mod', 1, 0);
+}
+
+interface FakeOptions {
+  readonly refuses?: number;
+  /** No message can hold what this group would become. */
+  readonly tooLarge?: number;
+  readonly hasNoGroups?: boolean;
+}
+
+/** A switch that has groups and nothing else. */
+function fakeSwitch(groups: readonly GroupDescription[], options: FakeOptions = {}) {
+  const table = new Map(groups.map((each) => [each.groupId, each]));
+  const sent: OpenFlowMessage[] = [];
+  const fake: Pick<OpenFlowConnection, 'request' | 'transact'> = {
+    request: (async (message: OpenFlowMessage) => {
+      assert.equal(message.type, 'group_desc_request');
+      if (options.hasNoGroups === true) {
+        throw refusal('OFPBRC_BAD_STAT');
+      }
+      return { type: 'group_desc_reply', entries: [...table.values()] };
+    }) as OpenFlowConnection['request'],
+    transact: async (messages) => {
+      for (const message of messages) {
+        assert.ok(message.type === 'group_mod' && message.command === 'modify');
+        const { groupId, groupType, buckets, properties } = message;
+        if (groupId === options.tooLarge) {
+          throw new OpenFlowEncodeError('group_mod', 6, 'takes 70000 bytes');
+        }
+        sent.push(message);
+        if (groupId === options.refuses) {
+          return [refusal('OFPGMFC_INVALID_GROUP')];
+        }
+        table.set(groupId, { groupId, groupType, buckets, properties });
+      }
+      return [];
+    },
+  };
+  return { connection: fake as OpenFlowConnection, sent, groups: () => [...table.values()] };
+}
+
+test('buckets with watched samples are translated, and everything else of a group stays as it is', async () => {
+  const before = [
+    group(1, bucket(4, sample(1), OUTPUT), bucket(9, OUTPUT)),
+    group(2, bucket(1, OUTPUT)),
+    group(3, bucket(1, sample(9))),
+    group(4, bucket(1, { type: 'clone', actions: [sample(1), sample(2)] })),
+  ];
+  const { connection, sent, groups } = fakeSwitch(before);
+  assert.equal(await hasStaleGroups(connection, watching(1, 2)), true);
+  const { groupsBySet, rewrites, refusals } = await translateGroups(connection, watching(1, 2));
+  assert.deepEqual(groups(), [
+    group(1, bucket(4, sample(1), ours(1), OUTPUT), bucket(9, OUTPUT)),
+    before[1],
+    before[2],
+    group(4, bucket(1, { type: 'clone', actions: [sample(1), ours(1), sample(2), ours(2)] })),
+  ]);
+  assert.equal(rewrites, 2);
+  assert.equal(refusals.size, 0);
+  assert.deepEqual(
+    [...groupsBySet],
+    [
+      [1, 2],
+      [2, 1],
+    ],
+  );
+  // What is right is left alone.
+  assert.equal(await hasStaleGroups(connection, watching(1, 2)), false);
+  assert.equal((await translateGroups(connection, watching(1, 2))).rewrites, 0);
+  assert.equal(sent.length, 2);
+});
+
+test('without a set the groups are as their writer made them', async () => {
+  const before = [group(1, bucket(4, sample(1), OUTPUT)), group(2, bucket(1, sample(2)))];
+  const { connection, groups } = fakeSwitch(before);
+  await translateGroups(connection, watching(1, 2));
+  assert.equal(await hasStaleGroups(connection, watching()), true);
+  const { groupsBySet } = await translateGroups(connection, watching());
+  assert.deepEqual(groups(), before);
+  assert.equal(groupsBySet.size, 0);
+});
+
+test('a group that is refused or too large is told of, is not counted, and keeps no other back', async () => {
+  const before = [1, 2, 3].map((id) => group(id, bucket(1, sample(1))));
+  const { connection, groups } = fakeSwitch(before, { refuses: 1, tooLarge: 2 });
+  const { groupsBySet, refusals } = await translateGroups(connection, watching(1));
+  assert.deepEqual([...refusals.keys()], [1, 2]);
+  assert.match(refusals.get(1) ?? '', /OFPGMFC_INVALID_GROUP/u);
+  assert.match(refusals.get(2) ?? '', /70000 bytes/u);
+  assert.deepEqual([...groupsBySet], [[1, 1]]);
+  assert.deepEqual(groups(), [before[0], before[1], group(3, bucket(1, sample(1), ours(1)))]);
+});
+
+test('a switch without groups has none to translate; a connection that ends is an error', async () => {
+  const { connection } = fakeSwitch([], { hasNoGroups: true });
+  assert.equal(await hasStaleGroups(connection, watching(1)), false);
+  assert.deepEqual(await translateGroups(connection, watching(1)), {
+    groupsBySet: new Map(),
+    rewrites: 0,
+    refusals: new Map(),
+  });
+  const ended = { request: () => Promise.reject(new Error('the connection is over')) };
+  await assert.rejects(translateGroups(ended as unknown as OpenFlowConnection, watching(1)), /over/u);
+});

@@ -1,0 +1,257 @@
+// Translating `sample` actions at size and against the clock: thousands of flows while other clients are served, flow
+// monitors that pause, users who change flows while they are rewritten, and what flows keep of themselves.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { OpenFlowConnection } from '../../src/node-openflow/index.ts';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { FlowRecordSink } from '../support/flow-records.ts';
+import { daemonStatus } from '../support/ipfix-rows.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { SampledFlows, sampleAction, sampledBridgeOf, udpTo } from '../support/sampled-flows.ts';
+import { waitFor } from '../support/wait.ts';
+
+let ovs: Ovs;
+let sink: FlowRecordSink;
+let bed: SampledFlows;
+let daemon: Daemon | undefined;
+
+before(async () => {
+  ovs = await startOvs();
+});
+after(() => ovs.stop());
+beforeEach(async () => {
+  daemon = undefined;
+  sink = await FlowRecordSink.open();
+});
+afterEach(async () => {
+  await bed.clean(daemon);
+  await sink.close();
+});
+
+/** So many flows that differ in their source address. */
+function manyFlows(count: number, actions: string): string[] {
+  return Array.from(
+    { length: count },
+    (_, index) =>
+      `priority=5,udp,nw_src=10.${index >> 16}.${(index >> 8) & 255}.${index & 255},actions=${actions}`,
+  );
+}
+
+/** How long another client of the bridge waits for its barriers, in milliseconds, until it is stopped. */
+async function probeBarriers(): Promise<() => Promise<{ median: number; max: number; count: number }>> {
+  const socket = connect(`${ovs.rundir}/br0.mgmt`);
+  await once(socket, 'connect');
+  const connection = new OpenFlowConnection(socket, { versions: [4] });
+  await connection.ready;
+  const waits: number[] = [];
+  const state = { isOver: false };
+  const probing = (async () => {
+    while (!state.isOver) {
+      const start = performance.now();
+      await connection.request({ type: 'barrier_request' });
+      waits.push(performance.now() - start);
+      await delay(3);
+    }
+  })();
+  return async () => {
+    state.isOver = true;
+    await probing;
+    connection.close();
+    waits.sort((a, b) => a - b);
+    return { median: waits[waits.length >> 1] ?? 0, max: waits.at(-1) ?? 0, count: waits.length };
+  };
+}
+
+describe('at size', () => {
+  for (const { count, goalMs, boundMs } of [
+    { count: 10_000, goalMs: 3000, boundMs: 10_000 },
+    { count: 50_000, goalMs: 6000, boundMs: 25_000 },
+  ]) {
+    test(`${count} flows are translated soon after the start, while other clients are served, and restored`, async (t) => {
+      bed = await SampledFlows.make(ovs);
+      await bed.addSet(1, sink.target);
+      await bed.add(manyFlows(count, `${sampleAction(1)},NORMAL`));
+      const before = await bed.dump();
+      const stopProbe = await probeBarriers();
+      const start = performance.now();
+      daemon = await startDaemon(ovs, { readyTimeoutMs: boundMs });
+      const readyMs = performance.now() - start;
+      const { median, max, count: probes } = await stopProbe();
+      assert.equal(await bed.countOurs(), count);
+      t.diagnostic(
+        `${count} flows: ready after ${readyMs.toFixed(0)} ms (goal ${goalMs}); another client's barrier took ` +
+          `${median.toFixed(1)} ms in the median, ${max.toFixed(1)} ms at most, of ${probes}`,
+      );
+      assert.ok(readyMs < boundMs);
+      assert.ok(median < 100, `${median} ms in the median`);
+      assert.ok(max < 2000, `${max} ms at most`);
+      assert.equal((await sampledBridgeOf(daemon)).session.translation.rewrites, count);
+      await daemon.stop();
+      assert.ok((await bed.dump()) === before, 'the dump is as it was');
+    });
+  }
+});
+
+describe('users who are faster than we are', () => {
+  const pauses = async () =>
+    Number(await ovs.appctl('coverage/read-counter', 'ofmonitor_pause').catch(() => 'NaN'));
+
+  for (const protocols of [
+    ['OpenFlow10', 'OpenFlow13'],
+    ['OpenFlow13', 'OpenFlow14'],
+  ]) {
+    test(`a burst of changes that pauses the flow monitor ends translated, and as the user wants it (${protocols.join()})`, async (t) => {
+      bed = await SampledFlows.make(ovs, protocols);
+      await bed.addSet(1, sink.target);
+      const count = 20_000;
+      daemon = await startDaemon(ovs);
+      const before = await pauses();
+      daemon.signal('SIGSTOP');
+      await bed.add(manyFlows(count, `${sampleAction(1, 1)},NORMAL`));
+      await bed.add(manyFlows(count, `${sampleAction(1, 2)},NORMAL`));
+      await bed.add(manyFlows(1000, 'NORMAL'));
+      await bed.ofctl('-O', 'OpenFlow13', 'del-flows', 'br0', 'udp,nw_src=10.0.4.0/24');
+      assert.ok((await pauses()) > before, 'the flow monitor was paused');
+      const start = performance.now();
+      daemon.signal('SIGCONT');
+      // 256 flows are deleted, and the first 1,000 do not sample any more.
+      const isWanted = (dump: string) => {
+        const lines = dump.split('\n').filter((line) => line.includes('nw_src'));
+        const sampling = lines.filter((line) => line.includes('sample('));
+        return (
+          lines.length === count - 256 &&
+          sampling.length === count - 256 - 1000 &&
+          sampling.every((line) => line.includes('obs_domain_id=2,') && line.includes('id=18768'))
+        );
+      };
+      await waitFor(async () => isWanted(await bed.dump()), {
+        what: 'all flows are as wanted and translated',
+        timeoutMs: 20_000,
+        intervalMs: 200,
+      });
+      const { rewrites } = (await sampledBridgeOf(daemon)).session.translation;
+      t.diagnostic(`${(performance.now() - start).toFixed(0)} ms after SIGCONT, ${rewrites} rewritings`);
+      assert.ok(rewrites <= 4 * count);
+      await daemon.stop();
+      assert.equal(await bed.countOurs(), 0);
+    });
+  }
+
+  test('a user who takes all samples away while flows are being rewritten has none afterwards', async (t) => {
+    bed = await SampledFlows.make(ovs);
+    await bed.addSet(1, sink.target);
+    const count = 10_000;
+    for (let round = 0; round < 3; round += 1) {
+      await bed.add(manyFlows(count, `${sampleAction(1)},output:1`));
+      daemon = await startDaemon(ovs, { waitForReady: false });
+      const seen = await waitFor(
+        async () => {
+          // A question about one flow is answered at once; a dump of all would take as long as the translation.
+          const last = `udp,nw_src=10.0.${20 + round * 8}.0`;
+          return (await bed.ofctl('-O', 'OpenFlow13', 'dump-flows', 'br0', last)).includes('id=18768');
+        },
+        { what: 'some flows are translated', timeoutMs: 20_000, intervalMs: 1 },
+      );
+      assert.ok(seen);
+      await bed.ofctl('-O', 'OpenFlow13', 'mod-flows', 'br0', 'udp,actions=output:2');
+      await daemon.waitForReady(20_000);
+      await waitFor(
+        async () => (await daemonStatus(daemon as Daemon)).bridges[0]?.session.reconciler.state === 'idle',
+        {
+          what: 'nothing is left to do',
+        },
+      );
+      const { rewrites } = (await sampledBridgeOf(daemon)).session.translation;
+      t.diagnostic(`round ${round}: ${rewrites} rewritings`);
+      const undone = (await bed.dump())
+        .split('\n')
+        .filter((line) => /sample|id=18768|output:1\b/u.test(line));
+      assert.deepEqual([undone.length, undone[0]], [0, undefined]);
+      await daemon.stop();
+    }
+  });
+});
+
+describe('what flows keep', () => {
+  const stripped = (dump: string) =>
+    dump.replaceAll(/ duration=[\d.]+s,/gu, '').replaceAll(/,(idle|hard)_age=\d+/gu, '');
+  const withoutOurs = (dump: string) => dump.replaceAll(/,controller\([^)]*id=18768[^)]*\)/gu, '');
+
+  test('counters, cookies, timeouts, flags and importance are the same before, while and after flows are translated', async () => {
+    bed = await SampledFlows.make(ovs);
+    await bed.add(
+      [
+        `cookie=0xdeadbeef12345678,priority=9,udp,tp_dst=1,idle_timeout=1000,hard_timeout=2000,importance=77,send_flow_rem,actions=${sampleAction(1)},output:2`,
+        `cookie=0x1,table=5,priority=8,udp,tp_dst=2,idle_timeout=65535,reset_counts,actions=clone(${sampleAction(1)}),output:2`,
+        `cookie=0x2,priority=7,udp,tp_dst=3,importance=1,no_byte_counts,actions=${sampleAction(1)},goto_table:6`,
+        `cookie=0x3,priority=7,udp,tp_dst=4,no_packet_counts,check_overlap,actions=${sampleAction(1)},resubmit(,5),write_metadata:0x5`,
+      ],
+      'OpenFlow14',
+    );
+    await ovs.inject('p1', udpTo(1), udpTo(1), udpTo(3), udpTo(4));
+    const look = async () => stripped(await bed.dump('OpenFlow14', '--stats'));
+    const settled = async () => {
+      await ovs.appctl('revalidator/purge');
+      return look();
+    };
+    const before = await settled();
+    assert.match(before, /n_packets=2, n_bytes=\d\d+,.*importance=77/u);
+    // Not earlier, for vswitchd would have exported the packets of before.
+    await bed.addSet(1, sink.target);
+    daemon = await startDaemon(ovs);
+    assert.equal(await bed.countOurs(), 4);
+    assert.equal(withoutOurs(await settled()), before);
+    await ovs.inject('p1', udpTo(1), udpTo(1), udpTo(1));
+    await sink.waitForPackets(3);
+    const more = before
+      .replace('n_packets=2,', 'n_packets=5,')
+      .replace(/(n_packets=5, n_bytes=)(\d+)/u, (_, head, bytes) => `${head}${(Number(bytes) / 2) * 5}`);
+    assert.equal(withoutOurs(await settled()), more);
+    await daemon.stop();
+    assert.equal(await settled(), more);
+  });
+
+  test('flows that time out while they are translated go, and are counted no more', async () => {
+    bed = await SampledFlows.make(ovs);
+    await bed.addSet(1, sink.target);
+    daemon = await startDaemon(ovs);
+    await bed.add([
+      `priority=9,udp,tp_dst=1,idle_timeout=1,actions=${sampleAction(1)},output:2`,
+      `priority=9,udp,tp_dst=2,hard_timeout=2,actions=${sampleAction(1)},output:2`,
+      `priority=9,udp,tp_dst=3,actions=${sampleAction(1)},output:2`,
+    ]);
+    await bed.waitForOurs(3);
+    const flows = async () => (await sampledBridgeOf(daemon as Daemon)).flowSampling[0]?.flows;
+    assert.equal(await flows(), 3);
+    await waitFor(async () => (await flows()) === 1, { what: 'two flows have timed out', timeoutMs: 8000 });
+    await bed.waitForOurs(1);
+    const { problems } = await daemonStatus(daemon);
+    assert.deepEqual(
+      problems.map(({ code }) => code),
+      ['hard-timeout-restarts'],
+    );
+    await daemon.stop();
+  });
+
+  test('a flow that is too large for our actions is named, and the others are translated', async () => {
+    bed = await SampledFlows.make(ovs);
+    await bed.addSet(1, sink.target);
+    const large = Array.from({ length: 1500 }, () => sampleAction(1)).join(',');
+    await bed.add([
+      `priority=9,udp,tp_dst=1,actions=${large},output:2`,
+      ...manyFlows(500, `${sampleAction(1)},output:2`),
+    ]);
+    const before = await bed.dump();
+    daemon = await startDaemon(ovs);
+    assert.equal(await bed.countOurs(), 500);
+    const [problem] = (await daemonStatus(daemon)).problems;
+    assert.equal(problem?.code, 'translation-refused');
+    assert.match(problem.where, /tcp|udp|tp_dst|udp_dst/u);
+    await daemon.stop();
+    assert.ok((await bed.dump()) === before);
+  });
+});
