@@ -2,8 +2,8 @@
 // only ovs-ipfix of this OVS, and writes the changes that ownership.ts plans. What rows mean is not decided here.
 
 import type { ConfigurationTables } from '../config/configuration.ts';
-import { ipfixColumnNames } from '../config/ipfix-row.ts';
-import { type Operation, OvsdbClient, Replica, type Snapshot } from '../ovsdb-client/index.ts';
+import { type DatabaseRow, ipfixColumnNames } from '../config/ipfix-row.ts';
+import { type Operation, OvsdbClient, Replica, type Snapshot, type Uuid } from '../ovsdb-client/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
@@ -22,6 +22,7 @@ export const LOCK_NAME = 'ovs_ipfix';
 
 /** The tables and columns that the daemon reads; what a database lacks is left out. */
 export const watchedColumns: Readonly<Record<string, readonly string[]>> = {
+  Open_vSwitch: ['bridges'],
   Bridge: ['name', 'ipfix', 'external_ids'],
   IPFIX: ipfixColumnNames,
   Flow_Sample_Collector_Set: ['id', 'bridge', 'ipfix'],
@@ -101,7 +102,7 @@ export class DatabaseSession {
       return undefined;
     }
     return {
-      bridges: snapshot.table('Bridge').values(),
+      bridges: rootedBridges(snapshot),
       ipfix: this.#targetsColumn.read(snapshot.table('IPFIX')),
       collectorSets: snapshot.table('Flow_Sample_Collector_Set').values(),
     };
@@ -174,6 +175,22 @@ export class DatabaseSession {
       this.#options.log.debug(`the lock could not be given up: ${reasonOf(error)}`);
     });
   }
+}
+
+/**
+ * The bridges that ovs-vswitchd has: those that the root row refers to. A deleted bridge's row lives on as long as a
+ * collector set refers to it.
+ */
+function rootedBridges(snapshot: Snapshot): readonly DatabaseRow[] {
+  const bridges = [...snapshot.table('Bridge').values()];
+  const rooted = new Set<string>();
+  for (const root of snapshot.table('Open_vSwitch').values()) {
+    const references = root.columns['bridges'];
+    for (const reference of Array.isArray(references) ? references : []) {
+      rooted.add((reference as Uuid).uuid);
+    }
+  }
+  return bridges.filter((bridge) => rooted.has(bridge.uuid));
 }
 
 /** The transaction for a change: nothing happens when somebody else has changed the row meanwhile. */
