@@ -54,7 +54,7 @@ export const POLL_MS = 1000;
 /** Failed attempts to connect after which a bridge counts as unreachable; a restart of vswitchd takes fewer. */
 const UNREACHABLE_AFTER = 5;
 /** How long taking everything out may take at the end. */
-const REMOVAL_MS_MAX = 2500;
+const REMOVAL_MS_MAX = 3500;
 /** OpenFlow 1.0, 1.3 and 1.4: what is rewritten in these looks as its writer wrote it. 1.5 only where there is no other. */
 const VERSIONS: readonly OpenFlowVersion[] = [1, 4, 5];
 const ALL_VERSIONS: readonly OpenFlowVersion[] = [1, 4, 5, 6];

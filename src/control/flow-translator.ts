@@ -234,8 +234,11 @@ export class FlowTranslator {
         code: 'hard-timeout-restarts',
         severity: 'warning',
         where: `Bridge ${this.#bridge}`,
-        message: 'Flows with "sample" actions have hard timeouts, which begin anew when we rewrite the flow.',
-        remedy: 'Add such flows while the daemon runs, so that they are rewritten as soon as they are there.',
+        message:
+          'Flows with "sample" actions have hard timeouts, which begin anew each time that we rewrite the flow.',
+        remedy:
+          'Nothing has to be done unless such a flow must end on time: then add it while the daemon runs, which makes ' +
+          'the difference a few milliseconds.',
       });
     }
     return problems;

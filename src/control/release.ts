@@ -18,8 +18,10 @@ export interface ReleaseReport {
   readonly failures: readonly string[];
 }
 
-/** How long to wait for the database, and for each bridge. */
+/** How long to wait for the database. */
 export const RELEASE_TIMEOUT_MS = 5000;
+/** How long one bridge may take, which may have tens of thousands of flows to be restored. */
+export const RELEASE_BRIDGE_TIMEOUT_MS = 30_000;
 
 /** Rejects when the database cannot be reached or refuses; bridges are dealt with side by side, each for itself. */
 export async function release(
@@ -107,7 +109,7 @@ async function cleanBridge(
   });
   session.start();
   try {
-    await session.settle(RELEASE_TIMEOUT_MS);
+    await session.settle(RELEASE_BRIDGE_TIMEOUT_MS);
   } finally {
     await session.stop();
   }

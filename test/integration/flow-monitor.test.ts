@@ -12,6 +12,7 @@ import { FlowRecordSink } from '../support/flow-records.ts';
 import { daemonStatus } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
 import { SampledFlows, sampleAction, sampledBridgeOf, udpTo } from '../support/sampled-flows.ts';
+import { DAEMON_FILE } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
 
 let ovs: Ovs;
@@ -91,6 +92,10 @@ describe('at size', () => {
       assert.ok(max < 2000, `${max} ms at most`);
       assert.equal((await sampledBridgeOf(daemon)).session.translation.rewrites, count);
       await daemon.stop();
+      if (count > 10_000) {
+        // A stop ends within 5 s; what a busy machine has not restored by then is left to this command.
+        await ovs.run(process.execPath, DAEMON_FILE, 'release', ovs.dbEndpoint);
+      }
       assert.ok((await bed.dump()) === before, 'the dump is as it was');
     });
   }
