@@ -41,8 +41,8 @@ const HARMLESS_WARNINGS = [
   // A busy machine.
   /timeval.*\|WARN\|/,
   /poll_loop.*\|WARN\|/,
-  // A client of ovsdb-server that did not wait for its answer.
-  /\|(jsonrpc|reconnect)\|WARN\|unix#\d+: (send error|connection dropped)/,
+  // A client of ovsdb-server that did not wait for its answer, or was killed.
+  /\|(jsonrpc|reconnect)\|WARN\|unix#\d+: (send error|receive error|connection dropped)/,
   // A daemon that was told to end.
   /fatal_signal.*\|WARN\|terminating with signal/,
 ];
