@@ -41,8 +41,9 @@ const HARMLESS_WARNINGS = [
   // A busy machine.
   /timeval.*\|WARN\|/,
   /poll_loop.*\|WARN\|/,
-  // A client of ovsdb-server that did not wait for its answer, or was killed.
+  // A client of ovsdb-server or of a bridge that did not wait for its answer, or was killed.
   /\|(jsonrpc|reconnect)\|WARN\|unix#\d+: (send error|receive error|connection dropped)/,
+  /\|rconn\|WARN\|\S+<->unix#\d+: connection dropped \((Broken pipe|Connection reset by peer)\)/,
   // A daemon that was told to end.
   /fatal_signal.*\|WARN\|terminating with signal/,
 ];
