@@ -44,6 +44,8 @@ const HARMLESS_WARNINGS = [
   // A client of ovsdb-server or of a bridge that did not wait for its answer, or was killed.
   /\|(jsonrpc|reconnect)\|WARN\|unix#\d+: (send error|receive error|connection dropped)/,
   /\|rconn\|WARN\|\S+<->unix#\d+: connection dropped \((Broken pipe|Connection reset by peer)\)/,
+  // Repetitions of lines that stand above it, each of which was looked at.
+  /\|WARN\|Dropped \d+ log messages in last/,
   // A daemon that was told to end.
   /fatal_signal.*\|WARN\|terminating with signal/,
 ];
