@@ -41,9 +41,14 @@ const HARMLESS_WARNINGS = [
   // A busy machine.
   /timeval.*\|WARN\|/,
   /poll_loop.*\|WARN\|/,
+  /ovs_rcu.*\|WARN\|blocked \d+ ms/,
+  // vswitchd exports for a row that was handed back, to a collector that the test has closed.
+  /\|collectors\|WARN\|.*Connection refused/,
   // A client of ovsdb-server or of a bridge that did not wait for its answer, or was killed.
   /\|(jsonrpc|reconnect)\|WARN\|unix#\d+: (send error|receive error|connection dropped)/,
   /\|rconn\|WARN\|\S+<->unix#\d+: connection dropped \((Broken pipe|Connection reset by peer)\)/,
+  // vswitchd keeps the state of the last packet-ins of a bridge that is deleted; it does so for any `controller` action.
+  /\|ofproto_dpif_rid\|ERR\|recirc_id \d+ left allocated when ofproto/,
   // Repetitions of lines that stand above it, each of which was looked at.
   /\|WARN\|Dropped \d+ log messages in last/,
   // A daemon that was told to end.
