@@ -11,6 +11,7 @@ import { FlowTranslator } from './flow-translator.ts';
 import { GroupSession, type GroupSessionOptions } from './group-session.ts';
 import { type HookOptions, hookRefresh, isAtHookPlace, planHook } from './hook.ts';
 import { isForeignMeter, planMeter, planMeterRemoval, type SwitchStep } from './meter.ts';
+import { isSameSets } from './translation.ts';
 
 /** What a bridge is to have of ours. */
 export interface BridgeWish {
@@ -24,6 +25,22 @@ export interface BridgeWish {
 
 /** The wish of a bridge that is to be as if we had never been. */
 export const NOTHING_WISHED: BridgeWish = { maxSampleRate: 0, hook: undefined, collectorSets: new Set() };
+
+/** Whether a bridge is to have nothing of ours. */
+export function isNothing(wish: BridgeWish): boolean {
+  return wish.hook === undefined && wish.collectorSets.size === 0;
+}
+
+/** Whether both ask for the same. */
+export function isSameWish(a: BridgeWish, b: BridgeWish | undefined): boolean {
+  return (
+    b !== undefined &&
+    a.maxSampleRate === b.maxSampleRate &&
+    a.hook?.observationDomainId === b.hook?.observationDomainId &&
+    a.hook?.observationPointId === b.hook?.observationPointId &&
+    isSameSets(a.collectorSets, b.collectorSets)
+  );
+}
 
 export interface BridgeProgramOptions extends GroupSessionOptions {
   readonly bridge: string;
@@ -184,7 +201,8 @@ export class BridgeProgram {
       this.translator.observeAll(flows.filter((flow) => !isAtHookPlace(flow, this.#options.mark)));
     }
     await this.translator.run((messages) => connection.openflow.transact(messages));
-    if (this.groups.isStale || !isSameSets(wish, this.#applied)) {
+    const before = this.#applied?.collectorSets;
+    if (this.groups.isStale || before === undefined || !isSameSets(wish.collectorSets, before)) {
       await this.groups.run(connection.openflow, options);
     }
     this.#sweeps = false;
@@ -197,7 +215,7 @@ export class BridgeProgram {
     if (refusal === undefined) {
       return;
     }
-    if (wish.hook === undefined && wish.collectorSets.size === 0) {
+    if (isNothing(wish)) {
       throw new Error(`Actions of ours are left behind. ${refusal.where}: ${refusal.message}`);
     }
     this.#options.log.limited('translation').warn(describeProblem(refusal));
@@ -221,7 +239,7 @@ export class BridgeProgram {
   #refuseWhatCannotBe(connection: BridgeConnection, observed: ObservedSwitch, wish: BridgeWish): void {
     const { bridge, unmetered } = this.#options;
     const { meters } = connection;
-    if (wish.hook === undefined && wish.collectorSets.size === 0) {
+    if (isNothing(wish)) {
       return;
     }
     if (meters.hook === undefined && unmetered === 'refuse') {
@@ -284,13 +302,4 @@ function planCleaning(
     ...(wish.hook === undefined ? planMeterRemoval(meters.hook, observed.hookMeter) : []),
     ...(wish.collectorSets.size === 0 ? planMeterRemoval(meters.sample, observed.sampleMeter) : []),
   ];
-}
-
-function isSameSets(wish: BridgeWish, other: BridgeWish | undefined): boolean {
-  const sets = other?.collectorSets;
-  return (
-    sets !== undefined &&
-    sets.size === wish.collectorSets.size &&
-    [...sets].every((set) => wish.collectorSets.has(set))
-  );
 }

@@ -14,6 +14,8 @@ import {
   BridgeProgram,
   type BridgeProgramOptions,
   type BridgeWish,
+  isNothing,
+  isSameWish,
   NOTHING_WISHED,
   ProgramRefused,
 } from './bridge-program.ts';
@@ -300,19 +302,4 @@ export class BridgeSession {
     timer?.cancel();
     return isInTime;
   }
-}
-
-function isNothing(wish: BridgeWish): boolean {
-  return wish.hook === undefined && wish.collectorSets.size === 0;
-}
-
-function isSameWish(a: BridgeWish, b: BridgeWish | undefined): boolean {
-  return (
-    b !== undefined &&
-    a.maxSampleRate === b.maxSampleRate &&
-    a.hook?.observationDomainId === b.hook?.observationDomainId &&
-    a.hook?.observationPointId === b.hook?.observationPointId &&
-    a.collectorSets.size === b.collectorSets.size &&
-    [...a.collectorSets].every((set) => b.collectorSets.has(set))
-  );
 }

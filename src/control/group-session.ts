@@ -57,11 +57,8 @@ export class GroupSession {
   async run(main: OpenFlowConnection, options: TranslationOptions): Promise<void> {
     this.isStale = false;
     try {
-      if (await hasStaleGroups(main, options)) {
-        this.#take(await this.#translate(main, options));
-      } else {
-        this.#take(await translateGroups(main, options));
-      }
+      const isOneStale = await hasStaleGroups(main, options);
+      this.#take(await (isOneStale ? this.#translate(main, options) : translateGroups(main, options)));
     } catch (error) {
       this.isStale = true;
       throw error;

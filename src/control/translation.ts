@@ -16,10 +16,12 @@ export interface TranslationOptions {
 
 /** Whether both lead to the same translation of everything. */
 export function isSameTranslation(a: TranslationOptions, b: TranslationOptions): boolean {
-  const isSameSets =
-    a.collectorSets.size === b.collectorSets.size &&
-    [...a.collectorSets].every((set) => b.collectorSets.has(set));
-  return isSameSets && a.meterId === b.meterId;
+  return isSameSets(a.collectorSets, b.collectorSets) && a.meterId === b.meterId;
+}
+
+/** Whether the same collector sets are meant. */
+export function isSameSets(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
+  return a.size === b.size && [...a].every((set) => b.has(set));
 }
 
 /** Bytes of a packet that are asked for; OVS of today sends packets whole all the same. */
