@@ -95,7 +95,7 @@ test('a bridge that speaks only OpenFlow 1.0 has no meters, which is refused unl
   await waitFor(async () => (await refusing.appctl('status')).includes('no-meters'), {
     what: 'the problem is shown',
   });
-  await assert.rejects(refusing.waitForReady(100), /no OpenFlow meters/u);
+  await refusing.waitForRefusal(/no OpenFlow meters/u);
   assert.equal(await isHooked('br0'), false);
   sink.expectNewSession();
   await refusing.stop();

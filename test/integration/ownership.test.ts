@@ -159,7 +159,7 @@ test('release beside a running daemon ends its exporting until it is started ane
   const before = await rowText();
   const daemon = await startDaemon(ovs);
   await ovs.run(process.execPath, DAEMON_FILE, 'release', ovs.dbEndpoint);
-  await assert.rejects(daemon.waitForReady(50), /lock of the active daemon was taken/u);
+  await daemon.waitForRefusal(/lock of the active daemon was taken/u);
   assert.equal(await rowText(), before);
   assert.equal(await exporterOf(sink), 'vswitchd');
   await daemon.stop();
@@ -170,13 +170,13 @@ test('release takes the lock for good: a daemon that waits for it exports, and t
   await setRow([sink.target]);
   const first = await startDaemon(ovs);
   const second = await startDaemon(ovs, { waitForReady: false });
-  await assert.rejects(second.waitForReady(500), /Another ovs-ipfix has the lock/u);
+  await second.waitForRefusal(/Another ovs-ipfix has the lock/u);
   await ovs.run(process.execPath, DAEMON_FILE, 'release', ovs.dbEndpoint);
   await second.waitForReady();
   assert.equal(await exporterOf(sink), 'ours');
   await second.stop();
   // Nobody holds the lock now, and still the loser does not ask for it.
-  await assert.rejects(first.waitForReady(500), /lock of the active daemon was taken/u);
+  await first.waitForRefusal(/lock of the active daemon was taken/u);
   assert.equal(await exporterOf(sink), 'vswitchd');
   const third = await startDaemon(ovs);
   assert.equal(await exporterOf(sink), 'ours');
@@ -188,7 +188,7 @@ test('a second daemon waits for the first one to leave, and then exports', async
   await setRow([sink.target]);
   const first = await startDaemon(ovs);
   const second = await startDaemon(ovs, { waitForReady: false });
-  await assert.rejects(second.waitForReady(500), /Another ovs-ipfix has the lock/u);
+  await second.waitForRefusal(/Another ovs-ipfix has the lock/u);
   assert.equal(await exporterOf(sink), 'ours');
   await first.stop();
   await second.waitForReady();

@@ -84,6 +84,17 @@ export class Daemon {
     }
   }
 
+  /** Fulfilled when `ready` is refused with an answer that matches. */
+  async waitForRefusal(answer: RegExp, timeoutMs = 5000): Promise<void> {
+    await waitFor(
+      async () => {
+        const said = await this.appctl('ready').catch((error: unknown) => String(error));
+        return answer.test(said);
+      },
+      { what: `the daemon answers ${answer}`, timeoutMs },
+    );
+  }
+
   /** SIGTERM; fails unless it ends with 0 in time. */
   async stop(): Promise<void> {
     const { exitCode, signal } = await this.#program.stop('SIGTERM', STOP_TIMEOUT_MS);
