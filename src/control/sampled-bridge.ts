@@ -198,7 +198,7 @@ export class SampledBridge {
     const set = this.#sets.get(collectorSetId);
     if (set === undefined) {
       const exporter = this.#makeExporter(`bridge ${this.name} collector set ${collectorSetId}`, sampling);
-      const sampler = new ProbabilitySampler(this.#parts.randomSeed());
+      const sampler = new ProbabilitySampler(this.#parts.randomSeed(), this.#samplePool.expansionCell);
       this.#sets.set(collectorSetId, { ipfixRow, sampler, exporter });
     } else {
       set.ipfixRow = ipfixRow;

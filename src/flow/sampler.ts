@@ -1,8 +1,9 @@
 // Decides which packets of a bridge become samples, says what one sample stands for, and keeps the account of
 // the packets that never got here. The pool is what the meter in the datapath counted: all packets that were
-// offered. For now a sample stands for N packets whatever the meter dropped; making up for those in the weights
-// belongs here too.
+// offered. While all of them arrive, one in N is kept and stands for N; when some are missing, more are kept, and when
+// even all are too few, each stands for more than N.
 
+import { PoolExpansion } from './pool-expansion.ts';
 import { RandomSource } from './random.ts';
 
 /** Cumulative counters of a meter and of its drop band, as OpenFlow's meter statistics have them. */
@@ -41,19 +42,31 @@ export interface PacketSamplerStatus {
   readonly lost: number;
   /** Share of the pool that the meter dropped between the last two observations; 0 when nothing was offered. */
   readonly shareDropped: number;
+  /** Packets of the pool that one which arrives stands for: 1, or more to make up for missing ones (less for too many). */
+  readonly expansion: number;
+  /** Packets of the pool that a sample stands for now: N, or `expansion` when that is more. */
+  readonly sampleWeight: number;
+  /** Packets that were missing and are not made up for yet, and those that could not be in time. */
+  readonly packetsOwed: number;
+  readonly packetsGivenUp: number;
 }
 
 const RANDOM_RANGE = 2 ** 32;
 
-/** Keeps one packet in N, at random and independently of each other. */
+/** Keeps one packet of the pool in N, at random and independently of each other: see the head of the file. */
 export class PacketSampler implements Sampler {
   readonly #random: RandomSource;
   #interval = 1;
   /** A draw (signed) below the threshold keeps; one equal to it keeps if a second draw is below `#fraction`. */
   #threshold = 0;
   #fraction = 0;
-  /** Received and selected, in cells because a number past 2^31 in a field would be an object. */
-  readonly #counts = new Float64Array(2);
+  readonly #expansion = new PoolExpansion();
+  /**
+   * Received, selected, what a sample stands for and the carried fraction of that: in cells, because a double in a field
+   * would be an object.
+   */
+  readonly #counts = new Float64Array(4);
+  #keepsAll = true;
   #previous: PoolCounters | null = null;
   #receivedAtFirst = 0;
   #receivedAtLast = 0;
@@ -61,6 +74,9 @@ export class PacketSampler implements Sampler {
   #poolOctets = 0n;
   #dropped = 0n;
   #shareDropped = 0;
+  /** Of the packets that passed the meter and had not arrived at the last observation; some were on their way. */
+  #lostAtLast = 0;
+  #missing = 0;
 
   constructor(options: PacketSamplerOptions) {
     this.#random = new RandomSource(options.seed);
@@ -69,7 +85,7 @@ export class PacketSampler implements Sampler {
 
   keep(): boolean {
     this.#counts[0]!++;
-    if (this.#interval !== 1) {
+    if (!this.#keepsAll) {
       const draw = this.#random.next();
       if (
         draw > this.#threshold ||
@@ -82,8 +98,17 @@ export class PacketSampler implements Sampler {
     return true;
   }
 
+  /** What is left over of a fraction is carried to the next sample. */
   weight(): number {
-    return this.#interval;
+    const exact = this.#counts[2]! + this.#counts[3]!;
+    const whole = Math.floor(exact);
+    this.#counts[3] = exact - whole;
+    return whole;
+  }
+
+  /** How many packets of the pool one that arrives stands for, in a cell: for samplers that share this pool. */
+  get expansionCell(): Float64Array {
+    return this.#expansion.cell;
   }
 
   /** Changes N. Samples kept so far stand for what they stood for. */
@@ -94,11 +119,7 @@ export class PacketSampler implements Sampler {
       );
     }
     this.#interval = interval;
-    // 2^32 / N is rarely whole. Its fraction decides in the one case in 2^32 that the whole part leaves open,
-    // because for a large N the rounding would be felt.
-    const whole = Math.floor(RANDOM_RANGE / interval);
-    this.#threshold = whole - RANDOM_RANGE / 2;
-    this.#fraction = Math.round(((RANDOM_RANGE % interval) / interval) * RANDOM_RANGE);
+    this.#setProbability();
   }
 
   /**
@@ -110,6 +131,7 @@ export class PacketSampler implements Sampler {
   observePool(pool: PoolCounters): void {
     const received = this.#counts[0]!;
     const before = this.#previous;
+    const arrived = received - this.#receivedAtLast;
     this.#previous = { packets: pool.packets, octets: pool.octets, dropped: pool.dropped };
     this.#receivedAtLast = received;
     if (before === null) {
@@ -125,6 +147,36 @@ export class PacketSampler implements Sampler {
     this.#poolOctets += pool.octets - base.octets;
     this.#dropped += dropped;
     this.#shareDropped = packets === 0n ? 0 : Number(dropped) / Number(packets);
+    this.#expand(arrived);
+  }
+
+  /** A packet that has not arrived at two observations is lost; at one, it may be on its way. */
+  #expand(arrived: number): void {
+    const lost = this.#lost();
+    const missing = Number(this.#dropped) + Math.min(lost, this.#lostAtLast);
+    this.#expansion.observe(arrived, missing - this.#missing);
+    this.#lostAtLast = lost;
+    this.#missing = missing;
+    this.#setProbability();
+  }
+
+  /** Packets that passed the meter and had not arrived when it was last read; never below 0. */
+  #lost(): number {
+    // Packets that are on their way when the meter is read arrive later, and may for a moment outnumber the lost ones.
+    const arrived = this.#receivedAtLast - this.#receivedAtFirst;
+    return Math.max(0, Number(this.#poolPackets - this.#dropped) - arrived);
+  }
+
+  #setProbability(): void {
+    const expansion = this.#expansion.cell[0]!;
+    this.#keepsAll = expansion >= this.#interval;
+    this.#counts[2] = Math.max(this.#interval, expansion);
+    // 2^32 / N is rarely whole. Its fraction decides in the one case in 2^32 that the whole part leaves open,
+    // because for a large N the rounding would be felt.
+    const exact = (RANDOM_RANGE * expansion) / this.#interval;
+    const whole = Math.floor(exact);
+    this.#threshold = whole - RANDOM_RANGE / 2;
+    this.#fraction = Math.round((exact - whole) * RANDOM_RANGE);
   }
 
   /**
@@ -138,7 +190,7 @@ export class PacketSampler implements Sampler {
   }
 
   status(): PacketSamplerStatus {
-    const arrived = this.#receivedAtLast - this.#receivedAtFirst;
+    const { expansion, packetsOwed, packetsGivenUp } = this.#expansion.status();
     return {
       interval: this.#interval,
       poolPackets: Number(this.#poolPackets),
@@ -146,10 +198,12 @@ export class PacketSampler implements Sampler {
       droppedByMeter: Number(this.#dropped),
       received: this.#counts[0]!,
       selected: this.#counts[1]!,
-      // Packets that are on their way when the meter is read arrive later, and may for a moment outnumber the
-      // lost ones.
-      lost: Math.max(0, Number(this.#poolPackets - this.#dropped) - arrived),
+      lost: this.#lost(),
       shareDropped: this.#shareDropped,
+      expansion,
+      sampleWeight: this.#counts[2]!,
+      packetsOwed,
+      packetsGivenUp,
     };
   }
 }

@@ -53,7 +53,7 @@ function bridgeLines(status: SampledBridgeStatus): string[] {
       `  whole bridge, IPFIX row ${sampling.ipfixRow}`,
       `    sampling   1 in ${sampling.sampler.interval} where packets enter`,
       ...poolLines(sampling.sampler),
-      `    samples    ${sampling.sampler.selected} kept, each counted as ${sampling.sampler.interval} packets`,
+      `    samples    ${sampling.sampler.selected} kept, each counted as ${shortNumber(sampling.sampler.sampleWeight)} packets`,
       ...exporterLines(sampling.exporter),
     );
   }
@@ -79,10 +79,10 @@ function poolLines(pool: PacketSamplerStatus): string[] {
     `    pool       ${pool.poolPackets} packets, ${pool.poolOctets} octets`,
     `    packet-ins ${pool.received} received, ${pool.droppedByMeter} dropped by the meter, ${pool.lost} lost`,
   ];
-  if (pool.shareDropped > 0) {
-    const percent = (100 * pool.shareDropped).toFixed(1);
+  if (pool.expansion !== 1 || pool.packetsGivenUp > 0) {
     lines.push(
-      `    WARNING    the meter drops ${percent}% of the pool now: counts are too low by that share`,
+      `    made up    a packet-in stands for ${pool.expansion.toFixed(2)} packets now, for those that are missing;`,
+      `               ${Math.round(pool.packetsOwed)} still to be made up for, ${Math.round(pool.packetsGivenUp)} given up`,
     );
   }
   return lines;
@@ -109,4 +109,9 @@ function collectorLine(collector: CollectorStatus): string {
   const lost = collector.messagesLost === 0 ? '' : `, ${collector.recordsLost} records lost`;
   const sent = `${collector.messagesSent} messages, ${collector.recordsSent} records`;
   return `    collector  ${collector.target} ${collector.state}: ${sent}${lost}${errors === '' ? '' : ` (${errors})`}`;
+}
+
+/** A number that is rarely not whole, in few characters. */
+function shortNumber(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(2);
 }

@@ -45,3 +45,26 @@ test('the estimate is unbiased: within 3 standard errors over 200,000 packets', 
     );
   }
 });
+
+test('what a shared meter drops is made up for: more are kept, or each stands for more', () => {
+  for (const [probability, expansion] of [
+    [655, 4],
+    [32_768, 4],
+    [65_535, 2.5],
+    [65_535, 0.5],
+  ] as const) {
+    const sampler = new ProbabilitySampler(11, new Float64Array([expansion]));
+    const packets = 200_000;
+    let estimate = 0;
+    let squares = 0;
+    for (let index = 0; index < packets; index += 1) {
+      if (!sampler.keep(probability)) continue;
+      const weight = sampler.weight(probability);
+      estimate += weight;
+      squares += weight * weight;
+    }
+    const expected = packets * expansion;
+    const off = Math.abs(estimate - expected);
+    assert.ok(off <= 3 * Math.sqrt(squares) + 1, `${probability}, ${expansion}: ${estimate} of ${expected}`);
+  }
+});

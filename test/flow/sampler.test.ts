@@ -88,6 +88,11 @@ test('what passed the meter and never arrived is lost', () => {
     selected: 700,
     lost: 50,
     shareDropped: 0.25,
+    // Those 50 may be on their way: only what the meter dropped is made up for yet.
+    expansion: 950 / 700,
+    sampleWeight: 950 / 700,
+    packetsOwed: 250,
+    packetsGivenUp: 0,
   });
   // Packets that have come since the meter was read are not set against what it had counted.
   kept(sampler, 30);
@@ -168,3 +173,54 @@ for (const counter of ['packets', 'octets', 'dropped'] as const) {
     assert.equal(shareDropped, Number(after.dropped) / Number(after.packets));
   });
 }
+
+/** Drives a sampler with a meter of so many packets an interval in front of it, and adds up what samples stand for. */
+function estimateBehindMeter(interval: number, seed: number, offers: readonly number[], rate: number) {
+  const sampler = new PacketSampler({ interval, seed });
+  sampler.observePool({ packets: 0n, octets: 0n, dropped: 0n });
+  let pool = 0;
+  let dropped = 0;
+  let estimate = 0;
+  /** The sum of the squares of the weights: the variance of an estimate of independent samples is about that. */
+  let squares = 0;
+  for (const offered of offers) {
+    const passing = Math.min(offered, rate);
+    pool += offered;
+    dropped += offered - passing;
+    for (let packet = 0; packet < passing; packet += 1) {
+      if (!sampler.keep()) continue;
+      const weight = sampler.weight();
+      estimate += weight;
+      squares += weight * weight;
+    }
+    sampler.observePool({ packets: BigInt(pool), octets: 0n, dropped: BigInt(dropped) });
+  }
+  return { pool, estimate, squares, sampler };
+}
+
+for (const interval of [1, 2, 64, 1000]) {
+  test(`behind a meter that drops, the estimate of 1 in ${interval} is right within 3 standard errors`, () => {
+    for (const seed of [1, 2, 3]) {
+      const bursts = Array.from({ length: 60 }, (_, at) => (at % 20 < 12 ? 20_000 : 4000));
+      // A quiet time at the end, in which what is owed is made up for.
+      const { pool, estimate, squares, sampler } = estimateBehindMeter(
+        interval,
+        seed,
+        [...bursts, ...Array.from({ length: 6 }, () => 4000)],
+        5000,
+      );
+      const { packetsOwed, packetsGivenUp } = sampler.status();
+      assert.ok(Math.abs(packetsOwed) < 1 && packetsGivenUp === 0, `${packetsOwed} owed`);
+      const deviation = Math.abs(estimate - pool);
+      if (interval === 1) assert.ok(deviation <= 1, `${estimate} of ${pool}`);
+      else assert.ok(deviation <= 3 * Math.sqrt(squares), `seed ${seed}: ${estimate} of ${pool}`);
+    }
+  });
+}
+
+test('a meter that drops makes more packets be kept, before each stands for more than N', () => {
+  const { sampler } = estimateBehindMeter(64, 9, [20_000, 20_000, 20_000], 5000);
+  assert.equal(sampler.status().expansion, 4);
+  assert.equal(sampler.status().sampleWeight, 64);
+  assertWithinErrors(kept(sampler, 100_000).filter(Boolean).length, 100_000, 4 / 64, 'kept');
+});
