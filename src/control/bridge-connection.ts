@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { RegisterBit } from '../config/settings.ts';
 import type { PoolCounters } from '../flow/sampler.ts';
 import {
+  type ByteSource,
   type FlowMonitorEvent,
   type FlowStats,
   type FlowUpdate,
@@ -27,6 +28,8 @@ import { type MeterIds, meterIds } from './meter.ts';
 
 export interface BridgeConnectionOptions {
   readonly bridge: string;
+  /** Where the stream's bytes come from, when it has no 'data' events. */
+  readonly source?: ByteSource;
   readonly mark: RegisterBit;
   readonly log: Logger;
   /** Called for each packet-in; the view is only good until the call returns. */
@@ -85,6 +88,7 @@ export class BridgeConnection implements KeptSession {
     this.#options = options;
     this.#place = { mark: options.mark, version: 1, meterId: undefined };
     this.openflow = new OpenFlowConnection(stream, {
+      ...(options.source === undefined ? {} : { source: options.source }),
       versions: options.versions,
       onPacketIn: options.onPacketIn,
       onMessage: (message) => this.#receive(message),

@@ -1,6 +1,7 @@
 // Keeps one bridge as it is wished: a connection that is made again whenever it ends, a pass whenever something may differ,
 // and once a second a look at what the meters have counted. Who deletes the hook or replaces a flow gets it back at once.
 
+import type { Duplex } from 'node:stream';
 import type { Problem } from '../config/problem.ts';
 import type { PacketInView } from '../node-openflow/index.ts';
 import { OpenFlowConnectionError, type OpenFlowVersion } from '../node-openflow/index.ts';
@@ -8,6 +9,7 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { ReadMemory } from '../runtime/read-memory.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
 import { BridgeConnection } from './bridge-connection.ts';
 import {
@@ -61,6 +63,9 @@ const REMOVAL_MS_MAX = 3500;
 const VERSIONS: readonly OpenFlowVersion[] = [1, 4, 5];
 const ALL_VERSIONS: readonly OpenFlowVersion[] = [1, 4, 5, 6];
 
+/** Bytes that are read from a bridge at once at most: some hundred packet-ins. */
+export const READ_MEMORY_BYTES = 65_536;
+
 export class BridgeSession {
   readonly #options: BridgeSessionOptions;
   readonly #keeper: ConnectionKeeper<BridgeConnection>;
@@ -91,7 +96,8 @@ export class BridgeSession {
       clock,
       log,
       ...(options.tls === undefined ? {} : { tls: options.tls }),
-      open: (stream) => this.#open(stream),
+      readMemoryBytes: READ_MEMORY_BYTES,
+      open: (stream, readMemory) => this.#open(stream, readMemory),
       onUp: () => {
         this.#program.forget();
         this.#reconciler.mark();
@@ -205,10 +211,11 @@ export class BridgeSession {
     };
   }
 
-  async #open(stream: Parameters<typeof BridgeConnection.open>[0]): Promise<BridgeConnection> {
+  async #open(stream: Duplex, readMemory: ReadMemory | undefined): Promise<BridgeConnection> {
     const { bridge, mark, log, onPacketIn } = this.#options;
     try {
       return await BridgeConnection.open(stream, {
+        ...(readMemory === undefined ? {} : { source: readMemory }),
         bridge,
         mark,
         log,

@@ -3,8 +3,19 @@ import type { OpenFlowMessage } from './message-types.ts';
 import type { PacketInView } from './packet-in.ts';
 import type { OpenFlowVersion } from './version.ts';
 
+/**
+ * Where the bytes of a stream come from when it has no 'data' events, as with the `onread` of a socket that reads into one
+ * piece of memory: `receive` is called once, and its argument then with each piece, `bytes[0, end)`, which has to hold only
+ * until that call returns.
+ */
+export interface ByteSource {
+  receive(receiver: (bytes: Buffer, end: number) => void): void;
+}
+
 /** What `OpenFlowConnection` can be told. */
 export interface OpenFlowConnectionOptions {
+  /** Default: the 'data' events of the stream. Its other events are looked at in any case. */
+  readonly source?: ByteSource;
   /** Versions to offer; default all that this library speaks. */
   readonly versions?: readonly OpenFlowVersion[];
   /**

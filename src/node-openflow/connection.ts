@@ -83,7 +83,8 @@ export class OpenFlowConnection {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    stream.on('data', (chunk: Buffer) => this.#feed(chunk));
+    if (options.source === undefined) stream.on('data', (chunk: Buffer) => this.#feed(chunk, chunk.length));
+    else options.source.receive((bytes, end) => this.#feed(bytes, end));
     stream.on('end', () => this.#finish('disconnected', 'the switch closed the connection', null));
     stream.on('close', () => this.#finish('disconnected', 'the connection was closed', null));
     stream.on('error', (error: Error) =>
@@ -217,13 +218,13 @@ export class OpenFlowConnection {
     }
   }
 
-  #feed(chunk: Buffer): void {
+  #feed(bytes: Buffer, end: number): void {
     if (this.#end !== null) {
       return;
     }
-    this.#receivedBytes += chunk.length;
+    this.#receivedBytes += end;
     try {
-      this.#framer.feed(chunk);
+      this.#framer.feed(bytes, end);
     } catch (error) {
       // Only decoders throw this; anything else is a fault of a callback or of ours and must not be hidden.
       if (!(error instanceof OpenFlowDecodeError)) {

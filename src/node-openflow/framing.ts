@@ -35,35 +35,38 @@ export class MessageFramer {
     this.#carriedSize = 0;
   }
 
-  /** Takes the next chunk of the stream. Throws `OpenFlowDecodeError` when a header's length is below its own size. */
-  feed(chunk: Buffer): void {
-    let at = this.#carriedSize > 0 ? this.#completeCarried(chunk) : 0;
-    while (!this.#stopped && chunk.length - at >= HEADER_SIZE) {
+  /**
+   * Takes the next chunk of the stream, `chunk[0, chunkEnd)`. Throws `OpenFlowDecodeError` when a header's length is below
+   * its own size.
+   */
+  feed(chunk: Buffer, chunkEnd: number = chunk.length): void {
+    let at = this.#carriedSize > 0 ? this.#completeCarried(chunk, chunkEnd) : 0;
+    while (!this.#stopped && chunkEnd - at >= HEADER_SIZE) {
       const end = at + messageSize(chunk, at);
-      if (end > chunk.length) {
+      if (end > chunkEnd) {
         break;
       }
       const start = at;
       at = end;
       this.#onMessage(chunk, start, end);
     }
-    if (!this.#stopped && at < chunk.length) {
-      this.#keep(chunk, at, chunk.length);
+    if (!this.#stopped && at < chunkEnd) {
+      this.#keep(chunk, at, chunkEnd);
     }
   }
 
   /** Adds to the carried message from the chunk; returns how much of the chunk that took. */
-  #completeCarried(chunk: Buffer): number {
+  #completeCarried(chunk: Buffer, chunkEnd: number): number {
     let at = 0;
     if (this.#carriedSize < HEADER_SIZE) {
-      at = this.#keep(chunk, 0, HEADER_SIZE - this.#carriedSize);
+      at = this.#keep(chunk, 0, Math.min(HEADER_SIZE - this.#carriedSize, chunkEnd));
     }
     const carry = this.#carry;
     if (carry === null || this.#carriedSize < HEADER_SIZE) {
       return at;
     }
     const size = messageSize(carry, 0);
-    at = this.#keep(chunk, at, at + size - this.#carriedSize);
+    at = this.#keep(chunk, at, Math.min(at + size - this.#carriedSize, chunkEnd));
     if (this.#carriedSize === size) {
       this.#carriedSize = 0;
       this.#onMessage(carry, 0, size);
@@ -71,13 +74,12 @@ export class MessageFramer {
     return at;
   }
 
-  /** Copies `chunk[from, to)`, or as much of it as there is, behind what is carried; returns where it stopped. */
+  /** Copies `chunk[from, to)` behind what is carried; returns where it stopped. */
   #keep(chunk: Buffer, from: number, to: number): number {
-    const until = Math.min(to, chunk.length);
     this.#carry ??= Buffer.allocUnsafeSlow(MESSAGE_BYTES_MAX);
-    chunk.copy(this.#carry, this.#carriedSize, from, until);
-    this.#carriedSize += until - from;
-    return until;
+    chunk.copy(this.#carry, this.#carriedSize, from, to);
+    this.#carriedSize += to - from;
+    return to;
   }
 }
 

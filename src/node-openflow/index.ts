@@ -21,6 +21,7 @@ export {
 export { BUNDLE_FLAGS, type BundleControl, type BundleControlKind } from './bundle.ts';
 export { OpenFlowConnection } from './connection.ts';
 export {
+  type ByteSource,
   OPENFLOW_CONNECTION_DEFAULTS,
   type OpenFlowConnectionOptions,
   type OpenFlowConnectionState,

@@ -7,6 +7,7 @@ import { isAbsolute, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { Clock } from './clock.ts';
+import type { ReadMemory } from './read-memory.ts';
 import { runDirectory } from './rundir.ts';
 import { reasonOf } from './sentence.ts';
 
@@ -116,6 +117,8 @@ export interface DialOptions {
   readonly signal?: AbortSignal;
   /** Needed for `ssl:` endpoints. */
   readonly tls?: TlsFiles;
+  /** What the socket reads into, in place of 'data' events; not for `ssl:` endpoints, whose bytes are made anew anyway. */
+  readonly readMemory?: ReadMemory;
 }
 
 /** How long an attempt to connect may take when the caller does not say. */
@@ -128,13 +131,14 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Du
   if (options.signal?.aborted) {
     throw new EndpointError('ENDPOINT_ABORTED', `The connection to ${name} was given up before it began.`);
   }
+  const reading = options.readMemory === undefined ? {} : { onread: options.readMemory.onread };
   return new Promise((resolve, reject) => {
     // As in OVS, the authority vouches for the peer, and its certificate's name is not compared with the host.
     const socket =
       endpoint.kind === 'unix'
-        ? connectPlain({ path: endpoint.path })
+        ? connectPlain({ path: endpoint.path, ...reading })
         : tls === undefined
-          ? connectPlain({ host: endpoint.host, port: endpoint.port, noDelay: true })
+          ? connectPlain({ host: endpoint.host, port: endpoint.port, noDelay: true, ...reading })
           : connectTls({
               host: endpoint.host,
               port: endpoint.port,

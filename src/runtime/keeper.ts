@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from './clock.ts';
 import { dial as dialEndpoint, type Endpoint, formatEndpoint, type TlsFiles } from './endpoint.ts';
 import type { Logger } from './log.ts';
+import { ReadMemory } from './read-memory.ts';
 import { Reconnect, type ReconnectOptions } from './reconnect.ts';
 import { clause } from './sentence.ts';
 import { type SocketWatch, watchSocket } from './socket-watch.ts';
@@ -57,7 +58,7 @@ export interface KeeperOptions<S extends KeptSession> {
   readonly clock: Clock;
   readonly log: Logger;
   /** Handshake and first synchronisation over a fresh stream. The keeper gives up by destroying the stream. */
-  readonly open: (stream: Duplex) => Promise<S>;
+  readonly open: (stream: Duplex, readMemory: ReadMemory | undefined) => Promise<S>;
   /** Called when a session is ready for use. */
   readonly onUp?: (session: S) => void;
   /** Called once for each `onUp`, when the session is not to be used any more. */
@@ -66,6 +67,11 @@ export interface KeeperOptions<S extends KeptSession> {
   readonly reconnect?: Partial<ReconnectOptions>;
   /** For `ssl:` endpoints. */
   readonly tls?: TlsFiles;
+  /**
+   * Bytes of the memory that sockets read into. `open` is then given the memory, and the stream has no 'data' events; but
+   * for `ssl:` endpoints, and streams that `dial` makes. Default: none.
+   */
+  readonly readMemoryBytes?: number;
   /** Makes the stream; a test hands in its own. */
   readonly dial?: (endpoint: Endpoint, signal: AbortSignal) => Promise<Duplex>;
 }
@@ -231,13 +237,14 @@ export class ConnectionKeeper<S extends KeptSession> {
     this.#reconnect.connecting(this.#nowMs());
     this.#watchFor(endpoint);
     try {
-      const stream = await this.#dial(endpoint, connection.abort.signal);
+      const readMemory = this.#makeReadMemory(endpoint);
+      const stream = await this.#dial(endpoint, connection.abort.signal, readMemory);
       if (this.#connection !== connection) {
         stream.destroy();
         return;
       }
       connection.stream = stream;
-      const opening = open(stream);
+      const opening = open(stream, readMemory);
       const session = await unlessAborted(opening, connection.abort.signal);
       if (session === undefined || this.#connection !== connection) {
         // Given up meanwhile. A session that still comes of the attempt finds its stream destroyed and ends by itself.
@@ -252,10 +259,21 @@ export class ConnectionKeeper<S extends KeptSession> {
     }
   }
 
-  #dial(endpoint: Endpoint, signal: AbortSignal): Promise<Duplex> {
+  #makeReadMemory(endpoint: Endpoint): ReadMemory | undefined {
+    const { dial, readMemoryBytes } = this.#options;
+    const isOurs = dial === undefined && endpoint.kind !== 'ssl' && readMemoryBytes !== undefined;
+    return isOurs ? new ReadMemory(readMemoryBytes) : undefined;
+  }
+
+  #dial(endpoint: Endpoint, signal: AbortSignal, readMemory: ReadMemory | undefined): Promise<Duplex> {
     if (this.#options.dial !== undefined) return this.#options.dial(endpoint, signal);
     const { clock, tls } = this.#options;
-    return dialEndpoint(endpoint, { clock, signal, ...(tls === undefined ? {} : { tls }) });
+    return dialEndpoint(endpoint, {
+      clock,
+      signal,
+      ...(tls === undefined ? {} : { tls }),
+      ...(readMemory === undefined ? {} : { readMemory }),
+    });
   }
 
   #up(connection: Connection<S>, session: S): void {
