@@ -1,7 +1,7 @@
 // One row of the table IPFIX, validated column by column: a bad value is a problem of its own and takes the default, the
 // row's good columns go on. What the columns mean is in ovs-vswitchd.conf.db(5) and, for ours, in docs/configuration.md.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Problem } from './problem.ts';
 import { heldTargetsKey, parseHeldTargets } from './row-keys.ts';
 

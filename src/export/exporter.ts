@@ -5,15 +5,16 @@
 import { randomInt } from 'node:crypto';
 import { FlowCache, type FlowCacheStatus } from '../flow/flow-cache.ts';
 import { FlowEndReason, type FlowVisitor } from '../flow/flow-record.ts';
+import { BATCH_SAMPLES_MAX, SampleBatch } from '../flow/sample-batch.ts';
 import { encodeTemplateSets } from '../ipfix/templates.ts';
 import { dissect } from '../packet/dissect.ts';
-import { FlowKey, FrameFault } from '../packet/flow-key.ts';
+import { FrameFault } from '../packet/flow-key.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { CollectorTarget, OpenSession } from './collector-session.ts';
 import { type CollectorStatus, CollectorStream, type StreamOptions } from './collector-stream.ts';
 import { MessagePacker } from './message-packer.ts';
-import { Pacer } from './pacer.ts';
+import { type Pace, Pacer } from './pacer.ts';
 
 /** What an exporter is to do; plain values that configuration has checked. */
 export interface ExporterOptions {
@@ -41,6 +42,11 @@ export const MESSAGE_BYTES_MAX = 65_535;
 
 /** Records that one turn of the event loop expires, so that a million flows due at once do not stop it. */
 export const SLICE_RECORDS_MAX = 1024;
+/**
+ * Pause between two runs of the timer, so that flows which are due one shortly after the other share messages; the first
+ * one after a quiet time leaves at once.
+ */
+export const EXPIRY_PAUSE_MS = 20;
 /** Records that a single sample may expire; more than one, so that a lowered limit is reached. */
 const SAMPLE_RECORDS_MAX = 16;
 
@@ -51,6 +57,8 @@ export interface ExporterParts {
   readonly openSession: OpenSession;
   /** Calls back at the end of the present batch of input, before the event loop waits. Default: `setImmediate`. */
   readonly defer?: (callback: () => void) => void;
+  /** Says when the next slice of a long run of records may follow. Default: a `Pacer` that looks at the backlogs. */
+  readonly pace?: Pace;
   /** Keeps peers from choosing keys that collide. Default: random. */
   readonly hashSeed?: number;
 }
@@ -91,8 +99,9 @@ export class Exporter {
   readonly #log: Logger;
   readonly #openSession: OpenSession;
   readonly #defer: (callback: () => void) => void;
-  readonly #pacer: Pacer;
-  readonly #key = new FlowKey();
+  readonly #pace: Pace;
+  readonly #batch = new SampleBatch();
+  #batchSize = 1;
   readonly #cache: FlowCache;
   readonly #visitor: FlowVisitor;
   readonly #steadyOffsetMicros: number;
@@ -112,6 +121,7 @@ export class Exporter {
   #messages = 0;
   /** Made once: a function that makes a closure allocates each time that it is called, also when it returns before. */
   readonly #endBatch = () => {
+    if (this.#state === 'running') this.#addBatch();
     this.#isBatchEndPlanned = false;
     this.#packer.finishAll();
   };
@@ -128,7 +138,7 @@ export class Exporter {
     this.#log = parts.log;
     this.#openSession = parts.openSession;
     this.#defer = parts.defer ?? setImmediate;
-    this.#pacer = new Pacer(this.#clock, this.#defer, () => this.#backlogCount());
+    this.#pace = parts.pace ?? new Pacer(this.#clock, this.#defer, () => this.backlogCount);
     this.#options = options;
     this.#cache = new FlowCache({
       activeTimeoutMicros: options.activeTimeoutSeconds * 1_000_000,
@@ -160,6 +170,7 @@ export class Exporter {
   configure(options: ExporterOptions): void {
     if (this.#state === 'stopping' || this.#state === 'stopped') return;
     if (sameOptions(this.#options, options)) return;
+    this.#addBatch();
     this.#packer.finishAll();
     this.#options = options;
     this.#packer = this.#makePacker();
@@ -189,16 +200,25 @@ export class Exporter {
       return;
     }
     this.#samples += 1;
-    const key = this.#key;
+    const batch = this.#batch;
+    const index = batch.count;
+    const key = batch.keys[index]!;
     dissect(frame, start, end, observationPointId, key);
     if (key.faults !== 0) this.#countFaults(key.faults);
-    const nowMicros = this.#clock.monotonicMicros();
-    this.#cache.add(key, observationDomainId, nowMicros, weight, frameSize);
-    if (this.#cache.isDue(nowMicros)) {
-      this.#cache.expire(nowMicros, this.#visitor, SAMPLE_RECORDS_MAX);
-      this.#planBatchEnd();
-    }
-    if (this.#timer === undefined && !this.#isSliceEndPlanned) this.#setTimer(nowMicros);
+    batch.domains[index] = observationDomainId;
+    batch.timesMicros[index] = this.#clock.monotonicMicros();
+    batch.weights[index] = weight;
+    batch.frameSizes[index] = frameSize;
+    batch.count = index + 1;
+    if (batch.count >= this.#batchSize) this.#addBatch();
+    else if (batch.count === 1) this.#planBatchEnd();
+  }
+
+  /** Messages that wait at the collector that has the longest backlog. */
+  get backlogCount(): number {
+    let count = 0;
+    for (const stream of this.#streams.values()) count = Math.max(count, stream.backlogCount);
+    return count;
   }
 
   /** Flushes the cache with forcedEnd to the collectors that it has, waits until they have sent it, and closes them. */
@@ -208,6 +228,7 @@ export class Exporter {
   }
 
   status(): ExporterStatus {
+    if (this.#state === 'running') this.#addBatch();
     return {
       name: this.name,
       state: this.#state,
@@ -220,6 +241,18 @@ export class Exporter {
       messages: this.#messages,
       collectors: Array.from(this.#streams.values(), (stream) => stream.status()),
     };
+  }
+
+  /** Adds the samples that wait. In a small cache none waits: what a batch buys is overlapping reads of memory. */
+  #addBatch(): void {
+    const batch = this.#batch;
+    if (batch.count === 0) return;
+    const expiredCount = this.#cache.addBatch(batch, this.#visitor, SAMPLE_RECORDS_MAX);
+    this.#batchSize = this.#cache.isLarge ? BATCH_SAMPLES_MAX : 1;
+    if (expiredCount > 0) this.#planBatchEnd();
+    if (this.#timer === undefined && !this.#isSliceEndPlanned) {
+      this.#setTimer(this.#clock.monotonicMicros(), 0);
+    }
   }
 
   #makePacker(): MessagePacker {
@@ -260,21 +293,25 @@ export class Exporter {
     this.#leaving.add(left);
   }
 
-  /** Fires when the oldest flow is due; nothing is set while the cache is empty. */
-  #setTimer(nowMicros: number): void {
+  /** Fires when the oldest flow is due, but not before the pause; nothing is set while the cache is empty. */
+  #setTimer(nowMicros: number, pauseMs: number): void {
     const expiryMicros = this.#cache.nextExpiryMicros();
     if (expiryMicros === Number.POSITIVE_INFINITY) return;
-    this.#timer = this.#clock.setTimer(this.#timerFired, Math.max(0, (expiryMicros - nowMicros) / 1000));
+    this.#timer = this.#clock.setTimer(
+      this.#timerFired,
+      Math.max(pauseMs, (expiryMicros - nowMicros) / 1000),
+    );
   }
 
   /** Sends what is due, up to a slice; the rest follows when the event loop has looked after others. */
   #expireSlice(): void {
     if (this.#state !== 'running') return;
+    this.#addBatch();
     const nowMicros = this.#clock.monotonicMicros();
     this.#cache.expire(nowMicros, this.#visitor, SLICE_RECORDS_MAX);
     this.#packer.finishAll();
     if (this.#cache.nextExpiryMicros() > nowMicros) {
-      if (this.#timer === undefined) this.#setTimer(nowMicros);
+      if (this.#timer === undefined) this.#setTimer(nowMicros, EXPIRY_PAUSE_MS);
     } else {
       this.#planSlice();
     }
@@ -283,7 +320,7 @@ export class Exporter {
   #planSlice(): void {
     if (this.#isSliceEndPlanned) return;
     this.#isSliceEndPlanned = true;
-    this.#pacer.next(() => {
+    this.#pace.next(() => {
       this.#isSliceEndPlanned = false;
       this.#expireSlice();
     });
@@ -295,19 +332,14 @@ export class Exporter {
     this.#defer(this.#endBatch);
   }
 
-  #backlogCount(): number {
-    let count = 0;
-    for (const stream of this.#streams.values()) count = Math.max(count, stream.backlogCount);
-    return count;
-  }
-
   async #flushAndClose(): Promise<void> {
+    this.#addBatch();
     this.#state = 'stopping';
     this.#timer?.cancel();
     this.#timer = undefined;
     while (this.#cache.flowCount > 0) {
       this.#cache.flush(this.#visitor, SLICE_RECORDS_MAX);
-      if (this.#cache.flowCount > 0) await new Promise<void>((resolve) => this.#pacer.next(resolve));
+      if (this.#cache.flowCount > 0) await new Promise<void>((resolve) => this.#pace.next(resolve));
     }
     this.#packer.finishAll();
     await Promise.all([...Array.from(this.#streams.values(), (stream) => stream.stop()), ...this.#leaving]);

@@ -9,8 +9,14 @@ export const PACE_BACKLOG_COUNT = 256;
 /** How long it is put off before the backlogs are looked at again. */
 export const PACE_MS = 2;
 
+/** Whoever says when the next slice may follow. */
+export interface Pace {
+  /** Calls back when the next slice may follow. */
+  next(callback: () => void): void;
+}
+
 /** See the head of the file. */
-export class Pacer {
+export class Pacer implements Pace {
   readonly #clock: Clock;
   readonly #defer: (callback: () => void) => void;
   readonly #backlogCount: () => number;
@@ -22,7 +28,6 @@ export class Pacer {
     this.#backlogCount = backlogCount;
   }
 
-  /** Calls back when the next slice may follow. */
   next(callback: () => void): void {
     this.#look(callback, Number.POSITIVE_INFINITY);
   }

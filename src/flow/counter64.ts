@@ -5,6 +5,18 @@ const WORD = 0x1_0000_0000;
 /** Up to here a product may be added to a word in a double without losing a bit. */
 const EXACT_MAX = 2 ** 52;
 
+/** The largest number for `addSmall`. */
+export const SMALL_MAX = 0x7fff_ffff;
+
+/** Adds a whole number from 0 to `SMALL_MAX`. */
+export function addSmall(words: Int32Array, at: number, value: number): void {
+  const before = words[at]!;
+  const after = (before + value) | 0;
+  words[at] = after;
+  // The low word has gone through 2^32 when it was past 2^31 and is so no longer.
+  if (before < 0 && after >= 0) words[at + 1]! += 1;
+}
+
 /**
  * Adds `factor * size` (or `factor * size * size` when `squared`), of two whole numbers below 2^32 (`squared`:
  * 2^16).

@@ -11,7 +11,7 @@ const SEGMENT_BITS = 16;
 const SEGMENT_WORDS = 1 << SEGMENT_BITS;
 const SEGMENT_BYTES = SEGMENT_WORDS * 4;
 /** Entries begin at word 1, so that no entry has the address 0, which stands for "none". */
-const FIRST_WORD = 1;
+const FIRST_WORD = 12;
 /** Numbers above this would not be small integers once shifted. It bounds a store to 8 GiB. */
 const SEGMENT_COUNT_MAX = 1 << 15;
 
@@ -70,6 +70,18 @@ export class EntryStore {
   /** Address of the oldest entry; 0 when there is none. */
   get head(): number {
     return this.#liveWordCount === 0 ? 0 : (this.#headSegment << SEGMENT_BITS) | this.#headWord;
+  }
+
+  /** Address of the entry that follows one of `wordCount` words; 0 when that is the newest. */
+  after(address: number, wordCount: number): number {
+    const segment = segmentOf(address);
+    const next = wordOf(address) + wordCount;
+    if (segment === this.#tailSegment) {
+      return next === this.#tailWord ? 0 : (segment << SEGMENT_BITS) | next;
+    }
+    return next === this.#ends[segment]
+      ? (this.#nexts[segment]! << SEGMENT_BITS) | FIRST_WORD
+      : (segment << SEGMENT_BITS) | next;
   }
 
   /**

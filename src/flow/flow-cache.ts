@@ -5,11 +5,23 @@
 
 import type { FlowKey } from '../packet/flow-key.ts';
 import { EntryStore, segmentOf, wordOf } from './entry-store.ts';
-import { isTimeUpTo, putTime, TIME_WORD, timeOf } from './entry-time.ts';
-import { beginEntry, EntryWord, foldSample, foldTime, isEntryOf, keyWordCount } from './flow-entry.ts';
+import { isTimeUpTo, putTime, TIME_WORD, TIME_WORD_INVERSE } from './entry-time.ts';
+import {
+  beginEntry,
+  ENTRY_HASH,
+  ENTRY_KEY,
+  ENTRY_START,
+  ENTRY_TEMPLATE,
+  foldSample,
+  foldTime,
+  isEntryOf,
+  keyWordCount,
+} from './flow-entry.ts';
 import { hashFlow, hashSecrets } from './flow-hash.ts';
 import { FlowIndex } from './flow-index.ts';
 import { EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
+import type { SampleBatch } from './sample-batch.ts';
+import { touchOldest, touchSamples } from './touch.ts';
 
 // Whoever owns a cache is handed these.
 export type { FlowRecord, FlowVisitor } from './flow-record.ts';
@@ -19,6 +31,12 @@ export type { FlowRecord, FlowVisitor } from './flow-record.ts';
  * million.
  */
 export const FLOW_BYTES_MAX = 1024 * 1024 * 1024;
+
+/** From so many flows on, index and entries are larger than a processor's second cache. */
+const LARGE_FLOW_COUNT = 4096;
+/** Flows whose slots are touched together before they leave: a power of 2. */
+const TOUCH_COUNT = 32;
+const TOUCH_MASK = TOUCH_COUNT - 1;
 
 /** What a cache is made with. */
 export interface FlowCacheOptions {
@@ -70,9 +88,13 @@ export class FlowCache {
   readonly #flowBytesMax: number;
   #activeTimeoutMicros: number;
   #flowsMax: number;
+  /** When the next flow is due: see `nextExpiryMicros`. In a cell, because a double in a field would be an object. */
+  readonly #dueMicros = new Float64Array([Number.POSITIVE_INFINITY]);
   /** The time of the sample that is being added. */
   #nowHigh = 0;
   #nowLow = 0;
+  /** What has been touched goes here, so that it is read at all. */
+  readonly #touched = new Int32Array(1);
 
   constructor(options: FlowCacheOptions) {
     this.#activeTimeoutMicros = options.activeTimeoutMicros;
@@ -91,6 +113,7 @@ export class FlowCache {
   setLimits(activeTimeoutMicros: number, flowsMax: number): void {
     this.#activeTimeoutMicros = activeTimeoutMicros;
     this.#flowsMax = flowsMax;
+    this.#noteDue();
   }
 
   /**
@@ -101,9 +124,55 @@ export class FlowCache {
   add(key: FlowKey, observationDomainId: number, nowMicros: number, weight: number, frameSize: number): void {
     // From here on the time is two integers, because a computed double that is passed to a function becomes an
     // object.
-    this.#nowHigh = Math.floor(nowMicros / TIME_WORD) | 0;
+    this.#nowHigh = Math.floor(nowMicros * TIME_WORD_INVERSE) | 0;
     this.#nowLow = nowMicros | 0;
-    this.#add(key, observationDomainId | 0, weight, frameSize);
+    const domain = observationDomainId | 0;
+    const hash = hashFlow(this.#secrets, key.words, (key.size + 3) >> 2, key.templateId, domain);
+    this.#add(key, hash, domain, weight, frameSize);
+  }
+
+  /**
+   * Adds the samples of a batch in their order, and expires after each of them what is due then, up to
+   * `expiriesMax` flows a sample: the same as `add`, `isDue` and `expire` in turn. Returns how many flows have
+   * left. The batch is empty afterwards.
+   */
+  addBatch(batch: SampleBatch, visitor: FlowVisitor, expiriesMax: number): number {
+    const { keys, hashes, domains, timesMicros, weights, frameSizes, count } = batch;
+    for (let index = 0; index < count; index++) {
+      const key = keys[index]!;
+      hashes[index] = hashFlow(
+        this.#secrets,
+        key.words,
+        (key.size + 3) >> 2,
+        key.templateId,
+        domains[index]!,
+      );
+    }
+    if (count > 1) {
+      this.#touched[0] = touchSamples(this.#index.table, this.#store, batch);
+      if (timesMicros[0]! >= this.#dueMicros[0]!) {
+        this.#touched[0] = touchOldest(this.#index.table, this.#store, count);
+      }
+    }
+    let expiredCount = 0;
+    const dueMicros = this.#dueMicros;
+    for (let index = 0; index < count; index++) {
+      this.#nowHigh = Math.floor(timesMicros[index]! * TIME_WORD_INVERSE) | 0;
+      this.#nowLow = timesMicros[index]! | 0;
+      this.#add(keys[index]!, hashes[index]!, domains[index]!, weights[index]!, frameSizes[index]!);
+      if (timesMicros[index]! >= dueMicros[0]!) {
+        const startMax = timesMicros[index]! - this.#activeTimeoutMicros;
+        const startMaxHigh = Math.floor(startMax * TIME_WORD_INVERSE) | 0;
+        expiredCount += this.#expire(startMaxHigh, startMax | 0, visitor, expiriesMax);
+      }
+    }
+    batch.count = 0;
+    return expiredCount;
+  }
+
+  /** Whether the cache is so large that samples are better added in batches. */
+  get isLarge(): boolean {
+    return this.#index.count > LARGE_FLOW_COUNT;
   }
 
   /**
@@ -111,30 +180,12 @@ export class FlowCache {
    * no flow, -Infinity when a limit is exceeded.
    */
   nextExpiryMicros(): number {
-    const head = this.#store.head;
-    if (head === 0) {
-      return Number.POSITIVE_INFINITY;
-    }
-    if (this.#isOverLimit()) {
-      return Number.NEGATIVE_INFINITY;
-    }
-    const start = timeOf(this.#store.segments[segmentOf(head)]!, wordOf(head) + EntryWord.start);
-    return start + this.#activeTimeoutMicros;
+    return this.#dueMicros[0]!;
   }
 
-  /**
-   * Whether `expire` has something to do: the same as `nextExpiryMicros() <= nowMicros`, but cheap enough to
-   * ask each time.
-   */
+  /** Whether `expire` has something to do. */
   isDue(nowMicros: number): boolean {
-    const head = this.#store.head;
-    if (head === 0) {
-      return false;
-    }
-    const startMax = nowMicros - this.#activeTimeoutMicros;
-    const words = this.#store.segments[segmentOf(head)]!;
-    const at = wordOf(head) + EntryWord.start;
-    return this.#isOverLimit() || isTimeUpTo(words, at, Math.floor(startMax / TIME_WORD) | 0, startMax | 0);
+    return nowMicros >= this.#dueMicros[0]!;
   }
 
   /**
@@ -143,7 +194,7 @@ export class FlowCache {
    */
   expire(nowMicros: number, visitor: FlowVisitor, countMax: number = Number.POSITIVE_INFINITY): number {
     const startMax = nowMicros - this.#activeTimeoutMicros;
-    return this.#expire(Math.floor(startMax / TIME_WORD) | 0, startMax | 0, visitor, countMax);
+    return this.#expire(Math.floor(startMax * TIME_WORD_INVERSE) | 0, startMax | 0, visitor, countMax);
   }
 
   /**
@@ -153,8 +204,12 @@ export class FlowCache {
   flush(visitor: FlowVisitor, countMax: number = Number.POSITIVE_INFINITY): number {
     let count = 0;
     for (; count < countMax && this.#store.head !== 0; count++) {
+      if ((count & TOUCH_MASK) === 0) {
+        this.#touched[0] = touchOldest(this.#index.table, this.#store, TOUCH_COUNT);
+      }
       this.#remove(this.#store.head, visitor, FlowEndReason.forcedEnd);
     }
+    this.#noteDue();
     return count;
   }
 
@@ -175,11 +230,32 @@ export class FlowCache {
     };
   }
 
-  #add(key: FlowKey, domain: number, weight: number, frameSize: number): void {
-    const { templateId } = key;
+  #add(key: FlowKey, hash: number, domain: number, weight: number, frameSize: number): void {
     const wordCount = (key.size + 3) >> 2;
-    const hash = hashFlow(this.#secrets, key.words, wordCount, templateId, domain);
-    let address = this.#find(hash, key, domain, wordCount);
+    const { table } = this.#index;
+    const { segments } = this.#store;
+    const mask = table.length - 1;
+    // A slot is two words, a hash and an address.
+    for (let at = (hash << 1) & mask; table[at + 1] !== 0; at = (at + 2) & mask) {
+      if (table[at] === hash) {
+        const address = table[at + 1]!;
+        const words = segments[segmentOf(address)]!;
+        const entry = wordOf(address);
+        if (isEntryOf(words, entry, key, domain, wordCount)) {
+          this.#counters[Counter.aggregated]!++;
+          foldSample(words, entry, key, weight, frameSize);
+          if (!foldTime(words, entry, this.#nowHigh, this.#nowLow)) this.#noteDue();
+          return;
+        }
+      }
+    }
+    this.#addOther(key, hash, domain, weight, frameSize);
+  }
+
+  /** Adds a sample whose flow is not in the index's table: in the one that it outgrows, or new. */
+  #addOther(key: FlowKey, hash: number, domain: number, weight: number, frameSize: number): void {
+    const wordCount = (key.size + 3) >> 2;
+    let address = this.#findInOld(hash, key, domain, wordCount);
     if (address === 0) {
       address = this.#insert(hash, key, domain, wordCount);
       if (address === 0) {
@@ -193,6 +269,7 @@ export class FlowCache {
     const words = this.#store.segments[segmentOf(address)]!;
     foldSample(words, wordOf(address), key, weight, frameSize);
     foldTime(words, wordOf(address), this.#nowHigh, this.#nowLow);
+    this.#noteDue();
   }
 
   #expire(startMaxHigh: number, startMaxLow: number, visitor: FlowVisitor, countMax: number): number {
@@ -202,8 +279,11 @@ export class FlowCache {
       if (head === 0) {
         break;
       }
+      if ((count & TOUCH_MASK) === 0 && countMax > TOUCH_COUNT) {
+        this.#touched[0] = touchOldest(this.#index.table, this.#store, TOUCH_COUNT);
+      }
       const words = this.#store.segments[segmentOf(head)]!;
-      if (isTimeUpTo(words, wordOf(head) + EntryWord.start, startMaxHigh, startMaxLow)) {
+      if (isTimeUpTo(words, wordOf(head) + ENTRY_START, startMaxHigh, startMaxLow)) {
         this.#remove(head, visitor, FlowEndReason.activeTimeout);
       } else if (this.#isOverLimit()) {
         if (this.#index.count <= this.#flowsMax) {
@@ -214,28 +294,41 @@ export class FlowCache {
         break;
       }
     }
+    this.#noteDue();
     return count;
+  }
+
+  /** To be called whenever the oldest flow, its start or a limit may have changed. */
+  #noteDue(): void {
+    const head = this.#store.head;
+    if (head === 0) {
+      this.#dueMicros[0] = Number.POSITIVE_INFINITY;
+    } else if (this.#isOverLimit()) {
+      this.#dueMicros[0] = Number.NEGATIVE_INFINITY;
+    } else {
+      const words = this.#store.segments[segmentOf(head)]!;
+      const at = wordOf(head) + ENTRY_START;
+      // As in `timeOf`, written out: what a function returns may become an object.
+      this.#dueMicros[0] = words[at + 1]! * TIME_WORD + (words[at]! >>> 0) + this.#activeTimeoutMicros;
+    }
   }
 
   #isOverLimit(): boolean {
     return this.#index.count > this.#flowsMax || this.#store.liveBytes > this.#flowBytesMax;
   }
 
-  /** The address of the flow's entry; 0 when it is not cached. */
-  #find(hash: number, key: FlowKey, domain: number, wordCount: number): number {
-    const address = this.#probe(this.#index.table, hash, key, domain, wordCount);
+  /** The address of the flow's entry in the table that is outgrown; 0 when it is not there. */
+  #findInOld(hash: number, key: FlowKey, domain: number, wordCount: number): number {
     const { old } = this.#index;
-    return address !== 0 || old === null ? address : this.#probe(old, hash, key, domain, wordCount);
-  }
-
-  #probe(table: Int32Array, hash: number, key: FlowKey, domain: number, wordCount: number): number {
-    const { segments } = this.#store;
-    const mask = table.length - 1;
-    // A slot is two words. An address is never negative: a slot that says "moved" has none.
-    for (let at = (hash << 1) & mask; table[at + 1] !== 0; at = (at + 2) & mask) {
-      const address = table[at + 1]!;
-      if (table[at] === hash && address > 0) {
-        if (isEntryOf(segments[segmentOf(address)]!, wordOf(address), key, domain, wordCount)) {
+    if (old === null) {
+      return 0;
+    }
+    const mask = old.length - 1;
+    for (let at = (hash << 1) & mask; old[at + 1] !== 0; at = (at + 2) & mask) {
+      const address = old[at + 1]!;
+      if (old[at] === hash && address > 0) {
+        const words = this.#store.segments[segmentOf(address)]!;
+        if (isEntryOf(words, wordOf(address), key, domain, wordCount)) {
           return address;
         }
       }
@@ -245,13 +338,13 @@ export class FlowCache {
 
   /** Makes an entry with the key, the present time and zeros; 0 when there is no room. */
   #insert(hash: number, key: FlowKey, domain: number, wordCount: number): number {
-    const address = this.#store.append(EntryWord.key + wordCount);
+    const address = this.#store.append(ENTRY_KEY + wordCount);
     if (address === 0) {
       return 0;
     }
     const words = this.#store.segments[segmentOf(address)]!;
     beginEntry(words, wordOf(address), hash, domain, key, wordCount);
-    putTime(words, wordOf(address) + EntryWord.start, this.#nowHigh, this.#nowLow);
+    putTime(words, wordOf(address) + ENTRY_START, this.#nowHigh, this.#nowLow);
     this.#index.insert(hash, address);
     return address;
   }
@@ -262,8 +355,8 @@ export class FlowCache {
     const at = wordOf(head);
     const words = this.#store.segments[segment]!;
     this.#view.move(words, this.#store.segmentBytes[segment]!, at);
-    this.#index.remove(words[at + EntryWord.hash]!, head);
-    this.#store.removeHead(EntryWord.key + keyWordCount(words[at + EntryWord.templateId]!));
+    this.#index.remove(words[at + ENTRY_HASH]!, head);
+    this.#store.removeHead(ENTRY_KEY + keyWordCount(words[at + ENTRY_TEMPLATE]!));
     this.#counters[Counter.byReason + reason]!++;
     visitor.flow(this.#view, reason);
   }

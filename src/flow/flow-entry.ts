@@ -4,7 +4,7 @@
 
 import type { FlowKey } from '../packet/flow-key.ts';
 import { keySize } from '../packet/template-id.ts';
-import { addProduct } from './counter64.ts';
+import { addProduct, addSmall, SMALL_MAX } from './counter64.ts';
 import { isTimeUpTo, putTime } from './entry-time.ts';
 
 /**
@@ -13,20 +13,19 @@ import { isTimeUpTo, putTime } from './entry-time.ts';
  */
 export const IP_TOTAL_LENGTH_MAX = 0xffff;
 
-/** Words of an entry, from its start. Counters and times are two words, the low one first. */
-export const EntryWord = {
-  hash: 0,
-  observationDomainId: 1,
-  templateId: 2,
-  /** The smallest IP total length in the upper half, the largest in the lower. */
-  lengths: 3,
-  start: 4,
-  end: 6,
-  packets: 8,
-  octets: 10,
-  sumOfSquares: 12,
-  key: 14,
-} as const;
+// Words of an entry, from its start. Counters and times are two words, the low one first. They are plain numbers, and not
+// one table of them, because the build puts plain numbers where they are used.
+export const ENTRY_HASH = 0;
+export const ENTRY_DOMAIN = 1;
+export const ENTRY_TEMPLATE = 2;
+/** The smallest IP total length in the upper half, the largest in the lower. */
+export const ENTRY_LENGTHS = 3;
+export const ENTRY_START = 4;
+export const ENTRY_END = 6;
+export const ENTRY_PACKETS = 8;
+export const ENTRY_OCTETS = 10;
+export const ENTRY_SQUARES = 12;
+export const ENTRY_KEY = 14;
 
 /** How many words the key of a template takes: its last word is filled up with zeros. */
 export function keyWordCount(templateId: number): number {
@@ -42,14 +41,14 @@ export function beginEntry(
   key: FlowKey,
   wordCount: number,
 ): void {
-  words[at + EntryWord.hash] = hash;
-  words[at + EntryWord.observationDomainId] = domain;
-  words[at + EntryWord.templateId] = key.templateId;
-  for (let word = at + EntryWord.lengths; word < at + EntryWord.key; word++) {
+  words[at + ENTRY_HASH] = hash;
+  words[at + ENTRY_DOMAIN] = domain;
+  words[at + ENTRY_TEMPLATE] = key.templateId;
+  for (let word = at + ENTRY_LENGTHS; word < at + ENTRY_KEY; word++) {
     words[word] = 0;
   }
   for (let index = 0; index < wordCount; index++) {
-    words[at + EntryWord.key + index] = key.words[index]!;
+    words[at + ENTRY_KEY + index] = key.words[index]!;
   }
 }
 
@@ -61,32 +60,38 @@ export function isEntryOf(
   domain: number,
   wordCount: number,
 ): boolean {
-  if (
-    words[at + EntryWord.observationDomainId] !== domain ||
-    words[at + EntryWord.templateId] !== key.templateId
-  ) {
-    return false;
-  }
   const keyWords = key.words;
-  for (let index = 0; index < wordCount; index++) {
-    if (words[at + EntryWord.key + index] !== keyWords[index]) {
-      return false;
-    }
+  const from = at + ENTRY_KEY;
+  // Differences are gathered and looked at once: where a hash agrees, a key nearly always does.
+  let difference = (words[at + ENTRY_DOMAIN]! ^ domain) | (words[at + ENTRY_TEMPLATE]! ^ key.templateId);
+  let index = 0;
+  for (; index + 1 < wordCount; index += 2) {
+    difference |=
+      (words[from + index]! ^ keyWords[index]!) | (words[from + index + 1]! ^ keyWords[index + 1]!);
   }
-  return true;
+  if (index < wordCount) {
+    difference |= words[from + index]! ^ keyWords[index]!;
+  }
+  return difference === 0;
 }
 
 /**
  * Makes the flow last until this time, or begin with it. Samples come in order almost always, so the end is
- * first.
+ * first; false when this one did not.
  */
-export function foldTime(words: Int32Array, at: number, high: number, low: number): void {
-  if (isTimeUpTo(words, at + EntryWord.end, high, low)) {
-    putTime(words, at + EntryWord.end, high, low);
-  } else if (!isTimeUpTo(words, at + EntryWord.start, high, low)) {
-    putTime(words, at + EntryWord.start, high, low);
+export function foldTime(words: Int32Array, at: number, high: number, low: number): boolean {
+  if (isTimeUpTo(words, at + ENTRY_END, high, low)) {
+    putTime(words, at + ENTRY_END, high, low);
+    return true;
   }
+  if (!isTimeUpTo(words, at + ENTRY_START, high, low)) {
+    putTime(words, at + ENTRY_START, high, low);
+  }
+  return false;
 }
+
+/** The square of a smaller size is at most `SMALL_MAX`. */
+const ONCE_SIZE_MAX = 46_341;
 
 /** Adds a sample of `weight` packets to the counters. */
 export function foldSample(
@@ -96,20 +101,31 @@ export function foldSample(
   weight: number,
   frameSize: number,
 ): void {
-  addProduct(words, at + EntryWord.packets, weight, 1, false);
-  addProduct(words, at + EntryWord.octets, weight, frameSize, false);
-  if (key.isIp) {
-    const length = Math.min(Math.max(0, frameSize - key.ethernetHeaderLength), IP_TOTAL_LENGTH_MAX);
-    addProduct(words, at + EntryWord.sumOfSquares, weight, length, true);
-    foldLength(words, at + EntryWord.lengths, length);
+  const length = key.isIp
+    ? Math.min(Math.max(0, frameSize - key.ethernetHeaderLength), IP_TOTAL_LENGTH_MAX)
+    : 0;
+  if (weight === 1 && frameSize < ONCE_SIZE_MAX) {
+    addSmall(words, at + ENTRY_PACKETS, 1);
+    addSmall(words, at + ENTRY_OCTETS, frameSize);
+    addSmall(words, at + ENTRY_SQUARES, Math.imul(length, length));
+  } else if (weight * frameSize <= SMALL_MAX && weight * length <= SMALL_MAX / IP_TOTAL_LENGTH_MAX) {
+    addSmall(words, at + ENTRY_PACKETS, weight);
+    addSmall(words, at + ENTRY_OCTETS, weight * frameSize);
+    addSmall(words, at + ENTRY_SQUARES, weight * length * length);
+  } else {
+    addProduct(words, at + ENTRY_PACKETS, weight, 1, false);
+    addProduct(words, at + ENTRY_OCTETS, weight, frameSize, false);
+    addProduct(words, at + ENTRY_SQUARES, weight, length, true);
   }
+  if (length !== 0) foldLength(words, at + ENTRY_LENGTHS, length);
 }
 
-/** Minimum and maximum; a length of 0 never lowers the minimum, and the first real one replaces it. */
+/** Minimum and maximum of lengths that are not 0: 0 means that there is none yet. */
 function foldLength(words: Int32Array, at: number, length: number): void {
   const lengths = words[at]!;
   const minimum = lengths >>> 16;
   const maximum = lengths & 0xffff;
-  const newMinimum = minimum === 0 || (length !== 0 && length < minimum) ? length : minimum;
-  words[at] = (newMinimum << 16) | Math.max(maximum, length);
+  if (minimum === 0 || length < minimum || length > maximum) {
+    words[at] = ((minimum === 0 || length < minimum ? length : minimum) << 16) | Math.max(maximum, length);
+  }
 }

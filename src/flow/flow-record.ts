@@ -3,7 +3,17 @@
 
 import { isIpTemplate, keySize } from '../packet/template-id.ts';
 import { timeOf } from './entry-time.ts';
-import { EntryWord } from './flow-entry.ts';
+import {
+  ENTRY_DOMAIN,
+  ENTRY_END,
+  ENTRY_KEY,
+  ENTRY_LENGTHS,
+  ENTRY_OCTETS,
+  ENTRY_PACKETS,
+  ENTRY_SQUARES,
+  ENTRY_START,
+  ENTRY_TEMPLATE,
+} from './flow-entry.ts';
 
 /** Why a flow left the cache: values of flowEndReason (IPFIX information element 136). */
 export const FlowEndReason = { activeTimeout: 2, forcedEnd: 4, lackOfResources: 5 } as const;
@@ -53,7 +63,7 @@ export class EntryView implements FlowRecord {
   }
 
   get keyStart(): number {
-    return (this.#at + EntryWord.key) * 4;
+    return (this.#at + ENTRY_KEY) * 4;
   }
 
   get keySize(): number {
@@ -61,11 +71,11 @@ export class EntryView implements FlowRecord {
   }
 
   get templateId(): number {
-    return this.#words[this.#at + EntryWord.templateId]!;
+    return this.#words[this.#at + ENTRY_TEMPLATE]!;
   }
 
   get observationDomainId(): number {
-    return this.#unsigned(EntryWord.observationDomainId);
+    return this.#unsigned(ENTRY_DOMAIN);
   }
 
   get isIp(): boolean {
@@ -73,43 +83,43 @@ export class EntryView implements FlowRecord {
   }
 
   get startMicros(): number {
-    return timeOf(this.#words, this.#at + EntryWord.start);
+    return timeOf(this.#words, this.#at + ENTRY_START);
   }
 
   get endMicros(): number {
-    return timeOf(this.#words, this.#at + EntryWord.end);
+    return timeOf(this.#words, this.#at + ENTRY_END);
   }
 
   get packetsHigh(): number {
-    return this.#unsigned(EntryWord.packets + 1);
+    return this.#unsigned(ENTRY_PACKETS + 1);
   }
 
   get packetsLow(): number {
-    return this.#unsigned(EntryWord.packets);
+    return this.#unsigned(ENTRY_PACKETS);
   }
 
   get octetsHigh(): number {
-    return this.#unsigned(EntryWord.octets + 1);
+    return this.#unsigned(ENTRY_OCTETS + 1);
   }
 
   get octetsLow(): number {
-    return this.#unsigned(EntryWord.octets);
+    return this.#unsigned(ENTRY_OCTETS);
   }
 
   get sumOfSquaresHigh(): number {
-    return this.#unsigned(EntryWord.sumOfSquares + 1);
+    return this.#unsigned(ENTRY_SQUARES + 1);
   }
 
   get sumOfSquaresLow(): number {
-    return this.#unsigned(EntryWord.sumOfSquares);
+    return this.#unsigned(ENTRY_SQUARES);
   }
 
   get minimumIpTotalLength(): number {
-    return this.#words[this.#at + EntryWord.lengths]! >>> 16;
+    return this.#words[this.#at + ENTRY_LENGTHS]! >>> 16;
   }
 
   get maximumIpTotalLength(): number {
-    return this.#words[this.#at + EntryWord.lengths]! & 0xffff;
+    return this.#words[this.#at + ENTRY_LENGTHS]! & 0xffff;
   }
 
   #unsigned(word: number): number {

@@ -3,6 +3,7 @@
 // frame and never an error. It runs for each sample, so it makes no objects, and writes into the `FlowKey` that
 // it is given.
 
+import { dissectPlain } from './dissect-plain.ts';
 import { type FlowKey, FrameFault } from './flow-key.ts';
 import { KeyPartSize, Layer2, Layer3, Layer4, templateId } from './template-id.ts';
 
@@ -47,6 +48,7 @@ export function dissect(
   key: FlowKey,
 ): void {
   const size = end - start;
+  if (dissectPlain(key.frames.of(frame), start, size, observationPointId, key)) return;
   key.faults = 0;
   key.protocol = 0;
   putU32(key.bytes, 0, observationPointId);

@@ -1,6 +1,7 @@
 // The scratch object between the dissector and the flow cache. A source of samples owns one and uses it for
 // every frame, so that a sample costs no memory.
 
+import { FrameView } from './frame-view.ts';
 import { KEY_SIZE_MAX } from './template-id.ts';
 
 /**
@@ -39,7 +40,12 @@ export class FlowKey {
   /** Bits of `FrameFault`; 0 for a sound frame. */
   faults = 0;
 
-  constructor() {
+  /** The memory that frames come from. */
+  readonly frames: FrameView;
+
+  /** Keys that are filled from the same memory may share its view. */
+  constructor(frames = new FrameView()) {
+    this.frames = frames;
     const memory = new ArrayBuffer(WORD_COUNT_MAX * 4);
     this.bytes = Buffer.from(memory);
     this.words = new Int32Array(memory);

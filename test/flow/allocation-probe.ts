@@ -3,6 +3,7 @@
 // JSON.
 
 import { FlowCache, type FlowRecord } from '../../src/flow/flow-cache.ts';
+import { BATCH_SAMPLES_MAX, SampleBatch } from '../../src/flow/sample-batch.ts';
 import { PacketSampler } from '../../src/flow/sampler.ts';
 import { dissect } from '../../src/packet/dissect.ts';
 import { FlowKey } from '../../src/packet/flow-key.ts';
@@ -21,6 +22,7 @@ const frame = Buffer.from(
   'hex',
 );
 const key = new FlowKey();
+const batch = new SampleBatch();
 const collectGarbage = globalThis.gc;
 let sink = 0;
 
@@ -34,6 +36,23 @@ const visitor = {
 function run(cache: FlowCache, count: number, flowCount: number): void {
   for (let first = 0; first < count; first += BATCH_COUNT) {
     runBatch(cache, first, flowCount, START_MICROS + first).next();
+  }
+}
+
+/** The same as an exporter does it, in batches of which each sample has a time of its own. */
+function runInBatches(cache: FlowCache, count: number, flowCount: number): void {
+  for (let packet = 0; packet < count; packet++) {
+    frame.writeUInt32BE(packet % flowCount, 26);
+    const index = batch.count;
+    dissect(frame, 0, frame.length, 22, batch.keys[index]!);
+    batch.domains[index] = 1;
+    batch.timesMicros[index] = START_MICROS + packet;
+    batch.weights[index] = 400;
+    batch.frameSizes[index] = 1514;
+    batch.count = index + 1;
+    if (batch.count === BATCH_SAMPLES_MAX) {
+      cache.addBatch(batch, visitor, 16);
+    }
   }
 }
 
@@ -82,11 +101,15 @@ const cacheOf = (flowsMax: number): FlowCache =>
   new FlowCache({ activeTimeoutMicros: 60_000_000, flowsMax, hashSeed: 77 });
 const hits = cacheOf(10_000);
 const churn = cacheOf(5000);
+const batchHits = cacheOf(10_000);
+const batchChurn = cacheOf(5000);
 const sampler = new PacketSampler({ interval: 400, seed: 3 });
 const kept: object[] = [];
 const result = {
   hits: bytesPerPacket((count) => run(hits, count, 4000)),
   churn: bytesPerPacket((count) => run(churn, count, 100_000)),
+  hitsInBatches: bytesPerPacket((count) => runInBatches(batchHits, count, 4000)),
+  churnInBatches: bytesPerPacket((count) => runInBatches(batchChurn, count, 100_000)),
   sampler: bytesPerPacket((count) => runSampler(sampler, count)),
   allocating: bytesPerPacket((count) => runAllocating(kept, count)),
   expired: churn.status().expiredByLackOfResources,

@@ -13,7 +13,7 @@ test('a packet allocates nothing, whether it joins a flow, begins one or is not 
   assert.ok((bytes['allocating'] ?? 0) > 10, `the probe sees allocation when there is some: ${child.stdout}`);
   // An object or a boxed number takes 16 bytes. Code that is still being compiled makes some of them for a
   // while.
-  for (const path of ['hits', 'churn', 'sampler']) {
+  for (const path of ['hits', 'churn', 'hitsInBatches', 'churnInBatches', 'sampler']) {
     assert.ok((bytes[path] ?? Number.NaN) < 2, `${path}: ${child.stdout}`);
   }
   assert.ok((bytes['expired'] ?? 0) > 1_000_000 && (bytes['aggregated'] ?? 0) > 1_000_000, child.stdout);
