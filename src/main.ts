@@ -6,6 +6,7 @@ import { collectCommand } from './commands/collect.ts';
 import { demoCommand } from './commands/demo.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { releaseCommand } from './commands/release.ts';
+import { replayCommand } from './commands/replay.ts';
 import { runCommand } from './commands/run.ts';
 import { version } from './commands/version.ts';
 
@@ -17,6 +18,7 @@ const program = new Command('ovs-ipfix')
   .addCommand(collectCommand())
   .addCommand(migrateCommand())
   .addCommand(releaseCommand())
+  .addCommand(replayCommand())
   .addCommand(demoCommand());
 
 program.parseAsync().then(undefined, (error: unknown) => {

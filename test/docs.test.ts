@@ -10,6 +10,7 @@ import { collectCommand } from '../src/commands/collect.ts';
 import { demoCommand } from '../src/commands/demo.ts';
 import { migrateCommand } from '../src/commands/migrate.ts';
 import { releaseCommand } from '../src/commands/release.ts';
+import { replayCommand } from '../src/commands/replay.ts';
 import { runCommand } from '../src/commands/run.ts';
 import { problemCodes } from '../src/config/problem.ts';
 
@@ -18,7 +19,14 @@ const DOCS = join(ROOT, 'docs');
 const LINE_LENGTH_MAX = 130;
 
 /** Exported names in `_MAX` that are facts of a format or of a table, and bound nothing that grows. */
-const FACTS = new Set(['KEY_SIZE_MAX', 'TEMPLATE_ID_MAX', 'RECORD_SIZE_MAX', 'METER_MAX', 'PROBABILITY_MAX']);
+const FACTS = new Set([
+  'KEY_SIZE_MAX',
+  'TEMPLATE_ID_MAX',
+  'RECORD_SIZE_MAX',
+  'METER_MAX',
+  'PROBABILITY_MAX',
+  'SMALL_MAX',
+]);
 
 function pages(): string[] {
   const names = readdirSync(DOCS).filter((name) => name.endsWith('.md'));
@@ -102,6 +110,7 @@ test('every flag of every command, and its environment twin, is in the page abou
     migrateCommand(),
     releaseCommand(),
     collectCommand(),
+    replayCommand(),
     demoCommand(),
   ];
   for (const command of commands) {

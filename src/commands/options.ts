@@ -13,7 +13,11 @@ export function flag(flags: string, description: string): Option {
  * A flag that only one command has, beside those of the daemon. Its twin bears the command's name, so that a variable
  * means one thing: `demo --seconds` is OVS_IPFIX_DEMO_SECONDS.
  */
-export function flagOf(command: 'collect' | 'demo' | 'migrate', flags: string, description: string): Option {
+export function flagOf(
+  command: 'collect' | 'demo' | 'migrate' | 'replay',
+  flags: string,
+  description: string,
+): Option {
   return withTwin(new Option(flags, description), `${command}-`);
 }
 

@@ -1,7 +1,7 @@
 // The flags of the commands that talk to OVS, from text to validated, readonly values. A flag's environment twin has
 // been folded in by the command line already. Settings of a bridge or a collector live in OVSDB rows, not here.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   type Endpoint,
   EndpointError,
@@ -74,12 +74,13 @@ const registerBit = z.string().transform((text, context): RegisterBit => {
 });
 
 /** One of a few words. */
-function choice<const Choice extends string>(choices: readonly Choice[]) {
+export function choice<const Choice extends string>(choices: readonly Choice[]) {
   const list = `${choices.slice(0, -1).join(', ')} and ${choices.at(-1)}`;
   return z.enum(choices, { error: ({ input }) => `"${String(input)}" is none of ${list}` });
 }
 
-function wholeNumber(min: number, max: number) {
+/** A whole number in decimal digits. */
+export function wholeNumber(min: number, max: number) {
   const error = ({ input }: { readonly input?: unknown }) =>
     `"${String(input)}" is no whole number from ${min} to ${max}`;
   return z
@@ -88,6 +89,9 @@ function wholeNumber(min: number, max: number) {
     .transform(Number)
     .pipe(z.number({ error }).min(min, { error }).max(max, { error }));
 }
+
+/** The value of `--message-bytes-max`. */
+export const messageBytes = wholeNumber(512, 65_535).default(messageBytesMaxDefault);
 
 const filledText = z.string().min(1, { error: 'the value is empty' }).optional();
 
@@ -109,7 +113,7 @@ const runSchema = z.object({
   unixctl: filledText,
   adopt: choice(['all', 'marked', 'none']).default('all'),
   unmetered: choice(['refuse', 'allow']).default('refuse'),
-  messageBytesMax: wholeNumber(512, 65_535).default(messageBytesMaxDefault),
+  messageBytesMax: messageBytes,
 });
 
 /** Reads the flags of a command that needs to know where OVS is; throws `SettingsError`. */
@@ -129,7 +133,8 @@ export function readRunSettings(flags: unknown): RunSettings {
   };
 }
 
-function parse<Schema extends z.ZodType>(schema: Schema, flags: unknown): z.output<Schema> {
+/** Checks flags; throws `SettingsError` with a sentence that names each flag with a value that cannot be used. */
+export function parse<Schema extends z.ZodType>(schema: Schema, flags: unknown): z.output<Schema> {
   const result = schema.safeParse(flags);
   if (result.success) {
     return result.data;

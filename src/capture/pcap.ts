@@ -1,0 +1,86 @@
+// The classic capture file, as tcpdump writes it (draft-ietf-opsawg-pcap): a file header and then a record a packet, in
+// the byte order of the machine that captured, with times in micro- or nanoseconds.
+
+import {
+  type CapturedPacket,
+  type CaptureFormat,
+  type CaptureFormatParts,
+  LINK_TYPE_ETHERNET,
+  PACKET_BYTES_MAX,
+} from './captured-packet.ts';
+
+/*
+ * File header, 24 bytes                    Record header, 16 bytes, before the frame
+ *   u32 magic                                u32 seconds since 1970
+ *   u16 major 2, u16 minor 4                 u32 micro- or nanoseconds
+ *   i32 time zone, u32 accuracy: unused      u32 bytes captured
+ *   u32 snap length                          u32 bytes of the frame
+ *   u32 link type, in the low 16 bits
+ */
+const MAGIC_MICROS = 0xa1b2c3d4;
+const MAGIC_NANOS = 0xa1b23c4d;
+const FILE_HEADER_SIZE = 24;
+const RECORD_HEADER_SIZE = 16;
+
+/** Whether a file that begins with these bytes is pcap. */
+export function isPcap(view: DataView): boolean {
+  return [true, false].some((isLittle) => {
+    const magic = view.getUint32(0, isLittle);
+    return magic === MAGIC_MICROS || magic === MAGIC_NANOS;
+  });
+}
+
+/** Reads pcap; see `CaptureFormat`. */
+export class PcapFormat implements CaptureFormat {
+  readonly #parts: CaptureFormatParts;
+  readonly #view: DataView;
+  readonly #packet: CapturedPacket;
+  #isLittle = false;
+  #hasNanos = false;
+  #hasHeader = false;
+
+  constructor(parts: CaptureFormatParts) {
+    this.#parts = parts;
+    this.#view = parts.view;
+    this.#packet = parts.packet;
+    this.#packet.bytes = parts.bytes;
+  }
+
+  step(at: number, end: number): number {
+    if (!this.#hasHeader) return this.#readHeader(at, end);
+    if (end - at < RECORD_HEADER_SIZE) return 0;
+    const view = this.#view;
+    const isLittle = this.#isLittle;
+    const captured = view.getUint32(at + 8, isLittle);
+    if (captured > PACKET_BYTES_MAX) {
+      this.#parts.fail(
+        `a record says that ${captured} bytes were captured, more than the ${PACKET_BYTES_MAX} that are possible.`,
+      );
+    }
+    const start = at + RECORD_HEADER_SIZE;
+    if (end - start < captured) return 0;
+    const packet = this.#packet;
+    const fraction = view.getUint32(at + 4, isLittle);
+    packet.timeMicros[0] =
+      view.getUint32(at, isLittle) * 1_000_000 + (this.#hasNanos ? Math.floor(fraction / 1000) : fraction);
+    packet.start = start;
+    packet.end = start + captured;
+    packet.originalLength = Math.max(captured, view.getUint32(at + 12, isLittle));
+    return RECORD_HEADER_SIZE + captured;
+  }
+
+  #readHeader(at: number, end: number): number {
+    if (end - at < FILE_HEADER_SIZE) return 0;
+    const view = this.#view;
+    this.#isLittle = [MAGIC_MICROS, MAGIC_NANOS].includes(view.getUint32(at, true));
+    this.#hasNanos = view.getUint32(at, this.#isLittle) === MAGIC_NANOS;
+    const linkType = view.getUint32(at + 20, this.#isLittle) & 0xffff;
+    if (linkType !== LINK_TYPE_ETHERNET) {
+      this.#parts.fail(
+        `the link type is ${linkType}, and flows are made of Ethernet frames (link type ${LINK_TYPE_ETHERNET}).`,
+      );
+    }
+    this.#hasHeader = true;
+    return -FILE_HEADER_SIZE;
+  }
+}

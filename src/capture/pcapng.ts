@@ -1,0 +1,173 @@
+// The newer capture file, as Wireshark writes it (draft-ietf-opsawg-pcapng): blocks, each with its length before and
+// after it. A file may have several sections, each with a byte order of its own, and a section several interfaces, each
+// with a resolution of time and a snap length of its own. Blocks that say nothing of packets are skipped.
+
+import {
+  type CapturedPacket,
+  type CaptureFormat,
+  type CaptureFormatParts,
+  LINK_TYPE_ETHERNET,
+  PACKET_BYTES_MAX,
+} from './captured-packet.ts';
+import { type TimeUnit, timeUnit, unitsToMicros } from './pcapng-time.ts';
+
+const Block = {
+  section: 0x0a0d0d0a,
+  interface: 1,
+  obsoletePacket: 2,
+  simplePacket: 3,
+  enhancedPacket: 6,
+} as const;
+const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+/** Type and length in front, the length again at the end. */
+const BLOCK_SIZE_MIN = 12;
+/** Room for the largest packet and its options; only blocks that are skipped may be larger. */
+const BLOCK_SIZE_MAX = PACKET_BYTES_MAX + 65_536;
+/** Interfaces of a section that are remembered. */
+export const INTERFACES_MAX = 65_536;
+
+const Option = { end: 0, timeResolution: 9, timeOffset: 14 } as const;
+
+interface CaptureInterface {
+  readonly linkType: number;
+  readonly snapLength: number;
+  readonly unit: TimeUnit;
+}
+
+/** Whether a file that begins with these bytes is pcapng; the type of its first block reads the same both ways. */
+export function isPcapng(view: DataView): boolean {
+  return view.getUint32(0, true) === Block.section;
+}
+
+/** Reads pcapng; see `CaptureFormat`. */
+export class PcapngFormat implements CaptureFormat {
+  readonly #view: DataView;
+  readonly #packet: CapturedPacket;
+  readonly #fail: (what: string) => never;
+  #isLittle = true;
+  #interfaces: CaptureInterface[] = [];
+
+  constructor({ view, bytes, packet, fail }: CaptureFormatParts) {
+    this.#view = view;
+    this.#packet = packet;
+    this.#packet.bytes = bytes;
+    this.#fail = fail;
+  }
+
+  step(at: number, end: number): number {
+    const view = this.#view;
+    if (end - at < BLOCK_SIZE_MIN) return 0;
+    const type = view.getUint32(at, this.#isLittle);
+    if (type === Block.section) this.#readByteOrder(at);
+    const size = view.getUint32(at + 4, this.#isLittle);
+    if (size < BLOCK_SIZE_MIN || (size & 3) !== 0) {
+      this.#fail(`a block says that it has ${size} bytes, which no block can have.`);
+    }
+    if (!isUsed(type)) return -size;
+    if (size > BLOCK_SIZE_MAX) {
+      this.#fail(`a block of type ${type} says that it has ${size} bytes.`);
+    }
+    if (end - at < size) return 0;
+    if (view.getUint32(at + size - 4, this.#isLittle) !== size) {
+      this.#fail(`a block begins with the length ${size} and ends with another one.`);
+    }
+    const bodyEnd = at + size - 4;
+    if (type === Block.section) {
+      this.#interfaces = [];
+      return -size;
+    }
+    if (type === Block.interface) {
+      this.#addInterface(at + 8, bodyEnd);
+      return -size;
+    }
+    this.#readPacket(type, at + 8, bodyEnd);
+    return size;
+  }
+
+  #readByteOrder(at: number): void {
+    const view = this.#view;
+    this.#isLittle = view.getUint32(at + 8, true) === BYTE_ORDER_MAGIC;
+    if (!this.#isLittle && view.getUint32(at + 8, false) !== BYTE_ORDER_MAGIC) {
+      this.#fail('a section does not say in which byte order it is.');
+    }
+  }
+
+  #addInterface(at: number, end: number): void {
+    const view = this.#view;
+    if (end - at < 8) this.#fail('the description of an interface is too short.');
+    if (this.#interfaces.length === INTERFACES_MAX) {
+      this.#fail(`the section has more than ${INTERFACES_MAX} interfaces.`);
+    }
+    const isLittle = this.#isLittle;
+    let resolution = 6;
+    let offsetSeconds = 0;
+    for (let option = at + 8; end - option >= 4; ) {
+      const code = view.getUint16(option, isLittle);
+      const size = view.getUint16(option + 2, isLittle);
+      if (code === Option.end || end - option - 4 < size) break;
+      if (code === Option.timeResolution && size === 1) resolution = view.getUint8(option + 4);
+      if (code === Option.timeOffset && size === 8) {
+        offsetSeconds = Number(view.getBigInt64(option + 4, isLittle));
+      }
+      option += 4 + ((size + 3) & ~3);
+    }
+    this.#interfaces.push({
+      linkType: view.getUint16(at, isLittle),
+      snapLength: view.getUint32(at + 4, isLittle),
+      unit: timeUnit(resolution, offsetSeconds),
+    });
+  }
+
+  /*
+   * Enhanced: u32 interface, u32 + u32 time (high, low), u32 captured, u32 original, frame, options
+   * Obsolete: u16 interface, u16 drops, then the same
+   * Simple:   u32 original, frame: of interface 0, without a time
+   */
+  #readPacket(type: number, at: number, end: number): void {
+    const view = this.#view;
+    const packet = this.#packet;
+    const isLittle = this.#isLittle;
+    const isSimple = type === Block.simplePacket;
+    const start = at + (isSimple ? 4 : 20);
+    if (start > end) this.#fail('the block of a packet is too short.');
+    const number = isSimple
+      ? 0
+      : type === Block.enhancedPacket
+        ? view.getUint32(at, isLittle)
+        : view.getUint16(at, isLittle);
+    const from =
+      this.#interfaces[number] ??
+      this.#fail(`a packet is of interface ${number}, which has not been described.`);
+    if (from.linkType !== LINK_TYPE_ETHERNET) {
+      this.#fail(
+        `a packet is of link type ${from.linkType}, and flows are made of Ethernet frames (link type ${LINK_TYPE_ETHERNET}).`,
+      );
+    }
+    const original = view.getUint32(isSimple ? at : at + 16, isLittle);
+    const captured = isSimple
+      ? Math.min(original, from.snapLength === 0 ? original : from.snapLength, end - start)
+      : view.getUint32(at + 12, isLittle);
+    if (captured > end - start) {
+      this.#fail(
+        `a packet says that ${captured} bytes of it were captured, but its block has ${end - start}.`,
+      );
+    }
+    if (!isSimple) {
+      const high = view.getUint32(at + 4, isLittle);
+      packet.timeMicros[0] = unitsToMicros(from.unit, high, view.getUint32(at + 8, isLittle));
+    }
+    packet.start = start;
+    packet.end = start + captured;
+    packet.originalLength = Math.max(captured, original);
+  }
+}
+
+function isUsed(type: number): boolean {
+  return (
+    type === Block.enhancedPacket ||
+    type === Block.simplePacket ||
+    type === Block.obsoletePacket ||
+    type === Block.interface ||
+    type === Block.section
+  );
+}

@@ -1,0 +1,138 @@
+// `ovs-ipfix replay`: the exporter over a capture file, for trying it without a switch, for exporting what was captured,
+// and for measuring it.
+
+import { Command, InvalidArgumentError } from 'commander';
+import {
+  REPLAY_DEFAULTS,
+  type ReplaySettings,
+  readReplaySettings,
+  replayExporterOptions,
+} from '../config/replay-settings.ts';
+import { messageBytesMaxDefault } from '../config/settings.ts';
+import { UdpSession } from '../export/udp-session.ts';
+import { systemClock, type Timer } from '../runtime/clock.ts';
+import { Log } from '../runtime/log.ts';
+import { flag, flagOf } from './options.ts';
+import { openCapture } from './replay/capture-source.ts';
+import { Replay } from './replay/replay-run.ts';
+import { progressLine, shortfalls, summaryJson, summaryText } from './replay/replay-summary.ts';
+
+/** How often a terminal is told of the progress. */
+const PROGRESS_MS = 500;
+
+/** The `replay` command. */
+export function replayCommand(): Command {
+  return new Command('replay')
+    .description('export the flows of a capture file, as fast as possible or as they were captured')
+    .argument(
+      '<file>',
+      'a capture of Ethernet frames, pcap or pcapng, also compressed by gzip; - for standard input',
+    )
+    .addOption(
+      flagOf('replay', '--to <host:port>', 'collector, like in IPFIX.targets; several by repeating it')
+        .argParser((text: string, before: readonly string[] | undefined) => [
+          ...(before ?? []),
+          ...split(text),
+        ])
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      flagOf('replay', '--speed <speed>', 'max: as fast as it goes; recorded: as captured (default: max)'),
+    )
+    .addOption(
+      flagOf(
+        'replay',
+        '--cache-active-timeout <seconds>',
+        `how long a flow gathers packets, in time of capture (default: ${REPLAY_DEFAULTS.cacheActiveTimeoutSeconds})`,
+      ),
+    )
+    .addOption(
+      flagOf(
+        'replay',
+        '--cache-max-flows <flows>',
+        `flows in the cache at most (default: ${REPLAY_DEFAULTS.cacheMaxFlows})`,
+      ),
+    )
+    .addOption(
+      flag(
+        '--message-bytes-max <bytes>',
+        `largest IPFIX message over UDP (default: ${messageBytesMaxDefault})`,
+      ),
+    )
+    .addOption(flagOf('replay', '--observation-domain-id <id>', 'of all messages (default: 0)'))
+    .addOption(flagOf('replay', '--observation-point-id <id>', 'of all records (default: 0)'))
+    .addOption(flagOf('replay', '--format <format>', 'of the summary: text or json (default: text)'))
+    .addHelpText(
+      'after',
+      `
+Each packet counts once. The exit code is 0 only if every packet is in a record and
+every record was handed to the network; what UDP loses after that cannot be seen.`,
+    )
+    .action(async (file: string, flags: Record<string, unknown>) => {
+      process.exitCode = await replay(file, readReplaySettings(flags));
+    });
+}
+
+/** From the environment, several collectors come with commas between them. */
+function split(text: string): string[] {
+  const targets = text.split(',');
+  if (targets.some((target) => target === '')) throw new InvalidArgumentError('Write HOST:PORT.');
+  return targets;
+}
+
+async function replay(file: string, settings: ReplaySettings): Promise<number> {
+  const log = new Log({ clock: systemClock, level: 'warn' });
+  const collectorLog = log.logger('collector');
+  const run = new Replay(
+    {
+      exporter: replayExporterOptions(settings),
+      speed: settings.speed,
+      observationDomainId: settings.observationDomainId,
+      observationPointId: settings.observationPointId,
+    },
+    {
+      source: openCapture(file),
+      log: log.logger('replay'),
+      openSession: (target, listener) =>
+        new UdpSession(target, listener, { clock: systemClock, log: collectorLog }),
+    },
+  );
+  const interrupt = (): void => run.interrupt();
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const begin = systemClock.monotonicMicros();
+  const seconds = (): number => (systemClock.monotonicMicros() - begin) / 1_000_000;
+  const progress = process.stderr.isTTY
+    ? new Progress(() => progressLine(run.status(), seconds()))
+    : undefined;
+  try {
+    await run.run();
+  } finally {
+    progress?.end();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    log.close();
+  }
+  const status = run.status();
+  process.stdout.write((settings.format === 'json' ? summaryJson : summaryText)(status, seconds()));
+  return shortfalls(status).length === 0 ? 0 : 1;
+}
+
+/** A line on a terminal that is written over again and again. */
+class Progress {
+  readonly #line: () => string;
+  #timer: Timer;
+
+  constructor(line: () => string) {
+    this.#line = line;
+    this.#timer = systemClock.setTimer(() => this.#show(), PROGRESS_MS);
+  }
+
+  end(): void {
+    this.#timer.cancel();
+    process.stderr.write('\r\u001b[K');
+  }
+
+  #show(): void {
+    process.stderr.write(`\r\u001b[K${this.#line()}`);
+    this.#timer = systemClock.setTimer(() => this.#show(), PROGRESS_MS);
+  }
+}

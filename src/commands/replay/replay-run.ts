@@ -1,0 +1,249 @@
+// One replay: packets of a capture go through an exporter as samples that stand for themselves, as fast as the machine
+// can or as they were captured. The exporter, its cache, its encoder and its sessions are those of the daemon; what is
+// different is only where frames and time come from. Reading waits for the collectors, so that nothing is lost here.
+
+import { CaptureReader } from '../../capture/capture-reader.ts';
+import { CaptureError } from '../../capture/captured-packet.ts';
+import { BatchClock } from '../../export/batch-clock.ts';
+import type { OpenSession } from '../../export/collector-session.ts';
+import { Exporter, type ExporterOptions, type ExporterStatus } from '../../export/exporter.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { CaptureClock } from './capture-clock.ts';
+import { type CaptureSource, CaptureSourceError } from './capture-source.ts';
+
+/** What a replay is told; plain values that have been checked. */
+export interface ReplayOptions {
+  readonly exporter: ExporterOptions;
+  readonly speed: 'max' | 'recorded';
+  readonly observationDomainId: number;
+  readonly observationPointId: number;
+}
+
+export interface ReplayParts {
+  readonly source: CaptureSource;
+  readonly log: Logger;
+  readonly openSession: OpenSession;
+}
+
+/** What a replay has done so far, or at its end; octets are those of whole frames. */
+export interface ReplayStatus {
+  readonly packets: number;
+  readonly octets: number;
+  /** Octets of the frames that the file has, less than `octets` when it was captured with a snap length. */
+  readonly octetsCaptured: number;
+  /** Packets whose time is before that of the packet before them; they count at that one's time. */
+  readonly outOfOrder: number;
+  /** Times of capture in microseconds since 1970; undefined before the first packet. */
+  readonly firstMicros: number | undefined;
+  readonly lastMicros: number | undefined;
+  /** Why the file could not be read to its end; what came before is exported all the same. */
+  readonly fault: string | undefined;
+  readonly isInterrupted: boolean;
+  readonly fileBytes: number | undefined;
+  readonly fileBytesRead: number;
+  readonly exporter: ExporterStatus;
+}
+
+/** Messages that may wait at a collector before reading is held up, and down to which it stays so. */
+const BACKLOG_MAX = 256;
+const BACKLOG_LOW = 32;
+/** Packets between two looks at the backlog: a sample makes few records due, and a message holds several. */
+const LOOK_PACKETS = 64;
+/** Packets after which what the exporter has put off is done; by number, so that a file gives the same messages each time. */
+const BATCH_PACKETS = 8192;
+/** How far ahead of its time a packet may be exported, in microseconds: a timer's own precision. */
+const AHEAD_MICROS = 1000;
+
+// The cells of the counts.
+const PACKETS = 0;
+const OCTETS = 1;
+const CAPTURED = 2;
+
+/** One replay: see the head of the file. */
+export class Replay {
+  readonly #options: ReplayOptions;
+  readonly #source: CaptureSource;
+  readonly #reader = new CaptureReader();
+  readonly #time = new CaptureClock();
+  readonly #exporter: Exporter;
+  /** What the exporter has put off until the end of a batch of input. */
+  readonly #deferred: (() => void)[] = [];
+  /** Counts, in cells because they outgrow small integers. */
+  readonly #counts = new Float64Array(3);
+  #outOfOrder = 0;
+  #firstMicros: number | undefined;
+  /** What to take from a packet's time to get the machine's monotonic one, when it is replayed as recorded. */
+  #offsetMicros: number | undefined;
+  #fault: string | undefined;
+  /** Whether the reader stands at a packet that is not sampled yet. */
+  #hasPacket = false;
+  #isInterrupted = false;
+  /** Ends the waiting for a packet's time. */
+  #wake: () => void = () => {};
+  /** Packets of the present batch. */
+  #batchPackets = 0;
+
+  constructor(options: ReplayOptions, parts: ReplayParts) {
+    this.#options = options;
+    this.#source = parts.source;
+    const putOff = (callback: () => void) => this.#deferred.push(callback);
+    // At full speed there is no event loop to wait for: what is put off follows when the collectors have room.
+    const timing =
+      options.speed === 'max'
+        ? { clock: this.#time, defer: putOff, pace: { next: putOff } }
+        : { clock: new BatchClock(systemClock) };
+    const { log, openSession } = parts;
+    this.#exporter = new Exporter('replay', options.exporter, { ...timing, log, openSession });
+  }
+
+  /** Reads to the end of the file, to its first fault or to `interrupt`, and flushes. */
+  async run(): Promise<void> {
+    // The exporter takes the time of its beginning from the first packet.
+    if (await this.#readOn()) {
+      this.#firstMicros = this.#reader.packet.timeMicros[0]!;
+      this.#time.advance(this.#reader.packet.timeMicros);
+      this.#exporter.start();
+      do {
+        if (this.#options.speed === 'recorded') await this.#waitForTime();
+        if (this.#isInterrupted) break;
+        if (this.#sampleOn()) await this.#roomAtCollectors();
+      } while (!this.#isInterrupted && (this.#hasPacket || (await this.#readOn())));
+      await this.#flush();
+    }
+    this.#source.close();
+  }
+
+  /** Stops reading; `run` flushes and returns. */
+  interrupt(): void {
+    this.#isInterrupted = true;
+    this.#wake();
+  }
+
+  status(): ReplayStatus {
+    const hasPackets = this.#counts[PACKETS]! > 0;
+    return {
+      packets: this.#counts[PACKETS]!,
+      octets: this.#counts[OCTETS]!,
+      octetsCaptured: this.#counts[CAPTURED]!,
+      outOfOrder: this.#outOfOrder,
+      firstMicros: this.#firstMicros,
+      lastMicros: hasPackets ? this.#time.wallMicros() : undefined,
+      fault: this.#fault,
+      isInterrupted: this.#isInterrupted,
+      fileBytes: this.#source.fileBytes,
+      fileBytesRead: this.#source.readBytes,
+      exporter: this.#exporter.status(),
+    };
+  }
+
+  /**
+   * The packet path: nothing is allocated here. Samples the packet that the reader stands at and, at full speed, some
+   * behind it; true when a collector has to be waited for.
+   */
+  #sampleOn(): boolean {
+    const { observationDomainId, observationPointId, speed } = this.#options;
+    const reader = this.#reader;
+    const exporter = this.#exporter;
+    const time = this.#time;
+    const { packet, memory } = reader;
+    const packetsMax = speed === 'recorded' ? 1 : Math.min(LOOK_PACKETS, BATCH_PACKETS - this.#batchPackets);
+    let packets = 0;
+    let octets = 0;
+    let captured = 0;
+    do {
+      const { start, end, originalLength } = packet;
+      if (!time.advance(packet.timeMicros)) this.#outOfOrder += 1;
+      exporter.sample(memory, start, end, originalLength, 1, observationDomainId, observationPointId);
+      packets += 1;
+      octets += originalLength;
+      captured += end - start;
+      this.#hasPacket = this.#moveOn();
+    } while (this.#hasPacket && packets < packetsMax);
+    const counts = this.#counts;
+    counts[PACKETS]! += packets;
+    counts[OCTETS]! += octets;
+    counts[CAPTURED]! += captured;
+    this.#batchPackets += packets;
+    if (this.#batchPackets >= BATCH_PACKETS) {
+      this.#batchPackets = 0;
+      this.#runDeferred();
+    }
+    return exporter.backlogCount > BACKLOG_MAX;
+  }
+
+  /** Moves to the next packet of those that have been read; a fault of the file ends it. */
+  #moveOn(): boolean {
+    try {
+      return this.#reader.next();
+    } catch (error) {
+      this.#setFault(error);
+      return false;
+    }
+  }
+
+  /** Reads on until there is a packet; false at the end of the file, or where it cannot be understood any more. */
+  async #readOn(): Promise<boolean> {
+    try {
+      while (this.#fault === undefined && !this.#isInterrupted) {
+        await this.#roomAtCollectors();
+        const filled = this.#source.fill(this.#reader);
+        if (!(typeof filled === 'boolean' ? filled : await filled)) {
+          this.#reader.finish();
+          return false;
+        }
+        if (this.#moveOn()) return true;
+      }
+    } catch (error) {
+      this.#setFault(error);
+    }
+    return false;
+  }
+
+  #setFault(error: unknown): void {
+    if (!(error instanceof CaptureError || error instanceof CaptureSourceError)) throw error;
+    this.#fault = error.message;
+  }
+
+  /** Lets the event loop look after others, and waits while a collector has much to take that it takes. */
+  async #roomAtCollectors(): Promise<void> {
+    let backlog = this.#exporter.backlogCount;
+    do {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      const before = backlog;
+      backlog = this.#exporter.backlogCount;
+      // A socket that is full is looked at again later, so that waiting for it costs nothing.
+      if (backlog >= before && backlog > BACKLOG_LOW) {
+        await new Promise<void>((resolve) => systemClock.setTimer(resolve, 1));
+        backlog = this.#exporter.backlogCount;
+      }
+    } while (backlog > BACKLOG_LOW);
+  }
+
+  #runDeferred(): void {
+    for (const callback of this.#deferred.splice(0)) callback();
+  }
+
+  async #waitForTime(): Promise<void> {
+    const packetMicros = this.#reader.packet.timeMicros[0]!;
+    this.#offsetMicros ??= packetMicros - systemClock.monotonicMicros();
+    const early = packetMicros - this.#offsetMicros - systemClock.monotonicMicros();
+    if (early < AHEAD_MICROS || this.#isInterrupted) return;
+    await new Promise<void>((resolve) => {
+      const timer = systemClock.setTimer(resolve, early / 1000);
+      this.#wake = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+
+  async #flush(): Promise<void> {
+    const stopped = this.#exporter.stop();
+    while (this.#exporter.status().state !== 'stopped') {
+      this.#runDeferred();
+      await this.#roomAtCollectors();
+    }
+    await stopped;
+  }
+}

@@ -1,0 +1,109 @@
+// What a replay says of itself: a line of progress while it runs, and at the end an account of each packet, record and
+// message, for people and for programs.
+
+import type { ReplayStatus } from './replay-run.ts';
+
+/** A line for a terminal; `seconds` since the beginning. */
+export function progressLine(status: ReplayStatus, seconds: number): string {
+  const { fileBytes, fileBytesRead, packets, exporter } = status;
+  const share =
+    fileBytes === undefined || fileBytes === 0
+      ? ''
+      : `${Math.floor((100 * fileBytesRead) / fileBytes)
+          .toString()
+          .padStart(3)}%  `;
+  const rate = seconds > 0 ? Math.round(packets / seconds) : 0;
+  return (
+    `${share}${count(packets)} packets, ${count(rate)}/s, ${count(exporter.cache.flows)} flows, ` +
+    `${count(recordCount(status))} records`
+  );
+}
+
+/** Records made, whatever became of them. */
+function recordCount({ exporter }: ReplayStatus): number {
+  const { activeTimeout, forcedEnd, lackOfResources } = exporter.records;
+  return activeTimeout + forcedEnd + lackOfResources;
+}
+
+/** What keeps a replay from being complete, as sentences; empty when every packet is in a record that was sent. */
+export function shortfalls(status: ReplayStatus): string[] {
+  const { exporter, fault } = status;
+  const sentences = fault === undefined ? [] : [fault];
+  if (exporter.cache.refused > 0) {
+    sentences.push(
+      `${count(exporter.cache.refused)} packets found no room in the cache and are in no record.`,
+    );
+  }
+  for (const { target, recordsLost, lastError } of exporter.collectors) {
+    if (recordsLost === 0) continue;
+    const why = lastError === undefined ? '' : ` (${lastError})`;
+    sentences.push(`${count(recordsLost)} records were not sent to ${target}${why}.`);
+  }
+  return sentences;
+}
+
+/** The account as text, in lines of at most 80 columns. */
+export function summaryText(status: ReplayStatus, seconds: number): string {
+  const { exporter, packets } = status;
+  const { records, malformed, cache } = exporter;
+  const faults = Object.values(malformed).reduce((sum, value) => sum + value, 0);
+  const captureSeconds =
+    status.firstMicros === undefined || status.lastMicros === undefined
+      ? 0
+      : (status.lastMicros - status.firstMicros) / 1_000_000;
+  const lines = [
+    `packets    ${count(packets)}, ${count(status.octets)} octets (${count(status.octetsCaptured)} captured), ` +
+      `${captureSeconds.toFixed(3)} s of capture`,
+    `           ${count(cache.inserted + cache.aggregated)} counted in flows, ${count(cache.refused)} not`,
+    `           ${count(faults)} with a cut or impossible header, ${count(status.outOfOrder)} out of order`,
+    `flows      ${count(cache.inserted)}, of which ${count(cache.flows)} are left in the cache`,
+    `records    ${count(recordCount(status))}: ${count(records.activeTimeout)} active timeout, ` +
+      `${count(records.lackOfResources)} lack of resources,`,
+    `           ${count(records.forcedEnd)} forced end; in ${count(exporter.messages)} messages`,
+    ...exporter.collectors.map(
+      (collector) =>
+        `collector  ${collector.target}: ${count(collector.recordsSent)} records sent, ${count(collector.recordsLost)} lost`,
+    ),
+    `took       ${seconds.toFixed(3)} s, ${count(seconds > 0 ? Math.round(packets / seconds) : 0)} packets/s`,
+    ...shortfalls(status).map((sentence) => `WARNING    ${sentence}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** The account for programs; docs/replay.md has the fields. */
+export function summaryJson(status: ReplayStatus, seconds: number): string {
+  const { exporter, ...replay } = status;
+  const { records, malformed, cache, messages, collectors } = exporter;
+  return `${JSON.stringify(
+    {
+      schema: 'ovs-ipfix/replay',
+      version: 1,
+      seconds,
+      ...replay,
+      packetsInFlows: cache.inserted + cache.aggregated,
+      packetsRefused: cache.refused,
+      malformed,
+      flows: cache.inserted,
+      cacheMemoryBytes: cache.memoryBytes,
+      records,
+      messages,
+      collectors: collectors.map((collector) => ({
+        target: collector.target,
+        messagesSent: collector.messagesSent,
+        recordsSent: collector.recordsSent,
+        octetsSent: collector.octetsSent,
+        messagesLost: collector.messagesLost,
+        recordsLost: collector.recordsLost,
+        errors: collector.errors,
+      })),
+      shortfalls: shortfalls(status),
+    },
+    null,
+    2,
+  )}\n`;
+}
+
+/** With commas; without the library of locales, which takes its time to load. */
+function count(value: number): string {
+  return String(value).replace(/\B(?=(?:\d{3})+$)/gu, ',');
+}

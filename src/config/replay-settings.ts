@@ -1,0 +1,62 @@
+// The flags of `replay`, from text to validated, readonly values.
+
+import * as z from 'zod';
+import type { CollectorTarget } from '../export/collector-session.ts';
+import { EXPORTER_DEFAULTS } from '../export/exporter.ts';
+import { cacheActiveTimeoutMax } from './ipfix-row.ts';
+import { choice, messageBytes, parse, SettingsError, wholeNumber } from './settings.ts';
+import { parseTarget } from './target.ts';
+
+/** Settings of `replay`. */
+export interface ReplaySettings {
+  readonly targets: readonly CollectorTarget[];
+  readonly speed: 'max' | 'recorded';
+  readonly format: 'text' | 'json';
+  /** Seconds of the capture's time. */
+  readonly cacheActiveTimeoutSeconds: number;
+  readonly cacheMaxFlows: number;
+  readonly messageBytesMax: number;
+  readonly observationDomainId: number;
+  readonly observationPointId: number;
+}
+
+/** Defaults of `replay`'s flags. */
+export const REPLAY_DEFAULTS = { cacheActiveTimeoutSeconds: 60, cacheMaxFlows: 1_000_000 } as const;
+
+const UINT32_MAX = 2 ** 32 - 1;
+
+const schema = z.object({
+  to: z.array(z.string()).min(1),
+  speed: choice(['max', 'recorded']).default('max'),
+  format: choice(['text', 'json']).default('text'),
+  cacheActiveTimeout: wholeNumber(0, cacheActiveTimeoutMax).default(
+    REPLAY_DEFAULTS.cacheActiveTimeoutSeconds,
+  ),
+  cacheMaxFlows: wholeNumber(0, UINT32_MAX).default(REPLAY_DEFAULTS.cacheMaxFlows),
+  messageBytesMax: messageBytes,
+  observationDomainId: wholeNumber(0, UINT32_MAX).default(0),
+  observationPointId: wholeNumber(0, UINT32_MAX).default(0),
+});
+
+/** Reads the flags of `replay`; throws `SettingsError`. */
+export function readReplaySettings(flags: unknown): ReplaySettings {
+  const { to, cacheActiveTimeout, ...settings } = parse(schema, flags);
+  return { ...settings, cacheActiveTimeoutSeconds: cacheActiveTimeout, targets: to.map(collector) };
+}
+
+/** What the exporter of a replay is told. */
+export function replayExporterOptions(settings: ReplaySettings) {
+  return {
+    targets: settings.targets,
+    activeTimeoutSeconds: settings.cacheActiveTimeoutSeconds,
+    flowsMax: settings.cacheMaxFlows,
+    templateIntervalSeconds: EXPORTER_DEFAULTS.templateIntervalSeconds,
+    messageBytesMax: settings.messageBytesMax,
+  };
+}
+
+function collector(text: string): CollectorTarget {
+  const result = parseTarget(text);
+  if ('fault' in result) throw new SettingsError(`--to: ${result.fault}`);
+  return result.target;
+}

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { CAPTURE_BUFFER_BYTES, CaptureReader } from '../../src/capture/capture-reader.ts';
+import { CaptureError } from '../../src/capture/captured-packet.ts';
+import { pcapFile, pcapngBlocks, type TestPacket } from '../support/captures.ts';
+
+interface Seen {
+  readonly frame: string;
+  readonly originalLength: number;
+  readonly micros: number;
+}
+
+/** What a reader finds in a file that comes in pieces of these sizes, the last of which is repeated. */
+function readPieces(file: Buffer, sizes: readonly number[]): { seen: Seen[]; fault: string | undefined } {
+  const reader = new CaptureReader();
+  const seen: Seen[] = [];
+  let at = 0;
+  try {
+    for (let piece = 0; at < file.length; piece += 1) {
+      const begin = reader.makeRoom();
+      const size = Math.min(sizes[Math.min(piece, sizes.length - 1)] ?? 1, reader.memory.length - begin);
+      assert.ok(size > 0, 'there is always room');
+      const copied = file.copy(reader.memory, begin, at, at + size);
+      at += copied;
+      reader.filled(copied);
+      while (reader.next()) {
+        const { packet } = reader;
+        seen.push({
+          frame: packet.bytes.toString('hex', packet.start, packet.end),
+          originalLength: packet.originalLength,
+          micros: packet.timeMicros[0] ?? Number.NaN,
+        });
+      }
+    }
+    reader.finish();
+    return { seen, fault: undefined };
+  } catch (error) {
+    if (!(error instanceof CaptureError)) throw error;
+    return { seen, fault: error.message };
+  }
+}
+
+const frame = (size: number, fill: number): Buffer => Buffer.alloc(size, fill);
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const MICROS = 1_700_000_000_123_456;
+
+const packets: readonly TestPacket[] = [
+  { frame: frame(60, 1), micros: MICROS },
+  { frame: frame(96, 2), micros: MICROS + 5, originalLength: 1514 },
+  { frame: frame(0, 3), micros: MICROS + 4, originalLength: 60 },
+  { frame: frame(1514, 4), micros: MICROS + 1_000_000 },
+];
+const expected: readonly Seen[] = packets.map(({ frame: bytes, micros = 0, originalLength }) => ({
+  frame: hex(bytes),
+  originalLength: originalLength ?? bytes.length,
+  micros,
+}));
+
+for (const bigEndian of [false, true]) {
+  for (const nanoseconds of [false, true]) {
+    const name = `pcap, ${bigEndian ? 'big' : 'little'}-endian, ${nanoseconds ? 'nano' : 'micro'}seconds`;
+    const file = pcapFile(packets, { bigEndian, nanoseconds });
+    test(`${name}: each packet is found, whole and byte by byte`, () => {
+      assert.deepEqual(readPieces(file, [file.length]), { seen: expected, fault: undefined });
+      assert.deepEqual(readPieces(file, [1]), { seen: expected, fault: undefined });
+    });
+  }
+}
+
+test('pcap: cut anywhere into two pieces it reads the same', () => {
+  const file = pcapFile(packets.slice(0, 2));
+  for (let cut = 1; cut < file.length; cut += 1) {
+    assert.deepEqual(readPieces(file, [cut, file.length]), { seen: expected.slice(0, 2), fault: undefined });
+  }
+});
+
+test('pcap: each shorter file gives the packets that are whole, and says where it ends', () => {
+  const file = pcapFile(packets.slice(0, 2));
+  for (let size = 0; size < file.length; size += 1) {
+    const { seen, fault } = readPieces(file.subarray(0, size), [file.length]);
+    const wholeCount = [24 + 76, file.length].filter((end) => size >= end).length;
+    assert.deepEqual(seen, expected.slice(0, wholeCount));
+    const isWhole = size === 24 || size === 24 + 76;
+    if (isWhole) assert.equal(fault, undefined);
+    else if (size < 4) assert.match(fault ?? '', /no capture file/u);
+    else assert.match(fault ?? '', /the file ends in the middle/u, `${size}`);
+  }
+});
+
+test('pcap: what is no Ethernet, no capture, or says impossible things is named with its place', () => {
+  const wrong = (file: Buffer) => readPieces(file, [file.length]).fault;
+  assert.match(wrong(pcapFile(packets, { linkType: 113 })) ?? '', /At byte 0 .*link type is 113/u);
+  assert.match(wrong(Buffer.from('GIF89a......')) ?? '', /begins with 47494638/u);
+  const file = pcapFile(packets.slice(0, 2));
+  file.writeUInt32LE(262_145, 24 + 76 + 8);
+  assert.match(wrong(file) ?? '', /At byte 100 .*262145 bytes/u);
+  assert.deepEqual(readPieces(file, [file.length]).seen, expected.slice(0, 1));
+});
+
+test('a packet of the largest size passes the reader, and its memory is never too small', () => {
+  const large = { frame: frame(262_144, 9), micros: MICROS };
+  const file = pcapFile([large, large, large]);
+  assert.ok(CAPTURE_BUFFER_BYTES > 262_144 + 16);
+  const { seen, fault } = readPieces(file, [CAPTURE_BUFFER_BYTES]);
+  assert.deepEqual([seen.length, fault], [3, undefined]);
+});
+
+for (const bigEndian of [false, true]) {
+  test(`pcapng, ${bigEndian ? 'big' : 'little'}-endian: all kinds of packets, and blocks in between`, () => {
+    const make = pcapngBlocks(bigEndian);
+    const file = Buffer.concat([
+      make.section(),
+      make.other(4, 40),
+      make.interface(1, 96),
+      make.interface(1, 0, make.timeResolution(9), make.timeOffset(100n)),
+      make.packet(frame(61, 1), BigInt(MICROS)),
+      make.other(0x0bad, 700_000),
+      make.packet(frame(60, 2), BigInt(MICROS) * 1000n + 999n, 1, 1514),
+      make.simplePacket(frame(96, 3), 200),
+      make.obsoletePacket(frame(60, 4), BigInt(MICROS) + 7n),
+    ]);
+    const all: Seen[] = [
+      { frame: hex(frame(61, 1)), originalLength: 61, micros: MICROS },
+      { frame: hex(frame(60, 2)), originalLength: 1514, micros: MICROS + 100_000_000 },
+      { frame: hex(frame(96, 3)), originalLength: 200, micros: MICROS + 100_000_000 },
+      { frame: hex(frame(60, 4)), originalLength: 60, micros: MICROS + 7 },
+    ];
+    assert.deepEqual(readPieces(file, [file.length]), { seen: all, fault: undefined });
+    assert.deepEqual(readPieces(file, [7]), { seen: all, fault: undefined });
+  });
+}
+
+test('pcapng: a section begins anew, with its own byte order and interfaces', () => {
+  const little = pcapngBlocks(false);
+  const big = pcapngBlocks(true);
+  const first = [little.section(), little.interface(), little.packet(frame(60, 1), 5n)];
+  const second = [
+    big.section(),
+    big.interface(1, 0, big.timeResolution(0x80 | 20)),
+    big.packet(frame(60, 2), 3n << 20n),
+  ];
+  const { seen, fault } = readPieces(Buffer.concat([...first, ...second]), [1000]);
+  assert.equal(fault, undefined);
+  assert.deepEqual(
+    seen.map(({ micros }) => micros),
+    [5, 3_000_000],
+  );
+  const orphan = Buffer.concat([...first, big.section(), big.packet(frame(60, 3), 1n)]);
+  assert.match(readPieces(orphan, [1000]).fault ?? '', /interface 0, which has not been described/u);
+});
+
+test('pcapng: times are exact to the microsecond in every resolution that a capture has', () => {
+  const make = pcapngBlocks(false);
+  for (const [resolution, perSecond] of [
+    [6, 10n ** 6n],
+    [9, 10n ** 9n],
+    [12, 10n ** 12n],
+    [3, 10n ** 3n],
+    [0, 1n],
+    [0x80 | 10, 1n << 10n],
+  ] as const) {
+    const seconds = 1_700_000_000n;
+    const units = seconds * perSecond + (perSecond * 3n) / 4n;
+    if (units >= 1n << 64n) continue;
+    const file = Buffer.concat([
+      make.section(),
+      make.interface(1, 0, make.timeResolution(resolution)),
+      make.packet(frame(60, 1), units),
+    ]);
+    const exact = Number((units * 1_000_000n) / perSecond);
+    assert.equal(readPieces(file, [999]).seen[0]?.micros, exact, `resolution ${resolution}`);
+  }
+});
+
+test('pcapng: damaged blocks are named with their place, and what came before is read', () => {
+  const make = pcapngBlocks(false);
+  const start = Buffer.concat([make.section(), make.interface(), make.packet(frame(60, 1), 1n)]);
+  const after = (bytes: Uint8Array) => readPieces(Buffer.concat([start, bytes]), [10_000]);
+  const cases: readonly (readonly [Buffer, RegExp])[] = [
+    [changed(make.packet(frame(60, 2), 1n), 4, 13), /has 13 bytes/u],
+    [changed(make.packet(frame(60, 2), 1n), 4, 400_000), /says that it has 400000 bytes/u],
+    [changed(make.packet(frame(60, 2), 1n), 88, 60), /ends with another/u],
+    [changed(make.packet(frame(60, 2), 1n), 20, 100), /100 bytes of it were captured, but its block has 60/u],
+    [make.packet(frame(60, 2), 1n, 5), /interface 5/u],
+    [Buffer.concat([make.interface(127), make.packet(frame(60, 2), 1n, 1)]), /link type 127/u],
+    [make.packet(frame(60, 2), 1n).subarray(0, 50), /ends in the middle/u],
+    [changed(make.section(), 8, 5), /byte order/u],
+  ];
+  for (const [bytes, message] of cases) {
+    const { seen, fault } = after(bytes);
+    assert.match(fault ?? '', message);
+    assert.match(
+      fault ?? '',
+      new RegExp(`^At byte ${start.length + (/127/u.test(String(message)) ? 20 : 0)} `, 'u'),
+    );
+    assert.equal(seen.length, 1);
+  }
+});
+
+test('any file of any style in any pieces gives the packets that were put in', () => {
+  const packet = fc.record({
+    frame: fc.uint8Array({ maxLength: 300 }),
+    extra: fc.nat(2000),
+    micros: fc.nat({ max: 4_000_000_000_000 }),
+  });
+  const style = fc.record({ bigEndian: fc.boolean(), nanoseconds: fc.boolean() });
+  fc.assert(
+    fc.property(
+      fc.array(packet, { maxLength: 20 }),
+      style,
+      fc.array(fc.integer({ min: 1, max: 900 }), { minLength: 1, maxLength: 10 }),
+      (all, how, sizes) => {
+        const written = all.map(({ frame: bytes, extra, micros }) => ({
+          frame: bytes,
+          originalLength: bytes.length + extra,
+          micros,
+        }));
+        const { seen, fault } = readPieces(pcapFile(written, how), sizes);
+        assert.equal(fault, undefined);
+        assert.deepEqual(
+          seen,
+          written.map(({ frame: bytes, ...rest }) => ({ frame: hex(bytes), ...rest })),
+        );
+      },
+    ),
+  );
+});
+
+function changed(block: Buffer, at: number, value: number): Buffer {
+  const copy = Buffer.from(block);
+  copy.writeUInt32LE(value, at);
+  return copy;
+}
