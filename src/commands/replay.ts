@@ -9,6 +9,7 @@ import {
   replayExporterOptions,
 } from '../config/replay-settings.ts';
 import { messageBytesMaxDefault } from '../config/settings.ts';
+import { TcpSession } from '../export/tcp-session.ts';
 import { UdpSession } from '../export/udp-session.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
@@ -29,7 +30,11 @@ export function replayCommand(): Command {
       'a capture of Ethernet frames, pcap or pcapng, also compressed by gzip; - for standard input',
     )
     .addOption(
-      flagOf('replay', '--to <host:port>', 'collector, like in IPFIX.targets; several by repeating it')
+      flagOf(
+        'replay',
+        '--to <[tcp:]host:port>',
+        'collector, over UDP unless it says tcp:; several by repeating it',
+      )
         .argParser((text: string, before: readonly string[] | undefined) => [
           ...(before ?? []),
           ...split(text),
@@ -94,7 +99,10 @@ async function replay(file: string, settings: ReplaySettings): Promise<number> {
       source: openCapture(file),
       log: log.logger('replay'),
       openSession: (target, listener) =>
-        new UdpSession(target, listener, { clock: systemClock, log: collectorLog }),
+        new (target.transport === 'tcp' ? TcpSession : UdpSession)(target, listener, {
+          clock: systemClock,
+          log: collectorLog,
+        }),
     },
   );
   const interrupt = (): void => run.interrupt();

@@ -55,8 +55,11 @@ export function replayExporterOptions(settings: ReplaySettings) {
   };
 }
 
+/** A target as in a row; before it `tcp:`, which rows do not know, because ovs-vswitchd does not. */
 function collector(text: string): CollectorTarget {
-  const result = parseTarget(text);
+  const [, prefix, rest = ''] = /^(tcp:|udp:|)(.*)$/su.exec(text) ?? [];
+  const result = parseTarget(rest);
   if ('fault' in result) throw new SettingsError(`--to: ${result.fault}`);
-  return result.target;
+  const { target } = result;
+  return prefix === 'tcp:' ? { ...target, text: `tcp:${target.text}`, transport: 'tcp' } : target;
 }

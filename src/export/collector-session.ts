@@ -1,6 +1,6 @@
 // What every transport to a collector looks like to the exporter: a place to hand messages to. A session moves bytes and
-// looks after its connection; sequence numbers and templates are the business of `CollectorStream`. UDP is the only
-// transport so far; the contract is tested by test/export/session-contract.ts for each of them.
+// looks after its connection; sequence numbers and templates are the business of `CollectorStream`. The contract is tested
+// by test/export/session-contract.ts for each transport.
 
 /** Where records go to. */
 export interface CollectorTarget {
@@ -9,6 +9,8 @@ export interface CollectorTarget {
   readonly port: number;
   /** The target as people read and write it, such as `[::1]:4739`. */
   readonly text: string;
+  /** Default: udp. */
+  readonly transport?: 'udp' | 'tcp';
 }
 
 /**

@@ -15,7 +15,7 @@ import type {
   SessionState,
   SessionStatus,
 } from './collector-session.ts';
-import { MessageQueue } from './message-queue.ts';
+import { codeOf, SessionTraffic } from './session-traffic.ts';
 
 /** A resolved host; `family` is 4 or 6. */
 export interface ResolvedAddress {
@@ -64,27 +64,17 @@ export class UdpSession implements CollectorSession {
   readonly #log: Logger;
   readonly #lookup: (host: string) => Promise<ResolvedAddress>;
   readonly #options: UdpSessionOptions;
-  readonly #queue: MessageQueue;
-  readonly #errors: Record<string, number> = {};
+  readonly #traffic: SessionTraffic;
   #state: SessionState = 'closed';
   #socket: Socket | undefined;
   #onSent: ((error: Error | null) => void) | undefined;
   /** Grows whenever the connection changes; what was started for an older one is ignored when it reports. */
   #generation = 0;
-  /** How many of the queue's messages the socket has been given. */
-  #handedCount = 0;
   #address: string | undefined;
   #retryMs: number;
   #timer: Timer | undefined;
-  #drained: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
-  #messagesSent = 0;
-  #recordsSent = 0;
-  #octetsSent = 0;
-  #messagesLost = 0;
-  #recordsLost = 0;
   #connectionCount = 0;
-  #lastError: string | undefined;
 
   constructor(
     target: CollectorTarget,
@@ -98,12 +88,12 @@ export class UdpSession implements CollectorSession {
     this.#log = parts.log.limited(`collector ${target.text}`);
     this.#lookup = parts.lookup ?? lookupSystem;
     this.#options = { ...UDP_SESSION_DEFAULTS, ...options };
-    this.#queue = new MessageQueue(this.#options.sendBacklogMax);
+    this.#traffic = new SessionTraffic(this.#options.sendBacklogMax);
     this.#retryMs = this.#options.retryMinMs;
   }
 
   get backlogCount(): number {
-    return this.#queue.count;
+    return this.#traffic.backlogCount;
   }
 
   start(): void {
@@ -113,14 +103,10 @@ export class UdpSession implements CollectorSession {
 
   send(bytes: Buffer, size: number, recordCount: number): boolean {
     if (this.#state !== 'open' && this.#state !== 'connecting') {
-      this.#countLost(recordCount);
+      this.#traffic.countLost(recordCount);
       return false;
     }
-    if (!this.#queue.push(bytes, size, recordCount)) {
-      this.#countLost(recordCount);
-      this.#countError('BACKLOG', `${this.#queue.count} messages already wait to be sent`);
-      return false;
-    }
+    if (!this.#traffic.add(bytes, size, recordCount)) return false;
     if (this.#state === 'open') this.#handOver();
     return true;
   }
@@ -135,14 +121,7 @@ export class UdpSession implements CollectorSession {
       state: this.#state,
       transport: 'udp',
       address: this.#address,
-      messagesSent: this.#messagesSent,
-      recordsSent: this.#recordsSent,
-      octetsSent: this.#octetsSent,
-      messagesLost: this.#messagesLost,
-      recordsLost: this.#recordsLost,
-      errors: { ...this.#errors },
-      lastError: this.#lastError,
-      backlogCount: this.#queue.count,
+      ...this.#traffic.status(),
       connectionCount: this.#connectionCount,
     };
   }
@@ -191,12 +170,9 @@ export class UdpSession implements CollectorSession {
 
   #connectFailed(error: unknown): void {
     const message = messageOf(error);
-    this.#countError(codeOf(error), message);
-    this.#dropQueue();
-    if (this.#state === 'closing') {
-      this.#drained?.();
-      return;
-    }
+    this.#traffic.countError(codeOf(error), message);
+    this.#traffic.drop();
+    if (this.#state === 'closing') return;
     this.#state = 'waiting';
     this.#log.warn(
       `Collector ${this.#target.text} cannot be reached (${message}); trying again in ${this.#retryMs / 1000} s.`,
@@ -212,34 +188,20 @@ export class UdpSession implements CollectorSession {
   #handOver(): void {
     const socket = this.#socket;
     if (socket === undefined) return;
-    while (this.#handedCount < this.#queue.count) {
-      const bytes = this.#queue.bytesAt(this.#handedCount);
-      this.#handedCount += 1;
+    for (let bytes = this.#traffic.hand(); bytes !== undefined; bytes = this.#traffic.hand()) {
       socket.send(bytes, this.#onSent);
     }
   }
 
-  /** The socket ends its sends in the order in which they began, so this is the oldest message. */
   #sendEnded(error: Error | null): void {
-    const size = this.#queue.sizeAt(0);
-    const recordCount = this.#queue.recordCountAt(0);
-    this.#queue.shift();
-    this.#handedCount -= 1;
-    if (error === null) {
-      this.#messagesSent += 1;
-      this.#recordsSent += recordCount;
-      this.#octetsSent += size;
-    } else {
-      this.#countLost(recordCount);
-      this.#troubled(error, size);
-    }
-    if (this.#queue.count === 0) this.#drained?.();
+    const { size } = this.#traffic.sent(error === null);
+    if (error !== null) this.#troubled(error, size);
   }
 
   /** ICMP errors arrive here too; they tell of a message that left earlier, and the socket goes on working. */
   #troubled(error: Error, size?: number): void {
     const code = codeOf(error);
-    this.#countError(code, error.message);
+    this.#traffic.countError(code, error.message);
     const isTooLong = code === 'EMSGSIZE';
     // A message that is too long says nothing about the collector; any other error may mean that it was away.
     if (!isTooLong) this.#listener.templatesDoubtful();
@@ -263,14 +225,14 @@ export class UdpSession implements CollectorSession {
       if (address !== this.#address) {
         this.#log.info(`Collector ${this.#target.text} moves from ${this.#address} to ${address}.`);
         void this.#closeSocket();
-        this.#dropQueue();
+        this.#traffic.drop();
         this.#listener.restarted();
         void this.#connect();
         return;
       }
     } catch (error) {
       if (generation !== this.#generation) return;
-      this.#countError(codeOf(error), messageOf(error));
+      this.#traffic.countError(codeOf(error), messageOf(error));
     }
     this.#scheduleResolve();
   }
@@ -279,18 +241,10 @@ export class UdpSession implements CollectorSession {
     this.#timer?.cancel();
     const canDrain = this.#state === 'open' || this.#state === 'connecting';
     this.#state = 'closing';
-    if (canDrain && this.#queue.count > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = this.#clock.setTimer(resolve, this.#options.drainMs);
-        this.#drained = () => {
-          timer.cancel();
-          resolve();
-        };
-      });
-    }
+    if (canDrain) await this.#traffic.emptied(this.#clock, this.#options.drainMs);
     this.#timer?.cancel();
     this.#nextGeneration();
-    this.#dropQueue();
+    this.#traffic.drop();
     this.#state = 'closed';
     await this.#closeSocket();
   }
@@ -309,24 +263,6 @@ export class UdpSession implements CollectorSession {
     this.#generation += 1;
     return this.#generation;
   }
-
-  #dropQueue(): void {
-    while (this.#queue.count > 0) {
-      this.#countLost(this.#queue.recordCountAt(0));
-      this.#queue.shift();
-    }
-    this.#handedCount = 0;
-  }
-
-  #countLost(recordCount: number): void {
-    this.#messagesLost += 1;
-    this.#recordsLost += recordCount;
-  }
-
-  #countError(code: string, message: string): void {
-    this.#errors[code] = (this.#errors[code] ?? 0) + 1;
-    this.#lastError = message;
-  }
 }
 
 function connectSocket(socket: Socket, port: number, address: string): Promise<void> {
@@ -338,10 +274,6 @@ function connectSocket(socket: Socket, port: number, address: string): Promise<v
       else resolve();
     });
   });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
 }
 
 function messageOf(error: unknown): string {

@@ -258,6 +258,40 @@ test(
   },
 );
 
+test('over TCP a collector gets everything, with the templates once', tier('daemon'), async (t) => {
+  const file = join(folder, 'tcp.pcap');
+  writeCapture(file, { packets: 12_000, flows: 10_000, distribution: 'uniform', seconds: 60, seed: 5 });
+  const collect = await BackgroundProgram.start(process.execPath, [
+    DAEMON_FILE,
+    'collect',
+    '--listen',
+    '127.0.0.1:0',
+    '--format',
+    'json',
+  ]);
+  t.after(() => collect.stop());
+  const port = await waitFor(() => /listening on \S*:(\d+) /u.exec(collect.stderr)?.[1], {
+    what: 'the collector listens',
+  });
+  const summary = await replay(file, '--to', `tcp:127.0.0.1:${port}`, '--message-bytes-max', '60000');
+  assert.deepEqual(
+    summary.collectors.map(({ recordsSent, recordsLost }) => [recordsSent, recordsLost]),
+    [[10_000, 0]],
+  );
+  await waitFor(() => collect.stdout.split('\n').length > 10_000, {
+    what: 'all records are printed',
+    timeoutMs: 20_000,
+    intervalMs: 200,
+  });
+  await collect.stop('SIGINT');
+  assert.match(collect.stderr, /10000 records in \d+ messages, 0 problems/u);
+  const packets = collect.stdout
+    .trimEnd()
+    .split('\n')
+    .reduce((total, line) => total + (JSON.parse(line) as { packetDeltaCount: number }).packetDeltaCount, 0);
+  assert.equal(packets, 12_000);
+});
+
 test('as recorded, a capture takes as long as it took', tier('daemon'), async (t) => {
   const sink = await flowSink(t);
   const packets = [0, 400_000, 800_000].map((later) => ({
