@@ -71,10 +71,15 @@ export class Daemon {
     this.#log.close();
   }
 
+  /** Sentences about what `ready` waits for; none when the daemon is ready. */
+  missing(): readonly string[] {
+    return this.#control.missing();
+  }
+
   #commands(): CommandRegistry {
     const registry = new CommandRegistry(`ovs-ipfix ${this.#version}`);
     registry.register('ready', '', 0, 0, () => {
-      const missing = this.#control.missing();
+      const missing = this.missing();
       if (missing.length > 0) {
         throw new UnixctlError('UNIXCTL_REFUSED', missing.join(' '));
       }

@@ -3,7 +3,9 @@
 import { Command } from 'commander';
 import { readRunSettings } from '../config/settings.ts';
 import { Daemon } from '../daemon.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { addOvsOptions, flag, foldDatabase } from './options.ts';
+import { ServiceNotifier } from './service-notifier.ts';
 import { version } from './version.ts';
 
 /** Seconds after which a stop that hangs is cut short; flows and rows may then be left to `release`. */
@@ -38,7 +40,16 @@ async function runUntilSignal(daemon: Daemon): Promise<void> {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
+  const notifier = new ServiceNotifier({
+    environment: process.env,
+    pid: process.pid,
+    clock: systemClock,
+    state: () => daemon.missing().join(' ') || 'Ready: all configured bridges are hooked.',
+    onFault: (sentence) => process.stderr.write(`ovs-ipfix: ${sentence}\n`),
+  });
   await daemon.start();
+  await notifier.start();
   const signal = await stopping;
+  await notifier.stop();
   await daemon.stop(`${signal} received`, STOP_DEADLINE_MS);
 }
