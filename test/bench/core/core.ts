@@ -1,0 +1,92 @@
+// The core of the exporter, step by step: what a packet costs in the dissector, the hash, the cache and the encoder, what a
+// flow takes in memory, how long the event loop is held, and what the collector of garbage has to do. Where there is a C
+// compiler, a tight loop of ours in C does the same look-ups in the same batches, as the measure of what is possible.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BenchPart, type Row, SCALE, type Summary, scaled, summary } from '../row.ts';
+import { FLOW_COUNTS, hitNanos, runGarbage, runGrowth, type Shape, stepNanos } from './steps.ts';
+
+const ROUNDS = 5;
+
+export const corePart: BenchPart = async (told) => {
+  const rows: Row[] = [];
+  const add = (what: string, unit: string, measured: Summary | number, more: Partial<Row> = {}): void => {
+    const figures = typeof measured === 'number' ? { value: measured } : measured;
+    const row = { part: 'core', what, unit, ...figures, ...more };
+    rows.push(row);
+    told(row);
+  };
+  const inC = buildYardstick();
+  for (const [what, nanos] of Object.entries(stepNanos(ROUNDS))) add(what, 'ns', summary(nanos));
+  for (const flows of FLOW_COUNTS) {
+    for (const shape of ['uniform', 'zipf'] as const) addHits(add, inC, flows, shape);
+  }
+  inC?.remove();
+  const growth = runGrowth(scaled(1_000_000));
+  add('insert', 'ns', growth.insertNanos, { note: 'while the cache grows to 1,000,000 flows' });
+  add('expire and encode', 'ns', growth.expireNanos, { goal: '<= 300' });
+  add('longest pause, growing', 'ms', growth.growPauseMs, { goal: '<= 10' });
+  add('longest slice, expiring', 'ms', growth.expirePauseMs, { goal: '<= 10' });
+  add('a flow, IPv4', 'bytes', growth.ipv4Bytes, { goal: '<= 128' });
+  add('a flow, IPv6', 'bytes', growth.ipv6Bytes, { goal: '<= 168' });
+  const garbage = await runGarbage(scaled(10_000_000));
+  add('collections in 10 M packets', 'count', garbage.collections, {
+    goal: '< 5',
+    note: `longest ${garbage.longestMs.toFixed(1)} ms`,
+  });
+  add('heap growth in 10 M packets', 'bytes/packet', garbage.bytesPerPacket, { goal: '0' });
+  return rows;
+};
+
+/** Hits in our cache and, in turn with it, in the one in C. */
+function addHits(
+  add: (what: string, unit: string, measured: Summary, more?: Partial<Row>) => void,
+  inC: Yardstick | undefined,
+  flows: number,
+  shape: Shape,
+): void {
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    ours.push(hitNanos(flows, shape));
+    if (inC !== undefined) theirs.push(inC.run(flows, shape));
+  }
+  const name = `${flows.toLocaleString('en-US')} flows, ${shape}`;
+  add(`hit, ${name}`, 'ns', summary(ours), { note: 'dissection not included' });
+  if (inC === undefined) return;
+  add(`hit in C, ${name}`, 'ns', summary(theirs));
+  const ratios = ours.map((nanos, round) => nanos / (theirs[round] ?? Number.NaN));
+  add(`hit, ours to C, ${name}`, 'ratio', summary(ratios), { goal: '<= 1.8' });
+}
+
+interface Yardstick {
+  run(flows: number, shape: Shape): number;
+  remove(): void;
+}
+
+function buildYardstick(): Yardstick | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-core-'));
+  const program = join(folder, 'yardstick');
+  const source = join(process.cwd(), 'test', 'bench', 'core', 'yardstick.c');
+  const build = spawnSync('cc', ['-O2', '-march=native', '-o', program, source, '-lm'], { encoding: 'utf8' });
+  if (build.status !== 0) {
+    rmSync(folder, { recursive: true });
+    const why = build.error === undefined ? build.stderr : 'there is no C compiler (cc)';
+    process.stderr.write(`  SKIPPED: the comparison with C: ${why.trim()}\n`);
+    return undefined;
+  }
+  return {
+    run: (flows, shape) => {
+      const rounds = String(SCALE < 1 ? 1 : 4);
+      const { stdout, status, stderr } = spawnSync(program, [String(flows), shape, rounds], {
+        encoding: 'utf8',
+      });
+      if (status !== 0) throw new Error(`The yardstick has failed: ${stderr}`);
+      return Number(stdout);
+    },
+    remove: () => rmSync(folder, { recursive: true }),
+  };
+}

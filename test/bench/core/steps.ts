@@ -1,0 +1,274 @@
+// The steps of the core as loops to be timed, over the parts as the exporter uses them.
+
+import { PerformanceObserver, performance } from 'node:perf_hooks';
+import { MessagePacker } from '../../../src/export/message-packer.ts';
+import { FlowCache, type FlowVisitor } from '../../../src/flow/flow-cache.ts';
+import { hashFlow, hashSecrets } from '../../../src/flow/flow-hash.ts';
+import { BATCH_SAMPLES_MAX, SampleBatch } from '../../../src/flow/sample-batch.ts';
+import { dissect } from '../../../src/packet/dissect.ts';
+import { FlowKey } from '../../../src/packet/flow-key.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { scaled } from '../row.ts';
+
+export type Shape = 'uniform' | 'zipf';
+export const FLOW_COUNTS = [1000, 100_000, 1_000_000];
+
+/** Frames that lie beside each other, as those of one read do. */
+const FRAME_COUNT = 16_384;
+const FRAME_SIZE = 60;
+const FRAME = Buffer.from(
+  '02000000000102000000000208004500002e00000000401100000a000001c0a8000004000035001a0000',
+  'hex',
+);
+const IPV6_FRAME_SIZE = 62;
+const IPV6_FRAME = Buffer.from(
+  '02000000000102000000000286dd600000000008114020010db800000000000000000000000120010db80000000000000000000000020400003500080000',
+  'hex',
+);
+/** A time of today, so that it is no small integer. */
+const START_MICROS = 1.7e15;
+const NO_VISITOR: FlowVisitor = { flow: () => {} };
+
+let sink = 0;
+
+function nanosOf(count: number, body: () => void): number {
+  const begin = process.hrtime.bigint();
+  body();
+  return Number(process.hrtime.bigint() - begin) / count;
+}
+
+/** sfc-like, and the same on each run. */
+function generator(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let word = Math.imul(state ^ (state >>> 15), 1 | state);
+    word = (word + Math.imul(word ^ (word >>> 7), 61 | word)) ^ word;
+    return ((word ^ (word >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+class Frames {
+  readonly memory = Buffer.alloc(FRAME_COUNT * FRAME_SIZE);
+  readonly #random = generator(1);
+
+  constructor() {
+    for (let index = 0; index < FRAME_COUNT; index += 1) FRAME.copy(this.memory, index * FRAME_SIZE);
+  }
+
+  /** Gives each frame a flow. */
+  shuffle(flows: number, shape: Shape): void {
+    for (let index = 0; index < FRAME_COUNT; index += 1) {
+      const draw = this.#random();
+      this.setFlow(
+        index,
+        shape === 'uniform' ? Math.floor(draw * flows) : Math.floor(Math.exp(draw * Math.log(flows + 1))) - 1,
+      );
+    }
+  }
+
+  setFlow(index: number, flow: number): void {
+    const at = index * FRAME_SIZE;
+    this.memory.writeUInt32BE((0x0a000000 | (flow >>> 4)) >>> 0, at + 26);
+    this.memory.writeUInt32BE((0xc0a80000 | (flow & 0xff)) >>> 0, at + 30);
+    this.memory.writeUInt16BE(1024 + (flow % 50_000), at + 34);
+  }
+
+  stage(batch: SampleBatch, frame: number, nowMicros: number): void {
+    const index = batch.count;
+    const at = frame * FRAME_SIZE;
+    dissect(this.memory, at, at + FRAME_SIZE, 0, batch.keys[index]!);
+    batch.domains[index] = 0;
+    batch.timesMicros[index] = nowMicros;
+    batch.weights[index] = 1;
+    batch.frameSizes[index] = FRAME_SIZE;
+    batch.count = index + 1;
+  }
+}
+
+const frames = new Frames();
+
+/** Dissection, and the hash of what it gives; nanoseconds a packet for each round. */
+export function stepNanos(rounds: number): Record<string, number[]> {
+  const key = new FlowKey();
+  const secrets = hashSecrets(5);
+  frames.shuffle(1000, 'uniform');
+  const ipv6 = Buffer.concat(Array.from({ length: 1024 }, () => IPV6_FRAME));
+  const dissectAll = (): void => {
+    for (let frame = 0; frame < FRAME_COUNT; frame += 1) {
+      dissect(frames.memory, frame * FRAME_SIZE, (frame + 1) * FRAME_SIZE, 0, key);
+      sink ^= key.words[7]!;
+    }
+  };
+  const dissectIpv6 = (): void => {
+    for (let frame = 0; frame < 1024; frame += 1) {
+      dissect(ipv6, frame * IPV6_FRAME_SIZE, (frame + 1) * IPV6_FRAME_SIZE, 0, key);
+      sink ^= key.words[7]!;
+    }
+  };
+  const hashAll = (): void => {
+    for (let frame = 0; frame < FRAME_COUNT; frame += 1) {
+      key.words[7] = frame;
+      sink ^= hashFlow(secrets, key.words, 10, 259, 0);
+    }
+  };
+  const repeat = (body: () => void, times: number) => () => {
+    for (let time = 0; time < times; time += 1) body();
+  };
+  const times = scaled(200);
+  const measure = (body: () => void, count: number): number[] => {
+    repeat(body, times)();
+    return Array.from({ length: rounds }, () => nanosOf(count * times, repeat(body, times)));
+  };
+  return {
+    'parse, IPv4 UDP': measure(dissectAll, FRAME_COUNT),
+    'parse, IPv6 UDP': measure(dissectIpv6, 1024),
+    'hash, 10 words': measure(hashAll, FRAME_COUNT),
+  };
+}
+
+const caches = new Map<string, FlowCache>();
+
+/** A cache that holds so many flows, made once. */
+function fullCache(flows: number): FlowCache {
+  const known = caches.get(String(flows));
+  if (known !== undefined) return known;
+  const cache = new FlowCache({ activeTimeoutMicros: 4e9, flowsMax: 2e6, hashSeed: 7 });
+  const batch = new SampleBatch();
+  for (let flow = 0; flow < flows; flow += 1) {
+    frames.setFlow(flow % FRAME_COUNT, flow);
+    frames.stage(batch, flow % FRAME_COUNT, START_MICROS);
+    if (batch.count === BATCH_SAMPLES_MAX || flow === flows - 1) cache.addBatch(batch, NO_VISITOR, 16);
+  }
+  caches.set(String(flows), cache);
+  return cache;
+}
+
+/** Passes for the compiler, which are not counted. */
+const WARM_UP_PASSES = 5;
+
+/**
+ * Nanoseconds to add a sample to a flow that is there, in batches as the exporter makes them: a loop over frames, less the
+ * same loop without the cache.
+ */
+export function hitNanos(flows: number, shape: Shape): number {
+  const cache = fullCache(flows);
+  const batch = new SampleBatch();
+  const size = cache.isLarge ? BATCH_SAMPLES_MAX : 1;
+  const withCache = (): void => {
+    for (let frame = 0; frame < FRAME_COUNT; frame += 1) {
+      frames.stage(batch, frame, START_MICROS);
+      if (batch.count === size) sink ^= cache.addBatch(batch, NO_VISITOR, 16);
+    }
+  };
+  const without = (): void => {
+    for (let frame = 0; frame < FRAME_COUNT; frame += 1) {
+      frames.stage(batch, frame, START_MICROS);
+      if (batch.count === size) batch.count = 0;
+    }
+  };
+  const passes = Math.max(2, scaled(40));
+  let nanos = 0;
+  for (let pass = -WARM_UP_PASSES; pass < passes; pass += 1) {
+    frames.shuffle(flows, shape);
+    const whole = nanosOf(FRAME_COUNT, withCache);
+    const filling = nanosOf(FRAME_COUNT, without);
+    if (pass >= 0) nanos += whole - filling;
+  }
+  return nanos / passes;
+}
+
+export interface Growth {
+  readonly insertNanos: number;
+  readonly expireNanos: number;
+  readonly growPauseMs: number;
+  readonly expirePauseMs: number;
+  readonly ipv4Bytes: number;
+  readonly ipv6Bytes: number;
+}
+
+/** Fills a cache and empties it into messages again. */
+export function runGrowth(flows: number): Growth {
+  const cache = new FlowCache({ activeTimeoutMicros: 1000, flowsMax: 2e6, hashSeed: 9 });
+  const batch = new SampleBatch();
+  let growPauseMs = 0;
+  const insertNanos = nanosOf(flows, () => {
+    for (let flow = 0; flow < flows; flow += 1) {
+      frames.setFlow(0, flow);
+      frames.stage(batch, 0, START_MICROS);
+      if (batch.count === BATCH_SAMPLES_MAX || flow === flows - 1) {
+        const begin = performance.now();
+        cache.addBatch(batch, NO_VISITOR, 16);
+        growPauseMs = Math.max(growPauseMs, performance.now() - begin);
+      }
+    }
+  });
+  const ipv4Bytes = cache.status().memoryBytes / flows;
+  const packer = new MessagePacker(systemClock, 1400, 0, () => {
+    sink += 1;
+  });
+  const visitor: FlowVisitor = { flow: (record, reason) => packer.add(record, reason) };
+  let expirePauseMs = 0;
+  const expireNanos = nanosOf(flows, () => {
+    while (cache.flowCount > 0) {
+      const begin = performance.now();
+      cache.expire(START_MICROS + 2000, visitor, 1024);
+      packer.finishAll();
+      expirePauseMs = Math.max(expirePauseMs, performance.now() - begin);
+    }
+  });
+  return { insertNanos, expireNanos, growPauseMs, expirePauseMs, ipv4Bytes, ipv6Bytes: ipv6FlowBytes(flows) };
+}
+
+function ipv6FlowBytes(flows: number): number {
+  const cache = new FlowCache({ activeTimeoutMicros: 4e9, flowsMax: 2e6, hashSeed: 9 });
+  const key = new FlowKey();
+  const frame = Buffer.from(IPV6_FRAME);
+  for (let flow = 0; flow < flows; flow += 1) {
+    frame.writeUInt32BE(flow, 34);
+    dissect(frame, 0, frame.length, 0, key);
+    cache.add(key, 0, START_MICROS, 1, frame.length);
+  }
+  return cache.status().memoryBytes / flows;
+}
+
+export interface Garbage {
+  readonly collections: number;
+  readonly longestMs: number;
+  readonly bytesPerPacket: number;
+}
+
+/** Packets through dissection and cache, with what the collector of garbage had to do meanwhile. */
+export async function runGarbage(packets: number): Promise<Garbage> {
+  const cache = fullCache(100_000);
+  const batch = new SampleBatch();
+  const pauses: number[] = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) pauses.push(entry.duration);
+  });
+  const run = (count: number): void => {
+    for (let packet = 0; packet < count; packet += 1) {
+      frames.stage(batch, packet % FRAME_COUNT, START_MICROS + packet);
+      if (batch.count === BATCH_SAMPLES_MAX) sink ^= cache.addBatch(batch, NO_VISITOR, 16);
+    }
+  };
+  frames.shuffle(100_000, 'uniform');
+  run(Math.min(packets, 1_000_000));
+  observer.observe({ entryTypes: ['gc'] });
+  const before = process.memoryUsage().heapUsed;
+  run(packets);
+  const grown = process.memoryUsage().heapUsed - before;
+  // Entries are told of in a later turn.
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  observer.disconnect();
+  return {
+    collections: pauses.length,
+    longestMs: Math.max(0, ...pauses),
+    bytesPerPacket: Math.max(0, grown) / packets,
+  };
+}
+
+/** So that nothing that was computed is thought unused. */
+export function used(): number {
+  return sink;
+}
