@@ -41,7 +41,7 @@ export const MESSAGE_BYTES_MIN = 256;
 export const MESSAGE_BYTES_MAX = 65_535;
 
 /** Records that one turn of the event loop expires, so that a million flows due at once do not stop it. */
-export const SLICE_RECORDS_MAX = 1024;
+export const SLICE_RECORDS_MAX = 256;
 /**
  * Pause between two runs of the timer, so that flows which are due one shortly after the other share messages; the first
  * one after a quiet time leaves at once.
@@ -202,13 +202,13 @@ export class Exporter {
     this.#samples += 1;
     const batch = this.#batch;
     const index = batch.count;
-    const key = batch.keys[index]!;
-    dissect(frame, start, end, observationPointId, key);
-    if (key.faults !== 0) this.#countFaults(key.faults);
-    batch.domains[index] = observationDomainId;
-    batch.timesMicros[index] = this.#clock.monotonicMicros();
-    batch.weights[index] = weight;
-    batch.frameSizes[index] = frameSize;
+    const sample = batch.samples[index]!;
+    dissect(frame, start, end, observationPointId, sample);
+    if (sample.faults !== 0) this.#countFaults(sample.faults);
+    sample.domain = observationDomainId | 0;
+    sample.timeMicros = this.#clock.monotonicMicros();
+    sample.weight = weight;
+    sample.frameSize = frameSize;
     batch.count = index + 1;
     if (batch.count >= this.#batchSize) this.#addBatch();
     else if (batch.count === 1) this.#planBatchEnd();

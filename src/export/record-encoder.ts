@@ -32,34 +32,23 @@ export function encodeRecord(
   record: FlowRecord,
   reason: number,
 ): void {
-  const { bytes } = message.writer;
-  const { keyBytes, keyStart } = record;
-  const { keySize } = template;
-  for (let index = 0; index < keySize; index += 1) {
-    bytes[offset + index] = keyBytes[keyStart + index] as number;
-  }
-  const at = offset + keySize;
+  const { view } = message.writer;
+  record.copyKey(view, offset);
+  const at = offset + template.keySize;
   const endDelta = Math.min(Math.max(message.exportMicros - record.endMicros, 0), DELTA_MAX);
   const startDelta = Math.min(Math.max(message.exportMicros - record.startMicros, endDelta), DELTA_MAX);
-  put32(bytes, at, startDelta);
-  put32(bytes, at + 4, endDelta);
-  put32(bytes, at + 8, record.packetsHigh);
-  put32(bytes, at + 12, record.packetsLow);
-  put32(bytes, at + 16, record.octetsHigh);
-  put32(bytes, at + 20, record.octetsLow);
-  bytes[at + 24] = reason;
+  view.setUint32(at, startDelta);
+  view.setUint32(at + 4, endDelta);
+  view.setUint32(at + 8, record.packetsHigh);
+  view.setUint32(at + 12, record.packetsLow);
+  view.setUint32(at + 16, record.octetsHigh);
+  view.setUint32(at + 20, record.octetsLow);
+  view.setUint8(at + 24, reason);
   if (!template.isIp) return;
-  put32(bytes, at + 25, record.sumOfSquaresHigh);
-  put32(bytes, at + 29, record.sumOfSquaresLow);
-  put32(bytes, at + 33, 0);
-  put32(bytes, at + 37, record.minimumIpTotalLength);
-  put32(bytes, at + 41, 0);
-  put32(bytes, at + 45, record.maximumIpTotalLength);
-}
-
-function put32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
+  view.setUint32(at + 25, record.sumOfSquaresHigh);
+  view.setUint32(at + 29, record.sumOfSquaresLow);
+  view.setUint32(at + 33, 0);
+  view.setUint32(at + 37, record.minimumIpTotalLength);
+  view.setUint32(at + 41, 0);
+  view.setUint32(at + 45, record.maximumIpTotalLength);
 }

@@ -20,7 +20,7 @@ import {
 import { hashFlow, hashSecrets } from './flow-hash.ts';
 import { FlowIndex } from './flow-index.ts';
 import { EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
-import type { SampleBatch } from './sample-batch.ts';
+import type { Sample, SampleBatch } from './sample-batch.ts';
 import { touchOldest, touchSamples } from './touch.ts';
 
 // Whoever owns a cache is handed these.
@@ -127,8 +127,7 @@ export class FlowCache {
     this.#nowHigh = Math.floor(nowMicros * TIME_WORD_INVERSE) | 0;
     this.#nowLow = nowMicros | 0;
     const domain = observationDomainId | 0;
-    const hash = hashFlow(this.#secrets, key.words, (key.size + 3) >> 2, key.templateId, domain);
-    this.#add(key, hash, domain, weight, frameSize);
+    this.#add(key, this.#hashOf(key, domain), domain, weight, frameSize);
   }
 
   /**
@@ -137,37 +136,22 @@ export class FlowCache {
    * left. The batch is empty afterwards.
    */
   addBatch(batch: SampleBatch, visitor: FlowVisitor, expiriesMax: number): number {
-    const { keys, hashes, domains, timesMicros, weights, frameSizes, count } = batch;
-    for (let index = 0; index < count; index++) {
-      const key = keys[index]!;
-      hashes[index] = hashFlow(
-        this.#secrets,
-        key.words,
-        (key.size + 3) >> 2,
-        key.templateId,
-        domains[index]!,
-      );
-    }
-    if (count > 1) {
-      this.#touched[0] = touchSamples(this.#index.table, this.#store, batch);
-      if (timesMicros[0]! >= this.#dueMicros[0]!) {
-        this.#touched[0] = touchOldest(this.#index.table, this.#store, count);
-      }
-    }
-    let expiredCount = 0;
-    const dueMicros = this.#dueMicros;
-    for (let index = 0; index < count; index++) {
-      this.#nowHigh = Math.floor(timesMicros[index]! * TIME_WORD_INVERSE) | 0;
-      this.#nowLow = timesMicros[index]! | 0;
-      this.#add(keys[index]!, hashes[index]!, domains[index]!, weights[index]!, frameSizes[index]!);
-      if (timesMicros[index]! >= dueMicros[0]!) {
-        const startMax = timesMicros[index]! - this.#activeTimeoutMicros;
-        const startMaxHigh = Math.floor(startMax * TIME_WORD_INVERSE) | 0;
-        expiredCount += this.#expire(startMaxHigh, startMax | 0, visitor, expiriesMax);
-      }
-    }
+    const { samples, count } = batch;
     batch.count = 0;
-    return expiredCount;
+    if (count > 1) {
+      this.#prepare(batch, count);
+      let expiredCount = 0;
+      for (let index = 0; index < count; index++) {
+        expiredCount += this.#addAndExpire(samples[index]!, visitor, expiriesMax);
+      }
+      return expiredCount;
+    }
+    if (count === 0) {
+      return 0;
+    }
+    const sample = samples[0]!;
+    sample.hash = this.#hashOf(sample, sample.domain);
+    return this.#addAndExpire(sample, visitor, expiriesMax);
   }
 
   /** Whether the cache is so large that samples are better added in batches. */
@@ -228,6 +212,33 @@ export class FlowCache {
       expiredByForcedEnd: counters[Counter.byReason + FlowEndReason.forcedEnd]!,
       expiredByFlowBytes: counters[Counter.byFlowBytes]!,
     };
+  }
+
+  #hashOf(key: FlowKey, domain: number): number {
+    return hashFlow(this.#secrets, key.words, (key.size + 3) >> 2, key.templateId, domain);
+  }
+
+  /** Hashes all samples, and touches what adding them will need. */
+  #prepare(batch: SampleBatch, count: number): void {
+    for (let index = 0; index < count; index++) {
+      const sample = batch.samples[index]!;
+      sample.hash = this.#hashOf(sample, sample.domain);
+    }
+    this.#touched[0] = touchSamples(this.#index.table, this.#store, batch.samples, count);
+    if (batch.samples[0]!.timeMicros >= this.#dueMicros[0]!) {
+      this.#touched[0] = touchOldest(this.#index.table, this.#store, count);
+    }
+  }
+
+  #addAndExpire(sample: Sample, visitor: FlowVisitor, expiriesMax: number): number {
+    this.#nowHigh = Math.floor(sample.timeMicros * TIME_WORD_INVERSE) | 0;
+    this.#nowLow = sample.timeMicros | 0;
+    this.#add(sample, sample.hash, sample.domain, sample.weight, sample.frameSize);
+    if (sample.timeMicros < this.#dueMicros[0]!) {
+      return 0;
+    }
+    const startMax = sample.timeMicros - this.#activeTimeoutMicros;
+    return this.#expire(Math.floor(startMax * TIME_WORD_INVERSE) | 0, startMax | 0, visitor, expiriesMax);
   }
 
   #add(key: FlowKey, hash: number, domain: number, weight: number, frameSize: number): void {

@@ -1,6 +1,7 @@
 // What the flow cache knows about one flow, as whoever writes records sees it. The cache hands out one view,
 // which it moves from flow to flow.
 
+import { endianness } from 'node:os';
 import { isIpTemplate, keySize } from '../packet/template-id.ts';
 import { timeOf } from './entry-time.ts';
 import {
@@ -13,7 +14,11 @@ import {
   ENTRY_SQUARES,
   ENTRY_START,
   ENTRY_TEMPLATE,
+  keyWordCount,
 } from './flow-entry.ts';
+
+/** The words of a key are as the machine has them. */
+const IS_LITTLE_ENDIAN = endianness() === 'LE';
 
 /** Why a flow left the cache: values of flowEndReason (IPFIX information element 136). */
 export const FlowEndReason = { activeTimeout: 2, forcedEnd: 4, lackOfResources: 5 } as const;
@@ -27,6 +32,11 @@ export interface FlowRecord {
   readonly keyBytes: Buffer;
   readonly keyStart: number;
   readonly keySize: number;
+  /**
+   * Writes the flow key at `at`, by words: up to 3 bytes behind it become zeros, which whatever follows the key is to
+   * overwrite.
+   */
+  copyKey(to: DataView, at: number): void;
   readonly templateId: number;
   readonly observationDomainId: number;
   /** Whether the record has the aggregated IP part. */
@@ -60,6 +70,15 @@ export class EntryView implements FlowRecord {
     this.#words = words;
     this.keyBytes = bytes;
     this.#at = at;
+  }
+
+  copyKey(to: DataView, at: number): void {
+    const words = this.#words;
+    const from = this.#at + ENTRY_KEY;
+    const wordCount = keyWordCount(this.templateId);
+    for (let index = 0; index < wordCount; index++) {
+      to.setInt32(at + index * 4, words[from + index]!, IS_LITTLE_ENDIAN);
+    }
   }
 
   get keyStart(): number {

@@ -7,24 +7,29 @@ import { FrameView } from '../packet/frame-view.ts';
 /** Samples of a batch at most: enough to keep the memory busy, few enough for the processor's first cache. */
 export const BATCH_SAMPLES_MAX = 32;
 
-/** The memory for one batch, to be used again and again. Sample `index` is made of all arrays' elements `index`. */
-export class SampleBatch {
-  readonly keys: readonly FlowKey[];
-  readonly domains = new Int32Array(BATCH_SAMPLES_MAX);
-  /** Whole microseconds, not below 0. */
-  readonly timesMicros = new Float64Array(BATCH_SAMPLES_MAX);
-  /** How many packets a sample stands for. */
-  readonly weights = new Uint32Array(BATCH_SAMPLES_MAX);
+/** A flow key with what is to be counted for it. Its fields are set anew for each sample, so that none costs memory. */
+export class Sample extends FlowKey {
+  /** The observation domain id, as a signed number. */
+  domain = 0;
+  /** How many packets it stands for, at most 2^32 - 1. */
+  weight = 0;
   /** Bytes of the whole frame, also when less of it was dissected. */
-  readonly frameSizes = new Uint32Array(BATCH_SAMPLES_MAX);
-  /** Filled by the cache: the hash of each flow, and where its entry probably is. */
-  readonly hashes = new Int32Array(BATCH_SAMPLES_MAX);
-  readonly addresses = new Int32Array(BATCH_SAMPLES_MAX);
-  /** How many samples there are. */
+  frameSize = 0;
+  /** Whole microseconds, not below 0. It begins as a fraction so that the field is one for doubles, not for objects. */
+  timeMicros = 0.5;
+  /** Set by the cache: the hash of the flow, and where its entry probably is. */
+  hash = 0;
+  address = 0;
+}
+
+/** The memory for one batch, to be used again and again. */
+export class SampleBatch {
+  readonly samples: readonly Sample[];
+  /** How many of them are to be added. */
   count = 0;
 
   constructor() {
     const frames = new FrameView();
-    this.keys = Array.from({ length: BATCH_SAMPLES_MAX }, () => new FlowKey(frames));
+    this.samples = Array.from({ length: BATCH_SAMPLES_MAX }, () => new Sample(frames));
   }
 }

@@ -4,25 +4,30 @@
 
 import { type EntryStore, segmentOf, wordOf } from './entry-store.ts';
 import { ENTRY_HASH, ENTRY_KEY, ENTRY_TEMPLATE, keyWordCount } from './flow-entry.ts';
-import type { SampleBatch } from './sample-batch.ts';
+import type { Sample } from './sample-batch.ts';
 
 /** A word of an entry in the second of the cache lines that it lies in, of 64 bytes each. */
 const SECOND_LINE_WORD = 16;
 
-/** Touches what adding a batch will need, whose hashes are there: the slots of the index (`table`), then the entries. */
-export function touchSamples(table: Int32Array, store: EntryStore, batch: SampleBatch): number {
-  const { hashes, addresses, count } = batch;
+/** Touches what adding the first `count` samples will need, whose hashes are there: the slots of the index (`table`), then the entries. */
+export function touchSamples(
+  table: Int32Array,
+  store: EntryStore,
+  samples: readonly Sample[],
+  count: number,
+): number {
   const mask = table.length - 1;
   // A flow is nearly always in one of the first two slots of its run; without a search the reads do not wait for branches
   // either.
   for (let index = 0; index < count; index++) {
-    const at = (hashes[index]! << 1) & mask;
-    addresses[index] = table[at] === hashes[index]! ? table[at + 1]! : table[(at + 3) & mask]!;
+    const sample = samples[index]!;
+    const at = (sample.hash << 1) & mask;
+    sample.address = table[at] === sample.hash ? table[at + 1]! : table[(at + 3) & mask]!;
   }
   const { segments } = store;
   let sum = 0;
   for (let index = 0; index < count; index++) {
-    const address = addresses[index]!;
+    const { address } = samples[index]!;
     if (address > 0) {
       const words = segments[segmentOf(address)]!;
       const at = wordOf(address);

@@ -25,6 +25,8 @@ import { IPFIX_VERSION, MESSAGE_HEADER_SIZE, MESSAGE_SIZE_MAX, SET_HEADER_SIZE }
 export class MessageWriter {
   /** The message's bytes; valid up to `size` after `finish()`. */
   readonly bytes: Buffer;
+  /** The same memory, for numbers of several bytes. */
+  readonly view: DataView;
   #size = 0;
   #recordCount = 0;
   #setStart = 0;
@@ -38,6 +40,7 @@ export class MessageWriter {
       throw new RangeError(`An IPFIX message has at most ${MESSAGE_SIZE_MAX} bytes, not ${messageBytesMax}.`);
     }
     this.bytes = Buffer.alloc(messageBytesMax);
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
     this.bytes.writeUInt16BE(IPFIX_VERSION, 0);
   }
 

@@ -44,11 +44,12 @@ function runInBatches(cache: FlowCache, count: number, flowCount: number): void 
   for (let packet = 0; packet < count; packet++) {
     frame.writeUInt32BE(packet % flowCount, 26);
     const index = batch.count;
-    dissect(frame, 0, frame.length, 22, batch.keys[index]!);
-    batch.domains[index] = 1;
-    batch.timesMicros[index] = START_MICROS + packet;
-    batch.weights[index] = 400;
-    batch.frameSizes[index] = 1514;
+    const sample = batch.samples[index]!;
+    dissect(frame, 0, frame.length, 22, sample);
+    sample.domain = 1;
+    sample.timeMicros = START_MICROS + packet;
+    sample.weight = 400;
+    sample.frameSize = 1514;
     batch.count = index + 1;
     if (batch.count === BATCH_SAMPLES_MAX) {
       cache.addBatch(batch, visitor, 16);

@@ -40,11 +40,13 @@ class Caches {
       this.plain.add(this.#key, domain, nowMicros, weight, size);
       if (this.plain.isDue(nowMicros)) this.plain.expire(nowMicros, this.seenPlain, EXPIRIES_MAX);
       const index = batch.count;
-      setKey(batch.keys[index] ?? this.#key, templateId, number);
-      batch.domains[index] = domain;
-      batch.timesMicros[index] = nowMicros;
-      batch.weights[index] = weight;
-      batch.frameSizes[index] = size;
+      const sample = batch.samples[index];
+      assert.ok(sample !== undefined);
+      setKey(sample, templateId, number);
+      sample.domain = domain | 0;
+      sample.timeMicros = nowMicros;
+      sample.weight = weight;
+      sample.frameSize = size;
       batch.count = index + 1;
     }
     const before = this.seenBatched.flows.length;
