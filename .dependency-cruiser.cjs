@@ -92,9 +92,6 @@ module.exports = {
     onlyIn('zod', 'zod', 'config/'),
     onlyIn('commander', 'commander', 'commands/|main\\.ts'),
     onlyIn('pino', 'pino', 'runtime/'),
-    onlyIn('ws', 'ws', 'web/'),
-    onlyIn('sirv', 'sirv', 'web/'),
-    onlyIn('prom-client', 'prom-client', 'web/'),
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
       name: 'run-time-dependencies-are-declared',

@@ -95,7 +95,7 @@ const BROKEN_TREE: Record<string, string> = {
   'src/node-openflow/index.ts': 'export const door = 1;',
   'src/commands/through-the-wall.ts': "import '../node-openflow/up.ts';",
   'src/flow/libraries.ts':
-    "import 'zod'; import 'commander'; import 'pino'; import 'ws'; import 'sirv'; import 'prom-client'; import 'tsx'; import './nowhere.ts';",
+    "import 'zod'; import 'commander'; import 'pino'; import 'tsx'; import './nowhere.ts';",
   'src/flow/builtins.ts':
     "import 'node:net'; import 'node:tls'; import 'node:dgram'; import 'node:dns/promises'; import 'node:http'; " +
     "import 'node:https'; import 'node:child_process'; import 'node:fs'; import 'node:timers/promises'; import 'node:perf_hooks';",
