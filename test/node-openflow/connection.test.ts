@@ -439,6 +439,39 @@ test('packet-ins reach their receiver in one view, in the memory that was read',
   connection.close();
 });
 
+test('a source in place of data events gives the same, from memory that is used again for each piece', async () => {
+  const stream = Buffer.from(
+    HELLO_13 + vector(4, 'NXT_PACKET_IN2').hex.repeat(3) + vector(4, 'OFPT_PORT_STATUS').hex,
+    'hex',
+  );
+  const memory = Buffer.alloc(stream.length);
+  for (let pieceBytes = 1; pieceBytes <= stream.length; pieceBytes += 5) {
+    let receive: (bytes: Buffer, end: number) => void = () => {};
+    const frames: string[] = [];
+    const types: string[] = [];
+    const peer = new FakeSwitch();
+    const connection = new OpenFlowConnection(peer.stream, {
+      source: {
+        receive: (receiver) => {
+          receive = receiver;
+        },
+      },
+      onPacketIn: (view) => frames.push(view.bytes.toString('hex', view.packetStart, view.packetEnd)),
+      onMessage: ({ type }) => types.push(type),
+    });
+    for (let at = 0; at < stream.length; at += pieceBytes) {
+      const end = stream.copy(memory, 0, at, at + pieceBytes);
+      receive(memory, end);
+      memory.fill(0xee);
+    }
+    assert.equal(await connection.ready, 4);
+    assert.equal(new Set(frames).size, 1);
+    assert.deepEqual([frames.length, types], [3, ['port_status']]);
+    assert.equal(connection.receivedBytes, stream.length);
+    connection.close();
+  }
+});
+
 test('closing lets the switch hang up, unless it owes us an answer', async () => {
   const idle = await connected();
   idle.connection.close();
