@@ -214,6 +214,10 @@ export class Exporter {
     else if (batch.count === 1) this.#planBatchEnd();
   }
 
+  get state(): ExporterStatus['state'] {
+    return this.#state;
+  }
+
   /** Messages that wait at the collector that has the longest backlog. */
   get backlogCount(): number {
     let count = 0;

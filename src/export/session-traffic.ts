@@ -2,19 +2,11 @@
 // sent and what was lost. It is the same for each transport; sockets are the business of the sessions.
 
 import type { Clock } from '../runtime/clock.ts';
+import type { SessionStatus } from './collector-session.ts';
 import { MessageQueue } from './message-queue.ts';
 
 /** The part of a session's status that it keeps. */
-export interface TrafficStatus {
-  readonly messagesSent: number;
-  readonly recordsSent: number;
-  readonly octetsSent: number;
-  readonly messagesLost: number;
-  readonly recordsLost: number;
-  readonly errors: Readonly<Record<string, number>>;
-  readonly lastError: string | undefined;
-  readonly backlogCount: number;
-}
+export type TrafficStatus = Omit<SessionStatus, 'state' | 'transport' | 'address' | 'connectionCount'>;
 
 /** See the head of the file. */
 export class SessionTraffic {

@@ -9,7 +9,10 @@ import type { Sample } from './sample-batch.ts';
 /** A word of an entry in the second of the cache lines that it lies in, of 64 bytes each. */
 const SECOND_LINE_WORD = 16;
 
-/** Touches what adding the first `count` samples will need, whose hashes are there: the slots of the index (`table`), then the entries. */
+/**
+ * Touches what adding the first `count` samples will need, whose hashes are there: the slots of the index (`table`), then
+ * the entries.
+ */
 export function touchSamples(
   table: Int32Array,
   store: EntryStore,

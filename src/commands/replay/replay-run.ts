@@ -240,7 +240,7 @@ export class Replay {
 
   async #flush(): Promise<void> {
     const stopped = this.#exporter.stop();
-    while (this.#exporter.status().state !== 'stopped') {
+    while (this.#exporter.state !== 'stopped') {
       this.#runDeferred();
       await this.#roomAtCollectors();
     }

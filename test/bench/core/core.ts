@@ -6,8 +6,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Distribution } from '../flow-choice.ts';
 import { type BenchPart, type Row, SCALE, type Summary, scaled, summary } from '../row.ts';
-import { FLOW_COUNTS, hitNanos, runGarbage, runGrowth, type Shape, stepNanos } from './steps.ts';
+import { FLOW_COUNTS, hitNanos, runGarbage, runGrowth, stepNanos } from './steps.ts';
 
 const ROUNDS = 5;
 
@@ -46,7 +47,7 @@ function addHits(
   add: (what: string, unit: string, measured: Summary, more?: Partial<Row>) => void,
   inC: Yardstick | undefined,
   flows: number,
-  shape: Shape,
+  shape: Distribution,
 ): void {
   const ours: number[] = [];
   const theirs: number[] = [];
@@ -63,7 +64,7 @@ function addHits(
 }
 
 interface Yardstick {
-  run(flows: number, shape: Shape): number;
+  run(flows: number, shape: Distribution): number;
   remove(): void;
 }
 

@@ -10,9 +10,9 @@ import { BATCH_SAMPLES_MAX, SampleBatch } from '../../../src/flow/sample-batch.t
 import { dissect } from '../../../src/packet/dissect.ts';
 import { FlowKey } from '../../../src/packet/flow-key.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
+import { chosenFlow, type Distribution, generator } from '../flow-choice.ts';
 import { scaled } from '../row.ts';
 
-export type Shape = 'uniform' | 'zipf';
 export const FLOW_COUNTS = [1000, 100_000, 1_000_000];
 
 /** Frames that lie beside each other, as those of one read do. */
@@ -39,17 +39,6 @@ function nanosOf(count: number, body: () => void): number {
   return Number(process.hrtime.bigint() - begin) / count;
 }
 
-/** sfc-like, and the same on each run. */
-function generator(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let word = Math.imul(state ^ (state >>> 15), 1 | state);
-    word = (word + Math.imul(word ^ (word >>> 7), 61 | word)) ^ word;
-    return ((word ^ (word >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 class Frames {
   readonly memory = Buffer.alloc(FRAME_COUNT * FRAME_SIZE);
   readonly #random = generator(1);
@@ -59,13 +48,9 @@ class Frames {
   }
 
   /** Gives each frame a flow. */
-  shuffle(flows: number, shape: Shape): void {
+  shuffle(flows: number, shape: Distribution): void {
     for (let index = 0; index < FRAME_COUNT; index += 1) {
-      const draw = this.#random();
-      this.setFlow(
-        index,
-        shape === 'uniform' ? Math.floor(draw * flows) : Math.floor(Math.exp(draw * Math.log(flows + 1))) - 1,
-      );
+      this.setFlow(index, chosenFlow(this.#random(), flows, shape));
     }
   }
 
@@ -152,7 +137,7 @@ const WARM_UP_PASSES = 5;
  * Nanoseconds to add a sample to a flow that is there, in batches as the exporter makes them: a loop over frames, less the
  * same loop without the cache.
  */
-export function hitNanos(flows: number, shape: Shape): number {
+export function hitNanos(flows: number, shape: Distribution): number {
   const cache = fullCache(flows);
   const batch = new SampleBatch();
   const size = cache.isLarge ? BATCH_SAMPLES_MAX : 1;
@@ -273,9 +258,4 @@ export async function runGarbage(packets: number): Promise<Garbage> {
     longestMs: Math.max(0, ...pauses),
     bytesPerPacket: Math.max(0, grown) / packets,
   };
-}
-
-/** So that nothing that was computed is thought unused. */
-export function used(): number {
-  return sink;
 }

@@ -2,12 +2,13 @@
 // by Zipf's law, their times spread evenly. The same seed makes the same file.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { chosenFlow, type Distribution, generator } from '../flow-choice.ts';
 
 /** What a capture is made of. */
 export interface CaptureShape {
   readonly packets: number;
   readonly flows: number;
-  readonly distribution: 'uniform' | 'zipf';
+  readonly distribution: Distribution;
   /** Time of capture from the first packet to the last. */
   readonly seconds: number;
   readonly seed: number;
@@ -52,12 +53,7 @@ function chooser(shape: CaptureShape): (packet: number) => number {
   const random = generator(shape.seed);
   // The first packets go through all flows in a scattered order, so that each is there.
   const stride = coprime(flows);
-  if (distribution === 'uniform') {
-    return (packet) => (packet < flows ? (packet * stride) % flows : Math.floor(random() * flows));
-  }
-  // Zipf with exponent 1: the share of the flows up to rank r grows like ln(r).
-  return (packet) =>
-    packet < flows ? (packet * stride) % flows : Math.floor(Math.exp(random() * Math.log(flows + 1))) - 1;
+  return (packet) => (packet < flows ? (packet * stride) % flows : chosenFlow(random(), flows, distribution));
 }
 
 function coprime(count: number): number {
@@ -68,17 +64,6 @@ function coprime(count: number): number {
 
 function divisor(a: number, b: number): number {
   return b === 0 ? a : divisor(b, a % b);
-}
-
-/** mulberry32: good enough to choose flows, and the same everywhere. */
-function generator(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let word = Math.imul(state ^ (state >>> 15), 1 | state);
-    word = (word + Math.imul(word ^ (word >>> 7), 61 | word)) ^ word;
-    return ((word ^ (word >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /*

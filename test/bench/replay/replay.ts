@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { programPath } from '../../support/tiers.ts';
+import type { Distribution } from '../flow-choice.ts';
 import { type BenchPart, type Row, scaled, summary } from '../row.ts';
 import { writeCapture } from './capture-file.ts';
 import type { SinkCounts } from './sink.ts';
@@ -20,7 +21,7 @@ const CAPTURE_SECONDS = 60;
 interface Scenario {
   readonly name: string;
   readonly flows: number;
-  readonly distribution: 'uniform' | 'zipf';
+  readonly distribution: Distribution;
   /** Seconds of the active timeout. */
   readonly activeTimeout: number;
   /** How many times softflowd's speed is to be reached. */
