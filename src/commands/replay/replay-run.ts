@@ -66,6 +66,8 @@ export class Replay {
   readonly #source: CaptureSource;
   readonly #reader = new CaptureReader();
   readonly #time = new CaptureClock();
+  /** The exporter's clock where packets are replayed as recorded; they wait by the same one, so that both agree. */
+  readonly #machineTime = new BatchClock(systemClock);
   readonly #exporter: Exporter;
   /** What the exporter has put off until the end of a batch of input. */
   readonly #deferred: (() => void)[] = [];
@@ -92,7 +94,7 @@ export class Replay {
     const timing =
       options.speed === 'max'
         ? { clock: this.#time, defer: putOff, pace: { next: putOff } }
-        : { clock: new BatchClock(systemClock) };
+        : { clock: this.#machineTime };
     const { log, openSession } = parts;
     this.#exporter = new Exporter('replay', options.exporter, { ...timing, log, openSession });
   }
@@ -226,16 +228,18 @@ export class Replay {
 
   async #waitForTime(): Promise<void> {
     const packetMicros = this.#reader.packet.timeMicros[0]!;
-    this.#offsetMicros ??= packetMicros - systemClock.monotonicMicros();
-    const early = packetMicros - this.#offsetMicros - systemClock.monotonicMicros();
-    if (early < AHEAD_MICROS || this.#isInterrupted) return;
-    await new Promise<void>((resolve) => {
-      const timer = systemClock.setTimer(resolve, early / 1000);
-      this.#wake = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
+    this.#offsetMicros ??= packetMicros - this.#machineTime.monotonicMicros();
+    while (!this.#isInterrupted) {
+      const early = packetMicros - this.#offsetMicros - this.#machineTime.monotonicMicros();
+      if (early < AHEAD_MICROS) return;
+      await new Promise<void>((resolve) => {
+        const timer = systemClock.setTimer(resolve, early / 1000);
+        this.#wake = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+    }
   }
 
   async #flush(): Promise<void> {
