@@ -6,17 +6,20 @@ import type { RunSettings } from './config/settings.ts';
 import { Control } from './control/control.ts';
 import { BatchClock } from './export/batch-clock.ts';
 import { UdpSession } from './export/udp-session.ts';
+import { Report } from './report/report.ts';
+import { statusJson } from './report/status-document.ts';
+import { statusText } from './report/status-text.ts';
 import { systemClock, type Timer } from './runtime/clock.ts';
 import { Log, type Logger } from './runtime/log.ts';
 import { CommandRegistry } from './unixctl/commands.ts';
 import { UnixctlError } from './unixctl/errors.ts';
 import { UnixctlServer } from './unixctl/server.ts';
-import { statusJson, statusText } from './unixctl/status-text.ts';
 
 export class Daemon {
   readonly #log: Log;
   readonly #logger: Logger;
   readonly #control: Control;
+  readonly #report: Report;
   readonly #unixctl: UnixctlServer;
   readonly #version: string;
 
@@ -37,6 +40,12 @@ export class Daemon {
       log: this.#logger,
       openSession: (target, listener) => new UdpSession(target, listener, { clock, log: collectorLog }),
       randomSeed: () => randomInt(2 ** 32),
+    });
+    this.#report = new Report({
+      clock,
+      control: this.#control,
+      version,
+      logLinesLost: () => this.#log.lostCount,
     });
     this.#unixctl = new UnixctlServer({
       path: settings.unixctlPath,
@@ -89,7 +98,7 @@ export class Daemon {
       if (format !== 'text' && format !== 'json') {
         throw new UnixctlError('UNIXCTL_REFUSED', `status has the formats text and json, not "${format}".`);
       }
-      return (format === 'json' ? statusJson : statusText)(this.#control.status());
+      return (format === 'json' ? statusJson : statusText)(this.#report.status());
     });
     return registry;
   }

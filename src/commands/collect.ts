@@ -4,9 +4,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { MessageReader } from '../ipfix/message-reader.ts';
 import type { DecodedMessage } from '../ipfix/reader-types.ts';
+import { jsonLine, recordObject, recordText, safeText, TABLE_HEAD } from '../report/record-format.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { reasonOf } from '../runtime/sentence.ts';
-import { jsonLine, recordObject, recordText, safeText, TABLE_HEAD } from './collect-format.ts';
 import {
   addressText,
   CollectServer,
@@ -120,7 +120,8 @@ class Collect {
     const message = this.#reader.read(session.key, bytes, session.transport);
     for (const problem of message.problems) this.#problem(session, problem.code, problem.message, message);
     for (const record of message.records) {
-      if (this.#flags.format === 'json') this.#print(jsonLine(recordObject(session, message, record)));
+      if (this.#flags.format === 'json')
+        this.#print(jsonLine(recordObject(originOf(session), message, record)));
       else this.#printRow(session, message, recordText(message, record));
       this.#recordCount += 1;
       if (this.#recordCount === this.#flags.count) {
@@ -192,4 +193,8 @@ function parsePositive(text: string): number {
   if (!Number.isInteger(number) || number < 1)
     throw new InvalidArgumentError('Write a whole number from 1 on.');
   return number;
+}
+
+function originOf(session: CollectSession) {
+  return { exporterAddress: session.exporter, transport: session.transport };
 }

@@ -2,7 +2,7 @@
 // which bridges are sampled and how, which IPFIX rows they use, and what is wrong with any of it.
 
 import type { CollectorTarget } from '../export/collector-session.ts';
-import type { ExporterOptions } from '../export/exporter.ts';
+import type { ExporterOptions } from '../export/exporter-options.ts';
 import { type DatabaseRow, type IpfixRow, readIpfixRow } from './ipfix-row.ts';
 import type { Problem } from './problem.ts';
 import { knownBridgeKeys, knownIpfixKeys, maxRateKey, stateKey } from './row-keys.ts';

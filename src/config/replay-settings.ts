@@ -2,7 +2,7 @@
 
 import * as z from 'zod';
 import type { CollectorTarget } from '../export/collector-session.ts';
-import { EXPORTER_DEFAULTS } from '../export/exporter.ts';
+import { EXPORTER_DEFAULTS } from '../export/exporter-options.ts';
 import { cacheActiveTimeoutMax } from './ipfix-row.ts';
 import { choice, messageBytes, parse, SettingsError, wholeNumber } from './settings.ts';
 import { parseTarget } from './target.ts';

@@ -13,7 +13,9 @@ import { clause, reasonOf } from '../runtime/sentence.ts';
 import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
 import { planOwnership, planRelease } from './ownership.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
-import { SampledBridge, type SampledBridgeStatus } from './sampled-bridge.ts';
+import { type RunningExporter, SampledBridge, type SampledBridgeStatus } from './sampled-bridge.ts';
+
+export type { RunningExporter } from './sampled-bridge.ts';
 
 /** What `Control` needs from outside. */
 export interface ControlParts {
@@ -95,6 +97,11 @@ export class Control {
       problems: this.problems(),
       missing: this.missing(),
     };
+  }
+
+  /** The exporters of all bridges. */
+  exporters(): readonly RunningExporter[] {
+    return [...this.#bridges.values()].flatMap((bridge) => bridge.exporters());
   }
 
   problems(): readonly Problem[] {

@@ -61,6 +61,13 @@ export interface SampledBridgeStatus {
   readonly foreignPacketIns: number;
 }
 
+/** An exporter and what it exports for: the whole bridge, or one of its collector sets. */
+export interface RunningExporter {
+  readonly bridge: string;
+  readonly collectorSetId: number | undefined;
+  readonly exporter: Exporter;
+}
+
 interface WholeBridge {
   ipfixRow: string;
   readonly sampler: PacketSampler;
@@ -147,6 +154,14 @@ export class SampledBridge {
 
   problems(): readonly Problem[] {
     return this.#session.problems();
+  }
+
+  exporters(): readonly RunningExporter[] {
+    const bridge = this.name;
+    const sets = [...this.#sets].map(([id, { exporter }]) => ({ bridge, collectorSetId: id, exporter }));
+    const whole = this.#whole;
+    if (whole === undefined) return sets;
+    return [{ bridge, collectorSetId: undefined, exporter: whole.exporter }, ...sets];
   }
 
   status(): SampledBridgeStatus {

@@ -5,40 +5,19 @@
 import { randomInt } from 'node:crypto';
 import { FlowCache, type FlowCacheStatus } from '../flow/flow-cache.ts';
 import { FlowEndReason, type FlowVisitor } from '../flow/flow-record.ts';
+import type { FlowWalk } from '../flow/flow-walk.ts';
 import { BATCH_SAMPLES_MAX, SampleBatch } from '../flow/sample-batch.ts';
 import { encodeTemplateSets } from '../ipfix/templates.ts';
 import { dissect } from '../packet/dissect.ts';
 import { FrameFault } from '../packet/flow-key.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import type { CollectorTarget, OpenSession } from './collector-session.ts';
+import type { OpenSession } from './collector-session.ts';
 import { type CollectorStatus, CollectorStream, type StreamOptions } from './collector-stream.ts';
+import { type ExporterOptions, sameOptions, targetKey } from './exporter-options.ts';
 import { MessagePacker } from './message-packer.ts';
 import { type Pace, Pacer } from './pacer.ts';
-
-/** What an exporter is to do; plain values that configuration has checked. */
-export interface ExporterOptions {
-  readonly targets: readonly CollectorTarget[];
-  /** Seconds that a flow gathers samples, 0 to 4,200; 0: no cache, each sample becomes a record. */
-  readonly activeTimeoutSeconds: number;
-  /** Flows that the cache holds at most, 0 to 2^32 - 1; 0: no cache. */
-  readonly flowsMax: number;
-  /** Seconds after which templates are repeated over UDP. */
-  readonly templateIntervalSeconds: number;
-  /** The longest message in bytes, 256 to 65,535. */
-  readonly messageBytesMax: number;
-}
-
-export const EXPORTER_DEFAULTS = {
-  activeTimeoutSeconds: 0,
-  flowsMax: 0,
-  templateIntervalSeconds: 600,
-  messageBytesMax: 1400,
-} as const;
-
-/** The bounds of `messageBytesMax`; the lower one has room for any record and any single template. */
-export const MESSAGE_BYTES_MIN = 256;
-export const MESSAGE_BYTES_MAX = 65_535;
+import { RecentMessages } from './recent-messages.ts';
 
 /** Records that one turn of the event loop expires, so that a million flows due at once do not stop it. */
 export const SLICE_RECORDS_MAX = 256;
@@ -107,6 +86,7 @@ export class Exporter {
   readonly #steadyOffsetMicros: number;
   #options: ExporterOptions;
   #packer: MessagePacker;
+  readonly #recent = new RecentMessages();
   #streams = new Map<string, CollectorStream>();
   /** Collectors that are no longer wanted and still send what they have. */
   readonly #leaving = new Set<Promise<void>>();
@@ -231,6 +211,35 @@ export class Exporter {
     return this.#stopped;
   }
 
+  /** Begins a look at the flows in the cache, the newest samples included. */
+  walkFlows(): FlowWalk {
+    if (this.#state === 'running') this.#addBatch();
+    return this.#cache.walk();
+  }
+
+  /**
+   * Sends all flows of the cache now, with forcedEnd, and goes on; fulfilled with their number when the last one is on its
+   * way. Flows that begin meanwhile stay.
+   */
+  async flush(): Promise<number> {
+    if (this.#state !== 'running') return 0;
+    this.#addBatch();
+    const flowCount = this.#cache.flowCount;
+    let left = flowCount;
+    while (left > 0 && this.#state === 'running') {
+      const count = this.#cache.flush(this.#visitor, Math.min(left, SLICE_RECORDS_MAX));
+      left = count === 0 ? 0 : left - count;
+      this.#packer.finishAll();
+      if (left > 0) await new Promise<void>((resolve) => this.#pace.next(resolve));
+    }
+    return flowCount - left;
+  }
+
+  /** Copies of the newest messages with records, newest first, without sequence numbers; good until the next message. */
+  recentMessages(): readonly Buffer[] {
+    return this.#recent.newestFirst();
+  }
+
   status(): ExporterStatus {
     if (this.#state === 'running') this.#addBatch();
     return {
@@ -266,6 +275,7 @@ export class Exporter {
       this.#steadyOffsetMicros,
       (message) => {
         this.#messages += 1;
+        this.#recent.keep(message.writer.bytes, message.writer.size);
         for (const stream of this.#streams.values()) stream.deliver(message);
       },
     );
@@ -363,22 +373,4 @@ export class Exporter {
     if ((faults & FrameFault.ipv6Extension) !== 0) this.#malformed.ipv6Extension += 1;
     if ((faults & FrameFault.transport) !== 0) this.#malformed.transport += 1;
   }
-}
-
-/** Equal in meaning: targets are a set, as in the database. */
-function sameOptions(a: ExporterOptions, b: ExporterOptions): boolean {
-  const targetsOfA = new Set(a.targets.map(targetKey));
-  const targetsOfB = new Set(b.targets.map(targetKey));
-  return (
-    a.activeTimeoutSeconds === b.activeTimeoutSeconds &&
-    a.flowsMax === b.flowsMax &&
-    a.templateIntervalSeconds === b.templateIntervalSeconds &&
-    a.messageBytesMax === b.messageBytesMax &&
-    targetsOfA.size === targetsOfB.size &&
-    [...targetsOfA].every((key) => targetsOfB.has(key))
-  );
-}
-
-function targetKey(target: CollectorTarget): string {
-  return `${target.host}\0${target.port}`;
 }

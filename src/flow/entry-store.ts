@@ -46,6 +46,7 @@ export class EntryStore {
   #tailWord = FIRST_WORD;
   #usedSegmentCount = 0;
   #liveWordCount = 0;
+  #removedCount = 0;
 
   /**
    * Room for `bytesMax` bytes of entries is certain; somewhere in the segment beyond, `append` begins to
@@ -65,6 +66,11 @@ export class EntryStore {
   /** Bytes that the store has from the system: the segments in use and the spare ones. */
   get memoryBytes(): number {
     return (this.#usedSegmentCount + this.#spares.length) * SEGMENT_BYTES;
+  }
+
+  /** Entries that have been removed, modulo 2^32 and signed. */
+  get removedCount(): number {
+    return this.#removedCount;
   }
 
   /** Address of the oldest entry; 0 when there is none. */
@@ -104,6 +110,7 @@ export class EntryStore {
   removeHead(wordCount: number): void {
     this.#headWord += wordCount;
     this.#liveWordCount -= wordCount;
+    this.#removedCount = (this.#removedCount + 1) | 0;
     if (this.#headSegment === this.#tailSegment) {
       if (this.#liveWordCount === 0) {
         this.#headWord = FIRST_WORD;

@@ -20,6 +20,7 @@ import {
 import { hashFlow, hashSecrets } from './flow-hash.ts';
 import { FlowIndex } from './flow-index.ts';
 import { EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
+import { FlowWalk } from './flow-walk.ts';
 import type { Sample, SampleBatch } from './sample-batch.ts';
 import { touchOldest, touchSamples } from './touch.ts';
 
@@ -195,6 +196,11 @@ export class FlowCache {
     }
     this.#noteDue();
     return count;
+  }
+
+  /** Begins a look at all flows; see flow-walk.ts. */
+  walk(): FlowWalk {
+    return new FlowWalk(this.#store, this.flowCount);
   }
 
   status(): FlowCacheStatus {

@@ -3,7 +3,8 @@
 
 import { BatchClock } from '../../src/export/batch-clock.ts';
 import type { CollectorSession, SessionStatus } from '../../src/export/collector-session.ts';
-import { EXPORTER_DEFAULTS, Exporter } from '../../src/export/exporter.ts';
+import { Exporter } from '../../src/export/exporter.ts';
+import { EXPORTER_DEFAULTS } from '../../src/export/exporter-options.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 

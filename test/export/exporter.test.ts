@@ -4,12 +4,8 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { describe, test } from 'node:test';
-import {
-  EXPORTER_DEFAULTS,
-  Exporter,
-  type ExporterOptions,
-  SLICE_RECORDS_MAX,
-} from '../../src/export/exporter.ts';
+import { Exporter, SLICE_RECORDS_MAX } from '../../src/export/exporter.ts';
+import { EXPORTER_DEFAULTS, type ExporterOptions } from '../../src/export/exporter-options.ts';
 import { OPEN_MESSAGES_MAX } from '../../src/export/message-packer.ts';
 import { MessageReader } from '../../src/ipfix/message-reader.ts';
 import type { DecodedMessage, DecodedRecord } from '../../src/ipfix/reader-types.ts';

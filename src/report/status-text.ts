@@ -1,4 +1,4 @@
-// The daemon's state as an operator reads it in a terminal of 80 columns, and as JSON for programs. What the numbers mean
+// The daemon's state as an operator reads it in a terminal of 80 columns. What the numbers mean
 // is in docs/status.md.
 
 import type { ControlStatus } from '../control/control.ts';
@@ -27,18 +27,6 @@ export function statusText(status: ControlStatus): string {
     );
   }
   return lines.join('\n');
-}
-
-/** The same as JSON; whole numbers beyond 2^53 are strings. */
-export function statusJson(status: ControlStatus): string {
-  return JSON.stringify(status, jsonValue, 2);
-}
-
-function jsonValue(_key: string, value: unknown): unknown {
-  if (value instanceof Map) {
-    return Object.fromEntries(value);
-  }
-  return typeof value === 'bigint' ? String(value) : value;
 }
 
 function bridgeLines(status: SampledBridgeStatus): string[] {

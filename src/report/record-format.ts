@@ -1,9 +1,8 @@
-// How `ovs-ipfix collect` shows what it receives: a JSON object for each record, or a table for 80 columns. Texts come
-// from anyone who can send a datagram, so characters that steer a terminal are escaped in both.
+// How records are shown, those that `ovs-ipfix collect` receives and our own: a JSON object for each record, or a table
+// for 80 columns. Texts come from anyone who can send a datagram, so characters that steer a terminal are escaped in both.
 
 import { FLOW_END_REASON_NAMES } from '../ipfix/elements.ts';
 import type { DecodedMessage, DecodedRecord, FieldValue } from '../ipfix/reader-types.ts';
-import type { CollectSession } from './collect-server.ts';
 
 /** A value as JSON has it: whole numbers past 2^53 as decimal text, bytes as hex. */
 export type JsonValue = string | number | boolean;
@@ -17,18 +16,17 @@ export const TABLE_HEAD =
   '------------ ------- ------ ------- ------ ------ ------------------------------';
 
 /**
- * One record as a flat object: where it comes from, then its elements by name. An element that occurs twice, or is named
+ * One record as a flat object: where it comes from (`origin`), then its elements by name. An element that occurs twice, or is named
  * like one of the first keys, gets `#2` behind its name. `flowStart` and `flowEnd` are absolute, computed from the
  * deltas and the export time (RFC 7011, section 3.1, and elements 158 and 159), or taken from absolute elements.
  */
 export function recordObject(
-  session: CollectSession,
+  origin: Readonly<Record<string, JsonValue>>,
   message: DecodedMessage,
   record: DecodedRecord,
 ): Record<string, JsonValue> {
   const object: Record<string, JsonValue> = {
-    exporterAddress: session.exporter,
-    transport: session.transport,
+    ...origin,
     exportTime: timeText(message.exportTimeSeconds * 1_000_000),
     observationDomainId: message.observationDomainId,
     sequenceNumber: message.sequenceNumber,

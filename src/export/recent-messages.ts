@@ -1,0 +1,33 @@
+// The last messages that an exporter has finished, for an operator who wants to see what leaves. Copying a message costs
+// next to nothing beside sending it, and the memory is that of a few messages.
+
+/** Messages that are kept for each exporter. */
+export const RECENT_MESSAGES_MAX = 8;
+
+/** A ring of copies; its memory is allocated with the first messages and used again. */
+export class RecentMessages {
+  readonly #slots: Buffer[] = [];
+  readonly #sizes: number[] = [];
+  #next = 0;
+
+  /** Keeps a copy of `bytes[0, size)`; the oldest one is forgotten. */
+  keep(bytes: Buffer, size: number): void {
+    const known = this.#slots[this.#next];
+    const slot = known !== undefined && known.length >= size ? known : Buffer.allocUnsafe(bytes.length);
+    this.#slots[this.#next] = slot;
+    slot.set(bytes.length === size ? bytes : bytes.subarray(0, size));
+    this.#sizes[this.#next] = size;
+    this.#next = (this.#next + 1) % RECENT_MESSAGES_MAX;
+  }
+
+  /** Views of the copies, newest first; good until the next message is kept. */
+  newestFirst(): readonly Buffer[] {
+    const messages: Buffer[] = [];
+    for (let back = 1; back <= RECENT_MESSAGES_MAX; back += 1) {
+      const index = (this.#next - back + RECENT_MESSAGES_MAX) % RECENT_MESSAGES_MAX;
+      const slot = this.#slots[index];
+      if (slot !== undefined) messages.push(slot.subarray(0, this.#sizes[index]));
+    }
+    return messages;
+  }
+}

@@ -1,0 +1,151 @@
+// Which flows an operator wants to see, from words such as `src=10.0.0.0/8` or `port=53`. A filter is compiled to bytes
+// once for each template, so that a million flows can be looked at without decoding them.
+
+import ipaddr from 'ipaddr.js';
+import type { FlowRecord } from '../flow/flow-record.ts';
+import { TEMPLATES } from '../ipfix/templates.ts';
+import { UnknownWord } from './unknown-word.ts';
+
+/** Bytes that a field of the key must have: `(key & mask) === value`, byte by byte. */
+interface FieldTest {
+  readonly offset: number;
+  readonly value: Uint8Array;
+  readonly mask: Uint8Array;
+}
+
+/** One word: elements of which any may match (source or destination), with the bytes to match. */
+interface Term {
+  readonly elements: readonly string[];
+  readonly value: Uint8Array;
+  readonly mask: Uint8Array;
+}
+
+const PROTOCOLS: ReadonlyMap<string, number> = new Map([
+  ['icmp', 1],
+  ['igmp', 2],
+  ['tcp', 6],
+  ['udp', 17],
+  ['gre', 47],
+  ['esp', 50],
+  ['icmp6', 58],
+  ['sctp', 132],
+]);
+
+/** The words that `parse` understands, for help texts. */
+export const FLOW_FILTER_WORDS =
+  'ip= src= dst= (address or prefix), port= sport= dport=, proto= (number or name), mac=, vlan=, type= (Ethernet type), domain=, point=';
+
+/** A conjunction of words. */
+export class FlowFilter {
+  readonly #terms: readonly Term[];
+  readonly #domainId: number | undefined;
+  readonly #testsByTemplate: ReadonlyMap<number, readonly (readonly FieldTest[])[]>;
+
+  private constructor(terms: readonly Term[], domainId: number | undefined) {
+    this.#terms = terms;
+    this.#domainId = domainId;
+    this.#testsByTemplate = new Map(TEMPLATES.map(({ id }) => [id, this.#compile(id)]));
+  }
+
+  /** Reads words of the form `KEY=VALUE`; throws `UnknownWord` with a sentence. */
+  static parse(words: readonly string[]): FlowFilter {
+    const terms: Term[] = [];
+    let domainId: number | undefined;
+    for (const word of words) {
+      const at = word.indexOf('=');
+      const key = word.slice(0, Math.max(at, 0));
+      const value = word.slice(at + 1);
+      if (key === 'domain') domainId = wholeNumber(word, value, 0xffff_ffff);
+      else terms.push(termOf(word, key, value));
+    }
+    return new FlowFilter(terms, domainId);
+  }
+
+  /** Whether the flow has all that the words ask for. */
+  matches(record: FlowRecord): boolean {
+    if (this.#domainId !== undefined && record.observationDomainId !== this.#domainId) return false;
+    if (this.#terms.length === 0) return true;
+    const { keyBytes, keyStart } = record;
+    const terms = this.#testsByTemplate.get(record.templateId) ?? [];
+    return terms.every((tests) => tests.some((test) => isMatch(keyBytes, keyStart + test.offset, test)));
+  }
+
+  #compile(templateId: number): readonly (readonly FieldTest[])[] {
+    const fields = TEMPLATES.find(({ id }) => id === templateId)?.fields ?? [];
+    return this.#terms.map(({ elements, value, mask }) =>
+      fields
+        .filter(({ element, size }) => elements.includes(element.name) && size === value.length)
+        .map(({ offset }) => ({ offset, value, mask })),
+    );
+  }
+}
+
+function isMatch(bytes: Uint8Array, start: number, { value, mask }: FieldTest): boolean {
+  for (let index = 0; index < value.length; index += 1) {
+    if (((bytes[start + index]! ^ value[index]!) & mask[index]!) !== 0) return false;
+  }
+  return true;
+}
+
+function termOf(word: string, key: string, value: string): Term {
+  switch (key) {
+    case 'ip':
+      return addressTerm(word, value, ['source', 'destination']);
+    case 'src':
+      return addressTerm(word, value, ['source']);
+    case 'dst':
+      return addressTerm(word, value, ['destination']);
+    case 'port':
+      return numberTerm(word, value, ['sourceTransportPort', 'destinationTransportPort'], 2);
+    case 'sport':
+      return numberTerm(word, value, ['sourceTransportPort'], 2);
+    case 'dport':
+      return numberTerm(word, value, ['destinationTransportPort'], 2);
+    case 'proto': {
+      const number = PROTOCOLS.get(value.toLowerCase());
+      return numberTerm(word, number === undefined ? value : String(number), ['protocolIdentifier'], 1);
+    }
+    case 'vlan':
+      return numberTerm(word, value, ['vlanId'], 2);
+    case 'type':
+      return numberTerm(word, value, ['ethernetType'], 2);
+    case 'point':
+      return numberTerm(word, value, ['observationPointId'], 4);
+    case 'mac':
+      return macTerm(word, value);
+    default:
+      throw new UnknownWord(`"${word}" is no filter for flows; there are ${FLOW_FILTER_WORDS}.`);
+  }
+}
+
+function addressTerm(word: string, text: string, sides: readonly string[]): Term {
+  const [address = '', bitsText] = text.split('/');
+  if (!ipaddr.isValid(address)) throw new UnknownWord(`"${word}": "${address}" is no IP address.`);
+  const parsed = ipaddr.parse(address);
+  const value = Uint8Array.from(parsed.toByteArray());
+  const bits = bitsText === undefined ? value.length * 8 : wholeNumber(word, bitsText, value.length * 8);
+  const mask = value.map((_byte, index) => 0xff & ~(0xff >> Math.min(Math.max(bits - index * 8, 0), 8)));
+  const version = parsed.kind() === 'ipv4' ? 'IPv4' : 'IPv6';
+  return { elements: sides.map((side) => `${side}${version}Address`), value, mask };
+}
+
+function numberTerm(word: string, text: string, elements: readonly string[], size: number): Term {
+  const number = wholeNumber(word, text, 2 ** (size * 8) - 1);
+  const value = Buffer.alloc(size);
+  value.writeUIntBE(number, 0, size);
+  return { elements, value, mask: Buffer.alloc(size, 0xff) };
+}
+
+function macTerm(word: string, text: string): Term {
+  if (!/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/iu.test(text)) {
+    throw new UnknownWord(`"${word}": "${text}" is no MAC address such as 02:00:00:00:00:01.`);
+  }
+  const value = Buffer.from(text.replaceAll(':', ''), 'hex');
+  return { elements: ['sourceMacAddress', 'destinationMacAddress'], value, mask: Buffer.alloc(6, 0xff) };
+}
+
+function wholeNumber(word: string, text: string, max: number): number {
+  const number = /^(?:\d{1,10}|0x[0-9a-f]{1,8})$/iu.test(text) ? Number(text) : Number.NaN;
+  if (!(number <= max)) throw new UnknownWord(`"${word}": "${text}" is no whole number from 0 to ${max}.`);
+  return number;
+}

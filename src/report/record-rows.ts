@@ -1,0 +1,50 @@
+// Records of ours as an operator reads them: messages are decoded again with the templates that they were written by, so
+// that what is shown is what a collector gets.
+
+import { MessageReader } from '../ipfix/message-reader.ts';
+import { MessageWriter } from '../ipfix/message-writer.ts';
+import { MESSAGE_HEADER_SIZE, MESSAGE_SIZE_MAX } from '../ipfix/protocol.ts';
+import { encodeTemplateSets } from '../ipfix/templates.ts';
+import { type JsonValue, recordObject, recordText } from './record-format.ts';
+
+/** One record: its elements by name beside where it comes from, and as a line of the table of `record-format.ts`. */
+export interface RecordRow {
+  /** Names the bridge and the exporter, then `exportTime`, `flowStart`, `flowEnd` and all elements of the record. */
+  readonly values: Readonly<Record<string, JsonValue>>;
+  readonly text: string;
+}
+
+/** Decodes messages of ours. */
+export class RecordDecoder {
+  readonly #reader = new MessageReader();
+  readonly #templates = new MessageWriter(MESSAGE_SIZE_MAX);
+  readonly #templateSets = encodeTemplateSets(MESSAGE_SIZE_MAX);
+  #sessionCount = 0;
+
+  /** The records of a whole message, newest last; `origin` begins each row's values, and those of `omitted` are left out. */
+  rows(
+    message: Buffer,
+    origin: Readonly<Record<string, JsonValue>>,
+    omitted: readonly string[] = ['sequenceNumber'],
+  ): readonly RecordRow[] {
+    // Each message is a session of its own: its sequence number says nothing here.
+    const session = `${(this.#sessionCount += 1)}`;
+    this.#reader.read(session, this.#templateMessage(message), 'tcp');
+    const decoded = this.#reader.read(session, message, 'tcp');
+    this.#reader.endSession(session);
+    return decoded.records.map((record) => {
+      const values = Object.entries(recordObject(origin, decoded, record));
+      return {
+        values: Object.fromEntries(values.filter(([name]) => !omitted.includes(name))),
+        text: recordText(decoded, record),
+      };
+    });
+  }
+
+  #templateMessage(message: Buffer): Buffer {
+    const header = message.subarray(0, MESSAGE_HEADER_SIZE);
+    this.#templates.begin(header.readUInt32BE(4), header.readUInt32BE(12));
+    for (const set of this.#templateSets) this.#templates.appendSet(set);
+    return this.#templates.bytes.subarray(0, this.#templates.finish());
+  }
+}

@@ -1,0 +1,113 @@
+// What the control socket and the live page may ask of the daemon, in one place: the whole state, the largest flows and
+// the last records. It reads; nothing is changed through it.
+
+import type { Control, RunningExporter } from '../control/control.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { FlowFilter } from './flow-filter.ts';
+import { RecordDecoder, type RecordRow } from './record-rows.ts';
+import { type ProgramStatus, type StatusDocument, statusDocument } from './status-document.ts';
+import { findTopFlows, type TopFlows } from './top-flows.ts';
+import { UnknownWord } from './unknown-word.ts';
+
+/** What a report is made from. */
+export interface ReportParts {
+  readonly clock: Clock;
+  readonly control: Pick<Control, 'status' | 'exporters'>;
+  readonly version: string;
+  readonly logLinesLost: () => number;
+}
+
+/** Which flows are asked for. */
+export interface FlowRequest {
+  /** How many, at most `TOP_FLOWS_MAX`. */
+  readonly count: number;
+  /** Only those of this bridge, and of this collector set. */
+  readonly bridge?: string | undefined;
+  readonly collectorSetId?: number | undefined;
+  readonly filter?: FlowFilter;
+}
+
+export class Report {
+  readonly #parts: ReportParts;
+  readonly #startMicros: number;
+  readonly #startTime: string;
+
+  constructor(parts: ReportParts) {
+    this.#parts = parts;
+    this.#startMicros = parts.clock.monotonicMicros();
+    this.#startTime = isoTime(parts.clock.wallMicros());
+  }
+
+  status(): StatusDocument {
+    const { clock, control } = this.#parts;
+    return statusDocument(isoTime(clock.wallMicros()), this.#program(), control.status());
+  }
+
+  /** The largest flows in the caches now; rejects with `UnknownWord` for a bridge or set that is not exported. */
+  async topFlows(request: FlowRequest): Promise<TopFlows> {
+    const exporters = this.exporters(request.bridge, request.collectorSetId);
+    const sources = exporters.map((running) => ({
+      origin: originOf(running),
+      walk: running.exporter.walkFlows(),
+    }));
+    return findTopFlows(sources, request.filter ?? FlowFilter.parse([]), request.count, this.#parts.clock);
+  }
+
+  /** The newest records of each exporter, at most `countMax` each, newest message first. */
+  lastRecords(countMax: number): readonly RecordRow[] {
+    const decoder = new RecordDecoder();
+    return this.exporters().flatMap((running) => {
+      const rows: RecordRow[] = [];
+      for (const message of running.exporter.recentMessages()) {
+        rows.push(...decoder.rows(message, originOf(running)));
+        if (rows.length >= countMax) break;
+      }
+      return rows.slice(0, countMax);
+    });
+  }
+
+  /** The exporters, of one bridge or set if asked for. */
+  exporters(bridge?: string, collectorSetId?: number): readonly RunningExporter[] {
+    const all = this.#parts.control.exporters();
+    const some = all.filter(
+      (running) =>
+        (bridge === undefined || running.bridge === bridge) &&
+        (collectorSetId === undefined || running.collectorSetId === collectorSetId),
+    );
+    if (some.length === 0 && (bridge !== undefined || collectorSetId !== undefined)) {
+      const names = all.map(({ exporter }) => exporter.name).join(', ');
+      const where = [
+        ...(bridge === undefined ? [] : [`bridge ${bridge}`]),
+        ...(collectorSetId === undefined ? [] : [`collector set ${collectorSetId}`]),
+      ];
+      throw new UnknownWord(
+        `Nothing is exported for ${where.join(', ')}; there ${names === '' ? 'is no exporter' : `are: ${names}`}.`,
+      );
+    }
+    return some;
+  }
+
+  #program(): ProgramStatus {
+    const { clock, version, logLinesLost } = this.#parts;
+    const { rss, heapUsed } = process.memoryUsage();
+    const { user, system } = process.cpuUsage();
+    return {
+      version,
+      pid: process.pid,
+      startTime: this.#startTime,
+      upSeconds: Math.floor((clock.monotonicMicros() - this.#startMicros) / 1_000_000),
+      cpuSeconds: (user + system) / 1_000_000,
+      residentBytes: rss,
+      heapBytes: heapUsed,
+      logLinesLost: logLinesLost(),
+    };
+  }
+}
+
+function originOf({ bridge, collectorSetId }: RunningExporter) {
+  return collectorSetId === undefined ? { bridge } : { bridge, collectorSetId };
+}
+
+function isoTime(wallMicros: number): string {
+  return new Date(wallMicros / 1000).toISOString();
+}
