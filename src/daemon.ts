@@ -2,17 +2,19 @@
 // they start and stop. Sinks start before sources; sources stop before sinks.
 
 import { randomInt } from 'node:crypto';
-import type { RunSettings } from './config/settings.ts';
+import { logModules, type RunSettings } from './config/settings.ts';
 import { Control } from './control/control.ts';
 import { BatchClock } from './export/batch-clock.ts';
 import { UdpSession } from './export/udp-session.ts';
+import { eventCounters } from './report/counters.ts';
+import { Coverage } from './report/coverage.ts';
 import { Report } from './report/report.ts';
-import { statusJson } from './report/status-document.ts';
-import { statusText } from './report/status-text.ts';
 import { systemClock, type Timer } from './runtime/clock.ts';
 import { Log, type Logger } from './runtime/log.ts';
 import { CommandRegistry } from './unixctl/commands.ts';
-import { UnixctlError } from './unixctl/errors.ts';
+import { registerDaemonCommands } from './unixctl/daemon-commands.ts';
+import { registerLogCommands } from './unixctl/log-commands.ts';
+import { registerReportCommands } from './unixctl/report-commands.ts';
 import { UnixctlServer } from './unixctl/server.ts';
 
 export class Daemon {
@@ -20,16 +22,21 @@ export class Daemon {
   readonly #logger: Logger;
   readonly #control: Control;
   readonly #report: Report;
+  readonly #coverage: Coverage;
+  readonly #onExit: () => void;
   readonly #unixctl: UnixctlServer;
   readonly #version: string;
 
-  constructor(settings: RunSettings, version: string) {
+  /** `onExit` is called when an operator asks for the end by `ovs-appctl exit`. */
+  constructor(settings: RunSettings, version: string, onExit: () => void) {
+    this.#onExit = onExit;
     const clock = systemClock;
     const sampleClock = new BatchClock(clock);
     this.#version = version;
     this.#log = new Log({
       clock,
-      level: settings.logLevel,
+      modules: logModules,
+      specs: settings.logSpecs,
       destination: settings.logFile === undefined ? 'stderr' : { file: settings.logFile },
     });
     this.#logger = this.#log.logger('ovs_ipfix');
@@ -47,6 +54,7 @@ export class Daemon {
       version,
       logLinesLost: () => this.#log.lostCount,
     });
+    this.#coverage = new Coverage(clock, () => eventCounters(this.#report.status()));
     this.#unixctl = new UnixctlServer({
       path: settings.unixctlPath,
       commands: this.#commands(),
@@ -60,10 +68,12 @@ export class Daemon {
     await this.#unixctl.start();
     this.#logger.info(`ovs-ipfix ${this.#version} is running; control socket ${this.#unixctl.status().path}`);
     this.#control.start();
+    this.#coverage.start();
   }
 
   /** Flushes, hands back and closes everything; rejects when that takes longer than `deadlineMs`. */
   async stop(reason: string, deadlineMs: number): Promise<void> {
+    this.#coverage.stop();
     this.#logger.info(`${reason}; flushing caches and handing rows back`);
     let timer: Timer | undefined;
     const deadline = new Promise<never>((_resolve, reject) => {
@@ -87,18 +97,14 @@ export class Daemon {
 
   #commands(): CommandRegistry {
     const registry = new CommandRegistry(`ovs-ipfix ${this.#version}`);
-    registry.register('ready', '', 0, 0, () => {
-      const missing = this.missing();
-      if (missing.length > 0) {
-        throw new UnixctlError('UNIXCTL_REFUSED', missing.join(' '));
-      }
-      return 'ready';
-    });
-    registry.register('status', '[text|json]', 0, 1, ([format = 'text']) => {
-      if (format !== 'text' && format !== 'json') {
-        throw new UnixctlError('UNIXCTL_REFUSED', `status has the formats text and json, not "${format}".`);
-      }
-      return (format === 'json' ? statusJson : statusText)(this.#report.status());
+    registerReportCommands(registry, this.#report);
+    registerLogCommands(registry, this.#log);
+    registerDaemonCommands(registry, {
+      report: this.#report,
+      coverage: this.#coverage,
+      missing: () => this.missing(),
+      readopt: () => this.#control.lookAgain(),
+      exit: this.#onExit,
     });
     return registry;
   }

@@ -5,9 +5,11 @@ import { Command } from 'commander';
 import { collectCommand } from './commands/collect.ts';
 import { demoCommand } from './commands/demo.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { withOptionalValues } from './commands/options.ts';
 import { releaseCommand } from './commands/release.ts';
 import { replayCommand } from './commands/replay.ts';
 import { runCommand } from './commands/run.ts';
+import { statusCommand } from './commands/status.ts';
 import { version } from './commands/version.ts';
 
 const program = new Command('ovs-ipfix')
@@ -18,10 +20,11 @@ const program = new Command('ovs-ipfix')
   .addCommand(collectCommand())
   .addCommand(migrateCommand())
   .addCommand(releaseCommand())
+  .addCommand(statusCommand())
   .addCommand(replayCommand())
   .addCommand(demoCommand());
 
-program.parseAsync().then(undefined, (error: unknown) => {
+program.parseAsync(withOptionalValues(process.argv)).then(undefined, (error: unknown) => {
   process.stderr.write(`ovs-ipfix: ${error instanceof Error ? error.message : String(error)}\n`);
   if (process.env['OVS_IPFIX_TRACE'] && error instanceof Error) {
     process.stderr.write(`${error.stack ?? ''}\n`);

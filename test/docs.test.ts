@@ -12,6 +12,7 @@ import { migrateCommand } from '../src/commands/migrate.ts';
 import { releaseCommand } from '../src/commands/release.ts';
 import { replayCommand } from '../src/commands/replay.ts';
 import { runCommand } from '../src/commands/run.ts';
+import { statusCommand } from '../src/commands/status.ts';
 import { problemCodes } from '../src/config/problem.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -112,6 +113,7 @@ test('every flag of every command, and its environment twin, is in the page abou
     collectCommand(),
     replayCommand(),
     demoCommand(),
+    statusCommand(),
   ];
   for (const command of commands) {
     const section = command.name() === 'release' ? text : sectionOf(text, command.name());

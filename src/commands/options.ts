@@ -14,7 +14,7 @@ export function flag(flags: string, description: string): Option {
  * means one thing: `demo --seconds` is OVS_IPFIX_DEMO_SECONDS.
  */
 export function flagOf(
-  command: 'collect' | 'demo' | 'migrate' | 'replay',
+  command: 'collect' | 'demo' | 'doctor' | 'migrate' | 'replay' | 'status',
   flags: string,
   description: string,
 ): Option {
@@ -50,9 +50,29 @@ export function addOvsOptions(command: Command): Command {
       ),
     )
     .addOption(flag('--mark <bit>', `register bit that marks a packet as sampled (default: ${markDefault})`))
-    .addOption(flag('-v, --verbose <level>', 'log level: debug, info, warn, error or off (default: info)'))
+    .addOption(
+      flag(
+        '-v, --verbose <spec>',
+        'log level as in OVS: [MODULE:][DESTINATION:]{off|err|warn|info|dbg}, such as -vdbg or -vbridge:dbg; may be repeated (default: info)',
+      ).argParser((spec: string, before: readonly string[] | undefined) => [...(before ?? []), spec]),
+    )
     .addOption(flag('--log-file <file>', 'log to a file instead of standard error'));
 }
+
+/**
+ * As in OVS's programs, an optional value stands right behind its flag, as in `-vdbg` and `--pidfile=FILE`: what follows
+ * after a space is no value, as `run -v unix:/run/db.sock` shows.
+ */
+export function withOptionalValues(argv: readonly string[]): string[] {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  return argv.map((word, index) => (index < end ? (WITHOUT_VALUE.get(word) ?? word) : word));
+}
+
+const WITHOUT_VALUE: ReadonlyMap<string, string> = new Map([
+  ['-v', '--verbose=dbg'],
+  ['--verbose', '--verbose=dbg'],
+  ['--pidfile', '--pidfile=ovs-ipfix.pid'],
+]);
 
 /** Folds the positional database, which OVS's daemons take last, into the flags; it is an error to give two. */
 export function foldDatabase(

@@ -1,7 +1,7 @@
 // `ovs-ipfix release`: hands rows back to ovs-vswitchd and takes our flows and meters out of the bridges.
 
 import { Command } from 'commander';
-import { readOvsSettings } from '../config/settings.ts';
+import { logModules, readOvsSettings } from '../config/settings.ts';
 import { release } from '../control/release.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
@@ -14,10 +14,12 @@ export function releaseCommand(): Command {
     ),
   );
   return command.action(async (database: string | undefined, flags: Record<string, unknown>) => {
-    const settings = readOvsSettings({ verbose: 'error', ...foldDatabase(database, flags, command) });
+    const settings = readOvsSettings(foldDatabase(database, flags, command));
     const log = new Log({
       clock: systemClock,
-      level: settings.logLevel,
+      level: 'error',
+      modules: logModules,
+      specs: settings.logSpecs,
       destination: settings.logFile === undefined ? 'stderr' : { file: settings.logFile },
     });
     const report = await release(settings, { clock: systemClock, log: log.logger('release') });

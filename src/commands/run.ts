@@ -1,10 +1,11 @@
 // `ovs-ipfix run`: the daemon, in the foreground, until SIGTERM or SIGINT.
 
 import { Command } from 'commander';
-import { readRunSettings } from '../config/settings.ts';
+import { type RunSettings, readRunSettings } from '../config/settings.ts';
 import { Daemon } from '../daemon.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { addOvsOptions, flag, foldDatabase } from './options.ts';
+import { hasPidFile, removePidFile, runLocked } from './run/pidfile.ts';
 import { ServiceNotifier } from './service-notifier.ts';
 import { version } from './version.ts';
 
@@ -29,17 +30,29 @@ export function runCommand(): Command {
     .addOption(
       flag('--unixctl <file>', 'control socket for ovs-appctl (default: $OVS_RUNDIR/ovs-ipfix.PID.ctl)'),
     )
+    .addOption(
+      flag(
+        '--pidfile <file>',
+        'write our pid there and lock it, so that "ovs-appctl -t ovs-ipfix" finds us (default: $OVS_RUNDIR/ovs-ipfix.pid)',
+      ),
+    )
     .action(async (database: string | undefined, flags: Record<string, unknown>) => {
       const settings = readRunSettings(foldDatabase(database, flags, command));
-      await runUntilSignal(new Daemon(settings, version));
+      const { pidFile } = settings;
+      if (pidFile === undefined) await runUntilStopped(settings);
+      else if (hasPidFile()) await runUntilStopped(settings).finally(() => removePidFile(pidFile));
+      else process.exitCode = await runLocked(pidFile);
     });
 }
 
-async function runUntilSignal(daemon: Daemon): Promise<void> {
+async function runUntilStopped(settings: RunSettings): Promise<void> {
+  let stop: (reason: string) => void = () => {};
   const stopping = new Promise<string>((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
+    stop = resolve;
   });
+  process.once('SIGTERM', () => stop('SIGTERM received'));
+  process.once('SIGINT', () => stop('SIGINT received'));
+  const daemon = new Daemon(settings, version, () => stop('the command "exit" received'));
   const notifier = new ServiceNotifier({
     environment: process.env,
     pid: process.pid,
@@ -49,7 +62,7 @@ async function runUntilSignal(daemon: Daemon): Promise<void> {
   });
   await daemon.start();
   await notifier.start();
-  const signal = await stopping;
+  const reason = await stopping;
   await notifier.stop();
-  await daemon.stop(`${signal} received`, STOP_DEADLINE_MS);
+  await daemon.stop(reason, STOP_DEADLINE_MS);
 }

@@ -9,8 +9,8 @@ import {
   parseEndpoints,
   type TlsFiles,
 } from '../runtime/endpoint.ts';
-import { LOG_LEVELS, type LogLevel } from '../runtime/log.ts';
-import { bridgeSocketPath, controlSocketPath, databaseDefault } from '../runtime/rundir.ts';
+import { bridgeSocketPath, controlSocketPath, databaseDefault, runPath } from '../runtime/rundir.ts';
+import { parseVlogSpec } from '../runtime/vlog-spec.ts';
 
 /** Where OVS is: what `run`, `release` and their kin share. */
 export interface OvsSettings {
@@ -19,7 +19,8 @@ export interface OvsSettings {
   /** The OpenFlow connection method of a bridge. */
   readonly openflow: (bridge: string) => Endpoint;
   readonly tls: TlsFiles | undefined;
-  readonly logLevel: LogLevel;
+  /** Specifications of `--verbose`, as for `vlog/set`; the later one counts. */
+  readonly logSpecs: readonly string[];
   readonly logFile: string | undefined;
   /** The register bit that marks a packet as sampled; see docs/sampling.md. */
   readonly mark: RegisterBit;
@@ -28,6 +29,8 @@ export interface OvsSettings {
 /** Settings of `run`. */
 export interface RunSettings extends OvsSettings {
   readonly unixctlPath: string;
+  /** The file with our pid, which the launcher has locked; undefined: none. */
+  readonly pidFile: string | undefined;
   readonly adopt: 'all' | 'marked' | 'none';
   /** What to do with a bridge that has no OpenFlow meters. */
   readonly unmetered: 'refuse' | 'allow';
@@ -95,13 +98,44 @@ export const messageBytes = wholeNumber(512, 65_535).default(messageBytesMaxDefa
 
 const filledText = z.string().min(1, { error: 'the value is empty' }).optional();
 
+/** The modules of the log; docs/status.md says what each writes. */
+export const logModules = [
+  'ovs_ipfix',
+  'control',
+  'database',
+  'bridge',
+  'collector',
+  'unixctl',
+  'web',
+  'release',
+];
+
+/** From the command line a list; from the environment, one text with spaces. */
+const logSpecs = z
+  .union([z.string(), z.array(z.string())])
+  .default([])
+  .transform((specs, context): readonly string[] => {
+    const list = typeof specs === 'string' ? specs.split(/\s+/u) : specs;
+    for (const text of list) {
+      const spec = parseVlogSpec(text);
+      const fault =
+        typeof spec === 'string'
+          ? spec
+          : spec.module === undefined || logModules.includes(spec.module)
+            ? undefined
+            : `"${spec.module}" is no level and no module; the modules are ${logModules.join(', ')}`;
+      if (fault !== undefined) context.addIssue({ code: 'custom', message: fault.replace(/\.$/u, '') });
+    }
+    return list;
+  });
+
 const ovsFlags = {
   db: filledText,
   openflow: filledText,
   privateKey: filledText,
   certificate: filledText,
   caCert: filledText,
-  verbose: choice(LOG_LEVELS).default('info'),
+  verbose: logSpecs,
   logFile: filledText,
   mark: registerBit.prefault(markDefault),
 };
@@ -111,10 +145,29 @@ const ovsSchema = z.object(ovsFlags);
 const runSchema = z.object({
   ...ovsFlags,
   unixctl: filledText,
+  pidfile: filledText,
   adopt: choice(['all', 'marked', 'none']).default('all'),
   unmetered: choice(['refuse', 'allow']).default('refuse'),
   messageBytesMax: messageBytes,
 });
+
+const statusSchema = z.object({
+  format: choice(['table', 'json']).default('table'),
+  unixctl: filledText,
+});
+
+/** Settings of `status`. */
+export interface StatusSettings {
+  readonly format: 'table' | 'json';
+  /** Undefined: to be found in the run directory. */
+  readonly unixctlPath: string | undefined;
+}
+
+/** Reads the flags of `status`; throws `SettingsError`. */
+export function readStatusSettings(flags: unknown): StatusSettings {
+  const { format, unixctl } = parse(statusSchema, flags);
+  return { format, unixctlPath: unixctl };
+}
 
 /** Reads the flags of a command that needs to know where OVS is; throws `SettingsError`. */
 export function readOvsSettings(flags: unknown): OvsSettings {
@@ -123,10 +176,11 @@ export function readOvsSettings(flags: unknown): OvsSettings {
 
 /** Reads the flags of `run`; throws `SettingsError`. */
 export function readRunSettings(flags: unknown): RunSettings {
-  const { unixctl, adopt, unmetered, messageBytesMax, ...ovs } = parse(runSchema, flags);
+  const { unixctl, pidfile, adopt, unmetered, messageBytesMax, ...ovs } = parse(runSchema, flags);
   return {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
+    pidFile: pidfile === undefined ? undefined : runPath(pidfile),
     adopt,
     unmetered,
     messageBytesMax,
@@ -152,7 +206,7 @@ function ovsSettings(flags: z.output<typeof ovsSchema>): OvsSettings {
     database: endpoints('--db', flags.db ?? databaseDefault()),
     openflow: bridgeEndpoints(flags.openflow),
     tls: tlsFiles(flags.privateKey, flags.certificate, flags.caCert),
-    logLevel: flags.verbose,
+    logSpecs: flags.verbose,
     logFile: flags.logFile,
     mark: flags.mark,
   };

@@ -132,6 +132,12 @@ export class BridgeSession {
     this.#reconciler.mark();
   }
 
+  /** Connects at once if a pause is under way, and looks through everything that the switch has of ours. */
+  lookAgain(): void {
+    this.#keeper.endPause();
+    this.sweep();
+  }
+
   /** Takes everything out, as long as the bridge is there to be told, and closes the connection. */
   async stop(): Promise<void> {
     this.setWish(NOTHING_WISHED);

@@ -99,6 +99,17 @@ export class Control {
     };
   }
 
+  /** Looks at everything again now, also at what waits for the end of a pause; asks for a lost lock again. */
+  lookAgain(): void {
+    this.#database.lookAgain().catch((error: unknown) => {
+      this.#log.warn(`the lock of the active daemon could not be asked for: ${reasonOf(error)}`);
+    });
+    for (const bridge of this.#bridges.values()) {
+      bridge.lookAgain();
+    }
+    this.#follow();
+  }
+
   /** The exporters of all bridges. */
   exporters(): readonly RunningExporter[] {
     return [...this.#bridges.values()].flatMap((bridge) => bridge.exporters());

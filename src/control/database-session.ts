@@ -136,15 +136,28 @@ export class DatabaseSession {
     }
   }
 
+  /** Connects at once if a pause is under way, and queues for the lock again if it was taken from us. */
+  async lookAgain(): Promise<void> {
+    const client = this.#keeper.session;
+    if (client === undefined) {
+      this.#keeper.endPause();
+    } else if (this.#lock === 'lost') {
+      this.#lock = 'none';
+      await this.#askForLock(client);
+    }
+  }
+
   async #open(client: OvsdbClient): Promise<OvsdbClient> {
     await this.#replica.attach(client);
     if (this.#lock !== 'lost') {
-      const onHeld = (isHeld: boolean) => this.#lockChanged(client, isHeld);
-      await (this.#options.lock === 'steal'
-        ? client.steal(LOCK_NAME, onHeld)
-        : client.lock(LOCK_NAME, onHeld));
+      await this.#askForLock(client);
     }
     return client;
+  }
+
+  async #askForLock(client: OvsdbClient): Promise<void> {
+    const onHeld = (isHeld: boolean) => this.#lockChanged(client, isHeld);
+    await (this.#options.lock === 'steal' ? client.steal(LOCK_NAME, onHeld) : client.lock(LOCK_NAME, onHeld));
   }
 
   /** Hears of the lock in the order of the wire; the end of a connection takes it away without anybody's will. */
@@ -161,7 +174,7 @@ export class DatabaseSession {
       this.#options.log.warn('another ovs-ipfix has the lock in this database; waiting for it to leave');
     } else if (this.#lock === 'lost' && before === 'held') {
       this.#options.log.warn(
-        'another program took the lock of the active daemon; exporting ends until a restart',
+        'another program took the lock of the active daemon; exporting ends until "ovs-appctl -t ovs-ipfix readopt" or a restart',
       );
       this.#leaveQueue(client);
     }

@@ -147,6 +147,11 @@ export class SampledBridge {
     await Promise.all([...exporters.map((exporter) => exporter?.stop()), ...this.#leaving]);
   }
 
+  /** See `BridgeSession.lookAgain`. */
+  lookAgain(): void {
+    this.#session.lookAgain();
+  }
+
   /** What keeps this bridge from being sampled right now, as a sentence; undefined when everything is in place. */
   missing(): string | undefined {
     return this.#session.missing();

@@ -13,9 +13,10 @@ export class RecentMessages {
   /** Keeps a copy of `bytes[0, size)`; the oldest one is forgotten. */
   keep(bytes: Buffer, size: number): void {
     const known = this.#slots[this.#next];
-    const slot = known !== undefined && known.length >= size ? known : Buffer.allocUnsafe(bytes.length);
+    const slot = known !== undefined && known.length === bytes.length ? known : Buffer.alloc(bytes.length);
+    // All of it: a view of the part that is filled would be an object for each message.
+    slot.set(bytes);
     this.#slots[this.#next] = slot;
-    slot.set(bytes.length === size ? bytes : bytes.subarray(0, size));
     this.#sizes[this.#next] = size;
     this.#next = (this.#next + 1) % RECENT_MESSAGES_MAX;
   }

@@ -31,9 +31,9 @@ const PROTOCOLS: ReadonlyMap<string, number> = new Map([
   ['sctp', 132],
 ]);
 
-/** The words that `parse` understands, for help texts. */
-export const FLOW_FILTER_WORDS =
-  'ip= src= dst= (address or prefix), port= sport= dport=, proto= (number or name), mac=, vlan=, type= (Ethernet type), domain=, point=';
+const WORDS =
+  'ip= src= dst= (address or prefix), port= sport= dport=, proto= (number or name), mac=, vlan=, ' +
+  'type= (Ethernet type), domain= and point=';
 
 /** A conjunction of words. */
 export class FlowFilter {
@@ -114,13 +114,14 @@ function termOf(word: string, key: string, value: string): Term {
     case 'mac':
       return macTerm(word, value);
     default:
-      throw new UnknownWord(`"${word}" is no filter for flows; there are ${FLOW_FILTER_WORDS}.`);
+      throw new UnknownWord(`"${word}" is no filter for flows; there are ${WORDS}.`);
   }
 }
 
 function addressTerm(word: string, text: string, sides: readonly string[]): Term {
   const [address = '', bitsText] = text.split('/');
-  if (!ipaddr.isValid(address)) throw new UnknownWord(`"${word}": "${address}" is no IP address.`);
+  if (!ipaddr.IPv4.isValidFourPartDecimal(address) && !ipaddr.IPv6.isValid(address))
+    throw new UnknownWord(`"${word}": "${address}" is no IP address.`);
   const parsed = ipaddr.parse(address);
   const value = Uint8Array.from(parsed.toByteArray());
   const bits = bitsText === undefined ? value.length * 8 : wholeNumber(word, bitsText, value.length * 8);

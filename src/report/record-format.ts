@@ -164,7 +164,8 @@ const REASON_WORDS: ReadonlyMap<string, string> = new Map([
 ]);
 
 function reasonText(value: FieldValue | undefined): string {
-  if (typeof value !== 'number') return '-';
+  // 0 is no reason: a flow that is still in the cache.
+  if (typeof value !== 'number' || value === 0) return '-';
   return REASON_WORDS.get(FLOW_END_REASON_NAMES.get(value) ?? '') ?? String(value);
 }
 

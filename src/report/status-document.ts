@@ -1,5 +1,5 @@
 // The daemon's whole state as one plain document: what `status --format json`, `ovs-appctl status json`, /status.json and
-// the live page show. docs/status.md explains each field; docs/status.schema.json is its JSON Schema.
+// the live page show. docs/status.md explains each field.
 
 import type { ControlStatus } from '../control/control.ts';
 
@@ -39,9 +39,14 @@ export function statusDocument(time: string, program: ProgramStatus, control: Co
   return { schema: STATUS_SCHEMA, version: STATUS_VERSION, time, program, ...control };
 }
 
-/** The document as JSON: maps are objects, whole numbers beyond 2^53 are strings, and what is undefined is absent. */
+/** The document as JSON. */
 export function statusJson(document: StatusDocument, indent = 2): string {
-  return JSON.stringify(document, jsonValue, indent);
+  return plainJson(document, indent);
+}
+
+/** A part of it as JSON: maps are objects, whole numbers beyond 2^53 are strings, and what is undefined is absent. */
+export function plainJson(value: unknown, indent = 0): string {
+  return JSON.stringify(value, jsonValue, indent);
 }
 
 function jsonValue(_key: string, value: unknown): unknown {

@@ -1,71 +1,97 @@
-// The daemon's state as an operator reads it in a terminal of 80 columns. What the numbers mean
-// is in docs/status.md.
+// The daemon's state as an operator reads it in a terminal of 80 columns: first whether all is well, then each bridge from
+// its hook to its collectors, then what is wrong. What the numbers mean is in docs/status.md.
 
-import type { ControlStatus } from '../control/control.ts';
 import type { SampledBridgeStatus } from '../control/sampled-bridge.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { ExporterStatus } from '../export/exporter.ts';
 import type { PacketSamplerStatus } from '../flow/sampler.ts';
+import type { StatusDocument } from './status-document.ts';
+import { errorsText } from './tables.ts';
+import { foldText, numberText } from './text-table.ts';
 
-/** The state as text, some ten lines a bridge. */
-export function statusText(status: ControlStatus): string {
-  const { database } = status;
+/** Whether something is as it should be. */
+export type Mood = 'good' | 'warning' | 'bad' | 'head';
+/** Colours a line, where there are colours; the line's width stays. */
+export type Paint = (mood: Mood, text: string) => string;
+
+const plain: Paint = (_mood, text) => text;
+
+/** The state as text, some ten lines a bridge; also of a document that has come as JSON. */
+export function statusText(status: StatusDocument, paint: Paint = plain): string {
+  const { database, program, problems } = status;
+  const upSeconds = program.upSeconds;
   const lines = [
-    status.missing.length === 0 ? 'ready' : 'not ready:',
-    ...status.missing.map((sentence) => `  ${sentence}`),
-    `database ${database.endpoint}: ${database.state}, lock ${database.lock}`,
-    ...status.bridges.flatMap(bridgeLines),
+    ...verdictLines(status, paint),
+    ...foldText(`ovs-ipfix ${program.version}, pid ${program.pid}, up ${durationText(upSeconds)}`),
+    ...foldText(`database ${database.endpoint}: ${database.state}, lock ${database.lock}`),
+    ...status.bridges.flatMap((bridge) => bridgeLines(bridge, paint)),
   ];
   if (status.bridges.length === 0) {
     lines.push('no bridge has an IPFIX row that is exported here');
   }
-  for (const problem of status.problems) {
+  for (const problem of problems) {
+    const mood = problem.severity === 'error' ? 'bad' : 'warning';
     lines.push(
-      `${problem.severity} ${problem.code}: ${problem.where}`,
-      `  ${problem.message}`,
-      `  ${problem.remedy}`,
+      ...foldText(`${problem.severity} ${problem.code}: ${problem.where}`).map((line) => paint(mood, line)),
+      ...foldText(`  ${problem.message}`, ''),
+      ...foldText(`  ${problem.remedy}`, ''),
     );
   }
   return lines.join('\n');
 }
 
-function bridgeLines(status: SampledBridgeStatus): string[] {
+function verdictLines({ missing }: StatusDocument, paint: Paint): string[] {
+  if (missing.length === 0) return [paint('good', 'ready')];
+  return [paint('bad', 'not ready:'), ...missing.flatMap((sentence) => foldText(`  ${sentence}`, ''))];
+}
+
+function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
   const { session, sampling, samplePool } = status;
   const rate = session.meterRate === undefined ? 'any number of' : `at most ${session.meterRate}`;
+  const head = `bridge ${status.bridge}: hook ${session.hook}, ${session.protocol ?? 'no OpenFlow'} (${session.connection.state})`;
+  const mood = session.hook === 'in place' ? 'head' : 'bad';
   const lines = [
-    `bridge ${status.bridge}: hook ${session.hook}, ${session.protocol ?? 'no OpenFlow'} (${session.connection.state})`,
+    ...foldText(head).map((line) => paint(mood, line)),
     `  bounded to ${rate} packet-ins/s; put back ${session.hookRepairs} times`,
   ];
   if (sampling !== undefined) {
     lines.push(
       `  whole bridge, IPFIX row ${sampling.ipfixRow}`,
       `    sampling   1 in ${sampling.sampler.interval} where packets enter`,
-      ...poolLines(sampling.sampler),
-      `    samples    ${sampling.sampler.selected} kept, each counted as ${shortNumber(sampling.sampler.sampleWeight)} packets`,
-      ...exporterLines(sampling.exporter),
+      ...poolLines(sampling.sampler, paint),
+      ...foldText(
+        `    samples    ${sampling.sampler.selected} kept, each counted as ${numberText(sampling.sampler.sampleWeight)} packets`,
+        VALUE_INDENT,
+      ),
+      ...exporterLines(sampling.exporter, paint),
     );
   }
   if (status.flowSampling.length > 0) {
     lines.push(
       `  "sample" actions of flows: ${session.translation.rewrites + session.groupRewrites} rewritten`,
     );
-    lines.push(...poolLines(samplePool));
+    lines.push(...poolLines(samplePool, paint));
   }
   for (const set of status.flowSampling) {
     lines.push(
       `  collector set ${set.collectorSetId}, IPFIX row ${set.ipfixRow}`,
       `    sampling   in ${set.flows} flows and ${set.groups} groups`,
       `    samples    ${set.sampler.selected} kept of ${set.sampler.received} received`,
-      ...exporterLines(set.exporter),
+      ...exporterLines(set.exporter, paint),
     );
   }
   return lines;
 }
 
-function poolLines(pool: PacketSamplerStatus): string[] {
+/** Behind the name of a value. */
+const VALUE_INDENT = '           ';
+
+function poolLines(pool: PacketSamplerStatus, paint: Paint): string[] {
+  const received = `    packet-ins ${pool.received} received, ${pool.droppedByMeter} dropped by the meter, ${pool.lost} lost`;
+  const isDropping = pool.shareDropped > 0;
   const lines = [
-    `    pool       ${pool.poolPackets} packets, ${pool.poolOctets} octets`,
-    `    packet-ins ${pool.received} received, ${pool.droppedByMeter} dropped by the meter, ${pool.lost} lost`,
+    ...foldText(`    pool       ${pool.poolPackets} packets, ${pool.poolOctets} octets`, VALUE_INDENT),
+    ...foldText(received, VALUE_INDENT).map((line) => (isDropping ? paint('warning', line) : line)),
   ];
   if (pool.expansion !== 1 || pool.packetsGivenUp > 0) {
     lines.push(
@@ -76,30 +102,53 @@ function poolLines(pool: PacketSamplerStatus): string[] {
   return lines;
 }
 
-function exporterLines(exporter: ExporterStatus): string[] {
+function exporterLines(exporter: ExporterStatus, paint: Paint): string[] {
   const { cache, options, records } = exporter;
   const caching =
     options.activeTimeoutSeconds > 0 && options.flowsMax > 0
       ? `${cache.flows} of ${options.flowsMax} flows, active timeout ${options.activeTimeoutSeconds} s`
       : `off (each sample is a record)`;
+  const reasons =
+    `${records.activeTimeout} active timeout, ${records.lackOfResources} lack of resources, ` +
+    `${records.forcedEnd} forced end`;
   return [
     `    cache      ${caching}`,
-    `    records    ${records.activeTimeout} active timeout, ${records.lackOfResources} lack of resources, ` +
-      `${records.forcedEnd} forced end`,
-    ...exporter.collectors.map(collectorLine),
+    ...foldText(`    records    ${reasons}`, VALUE_INDENT),
+    ...exporter.collectors.flatMap((collector) => collectorLines(collector, paint)),
   ];
 }
 
-function collectorLine(collector: CollectorStatus): string {
-  const errors = Object.entries(collector.errors)
-    .map(([code, count]) => `${code} ${count}`)
-    .join(', ');
+function collectorLines(collector: CollectorStatus, paint: Paint): string[] {
+  const errors = errorsText(collector.errors);
   const lost = collector.messagesLost === 0 ? '' : `, ${collector.recordsLost} records lost`;
   const sent = `${collector.messagesSent} messages, ${collector.recordsSent} records`;
-  return `    collector  ${collector.target} ${collector.state}: ${sent}${lost}${errors === '' ? '' : ` (${errors})`}`;
+  const text = `${collector.target} ${collector.state}: ${sent}${lost}${errors === '' ? '' : ` (${errors})`}`;
+  const mood = collector.state === 'open' ? 'good' : 'bad';
+  return foldText(`    collector  ${text}`, VALUE_INDENT).map((line) => paint(mood, line));
 }
 
-/** A number that is rarely not whole, in few characters. */
-function shortNumber(value: number): string {
-  return Number.isInteger(value) ? String(value) : value.toFixed(2);
+/** Such as `3 h 12 min` or `45 s`. */
+export function durationText(seconds: number): string {
+  const units: readonly (readonly [string, number])[] = [
+    ['d', 86_400],
+    ['h', 3600],
+    ['min', 60],
+    ['s', 1],
+  ];
+  const first = Math.max(
+    units.findIndex(([, size]) => seconds >= size),
+    0,
+  );
+  const isSmall = seconds < 60;
+  const shown = isSmall
+    ? units.slice(3)
+    : units.slice(first, first + 2).filter(([unit]) => unit !== 's' || seconds < 3600);
+  let rest = seconds;
+  return shown
+    .map(([unit, size]) => {
+      const count = Math.floor(rest / size);
+      rest -= count * size;
+      return `${count} ${unit}`;
+    })
+    .join(' ');
 }

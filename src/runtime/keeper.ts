@@ -154,6 +154,11 @@ export class ConnectionKeeper<S extends KeptSession> {
     this.#step();
   }
 
+  /** Connects at once if a pause after a failure is under way. */
+  endPause(): void {
+    if (this.#reconnect.state === 'backoff') this.reconnectNow();
+  }
+
   status(): KeeperStatus {
     const next = this.#options.endpoints[this.#dialCount % this.#options.endpoints.length];
     const endpoint = this.#connection?.endpoint ?? next;
@@ -340,7 +345,7 @@ export class ConnectionKeeper<S extends KeptSession> {
     if (endpoint.kind !== 'unix') return;
     this.#watch = watchSocket(endpoint.path, () => {
       if (this.#reconnect.state === 'connecting') this.#appearedWhileConnecting = true;
-      if (this.#reconnect.state === 'backoff') this.reconnectNow();
+      this.endPause();
     });
   }
 

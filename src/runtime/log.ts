@@ -6,10 +6,7 @@ import { type DestinationStream, destination, type Logger as PinoLogger, pino, s
 import type { Clock } from './clock.ts';
 import { RATE_LIMIT_DEFAULTS, RateLimit, type RateLimitOptions } from './rate-limit.ts';
 import { reasonOf } from './sentence.ts';
-
-/** From the most to the least talkative; `off` silences a module. */
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'off'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+import { LOG_LEVELS, type LogLevel, parseVlogSpec } from './vlog-spec.ts';
 
 /** What a part of the program may do with the log. */
 export interface Logger {
@@ -36,6 +33,10 @@ export interface LogOptions {
   readonly destination?: LogDestination;
   /** Level of modules without one of their own. Default: `info`. */
   readonly level?: LogLevel;
+  /** Modules that can be given a level before they write anything. */
+  readonly modules?: readonly string[];
+  /** Specifications as for `setLevels`, applied in turn; those about other destinations say nothing about this log. */
+  readonly specs?: readonly string[];
 }
 
 /** At most so many different keys of `limited` are remembered; the one made first is forgotten then. */
@@ -98,6 +99,8 @@ export class Log {
       this.#write = (line) => file.write(`${line}\n`);
     }
     this.#pino = pino({ level: 'debug', base: null, timestamp: false }, this.#stream());
+    for (const name of options.modules ?? []) this.#modules.add(name);
+    for (const spec of options.specs ?? []) this.setLevels(spec);
   }
 
   /** The log as module `name` sees it. */
@@ -119,6 +122,29 @@ export class Log {
   /** The level of each module that has been seen, sorted by name. */
   levels(): ReadonlyMap<string, LogLevel> {
     return new Map([...this.#modules].sort().map((name) => [name, this.#levelOf(name)]));
+  }
+
+  /** Where the lines go, in OVS's words; a function counts as the console. */
+  get destinationName(): 'console' | 'file' {
+    return this.#file === undefined ? 'console' : 'file';
+  }
+
+  /**
+   * Sets levels as `-vSPEC` and `vlog/set` say. Undefined when that was done, else a sentence: about the specification, a
+   * module that there is not, or a destination to which nothing is logged.
+   */
+  setLevels(text: string): string | undefined {
+    const spec = parseVlogSpec(text);
+    if (typeof spec === 'string') return spec;
+    if (spec.module !== undefined && !this.#modules.has(spec.module)) {
+      return `There is no module "${spec.module}"; there are ${[...this.#modules].sort().join(', ')}.`;
+    }
+    const name = this.destinationName;
+    if (spec.destination !== undefined && spec.destination !== name) {
+      return `Nothing is logged to ${spec.destination}, only to ${name}.`;
+    }
+    this.setLevel(spec.level, spec.module);
+    return undefined;
   }
 
   /** Lines that could not be written. */

@@ -1,7 +1,7 @@
 // Where Open vSwitch keeps its sockets, and where ours go beside them. Used by the commands to fill in defaults;
 // nothing here touches the file system.
 
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 /** The directory that OVS's programs use when OVS_RUNDIR is unset or empty. */
 export const RUN_DIRECTORY_DEFAULT = '/var/run/openvswitch';
@@ -14,6 +14,11 @@ export interface RunDirectoryEnvironment {
 /** The directory of OVS's sockets and pid files: OVS_RUNDIR, else /var/run/openvswitch. */
 export function runDirectory(environment: RunDirectoryEnvironment = process.env): string {
   return environment['OVS_RUNDIR'] || RUN_DIRECTORY_DEFAULT;
+}
+
+/** A path as OVS's programs read it: one that is not absolute is in the run directory. */
+export function runPath(path: string, environment: RunDirectoryEnvironment = process.env): string {
+  return resolve(runDirectory(environment), path);
 }
 
 /** The connection method of the local database, as OVS's own tools assume it. */

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { JsonFramer, type JsonObject, OvsdbError } from '../ovsdb-client/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { CommandContext } from './commands.ts';
 import { UnixctlError } from './errors.ts';
 
 /** Options of `ControlConnection`. */
@@ -12,7 +13,7 @@ export interface ControlConnectionOptions {
   readonly log: Logger;
   readonly idleTimeoutMs: number;
   readonly requestBytesMax: number;
-  readonly run: (name: string, args: readonly string[]) => Promise<string>;
+  readonly run: (name: string, args: readonly string[], context: CommandContext) => Promise<unknown>;
   readonly onClose: () => void;
 }
 
@@ -27,6 +28,7 @@ export class ControlConnection {
   readonly #options: ControlConnectionOptions;
   readonly #framer: JsonFramer;
   readonly #waiting: JsonObject[] = [];
+  readonly #context: CommandContext = { format: 'text' };
   #state: 'open' | 'answering' | 'finishing' | 'closed' = 'open';
   #idleTimer: Timer | undefined;
 
@@ -100,7 +102,7 @@ export class ControlConnection {
     if (id === undefined || id === null || typeof method !== 'string') return undefined;
     if (!isStrings(params)) return undefined;
     try {
-      return { id, result: asLine(await this.#options.run(method, params)), error: null };
+      return { id, result: asLine(await this.#options.run(method, params, this.#context)), error: null };
     } catch (error) {
       if (error instanceof UnixctlError && error.code === 'UNIXCTL_REFUSED') {
         return { id, result: null, error: asLine(error.message) };
@@ -140,7 +142,7 @@ function isStrings(json: unknown): json is string[] {
   return Array.isArray(json) && json.every((item) => typeof item === 'string');
 }
 
-/** OVS's tools print an answer as it is, so it ends with a newline. */
-function asLine(text: string): string {
-  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+/** OVS's tools print a text as it is, so it ends with a newline. */
+function asLine(answer: unknown): unknown {
+  return typeof answer !== 'string' || answer === '' || answer.endsWith('\n') ? answer : `${answer}\n`;
 }

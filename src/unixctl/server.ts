@@ -133,9 +133,9 @@ export class UnixctlServer {
       log,
       idleTimeoutMs,
       requestBytesMax,
-      run: (name, args) => {
+      run: (name, args, context) => {
         this.#requestCount += 1;
-        return commands.run(name, args);
+        return commands.run(name, args, context);
       },
       onClose: () => this.#connections.delete(connection),
     });

@@ -14,7 +14,7 @@ test('without flags everything has its documented default', () => {
   assert.equal(settings.unmetered, 'refuse');
   assert.equal(settings.messageBytesMax, 1400);
   assert.deepEqual(settings.mark, { register: 11, bit: 31 });
-  assert.equal(settings.logLevel, 'info');
+  assert.deepEqual(settings.logSpecs, []);
   assert.match(settings.unixctlPath, /\/ovs-ipfix\.\d+\.ctl$/u);
   assert.deepEqual(settings.openflow('br0'), {
     kind: 'unix',
@@ -51,9 +51,13 @@ test('a bad flag is named with its value', () => {
     const sentence = `--message-bytes-max: "${bytes}" is no whole number from 512 to 65535.`;
     assert.throws(() => readRunSettings({ messageBytesMax: bytes }), { code: 'SETTINGS', message: sentence });
   }
-  refused({ verbose: 'loud' }, /^--verbose: "loud" is none of debug, info, warn, error and off\.$/u);
+  refused(
+    { verbose: ['loud'] },
+    /^--verbose: "loud" is no level and no module; the modules are ovs_ipfix, .*\.$/u,
+  );
+  refused({ verbose: 'info dbg:warn' }, /^--verbose: "dbg:warn" names two levels\.$/u);
   refused({ logFile: '' }, /^--log-file: the value is empty\.$/u);
-  refused({ adopt: 'x', verbose: 'y' }, /^--verbose: .* and off; --adopt: .* and none\.$/u);
+  refused({ adopt: 'x', verbose: 'y' }, /^--verbose: .*; --adopt: .* and none\.$/u);
   refused({ privateKey: 'k' }, /--ca-cert belong together/u);
 });
 

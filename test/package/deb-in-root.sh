@@ -38,7 +38,7 @@ ovs-vsctl --timeout=10 -- add-br br0 -- set Bridge br0 datapath_type=dummy ipfix
 
 start() {
   $(command_of ExecStart) 2>/tmp/daemon.log & daemon=$!
-  wait_for 'the daemon is ready' ovs-appctl -t "$OVS_RUNDIR/ovs-ipfix.$daemon.ctl" ready
+  wait_for 'the daemon is ready and found by its name' ovs-appctl -t ovs-ipfix ready
 }
 hooks() { ovs-ofctl -O OpenFlow13 dump-flows br0 --no-stats | grep -c controller || true; }
 start

@@ -1,0 +1,45 @@
+// `run --pidfile`: the file by which OVS's tools find a daemon by name. Its lock can only be taken by the launcher
+// (pidfile-launcher.pl), so a daemon that was started without it starts itself anew through it and waits. The systemd unit
+// calls the launcher itself, which saves the second process.
+
+import { spawn } from 'node:child_process';
+import { unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { reasonOf } from '../../runtime/sentence.ts';
+
+/** The launcher's name beside the program. */
+const LAUNCHER = 'ovs-ipfix-pidfile';
+/** Signals that are handed on to the daemon. */
+const FORWARDED: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
+
+/** Whether the launcher has made this very process, so that the file is ours. */
+export function hasPidFile(): boolean {
+  return process.env['OVS_IPFIX_PIDFILE_OWNER'] === String(process.pid);
+}
+
+/** Runs this program once more by the launcher, hands signals on, and gives its exit code. */
+export async function runLocked(pidFile: string): Promise<number> {
+  const [, program = '', ...args] = process.argv;
+  const launcher = join(dirname(program), LAUNCHER);
+  const child = spawn('perl', [launcher, pidFile, process.execPath, ...process.execArgv, program, ...args], {
+    stdio: 'inherit',
+  });
+  for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve, reject) => {
+    child.once('error', (error) =>
+      reject(
+        new Error(`--pidfile needs perl, which could not be run: ${reasonOf(error)}.`, { cause: error }),
+      ),
+    );
+    child.once('exit', (code, signal) => resolve(code ?? 128 + (signal === 'SIGKILL' ? 9 : 15)));
+  });
+}
+
+/** Removes the file, without opening it; its lock ends with the process. */
+export function removePidFile(pidFile: string): void {
+  try {
+    unlinkSync(pidFile);
+  } catch (error) {
+    process.stderr.write(`ovs-ipfix: The pid file ${pidFile} cannot be removed: ${reasonOf(error)}.\n`);
+  }
+}

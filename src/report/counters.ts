@@ -1,0 +1,60 @@
+// The sums that `coverage/show` and `memory/show` give: over all bridges, exporters and collectors.
+
+import type { Counters } from './coverage.ts';
+import { listExporters } from './exporter-list.ts';
+import type { StatusDocument } from './status-document.ts';
+
+/** What has happened, by event. */
+export function eventCounters(document: StatusDocument): Counters {
+  const listed = listExporters(document);
+  const { bridges } = document;
+  const sum = <Item>(items: readonly Item[], count: (item: Item) => number) =>
+    items.reduce((total, item) => total + count(item), 0);
+  const pools = bridges.flatMap(({ sampling, samplePool }) => [
+    samplePool,
+    ...(sampling === undefined ? [] : [sampling.sampler]),
+  ]);
+  const collectors = listed.flatMap(({ exporter }) => exporter.collectors);
+  return {
+    packet_in_received: sum(pools, ({ received }) => received),
+    packet_in_dropped_by_meter: sum(pools, ({ droppedByMeter }) => droppedByMeter),
+    packet_in_lost: sum(pools, ({ lost }) => lost),
+    packet_in_foreign: sum(bridges, ({ foreignPacketIns }) => foreignPacketIns),
+    sample_kept: sum(listed, ({ exporter }) => exporter.samples),
+    sample_malformed: sum(
+      listed,
+      ({ exporter: { malformed } }) =>
+        malformed.ethernet + malformed.ipHeader + malformed.ipv6Extension + malformed.transport,
+    ),
+    flow_inserted: sum(listed, ({ exporter }) => exporter.cache.inserted),
+    flow_aggregated: sum(listed, ({ exporter }) => exporter.cache.aggregated),
+    flow_refused: sum(listed, ({ exporter }) => exporter.cache.refused),
+    record_active_timeout: sum(listed, ({ exporter }) => exporter.records.activeTimeout),
+    record_lack_of_resources: sum(listed, ({ exporter }) => exporter.records.lackOfResources),
+    record_forced_end: sum(listed, ({ exporter }) => exporter.records.forcedEnd),
+    message_sent: sum(collectors, ({ messagesSent }) => messagesSent),
+    message_lost: sum(collectors, ({ messagesLost }) => messagesLost),
+    octets_sent: sum(collectors, ({ octetsSent }) => octetsSent),
+    template_message_sent: sum(collectors, ({ templateMessages }) => templateMessages),
+    hook_repaired: sum(bridges, ({ session }) => session.hookRepairs),
+    flow_rewritten: sum(bridges, ({ session }) => session.translation.rewrites),
+    database_session: document.database.upCount,
+  };
+}
+
+/** What takes memory: how many of each, and bytes where they are known. */
+export function memoryCounts(document: StatusDocument): Counters {
+  const listed = listExporters(document);
+  const collectors = listed.flatMap(({ exporter }) => exporter.collectors);
+  const { program, bridges } = document;
+  return {
+    bridges: bridges.length,
+    exporters: listed.length,
+    collectors: collectors.length,
+    flows: listed.reduce((total, { exporter }) => total + exporter.cache.flows, 0),
+    'cache-bytes': listed.reduce((total, { exporter }) => total + exporter.cache.memoryBytes, 0),
+    'messages-waiting': collectors.reduce((total, { backlogCount }) => total + backlogCount, 0),
+    'heap-bytes': program.heapBytes,
+    'resident-bytes': program.residentBytes,
+  };
+}

@@ -1,0 +1,73 @@
+// The commands that do something, and what every daemon of OVS says of itself.
+
+import { memoryCounts } from '../report/counters.ts';
+import type { Coverage, CoverageRow } from '../report/coverage.ts';
+import type { Report } from '../report/report.ts';
+import { UnknownWord } from '../report/unknown-word.ts';
+import { type CommandRegistry, refuse } from './commands.ts';
+
+/** What the commands need. */
+export interface DaemonCommandParts {
+  readonly report: Report;
+  readonly coverage: Coverage;
+  /** What keeps the daemon from being ready; empty when it is. */
+  readonly missing: () => readonly string[];
+  /** Looks at all rows and bridges at once instead of at the end of a pause. */
+  readonly readopt: () => void;
+  /** Ends the daemon as SIGTERM does. */
+  readonly exit: () => void;
+}
+
+/** Adds them; see docs/status.md. */
+export function registerDaemonCommands(registry: CommandRegistry, parts: DaemonCommandParts): void {
+  const { report, coverage } = parts;
+  registry.register('ready', '', 0, 0, () => {
+    const missing = parts.missing();
+    return missing.length > 0 ? refuse(missing.join(' ')) : 'ready';
+  });
+  registry.register('flush', '[BRIDGE [COLLECTOR-SET]]', 0, 2, async ([bridge, set]) => {
+    const flows = await flush(report, bridge, set);
+    return { text: `${flows} flows sent`, json: { flows } };
+  });
+  registry.register('readopt', '', 0, 0, () => {
+    parts.readopt();
+    return '';
+  });
+  registry.register('memory/show', '', 0, 0, () => {
+    const counts = memoryCounts(report.status());
+    const text = Object.entries(counts).map(([name, count]) => `${name}:${count}`);
+    return { text: text.join(' '), json: counts };
+  });
+  registry.register('coverage/show', '', 0, 0, () => {
+    const { rows, neverHit } = coverage.rows();
+    return { text: coverageText(rows, neverHit), json: { rows, neverHit } };
+  });
+  registry.register('exit', '', 0, 0, () => {
+    parts.exit();
+    return '';
+  });
+}
+
+async function flush(report: Report, bridge: string | undefined, set: string | undefined): Promise<number> {
+  if (set !== undefined && !/^\d{1,10}$/u.test(set)) refuse(`"${set}" is no collector set's id.`);
+  try {
+    const exporters = report.exporters(bridge, set === undefined ? undefined : Number(set));
+    const counts = await Promise.all(exporters.map(({ exporter }) => exporter.flush()));
+    return counts.reduce((total, count) => total + count, 0);
+  } catch (error) {
+    if (error instanceof UnknownWord) return refuse(error.message);
+    throw error;
+  }
+}
+
+function coverageText(rows: readonly CoverageRow[], neverHit: number): string {
+  const lines = rows.map(({ name, perSecond: [five, minute, hour], total }) => {
+    const rates = `${five.toFixed(1)}/sec ${minute.toFixed(3)}/sec ${hour.toFixed(4)}/sec`;
+    return `${name.padEnd(27)} ${rates}   total: ${total}`;
+  });
+  return [
+    'Event coverage, avg rate over last: 5 seconds, last minute, last hour:',
+    ...lines,
+    `${neverHit} events never hit`,
+  ].join('\n');
+}

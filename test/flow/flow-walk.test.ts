@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { FlowCache, type FlowVisitor } from '../../src/flow/flow-cache.ts';
+import { flowKey, TEMPLATE_IDS } from './flow-samples.ts';
+
+const nobody: FlowVisitor = { flow: () => {} };
+
+function cacheWith(flowCount: number): FlowCache {
+  const cache = new FlowCache({ activeTimeoutMicros: 1e9, flowsMax: 1e6, hashSeed: 1 });
+  for (let number = 0; number < flowCount; number += 1) add(cache, number);
+  return cache;
+}
+
+function add(cache: FlowCache, number: number): void {
+  const templateId = TEMPLATE_IDS[number % TEMPLATE_IDS.length] ?? 256;
+  cache.add(flowKey(templateId, number), 0, 1000 + number, 1, 100);
+}
+
+/** The number that `add` has put into the key. */
+function numberOf(record: { keyBytes: Buffer; keyStart: number; keySize: number }): number {
+  return record.keyBytes.readUInt32BE(record.keyStart + record.keySize - 4);
+}
+
+test('a walk shows each flow once, oldest first, across segments', () => {
+  const cache = cacheWith(20_000);
+  const walk = cache.walk();
+  const seen: number[] = [];
+  while (walk.next((record) => seen.push(numberOf(record)), 777));
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 20_000 }, (_, number) => number),
+  );
+  assert.equal(
+    walk.next(() => assert.fail('there is no more'), 10),
+    false,
+  );
+});
+
+test('an empty cache has nothing to show', () => {
+  assert.equal(
+    cacheWith(0)
+      .walk()
+      .next(() => assert.fail('nothing is there'), 10),
+    false,
+  );
+});
+
+test('whatever leaves and begins meanwhile, flows that stay are shown once and in order, and none that has left', () => {
+  const step = fc.record({
+    look: fc.integer({ min: 0, max: 40 }),
+    leave: fc.integer({ min: 0, max: 60 }),
+    begin: fc.integer({ min: 0, max: 40 }),
+  });
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 300 }), fc.array(step, { maxLength: 30 }), (flowCount, steps) => {
+      const cache = cacheWith(flowCount);
+      const walk = cache.walk();
+      const seen: number[] = [];
+      let oldest = 0;
+      let next = flowCount;
+      for (const { look, leave, begin } of steps) {
+        walk.next((record) => {
+          const number = numberOf(record);
+          assert.ok(number >= oldest, `${number} has left`);
+          assert.ok(number > (seen.at(-1) ?? -1), 'in order');
+          seen.push(number);
+        }, look);
+        oldest += cache.flush(nobody, leave);
+        for (let count = 0; count < begin; count += 1) add(cache, next++);
+      }
+      while (walk.next((record) => seen.push(numberOf(record)), 50));
+      const staying = Array.from({ length: Math.max(flowCount - oldest, 0) }, (_, index) => oldest + index);
+      assert.ok(staying.every((number) => seen.includes(number)));
+      assert.ok(seen.length <= flowCount);
+    }),
+  );
+});

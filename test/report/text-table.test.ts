@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { durationText } from '../../src/report/status-text.ts';
+import { bytesText, foldText, TABLE_WIDTH, textTable } from '../../src/report/text-table.ts';
+
+test('a table has its numbers at the right, and folds its last column when that is too long', () => {
+  const columns = [
+    { head: 'NAME', align: 'left' },
+    { head: 'COUNT', align: 'right' },
+    { head: 'NOTE', align: 'left' },
+  ] as const;
+  assert.deepEqual(textTable(columns, [['a', '7', 'x']]), ['NAME  COUNT  NOTE', 'a         7  x']);
+  const long = 'y'.repeat(70);
+  assert.deepEqual(textTable(columns, [['a', '7', long]]), [
+    'NAME  COUNT  NOTE',
+    'a         7',
+    `    ${long}`,
+  ]);
+});
+
+test('long text is folded at words, within the width', () => {
+  const text = `  ${'word '.repeat(60).trim()}`;
+  const lines = foldText(text);
+  assert.ok(lines.length > 1 && lines.every((line) => line.length <= TABLE_WIDTH));
+  assert.ok(lines[0]?.startsWith('  word') && lines[1]?.startsWith('      word'));
+  assert.equal(lines.map((line) => line.trim()).join(' '), text.trim());
+  assert.deepEqual(foldText('x'.repeat(100)), ['x'.repeat(100)]);
+});
+
+test('bytes and durations are short', () => {
+  assert.deepEqual([0, 999, 1000, 1_048_576, 5e12].map(bytesText), [
+    '0 B',
+    '999 B',
+    '0.977 KiB',
+    '1.00 MiB',
+    '4.55 TiB',
+  ]);
+  assert.deepEqual([0, 59, 60, 3599, 3600, 86_400, 90_061].map(durationText), [
+    '0 s',
+    '59 s',
+    '1 min 0 s',
+    '59 min 59 s',
+    '1 h 0 min',
+    '1 d 0 h',
+    '1 d 1 h',
+  ]);
+});
