@@ -2,20 +2,24 @@
 // they start and stop. Sinks start before sources; sources stop before sinks.
 
 import { randomInt } from 'node:crypto';
-import { logModules, type RunSettings } from './config/settings.ts';
+import { dirname, join } from 'node:path';
+import { logModules, type RunSettings, type WebSettings } from './config/settings.ts';
 import { Control } from './control/control.ts';
 import { BatchClock } from './export/batch-clock.ts';
 import { UdpSession } from './export/udp-session.ts';
 import { eventCounters } from './report/counters.ts';
 import { Coverage } from './report/coverage.ts';
 import { Report } from './report/report.ts';
-import { systemClock, type Timer } from './runtime/clock.ts';
+import { type Clock, systemClock, type Timer } from './runtime/clock.ts';
+import { addressText } from './runtime/listen-address.ts';
 import { Log, type Logger } from './runtime/log.ts';
 import { CommandRegistry } from './unixctl/commands.ts';
 import { registerDaemonCommands } from './unixctl/daemon-commands.ts';
 import { registerLogCommands } from './unixctl/log-commands.ts';
 import { registerReportCommands } from './unixctl/report-commands.ts';
 import { UnixctlServer } from './unixctl/server.ts';
+import { WebServer } from './web/server.ts';
+import { readToken } from './web/token.ts';
 
 export class Daemon {
   readonly #log: Log;
@@ -23,6 +27,7 @@ export class Daemon {
   readonly #control: Control;
   readonly #report: Report;
   readonly #coverage: Coverage;
+  readonly #web: WebServer | undefined;
   readonly #onExit: () => void;
   readonly #unixctl: UnixctlServer;
   readonly #version: string;
@@ -55,6 +60,7 @@ export class Daemon {
       logLinesLost: () => this.#log.lostCount,
     });
     this.#coverage = new Coverage(clock, () => eventCounters(this.#report.status()));
+    this.#web = settings.web && this.#makeWeb(settings.web, clock);
     this.#unixctl = new UnixctlServer({
       path: settings.unixctlPath,
       commands: this.#commands(),
@@ -67,6 +73,7 @@ export class Daemon {
   async start(): Promise<void> {
     await this.#unixctl.start();
     this.#logger.info(`ovs-ipfix ${this.#version} is running; control socket ${this.#unixctl.status().path}`);
+    await this.#startWeb();
     this.#control.start();
     this.#coverage.start();
   }
@@ -82,12 +89,40 @@ export class Daemon {
       timer = systemClock.setTimer(late, deadlineMs);
     });
     try {
-      await Promise.race([this.#control.stop().then(() => this.#unixctl.stop()), deadline]);
+      await Promise.race([this.#stopParts(), deadline]);
     } finally {
       timer?.cancel();
     }
     this.#logger.info('stopped');
     this.#log.close();
+  }
+
+  async #stopParts(): Promise<void> {
+    await this.#web?.stop();
+    await this.#control.stop();
+    await this.#unixctl.stop();
+  }
+
+  #makeWeb(settings: WebSettings, clock: Clock): WebServer {
+    return new WebServer({
+      listen: settings.listen,
+      token: settings.tokenFile === undefined ? undefined : readToken(settings.tokenFile),
+      folder: join(dirname(process.argv[1] ?? ''), 'web'),
+      report: this.#report,
+      clock,
+      log: this.#log.logger('web'),
+    });
+  }
+
+  async #startWeb(): Promise<void> {
+    if (this.#web === undefined) return;
+    try {
+      const { host, port } = await this.#web.start();
+      this.#logger.info(`the page is at http://${addressText(host, port)}/`);
+    } catch (error) {
+      await this.#unixctl.stop();
+      throw error;
+    }
   }
 
   /** Sentences about what `ready` waits for; none when the daemon is ready. */

@@ -2,15 +2,10 @@
 // messages mean is the reader's business.
 
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
-import { createServer, isIPv6, type Server, type Socket as TcpSocket } from 'node:net';
+import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import { StreamFramer } from '../ipfix/stream-framer.ts';
+import { addressText, type ListenAddress } from '../runtime/listen-address.ts';
 import { reasonOf } from '../runtime/sentence.ts';
-
-/** Where to listen; port 0 takes any that is free for both transports. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
 
 /** One exporter's transport session (RFC 7011, section 2). */
 export interface CollectSession {
@@ -132,19 +127,4 @@ export class CollectServer {
       this.#listener.ended(session, fault);
     });
   }
-}
-
-/** `ADDRESS:PORT`, as it is written in targets. */
-export function addressText(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-/** Reads `ADDR:PORT`, `[IPV6]:PORT` or `:PORT`; undefined when it is none of them. */
-export function parseListenAddress(text: string): ListenAddress | undefined {
-  const groups = /^(?:\[(?<v6>[^\]]*)\]|(?<host>[^:[\]]*)):(?<port>\d{1,5})$/u.exec(text)?.groups;
-  const port = Number(groups?.['port']);
-  if (groups === undefined || port > 65_535) return undefined;
-  const v6 = groups['v6'];
-  if (v6 !== undefined) return isIPv6(v6) ? { host: v6, port } : undefined;
-  return { host: groups['host'] || '0.0.0.0', port };
 }

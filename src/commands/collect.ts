@@ -6,14 +6,9 @@ import { MessageReader } from '../ipfix/message-reader.ts';
 import type { DecodedMessage } from '../ipfix/reader-types.ts';
 import { jsonLine, recordObject, recordText, safeText, TABLE_HEAD } from '../report/record-format.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { addressText, type ListenAddress, parseListenAddress } from '../runtime/listen-address.ts';
 import { reasonOf } from '../runtime/sentence.ts';
-import {
-  addressText,
-  CollectServer,
-  type CollectSession,
-  type ListenAddress,
-  parseListenAddress,
-} from './collect-server.ts';
+import { CollectServer, type CollectSession } from './collect-server.ts';
 import { flagOf } from './options.ts';
 
 interface CollectFlags {

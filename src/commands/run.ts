@@ -36,6 +36,11 @@ export function runCommand(): Command {
         'write our pid there and lock it, so that "ovs-appctl -t ovs-ipfix" finds us (default: $OVS_RUNDIR/ovs-ipfix.pid)',
       ),
     )
+    .addOption(
+      flag('--web <address:port>', 'show the live page, /status.json and /metrics there (default: off)'),
+    )
+    .addOption(flag('--web-token-file <file>', 'who looks needs the token in the first line of this file'))
+    .addOption(flag('--web-insecure', 'let everybody look who can connect, from other hosts too'))
     .action(async (database: string | undefined, flags: Record<string, unknown>) => {
       const settings = readRunSettings(foldDatabase(database, flags, command));
       const { pidFile } = settings;

@@ -9,6 +9,7 @@ import {
   parseEndpoints,
   type TlsFiles,
 } from '../runtime/endpoint.ts';
+import { type ListenAddress, parseListenAddress } from '../runtime/listen-address.ts';
 import { bridgeSocketPath, controlSocketPath, databaseDefault, runPath } from '../runtime/rundir.ts';
 import { parseVlogSpec } from '../runtime/vlog-spec.ts';
 
@@ -31,11 +32,20 @@ export interface RunSettings extends OvsSettings {
   readonly unixctlPath: string;
   /** The file with our pid, which the launcher has locked; undefined: none. */
   readonly pidFile: string | undefined;
+  /** Where the page listens; undefined: no page. */
+  readonly web: WebSettings | undefined;
   readonly adopt: 'all' | 'marked' | 'none';
   /** What to do with a bridge that has no OpenFlow meters. */
   readonly unmetered: 'refuse' | 'allow';
   /** Largest IPFIX message over UDP, in bytes of payload. */
   readonly messageBytesMax: number;
+}
+
+/** Where the live page is, and who may look. */
+export interface WebSettings {
+  readonly listen: ListenAddress;
+  /** A file whose first line is the token that everybody needs; undefined: no token. */
+  readonly tokenFile: string | undefined;
 }
 
 /** One bit of a register, as in `reg11[31]`. */
@@ -146,6 +156,9 @@ const runSchema = z.object({
   ...ovsFlags,
   unixctl: filledText,
   pidfile: filledText,
+  web: filledText,
+  webTokenFile: filledText,
+  webInsecure: z.union([z.boolean(), z.string()]).optional(),
   adopt: choice(['all', 'marked', 'none']).default('all'),
   unmetered: choice(['refuse', 'allow']).default('refuse'),
   messageBytesMax: messageBytes,
@@ -176,11 +189,13 @@ export function readOvsSettings(flags: unknown): OvsSettings {
 
 /** Reads the flags of `run`; throws `SettingsError`. */
 export function readRunSettings(flags: unknown): RunSettings {
-  const { unixctl, pidfile, adopt, unmetered, messageBytesMax, ...ovs } = parse(runSchema, flags);
+  const { unixctl, pidfile, web, webTokenFile, webInsecure, adopt, unmetered, messageBytesMax, ...ovs } =
+    parse(runSchema, flags);
   return {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
     pidFile: pidfile === undefined ? undefined : runPath(pidfile),
+    web: webSettings(web, webTokenFile, webInsecure !== undefined && webInsecure !== false),
     adopt,
     unmetered,
     messageBytesMax,
@@ -210,6 +225,32 @@ function ovsSettings(flags: z.output<typeof ovsSchema>): OvsSettings {
     logFile: flags.logFile,
     mark: flags.mark,
   };
+}
+
+function webSettings(
+  web: string | undefined,
+  tokenFile: string | undefined,
+  isInsecure: boolean,
+): WebSettings | undefined {
+  if (web === undefined) {
+    if (tokenFile === undefined && !isInsecure) return undefined;
+    throw new SettingsError('--web-token-file and --web-insecure belong to --web, which is not given.');
+  }
+  const listen = parseListenAddress(web);
+  if (listen === undefined) {
+    throw new SettingsError(`--web: "${web}" is none of ADDRESS:PORT, [IPV6]:PORT and :PORT.`);
+  }
+  if (tokenFile === undefined && !isInsecure && !isLoopback(listen.host)) {
+    throw new SettingsError(
+      `--web: ${web} can be reached from other hosts. Let only those in who have a token, with --web-token-file FILE, ` +
+        'or everybody, with --web-insecure; or listen on 127.0.0.1.',
+    );
+  }
+  return { listen, tokenFile };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 function endpoints(flag: string, text: string): readonly Endpoint[] {

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { parseListenAddress } from '../../src/commands/collect-server.ts';
+import { parseListenAddress } from '../../src/runtime/listen-address.ts';
 import { BackgroundProgram, runProgram } from '../support/process.ts';
 import { waitFor } from '../support/wait.ts';
 

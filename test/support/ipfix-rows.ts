@@ -1,8 +1,8 @@
 // IPFIX rows as an operator writes them with ovs-vsctl, and waiting until the daemon has taken a change in: ovs-vsctl
 // waits for ovs-vswitchd, and the daemon hears of the change at its own pace.
 
-import type { ControlStatus } from '../../src/control/control.ts';
 import type { BridgeSamplingStatus, SampledBridgeStatus } from '../../src/control/sampled-bridge.ts';
+import type { StatusDocument } from '../../src/report/status-document.ts';
 import type { Daemon } from './daemon.ts';
 import type { Ovs } from './ovs.ts';
 import { waitFor } from './wait.ts';
@@ -37,8 +37,8 @@ function columnArguments(columns: RowColumns): string[] {
 }
 
 /** What the daemon says of itself by `status json`. */
-export async function daemonStatus(daemon: Daemon): Promise<ControlStatus> {
-  return JSON.parse(await daemon.appctl('status', 'json')) as ControlStatus;
+export async function daemonStatus(daemon: Daemon): Promise<StatusDocument> {
+  return JSON.parse(await daemon.appctl('status', 'json')) as StatusDocument;
 }
 
 /** A bridge that is sampled as a whole. */

@@ -15,6 +15,8 @@ const PROGRAMS = {
   tshark: ['tshark'],
   fixbuf: ['ipfixDump'],
   iperf3: ['iperf3'],
+  prometheus: ['promtool'],
+  browser: ['chromium'],
   namespaces: ['ip', 'unshare', 'nsenter', 'ping'],
   daemon: [],
 } as const;

@@ -1,0 +1,24 @@
+// Addresses that somebody may connect to, as flags write them.
+
+import { isIPv6 } from 'node:net';
+
+/** Where to listen; port 0 takes any that is free for both transports. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `ADDRESS:PORT`, as it is written in targets. */
+export function addressText(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Reads `ADDR:PORT`, `[IPV6]:PORT` or `:PORT`; undefined when it is none of them. */
+export function parseListenAddress(text: string): ListenAddress | undefined {
+  const groups = /^(?:\[(?<v6>[^\]]*)\]|(?<host>[^:[\]]*)):(?<port>\d{1,5})$/u.exec(text)?.groups;
+  const port = Number(groups?.['port']);
+  if (groups === undefined || port > 65_535) return undefined;
+  const v6 = groups['v6'];
+  if (v6 !== undefined) return isIPv6(v6) ? { host: v6, port } : undefined;
+  return { host: groups['host'] || '0.0.0.0', port };
+}

@@ -1,0 +1,90 @@
+// Who may see the page. On a loopback address anybody on this host; elsewhere only who has the token, unless the operator
+// has said that it does not matter. Beside that, a page of another origin must not read ours through the browser of
+// somebody who may (cross-site WebSockets, and names that are made to point here).
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+
+/** The cookie that holds the token after it was given in the address once. */
+const COOKIE = 'ovs-ipfix-token';
+
+/** What came of looking at a request. */
+export type Verdict =
+  | { readonly kind: 'allowed' }
+  /** The token was right and in the address: it is put into a cookie, and out of the address. */
+  | { readonly kind: 'remember'; readonly cookie: string }
+  | { readonly kind: 'refused'; readonly status: 400 | 401 | 403; readonly sentence: string };
+
+/** Decides by the rules above. */
+export class Access {
+  readonly #token: Buffer | undefined;
+  readonly #ownNames: ReadonlySet<string>;
+
+  /** `ownNames` are names of this host that a browser may use beside addresses and `localhost`. */
+  constructor(token: string | undefined, ownNames: readonly string[]) {
+    this.#token = token === undefined ? undefined : digest(token);
+    this.#ownNames = new Set(['localhost', ...ownNames.map((name) => name.toLowerCase())]);
+  }
+
+  check(request: IncomingMessage): Verdict {
+    const host = request.headers.host ?? '';
+    if (!this.#isOwn(host)) {
+      const sentence = `"${host}" is no address or name of this host; use its address, or localhost.`;
+      return { kind: 'refused', status: 400, sentence };
+    }
+    const { origin } = request.headers;
+    if (origin !== undefined && hostOf(origin) !== host.toLowerCase()) {
+      return { kind: 'refused', status: 403, sentence: `Pages of ${origin} may not read this one.` };
+    }
+    return this.#token === undefined ? { kind: 'allowed' } : this.#checkToken(request, this.#token);
+  }
+
+  #isOwn(host: string): boolean {
+    const name = hostOf(`http://${host}`)?.replace(/:\d+$/u, '') ?? '';
+    return this.#ownNames.has(name) || isIP(name.replace(/^\[|\]$/gu, '')) !== 0;
+  }
+
+  #checkToken(request: IncomingMessage, token: Buffer): Verdict {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    const given = url.searchParams.get('token');
+    if (given !== null && isSame(given, token)) {
+      return {
+        kind: 'remember',
+        cookie: `${COOKIE}=${encodeURIComponent(given)}; HttpOnly; SameSite=Strict; Path=/`,
+      };
+    }
+    const bearer = /^Bearer (?<token>.+)$/u.exec(request.headers.authorization ?? '')?.groups?.['token'];
+    const held = bearer ?? cookieOf(request.headers.cookie ?? '');
+    if (held !== undefined && isSame(held, token)) return { kind: 'allowed' };
+    const sentence =
+      'The token is needed: open /?token=TOKEN once in a browser, or send "Authorization: Bearer TOKEN". ' +
+      'It is in the file that --web-token-file names.';
+    return { kind: 'refused', status: 401, sentence };
+  }
+}
+
+/** Host and port of an origin in small letters; undefined when it is none, such as `null`. */
+function hostOf(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host.toLowerCase() : undefined;
+}
+
+function cookieOf(header: string): string | undefined {
+  const pair = header.split(';').find((each) => each.trim().startsWith(`${COOKIE}=`));
+  if (pair === undefined) return undefined;
+  try {
+    return decodeURIComponent(pair.slice(pair.indexOf('=') + 1).trim());
+  } catch {
+    // No text of ours: a cookie that somebody has made up.
+    return undefined;
+  }
+}
+
+/** In constant time, whatever was given. */
+function isSame(given: string, token: Buffer): boolean {
+  return timingSafeEqual(digest(given), token);
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

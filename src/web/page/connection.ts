@@ -1,0 +1,56 @@
+// The WebSocket to the daemon, made anew by itself whenever it ends.
+
+import type { LiveMessage } from '../live-message.ts';
+
+/** What the reader is told of the connection. */
+export type LinkState =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'live' }
+  | { readonly kind: 'waiting'; readonly seconds: number };
+
+/** Who hears of it. */
+export interface LinkListener {
+  readonly onMessage: (message: LiveMessage) => void;
+  readonly onLink: (state: LinkState) => void;
+}
+
+const RETRY_SECONDS_MAX = 10;
+/** The daemon says something each second; after so much silence the connection is taken for dead. */
+const SILENCE_MS_MAX = 10_000;
+
+/** Connects, and goes on doing so until the function that it gives back is called. */
+export function connect({ onMessage, onLink }: LinkListener): () => void {
+  let socket: WebSocket | undefined;
+  let timer: number | undefined;
+  let retrySeconds = 1;
+
+  const listenFor = (ms: number, then: () => void) => {
+    window.clearTimeout(timer);
+    timer = window.setTimeout(then, ms);
+  };
+  const open = () => {
+    onLink({ kind: 'connecting' });
+    const protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
+    const opened = new WebSocket(`${protocol}//${location.host}/ws`);
+    socket = opened;
+    opened.addEventListener('message', ({ data }) => {
+      retrySeconds = 1;
+      onLink({ kind: 'live' });
+      onMessage(JSON.parse(String(data)) as LiveMessage);
+      listenFor(SILENCE_MS_MAX, () => opened.close());
+    });
+    opened.addEventListener('close', () => {
+      if (socket !== opened) return;
+      onLink({ kind: 'waiting', seconds: retrySeconds });
+      listenFor(retrySeconds * 1000, open);
+      retrySeconds = Math.min(retrySeconds * 2, RETRY_SECONDS_MAX);
+    });
+  };
+  open();
+  return () => {
+    window.clearTimeout(timer);
+    const last = socket;
+    socket = undefined;
+    last?.close();
+  };
+}

@@ -1,0 +1,112 @@
+// The largest flows that are in the caches, and the last records that have left.
+
+import type { RecordRow } from '../../report/record-rows.ts';
+import type { TopFlows } from '../../report/top-flows.ts';
+import { short, whole } from './format.ts';
+
+type Values = RecordRow['values'];
+
+export function Flows({ flows }: { readonly flows: TopFlows | undefined }) {
+  return (
+    <section aria-labelledby="flows">
+      <h2 id="flows">Largest flows in the caches</h2>
+      {flows === undefined || flows.rows.length === 0 ? (
+        <p class="empty">No flow is in a cache.</p>
+      ) : (
+        <>
+          <p class="quiet">
+            {flows.rows.length} of {whole(flows.flows)}, by octets
+          </p>
+          <RowTable rows={flows.rows} label="flows" />
+        </>
+      )}
+    </section>
+  );
+}
+
+export function Records({ records }: { readonly records: readonly RecordRow[] }) {
+  return (
+    <section aria-labelledby="records">
+      <h2 id="records">Last records</h2>
+      {records.length === 0 ? (
+        <p class="empty">No record has left yet.</p>
+      ) : (
+        <RowTable rows={records} label="records" />
+      )}
+    </section>
+  );
+}
+
+function RowTable({ rows, label }: { readonly rows: readonly RecordRow[]; readonly label: string }) {
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-labelledby={label}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">from</th>
+            <th scope="col">to</th>
+            <th scope="col">protocol</th>
+            <th scope="col" class="number">
+              packets
+            </th>
+            <th scope="col" class="number">
+              octets
+            </th>
+            <th scope="col">began (UTC)</th>
+            <th scope="col">exporter</th>
+            <th scope="col">end</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ values }, index) => (
+            <tr key={index}>
+              <td>{endText(values, 'source')}</td>
+              <td>{endText(values, 'destination')}</td>
+              <td>{protocolText(values)}</td>
+              <td class="number">{short(Number(values['packetDeltaCount']))}</td>
+              <td class="number">{short(Number(values['layer2OctetDeltaCount']))}</td>
+              <td>{String(values['flowStart'] ?? '').slice(11, 19)}</td>
+              <td>
+                {values['bridge']}
+                {values['collectorSetId'] === undefined ? '' : ` set ${values['collectorSetId']}`}
+              </td>
+              <td>{REASONS.get(Number(values['flowEndReason'])) ?? ''}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+const REASONS: ReadonlyMap<number, string> = new Map([
+  [2, 'active timeout'],
+  [4, 'forced'],
+  [5, 'cache full'],
+]);
+
+const PROTOCOLS: ReadonlyMap<number, string> = new Map([
+  [1, 'ICMP'],
+  [2, 'IGMP'],
+  [6, 'TCP'],
+  [17, 'UDP'],
+  [47, 'GRE'],
+  [50, 'ESP'],
+  [58, 'ICMPv6'],
+  [132, 'SCTP'],
+]);
+
+function protocolText(values: Values): string {
+  const protocol = values['protocolIdentifier'];
+  if (protocol !== undefined) return PROTOCOLS.get(Number(protocol)) ?? `IP ${protocol}`;
+  const type = Number(values['ethernetType']);
+  return type === 0x0806 ? 'ARP' : `0x${type.toString(16).padStart(4, '0')}`;
+}
+
+function endText(values: Values, side: 'source' | 'destination'): string {
+  const address = values[`${side}IPv4Address`] ?? values[`${side}IPv6Address`];
+  if (address === undefined) return String(values[`${side}MacAddress`] ?? '');
+  const port = values[`${side}TransportPort`];
+  if (port === undefined) return String(address);
+  return String(address).includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}

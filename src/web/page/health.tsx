@@ -1,0 +1,79 @@
+// Whether all is well, in one line, and what is wrong, with what to do.
+
+import { listExporters } from '../../report/exporter-list.ts';
+import type { StatusDocument } from '../../report/status-document.ts';
+import { durationText } from '../../report/status-text.ts';
+import { whole } from './format.ts';
+
+export function Verdict({ status }: { readonly status: StatusDocument }) {
+  const { missing, bridges, problems, program } = status;
+  const exporters = listExporters(status);
+  const collectors = exporters.flatMap(({ exporter }) => exporter.collectors);
+  const away = collectors.filter(({ state }) => state !== 'open');
+  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  const mood =
+    missing.length > 0 || errors > 0 ? 'bad' : away.length > 0 || problems.length > 0 ? 'warning' : 'good';
+  const headline =
+    missing.length > 0
+      ? 'Not ready'
+      : exporters.length === 0
+        ? 'Ready, with nothing to export'
+        : away.length > 0
+          ? `${away.length} of ${collectors.length} collectors cannot be reached`
+          : errors > 0
+            ? 'Exporting, with errors in the configuration'
+            : 'Flows are exported';
+  return (
+    <section class={`verdict ${mood}`} aria-live="polite">
+      <p class="headline">
+        <Mark mood={mood} /> {headline}
+      </p>
+      {missing.map((sentence) => (
+        <p key={sentence}>{sentence}</p>
+      ))}
+      <p class="quiet">
+        {whole(bridges.length)} bridges, {whole(exporters.length)} exporters, {whole(collectors.length)}{' '}
+        collectors; up {durationText(program.upSeconds)}
+      </p>
+    </section>
+  );
+}
+
+export type Mood = 'good' | 'warning' | 'bad';
+
+const MARKS: Readonly<Record<Mood, readonly [sign: string, word: string]>> = {
+  good: ['✓', 'good'],
+  warning: ['!', 'warning'],
+  bad: ['✗', 'bad'],
+};
+
+/** A sign beside the colour, because colours are not for everybody. */
+export function Mark({ mood }: { readonly mood: Mood }) {
+  const [sign, word] = MARKS[mood];
+  return (
+    <span class={`mark ${mood}`} role="img" aria-label={word}>
+      {sign}
+    </span>
+  );
+}
+
+export function Problems({ problems }: Pick<StatusDocument, 'problems'>) {
+  if (problems.length === 0) return null;
+  return (
+    <section aria-labelledby="problems">
+      <h2 id="problems">Problems</h2>
+      <ul class="problems">
+        {problems.map(({ code, severity, where, message, remedy }) => (
+          <li key={`${code} ${where}`}>
+            <p>
+              <Mark mood={severity === 'error' ? 'bad' : 'warning'} /> <strong>{code}</strong>{' '}
+              <span class="quiet">{where}</span>
+            </p>
+            <p>{message}</p>
+            <p class="remedy">{remedy}</p>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

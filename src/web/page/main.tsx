@@ -1,0 +1,94 @@
+// The live page: what the daemon says over its WebSocket, each second, as an operator reads it from top to bottom: is all
+// well, what is wrong, from where to where flows go, what a record stands for, how much there is of everything.
+
+import { render } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { LiveMessage } from '../live-message.ts';
+import { Charts } from './charts.tsx';
+import { connect, type LinkState } from './connection.ts';
+import { Flows, Records } from './flows.tsx';
+import { Problems, Verdict } from './health.tsx';
+import { History } from './history.ts';
+import { Sampling } from './sampling.tsx';
+import { Topology } from './topology.tsx';
+
+const history = new History();
+
+function Page() {
+  const [message, setMessage] = useState<LiveMessage>();
+  const [link, setLink] = useState<LinkState>({ kind: 'connecting' });
+  const [isPaused, setPaused] = useState(false);
+  useEffect(
+    () =>
+      connect({
+        onMessage: (next) => {
+          history.add(next.status);
+          setMessage(next);
+        },
+        onLink: setLink,
+      }),
+    [],
+  );
+  const shown = useHeld(message, isPaused);
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to the state
+      </a>
+      <header>
+        <h1>ovs-ipfix</h1>
+        <Link link={link} />
+        <button type="button" aria-pressed={isPaused} onClick={() => setPaused(!isPaused)}>
+          {isPaused ? 'Go on' : 'Hold'}
+        </button>
+      </header>
+      <main id="main" tabIndex={-1}>
+        {shown === undefined ? <p class="empty">Waiting for the daemon.</p> : <State message={shown} />}
+      </main>
+    </>
+  );
+}
+
+function State({ message }: { readonly message: LiveMessage }) {
+  const { status, flows, records } = message;
+  return (
+    <>
+      <Verdict status={status} />
+      <Problems problems={status.problems} />
+      <Topology status={status} />
+      <Sampling status={status} />
+      <Charts history={history} />
+      <Flows flows={flows} />
+      <Records records={records} />
+      <footer>
+        ovs-ipfix {status.program.version}, pid {status.program.pid}. The same as{' '}
+        <a href="/status.json">JSON</a> and as <a href="/metrics">metrics</a>.
+      </footer>
+    </>
+  );
+}
+
+function Link({ link }: { readonly link: LinkState }) {
+  const text = {
+    connecting: 'connecting',
+    live: 'live',
+    waiting: `no connection; trying again ${link.kind === 'waiting' ? `in ${link.seconds} s` : ''}`,
+  }[link.kind];
+  return (
+    <span class={`link ${link.kind}`} role="status">
+      {text}
+    </span>
+  );
+}
+
+/** The value as it was when `isHeld` became true. */
+function useHeld<Value>(value: Value, isHeld: boolean): Value {
+  const [held, setHeld] = useState(value);
+  useEffect(() => {
+    if (!isHeld) setHeld(value);
+  }, [value, isHeld]);
+  return isHeld ? held : value;
+}
+
+const root = document.getElementById('page');
+if (root !== null) render(<Page />, root);

@@ -1,0 +1,173 @@
+// The page's HTTP server: the page, its WebSocket, the state as JSON, and the metrics. It only reads. Off unless --web is
+// given.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { hostname } from 'node:os';
+import type { Duplex } from 'node:stream';
+import sirv from 'sirv';
+import { METRICS_CONTENT_TYPE, metricsText } from '../report/metrics.ts';
+import type { Report } from '../report/report.ts';
+import { statusJson } from '../report/status-document.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { addressText, type ListenAddress } from '../runtime/listen-address.ts';
+import type { Logger } from '../runtime/log.ts';
+import { reasonOf } from '../runtime/sentence.ts';
+import { Access, type Verdict } from './access.ts';
+import { LiveFeed, type LiveFeedStatus } from './live-feed.ts';
+
+/** Connections at a time, those of the WebSocket included; more wait to be accepted. */
+export const WEB_CONNECTIONS_MAX = 256;
+/** Bytes of a request's header; a longer one is refused. */
+const HEADER_BYTES_MAX = 16_384;
+/** A request that is not there in time is ended, in milliseconds. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Options of `WebServer`. */
+export interface WebServerOptions {
+  readonly listen: ListenAddress;
+  /** Who has it may look; undefined: anybody who can connect. */
+  readonly token: string | undefined;
+  /** The folder with the page. */
+  readonly folder: string;
+  readonly report: Report;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** On each answer: nothing of other hosts, nothing within other pages, nothing guessed. */
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+/** See the head of the file. */
+export class WebServer {
+  readonly #options: WebServerOptions;
+  readonly #access: Access;
+  readonly #feed: LiveFeed;
+  readonly #files: ReturnType<typeof sirv>;
+  #server: Server | undefined;
+
+  constructor(options: WebServerOptions) {
+    this.#options = options;
+    this.#access = new Access(options.token, [hostname()]);
+    this.#feed = new LiveFeed(options.report, options.clock, options.log);
+    this.#files = sirv(options.folder, { etag: true, dotfiles: false });
+  }
+
+  /** Listens; gives back where. Rejects with a sentence when that cannot be. */
+  async start(): Promise<ListenAddress> {
+    const { listen, log } = this.#options;
+    const server = createServer(
+      { maxHeaderSize: HEADER_BYTES_MAX, requestTimeout: REQUEST_TIMEOUT_MS },
+      (request, response) => this.#answer(request, response),
+    );
+    server.maxConnections = WEB_CONNECTIONS_MAX;
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause) =>
+        reject(
+          new Error(
+            `The page cannot listen on ${addressText(listen.host, listen.port)}: ${reasonOf(cause)}. Choose another address with --web.`,
+            {
+              cause,
+            },
+          ),
+        ),
+      );
+      server.listen(listen.port, listen.host, resolve);
+    });
+    server.on('error', (error) => log.warn(`the page: ${error.message}`));
+    this.#server = server;
+    const address = server.address();
+    return {
+      host: listen.host,
+      port: typeof address === 'object' && address !== null ? address.port : listen.port,
+    };
+  }
+
+  /** Ends all connections. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    this.#feed.stop();
+    server.closeAllConnections();
+    await closed;
+  }
+
+  status(): LiveFeedStatus {
+    return this.#feed.status();
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    const verdict = this.#access.check(request);
+    if (verdict.kind === 'refused') {
+      say(response, verdict.status, verdict.sentence);
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('Allow', 'GET, HEAD');
+      say(response, 405, 'This server only shows; there is nothing to write.');
+    } else if (verdict.kind === 'remember') {
+      response.setHeader('Set-Cookie', verdict.cookie);
+      response.setHeader('Location', '/');
+      say(response, 303, 'The token is kept in a cookie.');
+    } else {
+      this.#route(request, response);
+    }
+  }
+
+  #route(request: IncomingMessage, response: ServerResponse): void {
+    const path = (request.url ?? '/').split('?', 1)[0];
+    if (path === '/status.json') {
+      send(response, 'application/json; charset=utf-8', statusJson(this.#options.report.status()));
+    } else if (path === '/metrics') {
+      metricsText(this.#options.report.status()).then(
+        (text) => send(response, METRICS_CONTENT_TYPE, text),
+        (error: unknown) => {
+          this.#options.log.error(`the metrics cannot be made: ${reasonOf(error)}`);
+          say(response, 500, 'The metrics cannot be made; the log says why.');
+        },
+      );
+    } else if (path === '/ws') {
+      say(response, 426, 'Here is a WebSocket.');
+    } else {
+      response.setHeader('Cache-Control', 'no-cache');
+      this.#files(request, response, () => say(response, 404, `There is nothing at ${path}.`));
+    }
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Until the WebSocket has it, a connection that breaks must not end the daemon.
+    socket.on('error', () => socket.destroy());
+    const verdict: Verdict = this.#access.check(request);
+    if (verdict.kind === 'refused') {
+      refuse(socket, verdict.status);
+    } else if ((request.url ?? '').split('?', 1)[0] !== '/ws') {
+      refuse(socket, 404);
+    } else if (!this.#feed.accept(request, socket, head)) {
+      refuse(socket, 503);
+    }
+  }
+}
+
+function send(response: ServerResponse, contentType: string, text: string): void {
+  response.writeHead(200, { 'Content-Type': contentType, 'Cache-Control': 'no-store' });
+  response.end(text);
+}
+
+function say(response: ServerResponse, status: number, sentence: string): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' });
+  response.end(`${sentence}\n`);
+}
+
+function refuse(socket: Duplex, status: number): void {
+  socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

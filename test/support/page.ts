@@ -1,0 +1,67 @@
+// The live page of a test's daemon in a real browser.
+
+import type { TestContext } from 'node:test';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Daemon } from './daemon.ts';
+import { programPath } from './tiers.ts';
+import { waitFor } from './wait.ts';
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** A browser for the tests of a file. */
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: programPath('chromium') ?? '', args: FLAGS });
+}
+
+/** The page's address, from the daemon's log. */
+export async function pageAddress(daemon: Daemon): Promise<string> {
+  return waitFor(async () => /the page is at (?<url>http:\S+)/u.exec(daemon.log)?.groups?.['url'], {
+    what: 'the daemon says where its page is',
+  });
+}
+
+/** A look at the page; what it must never do is collected: requests to other hosts, and errors on its console. */
+export interface Look {
+  readonly page: Page;
+  readonly faults: string[];
+}
+
+/** Options of `openPage`. */
+export interface LookOptions {
+  readonly width?: number;
+  readonly colorScheme?: 'light' | 'dark';
+}
+
+/** Opens the page; it is closed with the test. */
+export async function openPage(
+  t: TestContext,
+  browser: Browser,
+  url: string,
+  options: LookOptions = {},
+): Promise<Look> {
+  const page = await browser.newPage({
+    viewport: { width: options.width ?? 1280, height: 900 },
+    colorScheme: options.colorScheme ?? 'light',
+  });
+  t.after(() => page.close());
+  const faults: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') faults.push(message.text());
+  });
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('request', (request) => {
+    if (new URL(request.url()).host !== new URL(url).host) faults.push(`a request to ${request.url()}`);
+  });
+  await page.goto(url);
+  await page.getByText('live', { exact: true }).waitFor();
+  return { page, faults };
+}

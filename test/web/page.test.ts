@@ -1,0 +1,302 @@
+// The live page in Debian's chromium, beside a daemon with real traffic, and its server against those who may not look.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { WebSocket } from 'ws';
+import { WEB_CLIENTS_MAX } from '../../src/web/live-feed.ts';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { endInOrder } from '../support/end-in-order.ts';
+import { exportingBridge } from '../support/exporting-bridge.ts';
+import { udpFrame } from '../support/frames.ts';
+import { daemonStatus, setIpfixRow } from '../support/ipfix-rows.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { openBrowser, openPage, pageAddress } from '../support/page.ts';
+import { type ProgramError, runProgram } from '../support/process.ts';
+import { DAEMON_FILE, tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+
+let ovs: Ovs;
+let daemon: Daemon;
+let url: string;
+let browser: Browser | undefined;
+
+before(async () => {
+  ovs = await startOvs({
+    // What ovs-vswitchd thinks of the name that there is not, in the moments in which the row is its own.
+    allowedWarnings: [/no-such-host\.invalid|no collectors could be initialized/],
+  });
+  daemon = await startDaemon(ovs, { arguments: ['--web', '127.0.0.1:0'] });
+  url = await pageAddress(daemon);
+});
+
+after(() =>
+  endInOrder(
+    async () => browser?.close(),
+    () => daemon.stop(),
+    () => ovs.stop(),
+  ),
+);
+
+/** What the server answers to an attempt at its WebSocket; 101 when it lets the client in. */
+async function upgradeStatus(to: string, headers: Readonly<Record<string, string>> = {}): Promise<number> {
+  const socket = new WebSocket(`${to.replace('http', 'ws')}ws`, { headers });
+  return new Promise((resolve) => {
+    socket.once('unexpected-response', (_request, response) => {
+      resolve(response.statusCode ?? 0);
+      socket.terminate();
+    });
+    socket.once('open', () => {
+      resolve(101);
+      socket.terminate();
+    });
+    socket.on('error', () => {});
+  });
+}
+
+test(
+  'the page shows exporter, counts, collector, flows and records as status does',
+  tier('ovs', 'daemon', 'browser'),
+  async (t) => {
+    browser ??= await openBrowser();
+    const br = await exportingBridge(t, ovs, daemon, {
+      cache_active_timeout: 60,
+      cache_max_flows: 100,
+      sampling: 1,
+    });
+    const frame = (port: number) => udpFrame({ sourcePort: port, destinationPort: 53 });
+    await br.sample(frame(1001), frame(1001), frame(1002));
+    const { page, faults } = await openPage(t, browser, url);
+    const node = page.locator(`[data-exporter="${br.name}"]`);
+    const status = (await daemonStatus(daemon)).bridges.find(({ bridge }) => bridge === br.name);
+    assert.equal(status?.sampling?.exporter.samples, 3);
+    await node.locator('[data-count="samples"]', { hasText: /^3$/u }).waitFor();
+    await page.locator('td', { hasText: '10.0.0.1:1001' }).first().waitFor();
+    await page.locator('.verdict.good', { hasText: 'Flows are exported' }).waitFor();
+    await page.locator(`[data-collector="${br.sink.target}"] [data-state="open"]`).waitFor();
+
+    await daemon.appctl('flush', br.name);
+    await node.locator('[data-count="records"]', { hasText: /^2$/u }).waitFor();
+    await page
+      .locator('section', { hasText: 'Last records' })
+      .locator('td', { hasText: 'forced' })
+      .first()
+      .waitFor();
+    assert.deepEqual(faults, []);
+  },
+);
+
+test('a bad row’s problem comes with its remedy, and goes', tier('ovs', 'daemon', 'browser'), async (t) => {
+  browser ??= await openBrowser();
+  const br = await exportingBridge(t, ovs, daemon);
+  const { page } = await openPage(t, browser, url);
+  await setIpfixRow(ovs, br.row, { 'external_ids:ovs-ipfix-nonsense': '1' });
+  const problem = page.locator('.problems li', { hasText: 'unknown-key' });
+  await problem.waitFor();
+  assert.match(await problem.locator('.remedy').innerText(), /\w+/u);
+  await ovs.vsctl('remove', 'IPFIX', br.row, 'external_ids', 'ovs-ipfix-nonsense');
+  await problem.waitFor({ state: 'detached' });
+});
+
+test('a collector that goes down and comes up is seen', tier('ovs', 'daemon', 'browser'), async (t) => {
+  browser ??= await openBrowser();
+  const br = await exportingBridge(t, ovs, daemon, {
+    targets: '["127.0.0.1:9","no-such-host.invalid:4739"]',
+  });
+  const { page } = await openPage(t, browser, url);
+  const down = page.locator('[data-collector="no-such-host.invalid:4739"]');
+  await down.locator('.mark.bad').waitFor();
+  await page.locator('.verdict.warning', { hasText: 'cannot be reached' }).waitFor();
+  await setIpfixRow(ovs, br.row, { targets: `["${br.sink.target}"]` });
+  await page.locator(`[data-collector="${br.sink.target}"] .mark.good`).waitFor();
+  await down.waitFor({ state: 'detached' });
+});
+
+test(
+  'the page says that the daemon is gone, and goes on by itself when it is back',
+  tier('ovs', 'daemon', 'browser'),
+  async (t) => {
+    browser ??= await openBrowser();
+    const { page } = await openPage(t, browser, url);
+    await daemon.stop();
+    await page.locator('.link.waiting').waitFor();
+    daemon = await startDaemon(ovs, { arguments: ['--web', new URL(url).host] });
+    await page.locator('.link.live').waitFor();
+    await page.getByText(`pid ${daemon.pid}`).waitFor();
+  },
+);
+
+test(
+  'it works by keyboard, on a phone and in the dark, without a sideways scroll',
+  tier('ovs', 'daemon', 'browser'),
+  async (t) => {
+    browser ??= await openBrowser();
+    const br = await exportingBridge(t, ovs, daemon, { cache_active_timeout: 60, cache_max_flows: 100 });
+    await br.sample(udpFrame({}));
+    const shots = process.env['SCREENSHOT_FOLDER'];
+    for (const width of [1280, 390]) {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const { page, faults } = await openPage(t, browser, url, { width, colorScheme });
+        await page.locator(`[data-exporter="${br.name}"]`).waitFor();
+        const sideways = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+        assert.equal(await page.evaluate(sideways), 0, `${width}`);
+        await page.keyboard.press('Tab');
+        assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the state');
+        await page.keyboard.press('Tab');
+        await page.keyboard.press('Enter');
+        await page.getByRole('button', { name: 'Go on', pressed: true }).waitFor();
+        await page.keyboard.press('Enter');
+        await page.getByRole('button', { name: 'Hold', pressed: false }).waitFor();
+        if (shots !== undefined) {
+          await page.locator('.u-over').first().waitFor();
+          await page.screenshot({ path: join(shots, `${width}-${colorScheme}.png`), fullPage: true });
+        }
+        assert.deepEqual(faults, []);
+      }
+    }
+  },
+);
+
+test(
+  'other origins, other names, other methods and other paths are refused',
+  tier('ovs', 'daemon'),
+  async () => {
+    assert.equal(await upgradeStatus(url), 101);
+    assert.equal(await upgradeStatus(url, { Origin: new URL(url).origin }), 101);
+    assert.equal(await upgradeStatus(url, { Origin: 'https://evil.example' }), 403);
+    assert.equal(await upgradeStatus(url, { Origin: 'null' }), 403);
+    assert.equal(await upgradeStatus(url, { Host: 'evil.example' }), 400);
+    assert.equal(await upgradeStatus(`${url}no/`), 404);
+    const answers = await Promise.all([
+      fetch(url, { method: 'POST' }),
+      fetch(`${url}nothing`),
+      fetch(`${url}../package.json`),
+      fetch(`${url}ws`),
+      fetch(url, { headers: { Origin: 'https://evil.example' } }),
+    ]);
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [405, 404, 404, 426, 403],
+    );
+    const page = await fetch(url);
+    assert.match(
+      page.headers.get('content-security-policy') ?? '',
+      /^default-src 'none'; script-src 'self';/u,
+    );
+    const json = (await (await fetch(`${url}status.json`)).json()) as { schema: string };
+    assert.equal(json.schema, 'ovs-ipfix/status');
+    const metrics = await fetch(`${url}metrics`);
+    assert.match(metrics.headers.get('content-type') ?? '', /^text\/plain/u);
+    assert.match(await metrics.text(), /^ovs_ipfix_ready 1$/mu);
+  },
+);
+
+test('a client that says anything is told that there is nothing to say', tier('ovs', 'daemon'), async () => {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}ws`);
+  await once(socket, 'open');
+  socket.send('hello');
+  const [code] = (await once(socket, 'close')) as [number];
+  assert.equal(code, 1003);
+});
+
+test('with a token, only who has it may look', tier('ovs', 'daemon'), async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'web-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'token');
+  const token = '0123456789abcdef';
+  await writeFile(file, `${token}\n`);
+  const other = await startDaemon(ovs, {
+    arguments: ['--web', '127.0.0.1:0', '--web-token-file', file],
+    waitForReady: false,
+  });
+  t.after(() => other.stop());
+  const at = await pageAddress(other);
+  assert.equal((await fetch(at)).status, 401);
+  assert.equal((await fetch(`${at}metrics`)).status, 401);
+  assert.equal(await upgradeStatus(at), 401);
+  assert.equal((await fetch(`${at}?token=wrong`)).status, 401);
+  assert.equal((await fetch(at, { headers: { Authorization: `Bearer ${token}` } })).status, 200);
+  assert.equal(await upgradeStatus(at, { Authorization: `Bearer ${token}` }), 101);
+  const given = await fetch(`${at}?token=${token}`, { redirect: 'manual' });
+  assert.equal(given.status, 303);
+  const cookie = given.headers.get('set-cookie') ?? '';
+  assert.match(cookie, /; HttpOnly; SameSite=Strict/u);
+  assert.equal((await fetch(at, { headers: { Cookie: cookie.split(';', 1)[0] ?? '' } })).status, 200);
+});
+
+test('an address that others can reach needs a decision', tier('ovs', 'daemon'), async () => {
+  const run = (...args: readonly string[]) =>
+    runProgram(process.execPath, [DAEMON_FILE, 'run', '--db', ovs.dbEndpoint, ...args], {
+      environment: ovs.environment,
+    });
+  const refused = async (sentence: RegExp, ...args: readonly string[]) =>
+    assert.rejects(run(...args), (error: ProgramError) => {
+      assert.equal(error.exitCode, 1);
+      assert.match(error.stderr, sentence);
+      return true;
+    });
+  await refused(/--web: 0\.0\.0\.0:9550 can be reached from other hosts/u, '--web', '0.0.0.0:9550');
+  await refused(/--web: "here" is none of ADDRESS:PORT/u, '--web', 'here');
+  await refused(/belong to --web, which is not given/u, '--web-insecure');
+  await refused(/cannot be read: /u, '--web', ':9550', '--web-token-file', '/nowhere');
+  await refused(
+    /cannot listen on 127\.0\.0\.1:\d+: .*Choose another address with --web/u,
+    '--web',
+    new URL(url).host,
+  );
+});
+
+test(
+  'fifty browsers that never read do not keep one record from leaving',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const { host, hostname, port } = new URL(url);
+    const slow: Socket[] = [];
+    t.after(() => slow.forEach((socket) => socket.destroy()));
+    for (let index = 0; index < 50; index += 1) {
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => {});
+      socket.write(
+        `GET /ws HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+          'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+      );
+      socket.pause();
+      slow.push(socket);
+    }
+    const br = await exportingBridge(t, ovs, daemon);
+    const before = (await daemonStatus(daemon)).program.residentBytes;
+    const frames = Array.from({ length: 40 }, (_, index) => udpFrame({ sourcePort: 1 + index }));
+    for (let round = 0; round < 10; round += 1) await br.sample(...frames);
+    await br.sink.waitForPackets(400, 10_000);
+    const { program } = await daemonStatus(daemon);
+    assert.ok(
+      program.residentBytes - before < 200 * 1024 * 1024,
+      `${before} to ${program.residentBytes} bytes`,
+    );
+  },
+);
+
+test('no more browsers than the limit look at a time', tier('ovs', 'daemon'), async (t) => {
+  const sockets: WebSocket[] = [];
+  t.after(() => sockets.forEach((socket) => socket.terminate()));
+  const refused = await waitFor(
+    async () => {
+      const status = await new Promise<number>((resolve) => {
+        const socket = new WebSocket(`${url.replace('http', 'ws')}ws`);
+        sockets.push(socket);
+        socket.on('error', () => {});
+        socket.once('open', () => resolve(101));
+        socket.once('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));
+      });
+      return status !== 101 && status;
+    },
+    { what: 'a browser is refused', timeoutMs: 20_000 },
+  );
+  assert.equal(refused, 503);
+  assert.ok(sockets.length <= WEB_CLIENTS_MAX + 1);
+});
