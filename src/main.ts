@@ -4,6 +4,7 @@
 import { Command } from 'commander';
 import { collectCommand } from './commands/collect.ts';
 import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { withOptionalValues } from './commands/options.ts';
 import { releaseCommand } from './commands/release.ts';
@@ -21,6 +22,7 @@ const program = new Command('ovs-ipfix')
   .addCommand(migrateCommand())
   .addCommand(releaseCommand())
   .addCommand(statusCommand())
+  .addCommand(doctorCommand())
   .addCommand(replayCommand())
   .addCommand(demoCommand());
 

@@ -2,18 +2,23 @@
 // has the value that the source gives it. What the sentences say is not checked here.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { collectCommand } from '../src/commands/collect.ts';
 import { demoCommand } from '../src/commands/demo.ts';
+import { FINDING_CODES } from '../src/commands/doctor/finding.ts';
+import { doctorCommand } from '../src/commands/doctor.ts';
 import { migrateCommand } from '../src/commands/migrate.ts';
 import { releaseCommand } from '../src/commands/release.ts';
 import { replayCommand } from '../src/commands/replay.ts';
 import { runCommand } from '../src/commands/run.ts';
 import { statusCommand } from '../src/commands/status.ts';
 import { problemCodes } from '../src/config/problem.ts';
+import { tier } from './support/tiers.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const DOCS = join(ROOT, 'docs');
@@ -28,6 +33,17 @@ const FACTS = new Set([
   'PROBABILITY_MAX',
   'SMALL_MAX',
 ]);
+
+const COMMANDS: readonly Command[] = [
+  runCommand(),
+  migrateCommand(),
+  releaseCommand(),
+  collectCommand(),
+  replayCommand(),
+  demoCommand(),
+  statusCommand(),
+  doctorCommand(),
+];
 
 function pages(): string[] {
   const names = readdirSync(DOCS).filter((name) => name.endsWith('.md'));
@@ -106,16 +122,7 @@ test('every relative link of README.md and the manual leads to a file, and to a 
 
 test('every flag of every command, and its environment twin, is in the page about configuration', () => {
   const text = page('configuration.md');
-  const commands: readonly Command[] = [
-    runCommand(),
-    migrateCommand(),
-    releaseCommand(),
-    collectCommand(),
-    replayCommand(),
-    demoCommand(),
-    statusCommand(),
-  ];
-  for (const command of commands) {
+  for (const command of COMMANDS) {
     const section = command.name() === 'release' ? text : sectionOf(text, command.name());
     for (const option of command.options) {
       assert.ok(section.includes(`${option.long}`), `${command.name()} ${option.long}`);
@@ -128,6 +135,14 @@ test('every flag of every command, and its environment twin, is in the page abou
 test('every problem code is explained in the page about problems, and no other is', () => {
   const rows = [...page('problems.md').matchAll(/^\| `([a-z-]+)` \| (?:warning|error) \|/gmu)];
   assert.deepEqual(new Set(rows.map(([, code]) => code)), new Set<string | undefined>(problemCodes));
+});
+
+test('every finding of the doctor is explained in its page, and no other is', () => {
+  const rows = [...page('doctor.md').matchAll(/^\| `([a-z-]+)` \| (?:error|warning|note) \|/gmu)];
+  assert.deepEqual(
+    rows.map(([, code]) => code),
+    [...FINDING_CODES],
+  );
 });
 
 test('every limit in the tables has the value that the source gives it', () => {
@@ -171,3 +186,26 @@ function sectionOf(text: string, command: string): string {
   const end = text.indexOf('\n### ', start);
   return text.slice(start, end < 0 ? undefined : end);
 }
+
+test(
+  'man accepts the manual page without a warning, and it names every command and every flag of run',
+  tier('man'),
+  async () => {
+    const file = join(DOCS, 'ovs-ipfix.8');
+    const { stdout, stderr } = await promisify(execFile)(
+      'man',
+      ['--warnings', '-E', 'UTF-8', '-l', '-Tutf8', file],
+      {
+        env: { ...process.env, LC_ALL: 'C.UTF-8', MANROFFOPT: '-c', MANPAGER: 'cat', MANWIDTH: '80' },
+      },
+    );
+    assert.equal(stderr, '');
+    const text = stdout
+      .replace(/.\u0008/gu, '')
+      .replaceAll('‐', '-')
+      .replaceAll('−', '-');
+    for (const command of COMMANDS)
+      assert.match(text, new RegExp(`^ {7}${command.name()}$|^ {7}${command.name()} `, 'mu'));
+    for (const { long } of runCommand().options) assert.ok(text.includes(String(long)), String(long));
+  },
+);

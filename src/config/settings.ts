@@ -169,6 +169,21 @@ const statusSchema = z.object({
   unixctl: filledText,
 });
 
+const doctorSchema = z.object({
+  ...ovsFlags,
+  format: choice(['table', 'json']).default('table'),
+  unixctl: filledText,
+});
+
+/** Settings of `doctor`. */
+export type DoctorSettings = OvsSettings & StatusSettings;
+
+/** Reads the flags of `doctor`; throws `SettingsError`. */
+export function readDoctorSettings(flags: unknown): DoctorSettings {
+  const { format, unixctl, ...ovs } = parse(doctorSchema, flags);
+  return { ...ovsSettings(ovs), format, unixctlPath: unixctl };
+}
+
 /** Settings of `status`. */
 export interface StatusSettings {
   readonly format: 'table' | 'json';

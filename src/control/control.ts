@@ -93,7 +93,9 @@ export class Control {
     return {
       database: this.#database.status(),
       rows: this.#rows.status(),
-      bridges: [...this.#bridges.values()].map((bridge) => bridge.status()),
+      bridges: [...this.#bridges.values()]
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+        .map((bridge) => bridge.status()),
       problems: this.problems(),
       missing: this.missing(),
     };

@@ -97,15 +97,7 @@ export class DatabaseSession {
 
   /** The newest whole snapshot, which outlives its connection; undefined before the first. */
   tables(): ConfigurationTables | undefined {
-    const snapshot = this.#snapshot;
-    if (snapshot === undefined) {
-      return undefined;
-    }
-    return {
-      bridges: rootedBridges(snapshot),
-      ipfix: this.#targetsColumn.read(snapshot.table('IPFIX')),
-      collectorSets: snapshot.table('Flow_Sample_Collector_Set').values(),
-    };
+    return this.#snapshot && configurationTables(this.#snapshot, this.#targetsColumn);
   }
 
   /**
@@ -188,6 +180,15 @@ export class DatabaseSession {
       this.#options.log.debug(`the lock could not be given up: ${reasonOf(error)}`);
     });
   }
+}
+
+/** The rows of a snapshot of the watched columns. */
+export function configurationTables(snapshot: Snapshot, targetsColumn: TargetsColumn): ConfigurationTables {
+  return {
+    bridges: rootedBridges(snapshot),
+    ipfix: targetsColumn.read(snapshot.table('IPFIX')),
+    collectorSets: snapshot.table('Flow_Sample_Collector_Set').values(),
+  };
 }
 
 /**

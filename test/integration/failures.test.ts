@@ -6,7 +6,7 @@ import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
-import { createIpfixRow } from '../support/ipfix-rows.ts';
+import { createIpfixRow, daemonStatus } from '../support/ipfix-rows.ts';
 import { type Ovs, type OvsOptions, startOvs } from '../support/ovs.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -173,8 +173,9 @@ test('a bridge without an OpenFlow version of ours is named as such, and what to
     },
     { what: 'the bridge is unreachable', timeoutMs: 15_000 },
   );
-  assert.match(status, /no version in common.*the switch speaks OpenFlow 1\.1\.\n/u);
-  const [, command = ''] = /protocols, with "ovs-vsctl ([^"]+)"\./u.exec(status) ?? [];
+  assert.match(status, /no version in common[^]*the switch speaks OpenFlow 1\.1\.\n/u);
+  const [problem] = (await daemonStatus(daemon)).problems;
+  const [, command = ''] = /protocols, with "ovs-vsctl ([^"]+)"\./u.exec(problem?.remedy ?? '') ?? [];
   await ovs.vsctl(...command.split(' '));
   await daemon.waitForReady(15_000);
   assert.doesNotMatch(await daemon.appctl('status'), /bridge-unreachable/u);

@@ -17,6 +17,7 @@ const PROGRAMS = {
   iperf3: ['iperf3'],
   prometheus: ['promtool'],
   browser: ['chromium'],
+  man: ['man'],
   namespaces: ['ip', 'unshare', 'nsenter', 'ping'],
   daemon: [],
 } as const;

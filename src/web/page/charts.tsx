@@ -42,7 +42,7 @@ function Chart({ history, series, title, unit }: ChartProps) {
   useEffect(() => {
     const element = place.current;
     if (element === null) return undefined;
-    const made = new UPlot(chartOptions(element, series), [[], []], element);
+    const made = new UPlot(chartOptions(element, history, series), [[], []], element);
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
     observer.observe(element);
@@ -50,7 +50,7 @@ function Chart({ history, series, title, unit }: ChartProps) {
       observer.disconnect();
       made.destroy();
     };
-  }, [series]);
+  }, [history, series]);
   useEffect(() => plot.current?.setData([history.times, history.values[series]]));
   const last = history.values[series].at(-1);
   const text =
@@ -65,7 +65,7 @@ function Chart({ history, series, title, unit }: ChartProps) {
   );
 }
 
-function chartOptions(element: HTMLElement, series: Series): UPlot.Options {
+function chartOptions(element: HTMLElement, history: History, series: Series): UPlot.Options {
   const colour = (name: string) => getComputedStyle(element).getPropertyValue(name).trim();
   const axis = { stroke: () => colour('--quiet'), grid: { stroke: () => colour('--line'), width: 1 } };
   return {
@@ -74,7 +74,12 @@ function chartOptions(element: HTMLElement, series: Series): UPlot.Options {
     cursor: { show: false },
     legend: { show: false },
     scales: {
-      x: { range: (_plot, _min, max) => [max - SPAN_SECONDS, max] },
+      x: {
+        range: () => [
+          (history.times.at(-1) ?? SPAN_SECONDS) - SPAN_SECONDS,
+          history.times.at(-1) ?? SPAN_SECONDS,
+        ],
+      },
       y: { range: (_plot, _min, max) => [0, series === 'fill' ? 100 : Math.max(max * 1.1, 1)] },
     },
     axes: [

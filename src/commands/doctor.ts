@@ -1,0 +1,118 @@
+// `ovs-ipfix doctor`: looks at Open vSwitch, the rows, the collectors, the daemon and the clock, and explains what it
+// finds. It changes nothing.
+
+import { Command } from 'commander';
+import { type DoctorSettings, readDoctorSettings } from '../config/settings.ts';
+import { foldText } from '../report/text-table.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { clause, reasonOf } from '../runtime/sentence.ts';
+import { checkCollector } from './doctor/collector-checks.ts';
+import { lookAtDaemons } from './doctor/daemon-checks.ts';
+import { type DatabaseLook, lookAtDatabase } from './doctor/database-look.ts';
+import { type Finding, finding, type Severity } from './doctor/finding.ts';
+import { checkClock, checkSwitch } from './doctor/host-checks.ts';
+import { checkRows, targetsInUse } from './doctor/row-checks.ts';
+import { addDatabaseOptions, flag, flagOf, foldDatabase } from './options.ts';
+
+/** Names the document of `--format json`, and its version, as in `status`. */
+const DOCTOR_SCHEMA = { schema: 'ovs-ipfix/doctor', version: 1 } as const;
+
+const EXIT_WARNINGS = 3;
+const EXIT_ERRORS = 4;
+
+export function doctorCommand(): Command {
+  const command = addDatabaseOptions(
+    new Command('doctor').description('look for what keeps flows from being exported, and say what to do'),
+  );
+  return command
+    .addOption(
+      flag(
+        '--openflow <method>',
+        'OpenFlow endpoint of a bridge, %b stands for its name (default: unix:$OVS_RUNDIR/%b.mgmt)',
+      ),
+    )
+    .addOption(flag('--unixctl <file>', 'control socket of the daemon (default: all in $OVS_RUNDIR)'))
+    .addOption(flagOf('doctor', '--format <format>', 'table or json (default: table)'))
+    .action(async (database: string | undefined, flags: Record<string, unknown>) => {
+      const settings = readDoctorSettings(foldDatabase(database, flags, command));
+      const findings = await examine(settings, systemClock);
+      const text =
+        settings.format === 'json'
+          ? JSON.stringify({ ...DOCTOR_SCHEMA, findings }, undefined, 2)
+          : findingsText(findings);
+      process.stdout.write(`${text}\n`);
+      process.exitCode = exitCode(findings);
+    });
+}
+
+async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[]> {
+  const daemon = await lookAtDaemons(settings.unixctlPath, clock);
+  const findings: Finding[] = [...daemon.findings];
+  let look: DatabaseLook | undefined;
+  try {
+    look = await lookAtDatabase(settings, clock);
+  } catch (error) {
+    const remedy =
+      'Start it with "systemctl start openvswitch-switch", run this command as root, or say with --db where it is.';
+    findings.push(
+      finding(
+        'error',
+        'database-unreachable',
+        'OVS database',
+        `It cannot be read: ${clause(reasonOf(error))}.`,
+        remedy,
+      ),
+    );
+  }
+  if (look !== undefined) {
+    const seen = look;
+    // The daemon knows more than the rows do: what the bridges have refused.
+    findings.push(...(daemon.status?.problems ?? seen.configuration.problems));
+    findings.push(...(await attempt('the rows', async () => checkRows(seen, daemon.status !== undefined))));
+    findings.push(...(await attempt('the switch', () => checkSwitch(seen, settings, clock))));
+    for (const target of targetsInUse(seen)) {
+      findings.push(...(await attempt(`the collector ${target}`, () => checkCollector(target, clock))));
+    }
+  }
+  findings.push(...(await attempt('the clock', async () => checkClock(clock))));
+  const order: readonly Severity[] = ['error', 'warning', 'note'];
+  return findings.toSorted((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
+}
+
+/** A check that fails is a finding, and the others go on. */
+async function attempt(what: string, check: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await check();
+  } catch (error) {
+    const remedy = 'This is a fault of ovs-ipfix or of its rights here; the other checks were done.';
+    return [
+      finding(
+        'warning',
+        'check-failed',
+        what,
+        `It could not be checked: ${clause(reasonOf(error))}.`,
+        remedy,
+      ),
+    ];
+  }
+}
+
+function findingsText(findings: readonly Finding[]): string {
+  const count = (severity: Severity) => findings.filter((each) => each.severity === severity).length;
+  const isColoured = process.stdout.isTTY && !process.env['NO_COLOR'];
+  const colours: Readonly<Record<Severity, string>> = { error: '31', warning: '33', note: '36' };
+  const lines = findings.flatMap(({ severity, code, where, message, remedy }) => [
+    ...foldText(`${severity} ${code}: ${where}`).map((line) =>
+      isColoured ? `\u001b[${colours[severity]}m${line}\u001b[0m` : line,
+    ),
+    ...foldText(`  ${message}`, ''),
+    ...foldText(`  ${remedy}`, ''),
+  ]);
+  const sum = `${count('error')} errors, ${count('warning')} warnings, ${count('note')} notes`;
+  return [...lines, sum].join('\n');
+}
+
+function exitCode(findings: readonly Finding[]): number {
+  if (findings.some(({ severity }) => severity === 'error')) return EXIT_ERRORS;
+  return findings.some(({ severity }) => severity === 'warning') ? EXIT_WARNINGS : 0;
+}

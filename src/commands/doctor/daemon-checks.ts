@@ -1,0 +1,131 @@
+// The running daemon: whether there is one, whether it is ready, and what it says of itself.
+
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { listExporters } from '../../report/exporter-list.ts';
+import type { StatusDocument } from '../../report/status-document.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { runDirectory } from '../../runtime/rundir.ts';
+import { reasonOf } from '../../runtime/sentence.ts';
+import { askUnixctl } from '../../unixctl/client.ts';
+import { UnixctlError } from '../../unixctl/errors.ts';
+import { version } from '../version.ts';
+import { type Finding, finding } from './finding.ts';
+
+const ANSWER_MS_MAX = 3000;
+
+/** What was found, and the state of the active daemon if one answers. */
+export interface DaemonLook {
+  readonly findings: readonly Finding[];
+  readonly status: StatusDocument | undefined;
+}
+
+/** Asks each control socket in the run directory, or the one that is given. */
+export async function lookAtDaemons(given: string | undefined, clock: Clock): Promise<DaemonLook> {
+  const findings: Finding[] = [];
+  const states: StatusDocument[] = [];
+  for (const path of given === undefined ? controlSockets() : [given]) {
+    try {
+      const json = await askUnixctl(path, 'status', ['json'], { clock, timeoutMs: ANSWER_MS_MAX });
+      states.push(JSON.parse(json) as StatusDocument);
+    } catch (error) {
+      findings.push(unanswered(path, error));
+    }
+  }
+  const active = states.find(({ database }) => database.lock === 'held') ?? states[0];
+  if (active === undefined) {
+    findings.push(
+      finding(
+        'warning',
+        'daemon-away',
+        'ovs-ipfix',
+        `No daemon answers in ${runDirectory()}.`,
+        'Start it with "systemctl start ovs-ipfix" or "ovs-ipfix run"; if it runs elsewhere, set OVS_RUNDIR or --unixctl.',
+      ),
+    );
+    return { findings, status: undefined };
+  }
+  if (states.length > 1) {
+    const pids = states.map(({ program }) => program.pid).join(', ');
+    const message = `${states.length} daemons run (pids ${pids}); one exports, and the others wait for it to end.`;
+    findings.push(
+      finding('note', 'daemons-several', 'ovs-ipfix', message, 'Stop those that you do not need.'),
+    );
+  }
+  return { findings: [...findings, ...checkDaemon(active)], status: active };
+}
+
+function controlSockets(): readonly string[] {
+  const folder = runDirectory();
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => /^ovs-ipfix\.\d+\.ctl$/u.test(name))
+    .map((name) => join(folder, name));
+}
+
+function unanswered(path: string, error: unknown): Finding {
+  const isGone = error instanceof UnixctlError && error.code === 'UNIXCTL_UNREACHABLE';
+  if (isGone) {
+    return finding(
+      'note',
+      'socket-left',
+      path,
+      'Nobody listens at this control socket: a daemon was killed, or you may not connect to it.',
+      `If no daemon runs, remove it with "rm ${path}"; else run this command as the daemon's user.`,
+    );
+  }
+  return finding(
+    'error',
+    'daemon-silent',
+    path,
+    `The daemon has not answered: ${reasonOf(error)}.`,
+    'It hangs or is stopped: restart it with "systemctl restart ovs-ipfix", and keep its log.',
+  );
+}
+
+function checkDaemon(status: StatusDocument): Finding[] {
+  const where = `ovs-ipfix, pid ${status.program.pid}`;
+  const findings = status.missing.map((sentence) =>
+    finding(
+      'error',
+      'daemon-not-ready',
+      where,
+      sentence,
+      'It goes on trying by itself; the other findings and its log say why.',
+    ),
+  );
+  if (status.program.version !== version) {
+    const message = `The daemon is version ${status.program.version}, and this program ${version}.`;
+    findings.push(
+      finding('warning', 'daemon-other-version', where, message, 'Restart the daemon after an upgrade.'),
+    );
+  }
+  for (const { label, exporter, pool } of listExporters(status)) {
+    for (const { target, recordsLost, lastError } of exporter.collectors) {
+      if (recordsLost === 0) continue;
+      const message = `${recordsLost} records could not be sent${lastError === undefined ? '' : `; last: ${lastError}`}.`;
+      findings.push(
+        finding(
+          'warning',
+          'records-lost',
+          `Collector ${target} of ${label}`,
+          message,
+          'See that the collector runs and can be reached.',
+        ),
+      );
+    }
+    if (pool.packetsGivenUp >= 1 || pool.shareDropped > 0) {
+      const message = `${pool.droppedByMeter} sampled packets were dropped by the meter and ${pool.lost} lost; ${Math.round(pool.packetsGivenUp)} could not be made up for.`;
+      findings.push(
+        finding(
+          'warning',
+          'packets-missing',
+          `Exporter ${label}`,
+          message,
+          'Raise "sampling" of the row, or external_ids:ovs-ipfix-max-rate of the bridge if the host has time for it.',
+        ),
+      );
+    }
+  }
+  return findings;
+}

@@ -1,0 +1,75 @@
+// One look at the database, without the lock and without a change.
+
+import {
+  type Configuration,
+  type ConfigurationTables,
+  readConfiguration,
+} from '../../config/configuration.ts';
+import { messageBytesMaxDefault, type OvsSettings } from '../../config/settings.ts';
+import { configurationTables, DATABASE_NAME, watchedColumns } from '../../control/database-session.ts';
+import { TargetsColumn } from '../../control/targets-column.ts';
+import { OvsdbClient, Replica, type Snapshot } from '../../ovsdb-client/index.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { dial, formatEndpoint } from '../../runtime/endpoint.ts';
+import { clause, reasonOf } from '../../runtime/sentence.ts';
+import { within } from './within.ts';
+
+/** How long the database may take, in milliseconds. */
+const DATABASE_MS_MAX = 5000;
+
+/** What the checks look at. */
+export interface DatabaseLook {
+  readonly tables: ConfigurationTables;
+  readonly configuration: Configuration;
+  /** Version of Open vSwitch, when ovs-vswitchd has ever written it. */
+  readonly ovsVersion: string | undefined;
+  /** Whether ovs-vswitchd has taken in the newest change that somebody waits for. */
+  readonly isUpToDate: boolean;
+}
+
+/** Rejects with a sentence when none of the endpoints gives the tables in time. */
+export async function lookAtDatabase(settings: OvsSettings, clock: Clock): Promise<DatabaseLook> {
+  const reasons: string[] = [];
+  for (const endpoint of settings.database) {
+    try {
+      const tls = settings.tls === undefined ? {} : { tls: settings.tls };
+      const stream = await dial(endpoint, { clock, timeoutMs: DATABASE_MS_MAX, ...tls });
+      const client = new OvsdbClient(stream);
+      try {
+        return await within(
+          clock,
+          DATABASE_MS_MAX,
+          'it has accepted the connection and does not answer',
+          read(client),
+        );
+      } finally {
+        client.close();
+      }
+    } catch (error) {
+      reasons.push(`${formatEndpoint(endpoint)}: ${clause(reasonOf(error))}`);
+    }
+  }
+  throw new Error(reasons.join('; '));
+}
+
+async function read(client: OvsdbClient): Promise<DatabaseLook> {
+  let snapshot: Snapshot | undefined;
+  const replica = new Replica({
+    database: DATABASE_NAME,
+    tables: { ...watchedColumns, Open_vSwitch: ['bridges', 'ovs_version', 'cur_cfg', 'next_cfg'] },
+    onChange: (next) => {
+      snapshot = next;
+    },
+  });
+  await replica.attach(client);
+  if (snapshot === undefined) throw new Error('The database has given no content.');
+  const tables = configurationTables(snapshot, new TargetsColumn(replica.schema));
+  const [root] = [...snapshot.table('Open_vSwitch').values()];
+  const { ovs_version: version, cur_cfg: current, next_cfg: next } = root?.columns ?? {};
+  return {
+    tables,
+    configuration: readConfiguration(tables, messageBytesMaxDefault),
+    ovsVersion: typeof version === 'string' ? version : undefined,
+    isUpToDate: Number(current ?? 0) >= Number(next ?? 0),
+  };
+}

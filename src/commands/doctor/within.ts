@@ -1,0 +1,21 @@
+// Nothing that the doctor waits for may keep it.
+
+import type { Clock, Timer } from '../../runtime/clock.ts';
+
+/** The promise's value; rejects with the sentence when it takes longer. */
+export async function within<Value>(
+  clock: Clock,
+  timeoutMs: number,
+  sentence: string,
+  promise: Promise<Value>,
+): Promise<Value> {
+  let timer: Timer | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = clock.setTimer(() => reject(new Error(sentence)), timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    timer?.cancel();
+  }
+}

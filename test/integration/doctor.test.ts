@@ -1,0 +1,252 @@
+// Each finding of the doctor, provoked for real; and that it finds nothing where nothing is wrong.
+
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Finding } from '../../src/commands/doctor/finding.ts';
+import { checkClock } from '../../src/commands/doctor/host-checks.ts';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { endInOrder } from '../support/end-in-order.ts';
+import { exportingBridge } from '../support/exporting-bridge.ts';
+import { udpFrame } from '../support/frames.ts';
+import { createIpfixRow, setIpfixRow } from '../support/ipfix-rows.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { ProgramError, runProgram } from '../support/process.ts';
+import { DAEMON_FILE, tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+
+let ovs: Ovs;
+let daemon: Daemon;
+
+before(async () => {
+  ovs = await startOvs({
+    allowedWarnings: [/collector|no-such-host\.invalid|reset by peer|bad port number/],
+  });
+  daemon = await startDaemon(ovs);
+});
+
+after(() =>
+  endInOrder(
+    () => daemon.stop(),
+    () => ovs.stop(),
+  ),
+);
+
+interface Diagnosis {
+  readonly findings: readonly Finding[];
+  readonly exitCode: number;
+}
+
+/** Runs it as an operator would. */
+async function doctor(
+  args: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Diagnosis> {
+  const command = [DAEMON_FILE, 'doctor', '--format', 'json', ...args];
+  const options = { environment: { ...ovs.environment, ...environment }, timeoutMs: 20_000 };
+  const { stdout, exitCode } = await runProgram(process.execPath, command, options).then(
+    (said) => ({ stdout: said, exitCode: 0 }),
+    (error: unknown) => {
+      if (!(error instanceof ProgramError) || error.stdout === '') throw error;
+      return { stdout: error.stdout, exitCode: error.exitCode ?? -1 };
+    },
+  );
+  const { schema, version, findings } = JSON.parse(stdout) as {
+    schema: string;
+    version: number;
+    findings: Finding[];
+  };
+  assert.deepEqual([schema, version], ['ovs-ipfix/doctor', 1]);
+  return { findings, exitCode };
+}
+
+/** The finding of a code about a place; it must be there, and have something to say and to do. */
+function found({ findings }: Diagnosis, code: string, where: RegExp): Finding {
+  const one = findings.find((each) => each.code === code && where.test(each.where));
+  assert.ok(one, `${code} about ${where} among ${JSON.stringify(findings, undefined, 1)}`);
+  assert.match(one.message, /\.$/u);
+  assert.match(one.remedy, /\.$/u);
+  return one;
+}
+
+function lacks({ findings }: Diagnosis, code: string): void {
+  assert.deepEqual(
+    findings.filter((each) => each.code === code),
+    [],
+  );
+}
+
+async function emptyFolder(t: { after: (end: () => Promise<void>) => void }): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'doctor-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+test('a healthy system has nothing worse than a note', tier('ovs', 'daemon'), async (t) => {
+  const br = await exportingBridge(t, ovs, daemon, {
+    cache_active_timeout: 60,
+    cache_max_flows: 100,
+    obs_domain_id: 1,
+  });
+  t.after(() => ovs.vsctl('clear', 'Bridge', br.name, 'ipfix'));
+  const diagnosis = await doctor();
+  assert.deepEqual(
+    diagnosis.findings.filter(({ severity }) => severity !== 'note'),
+    [],
+  );
+  assert.equal(diagnosis.exitCode, 0);
+  const text = await runProgram(process.execPath, [DAEMON_FILE, 'doctor'], { environment: ovs.environment });
+  assert.match(text, /\n?0 errors, 0 warnings, \d+ notes\n$/u);
+  for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
+});
+
+test(
+  'problems of rows, targets that are dead, and rows that nobody uses',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const refusing = createSocket('udp4');
+    await new Promise<void>((resolve) => {
+      refusing.bind(0, '127.0.0.1', resolve);
+    });
+    const { port } = refusing.address();
+    refusing.close();
+    const br = await exportingBridge(t, ovs, daemon, { cache_active_timeout: 60, obs_domain_id: 2 });
+    await setIpfixRow(ovs, br.row, {
+      targets: `["127.0.0.1:${port}","no-such-host.invalid","127.0.0.1:99999"]`,
+    });
+    const spare = (await ovs.vsctl('create', 'IPFIX', 'targets="127.0.0.1:4739"')).trim();
+    const diagnosis = await waitFor(
+      async () => {
+        const seen = await doctor();
+        return seen.findings.some(({ code }) => code === 'caching-disabled') && seen;
+      },
+      { what: 'the caching trap is found', timeoutMs: 20_000 },
+    );
+    found(diagnosis, 'bad-target', new RegExp(br.row, 'u'));
+    found(diagnosis, 'collector-refuses', new RegExp(`127\\.0\\.0\\.1:${port}`, 'u'));
+    found(diagnosis, 'collector-unknown', /no-such-host\.invalid/u);
+    // A row that is no root goes when nothing refers to it, unless the database's garbage collection leaves it.
+    if ((await ovs.vsctl('--columns=_uuid', 'list', 'IPFIX')).includes(spare)) {
+      found(diagnosis, 'row-unused', new RegExp(spare, 'u'));
+      await ovs.vsctl('destroy', 'IPFIX', spare);
+    }
+    assert.equal(diagnosis.exitCode, 4);
+    await ovs.vsctl('clear', 'Bridge', br.name, 'ipfix');
+  },
+);
+
+test('one collector for two things that it cannot tell apart', tier('ovs', 'daemon'), async (t) => {
+  const one = await exportingBridge(t, ovs, daemon, { obs_domain_id: 7 });
+  await ovs.addBridge('twin');
+  await createIpfixRow(ovs, 'twin', [one.sink.target], { obs_domain_id: 7 });
+  const create = `-- --id=@br get Bridge ${one.name} -- --id=@i create IPFIX targets="${one.sink.target}"`;
+  const use = '-- create Flow_Sample_Collector_Set bridge=@br id=1 ipfix=@i';
+  await ovs.vsctl(...`${create} ${use}`.split(' '));
+  await daemon.waitForReady();
+  const diagnosis = await doctor();
+  found(diagnosis, 'domain-shared', /observation domain 7/u);
+  found(diagnosis, 'double-export', new RegExp(`Bridge ${one.name}, collector set 1`, 'u'));
+  assert.equal(diagnosis.exitCode, 3);
+  await ovs.vsctl('del-br', 'twin');
+});
+
+test('records that were lost', tier('ovs', 'daemon'), async (t) => {
+  const br = await exportingBridge(t, ovs, daemon, { obs_domain_id: 3 });
+  await setIpfixRow(ovs, br.row, { targets: '["no-such-host.invalid"]' });
+  await br.sample(udpFrame({}), udpFrame({}));
+  found(await doctor(), 'records-lost', /no-such-host\.invalid/u);
+  await ovs.vsctl('clear', 'Bridge', br.name, 'ipfix');
+});
+
+test(
+  'a second daemon, a dead one’s socket, and one that does not answer',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const second = await startDaemon(ovs, { waitForReady: false });
+    await second.waitForRefusal(/Another ovs-ipfix has the lock/u);
+    found(await doctor(), 'daemons-several', /ovs-ipfix/u);
+    second.signal('SIGSTOP');
+    const stopped = await doctor();
+    second.signal('SIGCONT');
+    found(stopped, 'daemon-silent', new RegExp(String(second.pid), 'u'));
+    await second.kill();
+    found(await doctor(), 'socket-left', new RegExp(String(second.pid), 'u'));
+    await rm(second.controlPath);
+    const waiting = await startDaemon(ovs, { waitForReady: false });
+    t.after(() => waiting.kill());
+    await waiting.waitForRefusal(/Another ovs-ipfix has the lock/u);
+    found(
+      await doctor(['--unixctl', waiting.controlPath]),
+      'daemon-not-ready',
+      new RegExp(String(waiting.pid), 'u'),
+    );
+    await waiting.stop();
+  },
+);
+
+test('no database, and one that says nothing', tier('ovs', 'daemon'), async (t) => {
+  const folder = await emptyFolder(t);
+  const none = await doctor([], { OVS_RUNDIR: folder });
+  found(none, 'database-unreachable', /database/u);
+  found(none, 'daemon-away', /ovs-ipfix/u);
+  assert.equal(none.exitCode, 4);
+  const mute = createServer(() => {});
+  const path = join(folder, 'mute.sock');
+  await new Promise<void>((resolve) => {
+    mute.listen(path, resolve);
+  });
+  t.after(() => void mute.close());
+  const started = performance.now();
+  const silent = await doctor([`unix:${path}`]);
+  assert.match(found(silent, 'database-unreachable', /database/u).message, /does not answer/u);
+  assert.ok(performance.now() - started < 10_000);
+  mute.close();
+});
+
+test(
+  'rows of ovs-vswitchd, rows that a dead daemon holds, and a switch that is away',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const own = await startOvs({ allowedWarnings: [/collector|reset by peer/] });
+    t.after(() => own.stop());
+    const environment = own.environment;
+    await own.addBridge('brx');
+    const row = await createIpfixRow(own, 'brx', ['127.0.0.1:4739'], { obs_domain_id: 4 });
+    const none = await startDaemon(own, { arguments: ['--adopt', 'none'] });
+    found(await doctor([], environment), 'row-of-vswitchd', new RegExp(row, 'u'));
+    await none.stop();
+    const killed = await startDaemon(own);
+    await killed.kill();
+    const held = await doctor([], environment);
+    assert.match(found(held, 'held-without-daemon', new RegExp(row, 'u')).remedy, /"ovs-ipfix release"/u);
+    lacks(held, 'vswitchd-away');
+    const elsewhere = await doctor(['--openflow', 'unix:/nowhere/%b.mgmt'], environment);
+    found(elsewhere, 'vswitchd-away', /Bridge brx/u);
+    const pid = Number(await readFile(join(own.rundir, 'ovs-vswitchd.pid'), 'utf8'));
+    process.kill(pid, 'SIGSTOP');
+    await own.vsctl('--no-wait', 'set', 'Open_vSwitch', '.', 'next_cfg=100000');
+    const behind = await doctor([], environment).finally(() => process.kill(pid, 'SIGCONT'));
+    found(behind, 'vswitchd-behind', /ovs-vswitchd/u);
+    await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', own.dbEndpoint], { environment });
+  },
+);
+
+test('a clock that nobody has set', () => {
+  const [one] = checkClock(new ManualClock(1_000_000_000_000));
+  assert.equal(one?.code, 'clock-implausible');
+  assert.match(one?.message ?? '', /1970-01-12/u);
+});
+
+test('a bad flag is refused, and a certificate that is none is named', tier('ovs', 'daemon'), async (t) => {
+  const folder = await emptyFolder(t);
+  await writeFile(join(folder, 'x.pem'), 'nothing');
+  const pem = join(folder, 'x.pem');
+  const diagnosis = await doctor(['ssl:127.0.0.1:1', '-p', pem, '-c', pem, '-C', pem]);
+  found(diagnosis, 'database-unreachable', /database/u);
+  await assert.rejects(doctor(['--format', 'xml']), /"xml" is none of table and json/u);
+});
