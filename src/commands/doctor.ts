@@ -2,7 +2,7 @@
 // finds. It changes nothing.
 
 import { Command } from 'commander';
-import { type DoctorSettings, readDoctorSettings } from '../config/settings.ts';
+import { type DoctorSettings, markDefault, readDoctorSettings } from '../config/settings.ts';
 import { foldText } from '../report/text-table.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
@@ -11,6 +11,7 @@ import { lookAtDaemons } from './doctor/daemon-checks.ts';
 import { type DatabaseLook, lookAtDatabase } from './doctor/database-look.ts';
 import { type Finding, finding, type Severity } from './doctor/finding.ts';
 import { checkClock, checkSwitch } from './doctor/host-checks.ts';
+import { checkMark } from './doctor/mark-checks.ts';
 import { checkRows, targetsInUse } from './doctor/row-checks.ts';
 import { addDatabaseOptions, flag, flagOf, foldDatabase } from './options.ts';
 
@@ -31,6 +32,7 @@ export function doctorCommand(): Command {
         'OpenFlow endpoint of a bridge, %b stands for its name (default: unix:$OVS_RUNDIR/%b.mgmt)',
       ),
     )
+    .addOption(flag('--mark <bit>', `the daemon's register bit (default: ${markDefault})`))
     .addOption(flag('--unixctl <file>', 'control socket of the daemon (default: all in $OVS_RUNDIR)'))
     .addOption(flagOf('doctor', '--format <format>', 'table or json (default: table)'))
     .action(async (database: string | undefined, flags: Record<string, unknown>) => {
@@ -70,6 +72,10 @@ async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[
     findings.push(...(daemon.status?.problems ?? seen.configuration.problems));
     findings.push(...(await attempt('the rows', async () => checkRows(seen, daemon.status !== undefined))));
     findings.push(...(await attempt('the switch', () => checkSwitch(seen, settings, clock))));
+    for (const bridge of seen.configuration.bridges.keys()) {
+      const place = { bridge, endpoint: settings.openflow(bridge), tls: settings.tls, mark: settings.mark };
+      findings.push(...(await attempt(`bridge ${bridge}`, () => checkMark(place, clock))));
+    }
     for (const target of targetsInUse(seen)) {
       findings.push(...(await attempt(`the collector ${target}`, () => checkCollector(target, clock))));
     }

@@ -61,7 +61,7 @@ const UNREACHABLE_AFTER = 5;
 const REMOVAL_MS_MAX = 3500;
 /** OpenFlow 1.0, 1.3 and 1.4: what is rewritten in these looks as its writer wrote it. 1.5 only where there is no other. */
 const VERSIONS: readonly OpenFlowVersion[] = [1, 4, 5];
-const ALL_VERSIONS: readonly OpenFlowVersion[] = [1, 4, 5, 6];
+export const ALL_VERSIONS: readonly OpenFlowVersion[] = [1, 4, 5, 6];
 
 /** Bytes that are read from a bridge at once at most: some hundred packet-ins. */
 export const READ_MEMORY_BYTES = 65_536;

@@ -108,7 +108,11 @@ export function foldSample(
     addSmall(words, at + ENTRY_PACKETS, 1);
     addSmall(words, at + ENTRY_OCTETS, frameSize);
     addSmall(words, at + ENTRY_SQUARES, Math.imul(length, length));
-  } else if (weight * frameSize <= SMALL_MAX && weight * length <= SMALL_MAX / IP_TOTAL_LENGTH_MAX) {
+  } else if (
+    weight <= SMALL_MAX &&
+    weight * frameSize <= SMALL_MAX &&
+    weight * length <= SMALL_MAX / IP_TOTAL_LENGTH_MAX
+  ) {
     addSmall(words, at + ENTRY_PACKETS, weight);
     addSmall(words, at + ENTRY_OCTETS, weight * frameSize);
     addSmall(words, at + ENTRY_SQUARES, weight * length * length);

@@ -384,3 +384,11 @@ test('memory is given back after a peak', () => {
   cache.flush({ flow: () => undefined });
   assert.ok(cache.status().memoryBytes < 1024 * 1024);
 });
+
+test('packets carry into the high word also for frames without bytes', () => {
+  const cache = new FlowCache({ activeTimeoutMicros: 0, flowsMax: 10, hashSeed: 1 });
+  const visitor = new CollectingVisitor();
+  for (const weight of [400, 0xffff_ffff]) cache.add(flowKey(260, 3), 0, 1000, weight, 0);
+  cache.expire(1000, visitor);
+  assert.equal(visitor.flows[0]?.packets, 0xffff_ffffn + 400n);
+});

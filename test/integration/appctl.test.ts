@@ -371,7 +371,10 @@ test(
       { environment: ovs.environment },
     );
     assert.equal(
-      await waitFor(() => appctl('ready').catch(() => false as const), { what: 'ready by name' }),
+      await waitFor(() => appctl('ready').catch(() => false as const), {
+        what: 'ready by name',
+        timeoutMs: 20_000,
+      }),
       'ready\n',
     );
     const { exitCode } = await program.stop('SIGTERM', 5000);

@@ -155,6 +155,44 @@ test('one collector for two things that it cannot tell apart', tier('ovs', 'daem
   await ovs.vsctl('del-br', 'twin');
 });
 
+test(
+  'flows that use the mark, by whatever name, and keys that this Open vSwitch reads the wrong way round',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const br = await exportingBridge(t, ovs, daemon, { obs_domain_id: 8 });
+    lacks(await doctor(), 'mark-in-use');
+    for (const flow of [
+      'table=7,priority=3,reg11=0x80000000/0x80000000,actions=drop',
+      'table=7,priority=3,ip,actions=load:1->NXM_NX_REG11[31]',
+      'table=7,priority=3,ip,actions=set_field:0x80000000/0xf0000000->xreg5',
+      'table=7,priority=3,ip,actions=move:NXM_NX_XXREG2[31]->NXM_NX_REG0[0]',
+    ]) {
+      await ovs.ofctl('add-flow', br.name, flow);
+      const diagnosis = await doctor();
+      assert.match(
+        found(diagnosis, 'mark-in-use', new RegExp(br.name, 'u')).message,
+        /^1 flows .* table 7 with priority 3/u,
+        flow,
+      );
+      await ovs.ofctl('del-flows', br.name, 'table=7');
+    }
+    await ovs.ofctl(
+      'add-flow',
+      br.name,
+      'table=7,ip,actions=load:1->NXM_NX_REG11[0],load:1->NXM_NX_REG10[31]',
+    );
+    lacks(await doctor(), 'mark-in-use');
+    await setIpfixRow(ovs, br.row, { 'other_config:enable-input-sampling': 'true' });
+    const diagnosis = await doctor();
+    lacks(diagnosis, 'mark-in-use');
+    const version = (await ovs.vsctl('get', 'Open_vSwitch', '.', 'ovs_version')).replaceAll('"', '').trim();
+    if (/^(?:2|3\.[01])\./u.test(version))
+      found(diagnosis, 'sampling-keys-inverted', new RegExp(br.row, 'u'));
+    else lacks(diagnosis, 'sampling-keys-inverted');
+    await ovs.vsctl('clear', 'Bridge', br.name, 'ipfix');
+  },
+);
+
 test('records that were lost', tier('ovs', 'daemon'), async (t) => {
   const br = await exportingBridge(t, ovs, daemon, { obs_domain_id: 3 });
   await setIpfixRow(ovs, br.row, { targets: '["no-such-host.invalid"]' });
@@ -168,7 +206,7 @@ test(
   tier('ovs', 'daemon'),
   async (t) => {
     const second = await startDaemon(ovs, { waitForReady: false });
-    await second.waitForRefusal(/Another ovs-ipfix has the lock/u);
+    await second.waitForRefusal(/Another ovs-ipfix has the lock/u, 20_000);
     found(await doctor(), 'daemons-several', /ovs-ipfix/u);
     second.signal('SIGSTOP');
     const stopped = await doctor();
@@ -179,7 +217,7 @@ test(
     await rm(second.controlPath);
     const waiting = await startDaemon(ovs, { waitForReady: false });
     t.after(() => waiting.kill());
-    await waiting.waitForRefusal(/Another ovs-ipfix has the lock/u);
+    await waiting.waitForRefusal(/Another ovs-ipfix has the lock/u, 20_000);
     found(
       await doctor(['--unixctl', waiting.controlPath]),
       'daemon-not-ready',
@@ -204,7 +242,7 @@ test('no database, and one that says nothing', tier('ovs', 'daemon'), async (t) 
   const started = performance.now();
   const silent = await doctor([`unix:${path}`]);
   assert.match(found(silent, 'database-unreachable', /database/u).message, /does not answer/u);
-  assert.ok(performance.now() - started < 10_000);
+  assert.ok(performance.now() - started < 20_000);
   mute.close();
 });
 

@@ -10,6 +10,8 @@ export const FINDING_CODES = [
   'held-without-daemon',
   'double-export',
   'domain-shared',
+  'sampling-keys-inverted',
+  'mark-in-use',
   'collector-refuses',
   'collector-unknown',
   'daemon-away',
