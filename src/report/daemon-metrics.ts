@@ -4,11 +4,15 @@
 import { flag, type Metric, type MetricValue, one, perBridge } from './metric.ts';
 import type { StatusDocument } from './status-document.ts';
 
+/** Each is a series, so that a rule may ask for one by name. */
+const LOCK_STATES: readonly StatusDocument['database']['lock'][] = ['none', 'waiting', 'held', 'lost'];
+
 /** One value each, or one for each bridge. */
 export const DAEMON_METRICS: readonly Metric[] = [
   one(
     'ovs_ipfix_build_info',
     'gauge',
+    '1 or 0',
     'Always 1; the label has the version of the program',
     () => 1,
     ['version'],
@@ -16,87 +20,148 @@ export const DAEMON_METRICS: readonly Metric[] = [
       version: document.program.version,
     }),
   ),
-  one('ovs_ipfix_ready', 'gauge', '1 when everything that is configured is exported, else 0', ({ missing }) =>
-    flag(missing.length === 0),
+  one(
+    'ovs_ipfix_ready',
+    'gauge',
+    '1 or 0',
+    '1 when everything that is configured is exported, else 0',
+    ({ missing }) => flag(missing.length === 0),
   ),
   one(
     'ovs_ipfix_database_connected',
     'gauge',
+    '1 or 0',
     '1 when the copy of the database is that of a live connection',
     ({ database }) => flag(database.isSynced),
   ),
-  one('ovs_ipfix_database_lock_held', 'gauge', '1 when this daemon is the active one', ({ database }) =>
-    flag(database.lock === 'held'),
-  ),
+  {
+    name: 'ovs_ipfix_database_lock_state',
+    type: 'gauge',
+    unit: '1 or 0',
+    labels: ['state'],
+    help: 'The lock of the active daemon: 1 for the state that it is in (held: this daemon is the active one), 0 for the others',
+    read: ({ database }) =>
+      LOCK_STATES.map((state) => ({ labels: { state }, value: flag(database.lock === state) })),
+  },
   one(
     'ovs_ipfix_database_sessions_total',
     'counter',
+    'sessions',
     'Sessions with the database',
     ({ database }) => database.upCount,
   ),
   one(
     'ovs_ipfix_log_lines_lost_total',
     'counter',
+    'lines',
     'Lines of the log that could not be written',
     ({ program }) => program.logLinesLost,
   ),
   {
     name: 'ovs_ipfix_problems',
     type: 'gauge',
+    unit: 'problems',
     labels: ['severity', 'code'],
     help: 'Problems that an operator can mend, by code',
     read: readProblems,
   },
 
-  perBridge('ovs_ipfix_bridge_connected', 'gauge', '1 when the OpenFlow connection is up', ({ session }) =>
-    flag(session.connection.state === 'up' || session.connection.state === 'probing'),
+  perBridge(
+    'ovs_ipfix_bridge_connected',
+    'gauge',
+    '1 or 0',
+    '1 when the OpenFlow connection is up',
+    ({ session }) => flag(session.connection.state === 'up' || session.connection.state === 'probing'),
+  ),
+  perBridge(
+    'ovs_ipfix_bridge_sessions_total',
+    'counter',
+    'sessions',
+    'OpenFlow sessions with the bridge',
+    ({ session }) => session.connection.upCount,
   ),
   perBridge(
     'ovs_ipfix_hook_in_place',
     'gauge',
+    '1 or 0',
     '1 when all that the daemon has on the bridge is in place',
     ({ session }) => flag(session.hook === 'in place'),
   ),
   perBridge(
     'ovs_ipfix_hook_repairs_total',
     'counter',
+    'repairs',
     'Times that somebody else changed the hook or a meter, and it was put back',
     ({ session }) => session.hookRepairs,
   ),
   perBridge(
     'ovs_ipfix_flow_rewrites_total',
     'counter',
+    'rewrites',
     'Flows and groups whose sample actions were rewritten',
     ({ session }) => session.translation.rewrites + session.groupRewrites,
   ),
   perBridge(
+    'ovs_ipfix_flows_refused',
+    'gauge',
+    'flows',
+    'Flows with sample actions that the switch does not let be rewritten; they are not sampled',
+    ({ session }) => session.translation.refused,
+  ),
+  perBridge(
+    'ovs_ipfix_flows_ignored_total',
+    'counter',
+    'flows',
+    'Times that a flow with sample actions was not followed, because there are too many',
+    ({ session }) => session.translation.ignored,
+  ),
+  perBridge(
     'ovs_ipfix_packet_in_rate_limit',
     'gauge',
+    'packets/s',
     'Packet-ins a second that each meter lets pass; absent without meters',
     ({ session }) => session.meterRate,
   ),
   perBridge(
     'ovs_ipfix_foreign_packet_ins_total',
     'counter',
+    'packets',
     'Packet-ins of nothing that is exported now',
     ({ foreignPacketIns }) => foreignPacketIns,
   ),
 
   one(
+    'ovs_ipfix_event_loop_busy_seconds_total',
+    'counter',
+    'seconds',
+    'Time in which the thread that does all the work did not wait for input; packets wait when its rate comes near 1',
+    ({ program }) => program.eventLoopBusySeconds,
+  ),
+  one(
+    'ovs_ipfix_heap_bytes',
+    'gauge',
+    'bytes',
+    'Memory of JavaScript objects; caches come on top',
+    ({ program }) => program.heapBytes,
+  ),
+  one(
     'process_cpu_seconds_total',
     'counter',
+    'seconds',
     'Processor time of the daemon in user and system mode',
     ({ program }) => program.cpuSeconds,
   ),
   one(
     'process_resident_memory_bytes',
     'gauge',
+    'bytes',
     'Resident memory of the daemon',
     ({ program }) => program.residentBytes,
   ),
   one(
     'process_start_time_seconds',
     'gauge',
+    'seconds',
     'When the daemon was started, seconds since 1970',
     ({ program }) => Date.parse(program.startTime) / 1000,
   ),

@@ -15,6 +15,8 @@ export interface MetricValue {
 export interface Metric {
   readonly name: string;
   readonly type: 'counter' | 'gauge';
+  /** What the value counts or measures, for people; `1 or 0` for a yes or no. */
+  readonly unit: string;
   readonly labels: readonly string[];
   /** A sentence without a full stop. */
   readonly help: string;
@@ -41,6 +43,7 @@ export function exporterLabels({ bridge, collectorSetId }: ListedExporter) {
 export function one(
   name: string,
   type: Metric['type'],
+  unit: string,
   help: string,
   value: (document: StatusDocument) => number,
   labels: readonly string[] = [],
@@ -49,6 +52,7 @@ export function one(
   return {
     name,
     type,
+    unit,
     help,
     labels,
     read: (document) => [{ labels: labelsOf(document), value: value(document) }],
@@ -60,12 +64,14 @@ type Bridge = StatusDocument['bridges'][number];
 export function perBridge(
   name: string,
   type: Metric['type'],
+  unit: string,
   help: string,
   value: (bridge: Bridge) => number | undefined,
 ): Metric {
   return {
     name,
     type,
+    unit,
     help,
     labels: BRIDGE_LABELS,
     read: ({ bridges }) => bridges.flatMap((bridge) => present({ bridge: bridge.bridge }, value(bridge))),
@@ -76,12 +82,14 @@ export function perBridge(
 export function perPool(
   name: string,
   type: Metric['type'],
+  unit: string,
   help: string,
   value: (pool: Bridge['samplePool']) => number,
 ): Metric {
   return {
     name,
     type,
+    unit,
     help,
     labels: EXPORTER_LABELS,
     read: ({ bridges }) =>
@@ -95,12 +103,14 @@ export function perPool(
 export function perExporter(
   name: string,
   type: Metric['type'],
+  unit: string,
   help: string,
   value: (listed: ListedExporter) => number | undefined,
 ): Metric {
   return {
     name,
     type,
+    unit,
     help,
     labels: EXPORTER_LABELS,
     read: (document) =>
@@ -111,12 +121,14 @@ export function perExporter(
 export function perCollector(
   name: string,
   type: Metric['type'],
+  unit: string,
   help: string,
   value: (collector: CollectorStatus) => number,
 ): Metric {
   return {
     name,
     type,
+    unit,
     help,
     labels: COLLECTOR_LABELS,
     read: (document) =>

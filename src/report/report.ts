@@ -97,6 +97,7 @@ export class Report {
       startTime: this.#startTime,
       upSeconds: Math.floor((clock.monotonicMicros() - this.#startMicros) / 1_000_000),
       cpuSeconds: (user + system) / 1_000_000,
+      eventLoopBusySeconds: performance.eventLoopUtilization().active / 1000,
       residentBytes: rss,
       heapBytes: heapUsed,
       logLinesLost: logLinesLost(),

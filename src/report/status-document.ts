@@ -18,6 +18,8 @@ export interface ProgramStatus {
   readonly upSeconds: number;
   /** Seconds of processor time of the process, in user and system mode together. */
   readonly cpuSeconds: number;
+  /** Seconds in which the event loop did not wait for input; all packets and records pass through it. */
+  readonly eventLoopBusySeconds: number;
   /** Memory that is resident, and that of JavaScript objects, in bytes. */
   readonly residentBytes: number;
   readonly heapBytes: number;

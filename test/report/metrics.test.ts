@@ -4,15 +4,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
+import { PacketSampler } from '../../src/flow/sampler.ts';
 import { METRICS, metricsText } from '../../src/report/metrics.ts';
 import type { StatusDocument } from '../../src/report/status-document.ts';
-import { startDaemon } from '../support/daemon.ts';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { exportingBridge } from '../support/exporting-bridge.ts';
 import { udpFrame } from '../support/frames.ts';
-import { daemonStatus } from '../support/ipfix-rows.ts';
-import { startOvs } from '../support/ovs.ts';
+import { daemonStatus, waitForNoBridge } from '../support/ipfix-rows.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
 import { runProgram } from '../support/process.ts';
 import { tier } from '../support/tiers.ts';
 
@@ -29,17 +30,38 @@ function valueOf(text: string, series: string): number | undefined {
   return line === undefined ? undefined : Number(line.slice(series.length + 1));
 }
 
-test('the page about metrics has each one with its type, labels and meaning, and no other', () => {
+test('the page about metrics has each one with its type, labels, unit and meaning, and no other', () => {
   const rows = read('docs', 'metrics.md').match(/^\| `.*$/gmu);
   const wanted = METRICS.map(
-    ({ name, type, labels, help }) => `| \`${name}\` | ${type} | ${labels.join(', ')} | ${help} |`,
+    ({ name, type, labels, unit, help }) =>
+      `| \`${name}\` | ${type} | ${labels.join(', ')} | ${unit} | ${help} |`,
   );
   assert.deepEqual(rows, wanted);
 });
 
-test('names end as Prometheus wants it', () => {
+test('names and units are as Prometheus wants them', () => {
   assert.equal(NAMES.size, METRICS.length);
-  for (const { name, type } of METRICS) assert.equal(name.endsWith('_total'), type === 'counter', name);
+  for (const { name, type, unit, labels } of METRICS) {
+    assert.match(name, /^(?:ovs_ipfix|process)_[a-z_]+$/u);
+    assert.equal(name.endsWith('_total'), type === 'counter', name);
+    for (const base of ['seconds', 'bytes']) {
+      assert.equal(new RegExp(`_${base}(?:_total)?$`, 'u').test(name), unit === base, name);
+    }
+    assert.ok(labels.length <= 4, name);
+  }
+});
+
+test('what goes back at times is no counter: packets on their way count as lost until they come', () => {
+  const sampler = new PacketSampler({ interval: 1, seed: 1 });
+  const observe = (packets: bigint) => sampler.observePool({ packets, octets: packets * 60n, dropped: 0n });
+  observe(0n);
+  for (let count = 0; count < 90; count++) sampler.keep();
+  observe(100n);
+  assert.equal(sampler.status().lost, 10);
+  for (let count = 0; count < 10; count++) sampler.keep();
+  observe(100n);
+  assert.equal(sampler.status().lost, 0);
+  assert.equal(METRICS.find(({ name }) => name === 'ovs_ipfix_packet_ins_lost')?.type, 'gauge');
 });
 
 test('alert rules and dashboard use metrics that there are', () => {
@@ -58,47 +80,124 @@ test('alert rules and dashboard use metrics that there are', () => {
 
 test('promtool accepts the alert rules, and they fire when they are to', tier('prometheus'), async () => {
   const cwd = join(ROOT, 'docker', 'metrics');
-  assert.match(
-    await runProgram('promtool', ['check', 'rules', 'alerts.yml'], { cwd }),
-    /SUCCESS: 10 rules found/u,
+  assert.match(await runProgram('promtool', ['check', 'rules', 'alerts.yml'], { cwd }), /SUCCESS/u);
+  const alerts = [...read('docker', 'metrics', 'alerts.yml').matchAll(/- alert: (\w+)/gu)].map(
+    ([, name]) => name,
   );
+  const fired = [...read('docker', 'metrics', 'alerts.test.yml').matchAll(/alertname="(\w+)"/gu)];
+  assert.ok(alerts.length >= 16);
+  assert.deepEqual(new Set(alerts), new Set(fired.map(([, name]) => name)), 'each alert has a test');
   assert.match(await runProgram('promtool', ['test', 'rules', 'alerts.test.yml'], { cwd }), /SUCCESS/u);
 });
 
-test(
-  'the metrics of a real daemon are those of its status, and promtool has nothing to say',
-  tier('ovs', 'daemon', 'prometheus'),
-  async (t) => {
-    const ovs = await startOvs();
-    const daemon = await startDaemon(ovs);
-    t.after(() =>
-      endInOrder(
-        () => daemon.stop(),
-        () => ovs.stop(),
-      ),
-    );
-    const br = await exportingBridge(t, ovs, daemon, { cache_active_timeout: 60, cache_max_flows: 100 });
-    await br.sample(udpFrame({ sourcePort: 1 }), udpFrame({ sourcePort: 2 }), udpFrame({ sourcePort: 2 }));
-    const document: StatusDocument = await daemonStatus(daemon);
-    const text = await metricsText(document);
+/** The series of a text that are counters, with their values. */
+function counters(text: string): Map<string, number> {
+  const lines = text.split('\n').filter((line) => /^[a-z_]+_total[{ ]/u.test(line));
+  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+}
+
+describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), () => {
+  const COLUMNS = { cache_active_timeout: 60, cache_max_flows: 100 };
+  let ovs: Ovs;
+  let daemon: Daemon;
+
+  before(async () => {
+    ovs = await startOvs();
+    daemon = await startDaemon(ovs);
+  });
+  after(() =>
+    endInOrder(
+      () => daemon.stop(),
+      () => ovs.stop(),
+    ),
+  );
+
+  /** The text for the state now, which promtool has nothing against. */
+  async function checkedText(change = (document: StatusDocument) => document): Promise<string> {
+    const text = await metricsText(change(await daemonStatus(daemon)));
     await runProgram('promtool', ['check', 'metrics'], { input: text });
+    return text;
+  }
+
+  test('are right before anything is exported', async () => {
+    const text = await checkedText();
+    assert.equal(valueOf(text, 'ovs_ipfix_ready'), 1);
+    assert.equal(valueOf(text, 'ovs_ipfix_database_lock_state{state="held"}'), 1);
+    assert.equal(valueOf(text, 'ovs_ipfix_database_lock_state{state="lost"}'), 0);
+    assert.ok(!text.includes('bridge='));
+  });
+
+  test('are those of its status, and counters only grow', async (t) => {
+    const br = await exportingBridge(t, ovs, daemon, COLUMNS);
+    await br.sample(udpFrame({ sourcePort: 1 }), udpFrame({ sourcePort: 2 }), udpFrame({ sourcePort: 2 }));
+    const document = await daemonStatus(daemon);
+    const text = await checkedText(() => document);
     const labels = `bridge="${br.name}",exporter="bridge"`;
     assert.equal(valueOf(text, `ovs_ipfix_samples_total{${labels}}`), 3);
     assert.equal(valueOf(text, `ovs_ipfix_cache_flows{${labels}}`), 2);
     assert.equal(valueOf(text, `ovs_ipfix_cache_flows_limit{${labels}}`), 100);
     assert.equal(valueOf(text, `ovs_ipfix_cache_hits_total{${labels}}`), 1);
     assert.equal(valueOf(text, `ovs_ipfix_collector_open{${labels},collector="${br.sink.target}"}`), 1);
-    assert.equal(valueOf(text, 'ovs_ipfix_ready'), 1);
     assert.equal(valueOf(text, `ovs_ipfix_hook_in_place{bridge="${br.name}"}`), 1);
     assert.equal(valueOf(text, 'process_start_time_seconds'), Date.parse(document.program.startTime) / 1000);
-    const documented = METRICS.filter(({ read: values }) => values(document).length > 0);
-    for (const { name } of documented) assert.match(text, new RegExp(`^# HELP ${name} `, 'mu'));
+    const busy = valueOf(text, 'ovs_ipfix_event_loop_busy_seconds_total') ?? 0;
+    assert.ok(busy > 0 && busy <= document.program.upSeconds + 60, `${busy} s busy`);
+    for (const { name } of METRICS) assert.match(text, new RegExp(`^# HELP ${name} `, 'mu'));
 
-    // What has gone leaves nothing behind, and names of any kind are escaped.
-    const [bridge] = document.bridges;
-    const odd = await metricsText({ ...document, bridges: [{ ...bridge!, bridge: 'a"b\\c\nd' }] });
-    assert.equal(valueOf(odd, `ovs_ipfix_samples_total{${labels}}`), undefined);
-    assert.equal(valueOf(odd, String.raw`ovs_ipfix_samples_total{bridge="a\"b\\c\nd",exporter="bridge"}`), 3);
-    await runProgram('promtool', ['check', 'metrics'], { input: odd });
-  },
-);
+    const before = counters(text);
+    assert.ok(before.size > 25);
+    await br.sample(udpFrame({ sourcePort: 1 }), udpFrame({ sourcePort: 3 }));
+    const later = counters(await checkedText());
+    for (const [series, value] of before) assert.ok((later.get(series) ?? -1) >= value, series);
+    assert.equal(later.get(`ovs_ipfix_samples_total{${labels}}`), 5);
+  });
+
+  test('tell a collector set from the bridge, and have nothing of a bridge that is gone', async (t) => {
+    const br = await exportingBridge(t, ovs, daemon, COLUMNS);
+    const row = ['--id=@i', 'create', 'IPFIX', `targets="${br.sink.target}"`];
+    const set = ['create', 'Flow_Sample_Collector_Set', 'id=4', 'bridge=@b', 'ipfix=@i'];
+    await ovs.vsctl('--id=@b', 'get', 'Bridge', br.name, '--', ...row, '--', ...set);
+    await br.waitForStatus('the set is exported', ({ flowSampling }) => flowSampling.length === 1);
+    const text = await checkedText();
+    const limit = (exporter: string) =>
+      `ovs_ipfix_cache_flows_limit{bridge="${br.name}",exporter="${exporter}"}`;
+    assert.equal(valueOf(text, limit('bridge')), 100);
+    assert.equal(valueOf(text, limit('set-4')), 0);
+    const pool = (exporter: string) =>
+      `ovs_ipfix_pool_packets_total{bridge="${br.name}",exporter="${exporter}"}`;
+    assert.equal(valueOf(text, pool('sets')), 0);
+    assert.equal(valueOf(text, pool('set-4')), undefined);
+
+    await ovs.vsctl(
+      '--all',
+      'destroy',
+      'Flow_Sample_Collector_Set',
+      '--',
+      'clear',
+      'Bridge',
+      br.name,
+      'ipfix',
+    );
+    await waitForNoBridge(daemon, br.name);
+    assert.ok(!(await checkedText()).includes(`"${br.name}"`));
+  });
+
+  test('have names of any kind, and a lock that was lost', async (t) => {
+    const br = await exportingBridge(t, ovs, daemon, COLUMNS);
+    const text = await checkedText((document) => ({
+      ...document,
+      database: { ...document.database, lock: 'lost' },
+      missing: ['The lock of the active daemon was taken from us.'],
+      bridges: document.bridges
+        .filter(({ bridge }) => bridge === br.name)
+        .map((bridge) => ({ ...bridge, bridge: 'a"b\\c\nd' })),
+    }));
+    assert.equal(
+      valueOf(text, String.raw`ovs_ipfix_samples_total{bridge="a\"b\\c\nd",exporter="bridge"}`),
+      0,
+    );
+    assert.equal(valueOf(text, 'ovs_ipfix_ready'), 0);
+    assert.equal(valueOf(text, 'ovs_ipfix_database_lock_state{state="lost"}'), 1);
+    assert.equal(valueOf(text, 'ovs_ipfix_database_lock_state{state="held"}'), 0);
+  });
+});

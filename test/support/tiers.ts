@@ -15,7 +15,7 @@ const PROGRAMS = {
   tshark: ['tshark'],
   fixbuf: ['ipfixDump'],
   iperf3: ['iperf3'],
-  prometheus: ['promtool'],
+  prometheus: ['promtool', 'prometheus'],
   browser: ['chromium'],
   man: ['man'],
   namespaces: ['ip', 'unshare', 'nsenter', 'ping'],

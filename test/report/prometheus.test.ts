@@ -1,0 +1,138 @@
+// A real Prometheus beside a real daemon and OVS: it scrapes /metrics, evaluates every alert rule and every query of the
+// dashboard, sees a collector that goes away as an alert, and no series of a bridge that is exported no more.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { endInOrder } from '../support/end-in-order.ts';
+import { exportingBridge } from '../support/exporting-bridge.ts';
+import { udpFrame } from '../support/frames.ts';
+import { daemonStatus, waitForNoBridge } from '../support/ipfix-rows.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { pageAddress } from '../support/page.ts';
+import { METRICS_FOLDER, Prometheus } from '../support/prometheus.ts';
+import { tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+
+const TIERS = tier('ovs', 'daemon', 'prometheus');
+/** Series that are there only while something is wrong. */
+const OF_FAULTS = /ovs_ipfix_problems|ovs_ipfix_collector_errors_total/u;
+
+let ovs: Ovs;
+let daemon: Daemon;
+
+before(async () => {
+  if (TIERS.skip !== false) return;
+  ovs = await startOvs();
+  daemon = await startDaemon(ovs, { arguments: ['--web', '127.0.0.1:0'] });
+});
+after(async () => {
+  if (TIERS.skip !== false) return;
+  await endInOrder(
+    () => daemon.stop(),
+    () => ovs.stop(),
+  );
+});
+
+/** The queries of the dashboard's panels, with values in place of Grafana's variables. */
+function dashboardQueries(): string[] {
+  const text = readFileSync(join(METRICS_FOLDER, 'dashboard.json'), 'utf8');
+  const { panels } = JSON.parse(text) as { panels: { targets?: { expr: string }[] }[] };
+  return panels.flatMap(({ targets }) =>
+    (targets ?? []).map(({ expr }) =>
+      expr.replace(/\$(?:instance|bridge)\b/gu, '.*').replaceAll('$__rate_interval', '1m'),
+    ),
+  );
+}
+
+interface Rule {
+  readonly name: string;
+  readonly health: string;
+  readonly state: string;
+  readonly lastError?: string;
+}
+
+async function alertRules(prometheus: Prometheus): Promise<readonly Rule[]> {
+  const { groups } = (await prometheus.get('rules')) as { groups: { rules: Rule[] }[] };
+  return groups.flatMap(({ rules }) => rules);
+}
+
+test('Prometheus scrapes the daemon, and can evaluate all rules and the dashboard', TIERS, async (t) => {
+  const br = await exportingBridge(t, ovs, daemon, { cache_active_timeout: 60, cache_max_flows: 100 });
+  const prometheus = await Prometheus.start(t, new URL(await pageAddress(daemon)).host);
+  const samples = `ovs_ipfix_samples_total{job="ovs-ipfix",bridge="${br.name}",exporter="bridge"}`;
+  const waitForSamples = (count: string) =>
+    waitFor(async () => (await prometheus.query(samples))[0]?.value[1] === count, {
+      what: `Prometheus has ${count} samples`,
+      timeoutMs: 20_000,
+    });
+  await waitForSamples('0');
+  await br.sample(udpFrame({ sourcePort: 1 }), udpFrame({ sourcePort: 2 }));
+  await waitForSamples('2');
+  assert.deepEqual(
+    (await prometheus.query('up')).map(({ metric, value }) => [metric['job'], value[1]]),
+    [['ovs-ipfix', '1']],
+  );
+
+  const queries = dashboardQueries();
+  assert.ok(queries.length > 25, `only ${queries.length} queries were found in the dashboard`);
+  for (const query of queries.filter((each) => !OF_FAULTS.test(each))) {
+    await waitFor(async () => (await prometheus.query(query)).length > 0, {
+      what: `the dashboard's query has a value: ${query}`,
+      timeoutMs: 15_000,
+    });
+  }
+  for (const query of queries.filter((each) => OF_FAULTS.test(each))) await prometheus.query(query);
+
+  const rules = await waitFor(
+    async () => {
+      const all = await alertRules(prometheus);
+      return all.every(({ health }) => health !== 'unknown') && all;
+    },
+    { what: 'all rules have been evaluated', timeoutMs: 15_000 },
+  );
+  assert.ok(rules.length >= 16);
+  for (const { name, health, state, lastError } of rules) {
+    assert.deepEqual([name, health, lastError, state], [name, 'ok', undefined, 'inactive']);
+  }
+});
+
+test(
+  'a collector that is gone becomes an alert, and a bridge that is gone leaves no series',
+  TIERS,
+  async (t) => {
+    const br = await exportingBridge(t, ovs, daemon);
+    const prometheus = await Prometheus.start(t, new URL(await pageAddress(daemon)).host);
+    const ofBridge = `{__name__=~"ovs_ipfix_.*",bridge="${br.name}"}`;
+    await waitFor(async () => (await prometheus.query(ofBridge)).length > 30, {
+      what: 'Prometheus has the series of the bridge',
+      timeoutMs: 20_000,
+    });
+
+    await br.sink.close();
+    // Over UDP the system tells of a closed port when the next message is sent.
+    await waitFor(
+      async () => {
+        await br.inject(udpFrame({}));
+        const rules = await alertRules(prometheus);
+        return rules.some(({ name, state }) => name === 'OvsIpfixCollectorLosing' && state !== 'inactive');
+      },
+      { what: 'the alert about lost records is pending', timeoutMs: 20_000, intervalMs: 200 },
+    );
+    const errors = await prometheus.query(`ovs_ipfix_collector_errors_total{bridge="${br.name}"}`);
+    assert.deepEqual(
+      errors.map(({ metric }) => metric['error']),
+      ['ECONNREFUSED'],
+    );
+
+    await ovs.vsctl('clear', 'Bridge', br.name, 'ipfix');
+    await waitForNoBridge(daemon, br.name);
+    assert.ok((await daemonStatus(daemon)).missing.length === 0);
+    await waitFor(async () => (await prometheus.query(ofBridge)).length === 0, {
+      what: 'Prometheus has no series of the bridge any more',
+      timeoutMs: 20_000,
+    });
+  },
+);
