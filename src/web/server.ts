@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
 import sirv from 'sirv';
-import { METRICS_CONTENT_TYPE, metricsText } from '../report/metrics.ts';
+import { Metrics } from '../report/metrics.ts';
 import type { Report } from '../report/report.ts';
 import { statusJson } from '../report/status-document.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -49,6 +49,7 @@ export class WebServer {
   readonly #options: WebServerOptions;
   readonly #access: Access;
   readonly #feed: LiveFeed;
+  readonly #metrics: Metrics;
   readonly #files: ReturnType<typeof sirv>;
   #server: Server | undefined;
 
@@ -56,6 +57,7 @@ export class WebServer {
     this.#options = options;
     this.#access = new Access(options.token, [hostname()]);
     this.#feed = new LiveFeed(options.report, options.clock, options.log);
+    this.#metrics = new Metrics(options.report);
     this.#files = sirv(options.folder, { etag: true, dotfiles: false });
   }
 
@@ -129,8 +131,8 @@ export class WebServer {
     if (path === '/status.json') {
       send(response, 'application/json; charset=utf-8', statusJson(this.#options.report.status()));
     } else if (path === '/metrics') {
-      metricsText(this.#options.report.status()).then(
-        (text) => send(response, METRICS_CONTENT_TYPE, text),
+      this.#metrics.text().then(
+        (text) => send(response, this.#metrics.contentType, text),
         (error: unknown) => {
           this.#options.log.error(`the metrics cannot be made: ${reasonOf(error)}`);
           say(response, 500, 'The metrics cannot be made; the log says why.');

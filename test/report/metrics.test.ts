@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { PacketSampler } from '../../src/flow/sampler.ts';
-import { METRICS, metricsText } from '../../src/report/metrics.ts';
+import { METRICS, Metrics, metricsText } from '../../src/report/metrics.ts';
 import type { StatusDocument } from '../../src/report/status-document.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
@@ -199,5 +199,40 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     assert.equal(valueOf(text, 'ovs_ipfix_ready'), 0);
     assert.equal(valueOf(text, 'ovs_ipfix_database_lock_state{state="lost"}'), 1);
     assert.equal(valueOf(text, 'ovs_ipfix_database_lock_state{state="held"}'), 0);
+  });
+
+  test('are made once for all who ask at a time, and let the event loop go on meanwhile', async (t) => {
+    await exportingBridge(t, ovs, daemon, COLUMNS);
+    const document = await daemonStatus(daemon);
+    const [bridge] = document.bridges;
+    const bridges = Array.from({ length: 300 }, (_, index) => ({ ...bridge!, bridge: `many${index}` }));
+    let asked = 0;
+    const metrics = new Metrics({
+      status: () => {
+        asked += 1;
+        if (asked === 3) throw new Error('no state to be had');
+        return { ...document, bridges };
+      },
+    });
+    let isDone = false;
+    let turns = 0;
+    const turn = () => {
+      turns += 1;
+      if (!isDone) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const [one, other] = await Promise.all([metrics.text(), metrics.text()]);
+    isDone = true;
+    assert.equal(asked, 1);
+    assert.equal(one, other);
+    // Almost each metric of a bridge has more series than a slice.
+    assert.ok(turns > 40, `${turns} turns`);
+    assert.match(one, /^ovs_ipfix_hook_in_place\{bridge="many299"\} 1$/mu);
+
+    assert.equal(await metrics.text(), one);
+    assert.equal(asked, 2);
+    await assert.rejects(metrics.text(), /no state to be had/u);
+    assert.equal(await metrics.text(), one);
+    assert.match(metrics.contentType, /^text\/plain; version=0\.0\.4/u);
   });
 });
