@@ -103,7 +103,7 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
 
   before(async () => {
     ovs = await startOvs();
-    daemon = await startDaemon(ovs);
+    daemon = await startDaemon(ovs, { readyTimeoutMs: 20_000 });
   });
   after(() =>
     endInOrder(

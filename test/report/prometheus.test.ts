@@ -26,7 +26,7 @@ let daemon: Daemon;
 before(async () => {
   if (TIERS.skip !== false) return;
   ovs = await startOvs();
-  daemon = await startDaemon(ovs, { arguments: ['--web', '127.0.0.1:0'] });
+  daemon = await startDaemon(ovs, { arguments: ['--web', '127.0.0.1:0'], readyTimeoutMs: 20_000 });
 });
 after(async () => {
   if (TIERS.skip !== false) return;
