@@ -2,7 +2,7 @@
 // they start and stop. Sinks start before sources; sources stop before sinks.
 
 import { randomInt } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { logModules, type RunSettings, type WebSettings } from './config/settings.ts';
 import { Control } from './control/control.ts';
 import { BatchClock } from './export/batch-clock.ts';
@@ -19,7 +19,7 @@ import { registerLogCommands } from './unixctl/log-commands.ts';
 import { registerReportCommands } from './unixctl/report-commands.ts';
 import { UnixctlServer } from './unixctl/server.ts';
 import { WebServer } from './web/server.ts';
-import { readToken } from './web/token.ts';
+import { programFolder, readToken } from './web/token.ts';
 
 export class Daemon {
   readonly #log: Log;
@@ -107,7 +107,7 @@ export class Daemon {
     return new WebServer({
       listen: settings.listen,
       token: settings.tokenFile === undefined ? undefined : readToken(settings.tokenFile),
-      folder: join(dirname(process.argv[1] ?? ''), 'web'),
+      folder: join(programFolder(), 'web'),
       report: this.#report,
       clock,
       log: this.#log.logger('web'),

@@ -46,8 +46,8 @@ export class Access {
   }
 
   #checkToken(request: IncomingMessage, token: Buffer): Verdict {
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    const given = url.searchParams.get('token');
+    const query = (request.url ?? '').split('?').slice(1).join('?');
+    const given = new URLSearchParams(query).get('token');
     if (given !== null && isSame(given, token)) {
       return {
         kind: 'remember',

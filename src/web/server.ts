@@ -142,6 +142,8 @@ export class WebServer {
       say(response, 426, 'Here is a WebSocket.');
     } else {
       response.setHeader('Cache-Control', 'no-cache');
+      // The files are small, and sirv does not survive every range that a client may ask for.
+      delete request.headers.range;
       this.#files(request, response, () => say(response, 404, `There is nothing at ${path}.`));
     }
   }

@@ -188,6 +188,7 @@ test(
       page.headers.get('content-security-policy') ?? '',
       /^default-src 'none'; script-src 'self';/u,
     );
+    assert.equal((await fetch(`${url}page.js`, { headers: { Range: 'bytes=5-2' } })).status, 200);
     const json = (await (await fetch(`${url}status.json`)).json()) as { schema: string };
     assert.equal(json.schema, 'ovs-ipfix/status');
     const metrics = await fetch(`${url}metrics`);
@@ -220,6 +221,9 @@ test('with a token, only who has it may look', tier('ovs', 'daemon'), async (t) 
   assert.equal((await fetch(`${at}metrics`)).status, 401);
   assert.equal(await upgradeStatus(at), 401);
   assert.equal((await fetch(`${at}?token=wrong`)).status, 401);
+  const odd = connect(Number(new URL(at).port), '127.0.0.1');
+  odd.write('GET //[ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  assert.match(String((await once(odd, 'data'))[0]), /^HTTP\/1\.1 401 /u);
   assert.equal((await fetch(at, { headers: { Authorization: `Bearer ${token}` } })).status, 200);
   assert.equal(await upgradeStatus(at, { Authorization: `Bearer ${token}` }), 101);
   const given = await fetch(`${at}?token=${token}`, { redirect: 'manual' });
