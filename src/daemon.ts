@@ -10,16 +10,18 @@ import { UdpSession } from './export/udp-session.ts';
 import { eventCounters } from './report/counters.ts';
 import { Coverage } from './report/coverage.ts';
 import { Report } from './report/report.ts';
-import { type Clock, systemClock, type Timer } from './runtime/clock.ts';
-import { addressText } from './runtime/listen-address.ts';
+import { addressText } from './runtime/address-text.ts';
+import { type Clock, systemClock } from './runtime/clock.ts';
 import { Log, type Logger } from './runtime/log.ts';
+import { programFolder } from './runtime/program-folder.ts';
+import { within } from './runtime/within.ts';
 import { CommandRegistry } from './unixctl/commands.ts';
 import { registerDaemonCommands } from './unixctl/daemon-commands.ts';
 import { registerLogCommands } from './unixctl/log-commands.ts';
 import { registerReportCommands } from './unixctl/report-commands.ts';
 import { UnixctlServer } from './unixctl/server.ts';
 import { WebServer } from './web/server.ts';
-import { programFolder, readToken } from './web/token.ts';
+import { readToken } from './web/token.ts';
 
 export class Daemon {
   readonly #log: Log;
@@ -82,17 +84,8 @@ export class Daemon {
   async stop(reason: string, deadlineMs: number): Promise<void> {
     this.#coverage.stop();
     this.#logger.info(`${reason}; flushing caches and handing rows back`);
-    let timer: Timer | undefined;
-    const deadline = new Promise<never>((_resolve, reject) => {
-      const late = () =>
-        reject(new Error(`stopping took longer than ${deadlineMs} ms; run "ovs-ipfix release".`));
-      timer = systemClock.setTimer(late, deadlineMs);
-    });
-    try {
-      await Promise.race([this.#stopParts(), deadline]);
-    } finally {
-      timer?.cancel();
-    }
+    const late = `stopping took longer than ${deadlineMs} ms; run "ovs-ipfix release".`;
+    await within(systemClock, deadlineMs, late, this.#stopParts());
     this.#logger.info('stopped');
     this.#log.close();
   }

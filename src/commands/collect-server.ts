@@ -4,7 +4,8 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import { StreamFramer } from '../ipfix/stream-framer.ts';
-import { addressText, type ListenAddress } from '../runtime/listen-address.ts';
+import { addressText } from '../runtime/address-text.ts';
+import { type ListenAddress } from '../runtime/listen-address.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 
 /** One exporter's transport session (RFC 7011, section 2). */

@@ -26,12 +26,24 @@ export function findControlSocket(given: string | undefined): string {
 }
 
 function liveSockets(): readonly string[] {
-  return listRunDirectory()
-    .flatMap((name) => {
-      const pid = /^ovs-ipfix\.(?<pid>\d+)\.ctl$/u.exec(name)?.groups?.['pid'];
-      return pid !== undefined && isAlive(Number(pid)) ? [join(runDirectory(), name)] : [];
-    })
+  return controlSockets(listRunDirectory())
+    .filter(({ pid }) => isAlive(pid))
+    .map(({ path }) => path)
     .filter(isSocket);
+}
+
+/** A control socket by its name; whether anybody listens there is not known. */
+export interface NamedSocket {
+  readonly path: string;
+  readonly pid: number;
+}
+
+/** Those among the names of the run directory that a daemon gives its control socket unless told otherwise. */
+export function controlSockets(names: readonly string[]): readonly NamedSocket[] {
+  return names.flatMap((name) => {
+    const pid = /^ovs-ipfix\.(?<pid>\d+)\.ctl$/u.exec(name)?.groups?.['pid'];
+    return pid === undefined ? [] : [{ path: join(runDirectory(), name), pid: Number(pid) }];
+  });
 }
 
 function listRunDirectory(): readonly string[] {

@@ -3,9 +3,10 @@
 
 import { Command } from 'commander';
 import { type DoctorSettings, markDefault, readDoctorSettings } from '../config/settings.ts';
-import { foldText } from '../report/text-table.ts';
+import { problemLines } from '../report/problem-lines.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
+import { type Colour, coloured } from './colour.ts';
 import { checkCollector } from './doctor/collector-checks.ts';
 import { lookAtDaemons } from './doctor/daemon-checks.ts';
 import { type DatabaseLook, lookAtDatabase } from './doctor/database-look.ts';
@@ -13,7 +14,7 @@ import { type Finding, finding, type Severity } from './doctor/finding.ts';
 import { checkClock, checkSwitch } from './doctor/host-checks.ts';
 import { checkMark } from './doctor/mark-checks.ts';
 import { checkRows, targetsInUse } from './doctor/row-checks.ts';
-import { addDatabaseOptions, flag, flagOf, foldDatabase } from './options.ts';
+import { addDatabaseOptions, flag, flagOf, foldDatabase, openflowFlag } from './options.ts';
 
 /** Names the document of `--format json`, and its version, as in `status`. */
 const DOCTOR_SCHEMA = { schema: 'ovs-ipfix/doctor', version: 1 } as const;
@@ -26,12 +27,7 @@ export function doctorCommand(): Command {
     new Command('doctor').description('look for what keeps flows from being exported, and say what to do'),
   );
   return command
-    .addOption(
-      flag(
-        '--openflow <method>',
-        'OpenFlow endpoint of a bridge, %b stands for its name (default: unix:$OVS_RUNDIR/%b.mgmt)',
-      ),
-    )
+    .addOption(openflowFlag())
     .addOption(flag('--mark <bit>', `the daemon's register bit (default: ${markDefault})`))
     .addOption(flag('--unixctl <file>', 'control socket of the daemon (default: all in $OVS_RUNDIR)'))
     .addOption(flagOf('doctor', '--format <format>', 'table or json (default: table)'))
@@ -103,17 +99,13 @@ async function attempt(what: string, check: () => Promise<Finding[]>): Promise<F
   }
 }
 
+const COLOURS: Readonly<Record<Severity, Colour>> = { error: 'red', warning: 'yellow', note: 'cyan' };
+
 function findingsText(findings: readonly Finding[]): string {
   const count = (severity: Severity) => findings.filter((each) => each.severity === severity).length;
-  const isColoured = process.stdout.isTTY && !process.env['NO_COLOR'];
-  const colours: Readonly<Record<Severity, string>> = { error: '31', warning: '33', note: '36' };
-  const lines = findings.flatMap(({ severity, code, where, message, remedy }) => [
-    ...foldText(`${severity} ${code}: ${where}`).map((line) =>
-      isColoured ? `\u001b[${colours[severity]}m${line}\u001b[0m` : line,
-    ),
-    ...foldText(`  ${message}`, ''),
-    ...foldText(`  ${remedy}`, ''),
-  ]);
+  const lines = findings.flatMap((each) =>
+    problemLines(each, (line) => coloured(COLOURS[each.severity], line)),
+  );
   const sum = `${count('error')} errors, ${count('warning')} warnings, ${count('note')} notes`;
   return [...lines, sum].join('\n');
 }

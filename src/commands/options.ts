@@ -40,15 +40,18 @@ export function addDatabaseOptions(command: Command): Command {
     .addOption(flag('-C, --ca-cert <file>', 'certificate of the authority that vouches for OVS (PEM)'));
 }
 
+/** Where bridges speak OpenFlow. */
+export function openflowFlag(): Option {
+  return flag(
+    '--openflow <method>',
+    'OpenFlow endpoint of a bridge, %b stands for its name (default: unix:$OVS_RUNDIR/%b.mgmt)',
+  );
+}
+
 /** Adds what a command needs to find OVS: the database, the bridges, TLS files and the log. */
 export function addOvsOptions(command: Command): Command {
   return addDatabaseOptions(command)
-    .addOption(
-      flag(
-        '--openflow <method>',
-        'OpenFlow endpoint of a bridge, %b stands for its name (default: unix:$OVS_RUNDIR/%b.mgmt)',
-      ),
-    )
+    .addOption(openflowFlag())
     .addOption(flag('--mark <bit>', `register bit that marks a packet as sampled (default: ${markDefault})`))
     .addOption(
       flag(

@@ -6,6 +6,7 @@ import type { StatusDocument } from '../report/status-document.ts';
 import { type Mood, type Paint, statusText } from '../report/status-text.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { askUnixctl } from '../unixctl/client.ts';
+import { type Colour, coloured } from './colour.ts';
 import { findControlSocket } from './control-socket.ts';
 import { flag, flagOf } from './options.ts';
 
@@ -22,15 +23,16 @@ export function statusCommand(): Command {
       const path = findControlSocket(unixctlPath);
       const json = await askUnixctl(path, 'status', ['json'], { clock: systemClock });
       const document = JSON.parse(json) as StatusDocument;
-      process.stdout.write(`${format === 'json' ? json.trimEnd() : statusText(document, choosePaint())}\n`);
+      process.stdout.write(`${format === 'json' ? json.trimEnd() : statusText(document, paint)}\n`);
       if (document.missing.length > 0) process.exitCode = EXIT_NOT_READY;
     });
 }
 
-const COLOURS: Readonly<Record<Mood, string>> = { good: '32', warning: '33', bad: '31', head: '1' };
+const COLOURS: Readonly<Record<Mood, Colour>> = {
+  good: 'green',
+  warning: 'yellow',
+  bad: 'red',
+  head: 'bold',
+};
 
-/** Colours on a terminal only, and not where NO_COLOR is set (https://no-color.org). */
-function choosePaint(): Paint {
-  if (!process.stdout.isTTY || process.env['NO_COLOR']) return (_mood, text) => text;
-  return (mood, text) => `\u001b[${COLOURS[mood]}m${text}\u001b[0m`;
-}
+const paint: Paint = (mood, text) => coloured(COLOURS[mood], text);

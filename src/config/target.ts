@@ -2,6 +2,7 @@
 
 import ipaddr from 'ipaddr.js';
 import type { CollectorTarget } from '../export/collector-session.ts';
+import { addressText } from '../runtime/address-text.ts';
 
 /** IANA's port for IPFIX over UDP, TCP and SCTP (RFC 7011 section 10.3.4). */
 export const defaultCollectorPort = 4739;
@@ -31,7 +32,7 @@ export function parseTarget(text: string): TargetResult {
   if (/^[\d.]+$/u.test(host) && !ipaddr.IPv4.isValidFourPartDecimal(host)) {
     return { fault: `"${text}" has the address "${host}", which is not an IPv4 address.` };
   }
-  return { target: { host, port, text: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}` } };
+  return { target: { host, port, text: addressText(host, port) } };
 }
 
 function splitPort(text: string): { host: string; portText: string | undefined } | undefined {

@@ -224,15 +224,7 @@ export class Exporter {
   async flush(): Promise<number> {
     if (this.#state !== 'running') return 0;
     this.#addBatch();
-    const flowCount = this.#cache.flowCount;
-    let left = flowCount;
-    while (left > 0 && this.#state === 'running') {
-      const count = this.#cache.flush(this.#visitor, Math.min(left, SLICE_RECORDS_MAX));
-      left = count === 0 ? 0 : left - count;
-      this.#packer.finishAll();
-      if (left > 0) await new Promise<void>((resolve) => this.#pace.next(resolve));
-    }
-    return flowCount - left;
+    return this.#flushFlows();
   }
 
   /** Copies of the newest messages with records, newest first, without sequence numbers; good until the next message. */
@@ -346,16 +338,26 @@ export class Exporter {
     this.#defer(this.#endBatch);
   }
 
+  /** Sends the flows that there are now, in slices, unless the state changes meanwhile; gives back how many. */
+  async #flushFlows(): Promise<number> {
+    const state = this.#state;
+    const flowCount = this.#cache.flowCount;
+    let left = flowCount;
+    while (left > 0 && this.#state === state) {
+      const count = this.#cache.flush(this.#visitor, Math.min(left, SLICE_RECORDS_MAX));
+      left = count === 0 ? 0 : left - count;
+      if (left > 0) await new Promise<void>((resolve) => this.#pace.next(resolve));
+    }
+    this.#packer.finishAll();
+    return flowCount - left;
+  }
+
   async #flushAndClose(): Promise<void> {
     this.#addBatch();
     this.#state = 'stopping';
     this.#timer?.cancel();
     this.#timer = undefined;
-    while (this.#cache.flowCount > 0) {
-      this.#cache.flush(this.#visitor, SLICE_RECORDS_MAX);
-      if (this.#cache.flowCount > 0) await new Promise<void>((resolve) => this.#pace.next(resolve));
-    }
-    this.#packer.finishAll();
+    await this.#flushFlows();
     await Promise.all([...Array.from(this.#streams.values(), (stream) => stream.stop()), ...this.#leaving]);
     this.#state = 'stopped';
     this.#log.debug(`Exporter ${this.name} has stopped.`);

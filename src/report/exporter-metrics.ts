@@ -275,8 +275,8 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     labels: [...COLLECTOR_LABELS, 'error'],
     help: 'Errors of the system by its code, and BACKLOG for a full backlog',
     read: (document) =>
-      collectors(document).flatMap(({ labels, collector }) =>
-        byName(collector.errors).map(([error, value]) => ({ labels: { ...labels, error }, value })),
+      collectors(document).flatMap(({ labels, item }) =>
+        byName(item.errors).map(([error, value]) => ({ labels: { ...labels, error }, value })),
       ),
   },
 ];

@@ -4,6 +4,7 @@
 import ipaddr from 'ipaddr.js';
 import type { FlowRecord } from '../flow/flow-record.ts';
 import { TEMPLATES } from '../ipfix/templates.ts';
+import { IP_PROTOCOL_NAMES } from './protocol-names.ts';
 import { UnknownWord } from './unknown-word.ts';
 
 /** Bytes that a field of the key must have: `(key & mask) === value`, byte by byte. */
@@ -20,16 +21,10 @@ interface Term {
   readonly mask: Uint8Array;
 }
 
-const PROTOCOLS: ReadonlyMap<string, number> = new Map([
-  ['icmp', 1],
-  ['igmp', 2],
-  ['tcp', 6],
-  ['udp', 17],
-  ['gre', 47],
-  ['esp', 50],
-  ['icmp6', 58],
-  ['sctp', 132],
-]);
+/** In small letters, and ICMPv6 as `icmp6`, which is shorter to type. */
+const PROTOCOLS: ReadonlyMap<string, number> = new Map(
+  Array.from(IP_PROTOCOL_NAMES, ([number, name]) => [name.toLowerCase().replace('v6', '6'), number]),
+);
 
 const WORDS =
   'ip= src= dst= (address or prefix), port= sport= dport=, proto= (number or name), mac=, vlan=, ' +

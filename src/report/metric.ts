@@ -61,90 +61,63 @@ export function one(
 
 type Bridge = StatusDocument['bridges'][number];
 
-export function perBridge(
+/** Something that has a value of its own, and the labels that tell it from others. */
+interface Labelled<Item> {
+  readonly labels: MetricValue['labels'];
+  readonly item: Item;
+}
+
+/** Makes metrics with a value for each of the items; one that has none is left out. */
+type MetricMaker<Item> = (
   name: string,
   type: Metric['type'],
   unit: string,
   help: string,
-  value: (bridge: Bridge) => number | undefined,
-): Metric {
-  return {
+  value: (item: Item) => number | undefined,
+) => Metric;
+
+function perItem<Item>(
+  labels: readonly string[],
+  itemsOf: (document: StatusDocument) => readonly Labelled<Item>[],
+): MetricMaker<Item> {
+  return (name, type, unit, help, valueOf) => ({
     name,
     type,
     unit,
     help,
-    labels: BRIDGE_LABELS,
-    read: ({ bridges }) => bridges.flatMap((bridge) => present({ bridge: bridge.bridge }, value(bridge))),
-  };
+    labels,
+    read: (document) =>
+      itemsOf(document).flatMap(({ labels: own, item }) => {
+        const value = valueOf(item);
+        return value === undefined ? [] : [{ labels: own, value }];
+      }),
+  });
 }
+
+export const perBridge = perItem<Bridge>(BRIDGE_LABELS, ({ bridges }) =>
+  bridges.map((item) => ({ labels: { bridge: item.bridge }, item })),
+);
 
 /** Of the hook's meter (`exporter` is `bridge`), and of that of the sample actions of all sets (`sets`). */
-export function perPool(
-  name: string,
-  type: Metric['type'],
-  unit: string,
-  help: string,
-  value: (pool: Bridge['samplePool']) => number,
-): Metric {
-  return {
-    name,
-    type,
-    unit,
-    help,
-    labels: EXPORTER_LABELS,
-    read: ({ bridges }) =>
-      bridges.flatMap(({ bridge, sampling, flowSampling, samplePool }) => [
-        ...(sampling === undefined ? [] : present({ bridge, exporter: 'bridge' }, value(sampling.sampler))),
-        ...(flowSampling.length === 0 ? [] : present({ bridge, exporter: 'sets' }, value(samplePool))),
-      ]),
-  };
-}
+export const perPool = perItem<Bridge['samplePool']>(EXPORTER_LABELS, ({ bridges }) =>
+  bridges.flatMap(({ bridge, sampling, flowSampling, samplePool }) => [
+    ...(sampling === undefined ? [] : [{ labels: { bridge, exporter: 'bridge' }, item: sampling.sampler }]),
+    ...(flowSampling.length === 0 ? [] : [{ labels: { bridge, exporter: 'sets' }, item: samplePool }]),
+  ]),
+);
 
-export function perExporter(
-  name: string,
-  type: Metric['type'],
-  unit: string,
-  help: string,
-  value: (listed: ListedExporter) => number | undefined,
-): Metric {
-  return {
-    name,
-    type,
-    unit,
-    help,
-    labels: EXPORTER_LABELS,
-    read: (document) =>
-      listExporters(document).flatMap((listed) => present(exporterLabels(listed), value(listed))),
-  };
-}
+export const perExporter = perItem<ListedExporter>(EXPORTER_LABELS, (document) =>
+  listExporters(document).map((item) => ({ labels: exporterLabels(item), item })),
+);
 
-export function perCollector(
-  name: string,
-  type: Metric['type'],
-  unit: string,
-  help: string,
-  value: (collector: CollectorStatus) => number,
-): Metric {
-  return {
-    name,
-    type,
-    unit,
-    help,
-    labels: COLLECTOR_LABELS,
-    read: (document) =>
-      collectors(document).flatMap(({ labels, collector }) => present(labels, value(collector))),
-  };
-}
+export const perCollector = perItem<CollectorStatus>(COLLECTOR_LABELS, collectors);
 
-export function collectors(document: StatusDocument) {
+/** The collectors of all exporters. */
+export function collectors(document: StatusDocument): readonly Labelled<CollectorStatus>[] {
   return listExporters(document).flatMap((listed) =>
     listed.exporter.collectors.map((collector) => ({
       labels: { ...exporterLabels(listed), collector: collector.target },
-      collector,
+      item: collector,
     })),
   );
-}
-
-function present(labels: MetricValue['labels'], value: number | undefined): readonly MetricValue[] {
-  return value === undefined ? [] : [{ labels, value }];
 }

@@ -3,6 +3,8 @@
 
 import { FLOW_END_REASON_NAMES } from '../ipfix/elements.ts';
 import type { DecodedMessage, DecodedRecord, FieldValue } from '../ipfix/reader-types.ts';
+import { addressText } from '../runtime/address-text.ts';
+import { IP_PROTOCOL_NAMES } from './protocol-names.ts';
 
 /** A value as JSON has it: whole numbers past 2^53 as decimal text, bytes as hex. */
 export type JsonValue = string | number | boolean;
@@ -111,17 +113,6 @@ function durationText(start: string, end: string): string {
   return (ms / 1000).toFixed(ms < 100_000 ? 3 : 2);
 }
 
-const PROTOCOL_NAMES: ReadonlyMap<FieldValue, string> = new Map([
-  [1, 'ICMP'],
-  [2, 'IGMP'],
-  [6, 'TCP'],
-  [17, 'UDP'],
-  [47, 'GRE'],
-  [50, 'ESP'],
-  [58, 'ICMPv6'],
-  [132, 'SCTP'],
-]);
-
 const ETHERNET_TYPE_NAMES: ReadonlyMap<FieldValue, string> = new Map([
   [0x0806, 'ARP'],
   [0x8100, 'VLAN'],
@@ -134,7 +125,7 @@ type Values = ReadonlyMap<string, FieldValue | undefined>;
 
 function protocolText(values: Values): string {
   const protocol = values.get('protocolIdentifier');
-  if (typeof protocol === 'number') return PROTOCOL_NAMES.get(protocol) ?? `ip ${protocol}`;
+  if (typeof protocol === 'number') return IP_PROTOCOL_NAMES.get(protocol) ?? `ip ${protocol}`;
   const type = values.get('ethernetType');
   if (typeof type !== 'number') return '-';
   return ETHERNET_TYPE_NAMES.get(type) ?? `0x${type.toString(16).padStart(4, '0')}`;
@@ -184,7 +175,7 @@ function endText(values: Values, side: 'source' | 'destination'): string {
   }
   const port = values.get(`${side}TransportPort`);
   if (typeof port !== 'number') return address;
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return addressText(address, port);
 }
 
 /** A record that is no flow: all that it has, wrapped. */

@@ -5,6 +5,7 @@ import type { SampledBridgeStatus } from '../control/sampled-bridge.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { ExporterStatus } from '../export/exporter.ts';
 import type { PacketSamplerStatus } from '../flow/sampler.ts';
+import { problemLines } from './problem-lines.ts';
 import type { StatusDocument } from './status-document.ts';
 import { errorsText } from './tables.ts';
 import { foldText, numberText } from './text-table.ts';
@@ -31,11 +32,7 @@ export function statusText(status: StatusDocument, paint: Paint = plain): string
   }
   for (const problem of problems) {
     const mood = problem.severity === 'error' ? 'bad' : 'warning';
-    lines.push(
-      ...foldText(`${problem.severity} ${problem.code}: ${problem.where}`).map((line) => paint(mood, line)),
-      ...foldText(`  ${problem.message}`, ''),
-      ...foldText(`  ${problem.remedy}`, ''),
-    );
+    lines.push(...problemLines(problem, (line) => paint(mood, line)));
   }
   return lines.join('\n');
 }
@@ -135,14 +132,8 @@ export function durationText(seconds: number): string {
     ['min', 60],
     ['s', 1],
   ];
-  const first = Math.max(
-    units.findIndex(([, size]) => seconds >= size),
-    0,
-  );
-  const isSmall = seconds < 60;
-  const shown = isSmall
-    ? units.slice(3)
-    : units.slice(first, first + 2).filter(([unit]) => unit !== 's' || seconds < 3600);
+  const first = units.findIndex(([, size]) => seconds >= size);
+  const shown = first < 0 ? units.slice(-1) : units.slice(first, first + 2);
   let rest = seconds;
   return shown
     .map(([unit, size]) => {

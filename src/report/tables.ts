@@ -2,8 +2,9 @@
 // send to, and how packets become samples. Each is made from the same document as `status`.
 
 import { type ListedExporter, listExporters } from './exporter-list.ts';
+import { problemLines } from './problem-lines.ts';
 import type { StatusDocument } from './status-document.ts';
-import { bytesText, foldText, numberText, type TableColumn, textTable } from './text-table.ts';
+import { bytesText, numberText, type TableColumn, textTable } from './text-table.ts';
 
 /** A table, and the part of the document that it shows. */
 export interface Table {
@@ -110,11 +111,7 @@ export function samplingTable(document: StatusDocument): Table {
 
 /** What is wrong, with remedies. */
 export function problemsTable({ problems }: StatusDocument): Table {
-  const lines = problems.flatMap((problem) => [
-    ...foldText(`${problem.severity} ${problem.code}: ${problem.where}`),
-    ...foldText(`  ${problem.message}`, ''),
-    ...foldText(`  ${problem.remedy}`, ''),
-  ]);
+  const lines = problems.flatMap((problem) => problemLines(problem));
   return { text: lines.length === 0 ? 'no problems' : lines.join('\n'), json: problems };
 }
 

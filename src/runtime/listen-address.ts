@@ -8,11 +8,6 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** `ADDRESS:PORT`, as it is written in targets. */
-export function addressText(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
 /** Reads `ADDR:PORT`, `[IPV6]:PORT` or `:PORT`; undefined when it is none of them. */
 export function parseListenAddress(text: string): ListenAddress | undefined {
   const groups = /^(?:\[(?<v6>[^\]]*)\]|(?<host>[^:[\]]*)):(?<port>\d{1,5})$/u.exec(text)?.groups;

@@ -1,7 +1,6 @@
-// What the page needs of the file system: the token for --web-token-file, and where its own files are.
+// The token for --web-token-file.
 
-import { readFileSync, realpathSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { reasonOf } from '../runtime/sentence.ts';
 
 /** A shorter one could be guessed. */
@@ -23,9 +22,4 @@ export function readToken(file: string): string {
     );
   }
   return token;
-}
-
-/** The folder of the program, also when it was started by a symbolic link, as Debian's package does. */
-export function programFolder(): string {
-  return dirname(realpathSync(process.argv[1] ?? '.'));
 }

@@ -8,8 +8,8 @@ import { parseTarget } from '../../config/target.ts';
 import { IPFIX_VERSION, MESSAGE_HEADER_SIZE } from '../../ipfix/protocol.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/sentence.ts';
+import { within } from '../../runtime/within.ts';
 import { type Finding, finding } from './finding.ts';
-import { within } from './within.ts';
 
 /** A refusal comes within a round trip. */
 const REFUSAL_MS_MAX = 500;

@@ -1,7 +1,6 @@
 // The running daemon: whether there is one, whether it is ready, and what it says of itself.
 
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { listExporters } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -9,6 +8,7 @@ import { runDirectory } from '../../runtime/rundir.ts';
 import { reasonOf } from '../../runtime/sentence.ts';
 import { askUnixctl } from '../../unixctl/client.ts';
 import { UnixctlError } from '../../unixctl/errors.ts';
+import { controlSockets } from '../control-socket.ts';
 import { version } from '../version.ts';
 import { type Finding, finding } from './finding.ts';
 
@@ -24,7 +24,7 @@ export interface DaemonLook {
 export async function lookAtDaemons(given: string | undefined, clock: Clock): Promise<DaemonLook> {
   const findings: Finding[] = [];
   const states: StatusDocument[] = [];
-  for (const path of given === undefined ? controlSockets() : [given]) {
+  for (const path of given === undefined ? namedSockets() : [given]) {
     try {
       const json = await askUnixctl(path, 'status', ['json'], { clock, timeoutMs: ANSWER_MS_MAX });
       states.push(JSON.parse(json) as StatusDocument);
@@ -55,12 +55,9 @@ export async function lookAtDaemons(given: string | undefined, clock: Clock): Pr
   return { findings: [...findings, ...checkDaemon(active)], status: active };
 }
 
-function controlSockets(): readonly string[] {
+function namedSockets(): readonly string[] {
   const folder = runDirectory();
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((name) => /^ovs-ipfix\.\d+\.ctl$/u.test(name))
-    .map((name) => join(folder, name));
+  return existsSync(folder) ? controlSockets(readdirSync(folder)).map(({ path }) => path) : [];
 }
 
 function unanswered(path: string, error: unknown): Finding {

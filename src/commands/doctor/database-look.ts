@@ -12,7 +12,7 @@ import { OvsdbClient, Replica, type Snapshot } from '../../ovsdb-client/index.ts
 import type { Clock } from '../../runtime/clock.ts';
 import { dial, formatEndpoint } from '../../runtime/endpoint.ts';
 import { clause, reasonOf } from '../../runtime/sentence.ts';
-import { within } from './within.ts';
+import { within } from '../../runtime/within.ts';
 
 /** How long the database may take, in milliseconds. */
 const DATABASE_MS_MAX = 5000;

@@ -9,8 +9,8 @@ import type { FlowUpdate } from '../../node-openflow/index.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { dial, type Endpoint, type TlsFiles } from '../../runtime/endpoint.ts';
 import { silentLogger } from '../../runtime/log.ts';
+import { within } from '../../runtime/within.ts';
 import { type Finding, finding } from './finding.ts';
-import { within } from './within.ts';
 
 /** How long a bridge may take for all its flows, in milliseconds. */
 const FLOWS_MS_MAX = 5000;

@@ -4,7 +4,8 @@
 
 import { spawn } from 'node:child_process';
 import { unlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { programFolder } from '../../runtime/program-folder.ts';
 import { reasonOf } from '../../runtime/sentence.ts';
 
 /** The launcher's name beside the program. */
@@ -20,7 +21,7 @@ export function hasPidFile(): boolean {
 /** Runs this program once more by the launcher, hands signals on, and gives its exit code. */
 export async function runLocked(pidFile: string): Promise<number> {
   const [, program = '', ...args] = process.argv;
-  const launcher = join(dirname(program), LAUNCHER);
+  const launcher = join(programFolder(), LAUNCHER);
   const child = spawn('perl', [launcher, pidFile, process.execPath, ...process.execArgv, program, ...args], {
     stdio: 'inherit',
   });

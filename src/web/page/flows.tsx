@@ -1,10 +1,15 @@
 // The largest flows that are in the caches, and the last records that have left.
 
+import { IP_PROTOCOL_NAMES } from '../../report/protocol-names.ts';
 import type { RecordRow } from '../../report/record-rows.ts';
 import type { TopFlows } from '../../report/top-flows.ts';
+import { addressText } from '../../runtime/address-text.ts';
+import { DataTable } from './data-table.tsx';
 import { short, whole } from './format.ts';
 
 type Values = RecordRow['values'];
+
+const HEADS = ['from', 'to', 'protocol', '>packets', '>octets', 'began (UTC)', 'exporter', 'end'];
 
 export function Flows({ flows }: { readonly flows: TopFlows | undefined }) {
   return (
@@ -39,43 +44,23 @@ export function Records({ records }: { readonly records: readonly RecordRow[] })
 
 function RowTable({ rows, label }: { readonly rows: readonly RecordRow[]; readonly label: string }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-labelledby={label}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">from</th>
-            <th scope="col">to</th>
-            <th scope="col">protocol</th>
-            <th scope="col" class="number">
-              packets
-            </th>
-            <th scope="col" class="number">
-              octets
-            </th>
-            <th scope="col">began (UTC)</th>
-            <th scope="col">exporter</th>
-            <th scope="col">end</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ values }, index) => (
-            <tr key={index}>
-              <td>{endText(values, 'source')}</td>
-              <td>{endText(values, 'destination')}</td>
-              <td>{protocolText(values)}</td>
-              <td class="number">{short(Number(values['packetDeltaCount']))}</td>
-              <td class="number">{short(Number(values['layer2OctetDeltaCount']))}</td>
-              <td>{String(values['flowStart'] ?? '').slice(11, 19)}</td>
-              <td>
-                {values['bridge']}
-                {values['collectorSetId'] === undefined ? '' : ` set ${values['collectorSetId']}`}
-              </td>
-              <td>{REASONS.get(Number(values['flowEndReason'])) ?? ''}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable label={label} heads={HEADS}>
+      {rows.map(({ values }, index) => (
+        <tr key={index}>
+          <td>{endText(values, 'source')}</td>
+          <td>{endText(values, 'destination')}</td>
+          <td>{protocolText(values)}</td>
+          <td class="number">{short(Number(values['packetDeltaCount']))}</td>
+          <td class="number">{short(Number(values['layer2OctetDeltaCount']))}</td>
+          <td>{String(values['flowStart'] ?? '').slice(11, 19)}</td>
+          <td>
+            {values['bridge']}
+            {values['collectorSetId'] === undefined ? '' : ` set ${values['collectorSetId']}`}
+          </td>
+          <td>{REASONS.get(Number(values['flowEndReason'])) ?? ''}</td>
+        </tr>
+      ))}
+    </DataTable>
   );
 }
 
@@ -85,20 +70,9 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   [5, 'cache full'],
 ]);
 
-const PROTOCOLS: ReadonlyMap<number, string> = new Map([
-  [1, 'ICMP'],
-  [2, 'IGMP'],
-  [6, 'TCP'],
-  [17, 'UDP'],
-  [47, 'GRE'],
-  [50, 'ESP'],
-  [58, 'ICMPv6'],
-  [132, 'SCTP'],
-]);
-
 function protocolText(values: Values): string {
   const protocol = values['protocolIdentifier'];
-  if (protocol !== undefined) return PROTOCOLS.get(Number(protocol)) ?? `IP ${protocol}`;
+  if (protocol !== undefined) return IP_PROTOCOL_NAMES.get(Number(protocol)) ?? `IP ${protocol}`;
   const type = Number(values['ethernetType']);
   return type === 0x0806 ? 'ARP' : `0x${type.toString(16).padStart(4, '0')}`;
 }
@@ -108,5 +82,5 @@ function endText(values: Values, side: 'source' | 'destination'): string {
   if (address === undefined) return String(values[`${side}MacAddress`] ?? '');
   const port = values[`${side}TransportPort`];
   if (port === undefined) return String(address);
-  return String(address).includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return addressText(String(address), Number(port));
 }

@@ -2,7 +2,10 @@
 
 import { type ListedExporter, listExporters } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
+import { DataTable } from './data-table.tsx';
 import { whole } from './format.ts';
+
+const HEADS = ['exporter', '>pool', '>received', '>dropped', '>lost', '>kept', 'a kept sample counts as'];
 
 export function Sampling({ status }: { readonly status: StatusDocument }) {
   const listed = listExporters(status);
@@ -10,44 +13,19 @@ export function Sampling({ status }: { readonly status: StatusDocument }) {
   return (
     <section aria-labelledby="sampling">
       <h2 id="sampling">What a record stands for</h2>
-      <div class="scroll" tabIndex={0} role="region" aria-labelledby="sampling">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">exporter</th>
-              <th scope="col" class="number">
-                pool
-              </th>
-              <th scope="col" class="number">
-                received
-              </th>
-              <th scope="col" class="number">
-                dropped
-              </th>
-              <th scope="col" class="number">
-                lost
-              </th>
-              <th scope="col" class="number">
-                kept
-              </th>
-              <th scope="col">a kept sample counts as</th>
-            </tr>
-          </thead>
-          <tbody>
-            {listed.map((each) => (
-              <tr key={each.label}>
-                <th scope="row">{each.label}</th>
-                <td class="number">{whole(each.pool.poolPackets)}</td>
-                <td class="number">{whole(each.sampling.sampler.received)}</td>
-                <td class="number">{whole(each.pool.droppedByMeter)}</td>
-                <td class="number">{whole(each.pool.lost)}</td>
-                <td class="number">{whole(each.sampling.sampler.selected)}</td>
-                <td>{weightText(each)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable label="sampling" heads={HEADS}>
+        {listed.map((each) => (
+          <tr key={each.label}>
+            <th scope="row">{each.label}</th>
+            <td class="number">{whole(each.pool.poolPackets)}</td>
+            <td class="number">{whole(each.sampling.sampler.received)}</td>
+            <td class="number">{whole(each.pool.droppedByMeter)}</td>
+            <td class="number">{whole(each.pool.lost)}</td>
+            <td class="number">{whole(each.sampling.sampler.selected)}</td>
+            <td>{weightText(each)}</td>
+          </tr>
+        ))}
+      </DataTable>
     </section>
   );
 }

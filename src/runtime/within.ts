@@ -1,6 +1,6 @@
-// Nothing that the doctor waits for may keep it.
+// Waiting for something, but not for ever.
 
-import type { Clock, Timer } from '../../runtime/clock.ts';
+import type { Clock, Timer } from './clock.ts';
 
 /** The promise's value; rejects with the sentence when it takes longer. */
 export async function within<Value>(
