@@ -75,10 +75,7 @@ function chartOptions(element: HTMLElement, history: History, series: Series): U
     legend: { show: false },
     scales: {
       x: {
-        range: () => [
-          (history.times.at(-1) ?? SPAN_SECONDS) - SPAN_SECONDS,
-          history.times.at(-1) ?? SPAN_SECONDS,
-        ],
+        range: () => [history.endSeconds - SPAN_SECONDS, history.endSeconds],
       },
       y: { range: (_plot, _min, max) => [0, series === 'fill' ? 100 : Math.max(max * 1.1, 1)] },
     },

@@ -26,6 +26,11 @@ export class History {
   };
   #last: { readonly seconds: number; readonly startTime: string; readonly totals: Totals } | undefined;
 
+  /** The time of the newest update, in seconds since 1970; 0 before the first. */
+  get endSeconds(): number {
+    return this.#last?.seconds ?? 0;
+  }
+
   add(document: StatusDocument): void {
     const seconds = Date.parse(document.time) / 1000;
     const totals = totalsOf(document);
