@@ -10,7 +10,10 @@ const EXPANSION_MIN = 0.5;
 
 /** The account of what was missing; plain data. */
 export interface PoolExpansionStatus {
-  /** What a packet that arrives now stands for in packets of the pool: 1 when nothing is missing. */
+  /**
+   * What packets that arrive after the last look at the meter stand for in packets of the pool, until nothing is owed any
+   * more: 1 when nothing was missing.
+   */
   readonly expansion: number;
   /** Packets that did not arrive, and that the weights of others have not made up for yet; below 0 when too many were. */
   readonly packetsOwed: number;
@@ -28,40 +31,63 @@ interface Interval {
 
 /** See the head of the file. All counts are of packets. */
 export class PoolExpansion {
-  /** In a cell, because the packet path reads it, and a double in a field would be an object. */
-  readonly cell = new Float64Array([1]);
-  #owed = 0;
+  /**
+   * What a packet that arrives now stands for, and packets owed: in cells, because the packet path uses them, and a double
+   * in a field would be an object.
+   */
+  readonly cell = new Float64Array([1, 0]);
+  #expansionAtLook = 1;
   #givenUp = 0;
   /** The last ones, oldest first. */
   readonly #intervals: Interval[] = [];
 
   /**
-   * An interval has ended, in which `arrived` packets came, each of which stood for what `cell` said, and `missing` did
-   * not.
+   * A packet has arrived; the cell says what it stands for. Nobody pays when the debt is paid, however many more come than
+   * were expected. Returns whether the cell has changed.
    */
+  arrives(): boolean {
+    const extra = this.cell[0]! - 1;
+    if (extra === 0) return false;
+    const owed = this.cell[1]!;
+    if (Math.abs(extra) <= Math.abs(owed)) {
+      this.cell[1] = owed - extra;
+      return false;
+    }
+    this.cell[0] = 1 + owed;
+    this.cell[1] = 0;
+    return true;
+  }
+
+  /** An interval has ended, in which `arrived` packets came, and `missing` did not. */
   observe(arrived: number, missing: number): void {
-    this.#owed += missing - (this.cell[0]! - 1) * arrived;
     const offered = arrived + missing;
     this.#intervals.push({ offered, missing, ratio: arrived === 0 ? 1 : offered / arrived });
     if (this.#intervals.length > DEBT_OBSERVATIONS_MAX) this.#intervals.shift();
-    this.#forgive();
-    // Of how many will come, the number that has come is the best guess; a wrong one is corrected the next time. Nobody
-    // has to stand for more than anybody of the last intervals would have had to, lest a quiet time pays for a loud one.
+    const owed = this.#forgive(this.cell[1]! + missing);
+    // Of how many will come, the number that has come is the best guess; when fewer come, the rest is asked of those after
+    // them. Nobody has to stand for more than anybody of the last intervals would have had to, lest a quiet time pays for a
+    // loud one.
     const worst = this.#intervals.reduce((ratio, interval) => Math.max(ratio, interval.ratio), 1);
-    const expansion = arrived === 0 ? 1 : 1 + this.#owed / arrived;
-    this.cell[0] = Math.min(Math.max(expansion, EXPANSION_MIN), worst);
+    const expansion = arrived === 0 ? 1 : 1 + owed / arrived;
+    this.#expansionAtLook = Math.min(Math.max(expansion, EXPANSION_MIN), worst);
+    this.cell[0] = this.#expansionAtLook;
+    this.cell[1] = owed;
   }
 
   status(): PoolExpansionStatus {
-    return { expansion: this.cell[0]!, packetsOwed: this.#owed, packetsGivenUp: this.#givenUp };
+    return {
+      expansion: this.#expansionAtLook,
+      packetsOwed: this.cell[1]!,
+      packetsGivenUp: this.#givenUp,
+    };
   }
 
   /** What was missing long ago would be laid on packets that have nothing to do with it; the same with what was too much. */
-  #forgive(): void {
+  #forgive(owed: number): number {
     const missing = this.#intervals.reduce((sum, interval) => sum + interval.missing, 0);
     const offered = this.#intervals.reduce((sum, interval) => sum + interval.offered, 0);
-    const kept = Math.min(Math.max(this.#owed, -offered), missing);
-    this.#givenUp += Math.abs(this.#owed - kept);
-    this.#owed = kept;
+    const kept = Math.min(Math.max(owed, -offered), missing);
+    this.#givenUp += Math.abs(owed - kept);
+    return kept;
   }
 }

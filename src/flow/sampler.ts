@@ -42,9 +42,12 @@ export interface PacketSamplerStatus {
   readonly lost: number;
   /** Share of the pool that the meter dropped between the last two observations; 0 when nothing was offered. */
   readonly shareDropped: number;
-  /** Packets of the pool that one which arrives stands for: 1, or more to make up for missing ones (less for too many). */
+  /**
+   * Packets of the pool that one stands for which arrives after the last observation: 1, or more until missing ones are
+   * made up for (less for too many).
+   */
   readonly expansion: number;
-  /** Packets of the pool that a sample stands for now: N, or `expansion` when that is more. */
+  /** Packets of the pool that a sample of these stands for: N, or `expansion` when that is more. */
   readonly sampleWeight: number;
   /** Packets that were missing and are not made up for yet, and those that could not be in time. */
   readonly packetsOwed: number;
@@ -85,6 +88,7 @@ export class PacketSampler implements Sampler {
 
   keep(): boolean {
     this.#counts[0]!++;
+    if (this.#expansion.arrives()) this.#setProbability();
     if (!this.#keepsAll) {
       const draw = this.#random.next();
       if (
@@ -201,7 +205,7 @@ export class PacketSampler implements Sampler {
       lost: this.#lost(),
       shareDropped: this.#shareDropped,
       expansion,
-      sampleWeight: this.#counts[2]!,
+      sampleWeight: Math.max(this.#interval, expansion),
       packetsOwed,
       packetsGivenUp,
     };
