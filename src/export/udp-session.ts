@@ -15,6 +15,7 @@ import type {
   SessionState,
   SessionStatus,
 } from './collector-session.ts';
+import { PathHealth } from './path-health.ts';
 import { codeOf, SessionTraffic } from './session-traffic.ts';
 
 /** A resolved host; `family` is 4 or 6. */
@@ -34,6 +35,8 @@ export interface UdpSessionOptions {
   readonly retryMaxMs: number;
   /** How often a host name is resolved again while connected. */
   readonly resolveIntervalMs: number;
+  /** How long no error must have followed a message until a failing collector counts as open again. */
+  readonly recoveryMs: number;
   /** How long `stop` waits for what still waits. */
   readonly drainMs: number;
 }
@@ -44,6 +47,8 @@ export const UDP_SESSION_DEFAULTS: UdpSessionOptions = {
   retryMinMs: 1000,
   retryMaxMs: 60_000,
   resolveIntervalMs: 300_000,
+  // When nobody answers ARP, Linux says so after 3 s.
+  recoveryMs: 5000,
   drainMs: 2000,
 };
 
@@ -65,6 +70,7 @@ export class UdpSession implements CollectorSession {
   readonly #lookup: (host: string) => Promise<ResolvedAddress>;
   readonly #options: UdpSessionOptions;
   readonly #traffic: SessionTraffic;
+  readonly #health: PathHealth;
   #state: SessionState = 'closed';
   #socket: Socket | undefined;
   #onSent: ((error: Error | null) => void) | undefined;
@@ -89,6 +95,7 @@ export class UdpSession implements CollectorSession {
     this.#lookup = parts.lookup ?? lookupSystem;
     this.#options = { ...UDP_SESSION_DEFAULTS, ...options };
     this.#traffic = new SessionTraffic(this.#options.sendBacklogMax);
+    this.#health = new PathHealth(this.#clock, this.#options.recoveryMs);
     this.#retryMs = this.#options.retryMinMs;
   }
 
@@ -118,7 +125,7 @@ export class UdpSession implements CollectorSession {
 
   status(): SessionStatus {
     return {
-      state: this.#state,
+      state: this.#state === 'open' && this.#health.isFailing ? 'failing' : this.#state,
       transport: 'udp',
       address: this.#address,
       ...this.#traffic.status(),
@@ -195,7 +202,8 @@ export class UdpSession implements CollectorSession {
 
   #sendEnded(error: Error | null): void {
     const { size } = this.#traffic.sent(error === null);
-    if (error !== null) this.#troubled(error, size);
+    if (error === null) this.#health.sent();
+    else this.#troubled(error, size);
   }
 
   /** ICMP errors arrive here too; they tell of a message that left earlier, and the socket goes on working. */
@@ -204,7 +212,10 @@ export class UdpSession implements CollectorSession {
     this.#traffic.countError(code, error.message);
     const isTooLong = code === 'EMSGSIZE';
     // A message that is too long says nothing about the collector; any other error may mean that it was away.
-    if (!isTooLong) this.#listener.templatesDoubtful();
+    if (!isTooLong) {
+      this.#listener.templatesDoubtful();
+      this.#health.failed();
+    }
     const advice =
       isTooLong && size !== undefined
         ? ` The message of ${size} bytes is too long for the network path; lower --message-bytes-max.`

@@ -209,7 +209,7 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'ovs_ipfix_collector_open',
     'gauge',
     '1 or 0',
-    '1 when messages can be sent to the collector',
+    '1 when messages leave for the collector, and no error says that they do not arrive',
     ({ state }) => flag(state === 'open'),
   ),
   perCollector(

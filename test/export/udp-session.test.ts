@@ -192,6 +192,39 @@ test('a dead collector does not hurt another one', async () => {
   await sink.close();
 });
 
+test('a collector that refuses is failing, until a message is followed by no error', async () => {
+  const first = await UdpSink.open();
+  const { port } = first;
+  await first.close();
+  const clock = new ManualClock();
+  const session = new UdpSession(
+    targetAt('127.0.0.1', port),
+    new CountingListener(),
+    { clock, log: silentLogger },
+    { recoveryMs: 5000 },
+  );
+  session.start();
+  const state = () => session.status().state;
+  await waitFor(() => state() === 'open', { what: 'the session is open' });
+  session.send(numberedMessage(1), 16, 1);
+  await waitFor(() => state() === 'failing', { what: 'the refusal is known' });
+  // Time alone proves nothing.
+  await clock.advanceMs(60_000);
+  assert.equal(state(), 'failing');
+
+  const second = await UdpSink.open({ port });
+  // The kernel reports the last refusal by not sending the next message.
+  session.send(numberedMessage(2), 16, 1);
+  session.send(numberedMessage(3), 16, 1);
+  await second.waitForCount(1);
+  await clock.advanceMs(4999);
+  assert.equal(state(), 'failing');
+  await clock.advanceMs(1);
+  assert.equal(state(), 'open');
+  await session.stop();
+  await second.close();
+});
+
 test('a resolver that never answers does not hold up the stop for longer than the drain time', async () => {
   const clock = new ManualClock();
   const session = new UdpSession(

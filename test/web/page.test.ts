@@ -19,6 +19,7 @@ import { type Ovs, startOvs } from '../support/ovs.ts';
 import { openBrowser, openPage, pageAddress } from '../support/page.ts';
 import { type ProgramError, runProgram } from '../support/process.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
+import { UdpSink } from '../support/udp-sink.ts';
 import { waitFor } from '../support/wait.ts';
 
 let ovs: Ovs;
@@ -104,6 +105,35 @@ test('a bad row’s problem comes with its remedy, and goes', tier('ovs', 'daemo
 });
 
 test('a collector that goes down and comes up is seen', tier('ovs', 'daemon', 'browser'), async (t) => {
+  browser ??= await openBrowser();
+  const other = await UdpSink.open();
+  const { port, target } = other;
+  const br = await exportingBridge(t, ovs, daemon);
+  await setIpfixRow(ovs, br.row, { targets: `["${br.sink.target}","${target}"]` });
+  const { page } = await openPage(t, browser, url);
+  const state = (name: string) => page.locator(`[data-collector="${target}"] [data-state="${name}"]`);
+  await state('open').waitFor();
+  await page.locator('.verdict.good').waitFor();
+
+  await other.close();
+  const send = () => br.sample(udpFrame({ sourcePort: 1, destinationPort: 2 }));
+  await send();
+  await state('failing').waitFor();
+  await page.locator('.verdict.warning', { hasText: /1 of \d+ collectors cannot be reached/u }).waitFor();
+  await page.locator(`[data-collector="${br.sink.target}"] .mark.good`).waitFor();
+
+  const again = await UdpSink.open({ port });
+  t.after(() => again.close());
+  const isUp = async () => {
+    await send();
+    return (await state('open').count()) === 1;
+  };
+  await waitFor(isUp, { what: 'the page shows the collector as open', timeoutMs: 20_000, intervalMs: 500 });
+  assert.ok(again.datagrams.length > 0);
+  await page.locator('.verdict.good').waitFor();
+});
+
+test('a collector without an address is seen', tier('ovs', 'daemon', 'browser'), async (t) => {
   browser ??= await openBrowser();
   const br = await exportingBridge(t, ovs, daemon, {
     targets: '["127.0.0.1:9","no-such-host.invalid:4739"]',
