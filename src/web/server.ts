@@ -59,7 +59,9 @@ export class WebServer {
     this.#access = new Access(options.token, [hostname()]);
     this.#feed = new LiveFeed(options.report, options.clock, options.log);
     this.#metrics = new Metrics(options.report);
-    this.#files = sirv(options.folder, { etag: true, dotfiles: false });
+    // `dev`: looked up for each request. Otherwise sirv keeps a list, and a file of it that is removed, as by an upgrade, ends
+    // the daemon by an error of a stream that nobody hears.
+    this.#files = sirv(options.folder, { etag: true, dev: true });
   }
 
   /** Listens; gives back where. Rejects with a sentence when that cannot be. */

@@ -1,0 +1,70 @@
+// The program as a package installs it: in a folder of its own, started through a symbolic link on the path, and upgraded
+// under the feet of a running daemon.
+
+import assert from 'node:assert/strict';
+import { cp, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { BackgroundProgram, runProgram } from '../support/process.ts';
+import { DAEMON_FILE, tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+
+let ovs: Ovs;
+let folder: string;
+
+before(async () => {
+  ovs = await startOvs();
+  folder = await mkdtemp(join(tmpdir(), 'ovs-ipfix-installed-'));
+  const share = join(folder, 'share');
+  await mkdir(join(folder, 'bin'));
+  for (const name of ['ovs-ipfix.cjs', 'ovs-ipfix-pidfile', 'web']) {
+    await cp(join(dirname(DAEMON_FILE), name), join(share, name), { recursive: true });
+  }
+  await symlink(join(share, 'ovs-ipfix.cjs'), join(folder, 'bin', 'ovs-ipfix'));
+});
+
+after(async () => {
+  await ovs.stop();
+  await rm(folder, { recursive: true });
+});
+
+test(
+  'through a symbolic link, page and pid file work, and a replaced or removed page ends nothing',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const daemon = await BackgroundProgram.start(
+      join(folder, 'bin', 'ovs-ipfix'),
+      ['run', '--db', ovs.dbEndpoint, '--pidfile', '--web', '127.0.0.1:0'],
+      { environment: ovs.environment },
+    );
+    t.after(() => daemon.stop('SIGTERM'));
+    const ready = async () => (await ovs.appctl('-t', 'ovs-ipfix', 'ready')) === 'ready\n';
+    await waitFor(ready, { what: 'the daemon is ready, and found by its name' });
+    const address = await waitFor(
+      () => /the page is at (?<url>http:\S+)/u.exec(daemon.stderr)?.groups?.['url'],
+      {
+        what: 'the daemon says where its page is',
+      },
+    );
+    const get = async (path: string) => {
+      const answer = await fetch(new URL(path, address));
+      return { status: answer.status, body: await answer.text() };
+    };
+    assert.match((await get('/')).body, /<title>ovs-ipfix/u);
+    assert.equal((await get('/page.css')).status, 200);
+
+    const style = join(folder, 'share', 'web', 'page.css');
+    await writeFile(`${style}.new`, '/* another version, of another length */');
+    await rename(`${style}.new`, style);
+    assert.equal((await get('/page.css')).body, '/* another version, of another length */');
+    await rm(join(folder, 'share', 'web'), { recursive: true });
+    assert.equal((await get('/page.css')).status, 404);
+    assert.equal(await ready(), true);
+  },
+);
+
+test('through a symbolic link, the program knows its version', tier('daemon'), async () => {
+  assert.match(await runProgram(join(folder, 'bin', 'ovs-ipfix'), ['--version']), /^\d+\.\d+\.\d+\n$/u);
+});
