@@ -7,6 +7,8 @@ import { problemLines } from '../report/problem-lines.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
 import { type Colour, coloured } from './colour.ts';
+import { checkBridge } from './doctor/bridge-checks.ts';
+import { lookAtBridge } from './doctor/bridge-look.ts';
 import { checkCollector } from './doctor/collector-checks.ts';
 import { lookAtDaemons } from './doctor/daemon-checks.ts';
 import { type DatabaseLook, lookAtDatabase } from './doctor/database-look.ts';
@@ -68,9 +70,18 @@ async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[
     findings.push(...(daemon.status?.problems ?? seen.configuration.problems));
     findings.push(...(await attempt('the rows', async () => checkRows(seen, daemon.status !== undefined))));
     findings.push(...(await attempt('the switch', () => checkSwitch(seen, settings, clock))));
-    for (const bridge of seen.configuration.bridges.keys()) {
+    for (const bridge of bridgeNames(seen)) {
       const place = { bridge, endpoint: settings.openflow(bridge), tls: settings.tls, mark: settings.mark };
-      findings.push(...(await attempt(`bridge ${bridge}`, () => checkMark(place, clock))));
+      const isExported = seen.configuration.bridges.has(bridge);
+      const check = async () => {
+        const met = await lookAtBridge(place, clock);
+        if (met === undefined) return [];
+        return [
+          ...(isExported ? checkMark(met) : []),
+          ...(daemon.status === undefined ? checkBridge(met, isExported) : []),
+        ];
+      };
+      findings.push(...(await attempt(`bridge ${bridge}`, check)));
     }
     for (const target of targetsInUse(seen)) {
       findings.push(...(await attempt(`the collector ${target}`, () => checkCollector(target, clock))));
@@ -79,6 +90,11 @@ async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[
   findings.push(...(await attempt('the clock', async () => checkClock(clock))));
   const order: readonly Severity[] = ['error', 'warning', 'note'];
   return findings.toSorted((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
+}
+
+/** Of all bridges: a daemon may have left something also where no row wants anything any more. */
+function bridgeNames({ tables }: DatabaseLook): readonly string[] {
+  return [...tables.bridges].map(({ columns }) => String(columns['name']));
 }
 
 /** A check that fails is a finding, and the others go on. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -274,10 +274,102 @@ test(
   },
 );
 
+test(
+  'what a daemon would meet in a bridge, and what a killed one has left there',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const own = await startOvs({ allowedWarnings: [/collector|reset by peer/] });
+    t.after(() => own.stop());
+    const { environment } = own;
+    await own.addBridge('bry');
+    await createIpfixRow(own, 'bry', ['127.0.0.1:4739'], { obs_domain_id: 4 });
+    const about = async (code: string) => {
+      const one = found(await doctor([], environment), code, /^Bridge bry$/u);
+      return `${one.message} ${one.remedy}`;
+    };
+    const clean = await doctor([], environment);
+    for (const code of [
+      'bridge-without-meters',
+      'bridge-meter-taken',
+      'hook-place-taken',
+      'left-in-bridge',
+    ]) {
+      lacks(clean, code);
+    }
+
+    const mute = createServer(() => {});
+    const socket = join(own.rundir, 'mute.bry');
+    await new Promise<void>((resolve) => {
+      mute.listen(socket, resolve);
+    });
+    t.after(() => void mute.close());
+    const unanswered = await doctor(['--openflow', `unix:${own.rundir}/mute.%b`], environment);
+    assert.match(found(unanswered, 'check-failed', /^bridge bry$/u).message, /does not answer/u);
+
+    await own.vsctl('set', 'Bridge', 'bry', 'protocols=OpenFlow10');
+    assert.match(
+      await about('bridge-without-meters'),
+      /OpenFlow 1\.0.*"ovs-vsctl set Bridge bry protocols=/u,
+    );
+    await own.vsctl('clear', 'Bridge', 'bry', 'protocols');
+
+    await own.ofctl('-O', 'OpenFlow13', 'add-meter', 'bry', 'meter=65000 kbps band=type=drop rate=7');
+    await own.ofctl('add-flow', 'bry', 'priority=65535,reg11=0/0x80000000,actions=NORMAL');
+    assert.match(await about('bridge-meter-taken'), /The meter 65000/u);
+    assert.match(await about('hook-place-taken'), /cookie 0x0/u);
+    await own.ofctl('--strict', 'del-flows', 'bry', 'priority=65535,reg11=0/0x80000000');
+    await own.ofctl('-O', 'OpenFlow13', 'del-meters', 'bry');
+
+    await own.vsctl(
+      '--',
+      '--id=@br',
+      'get',
+      'Bridge',
+      'bry',
+      '--',
+      '--id=@i',
+      'create',
+      'IPFIX',
+      'targets="127.0.0.1:4739"',
+      '--',
+      'create',
+      'Flow_Sample_Collector_Set',
+      'bridge=@br',
+      'id=1',
+      'ipfix=@i',
+    );
+    await own.ofctl(
+      'add-flow',
+      'bry',
+      'table=3,ip,actions=sample(probability=9,collector_set_id=1,obs_domain_id=7,obs_point_id=9)',
+    );
+    const killed = await startDaemon(own);
+    lacks(await doctor([], environment), 'left-in-bridge');
+    await killed.kill();
+    assert.match(
+      await about('left-in-bridge'),
+      /the hook, actions in 1 flows, meter 65000, meter 65001\..*"ovs-ipfix release"/u,
+    );
+    await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', own.dbEndpoint], { environment });
+    lacks(await doctor([], environment), 'left-in-bridge');
+  },
+);
+
 test('a clock that nobody has set', () => {
   const [one] = checkClock(new ManualClock(1_000_000_000_000));
   assert.equal(one?.code, 'clock-implausible');
   assert.match(one?.message ?? '', /1970-01-12/u);
+});
+
+test('a clock that nobody looks after', async (t) => {
+  const root = await emptyFolder(t);
+  const codes = () => checkClock(new ManualClock(Date.UTC(2026, 0) * 1000), root).map(({ code }) => code);
+  assert.deepEqual(codes(), []);
+  await mkdir(join(root, 'run/systemd/system'), { recursive: true });
+  assert.deepEqual(codes(), ['clock-unsynchronised']);
+  await mkdir(join(root, 'run/systemd/timesync'));
+  await writeFile(join(root, 'run/systemd/timesync/synchronized'), '');
+  assert.deepEqual(codes(), []);
 });
 
 test('a bad flag is refused, and a certificate that is none is named', tier('ovs', 'daemon'), async (t) => {

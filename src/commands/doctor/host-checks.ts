@@ -1,6 +1,7 @@
 // The switch's processes and the clock.
 
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { OvsSettings } from '../../config/settings.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { dial, formatEndpoint } from '../../runtime/endpoint.ts';
@@ -11,8 +12,10 @@ import { type Finding, finding } from './finding.ts';
 const DIAL_MS_MAX = 2000;
 /** When this was written, in seconds since 1970; an earlier clock is wrong. */
 const CLOCK_SECONDS_MIN = 1_764_000_000;
-/** systemd-timesyncd makes it once the clock is right, and chrony's unit as well. */
-const SYNCHRONISED_FILE = '/run/systemd/timesync/synchronized';
+/** There when systemd runs; without it nothing is known of the clock. */
+const SYSTEMD = 'run/systemd/system';
+/** What says that somebody looks after the clock: systemd-timesyncd, once it is right, and chrony. */
+const SYNCHRONISED = ['run/systemd/timesync/synchronized', 'run/chrony/chronyd.pid'];
 
 /** Whether ovs-vswitchd runs and takes changes in. */
 export async function checkSwitch(
@@ -59,8 +62,8 @@ async function refusalOf(name: string, settings: OvsSettings, clock: Clock) {
   }
 }
 
-/** Collectors place flows by the export time. */
-export function checkClock(clock: Clock): Finding[] {
+/** Collectors place flows by the export time. `root` is where the host's files are. */
+export function checkClock(clock: Clock, root = '/'): Finding[] {
   const seconds = clock.wallMicros() / 1_000_000;
   const now = new Date(seconds * 1000).toISOString();
   if (seconds < CLOCK_SECONDS_MIN) {
@@ -75,11 +78,8 @@ export function checkClock(clock: Clock): Finding[] {
       ),
     ];
   }
-  if (
-    existsSync('/run/systemd/system') &&
-    !existsSync(SYNCHRONISED_FILE) &&
-    !existsSync('/run/chrony/chronyd.pid')
-  ) {
+  const has = (file: string) => existsSync(join(root, file));
+  if (has(SYSTEMD) && !SYNCHRONISED.some((file) => has(file))) {
     const message = `It says ${now}, and neither systemd-timesyncd nor chrony has said that this is right.`;
     return [
       finding(

@@ -2,78 +2,28 @@
 // make it sample a packet twice or never.
 
 import type { RegisterBit } from '../../config/settings.ts';
-import { BridgeConnection } from '../../control/bridge-connection.ts';
-import { ALL_VERSIONS } from '../../control/bridge-session.ts';
 import { isAtHookPlace } from '../../control/hook.ts';
-import type { FlowUpdate } from '../../node-openflow/index.ts';
-import type { Clock } from '../../runtime/clock.ts';
-import { dial, type Endpoint, type TlsFiles } from '../../runtime/endpoint.ts';
-import { silentLogger } from '../../runtime/log.ts';
-import { within } from '../../runtime/within.ts';
+import type { BridgeLook } from './bridge-look.ts';
 import { type Finding, finding } from './finding.ts';
 
-/** How long a bridge may take for all its flows, in milliseconds. */
-const FLOWS_MS_MAX = 5000;
 const REGISTER_BITS = 32;
 
-/** Where to look. */
-export interface MarkPlace {
-  readonly bridge: string;
-  readonly endpoint: Endpoint;
-  readonly tls: TlsFiles | undefined;
-  readonly mark: RegisterBit;
-}
-
-/** A bridge that cannot be reached is another check's finding; any other failure rejects. */
-export async function checkMark(place: MarkPlace, clock: Clock): Promise<Finding[]> {
-  const { bridge, endpoint, tls, mark } = place;
-  const options = { clock, timeoutMs: FLOWS_MS_MAX, ...(tls === undefined ? {} : { tls }) };
-  const stream = await dial(endpoint, options).catch(() => undefined);
-  if (stream === undefined) return [];
-  try {
-    const flows = await within(
-      clock,
-      FLOWS_MS_MAX,
-      `bridge ${bridge} does not answer`,
-      readFlows(stream, place),
-    );
-    const users = flows.filter((flow) => !isAtHookPlace(flow, mark) && usesBit(flow, mark));
-    const [first] = users;
-    if (first === undefined) return [];
-    const bit = `reg${mark.register}[${mark.bit}]`;
-    return [
-      finding(
-        'error',
-        'mark-in-use',
-        `Bridge ${bridge}`,
-        `${users.length} flows match or change the register bit ${bit}, which is the daemon's mark; one is in table ` +
-          `${first.tableId} with priority ${first.priority}.`,
-        'Choose a bit that no flow uses, with "ovs-ipfix run --mark=regN[BIT]"; "ovs-ofctl dump-flows" shows the flows.',
-      ),
-    ];
-  } finally {
-    stream.destroy();
-  }
-}
-
-async function readFlows(
-  stream: Parameters<typeof BridgeConnection.open>[0],
-  { bridge, mark }: MarkPlace,
-): Promise<readonly FlowUpdate[]> {
-  const connection = await BridgeConnection.open(stream, {
-    bridge,
-    mark,
-    log: silentLogger,
-    versions: ALL_VERSIONS,
-    onPacketIn: () => {},
-    onTouched: () => {},
-    onFlowEvents: () => {},
-  });
-  try {
-    return await connection.dumpFlows();
-  } finally {
-    connection.close();
-  }
+/** At most one finding, about the first of the flows. */
+export function checkMark({ bridge, flows, mark }: BridgeLook): Finding[] {
+  const users = flows.filter((flow) => !isAtHookPlace(flow, mark) && usesBit(flow, mark));
+  const [first] = users;
+  if (first === undefined) return [];
+  const bit = `reg${mark.register}[${mark.bit}]`;
+  return [
+    finding(
+      'error',
+      'mark-in-use',
+      `Bridge ${bridge}`,
+      `${users.length} flows match or change the register bit ${bit}, which is the daemon's mark; one is in table ` +
+        `${first.tableId} with priority ${first.priority}.`,
+      'Choose a bit that no flow uses, with "ovs-ipfix run --mark=regN[BIT]"; "ovs-ofctl dump-flows" shows the flows.',
+    ),
+  ];
 }
 
 /** Whether a field anywhere in the flow's match, actions or instructions has the bit. */
