@@ -1,7 +1,8 @@
 #!/bin/sh
-# The life of the Debian package inside a clean Debian root, in which it lies as /root/ovs-ipfix.deb, with a nodejs >= 20
-# and openvswitch-switch installed: `chroot ROOT sh /root/deb-in-root.sh`, as root, with /proc mounted. systemd does not
-# run in a chroot, so the unit's own command lines are taken out of the unit and run as it would run them.
+# The life of the Debian package inside a clean Debian root, in which it lies as /root/ovs-ipfix.deb and its next version as
+# /root/ovs-ipfix-next.deb, with a nodejs >= 20 and openvswitch-switch installed, and /proc mounted:
+# `chroot ROOT sh /root/deb-in-root.sh`, as root. systemd does not run in a chroot, so the unit's own command lines are taken
+# out of the unit and run as it would run them.
 set -eu
 export OVS_RUNDIR=/run/openvswitch
 say() { echo "deb-in-root: $*"; }
@@ -45,6 +46,13 @@ start
 [ "$(hooks)" -gt 0 ] || fail 'The bridge has no hook while the daemon runs.'
 say "ready by the unit's ExecStart"
 dpkg -i /root/ovs-ipfix.deb >/tmp/dpkg.log 2>&1 || fail 'The same version cannot be installed over itself.'
+# An upgrade under a running daemon, with settings that the operator has changed and a page that is looked at.
+echo '# changed by the operator' >>/etc/default/ovs-ipfix
+dpkg -i /root/ovs-ipfix-next.deb >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log; fail 'The upgrade has failed.'; }
+[ -e /usr/share/doc/ovs-ipfix/NEXT ] || fail 'The upgrade has not brought the new file.'
+grep -q 'changed by the operator' /etc/default/ovs-ipfix || fail "The upgrade has overwritten the operator's settings."
+[ "$(ovs-appctl -t ovs-ipfix ready)" = ready ] || fail 'The daemon has not survived the upgrade.'
+say "installed over itself, and upgraded to $(dpkg-query -W -f '${Version}' ovs-ipfix) under a running daemon; settings kept"
 kill -KILL "$daemon"; wait "$daemon" || true; daemon=''
 [ "$(hooks)" -gt 0 ] || fail 'A killed daemon has left no hook, so ExecStopPost would have nothing to do.'
 $(command_of ExecStopPost) || fail 'ExecStopPost has failed.'
@@ -53,7 +61,7 @@ say "a killed daemon's hook is taken out by the unit's ExecStopPost"
 start
 kill "$daemon"; wait "$daemon" || fail "The daemon has not ended with 0: $(cat /tmp/daemon.log)"; daemon=''
 [ "$(hooks)" -eq 0 ] || fail 'A stopped daemon has left a hook.'
-say 'installed over itself, started again, stopped with 0'
+say 'the new version started, stopped with 0'
 
 dpkg -r ovs-ipfix >/dev/null 2>&1 && [ -e /etc/default/ovs-ipfix ] || fail 'The removal has failed, or took the settings along.'
 dpkg -P ovs-ipfix >/dev/null 2>&1 || fail 'The purge has failed.'
