@@ -60,6 +60,7 @@ export class Daemon {
       control: this.#control,
       version,
       logLinesLost: () => this.#log.lostCount,
+      web: () => this.#web?.status(),
     });
     this.#coverage = new Coverage(clock, () => eventCounters(this.#report.status()));
     this.#web = settings.web && this.#makeWeb(settings.web, clock);

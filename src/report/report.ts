@@ -5,7 +5,13 @@ import type { Control, RunningExporter } from '../control/control.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { FlowFilter } from './flow-filter.ts';
 import { RecordDecoder, type RecordRow } from './record-rows.ts';
-import { type ProgramStatus, type StatusDocument, statusDocument } from './status-document.ts';
+import {
+  type ProgramStatus,
+  STATUS_SCHEMA,
+  STATUS_VERSION,
+  type StatusDocument,
+  type WebStatus,
+} from './status-document.ts';
 import { findTopFlows, type TopFlows } from './top-flows.ts';
 import { UnknownWord } from './unknown-word.ts';
 
@@ -15,6 +21,7 @@ export interface ReportParts {
   readonly control: Pick<Control, 'status' | 'exporters'>;
   readonly version: string;
   readonly logLinesLost: () => number;
+  readonly web: () => WebStatus | undefined;
 }
 
 /** Which flows are asked for. */
@@ -39,8 +46,15 @@ export class Report {
   }
 
   status(): StatusDocument {
-    const { clock, control } = this.#parts;
-    return statusDocument(isoTime(clock.wallMicros()), this.#program(), control.status());
+    const { clock, control, web } = this.#parts;
+    return {
+      schema: STATUS_SCHEMA,
+      version: STATUS_VERSION,
+      time: isoTime(clock.wallMicros()),
+      program: this.#program(),
+      web: web(),
+      ...control.status(),
+    };
   }
 
   /** The largest flows in the caches now; rejects with `UnknownWord` for a bridge or set that is not exported. */

@@ -27,6 +27,19 @@ export interface ProgramStatus {
   readonly logLinesLost: number;
 }
 
+/** Those who look at the live page, and what came of its limits since the start. */
+export interface WebStatus {
+  /** Browsers that look now. */
+  readonly clients: number;
+  /** Browsers that were refused because there were too many. */
+  readonly refused: number;
+  /** Updates that were made. */
+  readonly updates: number;
+  /** Updates that slow browsers have missed, and connections that were ended for it or for silence. */
+  readonly skipped: number;
+  readonly ended: number;
+}
+
 /** The document. */
 export interface StatusDocument extends ControlStatus {
   readonly schema: typeof STATUS_SCHEMA;
@@ -34,11 +47,8 @@ export interface StatusDocument extends ControlStatus {
   /** When the document was made, ISO 8601 in UTC. */
   readonly time: string;
   readonly program: ProgramStatus;
-}
-
-/** Puts the document together. */
-export function statusDocument(time: string, program: ProgramStatus, control: ControlStatus): StatusDocument {
-  return { schema: STATUS_SCHEMA, version: STATUS_VERSION, time, program, ...control };
+  /** Absent when there is no page. */
+  readonly web?: WebStatus | undefined;
 }
 
 /** The document as JSON. */

@@ -25,6 +25,7 @@ export function statusText(status: StatusDocument, paint: Paint = plain): string
     ...verdictLines(status, paint),
     ...foldText(`ovs-ipfix ${program.version}, pid ${program.pid}, up ${durationText(upSeconds)}`),
     ...foldText(`database ${database.endpoint}: ${database.state}, lock ${database.lock}`),
+    ...webLines(status),
     ...status.bridges.flatMap((bridge) => bridgeLines(bridge, paint)),
   ];
   if (status.bridges.length === 0) {
@@ -40,6 +41,12 @@ export function statusText(status: StatusDocument, paint: Paint = plain): string
 function verdictLines({ missing }: StatusDocument, paint: Paint): string[] {
   if (missing.length === 0) return [paint('good', 'ready')];
   return [paint('bad', 'not ready:'), ...missing.flatMap((sentence) => foldText(`  ${sentence}`, ''))];
+}
+
+function webLines({ web }: StatusDocument): string[] {
+  if (web === undefined) return [];
+  const trouble = web.refused + web.ended === 0 ? '' : `, ${web.refused} refused, ${web.ended} ended`;
+  return foldText(`page: ${web.clients} browsers look${trouble}`);
 }
 
 function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Report } from '../report/report.ts';
-import { plainJson } from '../report/status-document.ts';
+import { plainJson, type WebStatus } from '../report/status-document.ts';
 import type { TopFlows } from '../report/top-flows.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -28,17 +28,6 @@ const FLOWS_EVERY_UPDATES = 5;
 const PING_EVERY_UPDATES = 15;
 const FLOWS_SHOWN = 20;
 const RECORDS_SHOWN = 20;
-
-/** What the feed shows of itself. */
-export interface LiveFeedStatus {
-  readonly clients: number;
-  /** Browsers that were refused because there were too many. */
-  readonly refused: number;
-  readonly updates: number;
-  /** Updates that slow browsers have missed, and connections that were ended for it or for silence. */
-  readonly skipped: number;
-  readonly ended: number;
-}
 
 interface Client {
   readonly socket: WebSocket;
@@ -90,7 +79,7 @@ export class LiveFeed {
     this.#server.close();
   }
 
-  status(): LiveFeedStatus {
+  status(): WebStatus {
     return {
       clients: this.#clients.size,
       refused: this.#refused,

@@ -7,14 +7,14 @@ import type { Duplex } from 'node:stream';
 import sirv from 'sirv';
 import { Metrics } from '../report/metrics.ts';
 import type { Report } from '../report/report.ts';
-import { statusJson } from '../report/status-document.ts';
+import { statusJson, type WebStatus } from '../report/status-document.ts';
 import { addressText } from '../runtime/address-text.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type ListenAddress } from '../runtime/listen-address.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { Access, type Verdict } from './access.ts';
-import { LiveFeed, type LiveFeedStatus } from './live-feed.ts';
+import { LiveFeed } from './live-feed.ts';
 
 /** Connections at a time, those of the WebSocket included; more wait to be accepted. */
 export const WEB_CONNECTIONS_MAX = 256;
@@ -108,7 +108,7 @@ export class WebServer {
     await closed;
   }
 
-  status(): LiveFeedStatus {
+  status(): WebStatus {
     return this.#feed.status();
   }
 

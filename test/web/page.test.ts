@@ -333,4 +333,7 @@ test('no more browsers than the limit look at a time', tier('ovs', 'daemon'), as
   );
   assert.equal(refused, 503);
   assert.ok(sockets.length <= WEB_CLIENTS_MAX + 1);
+  const { web } = await daemonStatus(daemon);
+  assert.equal(web?.clients, WEB_CLIENTS_MAX);
+  assert.ok(web.refused > 0);
 });
