@@ -92,6 +92,8 @@ export class FlowTranslator {
   #rewrites = 0;
   #ignored = 0;
   #hasHardTimeouts = false;
+  /** Kept from one `status` to the next, until something changes: there may be many flows, and somebody asks each second. */
+  #flowsBySet: ReadonlyMap<number, number> | undefined;
 
   constructor(options: FlowTranslatorOptions) {
     this.#bridge = options.bridge;
@@ -104,6 +106,7 @@ export class FlowTranslator {
       return;
     }
     this.#options = options;
+    this.#flowsBySet = undefined;
     for (const [key, flow] of this.#flows) {
       this.#judge(key, flow);
     }
@@ -111,6 +114,7 @@ export class FlowTranslator {
 
   /** Forgets all flows: a new connection tells of them anew. */
   forget(): void {
+    this.#flowsBySet = undefined;
     this.#flows.clear();
     this.#dirty.clear();
     this.#refusals.clear();
@@ -197,6 +201,7 @@ export class FlowTranslator {
         for (const { key } of batch.filter((rewriting) => this.#flows.has(rewriting.key))) {
           this.#dirty.add(key);
         }
+        this.#flowsBySet = undefined;
         throw error;
       } finally {
         this.#inFlight.clear();
@@ -212,6 +217,7 @@ export class FlowTranslator {
           this.observeFlow({ ...flow, instructions });
         } else {
           this.#refusals.set(key, { flow, message: refusal });
+          this.#flowsBySet = undefined;
         }
       }
       await this.#resumed();
@@ -245,6 +251,12 @@ export class FlowTranslator {
   }
 
   status(): FlowTranslatorStatus {
+    this.#flowsBySet ??= this.#countBySet();
+    const flowsBySet = this.#flowsBySet;
+    return { flowsBySet, rewrites: this.#rewrites, refused: this.#refusals.size, ignored: this.#ignored };
+  }
+
+  #countBySet(): ReadonlyMap<number, number> {
     const flowsBySet = new Map<number, number>();
     for (const [key, flow] of this.#flows) {
       if (this.#dirty.has(key) || this.#refusals.has(key)) {
@@ -256,10 +268,11 @@ export class FlowTranslator {
         }
       }
     }
-    return { flowsBySet, rewrites: this.#rewrites, refused: this.#refusals.size, ignored: this.#ignored };
+    return flowsBySet;
   }
 
   #judge(key: string, flow: ObservedFlow): void {
+    this.#flowsBySet = undefined;
     const isRight = translateInstructions(flow.instructions, this.#options) === flow.instructions;
     if (isRight && !this.#overwritten.has(key)) {
       this.#dirty.delete(key);
@@ -271,6 +284,7 @@ export class FlowTranslator {
   }
 
   #drop(key: string): void {
+    this.#flowsBySet = undefined;
     this.#flows.delete(key);
     this.#dirty.delete(key);
     this.#refusals.delete(key);
@@ -279,6 +293,7 @@ export class FlowTranslator {
 
   #takeBatch(): readonly Rewriting[] {
     const batch: Rewriting[] = [];
+    this.#flowsBySet = undefined;
     for (const key of this.#dirty) {
       const flow = this.#flows.get(key);
       if (flow !== undefined) {
