@@ -11,7 +11,7 @@ import { checkBridge } from './doctor/bridge-checks.ts';
 import { lookAtBridge } from './doctor/bridge-look.ts';
 import { checkCollector } from './doctor/collector-checks.ts';
 import { lookAtDaemons } from './doctor/daemon-checks.ts';
-import { type DatabaseLook, lookAtDatabase } from './doctor/database-look.ts';
+import { type DatabaseLook, DatabaseUnreachable, lookAtDatabase } from './doctor/database-look.ts';
 import { type Finding, finding, type Severity } from './doctor/finding.ts';
 import { checkClock, checkSwitch } from './doctor/host-checks.ts';
 import { checkMark } from './doctor/mark-checks.ts';
@@ -52,17 +52,7 @@ async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[
   try {
     look = await lookAtDatabase(settings, clock);
   } catch (error) {
-    const remedy =
-      'Start it with "systemctl start openvswitch-switch", run this command as root, or say with --db where it is.';
-    findings.push(
-      finding(
-        'error',
-        'database-unreachable',
-        'OVS database',
-        `It cannot be read: ${clause(reasonOf(error))}.`,
-        remedy,
-      ),
-    );
+    findings.push(unreadable(error));
   }
   if (look !== undefined) {
     const seen = look;
@@ -90,6 +80,26 @@ async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[
   findings.push(...(await attempt('the clock', async () => checkClock(clock))));
   const order: readonly Severity[] = ['error', 'warning', 'note'];
   return findings.toSorted((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
+}
+
+function unreadable(error: unknown): Finding {
+  const reason = clause(reasonOf(error));
+  if (error instanceof DatabaseUnreachable && error.isForbidden) {
+    return finding(
+      'error',
+      'database-forbidden',
+      'OVS database',
+      `You may not connect to it: ${reason}.`,
+      'Run this command as root, or as the user that the socket belongs to.',
+    );
+  }
+  return finding(
+    'error',
+    'database-unreachable',
+    'OVS database',
+    `It cannot be read: ${reason}.`,
+    'Start it with "systemctl start openvswitch-switch", or say with --db where it is.',
+  );
 }
 
 /** Of all bridges: a daemon may have left something also where no row wants anything any more. */

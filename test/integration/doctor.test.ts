@@ -2,21 +2,20 @@
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { Finding } from '../../src/commands/doctor/finding.ts';
 import { checkClock } from '../../src/commands/doctor/host-checks.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { diagnose, emptyFolder, found, lacks } from '../support/doctor.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { exportingBridge } from '../support/exporting-bridge.ts';
 import { udpFrame } from '../support/frames.ts';
 import { createIpfixRow, setIpfixRow } from '../support/ipfix-rows.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
-import { ProgramError, runProgram } from '../support/process.ts';
+import { type ProgramError, runProgram } from '../support/process.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -37,55 +36,9 @@ after(() =>
   ),
 );
 
-interface Diagnosis {
-  readonly findings: readonly Finding[];
-  readonly exitCode: number;
-}
-
-/** Runs it as an operator would. */
-async function doctor(
-  args: readonly string[] = [],
-  environment: Readonly<Record<string, string>> = {},
-): Promise<Diagnosis> {
-  const command = [DAEMON_FILE, 'doctor', '--format', 'json', ...args];
-  const options = { environment: { ...ovs.environment, ...environment }, timeoutMs: 20_000 };
-  const { stdout, exitCode } = await runProgram(process.execPath, command, options).then(
-    (said) => ({ stdout: said, exitCode: 0 }),
-    (error: unknown) => {
-      if (!(error instanceof ProgramError) || error.stdout === '') throw error;
-      return { stdout: error.stdout, exitCode: error.exitCode ?? -1 };
-    },
-  );
-  const { schema, version, findings } = JSON.parse(stdout) as {
-    schema: string;
-    version: number;
-    findings: Finding[];
-  };
-  assert.deepEqual([schema, version], ['ovs-ipfix/doctor', 1]);
-  return { findings, exitCode };
-}
-
-/** The finding of a code about a place; it must be there, and have something to say and to do. */
-function found({ findings }: Diagnosis, code: string, where: RegExp): Finding {
-  const one = findings.find((each) => each.code === code && where.test(each.where));
-  assert.ok(one, `${code} about ${where} among ${JSON.stringify(findings, undefined, 1)}`);
-  assert.match(one.message, /\.$/u);
-  assert.match(one.remedy, /\.$/u);
-  return one;
-}
-
-function lacks({ findings }: Diagnosis, code: string): void {
-  assert.deepEqual(
-    findings.filter((each) => each.code === code),
-    [],
-  );
-}
-
-async function emptyFolder(t: { after: (end: () => Promise<void>) => void }): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'doctor-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
+/** Runs it beside the Open vSwitch of this file. */
+const doctor = (args: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) =>
+  diagnose({ ...ovs.environment, ...environment }, args);
 
 test('a healthy system has nothing worse than a note', tier('ovs', 'daemon'), async (t) => {
   const br = await exportingBridge(t, ovs, daemon, {
@@ -246,114 +199,28 @@ test('no database, and one that says nothing', tier('ovs', 'daemon'), async (t) 
   mute.close();
 });
 
-test(
-  'rows of ovs-vswitchd, rows that a dead daemon holds, and a switch that is away',
-  tier('ovs', 'daemon'),
-  async (t) => {
-    const own = await startOvs({ allowedWarnings: [/collector|reset by peer/] });
-    t.after(() => own.stop());
-    const environment = own.environment;
-    await own.addBridge('brx');
-    const row = await createIpfixRow(own, 'brx', ['127.0.0.1:4739'], { obs_domain_id: 4 });
-    const none = await startDaemon(own, { arguments: ['--adopt', 'none'] });
-    found(await doctor([], environment), 'row-of-vswitchd', new RegExp(row, 'u'));
-    await none.stop();
-    const killed = await startDaemon(own);
-    await killed.kill();
-    const held = await doctor([], environment);
-    assert.match(found(held, 'held-without-daemon', new RegExp(row, 'u')).remedy, /"ovs-ipfix release"/u);
-    lacks(held, 'vswitchd-away');
-    const elsewhere = await doctor(['--openflow', 'unix:/nowhere/%b.mgmt'], environment);
-    found(elsewhere, 'vswitchd-away', /Bridge brx/u);
-    const pid = Number(await readFile(join(own.rundir, 'ovs-vswitchd.pid'), 'utf8'));
-    process.kill(pid, 'SIGSTOP');
-    await own.vsctl('--no-wait', 'set', 'Open_vSwitch', '.', 'next_cfg=100000');
-    const behind = await doctor([], environment).finally(() => process.kill(pid, 'SIGCONT'));
-    found(behind, 'vswitchd-behind', /ovs-vswitchd/u);
-    await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', own.dbEndpoint], { environment });
-  },
-);
-
-test(
-  'what a daemon would meet in a bridge, and what a killed one has left there',
-  tier('ovs', 'daemon'),
-  async (t) => {
-    const own = await startOvs({ allowedWarnings: [/collector|reset by peer/] });
-    t.after(() => own.stop());
-    const { environment } = own;
-    await own.addBridge('bry');
-    await createIpfixRow(own, 'bry', ['127.0.0.1:4739'], { obs_domain_id: 4 });
-    const about = async (code: string) => {
-      const one = found(await doctor([], environment), code, /^Bridge bry$/u);
-      return `${one.message} ${one.remedy}`;
-    };
-    const clean = await doctor([], environment);
-    for (const code of [
-      'bridge-without-meters',
-      'bridge-meter-taken',
-      'hook-place-taken',
-      'left-in-bridge',
-    ]) {
-      lacks(clean, code);
-    }
-
-    const mute = createServer(() => {});
-    const socket = join(own.rundir, 'mute.bry');
-    await new Promise<void>((resolve) => {
-      mute.listen(socket, resolve);
-    });
-    t.after(() => void mute.close());
-    const unanswered = await doctor(['--openflow', `unix:${own.rundir}/mute.%b`], environment);
-    assert.match(found(unanswered, 'check-failed', /^bridge bry$/u).message, /does not answer/u);
-
-    await own.vsctl('set', 'Bridge', 'bry', 'protocols=OpenFlow10');
-    assert.match(
-      await about('bridge-without-meters'),
-      /OpenFlow 1\.0.*"ovs-vsctl set Bridge bry protocols=/u,
-    );
-    await own.vsctl('clear', 'Bridge', 'bry', 'protocols');
-
-    await own.ofctl('-O', 'OpenFlow13', 'add-meter', 'bry', 'meter=65000 kbps band=type=drop rate=7');
-    await own.ofctl('add-flow', 'bry', 'priority=65535,reg11=0/0x80000000,actions=NORMAL');
-    assert.match(await about('bridge-meter-taken'), /The meter 65000/u);
-    assert.match(await about('hook-place-taken'), /cookie 0x0/u);
-    await own.ofctl('--strict', 'del-flows', 'bry', 'priority=65535,reg11=0/0x80000000');
-    await own.ofctl('-O', 'OpenFlow13', 'del-meters', 'bry');
-
-    await own.vsctl(
-      '--',
-      '--id=@br',
-      'get',
-      'Bridge',
-      'bry',
-      '--',
-      '--id=@i',
-      'create',
-      'IPFIX',
-      'targets="127.0.0.1:4739"',
-      '--',
-      'create',
-      'Flow_Sample_Collector_Set',
-      'bridge=@br',
-      'id=1',
-      'ipfix=@i',
-    );
-    await own.ofctl(
-      'add-flow',
-      'bry',
-      'table=3,ip,actions=sample(probability=9,collector_set_id=1,obs_domain_id=7,obs_point_id=9)',
-    );
-    const killed = await startDaemon(own);
-    lacks(await doctor([], environment), 'left-in-bridge');
-    await killed.kill();
-    assert.match(
-      await about('left-in-bridge'),
-      /the hook, actions in 1 flows, meter 65000, meter 65001\..*"ovs-ipfix release"/u,
-    );
-    await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', own.dbEndpoint], { environment });
-    lacks(await doctor([], environment), 'left-in-bridge');
-  },
-);
+test('a database that one may not read', tier('ovs', 'daemon'), async (t) => {
+  const folder = await emptyFolder(t);
+  const program = join(folder, 'ovs-ipfix.cjs');
+  await cp(DAEMON_FILE, program);
+  const path = join(folder, 'db.sock');
+  const server = createServer(() => {});
+  await new Promise<void>((resolve) => {
+    server.listen(path, resolve);
+  });
+  t.after(() => void server.close());
+  await chmod(path, 0);
+  await chmod(folder, 0o755);
+  // Root may do everything, so it has to be somebody else.
+  const asNobody = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : ['env'];
+  const [first, ...rest] = [...asNobody, process.execPath, program, 'doctor', '--db', `unix:${path}`];
+  const failure = await runProgram(first, rest, { environment: { OVS_RUNDIR: folder } }).then(
+    () => undefined,
+    (error: ProgramError) => error,
+  );
+  assert.equal(failure?.exitCode, 4);
+  assert.match(failure.stdout, /error database-forbidden: OVS database\n +You may not connect to it/u);
+});
 
 test('a clock that nobody has set', () => {
   const [one] = checkClock(new ManualClock(1_000_000_000_000));

@@ -27,9 +27,22 @@ export interface DatabaseLook {
   readonly isUpToDate: boolean;
 }
 
-/** Rejects with a sentence when none of the endpoints gives the tables in time. */
+/** None of the endpoints gives the tables in time; the message says why for each. */
+export class DatabaseUnreachable extends Error {
+  /** Whether the system has refused us one of them, as other users are refused. */
+  readonly isForbidden: boolean;
+
+  constructor(reasons: readonly string[], isForbidden: boolean) {
+    super(reasons.join('; '));
+    this.name = 'DatabaseUnreachable';
+    this.isForbidden = isForbidden;
+  }
+}
+
+/** Rejects with `DatabaseUnreachable`. */
 export async function lookAtDatabase(settings: OvsSettings, clock: Clock): Promise<DatabaseLook> {
   const reasons: string[] = [];
+  let isForbidden = false;
   for (const endpoint of settings.database) {
     try {
       const tls = settings.tls === undefined ? {} : { tls: settings.tls };
@@ -46,10 +59,17 @@ export async function lookAtDatabase(settings: OvsSettings, clock: Clock): Promi
         client.close();
       }
     } catch (error) {
-      reasons.push(`${formatEndpoint(endpoint)}: ${clause(reasonOf(error))}`);
+      const reason = clause(reasonOf(error));
+      const name = formatEndpoint(endpoint);
+      reasons.push(reason.includes(name) ? reason : `${name}: ${reason}`);
+      isForbidden ||= error instanceof Error && hasCode(error.cause, 'EACCES', 'EPERM');
     }
   }
-  throw new Error(reasons.join('; '));
+  throw new DatabaseUnreachable(reasons, isForbidden);
+}
+
+function hasCode(cause: unknown, ...codes: readonly string[]): boolean {
+  return cause instanceof Error && 'code' in cause && codes.includes(String(cause.code));
 }
 
 async function read(client: OvsdbClient): Promise<DatabaseLook> {

@@ -3,6 +3,7 @@
 /** The closed list of the doctor's own findings; beside them it gives the problems of docs/problems.md. */
 export const FINDING_CODES = [
   'database-unreachable',
+  'database-forbidden',
   'vswitchd-away',
   'vswitchd-behind',
   'row-unused',

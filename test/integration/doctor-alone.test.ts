@@ -1,0 +1,154 @@
+// Findings of the doctor that need an Open vSwitch of their own: no daemon beside it, a killed one, one of another version.
+
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { version } from '../../src/commands/version.ts';
+import { Daemon, startDaemon } from '../support/daemon.ts';
+import { diagnose, emptyFolder, found, lacks } from '../support/doctor.ts';
+import { exportingBridge } from '../support/exporting-bridge.ts';
+import { udpFrame } from '../support/frames.ts';
+import { createIpfixRow } from '../support/ipfix-rows.ts';
+import { startOvs } from '../support/ovs.ts';
+import { BackgroundProgram, runProgram } from '../support/process.ts';
+import { DAEMON_FILE, tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+
+test('a daemon of another version, and a meter that drops', tier('ovs', 'daemon'), async (t) => {
+  const folder = await emptyFolder(t);
+  const own = await startOvs({ allowedWarnings: [/collector|reset by peer/] });
+  t.after(() => own.stop());
+  // The same program, but for the number that it has of itself.
+  const program = join(folder, 'ovs-ipfix.cjs');
+  const source = await readFile(DAEMON_FILE, 'utf8');
+  await writeFile(program, source.replace(`version: "${version}"`, 'version: "0.0.1"'));
+  const older = await BackgroundProgram.start(process.execPath, [program, 'run', '--db', own.dbEndpoint], {
+    environment: own.environment,
+  });
+  const daemonOfOwn = new Daemon(own, older);
+  t.after(() => daemonOfOwn.stop());
+  await daemonOfOwn.waitForReady();
+  const br = await exportingBridge(t, own, daemonOfOwn);
+  const other = found(await diagnose(own.environment), 'daemon-other-version', /pid/u);
+  assert.match(other.message, /version 0\.0\.1/u);
+
+  await own.vsctl('set', 'Bridge', br.name, 'external_ids:ovs-ipfix-max-rate=1');
+  const isMissing = async () => {
+    await br.inject(...Array.from({ length: 300 }, () => udpFrame({})));
+    const { findings } = await diagnose(own.environment);
+    return findings.find(({ code }) => code === 'packets-missing');
+  };
+  const missing = await waitFor(isMissing, { what: 'packets are missing', timeoutMs: 30_000 });
+  assert.match(missing.message, /dropped by the meter/u);
+});
+
+test(
+  'rows of ovs-vswitchd, rows that a dead daemon holds, and a switch that is away',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const own = await startOvs({ allowedWarnings: [/collector|reset by peer/] });
+    t.after(() => own.stop());
+    const environment = own.environment;
+    await own.addBridge('brx');
+    const row = await createIpfixRow(own, 'brx', ['127.0.0.1:4739'], { obs_domain_id: 4 });
+    const none = await startDaemon(own, { arguments: ['--adopt', 'none'] });
+    found(await diagnose(environment), 'row-of-vswitchd', new RegExp(row, 'u'));
+    await none.stop();
+    const killed = await startDaemon(own);
+    await killed.kill();
+    const held = await diagnose(environment);
+    assert.match(found(held, 'held-without-daemon', new RegExp(row, 'u')).remedy, /"ovs-ipfix release"/u);
+    lacks(held, 'vswitchd-away');
+    const elsewhere = await diagnose(environment, ['--openflow', 'unix:/nowhere/%b.mgmt']);
+    found(elsewhere, 'vswitchd-away', /Bridge brx/u);
+    const pid = Number(await readFile(join(own.rundir, 'ovs-vswitchd.pid'), 'utf8'));
+    process.kill(pid, 'SIGSTOP');
+    await own.vsctl('--no-wait', 'set', 'Open_vSwitch', '.', 'next_cfg=100000');
+    const behind = await diagnose(environment).finally(() => process.kill(pid, 'SIGCONT'));
+    found(behind, 'vswitchd-behind', /ovs-vswitchd/u);
+    await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', own.dbEndpoint], { environment });
+  },
+);
+
+test(
+  'what a daemon would meet in a bridge, and what a killed one has left there',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const own = await startOvs({ allowedWarnings: [/collector|reset by peer/] });
+    t.after(() => own.stop());
+    const { environment } = own;
+    await own.addBridge('bry');
+    await createIpfixRow(own, 'bry', ['127.0.0.1:4739'], { obs_domain_id: 4 });
+    const about = async (code: string) => {
+      const one = found(await diagnose(environment), code, /^Bridge bry$/u);
+      return `${one.message} ${one.remedy}`;
+    };
+    const clean = await diagnose(environment);
+    for (const code of [
+      'bridge-without-meters',
+      'bridge-meter-taken',
+      'hook-place-taken',
+      'left-in-bridge',
+    ]) {
+      lacks(clean, code);
+    }
+
+    const mute = createServer(() => {});
+    const socket = join(own.rundir, 'mute.bry');
+    await new Promise<void>((resolve) => {
+      mute.listen(socket, resolve);
+    });
+    t.after(() => void mute.close());
+    const unanswered = await diagnose(environment, ['--openflow', `unix:${own.rundir}/mute.%b`]);
+    assert.match(found(unanswered, 'check-failed', /^bridge bry$/u).message, /does not answer/u);
+
+    await own.vsctl('set', 'Bridge', 'bry', 'protocols=OpenFlow10');
+    assert.match(
+      await about('bridge-without-meters'),
+      /OpenFlow 1\.0.*"ovs-vsctl set Bridge bry protocols=/u,
+    );
+    await own.vsctl('clear', 'Bridge', 'bry', 'protocols');
+
+    await own.ofctl('-O', 'OpenFlow13', 'add-meter', 'bry', 'meter=65000 kbps band=type=drop rate=7');
+    await own.ofctl('add-flow', 'bry', 'priority=65535,reg11=0/0x80000000,actions=NORMAL');
+    assert.match(await about('bridge-meter-taken'), /The meter 65000/u);
+    assert.match(await about('hook-place-taken'), /cookie 0x0/u);
+    await own.ofctl('--strict', 'del-flows', 'bry', 'priority=65535,reg11=0/0x80000000');
+    await own.ofctl('-O', 'OpenFlow13', 'del-meters', 'bry');
+
+    await own.vsctl(
+      '--',
+      '--id=@br',
+      'get',
+      'Bridge',
+      'bry',
+      '--',
+      '--id=@i',
+      'create',
+      'IPFIX',
+      'targets="127.0.0.1:4739"',
+      '--',
+      'create',
+      'Flow_Sample_Collector_Set',
+      'bridge=@br',
+      'id=1',
+      'ipfix=@i',
+    );
+    await own.ofctl(
+      'add-flow',
+      'bry',
+      'table=3,ip,actions=sample(probability=9,collector_set_id=1,obs_domain_id=7,obs_point_id=9)',
+    );
+    const killed = await startDaemon(own);
+    lacks(await diagnose(environment), 'left-in-bridge');
+    await killed.kill();
+    assert.match(
+      await about('left-in-bridge'),
+      /the hook, actions in 1 flows, meter 65000, meter 65001\..*"ovs-ipfix release"/u,
+    );
+    await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', own.dbEndpoint], { environment });
+    lacks(await diagnose(environment), 'left-in-bridge');
+  },
+);
