@@ -7,7 +7,6 @@ import { lookup as lookupSystem } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import { reasonOf } from '../runtime/sentence.ts';
 import type {
   CollectorSession,
   CollectorTarget,
@@ -15,6 +14,7 @@ import type {
   SessionState,
   SessionStatus,
 } from './collector-session.ts';
+import { faultText } from './fault-text.ts';
 import { PathHealth } from './path-health.ts';
 import { codeOf, SessionTraffic } from './session-traffic.ts';
 
@@ -176,7 +176,7 @@ export class UdpSession implements CollectorSession {
   }
 
   #connectFailed(error: unknown): void {
-    const message = messageOf(error);
+    const message = faultText(error);
     this.#traffic.countError(codeOf(error), message);
     this.#traffic.drop();
     if (this.#state === 'closing') return;
@@ -209,18 +209,15 @@ export class UdpSession implements CollectorSession {
   /** ICMP errors arrive here too; they tell of a message that left earlier, and the socket goes on working. */
   #troubled(error: Error, size?: number): void {
     const code = codeOf(error);
-    this.#traffic.countError(code, error.message);
+    this.#traffic.countError(code, faultText(error));
     const isTooLong = code === 'EMSGSIZE';
     // A message that is too long says nothing about the collector; any other error may mean that it was away.
     if (!isTooLong) {
       this.#listener.templatesDoubtful();
       this.#health.failed();
     }
-    const advice =
-      isTooLong && size !== undefined
-        ? ` The message of ${size} bytes is too long for the network path; lower --message-bytes-max.`
-        : '';
-    this.#log.warn(`Sending to collector ${this.#target.text} failed: ${reasonOf(error)}.${advice}`);
+    const advice = isTooLong && size !== undefined ? ` It had ${size} bytes; lower --message-bytes-max.` : '';
+    this.#log.warn(`Sending to collector ${this.#target.text} failed: ${faultText(error)}.${advice}`);
   }
 
   #scheduleResolve(): void {
@@ -243,7 +240,7 @@ export class UdpSession implements CollectorSession {
       }
     } catch (error) {
       if (generation !== this.#generation) return;
-      this.#traffic.countError(codeOf(error), messageOf(error));
+      this.#traffic.countError(codeOf(error), faultText(error));
     }
     this.#scheduleResolve();
   }
@@ -285,8 +282,4 @@ function connectSocket(socket: Socket, port: number, address: string): Promise<v
       else resolve();
     });
   });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

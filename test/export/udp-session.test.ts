@@ -161,7 +161,7 @@ test('a message too long for UDP is counted, with advice, and the next ones leav
   assert.deepEqual([errors, recordsLost, recordsSent], [{ EMSGSIZE: 1 }, 500, 1]);
   assert.match(
     warnings[0] ?? '',
-    /65535 bytes is too long for the network path; lower --message-bytes-max\.$/,
+    /too long for the network path \(EMSGSIZE\)\. It had 65535 bytes; lower --message-bytes-max\.$/,
   );
   assert.equal(listener.doubtCount, 0);
   await session.stop();
