@@ -28,13 +28,19 @@ before(async () => {
 });
 after(() => compose('--profile', 'metrics', 'down', '-v', '--remove-orphans'));
 
-test('within 30 s of `up`, the collector has records of each kind of traffic', async () => {
+test('within 30 s of `up`, the collector has records of each kind of traffic', async (t) => {
+  const begin = performance.now();
   await compose('up', '-d', '--no-build');
+  const isUp = performance.now();
   await waitFor(async () => Object.values(await collected()).every((packets) => packets > 0), {
     what: 'each kind of traffic at the collector',
     timeoutMs: 30_000,
     intervalMs: 500,
   });
+  const seconds = (from: number, to: number) => ((to - from) / 1000).toFixed(1);
+  t.diagnostic(
+    `up took ${seconds(begin, isUp)} s, records came ${seconds(isUp, performance.now())} s after it`,
+  );
   await waitUntilSettled();
   assert.match(await logOf('collect'), /10\.47\.0\.1:\d+ > 10\.47\.0\.3:80/u);
 });
