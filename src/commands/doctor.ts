@@ -60,16 +60,14 @@ async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[
     findings.push(...(daemon.status?.problems ?? seen.configuration.problems));
     findings.push(...(await attempt('the rows', async () => checkRows(seen, daemon.status !== undefined))));
     findings.push(...(await attempt('the switch', () => checkSwitch(seen, settings, clock))));
-    for (const bridge of bridgeNames(seen)) {
+    const isAlone = daemon.status === undefined;
+    for (const bridge of isAlone ? allBridges(seen) : seen.configuration.bridges.keys()) {
       const place = { bridge, endpoint: settings.openflow(bridge), tls: settings.tls, mark: settings.mark };
       const isExported = seen.configuration.bridges.has(bridge);
       const check = async () => {
         const met = await lookAtBridge(place, clock);
         if (met === undefined) return [];
-        return [
-          ...(isExported ? checkMark(met) : []),
-          ...(daemon.status === undefined ? checkBridge(met, isExported) : []),
-        ];
+        return [...(isExported ? checkMark(met) : []), ...(isAlone ? checkBridge(met, isExported) : [])];
       };
       findings.push(...(await attempt(`bridge ${bridge}`, check)));
     }
@@ -102,8 +100,8 @@ function unreadable(error: unknown): Finding {
   );
 }
 
-/** Of all bridges: a daemon may have left something also where no row wants anything any more. */
-function bridgeNames({ tables }: DatabaseLook): readonly string[] {
+/** A daemon that is gone may have left something also where no row wants anything any more. */
+function allBridges({ tables }: DatabaseLook): readonly string[] {
   return [...tables.bridges].map(({ columns }) => String(columns['name']));
 }
 

@@ -106,7 +106,6 @@ export class FlowTranslator {
       return;
     }
     this.#options = options;
-    this.#flowsBySet = undefined;
     for (const [key, flow] of this.#flows) {
       this.#judge(key, flow);
     }
@@ -201,9 +200,9 @@ export class FlowTranslator {
         for (const { key } of batch.filter((rewriting) => this.#flows.has(rewriting.key))) {
           this.#dirty.add(key);
         }
-        this.#flowsBySet = undefined;
         throw error;
       } finally {
+        this.#flowsBySet = undefined;
         this.#inFlight.clear();
       }
       this.#rewrites += batch.length;
@@ -217,7 +216,6 @@ export class FlowTranslator {
           this.observeFlow({ ...flow, instructions });
         } else {
           this.#refusals.set(key, { flow, message: refusal });
-          this.#flowsBySet = undefined;
         }
       }
       await this.#resumed();

@@ -15,8 +15,8 @@ export interface CollectorTarget {
 
 /**
  * connecting: resolving or connecting, messages wait; open: messages leave; failing: messages leave, and the network reports
- * that they do not arrive (over UDP, by ICMP); waiting: the last attempt failed and the
- * next has its time, messages are lost; closing: what waits is still sent; closed: the end.
+ * that they do not arrive (over UDP, by ICMP); waiting: the last attempt failed and the next has its time, messages are lost;
+ * closing: what waits is still sent; closed: the end.
  */
 export type SessionState = 'connecting' | 'open' | 'failing' | 'waiting' | 'closing' | 'closed';
 

@@ -30,9 +30,6 @@ export class PathHealth {
 
   get isFailing(): boolean {
     if (!this.#hasFailed) return false;
-    const isQuiet =
-      this.#sentMicros !== 0 && this.#clock.monotonicMicros() - this.#sentMicros >= this.#recoveryMicros;
-    this.#hasFailed = !isQuiet;
-    return this.#hasFailed;
+    return this.#sentMicros === 0 || this.#clock.monotonicMicros() - this.#sentMicros < this.#recoveryMicros;
   }
 }

@@ -4,22 +4,27 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { version } from '../../src/commands/version.ts';
 import { Daemon, startDaemon } from '../support/daemon.ts';
 import { diagnose, emptyFolder, found, lacks } from '../support/doctor.ts';
 import { exportingBridge } from '../support/exporting-bridge.ts';
 import { udpFrame } from '../support/frames.ts';
-import { createIpfixRow } from '../support/ipfix-rows.ts';
-import { startOvs } from '../support/ovs.ts';
+import { createCollectorSet, createIpfixRow } from '../support/ipfix-rows.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
 import { BackgroundProgram, runProgram } from '../support/process.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
 
-test('a daemon of another version, and a meter that drops', tier('ovs', 'daemon'), async (t) => {
-  const folder = await emptyFolder(t);
+async function ownOvs(t: TestContext): Promise<Ovs> {
   const own = await startOvs({ allowedWarnings: [/collector|reset by peer/] });
   t.after(() => own.stop());
+  return own;
+}
+
+test('a daemon of another version, and a meter that drops', tier('ovs', 'daemon'), async (t) => {
+  const folder = await emptyFolder(t);
+  const own = await ownOvs(t);
   // The same program, but for the number that it has of itself.
   const program = join(folder, 'ovs-ipfix.cjs');
   const source = await readFile(DAEMON_FILE, 'utf8');
@@ -48,8 +53,7 @@ test(
   'rows of ovs-vswitchd, rows that a dead daemon holds, and a switch that is away',
   tier('ovs', 'daemon'),
   async (t) => {
-    const own = await startOvs({ allowedWarnings: [/collector|reset by peer/] });
-    t.after(() => own.stop());
+    const own = await ownOvs(t);
     const environment = own.environment;
     await own.addBridge('brx');
     const row = await createIpfixRow(own, 'brx', ['127.0.0.1:4739'], { obs_domain_id: 4 });
@@ -76,8 +80,7 @@ test(
   'what a daemon would meet in a bridge, and what a killed one has left there',
   tier('ovs', 'daemon'),
   async (t) => {
-    const own = await startOvs({ allowedWarnings: [/collector|reset by peer/] });
-    t.after(() => own.stop());
+    const own = await ownOvs(t);
     const { environment } = own;
     await own.addBridge('bry');
     await createIpfixRow(own, 'bry', ['127.0.0.1:4739'], { obs_domain_id: 4 });
@@ -118,24 +121,7 @@ test(
     await own.ofctl('--strict', 'del-flows', 'bry', 'priority=65535,reg11=0/0x80000000');
     await own.ofctl('-O', 'OpenFlow13', 'del-meters', 'bry');
 
-    await own.vsctl(
-      '--',
-      '--id=@br',
-      'get',
-      'Bridge',
-      'bry',
-      '--',
-      '--id=@i',
-      'create',
-      'IPFIX',
-      'targets="127.0.0.1:4739"',
-      '--',
-      'create',
-      'Flow_Sample_Collector_Set',
-      'bridge=@br',
-      'id=1',
-      'ipfix=@i',
-    );
+    await createCollectorSet(own, 'bry', 1, '127.0.0.1:4739');
     await own.ofctl(
       'add-flow',
       'bry',

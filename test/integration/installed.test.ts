@@ -6,7 +6,9 @@ import { cp, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { Daemon } from '../support/daemon.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
+import { pageAddress } from '../support/page.ts';
 import { BackgroundProgram, runProgram } from '../support/process.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
@@ -34,20 +36,15 @@ test(
   'through a symbolic link, page and pid file work, and a replaced or removed page ends nothing',
   tier('ovs', 'daemon'),
   async (t) => {
-    const daemon = await BackgroundProgram.start(
+    const program = await BackgroundProgram.start(
       join(folder, 'bin', 'ovs-ipfix'),
       ['run', '--db', ovs.dbEndpoint, '--pidfile', '--web', '127.0.0.1:0'],
       { environment: ovs.environment },
     );
-    t.after(() => daemon.stop('SIGTERM'));
+    t.after(() => program.stop('SIGTERM'));
     const ready = async () => (await ovs.appctl('-t', 'ovs-ipfix', 'ready')) === 'ready\n';
     await waitFor(ready, { what: 'the daemon is ready, and found by its name' });
-    const address = await waitFor(
-      () => /the page is at (?<url>http:\S+)/u.exec(daemon.stderr)?.groups?.['url'],
-      {
-        what: 'the daemon says where its page is',
-      },
-    );
+    const address = await pageAddress(new Daemon(ovs, program));
     const get = async (path: string) => {
       const answer = await fetch(new URL(path, address));
       return { status: answer.status, body: await answer.text() };

@@ -88,3 +88,16 @@ export async function waitForNoBridge(daemon: Daemon, bridge: string): Promise<v
     what: `nothing is exported for ${bridge}`,
   });
 }
+
+/** A collector set of a bridge, with an IPFIX row of its own. */
+export async function createCollectorSet(
+  ovs: Ovs,
+  bridge: string,
+  id: number,
+  target: string,
+  ...columns: readonly string[]
+): Promise<void> {
+  const create = ['--id=@i', 'create', 'IPFIX', `targets="${target}"`, ...columns];
+  const set = ['create', 'Flow_Sample_Collector_Set', `id=${id}`, 'bridge=@b', 'ipfix=@i'];
+  await ovs.vsctl('--id=@b', 'get', 'Bridge', bridge, '--', ...create, '--', ...set);
+}

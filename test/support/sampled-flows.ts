@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { SampledBridgeStatus } from '../../src/control/sampled-bridge.ts';
 import type { Daemon } from './daemon.ts';
 import { ethernet, ipv4, udp } from './frames.ts';
-import { daemonStatus } from './ipfix-rows.ts';
+import { createCollectorSet, daemonStatus } from './ipfix-rows.ts';
 import type { Ovs } from './ovs.ts';
 import { runProgram } from './process.ts';
 import { waitFor } from './wait.ts';
@@ -52,9 +52,7 @@ export class SampledFlows {
 
   /** A collector set with an IPFIX row of its own. */
   async addSet(id: number, target: string, ...columns: readonly string[]): Promise<void> {
-    const create = ['--id=@i', 'create', 'IPFIX', `targets="${target}"`, ...columns];
-    const set = ['create', 'Flow_Sample_Collector_Set', `id=${id}`, 'bridge=@b', 'ipfix=@i'];
-    await this.ovs.vsctl('--id=@b', 'get', 'Bridge', 'br0', '--', ...create, '--', ...set);
+    await createCollectorSet(this.ovs, 'br0', id, target, ...columns);
   }
 
   /** Flows all at once, in a single connection of ovs-ofctl. */
