@@ -5,6 +5,7 @@ import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIPv6 } from 'node:net';
 import { parseTarget } from '../../config/target.ts';
+import { faultText } from '../../export/fault-text.ts';
 import { IPFIX_VERSION, MESSAGE_HEADER_SIZE } from '../../ipfix/protocol.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/sentence.ts';
@@ -62,7 +63,7 @@ function sendEmptyMessage(address: string, port: number, clock: Clock): Promise<
       socket.close();
       resolve(refusal);
     };
-    socket.once('error', (error) => end(reasonOf(error)));
+    socket.once('error', (error) => end(faultText(error)));
     socket.connect(port, address, () => socket.send(message));
   });
 }
