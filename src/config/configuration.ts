@@ -3,8 +3,10 @@
 
 import type { CollectorTarget } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
+import { isFailOpen } from './fail-open.ts';
 import { type DatabaseRow, type IpfixRow, readIpfixRow } from './ipfix-row.ts';
 import type { Problem } from './problem.ts';
+import { referenceOf } from './reference.ts';
 import { knownBridgeKeys, knownIpfixKeys, maxRateKey, stateKey } from './row-keys.ts';
 import { parseTarget } from './target.ts';
 
@@ -13,11 +15,15 @@ export interface ConfigurationTables {
   readonly bridges: Iterable<DatabaseRow>;
   readonly ipfix: ReadonlyMap<string, DatabaseRow>;
   readonly collectorSets: Iterable<DatabaseRow>;
+  /** The bridges' controllers, by uuid. */
+  readonly controllers: ReadonlyMap<string, DatabaseRow>;
 }
 
 /** How one bridge is sampled as a whole (`Bridge.ipfix`). */
 export interface BridgeSampling {
   readonly ipfixRow: string;
+  /** Whether the row is adopted or native; otherwise ovs-vswitchd exports for it until it is adopted. */
+  readonly isOurs: boolean;
   /** N: one packet in so many is a sample, and each sample stands for N packets. */
   readonly interval: number;
   readonly observationDomainId: number;
@@ -29,6 +35,8 @@ export interface BridgeSampling {
 export interface FlowSampling {
   readonly collectorSetId: number;
   readonly ipfixRow: string;
+  /** See `BridgeSampling.isOurs`. */
+  readonly isOurs: boolean;
   readonly exporter: ExporterOptions;
 }
 
@@ -36,9 +44,14 @@ export interface BridgeConfig {
   readonly name: string;
   /** Packet-ins a second that the meter lets pass at most: `external_ids:ovs-ipfix-max-rate`. */
   readonly maxSampleRate: number;
-  /** Undefined when the bridge has no row, or one that is not ours or has no usable target. */
+  /**
+   * Whether OVS forwards by itself: the fail mode is standalone and every controller is disconnected
+   * (ovs-vswitchd.conf.db(5), Bridge.fail_mode).
+   */
+  readonly isFailOpen: boolean;
+  /** Undefined when the bridge has no row or one without a usable target. */
   readonly sampling: BridgeSampling | undefined;
-  /** By collector set id; only sets with a row of ours that has a usable target. */
+  /** By collector set id; only sets whose row has a usable target. */
   readonly flowSampling: ReadonlyMap<number, FlowSampling>;
 }
 
@@ -89,14 +102,14 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
     const name = String(bridgeRow.columns['name']);
     const exporterOf = (uuid: string | undefined) => {
       const used = rows.get(uuid ?? '');
-      const isExported = used !== undefined && isOurs(used.row) && used.targets.length > 0;
-      return isExported
+      return used !== undefined && used.targets.length > 0
         ? { row: used.row, exporter: exporterOptions(used.row, used.targets, messageBytesMax) }
         : undefined;
     };
     bridges.set(name, {
       name,
       maxSampleRate: readMaxSampleRate(bridgeRow, name, problems),
+      isFailOpen: isFailOpen(bridgeRow, tables.controllers),
       sampling: bridgeSampling(exporterOf(referenceOf(bridgeRow.columns['ipfix']))),
       flowSampling: flowSampling(sets.get(bridgeRow.uuid) ?? [], exporterOf),
     });
@@ -114,7 +127,7 @@ export function isOurs(row: IpfixRow): boolean {
   );
 }
 
-/** A row that is exported and what its exporter is to do. */
+/** A row with a usable target, and the options of its exporter. */
 interface ExportedRow {
   readonly row: IpfixRow;
   readonly exporter: ExporterOptions;
@@ -138,6 +151,7 @@ function bridgeSampling(exported: ExportedRow | undefined): BridgeSampling | und
   return (
     exported && {
       ipfixRow: exported.row.uuid,
+      isOurs: isOurs(exported.row),
       interval: exported.row.sampling,
       observationDomainId: exported.row.observationDomainId,
       observationPointId: exported.row.observationPointId,
@@ -154,7 +168,8 @@ function flowSampling(
   for (const { id, ipfixRow } of sets) {
     const exported = exporterOf(ipfixRow);
     if (exported !== undefined) {
-      samplings.set(id, { collectorSetId: id, ipfixRow, exporter: exported.exporter });
+      const { row, exporter } = exported;
+      samplings.set(id, { collectorSetId: id, ipfixRow, isOurs: isOurs(row), exporter });
     }
   }
   return samplings;
@@ -236,11 +251,6 @@ function usersOfIpfixRows(
     add(referenceOf(row.columns['ipfix']), described, name);
   }
   return users;
-}
-
-/** The uuid in a column that refers to a row, or undefined when the column is empty or absent. */
-function referenceOf(value: unknown): string | undefined {
-  return typeof value === 'object' && value !== null && 'uuid' in value ? String(value.uuid) : undefined;
 }
 
 /**

@@ -16,6 +16,11 @@ export const problemCodes = [
   'dangling-reference',
   'no-meters',
   'meter-in-use',
+  'hook-slot-in-use',
+  'flows-shown-in-part',
+  'translation-in-progress',
+  'fail-open',
+  'row-not-adopted',
   'hook-refused',
   'bridge-unreachable',
 ] as const;

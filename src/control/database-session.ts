@@ -4,7 +4,7 @@
 import type { ConfigurationTables } from '../config/configuration.ts';
 import { type DatabaseRow, ipfixColumnNames } from '../config/ipfix-row.ts';
 import { type Operation, OvsdbClient, Replica, type Snapshot, type Uuid } from '../ovsdb-client/index.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -23,7 +23,8 @@ export const LOCK_NAME = 'ovs_ipfix';
 /** The tables and columns that the daemon reads; what a database lacks is left out. */
 export const watchedColumns: Readonly<Record<string, readonly string[]>> = {
   Open_vSwitch: ['bridges'],
-  Bridge: ['name', 'ipfix', 'external_ids'],
+  Bridge: ['name', 'ipfix', 'external_ids', 'controller', 'fail_mode'],
+  Controller: ['is_connected'],
   IPFIX: ipfixColumnNames,
   Flow_Sample_Collector_Set: ['id', 'bridge', 'ipfix'],
 };
@@ -54,6 +55,7 @@ export class DatabaseSession {
   readonly #replica: Replica;
   #snapshot: Snapshot | undefined;
   #lock: LockState = 'none';
+  #onHeld: () => void = () => {};
   #targetsColumn = new TargetsColumn(undefined);
 
   constructor(options: DatabaseSessionOptions) {
@@ -128,8 +130,25 @@ export class DatabaseSession {
     }
   }
 
-  /** Connects at once if a pause is under way, and queues for the lock again if it was taken from us. */
-  async lookAgain(): Promise<void> {
+  /** Resolves when the lock is held over a live connection, or after `timeoutMs`. */
+  async held(timeoutMs: number): Promise<void> {
+    this.#keeper.endPause();
+    let timer: Timer | undefined;
+    await new Promise<void>((resolve) => {
+      this.#onHeld = () => {
+        if (this.#lock === 'held') {
+          resolve();
+        }
+      };
+      this.#onHeld();
+      timer = this.#options.clock.setTimer(resolve, timeoutMs);
+    });
+    timer?.cancel();
+    this.#onHeld = () => {};
+  }
+
+  /** Connects at once if a pause between attempts is running, and requests the lock again if another client took it. */
+  async resync(): Promise<void> {
     const client = this.#keeper.session;
     if (client === undefined) {
       this.#keeper.endPause();
@@ -170,6 +189,7 @@ export class DatabaseSession {
       );
       this.#leaveQueue(client);
     }
+    this.#onHeld();
     this.#options.onChange();
   }
 
@@ -188,6 +208,7 @@ export function configurationTables(snapshot: Snapshot, targetsColumn: TargetsCo
     bridges: rootedBridges(snapshot),
     ipfix: targetsColumn.read(snapshot.table('IPFIX')),
     collectorSets: snapshot.table('Flow_Sample_Collector_Set').values(),
+    controllers: snapshot.table('Controller'),
   };
 }
 

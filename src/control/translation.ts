@@ -75,8 +75,8 @@ export function concernsSampling(actions: readonly Action[]): boolean {
 }
 
 /** Whether one of the actions, at any depth, is ours. */
-export function bearsOurActions(actions: readonly Action[]): boolean {
-  return actions.some((action) => isOurAction(action) || bearsOurActions(innerActions(action)));
+export function hasOurActions(actions: readonly Action[]): boolean {
+  return actions.some((action) => isOurAction(action) || hasOurActions(innerActions(action)));
 }
 
 /** The collector sets that the actions sample for, at any depth. */

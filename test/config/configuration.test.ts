@@ -28,6 +28,7 @@ function tables(
     bridges: [bridge('br0')],
     ipfix: new Map([[IPFIX, { uuid: IPFIX, columns }]]),
     collectorSets: [],
+    controllers: new Map(),
     ...rest,
   };
 }
@@ -41,8 +42,10 @@ test('a native row with only targets has the defaults of ovs-vswitchd', () => {
   assert.deepEqual(bridges.get('br0'), {
     name: 'br0',
     maxSampleRate: 5000,
+    isFailOpen: false,
     sampling: {
       ipfixRow: IPFIX,
+      isOurs: true,
       interval: 400,
       observationDomainId: 0,
       observationPointId: 0,
@@ -76,13 +79,13 @@ test('each column of a row is used', () => {
   assert.equal(sampling.exporter.templateIntervalSeconds, 30);
 });
 
-test('a row whose targets vswitchd has is not ours, and one without any key of ours neither', () => {
+test('a row whose targets vswitchd has is not ours, and neither is one without a key of ours', () => {
   for (const columns of [
     { targets: ['127.0.0.1:1'], external_ids: new Map() },
     { targets: ['127.0.0.1:1'] },
     { external_ids: new Map() },
   ]) {
-    assert.equal(readConfiguration(tables(columns), 1400).bridges.get('br0')?.sampling, undefined);
+    assert.notEqual(readConfiguration(tables(columns), 1400).bridges.get('br0')?.sampling?.isOurs, true);
   }
 });
 

@@ -2,7 +2,7 @@
 // make it sample a packet twice or never.
 
 import type { RegisterBit } from '../../config/settings.ts';
-import { isAtHookPlace } from '../../control/hook.ts';
+import { isInHookSlot } from '../../control/hook.ts';
 import type { BridgeLook } from './bridge-look.ts';
 import { type Finding, finding } from './finding.ts';
 
@@ -10,7 +10,7 @@ const REGISTER_BITS = 32;
 
 /** At most one finding, about the first of the flows. */
 export function checkMark({ bridge, flows, mark }: BridgeLook): Finding[] {
-  const users = flows.filter((flow) => !isAtHookPlace(flow, mark) && usesBit(flow, mark));
+  const users = flows.filter((flow) => !isInHookSlot(flow, mark) && usesBit(flow, mark));
   const [first] = users;
   if (first === undefined) return [];
   const bit = `reg${mark.register}[${mark.bit}]`;

@@ -64,8 +64,10 @@ function checkOwner({ row, bridges, hasUsableTarget }: UsedIpfixRow, isDaemonRun
 
 /** Packets of a flow with a `sample` action count for the bridge as well. */
 function checkDoubleExport({ name, sampling, flowSampling }: BridgeConfig): Finding[] {
-  const own = new Set(sampling?.exporter.targets.map(({ text }) => text) ?? []);
-  return [...flowSampling.values()].flatMap(({ collectorSetId, exporter }) => {
+  const whole = sampling?.isOurs === true ? sampling.exporter.targets : [];
+  const own = new Set(whole.map(({ text }) => text));
+  const sets = [...flowSampling.values()].filter(({ isOurs }) => isOurs);
+  return sets.flatMap(({ collectorSetId, exporter }) => {
     const both = exporter.targets.map(({ text }) => text).filter((text) => own.has(text));
     if (both.length === 0) return [];
     return [
@@ -103,7 +105,7 @@ function checkSamplingKeys({ row, bridges }: UsedIpfixRow, ovsVersion: string | 
 function checkDomains(bridges: readonly BridgeConfig[]): Finding[] {
   const users = new Map<string, string[]>();
   for (const { name, sampling } of bridges) {
-    for (const target of sampling?.exporter.targets ?? []) {
+    for (const target of sampling?.isOurs === true ? sampling.exporter.targets : []) {
       const key = `${target.text}, observation domain ${sampling?.observationDomainId}`;
       users.set(key, [...(users.get(key) ?? []), name]);
     }
