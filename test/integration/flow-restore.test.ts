@@ -139,11 +139,11 @@ async function assertReleased(restored: Restored): Promise<void> {
 }
 
 /** Waits until hook and companion are metered, and by our meters: each counts the packets. Gives back the milliseconds. */
-async function waitForMeters({ ovs, bridge, metering }: Restored, timeoutMs = 5000): Promise<number> {
+async function waitForMeters(restored: Restored): Promise<number> {
+  const { ovs, bridge } = restored;
   const sinceMs = performance.now();
-  await waitFor(async () => isSame(await metering(), BOTH_METERED), {
+  await waitFor(async () => isSame(await restored.metering(), BOTH_METERED), {
     what: 'hook and companion are metered',
-    timeoutMs,
   });
   const tookMs = performance.now() - sinceMs;
   const before = await countedByMeters(bridge);
