@@ -10,14 +10,20 @@ export const problemCodes = [
   'caching-disabled',
   'no-cache-columns',
   'output-sampling-not-done',
+  'input-sampling-disabled',
+  'sampling-keys-inverted',
+  'setting-not-supported',
+  'domain-shared-with-vswitchd',
   'no-ipfix-row',
   'hard-timeout-restarts',
   'translation-refused',
+  'sample-field-unresolved',
   'dangling-reference',
   'no-meters',
   'meter-in-use',
   'hook-refused',
   'bridge-unreachable',
+  'database-is-relay',
 ] as const;
 
 export type ProblemCode = (typeof problemCodes)[number];

@@ -11,7 +11,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
 import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
-import { planOwnership, planRelease } from './ownership.ts';
+import { planOwnership, planRelease, withOwnershipProblems } from './ownership.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
 import { type RunningExporter, SampledBridge, type SampledBridgeStatus } from './sampled-bridge.ts';
 
@@ -119,7 +119,7 @@ export class Control {
 
   problems(): readonly Problem[] {
     const ofBridges = [...this.#bridges.values()].flatMap((bridge) => bridge.problems());
-    return [...(this.#configuration?.problems ?? []), ...ofBridges];
+    return [...this.#database.problems(), ...(this.#configuration?.problems ?? []), ...ofBridges];
   }
 
   missing(): readonly string[] {
@@ -153,7 +153,8 @@ export class Control {
     if (this.#isStopping || tables === undefined || !isSynced || lock === 'none') {
       return;
     }
-    this.#configuration = readConfiguration(tables, this.#settings.messageBytesMax);
+    const configuration = readConfiguration(tables, this.#settings.messageBytesMax);
+    this.#configuration = withOwnershipProblems(configuration, this.#settings.adopt);
     this.#sayProblems(this.#configuration.problems);
     const isActive = lock === 'held';
     for (const config of this.#configuration.bridges.values()) {

@@ -8,6 +8,7 @@ import { dial, type Endpoint, type TlsFiles } from '../runtime/endpoint.ts';
 import { clause } from '../runtime/sentence.ts';
 import { type GroupTranslation, hasStaleGroups, translateGroups } from './group-translator.ts';
 import type { TranslationOptions } from './translation.ts';
+import { unresolvedProblem } from './unresolved-samples.ts';
 
 export interface GroupSessionOptions {
   readonly endpoint: Endpoint;
@@ -28,6 +29,7 @@ export class GroupSession {
   #groupsBySet: ReadonlyMap<number, number> = new Map();
   #rewrites = 0;
   #refusals: ReadonlyMap<number, string> = new Map();
+  #unresolved: ReadonlyMap<number, readonly string[]> = new Map();
 
   constructor(options: GroupSessionOptions) {
     this.#options = options;
@@ -44,13 +46,20 @@ export class GroupSession {
 
   problems(): readonly Problem[] {
     const { bridge } = this.#options;
-    return [...this.#refusals].slice(0, REFUSALS_MAX).map(([groupId, message]) => ({
-      code: 'translation-refused',
-      severity: 'error',
-      where: `Bridge ${bridge}, group ${groupId}`,
-      message: `Its "sample" action could not be made to reach us: ${clause(message)}.`,
-      remedy: `See what it does with "ovs-ofctl -O OpenFlow15 dump-groups ${bridge}"; it is tried again when groups change.`,
-    }));
+    const refused = [...this.#refusals].slice(0, REFUSALS_MAX).map(
+      ([groupId, message]): Problem => ({
+        code: 'translation-refused',
+        severity: 'error',
+        where: `Bridge ${bridge}, group ${groupId}`,
+        message: `Its "sample" action could not be made to reach us: ${clause(message)}.`,
+        remedy: `See what it does with "ovs-ofctl -O OpenFlow15 dump-groups ${bridge}"; it is tried again when groups change.`,
+      }),
+    );
+    const unresolved = [...this.#unresolved].slice(0, REFUSALS_MAX);
+    return [
+      ...refused,
+      ...unresolved.map(([groupId, ids]) => unresolvedProblem(`Bridge ${bridge}, group ${groupId}`, ids)),
+    ];
   }
 
   /** Makes all groups as the options want them. `main` is the bridge's connection in whatever version it has. */
@@ -87,5 +96,6 @@ export class GroupSession {
     this.#groupsBySet = translation.groupsBySet;
     this.#rewrites += translation.rewrites;
     this.#refusals = translation.refusals;
+    this.#unresolved = translation.unresolved;
   }
 }

@@ -9,7 +9,7 @@ import {
   OpenFlowEncodeError,
   OpenFlowRequestError,
 } from '../node-openflow/index.ts';
-import { concernsSampling, sampledSets, type TranslationOptions, translateActions } from './translation.ts';
+import { concernsSampling, sampledSets, type TranslationOptions, translateActions, unresolvedIds } from './translation.ts';
 
 /** What a look at the groups found and did. */
 export interface GroupTranslation {
@@ -18,6 +18,8 @@ export interface GroupTranslation {
   readonly rewrites: number;
   /** Groups that could not be rewritten, by group id, and what was said about each. */
   readonly refusals: ReadonlyMap<number, string>;
+  /** Ids of `sample` actions that come from fields which packet-ins do not tell, by group id; see `unresolvedIds`. */
+  readonly unresolved: ReadonlyMap<number, readonly string[]>;
 }
 
 /** Whether some group has to be rewritten, as far as this connection's version can tell. */
@@ -37,7 +39,8 @@ export async function translateGroups(
   const mods = (await describeGroups(connection)).flatMap((group) => rewriting(group, options) ?? []);
   const refusals = await send(connection, mods);
   const groups = (await describeGroups(connection)).filter(({ groupId }) => !refusals.has(groupId));
-  return { groupsBySet: countBySet(groups, options), rewrites: mods.length, refusals };
+  const unresolved = unresolvedGroups(groups, options);
+  return { groupsBySet: countBySet(groups, options), rewrites: mods.length, refusals, unresolved };
 }
 
 async function send(
@@ -85,6 +88,20 @@ function rewriting(group: GroupDescription, options: TranslationOptions): Messag
   return buckets.every((bucket, index) => bucket === group.buckets[index])
     ? undefined
     : { type: 'group_mod', command: 'modify', ...group, buckets, commandBucketId: null };
+}
+
+function unresolvedGroups(
+  groups: readonly GroupDescription[],
+  options: TranslationOptions,
+): ReadonlyMap<number, readonly string[]> {
+  const unresolved = new Map<number, readonly string[]>();
+  for (const { groupId, buckets } of groups) {
+    const ids = buckets.flatMap((bucket) => unresolvedIds(bucket.actions, options));
+    if (ids.length > 0) {
+      unresolved.set(groupId, ids);
+    }
+  }
+  return unresolved;
 }
 
 function countBySet(

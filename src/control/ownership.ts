@@ -13,6 +13,7 @@ import {
   problemKey,
   stateKey,
 } from '../config/row-keys.ts';
+import { sharedDomainProblems } from '../config/shared-domains.ts';
 
 /** Which rows the daemon takes over: all, those marked `external_ids:ovs-ipfix=adopt`, or native rows only. */
 export const adoptPolicies = ['all', 'marked', 'none'] as const;
@@ -54,6 +55,21 @@ export function planOwnership(
   return changes.filter(isChange);
 }
 
+/** The configuration with the problems that depend on who exports for which row. */
+export function withOwnershipProblems(configuration: Configuration, policy: AdoptPolicy): Configuration {
+  const { ipfixRows, problems } = configuration;
+  const wanted = wantedRows(configuration, policy);
+  const left = ipfixRows.filter((used) => isWantedBy(policy, used) || used.row.heldTargets !== undefined);
+  return {
+    ...configuration,
+    problems: [
+      ...problems,
+      ...left.flatMap(({ inputSamplingDisabled }) => inputSamplingDisabled ?? []),
+      ...sharedDomainProblems(ipfixRows, (used) => wanted.has(used) || isOurs(used.row)),
+    ],
+  };
+}
+
 /** What has to be written so that vswitchd exports again for every row that was adopted; native rows stay silent. */
 export function planRelease(rows: Iterable<IpfixRow>): readonly RowChange[] {
   return [...rows].map(releaseOf).filter(isChange);
@@ -66,13 +82,12 @@ function isAdopted(row: IpfixRow): boolean {
 /**
  * The rows that are ours by the policy. All rows of a bridge are ours or none: with one that vswitchd exports for, it would
  * go on looking at every `sample` action. A row that is marked stays with vswitchd as long as another row of a bridge of
- * its is neither marked nor native.
+ * its is neither marked nor native, and every row of a bridge does whose row disables input sampling.
  */
 function wantedRows(configuration: Configuration, policy: AdoptPolicy): ReadonlySet<UsedIpfixRow> {
-  const isMarked = ({ row }: UsedIpfixRow) => row.externalIds.get(adoptMarkKey) === 'adopt';
   const candidates = configuration.ipfixRows.filter((used) => used.bridges.length > 0);
   const wanted = new Set(
-    candidates.filter((used) => policy === 'all' || (policy === 'marked' && isMarked(used))),
+    candidates.filter((used) => isWantedBy(policy, used) && used.inputSamplingDisabled === undefined),
   );
   for (let before = -1; before !== wanted.size; ) {
     before = wanted.size;
@@ -88,6 +103,10 @@ function wantedRows(configuration: Configuration, policy: AdoptPolicy): Readonly
     }
   }
   return wanted;
+}
+
+function isWantedBy(policy: AdoptPolicy, { row }: UsedIpfixRow): boolean {
+  return policy === 'all' || (policy === 'marked' && row.externalIds.get(adoptMarkKey) === 'adopt');
 }
 
 function isNative(row: IpfixRow): boolean {
