@@ -9,7 +9,13 @@ import {
   OpenFlowEncodeError,
   OpenFlowRequestError,
 } from '../node-openflow/index.ts';
-import { concernsSampling, sampledSets, type TranslationOptions, translateActions, unresolvedIds } from './translation.ts';
+import {
+  concernsSampling,
+  sampledSets,
+  type TranslationOptions,
+  translateActions,
+  unresolvedIds,
+} from './translation.ts';
 
 /** What a look at the groups found and did. */
 export interface GroupTranslation {

@@ -70,7 +70,7 @@ test('userdata of another size, version or kind is unknown', () => {
 function packetIn(ids: Partial<SampleAction>, metadata: string, frame = ''): PacketInView {
   const userdata = sampleUserdata({ ...sample, type: 'sample4', ...ids });
   const view = new PacketInView();
-  const parts = [userdata, Buffer.from(metadata, 'hex'), Buffer.from(frame, 'hex')] as const;
+  const parts = [userdata, bytesOf(metadata), bytesOf(frame)] as const;
   view.bytes = Buffer.concat(parts);
   view.userdataEnd = userdata.length;
   view.metadataStart = userdata.length;
@@ -80,10 +80,12 @@ function packetIn(ids: Partial<SampleAction>, metadata: string, frame = ''): Pac
   return view;
 }
 
+const bytesOf = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex');
+
 const bits = (field: MatchField['field'], offset = 0, bitCount = 32) => ({ field, offset, bitCount });
 
 /** in_port 7 (OXM), reg0, reg2 and reg3 (NXM), as OpenFlow 1.0 to 1.4 has them; reg1 is 0 and left out. */
-const REGISTERS = '8000000400000007' + '0001000411223344' + '0001040400000abc' + '00010604fedc0001';
+const REGISTERS = '80000004 00000007 00010004 11223344 00010404 00000abc 00010604 fedc0001';
 
 test('an id from a register is read from the metadata, and another that is a number stays', () => {
   const view = packetIn({ observationDomainId: bits('reg2', 4, 8), observationPointId: 77 }, REGISTERS);
@@ -101,7 +103,7 @@ test('registers of 64 and 128 bits are put together from those of 32 bits, which
   assert.deepEqual(ids(bits('xreg1', 16), bits('xreg1', 40, 8)), { domainId: 0x0abc_fedc, pointId: 0x0a });
   assert.deepEqual(ids(bits('xreg7'), bits('xxreg3')), { domainId: 0, pointId: 0 });
   // OpenFlow 1.5: xreg0 with a mask of its upper half, xreg1 whole.
-  const of15 = '80010110' + '1122334400000000' + 'ffffffff00000000' + '80010208' + '00000abcfedc0001';
+  const of15 = '80010110 1122334400000000 ffffffff00000000 80010208 00000abcfedc0001';
   assert.deepEqual(ids(bits('xxreg0'), bits('reg0'), of15), { domainId: 0xfedc_0001, pointId: 0x1122_3344 });
   assert.deepEqual(ids(bits('reg3'), bits('xreg1', 32), of15), { domainId: 0xfedc_0001, pointId: 0x0abc });
 });
@@ -121,12 +123,12 @@ test('the input port has another name in the metadata, for reserved ports too', 
 
 test('connection tracking, tunnel and metadata are read from the metadata', () => {
   const metadata = [
-    '0001d810' + '99aabbcc000000000000000000000001', // ct_label
-    '0001d604' + 'dead0001', // ct_mark
-    '80000408' + '123456789abcdef0', // metadata
-    '00012008' + '0000000000abcdef', // tun_id
-    '00014204' + 'cafe0002', // pkt_mark
-  ].join('');
+    '0001d810 99aabbcc000000000000000000000001', // ct_label
+    '0001d604 dead0001', // ct_mark
+    '80000408 123456789abcdef0', // metadata
+    '00012008 0000000000abcdef', // tun_id
+    '00014204 cafe0002', // pkt_mark
+  ].join(' ');
   const id = (field: FieldBits) => idsFromFields(packetIn({ observationPointId: field }, metadata)).pointId;
   assert.equal(id(bits('ct_label', 96)), 0x99aa_bbcc);
   assert.equal(id(bits('ct_label')), 1);
@@ -138,9 +140,8 @@ test('connection tracking, tunnel and metadata are read from the metadata', () =
 
 test('fields of headers are read from the frame', () => {
   const frame =
-    '0200000000020200000000018100a789' + // eth, VLAN 0x789 with priority 5
-    '080045b9001c00004000071100000a010203c000024d' + // IPv4 with TOS 0xb9, TTL 7, UDP
-    '0457812300080000';
+    // Ethernet with VLAN 0x789 and priority 5, IPv4 with TOS 0xb9 and TTL 7, UDP.
+    '020000000002 020000000001 8100a789 0800 45b9001c 00004000 07110000 0a010203 c000024d 04578123 00080000';
   const id = (field: FieldBits) => idsFromFields(packetIn({ observationPointId: field }, '', frame)).pointId;
   assert.equal(id(bits('eth_src')), 1);
   assert.equal(id(bits('vlan_vid', 0, 12)), 0x789);

@@ -71,14 +71,14 @@ const IPV6 = [
   'ct_ipv6_dst',
   'ct_nw_proto',
 ] as const;
+const OTHER_METADATA =
+  'in_port in_port_oxm tun_id tun_src tun_dst tun_flags tun_ipv6_src tun_gbp_id tun_gbp_flags metadata pkt_mark ' +
+  'ct_state ct_zone ct_mark ct_label packet_type xxreg0 xxreg1 xxreg2';
+/** Without reg15 and what has it, which the flows of this test write. */
 const METADATA = [
-  ...['in_port', 'in_port_oxm', 'tun_id', 'tun_src', 'tun_dst', 'tun_flags', 'metadata', 'pkt_mark'],
-  ...['ct_state', 'ct_zone', 'ct_mark', 'ct_label'],
-  ...['tun_ipv6_src', 'tun_gbp_id', 'tun_gbp_flags', 'packet_type'],
-  // reg15 and what has it are written by the flows of this test.
+  ...OTHER_METADATA.split(' '),
   ...Array.from({ length: 15 }, (_, index) => `reg${index}`),
   ...Array.from({ length: 7 }, (_, index) => `xreg${index}`),
-  ...['xxreg0', 'xxreg1', 'xxreg2'],
 ] as Name[];
 
 interface Kind {
@@ -308,10 +308,9 @@ async function exporterOracle(t: TestContext, ovs: Ovs): Promise<Oracle> {
   const sink = await UdpSink.open();
   t.after(() => sink.close());
   const bridge = (await ovs.vsctl('get', 'Bridge', 'br0', '_uuid')).trim();
-  await ovs.vsctl(
-    ...['--', '--id=@i', 'create', 'IPFIX', `targets="${sink.target}"`],
-    ...['--', 'create', 'Flow_Sample_Collector_Set', `bridge=${bridge}`, 'id=1', 'ipfix=@i'],
-  );
+  const row = `-- --id=@i create IPFIX targets="${sink.target}"`;
+  const set = `-- create Flow_Sample_Collector_Set bridge=${bridge} id=1 ipfix=@i`;
+  await ovs.vsctl(...`${row} ${set}`.split(' '));
   return {
     needsMatch: false,
     actions: (slice, index) => {
