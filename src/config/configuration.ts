@@ -7,7 +7,9 @@ import { isFailOpen } from './fail-open.ts';
 import { type DatabaseRow, type IpfixRow, readIpfixRow } from './ipfix-row.ts';
 import type { Problem } from './problem.ts';
 import { referenceOf } from './reference.ts';
-import { knownBridgeKeys, knownIpfixKeys, maxRateKey, stateKey } from './row-keys.ts';
+import { knownBridgeKeys, maxRateKey, stateKey } from './row-keys.ts';
+import { rowProblems, unknownKeyProblems } from './row-problems.ts';
+import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { parseTarget } from './target.ts';
 
 /** The rows that matter, table by table, as the replica has them. */
@@ -17,6 +19,8 @@ export interface ConfigurationTables {
   readonly collectorSets: Iterable<DatabaseRow>;
   /** The bridges' controllers, by uuid. */
   readonly controllers: ReadonlyMap<string, DatabaseRow>;
+  /** `Open_vSwitch.ovs_version`; ovs-ctl(8) writes it, a bare ovs-vswitchd does not. */
+  readonly ovsVersion?: string | undefined;
 }
 
 /** How one bridge is sampled as a whole (`Bridge.ipfix`). */
@@ -60,8 +64,14 @@ export interface UsedIpfixRow {
   readonly row: IpfixRow;
   /** Names of the bridges that the row is about: through their `ipfix` column or a collector set of theirs. */
   readonly bridges: readonly string[];
-  /** Whether one of the targets that count can be sent to. */
+  /** Those of them whose `ipfix` column refers to the row. */
+  readonly wholeBridges: readonly string[];
+  /** The targets that count and can be sent to, each once. */
+  readonly targets: readonly CollectorTarget[];
+  /** Whether there is one. */
   readonly hasUsableTarget: boolean;
+  /** Set when the row disables the input sampling of its bridges, so that it stays with ovs-vswitchd. */
+  readonly inputSamplingDisabled: Problem | undefined;
 }
 
 export interface Configuration {
@@ -82,7 +92,7 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
   const bridgeRows = [...tables.bridges];
   const collectorSets = [...tables.collectorSets];
   const users = usersOfIpfixRows(bridgeRows, collectorSets);
-  const rows = new Map<string, UsedIpfixRow & { readonly targets: readonly CollectorTarget[] }>();
+  const rows = new Map<string, UsedIpfixRow>();
   for (const [uuid, user] of users) {
     const databaseRow = tables.ipfix.get(uuid);
     if (databaseRow === undefined) {
@@ -92,9 +102,10 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
     const where = `IPFIX row ${uuid} (${user.described})`;
     const row = readIpfixRow(databaseRow, where, problems);
     const targets = readTargets(row, where, problems);
-    noteRowProblems(row, databaseRow, where, problems);
-    const bridges = [...new Set(user.bridges)];
-    rows.set(uuid, { row, bridges, hasUsableTarget: targets.length > 0, targets });
+    const context = { row, where, ovsVersion: tables.ovsVersion };
+    const isForWholeBridge = user.wholeBridges.length > 0;
+    problems.push(...rowProblems({ ...context, databaseRow, isOurs: isOurs(row), isForWholeBridge }));
+    rows.set(uuid, usedRow(user, targets, context));
   }
   const sets = readCollectorSets(collectorSets, bridgeRows, problems);
   const bridges = new Map<string, BridgeConfig>();
@@ -106,11 +117,13 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
         ? { row: used.row, exporter: exporterOptions(used.row, used.targets, messageBytesMax) }
         : undefined;
     };
+    const wholeRow = referenceOf(bridgeRow.columns['ipfix']);
+    const isInputSampled = rows.get(wholeRow ?? '')?.inputSamplingDisabled === undefined;
     bridges.set(name, {
       name,
       maxSampleRate: readMaxSampleRate(bridgeRow, name, problems),
       isFailOpen: isFailOpen(bridgeRow, tables.controllers),
-      sampling: bridgeSampling(exporterOf(referenceOf(bridgeRow.columns['ipfix']))),
+      sampling: isInputSampled ? bridgeSampling(exporterOf(wholeRow)) : undefined,
       flowSampling: flowSampling(sets.get(bridgeRow.uuid) ?? [], exporterOf),
     });
   }
@@ -125,6 +138,23 @@ export function isOurs(row: IpfixRow): boolean {
   return (
     row.heldTargets !== undefined && (row.targets.length === 0 || row.externalIds.get(stateKey) === 'adopted')
   );
+}
+
+function usedRow(
+  user: IpfixRowUser,
+  targets: readonly CollectorTarget[],
+  context: SamplingKeysContext,
+): UsedIpfixRow {
+  const { row } = context;
+  const isDisabled = user.wholeBridges.length > 0 && !samplesInput(row, context.ovsVersion);
+  return {
+    row,
+    bridges: [...new Set(user.bridges)],
+    wholeBridges: user.wholeBridges,
+    targets,
+    hasUsableTarget: targets.length > 0,
+    inputSamplingDisabled: isDisabled ? inputSamplingDisabled(context) : undefined,
+  };
 }
 
 /** A row with a usable target, and the options of its exporter. */
@@ -181,7 +211,10 @@ interface CollectorSet {
   readonly ipfixRow: string;
 }
 
-/** The collector sets of each bridge, by the bridge's uuid. A set without an IPFIX row or a bridge is a problem, and no more. */
+/**
+ * The collector sets of each bridge, by the bridge's uuid. A set without a bridge, or without an IPFIX row and a local group,
+ * is a problem; one with a local group only is for the kernel's psample (OVS 3.4 and later) and not for IPFIX.
+ */
 function readCollectorSets(
   rows: readonly DatabaseRow[],
   bridgeRows: readonly DatabaseRow[],
@@ -203,7 +236,7 @@ function readCollectorSets(
         message: 'Its bridge is gone, so no packet is sampled for it.',
         remedy: `Remove the row with "ovs-vsctl destroy Flow_Sample_Collector_Set ${row.uuid}".`,
       });
-    } else if (ipfixRow === undefined) {
+    } else if (ipfixRow === undefined && row.columns['local_group_id'] === undefined) {
       problems.push({
         code: 'no-ipfix-row',
         severity: 'error',
@@ -211,7 +244,7 @@ function readCollectorSets(
         message: 'It has no IPFIX row, so nothing is exported for its "sample" actions.',
         remedy: `Set one, as in "ovs-vsctl set Flow_Sample_Collector_Set ${row.uuid} ipfix=UUID".`,
       });
-    } else {
+    } else if (ipfixRow !== undefined) {
       sets.set(bridge, [...(sets.get(bridge) ?? []), { id, ipfixRow }]);
     }
   }
@@ -220,6 +253,7 @@ function readCollectorSets(
 
 interface IpfixRowUser {
   readonly bridges: string[];
+  readonly wholeBridges: string[];
   /** For problems: "bridge br0", "collector set 7 of bridge br0". */
   described: string;
 }
@@ -229,12 +263,13 @@ function usersOfIpfixRows(
   collectorSets: readonly DatabaseRow[],
 ): ReadonlyMap<string, IpfixRowUser> {
   const users = new Map<string, IpfixRowUser>();
-  const add = (uuid: string | undefined, described: string, bridge: string | undefined) => {
+  const add = (uuid: string | undefined, described: string, bridge: string | undefined, isWhole: boolean) => {
     if (uuid !== undefined) {
-      const user = users.get(uuid) ?? { bridges: [], described: '' };
+      const user = users.get(uuid) ?? { bridges: [], wholeBridges: [], described: '' };
       user.described += `${user.described === '' ? '' : ', '}${described}`;
       if (bridge !== undefined) {
         user.bridges.push(bridge);
+        user.wholeBridges.push(...(isWhole ? [bridge] : []));
       }
       users.set(uuid, user);
     }
@@ -243,12 +278,12 @@ function usersOfIpfixRows(
   for (const row of bridgeRows) {
     const name = String(row.columns['name']);
     names.set(row.uuid, name);
-    add(referenceOf(row.columns['ipfix']), `bridge ${name}`, name);
+    add(referenceOf(row.columns['ipfix']), `bridge ${name}`, name, true);
   }
   for (const row of collectorSets) {
     const name = names.get(referenceOf(row.columns['bridge']) ?? '');
     const described = `collector set ${String(row.columns['id'])} of ${name === undefined ? 'no bridge' : `bridge ${name}`}`;
-    add(referenceOf(row.columns['ipfix']), described, name);
+    add(referenceOf(row.columns['ipfix']), described, name, false);
   }
   return users;
 }
@@ -293,73 +328,15 @@ function readTargets(row: IpfixRow, where: string, problems: Problem[]): readonl
   return [...targets.values()];
 }
 
-function noteRowProblems(row: IpfixRow, databaseRow: DatabaseRow, where: string, problems: Problem[]): void {
-  const about = { where, ipfixRow: row.uuid, severity: 'warning' } as const;
-  const hasCacheColumns =
-    'cache_active_timeout' in databaseRow.columns && 'cache_max_flows' in databaseRow.columns;
-  if (!hasCacheColumns) {
-    problems.push({
-      ...about,
-      code: 'no-cache-columns',
-      message: 'The database lacks the columns cache_active_timeout and cache_max_flows, so caching is off.',
-      remedy: 'Add them with "ovs-ipfix migrate" (docs/migration.md).',
-    });
-  } else if ((row.cacheActiveTimeout === 0) !== (row.cacheMaxFlows === 0)) {
-    const [set, unset] =
-      row.cacheMaxFlows === 0
-        ? ['cache_active_timeout', 'cache_max_flows']
-        : ['cache_max_flows', 'cache_active_timeout'];
-    problems.push({
-      ...about,
-      code: 'caching-disabled',
-      message: `${set} is set and ${unset} is not, which turns caching off: each sample becomes a record of its own.`,
-      remedy: `Set both, as in "ovs-vsctl set IPFIX ${row.uuid} cache_active_timeout=60 cache_max_flows=100000".`,
-    });
-  }
-  if (row.otherConfig.get('enable-output-sampling') === 'true') {
-    problems.push({
-      ...about,
-      code: 'output-sampling-not-done',
-      message:
-        'other_config:enable-output-sampling is true, but packets are sampled only where they enter the bridge.',
-      remedy: `Take the key away with "ovs-vsctl remove IPFIX ${row.uuid} other_config enable-output-sampling".`,
-    });
-  }
-  noteUnknownKeys(
-    row.externalIds,
-    knownIpfixKeys,
-    { ...about, remove: `remove IPFIX ${row.uuid}` },
-    problems,
-  );
-}
-
-function noteUnknownKeys(
-  externalIds: ReadonlyMap<unknown, unknown>,
-  known: ReadonlySet<string>,
-  about: { readonly where: string; readonly ipfixRow?: string; readonly remove: string },
-  problems: Problem[],
-): void {
-  const { remove, ...place } = about;
-  for (const key of externalIds.keys()) {
-    if (typeof key === 'string' && key.startsWith('ovs-ipfix') && !known.has(key)) {
-      problems.push({
-        ...place,
-        code: 'unknown-key',
-        severity: 'warning',
-        message: `external_ids:${key} is not a key that ovs-ipfix knows, so it has no effect.`,
-        remedy: `Known are ${[...known].join(', ')}. Take it away with "ovs-vsctl ${remove} external_ids ${key}".`,
-      });
-    }
-  }
-}
-
 function readMaxSampleRate(row: DatabaseRow, bridge: string, problems: Problem[]): number {
   const externalIds = row.columns['external_ids'];
   if (!(externalIds instanceof Map)) {
     return defaultMaxSampleRate;
   }
   const where = `Bridge ${bridge}`;
-  noteUnknownKeys(externalIds, knownBridgeKeys, { where, remove: `remove Bridge ${bridge}` }, problems);
+  problems.push(
+    ...unknownKeyProblems(externalIds, knownBridgeKeys, { where, remove: `remove Bridge ${bridge}` }),
+  );
   const text: unknown = externalIds.get(maxRateKey);
   if (text === undefined) {
     return defaultMaxSampleRate;

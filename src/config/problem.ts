@@ -10,9 +10,14 @@ export const problemCodes = [
   'caching-disabled',
   'no-cache-columns',
   'output-sampling-not-done',
+  'input-sampling-disabled',
+  'sampling-keys-inverted',
+  'setting-not-supported',
+  'domain-shared-with-vswitchd',
   'no-ipfix-row',
   'hard-timeout-restarts',
   'translation-refused',
+  'sample-field-unresolved',
   'dangling-reference',
   'no-meters',
   'meter-in-use',
@@ -23,6 +28,7 @@ export const problemCodes = [
   'row-not-adopted',
   'hook-refused',
   'bridge-unreachable',
+  'database-is-relay',
 ] as const;
 
 export type ProblemCode = (typeof problemCodes)[number];

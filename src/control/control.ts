@@ -18,6 +18,7 @@ import {
   planOwnership,
   planRelease,
   type RowChange,
+  withOwnershipProblems,
 } from './ownership.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
 import { type RunningExporter, SampledBridge, type SampledBridgeStatus } from './sampled-bridge.ts';
@@ -140,7 +141,7 @@ export class Control {
     const ofBridges = [...this.#bridges.values()].flatMap((bridge) => bridge.problems());
     const configuration = this.#configuration;
     const ofRows = configuration === undefined ? [] : notAdopted(configuration, this.#rules());
-    return [...(configuration?.problems ?? []), ...ofRows, ...ofBridges];
+    return [...this.#database.problems(), ...(configuration?.problems ?? []), ...ofRows, ...ofBridges];
   }
 
   missing(): readonly string[] {
@@ -201,8 +202,8 @@ export class Control {
       return;
     }
     const configuration = readConfiguration(tables, this.#settings.messageBytesMax);
-    this.#configuration = configuration;
-    this.#sayProblems(configuration.problems);
+    this.#configuration = withOwnershipProblems(configuration, this.#settings.adopt);
+    this.#sayProblems(this.#configuration.problems);
     const isActive = lock === 'held';
     this.#desired = isActive ? desiredRows(configuration, this.#rules()) : () => false;
     for (const config of configuration.bridges.values()) {

@@ -29,6 +29,7 @@ import {
   type TranslationOptions,
   translateInstructions,
 } from './translation.ts';
+import { UnresolvedSamples } from './unresolved-samples.ts';
 
 /**
  * Flows with `sample` actions that are followed on a bridge; further ones are not sampled, and are counted. A flow that has
@@ -81,6 +82,7 @@ export class FlowTranslator {
   readonly #flows = new Map<string, ObservedFlow>();
   readonly #dirty = new Set<string>();
   readonly #refusals = new Map<string, { readonly flow: ObservedFlow; readonly message: string }>();
+  readonly #unresolved = new UnresolvedSamples();
   /** The flows of the batch that was sent and not yet acknowledged, and what was sent for each. */
   readonly #inFlight = new Map<string, readonly Instruction[]>();
   /** Flows that another client modified meanwhile: the switch may have this, which we sent, and not what is in `#flows`. */
@@ -117,6 +119,7 @@ export class FlowTranslator {
     this.#flows.clear();
     this.#dirty.clear();
     this.#refusals.clear();
+    this.#unresolved.clear();
     this.#inFlight.clear();
     this.#overwritten.clear();
     this.#ignored = 0;
@@ -244,7 +247,7 @@ export class FlowTranslator {
           'difference a few milliseconds.',
       });
     }
-    return problems;
+    return [...problems, ...this.#unresolved.problems(this.#bridge)];
   }
 
   /** Flows whose rewriting is pending or not acknowledged. */
@@ -289,6 +292,8 @@ export class FlowTranslator {
 
   #judge(key: string, flow: ObservedFlow): void {
     this.#flowsBySet = undefined;
+    const actions = appliedActions(flow.instructions);
+    this.#unresolved.update(key, actions, this.#options, () => `flow ${formatFlow(flow)}`);
     const isRight = translateInstructions(flow.instructions, this.#options) === flow.instructions;
     if (isRight && !this.#overwritten.has(key)) {
       this.#dirty.delete(key);
@@ -304,6 +309,7 @@ export class FlowTranslator {
     this.#flows.delete(key);
     this.#dirty.delete(key);
     this.#refusals.delete(key);
+    this.#unresolved.delete(key);
     this.#overwritten.delete(key);
   }
 

@@ -11,6 +11,7 @@ import { clause } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import { type GroupTranslation, refuseGroups, staleGroups, translateGroups } from './group-translator.ts';
 import type { TranslationOptions } from './translation.ts';
+import { unresolvedProblem } from './unresolved-samples.ts';
 
 export interface GroupSessionOptions {
   readonly endpoint: Endpoint;
@@ -33,6 +34,7 @@ export class GroupSession {
   #groupsBySet: ReadonlyMap<number, number> = new Map();
   #rewrites = 0;
   #refusals: ReadonlyMap<number, string> = new Map();
+  #unresolved: ReadonlyMap<number, readonly string[]> = new Map();
 
   constructor(options: GroupSessionOptions) {
     this.#options = options;
@@ -49,13 +51,20 @@ export class GroupSession {
 
   problems(): readonly Problem[] {
     const { bridge } = this.#options;
-    return [...this.#refusals].slice(0, REFUSALS_MAX).map(([groupId, message]) => ({
-      code: 'translation-refused',
-      severity: 'error',
-      where: `Bridge ${bridge}, group ${groupId}`,
-      message: `Our action could not be added behind its "sample" action, or removed: ${clause(message)}.`,
-      remedy: `See what it does with "ovs-ofctl -O OpenFlow15 dump-groups ${bridge}"; it is retried when groups change.`,
-    }));
+    const refused = [...this.#refusals].slice(0, REFUSALS_MAX).map(
+      ([groupId, message]): Problem => ({
+        code: 'translation-refused',
+        severity: 'error',
+        where: `Bridge ${bridge}, group ${groupId}`,
+        message: `Our action could not be added behind its "sample" action, or removed: ${clause(message)}.`,
+        remedy: `See what it does with "ovs-ofctl -O OpenFlow15 dump-groups ${bridge}"; it is retried when groups change.`,
+      }),
+    );
+    const unresolved = [...this.#unresolved].slice(0, REFUSALS_MAX);
+    return [
+      ...refused,
+      ...unresolved.map(([groupId, ids]) => unresolvedProblem(`Bridge ${bridge}, group ${groupId}`, ids)),
+    ];
   }
 
   /** Translates all groups. `main` is the bridge's connection, in whatever version it uses. */
@@ -97,5 +106,6 @@ export class GroupSession {
     this.#groupsBySet = translation.groupsBySet;
     this.#rewrites += translation.rewrites;
     this.#refusals = translation.refusals;
+    this.#unresolved = translation.unresolved;
   }
 }

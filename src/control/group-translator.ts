@@ -9,7 +9,13 @@ import {
   OpenFlowEncodeError,
   OpenFlowRequestError,
 } from '../node-openflow/index.ts';
-import { concernsSampling, sampledSets, type TranslationOptions, translateActions } from './translation.ts';
+import {
+  concernsSampling,
+  sampledSets,
+  type TranslationOptions,
+  translateActions,
+  unresolvedIds,
+} from './translation.ts';
 
 /** What reading and rewriting the groups found and did. */
 export interface GroupTranslation {
@@ -18,6 +24,8 @@ export interface GroupTranslation {
   readonly rewrites: number;
   /** Groups that could not be rewritten, by group id, and what was said about each. */
   readonly refusals: ReadonlyMap<number, string>;
+  /** Ids of `sample` actions that come from fields which packet-ins do not tell, by group id; see `unresolvedIds`. */
+  readonly unresolved: ReadonlyMap<number, readonly string[]>;
 }
 
 /** The ids of the groups that have to be rewritten, as far as this connection's version shows. */
@@ -37,7 +45,8 @@ export async function translateGroups(
   const mods = (await describeGroups(connection)).flatMap((group) => rewriting(group, options) ?? []);
   const refusals = await send(connection, mods);
   const groups = (await describeGroups(connection)).filter(({ groupId }) => !refusals.has(groupId));
-  return { groupsBySet: countBySet(groups, options), rewrites: mods.length, refusals };
+  const unresolved = unresolvedGroups(groups, options);
+  return { groupsBySet: countBySet(groups, options), rewrites: mods.length, refusals, unresolved };
 }
 
 /** Rewrites nothing and reports the groups that would have to be: the bridge does not allow OpenFlow 1.5. */
@@ -49,7 +58,8 @@ export async function refuseGroups(
   const message = 'only OpenFlow 1.5 shows all of a group, and the bridge does not allow it';
   const refusals = new Map(stale.map((groupId) => [groupId, message]));
   const groups = (await describeGroups(connection)).filter(({ groupId }) => !refusals.has(groupId));
-  return { groupsBySet: countBySet(groups, options), rewrites: 0, refusals };
+  const unresolved = unresolvedGroups(groups, options);
+  return { groupsBySet: countBySet(groups, options), rewrites: 0, refusals, unresolved };
 }
 
 async function send(
@@ -97,6 +107,20 @@ function rewriting(group: GroupDescription, options: TranslationOptions): Messag
   return buckets.every((bucket, index) => bucket === group.buckets[index])
     ? undefined
     : { type: 'group_mod', command: 'modify', ...group, buckets, commandBucketId: null };
+}
+
+function unresolvedGroups(
+  groups: readonly GroupDescription[],
+  options: TranslationOptions,
+): ReadonlyMap<number, readonly string[]> {
+  const unresolved = new Map<number, readonly string[]>();
+  for (const { groupId, buckets } of groups) {
+    const ids = buckets.flatMap((bucket) => unresolvedIds(bucket.actions, options));
+    if (ids.length > 0) {
+      unresolved.set(groupId, ids);
+    }
+  }
+  return unresolved;
 }
 
 function countBySet(

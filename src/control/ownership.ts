@@ -13,6 +13,7 @@ import {
   problemKey,
   stateKey,
 } from '../config/row-keys.ts';
+import { sharedDomainProblems } from '../config/shared-domains.ts';
 import type { Samplability } from './sampling-watch.ts';
 
 /** Which rows the daemon adopts: all, those marked `external_ids:ovs-ipfix=adopt`, or native rows only. */
@@ -107,6 +108,21 @@ export function notAdopted(configuration: Configuration, rules: AdoptionRules): 
   });
 }
 
+/** The configuration with the problems that depend on who exports for which row. */
+export function withOwnershipProblems(configuration: Configuration, policy: AdoptPolicy): Configuration {
+  const { ipfixRows, problems } = configuration;
+  const wanted = wantedRows(configuration, { policy, samplability: () => 'pending' });
+  const left = ipfixRows.filter((used) => isWantedBy(policy, used) || used.row.heldTargets !== undefined);
+  return {
+    ...configuration,
+    problems: [
+      ...problems,
+      ...left.flatMap(({ inputSamplingDisabled }) => inputSamplingDisabled ?? []),
+      ...sharedDomainProblems(ipfixRows, (used) => wanted.has(used) || isOurs(used.row)),
+    ],
+  };
+}
+
 /** What has to be written so that vswitchd exports again for every row that was adopted; native rows stay silent. */
 export function planRelease(rows: Iterable<IpfixRow>): readonly RowChange[] {
   return [...rows].map(releaseOf).filter(isChange);
@@ -119,17 +135,17 @@ function isAdopted(row: IpfixRow): boolean {
 /**
  * The rows that should be ours. All rows of a bridge are ours or none: with one that ovs-vswitchd exports for, it would still
  * process every `sample` action. A row that is marked stays with ovs-vswitchd as long as another row of one of its bridges
- * is neither marked nor native, and every row whose bridge cannot be sampled does.
+ * is neither marked nor native. So does every row whose bridge cannot be sampled, or whose bridge has a row that disables
+ * input sampling.
  */
 function wantedRows(
   configuration: Configuration,
   { policy, samplability }: AdoptionRules,
 ): ReadonlySet<UsedIpfixRow> {
-  const isMarked = ({ row }: UsedIpfixRow) => row.externalIds.get(adoptMarkKey) === 'adopt';
   const candidates = configuration.ipfixRows.filter((used) => used.bridges.length > 0);
   const wanted = new Set(
     candidates
-      .filter((used) => policy === 'all' || (policy === 'marked' && isMarked(used)))
+      .filter((used) => isWantedBy(policy, used) && used.inputSamplingDisabled === undefined)
       .filter((used) => used.bridges.every((bridge) => samplability(bridge) !== 'impossible')),
   );
   for (let before = -1; before !== wanted.size; ) {
@@ -146,6 +162,10 @@ function wantedRows(
     }
   }
   return wanted;
+}
+
+function isWantedBy(policy: AdoptPolicy, { row }: UsedIpfixRow): boolean {
+  return policy === 'all' || (policy === 'marked' && row.externalIds.get(adoptMarkKey) === 'adopt');
 }
 
 function isNative(row: IpfixRow): boolean {

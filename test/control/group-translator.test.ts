@@ -148,6 +148,7 @@ test('a switch without groups has none to translate; a connection that ends is a
     groupsBySet: new Map(),
     rewrites: 0,
     refusals: new Map(),
+    unresolved: new Map(),
   });
   const ended = { request: () => Promise.reject(new Error('the connection is over')) };
   await assert.rejects(translateGroups(ended as unknown as OpenFlowConnection, watching(1)), /over/u);
