@@ -1,6 +1,6 @@
 // Collectors that get records of one observation domain both from us and from ovs-vswitchd. Templates belong to a domain of an
 // exporter (RFC 7011, section 8), and a collector such as nfcapd takes one host for one exporter: the templates of one
-// process replace those of the other, and records are lost. Domains of `sample` actions are not known here.
+// process replace those of the other, and records are misread or lost. Domains of `sample` actions are not known here.
 
 import type { UsedIpfixRow } from './configuration.ts';
 import type { Problem } from './problem.ts';
@@ -28,7 +28,7 @@ export function sharedDomainProblems(
               message:
                 `${shared.join(', ')} gets observation domain ${row.observationDomainId} from ovs-vswitchd as well, ` +
                 `for bridge ${other.wholeBridges.join(', ')}: a collector that takes the host for one exporter mixes up ` +
-                'their templates, and nfcapd drops our records.',
+                'their templates, and nfcapd misreads or drops records.',
               remedy: `Give the bridges different domains, as in "ovs-vsctl set IPFIX ${row.uuid} obs_domain_id=ID".`,
             } as const,
           ];
