@@ -26,7 +26,18 @@ import { rewritingIsSlow } from './translation-problems.ts';
 import { DUMP_INTERVAL_MS, TranslationReconciler, type TranslationStatus } from './translation-reconciler.ts';
 import { unreachableProblem } from './unreachable.ts';
 
-export interface BridgeSessionOptions {
+/** What a session calls back. */
+export interface BridgeEvents {
+  /** Called for each packet-in to our controller id; the view is only valid until the call returns. */
+  readonly onPacketIn: (packetIn: PacketInView) => void;
+  /** See `HookReconcilerOptions`. */
+  readonly onPool: (pool: PoolCounters) => void;
+  readonly onSamplePool: (pool: PoolCounters) => void;
+  /** Called when `missing` or `isRewriting` may have changed. */
+  readonly onChange: () => void;
+}
+
+export interface BridgeSessionOptions extends BridgeEvents {
   readonly bridge: string;
   readonly endpoint: Endpoint;
   readonly tls: TlsFiles | undefined;
@@ -36,13 +47,6 @@ export interface BridgeSessionOptions {
   readonly unmetered: UnmeteredPolicy;
   /** Whether the bridge is known to be deleted or ovs-vswitchd not to run, so that nothing of ours is there. */
   readonly isBridgeGone: () => boolean;
-  /** Called for each packet-in to our controller id; the view is only valid until the call returns. */
-  readonly onPacketIn: (packetIn: PacketInView) => void;
-  /** See `HookReconcilerOptions`. */
-  readonly onPool: (pool: PoolCounters) => void;
-  readonly onSamplePool: (pool: PoolCounters) => void;
-  /** Called when `missing` or `isRewriting` may have changed. */
-  readonly onChange: () => void;
   /** Makes a stream to the bridge; a test hands in a scripted switch. */
   readonly dial?: KeeperOptions<BridgeConnection>['dial'];
 }
@@ -91,10 +95,15 @@ export class BridgeSession {
   constructor(options: BridgeSessionOptions) {
     const { bridge, clock, log, dial } = options;
     this.#options = options;
-    this.#hook = new HookReconciler({ ...options, onChange: () => this.#follow() });
-    this.#translation = new TranslationReconciler({ ...options, onChange: () => this.#follow() });
+    const { endpoint, tls, mark, unmetered, onPool, onSamplePool } = options;
+    const onChange = () => this.#follow();
+    const dialled = { bridge, endpoint, tls, clock, ...(dial === undefined ? {} : { dial }) };
+    this.#hook = new HookReconciler({ bridge, clock, log, unmetered, onPool, onSamplePool, onChange });
+    this.#translation = new TranslationReconciler({ ...dialled, log, onChange });
     this.#monitor = new MonitorKeeper({
-      ...options,
+      ...dialled,
+      log,
+      mark,
       onUp: () => this.#translation.requestDump(),
       onFlowEvents: (events) => this.#receiveFlowEvents(events, false),
     });

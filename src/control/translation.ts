@@ -2,9 +2,9 @@
 // stands a `controller` action of ours, wherever it is, and nothing else is changed. The original stays, so that a dump
 // still shows it and taking our actions out restores what the user wrote. Everything here is pure.
 
+import { sampleUserdata, unresolvedFields } from '../intake/userdata.ts';
 import type { Action, Controller2Action, Instruction, SampleAction } from '../node-openflow/index.ts';
 import { CONTROLLER_ID } from './hook.ts';
-import { sampleUserdata, unresolvedFields } from './userdata.ts';
 
 /** What the translation depends on. */
 export interface TranslationOptions {
