@@ -269,6 +269,7 @@ export class Control {
       mark,
       unmetered,
       isBridgeGone: () => this.#isBridgeGone(name),
+      isRestoringFlows: () => this.#database.isRestoringFlows,
     });
   }
 

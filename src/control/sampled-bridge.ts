@@ -11,7 +11,8 @@ import type { PacketSamplerStatus } from '../flow/sampler.ts';
 import { BridgeIntake } from '../intake/bridge-intake.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { clause } from '../runtime/sentence.ts';
-import { type BridgeEvents, type BridgeSession, type BridgeSessionStatus } from './bridge-session.ts';
+import type { BridgeEvents, BridgeSession } from './bridge-session.ts';
+import type { BridgeSessionStatus } from './bridge-session-status.ts';
 import { failOpenProblem } from './fail-open.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
 
