@@ -186,6 +186,7 @@ function actionsWithoutSettings(line: string): string {
   return actions
     .replaceAll(SETTING, '')
     .replaceAll(hasTag ? TAG_SETTING : /$^/gu, '')
+    .replaceAll(/\bpop_vlan\b/gu, 'strip_vlan')
     .replaceAll(ENQUEUE, (_, port, queue) => `set_queue:${queue},output:${port},pop_queue`)
     .split(',')
     .filter((action) => action !== '')
