@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { FlowTranslator, REWRITE_BATCH, type Transact } from '../../src/control/flow-translator.ts';
 import { translateInstructions } from '../../src/control/translation.ts';
-import { sampleUserdata } from '../../src/control/userdata.ts';
+import { sampleUserdata } from '../../src/intake/userdata.ts';
 import {
   type Action,
   type FlowMonitorEvent,
