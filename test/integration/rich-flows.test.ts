@@ -16,7 +16,13 @@ import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { createCollectorSet, createIpfixRow, daemonStatus } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
-import { type ActionKind, INSTRUCTION_KINDS, MANAGED_SET, Random } from '../support/rich-actions.ts';
+import {
+  type ActionKind,
+  GROUP_COUNT,
+  INSTRUCTION_KINDS,
+  MANAGED_SET,
+  Random,
+} from '../support/rich-actions.ts';
 import {
   addReferences,
   addRichFlows,
@@ -154,11 +160,6 @@ async function assertUnchanged(bridge: RichBridge, when: string, strips = false)
       expected.sampled.has(key) && expected.twins.some((twin) => formOf(twin, key) === form);
     if (!isRewritten) differences.push(describeFlow(key, shown, expected.shown));
   }
-  const meaning = await meaningOf(ovs, bridge.name);
-  for (const [key, wanted] of expected.meaning) {
-    const actual = meaning.get(key);
-    if (actual !== wanted) differences.push(`flow ${key} does:\n${actual}\nand did:\n${wanted}`);
-  }
   for (const [version, { groups }] of shown) {
     const wanted = expected.shown.get(version)?.groups ?? [];
     if (groups.join('\n') !== wanted.join('\n')) {
@@ -168,6 +169,17 @@ async function assertUnchanged(bridge: RichBridge, when: string, strips = false)
   const first = differences.slice(0, 3).join('\n');
   assert.equal(differences.length, 0, `${when}, ${differences.length} differences (seed ${seed}):\n${first}`);
   return rewritten;
+}
+
+/** Fails when a flow does anything else than before. */
+async function assertSameMeaning(bridge: RichBridge, when: string): Promise<void> {
+  const meaning = await meaningOf(ovs, bridge.name);
+  const differences = [...(before.get(bridge)?.meaning ?? [])].flatMap(([key, wanted]) => {
+    const actual = meaning.get(key);
+    return actual === wanted ? [] : [`flow ${key} does:\n${actual}\nand did:\n${wanted}`];
+  });
+  const first = differences.slice(0, 3).join('\n');
+  assert.equal(differences.length, 0, `${when}, ${differences.length} differences (seed ${seed}):\n${first}`);
 }
 
 /** Waits until what the daemon is to translate is translated, and the hook installed. */
@@ -240,6 +252,7 @@ test('the switch takes random flows of every kind', needs, async (t) => {
         ? await ambiguousFlows(ovs, name, writers.at(-1) ?? '')
         : [],
     );
+    for (const group of protocols.includes('OpenFlow15') ? [] : groupKeys()) exempt.add(group);
     for (const version of writers.length === 1 ? [] : writers.filter((each) => each !== 'OpenFlow10')) {
       const twin = `${name}-${version.slice(-2)}`;
       await makeBridge(twin, bridge, all, seed + index);
@@ -264,6 +277,11 @@ test('the switch takes random flows of every kind', needs, async (t) => {
   assert.ok(only10?.get('OpenFlow10')?.flowText !== undefined);
 });
 
+/** Only OpenFlow 1.5 shows all of a group; without it they stay as they are. */
+function groupKeys(): string[] {
+  return Array.from({ length: GROUP_COUNT }, (_, index) => `group ${index + 1}`);
+}
+
 async function addFlows(
   bridge: string,
   writers: readonly string[],
@@ -280,7 +298,10 @@ async function addFlows(
   return taken;
 }
 
-/** A test for each bridge. */
+const PUSHED_TAGS =
+  'a flow with mod_vlan_vid or mod_vlan_pcp of any packet that was written over OpenFlow 1.0 pushes a tag once it is written back';
+
+/** Two tests for each bridge. */
 async function checkAll(
   t: TestContext,
   when: string,
@@ -293,6 +314,10 @@ async function checkAll(
       const rewritten = await assertUnchanged(bridge, when, strips);
       if (rewritten > 0) t.diagnostic(`${rewritten} flows are shown as if written over another version`);
     });
+    const todo = bridge.isTranslated && bridge.protocols.includes('OpenFlow10') ? PUSHED_TAGS : false;
+    await t.test(`bridge ${bridge.name}, what flows do, ${when}`, { todo }, () =>
+      assertSameMeaning(bridge, when),
+    );
   }
 }
 
@@ -310,6 +335,7 @@ test(
       const { problems } = await daemonStatus(daemon);
       const reported = problems.map(({ where }) => where).join('; ');
       assert.match(reported, /only10/u, 'the bridge whose samples do not reach the daemon is reported');
+      assert.match(reported, /only13, group 2/u, 'a group whose samples do not reach the daemon is reported');
       await daemon.stop();
     } finally {
       await daemon.kill();

@@ -112,7 +112,7 @@ function kinds(
 
 /** The collector set that tests have exported, and one that nobody has. */
 export const MANAGED_SET = 1;
-export const UNMANAGED_SET = 77;
+const UNMANAGED_SET = 77;
 /** Groups and meters that the bridge has. */
 export const GROUP_COUNT = 6;
 export const METER_COUNT = 3;
@@ -126,7 +126,14 @@ const bits = (random: Random) => {
 
 /** A `sample` action in one of its forms. */
 export function sampleText(random: Random): string {
-  const set = random.chance(0.8) ? MANAGED_SET : UNMANAGED_SET;
+  return sampleFor(random.chance(0.8) ? MANAGED_SET : UNMANAGED_SET, random);
+}
+
+export function managedSampleText(random: Random): string {
+  return sampleFor(MANAGED_SET, random);
+}
+
+function sampleFor(set: number, random: Random): string {
   const parts = [`probability=${1 + random.below(65_535)}`, `collector_set_id=${set}`];
   if (random.chance(0.8)) parts.push(`obs_domain_id=${random.below(2 ** 32)}`);
   if (random.chance(0.8)) parts.push(`obs_point_id=${random.below(2 ** 32)}`);

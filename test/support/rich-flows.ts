@@ -11,6 +11,7 @@ import {
   INSTRUCTION_KINDS,
   isProtocol,
   METER_COUNT,
+  managedSampleText,
   PROTOCOL_MATCHES,
   type Protocol,
   type Random,
@@ -180,7 +181,7 @@ export async function addReferences(
   const selection = version === 'OpenFlow15' ? 'selection_method=hash,fields(ip_src),' : '';
   const groups = [
     'type=all,bucket=output:1,bucket=output:2',
-    `type=all,bucket=${sampleText(random)},output:1,bucket=actions=resubmit(,9)`,
+    `type=all,bucket=${managedSampleText(random)},output:1,bucket=actions=resubmit(,9)`,
     `type=select,${selection}bucket=weight:3,actions=${sampleText(random)},output:1,bucket=weight:5,actions=output:2`,
     `type=indirect,bucket=actions=set_field:5->reg1,clone(${sampleText(random)}),output:2`,
     'type=ff,bucket=watch_port:1,actions=output:1,bucket=watch_port:2,actions=output:2',
