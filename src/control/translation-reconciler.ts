@@ -14,10 +14,10 @@
 
 import { describeProblem, type Problem } from '../config/problem.ts';
 import { appliedActions, type FlowMonitorEvent, OpenFlowConnectionError } from '../node-openflow/index.ts';
-import type { Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
+import { DumpPacer } from './dump-pacer.ts';
 import { FlowTranslator, type FlowTranslatorStatus } from './flow-translator.ts';
 import { GroupSession, type GroupSessionOptions } from './group-session.ts';
 import { isInHookSlot } from './hook.ts';
@@ -55,22 +55,17 @@ class LeftBehind extends Error {}
 
 /** Without a flow monitor, all flows are read this often, and more rarely where that takes long. */
 export const DUMP_INTERVAL_MS = 1000;
-/** Pause between two dumps of all flows, in times of how long the last one took: a tenth of the switch's time at most. */
-const DUMP_PAUSE_FACTOR = 9;
 
 export class TranslationReconciler {
   readonly #options: TranslationReconcilerOptions;
   readonly #reconciler: Reconciler;
   readonly #translator: FlowTranslator;
   readonly #groups: GroupSession;
+  readonly #dumps: DumpPacer;
   #state: TranslationState = 'off';
   #collectorSets: ReadonlySet<number> = new Set();
   #connection: BridgeConnection | undefined;
   #isMeterInstalled = false;
-  /** Whether flows may have changed in a way that only a dump shows. */
-  #isUnread = true;
-  #nextDumpMs = 0;
-  #dumpTimer: Timer | undefined;
   /** Whether flows may have actions of ours, from this or another connection, that have not been removed since. */
   #mayHaveActions = false;
   /** The sets that groups were last translated for, and flows. */
@@ -91,6 +86,7 @@ export class TranslationReconciler {
       pass: () => this.#pass(),
       onFailure: (error) => this.#fail(error),
     });
+    this.#dumps = new DumpPacer({ clock: options.clock, onDue: () => this.#reconciler.trigger() });
   }
 
   get state(): TranslationState {
@@ -157,7 +153,7 @@ export class TranslationReconciler {
   /** Reads all flows in the next pass and removes actions of ours that nothing is configured for. */
   scanForStaleActions(): void {
     this.#mayHaveActions = true;
-    this.#isUnread = true;
+    this.#dumps.outdate();
     this.#groups.isStale = true;
     this.#reconciler.trigger();
   }
@@ -216,18 +212,8 @@ export class TranslationReconciler {
 
   /** Reads all flows again, soon: where changes are not reported, or only that there are some. */
   requestDump(): void {
-    if (!this.isWatching) {
-      return;
-    }
-    this.#isUnread = true;
-    const waitMs = this.#nextDumpMs - this.#nowMs();
-    if (waitMs <= 0) {
-      this.#reconciler.trigger();
-    } else {
-      this.#dumpTimer ??= this.#options.clock.setTimer(() => {
-        this.#dumpTimer = undefined;
-        this.#reconciler.trigger();
-      }, waitMs);
+    if (this.isWatching) {
+      this.#dumps.request();
     }
   }
 
@@ -237,7 +223,7 @@ export class TranslationReconciler {
 
   stop(): void {
     this.#reconciler.stop();
-    this.#dumpTimer?.cancel();
+    this.#dumps.stop();
   }
 
   async #pass(): Promise<void> {
@@ -301,25 +287,18 @@ export class TranslationReconciler {
 
   /** Reads all flows, if there is no monitor that has reported each change since they were last read. */
   async #read(connection: BridgeConnection): Promise<void> {
-    if (connection.isWatchingFlows && (connection.hasMonitor || !this.#isUnread)) {
+    if (connection.isWatchingFlows && (connection.hasMonitor || !this.#dumps.isUnread)) {
       return;
     }
     this.#enterUnlessTranslated('reading');
-    const startMs = this.#nowMs();
-    this.#isUnread = false;
-    try {
+    await this.#dumps.read(async () => {
       if (connection.isWatchingFlows) {
         const flows = await connection.dumpFlows();
         this.#translator.observeAll(flows.filter((flow) => !isInHookSlot(flow, connection.slot.mark)));
       } else {
         await this.#startWatching(connection);
       }
-    } catch (error) {
-      this.#isUnread = true;
-      throw error;
-    }
-    const tookMs = this.#nowMs() - startMs;
-    this.#nextDumpMs = this.#nowMs() + tookMs * DUMP_PAUSE_FACTOR;
+    });
   }
 
   async #startWatching(connection: BridgeConnection): Promise<void> {
@@ -369,14 +348,8 @@ export class TranslationReconciler {
     this.#translator.forget();
     this.#groups.isStale = true;
     this.#groupSets = undefined;
-    this.#isUnread = true;
+    this.#dumps.forget();
     this.#unrestorable = 0;
-    this.#dumpTimer?.cancel();
-    this.#dumpTimer = undefined;
-  }
-
-  #nowMs(): number {
-    return this.#options.clock.monotonicMicros() / 1000;
   }
 
   /** Following users' changes keeps the state: only the first reading and rewriting are states of their own. */
