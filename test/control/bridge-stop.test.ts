@@ -39,16 +39,17 @@ interface Stopped {
 
 /** Stops the session, has `act` happen at `atMs` during it, and lets time pass until the stop has ended. */
 async function stop(bridge: ScriptedBridge, atMs = 0, act: () => void = () => {}): Promise<Stopped> {
-  let stopped: Stopped | undefined;
+  const stops: Stopped[] = [];
   const startMicros = bridge.clock.monotonicMicros();
   void bridge.session.stop(STOP_MS).then((left) => {
-    stopped = { left, ms: (bridge.clock.monotonicMicros() - startMicros) / 1000 };
+    stops.push({ left, ms: (bridge.clock.monotonicMicros() - startMicros) / 1000 });
   });
-  for (let ms = 0; stopped === undefined && ms < 2 * STOP_MS; ms += 50) {
+  for (let ms = 0; stops.length === 0 && ms < 2 * STOP_MS; ms += 50) {
     if (ms === atMs) act();
     await bridge.clock.advanceMs(50);
   }
-  assert.ok(stopped !== undefined, 'the stop has not ended');
+  const [stopped] = stops;
+  assert.ok(stopped, 'the stop has not ended');
   return stopped;
 }
 
