@@ -1,10 +1,11 @@
 // Reads users' flows into the translator, over the main connection only: all of them at first, and then each change from its
 // flow monitor. Where it has none, all flows are read again when a monitor in OpenFlow 1.0 reports a change or, without that,
-// each second, but never for more than a tenth of the time.
+// each second, at the pace of dump-pacer.ts.
 
 import type { FlowMonitorEvent } from '../node-openflow/index.ts';
-import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
+import { DumpPacer } from './dump-pacer.ts';
 import type { FlowTranslator } from './flow-translator.ts';
 import { isInHookSlot } from './hook.ts';
 
@@ -17,20 +18,15 @@ export interface FlowReaderOptions {
 
 /** Without a flow monitor, all flows are read this often, and more rarely where that takes long. */
 export const DUMP_INTERVAL_MS = 1000;
-/** Pause between two dumps of all flows, in times of how long the last one took: a tenth of the switch's time at most. */
-const DUMP_PAUSE_FACTOR = 9;
-
 export class FlowReader {
   readonly #options: FlowReaderOptions;
-  /** Whether flows may have changed in a way that only a dump shows. */
-  #isUnread = true;
-  #nextDumpMs = 0;
-  #dumpTimer: Timer | undefined;
+  readonly #dumps: DumpPacer;
   /** Events that arrive while the reply with all flows does: they are newer than it. */
   #early: FlowMonitorEvent[] | undefined;
 
   constructor(options: FlowReaderOptions) {
     this.#options = options;
+    this.#dumps = new DumpPacer({ clock: options.clock, onDue: options.onRead });
   }
 
   /** An event of a flow monitor on the main connection; `isWatching`: it reports all flows. */
@@ -55,38 +51,31 @@ export class FlowReader {
 
   /** Has all flows read again, as soon as the pause after the last dump allows. */
   requestDump(): void {
-    this.#isUnread = true;
-    const waitMs = this.#nextDumpMs - this.#nowMs();
-    if (waitMs <= 0) {
-      this.#options.onRead();
-    } else {
-      this.#dumpTimer ??= this.#options.clock.setTimer(() => {
-        this.#dumpTimer = undefined;
-        this.#options.onRead();
-      }, waitMs);
-    }
+    this.#dumps.request();
   }
 
-  /** What was read is not valid any more, such as after the end of a connection. */
+  /** Flows may have changed: the next pass reads them. */
   invalidate(): void {
-    this.#isUnread = true;
+    this.#dumps.outdate();
+  }
+
+  /** A connection has ended: flows are read again over the next one. */
+  forget(): void {
+    this.#dumps.forget();
   }
 
   stop(): void {
-    this.#dumpTimer?.cancel();
-    this.#dumpTimer = undefined;
+    this.#dumps.stop();
   }
 
   /** Whether all flows have to be read: no monitor has reported each change since they were. */
   mustRead(connection: BridgeConnection): boolean {
-    return !connection.isWatchingFlows || (!connection.hasMonitor && this.#isUnread);
+    return !connection.isWatchingFlows || (!connection.hasMonitor && this.#dumps.isUnread);
   }
 
   /** Reads all flows, and has later changes reported where the connection has a monitor. */
   async read(connection: BridgeConnection): Promise<void> {
-    const startMs = this.#nowMs();
-    this.#isUnread = false;
-    try {
+    await this.#dumps.read(async () => {
       if (connection.isWatchingFlows) {
         const flows = await connection.dumpFlows();
         const others = flows.filter((flow) => !isInHookSlot(flow, connection.slot.mark));
@@ -94,12 +83,7 @@ export class FlowReader {
       } else {
         await this.#startWatching(connection);
       }
-    } catch (error) {
-      this.#isUnread = true;
-      throw error;
-    }
-    const endMs = this.#nowMs();
-    this.#nextDumpMs = endMs + (endMs - startMs) * DUMP_PAUSE_FACTOR;
+    });
   }
 
   async #startWatching(connection: BridgeConnection): Promise<void> {
@@ -117,9 +101,5 @@ export class FlowReader {
     } finally {
       this.#early = undefined;
     }
-  }
-
-  #nowMs(): number {
-    return this.#options.clock.monotonicMicros() / 1000;
   }
 }

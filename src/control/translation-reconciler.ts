@@ -2,15 +2,16 @@
 // them, in passes of their own that may take seconds and do not delay the hook. Flows are read over the main connection only,
 // and never written back in an OpenFlow version that does not show all of a flow.
 //
-//   state       meaning                                                              next states
-//   ----------  -------------------------------------------------------------------  -------------------------------
-//   off         no set is desired, and no flow is known to have our actions          waiting
-//   waiting     desired, without a connection or without the meter of our actions    reading, off
-//   reading     all flows are being read                                             rewriting, failed
-//   rewriting   flows and groups are being rewritten                                 translated, off, failed
-//   translated  every flow and group that can be is as desired                       reading, rewriting, waiting
-//   unsafe      OpenFlow 1.0 hides parts of flows, so that none is rewritten         off, waiting
-//   failed      the last pass failed; it is retried                                  reading, rewriting, waiting
+//   state       meaning                                                   next states
+//   ----------  --------------------------------------------------------  --------------------------------------------
+//   off         no set is desired, and no flow is known to have our       waiting, reading, failed
+//               actions
+//   waiting     without a connection or without the meter of our actions  reading, rewriting, unsafe, off, failed
+//   reading     all flows are being read                                  rewriting, off, waiting, failed
+//   rewriting   flows and groups are being rewritten                      translated, reading, off, waiting, failed
+//   translated  every flow and group that can be is as desired            reading, rewriting, off, waiting, failed
+//   unsafe      OpenFlow 1.0 hides parts of flows: none is rewritten      off, waiting, failed
+//   failed      the last pass failed; it is retried                       reading, rewriting, unsafe, off, waiting
 
 import { describeProblem, type Problem } from '../config/problem.ts';
 import { appliedActions, type FlowMonitorEvent, OpenFlowConnectionError } from '../node-openflow/index.ts';
@@ -331,8 +332,7 @@ export class TranslationReconciler {
     this.#translator.forget();
     this.#groups.isStale = true;
     this.#groupSets = undefined;
-    this.#reader.invalidate();
-    this.#reader.stop();
+    this.#reader.forget();
     this.#unrestorable = 0;
   }
 
