@@ -1,12 +1,12 @@
 // A bridge that another program controls: Open vSwitch's own learning switch (ovs-testcontroller) over OpenFlow, in both
-// fail modes. The controller deletes all flows when it connects and adds one for each pair of hosts that it has seen.
+// fail modes. The controller adds a flow for each pair of hosts that it has seen.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
-import { createIpfixRow, daemonStatus, waitForHook } from '../support/ipfix-rows.ts';
+import { bridgeStatus, createIpfixRow, daemonStatus, waitForHook } from '../support/ipfix-rows.ts';
 import { NamespaceHost } from '../support/namespace-host.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
 import { BackgroundProgram } from '../support/process.ts';
@@ -61,7 +61,7 @@ async function makeBridge(t: TestContext, failMode: FailMode): Promise<Controlle
     sink,
     hosts: [first, second],
     startController: async () => {
-      const args = [`punix:${socket}`, '-vconsole:off', '-vsyslog:off'];
+      const args = [`punix:${socket}`, '--max-idle=permanent', '-vconsole:off', '-vsyslog:off'];
       const controller = await BackgroundProgram.start('ovs-testcontroller', args, {
         environment: ovs.environment,
       });
@@ -136,25 +136,62 @@ for (const failMode of ['secure', 'standalone'] as const) {
       await pingBothWays(bridge);
       assert.deepEqual((await daemonStatus(daemon)).problems, []);
       // The controller's flows are there beside the hook.
-      assert.match(await ovs.ofctl('dump-flows', 'br0'), /idle_timeout=60/u);
+      assert.match(await ovs.ofctl('dump-flows', 'br0'), /priority=1,icmp,in_port=1/u);
       await assertRecordsAgree(bridge, before);
     },
   );
 }
 
-test('a controller that comes back deletes all flows, and the hook is installed again', NEEDS, async (t) => {
-  const bridge = await makeBridge(t, 'secure');
-  const { ovs, hosts } = bridge;
+/** A bridge with its controller, daemon and hosts, whose hosts have reached each other. */
+async function startAll(
+  t: TestContext,
+  failMode: FailMode,
+): Promise<ControlledBridge & { readonly controller: BackgroundProgram; readonly daemon: Daemon }> {
+  const bridge = await makeBridge(t, failMode);
   const controller = await bridge.startController();
   const daemon = await bridge.startDaemon();
-  for (const host of hosts) await host.bringUp();
-  await pingBothWays(bridge);
-  await controller.stop();
-  await waitFor(async () => (await isConnected(ovs)) === 'false', { what: 'the controller is away' });
-  // In secure mode the hook works on, and the flows that are there forward.
-  await daemon.waitForReady();
-  await bridge.startController();
-  await pingBothWays(bridge);
-  await daemon.waitForReady();
-  await waitForHook(daemon, 'br0');
-});
+  const [first, second] = bridge.hosts;
+  for (const host of bridge.hosts) await host.bringUp();
+  // A host that asks for an address anew would need the controller.
+  await first.run(...permanentNeighbour(HOSTS[1]));
+  await second.run(...permanentNeighbour(HOSTS[0]));
+  await ping(first, '10.9.0.2');
+  return { ...bridge, controller, daemon };
+}
+
+function permanentNeighbour({ ipv4, mac }: { readonly ipv4: string; readonly mac: string }): string[] {
+  const address = ipv4.replace(/\/.*/u, '');
+  return ['ip', 'neighbour', 'replace', address, 'lladdr', mac, 'nud', 'permanent', 'dev', 'eth0'];
+}
+
+/** Fails unless each packet that the ports receive from now on, some pings, is sampled. */
+async function assertSampled(bridge: ControlledBridge, daemon: Daemon): Promise<void> {
+  const notSampled = async () => {
+    const status = await bridgeStatus(daemon, 'br0');
+    return (await receivedPackets(bridge.ovs)) - (status?.sampler.received ?? 0);
+  };
+  const look = { what: 'samples and ports agree', quietMs: 300 };
+  const before = await waitUntilQuiet(notSampled, look);
+  await ping(bridge.hosts[0], '10.9.0.2');
+  assert.equal(await waitUntilQuiet(notSampled, look), before);
+}
+
+test(
+  'secure: while the controller is away, what still passes is sampled; once it is back, all is',
+  NEEDS,
+  async (t) => {
+    const bridge = await startAll(t, 'secure');
+    const { ovs, controller, daemon } = bridge;
+    await controller.stop();
+    await waitFor(async () => (await isConnected(ovs)) === 'false', {
+      what: 'the controller is away',
+      timeoutMs: 15_000,
+    });
+    await daemon.waitForReady();
+    // The controller's flows of these hosts are still there.
+    await assertSampled(bridge, daemon);
+    await bridge.startController();
+    await waitForHook(daemon, 'br0');
+    await assertSampled(bridge, daemon);
+  },
+);

@@ -3,6 +3,7 @@
 // .cache/versions. A suite that cannot be had is skipped with its reason, which is a failure when CI=true.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -44,7 +45,7 @@ async function runFiles(folder: string, files: readonly string[]): Promise<Resul
       TEST_TIMEOUT_MS: '600000',
       ...process.env,
       OVS_IPFIX_TEST_OVS: folder,
-      TEST_REPORTER: './test/versions/results-reporter.ts',
+      TEST_REPORTER: join(RESULTS, 'results-reporter.mjs'),
     },
   });
   const lines: ResultLine[] = [];
@@ -57,6 +58,10 @@ async function runFiles(folder: string, files: readonly string[]): Promise<Resul
     if (line.kind === 'test' && line.result === 'failed') say(`FAILED: ${line.name}\n${line.reason}`);
     if (line.kind === 'test' && line.result === 'skipped') say(`SKIPPED: ${line.name}: ${line.reason}`);
   }
+  const exitCode = child.exitCode ?? (await once(child, 'close'))[0];
+  const hasFailed = lines.some((line) => line.kind === 'test' && line.result === 'failed');
+  if (exitCode !== 0 && !hasFailed)
+    throw new Error(`The test runner ended with ${exitCode}, and no test has failed.`);
   return lines;
 }
 

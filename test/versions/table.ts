@@ -27,8 +27,9 @@ export function compatibilityTable(checks: readonly Check[], results: readonly S
   const heads = results.map(({ suite, version }) => `${version ?? '?'} (${suite})`);
   const lines = [['', ...heads], heads.map(() => '---').concat('---'), ...rows];
   const table = lines.map((columns) => `| ${columns.join(' | ')} |`).join('\n');
-  const list = notes.map((text, index) => `- [${index + 1}] ${text}`).join('\n');
-  return list === '' ? `${table}\n` : `${table}\n\n${list}\n`;
+  if (notes.length === 0) return `${table}\n`;
+  const list = notes.map((text, index) => `| [${index + 1}] | ${text} |`).join('\n');
+  return `${table}\n\n| note | |\n| --- | --- |\n${list}\n`;
 }
 
 function cell(check: Check, result: SuiteResult, noteOf: (text: string) => string): string {
