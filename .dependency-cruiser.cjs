@@ -67,7 +67,7 @@ module.exports = {
       comment: 'every file is reached from the program',
       severity: 'error',
       from: { path: '^src/main\\.ts$' },
-      to: { path: '^src/', pathNot: '^src/web/page/', reachable: false },
+      to: { path: '^src/', pathNot: '^src/web/page/|\.d\.ts$', reachable: false },
     },
     {
       name: 'no-dead-file-of-the-page',
@@ -98,7 +98,7 @@ module.exports = {
     },
     onlyIn('zod', 'zod', 'config/'),
     onlyIn('commander', 'commander', 'commands/|main\\.ts'),
-    onlyIn('pino', 'pino', 'runtime/'),
+    onlyIn('sonic-boom', 'sonic-boom', 'runtime/'),
     onlyIn('prom-client', 'prom-client', 'report/'),
     onlyIn('ws', 'ws', 'web/'),
     onlyIn('sirv', 'sirv', 'web/'),

@@ -92,12 +92,12 @@ const BROKEN_TREE: Record<string, string> = {
   'src/unixctl/up.ts': "import '../commands/leaf.ts';",
   'src/commands/up.ts': "import '../main.ts';",
   'src/daemon.ts': "import './commands/leaf.ts';",
-  'src/node-openflow/up.ts': "import '../flow/leaf.ts'; import './index.ts'; import 'pino';",
+  'src/node-openflow/up.ts': "import '../flow/leaf.ts'; import './index.ts'; import 'sonic-boom';",
   'src/ovsdb-client/up.ts': "import '../runtime/leaf.ts';",
   'src/node-openflow/index.ts': 'export const door = 1;',
   'src/commands/through-the-wall.ts': "import '../node-openflow/up.ts';",
   'src/flow/libraries.ts':
-    "import 'zod'; import 'commander'; import 'pino'; import 'tsx'; import './nowhere.ts'; " +
+    "import 'zod'; import 'commander'; import 'sonic-boom'; import 'tsx'; import './nowhere.ts'; " +
     "import 'prom-client'; import 'ws'; import 'sirv'; import 'preact'; import 'uplot';",
   'src/flow/builtins.ts':
     "import 'node:net'; import 'node:tls'; import 'node:dgram'; import 'node:dns/promises'; import 'node:http'; " +
@@ -212,7 +212,7 @@ const checkName: Check = (file) => {
   const name = file.slice(file.lastIndexOf('/') + 1);
   const isDoor = /^src\/(node-openflow|ovsdb-client)\/index\.ts$/.test(file);
   if (name === 'index.ts' && !isDoor) return [`${file} is a barrel`];
-  if (!/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(name)) return [`${file} is not in kebab-case`];
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.d)?\.ts$/.test(name)) return [`${file} is not in kebab-case`];
   return /(^|-)(utils?|helpers?|common|manager)\b/.test(name) ? [`${file} has a name that says nothing`] : [];
 };
 

@@ -102,15 +102,17 @@ async function cleanBridge(
     tls: settings.tls,
     mark: settings.mark,
     unmetered: 'allow',
+    isBridgeGone: () => false,
     onPacketIn: () => {},
-    sweeps: true,
     onPool: () => {},
     onSamplePool: () => {},
+    onChange: () => {},
   });
+  session.scanForStaleActions();
   session.start();
   try {
-    await session.settle(RELEASE_BRIDGE_TIMEOUT_MS);
+    await session.cleaned(RELEASE_BRIDGE_TIMEOUT_MS);
   } finally {
-    await session.stop();
+    await session.stop(0);
   }
 }

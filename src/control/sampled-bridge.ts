@@ -1,6 +1,6 @@
-// One bridge whose packets are exported: what is programmed into the switch for it, and an exporter for the bridge as a
-// whole (`Bridge.ipfix`) and for each of its collector sets. It lives as long as one of these has an IPFIX row of ours with
-// a usable target; when that ends, what the caches hold is flushed.
+// One bridge that is or should be sampled: the session that keeps the switch as desired, and an exporter for the bridge as a
+// whole (`Bridge.ipfix`) and for each of its collector sets. The session installs what the rows ask for before they are
+// adopted; an exporter lives as long as its row is adopted or native, and what its cache holds is flushed when that ends.
 
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
 import type { Problem } from '../config/problem.ts';
@@ -9,7 +9,10 @@ import { ProbabilitySampler, type ProbabilitySamplerStatus } from '../flow/proba
 import { PacketSampler, type PacketSamplerStatus } from '../flow/sampler.ts';
 import type { PacketInView } from '../node-openflow/index.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { clause } from '../runtime/sentence.ts';
 import { BridgeSession, type BridgeSessionOptions, type BridgeSessionStatus } from './bridge-session.ts';
+import { failOpenProblem } from './fail-open.ts';
+import { type Samplability, SamplingWatch } from './sampling-watch.ts';
 import {
   idsFromFields,
   KIND_BRIDGE,
@@ -24,7 +27,9 @@ import {
 
 /** What a sampled bridge needs from outside: what its parts need, but for what it gives them itself. */
 export type SampledBridgeParts = ExporterParts &
-  Omit<BridgeSessionOptions, 'bridge' | 'onPacketIn' | 'onPool' | 'onSamplePool' | 'sweeps'> & {
+  Omit<BridgeSessionOptions, 'bridge' | 'onPacketIn' | 'onPool' | 'onSamplePool' | 'onChange'> & {
+    /** Called when `samplability` has changed. */
+    readonly onSamplability: () => void;
     /** The exporters' clock, which a batch of samples reads once. */
     readonly sampleClock: Clock;
     /** Random 32-bit numbers for samplers. */
@@ -53,11 +58,13 @@ export interface FlowSamplingStatus {
 export interface SampledBridgeStatus {
   readonly bridge: string;
   readonly session: BridgeSessionStatus;
+  /** Whether packets reach the daemon: see sampling-watch.ts. */
+  readonly samplability: Samplability;
   readonly sampling: BridgeSamplingStatus | undefined;
   readonly flowSampling: readonly FlowSamplingStatus[];
   /** What the meter of the `sample` actions of all sets has counted; received is the sum over the sets. */
   readonly samplePool: PacketSamplerStatus;
-  /** Packet-ins of nothing that is configured now; they are not counted in flows. */
+  /** Packet-ins without an exporter now, such as those before a row is adopted; they are not counted in flows. */
   readonly foreignPacketIns: number;
 }
 
@@ -70,7 +77,6 @@ export interface RunningExporter {
 
 interface WholeBridge {
   ipfixRow: string;
-  readonly sampler: PacketSampler;
   readonly exporter: Exporter;
 }
 
@@ -79,6 +85,11 @@ interface CollectorSetExport {
   readonly sampler: ProbabilitySampler;
   readonly exporter: Exporter;
 }
+
+/** Milliseconds that a bridge may take at a stop until nothing of ours is in it. */
+const REMOVAL_MS_MAX = 3500;
+/** Milliseconds between two scans for stale actions. */
+const SCAN_INTERVAL_MS = 60_000;
 
 export class SampledBridge {
   readonly name: string;
@@ -89,23 +100,32 @@ export class SampledBridge {
   readonly #sets = new Map<number, CollectorSetExport>();
   /** Exporters that are no longer wanted and still flush. */
   readonly #leaving = new Set<Promise<void>>();
+  readonly #watch: SamplingWatch;
+  /** Exists as long as the hook is desired, so that it counts all that the hook's meter counts. */
+  #sampler: PacketSampler | undefined;
   #whole: WholeBridge | undefined;
+  /** Collector sets whose `sample` actions should reach the daemon, by id. */
+  #desiredSets: ReadonlySet<number> = new Set();
+  #failOpen: Problem | undefined;
+  #nextScanMs = 0;
   #isStarted = false;
   #foreignPacketIns = 0;
 
-  constructor(config: BridgeConfig, parts: SampledBridgeParts) {
+  /** `isDesired` says for which IPFIX rows, by uuid, the switch should be programmed. */
+  constructor(config: BridgeConfig, isDesired: (row: string) => boolean, parts: SampledBridgeParts) {
     this.name = config.name;
     this.#parts = parts;
     this.#samplePool = new PacketSampler({ interval: 1, seed: parts.randomSeed() });
+    this.#watch = new SamplingWatch({ clock: parts.clock, onChange: parts.onSamplability });
     this.#session = new BridgeSession({
       ...parts,
       bridge: config.name,
-      sweeps: false,
+      onChange: () => this.#follow(),
       onPacketIn: (packetIn) => this.#receive(packetIn),
-      onPool: (pool) => this.#whole?.sampler.observePool(pool),
+      onPool: (pool) => this.#sampler?.observePool(pool),
       onSamplePool: (pool) => this.#samplePool.observePool(pool),
     });
-    this.configure(config);
+    this.configure(config, isDesired);
   }
 
   start(): void {
@@ -117,48 +137,79 @@ export class SampledBridge {
     this.#session.start();
   }
 
-  /** Takes over changed rows; caches and what did not change go on. Sinks are ready before the switch is told. */
-  configure(config: BridgeConfig): void {
-    this.#configureWhole(config.sampling);
-    for (const sampling of config.flowSampling.values()) {
-      this.#configureSet(sampling);
+  /**
+   * Follows changed rows; caches and what did not change go on. Exporters exist for rows that are ours and are ready before
+   * the switch is changed; the switch has what is desired for all rows that are ours or are to be adopted.
+   */
+  configure(config: BridgeConfig, isDesired: (row: string) => boolean): void {
+    const sampling = config.sampling && isDesired(config.sampling.ipfixRow) ? config.sampling : undefined;
+    this.#configureSampler(sampling);
+    this.#configureWhole(sampling?.isOurs === true ? sampling : undefined);
+    for (const flowSampling of config.flowSampling.values()) {
+      if (flowSampling.isOurs) {
+        this.#configureSet(flowSampling);
+      }
     }
     for (const [id, set] of this.#sets) {
-      if (!config.flowSampling.has(id)) {
+      if (config.flowSampling.get(id)?.isOurs !== true) {
         this.#sets.delete(id);
         this.#retire(set.exporter);
       }
     }
-    const { sampling } = config;
-    this.#session.setWish({
+    const desiredSets = [...config.flowSampling.values()].filter((set) => isDesired(set.ipfixRow));
+    this.#desiredSets = new Set(desiredSets.map((set) => set.collectorSetId));
+    this.#failOpen = config.isFailOpen ? failOpenProblem(this.name) : undefined;
+    this.#session.setDesired({
       maxSampleRate: config.maxSampleRate,
       hook: sampling && {
         observationDomainId: sampling.observationDomainId,
         observationPointId: sampling.observationPointId,
       },
-      collectorSets: new Set(config.flowSampling.keys()),
+      collectorSets: this.#desiredSets,
     });
+    this.#follow();
   }
 
-  /** Takes everything out of the switch, then flushes the caches to the collectors: sources stop before sinks. */
-  async stop(): Promise<void> {
-    await this.#session.stop();
+  /**
+   * Removes everything from the switch, then flushes the caches to the collectors: sources stop before sinks. Resolves to a
+   * sentence about what is left in the switch, or undefined.
+   */
+  async stop(): Promise<string | undefined> {
+    this.#watch.stop();
+    const left = await this.#session.stop(REMOVAL_MS_MAX);
     const exporters = [this.#whole?.exporter, ...[...this.#sets.values()].map((set) => set.exporter)];
     await Promise.all([...exporters.map((exporter) => exporter?.stop()), ...this.#leaving]);
+    return left;
   }
 
-  /** See `BridgeSession.lookAgain`. */
-  lookAgain(): void {
-    this.#session.lookAgain();
+  /** See `BridgeSession.resync`. */
+  resync(): void {
+    this.#session.resync();
   }
 
-  /** What keeps this bridge from being sampled right now, as a sentence; undefined when everything is in place. */
+  /** Whether packets reach the daemon; a row is adopted and handed back by this. */
+  get samplability(): Samplability {
+    return this.#watch.state;
+  }
+
+  /** What keeps this bridge from being sampled right now, as a sentence; undefined when everything is installed. */
   missing(): string | undefined {
-    return this.#session.missing();
+    return (
+      this.#session.missing() ??
+      (this.#failOpen && `Bridge ${this.name} is not sampled: ${clause(this.#failOpen.message)}.`)
+    );
   }
 
   problems(): readonly Problem[] {
-    return this.#session.problems();
+    return [...(this.#failOpen === undefined ? [] : [this.#failOpen]), ...this.#session.problems()];
+  }
+
+  #follow(): void {
+    if (this.missing() === undefined) {
+      this.#watch.update('installed');
+    } else {
+      this.#watch.update(this.#session.isRewriting ? 'rewriting flows' : 'missing');
+    }
   }
 
   exporters(): readonly RunningExporter[] {
@@ -175,11 +226,11 @@ export class SampledBridge {
     return {
       bridge: this.name,
       session,
-      sampling: whole && {
-        ipfixRow: whole.ipfixRow,
-        sampler: whole.sampler.status(),
-        exporter: whole.exporter.status(),
-      },
+      samplability: this.#watch.state,
+      sampling:
+        whole === undefined || this.#sampler === undefined
+          ? undefined
+          : { ipfixRow: whole.ipfixRow, sampler: this.#sampler.status(), exporter: whole.exporter.status() },
       flowSampling: [...this.#sets]
         .sort(([a], [b]) => a - b)
         .map(([collectorSetId, { ipfixRow, sampler, exporter }]) => ({
@@ -188,7 +239,7 @@ export class SampledBridge {
           sampler: sampler.status(),
           exporter: exporter.status(),
           flows: session.translation.flowsBySet.get(collectorSetId) ?? 0,
-          groups: session.groupsBySet.get(collectorSetId) ?? 0,
+          groups: session.translation.groupsBySet.get(collectorSetId) ?? 0,
         })),
       samplePool: this.#samplePool.status(),
       foreignPacketIns: this.#foreignPacketIns,
@@ -203,13 +254,21 @@ export class SampledBridge {
         this.#retire(whole.exporter);
       }
     } else if (whole === undefined) {
-      const sampler = new PacketSampler({ interval: sampling.interval, seed: this.#parts.randomSeed() });
       const exporter = this.#makeExporter(`bridge ${this.name}`, sampling);
-      this.#whole = { ipfixRow: sampling.ipfixRow, sampler, exporter };
+      this.#whole = { ipfixRow: sampling.ipfixRow, exporter };
     } else {
       whole.ipfixRow = sampling.ipfixRow;
-      whole.sampler.setInterval(sampling.interval);
       whole.exporter.configure(sampling.exporter);
+    }
+  }
+
+  #configureSampler(sampling: BridgeSampling | undefined): void {
+    if (sampling === undefined) {
+      this.#sampler = undefined;
+    } else if (this.#sampler === undefined) {
+      this.#sampler = new PacketSampler({ interval: sampling.interval, seed: this.#parts.randomSeed() });
+    } else {
+      this.#sampler.setInterval(sampling.interval);
     }
   }
 
@@ -258,14 +317,18 @@ export class SampledBridge {
   }
 
   #receiveFromHook(packetIn: PacketInView): void {
+    const sampler = this.#sampler;
     const whole = this.#whole;
-    if (whole === undefined) {
+    if (sampler?.keep() !== true) {
+      this.#foreignPacketIns += sampler === undefined ? 1 : 0;
+    } else if (whole === undefined) {
+      // The row is not adopted yet, and ovs-vswitchd exports the packet.
       this.#foreignPacketIns += 1;
-    } else if (whole.sampler.keep()) {
+    } else {
       const { bytes, userdataStart } = packetIn;
       const domainId = userdataDomainId(bytes, userdataStart);
       const pointId = userdataPointId(bytes, userdataStart);
-      this.#export(whole.exporter, packetIn, whole.sampler.weight(), domainId, pointId);
+      this.#export(whole.exporter, packetIn, sampler.weight(), domainId, pointId);
     }
   }
 
@@ -276,9 +339,11 @@ export class SampledBridge {
     const probability = userdataProbability(bytes, userdataStart);
     this.#samplePool.keep();
     if (set === undefined || probability === 0) {
-      // Left behind by a daemon that was killed, or on its way when the set went.
+      // Of a row that is not adopted yet, of a set that was removed meanwhile, or of an action that a killed daemon left.
       this.#foreignPacketIns += 1;
-      this.#session.sweep();
+      if (!this.#desiredSets.has(userdataCollectorSet(bytes, userdataStart))) {
+        this.#noteUnexpected();
+      }
       return;
     }
     if (!set.sampler.keep(probability)) {
@@ -291,6 +356,15 @@ export class SampledBridge {
     } else {
       const domainId = userdataDomainId(bytes, userdataStart);
       this.#export(set.exporter, packetIn, weight, domainId, userdataPointId(bytes, userdataStart));
+    }
+  }
+
+  /** Actions of sets that are not configured are removed; the scan reads all flows, so that one a minute is enough. */
+  #noteUnexpected(): void {
+    const nowMs = this.#parts.clock.monotonicMicros() / 1000;
+    if (nowMs >= this.#nextScanMs) {
+      this.#nextScanMs = nowMs + SCAN_INTERVAL_MS;
+      this.#session.scanForStaleActions();
     }
   }
 

@@ -4,7 +4,7 @@
 
 import type { Action, Controller2Action, Instruction, SampleAction } from '../node-openflow/index.ts';
 import { CONTROLLER_ID } from './hook.ts';
-import { sampleUserdata } from './userdata.ts';
+import { sampleUserdata, unresolvedFields } from './userdata.ts';
 
 /** What the translation depends on. */
 export interface TranslationOptions {
@@ -75,8 +75,8 @@ export function concernsSampling(actions: readonly Action[]): boolean {
 }
 
 /** Whether one of the actions, at any depth, is ours. */
-export function bearsOurActions(actions: readonly Action[]): boolean {
-  return actions.some((action) => isOurAction(action) || bearsOurActions(innerActions(action)));
+export function hasOurActions(actions: readonly Action[]): boolean {
+  return actions.some((action) => isOurAction(action) || hasOurActions(innerActions(action)));
 }
 
 /** The collector sets that the actions sample for, at any depth. */
@@ -84,6 +84,16 @@ export function sampledSets(actions: readonly Action[]): readonly number[] {
   return actions.flatMap((action) =>
     isSample(action) ? [action.collectorSetId] : sampledSets(innerActions(action)),
   );
+}
+
+/** The ids of translated `sample` actions, at any depth, that come from fields which packet-ins do not tell. */
+export function unresolvedIds(actions: readonly Action[], options: TranslationOptions): readonly string[] {
+  return actions.flatMap((action) => {
+    if (!isSample(action)) {
+      return unresolvedIds(innerActions(action), options);
+    }
+    return options.collectorSets.has(action.collectorSetId) ? unresolvedFields(action) : [];
+  });
 }
 
 function isSample(action: Action): action is SampleAction {

@@ -165,7 +165,8 @@ describe('users who are faster than we are', () => {
       await bed.ofctl('-O', 'OpenFlow13', 'mod-flows', 'br0', 'udp,actions=output:2');
       await daemon.waitForReady(20_000);
       await waitFor(
-        async () => (await daemonStatus(daemon as Daemon)).bridges[0]?.session.reconciler.state === 'idle',
+        async () =>
+          (await daemonStatus(daemon as Daemon)).bridges[0]?.session.translationReconciler.state === 'idle',
         {
           what: 'nothing is left to do',
         },
