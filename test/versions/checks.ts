@@ -44,6 +44,8 @@ export const CHECKS: readonly Check[] = [
       'test/oracle/openflow-flows.test.ts',
       'test/oracle/openflow-messages.test.ts',
       'test/oracle/openflow-rewrite.test.ts',
+      'test/oracle/packet-in-fields.test.ts',
+      'test/oracle/scripted-switch.test.ts',
     ],
   },
   {
@@ -55,8 +57,16 @@ export const CHECKS: readonly Check[] = [
     files: ['test/versions/protocols.ts'],
   },
   {
-    title: '`sample` actions of flows and groups; flows unchanged',
+    title: '`sample` actions of flows and groups',
     files: integration('flow-sampling', 'flow-monitor', 'flow-robustness'),
+  },
+  {
+    title: "Users' flows unchanged: random rich flows, odd bridges, restart with saved flows",
+    files: integration('rich-flows', 'do-no-harm', 'flow-restore'),
+  },
+  {
+    title: "Users' traffic through starts, stops and kills",
+    files: integration('forwarding'),
   },
   {
     title: "Records against those of ovs-vswitchd's own exporter",
@@ -64,7 +74,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: 'Rows, ownership, cache, flush, collectors',
-    files: integration('row-changes', 'ownership', 'cache', 'flush', 'collectors'),
+    files: integration('row-changes', 'row-settings', 'ownership', 'cache', 'flush', 'collectors'),
   },
   {
     title: 'Failures: restarts of both servers, conversion, bridges that change',

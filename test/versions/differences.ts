@@ -34,6 +34,18 @@ export const OVS_DIFFERENCES = {
     what: 'ovsdb-server has no relays.',
     reason: 'The service model "relay" came with OVS 2.16.',
   },
+  'sampling-keys': {
+    before: [3, 2],
+    what: 'ovs-vswitchd reads `enable-input-sampling` and `enable-output-sampling` inverted.',
+    reason:
+      'It is a fault of those versions. The daemon reads the keys as the version does, and reports them.',
+  },
+  'ids-from-fields': {
+    before: [3, 4],
+    what: '`sample` actions take their ids as numbers only.',
+    reason:
+      'Ids from fields, as OVN writes them, came with OVS 3.4. Fields of packet-ins are compared with registers instead.',
+  },
 } as const satisfies Record<string, OvsDifference>;
 export type OvsDifferenceName = keyof typeof OVS_DIFFERENCES;
 
