@@ -195,3 +195,23 @@ test(
     await assertSampled(bridge, daemon);
   },
 );
+
+test(
+  'standalone: while the controller is away, the bridge is reported as not sampled; once it is back, all is',
+  NEEDS,
+  async (t) => {
+    const bridge = await startAll(t, 'standalone');
+    const { hosts, controller, daemon } = bridge;
+    await controller.stop();
+    // OVS waits for three times the controller's inactivity probe before it forwards by itself.
+    await daemon.waitForRefusal(/fail_mode is standalone/u, 40_000);
+    const codes = (await daemonStatus(daemon)).problems.map(({ code }) => code);
+    assert.ok(codes.includes('fail-open'), codes.join());
+    await ping(hosts[0], '10.9.0.2');
+    await bridge.startController();
+    await daemon.waitForReady(20_000);
+    await waitForHook(daemon, 'br0');
+    await assertSampled(bridge, daemon);
+    assert.deepEqual((await daemonStatus(daemon)).problems, []);
+  },
+);
