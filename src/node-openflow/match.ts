@@ -96,7 +96,7 @@ export function matchKey(fields: readonly MatchField[]): string {
 }
 
 /** A joined register as the registers of 32 bits that it consists of, without those that it does not look at. */
-function splitRegisters(field: MatchField): readonly MatchField[] {
+export function splitRegisters(field: MatchField): readonly MatchField[] {
   const joined = /^(xx?)reg(\d+)$/.exec(field.field);
   if (joined === null) {
     return [field];
