@@ -34,7 +34,7 @@ export async function release(
     const changes = planRelease(rows);
     await database.write(changes);
     const outcomes = await Promise.allSettled(
-      bridges().map((bridge) => cleanBridge(bridge, settings, parts)),
+      bridges().map((bridge) => cleanBridge(bridge, settings, { ...parts, database })),
     );
     return {
       rowCount: changes.length,
@@ -93,16 +93,19 @@ async function openDatabase(
 async function cleanBridge(
   bridge: string,
   settings: OvsSettings,
-  parts: { readonly clock: Clock; readonly log: Logger },
+  parts: { readonly clock: Clock; readonly log: Logger; readonly database: DatabaseSession },
 ): Promise<void> {
+  const { clock, log, database } = parts;
   const session = new BridgeSession({
-    ...parts,
+    clock,
+    log,
     bridge,
     endpoint: settings.openflow(bridge),
     tls: settings.tls,
     mark: settings.mark,
     unmetered: 'allow',
     isBridgeGone: () => false,
+    isRestoringFlows: () => database.isRestoringFlows,
     onPacketIn: () => {},
     onPool: () => {},
     onSamplePool: () => {},

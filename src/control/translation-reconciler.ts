@@ -18,7 +18,7 @@ import { appliedActions, type FlowMonitorEvent, OpenFlowConnectionError } from '
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
-import { DumpPacer } from './dump-pacer.ts';
+import { FlowReader } from './flow-reader.ts';
 import { FlowTranslator, type FlowTranslatorStatus } from './flow-translator.ts';
 import { GroupSession, type GroupSessionOptions } from './group-session.ts';
 import { isInHookSlot } from './hook.ts';
@@ -54,15 +54,12 @@ export interface TranslationStatus extends FlowTranslatorStatus {
 /** Our actions remain in flows or groups that the switch does not let us restore, or that are not shown whole. */
 class LeftBehind extends Error {}
 
-/** Without a flow monitor, all flows are read this often, and more rarely where that takes long. */
-export const DUMP_INTERVAL_MS = 1000;
-
 export class TranslationReconciler {
   readonly #options: TranslationReconcilerOptions;
   readonly #reconciler: Reconciler;
   readonly #translator: FlowTranslator;
+  readonly #reader: FlowReader;
   readonly #groups: GroupSession;
-  readonly #dumps: DumpPacer;
   #state: TranslationState = 'off';
   #collectorSets: ReadonlySet<number> = new Set();
   #connection: BridgeConnection | undefined;
@@ -72,22 +69,27 @@ export class TranslationReconciler {
   /** The sets that groups were last translated for, and flows. */
   #groupSets: ReadonlySet<number> | undefined;
   #translatedSets: ReadonlySet<number> = new Set();
-  /** Events that arrive while the reply with all flows does: they are newer than it. */
-  #early: FlowMonitorEvent[] | undefined;
   /** Flows with our actions that cannot be restored on this connection. */
   #unrestorable = 0;
   #canRestore = true;
+  /** How often the meter was added, and after which addition all flows with our actions were last written. */
+  #meterAdditions = 0;
+  #writtenAfter = 0;
 
   constructor(options: TranslationReconcilerOptions) {
     this.#options = options;
     this.#translator = new FlowTranslator({ bridge: options.bridge });
+    this.#reader = new FlowReader({
+      clock: options.clock,
+      translator: this.#translator,
+      onRead: () => this.#reconciler.trigger(),
+    });
     this.#groups = new GroupSession(options);
     this.#reconciler = new Reconciler({
       clock: options.clock,
       pass: () => this.#pass(),
       onFailure: (error) => this.#fail(error),
     });
-    this.#dumps = new DumpPacer({ clock: options.clock, onDue: () => this.#reconciler.trigger() });
   }
 
   get state(): TranslationState {
@@ -112,6 +114,11 @@ export class TranslationReconciler {
   /** Whether flows or groups that still have our actions may be restored by waiting; otherwise retries do not help. */
   get canRestore(): boolean {
     return this.#state !== 'failed' || this.#canRestore;
+  }
+
+  /** Whether flows may have actions of ours, in the bridge or where OVS has saved them. */
+  get mayHaveActions(): boolean {
+    return this.#mayHaveActions;
   }
 
   /** Flows whose rewriting is pending. */
@@ -154,7 +161,7 @@ export class TranslationReconciler {
   /** Reads all flows in the next pass and removes actions of ours that nothing is configured for. */
   scanForStaleActions(): void {
     this.#mayHaveActions = true;
-    this.#dumps.outdate();
+    this.#reader.invalidate();
     this.#groups.isStale = true;
     this.#reconciler.trigger();
   }
@@ -185,6 +192,12 @@ export class TranslationReconciler {
     }
   }
 
+  /** The meter of our actions was added: actions that were written before it run unmetered until they are written again. */
+  meterAdded(): void {
+    this.#meterAdditions += 1;
+    this.#reconciler.trigger();
+  }
+
   /** Another client has modified a group. */
   groupsModified(): void {
     this.#groups.isStale = true;
@@ -193,28 +206,18 @@ export class TranslationReconciler {
 
   /** An event of a flow monitor on the main connection. */
   observe(event: FlowMonitorEvent): void {
-    if (this.#early !== undefined) {
-      this.#early.push(event);
-    } else if (this.isWatching && this.#translator.observe(event)) {
-      this.#reconciler.trigger();
-    }
+    this.#reader.observe(event, this.isWatching);
   }
 
-  /** An event of a flow monitor in OpenFlow 1.0, which shows flows in part only: it decides whether they are read again. */
+  /** An event of a flow monitor in OpenFlow 1.0, which shows flows in part only. */
   observePartial(event: FlowMonitorEvent): void {
-    const isRelevant =
-      event.event === 'resumed' ||
-      event.event === 'removed' ||
-      ('instructions' in event && this.#translator.isUntranslated(event));
-    if (isRelevant) {
-      this.requestDump();
-    }
+    this.#reader.observePartial(event, this.isWatching);
   }
 
   /** Reads all flows again, soon: where changes are not reported, or only that there are some. */
   requestDump(): void {
     if (this.isWatching) {
-      this.#dumps.request();
+      this.#reader.requestDump();
     }
   }
 
@@ -224,7 +227,7 @@ export class TranslationReconciler {
 
   stop(): void {
     this.#reconciler.stop();
-    this.#dumps.stop();
+    this.#reader.stop();
   }
 
   async #pass(): Promise<void> {
@@ -246,9 +249,21 @@ export class TranslationReconciler {
       this.#enter('waiting');
       return;
     }
-    const options = { collectorSets, meterId: connection.meters.sample };
+    const options = {
+      collectorSets,
+      meterId: connection.meters.sample,
+      mayHideEnqueue: connection.allows(1),
+    };
     this.#translator.setOptions(options);
-    await this.#read(connection);
+    if (this.#reader.mustRead(connection)) {
+      this.#enterUnlessTranslated('reading');
+      await this.#reader.read(connection);
+      this.#options.onChange();
+    }
+    const meterAdditions = this.#meterAdditions;
+    if (meterAdditions !== this.#writtenAfter) {
+      this.#translator.rewriteAll();
+    }
     if (isDesired || this.#translator.pending > 0) {
       this.#enterUnlessTranslated('rewriting');
     }
@@ -257,6 +272,7 @@ export class TranslationReconciler {
       await connection.openflow.request({ type: 'barrier_request' });
     }
     await this.#translator.run((messages) => connection.openflow.transact(messages));
+    this.#writtenAfter = meterAdditions;
     if (
       this.#groups.isStale ||
       this.#groupSets === undefined ||
@@ -284,39 +300,6 @@ export class TranslationReconciler {
     if (isSameSets(collectorSets, this.#collectorSets)) {
       this.#enter(collectorSets.size > 0 ? 'translated' : 'off');
     }
-  }
-
-  /** Reads all flows, if there is no monitor that has reported each change since they were last read. */
-  async #read(connection: BridgeConnection): Promise<void> {
-    if (connection.isWatchingFlows && (connection.hasMonitor || !this.#dumps.isUnread)) {
-      return;
-    }
-    this.#enterUnlessTranslated('reading');
-    await this.#dumps.read(async () => {
-      if (connection.isWatchingFlows) {
-        const flows = await connection.dumpFlows();
-        this.#translator.observeAll(flows.filter((flow) => !isInHookSlot(flow, connection.slot.mark)));
-      } else {
-        await this.#startWatching(connection);
-      }
-    });
-  }
-
-  async #startWatching(connection: BridgeConnection): Promise<void> {
-    const early: FlowMonitorEvent[] = [];
-    this.#translator.forget();
-    this.#early = early;
-    try {
-      const initial = await connection.watchFlows();
-      for (const event of [...initial, ...early]) {
-        if (!('match' in event && isInHookSlot(event, connection.slot.mark))) {
-          this.#translator.observe(event);
-        }
-      }
-    } finally {
-      this.#early = undefined;
-    }
-    this.#options.onChange();
   }
 
   /** In OpenFlow 1.0 nothing is rewritten; flows that have our actions from another time are counted and reported. */
@@ -349,7 +332,7 @@ export class TranslationReconciler {
     this.#translator.forget();
     this.#groups.isStale = true;
     this.#groupSets = undefined;
-    this.#dumps.forget();
+    this.#reader.forget();
     this.#unrestorable = 0;
   }
 

@@ -108,15 +108,48 @@ test('a stop that cannot connect says within its time what may be left, and the 
   bridge.takeWarnings();
 });
 
-test('a bridge that is gone has nothing left, and is not waited for', async (t) => {
-  let isGone = false;
-  const { bridge } = await installed(t, 1, { isBridgeGone: () => isGone });
+test('a bridge that is gone has nothing left, and is only waited for where saved flows may bring actions back', async (t) => {
+  for (const [desired, waitMs] of [
+    [HOOK_DESIRED, 0],
+    [samplingSets([1]), 2000],
+  ] as const) {
+    let isGone = false;
+    const { bridge } = await installed(t, 1, { desired, isBridgeGone: () => isGone });
+    bridge.ofswitch.behaviour.isListening = false;
+    bridge.ofswitch.hangUp();
+    await bridge.clock.advanceMs(100);
+    isGone = true;
+    assert.deepEqual(await stop(bridge), { left: undefined, ms: waitMs });
+    bridge.takeWarnings();
+  }
+});
+
+test('a stop during a restart of Open vSwitch cleans the flows that it restores', async (t) => {
+  let isRestoring = false;
+  const { bridge, before } = await installed(t, 3, { isRestoringFlows: () => isRestoring });
   bridge.ofswitch.behaviour.isListening = false;
-  bridge.ofswitch.hangUp();
+  bridge.ofswitch.restart('flows');
   await bridge.clock.advanceMs(100);
-  isGone = true;
-  assert.deepEqual(await stop(bridge), { left: undefined, ms: 0 });
+  isRestoring = true;
+  const { left, ms } = await stop(bridge, 1000, () => {
+    bridge.ofswitch.behaviour.isListening = true;
+    isRestoring = false;
+  });
+  assert.equal(left, undefined);
+  assert.ok(ms >= 1000 && ms <= STOP_MS, `${ms} ms`);
+  assertClean(bridge, before);
   bridge.takeWarnings();
+});
+
+test('a restoration of saved flows that does not end during the stop is reported', async (t) => {
+  let isRestoring = false;
+  const { bridge } = await installed(t, 3, { isRestoringFlows: () => isRestoring });
+  isRestoring = true;
+  const { left } = await stop(bridge);
+  assert.match(
+    left ?? '',
+    /^Bridge br0: the flows that OVS restores .*run "ovs-ipfix release" when it has ended\.$/u,
+  );
 });
 
 test('a session that never installed anything is stopped at once, connected or not', async (t) => {

@@ -72,6 +72,7 @@ class HookScript {
       unmetered,
       onPool: ({ packets, dropped }) => this.pools.push(`hook ${packets} ${dropped}`),
       onSamplePool: ({ packets, dropped }) => this.pools.push(`sample ${packets} ${dropped}`),
+      onSampleMeterAdded: () => this.pools.push('sample meter added'),
       onChange: () => this.trace.note(this.reconciler.state),
     });
     this.trace.note(this.reconciler.state);
@@ -292,7 +293,7 @@ test('what the meters have counted is read each second, and starts at zero when 
   const hook = new HookScript(t);
   await hook.setDesired(DESIRED);
   await hook.connect();
-  assert.deepEqual(hook.pools.splice(0), ['hook 0 0', 'sample 0 0']);
+  assert.deepEqual(hook.pools.splice(0), ['hook 0 0', 'sample 0 0', 'sample meter added']);
   hook.ofswitch.countPackets(65_000, 9, 4);
   hook.ofswitch.countPackets(65_001, 3);
   await hook.clock.advanceMs(1000);

@@ -68,6 +68,7 @@ export interface ScriptedBridgeOptions {
   readonly desired?: BridgeDesired;
   readonly unmetered?: BridgeSessionOptions['unmetered'];
   readonly isBridgeGone?: () => boolean;
+  readonly isRestoringFlows?: () => boolean;
 }
 
 export class ScriptedBridge {
@@ -93,6 +94,7 @@ export class ScriptedBridge {
       mark: MARK,
       unmetered: options.unmetered ?? 'refuse',
       isBridgeGone: options.isBridgeGone ?? (() => false),
+      isRestoringFlows: options.isRestoringFlows ?? (() => false),
       onPacketIn: () => {},
       onPool: (pool) => this.pools.push(pool),
       onSamplePool: () => {},
