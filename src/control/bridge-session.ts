@@ -350,7 +350,8 @@ export class BridgeSession {
       isRestoring: isRestoringFlows,
       isClean: () => this.#isClean(),
       isGone: () => this.#keeper.session === undefined && this.#isGone(),
-      isStuck: () => this.#hook.isSettled && this.#hook.state === 'absent' && !this.#translation.canRestore,
+      // The meter of our actions stays as long as a flow has them: that it is there does not mean that waiting helps.
+      isStuck: () => this.#hook.isSettled && !this.#translation.canRestore,
       onRestored: () => this.resync(),
       changed: (ms) => this.#changed(ms),
       describeLeft: () => this.#describeLeft(),
