@@ -47,8 +47,10 @@ export interface BridgeSessionOptions extends BridgeEvents {
   readonly log: Logger;
   readonly mark: RegisterBit;
   readonly unmetered: UnmeteredPolicy;
-  /** Whether the bridge is known to be deleted or ovs-vswitchd not to run, so that nothing of ours is there. */
+  /** Whether the bridge is known to be deleted, so that nothing of ours is there. */
   readonly isBridgeGone: () => boolean;
+  /** Whether ovs-vswitchd is known not to run, so that nothing is installed; it may come back with saved flows. */
+  readonly isSwitchStopped: () => boolean;
   /** Whether OVS is restoring saved flows (Open_vSwitch.other_config:flow-restore-wait), which may have our actions. */
   readonly isRestoringFlows: () => boolean;
   /** Makes a stream to the bridge; a test hands in a scripted switch. */
@@ -340,7 +342,8 @@ export class BridgeSession {
 
   /** Waits until nothing of ours is in the bridge; after `timeoutMs`, resolves to a sentence about what is left. */
   #removed(timeoutMs: number): Promise<string | undefined> {
-    const { bridge, clock, log, isRestoringFlows } = this.#options;
+    const { bridge, clock, log, endpoint, isBridgeGone, isSwitchStopped, isRestoringFlows } = this.#options;
+    const isLocal = () => this.#keeper.session === undefined && endpoint.kind === 'unix';
     return waitForRemoval({
       bridge,
       clock,
@@ -349,18 +352,14 @@ export class BridgeSession {
       mayReturn: this.#translation.mayHaveActions,
       isRestoring: isRestoringFlows,
       isClean: () => this.#isClean(),
-      isGone: () => this.#keeper.session === undefined && this.#isGone(),
+      isGone: () => isLocal() && isBridgeGone(),
+      isStopped: () => isLocal() && isSwitchStopped(),
       // The meter of our actions stays as long as a flow has them: that it is there does not mean that waiting helps.
       isStuck: () => this.#hook.isSettled && !this.#translation.canRestore,
       onRestored: () => this.resync(),
       changed: (ms) => this.#changed(ms),
       describeLeft: () => this.#describeLeft(),
     });
-  }
-
-  #isGone(): boolean {
-    const { endpoint, isBridgeGone } = this.#options;
-    return endpoint.kind === 'unix' && isBridgeGone();
   }
 
   async #changed(timeoutMs: number): Promise<void> {

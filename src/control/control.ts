@@ -38,7 +38,7 @@ export interface ControlParts {
   /** Random 32-bit numbers for samplers. */
   readonly randomSeed: () => number;
   /** Whether ovs-vswitchd is known not to run. */
-  readonly isSwitchGone: () => boolean;
+  readonly isSwitchStopped: () => boolean;
 }
 
 /** The whole state for operators; plain data. */
@@ -268,7 +268,8 @@ export class Control {
       log: this.#parts.log.module('bridge'),
       mark,
       unmetered,
-      isBridgeGone: () => this.#isBridgeGone(name),
+      isBridgeGone: () => this.#configuration?.bridges.has(name) === false,
+      isSwitchStopped: this.#parts.isSwitchStopped,
       isRestoringFlows: () => this.#database.isRestoringFlows,
     });
   }
@@ -276,12 +277,6 @@ export class Control {
   #makeExporter(name: string, options: ExporterOptions): Exporter {
     const { sampleClock, log, openSession } = this.#parts;
     return new Exporter(name, options, { clock: sampleClock, log: log.module('bridge'), openSession });
-  }
-
-  /** Nothing of ours can be in a bridge that is not in the database any more, nor in any without ovs-vswitchd. */
-  #isBridgeGone(name: string): boolean {
-    const isDeleted = this.#configuration !== undefined && !this.#configuration.bridges.has(name);
-    return isDeleted || this.#parts.isSwitchGone();
   }
 
   #retire(name: string): void {

@@ -1,6 +1,6 @@
 // Reads users' flows into the translator, over the main connection only: all of them at first, and then each change from its
 // flow monitor. Where it has none, all flows are read again when a monitor in OpenFlow 1.0 reports a change or, without that,
-// each second, but never for more than a tenth of the time.
+// each second, at the pace of dump-pacer.ts.
 
 import type { FlowMonitorEvent } from '../node-openflow/index.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -55,12 +55,12 @@ export class FlowReader {
     this.#dumps.request();
   }
 
-  /** Flows may have changed without a report: the next pass reads them. */
+  /** Flows may have changed: the next pass reads them. */
   invalidate(): void {
     this.#dumps.outdate();
   }
 
-  /** The connection has ended: all flows are read again over the next one. */
+  /** A connection has ended: flows are read again over the next one. */
   forget(): void {
     this.#dumps.forget();
   }

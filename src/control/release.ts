@@ -6,6 +6,7 @@ import { readIpfixRow } from '../config/ipfix-row.ts';
 import type { OvsSettings } from '../config/settings.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { isPidFileLive } from '../runtime/pid-file.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { DatabaseSession } from './database-session.ts';
@@ -105,6 +106,7 @@ async function cleanBridge(
     mark: settings.mark,
     unmetered: 'allow',
     isBridgeGone: () => false,
+    isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),
     isRestoringFlows: () => database.isRestoringFlows,
     onPacketIn: () => {},
     onPool: () => {},

@@ -16,8 +16,10 @@ export interface Removal {
   /** Whether OVS is restoring saved flows (Open_vSwitch.other_config:flow-restore-wait). */
   readonly isRestoring: () => boolean;
   readonly isClean: () => boolean;
-  /** Whether the bridge is not connected and known to be deleted, or ovs-vswitchd not to run. */
+  /** Whether the bridge is not connected and known to be deleted. */
   readonly isGone: () => boolean;
+  /** Whether the bridge is not connected and ovs-vswitchd known not to run. */
+  readonly isStopped: () => boolean;
   /** Whether waiting does not help any more. */
   readonly isStuck: () => boolean;
   /** Called when saved flows have been restored, so that the bridge has to be read again. */
@@ -38,7 +40,7 @@ export async function waitForRemoval(removal: Removal): Promise<string | undefin
   const nowMs = () => clock.monotonicMicros() / 1000;
   const endMs = nowMs() + timeoutMs;
   // A restart of OVS stops ovs-vswitchd before it announces that it restores the flows which it has saved.
-  const goneEndMs = nowMs() + (removal.mayReturn ? RESTART_MS : 0);
+  const stoppedEndMs = nowMs() + (removal.mayReturn ? RESTART_MS : 0);
   let wasRestoring = false;
   for (;;) {
     const isRestoring = removal.isRestoring();
@@ -49,7 +51,8 @@ export async function waitForRemoval(removal: Removal): Promise<string | undefin
     if (!isRestoring && removal.isClean()) {
       return undefined;
     }
-    if (!isRestoring && nowMs() >= goneEndMs && removal.isGone()) {
+    const isStopped = nowMs() >= stoppedEndMs && removal.isStopped();
+    if (!isRestoring && (isStopped || removal.isGone())) {
       log.info(`bridge ${bridge}: gone, so nothing is installed there`);
       return undefined;
     }

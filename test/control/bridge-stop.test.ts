@@ -53,6 +53,13 @@ async function stop(bridge: ScriptedBridge, atMs = 0, act: () => void = () => {}
   return stopped;
 }
 
+/** Ends the connection, and refuses new ones. */
+async function disconnect(bridge: ScriptedBridge): Promise<void> {
+  bridge.ofswitch.behaviour.isListening = false;
+  bridge.ofswitch.hangUp();
+  await bridge.clock.advanceMs(100);
+}
+
 function assertClean(bridge: ScriptedBridge, before: readonly string[]): void {
   assert.deepEqual([bridge.userFlows(), bridge.hasHook, bridge.ofswitch.meters()], [before, false, []]);
 }
@@ -108,18 +115,27 @@ test('a stop that cannot connect says within its time what may be left, and the 
   bridge.takeWarnings();
 });
 
-test('a bridge that is gone has nothing left, and is only waited for where saved flows may bring actions back', async (t) => {
-  for (const [desired, waitMs] of [
+test('a bridge that is gone has nothing left, and is not waited for', async (t) => {
+  for (const desired of [HOOK_DESIRED, samplingSets([1])]) {
+    let isGone = false;
+    const { bridge } = await installed(t, 1, { desired, isBridgeGone: () => isGone });
+    await disconnect(bridge);
+    isGone = true;
+    assert.deepEqual(await stop(bridge), { left: undefined, ms: 0 });
+    bridge.takeWarnings();
+  }
+});
+
+test('an Open vSwitch that is stopped is only waited for where saved flows may bring our actions back', async (t) => {
+  for (const [desired, ms] of [
     [HOOK_DESIRED, 0],
     [samplingSets([1]), 2000],
   ] as const) {
-    let isGone = false;
-    const { bridge } = await installed(t, 1, { desired, isBridgeGone: () => isGone });
-    bridge.ofswitch.behaviour.isListening = false;
-    bridge.ofswitch.hangUp();
-    await bridge.clock.advanceMs(100);
-    isGone = true;
-    assert.deepEqual(await stop(bridge), { left: undefined, ms: waitMs });
+    let isStopped = false;
+    const { bridge } = await installed(t, 1, { desired, isSwitchStopped: () => isStopped });
+    await disconnect(bridge);
+    isStopped = true;
+    assert.deepEqual(await stop(bridge), { left: undefined, ms });
     bridge.takeWarnings();
   }
 });

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { RELEASE_TIMEOUT_MS } from '../../src/control/release.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { type Metering, meteringOf, restartWithSavedFlows } from '../support/flow-restore.ts';
@@ -44,7 +45,7 @@ interface Restored {
   readonly ovs: Ovs;
   readonly bridge: SampledFlows;
   /** Runs the daemon until it is stopped, killed, or the test ends. */
-  run(): Promise<Daemon>;
+  run: () => Promise<Daemon>;
   restart: (hooks?: Parameters<typeof restartWithSavedFlows>[2]) => Promise<void>;
   metering(): Promise<Metering>;
   /** Fails unless users' flows, groups and meters are what they were before the daemon first ran. */
@@ -282,3 +283,14 @@ test(
     await restored.assertUntouched();
   },
 );
+
+test('release while vswitchd does not run ends soon, for there is nothing to remove', NEEDS, async (t) => {
+  const { ovs, run } = await setUp(t);
+  await (await run()).kill();
+  await ovs.killVswitchd();
+  const releasing = await startRelease(ovs);
+  await firstOf(releasing.exited, 2 * RELEASE_TIMEOUT_MS);
+  const isOver = releasing.exit !== undefined;
+  await releasing.stop('SIGKILL');
+  assert.ok(isOver, `release has not ended in ${2 * RELEASE_TIMEOUT_MS} ms`);
+});

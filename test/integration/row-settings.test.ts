@@ -9,26 +9,23 @@ import { exportingBridge } from '../support/exporting-bridge.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { udpFrame } from '../support/frames.ts';
 import { createIpfixRow, daemonStatus, setIpfixRow } from '../support/ipfix-rows.ts';
-import { installedOvsVersion, type Ovs, startOvs } from '../support/ovs.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
 import { BackgroundProgram, type ProgramError, runProgram } from '../support/process.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
+import { differs, ovsVersion, unlessDiffers } from '../versions/differences.ts';
 
 const needs = tier('ovs', 'daemon');
 /** flowDirection (61): where ovs-vswitchd has taken the sample. */
 const EGRESS = 1;
 
 let ovs: Ovs;
-/** Values of the two sampling keys as this ovs-vswitchd reads them. */
-let disable: 'true' | 'false';
 
 before(async () => {
   if (needs.skip !== false) return;
   ovs = await startOvs({ allowedWarnings: [/collector/] });
-  const [major, minor] = await installedOvsVersion();
-  disable = major < 3 || (major === 3 && minor < 2) ? 'true' : 'false';
   // As ovs-ctl(8) does.
-  await ovs.vsctl('set', 'Open_vSwitch', '.', `ovs_version=${major}.${minor}.0`);
+  await ovs.vsctl('set', 'Open_vSwitch', '.', `ovs_version=${ovsVersion().join('.')}.0`);
 });
 
 after(async () => {
@@ -44,6 +41,7 @@ const waitForProblem = (daemon: Daemon, code: string) =>
 const column = async (row: string, name: string) => (await ovs.vsctl('get', 'IPFIX', row, name)).trim();
 
 test('a row that disables input sampling is left to ovs-vswitchd, which exports output', needs, async (t) => {
+  const disable = differs(t, 'sampling-keys') ? 'true' : 'false';
   const sink = await FlowRecordSink.open();
   t.after(() => sink.close());
   await ovs.addBridge('output');
@@ -119,44 +117,48 @@ test(
   },
 );
 
-test('a database that is a relay is named as the cause by daemon, doctor and release', needs, async (t) => {
-  const socket = join(ovs.rundir, 'relay.sock');
-  const server = await BackgroundProgram.start(
-    'ovsdb-server',
-    [
-      `relay:Open_vSwitch:${ovs.dbEndpoint}`,
-      `--remote=punix:${socket}`,
-      '-vconsole:off',
-      '-vsyslog:off',
-      '--no-chdir',
-    ],
-    { environment: ovs.environment },
-  );
-  t.after(() => server.stop('SIGTERM'));
-  const endpoint = `unix:${socket}`;
-  const select = '["Open_vSwitch",{"op":"select","table":"Open_vSwitch","where":[],"columns":["_uuid"]}]';
-  await waitFor(
-    async () =>
-      (await runProgram('ovsdb-client', ['--timeout=1', 'transact', endpoint, select])).includes('_uuid'),
-    { what: 'the relay answers' },
-  );
-  const daemon = await startDaemon(ovs, { arguments: ['--db', endpoint], waitForReady: false });
-  t.after(() => daemon.kill());
-  await daemon.waitForRefusal(/database is a relay, .* connect to the real ovsdb-server/u);
-  const problem = await waitForProblem(daemon, 'database-is-relay');
-  assert.equal(problem.where, `OVS database ${endpoint}`);
-  await daemon.stop();
-  const diagnosis = await diagnose(ovs.environment, [endpoint]);
-  assert.equal(found(diagnosis, 'database-is-relay', /relay\.sock/u).severity, 'error');
-  const release = await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', endpoint], {
-    environment: ovs.environment,
-  }).then(
-    () => undefined,
-    (error: ProgramError) => error,
-  );
-  assert.match(release?.stderr ?? '', /is a relay/u);
-  // With the real server behind it among the methods, that one is used.
-  const both = await startDaemon(ovs, { arguments: ['--db', `${endpoint},${ovs.dbEndpoint}`] });
-  assert.deepEqual(await problemsOf(both, 'database-is-relay'), []);
-  await both.stop();
-});
+test(
+  'a database that is a relay is named as the cause by daemon, doctor and release',
+  unlessDiffers(needs, 'relay'),
+  async (t) => {
+    const socket = join(ovs.rundir, 'relay.sock');
+    const server = await BackgroundProgram.start(
+      'ovsdb-server',
+      [
+        `relay:Open_vSwitch:${ovs.dbEndpoint}`,
+        `--remote=punix:${socket}`,
+        '-vconsole:off',
+        '-vsyslog:off',
+        '--no-chdir',
+      ],
+      { environment: ovs.environment },
+    );
+    t.after(() => server.stop('SIGTERM'));
+    const endpoint = `unix:${socket}`;
+    const select = '["Open_vSwitch",{"op":"select","table":"Open_vSwitch","where":[],"columns":["_uuid"]}]';
+    await waitFor(
+      async () =>
+        (await runProgram('ovsdb-client', ['--timeout=1', 'transact', endpoint, select])).includes('_uuid'),
+      { what: 'the relay answers' },
+    );
+    const daemon = await startDaemon(ovs, { arguments: ['--db', endpoint], waitForReady: false });
+    t.after(() => daemon.kill());
+    await daemon.waitForRefusal(/database is a relay, .* connect to the real ovsdb-server/u);
+    const problem = await waitForProblem(daemon, 'database-is-relay');
+    assert.equal(problem.where, `OVS database ${endpoint}`);
+    await daemon.stop();
+    const diagnosis = await diagnose(ovs.environment, [endpoint]);
+    assert.equal(found(diagnosis, 'database-is-relay', /relay\.sock/u).severity, 'error');
+    const release = await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', endpoint], {
+      environment: ovs.environment,
+    }).then(
+      () => undefined,
+      (error: ProgramError) => error,
+    );
+    assert.match(release?.stderr ?? '', /is a relay/u);
+    // With the real server behind it among the methods, that one is used.
+    const both = await startDaemon(ovs, { arguments: ['--db', `${endpoint},${ovs.dbEndpoint}`] });
+    assert.deepEqual(await problemsOf(both, 'database-is-relay'), []);
+    await both.stop();
+  },
+);

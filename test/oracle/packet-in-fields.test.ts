@@ -30,10 +30,11 @@ import {
   tcp,
   udp,
 } from '../support/frames.ts';
-import { installedOvsVersion, type Ovs, startOvs } from '../support/ovs.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
 import { tier } from '../support/tiers.ts';
 import { UdpSink } from '../support/udp-sink.ts';
 import { waitFor } from '../support/wait.ts';
+import { differs } from '../versions/differences.ts';
 
 type Name = MatchField['field'];
 
@@ -344,9 +345,7 @@ for (const version of [1, 5, 6] as const) {
     const protocols = ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'];
     await ovs.addBridge('br0', { protocols, failMode: 'secure' });
     await ovs.addDummyPort('br0', 'p1', 7);
-    const [major, minor] = await installedOvsVersion();
-    const takesIdsFromFields = major > 3 || (major === 3 && minor >= 4);
-    const oracle = takesIdsFromFields ? await exporterOracle(t, ovs) : registerOracle();
+    const oracle = differs(t, 'ids-from-fields') ? registerOracle() : await exporterOracle(t, ovs);
     const byPacketIn = new Map<number, bigint | undefined>();
     let asked: readonly Slice[] = [];
     const connection = new OpenFlowConnection(connect(join(ovs.rundir, 'br0.mgmt')), {

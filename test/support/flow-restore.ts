@@ -3,10 +3,9 @@
 // no meters. And what the switch does with our actions afterwards: whether a meter bounds them.
 
 import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Ovs } from './ovs.ts';
-
-const OVS_SAVE = '/usr/share/openvswitch/scripts/ovs-save';
+import { installedSchemaPath } from './ovs-schema.ts';
 
 /** Steps of a test between those of the restart. */
 export interface RestoreHooks {
@@ -24,8 +23,9 @@ export async function restartWithSavedFlows(
   bridge: string,
   hooks: RestoreHooks = {},
 ): Promise<void> {
+  const ovsSave = join(dirname(installedSchemaPath()), 'scripts', 'ovs-save');
   const script = join(ovs.rundir, 'restore-flows');
-  await writeFile(script, await ovs.run(OVS_SAVE, 'save-flows', bridge));
+  await writeFile(script, await ovs.run(ovsSave, 'save-flows', bridge));
   await chmod(script, 0o755);
   await ovs.killVswitchd('SIGTERM');
   await hooks.whileDown?.();

@@ -69,6 +69,7 @@ export interface ScriptedBridgeOptions {
   readonly unmetered?: BridgeSessionOptions['unmetered'];
   readonly isBridgeGone?: () => boolean;
   readonly isRestoringFlows?: () => boolean;
+  readonly isSwitchStopped?: () => boolean;
 }
 
 export class ScriptedBridge {
@@ -95,6 +96,7 @@ export class ScriptedBridge {
       unmetered: options.unmetered ?? 'refuse',
       isBridgeGone: options.isBridgeGone ?? (() => false),
       isRestoringFlows: options.isRestoringFlows ?? (() => false),
+      isSwitchStopped: options.isSwitchStopped ?? (() => false),
       onPacketIn: () => {},
       onPool: (pool) => this.pools.push(pool),
       onSamplePool: () => {},
