@@ -18,11 +18,11 @@ import {
   sendRewritings,
   type Transact,
 } from './flow-rewriting.ts';
+import { hiddenForm } from './hidden-forms.ts';
 import {
   concernsSampling,
   hasOurActions,
   isSameTranslation,
-  mayBeEnqueue,
   sampledSets,
   type TranslationOptions,
   translateInstructions,
@@ -36,9 +36,6 @@ import { UnresolvedSamples } from './unresolved-samples.ts';
 export const SAMPLING_FLOWS_MAX = 200_000;
 /** Flows rewritten between two barriers, so that the switch serves its other clients in between. */
 export const REWRITE_BATCH = 200;
-/** Only OpenFlow 1.0 has `enqueue`; other versions show it as set_queue, output and pop_queue, and would write it so. */
-const ENQUEUE_REFUSAL =
-  'its set_queue, output and pop_queue may be an enqueue action, which only OpenFlow 1.0 can write';
 /** Refused flows that are named as problems; the others are only counted. */
 const REFUSALS_MAX = 20;
 
@@ -287,14 +284,13 @@ export class FlowTranslator {
     const actions = appliedActions(flow.instructions);
     this.#unresolved.update(key, actions, this.#options, () => `flow ${formatFlow(flow)}`);
     const isRight = translateInstructions(flow.instructions, this.#options) === flow.instructions;
-    if (
-      !isRight &&
-      this.#options.mayHideEnqueue === true &&
-      mayBeEnqueue(actions) &&
-      !hasOurActions(actions)
-    ) {
+    const hidden =
+      isRight || this.#options.allowsOpenFlow10 !== true || hasOurActions(actions)
+        ? undefined
+        : hiddenForm(flow.match, flow.instructions);
+    if (hidden !== undefined) {
       this.#dirty.delete(key);
-      this.#refusals.set(key, { flow, message: ENQUEUE_REFUSAL });
+      this.#refusals.set(key, { flow, message: hidden });
       return;
     }
     if (isRight && !this.#overwritten.has(key)) {

@@ -252,7 +252,7 @@ export class TranslationReconciler {
     const options = {
       collectorSets,
       meterId: connection.meters.sample,
-      mayHideEnqueue: connection.allows(1),
+      allowsOpenFlow10: connection.allows(1),
     };
     this.#translator.setOptions(options);
     if (this.#reader.mustRead(connection)) {

@@ -12,8 +12,8 @@ export interface TranslationOptions {
   readonly collectorSets: ReadonlySet<number>;
   /** The meter that the packet-ins pass; undefined where the bridge has none. */
   readonly meterId: number | undefined;
-  /** Whether the bridge allows OpenFlow 1.0 beside the version in use, so that a flow may have an `enqueue` action. */
-  readonly mayHideEnqueue?: boolean;
+  /** Whether the bridge allows OpenFlow 1.0 beside the version in use: see hidden-forms.ts. */
+  readonly allowsOpenFlow10?: boolean;
 }
 
 /** Whether both lead to the same translation of everything. */
@@ -21,18 +21,7 @@ export function isSameTranslation(a: TranslationOptions, b: TranslationOptions):
   return (
     isSameSets(a.collectorSets, b.collectorSets) &&
     a.meterId === b.meterId &&
-    a.mayHideEnqueue === b.mayHideEnqueue
-  );
-}
-
-/** Whether the actions, at any depth, have the form in which OpenFlow 1.3 and later show `enqueue`. */
-export function mayBeEnqueue(actions: readonly Action[]): boolean {
-  return actions.some(
-    (action, index) =>
-      (action.type === 'set_queue' &&
-        actions[index + 1]?.type === 'output' &&
-        actions[index + 2]?.type === 'pop_queue') ||
-      mayBeEnqueue(innerActions(action)),
+    a.allowsOpenFlow10 === b.allowsOpenFlow10
   );
 }
 
@@ -127,7 +116,8 @@ function isOurAction(action: Action): action is Controller2Action {
   return action.type === 'controller2' && action.controllerId === CONTROLLER_ID;
 }
 
-function innerActions(action: Action): readonly Action[] {
+/** The actions inside an action. */
+export function innerActions(action: Action): readonly Action[] {
   return action.type === 'clone' || action.type === 'ct' ? action.actions : [];
 }
 

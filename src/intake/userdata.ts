@@ -25,11 +25,11 @@ import {
 } from '../node-openflow/index.ts';
 
 /** Version of this layout; packet-ins of another one (an older daemon's hook) are counted and dropped. */
-export const USERDATA_VERSION = 1;
+const USERDATA_VERSION = 1;
 /** Sampled by the hook of a whole bridge. */
 export const KIND_BRIDGE = 1;
 /** Sampled by a `sample` action with two numbers as ids. */
-export const KIND_SAMPLE = 2;
+const KIND_SAMPLE = 2;
 /** Sampled by a `sample` action with at least one id from a field. */
 export const KIND_SAMPLE_FIELDS = 3;
 /** None that this version knows. */

@@ -4,7 +4,6 @@ import {
   bridgeUserdata,
   idsFromFields,
   KIND_BRIDGE,
-  KIND_SAMPLE,
   KIND_SAMPLE_FIELDS,
   KIND_UNKNOWN,
   sampleUserdata,
@@ -44,7 +43,7 @@ test('the userdata of a hook brings back its ids, wherever it stands in a messag
 test('the userdata of a sample action brings back probability, set and ids', () => {
   const userdata = sampleUserdata(sample);
   assert.equal(userdata.toString('hex'), '0102028f000000070000000800000009');
-  assert.equal(userdataKind(userdata, 0, 16), KIND_SAMPLE);
+  assert.equal(userdataKind(userdata, 0, 16), 2);
   assert.equal(userdataProbability(userdata, 0), 655);
   assert.equal(userdataCollectorSet(userdata, 0), 9);
 });

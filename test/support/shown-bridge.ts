@@ -88,7 +88,8 @@ export async function sampledFlows(
 
 /**
  * The numbers of flows that a later version shows with a push of a tag, and that may have been written over OpenFlow 1.0 with
- * `mod_vlan_vid` or `mod_vlan_pcp`, which add a tag only to packets that have none. Nothing in OpenFlow tells these apart.
+ * `mod_vlan_vid` or `mod_vlan_pcp`, which add a tag only to packets that have none; and of those with the form of `enqueue`.
+ * Nothing in OpenFlow tells these apart.
  */
 export async function ambiguousFlows(
   ovs: Ovs,
@@ -104,7 +105,9 @@ function isAmbiguous({ match, instructions }: FlowStats): boolean {
   const pushes = actions.some(
     (action, index) => action.type === 'push_vlan' && /vlan/u.test(settingOf(actions[index + 1])),
   );
-  return pushes && !match.some(({ field }) => field === 'vlan_vid');
+  const types = actions.map(({ type }) => type).join();
+  const isEnqueue = types.includes('set_queue,output,pop_queue');
+  return isEnqueue || (pushes && !match.some(({ field }) => field === 'vlan_vid'));
 }
 
 function settingOf(action: Action | undefined): string {
