@@ -55,7 +55,7 @@ export class Daemon {
       log: this.#logger,
       openSession: (target, listener) => new UdpSession(target, listener, { clock, log: collectorLog }),
       randomSeed: () => randomInt(2 ** 32),
-      isSwitchGone: () => !isPidFileLive(settings.switchPidFile),
+      isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),
     });
     this.#report = new Report({
       clock,

@@ -9,33 +9,27 @@ import type { PoolCounters } from '../flow/sampler.ts';
 import { type FlowMonitorEvent, type PacketInView } from '../node-openflow/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
-import { ConnectionKeeper, type KeeperOptions, type KeeperStatus } from '../runtime/keeper.ts';
+import { ConnectionKeeper, type KeeperOptions } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ReadMemory } from '../runtime/read-memory.ts';
 import { BridgeConnection } from './bridge-connection.ts';
 import { type BridgeDesired, isNothing, isSameDesired, NOTHING_DESIRED } from './bridge-desired.ts';
+import type { BridgeSessionStatus } from './bridge-session-status.ts';
+import { DUMP_INTERVAL_MS } from './flow-reader.ts';
 import { isInHookSlot } from './hook.ts';
-import { HookReconciler, type HookState } from './hook-reconciler.ts';
+import { HookReconciler } from './hook-reconciler.ts';
 import type { UnmeteredPolicy } from './hook-refusal.ts';
 import { because, leftInBridge, leftUnreached } from './leftovers.ts';
 import { MonitorKeeper } from './monitor-keeper.ts';
-import type { ReconcilerStatus } from './reconciler.ts';
+import { waitForRemoval } from './removal.ts';
 import { formatSwitchVersion } from './switch-version.ts';
 import { isSameSets } from './translation.ts';
 import { rewritingIsSlow } from './translation-problems.ts';
-import { DUMP_INTERVAL_MS, TranslationReconciler, type TranslationStatus } from './translation-reconciler.ts';
+import { TranslationReconciler } from './translation-reconciler.ts';
 import { unreachableProblem } from './unreachable.ts';
 
-export interface BridgeSessionOptions {
-  readonly bridge: string;
-  readonly endpoint: Endpoint;
-  readonly tls: TlsFiles | undefined;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly mark: RegisterBit;
-  readonly unmetered: UnmeteredPolicy;
-  /** Whether the bridge is known to be deleted or ovs-vswitchd not to run, so that nothing of ours is there. */
-  readonly isBridgeGone: () => boolean;
+/** What a session calls back. */
+export interface BridgeEvents {
   /** Called for each packet-in to our controller id; the view is only valid until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
   /** See `HookReconcilerOptions`. */
@@ -43,35 +37,30 @@ export interface BridgeSessionOptions {
   readonly onSamplePool: (pool: PoolCounters) => void;
   /** Called when `missing` or `isRewriting` may have changed. */
   readonly onChange: () => void;
-  /** Makes a stream to the bridge; a test hands in a scripted switch. */
-  readonly dial?: KeeperOptions<BridgeConnection>['dial'];
 }
 
-export interface BridgeSessionStatus {
-  readonly hook: HookState;
-  readonly connection: KeeperStatus;
-  /** The OpenFlow version in use, such as "OpenFlow 1.4". */
-  readonly protocol: string | undefined;
-  /** The Open vSwitch behind the bridge, such as "3.1". */
-  readonly switchVersion: string | undefined;
-  /** How changes of flows are noticed: by a monitor on the main connection, by one in OpenFlow 1.0, or by polling. */
-  readonly flowMonitor: 'main' | 'OpenFlow 1.0' | 'none' | undefined;
-  /** Packet-ins a second that each of our meters lets pass; undefined without meters. */
-  readonly meterRate: number | undefined;
-  /** How often the hook or a meter was missing or modified and was reinstalled. */
-  readonly hookRepairs: number;
-  readonly hookReconciler: ReconcilerStatus;
-  readonly translation: TranslationStatus;
-  readonly translationReconciler: ReconcilerStatus;
+export interface BridgeSessionOptions extends BridgeEvents {
+  readonly bridge: string;
+  readonly endpoint: Endpoint;
+  readonly tls: TlsFiles | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly mark: RegisterBit;
+  readonly unmetered: UnmeteredPolicy;
+  /** Whether the bridge is known to be deleted, so that nothing of ours is there. */
+  readonly isBridgeGone: () => boolean;
+  /** Whether ovs-vswitchd is known not to run, so that nothing is installed; it may come back with saved flows. */
+  readonly isSwitchStopped: () => boolean;
+  /** Whether OVS is restoring saved flows (Open_vSwitch.other_config:flow-restore-wait), which may have our actions. */
+  readonly isRestoringFlows: () => boolean;
+  /** Makes a stream to the bridge; a test hands in a scripted switch. */
+  readonly dial?: KeeperOptions<BridgeConnection>['dial'];
 }
 
 /** Bytes that are read from a bridge at once at most: some hundred packet-ins. */
 export const READ_MEMORY_BYTES = 65_536;
 /** Milliseconds after which a translation of users' flows that is still running is reported as a problem. */
 const TRANSLATION_SLOW_MS = 2000;
-/** Milliseconds between two looks whether ovs-vswitchd still runs, while a stop waits for a connection. */
-const GONE_CHECK_MS = 200;
-
 export class BridgeSession {
   readonly #options: BridgeSessionOptions;
   readonly #keeper: ConnectionKeeper<BridgeConnection>;
@@ -91,10 +80,24 @@ export class BridgeSession {
   constructor(options: BridgeSessionOptions) {
     const { bridge, clock, log, dial } = options;
     this.#options = options;
-    this.#hook = new HookReconciler({ ...options, onChange: () => this.#follow() });
-    this.#translation = new TranslationReconciler({ ...options, onChange: () => this.#follow() });
+    const { endpoint, tls, mark, unmetered, onPool, onSamplePool } = options;
+    const onChange = () => this.#follow();
+    const dialled = { bridge, endpoint, tls, clock, ...(dial === undefined ? {} : { dial }) };
+    this.#hook = new HookReconciler({
+      bridge,
+      clock,
+      log,
+      unmetered,
+      onPool,
+      onSamplePool,
+      onSampleMeterAdded: () => this.#translation.meterAdded(),
+      onChange,
+    });
+    this.#translation = new TranslationReconciler({ ...dialled, log, onChange });
     this.#monitor = new MonitorKeeper({
-      ...options,
+      ...dialled,
+      log,
+      mark,
       onUp: () => this.#translation.requestDump(),
       onFlowEvents: (events) => this.#receiveFlowEvents(events, false),
     });
@@ -139,7 +142,7 @@ export class BridgeSession {
   /** Connects at once if a pause between attempts is running, and reads again all that the switch has of ours. */
   resync(): void {
     this.#keeper.endPause();
-    this.#hook.trigger();
+    this.#hook.resync();
     this.scanForStaleActions();
   }
 
@@ -338,27 +341,24 @@ export class BridgeSession {
   }
 
   /** Waits until nothing of ours is in the bridge; after `timeoutMs`, resolves to a sentence about what is left. */
-  async #removed(timeoutMs: number): Promise<string | undefined> {
-    const { clock } = this.#options;
-    const endMs = clock.monotonicMicros() / 1000 + timeoutMs;
-    while (!this.#isClean()) {
-      const leftMs = endMs - clock.monotonicMicros() / 1000;
-      if (this.#keeper.session === undefined && this.#isGone()) {
-        this.#options.log.info(`bridge ${this.#options.bridge}: gone, so nothing is installed there`);
-        return undefined;
-      }
-      const isHookRemoved = this.#hook.isSettled && this.#hook.state === 'absent';
-      if (leftMs <= 0 || (isHookRemoved && !this.#translation.canRestore)) {
-        return this.#describeLeft();
-      }
-      await this.#changed(Math.min(leftMs, GONE_CHECK_MS));
-    }
-    return undefined;
-  }
-
-  #isGone(): boolean {
-    const { endpoint, isBridgeGone } = this.#options;
-    return endpoint.kind === 'unix' && isBridgeGone();
+  #removed(timeoutMs: number): Promise<string | undefined> {
+    const { bridge, clock, log, endpoint, isBridgeGone, isSwitchStopped, isRestoringFlows } = this.#options;
+    const isLocal = () => this.#keeper.session === undefined && endpoint.kind === 'unix';
+    return waitForRemoval({
+      bridge,
+      clock,
+      log,
+      timeoutMs,
+      mayReturn: this.#translation.mayHaveActions,
+      isRestoring: isRestoringFlows,
+      isClean: () => this.#isClean(),
+      isGone: () => isLocal() && isBridgeGone(),
+      isStopped: () => isLocal() && isSwitchStopped(),
+      isStuck: () => this.#hook.isSettled && this.#hook.state === 'absent' && !this.#translation.canRestore,
+      onRestored: () => this.resync(),
+      changed: (ms) => this.#changed(ms),
+      describeLeft: () => this.#describeLeft(),
+    });
   }
 
   async #changed(timeoutMs: number): Promise<void> {

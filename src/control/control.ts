@@ -7,9 +7,12 @@ import { readIpfixRow } from '../config/ipfix-row.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import type { RunSettings } from '../config/settings.ts';
 import type { OpenSession } from '../export/collector-session.ts';
+import { Exporter } from '../export/exporter.ts';
+import type { ExporterOptions } from '../export/exporter-options.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
+import { type BridgeEvents, BridgeSession } from './bridge-session.ts';
 import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
 import {
   type AdoptionRules,
@@ -35,7 +38,7 @@ export interface ControlParts {
   /** Random 32-bit numbers for samplers. */
   readonly randomSeed: () => number;
   /** Whether ovs-vswitchd is known not to run. */
-  readonly isSwitchGone: () => boolean;
+  readonly isSwitchStopped: () => boolean;
 }
 
 /** The whole state for operators; plain data. */
@@ -236,15 +239,9 @@ export class Control {
     }
     const bridge = new SampledBridge(config, isDesired, {
       clock: this.#parts.clock,
-      sampleClock: this.#parts.sampleClock,
-      log: this.#parts.log.module('bridge'),
-      openSession: this.#parts.openSession,
-      endpoint: this.#settings.openflow(config.name),
-      tls: this.#settings.tls,
-      mark: this.#settings.mark,
-      unmetered: this.#settings.unmetered,
+      openBridge: (events) => this.#openBridge(config.name, events),
+      makeExporter: (name, options) => this.#makeExporter(name, options),
       randomSeed: this.#parts.randomSeed,
-      isBridgeGone: () => this.#isBridgeGone(config.name),
       onSamplability: () => this.#scheduleFollow(),
     });
     this.#bridges.set(config.name, bridge);
@@ -260,10 +257,26 @@ export class Control {
     });
   }
 
-  /** Nothing of ours can be in a bridge that is not in the database any more, nor in any without ovs-vswitchd. */
-  #isBridgeGone(name: string): boolean {
-    const isDeleted = this.#configuration !== undefined && !this.#configuration.bridges.has(name);
-    return isDeleted || this.#parts.isSwitchGone();
+  #openBridge(name: string, events: BridgeEvents): BridgeSession {
+    const { openflow, tls, mark, unmetered } = this.#settings;
+    return new BridgeSession({
+      ...events,
+      bridge: name,
+      endpoint: openflow(name),
+      tls,
+      clock: this.#parts.clock,
+      log: this.#parts.log.module('bridge'),
+      mark,
+      unmetered,
+      isBridgeGone: () => this.#configuration?.bridges.has(name) === false,
+      isSwitchStopped: this.#parts.isSwitchStopped,
+      isRestoringFlows: () => this.#database.isRestoringFlows,
+    });
+  }
+
+  #makeExporter(name: string, options: ExporterOptions): Exporter {
+    const { sampleClock, log, openSession } = this.#parts;
+    return new Exporter(name, options, { clock: sampleClock, log: log.module('bridge'), openSession });
   }
 
   #retire(name: string): void {

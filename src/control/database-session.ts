@@ -24,7 +24,7 @@ export const LOCK_NAME = 'ovs_ipfix';
 
 /** The tables and columns that the daemon reads; what a database lacks is left out. */
 export const watchedColumns: Readonly<Record<string, readonly string[]>> = {
-  Open_vSwitch: ['bridges', 'ovs_version'],
+  Open_vSwitch: ['bridges', 'ovs_version', 'other_config'],
   Bridge: ['name', 'ipfix', 'external_ids', 'controller', 'fail_mode'],
   Controller: ['is_connected'],
   IPFIX: ipfixColumnNames,
@@ -105,6 +105,15 @@ export class DatabaseSession {
 
   get lock(): LockState {
     return this.#lock;
+  }
+
+  /** Whether OVS waits for saved flows to be restored (ovs-vswitchd.conf.db(5), other_config:flow-restore-wait). */
+  get isRestoringFlows(): boolean {
+    const rows = [...(this.#snapshot?.table('Open_vSwitch').values() ?? [])];
+    return rows.some(({ columns }) => {
+      const otherConfig = columns['other_config'];
+      return otherConfig instanceof Map && otherConfig.get('flow-restore-wait') === 'true';
+    });
   }
 
   /** The newest whole snapshot, which outlives its connection; undefined before the first. */

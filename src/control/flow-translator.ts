@@ -8,23 +8,21 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Problem } from '../config/problem.ts';
-import {
-  appliedActions,
-  type FlowMonitorEvent,
-  flowMod,
-  formatMatch,
-  type Instruction,
-  type MatchField,
-  matchKey,
-  OpenFlowEncodeError,
-  type OpenFlowMessage,
-  type OpenFlowRequestError,
-} from '../node-openflow/index.ts';
+import { appliedActions, type FlowMonitorEvent, type Instruction } from '../node-openflow/index.ts';
 import { clause } from '../runtime/sentence.ts';
+import {
+  formatFlow,
+  keyOf,
+  type ObservedFlow,
+  type Rewriting,
+  sendRewritings,
+  type Transact,
+} from './flow-rewriting.ts';
 import {
   concernsSampling,
   hasOurActions,
   isSameTranslation,
+  mayBeEnqueue,
   sampledSets,
   type TranslationOptions,
   translateInstructions,
@@ -38,20 +36,11 @@ import { UnresolvedSamples } from './unresolved-samples.ts';
 export const SAMPLING_FLOWS_MAX = 200_000;
 /** Flows rewritten between two barriers, so that the switch serves its other clients in between. */
 export const REWRITE_BATCH = 200;
+/** Only OpenFlow 1.0 has `enqueue`; other versions show it as set_queue, output and pop_queue, and would write it so. */
+const ENQUEUE_REFUSAL =
+  'its set_queue, output and pop_queue may be an enqueue action, which only OpenFlow 1.0 can write';
 /** Refused flows that are named as problems; the others are only counted. */
 const REFUSALS_MAX = 20;
-
-/** A flow as the monitor or a dump shows it. */
-export interface ObservedFlow {
-  readonly tableId: number;
-  readonly priority: number;
-  readonly hardTimeout: number;
-  readonly match: readonly MatchField[];
-  readonly instructions: readonly Instruction[];
-}
-
-/** Sends messages and a barrier; the errors have the index of the message that they are about. */
-export type Transact = (messages: readonly OpenFlowMessage[]) => Promise<readonly OpenFlowRequestError[]>;
 
 export interface FlowTranslatorStatus {
   /** Flows that have our action behind a `sample` of the set, by collector set id. */
@@ -68,12 +57,6 @@ export interface FlowTranslatorOptions {
   readonly bridge: string;
   /** Default `SAMPLING_FLOWS_MAX`. */
   readonly flowsMax?: number;
-}
-
-interface Rewriting {
-  readonly key: string;
-  readonly flow: ObservedFlow;
-  readonly instructions: readonly Instruction[];
 }
 
 export class FlowTranslator {
@@ -197,7 +180,7 @@ export class FlowTranslator {
       const batch = this.#takeBatch();
       let refusals: ReadonlyMap<string, string>;
       try {
-        refusals = await send(batch, transact);
+        refusals = await sendRewritings(batch, transact);
       } catch (error) {
         // What was sent may have taken effect or not: all of it is sent again.
         for (const { key } of batch.filter((rewriting) => this.#flows.has(rewriting.key))) {
@@ -250,6 +233,15 @@ export class FlowTranslator {
     return [...problems, ...this.#unresolved.problems(this.#bridge)];
   }
 
+  /** Schedules every flow with our actions: OVS looks up the meter of an action when the flow is written, and not later. */
+  rewriteAll(): void {
+    for (const [key, { instructions }] of this.#flows) {
+      if (hasOurActions(appliedActions(instructions))) {
+        this.#dirty.add(key);
+      }
+    }
+  }
+
   /** Flows whose rewriting is pending or not acknowledged. */
   get pending(): number {
     return this.#dirty.size + this.#inFlight.size;
@@ -295,6 +287,16 @@ export class FlowTranslator {
     const actions = appliedActions(flow.instructions);
     this.#unresolved.update(key, actions, this.#options, () => `flow ${formatFlow(flow)}`);
     const isRight = translateInstructions(flow.instructions, this.#options) === flow.instructions;
+    if (
+      !isRight &&
+      this.#options.mayHideEnqueue === true &&
+      mayBeEnqueue(actions) &&
+      !hasOurActions(actions)
+    ) {
+      this.#dirty.delete(key);
+      this.#refusals.set(key, { flow, message: ENQUEUE_REFUSAL });
+      return;
+    }
     if (isRight && !this.#overwritten.has(key)) {
       this.#dirty.delete(key);
       this.#refusals.delete(key);
@@ -346,43 +348,4 @@ export class FlowTranslator {
       await new Promise<void>((resolve) => this.#resumeWaiters.push(resolve));
     }
   }
-}
-
-/** Sends a batch; returns the refusals by flow. A refused flow does not delay the others. */
-async function send(batch: readonly Rewriting[], transact: Transact): Promise<ReadonlyMap<string, string>> {
-  try {
-    const errors = await transact(batch.map(({ flow, instructions }) => rewriting(flow, instructions)));
-    return new Map(errors.map((error) => [batch[error.index]?.key ?? '', error.message]));
-  } catch (error) {
-    // Such as a flow whose actions with ours are larger than a message.
-    if (!(error instanceof OpenFlowEncodeError)) {
-      throw error;
-    }
-    const [only, ...others] = batch;
-    if (only !== undefined && others.length === 0) {
-      return new Map([[only.key, error.message]]);
-    }
-    const middle = batch.length >> 1;
-    const first = await send(batch.slice(0, middle), transact);
-    return new Map([...first, ...(await send(batch.slice(middle), transact))]);
-  }
-}
-
-/** A strict modification changes the actions alone: counters, cookie, timeouts and flags stay. It never adds a flow. */
-function rewriting(flow: ObservedFlow, instructions: readonly Instruction[]): OpenFlowMessage {
-  const { tableId, priority, match } = flow;
-  return {
-    type: 'flow_mod',
-    ...flowMod({ command: 'modify_strict', tableId, priority, match, instructions }),
-  };
-}
-
-function keyOf(flow: Pick<ObservedFlow, 'tableId' | 'priority' | 'match'>): string {
-  return `table=${flow.tableId},priority=${flow.priority},${matchKey(flow.match)}`;
-}
-
-/** The flow as ovs-ofctl takes it: "table=0,priority=100,in_port=1". */
-function formatFlow({ tableId, priority, match }: ObservedFlow): string {
-  const fields = match.length === 0 ? [] : [formatMatch(match)];
-  return [`table=${tableId}`, `priority=${priority}`, ...fields].join(',');
 }

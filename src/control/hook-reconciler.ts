@@ -43,6 +43,8 @@ export interface HookReconcilerOptions {
   readonly onPool: (pool: PoolCounters) => void;
   /** The same for the meter of our actions behind `sample` actions. */
   readonly onSamplePool: (pool: PoolCounters) => void;
+  /** Called when the meter of our actions behind `sample` actions was added. */
+  readonly onSampleMeterAdded: () => void;
   /** Called when the state or what is installed has changed. */
   readonly onChange: () => void;
 }
@@ -140,8 +142,14 @@ export class HookReconciler {
     this.#options.onChange();
   }
 
-  /** Reads again what the bridge has. */
+  /** Another client has modified something: what the bridge has is read again. */
   trigger(): void {
+    this.#reconciler.trigger();
+  }
+
+  /** What the bridge has is unknown until it was read again. */
+  resync(): void {
+    this.#installed = undefined;
     this.#reconciler.trigger();
   }
 
@@ -196,7 +204,10 @@ export class HookReconciler {
     checkRefusal(this.#options, connection, observed, desired);
     const { meters, slot } = connection;
     const before = planMeters(connection, observed, desired);
-    const hook = planHook(observed.hook, slot, desired.hook);
+    const isHookMeterNew = before.some((step) => step.newMeterId === meters.hook);
+    // OVS looks up the meter of an action when the flow is written: a hook from before its meter would run unmetered.
+    const isHookOutdated = isHookMeterNew && desired.hook !== undefined;
+    const hook = planHook(isHookOutdated ? undefined : observed.hook, slot, desired.hook);
     this.#noteRepair([...before, ...hook], desired);
     await this.#send(connection, before);
     await this.#send(connection, [...hook, ...planMeterRemovals(connection, observed, desired)]);
@@ -206,11 +217,12 @@ export class HookReconciler {
     if (hook.length > 0) {
       this.#refreshedMs = this.#nowMs();
     }
-    if (before.some((step) => step.newMeterId === meters.hook)) {
+    if (isHookMeterNew) {
       this.#options.onPool(EMPTY_POOL);
     }
     if (before.some((step) => step.newMeterId === meters.sample)) {
       this.#options.onSamplePool(EMPTY_POOL);
+      this.#options.onSampleMeterAdded();
     }
   }
 

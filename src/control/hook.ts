@@ -4,6 +4,7 @@
 // sent for that. docs/sampling.md has the reasons for each part.
 
 import type { RegisterBit } from '../config/settings.ts';
+import { bridgeUserdata } from '../intake/userdata.ts';
 import {
   type Action,
   appliedActions,
@@ -18,7 +19,6 @@ import {
   type OpenFlowVersion,
 } from '../node-openflow/index.ts';
 import type { SwitchStep } from './meter.ts';
-import { bridgeUserdata } from './userdata.ts';
 
 /** Our controller id: packet-ins of `controller(id=18768)` come to no other connection. */
 export const CONTROLLER_ID = 18_768;

@@ -9,6 +9,11 @@ export function leftUnreached(bridge: string, lastError: string | undefined): st
   return `Bridge ${bridge} could not be reached${because(lastError)}, so our hook, meters and actions may be left there; ${COMMAND}.`;
 }
 
+/** OVS restores saved flows, which may have our actions, and has not ended. */
+export function leftInSavedFlows(bridge: string): string {
+  return `Bridge ${bridge}: the flows that OVS restores (flow-restore-wait) may have our actions; ${COMMAND} when it has ended.`;
+}
+
 /** What is left in a bridge that is reached. */
 export interface Leftovers {
   /** Why the last pass over users' flows failed. */

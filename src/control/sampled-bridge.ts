@@ -4,37 +4,30 @@
 
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
 import type { Problem } from '../config/problem.ts';
-import { Exporter, type ExporterParts, type ExporterStatus } from '../export/exporter.ts';
-import { ProbabilitySampler, type ProbabilitySamplerStatus } from '../flow/probability-sampler.ts';
-import { PacketSampler, type PacketSamplerStatus } from '../flow/sampler.ts';
-import type { PacketInView } from '../node-openflow/index.ts';
+import { type Exporter, type ExporterStatus } from '../export/exporter.ts';
+import type { ExporterOptions } from '../export/exporter-options.ts';
+import type { ProbabilitySamplerStatus } from '../flow/probability-sampler.ts';
+import type { PacketSamplerStatus } from '../flow/sampler.ts';
+import { BridgeIntake } from '../intake/bridge-intake.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { clause } from '../runtime/sentence.ts';
-import { BridgeSession, type BridgeSessionOptions, type BridgeSessionStatus } from './bridge-session.ts';
+import type { BridgeEvents, BridgeSession } from './bridge-session.ts';
+import type { BridgeSessionStatus } from './bridge-session-status.ts';
 import { failOpenProblem } from './fail-open.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
-import {
-  idsFromFields,
-  KIND_BRIDGE,
-  KIND_SAMPLE_FIELDS,
-  KIND_UNKNOWN,
-  userdataCollectorSet,
-  userdataDomainId,
-  userdataKind,
-  userdataPointId,
-  userdataProbability,
-} from './userdata.ts';
 
-/** What a sampled bridge needs from outside: what its parts need, but for what it gives them itself. */
-export type SampledBridgeParts = ExporterParts &
-  Omit<BridgeSessionOptions, 'bridge' | 'onPacketIn' | 'onPool' | 'onSamplePool' | 'onChange'> & {
-    /** Called when `samplability` has changed. */
-    readonly onSamplability: () => void;
-    /** The exporters' clock, which a batch of samples reads once. */
-    readonly sampleClock: Clock;
-    /** Random 32-bit numbers for samplers. */
-    readonly randomSeed: () => number;
-  };
+/** What a sampled bridge needs from outside. */
+export interface SampledBridgeParts {
+  readonly clock: Clock;
+  /** Makes the session of the bridge, which calls back as given. */
+  readonly openBridge: (events: BridgeEvents) => BridgeSession;
+  /** Makes an exporter; `name` is for its log lines. */
+  readonly makeExporter: (name: string, options: ExporterOptions) => Exporter;
+  /** Random 32-bit numbers for samplers. */
+  readonly randomSeed: () => number;
+  /** Called when `samplability` has changed. */
+  readonly onSamplability: () => void;
+}
 
 /** A bridge as a whole, for operators. */
 export interface BridgeSamplingStatus {
@@ -64,7 +57,7 @@ export interface SampledBridgeStatus {
   readonly flowSampling: readonly FlowSamplingStatus[];
   /** What the meter of the `sample` actions of all sets has counted; received is the sum over the sets. */
   readonly samplePool: PacketSamplerStatus;
-  /** Packet-ins without an exporter now, such as those before a row is adopted; they are not counted in flows. */
+  /** See `BridgeIntake.foreignPacketIns`. */
   readonly foreignPacketIns: number;
 }
 
@@ -75,14 +68,9 @@ export interface RunningExporter {
   readonly exporter: Exporter;
 }
 
-interface WholeBridge {
+/** An exporter and the row that it exports for now. */
+interface RowExporter {
   ipfixRow: string;
-  readonly exporter: Exporter;
-}
-
-interface CollectorSetExport {
-  ipfixRow: string;
-  readonly sampler: ProbabilitySampler;
   readonly exporter: Exporter;
 }
 
@@ -95,35 +83,30 @@ export class SampledBridge {
   readonly name: string;
   readonly #parts: SampledBridgeParts;
   readonly #session: BridgeSession;
-  /** Keeps the account of the sample actions' meter; what it would keep is decided by each set's own sampler. */
-  readonly #samplePool: PacketSampler;
-  readonly #sets = new Map<number, CollectorSetExport>();
-  /** Exporters that are no longer wanted and still flush. */
+  readonly #intake: BridgeIntake;
+  readonly #sets = new Map<number, RowExporter>();
+  /** Exporters that are not needed any more and still flush. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #watch: SamplingWatch;
-  /** Exists as long as the hook is desired, so that it counts all that the hook's meter counts. */
-  #sampler: PacketSampler | undefined;
-  #whole: WholeBridge | undefined;
-  /** Collector sets whose `sample` actions should reach the daemon, by id. */
-  #desiredSets: ReadonlySet<number> = new Set();
+  #whole: RowExporter | undefined;
   #failOpen: Problem | undefined;
   #nextScanMs = 0;
   #isStarted = false;
-  #foreignPacketIns = 0;
 
   /** `isDesired` says for which IPFIX rows, by uuid, the switch should be programmed. */
   constructor(config: BridgeConfig, isDesired: (row: string) => boolean, parts: SampledBridgeParts) {
     this.name = config.name;
     this.#parts = parts;
-    this.#samplePool = new PacketSampler({ interval: 1, seed: parts.randomSeed() });
+    this.#intake = new BridgeIntake({
+      randomSeed: parts.randomSeed,
+      onUnexpectedSet: () => this.#scan(),
+    });
     this.#watch = new SamplingWatch({ clock: parts.clock, onChange: parts.onSamplability });
-    this.#session = new BridgeSession({
-      ...parts,
-      bridge: config.name,
+    this.#session = parts.openBridge({
       onChange: () => this.#follow(),
-      onPacketIn: (packetIn) => this.#receive(packetIn),
-      onPool: (pool) => this.#sampler?.observePool(pool),
-      onSamplePool: (pool) => this.#samplePool.observePool(pool),
+      onPacketIn: (packetIn) => this.#intake.receive(packetIn),
+      onPool: (pool) => this.#intake.observeHookPool(pool),
+      onSamplePool: (pool) => this.#intake.observeSamplePool(pool),
     });
     this.configure(config, isDesired);
   }
@@ -143,7 +126,7 @@ export class SampledBridge {
    */
   configure(config: BridgeConfig, isDesired: (row: string) => boolean): void {
     const sampling = config.sampling && isDesired(config.sampling.ipfixRow) ? config.sampling : undefined;
-    this.#configureSampler(sampling);
+    this.#intake.setHookInterval(sampling?.interval);
     this.#configureWhole(sampling?.isOurs === true ? sampling : undefined);
     for (const flowSampling of config.flowSampling.values()) {
       if (flowSampling.isOurs) {
@@ -153,11 +136,13 @@ export class SampledBridge {
     for (const [id, set] of this.#sets) {
       if (config.flowSampling.get(id)?.isOurs !== true) {
         this.#sets.delete(id);
+        this.#intake.removeSet(id);
         this.#retire(set.exporter);
       }
     }
     const desiredSets = [...config.flowSampling.values()].filter((set) => isDesired(set.ipfixRow));
-    this.#desiredSets = new Set(desiredSets.map((set) => set.collectorSetId));
+    const collectorSets = new Set(desiredSets.map((set) => set.collectorSetId));
+    this.#intake.setExpectedSets(collectorSets);
     this.#failOpen = config.isFailOpen ? failOpenProblem(this.name) : undefined;
     this.#session.setDesired({
       maxSampleRate: config.maxSampleRate,
@@ -165,7 +150,7 @@ export class SampledBridge {
         observationDomainId: sampling.observationDomainId,
         observationPointId: sampling.observationPointId,
       },
-      collectorSets: this.#desiredSets,
+      collectorSets,
     });
     this.#follow();
   }
@@ -222,53 +207,47 @@ export class SampledBridge {
 
   status(): SampledBridgeStatus {
     const session = this.#session.status();
-    const whole = this.#whole;
     return {
       bridge: this.name,
       session,
       samplability: this.#watch.state,
-      sampling:
-        whole === undefined || this.#sampler === undefined
-          ? undefined
-          : { ipfixRow: whole.ipfixRow, sampler: this.#sampler.status(), exporter: whole.exporter.status() },
+      sampling: this.#wholeStatus(),
       flowSampling: [...this.#sets]
         .sort(([a], [b]) => a - b)
-        .map(([collectorSetId, { ipfixRow, sampler, exporter }]) => ({
-          collectorSetId,
-          ipfixRow,
-          sampler: sampler.status(),
-          exporter: exporter.status(),
-          flows: session.translation.flowsBySet.get(collectorSetId) ?? 0,
-          groups: session.translation.groupsBySet.get(collectorSetId) ?? 0,
-        })),
-      samplePool: this.#samplePool.status(),
-      foreignPacketIns: this.#foreignPacketIns,
+        .flatMap(([collectorSetId, { ipfixRow, exporter }]) => {
+          const sampler = this.#intake.setStatus(collectorSetId);
+          const flows = session.translation.flowsBySet.get(collectorSetId) ?? 0;
+          const groups = session.translation.groupsBySet.get(collectorSetId) ?? 0;
+          return sampler === undefined
+            ? []
+            : [{ collectorSetId, ipfixRow, sampler, exporter: exporter.status(), flows, groups }];
+        }),
+      samplePool: this.#intake.samplePoolStatus(),
+      foreignPacketIns: this.#intake.foreignPacketIns,
     };
+  }
+
+  #wholeStatus(): BridgeSamplingStatus | undefined {
+    const whole = this.#whole;
+    const sampler = this.#intake.hookStatus();
+    return whole && sampler && { ipfixRow: whole.ipfixRow, sampler, exporter: whole.exporter.status() };
   }
 
   #configureWhole(sampling: BridgeSampling | undefined): void {
     const whole = this.#whole;
     if (sampling === undefined) {
       this.#whole = undefined;
+      this.#intake.setHookSink(undefined);
       if (whole !== undefined) {
         this.#retire(whole.exporter);
       }
     } else if (whole === undefined) {
       const exporter = this.#makeExporter(`bridge ${this.name}`, sampling);
       this.#whole = { ipfixRow: sampling.ipfixRow, exporter };
+      this.#intake.setHookSink(exporter);
     } else {
       whole.ipfixRow = sampling.ipfixRow;
       whole.exporter.configure(sampling.exporter);
-    }
-  }
-
-  #configureSampler(sampling: BridgeSampling | undefined): void {
-    if (sampling === undefined) {
-      this.#sampler = undefined;
-    } else if (this.#sampler === undefined) {
-      this.#sampler = new PacketSampler({ interval: sampling.interval, seed: this.#parts.randomSeed() });
-    } else {
-      this.#sampler.setInterval(sampling.interval);
     }
   }
 
@@ -277,8 +256,8 @@ export class SampledBridge {
     const set = this.#sets.get(collectorSetId);
     if (set === undefined) {
       const exporter = this.#makeExporter(`bridge ${this.name} collector set ${collectorSetId}`, sampling);
-      const sampler = new ProbabilitySampler(this.#parts.randomSeed(), this.#samplePool.expansionCell);
-      this.#sets.set(collectorSetId, { ipfixRow, sampler, exporter });
+      this.#sets.set(collectorSetId, { ipfixRow, exporter });
+      this.#intake.addSet(collectorSetId, exporter);
     } else {
       set.ipfixRow = ipfixRow;
       set.exporter.configure(sampling.exporter);
@@ -286,10 +265,7 @@ export class SampledBridge {
   }
 
   #makeExporter(name: string, sampling: BridgeSampling | FlowSampling): Exporter {
-    const exporter = new Exporter(name, sampling.exporter, {
-      ...this.#parts,
-      clock: this.#parts.sampleClock,
-    });
+    const exporter = this.#parts.makeExporter(name, sampling.exporter);
     if (this.#isStarted) {
       exporter.start();
     }
@@ -303,79 +279,12 @@ export class SampledBridge {
     this.#leaving.add(leaving);
   }
 
-  /** The packet path: nothing is allocated here. The view is only good until this returns. */
-  #receive(packetIn: PacketInView): void {
-    const { bytes, userdataStart } = packetIn;
-    const kind = userdataKind(bytes, userdataStart, packetIn.userdataEnd);
-    if (kind === KIND_BRIDGE) {
-      this.#receiveFromHook(packetIn);
-    } else if (kind === KIND_UNKNOWN) {
-      this.#foreignPacketIns += 1;
-    } else {
-      this.#receiveFromSample(packetIn, kind === KIND_SAMPLE_FIELDS);
-    }
-  }
-
-  #receiveFromHook(packetIn: PacketInView): void {
-    const sampler = this.#sampler;
-    const whole = this.#whole;
-    if (sampler?.keep() !== true) {
-      this.#foreignPacketIns += sampler === undefined ? 1 : 0;
-    } else if (whole === undefined) {
-      // The row is not adopted yet, and ovs-vswitchd exports the packet.
-      this.#foreignPacketIns += 1;
-    } else {
-      const { bytes, userdataStart } = packetIn;
-      const domainId = userdataDomainId(bytes, userdataStart);
-      const pointId = userdataPointId(bytes, userdataStart);
-      this.#export(whole.exporter, packetIn, sampler.weight(), domainId, pointId);
-    }
-  }
-
-  /** Only ids that come from fields cost objects: `isFromFields`. */
-  #receiveFromSample(packetIn: PacketInView, isFromFields: boolean): void {
-    const { bytes, userdataStart } = packetIn;
-    const set = this.#sets.get(userdataCollectorSet(bytes, userdataStart));
-    const probability = userdataProbability(bytes, userdataStart);
-    this.#samplePool.keep();
-    if (set === undefined || probability === 0) {
-      // Of a row that is not adopted yet, of a set that was removed meanwhile, or of an action that a killed daemon left.
-      this.#foreignPacketIns += 1;
-      if (!this.#desiredSets.has(userdataCollectorSet(bytes, userdataStart))) {
-        this.#noteUnexpected();
-      }
-      return;
-    }
-    if (!set.sampler.keep(probability)) {
-      return;
-    }
-    const weight = set.sampler.weight(probability);
-    if (isFromFields) {
-      const { domainId, pointId } = idsFromFields(packetIn);
-      this.#export(set.exporter, packetIn, weight, domainId, pointId);
-    } else {
-      const domainId = userdataDomainId(bytes, userdataStart);
-      this.#export(set.exporter, packetIn, weight, domainId, userdataPointId(bytes, userdataStart));
-    }
-  }
-
   /** Actions of sets that are not configured are removed; the scan reads all flows, so that one a minute is enough. */
-  #noteUnexpected(): void {
+  #scan(): void {
     const nowMs = this.#parts.clock.monotonicMicros() / 1000;
     if (nowMs >= this.#nextScanMs) {
       this.#nextScanMs = nowMs + SCAN_INTERVAL_MS;
       this.#session.scanForStaleActions();
     }
-  }
-
-  #export(
-    exporter: Exporter,
-    packetIn: PacketInView,
-    weight: number,
-    domainId: number,
-    pointId: number,
-  ): void {
-    const { bytes, packetStart, packetEnd, fullLength } = packetIn;
-    exporter.sample(bytes, packetStart, packetEnd, fullLength, weight, domainId, pointId);
   }
 }

@@ -2,22 +2,23 @@
 // them, in passes of their own that may take seconds and do not delay the hook. Flows are read over the main connection only,
 // and never written back in an OpenFlow version that does not show all of a flow.
 //
-//   state       meaning                                                              next states
-//   ----------  -------------------------------------------------------------------  -------------------------------
-//   off         no set is desired, and no flow is known to have our actions          waiting
-//   waiting     desired, without a connection or without the meter of our actions    reading, off
-//   reading     all flows are being read                                             rewriting, failed
-//   rewriting   flows and groups are being rewritten                                 translated, off, failed
-//   translated  every flow and group that can be is as desired                       reading, rewriting, waiting
-//   unsafe      OpenFlow 1.0 hides parts of flows, so that none is rewritten         off, waiting
-//   failed      the last pass failed; it is retried                                  reading, rewriting, waiting
+//   state       meaning                                                   next states
+//   ----------  --------------------------------------------------------  --------------------------------------------
+//   off         no set is desired, and no flow is known to have our       waiting, reading, failed
+//               actions
+//   waiting     without a connection or without the meter of our actions  reading, rewriting, unsafe, off, failed
+//   reading     all flows are being read                                  rewriting, off, waiting, failed
+//   rewriting   flows and groups are being rewritten                      translated, reading, off, waiting, failed
+//   translated  every flow and group that can be is as desired            reading, rewriting, off, waiting, failed
+//   unsafe      OpenFlow 1.0 hides parts of flows: none is rewritten      off, waiting, failed
+//   failed      the last pass failed; it is retried                       reading, rewriting, unsafe, off, waiting
 
 import { describeProblem, type Problem } from '../config/problem.ts';
 import { appliedActions, type FlowMonitorEvent, OpenFlowConnectionError } from '../node-openflow/index.ts';
-import type { Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
+import { FlowReader } from './flow-reader.ts';
 import { FlowTranslator, type FlowTranslatorStatus } from './flow-translator.ts';
 import { GroupSession, type GroupSessionOptions } from './group-session.ts';
 import { isInHookSlot } from './hook.ts';
@@ -53,38 +54,36 @@ export interface TranslationStatus extends FlowTranslatorStatus {
 /** Our actions remain in flows or groups that the switch does not let us restore, or that are not shown whole. */
 class LeftBehind extends Error {}
 
-/** Without a flow monitor, all flows are read this often, and more rarely where that takes long. */
-export const DUMP_INTERVAL_MS = 1000;
-/** Pause between two dumps of all flows, in times of how long the last one took: a tenth of the switch's time at most. */
-const DUMP_PAUSE_FACTOR = 9;
-
 export class TranslationReconciler {
   readonly #options: TranslationReconcilerOptions;
   readonly #reconciler: Reconciler;
   readonly #translator: FlowTranslator;
+  readonly #reader: FlowReader;
   readonly #groups: GroupSession;
   #state: TranslationState = 'off';
   #collectorSets: ReadonlySet<number> = new Set();
   #connection: BridgeConnection | undefined;
   #isMeterInstalled = false;
-  /** Whether flows may have changed in a way that only a dump shows. */
-  #isUnread = true;
-  #nextDumpMs = 0;
-  #dumpTimer: Timer | undefined;
   /** Whether flows may have actions of ours, from this or another connection, that have not been removed since. */
   #mayHaveActions = false;
   /** The sets that groups were last translated for, and flows. */
   #groupSets: ReadonlySet<number> | undefined;
   #translatedSets: ReadonlySet<number> = new Set();
-  /** Events that arrive while the reply with all flows does: they are newer than it. */
-  #early: FlowMonitorEvent[] | undefined;
   /** Flows with our actions that cannot be restored on this connection. */
   #unrestorable = 0;
   #canRestore = true;
+  /** How often the meter was added, and after which addition all flows with our actions were last written. */
+  #meterAdditions = 0;
+  #writtenAfter = 0;
 
   constructor(options: TranslationReconcilerOptions) {
     this.#options = options;
     this.#translator = new FlowTranslator({ bridge: options.bridge });
+    this.#reader = new FlowReader({
+      clock: options.clock,
+      translator: this.#translator,
+      onRead: () => this.#reconciler.trigger(),
+    });
     this.#groups = new GroupSession(options);
     this.#reconciler = new Reconciler({
       clock: options.clock,
@@ -115,6 +114,11 @@ export class TranslationReconciler {
   /** Whether flows or groups that still have our actions may be restored by waiting; otherwise retries do not help. */
   get canRestore(): boolean {
     return this.#state !== 'failed' || this.#canRestore;
+  }
+
+  /** Whether flows may have actions of ours, in the bridge or where OVS has saved them. */
+  get mayHaveActions(): boolean {
+    return this.#mayHaveActions;
   }
 
   /** Flows whose rewriting is pending. */
@@ -157,7 +161,7 @@ export class TranslationReconciler {
   /** Reads all flows in the next pass and removes actions of ours that nothing is configured for. */
   scanForStaleActions(): void {
     this.#mayHaveActions = true;
-    this.#isUnread = true;
+    this.#reader.invalidate();
     this.#groups.isStale = true;
     this.#reconciler.trigger();
   }
@@ -188,6 +192,12 @@ export class TranslationReconciler {
     }
   }
 
+  /** The meter of our actions was added: actions that were written before it run unmetered until they are written again. */
+  meterAdded(): void {
+    this.#meterAdditions += 1;
+    this.#reconciler.trigger();
+  }
+
   /** Another client has modified a group. */
   groupsModified(): void {
     this.#groups.isStale = true;
@@ -196,38 +206,18 @@ export class TranslationReconciler {
 
   /** An event of a flow monitor on the main connection. */
   observe(event: FlowMonitorEvent): void {
-    if (this.#early !== undefined) {
-      this.#early.push(event);
-    } else if (this.isWatching && this.#translator.observe(event)) {
-      this.#reconciler.trigger();
-    }
+    this.#reader.observe(event, this.isWatching);
   }
 
-  /** An event of a flow monitor in OpenFlow 1.0, which shows flows in part only: it decides whether they are read again. */
+  /** An event of a flow monitor in OpenFlow 1.0, which shows flows in part only. */
   observePartial(event: FlowMonitorEvent): void {
-    const isRelevant =
-      event.event === 'resumed' ||
-      event.event === 'removed' ||
-      ('instructions' in event && this.#translator.isUntranslated(event));
-    if (isRelevant) {
-      this.requestDump();
-    }
+    this.#reader.observePartial(event, this.isWatching);
   }
 
   /** Reads all flows again, soon: where changes are not reported, or only that there are some. */
   requestDump(): void {
-    if (!this.isWatching) {
-      return;
-    }
-    this.#isUnread = true;
-    const waitMs = this.#nextDumpMs - this.#nowMs();
-    if (waitMs <= 0) {
-      this.#reconciler.trigger();
-    } else {
-      this.#dumpTimer ??= this.#options.clock.setTimer(() => {
-        this.#dumpTimer = undefined;
-        this.#reconciler.trigger();
-      }, waitMs);
+    if (this.isWatching) {
+      this.#reader.requestDump();
     }
   }
 
@@ -237,7 +227,7 @@ export class TranslationReconciler {
 
   stop(): void {
     this.#reconciler.stop();
-    this.#dumpTimer?.cancel();
+    this.#reader.stop();
   }
 
   async #pass(): Promise<void> {
@@ -259,9 +249,21 @@ export class TranslationReconciler {
       this.#enter('waiting');
       return;
     }
-    const options = { collectorSets, meterId: connection.meters.sample };
+    const options = {
+      collectorSets,
+      meterId: connection.meters.sample,
+      mayHideEnqueue: connection.allows(1),
+    };
     this.#translator.setOptions(options);
-    await this.#read(connection);
+    if (this.#reader.mustRead(connection)) {
+      this.#enterUnlessTranslated('reading');
+      await this.#reader.read(connection);
+      this.#options.onChange();
+    }
+    const meterAdditions = this.#meterAdditions;
+    if (meterAdditions !== this.#writtenAfter) {
+      this.#translator.rewriteAll();
+    }
     if (isDesired || this.#translator.pending > 0) {
       this.#enterUnlessTranslated('rewriting');
     }
@@ -270,6 +272,7 @@ export class TranslationReconciler {
       await connection.openflow.request({ type: 'barrier_request' });
     }
     await this.#translator.run((messages) => connection.openflow.transact(messages));
+    this.#writtenAfter = meterAdditions;
     if (
       this.#groups.isStale ||
       this.#groupSets === undefined ||
@@ -297,46 +300,6 @@ export class TranslationReconciler {
     if (isSameSets(collectorSets, this.#collectorSets)) {
       this.#enter(collectorSets.size > 0 ? 'translated' : 'off');
     }
-  }
-
-  /** Reads all flows, if there is no monitor that has reported each change since they were last read. */
-  async #read(connection: BridgeConnection): Promise<void> {
-    if (connection.isWatchingFlows && (connection.hasMonitor || !this.#isUnread)) {
-      return;
-    }
-    this.#enterUnlessTranslated('reading');
-    const startMs = this.#nowMs();
-    this.#isUnread = false;
-    try {
-      if (connection.isWatchingFlows) {
-        const flows = await connection.dumpFlows();
-        this.#translator.observeAll(flows.filter((flow) => !isInHookSlot(flow, connection.slot.mark)));
-      } else {
-        await this.#startWatching(connection);
-      }
-    } catch (error) {
-      this.#isUnread = true;
-      throw error;
-    }
-    const tookMs = this.#nowMs() - startMs;
-    this.#nextDumpMs = this.#nowMs() + tookMs * DUMP_PAUSE_FACTOR;
-  }
-
-  async #startWatching(connection: BridgeConnection): Promise<void> {
-    const early: FlowMonitorEvent[] = [];
-    this.#translator.forget();
-    this.#early = early;
-    try {
-      const initial = await connection.watchFlows();
-      for (const event of [...initial, ...early]) {
-        if (!('match' in event && isInHookSlot(event, connection.slot.mark))) {
-          this.#translator.observe(event);
-        }
-      }
-    } finally {
-      this.#early = undefined;
-    }
-    this.#options.onChange();
   }
 
   /** In OpenFlow 1.0 nothing is rewritten; flows that have our actions from another time are counted and reported. */
@@ -369,14 +332,8 @@ export class TranslationReconciler {
     this.#translator.forget();
     this.#groups.isStale = true;
     this.#groupSets = undefined;
-    this.#isUnread = true;
+    this.#reader.forget();
     this.#unrestorable = 0;
-    this.#dumpTimer?.cancel();
-    this.#dumpTimer = undefined;
-  }
-
-  #nowMs(): number {
-    return this.#options.clock.monotonicMicros() / 1000;
   }
 
   /** Following users' changes keeps the state: only the first reading and rewriting are states of their own. */

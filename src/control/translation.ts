@@ -2,9 +2,9 @@
 // stands a `controller` action of ours, wherever it is, and nothing else is changed. The original stays, so that a dump
 // still shows it and taking our actions out restores what the user wrote. Everything here is pure.
 
+import { sampleUserdata, unresolvedFields } from '../intake/userdata.ts';
 import type { Action, Controller2Action, Instruction, SampleAction } from '../node-openflow/index.ts';
 import { CONTROLLER_ID } from './hook.ts';
-import { sampleUserdata, unresolvedFields } from './userdata.ts';
 
 /** What the translation depends on. */
 export interface TranslationOptions {
@@ -12,11 +12,28 @@ export interface TranslationOptions {
   readonly collectorSets: ReadonlySet<number>;
   /** The meter that the packet-ins pass; undefined where the bridge has none. */
   readonly meterId: number | undefined;
+  /** Whether the bridge allows OpenFlow 1.0 beside the version in use, so that a flow may have an `enqueue` action. */
+  readonly mayHideEnqueue?: boolean;
 }
 
 /** Whether both lead to the same translation of everything. */
 export function isSameTranslation(a: TranslationOptions, b: TranslationOptions): boolean {
-  return isSameSets(a.collectorSets, b.collectorSets) && a.meterId === b.meterId;
+  return (
+    isSameSets(a.collectorSets, b.collectorSets) &&
+    a.meterId === b.meterId &&
+    a.mayHideEnqueue === b.mayHideEnqueue
+  );
+}
+
+/** Whether the actions, at any depth, have the form in which OpenFlow 1.3 and later show `enqueue`. */
+export function mayBeEnqueue(actions: readonly Action[]): boolean {
+  return actions.some(
+    (action, index) =>
+      (action.type === 'set_queue' &&
+        actions[index + 1]?.type === 'output' &&
+        actions[index + 2]?.type === 'pop_queue') ||
+      mayBeEnqueue(innerActions(action)),
+  );
 }
 
 /** Whether the same collector sets are meant. */

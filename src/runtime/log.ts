@@ -57,7 +57,7 @@ const LEVEL_LABELS: Record<Exclude<LogLevel, 'off'>, string> = {
 };
 
 /** The log's file cannot be opened; the message is a sentence for operators. */
-export class LogFileError extends Error {
+class LogFileError extends Error {
   readonly code = 'LOG_FILE';
 
   constructor(file: string, cause: unknown) {

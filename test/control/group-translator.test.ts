@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { staleGroups, translateGroups } from '../../src/control/group-translator.ts';
-import { sampleUserdata } from '../../src/control/userdata.ts';
+import { sampleUserdata } from '../../src/intake/userdata.ts';
 import {
   type Action,
   type GroupBucket,

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { RELEASE_TIMEOUT_MS } from '../../src/control/release.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { type Metering, meteringOf, restartWithSavedFlows } from '../support/flow-restore.ts';
@@ -18,19 +19,6 @@ import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
 
 const NEEDS = tier('ovs', 'daemon');
-/** What these tests need of src/control. A test that passes loses its mark. */
-const REWRITES_AFTER_METER = {
-  ...NEEDS,
-  todo: 'after adding a meter, every flow with an action that names it must be written again',
-};
-const WAITS_FOR_RESTORE = {
-  ...NEEDS,
-  todo: 'the end of the daemon and release must wait while other_config:flow-restore-wait is true',
-};
-const COMPANIONS_LAPSE = {
-  ...NEEDS,
-  todo: 'companions must end with a hard timeout, as the hook does',
-};
 /** Nobody listens there. */
 const COLLECTOR = '127.0.0.1:9';
 /** A packet that the hook and one companion send to us. */
@@ -57,7 +45,7 @@ interface Restored {
   readonly ovs: Ovs;
   readonly bridge: SampledFlows;
   /** Runs the daemon until it is stopped, killed, or the test ends. */
-  run(): Promise<Daemon>;
+  run: () => Promise<Daemon>;
   restart: (hooks?: Parameters<typeof restartWithSavedFlows>[2]) => Promise<void>;
   metering(): Promise<Metering>;
   /** Fails unless users' flows, groups and meters are what they were before the daemon first ran. */
@@ -176,27 +164,23 @@ test('the daemon runs, and has its meters installed before the flows are restore
   await restored.assertUntouched();
 });
 
-test(
-  'the daemon runs, and sees the switch only after the flows are restored',
-  REWRITES_AFTER_METER,
-  async (t) => {
-    const restored = await setUp(t);
-    const daemon = await restored.run();
-    daemon.signal('SIGSTOP');
-    await restored.restart({
-      afterRestore: async () => {
-        assert.deepEqual(await restored.metering(), { metered: 0, unmetered: 2 });
-        daemon.signal('SIGCONT');
-      },
-    });
-    const tookMs = await waitForMeters(restored);
-    t.diagnostic(`metered ${tookMs.toFixed(0)} ms after the end of the restart`);
-    await daemon.stop();
-    await restored.assertUntouched();
-  },
-);
+test('the daemon runs, and sees the switch only after the flows are restored', NEEDS, async (t) => {
+  const restored = await setUp(t);
+  const daemon = await restored.run();
+  daemon.signal('SIGSTOP');
+  await restored.restart({
+    afterRestore: async () => {
+      assert.deepEqual(await restored.metering(), { metered: 0, unmetered: 2 });
+      daemon.signal('SIGCONT');
+    },
+  });
+  const tookMs = await waitForMeters(restored);
+  t.diagnostic(`metered ${tookMs.toFixed(0)} ms after the end of the restart`);
+  await daemon.stop();
+  await restored.assertUntouched();
+});
 
-test('the daemon runs, and what comes first is left to chance', REWRITES_AFTER_METER, async (t) => {
+test('the daemon runs, and what comes first is left to chance', NEEDS, async (t) => {
   const restored = await setUp(t);
   const daemon = await restored.run();
   await restored.restart();
@@ -244,20 +228,8 @@ test(
 );
 
 test(
-  'the daemon was killed without ExecStopPost: 30 s after the restart nothing of ours sends',
-  COMPANIONS_LAPSE,
-  async (t) => {
-    const restored = await setUp(t);
-    await (await restored.run()).kill();
-    await restored.restart();
-    await restored.ovs.appctl('time/warp', String(HOOK_LIFE_MS));
-    await waitFor(async () => isSame(await restored.metering(), NOTHING), { what: 'nothing of ours sends' });
-  },
-);
-
-test(
   'the daemon is stopped while vswitchd is away: nothing of ours stays in the restored flows',
-  WAITS_FOR_RESTORE,
+  NEEDS,
   async (t) => {
     const restored = await setUp(t);
     const daemon = await restored.run();
@@ -272,7 +244,7 @@ test(
 
 test(
   'the daemon is killed and ExecStopPost runs while vswitchd is away: nothing of ours stays',
-  WAITS_FOR_RESTORE,
+  NEEDS,
   async (t) => {
     const restored = await setUp(t);
     const daemon = await restored.run();
@@ -291,7 +263,7 @@ test(
 
 test(
   "another client replaces all meters by its own: our actions use ours, not the client's",
-  REWRITES_AFTER_METER,
+  NEEDS,
   async (t) => {
     const restored = await setUp(t);
     const { bridge } = restored;
@@ -311,3 +283,14 @@ test(
     await restored.assertUntouched();
   },
 );
+
+test('release while vswitchd does not run ends soon, for there is nothing to remove', NEEDS, async (t) => {
+  const { ovs, run } = await setUp(t);
+  await (await run()).kill();
+  await ovs.killVswitchd();
+  const releasing = await startRelease(ovs);
+  await firstOf(releasing.exited, 2 * RELEASE_TIMEOUT_MS);
+  const isOver = releasing.exit !== undefined;
+  await releasing.stop('SIGKILL');
+  assert.ok(isOver, `release has not ended in ${2 * RELEASE_TIMEOUT_MS} ms`);
+});

@@ -85,8 +85,9 @@ export interface ActionKind {
    * - `alone`, beside nothing but notes.
    */
   readonly place: 'anywhere' | 'last' | 'alone';
-  /** Wire number of the first version that has it. */
+  /** Wire numbers of the first and the last version that take it. */
   readonly versionMin: number;
+  readonly versionMax: number;
   readonly text: (random: Random) => string;
 }
 
@@ -97,19 +98,21 @@ function kinds(
   texts: Readonly<Record<string, Text>>,
   place: ActionKind['place'] = 'anywhere',
   versionMin = 1,
+  versionMax = 6,
 ): ActionKind[] {
   return Object.entries(texts).map(([name, text]) => ({
     name,
     needs,
     place,
     versionMin,
+    versionMax,
     text: typeof text === 'string' ? () => text : text,
   }));
 }
 
 /** The collector set that tests have exported, and one that nobody has. */
 export const MANAGED_SET = 1;
-export const UNMANAGED_SET = 77;
+const UNMANAGED_SET = 77;
 /** Groups and meters that the bridge has. */
 export const GROUP_COUNT = 6;
 export const METER_COUNT = 3;
@@ -123,7 +126,14 @@ const bits = (random: Random) => {
 
 /** A `sample` action in one of its forms. */
 export function sampleText(random: Random): string {
-  const set = random.chance(0.8) ? MANAGED_SET : UNMANAGED_SET;
+  return sampleFor(random.chance(0.8) ? MANAGED_SET : UNMANAGED_SET, random);
+}
+
+export function managedSampleText(random: Random): string {
+  return sampleFor(MANAGED_SET, random);
+}
+
+function sampleFor(set: number, random: Random): string {
   const parts = [`probability=${1 + random.below(65_535)}`, `collector_set_id=${set}`];
   if (random.chance(0.8)) parts.push(`obs_domain_id=${random.below(2 ** 32)}`);
   if (random.chance(0.8)) parts.push(`obs_point_id=${random.below(2 ** 32)}`);
@@ -311,8 +321,33 @@ const LAST = [
   ...kinds('any', { conjunction: conjunctionText }, 'alone'),
 ];
 
+/**
+ * What OpenFlow 1.0 takes of any packet, and later versions only of packets that the match says something about. `mod_vlan_vid`
+ * replaces the tag of a packet or adds one; later versions show it as a push of one more tag, and so it comes back from them.
+ */
+const INCONSISTENT = kinds(
+  'ethernet',
+  {
+    'mod_vlan_vid of any packet': (random) => `mod_vlan_vid:${random.below(4096)}`,
+    'mod_vlan_pcp of any packet': (random) => `mod_vlan_pcp:${random.below(8)}`,
+    'strip_vlan of any packet': 'strip_vlan',
+    'mod_nw_src of any packet': (random) => `mod_nw_src:10.0.0.${random.below(256)}`,
+    'mod_tp_dst of any packet': (random) => `mod_tp_dst:${random.below(65_536)}`,
+  },
+  'anywhere',
+  1,
+  1,
+);
+
 /** All kinds of applied actions. */
-export const ACTION_KINDS: readonly ActionKind[] = [...OUTPUTS, ...FIELDS, ...ETHERNET, ...PIPELINE, ...LAST];
+export const ACTION_KINDS: readonly ActionKind[] = [
+  ...OUTPUTS,
+  ...FIELDS,
+  ...ETHERNET,
+  ...INCONSISTENT,
+  ...PIPELINE,
+  ...LAST,
+];
 
 /** What an action set may hold. */
 const ACTION_SETS: readonly Text[] = [

@@ -26,6 +26,10 @@ export interface SwitchBehaviour {
    * - `refused`: every request for a monitor is refused with OFPBRC_BAD_STAT.
    */
   monitors: 'all versions' | 'OpenFlow 1.0 only' | 'refused';
+  /** The software in the description. Default: the release that has such monitors. */
+  software: string | undefined;
+  /** Milliseconds that the switch takes to answer messages of these types; later answers on the connection wait behind. */
+  answerMs: Readonly<Partial<Record<OpenFlowMessageType, number>>>;
   /** Whether a new connection gets a hello. Without one the connection is open and silent. */
   saysHello: boolean;
   /** Whether what clients write is read. While false, it stays in their streams. */
@@ -39,6 +43,8 @@ export const OVS_BEHAVIOUR: SwitchBehaviour = {
   meters: 'present',
   meterCountMax: 262_144,
   monitors: 'all versions',
+  software: undefined,
+  answerMs: {},
   saysHello: true,
   isReading: true,
   isListening: true,

@@ -240,9 +240,9 @@ function withoutType<Message extends { readonly type: string }>(message: Message
   return rest;
 }
 
-/** The release that has such monitors. */
-function release(state: SwitchState): string {
-  return state.behaviour.monitors === 'all versions' ? '3.1.0' : '2.17.0';
+/** What the description says, or the release that has such monitors. */
+function release({ behaviour }: SwitchState): string {
+  return behaviour.software ?? (behaviour.monitors === 'all versions' ? '3.1.0' : '2.17.0');
 }
 
 function features(state: SwitchState, version: OpenFlowVersion, xid: number): Buffer {

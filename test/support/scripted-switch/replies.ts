@@ -4,7 +4,7 @@
 
 import { errorName } from '../../../src/node-openflow/error-names.ts';
 import { MESSAGE_BYTES_MAX } from '../../../src/node-openflow/framing.ts';
-import { MULTIPART_MORE, VENDOR, writeHeader } from '../../../src/node-openflow/header.ts';
+import { VENDOR, writeHeader } from '../../../src/node-openflow/header.ts';
 import {
   encodeMessage,
   type GroupDescription,
@@ -19,6 +19,9 @@ import { MESSAGES } from '../../../src/node-openflow/messages.ts';
 import { WireWriter } from '../../../src/node-openflow/wire.ts';
 import { shownActions, shownInstructions, shownMatch } from './flow-forms.ts';
 import type { SwitchFlow } from './flow-table.ts';
+
+/** OFPMPF_REPLY_MORE (OpenFlow 1.3.5, section 7.3.5). */
+const MULTIPART_MORE = 1;
 
 type MessageName = keyof typeof MESSAGES;
 

@@ -54,6 +54,9 @@ export class SwitchConnection extends Duplex {
   #monitors: FlowMonitors | undefined;
   #isOver = false;
   #outgoing: Buffer[] = [];
+  /** Answers that take their time, and when the last of them is or was due. */
+  #lateAnswers = 0;
+  #busyUntilMs = 0;
   /** What waits for `ScriptedSwitch.release`. */
   #held: Buffer[] = [];
   /** Writes that wait until the switch reads again. */
@@ -211,8 +214,23 @@ export class SwitchConnection extends Duplex {
   }
 
   #reply(message: OpenFlowMessage, replies: readonly Buffer[]): void {
-    if (this.#state.isHeld(message.type)) this.#held.push(...replies);
-    else this.sendBytes(...replies);
+    if (this.#state.isHeld(message.type)) {
+      this.#held.push(...replies);
+      return;
+    }
+    const { behaviour, clock } = this.#state;
+    const nowMs = clock.monotonicMicros() / 1000;
+    const delayMs = behaviour.answerMs[message.type] ?? 0;
+    if (replies.length === 0 || (delayMs === 0 && this.#lateAnswers === 0)) {
+      this.sendBytes(...replies);
+      return;
+    }
+    this.#lateAnswers += 1;
+    this.#busyUntilMs = Math.max(nowMs, this.#busyUntilMs) + delayMs;
+    clock.setTimer(() => {
+      this.#lateAnswers -= 1;
+      this.sendBytes(...replies);
+    }, this.#busyUntilMs - nowMs);
   }
 
   #error(name: string, xid: number, bytes: Buffer): Buffer {

@@ -14,7 +14,7 @@ import {
   userdataKind,
   userdataPointId,
   userdataProbability,
-} from '../../src/control/userdata.ts';
+} from '../../src/intake/userdata.ts';
 import {
   type FieldBits,
   type MatchField,
