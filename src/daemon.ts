@@ -13,6 +13,7 @@ import { Report } from './report/report.ts';
 import { addressText } from './runtime/address-text.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { Log, type Logger } from './runtime/log.ts';
+import { isPidFileLive } from './runtime/pid-file.ts';
 import { programFolder } from './runtime/program-folder.ts';
 import { within } from './runtime/within.ts';
 import { CommandRegistry } from './unixctl/commands.ts';
@@ -54,6 +55,7 @@ export class Daemon {
       log: this.#logger,
       openSession: (target, listener) => new UdpSession(target, listener, { clock, log: collectorLog }),
       randomSeed: () => randomInt(2 ** 32),
+      isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),
     });
     this.#report = new Report({
       clock,
@@ -81,20 +83,27 @@ export class Daemon {
     this.#coverage.start();
   }
 
-  /** Flushes, hands back and closes everything; rejects when that takes longer than `deadlineMs`. */
+  /**
+   * Removes what is installed, flushes, hands rows back and closes everything. Rejects when that takes longer than
+   * `deadlineMs`, and when something of ours is left in a switch or a row, saying what and how to remove it.
+   */
   async stop(reason: string, deadlineMs: number): Promise<void> {
     this.#coverage.stop();
     this.#logger.info(`${reason}; flushing caches and handing rows back`);
     const late = `stopping took longer than ${deadlineMs} ms; run "ovs-ipfix release".`;
-    await within(systemClock, deadlineMs, late, this.#stopParts());
+    const left = await within(systemClock, deadlineMs, late, this.#stopParts());
     this.#logger.info('stopped');
     this.#log.close();
+    if (left.length > 0) {
+      throw new Error(left.join(' '));
+    }
   }
 
-  async #stopParts(): Promise<void> {
+  async #stopParts(): Promise<readonly string[]> {
     await this.#web?.stop();
-    await this.#control.stop();
+    const left = await this.#control.stop();
     await this.#unixctl.stop();
+    return left;
   }
 
   #makeWeb(settings: WebSettings, clock: Clock): WebServer {
@@ -132,7 +141,7 @@ export class Daemon {
       report: this.#report,
       coverage: this.#coverage,
       missing: () => this.missing(),
-      readopt: () => this.#control.lookAgain(),
+      readopt: () => this.#control.resync(),
       exit: this.#onExit,
     });
     return registry;

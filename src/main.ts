@@ -1,32 +1,46 @@
 #!/usr/bin/env node
-// The process edge: the command line, and the one place where an error becomes a sentence and an exit code.
+// The process edge: the command line, and the one place where an error becomes a sentence and an exit code. A command is
+// loaded when it is called: the schemas, protocols and pages of all take longer to load than Node itself.
 
 import { Command } from 'commander';
-import { collectCommand } from './commands/collect.ts';
-import { demoCommand } from './commands/demo.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { migrateCommand } from './commands/migrate.ts';
 import { withOptionalValues } from './commands/options.ts';
-import { releaseCommand } from './commands/release.ts';
-import { replayCommand } from './commands/replay.ts';
-import { runCommand } from './commands/run.ts';
-import { statusCommand } from './commands/status.ts';
 import { version } from './commands/version.ts';
 
-const program = new Command('ovs-ipfix')
-  .description('IPFIX flow exporter that runs beside Open vSwitch')
-  .version(version)
-  .helpCommand('help [command]', 'show help for a command')
-  .addCommand(runCommand())
-  .addCommand(collectCommand())
-  .addCommand(migrateCommand())
-  .addCommand(releaseCommand())
-  .addCommand(statusCommand())
-  .addCommand(doctorCommand())
-  .addCommand(replayCommand())
-  .addCommand(demoCommand());
+/** The commands, in the order of the help text. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['run', async () => (await import('./commands/run.ts')).runCommand()],
+  ['collect', async () => (await import('./commands/collect.ts')).collectCommand()],
+  ['migrate', async () => (await import('./commands/migrate.ts')).migrateCommand()],
+  ['release', async () => (await import('./commands/release.ts')).releaseCommand()],
+  ['status', async () => (await import('./commands/status.ts')).statusCommand()],
+  ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand()],
+  ['replay', async () => (await import('./commands/replay.ts')).replayCommand()],
+  ['demo', async () => (await import('./commands/demo.ts')).demoCommand()],
+]);
 
-program.parseAsync(withOptionalValues(process.argv)).then(undefined, (error: unknown) => {
+const VERSION_FLAGS: readonly string[] = ['-V', '--version'];
+
+async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('ovs-ipfix')
+    .description('IPFIX flow exporter that runs beside Open vSwitch')
+    .version(version)
+    .helpCommand('help [command]', 'show help for a command');
+  for (const load of neededCommands(argv[2])) {
+    program.addCommand(await load());
+  }
+  await program.parseAsync(withOptionalValues(argv));
+}
+
+/** The command that the first word names; for help, and to suggest a name for a word that is wrong, all of them. */
+function neededCommands(word: string | undefined): readonly (() => Promise<Command>)[] {
+  if (word !== undefined && VERSION_FLAGS.includes(word)) {
+    return [];
+  }
+  const named = COMMANDS.get(word ?? '');
+  return named === undefined ? [...COMMANDS.values()] : [named];
+}
+
+main(process.argv).then(undefined, (error: unknown) => {
   process.stderr.write(`ovs-ipfix: ${error instanceof Error ? error.message : String(error)}\n`);
   if (process.env['OVS_IPFIX_TRACE'] && error instanceof Error) {
     process.stderr.write(`${error.stack ?? ''}\n`);

@@ -13,7 +13,7 @@ import { isPcap, PcapFormat } from './pcap.ts';
 import { isPcapng, PcapngFormat } from './pcapng.ts';
 
 /** Bytes of the reader's memory: room for the largest packet with its headers, and few enough for a processor's cache. */
-export const CAPTURE_BUFFER_BYTES = 2 * PACKET_BYTES_MAX;
+const CAPTURE_BUFFER_BYTES = 2 * PACKET_BYTES_MAX;
 const MAGIC_SIZE = 4;
 
 /** Moves through one capture file: see the head of the file. */

@@ -16,7 +16,7 @@ import { readMigrated, summarize, writeMigrated } from './migrate-schema.ts';
 import { addDatabaseOptions, flagOf, foldDatabase } from './options.ts';
 
 /** Exit code of --check when columns are missing. */
-export const EXIT_LACKS_COLUMNS = 3;
+const EXIT_LACKS_COLUMNS = 3;
 /** How long a live migration may take as a whole; the server needs about a second for 100,000 rows. */
 export const MIGRATION_TIMEOUT_MS = 60_000;
 

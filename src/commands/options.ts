@@ -1,8 +1,7 @@
 // The flags that several commands share, each with its environment twin, so that they read alike in every help text.
-// Values are checked by config/settings.ts.
+// Values are checked by config/settings.ts, which commands without such flags do not load.
 
 import { type Command, Option } from 'commander';
-import { markDefault } from '../config/settings.ts';
 
 /** A flag with its environment twin: `--log-file FILE` is also OVS_IPFIX_LOG_FILE. */
 export function flag(flags: string, description: string): Option {
@@ -46,20 +45,6 @@ export function openflowFlag(): Option {
     '--openflow <method>',
     'OpenFlow endpoint of a bridge, %b stands for its name (default: unix:$OVS_RUNDIR/%b.mgmt)',
   );
-}
-
-/** Adds what a command needs to find OVS: the database, the bridges, TLS files and the log. */
-export function addOvsOptions(command: Command): Command {
-  return addDatabaseOptions(command)
-    .addOption(openflowFlag())
-    .addOption(flag('--mark <bit>', `register bit that marks a packet as sampled (default: ${markDefault})`))
-    .addOption(
-      flag(
-        '-v, --verbose <spec>',
-        'log level as in OVS: [MODULE:][DESTINATION:]{off|err|warn|info|dbg}, such as -vdbg or -vbridge:dbg; may be repeated (default: info)',
-      ).argParser((spec: string, before: readonly string[] | undefined) => [...(before ?? []), spec]),
-    )
-    .addOption(flag('--log-file <file>', 'log to a file instead of standard error'));
 }
 
 /**

@@ -5,7 +5,8 @@ import { logModules, readOvsSettings } from '../config/settings.ts';
 import { release } from '../control/release.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
-import { addOvsOptions, foldDatabase } from './options.ts';
+import { foldDatabase } from './options.ts';
+import { addOvsOptions } from './ovs-options.ts';
 
 export function releaseCommand(): Command {
   const command = addOvsOptions(

@@ -3,9 +3,13 @@
 
 import type { CollectorTarget } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
+import { isFailOpen } from './fail-open.ts';
 import { type DatabaseRow, type IpfixRow, readIpfixRow } from './ipfix-row.ts';
 import type { Problem } from './problem.ts';
-import { knownBridgeKeys, knownIpfixKeys, maxRateKey, stateKey } from './row-keys.ts';
+import { referenceOf } from './reference.ts';
+import { knownBridgeKeys, maxRateKey, stateKey } from './row-keys.ts';
+import { rowProblems, unknownKeyProblems } from './row-problems.ts';
+import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { parseTarget } from './target.ts';
 
 /** The rows that matter, table by table, as the replica has them. */
@@ -13,11 +17,17 @@ export interface ConfigurationTables {
   readonly bridges: Iterable<DatabaseRow>;
   readonly ipfix: ReadonlyMap<string, DatabaseRow>;
   readonly collectorSets: Iterable<DatabaseRow>;
+  /** The bridges' controllers, by uuid. */
+  readonly controllers: ReadonlyMap<string, DatabaseRow>;
+  /** `Open_vSwitch.ovs_version`; ovs-ctl(8) writes it, a bare ovs-vswitchd does not. */
+  readonly ovsVersion?: string | undefined;
 }
 
 /** How one bridge is sampled as a whole (`Bridge.ipfix`). */
 export interface BridgeSampling {
   readonly ipfixRow: string;
+  /** Whether the row is adopted or native; otherwise ovs-vswitchd exports for it until it is adopted. */
+  readonly isOurs: boolean;
   /** N: one packet in so many is a sample, and each sample stands for N packets. */
   readonly interval: number;
   readonly observationDomainId: number;
@@ -29,6 +39,8 @@ export interface BridgeSampling {
 export interface FlowSampling {
   readonly collectorSetId: number;
   readonly ipfixRow: string;
+  /** See `BridgeSampling.isOurs`. */
+  readonly isOurs: boolean;
   readonly exporter: ExporterOptions;
 }
 
@@ -36,9 +48,14 @@ export interface BridgeConfig {
   readonly name: string;
   /** Packet-ins a second that the meter lets pass at most: `external_ids:ovs-ipfix-max-rate`. */
   readonly maxSampleRate: number;
-  /** Undefined when the bridge has no row, or one that is not ours or has no usable target. */
+  /**
+   * Whether OVS forwards by itself: the fail mode is standalone and every controller is disconnected
+   * (ovs-vswitchd.conf.db(5), Bridge.fail_mode).
+   */
+  readonly isFailOpen: boolean;
+  /** Undefined when the bridge has no row or one without a usable target. */
   readonly sampling: BridgeSampling | undefined;
-  /** By collector set id; only sets with a row of ours that has a usable target. */
+  /** By collector set id; only sets whose row has a usable target. */
   readonly flowSampling: ReadonlyMap<number, FlowSampling>;
 }
 
@@ -47,8 +64,14 @@ export interface UsedIpfixRow {
   readonly row: IpfixRow;
   /** Names of the bridges that the row is about: through their `ipfix` column or a collector set of theirs. */
   readonly bridges: readonly string[];
-  /** Whether one of the targets that count can be sent to. */
+  /** Those of them whose `ipfix` column refers to the row. */
+  readonly wholeBridges: readonly string[];
+  /** The targets that count and can be sent to, each once. */
+  readonly targets: readonly CollectorTarget[];
+  /** Whether there is one. */
   readonly hasUsableTarget: boolean;
+  /** Set when the row disables the input sampling of its bridges, so that it stays with ovs-vswitchd. */
+  readonly inputSamplingDisabled: Problem | undefined;
 }
 
 export interface Configuration {
@@ -69,7 +92,7 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
   const bridgeRows = [...tables.bridges];
   const collectorSets = [...tables.collectorSets];
   const users = usersOfIpfixRows(bridgeRows, collectorSets);
-  const rows = new Map<string, UsedIpfixRow & { readonly targets: readonly CollectorTarget[] }>();
+  const rows = new Map<string, UsedIpfixRow>();
   for (const [uuid, user] of users) {
     const databaseRow = tables.ipfix.get(uuid);
     if (databaseRow === undefined) {
@@ -79,9 +102,10 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
     const where = `IPFIX row ${uuid} (${user.described})`;
     const row = readIpfixRow(databaseRow, where, problems);
     const targets = readTargets(row, where, problems);
-    noteRowProblems(row, databaseRow, where, problems);
-    const bridges = [...new Set(user.bridges)];
-    rows.set(uuid, { row, bridges, hasUsableTarget: targets.length > 0, targets });
+    const context = { row, where, ovsVersion: tables.ovsVersion };
+    const isForWholeBridge = user.wholeBridges.length > 0;
+    problems.push(...rowProblems({ ...context, databaseRow, isOurs: isOurs(row), isForWholeBridge }));
+    rows.set(uuid, usedRow(user, targets, context));
   }
   const sets = readCollectorSets(collectorSets, bridgeRows, problems);
   const bridges = new Map<string, BridgeConfig>();
@@ -89,15 +113,17 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
     const name = String(bridgeRow.columns['name']);
     const exporterOf = (uuid: string | undefined) => {
       const used = rows.get(uuid ?? '');
-      const isExported = used !== undefined && isOurs(used.row) && used.targets.length > 0;
-      return isExported
+      return used !== undefined && used.targets.length > 0
         ? { row: used.row, exporter: exporterOptions(used.row, used.targets, messageBytesMax) }
         : undefined;
     };
+    const wholeRow = referenceOf(bridgeRow.columns['ipfix']);
+    const isInputSampled = rows.get(wholeRow ?? '')?.inputSamplingDisabled === undefined;
     bridges.set(name, {
       name,
       maxSampleRate: readMaxSampleRate(bridgeRow, name, problems),
-      sampling: bridgeSampling(exporterOf(referenceOf(bridgeRow.columns['ipfix']))),
+      isFailOpen: isFailOpen(bridgeRow, tables.controllers),
+      sampling: isInputSampled ? bridgeSampling(exporterOf(wholeRow)) : undefined,
       flowSampling: flowSampling(sets.get(bridgeRow.uuid) ?? [], exporterOf),
     });
   }
@@ -114,7 +140,24 @@ export function isOurs(row: IpfixRow): boolean {
   );
 }
 
-/** A row that is exported and what its exporter is to do. */
+function usedRow(
+  user: IpfixRowUser,
+  targets: readonly CollectorTarget[],
+  context: SamplingKeysContext,
+): UsedIpfixRow {
+  const { row } = context;
+  const isDisabled = user.wholeBridges.length > 0 && !samplesInput(row, context.ovsVersion);
+  return {
+    row,
+    bridges: [...new Set(user.bridges)],
+    wholeBridges: user.wholeBridges,
+    targets,
+    hasUsableTarget: targets.length > 0,
+    inputSamplingDisabled: isDisabled ? inputSamplingDisabled(context) : undefined,
+  };
+}
+
+/** A row with a usable target, and the options of its exporter. */
 interface ExportedRow {
   readonly row: IpfixRow;
   readonly exporter: ExporterOptions;
@@ -138,6 +181,7 @@ function bridgeSampling(exported: ExportedRow | undefined): BridgeSampling | und
   return (
     exported && {
       ipfixRow: exported.row.uuid,
+      isOurs: isOurs(exported.row),
       interval: exported.row.sampling,
       observationDomainId: exported.row.observationDomainId,
       observationPointId: exported.row.observationPointId,
@@ -154,7 +198,8 @@ function flowSampling(
   for (const { id, ipfixRow } of sets) {
     const exported = exporterOf(ipfixRow);
     if (exported !== undefined) {
-      samplings.set(id, { collectorSetId: id, ipfixRow, exporter: exported.exporter });
+      const { row, exporter } = exported;
+      samplings.set(id, { collectorSetId: id, ipfixRow, isOurs: isOurs(row), exporter });
     }
   }
   return samplings;
@@ -166,7 +211,10 @@ interface CollectorSet {
   readonly ipfixRow: string;
 }
 
-/** The collector sets of each bridge, by the bridge's uuid. A set without an IPFIX row or a bridge is a problem, and no more. */
+/**
+ * The collector sets of each bridge, by the bridge's uuid. A set without a bridge, or without an IPFIX row and a local group,
+ * is a problem; one with a local group only is for the kernel's psample (OVS 3.4 and later) and not for IPFIX.
+ */
 function readCollectorSets(
   rows: readonly DatabaseRow[],
   bridgeRows: readonly DatabaseRow[],
@@ -188,7 +236,7 @@ function readCollectorSets(
         message: 'Its bridge is gone, so no packet is sampled for it.',
         remedy: `Remove the row with "ovs-vsctl destroy Flow_Sample_Collector_Set ${row.uuid}".`,
       });
-    } else if (ipfixRow === undefined) {
+    } else if (ipfixRow === undefined && row.columns['local_group_id'] === undefined) {
       problems.push({
         code: 'no-ipfix-row',
         severity: 'error',
@@ -196,7 +244,7 @@ function readCollectorSets(
         message: 'It has no IPFIX row, so nothing is exported for its "sample" actions.',
         remedy: `Set one, as in "ovs-vsctl set Flow_Sample_Collector_Set ${row.uuid} ipfix=UUID".`,
       });
-    } else {
+    } else if (ipfixRow !== undefined) {
       sets.set(bridge, [...(sets.get(bridge) ?? []), { id, ipfixRow }]);
     }
   }
@@ -205,6 +253,7 @@ function readCollectorSets(
 
 interface IpfixRowUser {
   readonly bridges: string[];
+  readonly wholeBridges: string[];
   /** For problems: "bridge br0", "collector set 7 of bridge br0". */
   described: string;
 }
@@ -214,12 +263,13 @@ function usersOfIpfixRows(
   collectorSets: readonly DatabaseRow[],
 ): ReadonlyMap<string, IpfixRowUser> {
   const users = new Map<string, IpfixRowUser>();
-  const add = (uuid: string | undefined, described: string, bridge: string | undefined) => {
+  const add = (uuid: string | undefined, described: string, bridge: string | undefined, isWhole: boolean) => {
     if (uuid !== undefined) {
-      const user = users.get(uuid) ?? { bridges: [], described: '' };
+      const user = users.get(uuid) ?? { bridges: [], wholeBridges: [], described: '' };
       user.described += `${user.described === '' ? '' : ', '}${described}`;
       if (bridge !== undefined) {
         user.bridges.push(bridge);
+        user.wholeBridges.push(...(isWhole ? [bridge] : []));
       }
       users.set(uuid, user);
     }
@@ -228,19 +278,14 @@ function usersOfIpfixRows(
   for (const row of bridgeRows) {
     const name = String(row.columns['name']);
     names.set(row.uuid, name);
-    add(referenceOf(row.columns['ipfix']), `bridge ${name}`, name);
+    add(referenceOf(row.columns['ipfix']), `bridge ${name}`, name, true);
   }
   for (const row of collectorSets) {
     const name = names.get(referenceOf(row.columns['bridge']) ?? '');
     const described = `collector set ${String(row.columns['id'])} of ${name === undefined ? 'no bridge' : `bridge ${name}`}`;
-    add(referenceOf(row.columns['ipfix']), described, name);
+    add(referenceOf(row.columns['ipfix']), described, name, false);
   }
   return users;
-}
-
-/** The uuid in a column that refers to a row, or undefined when the column is empty or absent. */
-function referenceOf(value: unknown): string | undefined {
-  return typeof value === 'object' && value !== null && 'uuid' in value ? String(value.uuid) : undefined;
 }
 
 /**
@@ -283,73 +328,15 @@ function readTargets(row: IpfixRow, where: string, problems: Problem[]): readonl
   return [...targets.values()];
 }
 
-function noteRowProblems(row: IpfixRow, databaseRow: DatabaseRow, where: string, problems: Problem[]): void {
-  const about = { where, ipfixRow: row.uuid, severity: 'warning' } as const;
-  const hasCacheColumns =
-    'cache_active_timeout' in databaseRow.columns && 'cache_max_flows' in databaseRow.columns;
-  if (!hasCacheColumns) {
-    problems.push({
-      ...about,
-      code: 'no-cache-columns',
-      message: 'The database lacks the columns cache_active_timeout and cache_max_flows, so caching is off.',
-      remedy: 'Add them with "ovs-ipfix migrate" (docs/migration.md).',
-    });
-  } else if ((row.cacheActiveTimeout === 0) !== (row.cacheMaxFlows === 0)) {
-    const [set, unset] =
-      row.cacheMaxFlows === 0
-        ? ['cache_active_timeout', 'cache_max_flows']
-        : ['cache_max_flows', 'cache_active_timeout'];
-    problems.push({
-      ...about,
-      code: 'caching-disabled',
-      message: `${set} is set and ${unset} is not, which turns caching off: each sample becomes a record of its own.`,
-      remedy: `Set both, as in "ovs-vsctl set IPFIX ${row.uuid} cache_active_timeout=60 cache_max_flows=100000".`,
-    });
-  }
-  if (row.otherConfig.get('enable-output-sampling') === 'true') {
-    problems.push({
-      ...about,
-      code: 'output-sampling-not-done',
-      message:
-        'other_config:enable-output-sampling is true, but packets are sampled only where they enter the bridge.',
-      remedy: `Take the key away with "ovs-vsctl remove IPFIX ${row.uuid} other_config enable-output-sampling".`,
-    });
-  }
-  noteUnknownKeys(
-    row.externalIds,
-    knownIpfixKeys,
-    { ...about, remove: `remove IPFIX ${row.uuid}` },
-    problems,
-  );
-}
-
-function noteUnknownKeys(
-  externalIds: ReadonlyMap<unknown, unknown>,
-  known: ReadonlySet<string>,
-  about: { readonly where: string; readonly ipfixRow?: string; readonly remove: string },
-  problems: Problem[],
-): void {
-  const { remove, ...place } = about;
-  for (const key of externalIds.keys()) {
-    if (typeof key === 'string' && key.startsWith('ovs-ipfix') && !known.has(key)) {
-      problems.push({
-        ...place,
-        code: 'unknown-key',
-        severity: 'warning',
-        message: `external_ids:${key} is not a key that ovs-ipfix knows, so it has no effect.`,
-        remedy: `Known are ${[...known].join(', ')}. Take it away with "ovs-vsctl ${remove} external_ids ${key}".`,
-      });
-    }
-  }
-}
-
 function readMaxSampleRate(row: DatabaseRow, bridge: string, problems: Problem[]): number {
   const externalIds = row.columns['external_ids'];
   if (!(externalIds instanceof Map)) {
     return defaultMaxSampleRate;
   }
   const where = `Bridge ${bridge}`;
-  noteUnknownKeys(externalIds, knownBridgeKeys, { where, remove: `remove Bridge ${bridge}` }, problems);
+  problems.push(
+    ...unknownKeyProblems(externalIds, knownBridgeKeys, { where, remove: `remove Bridge ${bridge}` }),
+  );
   const text: unknown = externalIds.get(maxRateKey);
   if (text === undefined) {
     return defaultMaxSampleRate;

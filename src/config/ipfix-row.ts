@@ -28,6 +28,8 @@ export interface IpfixRow {
   readonly cacheMaxFlows: number;
   /** Seconds between repetitions of the templates over UDP. */
   readonly templateInterval: number;
+  /** `stats_interval` as it stands, in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.2). */
+  readonly statsInterval: number | undefined;
   readonly externalIds: ReadonlyMap<string, string>;
   readonly otherConfig: ReadonlyMap<string, string>;
 }
@@ -52,6 +54,7 @@ const columns = {
   cache_active_timeout: z.int().min(0).max(cacheActiveTimeoutMax).default(0),
   cache_max_flows: uint32.default(0),
   template_interval: uint32.min(1).default(defaultTemplateInterval),
+  stats_interval: uint32.optional(),
   external_ids: stringMap.default(new Map()),
   other_config: stringMap.default(new Map()),
 } as const;
@@ -83,6 +86,7 @@ export function readIpfixRow(row: DatabaseRow, where: string, problems: Problem[
     cacheActiveTimeout: column('cache_active_timeout'),
     cacheMaxFlows: column('cache_max_flows'),
     templateInterval: column('template_interval'),
+    statsInterval: column('stats_interval'),
     externalIds,
     otherConfig: column('other_config'),
   };

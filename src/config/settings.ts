@@ -10,7 +10,13 @@ import {
   type TlsFiles,
 } from '../runtime/endpoint.ts';
 import { type ListenAddress, parseListenAddress } from '../runtime/listen-address.ts';
-import { bridgeSocketPath, controlSocketPath, databaseDefault, runPath } from '../runtime/rundir.ts';
+import {
+  bridgeSocketPath,
+  controlSocketPath,
+  databaseDefault,
+  pidFilePath,
+  runPath,
+} from '../runtime/rundir.ts';
 import { parseVlogSpec } from '../runtime/vlog-spec.ts';
 
 /** Where OVS is: what `run`, `release` and their kin share. */
@@ -25,6 +31,8 @@ export interface OvsSettings {
   readonly logFile: string | undefined;
   /** The register bit that marks a packet as sampled; see docs/sampling.md. */
   readonly mark: RegisterBit;
+  /** The pid file of ovs-vswitchd. */
+  readonly switchPidFile: string;
 }
 
 /** Settings of `run`. */
@@ -239,6 +247,7 @@ function ovsSettings(flags: z.output<typeof ovsSchema>): OvsSettings {
     logSpecs: flags.verbose,
     logFile: flags.logFile,
     mark: flags.mark,
+    switchPidFile: pidFilePath('ovs-vswitchd'),
   };
 }
 

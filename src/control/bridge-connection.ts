@@ -1,5 +1,6 @@
-// One OpenFlow connection to a bridge, made ready for our purposes: who we are, in which form packet-ins come, what we
-// want to hear of. It lives until the bridge or the connection goes; bridge-session.ts has another one made then.
+// The main OpenFlow connection to a bridge, set up for the daemon: controller id, packet-in format, asynchronous messages,
+// meters, and the flow monitor where the switch has one in this version. It ends with the stream; bridge-session.ts opens the
+// next one.
 
 import type { Duplex } from 'node:stream';
 import type { RegisterBit } from '../config/settings.ts';
@@ -9,7 +10,6 @@ import {
   type FlowMonitorEvent,
   type FlowStats,
   type FlowUpdate,
-  flowMonitorRequest,
   flowStatsRequest,
   type MeterConfig,
   OpenFlowConnection,
@@ -23,8 +23,15 @@ import {
 } from '../node-openflow/index.ts';
 import type { KeptSession, SessionEnd } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
-import { CONTROLLER_ID, HOOK_TABLE, type HookPlace, hookMatch, isAtHookPlace } from './hook.ts';
+import { FLOWS_MONITOR, HOOK_MONITOR, monitorRequest } from './flow-monitors.ts';
+import { CONTROLLER_ID, HOOK_TABLE, type HookSlot, hookMatch, isInHookSlot } from './hook.ts';
 import { type MeterIds, meterIds } from './meter.ts';
+import {
+  canMonitorFlows,
+  parseSwitchVersion,
+  type SwitchVersion,
+  showsWholeFlows,
+} from './switch-version.ts';
 
 export interface BridgeConnectionOptions {
   readonly bridge: string;
@@ -32,36 +39,36 @@ export interface BridgeConnectionOptions {
   readonly source?: ByteSource;
   readonly mark: RegisterBit;
   readonly log: Logger;
-  /** Called for each packet-in; the view is only good until the call returns. */
+  /** Called for each packet-in; the view is only valid until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
-  /** Versions of OpenFlow to offer. */
-  readonly versions: readonly OpenFlowVersion[];
-  /** Somebody has changed a meter or a group. */
-  readonly onTouched: (what: 'meter' | 'group') => void;
-  /** What monitors tell: of flows at the hook's place, and once `watchFlows` has been called of all flows. */
+  /** Called when another client has modified a meter or a group. */
+  readonly onModified: (what: 'meter' | 'group') => void;
+  /** Called with the events of flow monitors: of the hook's slot, and once `watchFlows` has been called of all flows. */
   readonly onFlowEvents: (events: readonly FlowMonitorEvent[]) => void;
 }
 
-/** What was seen of ours in the switch. */
+/** What the switch has in the hook's slot and under the ids of our meters. */
 export interface ObservedSwitch {
-  /** The flow that has the hook's place, whatever it does. */
+  /** The flow in the hook's slot, whatever it does. */
   readonly hook: FlowStats | undefined;
   readonly hookMeter: MeterConfig | undefined;
   readonly sampleMeter: MeterConfig | undefined;
 }
 
-/** The ids of our flow monitors on a connection: of the hook's place, and of all flows. */
-const HOOK_MONITOR_ID = 1;
-const FLOWS_MONITOR_ID = 2;
+/**
+ * OpenFlow versions in order of preference: 1.4 and 1.3 print rewritten flows in their writer's words, 1.5 prints load as
+ * set_field, and 1.0 has no meters and hides parts of flows.
+ */
+export const VERSION_PREFERENCE: readonly OpenFlowVersion[] = [5, 4, 6, 1];
 /** Reasons for packet-ins in the async mask: actions in a table's flow, and from OpenFlow 1.4 on in action sets, groups and packet-outs. */
 const ACTION_REASONS = 0b10;
 const ACTION_REASONS_14 = 0b11_1010;
-/** Not 0, for 0 asks for no asynchronous message at all; no packet of a table miss comes to our controller id. */
+/** Not 0, which would ask for no asynchronous message at all; no packet of a table miss comes to our controller id. */
 const MISS_SEND_LENGTH = 128;
 
 export class BridgeConnection implements KeptSession {
   readonly ended: Promise<SessionEnd>;
-  /** Whether the switch tells us of changes to flows; without it we look once a second. */
+  /** Whether this connection has a flow monitor; otherwise changes are read from a monitor connection or by polling. */
   hasMonitor = false;
   /** For the parts that speak OpenFlow themselves. */
   readonly openflow: OpenFlowConnection;
@@ -69,10 +76,13 @@ export class BridgeConnection implements KeptSession {
   isWatchingFlows = false;
   /** The ids of our meters on this bridge. */
   meters: MeterIds = { hook: undefined, sample: undefined };
+  /** The Open vSwitch behind the bridge; undefined when its description does not say. */
+  switchVersion: SwitchVersion | undefined;
   readonly #options: BridgeConnectionOptions;
-  #place: HookPlace;
+  #slot: HookSlot;
+  #onForeignError: () => void = () => {};
 
-  /** Negotiates and sets up; rejects with what the switch refused. */
+  /** Negotiates a version and sets the connection up; rejects with what the switch refused. */
   static async open(stream: Duplex, options: BridgeConnectionOptions): Promise<BridgeConnection> {
     const connection = new BridgeConnection(stream, options);
     try {
@@ -86,12 +96,18 @@ export class BridgeConnection implements KeptSession {
 
   private constructor(stream: Duplex, options: BridgeConnectionOptions) {
     this.#options = options;
-    this.#place = { mark: options.mark, version: 1, meterId: undefined };
+    this.#slot = { mark: options.mark, version: 1, meterId: undefined };
     this.openflow = new OpenFlowConnection(stream, {
       ...(options.source === undefined ? {} : { source: options.source }),
-      versions: options.versions,
+      preference: VERSION_PREFERENCE,
       onPacketIn: options.onPacketIn,
       onMessage: (message) => this.#receive(message),
+      onForeignError: (report, version) => {
+        options.log
+          .limited('foreign error')
+          .info(`bridge ${options.bridge}: ${report.name} in ${versionName(version)} answers no request`);
+        this.#onForeignError();
+      },
     });
     this.ended = this.openflow.ended.then((end) =>
       end.reason === 'closed' ? {} : { error: end.error ?? new Error(end.message) },
@@ -102,15 +118,25 @@ export class BridgeConnection implements KeptSession {
     return this.openflow.receivedBytes;
   }
 
-  /** The version in use, as people write it. */
+  /** The OpenFlow version in use, as people write it: "OpenFlow 1.4". */
   get protocol(): string {
     const { version } = this.openflow.status();
     return version === null ? 'no version' : versionName(version);
   }
 
+  /** Whether flows that are read over this connection are shown whole, so that they may be written back. */
+  get showsWholeFlows(): boolean {
+    return showsWholeFlows(this.#slot.version);
+  }
+
+  /** Whether the bridge allows an OpenFlow version beside the one in use. */
+  allows(version: OpenFlowVersion): boolean {
+    return this.openflow.status().peerVersions.includes(version);
+  }
+
   /** The mark, and the id that the hook's meter has on this bridge. */
-  get place(): HookPlace {
-    return this.#place;
+  get slot(): HookSlot {
+    return this.#slot;
   }
 
   probe(): Promise<void> {
@@ -121,34 +147,43 @@ export class BridgeConnection implements KeptSession {
     this.openflow.close(reason?.message);
   }
 
-  /** What the switch has at the hook's place and under the ids of our meters. */
+  /** Reads the hook's slot and our meters: three requests. */
   async observe(): Promise<ObservedSwitch> {
-    const reply = await this.openflow.request({
-      type: 'flow_stats_request',
-      ...flowStatsRequest({ tableId: HOOK_TABLE, match: hookMatch(this.#place.mark) }),
-    });
-    const hook = reply.entries.find((entry) => isAtHookPlace(entry, this.#place.mark));
-    const hookMeter = await this.#observeMeter(this.meters.hook);
-    return { hook, hookMeter, sampleMeter: await this.#observeMeter(this.meters.sample) };
+    const hook = await this.observeHook();
+    const hookMeter = await this.observeMeter(this.meters.hook);
+    return { hook, hookMeter, sampleMeter: await this.observeMeter(this.meters.sample) };
   }
 
-  /** All flows with their actions: at once, and from then on each change where there are flow monitors. */
+  /** Reads the flow in the hook's slot. */
+  async observeHook(): Promise<FlowStats | undefined> {
+    const reply = await this.openflow.request({
+      type: 'flow_stats_request',
+      ...flowStatsRequest({ tableId: HOOK_TABLE, match: hookMatch(this.#slot.mark) }),
+    });
+    return reply.entries.find((entry) => isInHookSlot(entry, this.#slot.mark));
+  }
+
+  /** Reads a meter; undefined when it is not there or the bridge has no meters. */
+  async observeMeter(meterId: number | undefined): Promise<MeterConfig | undefined> {
+    if (meterId === undefined) {
+      return undefined;
+    }
+    const request = this.openflow.request({ type: 'meter_config_request', meterId });
+    const reply = await orUndefinedIfRefused(request);
+    return reply?.entries.find((entry) => entry.meterId === meterId);
+  }
+
+  /** All flows with their instructions: at once, and from then on each change where this connection has a monitor. */
   async watchFlows(): Promise<readonly FlowMonitorEvent[]> {
     this.isWatchingFlows = true;
     if (!this.hasMonitor) {
       return this.dumpFlows();
     }
-    const reply = await this.openflow.request({
-      type: 'flow_monitor_request',
-      ...flowMonitorRequest({
-        monitorId: FLOWS_MONITOR_ID,
-        flags: { ...CHANGES, initial: true, actions: true },
-      }),
-    });
+    const reply = await this.openflow.request(monitorRequest(FLOWS_MONITOR, { initial: true }));
     return reply.entries;
   }
 
-  /** All flows, where nobody tells of their changes. */
+  /** All flows with their instructions, once. */
   async dumpFlows(): Promise<readonly FlowUpdate[]> {
     const reply = await this.openflow.request({ type: 'flow_stats_request', ...flowStatsRequest() });
     return reply.entries.map((flow) => ({ event: 'initial', reason: 0, ...flow }));
@@ -164,7 +199,7 @@ export class BridgeConnection implements KeptSession {
     }
   }
 
-  /** What a meter has counted; undefined when the bridge has no meters or the meter is gone. */
+  /** What a meter has counted; undefined when the bridge has no meters or the meter is not there. */
   async pool(meterId: number | undefined): Promise<PoolCounters | undefined> {
     if (meterId === undefined) {
       return undefined;
@@ -182,7 +217,9 @@ export class BridgeConnection implements KeptSession {
 
   async #setUp(): Promise<void> {
     const version = await this.openflow.ready;
-    // The flags of the configuration belong to the bridge and not to us: they are sent back as they are.
+    const description = await orUndefinedIfRefused(this.openflow.request({ type: 'desc_request' }));
+    this.switchVersion = parseSwitchVersion(description?.software ?? '');
+    // The flags of the configuration belong to the bridge and not to this connection: they are sent back as they are.
     const config = await this.openflow.request({ type: 'get_config_request' });
     await this.apply('set up our connection', [
       { type: 'set_controller_id', controllerId: CONTROLLER_ID },
@@ -192,48 +229,31 @@ export class BridgeConnection implements KeptSession {
       { type: 'set_async', ...asyncConfig(version >= 5) },
     ]);
     if (version === 4) {
-      await this.#try('hear of changed meters', { type: 'set_async_config2', ...requestForwards });
+      await this.#try('be notified of modified meters', { type: 'set_async_config2', ...requestForwards });
     }
     const features =
       version === 1
         ? undefined
         : await orUndefinedIfRefused(this.openflow.request({ type: 'meter_features_request' }));
     this.meters = meterIds(features?.meterCountMax ?? 0);
-    this.#place = { mark: this.#place.mark, version, meterId: this.meters.hook };
-    this.hasMonitor = await this.#startMonitor();
+    this.#slot = { mark: this.#slot.mark, version, meterId: this.meters.hook };
+    this.hasMonitor = canMonitorFlows(version, this.switchVersion) && (await this.#startMonitor());
   }
 
+  /** An unknown switch may answer like an OVS before 3.0, with an error that does not name our request. */
   async #startMonitor(): Promise<boolean> {
-    const reply = await orUndefinedIfRefused(
-      this.openflow.request({
-        type: 'flow_monitor_request',
-        ...flowMonitorRequest({
-          monitorId: HOOK_MONITOR_ID,
-          flags: CHANGES,
-          tableId: HOOK_TABLE,
-          match: hookMatch(this.#place.mark),
-        }),
-      }),
+    const foreignError = new Promise<undefined>((resolve) => {
+      this.#onForeignError = () => resolve(undefined);
+    });
+    const request = this.openflow.request(
+      monitorRequest(HOOK_MONITOR, { match: hookMatch(this.#slot.mark) }),
     );
-    if (reply === undefined) {
-      this.#options.log.info(
-        `bridge ${this.#options.bridge}: no flow monitor in ${this.protocol}; looking each second`,
-      );
-    }
+    const reply = await Promise.race([orUndefinedIfRefused(request), foreignError]);
+    this.#onForeignError = () => {};
     return reply !== undefined;
   }
 
-  async #observeMeter(meterId: number | undefined): Promise<MeterConfig | undefined> {
-    if (meterId === undefined) {
-      return undefined;
-    }
-    const reply = await orUndefinedIfRefused(
-      this.openflow.request({ type: 'meter_config_request', meterId }),
-    );
-    return reply?.entries.find((entry) => entry.meterId === meterId);
-  }
-
-  /** For what an older OVS may lack and we can do without. */
+  /** For what an older OVS may lack and the daemon can do without. */
   async #try(what: string, message: OpenFlowMessage): Promise<void> {
     const [error] = await this.openflow.transact([message]);
     if (error !== undefined) {
@@ -246,7 +266,7 @@ export class BridgeConnection implements KeptSession {
       case 'flow_monitor_update':
         this.#options.onFlowEvents(message.entries);
         return;
-      // OpenFlow 1.0 and 1.3 say so by messages of their own; since 1.4 these are events like the others.
+      // OpenFlow 1.0 and 1.3 have messages of their own for this; since 1.4 these are events like the others.
       case 'flow_monitor_paused':
         this.#options.onFlowEvents([{ event: 'paused' }]);
         return;
@@ -254,12 +274,12 @@ export class BridgeConnection implements KeptSession {
         this.#options.onFlowEvents([{ event: 'resumed' }]);
         return;
       case 'requestforward':
-        this.#options.onTouched(message.request.type === 'group_mod' ? 'group' : 'meter');
+        this.#options.onModified(message.request.type === 'group_mod' ? 'group' : 'meter');
         return;
       case 'error':
         this.#options.log
           .limited('error')
-          .warn(`bridge ${this.#options.bridge}: ${message.name} for nothing we wait for`);
+          .warn(`bridge ${this.#options.bridge}: ${message.name} answers no request of ours`);
         return;
       default:
         return;
@@ -267,8 +287,6 @@ export class BridgeConnection implements KeptSession {
   }
 }
 
-/** Changes by others; our own come as a mere notice. */
-const CHANGES = { initial: false, add: true, delete: true, modify: true, actions: false, own: false };
 const FORWARDED = REQUEST_FORWARD_REASONS.meterMod | REQUEST_FORWARD_REASONS.groupMod;
 const requestForwards = { requestForward: { active: FORWARDED, secondary: 0 } };
 

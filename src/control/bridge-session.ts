@@ -1,94 +1,105 @@
-// Keeps one bridge as it is wished: a connection that is made again whenever it ends, a pass whenever something may differ,
-// and once a second a look at what the meters have counted. Who deletes the hook or replaces a flow gets it back at once.
+// One bridge: the connection that is reopened whenever it ends, and the two reconcilers that keep the bridge as desired over
+// it: hook-reconciler.ts (the hook and two meters) and translation-reconciler.ts (users' flows and groups). They are
+// independent but for the meter of our actions, which is installed before the first action and removed after the last.
 
 import type { Duplex } from 'node:stream';
 import type { Problem } from '../config/problem.ts';
-import type { PacketInView } from '../node-openflow/index.ts';
-import { OpenFlowConnectionError, type OpenFlowVersion } from '../node-openflow/index.ts';
+import type { RegisterBit } from '../config/settings.ts';
+import type { PoolCounters } from '../flow/sampler.ts';
+import { type FlowMonitorEvent, type PacketInView } from '../node-openflow/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
-import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
+import { ConnectionKeeper, type KeeperOptions } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ReadMemory } from '../runtime/read-memory.ts';
-import { clause, reasonOf } from '../runtime/sentence.ts';
 import { BridgeConnection } from './bridge-connection.ts';
-import {
-  BridgeProgram,
-  type BridgeProgramOptions,
-  type BridgeWish,
-  isNothing,
-  isSameWish,
-  NOTHING_WISHED,
-  ProgramRefused,
-} from './bridge-program.ts';
-import type { FlowTranslatorStatus } from './flow-translator.ts';
-import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
+import { type BridgeDesired, isNothing, isSameDesired, NOTHING_DESIRED } from './bridge-desired.ts';
+import type { BridgeSessionStatus } from './bridge-session-status.ts';
+import { DUMP_INTERVAL_MS } from './flow-reader.ts';
+import { isInHookSlot } from './hook.ts';
+import { HookReconciler } from './hook-reconciler.ts';
+import type { UnmeteredPolicy } from './hook-refusal.ts';
+import { because, leftInBridge, leftUnreached } from './leftovers.ts';
+import { MonitorKeeper } from './monitor-keeper.ts';
+import { waitForRemoval } from './removal.ts';
+import { formatSwitchVersion } from './switch-version.ts';
+import { isSameSets } from './translation.ts';
+import { rewritingIsSlow } from './translation-problems.ts';
+import { TranslationReconciler } from './translation-reconciler.ts';
+import { unreachableProblem } from './unreachable.ts';
 
-export interface BridgeSessionOptions extends BridgeProgramOptions {
+/** What a session calls back. */
+export interface BridgeEvents {
+  /** Called for each packet-in to our controller id; the view is only valid until the call returns. */
+  readonly onPacketIn: (packetIn: PacketInView) => void;
+  /** See `HookReconcilerOptions`. */
+  readonly onPool: (pool: PoolCounters) => void;
+  readonly onSamplePool: (pool: PoolCounters) => void;
+  /** Called when `missing` or `isRewriting` may have changed. */
+  readonly onChange: () => void;
+}
+
+export interface BridgeSessionOptions extends BridgeEvents {
+  readonly bridge: string;
   readonly endpoint: Endpoint;
   readonly tls: TlsFiles | undefined;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Called for each packet-in of ours; the view is only good until the call returns. */
-  readonly onPacketIn: (packetIn: PacketInView) => void;
+  readonly mark: RegisterBit;
+  readonly unmetered: UnmeteredPolicy;
+  /** Whether the bridge is known to be deleted, so that nothing of ours is there. */
+  readonly isBridgeGone: () => boolean;
+  /** Whether ovs-vswitchd is known not to run, so that nothing is installed; it may come back with saved flows. */
+  readonly isSwitchStopped: () => boolean;
+  /** Whether OVS is restoring saved flows (Open_vSwitch.other_config:flow-restore-wait), which may have our actions. */
+  readonly isRestoringFlows: () => boolean;
+  /** Makes a stream to the bridge; a test hands in a scripted switch. */
+  readonly dial?: KeeperOptions<BridgeConnection>['dial'];
 }
-
-/** absent: not wanted, or gone with the connection; waiting: not there yet; in place: as it should be; failed: see `reconciler`. */
-export type HookState = 'absent' | 'waiting' | 'in place' | 'failed';
-
-export interface BridgeSessionStatus {
-  /** Of everything that is wished, the hook and the translated actions. */
-  readonly hook: HookState;
-  readonly connection: KeeperStatus;
-  readonly reconciler: ReconcilerStatus;
-  /** The OpenFlow version in use, such as "OpenFlow 1.4". */
-  readonly protocol: string | undefined;
-  /** Packet-ins a second that each of our meters lets pass; undefined without meters. */
-  readonly meterRate: number | undefined;
-  /** How often hook or meters were gone or changed by somebody else and were put back. */
-  readonly hookRepairs: number;
-  readonly translation: FlowTranslatorStatus;
-  /** Groups with our action behind a `sample` of the set, by collector set id. */
-  readonly groupsBySet: ReadonlyMap<number, number>;
-  readonly groupRewrites: number;
-}
-
-/** Milliseconds between two looks at the meters. */
-export const POLL_MS = 1000;
-/** Failed attempts to connect after which a bridge counts as unreachable; a restart of vswitchd takes fewer. */
-const UNREACHABLE_AFTER = 5;
-/** How long taking everything out may take at the end. */
-const REMOVAL_MS_MAX = 3500;
-/** OpenFlow 1.0, 1.3 and 1.4: what is rewritten in these looks as its writer wrote it. 1.5 only where there is no other. */
-const VERSIONS: readonly OpenFlowVersion[] = [1, 4, 5];
-export const ALL_VERSIONS: readonly OpenFlowVersion[] = [1, 4, 5, 6];
 
 /** Bytes that are read from a bridge at once at most: some hundred packet-ins. */
 export const READ_MEMORY_BYTES = 65_536;
-
+/** Milliseconds after which a translation of users' flows that is still running is reported as a problem. */
+const TRANSLATION_SLOW_MS = 2000;
 export class BridgeSession {
   readonly #options: BridgeSessionOptions;
   readonly #keeper: ConnectionKeeper<BridgeConnection>;
-  readonly #reconciler: Reconciler;
-  readonly #program: BridgeProgram;
-  #versions = VERSIONS;
-  #wish: BridgeWish = NOTHING_WISHED;
-  #state: HookState = 'absent';
-  #problem: Problem | undefined;
-  #pollTimer: Timer | undefined;
-  #signalUp: () => void = () => {};
-  readonly #cameUp = new Promise<void>((resolve) => {
-    this.#signalUp = resolve;
-  });
+  readonly #monitor: MonitorKeeper;
+  readonly #hook: HookReconciler;
+  readonly #translation: TranslationReconciler;
+  readonly #waiters = new Set<() => void>();
+  #desired: BridgeDesired = NOTHING_DESIRED;
+  /** That of the last desired state with something in it: a meter that is still in use keeps its rate. */
+  #maxSampleRate = 0;
+  /** Whether something of ours may be in the bridge. */
+  #hasLeftovers = false;
+  #dumpTimer: Timer | undefined;
+  #translationTimer: Timer | undefined;
+  #isTranslationSlow = false;
 
   constructor(options: BridgeSessionOptions) {
-    const { bridge, clock, log } = options;
+    const { bridge, clock, log, dial } = options;
     this.#options = options;
-    this.#program = new BridgeProgram(options);
-    this.#reconciler = new Reconciler({
+    const { endpoint, tls, mark, unmetered, onPool, onSamplePool } = options;
+    const onChange = () => this.#follow();
+    const dialled = { bridge, endpoint, tls, clock, ...(dial === undefined ? {} : { dial }) };
+    this.#hook = new HookReconciler({
+      bridge,
       clock,
-      pass: () => this.#pass(),
-      onFailure: (error) => this.#fail(error),
+      log,
+      unmetered,
+      onPool,
+      onSamplePool,
+      onSampleMeterAdded: () => this.#translation.meterAdded(),
+      onChange,
+    });
+    this.#translation = new TranslationReconciler({ ...dialled, log, onChange });
+    this.#monitor = new MonitorKeeper({
+      ...dialled,
+      log,
+      mark,
+      onUp: () => this.#translation.requestDump(),
+      onFlowEvents: (events) => this.#receiveFlowEvents(events, false),
     });
     this.#keeper = new ConnectionKeeper<BridgeConnection>({
       name: `bridge ${bridge}`,
@@ -96,19 +107,11 @@ export class BridgeSession {
       clock,
       log,
       ...(options.tls === undefined ? {} : { tls: options.tls }),
+      ...(dial === undefined ? {} : { dial }),
       readMemoryBytes: READ_MEMORY_BYTES,
       open: (stream, readMemory) => this.#open(stream, readMemory),
-      onUp: () => {
-        this.#program.forget();
-        this.#reconciler.mark();
-        this.#armPoll();
-        this.#signalUp();
-      },
-      onDown: () => {
-        this.#pollTimer?.cancel();
-        this.#program.forget();
-        this.#state = isNothing(this.#wish) ? 'absent' : 'waiting';
-      },
+      onUp: (connection) => this.#connected(connection),
+      onDown: () => this.#disconnected(),
     });
   }
 
@@ -116,203 +119,272 @@ export class BridgeSession {
     this.#keeper.start();
   }
 
-  /** What the bridge should have of ours from now on. */
-  setWish(wish: BridgeWish): void {
-    if (isSameWish(wish, this.#wish)) {
+  /** Sets what the bridge should have of ours from now on. */
+  setDesired(desired: BridgeDesired): void {
+    if (isSameDesired(desired, this.#desired)) {
       return;
     }
-    this.#wish = wish;
-    this.#state = this.#state === 'absent' && !isNothing(wish) ? 'waiting' : this.#state;
-    this.#reconciler.mark();
+    this.#desired = desired;
+    if (!isNothing(desired)) {
+      this.#maxSampleRate = desired.maxSampleRate;
+    }
+    this.#hasLeftovers ||= this.#keeper.session !== undefined && !isNothing(desired);
+    this.#translation.setDesired(desired.collectorSets);
+    this.#follow();
   }
 
-  /** Has flows searched for actions of ours that nobody wished for. */
-  sweep(): void {
-    this.#program.sweep();
-    this.#reconciler.mark();
+  /** Reads all flows and removes actions of ours that nothing is configured for. */
+  scanForStaleActions(): void {
+    this.#hasLeftovers = true;
+    this.#translation.scanForStaleActions();
   }
 
-  /** Connects at once if a pause is under way, and looks through everything that the switch has of ours. */
-  lookAgain(): void {
+  /** Connects at once if a pause between attempts is running, and reads again all that the switch has of ours. */
+  resync(): void {
     this.#keeper.endPause();
-    this.sweep();
+    this.#hook.resync();
+    this.scanForStaleActions();
   }
 
-  /** Takes everything out, as long as the bridge is there to be told, and closes the connection. */
-  async stop(): Promise<void> {
-    this.setWish(NOTHING_WISHED);
-    const session = this.#keeper.session;
-    if (session !== undefined) {
-      const isOver = session.ended.then(() => undefined);
-      await this.#within(REMOVAL_MS_MAX, Promise.race([this.#reconciler.settled(), isOver]));
+  /** Whether the hook is installed and users' flows are being rewritten. */
+  get isRewriting(): boolean {
+    const { state } = this.#translation;
+    return this.#hook.isSettled && (state === 'reading' || state === 'rewriting');
+  }
+
+  /**
+   * Removes everything, connecting again if need be, and closes the connection. Resolves to a sentence about what is left
+   * after `timeoutMs`, with the command that removes it; undefined when nothing is left.
+   */
+  async stop(timeoutMs: number): Promise<string | undefined> {
+    this.setDesired(NOTHING_DESIRED);
+    this.#keeper.endPause();
+    const left = this.#hasLeftovers ? await this.#removed(timeoutMs) : undefined;
+    this.#hook.stop();
+    this.#translation.stop();
+    this.#dumpTimer?.cancel();
+    this.#translationTimer?.cancel();
+    await Promise.all([this.#monitor.stop(), this.#keeper.stop()]);
+    return left;
+  }
+
+  /** Resolves when the bridge is clean; rejects with the reason when that takes longer than `timeoutMs`. */
+  async cleaned(timeoutMs: number): Promise<void> {
+    const left = await this.#removed(timeoutMs);
+    if (left !== undefined) {
+      throw new Error(left);
     }
-    this.#reconciler.stop();
-    this.#pollTimer?.cancel();
-    await this.#keeper.stop();
   }
 
-  /** Waits until the present wish is fulfilled; rejects with the reason when that takes longer than `timeoutMs`. */
-  async settle(timeoutMs: number): Promise<void> {
-    const isSettled = await this.#within(
-      timeoutMs,
-      this.#cameUp.then(() => this.#reconciler.settled()),
-    );
-    if (!isSettled) {
-      const reason =
-        this.#reconciler.status().lastError ?? this.#keeper.status().lastError ?? 'no answer in time';
-      throw new Error(`Bridge ${this.#options.bridge}: ${clause(reason)}.`);
-    }
-  }
-
+  /** What is not installed yet, as a sentence; undefined when everything is. */
   missing(): string | undefined {
-    const isFulfilled = this.#state === 'in place' && isSameWish(this.#wish, this.#program.applied);
-    if (isNothing(this.#wish) || isFulfilled) {
+    const where = `Bridge ${this.#options.bridge}`;
+    if (isNothing(this.#desired)) {
       return undefined;
     }
-    const { lastError } = this.#reconciler.status();
-    const reason = this.#keeper.session === undefined ? this.#keeper.status().lastError : lastError;
-    return `Bridge ${this.#options.bridge} is not hooked${reason === undefined ? '' : `: ${clause(reason)}`}.`;
+    if (this.#keeper.session === undefined) {
+      return `${where} is not hooked${because(this.#keeper.status().lastError)}.`;
+    }
+    if (!this.#hook.isSettled || this.#hook.state !== 'installed') {
+      return `${where} is not hooked${because(this.#hook.problem?.message)}.`;
+    }
+    if (this.#desired.collectorSets.size === 0) {
+      return undefined;
+    }
+    return this.#missingTranslation(where);
+  }
+
+  #missingTranslation(where: string): string | undefined {
+    const { state, pending } = this.#translation;
+    if (state === 'translated' && isSameSets(this.#translation.translatedSets, this.#desired.collectorSets)) {
+      return undefined;
+    }
+    const [problem] = this.#translation.problems();
+    const detail =
+      state === 'failed' || state === 'unsafe'
+        ? (problem?.message ?? this.#translation.reconciler().lastError)
+        : `${pending} flows are still to be rewritten`;
+    return `${where}: its "sample" actions do not all reach us yet${because(detail)}.`;
   }
 
   problems(): readonly Problem[] {
-    const { failureCount } = this.#keeper.status();
-    if (this.#keeper.session !== undefined || failureCount < UNREACHABLE_AFTER) {
-      const own = this.#problem === undefined ? [] : [this.#problem];
-      return [...own, ...this.#program.problems()];
+    const status = this.#keeper.status();
+    const unreachable =
+      this.#keeper.session === undefined ? unreachableProblem(this.#options.bridge, status) : undefined;
+    if (unreachable !== undefined) {
+      return [unreachable];
     }
-    return [this.#unreachable()];
+    const { problem } = this.#hook;
+    return [...(problem === undefined ? [] : [problem]), ...this.#translation.problems(), ...this.#slow()];
   }
 
-  #unreachable(): Problem {
-    const { bridge } = this.#options;
-    const { endpoint, lastError, lastErrorCode } = this.#keeper.status();
-    const reason = clause(lastError ?? 'no reason known');
-    const isVersion = lastErrorCode === 'OPENFLOW_VERSION';
-    return {
-      code: 'bridge-unreachable',
-      severity: 'error',
-      where: `Bridge ${bridge}`,
-      message: isVersion
-        ? `We cannot talk to it over its OpenFlow socket ${endpoint}: ${reason}.`
-        : `Its OpenFlow socket ${endpoint} cannot be reached: ${reason}.`,
-      remedy: isVersion
-        ? `Allow one of our versions beside those in its column protocols, with "ovs-vsctl add Bridge ${bridge} protocols OpenFlow14".`
-        : 'See that ovs-vswitchd runs and that OVS_RUNDIR or --openflow names its sockets.',
-    };
+  #slow(): readonly Problem[] {
+    const { state, pending } = this.#translation;
+    if (!this.#isTranslationSlow || (state !== 'reading' && state !== 'rewriting')) {
+      return [];
+    }
+    return [rewritingIsSlow(this.#options.bridge, pending)];
   }
 
   status(): BridgeSessionStatus {
-    const session = this.#keeper.session;
-    const { translator, groups, repairs } = this.#program;
+    const connection = this.#keeper.session;
+    const version = connection?.switchVersion;
     return {
-      hook: this.#state,
+      hook: this.#hook.state,
       connection: this.#keeper.status(),
-      reconciler: this.#reconciler.status(),
-      protocol: session?.protocol,
-      meterRate: session?.meters.hook === undefined ? undefined : this.#wish.maxSampleRate,
-      hookRepairs: repairs,
-      translation: translator.status(),
-      groupsBySet: groups.groupsBySet,
-      groupRewrites: groups.rewrites,
+      protocol: connection?.protocol,
+      switchVersion: version && formatSwitchVersion(version),
+      flowMonitor: connection && this.#flowMonitor(connection),
+      meterRate: connection?.meters.hook === undefined ? undefined : this.#desired.maxSampleRate,
+      hookRepairs: this.#hook.repairs,
+      hookReconciler: this.#hook.reconciler(),
+      translation: this.#translation.status(),
+      translationReconciler: this.#translation.reconciler(),
     };
   }
 
-  async #open(stream: Duplex, readMemory: ReadMemory | undefined): Promise<BridgeConnection> {
+  #flowMonitor(connection: BridgeConnection): 'main' | 'OpenFlow 1.0' | 'none' {
+    if (connection.hasMonitor) {
+      return 'main';
+    }
+    return this.#monitor.isUp ? 'OpenFlow 1.0' : 'none';
+  }
+
+  #open(stream: Duplex, readMemory: ReadMemory | undefined): Promise<BridgeConnection> {
     const { bridge, mark, log, onPacketIn } = this.#options;
-    try {
-      return await BridgeConnection.open(stream, {
-        ...(readMemory === undefined ? {} : { source: readMemory }),
-        bridge,
-        mark,
-        log,
-        versions: this.#versions,
-        onPacketIn,
-        onTouched: (what) => {
-          this.#program.groups.isStale ||= what === 'group';
-          this.#reconciler.mark();
-        },
-        onFlowEvents: (events) => {
-          if (this.#program.observeFlows(this.#keeper.session, events)) {
-            this.#reconciler.mark();
-          }
-        },
-      });
-    } catch (error) {
-      if (error instanceof OpenFlowConnectionError && error.code === 'OPENFLOW_VERSION') {
-        this.#versions = ALL_VERSIONS;
-      }
-      throw error;
-    }
-  }
-
-  async #pass(): Promise<void> {
-    const connection = this.#keeper.session;
-    if (connection === undefined) {
-      return;
-    }
-    const wish = this.#wish;
-    const isFirst = this.#program.applied === undefined;
-    await this.#program.apply(connection, wish);
-    if (this.#keeper.session !== connection) {
-      return;
-    }
-    if (isFirst && !isNothing(wish)) {
-      this.#options.log.info(`bridge ${this.#options.bridge}: hook in place`);
-    }
-    this.#problem = undefined;
-    this.#state = isNothing(wish) ? 'absent' : 'in place';
-  }
-
-  #fail(error: Error): void {
-    const { bridge, log } = this.#options;
-    const isRefused = error instanceof ProgramRefused;
-    this.#state = 'failed';
-    this.#problem = {
-      code: isRefused ? error.code : 'hook-refused',
-      severity: 'error',
-      where: `Bridge ${bridge}`,
-      message: `${reasonOf(error)}.`,
-      remedy: isRefused ? error.remedy : 'It is tried again by itself; see the log of ovs-vswitchd.',
-    };
-    log.limited('hook').warn(`bridge ${bridge}: ${error.message}`);
-  }
-
-  #armPoll(): void {
-    this.#pollTimer?.cancel();
-    this.#pollTimer = this.#options.clock.setTimer(() => void this.#poll(), POLL_MS);
-  }
-
-  async #poll(): Promise<void> {
-    const connection = this.#keeper.session;
-    const wish = this.#program.applied;
-    try {
-      const isQuiet = this.#reconciler.status().state === 'idle';
-      if (
-        connection !== undefined &&
-        wish !== undefined &&
-        isQuiet &&
-        (await this.#program.look(connection, wish))
-      ) {
-        this.#reconciler.mark();
-      }
-    } catch (error) {
-      // A connection that ended meanwhile has told the keeper already; anything else shows in the next pass.
-      this.#options.log.debug(`bridge ${this.#options.bridge}: ${reasonOf(error)}`);
-      this.#reconciler.mark();
-    }
-    if (this.#keeper.session === connection && connection !== undefined) {
-      this.#armPoll();
-    }
-  }
-
-  /** Whether the promise was fulfilled within the time; rejects when it rejects. */
-  async #within(timeoutMs: number, promise: Promise<unknown>): Promise<boolean> {
-    let timer: Timer | undefined;
-    const timeout = new Promise<false>((resolve) => {
-      timer = this.#options.clock.setTimer(() => resolve(false), timeoutMs);
+    return BridgeConnection.open(stream, {
+      ...(readMemory === undefined ? {} : { source: readMemory }),
+      bridge,
+      mark,
+      log,
+      onPacketIn,
+      onModified: (what) => (what === 'meter' ? this.#hook.trigger() : this.#translation.groupsModified()),
+      onFlowEvents: (events) => this.#receiveFlowEvents(events, true),
     });
-    const isInTime = await Promise.race([promise.then(() => true), timeout]);
+  }
+
+  #connected(connection: BridgeConnection): void {
+    this.#hasLeftovers ||= !isNothing(this.#desired);
+    this.#isTranslationSlow = false;
+    this.#translationTimer = this.#options.clock.setTimer(() => {
+      this.#isTranslationSlow = true;
+      this.#follow();
+    }, TRANSLATION_SLOW_MS);
+    if (!connection.hasMonitor) {
+      this.#monitor.start(connection);
+      this.#armDump(connection);
+    }
+    this.#hook.connected(connection);
+    this.#follow();
+  }
+
+  #disconnected(): void {
+    this.#dumpTimer?.cancel();
+    this.#translationTimer?.cancel();
+    void this.#monitor.stop();
+    this.#translation.disconnected();
+    this.#hook.disconnected();
+    this.#follow();
+  }
+
+  /** Where nothing reports changes of flows, all flows are read again each second. */
+  #armDump(connection: BridgeConnection): void {
+    this.#dumpTimer = this.#options.clock.setTimer(() => {
+      if (!this.#monitor.isUp) {
+        this.#translation.requestDump();
+      }
+      if (this.#keeper.session === connection) {
+        this.#armDump(connection);
+      }
+    }, DUMP_INTERVAL_MS);
+  }
+
+  #receiveFlowEvents(events: readonly FlowMonitorEvent[], isWhole: boolean): void {
+    for (const event of events) {
+      if ('match' in event && isInHookSlot(event, this.#options.mark)) {
+        this.#hook.observe(event);
+      } else if (isWhole) {
+        this.#translation.observe(event);
+      } else {
+        this.#translation.observePartial(event);
+      }
+    }
+  }
+
+  /** Hands the reconcilers what depends on each other: the meter before our actions, and after the last of them. */
+  #follow(): void {
+    const { hook, collectorSets } = this.#desired;
+    const isMeterInUse =
+      this.#hook.hasSampleMeter && this.#translation.isWatching && this.#translation.state !== 'off';
+    const hasSampleMeter = collectorSets.size > 0 || isMeterInUse;
+    this.#hook.setDesired({ hook, hasSampleMeter, maxSampleRate: this.#maxSampleRate });
+    const connection = this.#keeper.session;
+    if (connection !== undefined) {
+      this.#translation.connected(connection, this.#hook.hasSampleMeter);
+      if (this.#translation.isWatching) {
+        this.#monitor.watchFlows();
+      }
+      if (this.#isClean()) {
+        this.#hasLeftovers = false;
+      }
+    }
+    for (const wake of this.#waiters) {
+      wake();
+    }
+    this.#options.onChange();
+  }
+
+  #isClean(): boolean {
+    const isConnected = this.#keeper.session !== undefined;
+    const isHookRemoved = this.#hook.isSettled && this.#hook.state === 'absent';
+    return isConnected && isHookRemoved && this.#translation.state === 'off';
+  }
+
+  /** Waits until nothing of ours is in the bridge; after `timeoutMs`, resolves to a sentence about what is left. */
+  #removed(timeoutMs: number): Promise<string | undefined> {
+    const { bridge, clock, log, endpoint, isBridgeGone, isSwitchStopped, isRestoringFlows } = this.#options;
+    const isLocal = () => this.#keeper.session === undefined && endpoint.kind === 'unix';
+    return waitForRemoval({
+      bridge,
+      clock,
+      log,
+      timeoutMs,
+      mayReturn: this.#translation.mayHaveActions,
+      isRestoring: isRestoringFlows,
+      isClean: () => this.#isClean(),
+      isGone: () => isLocal() && isBridgeGone(),
+      isStopped: () => isLocal() && isSwitchStopped(),
+      isStuck: () => this.#hook.isSettled && this.#hook.state === 'absent' && !this.#translation.canRestore,
+      onRestored: () => this.resync(),
+      changed: (ms) => this.#changed(ms),
+      describeLeft: () => this.#describeLeft(),
+    });
+  }
+
+  async #changed(timeoutMs: number): Promise<void> {
+    let timer: Timer | undefined;
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        this.#waiters.delete(wake);
+        resolve();
+      };
+      this.#waiters.add(wake);
+      timer = this.#options.clock.setTimer(wake, timeoutMs);
+    });
     timer?.cancel();
-    return isInTime;
+  }
+
+  #describeLeft(): string {
+    const { bridge } = this.#options;
+    if (this.#keeper.session === undefined) {
+      return leftUnreached(bridge, this.#keeper.status().lastError);
+    }
+    return leftInBridge(bridge, {
+      translationFailure:
+        this.#translation.state === 'failed' ? this.#translation.reconciler().lastError : undefined,
+      hasHook: this.#hook.state !== 'absent',
+      hookFailure: this.#hook.problem?.message,
+      flowCount: this.#translation.countWithOurActions(),
+    });
   }
 }

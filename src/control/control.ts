@@ -1,17 +1,28 @@
-// What runs is made to follow what the rows say: rows are taken over and handed back, and each bridge with a row of ours
-// has a `SampledBridge`. A change of the database only marks things as dirty; what is to be is computed from the newest
-// whole snapshot. When the database goes away, the last good configuration stays in force.
+// The control plane: reads the configuration from the database, runs a `SampledBridge` for each bridge with a row that is ours
+// or should be, and adopts rows and hands them back. Every change triggers one reconciliation with the newest whole snapshot.
+// While the database is away, the last good configuration stays in force.
 
 import { type BridgeConfig, type Configuration, readConfiguration } from '../config/configuration.ts';
 import { readIpfixRow } from '../config/ipfix-row.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import type { RunSettings } from '../config/settings.ts';
 import type { OpenSession } from '../export/collector-session.ts';
+import { Exporter } from '../export/exporter.ts';
+import type { ExporterOptions } from '../export/exporter-options.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
+import { type BridgeEvents, BridgeSession } from './bridge-session.ts';
 import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
-import { planOwnership, planRelease } from './ownership.ts';
+import {
+  type AdoptionRules,
+  desiredRows,
+  notAdopted,
+  planOwnership,
+  planRelease,
+  type RowChange,
+  withOwnershipProblems,
+} from './ownership.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
 import { type RunningExporter, SampledBridge, type SampledBridgeStatus } from './sampled-bridge.ts';
 
@@ -26,6 +37,8 @@ export interface ControlParts {
   readonly openSession: OpenSession;
   /** Random 32-bit numbers for samplers. */
   readonly randomSeed: () => number;
+  /** Whether ovs-vswitchd is known not to run. */
+  readonly isSwitchStopped: () => boolean;
 }
 
 /** The whole state for operators; plain data. */
@@ -38,8 +51,10 @@ export interface ControlStatus {
   readonly missing: readonly string[];
 }
 
-/** Waiting at most this long for rows to be handed back at the end. */
+/** Attempts to hand rows back at a stop: a row that is edited at that moment is planned again. */
 const RELEASE_ROUNDS_MAX = 5;
+/** Milliseconds that a stop waits for a database that is away while rows are adopted. */
+const DATABASE_WAIT_MS = 800;
 
 export class Control {
   readonly #settings: RunSettings;
@@ -50,9 +65,13 @@ export class Control {
   readonly #bridges = new Map<string, SampledBridge>();
   /** Bridges that are no longer wanted and are still flushing. */
   readonly #leaving = new Map<string, Promise<void>>();
+  /** Sentences about what could not be removed or handed back. */
+  readonly #left: string[] = [];
   readonly #saidProblems = new Set<string>();
   #configuration: Configuration | undefined;
+  #desired: (bridge: string, row: string) => boolean = () => false;
   #isStopping = false;
+  #isFollowDue = false;
 
   constructor(settings: RunSettings, parts: ControlParts) {
     this.#settings = settings;
@@ -69,7 +88,7 @@ export class Control {
     this.#rows = new Reconciler({
       clock: parts.clock,
       pass: () => this.#reconcileRows(),
-      onFailure: (error) => this.#log.limited('rows').warn(`${error.message}; trying again`),
+      onFailure: (error) => this.#log.limited('rows').warn(`${error.message}; retrying`),
     });
   }
 
@@ -77,8 +96,11 @@ export class Control {
     this.#database.start();
   }
 
-  /** Sources first: hooks out, caches flushed, and then the rows go back to ovs-vswitchd. */
-  async stop(): Promise<void> {
+  /**
+   * Sources first: hooks are removed, caches flushed, and then the rows handed back to ovs-vswitchd. Resolves to sentences
+   * about what is left in switches and rows, each with the command that removes it.
+   */
+  async stop(): Promise<readonly string[]> {
     this.#isStopping = true;
     this.#rows.stop();
     for (const name of this.#bridges.keys()) {
@@ -87,6 +109,7 @@ export class Control {
     await Promise.all(this.#leaving.values());
     await this.#releaseRows();
     await this.#database.stop();
+    return this.#left;
   }
 
   status(): ControlStatus {
@@ -101,13 +124,13 @@ export class Control {
     };
   }
 
-  /** Looks at everything again now, also at what waits for the end of a pause; asks for a lost lock again. */
-  lookAgain(): void {
-    this.#database.lookAgain().catch((error: unknown) => {
-      this.#log.warn(`the lock of the active daemon could not be asked for: ${reasonOf(error)}`);
+  /** Reads everything again now, ends pauses between attempts, and requests a lost lock again. */
+  resync(): void {
+    this.#database.resync().catch((error: unknown) => {
+      this.#log.warn(`the lock of the active daemon could not be requested: ${reasonOf(error)}`);
     });
     for (const bridge of this.#bridges.values()) {
-      bridge.lookAgain();
+      bridge.resync();
     }
     this.#follow();
   }
@@ -119,7 +142,9 @@ export class Control {
 
   problems(): readonly Problem[] {
     const ofBridges = [...this.#bridges.values()].flatMap((bridge) => bridge.problems());
-    return [...(this.#configuration?.problems ?? []), ...ofBridges];
+    const configuration = this.#configuration;
+    const ofRows = configuration === undefined ? [] : notAdopted(configuration, this.#rules());
+    return [...this.#database.problems(), ...(configuration?.problems ?? []), ...ofRows, ...ofBridges];
   }
 
   missing(): readonly string[] {
@@ -130,14 +155,14 @@ export class Control {
     } else if (lock !== 'held') {
       missing.push(
         lock === 'lost'
-          ? 'The lock of the active daemon was taken from us.'
+          ? 'The lock of the active daemon was taken from us by another client.'
           : 'Another ovs-ipfix has the lock of the active daemon.',
       );
     } else if (this.#rows.status().state !== 'idle') {
-      missing.push('The IPFIX rows are being taken over.');
+      missing.push('IPFIX rows are being adopted.');
     }
     for (const bridge of this.#bridges.values()) {
-      const sentence = bridge.missing();
+      const sentence = bridge.missing() ?? this.#missingRow(bridge.name);
       if (sentence !== undefined) {
         missing.push(sentence);
       }
@@ -145,55 +170,85 @@ export class Control {
     return missing;
   }
 
-  /** The database has changed, or the connection to it or the lock has. */
+  /** A bridge that is sampled, for a row that is not adopted yet. */
+  #missingRow(name: string): string | undefined {
+    const config = this.#configuration?.bridges.get(name);
+    const rows = config === undefined ? [] : rowsOf(config);
+    const waiting = rows.find((row) => !row.isOurs && this.#desired(name, row.ipfixRow));
+    return waiting && `IPFIX row ${waiting.ipfixRow} of bridge ${name} is not adopted yet.`;
+  }
+
+  #rules(): AdoptionRules {
+    return {
+      policy: this.#settings.adopt,
+      samplability: (bridge) => this.#bridges.get(bridge)?.samplability ?? 'pending',
+    };
+  }
+
+  /** The samplability of a bridge has changed: which rows are desired and adopted depends on it. */
+  #scheduleFollow(): void {
+    if (!this.#isFollowDue) {
+      this.#isFollowDue = true;
+      queueMicrotask(() => {
+        this.#isFollowDue = false;
+        this.#follow();
+      });
+    }
+  }
+
+  /** The database has changed, or the connection to it or the lock has, or a bridge can be sampled now or no longer. */
   #follow(): void {
     const tables = this.#database.tables();
     const { lock, isSynced } = this.#database.status();
-    // A connection that ends takes the lock with it: that is nobody's wish, and what runs goes on.
+    // A connection that ends takes the lock with it; no other daemon has it for that, and what runs continues.
     if (this.#isStopping || tables === undefined || !isSynced || lock === 'none') {
       return;
     }
-    this.#configuration = readConfiguration(tables, this.#settings.messageBytesMax);
+    const configuration = readConfiguration(tables, this.#settings.messageBytesMax);
+    this.#configuration = withOwnershipProblems(configuration, this.#settings.adopt);
     this.#sayProblems(this.#configuration.problems);
     const isActive = lock === 'held';
-    for (const config of this.#configuration.bridges.values()) {
-      if (isActive && isSampled(config)) {
+    this.#desired = isActive ? desiredRows(configuration, this.#rules()) : () => false;
+    for (const config of configuration.bridges.values()) {
+      if (this.#isDesired(config)) {
         this.#run(config);
       }
     }
     for (const name of this.#bridges.keys()) {
-      const config = this.#configuration.bridges.get(name);
-      if (!isActive || config === undefined || !isSampled(config)) {
+      const config = configuration.bridges.get(name);
+      if (config === undefined || !this.#isDesired(config)) {
         this.#retire(name);
       }
     }
     if (isActive) {
-      this.#rows.mark();
+      this.#rows.trigger();
     }
   }
 
+  /** Whether the bridge has a row that it should be programmed for. */
+  #isDesired(config: BridgeConfig): boolean {
+    return rowsOf(config).some((row) => this.#desired(config.name, row.ipfixRow));
+  }
+
   #run(config: BridgeConfig): void {
+    const isDesired = (row: string) => this.#desired(config.name, row);
     const running = this.#bridges.get(config.name);
     if (running !== undefined) {
-      running.configure(config);
+      running.configure(config, isDesired);
       return;
     }
-    const bridge = new SampledBridge(config, {
+    const bridge = new SampledBridge(config, isDesired, {
       clock: this.#parts.clock,
-      sampleClock: this.#parts.sampleClock,
-      log: this.#parts.log.module('bridge'),
-      openSession: this.#parts.openSession,
-      endpoint: this.#settings.openflow(config.name),
-      tls: this.#settings.tls,
-      mark: this.#settings.mark,
-      unmetered: this.#settings.unmetered,
+      openBridge: (events) => this.#openBridge(config.name, events),
+      makeExporter: (name, options) => this.#makeExporter(name, options),
       randomSeed: this.#parts.randomSeed,
+      onSamplability: () => this.#scheduleFollow(),
     });
     this.#bridges.set(config.name, bridge);
     const sets = [...config.flowSampling.keys()].map((id) => `collector set ${id}`);
     const what = [...(config.sampling === undefined ? [] : ['the whole bridge']), ...sets].join(', ');
-    this.#log.info(`bridge ${config.name}: exporting begins (${what})`);
-    // One that is still taking its hook out under this name must not take out the new one.
+    this.#log.info(`bridge ${config.name}: sampling started (${what})`);
+    // A predecessor of this name that is still removing its hook must not remove the new one.
     const leaving = this.#leaving.get(config.name);
     void (leaving ?? Promise.resolve()).then(() => {
       if (this.#bridges.get(config.name) === bridge) {
@@ -202,14 +257,39 @@ export class Control {
     });
   }
 
+  #openBridge(name: string, events: BridgeEvents): BridgeSession {
+    const { openflow, tls, mark, unmetered } = this.#settings;
+    return new BridgeSession({
+      ...events,
+      bridge: name,
+      endpoint: openflow(name),
+      tls,
+      clock: this.#parts.clock,
+      log: this.#parts.log.module('bridge'),
+      mark,
+      unmetered,
+      isBridgeGone: () => this.#configuration?.bridges.has(name) === false,
+      isSwitchStopped: this.#parts.isSwitchStopped,
+      isRestoringFlows: () => this.#database.isRestoringFlows,
+    });
+  }
+
+  #makeExporter(name: string, options: ExporterOptions): Exporter {
+    const { sampleClock, log, openSession } = this.#parts;
+    return new Exporter(name, options, { clock: sampleClock, log: log.module('bridge'), openSession });
+  }
+
   #retire(name: string): void {
     const bridge = this.#bridges.get(name);
     if (bridge === undefined) {
       return;
     }
     this.#bridges.delete(name);
-    this.#log.info(`bridge ${name}: exporting ends; its cache is flushed`);
-    const leaving = Promise.all([this.#leaving.get(name), bridge.stop()]).then(() => {
+    this.#log.info(`bridge ${name}: sampling stopped, caches flushed`);
+    const leaving = Promise.all([this.#leaving.get(name), bridge.stop()]).then(([, left]) => {
+      if (left !== undefined) {
+        this.#noteLeft(left);
+      }
       if (this.#leaving.get(name) === leaving) {
         this.#leaving.delete(name);
       }
@@ -219,27 +299,49 @@ export class Control {
 
   async #reconcileRows(): Promise<void> {
     if (this.#configuration !== undefined && this.#database.lock === 'held') {
-      const plan = planOwnership(this.#configuration, this.#settings.adopt, this.problems());
+      const plan = planOwnership(this.#configuration, this.#rules(), this.problems());
       await this.#database.write(plan);
     }
   }
 
-  /** Hands rows back. A row that somebody changes at this moment is planned anew; without a database it is left to `release`. */
+  /** What is left of ours is reported where it is found and again, with the exit status, when the process ends. */
+  #noteLeft(sentence: string): void {
+    this.#log.error(sentence);
+    if (this.#isStopping) {
+      this.#left.push(sentence);
+    }
+  }
+
+  /** Hands rows back. A database that is away is waited for shortly; what remains adopted is reported. */
   async #releaseRows(): Promise<void> {
+    if (this.#adoptedRows().length > 0 && this.#database.lock === 'none') {
+      await this.#database.held(DATABASE_WAIT_MS);
+    }
     for (let round = 1; this.#database.lock === 'held'; round += 1) {
-      const rows = [...(this.#database.tables()?.ipfix.values() ?? [])].map((row) =>
-        readIpfixRow(row, '', []),
-      );
       try {
-        await this.#database.write(planRelease(rows));
+        await this.#database.write(this.#adoptedRows());
         return;
       } catch (error) {
         if (round === RELEASE_ROUNDS_MAX) {
-          this.#log.error(`rows could not be handed back (${reasonOf(error)}); run "ovs-ipfix release"`);
+          this.#noteLeft(`IPFIX rows could not be handed back: ${reasonOf(error)}; run "ovs-ipfix release".`);
           return;
         }
       }
     }
+    const adopted = this.#adoptedRows().length;
+    if (adopted > 0 && this.#database.lock === 'none') {
+      const { lastError } = this.#database.status();
+      const why = lastError === undefined ? '' : ` (${clause(lastError)})`;
+      this.#noteLeft(
+        `${adopted} IPFIX rows are still adopted, because the database is away${why}; run "ovs-ipfix release".`,
+      );
+    }
+  }
+
+  /** The changes that hand all rows back. */
+  #adoptedRows(): readonly RowChange[] {
+    const rows = [...(this.#database.tables()?.ipfix.values() ?? [])];
+    return planRelease(rows.map((row) => readIpfixRow(row, '', [])));
   }
 
   /** Each problem is logged once, and again when it comes back after having gone. */
@@ -259,7 +361,8 @@ export class Control {
   }
 }
 
-/** Whether anything of the bridge is exported here. */
-function isSampled(config: BridgeConfig): boolean {
-  return config.sampling !== undefined || config.flowSampling.size > 0;
+/** The rows of a bridge, whether ours or not. */
+function rowsOf(config: BridgeConfig): readonly { readonly ipfixRow: string; readonly isOurs: boolean }[] {
+  const { sampling, flowSampling } = config;
+  return [...(sampling === undefined ? [] : [sampling]), ...flowSampling.values()];
 }

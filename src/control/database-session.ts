@@ -3,12 +3,14 @@
 
 import type { ConfigurationTables } from '../config/configuration.ts';
 import { type DatabaseRow, ipfixColumnNames } from '../config/ipfix-row.ts';
+import type { Problem } from '../config/problem.ts';
 import { type Operation, OvsdbClient, Replica, type Snapshot, type Uuid } from '../ovsdb-client/index.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
+import { DATABASE_RELAY, DatabaseRelayError, isRelay, relayProblem } from './database-relay.ts';
 import type { RowChange } from './ownership.ts';
 import { TargetsColumn } from './targets-column.ts';
 
@@ -22,10 +24,11 @@ export const LOCK_NAME = 'ovs_ipfix';
 
 /** The tables and columns that the daemon reads; what a database lacks is left out. */
 export const watchedColumns: Readonly<Record<string, readonly string[]>> = {
-  Open_vSwitch: ['bridges'],
-  Bridge: ['name', 'ipfix', 'external_ids'],
+  Open_vSwitch: ['bridges', 'ovs_version', 'other_config'],
+  Bridge: ['name', 'ipfix', 'external_ids', 'controller', 'fail_mode'],
+  Controller: ['is_connected'],
   IPFIX: ipfixColumnNames,
-  Flow_Sample_Collector_Set: ['id', 'bridge', 'ipfix'],
+  Flow_Sample_Collector_Set: ['id', 'bridge', 'ipfix', 'local_group_id'],
 };
 
 /** waiting: another ovs-ipfix has the lock; lost: it was taken from us, and we do not ask for it again. */
@@ -54,6 +57,8 @@ export class DatabaseSession {
   readonly #replica: Replica;
   #snapshot: Snapshot | undefined;
   #lock: LockState = 'none';
+  #onHeld: () => void = () => {};
+  #relayEndpoint = '';
   #targetsColumn = new TargetsColumn(undefined);
 
   constructor(options: DatabaseSessionOptions) {
@@ -91,8 +96,24 @@ export class DatabaseSession {
     return { ...this.#keeper.status(), lock: this.#lock, isSynced: this.#keeper.session !== undefined };
   }
 
+  /** What an operator has to change so that the database can be used. */
+  problems(): readonly Problem[] {
+    const isDown = this.#keeper.session === undefined;
+    const isOfRelay = isDown && this.#keeper.status().lastErrorCode === DATABASE_RELAY;
+    return isOfRelay ? [relayProblem(this.#relayEndpoint)] : [];
+  }
+
   get lock(): LockState {
     return this.#lock;
+  }
+
+  /** Whether OVS waits for saved flows to be restored (ovs-vswitchd.conf.db(5), other_config:flow-restore-wait). */
+  get isRestoringFlows(): boolean {
+    const rows = [...(this.#snapshot?.table('Open_vSwitch').values() ?? [])];
+    return rows.some(({ columns }) => {
+      const otherConfig = columns['other_config'];
+      return otherConfig instanceof Map && otherConfig.get('flow-restore-wait') === 'true';
+    });
   }
 
   /** The newest whole snapshot, which outlives its connection; undefined before the first. */
@@ -128,8 +149,25 @@ export class DatabaseSession {
     }
   }
 
-  /** Connects at once if a pause is under way, and queues for the lock again if it was taken from us. */
-  async lookAgain(): Promise<void> {
+  /** Resolves when the lock is held over a live connection, or after `timeoutMs`. */
+  async held(timeoutMs: number): Promise<void> {
+    this.#keeper.endPause();
+    let timer: Timer | undefined;
+    await new Promise<void>((resolve) => {
+      this.#onHeld = () => {
+        if (this.#lock === 'held') {
+          resolve();
+        }
+      };
+      this.#onHeld();
+      timer = this.#options.clock.setTimer(resolve, timeoutMs);
+    });
+    timer?.cancel();
+    this.#onHeld = () => {};
+  }
+
+  /** Connects at once if a pause between attempts is running, and requests the lock again if another client took it. */
+  async resync(): Promise<void> {
     const client = this.#keeper.session;
     if (client === undefined) {
       this.#keeper.endPause();
@@ -140,6 +178,10 @@ export class DatabaseSession {
   }
 
   async #open(client: OvsdbClient): Promise<OvsdbClient> {
+    if (await isRelay(client, DATABASE_NAME)) {
+      this.#relayEndpoint = this.#keeper.status().endpoint;
+      throw new DatabaseRelayError();
+    }
     await this.#replica.attach(client);
     if (this.#lock !== 'lost') {
       await this.#askForLock(client);
@@ -170,6 +212,7 @@ export class DatabaseSession {
       );
       this.#leaveQueue(client);
     }
+    this.#onHeld();
     this.#options.onChange();
   }
 
@@ -188,7 +231,16 @@ export function configurationTables(snapshot: Snapshot, targetsColumn: TargetsCo
     bridges: rootedBridges(snapshot),
     ipfix: targetsColumn.read(snapshot.table('IPFIX')),
     collectorSets: snapshot.table('Flow_Sample_Collector_Set').values(),
+    controllers: snapshot.table('Controller'),
+    ovsVersion: ovsVersion(snapshot),
   };
+}
+
+/** The version of Open vSwitch as the root row has it; undefined when it is not written there. */
+function ovsVersion(snapshot: Snapshot): string | undefined {
+  const [root] = snapshot.table('Open_vSwitch').values();
+  const version = root?.columns['ovs_version'];
+  return typeof version === 'string' && version !== '' ? version : undefined;
 }
 
 /**

@@ -1,38 +1,37 @@
-// Keeps the users' flows of one bridge translated: follows them by the flow monitor, and rewrites those whose `sample`
-// actions lack ours or have it wrongly, in batches. It holds only flows that sample. There is no compare-and-swap in
-// OpenFlow: when a user changes a flow while we rewrite it, our message may have undone his change. The monitor tells us of
-// it, and the flow is rewritten from that whatever it does now, so that it ends as he wants it, with our actions in it,
-// after at most one rewriting more for each change. While the monitor is paused we do not know what users do, and wait.
-// What remains is a user who changes a flow twice within the milliseconds of one batch, when the first change has paused the
-// monitor: the second may be lost.
+// Translates the users' flows of one bridge: follows them by flow monitor events or dumps, and rewrites in batches those whose
+// `sample` actions lack our action or have an outdated one. It stores only flows that sample. OpenFlow has no
+// compare-and-swap: when a user modifies a flow while it is rewritten, our message may undo that change. The monitor reports
+// the change, and the flow is rewritten from the report in any case, so that it ends as the user modified it, with our
+// actions added, after at most one more rewrite per change. While the monitor is paused nothing is known of users' changes,
+// and nothing is rewritten. One case remains: a user who modifies a flow twice within the milliseconds of one batch, while
+// the first change has paused the monitor, may lose the second change.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Problem } from '../config/problem.ts';
-import {
-  appliedActions,
-  type FlowMonitorEvent,
-  flowMod,
-  formatMatch,
-  type Instruction,
-  type MatchField,
-  matchKey,
-  OpenFlowEncodeError,
-  type OpenFlowMessage,
-  type OpenFlowRequestError,
-} from '../node-openflow/index.ts';
+import { appliedActions, type FlowMonitorEvent, type Instruction } from '../node-openflow/index.ts';
 import { clause } from '../runtime/sentence.ts';
 import {
-  bearsOurActions,
+  formatFlow,
+  keyOf,
+  type ObservedFlow,
+  type Rewriting,
+  sendRewritings,
+  type Transact,
+} from './flow-rewriting.ts';
+import { hiddenForm } from './hidden-forms.ts';
+import {
   concernsSampling,
+  hasOurActions,
   isSameTranslation,
   sampledSets,
   type TranslationOptions,
   translateInstructions,
 } from './translation.ts';
+import { UnresolvedSamples } from './unresolved-samples.ts';
 
 /**
- * Flows with `sample` actions that are followed on a bridge; further ones are not sampled, and are counted. Those that
- * have an action of ours already are followed all the same, or nobody would take it out.
+ * Flows with `sample` actions that are followed on a bridge; further ones are not sampled, and are counted. A flow that has
+ * our action already is followed in any case, so that the action can be removed.
  */
 export const SAMPLING_FLOWS_MAX = 200_000;
 /** Flows rewritten between two barriers, so that the switch serves its other clients in between. */
@@ -40,26 +39,14 @@ export const REWRITE_BATCH = 200;
 /** Refused flows that are named as problems; the others are only counted. */
 const REFUSALS_MAX = 20;
 
-/** A flow as the monitor or a dump shows it. */
-export interface ObservedFlow {
-  readonly tableId: number;
-  readonly priority: number;
-  readonly hardTimeout: number;
-  readonly match: readonly MatchField[];
-  readonly instructions: readonly Instruction[];
-}
-
-/** Sends messages and a barrier; the errors have the index of the message that they are about. */
-export type Transact = (messages: readonly OpenFlowMessage[]) => Promise<readonly OpenFlowRequestError[]>;
-
 export interface FlowTranslatorStatus {
   /** Flows that have our action behind a `sample` of the set, by collector set id. */
   readonly flowsBySet: ReadonlyMap<number, number>;
   /** Flows rewritten since the start, each time counted. */
   readonly rewrites: number;
-  /** Flows that the switch does not let us rewrite; they are tried again when somebody changes them. */
+  /** Flows that the switch refused to have rewritten; they are retried when another client modifies them. */
   readonly refused: number;
-  /** Times that a flow was not followed because there were too many, since the switch has last told of all flows. */
+  /** Flows that were not followed because of the limit, since all flows were last read. */
   readonly ignored: number;
 }
 
@@ -69,21 +56,16 @@ export interface FlowTranslatorOptions {
   readonly flowsMax?: number;
 }
 
-interface Rewriting {
-  readonly key: string;
-  readonly flow: ObservedFlow;
-  readonly instructions: readonly Instruction[];
-}
-
 export class FlowTranslator {
   readonly #bridge: string;
   readonly #flowsMax: number;
   readonly #flows = new Map<string, ObservedFlow>();
   readonly #dirty = new Set<string>();
   readonly #refusals = new Map<string, { readonly flow: ObservedFlow; readonly message: string }>();
-  /** The flows of the batch that is under way, and what was sent for each. */
+  readonly #unresolved = new UnresolvedSamples();
+  /** The flows of the batch that was sent and not yet acknowledged, and what was sent for each. */
   readonly #inFlight = new Map<string, readonly Instruction[]>();
-  /** Flows that somebody changed meanwhile: the switch may have this, which we sent, and not what is in `#flows`. */
+  /** Flows that another client modified meanwhile: the switch may have this, which we sent, and not what is in `#flows`. */
   readonly #overwritten = new Map<string, readonly Instruction[]>();
   /** Those that wait for the end of the monitor's pause. */
   readonly #resumeWaiters: (() => void)[] = [];
@@ -92,7 +74,7 @@ export class FlowTranslator {
   #rewrites = 0;
   #ignored = 0;
   #hasHardTimeouts = false;
-  /** Kept from one `status` to the next, until something changes: there may be many flows, and somebody asks each second. */
+  /** Cached until something changes: there may be many flows, and status is read each second. */
   #flowsBySet: ReadonlyMap<number, number> | undefined;
 
   constructor(options: FlowTranslatorOptions) {
@@ -100,7 +82,7 @@ export class FlowTranslator {
     this.#flowsMax = options.flowsMax ?? SAMPLING_FLOWS_MAX;
   }
 
-  /** What flows are to look like from now on. */
+  /** Sets how flows should be translated from now on. */
   setOptions(options: TranslationOptions): void {
     if (isSameTranslation(options, this.#options)) {
       return;
@@ -111,19 +93,20 @@ export class FlowTranslator {
     }
   }
 
-  /** Forgets all flows: a new connection tells of them anew. */
+  /** Forgets all flows: they are read again over the next connection. */
   forget(): void {
     this.#flowsBySet = undefined;
     this.#flows.clear();
     this.#dirty.clear();
     this.#refusals.clear();
+    this.#unresolved.clear();
     this.#inFlight.clear();
     this.#overwritten.clear();
     this.#ignored = 0;
     this.#setPaused(false);
   }
 
-  /** Takes in what a flow monitor tells; true when there is something that can be rewritten now. */
+  /** Reads an event of the flow monitor; true when there is a flow that can be rewritten now. */
   observe(event: FlowMonitorEvent): boolean {
     switch (event.event) {
       case 'removed':
@@ -144,7 +127,7 @@ export class FlowTranslator {
     return this.#dirty.size > 0 && !this.#isPaused;
   }
 
-  /** Takes in all flows of the switch, where nobody tells of changes: those that are not among them are gone. */
+  /** Reads all flows of the switch, from a dump: those that are not among them have been removed. */
   observeAll(flows: readonly ObservedFlow[]): void {
     const gone = new Set(this.#flows.keys());
     this.#ignored = 0;
@@ -161,12 +144,12 @@ export class FlowTranslator {
     }
   }
 
-  /** Takes in a flow as somebody has made it. */
+  /** Reads a flow as another client made it. */
   observeFlow(flow: ObservedFlow): void {
     const key = keyOf(flow);
     const sent = this.#inFlight.get(key) ?? this.#overwritten.get(key);
     if (sent !== undefined) {
-      // At the end of a pause our own changes are told like a user's, who may have wanted something else.
+      // At the end of a pause our own changes are reported like another client's.
       if (this.#isPaused && isDeepStrictEqual(flow.instructions, sent)) {
         return;
       }
@@ -178,7 +161,7 @@ export class FlowTranslator {
       return;
     }
     const isKnown = this.#flows.has(key) || sent !== undefined;
-    if (!isKnown && this.#flows.size >= this.#flowsMax && !bearsOurActions(actions)) {
+    if (!isKnown && this.#flows.size >= this.#flowsMax && !hasOurActions(actions)) {
       this.#ignored += 1;
       return;
     }
@@ -187,14 +170,14 @@ export class FlowTranslator {
     this.#judge(key, flow);
   }
 
-  /** Rewrites until nothing is left to do, a batch and a barrier at a time; waits while the monitor is paused. */
+  /** Rewrites until nothing is pending, a batch and a barrier at a time; waits while the monitor is paused. */
   async run(transact: Transact): Promise<void> {
     await this.#resumed();
     while (this.#dirty.size > 0) {
       const batch = this.#takeBatch();
       let refusals: ReadonlyMap<string, string>;
       try {
-        refusals = await send(batch, transact);
+        refusals = await sendRewritings(batch, transact);
       } catch (error) {
         // What was sent may have taken effect or not: all of it is sent again.
         for (const { key } of batch.filter((rewriting) => this.#flows.has(rewriting.key))) {
@@ -209,7 +192,7 @@ export class FlowTranslator {
       for (const { key, flow, instructions } of batch) {
         const refusal = refusals.get(key);
         if (this.#flows.get(key) !== flow) {
-          // Changed or removed by somebody meanwhile; our own changes are not told to us in full.
+          // Modified or removed by another client meanwhile; our own changes are not reported in full.
           continue;
         }
         if (refusal === undefined) {
@@ -229,9 +212,8 @@ export class FlowTranslator {
         code: 'translation-refused',
         severity: 'error',
         where: `Bridge ${this.#bridge}, flow ${formatFlow(flow)}`,
-        message: `Its "sample" action could not be made to reach us: ${clause(message)}.`,
-        remedy:
-          'See what the flow does with "ovs-ofctl dump-flows"; it is tried again when the flow changes.',
+        message: `Our action could not be added behind its "sample" action, or removed: ${clause(message)}.`,
+        remedy: 'See what the flow does with "ovs-ofctl dump-flows"; it is retried when the flow changes.',
       }));
     if (this.#hasHardTimeouts) {
       problems.push({
@@ -239,13 +221,41 @@ export class FlowTranslator {
         severity: 'warning',
         where: `Bridge ${this.#bridge}`,
         message:
-          'Flows with "sample" actions have hard timeouts, which begin anew each time that we rewrite the flow.',
+          'Flows with "sample" actions have hard timeouts, which restart each time that the flow is rewritten.',
         remedy:
-          'Nothing has to be done unless such a flow must end on time: then add it while the daemon runs, which makes ' +
-          'the difference a few milliseconds.',
+          'No action is needed unless such a flow must end on time: then add it while the daemon runs, which makes the ' +
+          'difference a few milliseconds.',
       });
     }
-    return problems;
+    return [...problems, ...this.#unresolved.problems(this.#bridge)];
+  }
+
+  /** Schedules every flow with our actions: OVS looks up the meter of an action when the flow is written, and not later. */
+  rewriteAll(): void {
+    for (const [key, { instructions }] of this.#flows) {
+      if (hasOurActions(appliedActions(instructions))) {
+        this.#dirty.add(key);
+      }
+    }
+  }
+
+  /** Flows whose rewriting is pending or not acknowledged. */
+  get pending(): number {
+    return this.#dirty.size + this.#inFlight.size;
+  }
+
+  /** Flows that have our actions now; it looks at all of them. */
+  countWithOurActions(): number {
+    let count = 0;
+    for (const { instructions } of this.#flows.values()) {
+      count += hasOurActions(appliedActions(instructions)) ? 1 : 0;
+    }
+    return count;
+  }
+
+  /** Whether a flow, which may be shown in part only, differs from its translation. */
+  isUntranslated({ instructions }: Pick<ObservedFlow, 'instructions'>): boolean {
+    return translateInstructions(instructions, this.#options) !== instructions;
   }
 
   status(): FlowTranslatorStatus {
@@ -271,7 +281,18 @@ export class FlowTranslator {
 
   #judge(key: string, flow: ObservedFlow): void {
     this.#flowsBySet = undefined;
+    const actions = appliedActions(flow.instructions);
+    this.#unresolved.update(key, actions, this.#options, () => `flow ${formatFlow(flow)}`);
     const isRight = translateInstructions(flow.instructions, this.#options) === flow.instructions;
+    const hidden =
+      isRight || this.#options.allowsOpenFlow10 !== true || hasOurActions(actions)
+        ? undefined
+        : hiddenForm(flow.match, flow.instructions);
+    if (hidden !== undefined) {
+      this.#dirty.delete(key);
+      this.#refusals.set(key, { flow, message: hidden });
+      return;
+    }
     if (isRight && !this.#overwritten.has(key)) {
       this.#dirty.delete(key);
       this.#refusals.delete(key);
@@ -286,6 +307,7 @@ export class FlowTranslator {
     this.#flows.delete(key);
     this.#dirty.delete(key);
     this.#refusals.delete(key);
+    this.#unresolved.delete(key);
     this.#overwritten.delete(key);
   }
 
@@ -322,43 +344,4 @@ export class FlowTranslator {
       await new Promise<void>((resolve) => this.#resumeWaiters.push(resolve));
     }
   }
-}
-
-/** Sends a batch; gives back what was said about flows that cannot be rewritten. One of them does not keep the others back. */
-async function send(batch: readonly Rewriting[], transact: Transact): Promise<ReadonlyMap<string, string>> {
-  try {
-    const errors = await transact(batch.map(({ flow, instructions }) => rewriting(flow, instructions)));
-    return new Map(errors.map((error) => [batch[error.index]?.key ?? '', error.message]));
-  } catch (error) {
-    // Such as a flow whose actions with ours are larger than a message.
-    if (!(error instanceof OpenFlowEncodeError)) {
-      throw error;
-    }
-    const [only, ...others] = batch;
-    if (only !== undefined && others.length === 0) {
-      return new Map([[only.key, error.message]]);
-    }
-    const middle = batch.length >> 1;
-    const first = await send(batch.slice(0, middle), transact);
-    return new Map([...first, ...(await send(batch.slice(middle), transact))]);
-  }
-}
-
-/** A strict modification changes the actions alone: counters, cookie, timeouts and flags stay. It never adds a flow. */
-function rewriting(flow: ObservedFlow, instructions: readonly Instruction[]): OpenFlowMessage {
-  const { tableId, priority, match } = flow;
-  return {
-    type: 'flow_mod',
-    ...flowMod({ command: 'modify_strict', tableId, priority, match, instructions }),
-  };
-}
-
-function keyOf(flow: Pick<ObservedFlow, 'tableId' | 'priority' | 'match'>): string {
-  return `table=${flow.tableId},priority=${flow.priority},${matchKey(flow.match)}`;
-}
-
-/** The flow as ovs-ofctl takes it: "table=0,priority=100,in_port=1". */
-function formatFlow({ tableId, priority, match }: ObservedFlow): string {
-  const fields = match.length === 0 ? [] : [formatMatch(match)];
-  return [`table=${tableId}`, `priority=${priority}`, ...fields].join(',');
 }

@@ -1,19 +1,25 @@
-// Looks after the groups of one bridge for bridge-session.ts: asks on the main connection whether any needs rewriting, and
-// rewrites over a short connection of its own that speaks OpenFlow 1.5, the only version that keeps all of a group.
+// Keeps the groups of one bridge translated for translation-reconciler.ts: reads on the main connection whether any needs
+// rewriting, and rewrites them in OpenFlow 1.5 only, the one version that shows all of a group (selection method, bucket ids).
+// Where the bridge does not allow 1.5, groups with `sample` actions are left as they are and reported.
 
 import type { Problem } from '../config/problem.ts';
-import { OpenFlowConnection, OpenFlowConnectionError, type OpenFlowVersion } from '../node-openflow/index.ts';
+import { OpenFlowConnection, type OpenFlowVersion } from '../node-openflow/index.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { dial, type Endpoint, type TlsFiles } from '../runtime/endpoint.ts';
+import { dial as dialEndpoint, type Endpoint, type TlsFiles } from '../runtime/endpoint.ts';
+import type { KeeperOptions, KeptSession } from '../runtime/keeper.ts';
 import { clause } from '../runtime/sentence.ts';
-import { type GroupTranslation, hasStaleGroups, translateGroups } from './group-translator.ts';
+import type { BridgeConnection } from './bridge-connection.ts';
+import { type GroupTranslation, refuseGroups, staleGroups, translateGroups } from './group-translator.ts';
 import type { TranslationOptions } from './translation.ts';
+import { unresolvedProblem } from './unresolved-samples.ts';
 
 export interface GroupSessionOptions {
   readonly endpoint: Endpoint;
   readonly tls: TlsFiles | undefined;
   readonly clock: Clock;
   readonly bridge: string;
+  /** Makes a stream to the bridge; a test hands in a scripted switch. */
+  readonly dial?: KeeperOptions<KeptSession>['dial'];
 }
 
 /** Refused groups that are named as problems. */
@@ -23,11 +29,12 @@ const GROUP_VERSION: OpenFlowVersion = 6;
 
 export class GroupSession {
   readonly #options: GroupSessionOptions;
-  /** Whether groups may have changed since they were last looked at. */
+  /** Whether groups may have changed since they were last read. */
   isStale = true;
   #groupsBySet: ReadonlyMap<number, number> = new Map();
   #rewrites = 0;
   #refusals: ReadonlyMap<number, string> = new Map();
+  #unresolved: ReadonlyMap<number, readonly string[]> = new Map();
 
   constructor(options: GroupSessionOptions) {
     this.#options = options;
@@ -44,40 +51,52 @@ export class GroupSession {
 
   problems(): readonly Problem[] {
     const { bridge } = this.#options;
-    return [...this.#refusals].slice(0, REFUSALS_MAX).map(([groupId, message]) => ({
-      code: 'translation-refused',
-      severity: 'error',
-      where: `Bridge ${bridge}, group ${groupId}`,
-      message: `Its "sample" action could not be made to reach us: ${clause(message)}.`,
-      remedy: `See what it does with "ovs-ofctl -O OpenFlow15 dump-groups ${bridge}"; it is tried again when groups change.`,
-    }));
+    const refused = [...this.#refusals].slice(0, REFUSALS_MAX).map(
+      ([groupId, message]): Problem => ({
+        code: 'translation-refused',
+        severity: 'error',
+        where: `Bridge ${bridge}, group ${groupId}`,
+        message: `Our action could not be added behind its "sample" action, or removed: ${clause(message)}.`,
+        remedy: `See what it does with "ovs-ofctl -O OpenFlow15 dump-groups ${bridge}"; it is retried when groups change.`,
+      }),
+    );
+    const unresolved = [...this.#unresolved].slice(0, REFUSALS_MAX);
+    return [
+      ...refused,
+      ...unresolved.map(([groupId, ids]) => unresolvedProblem(`Bridge ${bridge}, group ${groupId}`, ids)),
+    ];
   }
 
-  /** Makes all groups as the options want them. `main` is the bridge's connection in whatever version it has. */
-  async run(main: OpenFlowConnection, options: TranslationOptions): Promise<void> {
+  /** Translates all groups. `main` is the bridge's connection, in whatever version it uses. */
+  async run(main: BridgeConnection, options: TranslationOptions): Promise<void> {
     this.isStale = false;
     try {
-      const isOneStale = await hasStaleGroups(main, options);
-      this.#take(await (isOneStale ? this.#translate(main, options) : translateGroups(main, options)));
+      this.#take(await this.#translate(main, options));
     } catch (error) {
       this.isStale = true;
       throw error;
     }
   }
 
-  async #translate(main: OpenFlowConnection, options: TranslationOptions): Promise<GroupTranslation> {
-    const { endpoint, tls, clock } = this.#options;
-    const stream = await dial(endpoint, { clock, ...(tls === undefined ? {} : { tls }) });
+  async #translate(main: BridgeConnection, options: TranslationOptions): Promise<GroupTranslation> {
+    const stale = await staleGroups(main.openflow, options);
+    if (stale.length === 0 || main.openflow.status().version === GROUP_VERSION) {
+      return translateGroups(main.openflow, options);
+    }
+    return main.allows(GROUP_VERSION)
+      ? this.#translateIn15(options)
+      : refuseGroups(main.openflow, stale, options);
+  }
+
+  async #translateIn15(options: TranslationOptions): Promise<GroupTranslation> {
+    const { endpoint, tls, clock, dial } = this.#options;
+    const stream = await (dial === undefined
+      ? dialEndpoint(endpoint, { clock, ...(tls === undefined ? {} : { tls }) })
+      : dial(endpoint, new AbortController().signal));
     const connection = new OpenFlowConnection(stream, { versions: [GROUP_VERSION] });
     try {
       await connection.ready;
       return await translateGroups(connection, options);
-    } catch (error) {
-      // A bridge without OpenFlow 1.5 has no group with anything that an older version does not show.
-      if (error instanceof OpenFlowConnectionError && error.code === 'OPENFLOW_VERSION') {
-        return await translateGroups(main, options);
-      }
-      throw error;
     } finally {
       connection.close();
     }
@@ -87,5 +106,6 @@ export class GroupSession {
     this.#groupsBySet = translation.groupsBySet;
     this.#rewrites += translation.rewrites;
     this.#refusals = translation.refusals;
+    this.#unresolved = translation.unresolved;
   }
 }

@@ -1,6 +1,6 @@
-// Keeps the buckets of a bridge's groups translated. Groups are few and change rarely, so all of them are looked at each
-// time. Reading and writing go over OpenFlow 1.5 where the bridge speaks it: older versions neither show nor keep the
-// selection method of a group.
+// Translates the buckets of a bridge's groups. Groups are few and change rarely, so all of them are read each time. Only
+// OpenFlow 1.5 shows the selection method and the bucket ids of a group, so that a group that was read in another version is
+// never written back; group-session.ts chooses the connection.
 
 import {
   type GroupDescription,
@@ -9,27 +9,35 @@ import {
   OpenFlowEncodeError,
   OpenFlowRequestError,
 } from '../node-openflow/index.ts';
-import { concernsSampling, sampledSets, type TranslationOptions, translateActions } from './translation.ts';
+import {
+  concernsSampling,
+  sampledSets,
+  type TranslationOptions,
+  translateActions,
+  unresolvedIds,
+} from './translation.ts';
 
-/** What a look at the groups found and did. */
+/** What reading and rewriting the groups found and did. */
 export interface GroupTranslation {
   /** Groups with our action behind a `sample` of the set, by collector set id. */
   readonly groupsBySet: ReadonlyMap<number, number>;
   readonly rewrites: number;
   /** Groups that could not be rewritten, by group id, and what was said about each. */
   readonly refusals: ReadonlyMap<number, string>;
+  /** Ids of `sample` actions that come from fields which packet-ins do not tell, by group id; see `unresolvedIds`. */
+  readonly unresolved: ReadonlyMap<number, readonly string[]>;
 }
 
-/** Whether some group has to be rewritten, as far as this connection's version can tell. */
-export async function hasStaleGroups(
+/** The ids of the groups that have to be rewritten, as far as this connection's version shows. */
+export async function staleGroups(
   connection: OpenFlowConnection,
   options: TranslationOptions,
-): Promise<boolean> {
+): Promise<readonly number[]> {
   const groups = await describeGroups(connection);
-  return groups.some((group) => rewriting(group, options) !== undefined);
+  return groups.filter((group) => rewriting(group, options) !== undefined).map(({ groupId }) => groupId);
 }
 
-/** Rewrites the groups that need it, each for itself, and looks again. */
+/** Rewrites the groups that need it, each for itself, and reads them again. */
 export async function translateGroups(
   connection: OpenFlowConnection,
   options: TranslationOptions,
@@ -37,7 +45,21 @@ export async function translateGroups(
   const mods = (await describeGroups(connection)).flatMap((group) => rewriting(group, options) ?? []);
   const refusals = await send(connection, mods);
   const groups = (await describeGroups(connection)).filter(({ groupId }) => !refusals.has(groupId));
-  return { groupsBySet: countBySet(groups, options), rewrites: mods.length, refusals };
+  const unresolved = unresolvedGroups(groups, options);
+  return { groupsBySet: countBySet(groups, options), rewrites: mods.length, refusals, unresolved };
+}
+
+/** Rewrites nothing and reports the groups that would have to be: the bridge does not allow OpenFlow 1.5. */
+export async function refuseGroups(
+  connection: OpenFlowConnection,
+  stale: readonly number[],
+  options: TranslationOptions,
+): Promise<GroupTranslation> {
+  const message = 'only OpenFlow 1.5 shows all of a group, and the bridge does not allow it';
+  const refusals = new Map(stale.map((groupId) => [groupId, message]));
+  const groups = (await describeGroups(connection)).filter(({ groupId }) => !refusals.has(groupId));
+  const unresolved = unresolvedGroups(groups, options);
+  return { groupsBySet: countBySet(groups, options), rewrites: 0, refusals, unresolved };
 }
 
 async function send(
@@ -85,6 +107,20 @@ function rewriting(group: GroupDescription, options: TranslationOptions): Messag
   return buckets.every((bucket, index) => bucket === group.buckets[index])
     ? undefined
     : { type: 'group_mod', command: 'modify', ...group, buckets, commandBucketId: null };
+}
+
+function unresolvedGroups(
+  groups: readonly GroupDescription[],
+  options: TranslationOptions,
+): ReadonlyMap<number, readonly string[]> {
+  const unresolved = new Map<number, readonly string[]>();
+  for (const { groupId, buckets } of groups) {
+    const ids = buckets.flatMap((bucket) => unresolvedIds(bucket.actions, options));
+    if (ids.length > 0) {
+      unresolved.set(groupId, ids);
+    }
+  }
+  return unresolved;
 }
 
 function countBySet(

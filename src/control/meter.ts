@@ -1,12 +1,12 @@
 // The meters that bound what a bridge sends us: one for the hook, whose counters are the pool of bridge sampling, and one
-// for all our actions behind `sample` actions. Pure: what has to be sent so that a meter is there as wanted, or gone.
+// for all our actions behind `sample` actions. Pure: what has to be sent so that a meter is there as desired, or not there.
 
 import { METER_FLAGS, type MeterConfig, type OpenFlowMessage } from '../node-openflow/index.ts';
 
 /** The ids of our meters, or the two highest that the datapath has when those are less. */
 export const HOOK_METER_ID = 65_000;
 export const SAMPLE_METER_ID = 65_001;
-/** Packets that a meter lets through at once at least; larger bursts overflow OVS's queue of packet-ins. */
+/** Burst size of a meter in packets, at least; larger bursts overflow OVS's queue of packet-ins. */
 export const METER_BURST_MIN = 100;
 
 /** Messages to be sent together, before a barrier; steps are to be sent in their order. */
@@ -67,8 +67,8 @@ export function planMeterRemoval(
 }
 
 /**
- * Whether a meter with an id of ours is a user's. Ours has a shape that no one else is likely to choose; its rate may be
- * that of an earlier run.
+ * Whether a meter with one of our ids is another client's. Ours has a shape that others are unlikely to choose; its rate may
+ * be that of an earlier run.
  */
 export function isForeignMeter(meter: MeterConfig): boolean {
   const [band, ...more] = meter.bands;

@@ -1,6 +1,6 @@
-// Who exports for an IPFIX row: vswitchd, as long as the row has targets, or we. This file decides which rows to adopt,
-// to annotate and to hand back, and what each of them is to look like; it is pure. database-session.ts writes the
-// changes. docs/configuration.md tells operators the same story.
+// Who exports for an IPFIX row: ovs-vswitchd, as long as the row has targets, or the daemon. This file decides which rows to
+// adopt, to annotate and to hand back, and what each of them should contain; it is pure. database-session.ts writes the
+// changes; docs/configuration.md describes the same rules for operators.
 
 import { type Configuration, isOurs, type UsedIpfixRow } from '../config/configuration.ts';
 import type { IpfixRow } from '../config/ipfix-row.ts';
@@ -13,8 +13,10 @@ import {
   problemKey,
   stateKey,
 } from '../config/row-keys.ts';
+import { sharedDomainProblems } from '../config/shared-domains.ts';
+import type { Samplability } from './sampling-watch.ts';
 
-/** Which rows the daemon takes over: all, those marked `external_ids:ovs-ipfix=adopt`, or native rows only. */
+/** Which rows the daemon adopts: all, those marked `external_ids:ovs-ipfix=adopt`, or native rows only. */
 export const adoptPolicies = ['all', 'marked', 'none'] as const;
 export type AdoptPolicy = (typeof adoptPolicies)[number];
 
@@ -26,17 +28,25 @@ export interface RowChange {
   readonly externalIds: ReadonlyMap<string, string>;
 }
 
-/** What has to be written so that rows are ours as the policy wants, and carry their problems. */
+/** What adoption depends on beside the rows. */
+export interface AdoptionRules {
+  readonly policy: AdoptPolicy;
+  /** Whether packets of a bridge reach the daemon, by the bridge's name. */
+  readonly samplability: (bridge: string) => Samplability;
+}
+
+/** What has to be written so that rows are ours by the rules, and have their problems. */
 export function planOwnership(
   configuration: Configuration,
-  policy: AdoptPolicy,
+  rules: AdoptionRules,
   problems: readonly Problem[],
 ): readonly RowChange[] {
   const changes: RowChange[] = [];
-  const wanted = wantedRows(configuration, policy);
+  const wanted = wantedRows(configuration, rules);
   for (const used of configuration.ipfixRows) {
     const { row } = used;
-    if (isToBeAdopted(used, wanted)) {
+    const isReady = used.bridges.every((bridge) => rules.samplability(bridge) === 'sampled');
+    if (isToBeAdopted(used, wanted) && (isReady || isAdopted(row))) {
       const externalIds = new Map(row.externalIds).set(heldTargetsKey, formatHeldTargets(row.targets));
       externalIds.set(stateKey, 'adopted');
       changes.push({
@@ -54,6 +64,65 @@ export function planOwnership(
   return changes.filter(isChange);
 }
 
+/**
+ * The rows that a bridge should be programmed for, by uuid: those that are ours, and those that are to be adopted, so that
+ * everything is installed before ovs-vswitchd stops exporting. A bridge is not programmed for a row that cannot be adopted
+ * because another bridge of the row cannot be sampled.
+ */
+export function desiredRows(
+  configuration: Configuration,
+  rules: AdoptionRules,
+): (bridge: string, row: string) => boolean {
+  const wanted = new Map(
+    [...wantedRows(configuration, { ...rules, samplability: () => 'pending' })].map((used) => [
+      used.row.uuid,
+      used,
+    ]),
+  );
+  const ours = new Set(
+    configuration.ipfixRows.filter((used) => isOurs(used.row)).map((used) => used.row.uuid),
+  );
+  const impossible = (bridge: string) => rules.samplability(bridge) === 'impossible';
+  return (bridge, row) => {
+    const others = wanted.get(row)?.bridges.filter((other) => other !== bridge);
+    return ours.has(row) || (others !== undefined && !others.some(impossible));
+  };
+}
+
+/** Problems of rows that stay with ovs-vswitchd, or were handed back, because a bridge of theirs cannot be sampled. */
+export function notAdopted(configuration: Configuration, rules: AdoptionRules): readonly Problem[] {
+  const wanted = wantedRows(configuration, { ...rules, samplability: () => 'pending' });
+  return [...wanted].flatMap((used) => {
+    const bridge = used.bridges.find((name) => rules.samplability(name) === 'impossible');
+    return bridge === undefined || isOurs(used.row) || !used.hasUsableTarget
+      ? []
+      : [
+          {
+            code: 'row-not-adopted',
+            severity: 'warning',
+            where: `IPFIX row ${used.row.uuid}`,
+            message: `ovs-vswitchd exports for it, because bridge ${bridge} cannot be sampled.`,
+            remedy: `See what else is reported of bridge ${bridge}; the row is adopted as soon as the bridge is sampled.`,
+          } as const,
+        ];
+  });
+}
+
+/** The configuration with the problems that depend on who exports for which row. */
+export function withOwnershipProblems(configuration: Configuration, policy: AdoptPolicy): Configuration {
+  const { ipfixRows, problems } = configuration;
+  const wanted = wantedRows(configuration, { policy, samplability: () => 'pending' });
+  const left = ipfixRows.filter((used) => isWantedBy(policy, used) || used.row.heldTargets !== undefined);
+  return {
+    ...configuration,
+    problems: [
+      ...problems,
+      ...left.flatMap(({ inputSamplingDisabled }) => inputSamplingDisabled ?? []),
+      ...sharedDomainProblems(ipfixRows, (used) => wanted.has(used) || isOurs(used.row)),
+    ],
+  };
+}
+
 /** What has to be written so that vswitchd exports again for every row that was adopted; native rows stay silent. */
 export function planRelease(rows: Iterable<IpfixRow>): readonly RowChange[] {
   return [...rows].map(releaseOf).filter(isChange);
@@ -64,19 +133,24 @@ function isAdopted(row: IpfixRow): boolean {
 }
 
 /**
- * The rows that are ours by the policy. All rows of a bridge are ours or none: with one that vswitchd exports for, it would
- * go on looking at every `sample` action. A row that is marked stays with vswitchd as long as another row of a bridge of
- * its is neither marked nor native.
+ * The rows that should be ours. All rows of a bridge are ours or none: with one that ovs-vswitchd exports for, it would still
+ * process every `sample` action. A row that is marked stays with ovs-vswitchd as long as another row of one of its bridges
+ * is neither marked nor native. So does every row whose bridge cannot be sampled, or whose bridge has a row that disables
+ * input sampling.
  */
-function wantedRows(configuration: Configuration, policy: AdoptPolicy): ReadonlySet<UsedIpfixRow> {
-  const isMarked = ({ row }: UsedIpfixRow) => row.externalIds.get(adoptMarkKey) === 'adopt';
+function wantedRows(
+  configuration: Configuration,
+  { policy, samplability }: AdoptionRules,
+): ReadonlySet<UsedIpfixRow> {
   const candidates = configuration.ipfixRows.filter((used) => used.bridges.length > 0);
   const wanted = new Set(
-    candidates.filter((used) => policy === 'all' || (policy === 'marked' && isMarked(used))),
+    candidates
+      .filter((used) => isWantedBy(policy, used) && used.inputSamplingDisabled === undefined)
+      .filter((used) => used.bridges.every((bridge) => samplability(bridge) !== 'impossible')),
   );
   for (let before = -1; before !== wanted.size; ) {
     before = wanted.size;
-    // A row without a target that anybody could send to is nobody's, and keeps no other row from being ours.
+    // A row without a usable target is exported by none, and does not keep other rows from being adopted.
     const foreign = candidates.filter(
       (used) => !wanted.has(used) && !isNative(used.row) && used.hasUsableTarget,
     );
@@ -90,18 +164,22 @@ function wantedRows(configuration: Configuration, policy: AdoptPolicy): Readonly
   return wanted;
 }
 
+function isWantedBy(policy: AdoptPolicy, { row }: UsedIpfixRow): boolean {
+  return policy === 'all' || (policy === 'marked' && row.externalIds.get(adoptMarkKey) === 'adopt');
+}
+
 function isNative(row: IpfixRow): boolean {
   return row.heldTargets !== undefined && row.targets.length === 0 && !isAdopted(row);
 }
 
-/** A row with targets that vswitchd would export for. One without a usable target is of no use to us. */
+/** A row with targets that ovs-vswitchd exports for. One without a usable target is not adopted. */
 function isToBeAdopted(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): boolean {
   const { row } = used;
   if (row.targets.length === 0 || !wanted.has(used)) {
     return false;
   }
-  // New targets in a row with held ones are adopted in any case: for else the held ones, which the user no longer means,
-  // would come back as soon as the new ones are taken away.
+  // New targets in a row with held ones are adopted in any case: otherwise the held ones, which the user has replaced, would
+  // be used again as soon as the new ones are removed.
   return isAdopted(row) || row.heldTargets !== undefined || used.hasUsableTarget;
 }
 
@@ -109,7 +187,7 @@ function isToBeReleased(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): 
   return isAdopted(used.row) && !wanted.has(used);
 }
 
-/** The keys of a row that changes no hands. */
+/** The keys of a row that keeps its owner. */
 function annotated(row: IpfixRow, problems: readonly Problem[]): ReadonlyMap<string, string> {
   const externalIds = new Map(row.externalIds);
   if (isOurs(row)) {

@@ -1,14 +1,14 @@
-// Runs a pass of reconciliation for one thing (a bridge), one at a time: an event only marks it as dirty, and a pass that
-// fails is tried again after a pause that doubles. What a pass does is its owner's business.
+// Runs passes of reconciliation for one object, one at a time: an event only triggers a pass, and a pass that fails is
+// retried after a pause that doubles. What a pass does is up to its owner.
 
 import type { Clock, Timer } from '../runtime/clock.ts';
 
 /** Options of `Reconciler`, with their defaults beside them. */
 export interface ReconcilerOptions {
   readonly clock: Clock;
-  /** Looks at what there is, changes what differs, and looks again; rejects when that did not work. */
+  /** Reads the actual state and changes what differs from the desired state; rejects when that did not work. */
   readonly pass: () => Promise<void>;
-  /** Told of each failure; the pass is tried again by itself. */
+  /** Called with each failure, before the retry is scheduled. */
   readonly onFailure: (error: Error) => void;
   /** First pause after a failure. Default: 100 ms. */
   readonly retryMinMs?: number;
@@ -16,7 +16,7 @@ export interface ReconcilerOptions {
   readonly retryMaxMs?: number;
 }
 
-/** idle: nothing to do; running: a pass is under way; waiting: one failed and will be repeated; stopped: for good. */
+/** idle: nothing to do; running: a pass is running; waiting: one failed and will be retried; stopped: for good. */
 export type ReconcilerState = 'idle' | 'running' | 'waiting' | 'stopped';
 
 export interface ReconcilerStatus {
@@ -43,8 +43,8 @@ export class Reconciler {
     this.#retryMs = this.#options.retryMinMs;
   }
 
-  /** Asks for a pass: at once, or after the present one. A pause after a failure is cut short: something has changed. */
-  mark(): void {
+  /** Schedules a pass: at once, or after the present one. A pause after a failure ends, since something has changed. */
+  trigger(): void {
     if (this.#state === 'stopped') {
       return;
     }
@@ -55,14 +55,14 @@ export class Reconciler {
     }
   }
 
-  /** Fulfilled when no pass is under way or due: the newest one worked, or the reconciler is stopped. */
+  /** Resolves when no pass is running or due: the newest one succeeded, or the reconciler is stopped. */
   async settled(): Promise<void> {
     if (this.#state === 'running' || this.#state === 'waiting') {
       await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
     }
   }
 
-  /** Starts no pass any more; one under way goes on to its end, whose outcome is nobody's concern. */
+  /** Starts no pass any more; one that is running ends by itself, and its outcome is ignored. */
   stop(): void {
     this.#timer?.cancel();
     this.#enter('stopped');
@@ -106,7 +106,7 @@ export class Reconciler {
     this.#failureCount += 1;
     this.#lastError = error.message;
     this.#enter('waiting');
-    this.#timer = this.#options.clock.setTimer(() => this.mark(), this.#retryMs);
+    this.#timer = this.#options.clock.setTimer(() => this.trigger(), this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, this.#options.retryMaxMs);
     this.#options.onFailure(error);
   }

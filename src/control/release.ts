@@ -6,6 +6,7 @@ import { readIpfixRow } from '../config/ipfix-row.ts';
 import type { OvsSettings } from '../config/settings.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { isPidFileLive } from '../runtime/pid-file.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { DatabaseSession } from './database-session.ts';
@@ -34,7 +35,7 @@ export async function release(
     const changes = planRelease(rows);
     await database.write(changes);
     const outcomes = await Promise.allSettled(
-      bridges().map((bridge) => cleanBridge(bridge, settings, parts)),
+      bridges().map((bridge) => cleanBridge(bridge, settings, { ...parts, database })),
     );
     return {
       rowCount: changes.length,
@@ -93,24 +94,30 @@ async function openDatabase(
 async function cleanBridge(
   bridge: string,
   settings: OvsSettings,
-  parts: { readonly clock: Clock; readonly log: Logger },
+  parts: { readonly clock: Clock; readonly log: Logger; readonly database: DatabaseSession },
 ): Promise<void> {
+  const { clock, log, database } = parts;
   const session = new BridgeSession({
-    ...parts,
+    clock,
+    log,
     bridge,
     endpoint: settings.openflow(bridge),
     tls: settings.tls,
     mark: settings.mark,
     unmetered: 'allow',
+    isBridgeGone: () => false,
+    isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),
+    isRestoringFlows: () => database.isRestoringFlows,
     onPacketIn: () => {},
-    sweeps: true,
     onPool: () => {},
     onSamplePool: () => {},
+    onChange: () => {},
   });
+  session.scanForStaleActions();
   session.start();
   try {
-    await session.settle(RELEASE_BRIDGE_TIMEOUT_MS);
+    await session.cleaned(RELEASE_BRIDGE_TIMEOUT_MS);
   } finally {
-    await session.stop();
+    await session.stop(0);
   }
 }

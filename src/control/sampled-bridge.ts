@@ -1,35 +1,33 @@
-// One bridge whose packets are exported: what is programmed into the switch for it, and an exporter for the bridge as a
-// whole (`Bridge.ipfix`) and for each of its collector sets. It lives as long as one of these has an IPFIX row of ours with
-// a usable target; when that ends, what the caches hold is flushed.
+// One bridge that is or should be sampled: the session that keeps the switch as desired, and an exporter for the bridge as a
+// whole (`Bridge.ipfix`) and for each of its collector sets. The session installs what the rows ask for before they are
+// adopted; an exporter lives as long as its row is adopted or native, and what its cache holds is flushed when that ends.
 
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
 import type { Problem } from '../config/problem.ts';
-import { Exporter, type ExporterParts, type ExporterStatus } from '../export/exporter.ts';
-import { ProbabilitySampler, type ProbabilitySamplerStatus } from '../flow/probability-sampler.ts';
-import { PacketSampler, type PacketSamplerStatus } from '../flow/sampler.ts';
-import type { PacketInView } from '../node-openflow/index.ts';
+import { type Exporter, type ExporterStatus } from '../export/exporter.ts';
+import type { ExporterOptions } from '../export/exporter-options.ts';
+import type { ProbabilitySamplerStatus } from '../flow/probability-sampler.ts';
+import type { PacketSamplerStatus } from '../flow/sampler.ts';
+import { BridgeIntake } from '../intake/bridge-intake.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { BridgeSession, type BridgeSessionOptions, type BridgeSessionStatus } from './bridge-session.ts';
-import {
-  idsFromFields,
-  KIND_BRIDGE,
-  KIND_SAMPLE_FIELDS,
-  KIND_UNKNOWN,
-  userdataCollectorSet,
-  userdataDomainId,
-  userdataKind,
-  userdataPointId,
-  userdataProbability,
-} from './userdata.ts';
+import { clause } from '../runtime/sentence.ts';
+import type { BridgeEvents, BridgeSession } from './bridge-session.ts';
+import type { BridgeSessionStatus } from './bridge-session-status.ts';
+import { failOpenProblem } from './fail-open.ts';
+import { type Samplability, SamplingWatch } from './sampling-watch.ts';
 
-/** What a sampled bridge needs from outside: what its parts need, but for what it gives them itself. */
-export type SampledBridgeParts = ExporterParts &
-  Omit<BridgeSessionOptions, 'bridge' | 'onPacketIn' | 'onPool' | 'onSamplePool' | 'sweeps'> & {
-    /** The exporters' clock, which a batch of samples reads once. */
-    readonly sampleClock: Clock;
-    /** Random 32-bit numbers for samplers. */
-    readonly randomSeed: () => number;
-  };
+/** What a sampled bridge needs from outside. */
+export interface SampledBridgeParts {
+  readonly clock: Clock;
+  /** Makes the session of the bridge, which calls back as given. */
+  readonly openBridge: (events: BridgeEvents) => BridgeSession;
+  /** Makes an exporter; `name` is for its log lines. */
+  readonly makeExporter: (name: string, options: ExporterOptions) => Exporter;
+  /** Random 32-bit numbers for samplers. */
+  readonly randomSeed: () => number;
+  /** Called when `samplability` has changed. */
+  readonly onSamplability: () => void;
+}
 
 /** A bridge as a whole, for operators. */
 export interface BridgeSamplingStatus {
@@ -53,11 +51,13 @@ export interface FlowSamplingStatus {
 export interface SampledBridgeStatus {
   readonly bridge: string;
   readonly session: BridgeSessionStatus;
+  /** Whether packets reach the daemon: see sampling-watch.ts. */
+  readonly samplability: Samplability;
   readonly sampling: BridgeSamplingStatus | undefined;
   readonly flowSampling: readonly FlowSamplingStatus[];
   /** What the meter of the `sample` actions of all sets has counted; received is the sum over the sets. */
   readonly samplePool: PacketSamplerStatus;
-  /** Packet-ins of nothing that is configured now; they are not counted in flows. */
+  /** See `BridgeIntake.foreignPacketIns`. */
   readonly foreignPacketIns: number;
 }
 
@@ -68,44 +68,47 @@ export interface RunningExporter {
   readonly exporter: Exporter;
 }
 
-interface WholeBridge {
+/** An exporter and the row that it exports for now. */
+interface RowExporter {
   ipfixRow: string;
-  readonly sampler: PacketSampler;
   readonly exporter: Exporter;
 }
 
-interface CollectorSetExport {
-  ipfixRow: string;
-  readonly sampler: ProbabilitySampler;
-  readonly exporter: Exporter;
-}
+/** Milliseconds that a bridge may take at a stop until nothing of ours is in it. */
+const REMOVAL_MS_MAX = 3500;
+/** Milliseconds between two scans for stale actions. */
+const SCAN_INTERVAL_MS = 60_000;
 
 export class SampledBridge {
   readonly name: string;
   readonly #parts: SampledBridgeParts;
   readonly #session: BridgeSession;
-  /** Keeps the account of the sample actions' meter; what it would keep is decided by each set's own sampler. */
-  readonly #samplePool: PacketSampler;
-  readonly #sets = new Map<number, CollectorSetExport>();
-  /** Exporters that are no longer wanted and still flush. */
+  readonly #intake: BridgeIntake;
+  readonly #sets = new Map<number, RowExporter>();
+  /** Exporters that are not needed any more and still flush. */
   readonly #leaving = new Set<Promise<void>>();
-  #whole: WholeBridge | undefined;
+  readonly #watch: SamplingWatch;
+  #whole: RowExporter | undefined;
+  #failOpen: Problem | undefined;
+  #nextScanMs = 0;
   #isStarted = false;
-  #foreignPacketIns = 0;
 
-  constructor(config: BridgeConfig, parts: SampledBridgeParts) {
+  /** `isDesired` says for which IPFIX rows, by uuid, the switch should be programmed. */
+  constructor(config: BridgeConfig, isDesired: (row: string) => boolean, parts: SampledBridgeParts) {
     this.name = config.name;
     this.#parts = parts;
-    this.#samplePool = new PacketSampler({ interval: 1, seed: parts.randomSeed() });
-    this.#session = new BridgeSession({
-      ...parts,
-      bridge: config.name,
-      sweeps: false,
-      onPacketIn: (packetIn) => this.#receive(packetIn),
-      onPool: (pool) => this.#whole?.sampler.observePool(pool),
-      onSamplePool: (pool) => this.#samplePool.observePool(pool),
+    this.#intake = new BridgeIntake({
+      randomSeed: parts.randomSeed,
+      onUnexpectedSet: () => this.#scan(),
     });
-    this.configure(config);
+    this.#watch = new SamplingWatch({ clock: parts.clock, onChange: parts.onSamplability });
+    this.#session = parts.openBridge({
+      onChange: () => this.#follow(),
+      onPacketIn: (packetIn) => this.#intake.receive(packetIn),
+      onPool: (pool) => this.#intake.observeHookPool(pool),
+      onSamplePool: (pool) => this.#intake.observeSamplePool(pool),
+    });
+    this.configure(config, isDesired);
   }
 
   start(): void {
@@ -117,48 +120,81 @@ export class SampledBridge {
     this.#session.start();
   }
 
-  /** Takes over changed rows; caches and what did not change go on. Sinks are ready before the switch is told. */
-  configure(config: BridgeConfig): void {
-    this.#configureWhole(config.sampling);
-    for (const sampling of config.flowSampling.values()) {
-      this.#configureSet(sampling);
+  /**
+   * Follows changed rows; caches and what did not change go on. Exporters exist for rows that are ours and are ready before
+   * the switch is changed; the switch has what is desired for all rows that are ours or are to be adopted.
+   */
+  configure(config: BridgeConfig, isDesired: (row: string) => boolean): void {
+    const sampling = config.sampling && isDesired(config.sampling.ipfixRow) ? config.sampling : undefined;
+    this.#intake.setHookInterval(sampling?.interval);
+    this.#configureWhole(sampling?.isOurs === true ? sampling : undefined);
+    for (const flowSampling of config.flowSampling.values()) {
+      if (flowSampling.isOurs) {
+        this.#configureSet(flowSampling);
+      }
     }
     for (const [id, set] of this.#sets) {
-      if (!config.flowSampling.has(id)) {
+      if (config.flowSampling.get(id)?.isOurs !== true) {
         this.#sets.delete(id);
+        this.#intake.removeSet(id);
         this.#retire(set.exporter);
       }
     }
-    const { sampling } = config;
-    this.#session.setWish({
+    const desiredSets = [...config.flowSampling.values()].filter((set) => isDesired(set.ipfixRow));
+    const collectorSets = new Set(desiredSets.map((set) => set.collectorSetId));
+    this.#intake.setExpectedSets(collectorSets);
+    this.#failOpen = config.isFailOpen ? failOpenProblem(this.name) : undefined;
+    this.#session.setDesired({
       maxSampleRate: config.maxSampleRate,
       hook: sampling && {
         observationDomainId: sampling.observationDomainId,
         observationPointId: sampling.observationPointId,
       },
-      collectorSets: new Set(config.flowSampling.keys()),
+      collectorSets,
     });
+    this.#follow();
   }
 
-  /** Takes everything out of the switch, then flushes the caches to the collectors: sources stop before sinks. */
-  async stop(): Promise<void> {
-    await this.#session.stop();
+  /**
+   * Removes everything from the switch, then flushes the caches to the collectors: sources stop before sinks. Resolves to a
+   * sentence about what is left in the switch, or undefined.
+   */
+  async stop(): Promise<string | undefined> {
+    this.#watch.stop();
+    const left = await this.#session.stop(REMOVAL_MS_MAX);
     const exporters = [this.#whole?.exporter, ...[...this.#sets.values()].map((set) => set.exporter)];
     await Promise.all([...exporters.map((exporter) => exporter?.stop()), ...this.#leaving]);
+    return left;
   }
 
-  /** See `BridgeSession.lookAgain`. */
-  lookAgain(): void {
-    this.#session.lookAgain();
+  /** See `BridgeSession.resync`. */
+  resync(): void {
+    this.#session.resync();
   }
 
-  /** What keeps this bridge from being sampled right now, as a sentence; undefined when everything is in place. */
+  /** Whether packets reach the daemon; a row is adopted and handed back by this. */
+  get samplability(): Samplability {
+    return this.#watch.state;
+  }
+
+  /** What keeps this bridge from being sampled right now, as a sentence; undefined when everything is installed. */
   missing(): string | undefined {
-    return this.#session.missing();
+    return (
+      this.#session.missing() ??
+      (this.#failOpen && `Bridge ${this.name} is not sampled: ${clause(this.#failOpen.message)}.`)
+    );
   }
 
   problems(): readonly Problem[] {
-    return this.#session.problems();
+    return [...(this.#failOpen === undefined ? [] : [this.#failOpen]), ...this.#session.problems()];
+  }
+
+  #follow(): void {
+    if (this.missing() === undefined) {
+      this.#watch.update('installed');
+    } else {
+      this.#watch.update(this.#session.isRewriting ? 'rewriting flows' : 'missing');
+    }
   }
 
   exporters(): readonly RunningExporter[] {
@@ -171,44 +207,46 @@ export class SampledBridge {
 
   status(): SampledBridgeStatus {
     const session = this.#session.status();
-    const whole = this.#whole;
     return {
       bridge: this.name,
       session,
-      sampling: whole && {
-        ipfixRow: whole.ipfixRow,
-        sampler: whole.sampler.status(),
-        exporter: whole.exporter.status(),
-      },
+      samplability: this.#watch.state,
+      sampling: this.#wholeStatus(),
       flowSampling: [...this.#sets]
         .sort(([a], [b]) => a - b)
-        .map(([collectorSetId, { ipfixRow, sampler, exporter }]) => ({
-          collectorSetId,
-          ipfixRow,
-          sampler: sampler.status(),
-          exporter: exporter.status(),
-          flows: session.translation.flowsBySet.get(collectorSetId) ?? 0,
-          groups: session.groupsBySet.get(collectorSetId) ?? 0,
-        })),
-      samplePool: this.#samplePool.status(),
-      foreignPacketIns: this.#foreignPacketIns,
+        .flatMap(([collectorSetId, { ipfixRow, exporter }]) => {
+          const sampler = this.#intake.setStatus(collectorSetId);
+          const flows = session.translation.flowsBySet.get(collectorSetId) ?? 0;
+          const groups = session.translation.groupsBySet.get(collectorSetId) ?? 0;
+          return sampler === undefined
+            ? []
+            : [{ collectorSetId, ipfixRow, sampler, exporter: exporter.status(), flows, groups }];
+        }),
+      samplePool: this.#intake.samplePoolStatus(),
+      foreignPacketIns: this.#intake.foreignPacketIns,
     };
+  }
+
+  #wholeStatus(): BridgeSamplingStatus | undefined {
+    const whole = this.#whole;
+    const sampler = this.#intake.hookStatus();
+    return whole && sampler && { ipfixRow: whole.ipfixRow, sampler, exporter: whole.exporter.status() };
   }
 
   #configureWhole(sampling: BridgeSampling | undefined): void {
     const whole = this.#whole;
     if (sampling === undefined) {
       this.#whole = undefined;
+      this.#intake.setHookSink(undefined);
       if (whole !== undefined) {
         this.#retire(whole.exporter);
       }
     } else if (whole === undefined) {
-      const sampler = new PacketSampler({ interval: sampling.interval, seed: this.#parts.randomSeed() });
       const exporter = this.#makeExporter(`bridge ${this.name}`, sampling);
-      this.#whole = { ipfixRow: sampling.ipfixRow, sampler, exporter };
+      this.#whole = { ipfixRow: sampling.ipfixRow, exporter };
+      this.#intake.setHookSink(exporter);
     } else {
       whole.ipfixRow = sampling.ipfixRow;
-      whole.sampler.setInterval(sampling.interval);
       whole.exporter.configure(sampling.exporter);
     }
   }
@@ -218,8 +256,8 @@ export class SampledBridge {
     const set = this.#sets.get(collectorSetId);
     if (set === undefined) {
       const exporter = this.#makeExporter(`bridge ${this.name} collector set ${collectorSetId}`, sampling);
-      const sampler = new ProbabilitySampler(this.#parts.randomSeed(), this.#samplePool.expansionCell);
-      this.#sets.set(collectorSetId, { ipfixRow, sampler, exporter });
+      this.#sets.set(collectorSetId, { ipfixRow, exporter });
+      this.#intake.addSet(collectorSetId, exporter);
     } else {
       set.ipfixRow = ipfixRow;
       set.exporter.configure(sampling.exporter);
@@ -227,10 +265,7 @@ export class SampledBridge {
   }
 
   #makeExporter(name: string, sampling: BridgeSampling | FlowSampling): Exporter {
-    const exporter = new Exporter(name, sampling.exporter, {
-      ...this.#parts,
-      clock: this.#parts.sampleClock,
-    });
+    const exporter = this.#parts.makeExporter(name, sampling.exporter);
     if (this.#isStarted) {
       exporter.start();
     }
@@ -244,64 +279,12 @@ export class SampledBridge {
     this.#leaving.add(leaving);
   }
 
-  /** The packet path: nothing is allocated here. The view is only good until this returns. */
-  #receive(packetIn: PacketInView): void {
-    const { bytes, userdataStart } = packetIn;
-    const kind = userdataKind(bytes, userdataStart, packetIn.userdataEnd);
-    if (kind === KIND_BRIDGE) {
-      this.#receiveFromHook(packetIn);
-    } else if (kind === KIND_UNKNOWN) {
-      this.#foreignPacketIns += 1;
-    } else {
-      this.#receiveFromSample(packetIn, kind === KIND_SAMPLE_FIELDS);
+  /** Actions of sets that are not configured are removed; the scan reads all flows, so that one a minute is enough. */
+  #scan(): void {
+    const nowMs = this.#parts.clock.monotonicMicros() / 1000;
+    if (nowMs >= this.#nextScanMs) {
+      this.#nextScanMs = nowMs + SCAN_INTERVAL_MS;
+      this.#session.scanForStaleActions();
     }
-  }
-
-  #receiveFromHook(packetIn: PacketInView): void {
-    const whole = this.#whole;
-    if (whole === undefined) {
-      this.#foreignPacketIns += 1;
-    } else if (whole.sampler.keep()) {
-      const { bytes, userdataStart } = packetIn;
-      const domainId = userdataDomainId(bytes, userdataStart);
-      const pointId = userdataPointId(bytes, userdataStart);
-      this.#export(whole.exporter, packetIn, whole.sampler.weight(), domainId, pointId);
-    }
-  }
-
-  /** Only ids that come from fields cost objects: `isFromFields`. */
-  #receiveFromSample(packetIn: PacketInView, isFromFields: boolean): void {
-    const { bytes, userdataStart } = packetIn;
-    const set = this.#sets.get(userdataCollectorSet(bytes, userdataStart));
-    const probability = userdataProbability(bytes, userdataStart);
-    this.#samplePool.keep();
-    if (set === undefined || probability === 0) {
-      // Left behind by a daemon that was killed, or on its way when the set went.
-      this.#foreignPacketIns += 1;
-      this.#session.sweep();
-      return;
-    }
-    if (!set.sampler.keep(probability)) {
-      return;
-    }
-    const weight = set.sampler.weight(probability);
-    if (isFromFields) {
-      const { domainId, pointId } = idsFromFields(packetIn);
-      this.#export(set.exporter, packetIn, weight, domainId, pointId);
-    } else {
-      const domainId = userdataDomainId(bytes, userdataStart);
-      this.#export(set.exporter, packetIn, weight, domainId, userdataPointId(bytes, userdataStart));
-    }
-  }
-
-  #export(
-    exporter: Exporter,
-    packetIn: PacketInView,
-    weight: number,
-    domainId: number,
-    pointId: number,
-  ): void {
-    const { bytes, packetStart, packetEnd, fullLength } = packetIn;
-    exporter.sample(bytes, packetStart, packetEnd, fullLength, weight, domainId, pointId);
   }
 }

@@ -2,9 +2,9 @@
 // stands a `controller` action of ours, wherever it is, and nothing else is changed. The original stays, so that a dump
 // still shows it and taking our actions out restores what the user wrote. Everything here is pure.
 
+import { sampleUserdata, unresolvedFields } from '../intake/userdata.ts';
 import type { Action, Controller2Action, Instruction, SampleAction } from '../node-openflow/index.ts';
 import { CONTROLLER_ID } from './hook.ts';
-import { sampleUserdata } from './userdata.ts';
 
 /** What the translation depends on. */
 export interface TranslationOptions {
@@ -12,11 +12,17 @@ export interface TranslationOptions {
   readonly collectorSets: ReadonlySet<number>;
   /** The meter that the packet-ins pass; undefined where the bridge has none. */
   readonly meterId: number | undefined;
+  /** Whether the bridge allows OpenFlow 1.0 beside the version in use: see hidden-forms.ts. */
+  readonly allowsOpenFlow10?: boolean;
 }
 
 /** Whether both lead to the same translation of everything. */
 export function isSameTranslation(a: TranslationOptions, b: TranslationOptions): boolean {
-  return isSameSets(a.collectorSets, b.collectorSets) && a.meterId === b.meterId;
+  return (
+    isSameSets(a.collectorSets, b.collectorSets) &&
+    a.meterId === b.meterId &&
+    a.allowsOpenFlow10 === b.allowsOpenFlow10
+  );
 }
 
 /** Whether the same collector sets are meant. */
@@ -75,8 +81,8 @@ export function concernsSampling(actions: readonly Action[]): boolean {
 }
 
 /** Whether one of the actions, at any depth, is ours. */
-export function bearsOurActions(actions: readonly Action[]): boolean {
-  return actions.some((action) => isOurAction(action) || bearsOurActions(innerActions(action)));
+export function hasOurActions(actions: readonly Action[]): boolean {
+  return actions.some((action) => isOurAction(action) || hasOurActions(innerActions(action)));
 }
 
 /** The collector sets that the actions sample for, at any depth. */
@@ -84,6 +90,16 @@ export function sampledSets(actions: readonly Action[]): readonly number[] {
   return actions.flatMap((action) =>
     isSample(action) ? [action.collectorSetId] : sampledSets(innerActions(action)),
   );
+}
+
+/** The ids of translated `sample` actions, at any depth, that come from fields which packet-ins do not tell. */
+export function unresolvedIds(actions: readonly Action[], options: TranslationOptions): readonly string[] {
+  return actions.flatMap((action) => {
+    if (!isSample(action)) {
+      return unresolvedIds(innerActions(action), options);
+    }
+    return options.collectorSets.has(action.collectorSetId) ? unresolvedFields(action) : [];
+  });
 }
 
 function isSample(action: Action): action is SampleAction {
@@ -100,7 +116,8 @@ function isOurAction(action: Action): action is Controller2Action {
   return action.type === 'controller2' && action.controllerId === CONTROLLER_ID;
 }
 
-function innerActions(action: Action): readonly Action[] {
+/** The actions inside an action. */
+export function innerActions(action: Action): readonly Action[] {
   return action.type === 'clone' || action.type === 'ct' ? action.actions : [];
 }
 

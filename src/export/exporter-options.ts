@@ -22,10 +22,6 @@ export const EXPORTER_DEFAULTS = {
   messageBytesMax: 1400,
 } as const;
 
-/** The bounds of `messageBytesMax`; the lower one has room for any record and any single template. */
-export const MESSAGE_BYTES_MIN = 256;
-export const MESSAGE_BYTES_MAX = 65_535;
-
 /** Equal in meaning: targets are a set, as in the database. */
 export function sameOptions(a: ExporterOptions, b: ExporterOptions): boolean {
   const targetsOfA = new Set(a.targets.map(targetKey));

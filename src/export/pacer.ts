@@ -7,7 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 /** Messages that wait at one collector from which on the next slice is put off. */
 export const PACE_BACKLOG_COUNT = 256;
 /** How long it is put off before the backlogs are looked at again. */
-export const PACE_MS = 2;
+const PACE_MS = 2;
 
 /** Whoever says when the next slice may follow. */
 export interface Pace {

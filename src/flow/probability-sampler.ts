@@ -6,7 +6,7 @@
 import { RandomSource } from './random.ts';
 
 /** A `sample` action of this probability takes each packet. */
-export const PROBABILITY_MAX = 65_535;
+const PROBABILITY_MAX = 65_535;
 
 /** The account of a sampler; counts are from its creation on. */
 export interface ProbabilitySamplerStatus {

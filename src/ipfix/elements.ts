@@ -46,7 +46,7 @@ export interface Element {
 }
 
 /** The enterprise under which OVS sends what it knows about tunnels. */
-export const ENTERPRISE_VMWARE = 6876;
+const ENTERPRISE_VMWARE = 6876;
 
 type Row = readonly [id: number, name: string, type: ElementType, size: number, units?: ElementUnits];
 

@@ -5,7 +5,7 @@
 import { IPFIX_VERSION, MESSAGE_HEADER_SIZE } from './protocol.ts';
 
 /** Why a stream cannot be read on; the sentence says what was found. */
-export class FramingError extends Error {
+class FramingError extends Error {
   readonly code = 'bad-stream';
 
   constructor(message: string) {

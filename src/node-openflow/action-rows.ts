@@ -78,10 +78,6 @@ export function of10(number: number): ActionPlace {
 export function of13(number: number): ActionPlace {
   return { versionMin: 4, versionMax: 6, vendor: 0, number };
 }
-/** An action of OpenFlow 1.3 and 1.4 that 1.5 has no more, or has otherwise. */
-export function of13to14(number: number): ActionPlace {
-  return { versionMin: 4, versionMax: 5, vendor: 0, number };
-}
 /** An action of OpenFlow 1.5. */
 export function of15(number: number): ActionPlace {
   return { versionMin: 6, versionMax: 6, vendor: 0, number };

@@ -7,7 +7,7 @@ import { STANDARD_ROWS } from './actions-standard.ts';
 import { OPENFLOW_VERSIONS, type OpenFlowVersion } from './version.ts';
 
 /** Every action that has a codec. */
-export const ACTION_ROWS: readonly ActionRow[] = [...STANDARD_ROWS, ...FIELD_ACTION_ROWS, ...NICIRA_ROWS];
+const ACTION_ROWS: readonly ActionRow[] = [...STANDARD_ROWS, ...FIELD_ACTION_ROWS, ...NICIRA_ROWS];
 
 const rowsByType: ReadonlyMap<string, ActionRow> = new Map(ACTION_ROWS.map((row) => [row.type, row]));
 

@@ -52,7 +52,7 @@ function formatInstruction(instruction: Instruction): string {
 }
 
 /** One action. */
-export function formatAction(action: Action): string {
+function formatAction(action: Action): string {
   switch (action.type) {
     case 'output':
       return action.port === 0xffff_fffd

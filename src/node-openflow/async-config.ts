@@ -48,14 +48,14 @@ const NONE: AsyncMasks = { active: 0, secondary: 0 };
  *   u32 port status          u32                      u16 8
  *   u32 flow removed         u32                      u32 mask
  */
-export function encodeAsyncFixed(_version: OpenFlowVersion, config: AsyncConfig, writer: WireWriter): void {
+function encodeAsyncFixed(_version: OpenFlowVersion, config: AsyncConfig, writer: WireWriter): void {
   for (const kind of FIXED_KINDS) {
     const masks = config[kind] ?? NONE;
     writer.u32(masks.active).u32(masks.secondary);
   }
 }
 
-export function decodeAsyncFixed(_version: OpenFlowVersion, reader: WireReader): AsyncConfig {
+function decodeAsyncFixed(_version: OpenFlowVersion, reader: WireReader): AsyncConfig {
   const config: { [kind in (typeof KINDS)[number]]?: AsyncMasks } = {};
   for (const kind of FIXED_KINDS) {
     const active = reader.u32(`async.${kind}`);

@@ -1,4 +1,5 @@
 // What a connection can be told and what it tells about itself.
+import type { OpenFlowErrorReport } from './errors.ts';
 import type { OpenFlowMessage } from './message-types.ts';
 import type { PacketInView } from './packet-in.ts';
 import type { OpenFlowVersion } from './version.ts';
@@ -18,6 +19,16 @@ export interface OpenFlowConnectionOptions {
   readonly source?: ByteSource;
   /** Versions to offer; default all that this library speaks. */
   readonly versions?: readonly OpenFlowVersion[];
+  /**
+   * Versions in order of preference, instead of `versions`: our hello waits for the switch's, which every OVS sends at once,
+   * and then offers the first of these that the switch allows. Without it both sides use the highest common version.
+   */
+  readonly preference?: readonly OpenFlowVersion[];
+  /**
+   * Called with an ERROR of another OpenFlow version than the connection's, and that version's number on the wire. It answers
+   * no request and does not end the connection: OVS before 3.0 sends it for requests that it cannot parse.
+   */
+  readonly onForeignError?: (report: OpenFlowErrorReport, version: number) => void;
   /**
    * Called with each NXT_PACKET_IN2. The view is one and the same object, and what it points to is gone when the call
    * returns. Other packet-ins are messages like any.
@@ -67,6 +78,8 @@ export interface OpenFlowEnd {
 export interface OpenFlowConnectionStatus {
   readonly state: OpenFlowConnectionState;
   readonly version: OpenFlowVersion | null;
+  /** Wire numbers of the versions that the switch's hello allows, such as those of a bridge's column `protocols`. */
+  readonly peerVersions: readonly number[];
   readonly receivedBytes: number;
   readonly receivedMessages: number;
   readonly sentMessages: number;

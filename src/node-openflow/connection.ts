@@ -1,6 +1,5 @@
 // One OpenFlow connection over a stream that somebody else has opened: hello and version, requests and their replies,
 // unsolicited messages, echo. It has no timer and opens nothing; when it has ended it stays ended.
-import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { BUNDLE_FLAGS } from './bundle.ts';
 import {
@@ -11,9 +10,14 @@ import {
   type OpenFlowEnd,
   type OpenFlowEndReason,
 } from './connection-options.ts';
-import { OpenFlowConnectionError, OpenFlowRequestError } from './errors.ts';
+import {
+  decodeForeignError,
+  OpenFlowConnectionError,
+  type OpenFlowErrorReport,
+  OpenFlowRequestError,
+} from './errors.ts';
 import { MessageFramer } from './framing.ts';
-import { encodeFirstMessage, readFirstMessage } from './handshake.ts';
+import { encodeFirstMessage, preferredVersions, readFirstMessage } from './handshake.ts';
 import { EXPERIMENTER_HEADER_SIZE, isNiciraMessage, readHeader } from './header.ts';
 import { decodeMessage, encodeMessage } from './message-codec.ts';
 import {
@@ -25,10 +29,12 @@ import {
 } from './message-types.ts';
 import { decodePacketIn2, PacketInView } from './packet-in.ts';
 import { type Batch, PendingRequests } from './pending-requests.ts';
+import { closeStream, drained } from './stream-end.ts';
 import { OPENFLOW_VERSIONS, type OpenFlowVersion, versionName } from './version.ts';
 import { OpenFlowDecodeError, WireReader } from './wire.ts';
 
 const OFPT_HELLO = 0;
+const OFPT_ERROR = 1;
 const NXT_PACKET_IN2 = 30;
 /** A transaction stops writing when this much waits to be sent, and goes on when the stream has drained. */
 const PACING_BYTES = 256 * 1024;
@@ -41,15 +47,20 @@ export class OpenFlowConnection {
   readonly ended: Promise<OpenFlowEnd>;
 
   readonly #stream: Duplex;
-  readonly #versions: readonly OpenFlowVersion[];
+  /** In order of preference when `#isHelloHeld` was set at first; narrowed to one by the hello of the switch. */
+  #versions: readonly OpenFlowVersion[];
+  /** Our hello has not been sent yet: it waits for the switch's, which lists the versions that the bridge allows. */
+  #isHelloHeld: boolean;
   readonly #limits: { readonly pendingRequestsMax: number; readonly sendBacklogBytesMax: number };
   readonly #onMessage: (message: OpenFlowMessage, xid: number) => void;
   readonly #onPacketIn: (packetIn: PacketInView) => void;
+  readonly #onForeignError: (report: OpenFlowErrorReport, version: number) => void;
   readonly #packetIn = new PacketInView();
   readonly #framer: MessageFramer;
   readonly #pending: PendingRequests;
   #state: OpenFlowConnectionState = 'negotiating';
   #version: OpenFlowVersion | null = null;
+  #peerVersions: readonly number[] = [];
   #nextBundleId = 1;
   #receivedBytes = 0;
   #receivedMessages = 0;
@@ -65,13 +76,15 @@ export class OpenFlowConnection {
   constructor(stream: Duplex, options: OpenFlowConnectionOptions = {}) {
     const defaults = OPENFLOW_CONNECTION_DEFAULTS;
     this.#stream = stream;
-    this.#versions = options.versions ?? OPENFLOW_VERSIONS;
+    this.#versions = options.preference ?? options.versions ?? OPENFLOW_VERSIONS;
+    this.#isHelloHeld = options.preference !== undefined;
     this.#limits = {
       pendingRequestsMax: options.pendingRequestsMax ?? defaults.pendingRequestsMax,
       sendBacklogBytesMax: options.sendBacklogBytesMax ?? defaults.sendBacklogBytesMax,
     };
     this.#onMessage = options.onMessage ?? (() => {});
     this.#onPacketIn = options.onPacketIn ?? (() => {});
+    this.#onForeignError = options.onForeignError ?? (() => {});
     this.#pending = new PendingRequests(options.multipartBytesMax ?? defaults.multipartBytesMax);
     this.#framer = new MessageFramer((bytes, start, end) => this.#receive(bytes, start, end));
     this.ready = new Promise((resolve, reject) => {
@@ -90,7 +103,9 @@ export class OpenFlowConnection {
     stream.on('error', (error: Error) =>
       this.#finish('stream', `the connection failed: ${error.message}`, error),
     );
-    this.#write(encodeFirstMessage(this.#versions, this.#pending.takeXids(1)));
+    if (!this.#isHelloHeld) {
+      this.#sayHello();
+    }
   }
 
   /** Bytes received so far: a change tells an inactivity probe that the switch is alive. */
@@ -102,6 +117,7 @@ export class OpenFlowConnection {
     return {
       state: this.#state,
       version: this.#version,
+      peerVersions: this.#peerVersions,
       receivedBytes: this.#receivedBytes,
       receivedMessages: this.#receivedMessages,
       sentMessages: this.#sentMessages,
@@ -208,7 +224,7 @@ export class OpenFlowConnection {
         const isFlowing = this.#write(encodeMessage(version, wrap(message), batch.firstXid + index));
         if (!isFlowing && this.#stream.writableLength > PACING_BYTES) {
           this.#stream.uncork();
-          await this.#drained();
+          await drained(this.#stream, this.ended);
           version = this.#requireReady();
           this.#stream.cork();
         }
@@ -239,6 +255,11 @@ export class OpenFlowConnection {
     const version = this.#version;
     if (version === null) {
       this.#receiveFirst(bytes.subarray(start, end));
+      return;
+    }
+    if (bytes[start] !== version && bytes[start + 1] === OFPT_ERROR) {
+      const { report, version: foreign } = decodeForeignError(bytes.subarray(start, end));
+      this.#onForeignError(report, foreign);
       return;
     }
     if (bytes[start] !== version && bytes[start + 1] !== OFPT_HELLO) {
@@ -289,11 +310,21 @@ export class OpenFlowConnection {
     this.#write(encodeMessage(version, { type: 'echo_reply', data }, xid));
   }
 
+  #sayHello(): void {
+    this.#isHelloHeld = false;
+    this.#write(encodeFirstMessage(this.#versions, this.#pending.takeXids(1)));
+  }
+
   /** Before the versions are agreed only a hello may come, or the switch's refusal of ours. */
   #receiveFirst(bytes: Buffer): void {
+    if (this.#isHelloHeld) {
+      this.#versions = preferredVersions(this.#versions, bytes);
+      this.#sayHello();
+    }
     const outcome = readFirstMessage(this.#versions, bytes);
     if ('version' in outcome) {
       this.#version = outcome.version;
+      this.#peerVersions = outcome.peerVersions;
       this.#state = 'ready';
       this.#resolveReady(outcome.version);
       return;
@@ -309,18 +340,6 @@ export class OpenFlowConnection {
   #write(bytes: Buffer): boolean {
     this.#sentMessages++;
     return this.#stream.write(bytes);
-  }
-
-  /** Resolves when the stream has nothing left to send, or when the connection is over. */
-  async #drained(): Promise<void> {
-    if (!this.#stream.writableNeedDrain) {
-      return;
-    }
-    const waiting = new AbortController();
-    // When the stream fails or the race is lost this rejects; what follows looks at the state of the connection itself.
-    const drained = once(this.#stream, 'drain', { signal: waiting.signal }).catch(() => {});
-    await Promise.race([drained, this.ended]);
-    waiting.abort();
   }
 
   #requireReady(): OpenFlowVersion {
@@ -361,28 +380,10 @@ export class OpenFlowConnection {
     this.#end = end;
     this.#state = 'ended';
     this.#framer.stop();
-    this.#closeStream(isPolite, reason === 'version');
+    closeStream(this.#stream, isPolite, reason === 'version');
     this.#rejectReady(error ?? endedError(end));
     this.#pending.rejectAll(endedError(end));
     this.#resolveEnded(end);
-  }
-
-  /**
-   * Polite is to let the switch hang up in its turn: a socket that is closed with bytes unread resets the connection, and
-   * OVS warns about that in its log. A last word (why we refuse a hello) is sent before the stream is closed.
-   */
-  #closeStream(isPolite: boolean, hasLastWord: boolean): void {
-    const stream: Duplex & { unref?: () => void } = this.#stream;
-    if (isPolite && stream.writableLength === 0 && !stream.readableEnded) {
-      stream.once('end', () => stream.destroy());
-      stream.end();
-      // A socket that only waits for that must not keep the process alive.
-      stream.unref?.();
-    } else if (hasLastWord) {
-      stream.end(() => stream.destroy());
-    } else {
-      stream.destroy();
-    }
   }
 }
 

@@ -2,7 +2,9 @@
 import { ERROR_TYPE_EXPERIMENTER, ERROR_TYPE_NICIRA_10, errorName } from './error-names.ts';
 import { VENDOR } from './header.ts';
 import { type OpenFlowVersion, versionName } from './version.ts';
-import type { WireReader, WireWriter } from './wire.ts';
+import { WireReader, type WireWriter } from './wire.ts';
+
+const OFP_HEADER_SIZE = 8;
 
 /** What the switch says about a request that it refuses. */
 export interface OpenFlowErrorReport {
@@ -86,6 +88,17 @@ export class OpenFlowEncodeError extends Error {
     super(`${what} in ${versionName(version)}: ${fault}`);
     this.name = 'OpenFlowEncodeError';
   }
+}
+
+/**
+ * Reads a whole error message of another version than the connection's. OVS before 3.0 answers some requests that it cannot
+ * parse with an error of OpenFlow 1.0 whose transaction id is not the request's, so that it can be assigned to none.
+ */
+export function decodeForeignError(bytes: Buffer): { report: OpenFlowErrorReport; version: number } {
+  const reader = new WireReader(bytes);
+  const version = reader.u8('ofp_header.version');
+  reader.skip(OFP_HEADER_SIZE - 1, 'ofp_header');
+  return { report: decodeError(version === 1 ? 1 : 4, reader), version };
 }
 
 /*

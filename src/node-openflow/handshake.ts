@@ -13,13 +13,35 @@ const OFPHFC_INCOMPATIBLE = 0;
 
 /** Either the version that both sides use from now on, or why there is none and what to tell the switch about it. */
 export type HandshakeOutcome =
-  | { readonly version: OpenFlowVersion }
+  | { readonly version: OpenFlowVersion; readonly peerVersions: readonly number[] }
   | { readonly error: OpenFlowConnectionError; readonly refusal: Buffer | null };
 
 /** Our hello: all versions in a bitmap, the highest of them in the header for those who do not read bitmaps. */
 export function encodeFirstMessage(versions: readonly OpenFlowVersion[], xid: number): Buffer {
   const highest = versions.reduce<OpenFlowVersion>((a, b) => (b > a ? b : a), 1);
   return encodeMessage(highest, { type: 'hello', versions }, xid);
+}
+
+/**
+ * The one of our versions, which are in order of preference, that the switch's hello allows; all of them when it allows none
+ * or is not a hello. Throws `OpenFlowDecodeError` when it is malformed.
+ */
+export function preferredVersions(
+  preference: readonly OpenFlowVersion[],
+  bytes: Buffer,
+): readonly OpenFlowVersion[] {
+  const reader = new WireReader(bytes);
+  const peerVersion = reader.u8('ofp_header.version');
+  const type = reader.u8('ofp_header.type');
+  reader.skip(HEADER_SIZE - 2, 'ofp_header');
+  if (type !== OFPT_HELLO) {
+    return preference;
+  }
+  const peerVersions = decodeHello(4, reader).versions;
+  const first = preference.find(
+    (version) => negotiateVersion([version], peerVersion, peerVersions) === version,
+  );
+  return first === undefined ? preference : [first];
 }
 
 /** Reads the first message of the switch, whatever it is. Throws `OpenFlowDecodeError` when it is malformed. */
@@ -47,11 +69,12 @@ function negotiate(
   peerVersions: readonly number[] | null,
 ): HandshakeOutcome {
   const version = negotiateVersion(versions, peerVersion, peerVersions);
+  const allowed = peerVersions ?? [peerVersion];
   if (version !== null) {
-    return { version };
+    return { version, peerVersions: allowed };
   }
   const ours = versions.map(versionName).join(', ');
-  const theirs = (peerVersions ?? [peerVersion]).map(versionName).join(', ');
+  const theirs = allowed.map(versionName).join(', ');
   const message = `no version in common: we speak ${ours}, the switch speaks ${theirs}`;
   const report: OpenFlowErrorReport = {
     errorType: OFPET_HELLO_FAILED,

@@ -10,7 +10,7 @@ export const VENDOR = { nicira: 0x0000_2320, onf: 0x4f4e_4600 } as const;
 const OFPT_EXPERIMENTER = 4;
 const OFPMP_EXPERIMENTER = 0xffff;
 /** Flag of a multipart message: more parts of the same body follow. */
-export const MULTIPART_MORE = 1;
+const MULTIPART_MORE = 1;
 
 /** The number of a message in one or more versions. */
 export interface Place {

@@ -100,6 +100,7 @@ export {
   type MeterStats,
 } from './meter.ts';
 export { decodeMetadata, PACKET_IN_REASON_CODES, type PacketIn, PacketInView } from './packet-in.ts';
+export { isFieldInPacketIn, PacketInFields } from './packet-in-fields.ts';
 export type { PacketOut } from './packet-out.ts';
 export { PORT_CONFIG_DOWN, PORT_STATE_LINK_DOWN, type Port, type PortStatus } from './port.ts';
 export type {

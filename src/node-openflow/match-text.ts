@@ -9,7 +9,7 @@ export function formatMatch(fields: readonly MatchField[]): string {
 }
 
 /** One field: "reg11=0x0/0x80000000". */
-export function formatField(field: MatchField): string {
+function formatField(field: MatchField): string {
   return `${fieldName(field)}=${formatValue(field)}`;
 }
 

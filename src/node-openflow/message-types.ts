@@ -18,7 +18,6 @@ import type { PacketOut } from './packet-out.ts';
 import { type Port, type PortStatus } from './port.ts';
 import {
   type RoleRequest,
-  type RoleStatus,
   type SwitchConfig,
   type SwitchDescription,
   type SwitchFeatures,
@@ -102,7 +101,6 @@ export interface MessageBodies {
   flow_mod_table_id: FlowModTableId;
   group_mod: GroupMod;
   meter_mod: MeterMod;
-  role_status: RoleStatus;
   requestforward: RequestForward;
   bundle_control: BundleControl;
   bundle_add_message: BundleAddMessage;

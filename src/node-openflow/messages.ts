@@ -48,7 +48,6 @@ import {
   decodeDescription,
   decodeFeatures,
   decodeRole,
-  decodeRoleStatus,
   encodeConfig,
   encodeRole,
 } from './switch-config.ts';
@@ -177,7 +176,6 @@ export const MESSAGES: {
   flow_mod_table_id: { places: [nxt(15)], encode: encodeFlowModTableId, decode: decodeFlowModTableId },
   group_mod: { places: [nxt(31, 1, 1), ofpt(15, 4)], encode: encodeGroupMod, decode: decodeGroupMod },
   meter_mod: { places: [ofpt(29, 4)], encode: encodeMeterMod, decode: decodeMeterMod },
-  role_status: { places: [onft(1911, 4, 4), ofpt(30, 5)], encode: null, decode: decodeRoleStatus },
   requestforward: {
     places: [nxt(132, 1, 1), onft(2350, 4, 4), ofpt(32, 5)],
     encode: null,

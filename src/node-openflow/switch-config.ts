@@ -108,27 +108,3 @@ export function decodeRole(version: OpenFlowVersion, reader: WireReader): RoleRe
   reader.skip(4, 'role.pad');
   return { role, generationId: reader.u64('role.generation_id') };
 }
-
-/** Why OFPT_ROLE_STATUS was sent. */
-export type RoleStatusReason = 'primary_request' | 'config' | 'experimenter';
-const ROLE_STATUS_REASONS: readonly RoleStatusReason[] = ['primary_request', 'config', 'experimenter'];
-
-/** OFPT_ROLE_STATUS: the role of this connection has been changed by somebody else. */
-export interface RoleStatus extends RoleRequest {
-  readonly reason: RoleStatusReason;
-}
-
-/*
- *   u32 role    u8 reason    u8[3] zero    u64 generation id    properties
- */
-export function decodeRoleStatus(_version: OpenFlowVersion, reader: WireReader): RoleStatus {
-  const roleNumber = reader.u32('role_status.role');
-  const reasonNumber = reader.u8('role_status.reason');
-  reader.skip(3, 'role_status.pad');
-  const role = ROLES[roleNumber];
-  const reason = ROLE_STATUS_REASONS[reasonNumber];
-  if (role === undefined || reason === undefined) {
-    throw reader.fault('role_status', `role ${roleNumber} or reason ${reasonNumber} is not known`);
-  }
-  return { role, reason, generationId: reader.u64('role_status.generation_id') };
-}

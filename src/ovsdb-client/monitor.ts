@@ -15,7 +15,7 @@ export const MonitorMethod = {
 export type MonitorMethod = (typeof MonitorMethod)[keyof typeof MonitorMethod];
 
 /** The transaction id that stands for "nothing seen so far". */
-export const NO_TRANSACTION_ID = '00000000-0000-0000-0000-000000000000';
+const NO_TRANSACTION_ID = '00000000-0000-0000-0000-000000000000';
 
 /** What to watch of one table. */
 export interface MonitorTable {

@@ -261,7 +261,7 @@ function taggedItems(json: unknown, tag: 'set' | 'map'): readonly unknown[] | un
 }
 
 /** Decodes one atom of a known type. The type's constraints are the server's to check, not ours. */
-export function decodeAtom(json: unknown, base: BaseType, path: string): Atom {
+function decodeAtom(json: unknown, base: BaseType, path: string): Atom {
   switch (base.type) {
     case 'integer':
       if (typeof json === 'number' && Number.isInteger(json)) {

@@ -18,9 +18,7 @@ export type Layer4 = (typeof Layer4)[keyof typeof Layer4];
 export const KeyPartSize = { common: 19, vlan: 5, ip: 6, ipv4: 8, ipv6: 36, tcpUdp: 4 } as const;
 
 /** Template ids below 256 are set ids with a meaning of their own (RFC 7011 section 3.3.2). */
-export const TEMPLATE_ID_MIN = 256;
-/** The largest template id: a tagged TCP or UDP frame over IPv6. */
-export const TEMPLATE_ID_MAX = 267;
+const TEMPLATE_ID_MIN = 256;
 /** The longest key: that of template 267, in bytes. */
 export const KEY_SIZE_MAX = 70;
 

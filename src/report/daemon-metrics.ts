@@ -85,7 +85,7 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'gauge',
     '1 or 0',
     '1 when all that the daemon has on the bridge is in place',
-    ({ session }) => flag(session.hook === 'in place'),
+    ({ session }) => flag(session.hook === 'installed'),
   ),
   perBridge(
     'ovs_ipfix_hook_repairs_total',
@@ -99,7 +99,7 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'counter',
     'rewrites',
     'Flows and groups whose sample actions were rewritten',
-    ({ session }) => session.translation.rewrites + session.groupRewrites,
+    ({ session }) => session.translation.rewrites + session.translation.groupRewrites,
   ),
   perBridge(
     'ovs_ipfix_flows_refused',

@@ -5,12 +5,10 @@ import { FLOW_END_REASON_NAMES } from '../ipfix/elements.ts';
 import type { DecodedMessage, DecodedRecord, FieldValue } from '../ipfix/reader-types.ts';
 import { addressText } from '../runtime/address-text.ts';
 import { IP_PROTOCOL_NAMES } from './protocol-names.ts';
+import { TABLE_WIDTH } from './text-table.ts';
 
 /** A value as JSON has it: whole numbers past 2^53 as decimal text, bytes as hex. */
 export type JsonValue = string | number | boolean;
-
-/** The column at which tables end. */
-const TABLE_WIDTH = 80;
 
 /** The head of the table. */
 export const TABLE_HEAD =

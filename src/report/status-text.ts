@@ -53,10 +53,10 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
   const { session, sampling, samplePool } = status;
   const rate = session.meterRate === undefined ? 'any number of' : `at most ${session.meterRate}`;
   const head = `bridge ${status.bridge}: hook ${session.hook}, ${session.protocol ?? 'no OpenFlow'} (${session.connection.state})`;
-  const mood = session.hook === 'in place' ? 'head' : 'bad';
+  const mood = session.hook === 'installed' ? 'head' : 'bad';
   const lines = [
     ...foldText(head).map((line) => paint(mood, line)),
-    `  bounded to ${rate} packet-ins/s; put back ${session.hookRepairs} times`,
+    `  bounded to ${rate} packet-ins/s; reinstalled ${session.hookRepairs} times`,
   ];
   if (sampling !== undefined) {
     lines.push(
@@ -72,7 +72,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
   }
   if (status.flowSampling.length > 0) {
     lines.push(
-      `  "sample" actions of flows: ${session.translation.rewrites + session.groupRewrites} rewritten`,
+      `  "sample" actions of flows: ${session.translation.rewrites + session.translation.groupRewrites} rewritten`,
     );
     lines.push(...poolLines(samplePool, paint));
   }

@@ -13,7 +13,7 @@ import type { JsonValue } from './record-format.ts';
 import { RecordDecoder, type RecordRow } from './record-rows.ts';
 
 /** Flows that one turn of the event loop looks at. */
-export const WALK_SLICE_FLOWS = 2048;
+const WALK_SLICE_FLOWS = 2048;
 /** The most flows that can be asked for. */
 export const TOP_FLOWS_MAX = 100;
 

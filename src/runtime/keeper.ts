@@ -77,10 +77,10 @@ export interface KeeperOptions<S extends KeptSession> {
 }
 
 /** Pauses between attempts when all endpoints are unix sockets. */
-export const UNIX_BACKOFF_MIN_MS = 100;
+const UNIX_BACKOFF_MIN_MS = 100;
 export const UNIX_BACKOFF_MAX_MS = 1000;
 /** How long `stop` waits for a session to end by itself after `close`. */
-export const CLOSE_TIMEOUT_MS = 1000;
+const CLOSE_TIMEOUT_MS = 1000;
 
 /** One attempt and the connection that came of it. A new one is made each time, so a late callback can see that it is late. */
 interface Connection<S> {

@@ -1,8 +1,9 @@
 // The daemon's log, in the shape of OVS's vlog files, so that operators and their tools can read ours like the ones
-// beside it. pino carries the levels and the synchronous writing; this file has the line, the levels by module, and
-// the limit on repeated lines. Only the composition root opens a log; every other part is handed a `Logger`.
+// beside it. sonic-boom writes (at once, with a limited backlog, and again after a rotation); this file has the line, the
+// levels by module, and the limit on repeated lines. Only the composition root opens a log; every other part is handed a
+// `Logger`.
 
-import { type DestinationStream, destination, type Logger as PinoLogger, pino, symbols } from 'pino';
+import sonicBoom, { type SonicBoom } from 'sonic-boom';
 import type { Clock } from './clock.ts';
 import { RATE_LIMIT_DEFAULTS, RateLimit, type RateLimitOptions } from './rate-limit.ts';
 import { reasonOf } from './sentence.ts';
@@ -46,6 +47,8 @@ export const MESSAGE_CHARACTERS_MAX = 4096;
 /** Bytes that may wait when the file cannot be written (a full disk); what comes after is lost and counted. */
 export const LOG_BACKLOG_BYTES_MAX = 65_536;
 
+const STDERR_FD = 2;
+
 const LEVEL_LABELS: Record<Exclude<LogLevel, 'off'>, string> = {
   debug: 'DBG',
   info: 'INFO',
@@ -54,7 +57,7 @@ const LEVEL_LABELS: Record<Exclude<LogLevel, 'off'>, string> = {
 };
 
 /** The log's file cannot be opened; the message is a sentence for operators. */
-export class LogFileError extends Error {
+class LogFileError extends Error {
   readonly code = 'LOG_FILE';
 
   constructor(file: string, cause: unknown) {
@@ -70,9 +73,8 @@ export class LogFileError extends Error {
 /** The lines' destination, levels and limits; one for the process. */
 export class Log {
   readonly #clock: Clock;
-  readonly #pino: PinoLogger;
   readonly #write: (line: string) => void;
-  readonly #file: ReturnType<typeof destination> | undefined;
+  readonly #file: SonicBoom | undefined;
   readonly #moduleLevels = new Map<string, LogLevel>();
   readonly #modules = new Set<string>();
   readonly #limits = new Map<string, RateLimit>();
@@ -98,7 +100,6 @@ export class Log {
       this.#file = to === 'stderr' ? undefined : file;
       this.#write = (line) => file.write(`${line}\n`);
     }
-    this.#pino = pino({ level: 'debug', base: null, timestamp: false }, this.#stream());
     for (const name of options.modules ?? []) this.#modules.add(name);
     for (const spec of options.specs ?? []) this.setLevels(spec);
   }
@@ -174,14 +175,15 @@ export class Log {
         const dropped = limit.take(this.#clock.monotonicMicros());
         if (dropped === undefined) return;
         if (dropped.count > 0) {
-          this.#pino[level](
-            { module },
+          this.#say(
+            level,
+            module,
             `Dropped ${dropped.count} log messages in last ${dropped.firstAgeSeconds} seconds (most recently, ` +
               `${dropped.lastAgeSeconds} seconds ago) due to excessive rate`,
           );
         }
       }
-      this.#pino[level]({ module }, printable(message));
+      this.#say(level, module, printable(message));
     };
     return {
       debug: say('debug'),
@@ -205,21 +207,11 @@ export class Log {
     return limit;
   }
 
-  /** pino hands a stream with this mark the parts of the record beside its JSON, of which we make a line ourselves. */
-  #stream(): DestinationStream {
-    const receiver = {
-      [symbols.needsMetadataGsym]: true,
-      lastLevel: 0,
-      lastMsg: '',
-      lastObj: {} as { module?: string },
-      write: () => {
-        const label = LEVEL_LABELS[pino.levels.labels[receiver.lastLevel] as keyof typeof LEVEL_LABELS];
-        // A message of several lines becomes several lines of the log, each with the full prefix (as in vlog).
-        for (const text of receiver.lastMsg.split('\n'))
-          this.#line(receiver.lastObj.module ?? '', label, text);
-      },
-    };
-    return receiver;
+  /** A message of several lines becomes several lines of the log, each with the full prefix (as in vlog). */
+  #say(level: keyof typeof LEVEL_LABELS, module: string, message: string): void {
+    for (const text of message.split('\n')) {
+      this.#line(module, LEVEL_LABELS[level], text);
+    }
   }
 
   #line(module: string, label: string, text: string): void {
@@ -230,11 +222,13 @@ export class Log {
   }
 }
 
-function openFile(to: Exclude<LogDestination, (line: string) => void>): ReturnType<typeof destination> {
+function openFile(to: Exclude<LogDestination, (line: string) => void>): SonicBoom {
   const options = { sync: true, append: true, maxLength: LOG_BACKLOG_BYTES_MAX };
-  if (to === 'stderr') return destination({ dest: 2, ...options });
+  if (to === 'stderr') {
+    return new sonicBoom.SonicBoom({ fd: STDERR_FD, ...options });
+  }
   try {
-    return destination({ dest: to.file, ...options });
+    return new sonicBoom.SonicBoom({ dest: to.file, ...options });
   } catch (error) {
     throw new LogFileError(to.file, error);
   }

@@ -4,7 +4,7 @@
 import { join, resolve } from 'node:path';
 
 /** The directory that OVS's programs use when OVS_RUNDIR is unset or empty. */
-export const RUN_DIRECTORY_DEFAULT = '/var/run/openvswitch';
+const RUN_DIRECTORY_DEFAULT = '/var/run/openvswitch';
 
 /** The part of the environment that is looked at; `process.env` fits. */
 export interface RunDirectoryEnvironment {

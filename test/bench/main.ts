@@ -13,8 +13,10 @@ import { ovsPart } from './ovs/ovs.ts';
 import { replayPart } from './replay/replay.ts';
 import { runSink } from './replay/sink.ts';
 import { type BenchPart, type Row, SCALE } from './row.ts';
+import { startPart } from './start/start.ts';
 
 const PARTS: Readonly<Record<string, BenchPart>> = {
+  start: startPart,
   core: corePart,
   replay: replayPart,
   intake: intakePart,

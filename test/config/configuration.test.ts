@@ -28,6 +28,7 @@ function tables(
     bridges: [bridge('br0')],
     ipfix: new Map([[IPFIX, { uuid: IPFIX, columns }]]),
     collectorSets: [],
+    controllers: new Map(),
     ...rest,
   };
 }
@@ -41,8 +42,10 @@ test('a native row with only targets has the defaults of ovs-vswitchd', () => {
   assert.deepEqual(bridges.get('br0'), {
     name: 'br0',
     maxSampleRate: 5000,
+    isFailOpen: false,
     sampling: {
       ipfixRow: IPFIX,
+      isOurs: true,
       interval: 400,
       observationDomainId: 0,
       observationPointId: 0,
@@ -76,13 +79,13 @@ test('each column of a row is used', () => {
   assert.equal(sampling.exporter.templateIntervalSeconds, 30);
 });
 
-test('a row whose targets vswitchd has is not ours, and one without any key of ours neither', () => {
+test('a row whose targets vswitchd has is not ours, and neither is one without a key of ours', () => {
   for (const columns of [
     { targets: ['127.0.0.1:1'], external_ids: new Map() },
     { targets: ['127.0.0.1:1'] },
     { external_ids: new Map() },
   ]) {
-    assert.equal(readConfiguration(tables(columns), 1400).bridges.get('br0')?.sampling, undefined);
+    assert.notEqual(readConfiguration(tables(columns), 1400).bridges.get('br0')?.sampling?.isOurs, true);
   }
 });
 
@@ -220,4 +223,97 @@ test('a collector set without a row, without a target, or of a bridge that is go
 
 test('a reference to a row that is not there is a problem and no more', () => {
   assert.deepEqual(codes(tables({}, { ipfix: new Map() })), ['dangling-reference']);
+});
+
+test('a collector set with only a local group is for the kernel and no problem', () => {
+  const set = (columns: Record<string, unknown>) => ({
+    ...tables({}, { bridges: [bridge('br0', { ipfix: undefined })] }),
+    collectorSets: [{ uuid: 'set', columns: { id: 3, bridge: { uuid: 'uuid of br0' }, ...columns } }],
+  });
+  assert.deepEqual(codes(set({ local_group_id: 7 })), []);
+  assert.deepEqual(codes(set({ local_group_id: 0 })), []);
+  // Databases before OVS 3.4 have no such column, and later ones have it unset.
+  assert.deepEqual(codes(set({})), ['no-ipfix-row']);
+  assert.deepEqual(codes(set({ local_group_id: undefined })), ['no-ipfix-row']);
+  const { bridges } = readConfiguration(set({ local_group_id: 7, ipfix: { uuid: IPFIX } }), 1400);
+  assert.equal(bridges.get('br0')?.flowSampling.size, 1);
+});
+
+/** A row with these keys in other_config, and the version of Open vSwitch. */
+const withKeys = (
+  keys: Record<string, string>,
+  ovsVersion?: string,
+  columns: Record<string, unknown> = {},
+) => ({
+  ...tables({ other_config: new Map(Object.entries(keys)), ...columns }),
+  ovsVersion,
+});
+
+/** Targets that vswitchd has: the row is not ours. */
+const THEIRS = { targets: ['127.0.0.1:1'], external_ids: new Map() };
+
+test('output sampling is reported for rows that we export for, with what is true for the version', () => {
+  const key = { 'enable-output-sampling': 'True' };
+  assert.deepEqual(codes(withKeys(key, '3.2.0')), ['output-sampling-not-done']);
+  assert.deepEqual(codes(withKeys(key)), ['output-sampling-not-done']);
+  assert.deepEqual(codes(withKeys({ 'enable-output-sampling': 'false' }, '3.5.0')), []);
+  assert.deepEqual(codes(withKeys(key, '3.5.0', THEIRS)), [], 'ovs-vswitchd does what the key says');
+  const [inverted, output] = readConfiguration(withKeys(key, '3.1.0'), 1400).problems;
+  assert.equal(inverted?.code, 'sampling-keys-inverted');
+  assert.equal(output?.code, 'output-sampling-not-done');
+  assert.match(output.message, /3\.1\.0 reads the key the wrong way round/u);
+  assert.match(output.remedy, /--adopt=marked/u);
+});
+
+test('keys that this Open vSwitch reads the wrong way round are reported, whoever exports', () => {
+  const key = { 'enable-input-sampling': 'false' };
+  assert.deepEqual(codes(withKeys(key, '2.17.12')), ['sampling-keys-inverted']);
+  assert.deepEqual(codes(withKeys(key, '3.1.7', THEIRS)), ['sampling-keys-inverted']);
+  assert.deepEqual(codes(withKeys({}, '2.17.12')), []);
+});
+
+test('a row that disables input sampling for its version is not sampled for the bridge, and its sets are', () => {
+  const collectorSets = [
+    { uuid: 's', columns: { id: 3, bridge: { uuid: 'uuid of br0' }, ipfix: { uuid: IPFIX } } },
+  ];
+  const cases = [
+    ['false', '3.2.0', true],
+    ['False', undefined, true],
+    ['true', '3.2.0', false],
+    ['false', '3.1.0', false],
+    ['true', '3.1.0', true],
+  ] as const;
+  for (const [value, version, isDisabled] of cases) {
+    const input = { ...withKeys({ 'enable-input-sampling': value }, version), collectorSets };
+    const { bridges, ipfixRows } = readConfiguration(input, 1400);
+    assert.equal(ipfixRows[0]?.inputSamplingDisabled !== undefined, isDisabled, `${value} in ${version}`);
+    assert.equal(bridges.get('br0')?.sampling === undefined, isDisabled);
+    assert.equal(bridges.get('br0')?.flowSampling.size, 1);
+  }
+});
+
+test('the keys mean nothing for a row that only collector sets use', () => {
+  const input = withKeys({ 'enable-input-sampling': 'true', 'enable-output-sampling': 'true' }, '3.1.0');
+  const collectorSets = [
+    { uuid: 's', columns: { id: 3, bridge: { uuid: 'uuid of br0' }, ipfix: { uuid: IPFIX } } },
+  ];
+  const onlySets = { ...input, bridges: [bridge('br0', { ipfix: undefined })], collectorSets };
+  assert.deepEqual(codes(onlySets), []);
+  assert.equal(readConfiguration(onlySets, 1400).ipfixRows[0]?.inputSamplingDisabled, undefined);
+});
+
+test('settings that only ovs-vswitchd supports are reported by name, and not where it exports', () => {
+  const settings = { 'enable-tunnel-sampling': 'true', virtual_obs_id: 'vm-7' };
+  const input = withKeys(settings, '3.5.0', { stats_interval: 60 });
+  const { problems } = readConfiguration(input, 1400);
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['setting-not-supported', 'setting-not-supported', 'setting-not-supported'],
+  );
+  assert.match(problems[0]?.message ?? '', /tunnelType/u);
+  assert.match(problems[1]?.message ?? '', /virtualObsID/u);
+  assert.match(problems[2]?.message ?? '', /statistics records/u);
+  assert.match(problems[2]?.where ?? '', /stats_interval$/u);
+  assert.deepEqual(codes(withKeys(settings, '3.5.0', { stats_interval: 60, ...THEIRS })), []);
+  assert.deepEqual(codes(withKeys({ 'enable-tunnel-sampling': 'false', virtual_obs_id: '' }, '3.5.0')), []);
 });

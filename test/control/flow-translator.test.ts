@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { FlowTranslator, REWRITE_BATCH, type Transact } from '../../src/control/flow-translator.ts';
+import type { Transact } from '../../src/control/flow-rewriting.ts';
+import { FlowTranslator, REWRITE_BATCH } from '../../src/control/flow-translator.ts';
 import { translateInstructions } from '../../src/control/translation.ts';
-import { sampleUserdata } from '../../src/control/userdata.ts';
+import { sampleUserdata } from '../../src/intake/userdata.ts';
 import {
   type Action,
   type FlowMonitorEvent,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasStaleGroups, translateGroups } from '../../src/control/group-translator.ts';
-import { sampleUserdata } from '../../src/control/userdata.ts';
+import { staleGroups, translateGroups } from '../../src/control/group-translator.ts';
+import { sampleUserdata } from '../../src/intake/userdata.ts';
 import {
   type Action,
   type GroupBucket,
@@ -97,7 +97,7 @@ test('buckets with watched samples are translated, and everything else of a grou
     group(4, bucket(1, { type: 'clone', actions: [sample(1), sample(2)] })),
   ];
   const { connection, sent, groups } = fakeSwitch(before);
-  assert.equal(await hasStaleGroups(connection, watching(1, 2)), true);
+  assert.notDeepEqual(await staleGroups(connection, watching(1, 2)), []);
   const { groupsBySet, rewrites, refusals } = await translateGroups(connection, watching(1, 2));
   assert.deepEqual(groups(), [
     group(1, bucket(4, sample(1), ours(1), OUTPUT), bucket(9, OUTPUT)),
@@ -115,7 +115,7 @@ test('buckets with watched samples are translated, and everything else of a grou
     ],
   );
   // What is right is left alone.
-  assert.equal(await hasStaleGroups(connection, watching(1, 2)), false);
+  assert.deepEqual(await staleGroups(connection, watching(1, 2)), []);
   assert.equal((await translateGroups(connection, watching(1, 2))).rewrites, 0);
   assert.equal(sent.length, 2);
 });
@@ -124,7 +124,7 @@ test('without a set the groups are as their writer made them', async () => {
   const before = [group(1, bucket(4, sample(1), OUTPUT)), group(2, bucket(1, sample(2)))];
   const { connection, groups } = fakeSwitch(before);
   await translateGroups(connection, watching(1, 2));
-  assert.equal(await hasStaleGroups(connection, watching()), true);
+  assert.notDeepEqual(await staleGroups(connection, watching()), []);
   const { groupsBySet } = await translateGroups(connection, watching());
   assert.deepEqual(groups(), before);
   assert.equal(groupsBySet.size, 0);
@@ -143,11 +143,12 @@ test('a group that is refused or too large is told of, is not counted, and keeps
 
 test('a switch without groups has none to translate; a connection that ends is an error', async () => {
   const { connection } = fakeSwitch([], { hasNoGroups: true });
-  assert.equal(await hasStaleGroups(connection, watching(1)), false);
+  assert.deepEqual(await staleGroups(connection, watching(1)), []);
   assert.deepEqual(await translateGroups(connection, watching(1)), {
     groupsBySet: new Map(),
     rewrites: 0,
     refusals: new Map(),
+    unresolved: new Map(),
   });
   const ended = { request: () => Promise.reject(new Error('the connection is over')) };
   await assert.rejects(translateGroups(ended as unknown as OpenFlowConnection, watching(1)), /over/u);

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   type HookOptions,
-  type HookPlace,
+  type HookSlot,
   hookMatch,
   hookRefresh,
-  isAtHookPlace,
+  isInHookSlot,
   planHook,
 } from '../../src/control/hook.ts';
 import {
@@ -19,7 +19,7 @@ import {
 const options: HookOptions = { observationDomainId: 123, observationPointId: 456 };
 
 /** Meters came with OpenFlow 1.3. */
-const placeOf = (version: OpenFlowVersion): HookPlace => ({
+const placeOf = (version: OpenFlowVersion): HookSlot => ({
   mark: { register: 11, bit: 31 },
   version,
   meterId: version === 1 ? undefined : 65_000,
@@ -39,7 +39,7 @@ function shown(mod: MessageOf<'flow_mod'>): FlowStats {
   return { ...kept, packetCount: 0n, byteCount: 0n, durationSeconds: 0, durationNanoseconds: 0 };
 }
 
-function addedFlow(place: HookPlace): FlowStats {
+function addedFlow(place: HookSlot): FlowStats {
   const message = planHook(undefined, place, options)[0]?.messages[0];
   assert.equal(message?.type, 'flow_mod');
   return shown(message);
@@ -115,14 +115,14 @@ test("a flow at the hook's place that does anything else is replaced", () => {
 test('the hook is recognised by table, priority and match alone', () => {
   const flow = addedFlow(placeOf(5));
   const mark = { register: 11, bit: 31 };
-  assert.equal(isAtHookPlace(flow, mark), true);
-  assert.equal(isAtHookPlace({ ...flow, tableId: 1 }, mark), false);
-  assert.equal(isAtHookPlace({ ...flow, priority: 65_534 }, mark), false);
+  assert.equal(isInHookSlot(flow, mark), true);
+  assert.equal(isInHookSlot({ ...flow, tableId: 1 }, mark), false);
+  assert.equal(isInHookSlot({ ...flow, priority: 65_534 }, mark), false);
   assert.equal(
-    isAtHookPlace({ ...flow, match: [...hookMatch(mark), matchField('in_port_oxm', 1)] }, mark),
+    isInHookSlot({ ...flow, match: [...hookMatch(mark), matchField('in_port_oxm', 1)] }, mark),
     false,
   );
-  assert.equal(isAtHookPlace(flow, { register: 11, bit: 30 }), false);
+  assert.equal(isInHookSlot(flow, { register: 11, bit: 30 }), false);
 });
 
 test('the refresh is the same flow, as a change that never adds', () => {

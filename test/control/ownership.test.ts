@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { readConfiguration } from '../../src/config/configuration.ts';
 import { readIpfixRow } from '../../src/config/ipfix-row.ts';
-import { type AdoptPolicy, planOwnership, planRelease, type RowChange } from '../../src/control/ownership.ts';
+import {
+  type AdoptionRules,
+  type AdoptPolicy,
+  planOwnership,
+  planRelease,
+  type RowChange,
+} from '../../src/control/ownership.ts';
 
 const IPFIX = '11111111-1111-4111-8111-111111111111';
 
@@ -26,14 +32,20 @@ function configurationOf(state: RowState, usedBySet = false) {
       collectorSets: usedBySet
         ? [{ uuid: 's', columns: { id: 1, bridge: { uuid: 'b' }, ipfix: { uuid: IPFIX } } }]
         : [],
+      controllers: new Map(),
     },
     1400,
   );
 }
 
+/** The rules by which every bridge is sampled. */
+function rules(policy: AdoptPolicy): AdoptionRules {
+  return { policy, samplability: () => 'sampled' };
+}
+
 function plan(state: RowState, policy: AdoptPolicy, usedBySet = false) {
   const configuration = configurationOf(state, usedBySet);
-  return shown(planOwnership(configuration, policy, configuration.problems));
+  return shown(planOwnership(configuration, rules(policy), configuration.problems));
 }
 
 function release(state: RowState) {
@@ -112,10 +124,11 @@ test('with --adopt=marked all rows of a bridge are adopted or none', () => {
         bridges: [{ uuid: 'b', columns: { name: 'br0', ipfix: { uuid: 'one' } } }],
         ipfix: new Map([rowOf('one', first), rowOf('two', second)]),
         collectorSets: [{ uuid: 's', columns: { id: 1, bridge: { uuid: 'b' }, ipfix: { uuid: 'two' } } }],
+        controllers: new Map(),
       },
       1400,
     );
-    return planOwnership(configuration, 'marked', []).map((change) => change.row.uuid);
+    return planOwnership(configuration, rules('marked'), []).map((change) => change.row.uuid);
   };
   const mark = { 'ovs-ipfix': 'adopt' };
   assert.deepEqual(adoptedOf(mark, {}), []);

@@ -24,9 +24,9 @@ function handMadePass() {
 test('marks during a pass lead to one more pass, never to two at a time', async () => {
   const { pass, finish, open } = handMadePass();
   const reconciler = new Reconciler({ clock: new ManualClock(), pass, onFailure: assert.fail });
-  reconciler.mark();
-  reconciler.mark();
-  reconciler.mark();
+  reconciler.trigger();
+  reconciler.trigger();
+  reconciler.trigger();
   assert.equal(open.length, 1);
   await finish();
   assert.equal(open.length, 1);
@@ -46,7 +46,7 @@ test('a failed pass is repeated after a pause that doubles up to its limit, and 
   const { pass, finish, open } = handMadePass();
   const onFailure = (error: Error) => failures.push(error.message);
   const reconciler = new Reconciler({ clock, pass, onFailure, retryMinMs: 100, retryMaxMs: 300 });
-  reconciler.mark();
+  reconciler.trigger();
   for (const pauseMs of [100, 200, 300, 300]) {
     await finish(new Error(`after this, ${pauseMs}`));
     assert.equal(reconciler.status().state, 'waiting');
@@ -57,7 +57,7 @@ test('a failed pass is repeated after a pause that doubles up to its limit, and 
   }
   await finish();
   assert.equal(reconciler.status().lastError, undefined);
-  reconciler.mark();
+  reconciler.trigger();
   await finish(new Error('again'));
   clock.advance(100_000);
   assert.equal(open.length, 1);
@@ -67,9 +67,9 @@ test('a failed pass is repeated after a pause that doubles up to its limit, and 
 test('a mark cuts the pause short', async () => {
   const { pass, finish, open } = handMadePass();
   const reconciler = new Reconciler({ clock: new ManualClock(), pass, onFailure: () => {} });
-  reconciler.mark();
+  reconciler.trigger();
   await finish(new Error('no'));
-  reconciler.mark();
+  reconciler.trigger();
   assert.equal(open.length, 1);
 });
 
@@ -77,7 +77,7 @@ test('settled waits for the pass and its repetitions, and stop lets it go', asyn
   const { pass, finish } = handMadePass();
   const reconciler = new Reconciler({ clock: new ManualClock(), pass, onFailure: () => {} });
   await reconciler.settled();
-  reconciler.mark();
+  reconciler.trigger();
   let isSettled = false;
   const settled = reconciler.settled().then(() => {
     isSettled = true;
@@ -86,6 +86,6 @@ test('settled waits for the pass and its repetitions, and stop lets it go', asyn
   assert.equal(isSettled, false);
   reconciler.stop();
   await settled;
-  reconciler.mark();
+  reconciler.trigger();
   assert.equal(reconciler.status().state, 'stopped');
 });

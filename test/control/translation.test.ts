@@ -7,7 +7,7 @@ import {
   translateActions,
   translateInstructions,
 } from '../../src/control/translation.ts';
-import { sampleUserdata } from '../../src/control/userdata.ts';
+import { sampleUserdata } from '../../src/intake/userdata.ts';
 import type { Action, SampleAction } from '../../src/node-openflow/index.ts';
 
 const OUTPUT: Action = { type: 'output', port: 1, maxLength: 0 };

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { MessageReader } from '../../src/ipfix/message-reader.ts';
-import { FramingError, StreamFramer } from '../../src/ipfix/stream-framer.ts';
+import { StreamFramer } from '../../src/ipfix/stream-framer.ts';
 import { jsonLine, recordObject, recordText } from '../../src/report/record-format.ts';
 
 const INPUT_COUNT = 1_000_000;
@@ -147,7 +147,7 @@ test(`hostile streams are cut into messages or end, and keep at most one message
       });
       assert.ok(framer.pendingSize < 65_535);
     } catch (error) {
-      assert.ok(error instanceof FramingError, String(error));
+      assert.ok(error instanceof Error && error.name === 'FramingError', String(error));
       endCount += 1;
       framer = new StreamFramer();
     }

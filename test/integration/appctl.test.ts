@@ -285,7 +285,7 @@ test('vlog/reopen begins the log anew after logrotate has moved it', tier('ovs',
     'IPFIX',
     'targets="127.0.0.1:9"',
   );
-  await waitFor(async () => readFileSync(logFile, 'utf8').includes('bridge rotated: exporting begins'), {
+  await waitFor(async () => readFileSync(logFile, 'utf8').includes('bridge rotated: sampling started'), {
     what: 'the new file has the new lines',
   });
   assert.equal(readFileSync(`${logFile}.1`, 'utf8'), before);

@@ -1,16 +1,10 @@
 // The same frames through ovs-vswitchd's own exporter and through ours, record by record: two equal bridges of one Open
 // vSwitch, of which one keeps its IPFIX row and the other has a row of ours. Everything that both sides put into a record
 // must be the same, except for what support/exporter-differences.ts lists with its reason.
-//
-// vswitchd's own messages are read leniently in two points: its sequence numbers count messages, from 1 and in one count for
-// all domains, and it describes its exporting process in messages of domain 0, which are not about flows.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { RandomSource } from '../../src/flow/random.ts';
-import { MessageReader } from '../../src/ipfix/message-reader.ts';
-import type { FieldValue } from '../../src/ipfix/reader-types.ts';
-import { TEMPLATES } from '../../src/ipfix/templates.ts';
 import { recordVectors } from '../packet/record-vectors.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { isIpWithoutBytes, KNOWN_DIFFERENCES } from '../support/exporter-differences.ts';
@@ -18,8 +12,8 @@ import { FlowRecordSink } from '../support/flow-records.ts';
 import { udpFrame } from '../support/frames.ts';
 import { bridgeStatus, createIpfixRow, type RowColumns } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
+import { type Fields, recordDifferences, SwitchRecordSink } from '../support/switch-records.ts';
 import { tier } from '../support/tiers.ts';
-import { UdpSink } from '../support/udp-sink.ts';
 import { waitFor } from '../support/wait.ts';
 
 const NEEDS = tier('ovs', 'daemon');
@@ -27,16 +21,9 @@ const DOMAIN = 11;
 const IDS = { obs_domain_id: DOMAIN, obs_point_id: 22 };
 /** Frames that are injected at once; OVS queues 100 packet-ins. */
 const PORTION = 50;
-/** Times depend on when a side has got its frames; that they are right is the matter of other tests. */
-const TIMES = new Set(['flowStartDeltaMicroseconds', 'flowEndDeltaMicroseconds']);
 const ACTIVE_TIMEOUT = 2;
 const FORCED_END = 4;
 const LACK_OF_RESOURCES = 5;
-/** Elements that no template of ours has are not compared. */
-const OUR_ELEMENTS = new Set(TEMPLATES.flatMap(({ fields }) => fields.map(({ element }) => element.name)));
-
-type Fields = Readonly<Record<string, FieldValue>>;
-
 /** Two equal bridges, `theirs` and `ours`, with a collector each. */
 interface Twins {
   readonly ovs: Ovs;
@@ -95,61 +82,10 @@ async function startTwins(t: TestContext, columns: RowColumns = {}): Promise<Twi
       assert.ok(ours.every(({ observationDomainId }) => observationDomainId === DOMAIN));
       const theirs = await switchSink.waitForPackets(packets);
       assert.equal(ours.length, theirs.length);
-      return { theirs, ours: ours.map(({ fields }) => fields) };
+      assert.ok(theirs.every(({ observationDomainId }) => observationDomainId === DOMAIN));
+      return { theirs: theirs.map(({ fields }) => fields), ours: ours.map(({ fields }) => fields) };
     },
   };
-}
-
-/** The flow records of vswitchd's exporter; see the head of the file for what it is lenient in. */
-class SwitchRecordSink {
-  readonly #sink: UdpSink;
-  readonly #reader = new MessageReader();
-  readonly #records: Fields[] = [];
-  #readCount = 0;
-
-  private constructor(sink: UdpSink) {
-    this.#sink = sink;
-  }
-
-  static async open(): Promise<SwitchRecordSink> {
-    return new SwitchRecordSink(await UdpSink.open());
-  }
-
-  get target(): string {
-    return this.#sink.target;
-  }
-
-  get records(): readonly Fields[] {
-    for (const datagram of this.#sink.datagrams.slice(this.#readCount)) {
-      this.#readCount += 1;
-      const { problems, observationDomainId, records } = this.#reader.read('vswitchd', datagram);
-      const unknown = problems.filter(({ code }) => code !== 'sequence-gap' && code !== 'sequence-repeat');
-      assert.deepEqual(unknown, []);
-      if (observationDomainId !== DOMAIN) continue;
-      for (const { template, values } of records) {
-        const named = template.fields.map(({ name }, index) => [name, values[index] ?? ''] as const);
-        this.#records.push(Object.fromEntries(named));
-      }
-    }
-    return this.#records;
-  }
-
-  async waitForPackets(count: number): Promise<readonly Fields[]> {
-    const what = `vswitchd has sent records of ${count} packets`;
-    await waitFor(() => packetCount(this.records) >= count, { what });
-    assert.equal(packetCount(this.records), count);
-    return this.records;
-  }
-
-  /** Forgets the records, but not the templates. */
-  clear(): void {
-    void this.records;
-    this.#records.length = 0;
-  }
-
-  close(): Promise<void> {
-    return this.#sink.close();
-  }
 }
 
 /**
@@ -163,7 +99,7 @@ async function turnOutputSamplingOff(ovs: Ovs, row: string, sink: SwitchRecordSi
     port += 2;
     await ovs.inject('theirs-1', udpFrame({ sourcePort: port - 1 }), udpFrame({ sourcePort: port }));
     const recordsOf = (wanted: number) =>
-      sink.records.filter((fields) => fields['sourceTransportPort'] === wanted);
+      sink.records.filter(({ fields }) => fields['sourceTransportPort'] === wanted);
     await waitFor(() => recordsOf(port).length > 0, { what: 'vswitchd has exported the second frame' });
     // The copies of the first frame came before the second frame.
     if (recordsOf(port - 1).length === 1) {
@@ -174,18 +110,6 @@ async function turnOutputSamplingOff(ovs: Ovs, row: string, sink: SwitchRecordSi
   throw new Error('This vswitchd cannot be told to sample only where packets enter.');
 }
 
-/** Element by element what two records have not in common, as "element: theirs, ours". */
-function differences(theirs: Fields | undefined, ours: Fields | undefined): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const name of OUR_ELEMENTS) {
-    const pair = [theirs?.[name], ours?.[name]].map((value) =>
-      value === undefined ? 'absent' : String(value),
-    );
-    if (pair[0] !== pair[1] && !TIMES.has(name)) found.set(name, `${name}: ${pair.join(', ')}`);
-  }
-  return found;
-}
-
 /** Fails where the records of frames differ without a known reason; gives back the names of the reasons it has used. */
 function compareUncached(
   frames: readonly Buffer[],
@@ -194,7 +118,7 @@ function compareUncached(
 ): Set<string> {
   const used = new Set<string>();
   for (const [index, frame] of frames.entries()) {
-    const found = differences(theirs[index], ours[index]);
+    const found = recordDifferences(theirs[index], ours[index]);
     for (const { name, elements, appliesTo } of KNOWN_DIFFERENCES) {
       const explained = [...found.keys()].filter((element) => elements.has(element));
       if (explained.length === 0 || !appliesTo(frame)) continue;
@@ -278,7 +202,7 @@ for (const [columns, reason] of HALF_CONFIGURED) {
 /** Fails unless the records are the same, in the same order. */
 function compareCached(theirs: readonly Fields[], ours: readonly Fields[]): void {
   for (const [index, fields] of ours.entries()) {
-    assert.deepEqual([...differences(theirs[index], fields).values()], [], `record ${index}`);
+    assert.deepEqual([...recordDifferences(theirs[index], fields).values()], [], `record ${index}`);
   }
 }
 
@@ -287,10 +211,6 @@ function flowCount(frames: readonly Buffer[]): number {
   const hex = new Set(frames.map((frame) => frame.toString('hex')));
   const flows = recordVectors.filter(({ frame }) => hex.has(frame));
   return new Set(flows.map(({ templateId, key }) => `${templateId} ${key}`)).size;
-}
-
-function packetCount(records: readonly Fields[]): number {
-  return records.reduce((sum, fields) => sum + Number(fields['packetDeltaCount']), 0);
 }
 
 /** Frames of record-vectors.json with some bytes changed, most of them in their headers, and some cut short. */

@@ -24,6 +24,9 @@ async function ownOvs(t: TestContext): Promise<Ovs> {
 
 test('a daemon of another version, and a meter that drops', tier('ovs', 'daemon'), async (t) => {
   const folder = await emptyFolder(t);
+  // A daemon that ends after its OVS could not hand its rows back.
+  const daemons: Daemon[] = [];
+  t.after(() => Promise.all(daemons.map((each) => each.stop())));
   const own = await ownOvs(t);
   // The same program, but for the number that it has of itself.
   const program = join(folder, 'ovs-ipfix.cjs');
@@ -33,7 +36,7 @@ test('a daemon of another version, and a meter that drops', tier('ovs', 'daemon'
     environment: own.environment,
   });
   const daemonOfOwn = new Daemon(own, older);
-  t.after(() => daemonOfOwn.stop());
+  daemons.push(daemonOfOwn);
   await daemonOfOwn.waitForReady();
   const br = await exportingBridge(t, own, daemonOfOwn);
   const other = found(await diagnose(own.environment), 'daemon-other-version', /pid/u);

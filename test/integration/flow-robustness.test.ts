@@ -58,7 +58,6 @@ describe('a bridge that speaks one version only', () => {
     `priority=9,udp,tp_dst=8,actions=${sampleAction(1, 8)},write_actions(output:2)`,
   ];
   for (const { version, flows } of [
-    { version: 'OpenFlow10', flows: COMMON },
     { version: 'OpenFlow13', flows: [...COMMON, ...OF13] },
     { version: 'OpenFlow14', flows: [...COMMON, ...OF13] },
     { version: 'OpenFlow15', flows: [...COMMON, ...OF13] },
@@ -68,9 +67,7 @@ describe('a bridge that speaks one version only', () => {
       await bed.addSet(1, sink.target);
       await bed.add(flows, version);
       const before = await bed.dump(version);
-      daemon = await startDaemon(ovs, {
-        arguments: version === 'OpenFlow10' ? ['--unmetered', 'allow'] : [],
-      });
+      daemon = await startDaemon(ovs);
       assert.equal(await bed.countOurs(version), flows.length);
       await ovs.appctl('revalidator/purge');
       await ovs.inject('p1', udpTo(1), udpTo(2), udpTo(3), udpTo(4));
@@ -105,6 +102,28 @@ describe('a bridge that speaks one version only', () => {
       assert.equal(await bed.dump(version), before);
     });
   }
+
+  test('OpenFlow10: flows are left as they are, and the row stays with ovs-vswitchd until another version is allowed', async () => {
+    bed = await SampledFlows.make(ovs, ['OpenFlow10']);
+    await bed.addSet(1, sink.target);
+    await bed.add(COMMON, 'OpenFlow10');
+    const before = await bed.dump('OpenFlow10');
+    const targets = await ovs.vsctl('--columns=targets', 'list', 'IPFIX');
+    daemon = await startDaemon(ovs, { arguments: ['--unmetered', 'allow'], waitForReady: false });
+    await daemon.waitForRefusal(/does not show all of a flow/u);
+    assert.match(await daemon.appctl('status'), /flows-shown-in-part/u);
+    assert.equal(await ovs.vsctl('--columns=targets', 'list', 'IPFIX'), targets);
+    await ovs.vsctl('add', 'Bridge', 'br0', 'protocols', 'OpenFlow14');
+    await daemon.waitForReady();
+    // The flow with enqueue, which only OpenFlow 1.0 can write, is left as it is and reported.
+    assert.equal(await bed.countOurs('OpenFlow14'), COMMON.length - 1);
+    assert.match(
+      await daemon.appctl('status'),
+      /translation-refused: Bridge br0, flow[^]*may be an enqueue/u,
+    );
+    await daemon.stop();
+    assert.equal(await bed.dump('OpenFlow10'), before);
+  });
 });
 
 describe('rows', () => {
@@ -261,7 +280,7 @@ describe('ends and beginnings', () => {
     await ovs.restartVswitchd();
     await bed.add(flows);
     await bed.waitForOurs(1);
-    await waitFor(async () => (await sampledBridgeOf(daemon as Daemon)).session.hook === 'in place', {
+    await waitFor(async () => (await sampledBridgeOf(daemon as Daemon)).session.hook === 'installed', {
       what: 'all is in place',
     });
     await ovs.inject('p1', udpTo(1));

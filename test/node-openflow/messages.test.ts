@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { errorName } from '../../src/node-openflow/error-names.ts';
 import { OpenFlowEncodeError } from '../../src/node-openflow/errors.ts';
@@ -8,9 +10,12 @@ import {
   type OpenFlowMessage,
   type OpenFlowMessageType,
 } from '../../src/node-openflow/message-types.ts';
+import { MESSAGES } from '../../src/node-openflow/messages.ts';
 import { OPENFLOW_VERSIONS, type OpenFlowVersion } from '../../src/node-openflow/version.ts';
 import { OpenFlowDecodeError } from '../../src/node-openflow/wire.ts';
 import { hexOf, RECEIVED_VECTORS, SENT_VECTORS, VECTORS, vector } from './vectors/messages.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
 
 /** What we call the messages that OVS calls so. */
 const NAMES: Readonly<Record<string, OpenFlowMessageType>> = {
@@ -89,6 +94,37 @@ const xidOf = (hex: string) => Number.parseInt(hex.slice(8, 16), 16);
 function encodeHex(version: OpenFlowVersion, message: OpenFlowMessage, xid: number): string {
   return encodeMessage(version, message, xid).toString('hex');
 }
+
+test('each message is used by the daemon, or the README says what for and a test has its bytes from OVS', () => {
+  const read = (...path: string[]) => readFileSync(join(ROOT, ...path), 'utf8');
+  const library = join('src', 'node-openflow');
+  const daemon = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.startsWith('node-openflow'))
+    .map((file) => read('src', file));
+  // What every connection says by itself.
+  const texts = [...daemon, read(library, 'connection.ts'), read(library, 'handshake.ts')].join('\n');
+  const readme = read(library, 'README.md');
+  const vectors = [
+    ...readdirSync(join(ROOT, 'test', 'node-openflow')).map((file) => join('test', 'node-openflow', file)),
+    join('test', 'oracle', 'openflow-messages.test.ts'),
+    join('test', 'oracle', 'openflow-flows.test.ts'),
+  ]
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => read(file))
+    .join('\n');
+  let forOthers = 0;
+  for (const type of Object.keys(MESSAGES)) {
+    const asked = type.replace(/_reply$/u, '_request');
+    if (texts.includes(`'${type}'`) || texts.includes(`'${asked}'`)) continue;
+    forOthers++;
+    assert.ok(readme.includes(`\`${asked}\``), `the README does not say what ${type} is for`);
+    const coder = type.replaceAll(/(?:^|_)(\w)/gu, (_, letter: string) => letter.toUpperCase());
+    const hasVector =
+      vectors.includes(`'${type}'`) || new RegExp(`(en|de)code${coder}\\b`, 'u').test(vectors);
+    assert.ok(hasVector, `no test has bytes of ${type}`);
+  }
+  assert.ok(forOthers > 10, `only ${forOthers} messages`);
+});
 
 test('every message that OVS sends is recognised by name', () => {
   for (const { version, name, hex, text } of RECEIVED_VECTORS) {

@@ -20,6 +20,7 @@ import { WireWriter } from '../../src/node-openflow/wire.ts';
 import { captureOfctl, runOfctl } from '../node-openflow/vectors/capture-ofctl.ts';
 import { bodyReader, readVectors, type Vector } from '../node-openflow/vectors/read-vectors.ts';
 import { tier } from '../support/tiers.ts';
+import { differs } from '../versions/differences.ts';
 
 type Layout = Place['layout'];
 
@@ -101,7 +102,7 @@ describe('our bytes, as ovs-ofctl prints them', tier('ovs'), () => {
     assert.doesNotMatch(await print(1, { command: 'modify_strict' }), /cookie/);
   });
 
-  test('requests for flows and monitors', async () => {
+  test('requests for flows and monitors', async (t) => {
     const match = [matchField('reg11', 0, 0x8000_0000)];
     const flags = { initial: true, add: true, delete: true, modify: true, actions: true, own: true };
     const monitor = flowMonitorRequest({ monitorId: 9, tableId: 3, outPort: 4, match, flags });
@@ -111,6 +112,7 @@ describe('our bytes, as ovs-ofctl prints them', tier('ovs'), () => {
         encodeFlowStatsRequest(version, flowStatsRequest({ tableId: 3, match }), writer);
       });
       assert.match(await printed(stats), /_FLOW request \(xid=0x1\): table=3 reg11=0\/0x80000000$/);
+      if (version !== 1 && differs(t, 'flow-monitor')) continue;
       const place = version === 1 ? [VENDOR.nicira, 2] : version === 4 ? [VENDOR.onf, 1870] : [0, 16];
       const watch = message(version, ['multipart_request', place[0] ?? 0, place[1] ?? 0], (writer) => {
         encodeFlowMonitorRequest(version, monitor, writer);
@@ -122,11 +124,12 @@ describe('our bytes, as ovs-ofctl prints them', tier('ovs'), () => {
     }
   });
 
-  test('cancelling a monitor', async () => {
+  test('cancelling a monitor', async (t) => {
     const nicira = message(1, ['plain', VENDOR.nicira, 21], (writer) => {
       encodeFlowMonitorCancel(1, { monitorId: 5 }, writer);
     });
     assert.equal(await printed(nicira), 'NXT_FLOW_MONITOR_CANCEL (xid=0x1): id=5');
+    if (differs(t, 'flow-monitor')) return;
     const onf = message(4, ['plain', VENDOR.onf, 1870], (writer) => {
       encodeFlowMonitorCancel(4, { monitorId: 5 }, writer);
     });

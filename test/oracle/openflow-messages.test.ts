@@ -14,6 +14,7 @@ import {
 } from '../../src/node-openflow/index.ts';
 import { runProgram } from '../support/process.ts';
 import { tier } from '../support/tiers.ts';
+import { differs } from '../versions/differences.ts';
 
 const EMPTY = Buffer.alloc(0);
 const XID = 0x1234;
@@ -174,7 +175,7 @@ for (const version of SINCE_14) {
 }
 
 for (const version of ALL) {
-  test(`version ${version}: ovs-ofctl finds our flow messages in their places`, tier('ovs'), async () => {
+  test(`version ${version}: ovs-ofctl finds our flow messages in their places`, tier('ovs'), async (t) => {
     const mod = await printed(version, {
       type: 'flow_mod',
       ...flowMod({ command: 'add', tableId: 3, priority: 9 }),
@@ -182,6 +183,7 @@ for (const version of ALL) {
     assert.match(mod, version === 1 ? /^NXT_FLOW_MOD/ : /^OFPT_FLOW_MOD.*ADD table:3 priority=9/);
     const stats = await printed(version, { type: 'flow_stats_request', ...flowStatsRequest({ tableId: 3 }) });
     assert.match(stats, /^(NXST|OFPST)_FLOW request.*table=3/);
+    if (version !== 1 && differs(t, 'flow-monitor')) return;
     const monitor = await printed(version, {
       type: 'flow_monitor_request',
       ...flowMonitorRequest({ monitorId: 4 }),

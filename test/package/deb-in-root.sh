@@ -28,6 +28,15 @@ dpkg -i /root/ovs-ipfix.deb >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log; fail 'Th
 [ ! -e /etc/systemd/system/multi-user.target.wants/ovs-ipfix.service ] || fail 'The installation has enabled the service.'
 [ ! -e "$OVS_RUNDIR"/ovs-ipfix.*.ctl ] || fail 'The installation has started the daemon.'
 say "installed: $(ovs-ipfix --version)"
+# The unit: it starts after those of Open vSwitch, and no restart of theirs waits for its end, as PartOf= and the others would.
+for other in ovsdb-server ovs-vswitchd openvswitch-switch; do
+  grep -q "^After=.*\\b$other\\.service" "$unit" || fail "The unit is not ordered after $other.service."
+  [ -e "/lib/systemd/system/$other.service" ] || fail "Open vSwitch has no unit $other.service."
+done
+! grep -E '^(PartOf|BindsTo|Requires|Requisite)=' "$unit" || fail 'The unit depends on a unit of Open vSwitch.'
+systemd-analyze verify "$unit" >/tmp/verify 2>&1 || { cat /tmp/verify; fail 'systemd-analyze has refused the unit.'; }
+! grep ovs-ipfix /tmp/verify || fail 'systemd-analyze has warned of the unit.'
+say 'systemd-analyze has verified the unit'
 
 mkdir -p "$OVS_RUNDIR" /tmp/ovs
 ovsdb-tool create /tmp/ovs/conf.db /usr/share/openvswitch/vswitch.ovsschema

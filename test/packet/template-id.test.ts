@@ -7,8 +7,6 @@ import {
   Layer2,
   Layer3,
   Layer4,
-  TEMPLATE_ID_MAX,
-  TEMPLATE_ID_MIN,
   templateId,
 } from '../../src/packet/template-id.ts';
 
@@ -38,7 +36,7 @@ for (const [id, layer2, layer3, layer4, parts] of templates) {
 }
 
 test('the first and the last template and the longest key are what the limits say', () => {
-  assert.equal(Math.min(...templates.map(([id]) => id)), TEMPLATE_ID_MIN);
-  assert.equal(Math.max(...templates.map(([id]) => id)), TEMPLATE_ID_MAX);
+  assert.equal(Math.min(...templates.map(([id]) => id)), 256);
+  assert.equal(Math.max(...templates.map(([id]) => id)), 267);
   assert.equal(Math.max(...templates.map(([id]) => keySize(id))), KEY_SIZE_MAX);
 });

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { PacketSampler } from '../../src/flow/sampler.ts';
-import { METRICS, Metrics, metricsText } from '../../src/report/metrics.ts';
+import { METRICS, Metrics } from '../../src/report/metrics.ts';
 import type { StatusDocument } from '../../src/report/status-document.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
@@ -114,7 +114,8 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
 
   /** The text for the state now, which promtool has nothing against. */
   async function checkedText(change = (document: StatusDocument) => document): Promise<string> {
-    const text = await metricsText(change(await daemonStatus(daemon)));
+    const document = change(await daemonStatus(daemon));
+    const text = await new Metrics({ status: () => document }).text();
     await runProgram('promtool', ['check', 'metrics'], { input: text });
     return text;
   }

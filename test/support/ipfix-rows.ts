@@ -74,7 +74,7 @@ export async function waitForHook(daemon: Daemon, bridge: string, timeoutMs = 50
     daemon,
     bridge,
     'hook in place',
-    (status) => status.session.hook === 'in place',
+    (status) => status.session.hook === 'installed',
     timeoutMs,
   );
   await waitFor(async () => (await daemonStatus(daemon)).rows.state === 'idle', {

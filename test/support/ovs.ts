@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FrameStreams } from './frame-streams.ts';
 import { schemaText } from './ovs-schema.ts';
-import { BackgroundProgram, runForOutput, runProgram } from './process.ts';
+import { BackgroundProgram, runProgram } from './process.ts';
 import { waitFor } from './wait.ts';
 
 /** Options of `startOvs`. */
@@ -357,11 +357,4 @@ export class Ovs {
 function running(program: BackgroundProgram | undefined, name: string): BackgroundProgram {
   if (program === undefined) throw new Error(`${name} is not running.`);
   return program;
-}
-
-/** The version of the installed OVS, such as [3, 1]. */
-export async function installedOvsVersion(): Promise<[number, number]> {
-  const { stdout } = await runForOutput('ovs-vswitchd', ['--version']);
-  const [, major, minor] = /(\d+)\.(\d+)/.exec(stdout) ?? [];
-  return [Number(major), Number(minor)];
 }

@@ -10,6 +10,8 @@ import { programEnvironment } from './process.ts';
 /** The pieces, each with the programs that prove it. */
 const PROGRAMS = {
   ovs: ['ovsdb-server', 'ovs-vswitchd', 'ovs-vsctl', 'ovs-ofctl', 'ovs-appctl', 'ovsdb-client', 'ovsdb-tool'],
+  ovn: ['ovn-northd', 'ovn-controller', 'ovn-nbctl', 'ovn-appctl'],
+  testcontroller: ['ovs-testcontroller'],
   nfdump: ['nfcapd', 'nfdump'],
   pmacct: ['nfacctd'],
   tshark: ['tshark'],

@@ -1,7 +1,6 @@
 // What the demo says, wrapped for a terminal of 80 columns.
 
-/** Columns of the terminal that everything fits into. */
-export const WIDTH = 80;
+import { TABLE_WIDTH } from '../../report/text-table.ts';
 
 /** Longer parts of a command are broken at their spaces. */
 const PART_LENGTH_MAX = 60;
@@ -11,7 +10,7 @@ export type Write = (text: string) => void;
 
 /** A paragraph, wrapped at spaces. */
 export function paragraph(text: string): string {
-  return `${wrap(text.split(' '), WIDTH, '', '').join('\n')}\n`;
+  return `${wrap(text.split(' '), TABLE_WIDTH, '', '').join('\n')}\n`;
 }
 
 /** A command as a user would type it, continued over lines that end in a backslash; what a `--` begins stays together. */
@@ -20,7 +19,7 @@ export function commandText(words: readonly string[]): string {
   const parts = typed
     .split(/ (?=-- )/)
     .flatMap((part) => (part.length < PART_LENGTH_MAX ? [part] : part.split(' ')));
-  return `  $ ${wrap(parts, WIDTH - 4, '      ', ' \\').join('\n')}\n`;
+  return `  $ ${wrap(parts, TABLE_WIDTH - 4, '      ', ' \\').join('\n')}\n`;
 }
 
 function wrap(words: readonly string[], width: number, indent: string, continuation: string): string[] {

@@ -3,14 +3,14 @@
 
 import { HOOK_COOKIE } from '../../control/hook.ts';
 import { isForeignMeter } from '../../control/meter.ts';
-import { bearsOurActions } from '../../control/translation.ts';
+import { hasOurActions } from '../../control/translation.ts';
 import type { FlowUpdate, MeterConfig } from '../../node-openflow/index.ts';
 import type { BridgeLook } from './bridge-look.ts';
 import { type Finding, finding } from './finding.ts';
 
 /** Findings about one bridge; `isExported` says whether rows want its packets. */
 export function checkBridge(look: BridgeLook, isExported: boolean): Finding[] {
-  return [...(isExported ? [...checkMeters(look), ...checkHookPlace(look)] : []), ...checkLeftovers(look)];
+  return [...(isExported ? [...checkMeters(look), ...checkHookSlot(look)] : []), ...checkLeftovers(look)];
 }
 
 function checkMeters({ bridge, protocol, hasMeters, observed }: BridgeLook): Finding[] {
@@ -40,7 +40,7 @@ function checkMeters({ bridge, protocol, hasMeters, observed }: BridgeLook): Fin
     );
 }
 
-function checkHookPlace({ bridge, observed: { hook } }: BridgeLook): Finding[] {
+function checkHookSlot({ bridge, observed: { hook } }: BridgeLook): Finding[] {
   if (hook === undefined || hook.cookie === HOOK_COOKIE) return [];
   return [
     finding(
@@ -79,5 +79,5 @@ function metersOf({ hookMeter, sampleMeter }: BridgeLook['observed']): readonly 
 }
 
 function bearsOurs({ instructions }: FlowUpdate): boolean {
-  return instructions.some((each) => 'actions' in each && bearsOurActions(each.actions));
+  return instructions.some((each) => 'actions' in each && hasOurActions(each.actions));
 }

@@ -3,7 +3,6 @@
 import type { Duplex } from 'node:stream';
 import type { RegisterBit } from '../../config/settings.ts';
 import { BridgeConnection, type ObservedSwitch } from '../../control/bridge-connection.ts';
-import { ALL_VERSIONS } from '../../control/bridge-session.ts';
 import type { FlowUpdate } from '../../node-openflow/index.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { dial, type Endpoint, type TlsFiles } from '../../runtime/endpoint.ts';
@@ -50,9 +49,8 @@ async function read(stream: Duplex, { bridge, mark }: BridgePlace): Promise<Brid
     bridge,
     mark,
     log: silentLogger,
-    versions: ALL_VERSIONS,
     onPacketIn: () => {},
-    onTouched: () => {},
+    onModified: () => {},
     onFlowEvents: () => {},
   });
   try {

@@ -6,11 +6,13 @@ import {
   readConfiguration,
 } from '../../config/configuration.ts';
 import { messageBytesMaxDefault, type OvsSettings } from '../../config/settings.ts';
+import { isRelay, relayProblem } from '../../control/database-relay.ts';
 import { configurationTables, DATABASE_NAME, watchedColumns } from '../../control/database-session.ts';
+import { withOwnershipProblems } from '../../control/ownership.ts';
 import { TargetsColumn } from '../../control/targets-column.ts';
 import { OvsdbClient, Replica, type Snapshot } from '../../ovsdb-client/index.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { dial, formatEndpoint } from '../../runtime/endpoint.ts';
+import { dial, type Endpoint, formatEndpoint } from '../../runtime/endpoint.ts';
 import { clause, reasonOf } from '../../runtime/sentence.ts';
 import { within } from '../../runtime/within.ts';
 
@@ -53,7 +55,7 @@ export async function lookAtDatabase(settings: OvsSettings, clock: Clock): Promi
           clock,
           DATABASE_MS_MAX,
           'it has accepted the connection and does not answer',
-          read(client),
+          read(client, endpoint),
         );
       } finally {
         client.close();
@@ -72,7 +74,8 @@ function hasCode(cause: unknown, ...codes: readonly string[]): boolean {
   return cause instanceof Error && 'code' in cause && codes.includes(String(cause.code));
 }
 
-async function read(client: OvsdbClient): Promise<DatabaseLook> {
+async function read(client: OvsdbClient, endpoint: Endpoint): Promise<DatabaseLook> {
+  const relay = (await isRelay(client, DATABASE_NAME)) ? [relayProblem(formatEndpoint(endpoint))] : [];
   let snapshot: Snapshot | undefined;
   const replica = new Replica({
     database: DATABASE_NAME,
@@ -85,11 +88,13 @@ async function read(client: OvsdbClient): Promise<DatabaseLook> {
   if (snapshot === undefined) throw new Error('The database has given no content.');
   const tables = configurationTables(snapshot, new TargetsColumn(replica.schema));
   const [root] = [...snapshot.table('Open_vSwitch').values()];
-  const { ovs_version: version, cur_cfg: current, next_cfg: next } = root?.columns ?? {};
+  const { cur_cfg: current, next_cfg: next } = root?.columns ?? {};
+  // The policy of a daemon that does not run is not known; what the rows themselves say does not depend on it.
+  const configuration = withOwnershipProblems(readConfiguration(tables, messageBytesMaxDefault), 'none');
   return {
     tables,
-    configuration: readConfiguration(tables, messageBytesMaxDefault),
-    ovsVersion: typeof version === 'string' ? version : undefined,
+    configuration: { ...configuration, problems: [...relay, ...configuration.problems] },
+    ovsVersion: tables.ovsVersion,
     isUpToDate: Number(current ?? 0) >= Number(next ?? 0),
   };
 }

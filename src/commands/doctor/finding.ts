@@ -11,7 +11,6 @@ export const FINDING_CODES = [
   'held-without-daemon',
   'double-export',
   'domain-shared',
-  'sampling-keys-inverted',
   'mark-in-use',
   'bridge-without-meters',
   'bridge-meter-taken',

@@ -1,49 +1,37 @@
-// Whether flows of others use the register bit by which the daemon knows packets that it has sampled already: they would
-// make it sample a packet twice or never.
+// Whether other flows use the register bit by which the hook knows packets that it has sampled (the mark). A flow that reads the
+// bit sees a value that its user did not write. A flow that only writes it, as OVN does with all of reg11, is harmless: the mark
+// matters only in table 0, unless some other flow makes packets pass table 0 again, which would sample them again or never.
 
-import type { RegisterBit } from '../../config/settings.ts';
-import { isAtHookPlace } from '../../control/hook.ts';
+import { isInHookSlot } from '../../control/hook.ts';
+import type { FlowUpdate } from '../../node-openflow/index.ts';
 import type { BridgeLook } from './bridge-look.ts';
 import { type Finding, finding } from './finding.ts';
-
-const REGISTER_BITS = 32;
+import { readsBit, returnsToTable0, writesBit } from './register-uses.ts';
 
 /** At most one finding, about the first of the flows. */
 export function checkMark({ bridge, flows, mark }: BridgeLook): Finding[] {
-  const users = flows.filter((flow) => !isAtHookPlace(flow, mark) && usesBit(flow, mark));
-  const [first] = users;
-  if (first === undefined) return [];
+  const others = flows.filter((flow) => !isInHookSlot(flow, mark));
   const bit = `reg${mark.register}[${mark.bit}]`;
-  return [
-    finding(
-      'error',
-      'mark-in-use',
-      `Bridge ${bridge}`,
-      `${users.length} flows match or change the register bit ${bit}, which is the daemon's mark; one is in table ` +
-        `${first.tableId} with priority ${first.priority}.`,
-      'Choose a bit that no flow uses, with "ovs-ipfix run --mark=regN[BIT]"; "ovs-ofctl dump-flows" shows the flows.',
-    ),
-  ];
+  const readers = others.filter((flow) => readsBit(flow, mark));
+  if (readers[0] !== undefined) {
+    const message = `${readers.length} flows match or read the register bit ${bit}, which is the daemon's mark`;
+    return [markInUse(bridge, message, readers[0])];
+  }
+  const writers = others.filter((flow) => writesBit(flow, mark));
+  const returning = others.find(returnsToTable0);
+  if (writers[0] === undefined || returning === undefined) return [];
+  const message =
+    `${writers.length} flows write the register bit ${bit}, which is the daemon's mark, and a flow in table ` +
+    `${returning.tableId} returns packets to table 0, where they may be sampled again or not at all`;
+  return [markInUse(bridge, message, writers[0])];
 }
 
-/** Whether a field anywhere in the flow's match, actions or instructions has the bit. */
-function usesBit(value: unknown, mark: RegisterBit): boolean {
-  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return false;
-  if ('field' in value && isBitOf(value, mark)) return true;
-  return Object.values(value).some((part) => usesBit(part, mark));
-}
-
-/** A register has the bit by its own name, and by those of the double and fourfold registers that it is a part of. */
-function isBitOf(field: object & { readonly field?: unknown }, { register, bit }: RegisterBit): boolean {
-  const names = [
-    [`reg${register}`, bit],
-    [`xreg${register >> 1}`, (1 - (register % 2)) * REGISTER_BITS + bit],
-    [`xxreg${register >> 2}`, (3 - (register % 4)) * REGISTER_BITS + bit],
-  ] as const;
-  const position = names.find(([name]) => name === field.field)?.[1];
-  if (position === undefined) return false;
-  const { offset, bitCount, mask } = field as { offset?: number; bitCount?: number; mask?: Buffer };
-  if (offset !== undefined && bitCount !== undefined)
-    return position >= offset && position < offset + bitCount;
-  return mask === undefined || ((mask[mask.length - 1 - (position >> 3)] ?? 0) & (1 << (position & 7))) !== 0;
+function markInUse(bridge: string, message: string, { tableId, priority }: FlowUpdate): Finding {
+  return finding(
+    'error',
+    'mark-in-use',
+    `Bridge ${bridge}`,
+    `${message}; one is in table ${tableId} with priority ${priority}.`,
+    'Choose a bit that no flow uses, with "ovs-ipfix run --mark=regN[BIT]"; "ovs-ofctl dump-flows" shows the flows.',
+  );
 }

@@ -6,10 +6,7 @@ import type { DatabaseLook } from './database-look.ts';
 import { type Finding, finding } from './finding.ts';
 
 /** `isDaemonRunning`: whether held targets are exported by somebody. */
-export function checkRows(
-  { tables, configuration, ovsVersion }: DatabaseLook,
-  isDaemonRunning: boolean,
-): Finding[] {
+export function checkRows({ tables, configuration }: DatabaseLook, isDaemonRunning: boolean): Finding[] {
   const used = new Set(
     configuration.ipfixRows.filter(({ bridges }) => bridges.length > 0).map(({ row }) => row.uuid),
   );
@@ -27,7 +24,6 @@ export function checkRows(
     ),
     ...[...configuration.bridges.values()].flatMap(checkDoubleExport),
     ...checkDomains([...configuration.bridges.values()]),
-    ...configuration.ipfixRows.flatMap((used) => checkSamplingKeys(used, ovsVersion)),
   ];
 }
 
@@ -64,8 +60,10 @@ function checkOwner({ row, bridges, hasUsableTarget }: UsedIpfixRow, isDaemonRun
 
 /** Packets of a flow with a `sample` action count for the bridge as well. */
 function checkDoubleExport({ name, sampling, flowSampling }: BridgeConfig): Finding[] {
-  const own = new Set(sampling?.exporter.targets.map(({ text }) => text) ?? []);
-  return [...flowSampling.values()].flatMap(({ collectorSetId, exporter }) => {
+  const whole = sampling?.isOurs === true ? sampling.exporter.targets : [];
+  const own = new Set(whole.map(({ text }) => text));
+  const sets = [...flowSampling.values()].filter(({ isOurs }) => isOurs);
+  return sets.flatMap(({ collectorSetId, exporter }) => {
     const both = exporter.targets.map(({ text }) => text).filter((text) => own.has(text));
     if (both.length === 0) return [];
     return [
@@ -80,30 +78,11 @@ function checkDoubleExport({ name, sampling, flowSampling }: BridgeConfig): Find
   });
 }
 
-const SAMPLING_KEYS = ['enable-input-sampling', 'enable-output-sampling'] as const;
-
-/** Before 3.2, ovs-vswitchd took `true` for "off" and `false` for "on", unless a later release of a branch has the fix. */
-function checkSamplingKeys({ row, bridges }: UsedIpfixRow, ovsVersion: string | undefined): Finding[] {
-  const [major = 0, minor = 0] = (ovsVersion ?? '').split('.').map(Number);
-  const keys = SAMPLING_KEYS.filter((key) => row.otherConfig.has(key));
-  const isOld = ovsVersion !== undefined && (major < 3 || (major === 3 && minor < 2));
-  if (keys.length === 0 || bridges.length === 0 || !isOld) return [];
-  return [
-    finding(
-      'warning',
-      'sampling-keys-inverted',
-      `IPFIX row ${row.uuid}`,
-      `Open vSwitch before 3.2 reads ${keys.join(' and ')} the wrong way round, and this is ${ovsVersion}: when ovs-vswitchd exports for the row, true turns the sampling off.`,
-      `Take the keys away with "ovs-vsctl ${keys.map((key) => `remove IPFIX ${row.uuid} other_config ${key}`).join(' -- ')}", or update Open vSwitch.`,
-    ),
-  ];
-}
-
 /** Sequence numbers count for each domain and connection; a collector that goes by the domain alone sees gaps. */
 function checkDomains(bridges: readonly BridgeConfig[]): Finding[] {
   const users = new Map<string, string[]>();
   for (const { name, sampling } of bridges) {
-    for (const target of sampling?.exporter.targets ?? []) {
+    for (const target of sampling?.isOurs === true ? sampling.exporter.targets : []) {
       const key = `${target.text}, observation domain ${sampling?.observationDomainId}`;
       users.set(key, [...(users.get(key) ?? []), name]);
     }

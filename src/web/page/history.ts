@@ -8,7 +8,7 @@ import type { StatusDocument } from '../../report/status-document.ts';
 export const HISTORY_MAX = 300;
 
 /** The lines of the charts. */
-export const SERIES = ['samples', 'records', 'octets', 'fill', 'lost'] as const;
+const SERIES = ['samples', 'records', 'octets', 'fill', 'lost'] as const;
 export type Series = (typeof SERIES)[number];
 
 type Totals = Readonly<Record<Series, number>>;

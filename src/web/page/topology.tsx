@@ -17,7 +17,7 @@ export function Topology({ status }: { readonly status: StatusDocument }) {
           <div class="path" key={bridge.bridge}>
             <div class="node">
               <p>
-                <Mark mood={bridge.session.hook === 'in place' ? 'good' : 'bad'} />{' '}
+                <Mark mood={bridge.session.hook === 'installed' ? 'good' : 'bad'} />{' '}
                 <strong>{bridge.bridge}</strong>
               </p>
               <p class="quiet">

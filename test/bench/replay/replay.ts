@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { programPath } from '../../support/tiers.ts';
 import type { Distribution } from '../flow-choice.ts';
+import { childSeconds } from '../processor-time.ts';
 import { type BenchPart, type Row, scaled, summary } from '../row.ts';
 import { writeCapture } from './capture-file.ts';
 import type { SinkCounts } from './sink.ts';
@@ -223,13 +224,4 @@ function peakMegabytesOfChild(shell: number): number {
     // It has ended between two looks, and the last look counts.
     return 0;
   }
-}
-
-/** The second line of what `times` prints: user and system time of the children, as 0m1.234s. */
-function childSeconds(text: string): number {
-  const [, line = ''] = text.split('\n');
-  return [...line.matchAll(/(\d+)m([\d.]+)s/gu)].reduce(
-    (sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds),
-    0,
-  );
 }

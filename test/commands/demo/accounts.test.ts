@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { accountsTable, disagreements } from '../../../src/commands/demo/comparison.ts';
 import { addCount, type Counts, KINDS, kindOf } from '../../../src/commands/demo/kinds.ts';
-import { commandText, paragraph, WIDTH } from '../../../src/commands/demo/text.ts';
+import { commandText, paragraph } from '../../../src/commands/demo/text.ts';
 import { differences } from '../../../src/commands/demo/traces.ts';
+import { TABLE_WIDTH } from '../../../src/report/text-table.ts';
 
 function counts(...entries: readonly (readonly [kind: string, packets: number, octets: number])[]): Counts {
   const result: Counts = new Map();
@@ -54,14 +55,14 @@ test('the table shows the kinds that occur, and their total, in 80 columns', () 
     ['kind of traffic', 'TCP over IPv4', 'UDP over IPv6', 'total'],
   );
   assert.match(lines.at(-1) ?? '', / 100000004 +100000004 +100000004 +124456$/);
-  assert.ok(lines.every((line) => line.length <= WIDTH));
+  assert.ok(lines.every((line) => line.length <= TABLE_WIDTH));
 });
 
 test('commands are shown in 80 columns as they would be typed, and paragraphs fit', () => {
   const row = 'targets="127.0.0.1:4739" obs_domain_id=123 obs_point_id=456 cache_active_timeout=60';
   const words = `ovs-vsctl -- set Bridge br0 ipfix=@i -- --id=@i create IPFIX ${row}`.split(' ');
   const text = commandText(words);
-  assert.ok(text.split('\n').every((line) => line.length <= WIDTH));
+  assert.ok(text.split('\n').every((line) => line.length <= TABLE_WIDTH));
   const typed = text
     .replace(/^ *\$ /, '')
     .replaceAll(/ \\\n +/g, ' ')
@@ -69,7 +70,7 @@ test('commands are shown in 80 columns as they would be typed, and paragraphs fi
   assert.equal(typed, words.join(' ').replaceAll('"', '\\"'));
   const sentence = 'Words that go on '.repeat(20).trimEnd();
   const wrapped = paragraph(sentence);
-  assert.ok(wrapped.split('\n').every((line) => line.length <= WIDTH));
+  assert.ok(wrapped.split('\n').every((line) => line.length <= TABLE_WIDTH));
   assert.equal(wrapped.trimEnd().replaceAll('\n', ' '), sentence);
 });
 

@@ -12,21 +12,24 @@
 // action takes an id from a field (NXAST_SAMPLE4). Then that id is 0 here, and both fields follow, each as
 //
 //   u8 length of its name, or 0 where the id is a number; the name; u8 lowest bit; u8 number of bits
+//
+// The id of a field that packet-ins do not tell (`unresolvedFields`) is 0.
 
 import {
-  decodeMetadata,
   type FieldBits,
-  fieldValue,
+  type FieldReference,
+  isFieldInPacketIn,
+  PacketInFields,
   type PacketInView,
   type SampleAction,
 } from '../node-openflow/index.ts';
 
 /** Version of this layout; packet-ins of another one (an older daemon's hook) are counted and dropped. */
-export const USERDATA_VERSION = 1;
+const USERDATA_VERSION = 1;
 /** Sampled by the hook of a whole bridge. */
 export const KIND_BRIDGE = 1;
 /** Sampled by a `sample` action with two numbers as ids. */
-export const KIND_SAMPLE = 2;
+const KIND_SAMPLE = 2;
 /** Sampled by a `sample` action with at least one id from a field. */
 export const KIND_SAMPLE_FIELDS = 3;
 /** None that this version knows. */
@@ -89,10 +92,13 @@ export function userdataCollectorSet(bytes: Buffer, start: number): number {
   return bytes.readUInt32BE(start + SET_OFFSET);
 }
 
-/** Both ids of a packet-in of `KIND_SAMPLE_FIELDS`, read from the packet's metadata; a field that is not there is 0. */
+/**
+ * Both ids of a packet-in of `KIND_SAMPLE_FIELDS`: the values that the fields had at the `sample` action. They are 0 where the
+ * packet lacks the field, as in ovs-vswitchd's own records.
+ */
 export function idsFromFields(packetIn: PacketInView): { domainId: number; pointId: number } {
   const { bytes, userdataStart: start, userdataEnd: end } = packetIn;
-  const metadata = decodeMetadata(packetIn);
+  const fields = new PacketInFields(packetIn);
   let at = start + SAMPLE_SIZE;
   const read = (fixed: number): number => {
     const nameSize = at < end ? bytes.readUInt8(at) : 0;
@@ -100,15 +106,24 @@ export function idsFromFields(packetIn: PacketInView): { domainId: number; point
     if (nameSize === 0) {
       return fixed;
     }
-    const name = bytes.toString('latin1', at, at + nameSize);
+    const name = bytes.toString('latin1', at, at + nameSize) as FieldReference['field'];
     const offset = bytes.readUInt8(at + nameSize);
     const bitCount = bytes.readUInt8(at + nameSize + 1);
     at += nameSize + 2;
-    const field = metadata.find((candidate) => candidate.field === name);
-    const value = field === undefined ? 0n : fieldValue(field);
-    return Number(BigInt.asUintN(Math.min(bitCount, 32), value >> BigInt(offset)));
+    return Number(BigInt.asUintN(bitCount, (fields.value(name) ?? 0n) >> BigInt(offset)));
   };
   return { domainId: read(userdataDomainId(bytes, start)), pointId: read(userdataPointId(bytes, start)) };
+}
+
+/** The fields that a `sample` action takes an id from and that packet-ins do not tell, as ovs-ofctl names the ids. */
+export function unresolvedFields(sample: SampleAction): readonly string[] {
+  const ids = [
+    ['obs_domain_id', sample.observationDomainId],
+    ['obs_point_id', sample.observationPointId],
+  ] as const;
+  return ids.flatMap(([name, id]) =>
+    typeof id === 'number' || isFieldInPacketIn(id.field) ? [] : [`${name}=${fieldText(id)}`],
+  );
 }
 
 function head(kind: number, size: number, probability: number, domainId: number, pointId: number): Buffer {
@@ -133,4 +148,9 @@ function fieldBytes(id: number | FieldBits): Buffer {
         Buffer.from(id.field, 'latin1'),
         Buffer.from([id.offset, id.bitCount]),
       ]);
+}
+
+function fieldText({ field, header, offset, bitCount }: FieldBits): string {
+  const name = header === undefined ? field : `${field} (class ${header.classId}, field ${header.fieldId})`;
+  return `${name}[${offset}..${offset + bitCount - 1}]`;
 }

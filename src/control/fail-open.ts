@@ -1,0 +1,18 @@
+// The problem of a bridge in standalone mode whose controllers are all disconnected: OVS then forwards by a hidden flow above
+// our hook (ovs-vswitchd.conf.db(5), Bridge.fail_mode), so that no packet is sampled until a controller is back.
+
+import type { Problem } from '../config/problem.ts';
+
+/** The problem, for the bridge of that name. */
+export function failOpenProblem(bridge: string): Problem {
+  return {
+    code: 'fail-open',
+    severity: 'error',
+    where: `Bridge ${bridge}`,
+    message:
+      'All its controllers are disconnected and its fail_mode is standalone, so OVS forwards by itself and bypasses the hook.',
+    remedy:
+      `Reconnect a controller ("ovs-vsctl get-controller ${bridge}"), remove the controllers with "ovs-vsctl del-controller ` +
+      `${bridge}", or set "ovs-vsctl set-fail-mode ${bridge} secure"; sampling then resumes.`,
+  };
+}

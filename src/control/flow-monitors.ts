@@ -1,0 +1,48 @@
+// The two flow monitors of a bridge: of the hook's slot, and of all flows with their instructions. Both are asked for on the
+// main connection where the switch has flow monitors in its version, and otherwise on the connection of
+// monitor-connection.ts, in OpenFlow 1.0.
+
+import {
+  type FlowMonitorFlags,
+  flowMonitorRequest,
+  type MatchField,
+  type MessageOf,
+  TABLE_ALL,
+} from '../node-openflow/index.ts';
+import { HOOK_TABLE } from './hook.ts';
+
+/** A monitor's id on its connection, the table that it is about, and whether it shows instructions. */
+export interface FlowMonitor {
+  readonly monitorId: number;
+  readonly tableId: number;
+  readonly hasActions: boolean;
+}
+
+export const HOOK_MONITOR: FlowMonitor = { monitorId: 1, tableId: HOOK_TABLE, hasActions: false };
+export const FLOWS_MONITOR: FlowMonitor = { monitorId: 2, tableId: TABLE_ALL, hasActions: true };
+
+/** Changes by other connections; own changes come as `abbrev` events. */
+const CHANGES: FlowMonitorFlags = {
+  initial: false,
+  add: true,
+  delete: true,
+  modify: true,
+  actions: false,
+  own: false,
+};
+
+/** The request for a monitor. `initial`: the flows that are there already are reported first. */
+export function monitorRequest(
+  monitor: FlowMonitor,
+  { initial = false, match = [] }: { readonly initial?: boolean; readonly match?: readonly MatchField[] },
+): MessageOf<'flow_monitor_request'> {
+  return {
+    type: 'flow_monitor_request',
+    ...flowMonitorRequest({
+      monitorId: monitor.monitorId,
+      tableId: monitor.tableId,
+      match,
+      flags: { ...CHANGES, initial, actions: monitor.hasActions },
+    }),
+  };
+}

@@ -1,0 +1,105 @@
+// Reads users' flows into the translator, over the main connection only: all of them at first, and then each change from its
+// flow monitor. Where it has none, all flows are read again when a monitor in OpenFlow 1.0 reports a change or, without that,
+// each second, at the pace of dump-pacer.ts.
+
+import type { FlowMonitorEvent } from '../node-openflow/index.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { BridgeConnection } from './bridge-connection.ts';
+import { DumpPacer } from './dump-pacer.ts';
+import type { FlowTranslator } from './flow-translator.ts';
+import { isInHookSlot } from './hook.ts';
+
+export interface FlowReaderOptions {
+  readonly clock: Clock;
+  readonly translator: FlowTranslator;
+  /** Called when a flow can be rewritten, or flows have to be read again. */
+  readonly onRead: () => void;
+}
+
+/** Without a flow monitor, all flows are read this often, and more rarely where that takes long. */
+export const DUMP_INTERVAL_MS = 1000;
+export class FlowReader {
+  readonly #options: FlowReaderOptions;
+  readonly #dumps: DumpPacer;
+  /** Events that arrive while the reply with all flows does: they are newer than it. */
+  #early: FlowMonitorEvent[] | undefined;
+
+  constructor(options: FlowReaderOptions) {
+    this.#options = options;
+    this.#dumps = new DumpPacer({ clock: options.clock, onDue: options.onRead });
+  }
+
+  /** An event of a flow monitor on the main connection; `isWatching`: it reports all flows. */
+  observe(event: FlowMonitorEvent, isWatching: boolean): void {
+    if (this.#early !== undefined) {
+      this.#early.push(event);
+    } else if (isWatching && this.#options.translator.observe(event)) {
+      this.#options.onRead();
+    }
+  }
+
+  /** An event of a flow monitor in OpenFlow 1.0: it only decides whether flows are read again. */
+  observePartial(event: FlowMonitorEvent, isWatching: boolean): void {
+    const isRelevant =
+      event.event === 'resumed' ||
+      event.event === 'removed' ||
+      ('instructions' in event && this.#options.translator.isUntranslated(event));
+    if (isWatching && isRelevant) {
+      this.requestDump();
+    }
+  }
+
+  /** Has all flows read again, as soon as the pause after the last dump allows. */
+  requestDump(): void {
+    this.#dumps.request();
+  }
+
+  /** Flows may have changed: the next pass reads them. */
+  invalidate(): void {
+    this.#dumps.outdate();
+  }
+
+  /** A connection has ended: flows are read again over the next one. */
+  forget(): void {
+    this.#dumps.forget();
+  }
+
+  stop(): void {
+    this.#dumps.stop();
+  }
+
+  /** Whether all flows have to be read: no monitor has reported each change since they were. */
+  mustRead(connection: BridgeConnection): boolean {
+    return !connection.isWatchingFlows || (!connection.hasMonitor && this.#dumps.isUnread);
+  }
+
+  /** Reads all flows, and has later changes reported where the connection has a monitor. */
+  async read(connection: BridgeConnection): Promise<void> {
+    await this.#dumps.read(async () => {
+      if (connection.isWatchingFlows) {
+        const flows = await connection.dumpFlows();
+        const others = flows.filter((flow) => !isInHookSlot(flow, connection.slot.mark));
+        this.#options.translator.observeAll(others);
+      } else {
+        await this.#startWatching(connection);
+      }
+    });
+  }
+
+  async #startWatching(connection: BridgeConnection): Promise<void> {
+    const { translator } = this.#options;
+    const early: FlowMonitorEvent[] = [];
+    translator.forget();
+    this.#early = early;
+    try {
+      const initial = await connection.watchFlows();
+      for (const event of [...initial, ...early]) {
+        if (!('match' in event && isInHookSlot(event, connection.slot.mark))) {
+          translator.observe(event);
+        }
+      }
+    } finally {
+      this.#early = undefined;
+    }
+  }
+}

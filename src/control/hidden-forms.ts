@@ -1,0 +1,48 @@
+// Actions that OpenFlow 1.3 and later show in a form which they would write as another action. Only OpenFlow 1.0 has `enqueue`,
+// `mod_vlan_vid` and `mod_vlan_pcp`: the first is shown as set_queue, output and pop_queue, the others as push_vlan and
+// set_field, although they push a tag only on packets that have none. Where a bridge allows OpenFlow 1.0, nothing tells which of
+// both a flow has, so that a flow with such a form is not rewritten.
+
+import { type Action, appliedActions, type Instruction, type MatchField } from '../node-openflow/index.ts';
+import { innerActions } from './translation.ts';
+
+/** Why a flow must not be written back over OpenFlow 1.3 or later, as a clause; undefined when it may. */
+export function hiddenForm(
+  match: readonly MatchField[],
+  instructions: readonly Instruction[],
+): string | undefined {
+  const actions = appliedActions(instructions);
+  if (hasSequence(actions, isEnqueueForm)) {
+    return 'its set_queue, output and pop_queue may be an enqueue action, which only OpenFlow 1.0 can write';
+  }
+  // With the tag in the match, a packet of the flow always has one or never does, and both forms do the same.
+  const isTagMatched = match.some(({ field }) => field === 'vlan_vid' || field === 'vlan_tci');
+  if (!isTagMatched && hasSequence(actions, isModVlanForm)) {
+    return (
+      'its push_vlan and set_field may be mod_vlan_vid or mod_vlan_pcp, which only OpenFlow 1.0 can write; ' +
+      'a match on the VLAN tag, such as vlan_tci=0, would tell'
+    );
+  }
+  return undefined;
+}
+
+/** Whether the actions have a sequence, at any depth, that begins at some index. */
+function hasSequence(
+  actions: readonly Action[],
+  isSequence: (actions: readonly Action[], index: number) => boolean,
+): boolean {
+  return actions.some(
+    (action, index) => isSequence(actions, index) || hasSequence(innerActions(action), isSequence),
+  );
+}
+
+function isEnqueueForm(actions: readonly Action[], index: number): boolean {
+  const types = actions.slice(index, index + 3).map(({ type }) => type);
+  return types[0] === 'set_queue' && types[1] === 'output' && types[2] === 'pop_queue';
+}
+
+function isModVlanForm(actions: readonly Action[], index: number): boolean {
+  const next = actions[index + 1];
+  const isVlanSet = next?.type === 'set_field' && /^vlan_/u.test(next.field.field);
+  return actions[index]?.type === 'push_vlan' && (isVlanSet || /vlan/u.test(next?.type ?? ''));
+}

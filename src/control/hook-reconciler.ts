@@ -1,0 +1,373 @@
+// Keeps the hook of one bridge and the two meters as desired: three objects, so that a pass never takes more than ten
+// messages and is not delayed by the users' flows, which translation-reconciler.ts looks after. Once a second it polls what
+// the meters have counted, and three times per hard timeout it restarts the hook's hard timeout.
+//
+//   state      meaning                                                         next states
+//   ---------  --------------------------------------------------------------  ----------------------------
+//   absent     nothing is desired, and nothing of ours is known to be there    pending
+//   pending    desired, and not yet read back on the present connection        installed, refused, removing
+//   installed  the meters and the hook were read back as desired               pending, refused, removing
+//   refused    the bridge cannot have them; a problem says why; retried        installed, pending, removing
+//   removing   no longer desired, and the removal is not confirmed             absent, pending
+
+import type { Problem } from '../config/problem.ts';
+import type { PoolCounters } from '../flow/sampler.ts';
+import { type FlowMonitorEvent, type FlowStats, OpenFlowConnectionError } from '../node-openflow/index.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { reasonOf } from '../runtime/sentence.ts';
+import { within } from '../runtime/within.ts';
+import type { BridgeConnection } from './bridge-connection.ts';
+import { HOOK_HARD_TIMEOUT_SECONDS, hookRefresh, planHook } from './hook.ts';
+import {
+  type HookDesired,
+  isNoHook,
+  isSameHook,
+  NO_HOOK,
+  planMeterRemovals,
+  planMeters,
+} from './hook-desired.ts';
+import { checkRefusal, HookRefused, type UnmeteredPolicy } from './hook-refusal.ts';
+import { planMeter, type SwitchStep } from './meter.ts';
+import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
+
+/** See the head of the file. */
+export type HookState = 'absent' | 'pending' | 'installed' | 'refused' | 'removing';
+
+export interface HookReconcilerOptions {
+  readonly bridge: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly unmetered: UnmeteredPolicy;
+  /** Called with what the hook's meter has counted: about once a second, and with zeros when it was added. */
+  readonly onPool: (pool: PoolCounters) => void;
+  /** The same for the meter of our actions behind `sample` actions. */
+  readonly onSamplePool: (pool: PoolCounters) => void;
+  /** Called when the meter of our actions behind `sample` actions was added. */
+  readonly onSampleMeterAdded: () => void;
+  /** Called when the state or what is installed has changed. */
+  readonly onChange: () => void;
+}
+
+/** Milliseconds between two polls of the meters. */
+export const POLL_MS = 1000;
+/** Milliseconds after which the hook's hard timeout is restarted: a third of it. */
+const REFRESH_MS = (HOOK_HARD_TIMEOUT_SECONDS * 1000) / 3;
+/** Milliseconds that the switch may take for a pass or a poll; then the connection is closed and opened again. */
+const ANSWER_MS_MAX = 10_000;
+const EMPTY_POOL: PoolCounters = { packets: 0n, octets: 0n, dropped: 0n };
+/** OFPRR_HARD_TIMEOUT (OpenFlow 1.4.1, section 7.4.4). */
+const REMOVED_BY_HARD_TIMEOUT = 1;
+
+export class HookReconciler {
+  readonly #options: HookReconcilerOptions;
+  readonly #reconciler: Reconciler;
+  #state: HookState = 'absent';
+  #desired: HookDesired = NO_HOOK;
+  #connection: BridgeConnection | undefined;
+  /** What was read back on the present connection. */
+  #installed: HookDesired | undefined;
+  #problem: Problem | undefined;
+  #pollTimer: Timer | undefined;
+  #refreshedMs = 0;
+  #hasTimedOut = false;
+  #repairs = 0;
+
+  constructor(options: HookReconcilerOptions) {
+    this.#options = options;
+    this.#reconciler = new Reconciler({
+      clock: options.clock,
+      pass: () => this.#pass(),
+      onFailure: (error) => this.#fail(error),
+    });
+  }
+
+  get state(): HookState {
+    return this.#state;
+  }
+
+  /** Whether everything that is desired was read back on the present connection. */
+  get isSettled(): boolean {
+    return this.#installed !== undefined && isSameHook(this.#installed, this.#desired);
+  }
+
+  /** Whether the meter of our actions behind `sample` actions may be used: it is installed, or the bridge has no meters. */
+  get hasSampleMeter(): boolean {
+    return this.#installed?.hasSampleMeter === true;
+  }
+
+  /** How often the hook or a meter was missing or modified and was reinstalled. */
+  get repairs(): number {
+    return this.#repairs;
+  }
+
+  get problem(): Problem | undefined {
+    return this.#problem;
+  }
+
+  reconciler(): ReconcilerStatus {
+    return this.#reconciler.status();
+  }
+
+  /** Sets what the bridge should have from now on. */
+  setDesired(desired: HookDesired): void {
+    if (isSameHook(desired, this.#desired)) {
+      return;
+    }
+    this.#desired = desired;
+    if (!isNoHook(desired)) {
+      this.#enter(this.#state === 'refused' ? 'refused' : 'pending');
+    } else if (this.#state !== 'absent') {
+      this.#enter('removing');
+    }
+    this.#reconciler.trigger();
+  }
+
+  /** A connection is ready: what the bridge has is read again. */
+  connected(connection: BridgeConnection): void {
+    this.#connection = connection;
+    this.#installed = undefined;
+    this.#reconciler.trigger();
+    this.#armPoll();
+  }
+
+  /** The connection has ended. */
+  disconnected(): void {
+    this.#connection = undefined;
+    this.#installed = undefined;
+    this.#pollTimer?.cancel();
+    if (this.#state === 'installed') {
+      this.#enter('pending');
+    }
+    this.#options.onChange();
+  }
+
+  /** Another client has modified something: what the bridge has is read again. */
+  trigger(): void {
+    this.#reconciler.trigger();
+  }
+
+  /** What the bridge has is unknown until it was read again. */
+  resync(): void {
+    this.#installed = undefined;
+    this.#reconciler.trigger();
+  }
+
+  /** A flow monitor reports a change in the hook's slot. */
+  observe(event: FlowMonitorEvent): void {
+    if (event.event === 'removed') {
+      this.#hasTimedOut = event.reason === REMOVED_BY_HARD_TIMEOUT;
+    }
+    this.#reconciler.trigger();
+  }
+
+  /** Resolves when no pass is running or due. */
+  settled(): Promise<void> {
+    return this.#reconciler.settled();
+  }
+
+  /** Starts no pass and no poll any more. */
+  stop(): void {
+    this.#reconciler.stop();
+    this.#pollTimer?.cancel();
+  }
+
+  async #pass(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) {
+      return;
+    }
+    const desired = this.#desired;
+    await this.#bounded(connection, this.#apply(connection, desired));
+    if (this.#connection !== connection) {
+      return;
+    }
+    const isFirst = this.#installed?.hook === undefined && desired.hook !== undefined;
+    this.#installed = desired;
+    this.#problem = undefined;
+    if (isSameHook(desired, this.#desired)) {
+      this.#enter(isNoHook(desired) ? 'absent' : 'installed');
+    }
+    if (isFirst) {
+      const { hook } = connection.meters;
+      const bound = hook === undefined ? 'no meter' : `meter ${hook}`;
+      this.#options.log.info(
+        `bridge ${this.#options.bridge}: hook installed (${connection.protocol}, ${bound})`,
+      );
+    }
+    this.#options.onChange();
+  }
+
+  /** Meters before the hook, which would run unmetered without them, and meters that nothing uses after it. */
+  async #apply(connection: BridgeConnection, desired: HookDesired): Promise<void> {
+    const observed = await connection.observe();
+    checkRefusal(this.#options, connection, observed, desired);
+    const { meters, slot } = connection;
+    const before = planMeters(connection, observed, desired);
+    const isHookMeterNew = before.some((step) => step.newMeterId === meters.hook);
+    // OVS looks up the meter of an action when the flow is written: a hook from before its meter would run unmetered.
+    const isHookOutdated = isHookMeterNew && desired.hook !== undefined;
+    const hook = planHook(isHookOutdated ? undefined : observed.hook, slot, desired.hook);
+    this.#noteRepair([...before, ...hook], desired);
+    await this.#send(connection, before);
+    await this.#send(connection, [...hook, ...planMeterRemovals(connection, observed, desired)]);
+    if (before.length + hook.length > 0) {
+      await this.#readBack(connection, desired);
+    }
+    if (hook.length > 0) {
+      this.#refreshedMs = this.#nowMs();
+    }
+    if (isHookMeterNew) {
+      this.#options.onPool(EMPTY_POOL);
+    }
+    if (before.some((step) => step.newMeterId === meters.sample)) {
+      this.#options.onSamplePool(EMPTY_POOL);
+      this.#options.onSampleMeterAdded();
+    }
+  }
+
+  /** All messages of the steps and one barrier. */
+  async #send(connection: BridgeConnection, steps: readonly SwitchStep[]): Promise<void> {
+    if (steps.length > 0) {
+      const what = steps.map((step) => step.what).join(' and ');
+      await connection.apply(
+        what,
+        steps.flatMap((step) => step.messages),
+      );
+    }
+  }
+
+  /** A switch may accept a message and do nothing: the hook, and the meter that bounds it, are read again. */
+  async #readBack(connection: BridgeConnection, desired: HookDesired): Promise<void> {
+    const { slot, meters } = connection;
+    const hook = await connection.observeHook();
+    const hookMeter = desired.hook === undefined ? undefined : await connection.observeMeter(meters.hook);
+    const [left] = [
+      ...(desired.hook === undefined ? [] : planMeter(meters.hook, hookMeter, desired.maxSampleRate)),
+      ...planHook(hook, slot, desired.hook),
+    ];
+    if (left !== undefined) {
+      throw new Error(
+        `Bridge ${this.#options.bridge} accepted the request to ${left.what} and did not do it`,
+      );
+    }
+  }
+
+  /** A step that an earlier pass had done already means that another client has undone it, or that the hook timed out. */
+  #noteRepair(steps: readonly SwitchStep[], desired: HookDesired): void {
+    const isOverdue = this.#nowMs() - this.#refreshedMs >= HOOK_HARD_TIMEOUT_SECONDS * 1000;
+    const hasTimedOut = desired.hook !== undefined && (this.#hasTimedOut || isOverdue);
+    this.#hasTimedOut = false;
+    if (steps.length === 0 || this.#installed === undefined || !isSameHook(desired, this.#installed)) {
+      return;
+    }
+    this.#repairs += 1;
+    const { bridge, log } = this.#options;
+    const what = steps.map((step) => step.what).join(' and ');
+    log
+      .limited('repair')
+      .warn(
+        hasTimedOut
+          ? `bridge ${bridge}: the hook's hard timeout ended before it was restarted; reinstalled (${what})`
+          : `bridge ${bridge}: another client modified the hook or its meters; reinstalled (${what})`,
+      );
+  }
+
+  #fail(error: Error): void {
+    const { bridge, log } = this.#options;
+    if (error instanceof OpenFlowConnectionError) {
+      // The keeper reports the end of the connection and opens the next one.
+      return;
+    }
+    if (!isNoHook(this.#desired)) {
+      this.#enter('refused');
+    }
+    this.#problem =
+      error instanceof HookRefused
+        ? error.problem
+        : {
+            code: 'hook-refused',
+            severity: 'error',
+            where: `Bridge ${bridge}`,
+            message: `${reasonOf(error)}.`,
+            remedy: 'It is retried; the log of ovs-vswitchd may say more.',
+          };
+    log.limited('hook').warn(`bridge ${bridge}: ${reasonOf(error)}`);
+    this.#options.onChange();
+  }
+
+  #armPoll(): void {
+    this.#pollTimer?.cancel();
+    this.#pollTimer = this.#options.clock.setTimer(() => void this.#poll(), POLL_MS);
+  }
+
+  async #poll(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) {
+      return;
+    }
+    try {
+      const installed = this.#installed;
+      if (installed !== undefined && this.#reconciler.status().state === 'idle') {
+        await this.#bounded(connection, this.#read(connection, installed));
+      }
+    } catch (error) {
+      // A connection that has ended is reported by the keeper; any other failure shows in the next pass.
+      this.#options.log.debug(`bridge ${this.#options.bridge}: ${reasonOf(error)}`);
+      this.#reconciler.trigger();
+    }
+    if (this.#connection === connection) {
+      this.#armPoll();
+    }
+  }
+
+  /** Reads the meters, restarts the hard timeout when that is due, and looks at the hook where no monitor reports it. */
+  async #read(connection: BridgeConnection, installed: HookDesired): Promise<void> {
+    const { meters, slot } = connection;
+    const hookPool = installed.hook === undefined ? undefined : await connection.pool(meters.hook);
+    const samplePool = installed.hasSampleMeter ? await connection.pool(meters.sample) : undefined;
+    if (hookPool !== undefined) {
+      this.#options.onPool(hookPool);
+    }
+    if (samplePool !== undefined) {
+      this.#options.onSamplePool(samplePool);
+    }
+    const isMeterMissing =
+      (installed.hook !== undefined && meters.hook !== undefined && hookPool === undefined) ||
+      (installed.hasSampleMeter && meters.sample !== undefined && samplePool === undefined);
+    const isHookWrong =
+      !connection.hasMonitor && !this.#isHookRight(connection, await connection.observeHook());
+    if (isMeterMissing || isHookWrong) {
+      this.#reconciler.trigger();
+    } else if (installed.hook !== undefined && this.#nowMs() - this.#refreshedMs >= REFRESH_MS) {
+      await connection.apply('restart the hard timeout of the hook', [hookRefresh(slot, installed.hook)]);
+      this.#refreshedMs = this.#nowMs();
+    }
+  }
+
+  #isHookRight(connection: BridgeConnection, hook: FlowStats | undefined): boolean {
+    return planHook(hook, connection.slot, this.#desired.hook).length === 0;
+  }
+
+  /** A switch that answers echo requests and not ours would otherwise keep the pass waiting for ever. */
+  async #bounded(connection: BridgeConnection, work: Promise<void>): Promise<void> {
+    const { bridge, clock } = this.#options;
+    const late = `bridge ${bridge} has not answered for ${ANSWER_MS_MAX} ms`;
+    try {
+      await within(clock, ANSWER_MS_MAX, late, work);
+    } catch (error) {
+      if (error instanceof Error && error.message === late) {
+        connection.close(error);
+      }
+      throw error;
+    }
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.monotonicMicros() / 1000;
+  }
+
+  #enter(state: HookState): void {
+    this.#state = state;
+  }
+}

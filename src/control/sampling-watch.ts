@@ -1,0 +1,72 @@
+// Whether a bridge can be sampled, as far as ownership of its rows depends on it: they are adopted once it is sampled, and
+// handed back to ovs-vswitchd when it has not been for longer than a restart of OVS takes.
+//
+//   state       meaning                                                     next states
+//   ----------  ----------------------------------------------------------  --------------------
+//   pending     not sampled, for less than HAND_BACK_MS                      sampled, impossible
+//   sampled     everything that is desired was installed, and still is but   pending
+//               for flows that are being rewritten
+//   impossible  not sampled, and no progress made, for HAND_BACK_MS          sampled
+
+import type { Clock, Timer } from '../runtime/clock.ts';
+
+/** See the head of the file. */
+export type Samplability = 'pending' | 'sampled' | 'impossible';
+
+/** How far a bridge is from what is desired. Rewriting many flows takes seconds, during which the hook samples already. */
+export type SamplingProgress = 'installed' | 'rewriting flows' | 'missing';
+
+/** Milliseconds without sampling after which adopted rows are handed back to ovs-vswitchd. */
+export const HAND_BACK_MS = 30_000;
+
+export class SamplingWatch {
+  readonly #clock: Clock;
+  readonly #onChange: () => void;
+  #state: Samplability = 'pending';
+  #timer: Timer | undefined;
+  #isStopped = false;
+
+  /** `onChange` is called when the state has changed. */
+  constructor({ clock, onChange }: { readonly clock: Clock; readonly onChange: () => void }) {
+    this.#clock = clock;
+    this.#onChange = onChange;
+    this.#arm();
+  }
+
+  get state(): Samplability {
+    return this.#state;
+  }
+
+  /** Called whenever it may have changed whether everything that is desired is installed, or is being installed. */
+  update(progress: SamplingProgress): void {
+    if (this.#isStopped) {
+      return;
+    }
+    if (progress === 'installed') {
+      this.#timer?.cancel();
+      this.#enter('sampled');
+    } else if (progress === 'rewriting flows' && this.#state === 'pending') {
+      this.#arm();
+    } else if (progress === 'missing' && this.#state === 'sampled') {
+      this.#arm();
+      this.#enter('pending');
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+  }
+
+  #arm(): void {
+    this.#timer?.cancel();
+    this.#timer = this.#clock.setTimer(() => this.#enter('impossible'), HAND_BACK_MS);
+  }
+
+  #enter(state: Samplability): void {
+    if (state !== this.#state) {
+      this.#state = state;
+      this.#onChange();
+    }
+  }
+}

@@ -1,0 +1,352 @@
+// Keeps the `sample` actions of one bridge's flows and groups translated: has flow-translator.ts and group-session.ts rewrite
+// them, in passes of their own that may take seconds and do not delay the hook. Flows are read over the main connection only,
+// and never written back in an OpenFlow version that does not show all of a flow.
+//
+//   state       meaning                                                   next states
+//   ----------  --------------------------------------------------------  --------------------------------------------
+//   off         no set is desired, and no flow is known to have our       waiting, reading, failed
+//               actions
+//   waiting     without a connection or without the meter of our actions  reading, rewriting, unsafe, off, failed
+//   reading     all flows are being read                                  rewriting, off, waiting, failed
+//   rewriting   flows and groups are being rewritten                      translated, reading, off, waiting, failed
+//   translated  every flow and group that can be is as desired            reading, rewriting, off, waiting, failed
+//   unsafe      OpenFlow 1.0 hides parts of flows: none is rewritten      off, waiting, failed
+//   failed      the last pass failed; it is retried                       reading, rewriting, unsafe, off, waiting
+
+import { describeProblem, type Problem } from '../config/problem.ts';
+import { appliedActions, type FlowMonitorEvent, OpenFlowConnectionError } from '../node-openflow/index.ts';
+import type { Logger } from '../runtime/log.ts';
+import { reasonOf } from '../runtime/sentence.ts';
+import type { BridgeConnection } from './bridge-connection.ts';
+import { FlowReader } from './flow-reader.ts';
+import { FlowTranslator, type FlowTranslatorStatus } from './flow-translator.ts';
+import { GroupSession, type GroupSessionOptions } from './group-session.ts';
+import { isInHookSlot } from './hook.ts';
+import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
+import { hasOurActions, isSameSets } from './translation.ts';
+import { leftInFlows, shownInPart } from './translation-problems.ts';
+
+/** See the head of the file. */
+export type TranslationState =
+  | 'off'
+  | 'waiting'
+  | 'reading'
+  | 'rewriting'
+  | 'translated'
+  | 'unsafe'
+  | 'failed';
+
+export interface TranslationReconcilerOptions extends GroupSessionOptions {
+  readonly log: Logger;
+  /** Called when the state has changed. */
+  readonly onChange: () => void;
+}
+
+export interface TranslationStatus extends FlowTranslatorStatus {
+  readonly state: TranslationState;
+  /** Flows that wait to be rewritten. */
+  readonly pending: number;
+  /** Groups with our action behind a `sample` of the set, by collector set id. */
+  readonly groupsBySet: ReadonlyMap<number, number>;
+  readonly groupRewrites: number;
+}
+
+/** Our actions remain in flows or groups that the switch does not let us restore, or that are not shown whole. */
+class LeftBehind extends Error {}
+
+export class TranslationReconciler {
+  readonly #options: TranslationReconcilerOptions;
+  readonly #reconciler: Reconciler;
+  readonly #translator: FlowTranslator;
+  readonly #reader: FlowReader;
+  readonly #groups: GroupSession;
+  #state: TranslationState = 'off';
+  #collectorSets: ReadonlySet<number> = new Set();
+  #connection: BridgeConnection | undefined;
+  #isMeterInstalled = false;
+  /** Whether flows may have actions of ours, from this or another connection, that have not been removed since. */
+  #mayHaveActions = false;
+  /** The sets that groups were last translated for, and flows. */
+  #groupSets: ReadonlySet<number> | undefined;
+  #translatedSets: ReadonlySet<number> = new Set();
+  /** Flows with our actions that cannot be restored on this connection. */
+  #unrestorable = 0;
+  #canRestore = true;
+  /** How often the meter was added, and after which addition all flows with our actions were last written. */
+  #meterAdditions = 0;
+  #writtenAfter = 0;
+
+  constructor(options: TranslationReconcilerOptions) {
+    this.#options = options;
+    this.#translator = new FlowTranslator({ bridge: options.bridge });
+    this.#reader = new FlowReader({
+      clock: options.clock,
+      translator: this.#translator,
+      onRead: () => this.#reconciler.trigger(),
+    });
+    this.#groups = new GroupSession(options);
+    this.#reconciler = new Reconciler({
+      clock: options.clock,
+      pass: () => this.#pass(),
+      onFailure: (error) => this.#fail(error),
+    });
+  }
+
+  get state(): TranslationState {
+    return this.#state;
+  }
+
+  /** The sets for which the last pass that succeeded has translated all flows. */
+  get translatedSets(): ReadonlySet<number> {
+    return this.#translatedSets;
+  }
+
+  /** Whether all flows of the present connection have to be followed. */
+  get isWatching(): boolean {
+    return this.#connection?.isWatchingFlows === true;
+  }
+
+  /** Flows that have our actions: while nothing is desired, those that are not restored yet. It looks at all flows. */
+  countWithOurActions(): number {
+    return this.#unrestorable + this.#translator.countWithOurActions();
+  }
+
+  /** Whether flows or groups that still have our actions may be restored by waiting; otherwise retries do not help. */
+  get canRestore(): boolean {
+    return this.#state !== 'failed' || this.#canRestore;
+  }
+
+  /** Whether flows may have actions of ours, in the bridge or where OVS has saved them. */
+  get mayHaveActions(): boolean {
+    return this.#mayHaveActions;
+  }
+
+  /** Flows whose rewriting is pending. */
+  get pending(): number {
+    return this.#translator.pending;
+  }
+
+  problems(): readonly Problem[] {
+    const unsafe = this.#state === 'unsafe' ? [shownInPart(this.#options.bridge)] : [];
+    return [...unsafe, ...this.#translator.problems(), ...this.#groups.problems()];
+  }
+
+  status(): TranslationStatus {
+    return {
+      state: this.#state,
+      pending: this.#translator.pending,
+      ...this.#translator.status(),
+      groupsBySet: this.#groups.groupsBySet,
+      groupRewrites: this.#groups.rewrites,
+    };
+  }
+
+  reconciler(): ReconcilerStatus {
+    return this.#reconciler.status();
+  }
+
+  /** Sets the collector sets whose `sample` actions should reach the daemon. */
+  setDesired(collectorSets: ReadonlySet<number>): void {
+    if (isSameSets(collectorSets, this.#collectorSets)) {
+      return;
+    }
+    this.#collectorSets = collectorSets;
+    this.#mayHaveActions ||= collectorSets.size > 0;
+    if (this.#state === 'off' && collectorSets.size > 0) {
+      this.#enter('waiting');
+    }
+    this.#reconciler.trigger();
+  }
+
+  /** Reads all flows in the next pass and removes actions of ours that nothing is configured for. */
+  scanForStaleActions(): void {
+    this.#mayHaveActions = true;
+    this.#reader.invalidate();
+    this.#groups.isStale = true;
+    this.#reconciler.trigger();
+  }
+
+  /** A connection is ready. `isMeterInstalled`: the meter of our actions may be used. */
+  connected(connection: BridgeConnection, isMeterInstalled: boolean): void {
+    if (this.#connection === connection && this.#isMeterInstalled === isMeterInstalled) {
+      return;
+    }
+    const isNew = this.#connection !== connection;
+    if (isNew) {
+      this.#forget();
+      this.#connection = connection;
+    }
+    this.#isMeterInstalled = isMeterInstalled;
+    if (isMeterInstalled || isNew) {
+      this.#reconciler.trigger();
+    }
+  }
+
+  /** The connection has ended. */
+  disconnected(): void {
+    this.#connection = undefined;
+    this.#isMeterInstalled = false;
+    this.#forget();
+    if (this.#state !== 'off') {
+      this.#enter('waiting');
+    }
+  }
+
+  /** The meter of our actions was added: actions that were written before it run unmetered until they are written again. */
+  meterAdded(): void {
+    this.#meterAdditions += 1;
+    this.#reconciler.trigger();
+  }
+
+  /** Another client has modified a group. */
+  groupsModified(): void {
+    this.#groups.isStale = true;
+    this.#reconciler.trigger();
+  }
+
+  /** An event of a flow monitor on the main connection. */
+  observe(event: FlowMonitorEvent): void {
+    this.#reader.observe(event, this.isWatching);
+  }
+
+  /** An event of a flow monitor in OpenFlow 1.0, which shows flows in part only. */
+  observePartial(event: FlowMonitorEvent): void {
+    this.#reader.observePartial(event, this.isWatching);
+  }
+
+  /** Reads all flows again, soon: where changes are not reported, or only that there are some. */
+  requestDump(): void {
+    if (this.isWatching) {
+      this.#reader.requestDump();
+    }
+  }
+
+  settled(): Promise<void> {
+    return this.#reconciler.settled();
+  }
+
+  stop(): void {
+    this.#reconciler.stop();
+    this.#reader.stop();
+  }
+
+  async #pass(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) {
+      return;
+    }
+    const collectorSets = this.#collectorSets;
+    const isDesired = collectorSets.size > 0;
+    if (!isDesired && !connection.isWatchingFlows && !this.#mayHaveActions) {
+      this.#enter('off');
+      return;
+    }
+    if (!connection.showsWholeFlows) {
+      await this.#passUnsafe(connection);
+      return;
+    }
+    if (isDesired && !this.#isMeterInstalled) {
+      this.#enter('waiting');
+      return;
+    }
+    const options = {
+      collectorSets,
+      meterId: connection.meters.sample,
+      allowsOpenFlow10: connection.allows(1),
+    };
+    this.#translator.setOptions(options);
+    if (this.#reader.mustRead(connection)) {
+      this.#enterUnlessTranslated('reading');
+      await this.#reader.read(connection);
+      this.#options.onChange();
+    }
+    const meterAdditions = this.#meterAdditions;
+    if (meterAdditions !== this.#writtenAfter) {
+      this.#translator.rewriteAll();
+    }
+    if (isDesired || this.#translator.pending > 0) {
+      this.#enterUnlessTranslated('rewriting');
+    }
+    if (this.#translator.pending > 0) {
+      // The events that the switch has queued arrive before the reply: without them a newer change would be overwritten.
+      await connection.openflow.request({ type: 'barrier_request' });
+    }
+    await this.#translator.run((messages) => connection.openflow.transact(messages));
+    this.#writtenAfter = meterAdditions;
+    if (
+      this.#groups.isStale ||
+      this.#groupSets === undefined ||
+      !isSameSets(collectorSets, this.#groupSets)
+    ) {
+      await this.#groups.run(connection, options);
+      this.#groupSets = collectorSets;
+    }
+    if (this.#connection === connection) {
+      this.#finish(collectorSets);
+    }
+  }
+
+  /** A refused flow or group is a problem and stops nothing else, but one that keeps our actions is a failure. */
+  #finish(collectorSets: ReadonlySet<number>): void {
+    const refusal = this.problems().find(({ code }) => code === 'translation-refused');
+    if (refusal !== undefined && collectorSets.size === 0) {
+      throw new LeftBehind(`Actions of ours are left behind. ${refusal.where}: ${refusal.message}`);
+    }
+    if (refusal !== undefined) {
+      this.#options.log.limited('translation').warn(describeProblem(refusal));
+    }
+    this.#mayHaveActions = collectorSets.size > 0;
+    this.#translatedSets = collectorSets;
+    if (isSameSets(collectorSets, this.#collectorSets)) {
+      this.#enter(collectorSets.size > 0 ? 'translated' : 'off');
+    }
+  }
+
+  /** In OpenFlow 1.0 nothing is rewritten; flows that have our actions from another time are counted and reported. */
+  async #passUnsafe(connection: BridgeConnection): Promise<void> {
+    const isDesired = this.#collectorSets.size > 0;
+    const flows = isDesired || !this.#mayHaveActions ? [] : await connection.dumpFlows();
+    const others = flows.filter((flow) => !isInHookSlot(flow, connection.slot.mark));
+    this.#unrestorable = others.filter((flow) => hasOurActions(appliedActions(flow.instructions))).length;
+    if (isDesired) {
+      this.#enter('unsafe');
+    } else if (this.#unrestorable > 0) {
+      throw new LeftBehind(leftInFlows(this.#options.bridge, this.#unrestorable));
+    } else {
+      this.#mayHaveActions = false;
+      this.#enter('off');
+    }
+  }
+
+  #fail(error: Error): void {
+    if (error instanceof OpenFlowConnectionError) {
+      // The keeper reports the end of the connection and opens the next one.
+      return;
+    }
+    this.#canRestore = !(error instanceof LeftBehind);
+    this.#enter('failed');
+    this.#options.log.limited('translation').warn(`bridge ${this.#options.bridge}: ${reasonOf(error)}`);
+  }
+
+  #forget(): void {
+    this.#translator.forget();
+    this.#groups.isStale = true;
+    this.#groupSets = undefined;
+    this.#reader.forget();
+    this.#unrestorable = 0;
+  }
+
+  /** Following users' changes keeps the state: only the first reading and rewriting are states of their own. */
+  #enterUnlessTranslated(state: TranslationState): void {
+    if (this.#state !== 'translated' || !isSameSets(this.#translatedSets, this.#collectorSets)) {
+      this.#enter(state);
+    }
+  }
+
+  #enter(state: TranslationState): void {
+    if (state !== this.#state) {
+      this.#state = state;
+      this.#options.onChange();
+    }
+  }
+}

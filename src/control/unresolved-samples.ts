@@ -1,0 +1,52 @@
+// The flows of one bridge whose `sample` actions take an id from a field that packet-ins do not tell, such as dp_hash:
+// their samples are exported with the id 0, and the problem `sample-field-unresolved` names them. Groups have the same problem.
+
+import type { Problem } from '../config/problem.ts';
+import type { Action } from '../node-openflow/index.ts';
+import { type TranslationOptions, unresolvedIds } from './translation.ts';
+
+/** Flows that are named as problems; see docs/problems.md. */
+const NAMED_MAX = 20;
+
+export class UnresolvedSamples {
+  readonly #found = new Map<string, { readonly ids: readonly string[]; readonly name: string }>();
+
+  /** Notes or forgets a flow. `nameOf` names it for operators: "flow table=0,priority=3,ip". */
+  update(key: string, actions: readonly Action[], options: TranslationOptions, nameOf: () => string): void {
+    const ids = unresolvedIds(actions, options);
+    if (ids.length > 0) {
+      this.#found.set(key, { ids, name: nameOf() });
+    } else {
+      this.#found.delete(key);
+    }
+  }
+
+  delete(key: string): void {
+    this.#found.delete(key);
+  }
+
+  clear(): void {
+    this.#found.clear();
+  }
+
+  problems(bridge: string): readonly Problem[] {
+    return [...this.#found.values()]
+      .slice(0, NAMED_MAX)
+      .map(({ ids, name }) => unresolvedProblem(`Bridge ${bridge}, ${name}`, ids));
+  }
+}
+
+/** The problem of one flow or group. */
+export function unresolvedProblem(where: string, ids: readonly string[]): Problem {
+  return {
+    code: 'sample-field-unresolved',
+    severity: 'warning',
+    where,
+    message:
+      `Its "sample" action has ${[...new Set(ids)].join(' and ')}, a field that Open vSwitch does not show to ` +
+      'controllers: its records have 0 for this id.',
+    remedy:
+      'Copy the value to a register before the action and take the id from there, as in ' +
+      '"move:FIELD->NXM_NX_REG0[],sample(...,obs_point_id=NXM_NX_REG0[])".',
+  };
+}

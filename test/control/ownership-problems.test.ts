@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readConfiguration } from '../../src/config/configuration.ts';
+import { type AdoptPolicy, planOwnership, withOwnershipProblems } from '../../src/control/ownership.ts';
+
+interface RowState {
+  readonly targets?: readonly string[];
+  readonly externalIds?: Readonly<Record<string, string>>;
+  readonly otherConfig?: Readonly<Record<string, string>>;
+  readonly domain?: number;
+}
+
+const HELD = '127.0.0.1:4739';
+const native = { 'ovs-ipfix-targets': HELD };
+const adopted = { ...native, 'ovs-ipfix-state': 'adopted' };
+const marked = { 'ovs-ipfix': 'adopt' };
+const noInput = { 'enable-input-sampling': 'false' };
+
+/** Bridge br0 has row 0, br1 row 1, and so on; `sets` names rows that a collector set of br0 has. */
+function configurationOf(rows: readonly RowState[], sets: readonly number[] = []) {
+  const database = rows.map(({ targets, externalIds, otherConfig, domain }, index) => ({
+    uuid: `row ${index}`,
+    columns: {
+      targets: targets ?? [],
+      external_ids: new Map(Object.entries(externalIds ?? {})),
+      other_config: new Map(Object.entries(otherConfig ?? {})),
+      obs_domain_id: domain ?? 0,
+      cache_active_timeout: 1,
+      cache_max_flows: 1,
+    },
+  }));
+  const bridges = rows.map((_, index) => {
+    const ipfix = sets.includes(index) ? undefined : { uuid: `row ${index}` };
+    return { uuid: `bridge ${index}`, columns: { name: `br${index}`, ipfix } };
+  });
+  const collectorSets = sets.map((index) => ({
+    uuid: `set ${index}`,
+    columns: { id: index, bridge: { uuid: 'bridge 0' }, ipfix: { uuid: `row ${index}` } },
+  }));
+  const ipfix = new Map(database.map((row) => [row.uuid, row]));
+  return readConfiguration(
+    { bridges, ipfix, collectorSets, controllers: new Map(), ovsVersion: '3.5.0' },
+    1400,
+  );
+}
+
+function problemsOf(rows: readonly RowState[], policy: AdoptPolicy, sets?: readonly number[]) {
+  return withOwnershipProblems(configurationOf(rows, sets), policy).problems;
+}
+const codes = (rows: readonly RowState[], policy: AdoptPolicy) =>
+  problemsOf(rows, policy).map(({ code }) => code);
+const plan = (rows: readonly RowState[], policy: AdoptPolicy, sets?: readonly number[]) =>
+  planOwnership(configurationOf(rows, sets), { policy, samplability: () => 'sampled' }, []).map(
+    ({ kind, row }) => `${kind} ${row.uuid}`,
+  );
+
+test('a row that disables input sampling stays with ovs-vswitchd, and that is said where we would have adopted it', () => {
+  const row = { targets: [HELD], otherConfig: noInput };
+  assert.deepEqual(plan([row], 'all'), []);
+  const [problem] = problemsOf([row], 'all');
+  assert.equal(problem?.code, 'input-sampling-disabled');
+  assert.equal(problem.severity, 'warning');
+  assert.match(problem.message, /left to ovs-vswitchd/u);
+  assert.deepEqual(codes([row], 'marked'), []);
+  assert.deepEqual(codes([row], 'none'), []);
+  assert.deepEqual(codes([{ ...row, externalIds: marked }], 'marked'), ['input-sampling-disabled']);
+});
+
+test('an adopted row is handed back when its input sampling is disabled', () => {
+  assert.deepEqual(plan([{ externalIds: adopted, otherConfig: noInput }], 'all'), ['release row 0']);
+});
+
+test('a native row that disables input sampling is exported by nobody, which is an error under each policy', () => {
+  for (const policy of ['all', 'marked', 'none'] as const) {
+    const [problem] = problemsOf([{ externalIds: native, otherConfig: noInput }], policy);
+    assert.equal(problem?.code, 'input-sampling-disabled');
+    assert.equal(problem.severity, 'error');
+    assert.match(problem.message, /nothing is exported/u);
+  }
+});
+
+test('the sets of a bridge stay with ovs-vswitchd when its own row does', () => {
+  const rows = [{ targets: [HELD], otherConfig: noInput }, { targets: ['127.0.0.1:1'] }];
+  assert.deepEqual(plan(rows, 'all', [1]), []);
+  assert.deepEqual(plan([{ targets: [HELD] }, { targets: ['127.0.0.1:1'] }], 'all', [1]), [
+    'adopt row 0',
+    'adopt row 1',
+  ]);
+});
+
+test('one collector with the same domain from ovs-vswitchd and from us is reported', () => {
+  const ours = { targets: [HELD], externalIds: marked, domain: 7 };
+  const theirs = { targets: ['127.0.0.1:4739', '127.0.0.1:1'], domain: 7 };
+  const [problem] = problemsOf([ours, theirs], 'marked');
+  assert.equal(problem?.code, 'domain-shared-with-vswitchd');
+  assert.match(problem.message, /127\.0\.0\.1:4739 gets observation domain 7 .* for bridge br1/u);
+  assert.equal(problem.ipfixRow, 'row 0');
+  assert.deepEqual(codes([{ externalIds: native, domain: 7 }, theirs], 'none'), [
+    'domain-shared-with-vswitchd',
+  ]);
+});
+
+test('another domain, another collector, or two rows of one exporter are nothing to report', () => {
+  const ours = { targets: [HELD], externalIds: marked, domain: 7 };
+  assert.deepEqual(codes([ours, { targets: [HELD], domain: 8 }], 'marked'), []);
+  assert.deepEqual(codes([ours, { targets: ['127.0.0.1:1'], domain: 7 }], 'marked'), []);
+  assert.deepEqual(
+    codes([ours, { targets: [HELD], domain: 7 }], 'all'),
+    [],
+    'not while rows are being adopted',
+  );
+  assert.deepEqual(codes([{ targets: [HELD] }, { targets: [HELD] }], 'none'), []);
+});

@@ -1,0 +1,218 @@
+// The translation of users' flows by a bridge session on a scripted switch.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { NOTHING_DESIRED } from '../../src/control/bridge-desired.ts';
+import { REWRITE_BATCH } from '../../src/control/flow-translator.ts';
+import { runScript } from '../support/event-script.ts';
+import {
+  apply,
+  HOOK_PLACE,
+  output,
+  ScriptedBridge,
+  sample,
+  samplingSets,
+  userFlow,
+} from '../support/scripted-bridge.ts';
+
+const OURS = /controller\(/u;
+const writes = { type: 'write_actions', actions: [output(2)] } as const;
+
+test('flows are read, rewritten once the meter of our actions is there, and restored when nothing is desired', async (t) => {
+  const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
+  for (let index = 0; index < 3; index += 1)
+    bridge.doAsAnother(userFlow(index, [apply(sample(1), output(1)), writes]));
+  bridge.doAsAnother(userFlow(3, [apply(sample(2), output(1))]));
+  const before = bridge.userFlows();
+  bridge.ofswitch.takeTranscript();
+  await bridge.start();
+  assert.deepEqual(bridge.translation.states, ['off', 'waiting', 'reading', 'rewriting', 'translated']);
+  assert.equal(bridge.userFlows().filter((flow) => OURS.test(flow)).length, 3);
+  const transcript = bridge.ofswitch.takeTranscript(/switch: (?:added|modified)/u);
+  assert.ok(
+    transcript.findIndex((line) => line.includes('meter=65001')) <
+      transcript.findIndex((line) => line.includes('reg0')),
+  );
+  bridge.session.setDesired(NOTHING_DESIRED);
+  await bridge.clock.advanceMs(0);
+  assert.deepEqual([bridge.session.status().translation.state, bridge.userFlows()], ['off', before]);
+  assert.deepEqual([bridge.hasHook, bridge.ofswitch.meters()], [false, []]);
+});
+
+test('over OpenFlow 1.0 alone no flow of a user is ever modified, and the state says that it is unsafe', async (t) => {
+  const bridge = new ScriptedBridge(t, {
+    behaviour: { versions: [1] },
+    desired: samplingSets([1]),
+    unmetered: 'allow',
+  });
+  bridge.doAsAnother(userFlow(1, [apply(sample(1), output(1)), writes]));
+  const before = bridge.userFlows();
+  const printed = await runScript(bridge.clock, () => bridge.print(), [
+    { atMs: 0, what: 'start', act: () => bridge.start() },
+    {
+      atMs: 1000,
+      what: 'a user adds a flow',
+      act: () => bridge.doAsAnother(userFlow(2, [apply(sample(1))])),
+    },
+    { atMs: 60_000, what: 'a minute later' },
+    { atMs: 60_001, what: 'nothing desired', act: () => bridge.session.setDesired(NOTHING_DESIRED) },
+  ]);
+  assert.deepEqual(printed, [
+    '0 ms: start',
+    '  connection: up, OpenFlow 1.0, flow monitor main',
+    '  hook: installed',
+    '  translation: unsafe',
+    '  problems: flows-shown-in-part',
+    '1000 ms: a user adds a flow',
+    '60000 ms: a minute later',
+    '60001 ms: nothing desired',
+    '  hook: absent',
+    '  translation: off',
+    '  problems: ',
+  ]);
+  const sent = bridge.ofswitch.takeTranscript(/<- flow_mod [^t]/u);
+  assert.ok(sent.length > 0 && sent.every((line) => line.includes(HOOK_PLACE)));
+  assert.deepEqual(
+    bridge.userFlows().filter((flow) => flow.includes('reg0=0x1 ')),
+    before,
+  );
+});
+
+test('over OpenFlow 1.0 alone flows that have our actions are left as they are and reported', async (t) => {
+  const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
+  bridge.doAsAnother(userFlow(1, [apply(sample(1), output(1)), writes]));
+  await bridge.start();
+  const translated = bridge.userFlows();
+  assert.match(translated[0] ?? '', OURS);
+  bridge.ofswitch.behaviour.versions = [1];
+  bridge.ofswitch.restart('flows');
+  await bridge.clock.advanceMs(1000);
+  assert.equal(bridge.session.status().translation.state, 'unsafe');
+  bridge.takeWarnings();
+  bridge.ofswitch.takeTranscript();
+  const left = bridge.session.stop(3500);
+  await bridge.clock.advanceMs(3500);
+  assert.match((await left) ?? '', /^Bridge br0: 1 flows keep our actions, .*run "ovs-ipfix release"\.$/u);
+  assert.deepEqual(bridge.userFlows(), translated);
+  const sent = bridge.ofswitch.takeTranscript(/<- flow_mod [^t]/u);
+  assert.ok(sent.every((line) => line.includes(HOOK_PLACE)));
+  bridge.takeWarnings();
+});
+
+test('a translation that takes long delays neither the hook nor what refreshes it', async (t) => {
+  const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
+  const flows = 20 * REWRITE_BATCH;
+  for (let index = 0; index < flows; index += 1) bridge.doAsAnother(userFlow(index, [apply(sample(1))]));
+  bridge.ofswitch.takeTranscript();
+  // Each batch takes 2 s and all of them 40 s, as tens of thousands of flows do on a slow switch.
+  bridge.ofswitch.behaviour.answerMs = { barrier_request: 2000 };
+  const printed = await runScript(
+    bridge.clock,
+    () => [...bridge.print(), `hook is there: ${bridge.hasHook}`],
+    [
+      { atMs: 0, what: 'start', act: () => bridge.start() },
+      { atMs: 8000, what: 'the hook and its meters are installed' },
+      { atMs: 40_000, what: 'most of the flows are rewritten' },
+      { atMs: 40_001, what: 'another client deletes the hook', act: () => bridge.deleteHook() },
+      { atMs: 46_000, what: 'after at most two batches' },
+      { atMs: 60_000, what: 'all flows are rewritten' },
+    ],
+  );
+  assert.deepEqual(printed, [
+    '0 ms: start',
+    '  connection: opening',
+    '  hook: pending',
+    '  translation: waiting',
+    '  problems: ',
+    '  hook is there: false',
+    '8000 ms: the hook and its meters are installed',
+    '  connection: up, OpenFlow 1.4, flow monitor main',
+    '  hook: installed',
+    '  translation: rewriting',
+    '  problems: translation-in-progress',
+    '  hook is there: true',
+    '40000 ms: most of the flows are rewritten',
+    '40001 ms: another client deletes the hook',
+    '  hook is there: false',
+    '46000 ms: after at most two batches',
+    '  hook is there: true',
+    '60000 ms: all flows are rewritten',
+    '  translation: translated',
+    '  problems: ',
+  ]);
+  const transcript = bridge.ofswitch.takeTranscript(/modify_strict table=0|hard timeout/u);
+  assert.ok(transcript.length >= 3 && transcript.every((line) => line.includes('modify_strict')));
+  assert.ok(bridge.pools.length > 15, `${bridge.pools.length} polls`);
+  assert.equal(bridge.takeWarnings().length, 1);
+  assert.ok(bridge.userFlows().every((flow) => OURS.test(flow)));
+});
+
+test('what a user changes is followed over the monitor, and the flow keeps everything but our action', async (t) => {
+  const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
+  await bridge.start();
+  bridge.ofswitch.takeTranscript();
+  bridge.doAsAnother(userFlow(1, [apply(sample(1), output(3)), writes]));
+  await bridge.clock.advanceMs(0);
+  bridge.doAsAnother(userFlow(1, [apply(output(4), sample(1))], 'modify_strict'));
+  await bridge.clock.advanceMs(0);
+  assert.match(bridge.userFlows()[0] ?? '', /actions=output:4,sample\(.*\),controller\(.*\)$/u);
+  bridge.doAsAnother(userFlow(1, [apply(output(4))], 'modify_strict'));
+  await bridge.clock.advanceMs(0);
+  assert.match(bridge.userFlows()[0] ?? '', /actions=output:4$/u);
+  assert.equal(bridge.session.status().translation.rewrites, 2);
+  assert.deepEqual(bridge.ofswitch.takeTranscript(/flow_stats_request all/u), []);
+});
+
+test('nothing is rewritten while the flow monitor is paused, and everything once it goes on', async (t) => {
+  const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
+  await bridge.start();
+  bridge.ofswitch.pauseMonitors();
+  await bridge.clock.advanceMs(0);
+  bridge.doAsAnother(userFlow(1, [apply(sample(1))]));
+  await bridge.clock.advanceMs(2000);
+  assert.doesNotMatch(bridge.userFlows()[0] ?? '', OURS);
+  bridge.ofswitch.resumeMonitors();
+  await bridge.clock.advanceMs(0);
+  assert.match(bridge.userFlows()[0] ?? '', OURS);
+});
+
+test('a flow that the switch refuses is reported and stops neither the others nor the hook', async (t) => {
+  const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
+  for (let index = 0; index < 5; index += 1) bridge.doAsAnother(userFlow(index, [apply(sample(1))]));
+  bridge.ofswitch.fail({
+    type: 'flow_mod',
+    action: 'refuse',
+    errorName: 'OFPBAC_BAD_ARGUMENT',
+    when: (message) => message.type === 'flow_mod' && message.tableId === 3,
+    from: 2,
+    times: 1,
+  });
+  await bridge.start();
+  assert.deepEqual(bridge.print().slice(1), [
+    'hook: installed',
+    'translation: translated',
+    'problems: translation-refused',
+  ]);
+  assert.equal(bridge.userFlows().filter((flow) => OURS.test(flow)).length, 4);
+  assert.match(bridge.takeWarnings()[0] ?? '', /OFPBAC_BAD_ARGUMENT/u);
+  bridge.session.setDesired(NOTHING_DESIRED);
+  await bridge.clock.advanceMs(0);
+  assert.equal(bridge.session.status().translation.state, 'off');
+  assert.ok(bridge.userFlows().every((flow) => !OURS.test(flow)));
+});
+
+test('actions of ours that nothing is configured for are found by a scan and removed', async (t) => {
+  const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
+  bridge.doAsAnother(userFlow(1, [apply(sample(1), output(1)), writes]));
+  const before = bridge.userFlows();
+  await bridge.start();
+  const [translated] = bridge.ofswitch.flowTable.filter((flow) => flow.tableId === 3);
+  assert.ok(translated);
+  const stale = new ScriptedBridge(t);
+  stale.doAsAnother(userFlow(1, translated.instructions));
+  await stale.start();
+  assert.match(stale.userFlows()[0] ?? '', OURS);
+  stale.session.scanForStaleActions();
+  await stale.clock.advanceMs(0);
+  assert.deepEqual([stale.session.status().translation.state, stale.userFlows()], ['off', before]);
+});

@@ -1,0 +1,48 @@
+// Tests of state machines as scripts: a list of events and their times, and the printed states to compare, like
+// tests/reconnect.at of Open vSwitch. Only what differs from the state before is printed.
+//
+//     const printed = await runScript(clock, () => [`hook: ${session.status().hook}`], [
+//       { atMs: 0, what: 'start', act: () => session.start() },
+//       { atMs: 1000, what: 'another client deletes the hook', act: () => ... },
+//     ]);
+//     assert.deepEqual(printed, ['0 ms: start', '  hook: installed', '1000 ms: another client deletes the hook', ...]);
+
+import type { ManualClock } from './manual-clock.ts';
+
+/** Something that happens at a time, in milliseconds after the start of the script. */
+export interface ScriptEvent {
+  readonly atMs: number;
+  /** A line for the print. */
+  readonly what: string;
+  /** Nothing but the passing of time if it is absent. */
+  readonly act?: () => unknown;
+}
+
+/**
+ * Runs the events in their order, each at its time and with everything that follows from it at once. `print` gives the
+ * state as lines; after each event those lines are printed, indented, that the state before did not have.
+ */
+export async function runScript(
+  clock: ManualClock,
+  print: () => readonly string[],
+  events: readonly ScriptEvent[],
+): Promise<string[]> {
+  const printed: string[] = [];
+  let before: readonly string[] = [];
+  let nowMs = 0;
+  for (const { atMs, what, act } of events) {
+    if (atMs < nowMs) throw new Error(`The event "${what}" at ${atMs} ms comes after one at ${nowMs} ms.`);
+    await clock.advanceMs(atMs - nowMs);
+    nowMs = atMs;
+    await act?.();
+    await clock.advanceMs(0);
+    const after = print();
+    const known = before;
+    printed.push(
+      `${atMs} ms: ${what}`,
+      ...after.filter((line) => !known.includes(line)).map((line) => `  ${line}`),
+    );
+    before = after;
+  }
+  return printed;
+}

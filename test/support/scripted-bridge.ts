@@ -1,0 +1,166 @@
+// A BridgeSession on a scripted switch, for unit tests of src/control: no Open vSwitch, no sockets, time by hand. When the
+// test ends, the session must have made no step that the tables of states do not have, and have logged no warning that the
+// test has not taken.
+
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import type { RegisterBit } from '../../src/config/settings.ts';
+import { type BridgeDesired, NOTHING_DESIRED } from '../../src/control/bridge-desired.ts';
+import { BridgeSession, type BridgeSessionOptions } from '../../src/control/bridge-session.ts';
+import type { PoolCounters } from '../../src/flow/sampler.ts';
+import {
+  type Action,
+  type FlowMod,
+  flowMod,
+  type Instruction,
+  type MessageOf,
+  matchField,
+  type SampleAction,
+} from '../../src/node-openflow/index.ts';
+import { Log } from '../../src/runtime/log.ts';
+import { ManualClock } from './manual-clock.ts';
+import { ScriptedSwitch, type SwitchBehaviour } from './scripted-switch.ts';
+import { StateTrace } from './state-tables.ts';
+
+export const MARK: RegisterBit = { register: 11, bit: 31 };
+export const HOOK_DESIRED: BridgeDesired = {
+  maxSampleRate: 1000,
+  hook: { observationDomainId: 1, observationPointId: 2 },
+  collectorSets: new Set(),
+};
+/** The hook, as the switch shows it. */
+export const HOOK_PLACE = 'table=0,priority=65535,reg11=0x0/0x80000000';
+
+/** The desired state of a bridge with a hook, unless another one is given, and collector sets. */
+export function samplingSets(sets: readonly number[], hook = HOOK_DESIRED.hook): BridgeDesired {
+  return { maxSampleRate: 1000, hook, collectorSets: new Set(sets) };
+}
+
+/** A `sample` action of the collector set. */
+export function sample(collectorSetId: number): SampleAction {
+  return {
+    type: 'sample',
+    probability: 655,
+    collectorSetId,
+    observationDomainId: 7,
+    observationPointId: 8,
+    samplingPort: 0xffff_ffff,
+    direction: 0,
+  };
+}
+
+export const output = (port: number): Action => ({ type: 'output', port, maxLength: 0 });
+export const apply = (...actions: readonly Action[]): Instruction => ({ type: 'apply_actions', actions });
+
+/** The flow mod by which a user adds, modifies or deletes flow number `index`. */
+export function userFlow(
+  index: number,
+  instructions: readonly Instruction[],
+  command: FlowMod['command'] = 'add',
+): MessageOf<'flow_mod'> {
+  const match = [matchField('reg0', index)];
+  return { type: 'flow_mod', ...flowMod({ command, tableId: 3, priority: 100, match, instructions }) };
+}
+
+/** How a test wants its bridge. */
+export interface ScriptedBridgeOptions {
+  readonly behaviour?: Partial<SwitchBehaviour>;
+  readonly desired?: BridgeDesired;
+  readonly unmetered?: BridgeSessionOptions['unmetered'];
+  readonly isBridgeGone?: () => boolean;
+}
+
+export class ScriptedBridge {
+  readonly clock = new ManualClock();
+  readonly ofswitch: ScriptedSwitch;
+  readonly session: BridgeSession;
+  readonly hook = new StateTrace('hook-reconciler.ts');
+  readonly translation = new StateTrace('translation-reconciler.ts');
+  /** What the hook's meter has counted, each time that it was read. */
+  readonly pools: PoolCounters[] = [];
+  #lines: string[] = [];
+
+  constructor(t: TestContext, options: ScriptedBridgeOptions = {}) {
+    const { clock } = this;
+    this.ofswitch = new ScriptedSwitch({ clock, behaviour: options.behaviour ?? {} });
+    const log = new Log({ clock, destination: (line) => this.#lines.push(line), level: 'debug' });
+    this.session = new BridgeSession({
+      bridge: 'br0',
+      endpoint: { kind: 'unix', path: '/nonexistent/br0.mgmt' },
+      tls: undefined,
+      clock,
+      log: log.logger('control'),
+      mark: MARK,
+      unmetered: options.unmetered ?? 'refuse',
+      isBridgeGone: options.isBridgeGone ?? (() => false),
+      isRestoringFlows: () => false,
+      isSwitchStopped: () => false,
+      onPacketIn: () => {},
+      onPool: (pool) => this.pools.push(pool),
+      onSamplePool: () => {},
+      onChange: () => this.#note(),
+      dial: () => this.ofswitch.dial(),
+    });
+    this.#note();
+    this.session.setDesired(options.desired ?? NOTHING_DESIRED);
+    t.after(() => {
+      assert.deepEqual([...this.hook.undocumented, ...this.translation.undocumented], []);
+      assert.deepEqual(this.takeWarnings(), []);
+    });
+  }
+
+  /** Starts the session and lets everything happen that follows at once. */
+  async start(): Promise<void> {
+    this.session.start();
+    await this.clock.advanceMs(0);
+  }
+
+  /** What another client does; it must not be refused. */
+  doAsAnother(message: Parameters<ScriptedSwitch['doAsAnother']>[0]): void {
+    assert.equal(this.ofswitch.doAsAnother(message), undefined);
+  }
+
+  /** Another client deletes the hook. */
+  deleteHook(): void {
+    const match = [matchField(`reg${MARK.register}`, 0, 2 ** MARK.bit)];
+    const mod = flowMod({ command: 'delete_strict', priority: 65_535, match });
+    this.doAsAnother({ type: 'flow_mod', ...mod });
+  }
+
+  /** The messages of warnings and errors since the last call. */
+  takeWarnings(): string[] {
+    const lines = this.#lines.splice(0);
+    return lines
+      .filter((line) => /\|(?:WARN|ERR)\|/u.test(line))
+      .map((line) => line.split('|').slice(4).join('|'));
+  }
+
+  /** Flows that are not the hook. */
+  userFlows(): string[] {
+    return this.ofswitch.flows().filter((flow) => !flow.startsWith(HOOK_PLACE));
+  }
+
+  get hasHook(): boolean {
+    return this.ofswitch.flows().some((flow) => flow.startsWith(HOOK_PLACE));
+  }
+
+  /** For `runScript`. */
+  print(): string[] {
+    const { hook, translation, connection, protocol, flowMonitor } = this.session.status();
+    return [
+      `connection: ${connection.state}${protocol === undefined ? '' : `, ${protocol}, flow monitor ${flowMonitor}`}`,
+      `hook: ${hook}`,
+      `translation: ${translation.state}`,
+      `problems: ${this.session
+        .problems()
+        .map(({ code }) => code)
+        .join(' ')}`,
+    ];
+  }
+
+  #note(): void {
+    const { hook, translation } = this.session.status();
+    this.hook.note(hook);
+    this.translation.note(translation.state);
+  }
+}

@@ -1,0 +1,302 @@
+// What a bridge shows of its rich flows in each version, to the byte, and what of that is the daemon's: for comparing it
+// before, while and after the daemon runs.
+
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import {
+  type Action,
+  eachAction,
+  encodeMessage,
+  type FlowStats,
+  fieldValue,
+  flowMod,
+  flowStatsRequest,
+  type GroupDescription,
+  type Instruction,
+  matchKey,
+  OpenFlowConnection,
+  type OpenFlowVersion,
+} from '../../src/node-openflow/index.ts';
+import { splitRegisters } from '../../src/node-openflow/match.ts';
+import type { Ovs } from './ovs.ts';
+import { ProgramError } from './process.ts';
+import { MANAGED_SET } from './rich-actions.ts';
+import { NUMBER_REGISTER, VERSION_NUMBERS } from './rich-flows.ts';
+
+/** What a bridge shows in one version. */
+export interface Shown {
+  /** By number of flow: bytes that would make the flow again, and ovs-ofctl's line. What is no rich flow is its own key. */
+  readonly flows: ReadonlyMap<string, string>;
+  readonly groups: readonly string[];
+  /** Undefined where this ovs-ofctl cannot read what the switch says, as some flows in OpenFlow 1.0. */
+  readonly flowText: readonly string[] | undefined;
+}
+
+/** Our controller id, and the cookie of the hook. */
+const CONTROLLER_ID = 18_768;
+const HOOK_COOKIE = 0x6f76_732d_6970_6678n;
+
+/** What is left out: the hook, and our action directly behind each `sample` of the managed set. */
+export type Stripped = 'nothing' | 'the hook' | 'the hook and actions';
+
+/** Everything of one bridge in one version, but for what is stripped. */
+export async function show(
+  ovs: Ovs,
+  bridge: string,
+  versionName: string,
+  stripped: Stripped,
+): Promise<Shown> {
+  const { flows, groups } = await readBridge(ovs, bridge, versionName);
+  const version = VERSION_NUMBERS[versionName] ?? 1;
+  const text = await ovs
+    .ofctl('-O', versionName, 'dump-flows', bridge, '--no-stats')
+    .catch((error: unknown) => {
+      if (versionName === 'OpenFlow10' && error instanceof ProgramError) return undefined;
+      throw error;
+    });
+  const groupText = await ovs.ofctl('-O', versionName, 'dump-groups', bridge);
+  const strips = stripped === 'the hook and actions';
+  const users = stripped === 'nothing' ? flows : flows.filter(({ cookie }) => cookie !== HOOK_COOKIE);
+  const flowText = text === undefined ? undefined : textLines(text, stripped);
+  const shown = new Map(users.map((flow) => [flowKey(flow), flowBytes(version, flow, strips)]));
+  for (const line of flowText ?? []) {
+    const key = textKey(line);
+    shown.set(key, `${shown.get(key) ?? 'no bytes'}\n${line}`);
+  }
+  return {
+    flows: shown,
+    groups: [
+      ...groups.map((group) => groupBytes(version, group, strips)),
+      ...textLines(groupText, stripped),
+    ].sort(),
+    flowText,
+  };
+}
+
+/** The numbers of the flows that sample for the managed set; the daemon must not touch any other. */
+export async function sampledFlows(
+  ovs: Ovs,
+  bridge: string,
+  versionName: string,
+): Promise<ReadonlySet<string>> {
+  const { flows } = await readBridge(ovs, bridge, versionName);
+  const sampled = flows.filter(({ instructions }) =>
+    [...eachAction(instructions.flatMap(appliedBy))].some(isManagedSample),
+  );
+  return new Set(sampled.map(flowKey));
+}
+
+/**
+ * The numbers of flows that a later version shows with a push of a tag, and that may have been written over OpenFlow 1.0 with
+ * `mod_vlan_vid` or `mod_vlan_pcp`, which add a tag only to packets that have none; and of those with the form of `enqueue`.
+ * Nothing in OpenFlow tells these apart.
+ */
+export async function ambiguousFlows(
+  ovs: Ovs,
+  bridge: string,
+  versionName: string,
+): Promise<ReadonlySet<string>> {
+  const { flows } = await readBridge(ovs, bridge, versionName);
+  return new Set(flows.filter(isAmbiguous).map(flowKey));
+}
+
+function isAmbiguous({ match, instructions }: FlowStats): boolean {
+  const actions = [...eachAction(instructions.flatMap(appliedBy))];
+  const pushes = actions.some(
+    (action, index) => action.type === 'push_vlan' && /vlan/u.test(settingOf(actions[index + 1])),
+  );
+  const types = actions.map(({ type }) => type).join();
+  const isEnqueue = types.includes('set_queue,output,pop_queue');
+  return isEnqueue || (pushes && !match.some(({ field }) => field === 'vlan_vid'));
+}
+
+function settingOf(action: Action | undefined): string {
+  return action?.type === 'set_field' ? action.field.field : (action?.type ?? '');
+}
+
+/**
+ * Reads all flows over a version and writes them back as they are: what a rewriting over it does at least. Returns the keys
+ * of those that the switch refuses.
+ */
+export async function writeBack(ovs: Ovs, bridge: string, versionName: string): Promise<readonly string[]> {
+  return withBridge(ovs, bridge, versionName, async (connection) => {
+    const { entries } = await connection.request({ type: 'flow_stats_request', ...flowStatsRequest() });
+    const errors = await connection.transact(
+      entries.map(({ tableId, priority, match, instructions }) => ({
+        type: 'flow_mod' as const,
+        ...flowMod({ command: 'modify_strict', tableId, priority, match, instructions }),
+      })),
+    );
+    return errors.flatMap(({ index }) => entries.slice(index, index + 1).map(flowKey));
+  });
+}
+
+/** How far the daemon has come with a bridge. */
+export interface TranslationState {
+  /** Keys of flows, and ids of groups ("group 3"), where not every `sample` of the managed set has our action behind it. */
+  readonly pending: readonly string[];
+  /** How many actions of ours there are, the hook's apart. */
+  readonly companionCount: number;
+  readonly hasHook: boolean;
+}
+
+export async function translationState(
+  ovs: Ovs,
+  bridge: string,
+  versionName: string,
+): Promise<TranslationState> {
+  const { flows, groups } = await readBridge(ovs, bridge, versionName);
+  const lists = [
+    ...flows
+      .filter(({ cookie }) => cookie !== HOOK_COOKIE)
+      .map((flow) => [flowKey(flow), flow.instructions.flatMap(appliedBy)] as const),
+    ...groups.flatMap(({ groupId, buckets }) =>
+      buckets.map(({ actions }) => [`group ${groupId}`, actions] as const),
+    ),
+  ];
+  const counts = lists.map(([key, actions]) => {
+    const all = [...eachAction(actions)];
+    return { key, ours: all.filter(isCompanion).length, samples: all.filter(isManagedSample).length };
+  });
+  return {
+    pending: counts.flatMap(({ key, ours, samples }) => (ours === samples ? [] : [key])),
+    companionCount: counts.reduce((sum, { ours }) => sum + ours, 0),
+    hasHook: flows.some(({ cookie }) => cookie === HOOK_COOKIE),
+  };
+}
+
+/**
+ * What flows do, by number, as ovs-vswitchd itself keeps them (`bridge/dump-flows`), without the actions that only set a
+ * field: their form depends on the version over which a flow was written, and they mean the same.
+ */
+export async function meaningOf(ovs: Ovs, bridge: string): Promise<ReadonlyMap<string, string>> {
+  const text = await ovs.appctl('bridge/dump-flows', bridge);
+  const lines = textLines(text, 'the hook and actions').filter((line) =>
+    line.includes(`${NUMBER_REGISTER}=`),
+  );
+  return new Map(lines.map((line) => [textKey(line), actionsWithoutSettings(line)]));
+}
+
+const SETTING =
+  /(load|set_field):[^>]*->[\w[\].]+|set_(tunnel|tunnel64|mpls_\w+)[:(]\w+\)?|mod_(dl|nw|tp)_\w+:[\w.:]+/gu;
+/** Of packets that have a tag for certain, these set a field. */
+const TAG_SETTING = /mod_vlan_\w+:\d+/gu;
+const ENQUEUE = /enqueue:(\w+):(\w+)/gu;
+
+function actionsWithoutSettings(line: string): string {
+  const [match = '', actions = ''] = line.split('actions=');
+  const hasTag = /dl_vlan=|vlan_tci=/u.test(match);
+  return actions
+    .replaceAll(SETTING, '')
+    .replaceAll(hasTag ? TAG_SETTING : /$^/gu, '')
+    .replaceAll(/\bpop_vlan\b/gu, 'strip_vlan')
+    .replaceAll(ENQUEUE, (_, port, queue) => `set_queue:${queue},output:${port},pop_queue`)
+    .split(',')
+    .filter((action) => action !== '')
+    .join(',')
+    .replaceAll('(,', '(')
+    .replaceAll(',)', ')');
+}
+
+async function readBridge(
+  ovs: Ovs,
+  bridge: string,
+  versionName: string,
+): Promise<{ readonly flows: readonly FlowStats[]; readonly groups: readonly GroupDescription[] }> {
+  return withBridge(ovs, bridge, versionName, async (connection) => {
+    const flows = await connection.request({ type: 'flow_stats_request', ...flowStatsRequest() });
+    const groups = await connection.request({ type: 'group_desc_request' });
+    return { flows: flows.entries, groups: groups.entries };
+  });
+}
+
+async function withBridge<Result>(
+  ovs: Ovs,
+  bridge: string,
+  versionName: string,
+  use: (connection: OpenFlowConnection) => Promise<Result>,
+): Promise<Result> {
+  const stream = connect(join(ovs.rundir, `${bridge}.mgmt`));
+  const connection = new OpenFlowConnection(stream, { versions: [VERSION_NUMBERS[versionName] ?? 1] });
+  try {
+    await connection.ready;
+    return await use(connection);
+  } finally {
+    connection.close();
+  }
+}
+
+/** The flow's number, or everything by which it is told from others if it has none. */
+function flowKey({ tableId, priority, match }: Pick<FlowStats, 'tableId' | 'priority' | 'match'>): string {
+  const number = match.flatMap(splitRegisters).find(({ field }) => field === NUMBER_REGISTER);
+  return number === undefined
+    ? `table=${tableId},${priority},${matchKey(match)}`
+    : String(fieldValue(number));
+}
+
+function textKey(line: string): string {
+  const number = new RegExp(`\\b${NUMBER_REGISTER}=(\\w+)`, 'u').exec(line)?.[1];
+  return number === undefined ? line : String(BigInt(number));
+}
+
+/** The flow mod that would make the flow again, in hex. */
+function flowBytes(version: OpenFlowVersion, flow: FlowStats, strips: boolean): string {
+  const { packetCount: _p, byteCount: _b, durationSeconds: _s, durationNanoseconds: _n, ...fields } = flow;
+  const instructions = strips ? flow.instructions.map(stripInstruction) : flow.instructions;
+  const mod = { type: 'flow_mod', ...flowMod({ command: 'add', ...fields, instructions }) } as const;
+  return encodeMessage(version, mod, 0).toString('hex');
+}
+
+function groupBytes(version: OpenFlowVersion, group: GroupDescription, strips: boolean): string {
+  const buckets = group.buckets.map((bucket) =>
+    strips ? { ...bucket, actions: stripActions(bucket.actions) } : bucket,
+  );
+  const mod = { type: 'group_mod', command: 'add', commandBucketId: null, ...group, buckets } as const;
+  return encodeMessage(version, mod, 0).toString('hex');
+}
+
+function appliedBy(instruction: Instruction): readonly Action[] {
+  return instruction.type === 'apply_actions' ? instruction.actions : [];
+}
+
+function stripInstruction(instruction: Instruction): Instruction {
+  return instruction.type === 'apply_actions'
+    ? { ...instruction, actions: stripActions(instruction.actions) }
+    : instruction;
+}
+
+/** The actions without ours, where ours is to be: directly behind a `sample` of the managed set. */
+function stripActions(actions: readonly Action[]): readonly Action[] {
+  return actions
+    .filter((action, index) => !(isCompanion(action) && isManagedSample(actions[index - 1])))
+    .map((action) =>
+      action.type === 'clone' ? { ...action, actions: stripActions(action.actions) } : action,
+    );
+}
+
+function isCompanion(action: Action): boolean {
+  return action.type === 'controller2' && action.controllerId === CONTROLLER_ID;
+}
+
+function isManagedSample(action: Action | undefined): boolean {
+  return action !== undefined && 'collectorSetId' in action && action.collectorSetId === MANAGED_SET;
+}
+
+/** Sorted, for a flow that was rewritten moves in a dump; without the line about the request. */
+function textLines(text: string, stripped: Stripped): string[] {
+  const lines = text
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^(NXST|OFPST)\w* reply/u.test(line));
+  if (stripped === 'nothing') return lines.sort();
+  const hook = `cookie=0x${HOOK_COOKIE.toString(16)}`;
+  const users = lines.filter((line) => !line.includes(hook));
+  if (stripped === 'the hook') return users.sort();
+  return users
+    .map((line) =>
+      line.replaceAll(
+        /(sample\([^()]*collector_set_id=1,[^()]*\)),controller\([^()]*id=18768[^()]*\)/gu,
+        '$1',
+      ),
+    )
+    .sort();
+}

@@ -1,0 +1,90 @@
+// A collector for tests that decodes what ovs-vswitchd's own exporter sends. Its messages are read leniently in three
+// points: its sequence numbers count messages, from 1 and in one count for all domains; it describes its exporting process
+// in messages of domain 0, which are not about flows; and OVS 3.5 sends the first of those before their template.
+
+import assert from 'node:assert/strict';
+import { MessageReader } from '../../src/ipfix/message-reader.ts';
+import type { FieldValue } from '../../src/ipfix/reader-types.ts';
+import { TEMPLATES } from '../../src/ipfix/templates.ts';
+import { UdpSink } from './udp-sink.ts';
+import { waitFor } from './wait.ts';
+
+/** Times depend on when a side has got its frames; that they are right is the matter of other tests. */
+const TIMES = new Set(['flowStartDeltaMicroseconds', 'flowEndDeltaMicroseconds']);
+/** Elements that no template of ours has are not compared. */
+const OUR_ELEMENTS = new Set(TEMPLATES.flatMap(({ fields }) => fields.map(({ element }) => element.name)));
+
+/** The elements of a record, by name. */
+export type Fields = Readonly<Record<string, FieldValue>>;
+
+/** One flow record with the domain of its message. */
+export interface SwitchRecord {
+  readonly observationDomainId: number;
+  readonly fields: Fields;
+}
+
+/** See the head of the file. */
+export class SwitchRecordSink {
+  readonly #sink: UdpSink;
+  readonly #reader = new MessageReader();
+  readonly #records: SwitchRecord[] = [];
+  #readCount = 0;
+
+  private constructor(sink: UdpSink) {
+    this.#sink = sink;
+  }
+
+  static async open(): Promise<SwitchRecordSink> {
+    return new SwitchRecordSink(await UdpSink.open());
+  }
+
+  get target(): string {
+    return this.#sink.target;
+  }
+
+  get records(): readonly SwitchRecord[] {
+    for (const datagram of this.#sink.datagrams.slice(this.#readCount)) {
+      this.#readCount += 1;
+      const { problems, observationDomainId, records } = this.#reader.read('vswitchd', datagram);
+      const unknown = problems.filter(({ code }) => code !== 'sequence-gap' && code !== 'sequence-repeat');
+      if (observationDomainId === 0) continue;
+      assert.deepEqual(unknown, []);
+      for (const { template, values } of records) {
+        const named = template.fields.map(({ name }, index) => [name, values[index] ?? ''] as const);
+        this.#records.push({ observationDomainId, fields: Object.fromEntries(named) });
+      }
+    }
+    return this.#records;
+  }
+
+  /** Fulfilled when the packets of all records add up to the count; fails when they exceed it. */
+  async waitForPackets(count: number): Promise<readonly SwitchRecord[]> {
+    const packetCount = () =>
+      this.records.reduce((sum, { fields }) => sum + Number(fields['packetDeltaCount']), 0);
+    await waitFor(() => packetCount() >= count, { what: `vswitchd has sent records of ${count} packets` });
+    assert.equal(packetCount(), count);
+    return this.records;
+  }
+
+  /** Forgets the records, but not the templates. */
+  clear(): void {
+    void this.records;
+    this.#records.length = 0;
+  }
+
+  close(): Promise<void> {
+    return this.#sink.close();
+  }
+}
+
+/** Element by element what two records have not in common, as "element: theirs, ours". */
+export function recordDifferences(theirs: Fields | undefined, ours: Fields | undefined): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const name of OUR_ELEMENTS) {
+    const pair = [theirs?.[name], ours?.[name]].map((value) =>
+      value === undefined ? 'absent' : String(value),
+    );
+    if (pair[0] !== pair[1] && !TIMES.has(name)) found.set(name, `${name}: ${pair.join(', ')}`);
+  }
+  return found;
+}

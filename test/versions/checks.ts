@@ -1,0 +1,110 @@
+// What `npm run test:versions` runs: the Debian suites whose Open vSwitch is tried, and the checks, each a row of the table
+// in docs/compatibility.md.
+
+/** A suite of Debian and what is unpacked of it. */
+export interface Suite {
+  readonly name: string;
+  readonly packages: readonly string[];
+}
+
+const OVS_PACKAGES = ['openvswitch-switch', 'openvswitch-common', 'openvswitch-testcontroller'];
+const OVN_PACKAGES = ['ovn-common', 'ovn-central', 'ovn-host'];
+
+/** Oldest first. */
+export const SUITES: readonly Suite[] = [
+  { name: 'bullseye', packages: OVS_PACKAGES },
+  { name: 'bookworm', packages: OVS_PACKAGES },
+  { name: 'trixie', packages: [...OVS_PACKAGES, ...OVN_PACKAGES] },
+  { name: 'sid', packages: [...OVS_PACKAGES, ...OVN_PACKAGES] },
+];
+
+/** One row of the table. */
+export interface Check {
+  readonly title: string;
+  readonly files: readonly string[];
+  /** The suites that have what the check needs, and why the others do not; default: all have. */
+  readonly only?: { readonly suites: readonly string[]; readonly reason: string };
+}
+
+const integration = (...names: readonly string[]) => names.map((name) => `test/integration/${name}.test.ts`);
+
+export const CHECKS: readonly Check[] = [
+  {
+    title: 'Programs under test, schema and restart of both servers',
+    files: ['test/versions/under-test.ts', 'test/support/ovs.test.ts'],
+  },
+  {
+    title: 'OVSDB client: monitors, transactions, locks, conversion',
+    files: integration('ovsdb-client'),
+  },
+  {
+    title: 'OpenFlow 1.0 to 1.5: messages, meters, groups, flow monitor',
+    files: [
+      ...integration('node-openflow'),
+      'test/oracle/openflow-flows.test.ts',
+      'test/oracle/openflow-messages.test.ts',
+      'test/oracle/openflow-rewrite.test.ts',
+      'test/oracle/packet-in-fields.test.ts',
+      'test/oracle/scripted-switch.test.ts',
+    ],
+  },
+  {
+    title: 'Sampling of a bridge: hook, repair, death of the daemon',
+    files: integration('main-path', 'hook', 'sampling'),
+  },
+  {
+    title: 'Protocols of a bridge as Antrea, OVN, Neutron and others set them',
+    files: ['test/versions/protocols.ts'],
+  },
+  {
+    title: '`sample` actions of flows and groups',
+    files: integration('flow-sampling', 'flow-monitor', 'flow-robustness'),
+  },
+  {
+    title: "Users' flows unchanged: random rich flows, odd bridges, restart with saved flows",
+    files: integration('rich-flows', 'do-no-harm', 'flow-restore'),
+  },
+  {
+    title: "Users' traffic through starts, stops and kills",
+    files: integration('forwarding'),
+  },
+  {
+    title: "Records against those of ovs-vswitchd's own exporter",
+    files: integration('differential', 'records'),
+  },
+  {
+    title: 'Rows, ownership, cache, flush, collectors',
+    files: integration('row-changes', 'row-settings', 'ownership', 'cache', 'flush', 'collectors'),
+  },
+  {
+    title: 'Failures: restarts of both servers, conversion, bridges that change',
+    files: integration('failures'),
+  },
+  {
+    title: 'Hosts in network namespaces: ping, iperf3, no packet lost',
+    files: integration('namespaces'),
+  },
+  {
+    title: 'Learning controller, fail_mode secure and standalone',
+    files: ['test/versions/learning-controller.ts'],
+  },
+  {
+    title: 'Schema migration',
+    files: integration('migrate', 'migrate-files', 'migrate-kills', 'migrate-manual', 'migrate-obstacles'),
+  },
+  {
+    title: 'Commands, doctor, demo',
+    files: integration('appctl', 'installed', 'doctor', 'doctor-alone', 'demo'),
+  },
+  {
+    title: 'OVN: ACL sampling, restart of ovn-controller, recompute',
+    files: ['test/versions/ovn.ts'],
+    only: {
+      suites: ['trixie', 'sid'],
+      reason: "OVN samples by rows of table Sample since 24.09; bookworm's is 23.03, and bullseye has none",
+    },
+  },
+];
+
+/** Tests of test/integration and test/oracle that no Open vSwitch takes part in. */
+export const FILES_WITHOUT_OVS: readonly string[] = [...integration('replay'), 'test/oracle/ipfix.test.ts'];

@@ -1,0 +1,84 @@
+// Where a version of Open vSwitch behaves otherwise than the newest one, as data: what differs, before which version, and
+// why. A test that cannot be fulfilled there is skipped by `unlessDiffers`; one that expects something else there asks `differs`.
+// `npm run test:versions` fails when a difference is not used on a version that it is said to apply to, and puts the list
+// into docs/compatibility.md.
+
+import { execFileSync } from 'node:child_process';
+import type { TestContext } from 'node:test';
+import { programEnvironment } from '../support/process.ts';
+
+/** Major and minor number, such as [3, 1]. */
+export type OvsVersion = readonly [major: number, minor: number];
+
+/** One way in which versions before another one differ. */
+export interface OvsDifference {
+  /** The first version that behaves as the tests expect. */
+  readonly before: OvsVersion;
+  /** What differs, as a sentence of docs/compatibility.md. */
+  readonly what: string;
+  /** Why, and what follows for a user of the daemon. */
+  readonly reason: string;
+}
+
+/** The list. */
+export const OVS_DIFFERENCES = {
+  'flow-monitor': {
+    before: [3, 0],
+    what: 'Flows can be monitored over OpenFlow 1.0 only.',
+    reason:
+      'The flow monitor of OpenFlow 1.3 (as an extension), 1.4 and 1.5 came with OVS 3.0. Asked for it, an older switch ' +
+      'answers with an error of OpenFlow 1.0, so the daemon does not ask, and monitors over a second connection.',
+  },
+  relay: {
+    before: [2, 16],
+    what: 'ovsdb-server has no relays.',
+    reason: 'The service model "relay" came with OVS 2.16.',
+  },
+  'sampling-keys': {
+    before: [3, 2],
+    what: 'ovs-vswitchd reads `enable-input-sampling` and `enable-output-sampling` inverted.',
+    reason:
+      'It is a fault of those versions. The daemon reads the keys as the version does, and reports them.',
+  },
+  'ids-from-fields': {
+    before: [3, 4],
+    what: '`sample` actions take their ids as numbers only.',
+    reason:
+      'Ids from fields, as OVN writes them, came with OVS 3.4. Fields of packet-ins are compared with registers instead.',
+  },
+} as const satisfies Record<string, OvsDifference>;
+export type OvsDifferenceName = keyof typeof OVS_DIFFERENCES;
+
+/** What `tier` gives. */
+type TestSkip = { readonly skip: string | false };
+
+let version: OvsVersion | undefined;
+
+/** The version of the Open vSwitch under test: of the ovs-vswitchd that is first in PATH. */
+export function ovsVersion(): OvsVersion {
+  if (version === undefined) {
+    const said = execFileSync('ovs-vswitchd', ['--version'], { env: programEnvironment(), encoding: 'utf8' });
+    const [, major, minor] = /(\d+)\.(\d+)/u.exec(said) ?? [];
+    version = [Number(major), Number(minor)];
+  }
+  return version;
+}
+
+/** Whether a version is before another. */
+export function isBefore([major, minor]: OvsVersion, [limitMajor, limitMinor]: OvsVersion): boolean {
+  return major < limitMajor || (major === limitMajor && minor < limitMinor);
+}
+
+/** Whether the Open vSwitch under test differs in this; the test says so, for the table of versions. */
+export function differs(t: Pick<TestContext, 'diagnostic'>, name: OvsDifferenceName): boolean {
+  const applies = isBefore(ovsVersion(), OVS_DIFFERENCES[name].before);
+  if (applies) t.diagnostic(`OVS difference: ${name}`);
+  return applies;
+}
+
+/** The options of a test, which also skip it, with the reason, where Open vSwitch lacks what it is about. */
+export function unlessDiffers(tier: TestSkip, name: OvsDifferenceName): TestSkip {
+  const { before, what } = OVS_DIFFERENCES[name];
+  if (tier.skip !== false || !isBefore(ovsVersion(), before)) return tier;
+  return { skip: `OVS difference: ${name}: before ${before.join('.')}: ${what}` };
+}

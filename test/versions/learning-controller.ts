@@ -1,0 +1,217 @@
+// A bridge that another program controls: Open vSwitch's own learning switch (ovs-testcontroller) over OpenFlow, in both
+// fail modes. The controller adds a flow for each pair of hosts that it has seen.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { FlowRecordSink } from '../support/flow-records.ts';
+import { bridgeStatus, createIpfixRow, daemonStatus, waitForHook } from '../support/ipfix-rows.ts';
+import { NamespaceHost } from '../support/namespace-host.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { BackgroundProgram } from '../support/process.ts';
+import { tier } from '../support/tiers.ts';
+import { waitFor, waitUntilQuiet } from '../support/wait.ts';
+
+const NEEDS = tier('ovs', 'daemon', 'namespaces', 'testcontroller');
+const HOSTS = [
+  { port: 'port1', mac: '02:00:00:00:09:01', ipv4: '10.9.0.1/24', ipv6: 'fd09::1/64' },
+  { port: 'port2', mac: '02:00:00:00:09:02', ipv4: '10.9.0.2/24', ipv6: 'fd09::2/64' },
+] as const;
+type FailMode = 'secure' | 'standalone';
+/** vswitchd says that a controller is away, and that it forwards by itself. */
+const CONTROLLER_AWAY = [
+  /\|rconn\|WARN\|br0<->unix:/,
+  /\|fail_open\|WARN\|/,
+  /\|stream_unix\|ERR\|.*connection to .*controller\.sock failed/,
+];
+
+/** A bridge with two hosts whose controller is not there yet. */
+interface ControlledBridge {
+  readonly ovs: Ovs;
+  readonly sink: FlowRecordSink;
+  readonly hosts: readonly [NamespaceHost, NamespaceHost];
+  startController(): Promise<BackgroundProgram>;
+  startDaemon(): Promise<Daemon>;
+}
+
+async function makeBridge(t: TestContext, failMode: FailMode): Promise<ControlledBridge> {
+  const ovs = await startOvs({ mode: 'netdev', allowedWarnings: CONTROLLER_AWAY });
+  const sink = await FlowRecordSink.open();
+  const stops = [() => ovs.stop()];
+  t.after(async () => {
+    await sink.close();
+    for (const stop of stops.toReversed()) await stop();
+  });
+  await ovs.addBridge('br0', { failMode });
+  const socket = join(ovs.rundir, 'controller.sock');
+  await ovs.vsctl('--no-wait', 'set-controller', 'br0', `unix:${socket}`);
+  await ovs.vsctl('--no-wait', 'set', 'Controller', 'br0', 'max_backoff=1000');
+  await createIpfixRow(ovs, 'br0', [sink.target], {
+    sampling: 1,
+    cache_active_timeout: 600,
+    cache_max_flows: 1000,
+  });
+  const first = await NamespaceHost.create(ovs, 'br0', HOSTS[0]);
+  stops.push(() => first.stop());
+  const second = await NamespaceHost.create(ovs, 'br0', HOSTS[1]);
+  stops.push(() => second.stop());
+  return {
+    ovs,
+    sink,
+    hosts: [first, second],
+    startController: async () => {
+      const args = [`punix:${socket}`, '--max-idle=permanent', '-vconsole:off', '-vsyslog:off'];
+      const controller = await BackgroundProgram.start('ovs-testcontroller', args, {
+        environment: ovs.environment,
+      });
+      stops.push(async () => void (await controller.stop()));
+      await waitFor(async () => (await isConnected(ovs)) === 'true', {
+        what: 'the controller is connected',
+        timeoutMs: 10_000,
+      });
+      return controller;
+    },
+    startDaemon: async () => {
+      const daemon = await startDaemon(ovs);
+      stops.push(() => daemon.kill('SIGTERM'));
+      return daemon;
+    },
+  };
+}
+
+async function isConnected(ovs: Ovs): Promise<string> {
+  return (await ovs.vsctl('get', 'Controller', 'br0', 'is_connected')).trim();
+}
+
+async function ping(host: NamespaceHost, address: string): Promise<void> {
+  const text = await host.run('ping', '-n', '-i', '0.02', '-c', '50', '-w', '10', address);
+  assert.match(text, /50 packets transmitted, 50 received, 0% packet loss/);
+}
+
+async function pingBothWays({ hosts }: ControlledBridge): Promise<void> {
+  await ping(hosts[0], '10.9.0.2');
+  await ping(hosts[1], '10.9.0.1');
+  await ping(hosts[0], 'fd09::2');
+}
+
+/** What both ports have received by the switch's own counters. */
+async function receivedPackets(ovs: Ovs): Promise<number> {
+  const counts = await Promise.all(HOSTS.map(({ port }) => ovs.receivedPackets('br0', port)));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Fails unless the records, which are all in the cache until the row goes, have each packet of the ports. */
+async function assertRecordsAgree(bridge: ControlledBridge, before: number): Promise<void> {
+  const { ovs, sink, hosts } = bridge;
+  for (const host of hosts) await host.bringDown();
+  const total = await waitUntilQuiet(() => receivedPackets(ovs), {
+    what: 'the ports are silent',
+    quietMs: 200,
+  });
+  await ovs.vsctl('clear', 'Bridge', 'br0', 'ipfix');
+  const records = await sink.waitForPackets(total - before);
+  const packetsOf = (source: string, protocol: number) =>
+    records
+      .filter(
+        ({ fields }) => fields['sourceMacAddress'] === source && fields['protocolIdentifier'] === protocol,
+      )
+      .reduce((sum, { fields }) => sum + Number(fields['packetDeltaCount']), 0);
+  // 50 requests and 50 answers each way of IPv4.
+  for (const { mac } of HOSTS) assert.equal(packetsOf(mac, 1), 100);
+}
+
+for (const failMode of ['secure', 'standalone'] as const) {
+  test(
+    `${failMode}: hosts reach each other by way of the controller, and each packet is in a record`,
+    NEEDS,
+    async (t) => {
+      const bridge = await makeBridge(t, failMode);
+      const { ovs, hosts } = bridge;
+      await bridge.startController();
+      const before = await receivedPackets(ovs);
+      const daemon = await bridge.startDaemon();
+      await waitForHook(daemon, 'br0');
+      for (const host of hosts) await host.bringUp();
+      await pingBothWays(bridge);
+      assert.deepEqual((await daemonStatus(daemon)).problems, []);
+      // The controller's flows are there beside the hook.
+      assert.match(await ovs.ofctl('dump-flows', 'br0'), /priority=1,icmp,in_port=1/u);
+      await assertRecordsAgree(bridge, before);
+    },
+  );
+}
+
+/** A bridge with its controller, daemon and hosts, whose hosts have reached each other. */
+async function startAll(
+  t: TestContext,
+  failMode: FailMode,
+): Promise<ControlledBridge & { readonly controller: BackgroundProgram; readonly daemon: Daemon }> {
+  const bridge = await makeBridge(t, failMode);
+  const controller = await bridge.startController();
+  const daemon = await bridge.startDaemon();
+  const [first, second] = bridge.hosts;
+  for (const host of bridge.hosts) await host.bringUp();
+  // A host that asks for an address anew would need the controller.
+  await first.run(...permanentNeighbour(HOSTS[1]));
+  await second.run(...permanentNeighbour(HOSTS[0]));
+  await ping(first, '10.9.0.2');
+  return { ...bridge, controller, daemon };
+}
+
+function permanentNeighbour({ ipv4, mac }: { readonly ipv4: string; readonly mac: string }): string[] {
+  const address = ipv4.replace(/\/.*/u, '');
+  return ['ip', 'neighbour', 'replace', address, 'lladdr', mac, 'nud', 'permanent', 'dev', 'eth0'];
+}
+
+/** Fails unless each packet that the ports receive from now on, some pings, is sampled. */
+async function assertSampled(bridge: ControlledBridge, daemon: Daemon): Promise<void> {
+  const notSampled = async () => {
+    const status = await bridgeStatus(daemon, 'br0');
+    return (await receivedPackets(bridge.ovs)) - (status?.sampler.received ?? 0);
+  };
+  const look = { what: 'samples and ports agree', quietMs: 300 };
+  const before = await waitUntilQuiet(notSampled, look);
+  await ping(bridge.hosts[0], '10.9.0.2');
+  assert.equal(await waitUntilQuiet(notSampled, look), before);
+}
+
+test(
+  'secure: while the controller is away, what still passes is sampled; once it is back, all is',
+  NEEDS,
+  async (t) => {
+    const bridge = await startAll(t, 'secure');
+    const { ovs, controller, daemon } = bridge;
+    await controller.stop();
+    await waitFor(async () => (await isConnected(ovs)) === 'false', {
+      what: 'the controller is away',
+      timeoutMs: 15_000,
+    });
+    await daemon.waitForReady();
+    // The controller's flows of these hosts are still there.
+    await assertSampled(bridge, daemon);
+    await bridge.startController();
+    await waitForHook(daemon, 'br0');
+    await assertSampled(bridge, daemon);
+  },
+);
+
+test(
+  'standalone: while the controller is away, the bridge is reported as not sampled; once it is back, all is',
+  NEEDS,
+  async (t) => {
+    const bridge = await startAll(t, 'standalone');
+    const { hosts, controller, daemon } = bridge;
+    await controller.stop();
+    // OVS waits for three times the controller's inactivity probe before it forwards by itself.
+    await daemon.waitForRefusal(/fail_mode is standalone/u, 40_000);
+    const codes = (await daemonStatus(daemon)).problems.map(({ code }) => code);
+    assert.ok(codes.includes('fail-open'), codes.join());
+    await ping(hosts[0], '10.9.0.2');
+    await bridge.startController();
+    await daemon.waitForReady(20_000);
+    await waitForHook(daemon, 'br0');
+    await assertSampled(bridge, daemon);
+    assert.deepEqual((await daemonStatus(daemon)).problems, []);
+  },
+);

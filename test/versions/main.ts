@@ -1,0 +1,136 @@
+// `npm run test:versions [-- SUITE...]`: unpacks Open vSwitch and OVN of each suite, runs the checks against it, one file at
+// a time, prints a table, and keeps it in docs/compatibility.md when all suites were run and nothing failed. Results are in
+// .cache/versions. A suite that cannot be had is skipped with its reason, which is a failure when CI=true.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { createInterface } from 'node:readline';
+import { ProgramError, runProgram } from '../support/process.ts';
+import { CHECKS, SUITES, type Suite } from './checks.ts';
+import type { ResultLine } from './results-reporter.ts';
+import { compatibilityTable, type SuiteResult, unusedDifferences } from './table.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const PAGE = join(ROOT, 'docs', 'compatibility.md');
+const RESULTS = join(ROOT, '.cache', 'versions');
+const BEGIN = '<!-- The table that npm run test:versions writes begins here. -->';
+const END = '<!-- It ends here. -->';
+const UNPACK_TIMEOUT_MS = 600_000;
+/** The exit code of .ci/unpack-suite when the mirror does not have what it should unpack. */
+const EXIT_NOT_THERE = 3;
+
+const say = (text: string) => void process.stdout.write(`test-versions: ${text}\n`);
+
+async function unpack(suite: Suite): Promise<{ folder: string } | { reason: string }> {
+  const command = [join(ROOT, '.ci', 'unpack-suite'), suite.name, ...suite.packages];
+  try {
+    const folder = await runProgram('bash', command, { timeoutMs: UNPACK_TIMEOUT_MS });
+    return { folder: folder.trim() };
+  } catch (error) {
+    if (!(error instanceof ProgramError) || error.exitCode !== EXIT_NOT_THERE) throw error;
+    const reason = await readFile(join(ROOT, '.cache', 'suites', `${suite.name}.reason`), 'utf8');
+    return { reason: reason.trim() };
+  }
+}
+
+/** Runs test files against an unpacked suite; says each failure as it comes. */
+async function runFiles(folder: string, files: readonly string[]): Promise<ResultLine[]> {
+  const child = spawn(join(ROOT, '.ci', 'run-tests'), [...files], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      TEST_CONCURRENCY: '1',
+      TEST_TIMEOUT_MS: '600000',
+      ...process.env,
+      OVS_IPFIX_TEST_OVS: folder,
+      TEST_REPORTER: join(RESULTS, 'results-reporter.mjs'),
+    },
+  });
+  const lines: ResultLine[] = [];
+  let lastFile = '';
+  for await (const text of createInterface({ input: child.stdout })) {
+    const line = JSON.parse(text) as ResultLine;
+    lines.push(line);
+    if (line.file !== lastFile) say(relative(ROOT, line.file));
+    lastFile = line.file;
+    if (line.kind === 'test' && line.result === 'failed') say(`FAILED: ${line.name}\n${line.reason}`);
+    if (line.kind === 'test' && line.result === 'skipped') say(`SKIPPED: ${line.name}: ${line.reason}`);
+  }
+  const exitCode = child.exitCode ?? (await once(child, 'close'))[0];
+  const hasFailed = lines.some((line) => line.kind === 'test' && line.result === 'failed');
+  if (exitCode !== 0 && !hasFailed)
+    throw new Error(`The test runner ended with ${exitCode}, and no test has failed.`);
+  return lines;
+}
+
+async function runSuite(suite: Suite): Promise<SuiteResult> {
+  const unpacked = await unpack(suite);
+  if ('reason' in unpacked) {
+    say(`SKIPPED: ${suite.name}: ${unpacked.reason}`);
+    return { suite: suite.name, skipped: unpacked.reason, lines: [] };
+  }
+  const checks = CHECKS.filter(({ only }) => only === undefined || only.suites.includes(suite.name));
+  say(`${suite.name}: ${checks.length} checks in ${unpacked.folder}`);
+  const lines = await runFiles(
+    unpacked.folder,
+    checks.flatMap(({ files }) => files),
+  );
+  const version = lines
+    .map((line) => (line.kind === 'note' ? /^OVS version: (\S+)$/u.exec(line.text)?.[1] : undefined))
+    .find((each) => each !== undefined);
+  const result = { suite: suite.name, ...(version === undefined ? {} : { version }), lines };
+  await writeFile(join(RESULTS, `${suite.name}.json`), JSON.stringify(result, undefined, 1));
+  return result;
+}
+
+/** What makes the run a failure, as sentences. */
+function faults(results: readonly SuiteResult[]): string[] {
+  return results.flatMap((result) => {
+    const { suite, skipped, lines } = result;
+    if (skipped !== undefined) {
+      return process.env['CI'] === 'true' ? [`${suite}: With CI=true nothing may be skipped.`] : [];
+    }
+    const failed = lines.filter((line) => line.kind === 'test' && line.result === 'failed');
+    return [
+      ...(result.version === undefined ? [`${suite}: No test has told the version.`] : []),
+      ...(failed.length > 0 ? [`${suite}: ${failed.length} tests failed.`] : []),
+      ...unusedDifferences(result).map((name) => `${suite}: No test uses the difference "${name}".`),
+    ];
+  });
+}
+
+async function keepTable(table: string): Promise<void> {
+  const page = await readFile(PAGE, 'utf8');
+  const [head, rest] = page.split(BEGIN);
+  const tail = rest?.split(END)[1];
+  if (head === undefined || tail === undefined) throw new Error(`${PAGE} has no place for the table.`);
+  const text = `${head}${BEGIN}\n\n${table}\n${END}${tail}`;
+  if (text === page) return;
+  await writeFile(PAGE, text);
+  say('docs/compatibility.md has a new table: look at it, and commit it.');
+}
+
+async function main(names: readonly string[]): Promise<boolean> {
+  const suites = SUITES.filter(({ name }) => names.length === 0 || names.includes(name));
+  const unknown = names.filter((name) => !suites.some((suite) => suite.name === name));
+  if (unknown.length > 0)
+    throw new Error(`There is no suite ${unknown.join(', ')} in test/versions/checks.ts.`);
+  await mkdir(RESULTS, { recursive: true });
+  const results: SuiteResult[] = [];
+  for (const suite of suites) results.push(await runSuite(suite));
+  const table = compatibilityTable(CHECKS, results);
+  process.stdout.write(`\n${table}\n`);
+  const found = faults(results);
+  for (const fault of found) say(fault);
+  const isWhole = results.length === SUITES.length && results.every(({ skipped }) => skipped === undefined);
+  if (found.length === 0 && isWhole) await keepTable(table);
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const line of results.flatMap(({ lines }) => lines))
+    if (line.kind === 'test') counts[line.result] += 1;
+  say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  return found.length === 0;
+}
+
+process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;

@@ -1,0 +1,217 @@
+// A real OVN whose ACLs sample: the records of the daemon are compared with those of ovs-vswitchd's own exporter for the same
+// packets, and OVN is restarted and told to recompute while the daemon runs.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { diagnose } from '../support/doctor.ts';
+import { FlowRecordSink } from '../support/flow-records.ts';
+import { ethernet, ipv4, udp } from '../support/frames.ts';
+import {
+  createCollectorSet,
+  createIpfixRow,
+  daemonStatus,
+  targetsArgument,
+  waitForHook,
+} from '../support/ipfix-rows.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { recordDifferences, type SwitchRecord, SwitchRecordSink } from '../support/switch-records.ts';
+import { tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+import { APP_ESTABLISHED, APP_NEW, COLLECTOR_SET, HOSTS, OvnNetwork, POINTS } from './ovn-network.ts';
+
+const NEEDS = tier('ovs', 'daemon', 'ovn');
+const FLOWS = 8;
+/** Each packet is sampled on both logical switches. */
+const SAMPLES_PER_PACKET = 2;
+const PACKETS_PER_FLOW = 3;
+const SAMPLES = FLOWS * PACKETS_PER_FLOW * SAMPLES_PER_PACKET;
+
+let ovs: Ovs;
+let ovn: OvnNetwork;
+let daemon: Daemon | undefined;
+/** The collectors of the set and of the bridge. */
+let sink: FlowRecordSink;
+let bridgeSink: FlowRecordSink;
+
+before(async () => {
+  ovs = await startOvs();
+  ovn = await OvnNetwork.start(ovs);
+  sink = await FlowRecordSink.open();
+  bridgeSink = await FlowRecordSink.open();
+});
+
+after(async () => {
+  await daemon?.stop();
+  await ovn.stop();
+  await ovs.stop();
+  await sink.close();
+  await bridgeSink.close();
+});
+
+/** A UDP packet from one host to the other, by way of the router. */
+function packet(from: 'a' | 'b', clientPort: number): Buffer {
+  const [source, target] = from === 'a' ? [HOSTS.a, HOSTS.b] : [HOSTS.b, HOSTS.a];
+  const ports = from === 'a' ? [clientPort, 53] : [53, clientPort];
+  return ethernet(
+    { source: source.mac, destination: source.gateway },
+    ipv4(
+      { source: source.ip, destination: target.ip },
+      udp({ source: ports[0] ?? 0, destination: ports[1] ?? 0 }),
+    ),
+  );
+}
+
+/** Connections from `a` to `b`: a request, its answer, and another request, each of `FLOWS` client ports. */
+async function sendConnections(): Promise<void> {
+  await ovs.appctl('dpctl/flush-conntrack');
+  for (let flow = 0; flow < FLOWS; flow += 1) {
+    for (const from of ['a', 'b', 'a'] as const) await ovs.inject(from, packet(from, 2000 + flow));
+  }
+}
+
+/** How many packets have left through a host's port. */
+async function delivered(host: 'a' | 'b'): Promise<number> {
+  const text = await ovs.ofctl('-O', 'OpenFlow15', 'dump-ports', 'br-int', host);
+  return Number(/tx pkts=(\d+)/u.exec(text)?.[1]);
+}
+
+/** Fails unless the connections reach their hosts as they do without the daemon. */
+async function sendAndCount(): Promise<void> {
+  const start = [await delivered('a'), await delivered('b')] as const;
+  await sendConnections();
+  await waitFor(async () => (await delivered('b')) >= start[1] + 2 * FLOWS, { what: 'requests arrive' });
+  assert.equal((await delivered('a')) - start[0], FLOWS);
+  assert.equal((await delivered('b')) - start[1], 2 * FLOWS);
+}
+
+interface Sample {
+  readonly observationDomainId: number;
+  readonly fields: SwitchRecord['fields'];
+}
+
+/** One line a record: the application of its domain, its point and its ports; the order of a packet's samples is OVN's. */
+function lines(samples: readonly Sample[]): string[] {
+  return samples.map(({ observationDomainId, fields }) => {
+    const { observationPointId, sourceTransportPort, destinationTransportPort } = fields;
+    const ports = `${String(sourceTransportPort)} -> ${String(destinationTransportPort)}`;
+    return `${ports}: application ${observationDomainId >>> 24}, point ${String(observationPointId)}`;
+  });
+}
+
+/** What the ACLs of the network say about a connection. */
+function expectedLines(): string[] {
+  const { sw0, sw1 } = POINTS;
+  return Array.from({ length: FLOWS }, (_, flow) => 2000 + flow).flatMap((port) => [
+    `${port} -> 53: application ${APP_NEW}, point ${sw0.new}`,
+    `${port} -> 53: application ${APP_NEW}, point ${sw1.new}`,
+    `53 -> ${port}: application ${APP_ESTABLISHED}, point ${sw1.established}`,
+    `53 -> ${port}: application ${APP_ESTABLISHED}, point ${sw0.established}`,
+    `${port} -> 53: application ${APP_ESTABLISHED}, point ${sw0.established}`,
+    `${port} -> 53: application ${APP_ESTABLISHED}, point ${sw1.established}`,
+  ]);
+}
+
+test(
+  'the records of sampling ACLs have the points that vswitchd gives, record by record',
+  NEEDS,
+  async (t) => {
+    const switchSink = await SwitchRecordSink.open();
+    t.after(() => switchSink.close());
+    await createCollectorSet(ovs, 'br-int', COLLECTOR_SET, switchSink.target);
+    // ovn-controller writes `sample` actions only for sets that are there.
+    await waitFor(async () => (await ovn.flows()).some((flow) => flow.includes('sample(')), {
+      what: 'OVN samples',
+    });
+    await sendAndCount();
+    const theirs = await switchSink.waitForPackets(SAMPLES);
+    assert.deepEqual(lines(theirs), expectedLines());
+
+    const before = await ovn.flows();
+    const [row] = (await ovs.vsctl('--bare', '--columns=ipfix', 'list', 'Flow_Sample_Collector_Set')).split(
+      '\n',
+    );
+    await ovs.vsctl('set', 'IPFIX', row ?? '', targetsArgument([sink.target]));
+    daemon = await startDaemon(ovs);
+    await sendAndCount();
+    const ours = await sink.waitForRecords(SAMPLES);
+    assert.deepEqual(lines(ours), expectedLines());
+    for (const [index, record] of ours.entries()) {
+      assert.equal(record.observationDomainId, theirs[index]?.observationDomainId);
+      assert.deepEqual([...recordDifferences(theirs[index]?.fields, record.fields).values()], []);
+    }
+    assert.deepEqual((await daemonStatus(daemon)).problems, []);
+    await daemon.stop();
+    assert.deepEqual(await ovn.flows(), before);
+  },
+);
+
+test('a sampled br-int forwards as before, and the doctor has nothing to report', NEEDS, async () => {
+  await createIpfixRow(ovs, 'br-int', [bridgeSink.target], { sampling: 1, obs_domain_id: 5 });
+  daemon = await startDaemon(ovs);
+  await waitForHook(daemon, 'br-int');
+  sink.expectNewSession();
+  sink.clear();
+  await sendAndCount();
+  assert.deepEqual(lines(await sink.waitForRecords(SAMPLES)), expectedLines());
+  await bridgeSink.waitForRecords(FLOWS * PACKETS_PER_FLOW);
+  const { findings } = await diagnose(ovs.environment);
+  assert.deepEqual(
+    findings.filter(({ where }) => where.includes('br-int')),
+    [],
+  );
+  assert.deepEqual(
+    findings.filter(({ severity }) => severity !== 'note'),
+    [],
+  );
+});
+
+const DISTURBANCES: readonly [what: string, disturb: () => Promise<unknown>][] = [
+  ['ovn-controller has been restarted', () => ovn.restartController('SIGTERM')],
+  ['ovn-controller has been killed and started', () => ovn.restartController('SIGKILL')],
+  [
+    'ovn-controller has recomputed',
+    async () => {
+      await ovn.controllerCommand('inc-engine/recompute');
+      await ovn.sync();
+    },
+  ],
+  [
+    'an ACL has been added and removed',
+    async () => {
+      await ovn.nbctl('--wait=hv', 'acl-add', 'sw0', 'from-lport', '200', 'tcp', 'allow-related');
+      await ovn.nbctl('--wait=hv', 'acl-del', 'sw0', 'from-lport', '200', 'tcp');
+    },
+  ],
+];
+for (const [what, disturb] of DISTURBANCES) {
+  test(`once ${what}, each packet is sampled as before`, NEEDS, async () => {
+    assert.ok(daemon !== undefined);
+    const running = daemon;
+    sink.clear();
+    bridgeSink.clear();
+    await disturb();
+    await waitFor(async () => (await unsampled()).length === 0, { what: 'all actions are translated' });
+    await waitForHook(running, 'br-int');
+    await ovs.appctl('revalidator/wait');
+    await sendAndCount();
+    assert.deepEqual(lines(await sink.waitForRecords(SAMPLES)), expectedLines());
+    await bridgeSink.waitForRecords(FLOWS * PACKETS_PER_FLOW);
+  });
+}
+
+/** Flows with a `sample` action that no action of the daemon follows. */
+async function unsampled(): Promise<readonly string[]> {
+  const flows = await ovn.flows();
+  return flows.filter((flow) => flow.includes('sample(') && !flow.includes('id=18768'));
+}
+
+test('when the daemon stops, br-int is as OVN has made it', NEEDS, async () => {
+  await daemon?.stop();
+  daemon = undefined;
+  const text = (await ovn.flows()).join('\n');
+  assert.match(text, /sample\(/u);
+  assert.doesNotMatch(text, /id=18768/u);
+  assert.doesNotMatch(await ovs.ofctl('-O', 'OpenFlow15', 'dump-meters', 'br-int'), /meter=/u);
+  await sendAndCount();
+});

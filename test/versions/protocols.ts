@@ -1,0 +1,83 @@
+// The OpenFlow versions that those who run bridges allow on them: with each of them a bridge is sampled as a whole and by
+// `sample` actions, behind a meter, and is left as it was. Who sets the versions may set them again at any time, as Antrea's
+// agent does at each start.
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { FlowRecordSink } from '../support/flow-records.ts';
+import { createIpfixRow, waitForHook } from '../support/ipfix-rows.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { SampledFlows, sampleAction, udpTo } from '../support/sampled-flows.ts';
+import { tier } from '../support/tiers.ts';
+
+const NEEDS = tier('ovs', 'daemon');
+
+const ALL = ['OpenFlow10', 'OpenFlow13', 'OpenFlow15'];
+const PROTOCOLS: readonly [who: string, protocols: readonly string[]][] = [
+  ['nobody, as on br-int of OVN', []],
+  ['Antrea', ['OpenFlow10', 'OpenFlow15']],
+  ['Neutron', ['OpenFlow10', 'OpenFlow13', 'OpenFlow14']],
+  ['controllers that allow no OpenFlow 1.0', ['OpenFlow13', 'OpenFlow14', 'OpenFlow15']],
+  ['a controller of OpenFlow 1.3', ['OpenFlow13']],
+];
+
+let ovs: Ovs;
+let bed: SampledFlows | undefined;
+let daemon: Daemon | undefined;
+let bridgeSink: FlowRecordSink;
+let setSink: FlowRecordSink;
+
+before(async () => {
+  ovs = await startOvs({
+    allowedWarnings: [/version negotiation failed/u, /connection dropped \(Protocol error\)/u],
+  });
+});
+after(() => ovs.stop());
+afterEach(async () => {
+  await bed?.clean(daemon);
+  daemon = undefined;
+  await bridgeSink.close();
+  await setSink.close();
+});
+
+async function sampleTwice(): Promise<void> {
+  bridgeSink.clear();
+  setSink.clear();
+  await ovs.inject('p1', udpTo(1), udpTo(2));
+  await bridgeSink.waitForPackets(2);
+  const [record] = await setSink.waitForPackets(1);
+  assert.equal(record?.fields['observationPointId'], 9);
+}
+
+for (const [who, protocols] of PROTOCOLS) {
+  const list = protocols.join(', ');
+  test(`as set by ${who}: ${list === '' ? 'all versions' : list}`, NEEDS, async () => {
+    bridgeSink = await FlowRecordSink.open();
+    setSink = await FlowRecordSink.open();
+    bed = await SampledFlows.make(ovs, protocols.length === 0 ? ALL : protocols);
+    await ovs.vsctl('set', 'Bridge', 'br0', `protocols=[${protocols.join(',')}]`);
+    const version = protocols.at(-1) ?? 'OpenFlow15';
+    await createIpfixRow(ovs, 'br0', [bridgeSink.target], { sampling: 1 });
+    await bed.addSet(1, setSink.target);
+    await bed.add([`priority=5,udp,tp_dst=1,actions=${sampleAction(1)},output:2`], version);
+    const before = await bed.dump(version);
+
+    daemon = await startDaemon(ovs);
+    await sampleTwice();
+    const meters = await bed.ofctl('-O', version, 'dump-meters', 'br0');
+    assert.equal(meters.match(/meter=6500[01] /gu)?.length, 2, meters);
+    // The same again, and by way of another value.
+    for (const value of [protocols, ['OpenFlow13'], protocols]) {
+      await ovs.vsctl('set', 'Bridge', 'br0', `protocols=[${value.join(',')}]`);
+    }
+    await daemon.waitForReady(15_000);
+    await waitForHook(daemon, 'br0');
+    await bed.waitForOurs(2, 20_000, version);
+    await sampleTwice();
+
+    await daemon.stop();
+    assert.equal(await bed.dump(version), before);
+    assert.doesNotMatch(await bed.ofctl('-O', version, 'dump-meters', 'br0'), /meter=/u);
+  });
+}
