@@ -1,0 +1,219 @@
+// Debian's Open vSwitch on the kernel datapath of a guest, with hosts on the ports of bridge br0 and the daemon beside it.
+// Hosts are network namespaces without IPv6, so that they send only what a test has them send.
+//
+//     const ovs = await GuestSwitch.start(guest);
+//     await ovs.addHost({ name: 'a', address: '10.0.0.1/24' });
+//     await ovs.startDaemon();
+//     await ovs.on('a', 'ping -c 10 10.0.0.2');
+
+import type { StatusDocument } from '../../src/report/status-document.ts';
+import { waitFor } from '../support/wait.ts';
+import type { Guest } from './guest.ts';
+
+/** Everything takes ten times longer in the guest than on the host, and far longer on a busy one. */
+export const GUEST_TIMEOUT_MS = 180_000;
+const CONTROL_SOCKET = '/run/openvswitch/ovs-ipfix.ctl';
+const OVS_CTL = '/usr/share/openvswitch/scripts/ovs-ctl --no-monitor --no-record-hostname --system-id=random';
+
+/** Where frames come into br0: the port, and the hardware address of the one host behind it. */
+export interface Source {
+  readonly port: string;
+  readonly mac: string;
+}
+
+/** The guest itself, behind the port LOCAL of br0. */
+export const LOCAL: Source = { port: 'LOCAL', mac: '02:00:00:00:00:01' };
+
+/** A host on a port of br0. */
+export interface GuestHost {
+  /** The network namespace, a letter. */
+  readonly name: string;
+  /** IPv4 with the length of the prefix, on its untagged interface `eth0`. */
+  readonly address?: string;
+  /** Columns of the Port row, such as `tag=20`. */
+  readonly port?: readonly string[];
+  /** IPv4 with the length of the prefix, on a VLAN of `eth0`. */
+  readonly vlan?: { readonly id: number; readonly address: string };
+}
+
+/** See the head of the file. */
+export class GuestSwitch {
+  readonly guest: Guest;
+
+  private constructor(guest: Guest) {
+    this.guest = guest;
+  }
+
+  /**
+   * Starts ovsdb-server and ovs-vswitchd where ovs-ctl has them. The first bridge is in the database before ovs-vswitchd
+   * starts: ovs-vswitchd 3.1 on kernel 6.1 may lose every upcall of a first bridge that is added while it runs.
+   */
+  static async start(guest: Guest): Promise<GuestSwitch> {
+    const script = `
+      modprobe openvswitch
+      ovsdb-tool create /etc/openvswitch/conf.db
+      ovsdb-server --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file -vconsole:off
+      ovs-vsctl --no-wait init -- add-br br0 -- set Bridge br0 other-config:hwaddr='"${LOCAL.mac}"'
+      ovs-vswitchd --pidfile --detach --log-file -vconsole:off
+      sysctl -qw net.ipv6.conf.br0.disable_ipv6=1`;
+    await guest.run(script, { timeoutMs: GUEST_TIMEOUT_MS });
+    return new GuestSwitch(guest);
+  }
+
+  /** What Debian's `systemctl reload ovs-vswitchd` does: ovs-ctl saves the flows by ovs-save, restarts, and restores them. */
+  async reload(): Promise<void> {
+    await this.guest.run(`${OVS_CTL} --no-ovsdb-server restart`, { timeoutMs: GUEST_TIMEOUT_MS });
+  }
+
+  async addHost(host: GuestHost): Promise<Source> {
+    const { name, address, vlan } = host;
+    const source = { port: `v${name}`, mac: macOf(name) };
+    const addresses = [
+      ...(address === undefined ? [] : [`ip -n ${name} address add ${address} dev eth0`]),
+      ...(vlan === undefined
+        ? []
+        : [
+            `ip -n ${name} link add link eth0 name vlan type vlan id ${vlan.id}`,
+            `ip -n ${name} address add ${vlan.address} dev vlan`,
+            `ip -n ${name} link set vlan up`,
+          ]),
+    ];
+    await this.guest.run(`
+      ip netns add ${name}
+      ip netns exec ${name} sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+      ip link add v${name} type veth peer name eth0 address ${source.mac} netns ${name}
+      ovs-vsctl add-port br0 v${name} ${host.port === undefined ? '' : `-- set Port v${name} ${host.port.join(' ')}`}
+      ip link set v${name} up
+      ip -n ${name} link set eth0 up
+      ${addresses.join('\n')}`);
+    return source;
+  }
+
+  /** Runs a command on a host. */
+  async on(host: string, command: string, options: { readonly timeoutMs?: number } = {}): Promise<string> {
+    return this.guest.run(`ip netns exec ${host} ${command}`, options);
+  }
+
+  /** How many packets the switch has received on a port, by the datapath's own counter. */
+  async received(port: string): Promise<number> {
+    const text = await this.guest.run(`ovs-ofctl dump-ports br0 ${port}`);
+    const [, packets] = /rx pkts=(\d+)/u.exec(text) ?? [];
+    if (packets === undefined) throw new Error(`No counter of ${port} in: ${text}`);
+    return Number(packets);
+  }
+
+  /** The flows of br0 without what changes by itself, sorted, because a rewritten flow moves in a dump. */
+  async flows(): Promise<string[]> {
+    const text = await this.guest.run('ovs-ofctl -O OpenFlow15 --no-stats --no-names dump-flows br0');
+    return text
+      .split('\n')
+      .filter((line) => line.includes('actions='))
+      .sort();
+  }
+
+  /** The flows that are the daemon's, or have an action of it. */
+  async ownFlows(): Promise<string[]> {
+    return (await this.flows()).filter((flow) => flow.includes('id=18768'));
+  }
+
+  /** Replaces the user's flows; those of the daemon stay. */
+  async setFlows(...flows: readonly string[]): Promise<void> {
+    await this.guest.run(`
+      ovs-ofctl del-flows br0 cookie=0/-1
+      ovs-ofctl -O OpenFlow15 add-flows br0 - <<'END'
+${flows.join('\n')}
+END
+      ovs-appctl revalidator/wait`);
+  }
+
+  /** Starts the daemon; fulfilled when it is ready and no datapath flow is older than its hook. */
+  async startDaemon(): Promise<void> {
+    // The shell that waits keeps the exit code.
+    await this.guest.run(`
+      rm -f /tmp/daemon.exit
+      ( set +e
+        node /dist/ovs-ipfix.cjs run --unixctl ${CONTROL_SOCKET} --log-file /tmp/daemon.log &
+        echo $! >/tmp/daemon.pid
+        wait $!
+        echo $? >/tmp/daemon.exit ) >>/tmp/daemon.console 2>&1 &`);
+    await this.waitForReady();
+  }
+
+  /** As `startDaemon` after a restart of ovs-vswitchd under a running daemon. */
+  async waitForReady(): Promise<void> {
+    await waitFor(() => this.appctl('ready'), { what: 'the daemon is ready', timeoutMs: GUEST_TIMEOUT_MS });
+    await this.guest.run('ovs-appctl revalidator/wait');
+  }
+
+  /** A command of the daemon. */
+  async appctl(command: string): Promise<string> {
+    return this.guest.run(`ovs-appctl --timeout=10 -t ${CONTROL_SOCKET} ${command}`);
+  }
+
+  async status(): Promise<StatusDocument> {
+    return JSON.parse(await this.appctl('status json')) as StatusDocument;
+  }
+
+  /**
+   * Sends the daemon a signal and waits for its end. Returns the exit code that a shell sees (137 after SIGKILL).
+   */
+  async endDaemon(signal: 'TERM' | 'KILL'): Promise<number> {
+    await this.guest.run(`kill -${signal} $(cat /tmp/daemon.pid)`);
+    const text = await waitFor(() => this.guest.run('cat /tmp/daemon.exit'), {
+      what: 'the daemon has ended',
+      timeoutMs: GUEST_TIMEOUT_MS,
+    });
+    return Number(text);
+  }
+
+  /** What the daemon has logged. */
+  async log(): Promise<string> {
+    return this.guest.run('cat /tmp/daemon.log /tmp/daemon.console');
+  }
+
+  /** Pings without an end from one host to an address, ten a second. */
+  async startPings(host: string, address: string): Promise<Pings> {
+    const file = `/tmp/pings-${host}`;
+    await this.guest.run(
+      `ip netns exec ${host} ping -n -i 0.1 ${address} >${file} 2>&1 &\necho $! >${file}.pid`,
+    );
+    return new Pings(this.guest, file);
+  }
+}
+
+/** Pings that go on while a test does something else. */
+export class Pings {
+  readonly #guest: Guest;
+  readonly #file: string;
+
+  constructor(guest: Guest, file: string) {
+    this.#guest = guest;
+    this.#file = file;
+  }
+
+  /** Fulfilled when `count` more replies have come. */
+  async pass(count: number): Promise<void> {
+    const replies = async () => Number(await this.#guest.run(`grep -c ttl= ${this.#file} || true`));
+    const before = await replies();
+    await waitFor(async () => (await replies()) >= before + count, {
+      what: `${count} more pings are answered`,
+      timeoutMs: GUEST_TIMEOUT_MS,
+    });
+  }
+
+  /** Ends them; gives back how many were sent and how many came back, without the one that may be on its way. */
+  async stop(): Promise<{ readonly sent: number; readonly received: number }> {
+    const text = await this.#guest.run(`
+      pid=$(cat ${this.#file}.pid)
+      kill -INT $pid
+      while kill -0 $pid 2>/dev/null; do sleep 0.1; done
+      cat ${this.#file}`);
+    const numbers = [...text.matchAll(/icmp_seq=(\d+) ttl=/gu)].map(([, number]) => Number(number));
+    return { sent: Math.max(...numbers), received: new Set(numbers).size };
+  }
+}
+
+/** The hardware address of a host, from the first letter of its name. */
+export function macOf(host: string): string {
+  return `02:00:00:00:00:${host.charCodeAt(0).toString(16).padStart(2, '0')}`;
+}
