@@ -10,6 +10,7 @@ import {
   decodeMessage,
   encodeMessage,
   isOpenFlowVersion,
+  OPENFLOW_VERSIONS,
   type OpenFlowMessage,
   type OpenFlowVersion,
   versionName,
@@ -72,7 +73,9 @@ export class SwitchConnection extends Duplex {
     const versions = state.behaviour.versions;
     if (state.behaviour.saysHello) {
       const highest = versions.reduce<OpenFlowVersion>((a, b) => (b > a ? b : a), 1);
-      this.sendBytes(encodeMessage(highest, { type: 'hello', versions }, 0));
+      // OVS omits the bitmap when it allows all versions up to the highest.
+      const isWhole = OPENFLOW_VERSIONS.every((version) => version > highest || versions.includes(version));
+      this.sendBytes(encodeMessage(highest, { type: 'hello', versions: isWhole ? null : versions }, 0));
     }
   }
 
