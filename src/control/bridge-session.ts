@@ -354,7 +354,8 @@ export class BridgeSession {
       isClean: () => this.#isClean(),
       isGone: () => isLocal() && isBridgeGone(),
       isStopped: () => isLocal() && isSwitchStopped(),
-      isStuck: () => this.#hook.isSettled && this.#hook.state === 'absent' && !this.#translation.canRestore,
+      // The meter of our actions stays as long as a flow has them: that it is there does not mean that waiting helps.
+      isStuck: () => this.#hook.isSettled && !this.#translation.canRestore,
       onRestored: () => this.resync(),
       changed: (ms) => this.#changed(ms),
       describeLeft: () => this.#describeLeft(),

@@ -18,6 +18,7 @@ export interface FlowReaderOptions {
 
 /** Without a flow monitor, all flows are read this often, and more rarely where that takes long. */
 export const DUMP_INTERVAL_MS = 1000;
+
 export class FlowReader {
   readonly #options: FlowReaderOptions;
   readonly #dumps: DumpPacer;

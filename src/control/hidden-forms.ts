@@ -1,10 +1,13 @@
 // Actions that OpenFlow 1.3 and later show in a form which they would write as another action. Only OpenFlow 1.0 has `enqueue`,
-// `mod_vlan_vid` and `mod_vlan_pcp`: the first is shown as set_queue, output and pop_queue, the others as push_vlan and
-// set_field, although they push a tag only on packets that have none. Where a bridge allows OpenFlow 1.0, nothing tells which of
-// both a flow has, so that a flow with such a form is not rewritten.
+// `mod_vlan_vid` and `mod_vlan_pcp`: the first is shown as set_queue, output and pop_queue, the others as push_vlan, with or
+// without a set_field, although they push a tag only on packets that have none. Where a bridge allows OpenFlow 1.0, nothing
+// tells which of both a flow has, so that a flow with such a form is not rewritten.
 
 import { type Action, appliedActions, type Instruction, type MatchField } from '../node-openflow/index.ts';
 import { innerActions } from './translation.ts';
+
+/** OFPVID_PRESENT; the same bit in Nicira's vlan_tci. */
+const TAG_PRESENT = 0x1000;
 
 /** Why a flow must not be written back over OpenFlow 1.3 or later, as a clause; undefined when it may. */
 export function hiddenForm(
@@ -15,15 +18,22 @@ export function hiddenForm(
   if (hasSequence(actions, isEnqueueForm)) {
     return 'its set_queue, output and pop_queue may be an enqueue action, which only OpenFlow 1.0 can write';
   }
-  // With the tag in the match, a packet of the flow always has one or never does, and both forms do the same.
-  const isTagMatched = match.some(({ field }) => field === 'vlan_vid' || field === 'vlan_tci');
-  if (!isTagMatched && hasSequence(actions, isModVlanForm)) {
+  if (!match.some(tellsTag) && hasSequence(actions, isPush)) {
     return (
-      'its push_vlan and set_field may be mod_vlan_vid or mod_vlan_pcp, which only OpenFlow 1.0 can write; ' +
+      'its push_vlan may be mod_vlan_vid or mod_vlan_pcp, which only OpenFlow 1.0 can write; ' +
       'a match on the VLAN tag, such as vlan_tci=0, would tell'
     );
   }
   return undefined;
+}
+
+/**
+ * Whether all packets of a flow have a tag or none does, so that both forms do the same: OFPVID_PRESENT (OpenFlow 1.3.5,
+ * section 7.2.3.7) is among the bits that are matched.
+ */
+function tellsTag({ field, mask }: MatchField): boolean {
+  const isTag = field === 'vlan_vid' || field === 'vlan_tci';
+  return isTag && (mask === undefined || (mask.readUInt16BE(mask.length - 2) & TAG_PRESENT) !== 0);
 }
 
 /** Whether the actions have a sequence, at any depth, that begins at some index. */
@@ -41,8 +51,6 @@ function isEnqueueForm(actions: readonly Action[], index: number): boolean {
   return types[0] === 'set_queue' && types[1] === 'output' && types[2] === 'pop_queue';
 }
 
-function isModVlanForm(actions: readonly Action[], index: number): boolean {
-  const next = actions[index + 1];
-  const isVlanSet = next?.type === 'set_field' && /^vlan_/u.test(next.field.field);
-  return actions[index]?.type === 'push_vlan' && (isVlanSet || /vlan/u.test(next?.type ?? ''));
+function isPush(actions: readonly Action[], index: number): boolean {
+  return actions[index]?.type === 'push_vlan';
 }

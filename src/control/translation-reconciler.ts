@@ -4,7 +4,7 @@
 //
 //   state       meaning                                                   next states
 //   ----------  --------------------------------------------------------  --------------------------------------------
-//   off         no set is desired, and no flow is known to have our       waiting, reading, failed
+//   off         no set is desired, and no flow is known to have our       waiting, reading, rewriting, failed
 //               actions
 //   waiting     without a connection or without the meter of our actions  reading, rewriting, unsafe, off, failed
 //   reading     all flows are being read                                  rewriting, off, waiting, failed

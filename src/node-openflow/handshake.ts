@@ -69,7 +69,8 @@ function negotiate(
   peerVersions: readonly number[] | null,
 ): HandshakeOutcome {
   const version = negotiateVersion(versions, peerVersion, peerVersions);
-  const allowed = peerVersions ?? [peerVersion];
+  // Without a bitmap the switch speaks all versions up to that of its header; OVS then omits it (OpenFlow 1.3.1, section 6.3.1).
+  const allowed = peerVersions ?? Array.from({ length: peerVersion }, (_, index) => index + 1);
   if (version !== null) {
     return { version, peerVersions: allowed };
   }

@@ -8,6 +8,7 @@ import { runScript } from '../support/event-script.ts';
 import {
   apply,
   HOOK_DESIRED,
+  HOOK_PLACE,
   output,
   ScriptedBridge,
   sample,
@@ -33,6 +34,14 @@ const SENT = [
   'barrier_request',
   'group_desc_request',
 ] as const satisfies readonly OpenFlowMessageType[];
+
+const METERS_AND_HOOK = ['meter=65000', 'meter=65001', HOOK_PLACE];
+const SAMPLING_FLOWS = Array.from({ length: FLOWS }, (_, index) => `table=3,priority=100,reg0=0x${index}`);
+
+/** What a line of the transcript is about. */
+function placeOf(line: string): string {
+  return /(?:meter|table)=\S+/u.exec(line)?.[0] ?? line;
+}
 
 /** A bridge with users' flows, some of which sample; not started. */
 function prepare(t: TestContext, behaviour: Partial<SwitchBehaviour> = {}): ScriptedBridge {
@@ -208,6 +217,7 @@ test('a restart of Open vSwitch that keeps flows and loses meters is repaired, w
     const bridge = prepare(t);
     await bridge.start();
     const installed = bridge.ofswitch.meters();
+    bridge.ofswitch.takeTranscript();
     bridge.ofswitch.behaviour.isListening = false;
     bridge.ofswitch.restart(keeps);
     const printed = await runScript(bridge.clock, () => bridge.print(), [
@@ -239,6 +249,12 @@ test('a restart of Open vSwitch that keeps flows and loses meters is repaired, w
     ]);
     assert.deepEqual([bridge.ofswitch.meters(), bridge.hasHook], [installed, true]);
     assert.equal(bridge.session.status().hookRepairs, 0);
+    // OVS looks up the meter of an action when the flow is written: what was kept is written again, after the meters.
+    const written = bridge.ofswitch.takeTranscript(/<- (?:meter_mod add|flow_mod)/u).map(placeOf);
+    assert.deepEqual(
+      written,
+      keeps === 'nothing' ? METERS_AND_HOOK : [...METERS_AND_HOOK, ...SAMPLING_FLOWS],
+    );
     assert.match(bridge.takeWarnings().join('\n'), /^bridge br0: connection lost \([^\n]*$/u);
   }
 });

@@ -72,7 +72,7 @@ class HookScript {
       unmetered,
       onPool: ({ packets, dropped }) => this.pools.push(`hook ${packets} ${dropped}`),
       onSamplePool: ({ packets, dropped }) => this.pools.push(`sample ${packets} ${dropped}`),
-      onSampleMeterAdded: () => {},
+      onSampleMeterAdded: () => this.pools.push('sample meter added'),
       onChange: () => this.trace.note(this.reconciler.state),
     });
     this.trace.note(this.reconciler.state);
@@ -289,11 +289,25 @@ test('without a flow monitor the next poll finds a hook that was deleted', async
   assert.equal(hook.takeWarnings().length, 1);
 });
 
+test('a meter that is deleted without a notification is found by the next poll', async (t) => {
+  const hook = new HookScript(t, { versions: [4] });
+  hook.ofswitch.fail({ type: 'set_async_config2', action: 'refuse' });
+  await hook.setDesired(DESIRED);
+  await hook.connect();
+  for (const meterId of [65_000, 65_001]) {
+    await hook.doAsAnother(meterMod('delete', meterId));
+    assert.equal(hook.ofswitch.meters().length, 1);
+    await hook.clock.advanceMs(1000);
+    assert.deepEqual(hook.ofswitch.meters(), [METER, SAMPLE_METER]);
+  }
+  assert.equal(hook.takeWarnings().length, 2);
+});
+
 test('what the meters have counted is read each second, and starts at zero when they are added', async (t) => {
   const hook = new HookScript(t);
   await hook.setDesired(DESIRED);
   await hook.connect();
-  assert.deepEqual(hook.pools.splice(0), ['hook 0 0', 'sample 0 0']);
+  assert.deepEqual(hook.pools.splice(0), ['hook 0 0', 'sample 0 0', 'sample meter added']);
   hook.ofswitch.countPackets(65_000, 9, 4);
   hook.ofswitch.countPackets(65_001, 3);
   await hook.clock.advanceMs(1000);

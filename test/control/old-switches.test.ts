@@ -186,6 +186,23 @@ test('a change that is reported in OpenFlow 1.0 has the flow read over the main 
   assert.deepEqual(bridge.ofswitch.takeTranscript(/flow_stats_request all|flow_mod .*reg0/u), []);
 });
 
+test('a change that is reported while flows are being read is read after the pause', async (t) => {
+  const bridge = new ScriptedBridge(t, { behaviour: OVS_2_15, desired: samplingSets([1]) });
+  await bridge.start();
+  await bridge.clock.advanceMs(1000);
+  bridge.ofswitch.behaviour.answerMs = { flow_stats_request: 200 };
+  bridge.doAsAnother(userFlow(1, [apply(sample(1))]));
+  await bridge.clock.advanceMs(100);
+  bridge.doAsAnother(userFlow(2, [apply(sample(1))]));
+  const translated = async (ms: number) => {
+    await bridge.clock.advanceMs(ms);
+    return bridge.userFlows().filter((flow) => flow.includes('controller(')).length;
+  };
+  assert.equal(await translated(150), 1);
+  assert.equal(await translated(1700), 1);
+  assert.equal(await translated(400), 2);
+});
+
 test('dumps of all flows take at most a tenth of the time, and a change is followed by the next one', async (t) => {
   for (const behaviour of [OVS_2_15, { ...OVS_2_15, versions: [5] as const }]) {
     const bridge = new ScriptedBridge(t, { behaviour, desired: samplingSets([1]) });

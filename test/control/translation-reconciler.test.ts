@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NOTHING_DESIRED } from '../../src/control/bridge-desired.ts';
 import { REWRITE_BATCH } from '../../src/control/flow-translator.ts';
+import type { Action, MessageOf } from '../../src/node-openflow/index.ts';
 import { runScript } from '../support/event-script.ts';
 import {
   apply,
+  HOOK_DESIRED,
   HOOK_PLACE,
   output,
   ScriptedBridge,
@@ -14,6 +16,29 @@ import {
   samplingSets,
   userFlow,
 } from '../support/scripted-bridge.ts';
+
+/** The group mod by which another client adds or modifies a group with one bucket. */
+function groupMod(command: 'add' | 'modify', actions: readonly Action[]): MessageOf<'group_mod'> {
+  const noPort = 0xffff_ffff;
+  return {
+    type: 'group_mod',
+    command,
+    groupId: 5,
+    groupType: 'all',
+    buckets: [
+      {
+        bucketId: 0,
+        weight: null,
+        watchPort: noPort,
+        watchGroup: noPort,
+        actions,
+        otherProperties: Buffer.alloc(0),
+      },
+    ],
+    properties: Buffer.alloc(0),
+    commandBucketId: null,
+  };
+}
 
 const OURS = /controller\(/u;
 const writes = { type: 'write_actions', actions: [output(2)] } as const;
@@ -174,6 +199,82 @@ test('nothing is rewritten while the flow monitor is paused, and everything once
   bridge.ofswitch.resumeMonitors();
   await bridge.clock.advanceMs(0);
   assert.match(bridge.userFlows()[0] ?? '', OURS);
+});
+
+test('a change of sets during a pause of the monitor waits for its end, and undoes no change of a user', async (t) => {
+  const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
+  bridge.doAsAnother(userFlow(1, [apply(sample(2), output(1))]));
+  await bridge.start();
+  bridge.ofswitch.pauseMonitors();
+  await bridge.clock.advanceMs(0);
+  bridge.session.setDesired(samplingSets([1, 2]));
+  bridge.doAsAnother(userFlow(1, [apply(sample(2), output(9))], 'modify_strict'));
+  await bridge.clock.advanceMs(2000);
+  assert.match(bridge.userFlows()[0] ?? '', /actions=sample\([^)]*\),output:9$/u);
+  bridge.ofswitch.resumeMonitors();
+  await bridge.clock.advanceMs(0);
+  assert.match(bridge.userFlows()[0] ?? '', /actions=sample\(.*\),controller\(.*\),output:9$/u);
+});
+
+test('a change of a user that is on its way to us is not overwritten', async (t) => {
+  const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
+  bridge.doAsAnother(userFlow(1, [apply(sample(2), output(1))]));
+  await bridge.start();
+  bridge.ofswitch.takeTranscript();
+  bridge.doAsAnother(userFlow(1, [apply(sample(2), output(9))], 'modify_strict'));
+  bridge.session.setDesired(samplingSets([1, 2]));
+  await bridge.clock.advanceMs(0);
+  const sent = bridge.ofswitch.takeTranscript(/<- flow_mod modify_strict table=3/u);
+  assert.equal(sent.length, 1);
+  assert.match(sent[0] ?? '', /,output:9$/u);
+});
+
+test('a change that is reported before the list of all flows is newer than it', async (t) => {
+  const bridge = new ScriptedBridge(t, { desired: HOOK_DESIRED });
+  bridge.doAsAnother(userFlow(1, [apply(sample(1), output(1))]));
+  await bridge.start();
+  bridge.ofswitch.hold('flow_monitor_request');
+  bridge.session.setDesired(samplingSets([1]));
+  await bridge.clock.advanceMs(0);
+  bridge.doAsAnother(userFlow(1, [apply(sample(1), output(9))], 'modify_strict'));
+  bridge.doAsAnother(userFlow(2, [apply(sample(1), output(2))]));
+  await bridge.clock.advanceMs(0);
+  bridge.ofswitch.release();
+  await bridge.clock.advanceMs(0);
+  const [first, second] = bridge.userFlows();
+  assert.match(first ?? '', /controller\(.*\),output:9$/u);
+  assert.match(second ?? '', /controller\(.*\),output:2$/u);
+});
+
+test('groups are rewritten over OpenFlow 1.5 only, followed when another client modifies them, and restored', async (t) => {
+  const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
+  const group = (command: 'add' | 'modify', ...actions: readonly Action[]) =>
+    bridge.doAsAnother(groupMod(command, actions));
+  group('add', sample(1), output(1));
+  await bridge.start();
+  assert.equal(bridge.session.status().translation.groupsBySet.get(1), 1);
+  assert.deepEqual(bridge.ofswitch.takeTranscript(/speaks|<- group_mod/u), [
+    '1 speaks OpenFlow 1.4',
+    '2 speaks OpenFlow 1.5',
+    '2 <- group_mod modify group=5,type=all,buckets=1',
+  ]);
+  group('modify', sample(1), output(2));
+  await bridge.clock.advanceMs(0);
+  assert.equal(bridge.session.status().translation.groupRewrites, 2);
+  bridge.session.setDesired(NOTHING_DESIRED);
+  await bridge.clock.advanceMs(0);
+  assert.deepEqual([bridge.session.status().translation.state, bridge.ofswitch.meters()], ['off', []]);
+  assert.equal(bridge.ofswitch.takeTranscript(/<- group_mod/u).length, 2);
+  assert.deepEqual(bridge.ofswitch.connections.length, 1);
+});
+
+test('a bridge without OpenFlow 1.5 keeps its groups as they are, and they are reported', async (t) => {
+  const bridge = new ScriptedBridge(t, { behaviour: { versions: [1, 4, 5] }, desired: samplingSets([1]) });
+  bridge.doAsAnother(groupMod('add', [sample(1), output(1)]));
+  await bridge.start();
+  assert.deepEqual(bridge.print().slice(2), ['translation: translated', 'problems: translation-refused']);
+  assert.deepEqual(bridge.ofswitch.takeTranscript(/<- group_mod/u), []);
+  assert.match(bridge.takeWarnings()[0] ?? '', /group 5: .*only OpenFlow 1\.5 shows all of a group/u);
 });
 
 test('a flow that the switch refuses is reported and stops neither the others nor the hook', async (t) => {

@@ -122,7 +122,7 @@ test(
     assert.match(await about('bridge-meter-taken'), /The meter 65000/u);
     assert.match(await about('hook-place-taken'), /cookie 0x0/u);
     await own.ofctl('--strict', 'del-flows', 'bry', 'priority=65535,reg11=0/0x80000000');
-    await own.ofctl('-O', 'OpenFlow13', 'del-meters', 'bry');
+    await own.deleteMeters('bry', 'OpenFlow13');
 
     await createCollectorSet(own, 'bry', 1, '127.0.0.1:4739');
     await own.ofctl(

@@ -269,7 +269,7 @@ test(
     const { bridge } = restored;
     const daemon = await restored.run();
     daemon.signal('SIGSTOP');
-    await bridge.ofctl('-O', 'OpenFlow15', 'del-meters', 'br0');
+    await restored.ovs.deleteMeters('br0');
     await bridge.ofctl('-O', 'OpenFlow15', 'add-meter', 'br0', 'meter=1,pktps,band=type=drop,rate=1000');
     await bridge.ofctl('-O', 'OpenFlow15', 'add-meter', 'br0', 'meter=2,pktps,band=type=drop,rate=1000');
     daemon.signal('SIGCONT');

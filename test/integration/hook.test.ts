@@ -69,7 +69,7 @@ for (const version of ['OpenFlow13', 'OpenFlow14', 'OpenFlow15']) {
     await sink.waitForPackets(2);
     await ovs.ofctl('-O', version, 'del-flows', 'br0');
     await waitForHook('br0', version);
-    await ovs.ofctl('-O', version, 'del-meters', 'br0');
+    await ovs.deleteMeters('br0', version);
     await waitFor(
       async () => (await ovs.ofctl('-O', version, 'dump-meters', 'br0')).includes('meter=65000'),
       {

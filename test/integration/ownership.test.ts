@@ -17,7 +17,8 @@ let sink: UdpSink;
 let other: UdpSink;
 
 before(async () => {
-  ovs = await startOvs();
+  // A bad target of a test, which vswitchd 2.15 tries to resolve in the moment before the row is adopted.
+  ovs = await startOvs({ allowedWarnings: [/dns_resolve\|ERR\|1\.2\.3: failed to resolve/u] });
   sink = await UdpSink.open();
   other = await UdpSink.open();
 });
@@ -143,7 +144,7 @@ test('after SIGKILL the next daemon goes on with the row, and release hands ever
   await second.kill();
   assert.match(await ovs.ofctl('dump-flows', 'br0'), /id=18768/u);
   const said = await ovs.run(process.execPath, DAEMON_FILE, 'release', ovs.dbEndpoint);
-  assert.match(said, /^1 IPFIX rows changed, 1 bridges free/u);
+  assert.match(said, new RegExp(`^1 IPFIX rows changed, ${1 + ovs.otherBridgeCount} bridges free`, 'u'));
   assert.equal(await rowText(), before);
   assert.doesNotMatch(await ovs.ofctl('dump-flows', 'br0'), /id=18768/u);
   assert.doesNotMatch(await ovs.ofctl('-O', 'OpenFlow13', 'dump-meters', 'br0'), /meter=/u);

@@ -1,6 +1,8 @@
 // Where the records of ovs-vswitchd's own exporter (seen with 3.1) differ from ours on purpose, as data: which frames,
 // which elements, and why. The comparison in differential.test.ts takes these and nothing else.
 
+import type { OvsDifferenceName } from '../versions/differences.ts';
+
 const ETHERNET_TYPE_AT = 12;
 const TYPE_IPV4 = 0x0800;
 const TYPE_IPV6 = 0x86dd;
@@ -8,6 +10,7 @@ const IPV4_HEADER_SIZE = 20;
 const IPV6_HEADER_SIZE = 40;
 const UDP_HEADER_SIZE = 8;
 const TCP_HEADER_SIZE = 20;
+const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 const PROTOCOL_SCTP = 132;
 
@@ -18,6 +21,8 @@ export interface Difference {
   /** Elements of a frame's record that may differ, or stand in one of the records only. */
   readonly elements: ReadonlySet<string>;
   readonly appliesTo: (frame: Buffer) => boolean;
+  /** Only versions with this difference have it. */
+  readonly ovsDifference?: OvsDifferenceName;
 }
 
 const ADDRESSES = [
@@ -67,6 +72,20 @@ export const KNOWN_DIFFERENCES: readonly Difference[] = [
     appliesTo: (frame) => {
       const { type, bytes } = networkLayer(frame);
       return type === TYPE_IPV6 && bytes.length >= IPV6_HEADER_SIZE && !extensionsFit(bytes);
+    },
+  },
+  {
+    name: 'TCP header past the packet',
+    reason: `OVS 2.15 reads the ports of a TCP header whose data offset is not within the packet; OVS 3.1, the exporter of
+      2013 and we do not.`,
+    elements: new Set(PORTS),
+    ovsDifference: 'tcp-header-length',
+    appliesTo: (frame) => {
+      const { type, bytes } = networkLayer(frame);
+      const at = type === TYPE_IPV4 ? ipv4HeaderSize(bytes) : IPV6_HEADER_SIZE;
+      const protocol = type === TYPE_IPV4 ? bytes[9] : bytes[6];
+      const size = ((bytes[at + 12] ?? 0) >> 4) * 4;
+      return protocol === PROTOCOL_TCP && (size < TCP_HEADER_SIZE || at + size > bytes.length);
     },
   },
   {

@@ -68,6 +68,8 @@ export interface ScriptedBridgeOptions {
   readonly desired?: BridgeDesired;
   readonly unmetered?: BridgeSessionOptions['unmetered'];
   readonly isBridgeGone?: () => boolean;
+  readonly isRestoringFlows?: () => boolean;
+  readonly isSwitchStopped?: () => boolean;
 }
 
 export class ScriptedBridge {
@@ -93,8 +95,8 @@ export class ScriptedBridge {
       mark: MARK,
       unmetered: options.unmetered ?? 'refuse',
       isBridgeGone: options.isBridgeGone ?? (() => false),
-      isRestoringFlows: () => false,
-      isSwitchStopped: () => false,
+      isRestoringFlows: options.isRestoringFlows ?? (() => false),
+      isSwitchStopped: options.isSwitchStopped ?? (() => false),
       onPacketIn: () => {},
       onPool: (pool) => this.pools.push(pool),
       onSamplePool: () => {},

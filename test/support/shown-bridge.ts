@@ -102,16 +102,16 @@ export async function ambiguousFlows(
 
 function isAmbiguous({ match, instructions }: FlowStats): boolean {
   const actions = [...eachAction(instructions.flatMap(appliedBy))];
-  const pushes = actions.some(
-    (action, index) => action.type === 'push_vlan' && /vlan/u.test(settingOf(actions[index + 1])),
-  );
+  const pushes = actions.some(({ type }) => type === 'push_vlan');
   const types = actions.map(({ type }) => type).join();
   const isEnqueue = types.includes('set_queue,output,pop_queue');
-  return isEnqueue || (pushes && !match.some(({ field }) => field === 'vlan_vid'));
-}
-
-function settingOf(action: Action | undefined): string {
-  return action?.type === 'set_field' ? action.field.field : (action?.type ?? '');
+  return (
+    isEnqueue ||
+    (pushes &&
+      !match.some(
+        ({ field, mask }) => field === 'vlan_vid' && (mask === undefined || ((mask[0] ?? 0) & 0x10) !== 0),
+      ))
+  );
 }
 
 /**
@@ -185,8 +185,9 @@ const ENQUEUE = /enqueue:(\w+):(\w+)/gu;
 
 function actionsWithoutSettings(line: string): string {
   const [match = '', actions = ''] = line.split('actions=');
-  const hasTag = /dl_vlan=|vlan_tci=/u.test(match);
-  return actions
+  const isUntagged = /vlan_tci=0x0000(?:\/0x1fff)?(?:,|$)/u.test(match);
+  const hasTag = !isUntagged && /dl_vlan=|vlan_tci=/u.test(match);
+  return (isUntagged ? withPushes(actions) : actions)
     .replaceAll(SETTING, '')
     .replaceAll(hasTag ? TAG_SETTING : /$^/gu, '')
     .replaceAll(/\bpop_vlan\b/gu, 'strip_vlan')
@@ -196,6 +197,17 @@ function actionsWithoutSettings(line: string): string {
     .join(',')
     .replaceAll('(,', '(')
     .replaceAll(',)', ')');
+}
+
+/** The actions of a flow whose packets have no tag: there `mod_vlan_vid` and `mod_vlan_pcp` push one, unless one was pushed. */
+function withPushes(actions: string): string {
+  let hasTag = false;
+  return actions.replaceAll(/mod_vlan_\w+:\d+|push_vlan:\w+|strip_vlan|pop_vlan/gu, (action) => {
+    const isNeeded = !action.startsWith('mod_vlan') || !hasTag;
+    hasTag = !/^(strip|pop)/u.test(action);
+    if (!isNeeded) return '';
+    return action.startsWith('mod_vlan') ? 'push_vlan:0x8100' : action;
+  });
 }
 
 async function readBridge(
