@@ -81,7 +81,7 @@ module.exports = {
       comment: 'every file is reached from the program',
       severity: 'error',
       from: { path: '^src/main\\.ts$' },
-      to: { path: '^src/', pathNot: '^src/web/page/|\.d\.ts$', reachable: false },
+      to: { path: '^src/', pathNot: '^src/web/page/|\\.d\\.ts$', reachable: false },
     },
     {
       name: 'no-dead-file-of-the-page',

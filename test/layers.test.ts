@@ -315,3 +315,25 @@ test('an exported value that no file of the program imports is found, however ot
     'src/e.ts g',
   ]);
 });
+
+/** Files of `.ci/run-tests unit`: not those of these folders, and no counting of allocations. */
+const NOT_UNIT = /^(?:fuzz|integration|oracle|package)\/|allocation\.test\.ts$/u;
+/** What such a file may not have: a need of more than the npm packages and man, and hooks, for it shares its process. */
+const NEEDS = /\btier\((?!'man'\))|\b(?:startOvs|startDaemon|openBrowser)\(|^(?:before|after)(?:Each)?\(/mu;
+
+test('unit tests need no Open vSwitch, no browser and no process of their own', async () => {
+  const folder = join(ROOT, 'test');
+  const files = (await readdir(folder, { recursive: true })).filter(
+    (file) => file.endsWith('.test.ts') && !NOT_UNIT.test(file),
+  );
+  assert.ok(files.length > 60);
+  const needy: string[] = [];
+  for (const file of files) {
+    if (file !== 'layers.test.ts' && NEEDS.test(await readFile(join(folder, file), 'utf8'))) needy.push(file);
+  }
+  assert.deepEqual(needy, []);
+  for (const text of ["test('x', tier('ovs'), f)", 'await startOvs();', 'x;\nbefore(async () => {})']) {
+    assert.match(text, NEEDS);
+  }
+  assert.doesNotMatch("test('x', tier('man'), (t) => t.after(f))", NEEDS);
+});

@@ -2,14 +2,14 @@
 // account of what was not sampled, dropped by the meter or lost adds up to the pool that the switch has counted.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { endInOrder } from '../support/end-in-order.ts';
+import { test } from 'node:test';
+import type { Daemon } from '../support/daemon.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
 import { udpFrame } from '../support/frames.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
+import type { Ovs } from '../support/ovs.ts';
 import { tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
+import { withDaemon } from '../support/with-daemon.ts';
 
 const CACHED = { cache_active_timeout: 60, cache_max_flows: 10_000 };
 const FLOW_COUNT = 16;
@@ -23,17 +23,9 @@ const STANDARD_ERRORS_MAX = 4;
 let ovs: Ovs;
 let daemon: Daemon;
 
-before(async () => {
-  ovs = await startOvs();
-  daemon = await startDaemon(ovs);
+withDaemon((running) => {
+  ({ ovs, daemon } = running);
 });
-
-after(() =>
-  endInOrder(
-    () => daemon.stop(),
-    () => ovs.stop(),
-  ),
-);
 
 /** Frames of several flows in turn, each of its own size. */
 function mixedFrames(count: number): Buffer[] {
