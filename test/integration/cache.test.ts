@@ -139,8 +139,11 @@ async function applySetting(
   setting: Setting,
   value: number,
 ): Promise<void> {
-  if (setting === 'unset') await ovs.vsctl('clear', 'IPFIX', br.row, column);
-  else await br.set({ [column]: setting === 'zero' ? 0 : value });
+  if (setting === 'unset') {
+    await ovs.vsctl('clear', 'IPFIX', br.row, column);
+  } else {
+    await br.set({ [column]: setting === 'zero' ? 0 : value });
+  }
 }
 
 test(

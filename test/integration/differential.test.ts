@@ -53,7 +53,9 @@ async function startTwins(t: TestContext, columns: RowColumns = {}): Promise<Twi
   const stops = [() => ovs.stop()];
   t.after(async () => {
     await Promise.all([sink.close(), switchSink.close()]);
-    for (const stop of stops.toReversed()) await stop();
+    for (const stop of stops.toReversed()) {
+      await stop();
+    }
   });
   for (const bridge of ['theirs', 'ours']) {
     await ovs.addBridge(bridge);
@@ -125,7 +127,9 @@ class SwitchRecordSink {
       const { problems, observationDomainId, records } = this.#reader.read('vswitchd', datagram);
       const unknown = problems.filter(({ code }) => code !== 'sequence-gap' && code !== 'sequence-repeat');
       assert.deepEqual(unknown, []);
-      if (observationDomainId !== DOMAIN) continue;
+      if (observationDomainId !== DOMAIN) {
+        continue;
+      }
       for (const { template, values } of records) {
         const named = template.fields.map(({ name }, index) => [name, values[index] ?? ''] as const);
         this.#records.push(Object.fromEntries(named));
@@ -181,7 +185,9 @@ function differences(theirs: Fields | undefined, ours: Fields | undefined): Map<
     const pair = [theirs?.[name], ours?.[name]].map((value) =>
       value === undefined ? 'absent' : String(value),
     );
-    if (pair[0] !== pair[1] && !TIMES.has(name)) found.set(name, `${name}: ${pair.join(', ')}`);
+    if (pair[0] !== pair[1] && !TIMES.has(name)) {
+      found.set(name, `${name}: ${pair.join(', ')}`);
+    }
   }
   return found;
 }
@@ -197,8 +203,12 @@ function compareUncached(
     const found = differences(theirs[index], ours[index]);
     for (const { name, elements, appliesTo } of KNOWN_DIFFERENCES) {
       const explained = [...found.keys()].filter((element) => elements.has(element));
-      if (explained.length === 0 || !appliesTo(frame)) continue;
-      for (const element of explained) found.delete(element);
+      if (explained.length === 0 || !appliesTo(frame)) {
+        continue;
+      }
+      for (const element of explained) {
+        found.delete(element);
+      }
       used.add(name);
     }
     assert.deepEqual([...found.values()], [], `frame ${index}: ${frame.toString('hex')}`);
@@ -305,8 +315,12 @@ function mutatedFrames(seed: number, count: number): readonly Buffer[] {
       const at = below(10) < 8 ? 12 + below(Math.min(60, frame.length - 12)) : below(frame.length);
       frame.writeUInt8(below(2) === 0 ? below(256) : frame.readUInt8(at) ^ (1 << below(8)), at);
     }
-    if (below(4) === 0) frame = frame.subarray(0, 14 + below(frame.length - 13));
-    if (!isIpWithoutBytes(frame)) frames.push(frame);
+    if (below(4) === 0) {
+      frame = frame.subarray(0, 14 + below(frame.length - 13));
+    }
+    if (!isIpWithoutBytes(frame)) {
+      frames.push(frame);
+    }
   }
   return frames;
 }

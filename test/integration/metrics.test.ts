@@ -85,13 +85,17 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     assert.equal(valueOf(text, 'process_start_time_seconds'), Date.parse(document.program.startTime) / 1000);
     const busy = valueOf(text, 'ovs_ipfix_event_loop_busy_seconds_total') ?? 0;
     assert.ok(busy > 0 && busy <= document.program.upSeconds + 60, `${busy} s busy`);
-    for (const { name } of METRICS) assert.match(text, new RegExp(`^# HELP ${name} `, 'mu'));
+    for (const { name } of METRICS) {
+      assert.match(text, new RegExp(`^# HELP ${name} `, 'mu'));
+    }
 
     const before = counters(text);
     assert.ok(before.size > 25);
     await br.sample(udpFrame({ sourcePort: 1 }), udpFrame({ sourcePort: 3 }));
     const later = counters(await checkedText());
-    for (const [series, value] of before) assert.ok((later.get(series) ?? -1) >= value, series);
+    for (const [series, value] of before) {
+      assert.ok((later.get(series) ?? -1) >= value, series);
+    }
     assert.equal(later.get(`ovs_ipfix_samples_total{${labels}}`), 5);
   });
 
@@ -153,7 +157,9 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     const metrics = new Metrics({
       status: () => {
         asked += 1;
-        if (asked === 3) throw new Error('no state to be had');
+        if (asked === 3) {
+          throw new Error('no state to be had');
+        }
         return { ...document, bridges };
       },
     });
@@ -161,7 +167,9 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     let turns = 0;
     const turn = () => {
       turns += 1;
-      if (!isDone) setImmediate(turn);
+      if (!isDone) {
+        setImmediate(turn);
+      }
     };
     setImmediate(turn);
     const [one, other] = await Promise.all([metrics.text(), metrics.text()]);

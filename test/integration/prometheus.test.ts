@@ -81,7 +81,9 @@ test('Prometheus scrapes the daemon, and can evaluate all rules and the dashboar
       timeoutMs: 15_000,
     });
   }
-  for (const query of queries.filter((each) => OF_FAULTS.test(each))) await prometheus.query(query);
+  for (const query of queries.filter((each) => OF_FAULTS.test(each))) {
+    await prometheus.query(query);
+  }
 
   const rules = await waitFor(
     async () => {

@@ -91,7 +91,9 @@ test('at 1 in 16 the records stand for all packets, within chance', tier('ovs', 
 
   const { packets, octets, byPort } = await totals(br);
   assert.equal(packets, sampler.selected * interval);
-  for (const weighed of byPort.values()) assert.equal(weighed % interval, 0);
+  for (const weighed of byPort.values()) {
+    assert.equal(weighed % interval, 0);
+  }
   assert.equal(octets % interval, 0);
   const arrived = sampler.received;
   const standardError = Math.sqrt((interval - 1) / arrived);
@@ -115,7 +117,9 @@ test(
       await ovs.injectMany(br.name, br.port, mixedFrames(portion));
     };
     const begin = performance.now();
-    while (performance.now() - begin < 4000) await inject(200);
+    while (performance.now() - begin < 4000) {
+      await inject(200);
+    }
     const status = await daemon.appctl('status');
     const during = (await afterPool(br, count)).sampler;
     t.diagnostic(`pool ${count}: ${during.droppedByMeter} dropped, each stands for ${during.expansion}`);

@@ -197,7 +197,7 @@ describe("our texts, in ovs-ofctl's hands", tier('ovs'), () => {
           continue;
         }
         await sameBytes(version, vector, mod);
-        count++;
+        count += 1;
       }
     }
     assert.ok(count > 200, `${count} flows`);

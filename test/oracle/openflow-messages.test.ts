@@ -194,8 +194,8 @@ test('errors have the numbers that Open vSwitch gives them', tier('ovs'), async 
   const names = new Set<string>();
   for (const version of ALL) {
     for (const vendor of [0, 0x2320, 0x4f4e_4600]) {
-      for (let type = 0; type < 20; type++) {
-        for (let code = 0; code < 4500; code++) {
+      for (let type = 0; type < 20; type += 1) {
+        for (let code = 0; code < 4500; code += 1) {
           const name = errorName(version, vendor, type, code);
           if (name !== null) {
             names.add(name);

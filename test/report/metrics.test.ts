@@ -40,10 +40,14 @@ test('what goes back at times is no counter: packets on their way count as lost 
   const sampler = new PacketSampler({ interval: 1, seed: 1 });
   const observe = (packets: bigint) => sampler.observePool({ packets, octets: packets * 60n, dropped: 0n });
   observe(0n);
-  for (let count = 0; count < 90; count++) sampler.keep();
+  for (let count = 0; count < 90; count += 1) {
+    sampler.keep();
+  }
   observe(100n);
   assert.equal(sampler.status().lost, 10);
-  for (let count = 0; count < 10; count++) sampler.keep();
+  for (let count = 0; count < 10; count += 1) {
+    sampler.keep();
+  }
   observe(100n);
   assert.equal(sampler.status().lost, 0);
   assert.equal(METRICS.find(({ name }) => name === 'ovs_ipfix_packet_ins_lost')?.type, 'gauge');

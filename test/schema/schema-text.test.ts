@@ -155,13 +155,16 @@ test('tables without a column like ours are served, too', () => {
 function write(json: unknown, space: () => string): string {
   const wrap = (open: string, items: readonly string[], close: string): string =>
     `${open}${space()}${items.join(`${space()},${space()}`)}${space()}${close}`;
-  if (Array.isArray(json))
+  if (Array.isArray(json)) {
     return wrap(
       '[',
       json.map((item) => write(item, space)),
       ']',
     );
-  if (typeof json !== 'object' || json === null) return JSON.stringify(json);
+  }
+  if (typeof json !== 'object' || json === null) {
+    return JSON.stringify(json);
+  }
   const members = Object.entries(json).map(
     ([name, value]) => `${JSON.stringify(name)}${space()}:${space()}${write(value, space)}`,
   );
@@ -179,10 +182,14 @@ test('whatever the white space, nothing but the columns comes in and nothing is 
   });
   fc.assert(
     fc.property(spaces, fc.boolean(), (choice, hasCksum) => {
-      let at = 0;
+      let at = -1;
+      const next = () => {
+        at += 1;
+        return choice[at % choice.length] ?? '';
+      };
       const { cksum, ...rest } = small;
       const json = hasCksum ? { cksum, ...rest } : rest;
-      const text = write(json, () => choice[at++ % choice.length] ?? '');
+      const text = write(json, next);
       const { text: result, cksum: sum } = migrateSchemaText(text, 'the schema');
       const expected = { ...parsedNew(json), ...(hasCksum ? { cksum: sum } : {}) };
       assert.deepEqual(JSON.parse(result), expected);
@@ -191,7 +198,9 @@ test('whatever the white space, nothing but the columns comes in and nothing is 
       const restored =
         sum === undefined ? result : result.replace(JSON.stringify(sum), JSON.stringify(cksum));
       let front = 0;
-      while (front < text.length && text[front] === restored[front]) front++;
+      while (front < text.length && text[front] === restored[front]) {
+        front += 1;
+      }
       const back = text.length - front;
       assert.equal(restored.slice(restored.length - back), text.slice(front));
       assert.equal(migrate(result), result);

@@ -33,7 +33,11 @@ test('the manual clock fires timers in the order of their times, each at its own
 
 test('a wait that is in vain says what for and what it saw', async () => {
   let looks = 0;
-  const value = await waitFor(() => (looks++ > 2 ? 'there' : undefined), { what: 'it comes' });
+  const look = () => {
+    looks += 1;
+    return looks > 3 ? 'there' : undefined;
+  };
+  const value = await waitFor(look, { what: 'it comes' });
   assert.equal(value, 'there');
   await assert.rejects(
     waitFor(() => false, { what: 'the sky falls', timeoutMs: 20 }),
@@ -49,7 +53,9 @@ test('the UDP sink keeps datagrams in order, over IPv4 and IPv6', async () => {
   for (const host of ['127.0.0.1', '::1']) {
     const sink = await UdpSink.open({ host });
     const socket = createSocket(host === '::1' ? 'udp6' : 'udp4');
-    for (const text of ['one', 'two', 'three']) socket.send(text, sink.port, host);
+    for (const text of ['one', 'two', 'three']) {
+      socket.send(text, sink.port, host);
+    }
     const datagrams = await sink.waitForCount(3);
     assert.deepEqual(datagrams.map(String), ['one', 'two', 'three']);
     assert.match(sink.target, host === '::1' ? /^\[::1\]:\d+$/ : /^127\.0\.0\.1:\d+$/);

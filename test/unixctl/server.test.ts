@@ -21,7 +21,9 @@ async function converse(path: string, bytes: string, until?: string): Promise<st
   let said = '';
   socket.setEncoding('utf8').on('data', (text: string) => {
     said += text;
-    if (until !== undefined && said.includes(until)) socket.destroy();
+    if (until !== undefined && said.includes(until)) {
+      socket.destroy();
+    }
   });
   // The server may close before it has read everything; what it said until then is the answer.
   socket.on('error', () => {});
@@ -166,8 +168,11 @@ test('the client names what is wrong with the other side', async (t) => {
   let answer = '';
   const server = createServer((socket) => {
     socket.on('error', () => {});
-    if (answer === 'hang up') socket.end();
-    else socket.write(answer);
+    if (answer === 'hang up') {
+      socket.end();
+    } else {
+      socket.write(answer);
+    }
   }).listen(path);
   t.after(() => server.close());
   await once(server, 'listening');
