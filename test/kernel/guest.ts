@@ -70,7 +70,9 @@ export class Guest {
         timeoutMs: BOOT_TIMEOUT_MS,
         intervalMs: 50,
       });
-      if (qemu.exit !== undefined) throw new Error('qemu has ended');
+      if (qemu.exit !== undefined) {
+        throw new Error('qemu has ended');
+      }
     } catch (error) {
       const console = guest.console;
       await guest.stop();
@@ -94,7 +96,9 @@ export class Guest {
     await this.#qemu.stop('SIGTERM');
     this.#port?.destroy();
     this.#server.close();
-    for (const end of this.#waiting.values()) end(-1);
+    for (const end of this.#waiting.values()) {
+      end(-1);
+    }
     await rm(this.folder, { recursive: true, force: true });
   }
 
@@ -121,8 +125,9 @@ export class Guest {
     const [stdout, stderr] = await Promise.all(
       ['out', 'err'].map((kind) => readFile(join(this.folder, `${name}.${kind}`), 'utf8')),
     );
-    if (exitCode !== 0)
+    if (exitCode !== 0) {
       throw new ProgramError(`(guest) ${script.trim()}`, exitCode, stdout ?? '', stderr ?? '');
+    }
     return stdout ?? '';
   }
 
@@ -131,7 +136,9 @@ export class Guest {
     socket.setEncoding('utf8').on('data', (text: string) => {
       const lines = (this.#buffer + text).split('\n');
       this.#buffer = lines.pop() ?? '';
-      for (const line of lines) this.#receive(line);
+      for (const line of lines) {
+        this.#receive(line);
+      }
     });
     // The guest is ended, by us or by itself; `stop` tells those who wait.
     socket.on('error', () => {});
@@ -139,8 +146,11 @@ export class Guest {
 
   #receive(line: string): void {
     const [name = '', value = ''] = line.split(' ');
-    if (name === 'up') this.#isUp = true;
-    else this.#waiting.get(name)?.(Number(value));
+    if (name === 'up') {
+      this.#isUp = true;
+    } else {
+      this.#waiting.get(name)?.(Number(value));
+    }
   }
 }
 

@@ -94,14 +94,18 @@ export function hasDifference(name: OvsDifferenceName): boolean {
 
 /** As `hasDifference`; the test says so, for the table of versions. */
 export function differs(t: Pick<TestContext, 'diagnostic'>, name: OvsDifferenceName): boolean {
-  if (!hasDifference(name)) return false;
+  if (!hasDifference(name)) {
+    return false;
+  }
   t.diagnostic(`OVS difference: ${name}`);
   return true;
 }
 
 /** The options of a test, which also skip it, with the reason, where Open vSwitch lacks what it is about. */
 export function unlessDiffers(tier: TestSkip, name: OvsDifferenceName): TestSkip {
-  if (tier.skip !== false || !hasDifference(name)) return tier;
+  if (tier.skip !== false || !hasDifference(name)) {
+    return tier;
+  }
   const { before, what } = OVS_DIFFERENCES[name];
   return { skip: `OVS difference: ${name}: before ${before.join('.')}: ${what}` };
 }
