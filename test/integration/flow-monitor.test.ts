@@ -92,9 +92,13 @@ describe('at size', () => {
       assert.ok(median < 100, `${median} ms in the median`);
       assert.ok(max < 2000, `${max} ms at most`);
       assert.equal((await sampledBridgeOf(daemon)).session.translation.rewrites, count);
-      await daemon.stop();
-      if (count > 10_000) {
+      if (count <= 10_000) {
+        await daemon.stop();
+      } else {
         // A stop ends within 5 s; what a busy machine has not restored by then is left to this command.
+        await daemon
+          .stop()
+          .catch((error: unknown) => assert.match(String(error), /run "ovs-ipfix release"/u));
         await ovs.run(process.execPath, DAEMON_FILE, 'release', ovs.dbEndpoint);
       }
       assert.ok((await bed.dump()) === before, 'the dump is as it was');
