@@ -28,11 +28,13 @@ test('a daemon of another version, and a meter that drops', tier('ovs', 'daemon'
   // The same program, but for the number that it has of itself.
   const program = join(folder, 'ovs-ipfix.cjs');
   const source = await readFile(DAEMON_FILE, 'utf8');
-  await writeFile(program, source.replace(`version: "${version}"`, 'version: "0.0.1"'));
-  const older = await BackgroundProgram.start(process.execPath, [program, 'run', '--db', own.dbEndpoint], {
+  const older = source.replace(`version:"${version}"`, 'version:"0.0.1"');
+  assert.notEqual(older, source);
+  await writeFile(program, older);
+  const running = await BackgroundProgram.start(process.execPath, [program, 'run', '--db', own.dbEndpoint], {
     environment: own.environment,
   });
-  const daemonOfOwn = new Daemon(own, older);
+  const daemonOfOwn = new Daemon(own, running);
   t.after(() => daemonOfOwn.stop());
   await daemonOfOwn.waitForReady();
   const br = await exportingBridge(t, own, daemonOfOwn);
