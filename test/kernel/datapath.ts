@@ -81,33 +81,37 @@ function counted(
 const icmpOf = (source: Source) => ({ sourceMacAddress: source.mac, protocolIdentifier: 1 });
 
 /**
- * The records of what `traffic` makes the sources send, when they count as many packets of each of them as the switch has
- * received from it, and no more come.
+ * The records of what `traffic` makes the sources send. They count as many packets of each source as the switch has received
+ * from it; hosts may send an ARP request later, so both are read again until the switch has received nothing meanwhile.
  */
 async function recordsOf(
   sources: readonly Source[],
   traffic: () => Promise<unknown>,
 ): Promise<readonly FlowRecord[]> {
-  const received = () => Promise.all(sources.map(({ port }) => ovs.received(port)));
-  const before = await received();
+  const read = () => Promise.all(sources.map(({ port }) => ovs.received(port)));
+  const before = await read();
+  const received = async () => (await read()).map((packets, index) => packets - (before[index] ?? 0));
+  const recorded = () => sources.map(({ mac }) => counted(sink.records, { sourceMacAddress: mac }).packets);
   sink.clear();
   await traffic();
-  const truth = (await received()).map((packets, index) => packets - (before[index] ?? 0));
-  const packets = () => sources.map(({ mac }) => counted(sink.records, { sourceMacAddress: mac }).packets);
-  try {
-    await waitFor(() => packets().every((count, index) => count >= (truth[index] ?? 0)), {
-      what: 'a record for each packet',
+  for (let last = await received(); ; ) {
+    const truth = last;
+    await waitFor(() => recorded().every((packets, index) => packets >= (truth[index] ?? 0)), {
+      what: `records of ${truth.join(', ')} packets`,
       timeoutMs: 30_000,
+    }).catch((cause: unknown) => {
+      throw new Error(`The records count ${recorded().join(', ')} of ${truth.join(', ')} packets.`, {
+        cause,
+      });
     });
-  } catch (error) {
-    throw new Error(`The records count ${packets().join(', ')} of ${truth.join(', ')} packets.`, {
-      cause: error,
-    });
+    // The daemon answers behind all packet-ins that it had when it was asked.
+    await ovs.status();
+    const packets = recorded();
+    last = await received();
+    if (last.join() !== truth.join()) continue;
+    assert.deepEqual(packets, truth);
+    return sink.records;
   }
-  // The daemon answers behind all packet-ins that it had when it was asked.
-  await ovs.status();
-  assert.deepEqual(packets(), truth);
-  return sink.records;
 }
 
 /** Pings between a and b, and that all are in the records. */

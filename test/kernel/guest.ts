@@ -24,6 +24,9 @@ const RUN_TIMEOUT_MS = 120_000;
 /** A script that is at its limit ends by itself; when nothing is heard of it this much later, the guest hangs. */
 const GRACE_MS = 20_000;
 
+/** In place of an exit code, for scripts that ran when the guest ended. */
+const GUEST_ENDED = -1;
+
 /** Options of `Guest.boot`. */
 export interface GuestOptions {
   /** The suite of Debian that `.ci/kernel-guest` has made a disk of. Default bookworm. */
@@ -96,13 +99,12 @@ export class Guest {
     await this.#qemu.stop('SIGTERM');
     this.#port?.destroy();
     this.#server.close();
-    for (const end of this.#waiting.values()) {
-      end(-1);
-    }
     await rm(this.folder, { recursive: true, force: true });
   }
 
   async #run(script: string, timeoutMs: number): Promise<string> {
+    const port = this.#port;
+    if (port === undefined || port.destroyed) throw new Error(`The guest has ended:\n${this.console}`);
     this.#jobCount += 1;
     const name = `job${this.#jobCount}`;
     await writeFile(join(this.folder, `${name}.sh`), script);
@@ -120,8 +122,9 @@ export class Guest {
         this.#waiting.delete(name);
         resolve(code);
       });
-      this.#port?.write(`${name} ${Math.ceil(timeoutMs / 1000)}\n`);
+      port.write(`${name} ${Math.ceil(timeoutMs / 1000)}\n`);
     });
+    if (exitCode === GUEST_ENDED) throw new Error(`The guest has ended:\n${this.console}`);
     const [stdout, stderr] = await Promise.all(
       ['out', 'err'].map((kind) => readFile(join(this.folder, `${name}.${kind}`), 'utf8')),
     );
@@ -140,8 +143,11 @@ export class Guest {
         this.#receive(line);
       }
     });
-    // The guest is ended, by us or by itself; `stop` tells those who wait.
+    // The guest has ended, by `stop` or by itself; an error is followed by the same event.
     socket.on('error', () => {});
+    socket.once('close', () => {
+      for (const end of this.#waiting.values()) end(GUEST_ENDED);
+    });
   }
 
   #receive(line: string): void {
