@@ -104,7 +104,9 @@ export class Guest {
 
   async #run(script: string, timeoutMs: number): Promise<string> {
     const port = this.#port;
-    if (port === undefined || port.destroyed) throw new Error(`The guest has ended:\n${this.console}`);
+    if (port === undefined || port.destroyed) {
+      throw new Error(`The guest has ended:\n${this.console}`);
+    }
     this.#jobCount += 1;
     const name = `job${this.#jobCount}`;
     await writeFile(join(this.folder, `${name}.sh`), script);
@@ -124,7 +126,9 @@ export class Guest {
       });
       port.write(`${name} ${Math.ceil(timeoutMs / 1000)}\n`);
     });
-    if (exitCode === GUEST_ENDED) throw new Error(`The guest has ended:\n${this.console}`);
+    if (exitCode === GUEST_ENDED) {
+      throw new Error(`The guest has ended:\n${this.console}`);
+    }
     const [stdout, stderr] = await Promise.all(
       ['out', 'err'].map((kind) => readFile(join(this.folder, `${name}.${kind}`), 'utf8')),
     );
@@ -146,7 +150,9 @@ export class Guest {
     // The guest has ended, by `stop` or by itself; an error is followed by the same event.
     socket.on('error', () => {});
     socket.once('close', () => {
-      for (const end of this.#waiting.values()) end(GUEST_ENDED);
+      for (const end of this.#waiting.values()) {
+        end(GUEST_ENDED);
+      }
     });
   }
 
