@@ -51,7 +51,7 @@ export class FlowReader {
     const isRelevant =
       event.event === 'resumed' ||
       event.event === 'removed' ||
-      ('instructions' in event && this.#options.translator.isUntranslated(event));
+      ('instructions' in event && this.#options.translator.isNews(event));
     if (isWatching && isRelevant) {
       this.#holdBack(event);
       this.requestDump();

@@ -261,9 +261,14 @@ export class FlowTranslator {
     return count;
   }
 
-  /** Whether a flow, which may be shown in part only, differs from its translation. */
-  isUntranslated({ instructions }: Pick<ObservedFlow, 'instructions'>): boolean {
-    return translateInstructions(instructions, this.#options) !== instructions;
+  /**
+   * Whether a flow, which may be shown in part only, is not what was last read or written: it differs from its translation, is
+   * a known one without our actions, or has our actions and is not known, such as a flow that was restored.
+   */
+  isNews(flow: Pick<ObservedFlow, 'tableId' | 'priority' | 'match' | 'instructions'>): boolean {
+    const isUntranslated = translateInstructions(flow.instructions, this.#options) !== flow.instructions;
+    const isKnown = this.#flows.has(keyOf(flow));
+    return isUntranslated || hasOurActions(appliedActions(flow.instructions)) !== isKnown;
   }
 
   status(): FlowTranslatorStatus {

@@ -7,10 +7,10 @@
 //   off         no set is desired, and no flow is known to have our       waiting, reading, rewriting, failed
 //               actions
 //   waiting     without a connection or without the meter of our actions  reading, rewriting, unsafe, off, failed
-//   reading     all flows are being read                                  rewriting, off, waiting, failed
+//   reading     all flows are being read                                  rewriting, unsafe, off, waiting, failed
 //   rewriting   flows and groups are being rewritten                      translated, reading, off, waiting, failed
 //   translated  every flow and group that can be is as desired            reading, rewriting, off, waiting, failed
-//   unsafe      OpenFlow 1.0 hides parts of flows: none is rewritten      off, waiting, failed
+//   unsafe      OpenFlow 1.0 hides parts of flows: none is rewritten      reading, off, waiting, failed
 //   failed      the last pass failed; it is retried                       reading, rewriting, unsafe, off, waiting
 
 import { describeProblem, type Problem } from '../config/problem.ts';
@@ -312,7 +312,11 @@ export class TranslationReconciler {
   /** In OpenFlow 1.0 nothing is rewritten; flows that have our actions from another time are counted and reported. */
   async #passUnsafe(connection: BridgeConnection): Promise<void> {
     const isDesired = this.#collectorSets.size > 0;
-    const flows = isDesired || !this.#mayHaveActions ? [] : await connection.dumpFlows();
+    const mustScan = !isDesired && this.#mayHaveActions;
+    if (mustScan) {
+      this.#enter('reading');
+    }
+    const flows = mustScan ? await connection.dumpFlows() : [];
     const others = flows.filter((flow) => !isInHookSlot(flow, connection.slot.mark));
     this.#unrestorable = others.filter((flow) => hasOurActions(appliedActions(flow.instructions))).length;
     if (isDesired) {

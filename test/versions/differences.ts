@@ -41,14 +41,14 @@ export const OVS_DIFFERENCES = {
   },
   'last-meter': {
     before: [3, 1],
-    what: 'ovs-vswitchd may crash or hang when the last bridge of a datapath is deleted and still has a meter.',
+    what: 'ovs-vswitchd is not stable while bridges with meters come and go, so that the tests keep a spare bridge.',
     reason:
-      'It is a fault of OVS 2.15, seen without the daemon. Before you delete the only bridge of a datapath there, take ' +
-      'its rows away, so that the daemon removes its meters. The tests keep another bridge.',
+      'It is a fault of OVS 2.15, seen without the daemon. Take the rows of a bridge away before you delete it, so that ' +
+      'the daemon removes its meters.',
   },
   'del-meters': {
     before: [3, 1],
-    what: '`ovs-ofctl del-meters` may crash.',
+    what: '`ovs-ofctl del-meters` is not reliable, so that the tests delete meters by `del-meter`.',
     reason: 'It is a fault of `ovs-ofctl` 2.15 alone; `del-meter BRIDGE meter=all` works.',
   },
   'tcp-header-length': {
