@@ -56,7 +56,9 @@ async function bundleLowerRanks() {
   const others = Object.keys(metafile.inputs).filter(
     (path) => path.startsWith('src/') && !LOWER_RANKS.includes(path.split('/')[1]),
   );
-  if (others.length > 0) throw new Error(`The lower ranks import ${others.join(', ')}.`);
+  if (others.length > 0) {
+    throw new Error(`The lower ranks import ${others.join(', ')}.`);
+  }
   return outputFiles[0].text;
 }
 
@@ -68,7 +70,9 @@ function lowerRanksPlugin(flatModule) {
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir, namespace }) => {
         const file = join(resolveDir, path);
-        if (namespace !== 'file' || !file.startsWith(SOURCES + sep)) return undefined;
+        if (namespace !== 'file' || !file.startsWith(SOURCES + sep)) {
+          return undefined;
+        }
         return LOWER_RANKS.includes(folderOf(file)) ? { path: nameOf(file), namespace: 'lower-rank' } : undefined;
       });
       onLoad({ filter: /.*/, namespace: 'lower-rank' }, ({ path }) => ({

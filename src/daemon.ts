@@ -118,7 +118,9 @@ export class Daemon {
   }
 
   async #startWeb(): Promise<void> {
-    if (this.#web === undefined) return;
+    if (this.#web === undefined) {
+      return;
+    }
     try {
       const { host, port } = await this.#web.start();
       this.#logger.info(`the page is at http://${addressText(host, port)}/`);

@@ -64,10 +64,14 @@ function anchors(markdown: string): Set<string> {
 function brokenLinks(path: string, markdown: string): string[] {
   const links = [...markdown.matchAll(/\]\((?<to>[^)\s]+)\)/gu)].map((match) => match.groups?.['to'] ?? '');
   return links.filter((to) => {
-    if (/^[a-z]+:/u.test(to)) return false;
+    if (/^[a-z]+:/u.test(to)) {
+      return false;
+    }
     const [file = '', anchor] = to.split('#');
     const target = file === '' ? path : join(dirname(path), file);
-    if (!existsSync(target)) return true;
+    if (!existsSync(target)) {
+      return true;
+    }
     return anchor !== undefined && !anchors(readFileSync(target, 'utf8')).has(anchor);
   });
 }
@@ -119,7 +123,9 @@ test('every flag of every command, and its environment twin, is in the page abou
     const section = command.name() === 'release' ? text : sectionOf(text, command.name());
     for (const option of command.options) {
       assert.ok(section.includes(`${option.long}`), `${command.name()} ${option.long}`);
-      if (option.short !== undefined) assert.ok(section.includes(`\`${option.short}\``), option.short);
+      if (option.short !== undefined) {
+        assert.ok(section.includes(`\`${option.short}\``), option.short);
+      }
       assert.ok(option.envVar !== undefined && section.includes(`\`${option.envVar}\``), option.envVar);
     }
   }
@@ -154,7 +160,9 @@ test('every exported limit of the source is in the tables', () => {
   for (const file of files.filter((name) => name.endsWith('.ts'))) {
     const text = readFileSync(join(ROOT, 'src', file), 'utf8');
     for (const [, name = ''] of text.matchAll(/^export const (\w+_MAX)\b/gmu)) {
-      if (!documented.has(name) && !FACTS.has(name)) missing.push(`${name} in src/${file}`);
+      if (!documented.has(name) && !FACTS.has(name)) {
+        missing.push(`${name} in src/${file}`);
+      }
     }
   }
   assert.deepEqual(missing, []);
@@ -200,8 +208,11 @@ test(
       .join('')
       .replaceAll('‐', '-')
       .replaceAll('−', '-');
-    for (const command of COMMANDS)
+    for (const command of COMMANDS) {
       assert.match(text, new RegExp(`^ {7}${command.name()}$|^ {7}${command.name()} `, 'mu'));
-    for (const { long } of runCommand().options) assert.ok(text.includes(String(long)), String(long));
+    }
+    for (const { long } of runCommand().options) {
+      assert.ok(text.includes(String(long)), String(long));
+    }
   },
 );

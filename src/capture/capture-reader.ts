@@ -47,11 +47,17 @@ export class CaptureReader {
   /** Moves to the next packet; false when more of the file is needed. Throws `CaptureError`. */
   next(): boolean {
     for (;;) {
-      if (this.#skip > 0 && !this.#skipOn()) return false;
+      if (this.#skip > 0 && !this.#skipOn()) {
+        return false;
+      }
       this.#format ??= this.#recognise();
-      if (this.#format === undefined) return false;
+      if (this.#format === undefined) {
+        return false;
+      }
       const size = this.#format.step(this.#at, this.#end);
-      if (size === 0) return false;
+      if (size === 0) {
+        return false;
+      }
       if (size > 0) {
         this.#at += size;
         return true;
@@ -85,7 +91,9 @@ export class CaptureReader {
   }
 
   #recognise(): CaptureFormat | undefined {
-    if (this.#end < MAGIC_SIZE) return undefined;
+    if (this.#end < MAGIC_SIZE) {
+      return undefined;
+    }
     const parts: CaptureFormatParts = {
       bytes: this.memory,
       view: this.#view,
@@ -94,8 +102,12 @@ export class CaptureReader {
         throw new CaptureError(this.offset, what);
       },
     };
-    if (isPcap(this.#view)) return new PcapFormat(parts);
-    if (isPcapng(this.#view)) return new PcapngFormat(parts);
+    if (isPcap(this.#view)) {
+      return new PcapFormat(parts);
+    }
+    if (isPcapng(this.#view)) {
+      return new PcapngFormat(parts);
+    }
     const magic = this.memory.toString('hex', 0, MAGIC_SIZE);
     throw new CaptureError(0, `the file begins with ${magic}, which neither pcap nor pcapng does.`);
   }

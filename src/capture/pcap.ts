@@ -47,8 +47,12 @@ export class PcapFormat implements CaptureFormat {
   }
 
   step(at: number, end: number): number {
-    if (!this.#hasHeader) return this.#readHeader(at, end);
-    if (end - at < RECORD_HEADER_SIZE) return 0;
+    if (!this.#hasHeader) {
+      return this.#readHeader(at, end);
+    }
+    if (end - at < RECORD_HEADER_SIZE) {
+      return 0;
+    }
     const view = this.#view;
     const isLittle = this.#isLittle;
     const captured = view.getUint32(at + 8, isLittle);
@@ -58,7 +62,9 @@ export class PcapFormat implements CaptureFormat {
       );
     }
     const start = at + RECORD_HEADER_SIZE;
-    if (end - start < captured) return 0;
+    if (end - start < captured) {
+      return 0;
+    }
     const packet = this.#packet;
     const fraction = view.getUint32(at + 4, isLittle);
     packet.timeMicros[0] =
@@ -70,7 +76,9 @@ export class PcapFormat implements CaptureFormat {
   }
 
   #readHeader(at: number, end: number): number {
-    if (end - at < FILE_HEADER_SIZE) return 0;
+    if (end - at < FILE_HEADER_SIZE) {
+      return 0;
+    }
     const view = this.#view;
     this.#isLittle = [MAGIC_MICROS, MAGIC_NANOS].includes(view.getUint32(at, true));
     this.#hasNanos = view.getUint32(at, this.#isLittle) === MAGIC_NANOS;

@@ -56,18 +56,26 @@ export class PcapngFormat implements CaptureFormat {
 
   step(at: number, end: number): number {
     const view = this.#view;
-    if (end - at < BLOCK_SIZE_MIN) return 0;
+    if (end - at < BLOCK_SIZE_MIN) {
+      return 0;
+    }
     const type = view.getUint32(at, this.#isLittle);
-    if (type === Block.section) this.#readByteOrder(at);
+    if (type === Block.section) {
+      this.#readByteOrder(at);
+    }
     const size = view.getUint32(at + 4, this.#isLittle);
     if (size < BLOCK_SIZE_MIN || (size & 3) !== 0) {
       this.#fail(`a block says that it has ${size} bytes, which no block can have.`);
     }
-    if (!isUsed(type)) return -size;
+    if (!isUsed(type)) {
+      return -size;
+    }
     if (size > BLOCK_SIZE_MAX) {
       this.#fail(`a block of type ${type} says that it has ${size} bytes.`);
     }
-    if (end - at < size) return 0;
+    if (end - at < size) {
+      return 0;
+    }
     if (view.getUint32(at + size - 4, this.#isLittle) !== size) {
       this.#fail(`a block begins with the length ${size} and ends with another one.`);
     }
@@ -94,7 +102,9 @@ export class PcapngFormat implements CaptureFormat {
 
   #addInterface(at: number, end: number): void {
     const view = this.#view;
-    if (end - at < 8) this.#fail('the description of an interface is too short.');
+    if (end - at < 8) {
+      this.#fail('the description of an interface is too short.');
+    }
     if (this.#interfaces.length === INTERFACES_MAX) {
       this.#fail(`the section has more than ${INTERFACES_MAX} interfaces.`);
     }
@@ -104,8 +114,12 @@ export class PcapngFormat implements CaptureFormat {
     for (let option = at + 8; end - option >= 4; ) {
       const code = view.getUint16(option, isLittle);
       const size = view.getUint16(option + 2, isLittle);
-      if (code === Option.end || end - option - 4 < size) break;
-      if (code === Option.timeResolution && size === 1) resolution = view.getUint8(option + 4);
+      if (code === Option.end || end - option - 4 < size) {
+        break;
+      }
+      if (code === Option.timeResolution && size === 1) {
+        resolution = view.getUint8(option + 4);
+      }
       if (code === Option.timeOffset && size === 8) {
         offsetSeconds = Number(view.getBigInt64(option + 4, isLittle));
       }
@@ -129,7 +143,9 @@ export class PcapngFormat implements CaptureFormat {
     const isLittle = this.#isLittle;
     const isSimple = type === Block.simplePacket;
     const start = at + (isSimple ? 4 : 20);
-    if (start > end) this.#fail('the block of a packet is too short.');
+    if (start > end) {
+      this.#fail('the block of a packet is too short.');
+    }
     const number = isSimple
       ? 0
       : type === Block.enhancedPacket

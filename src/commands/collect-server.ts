@@ -52,7 +52,9 @@ export class CollectServer {
         return { host: at.host, port };
       } catch (error) {
         await this.close();
-        if (at.port !== 0 || attempt >= PORT_ATTEMPTS_MAX) throw error;
+        if (at.port !== 0 || attempt >= PORT_ATTEMPTS_MAX) {
+          throw error;
+        }
       }
     }
   }
@@ -62,7 +64,9 @@ export class CollectServer {
     const [udp, tcp] = [this.#udp, this.#tcp];
     this.#udp = undefined;
     this.#tcp = undefined;
-    for (const connection of this.#connections) connection.destroy();
+    for (const connection of this.#connections) {
+      connection.destroy();
+    }
     await Promise.all([
       udp && new Promise<void>((resolve) => udp.close(resolve)),
       tcp?.listening && new Promise<void>((resolve) => tcp.close(() => resolve())),

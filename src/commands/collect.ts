@@ -111,14 +111,20 @@ class Collect {
   }
 
   #message(session: CollectSession, bytes: Buffer): void {
-    if (this.#isFinished) return;
+    if (this.#isFinished) {
+      return;
+    }
     this.#messageCount += 1;
     const message = this.#reader.read(session.key, bytes, session.transport);
-    for (const problem of message.problems) this.#problem(session, problem.code, problem.message, message);
+    for (const problem of message.problems) {
+      this.#problem(session, problem.code, problem.message, message);
+    }
     for (const record of message.records) {
-      if (this.#flags.format === 'json')
+      if (this.#flags.format === 'json') {
         this.#print(jsonLine(recordObject(originOf(session), message, record)));
-      else this.#printRow(session, message, recordText(message, record));
+      } else {
+        this.#printRow(session, message, recordText(message, record));
+      }
       this.#recordCount += 1;
       if (this.#recordCount === this.#flags.count) {
         this.#finish();
@@ -129,15 +135,21 @@ class Collect {
 
   #ended(session: CollectSession, fault: string | undefined): void {
     this.#reader.endSession(session.key);
-    if (fault !== undefined && !this.#isFinished) this.#problem(session, 'bad-stream', fault);
+    if (fault !== undefined && !this.#isFinished) {
+      this.#problem(session, 'bad-stream', fault);
+    }
   }
 
   /** A heading stands wherever the exporter or the domain changes, so that rows need no columns for them. */
   #printRow(session: CollectSession, message: DecodedMessage, text: string): void {
-    if (!this.#isHeadPrinted) this.#print(`${TABLE_HEAD}\n`);
+    if (!this.#isHeadPrinted) {
+      this.#print(`${TABLE_HEAD}\n`);
+    }
     this.#isHeadPrinted = true;
     const exporter = `${session.exporter} (${session.transport}), observation domain ${message.observationDomainId}`;
-    if (exporter !== this.#exporter) this.#print(`from ${exporter}:\n`);
+    if (exporter !== this.#exporter) {
+      this.#print(`from ${exporter}:\n`);
+    }
     this.#exporter = exporter;
     this.#print(text);
   }
@@ -163,8 +175,11 @@ class Collect {
   }
 
   #print(text: string): void {
-    if (process.stdout.writableLength > OUTPUT_BACKLOG_BYTES_MAX) this.#unprintedCount += 1;
-    else process.stdout.write(text);
+    if (process.stdout.writableLength > OUTPUT_BACKLOG_BYTES_MAX) {
+      this.#unprintedCount += 1;
+    } else {
+      process.stdout.write(text);
+    }
   }
 
   #summary(): string {
@@ -180,14 +195,17 @@ class Collect {
 
 function parseListen(text: string): ListenAddress {
   const address = parseListenAddress(text);
-  if (address === undefined) throw new InvalidArgumentError('Write ADDRESS:PORT, [IPV6]:PORT or :PORT.');
+  if (address === undefined) {
+    throw new InvalidArgumentError('Write ADDRESS:PORT, [IPV6]:PORT or :PORT.');
+  }
   return address;
 }
 
 function parsePositive(text: string): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1)
+  if (!Number.isInteger(number) || number < 1) {
     throw new InvalidArgumentError('Write a whole number from 1 on.');
+  }
   return number;
 }
 

@@ -6,6 +6,8 @@ export type Colour = keyof typeof CODES;
 
 /** The text in a colour: on a terminal only, and not where NO_COLOR is set (https://no-color.org). */
 export function coloured(colour: Colour, text: string): string {
-  if (!process.stdout.isTTY || process.env['NO_COLOR']) return text;
+  if (!process.stdout.isTTY || process.env['NO_COLOR']) {
+    return text;
+  }
   return `\u001b[${CODES[colour]}m${text}\u001b[0m`;
 }

@@ -8,14 +8,18 @@ import { reasonOf } from '../runtime/sentence.ts';
 
 /** Sockets that a daemon which was killed has left behind look the same; a live process has the pid of its name. */
 export function findControlSocket(given: string | undefined): string {
-  if (given !== undefined) return given;
+  if (given !== undefined) {
+    return given;
+  }
   const byPidFile = pidOfFile(pidFilePath('ovs-ipfix'));
   if (byPidFile !== undefined && isSocket(controlSocketPath('ovs-ipfix', byPidFile))) {
     return controlSocketPath('ovs-ipfix', byPidFile);
   }
   const found = liveSockets();
   const [only] = found;
-  if (only !== undefined && found.length === 1) return only;
+  if (only !== undefined && found.length === 1) {
+    return only;
+  }
   if (found.length > 1) {
     throw new Error(`Several daemons run here; say which one is meant with --unixctl: ${found.join(', ')}.`);
   }
@@ -62,13 +66,17 @@ function pidOfFile(path: string): number | undefined {
     const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
     return isAlive(pid) ? pid : undefined;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return undefined;
+    }
     throw error;
   }
 }
 
 function isAlive(pid: number): boolean {
-  if (!(pid > 0)) return false;
+  if (!(pid > 0)) {
+    return false;
+  }
   try {
     process.kill(pid, 0);
     return true;

@@ -41,7 +41,9 @@ async function runDemo({ seconds, once }: DemoFlags): Promise<number> {
   const ending = new AbortController();
   const end = (): void => ending.abort();
   // These stay: a second Ctrl-C must not keep things from being ended in their order.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, end);
+  }
   // A reader that goes away, such as head(1), is a way to end.
   process.stdout.on('error', end);
   const timer = seconds === undefined ? undefined : systemClock.setTimer(end, seconds * 1000);
@@ -53,7 +55,9 @@ async function runDemo({ seconds, once }: DemoFlags): Promise<number> {
     });
     const fault = await scenario.run();
     process.stdout.write(fault === undefined ? 'Everything agreed, and everything is cleaned up.\n' : '');
-    if (fault !== undefined) process.stderr.write(`ovs-ipfix demo: ${fault}\n`);
+    if (fault !== undefined) {
+      process.stderr.write(`ovs-ipfix demo: ${fault}\n`);
+    }
     return fault === undefined ? 0 : 1;
   } finally {
     timer?.cancel();
@@ -62,7 +66,8 @@ async function runDemo({ seconds, once }: DemoFlags): Promise<number> {
 
 function parseSeconds(text: string): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1)
+  if (!Number.isInteger(number) || number < 1) {
     throw new InvalidArgumentError('Write a whole number from 1 on.');
+  }
   return number;
 }

@@ -81,7 +81,9 @@ every record was handed to the network; what UDP loses after that cannot be seen
 /** From the environment, several collectors come with commas between them. */
 function split(text: string): string[] {
   const targets = text.split(',');
-  if (targets.some((target) => target === '')) throw new InvalidArgumentError('Write HOST:PORT.');
+  if (targets.some((target) => target === '')) {
+    throw new InvalidArgumentError('Write HOST:PORT.');
+  }
   return targets;
 }
 

@@ -45,9 +45,13 @@ export function runCommand(): Command {
     .action(async (database: string | undefined, flags: Record<string, unknown>) => {
       const settings = readRunSettings(foldDatabase(database, flags, command));
       const { pidFile } = settings;
-      if (pidFile === undefined) await runUntilStopped(settings);
-      else if (hasPidFile()) await runUntilStopped(settings).finally(() => removePidFile(pidFile));
-      else process.exitCode = await runLocked(pidFile);
+      if (pidFile === undefined) {
+        await runUntilStopped(settings);
+      } else if (hasPidFile()) {
+        await runUntilStopped(settings).finally(() => removePidFile(pidFile));
+      } else {
+        process.exitCode = await runLocked(pidFile);
+      }
     });
 }
 

@@ -38,7 +38,9 @@ export class ServiceNotifier {
 
   /** Says that the service runs. Whether OVS can be reached is a matter of its state and no reason for a failed start. */
   async start(): Promise<void> {
-    if (!this.#isWanted) return;
+    if (!this.#isWanted) {
+      return;
+    }
     this.#told = this.#options.state();
     await this.#send(['READY=1', `STATUS=${this.#told}`]);
     this.#schedule();
@@ -48,7 +50,9 @@ export class ServiceNotifier {
   async stop(): Promise<void> {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#isWanted) await this.#send(['STOPPING=1', 'STATUS=Flushing caches and handing rows back.']);
+    if (this.#isWanted) {
+      await this.#send(['STOPPING=1', 'STATUS=Flushing caches and handing rows back.']);
+    }
   }
 
   // The next look is planned by the event loop that carries the packets: where that hangs, the watchdog hungers.
@@ -57,9 +61,13 @@ export class ServiceNotifier {
       this.#schedule();
       const state = this.#options.state();
       const news = this.#watchdogMs === undefined ? [] : ['WATCHDOG=1'];
-      if (state !== this.#told) news.push(`STATUS=${state}`);
+      if (state !== this.#told) {
+        news.push(`STATUS=${state}`);
+      }
       this.#told = state;
-      if (news.length > 0) void this.#send(news);
+      if (news.length > 0) {
+        void this.#send(news);
+      }
     }, this.#watchdogMs ?? STATUS_INTERVAL_MS);
   }
 

@@ -24,7 +24,9 @@ export function statusCommand(): Command {
       const json = await askUnixctl(path, 'status', ['json'], { clock: systemClock });
       const document = JSON.parse(json) as StatusDocument;
       process.stdout.write(`${format === 'json' ? json.trimEnd() : statusText(document, paint)}\n`);
-      if (document.missing.length > 0) process.exitCode = EXIT_NOT_READY;
+      if (document.missing.length > 0) {
+        process.exitCode = EXIT_NOT_READY;
+      }
     });
 }
 

@@ -7,7 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import { DumpPacer } from './dump-pacer.ts';
 import type { FlowTranslator } from './flow-translator.ts';
-import { isInHookSlot } from './hook.ts';
+import { type FlowIdentity, isInHookSlot } from './hook.ts';
 
 export interface FlowReaderOptions {
   readonly clock: Clock;
@@ -19,9 +19,16 @@ export interface FlowReaderOptions {
 /** Without a flow monitor, all flows are read this often, and more rarely where that takes long. */
 export const DUMP_INTERVAL_MS = 1000;
 
+/** Changed flows that are held back one by one between two dumps; beyond, all are held back. */
+const HELD_BACK_MAX = 10_000;
+
 export class FlowReader {
   readonly #options: FlowReaderOptions;
   readonly #dumps: DumpPacer;
+  /** Whether a change of some flow that was not found was reported since all flows were last read. */
+  #hasReportedChange = false;
+  /** The flows whose change was reported since the last dump began: what it shows of them may be older. */
+  #changed: FlowIdentity[] = [];
   /** Events that arrive while the reply with all flows does: they are newer than it. */
   #early: FlowMonitorEvent[] | undefined;
 
@@ -46,7 +53,23 @@ export class FlowReader {
       event.event === 'removed' ||
       ('instructions' in event && this.#options.translator.isUntranslated(event));
     if (isWatching && isRelevant) {
+      this.#holdBack(event);
       this.requestDump();
+    }
+  }
+
+  /**
+   * What was read of a flow is older than the change: it is not written any more until the flow was read again. OpenFlow 1.0
+   * shows VLAN tags in another form, so that such a flow is not found, and all are held back.
+   */
+  #holdBack(event: FlowMonitorEvent): void {
+    const isFound =
+      'match' in event && !event.match.some(({ field }) => field === 'vlan_tci' || field.startsWith('vlan_'));
+    if (isFound && this.#changed.length < HELD_BACK_MAX) {
+      this.#options.translator.forgetFlow(event);
+      this.#changed.push(event);
+    } else {
+      this.#hasReportedChange = true;
     }
   }
 
@@ -62,11 +85,17 @@ export class FlowReader {
 
   /** A connection has ended: flows are read again over the next one. */
   forget(): void {
+    this.#hasReportedChange = false;
     this.#dumps.forget();
   }
 
   stop(): void {
     this.#dumps.stop();
+  }
+
+  /** Whether what was read is known to be older than a change: writing it back would undo that change. */
+  get isOutdated(): boolean {
+    return this.#hasReportedChange;
   }
 
   /** Whether all flows have to be read: no monitor has reported each change since they were. */
@@ -76,6 +105,8 @@ export class FlowReader {
 
   /** Reads all flows, and has later changes reported where the connection has a monitor. */
   async read(connection: BridgeConnection): Promise<void> {
+    this.#hasReportedChange = false;
+    this.#changed = [];
     await this.#dumps.read(async () => {
       if (connection.isWatchingFlows) {
         const flows = await connection.dumpFlows();
@@ -83,6 +114,9 @@ export class FlowReader {
         this.#options.translator.observeAll(others);
       } else {
         await this.#startWatching(connection);
+      }
+      for (const flow of this.#changed) {
+        this.#options.translator.forgetFlow(flow);
       }
     });
   }

@@ -127,6 +127,11 @@ export class FlowTranslator {
     return this.#dirty.size > 0 && !this.#isPaused;
   }
 
+  /** Forgets a flow until it is read again; nothing is written to it meanwhile. */
+  forgetFlow(flow: Pick<ObservedFlow, 'tableId' | 'priority' | 'match'>): void {
+    this.#drop(keyOf(flow));
+  }
+
   /** Reads all flows of the switch, from a dump: those that are not among them have been removed. */
   observeAll(flows: readonly ObservedFlow[]): void {
     const gone = new Set(this.#flows.keys());
@@ -170,10 +175,13 @@ export class FlowTranslator {
     this.#judge(key, flow);
   }
 
-  /** Rewrites until nothing is pending, a batch and a barrier at a time; waits while the monitor is paused. */
-  async run(transact: Transact): Promise<void> {
+  /**
+   * Rewrites until nothing is pending, a batch and a barrier at a time; waits while the monitor is paused, and ends early when
+   * the flows have to be read again.
+   */
+  async run(transact: Transact, isOutdated: () => boolean = () => false): Promise<void> {
     await this.#resumed();
-    while (this.#dirty.size > 0) {
+    while (this.#dirty.size > 0 && !isOutdated()) {
       const batch = this.#takeBatch();
       let refusals: ReadonlyMap<string, string>;
       try {

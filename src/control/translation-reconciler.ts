@@ -271,7 +271,14 @@ export class TranslationReconciler {
       // The events that the switch has queued arrive before the reply: without them a newer change would be overwritten.
       await connection.openflow.request({ type: 'barrier_request' });
     }
-    await this.#translator.run((messages) => connection.openflow.transact(messages));
+    await this.#translator.run(
+      (messages) => connection.openflow.transact(messages),
+      () => this.#reader.isOutdated,
+    );
+    if (this.#reader.isOutdated) {
+      // Flows are read again as soon as the pace of dumps allows, which triggers the next pass.
+      return;
+    }
     this.#writtenAfter = meterAdditions;
     if (
       this.#groups.isStale ||

@@ -28,7 +28,9 @@ export class BatchClock implements Clock {
   }
 
   wallMicros(): number {
-    if (this.#wallMicros === undefined) this.#read();
+    if (this.#wallMicros === undefined) {
+      this.#read();
+    }
     return this.#wallMicros ?? this.#clock.wallMicros();
   }
 

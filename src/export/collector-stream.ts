@@ -70,7 +70,9 @@ export class CollectorStream {
     this.#session = openSession(target, {
       restarted: () => this.#forgetAll(),
       templatesDoubtful: () => {
-        for (const domain of this.#domains.values()) domain.templateSteadySeconds = Number.NEGATIVE_INFINITY;
+        for (const domain of this.#domains.values()) {
+          domain.templateSteadySeconds = Number.NEGATIVE_INFINITY;
+        }
       },
     });
   }
@@ -103,7 +105,9 @@ export class CollectorStream {
   deliver(message: OpenMessage): void {
     const { writer } = message;
     const domain = this.#domainOf(writer.observationDomainId);
-    if (this.#templatesDue(domain, message.steadySeconds)) this.#sendTemplates(domain, message);
+    if (this.#templatesDue(domain, message.steadySeconds)) {
+      this.#sendTemplates(domain, message);
+    }
     putSequenceNumber(writer.bytes, domain.sequenceNumber);
     domain.sequenceNumber = (domain.sequenceNumber + writer.recordCount) >>> 0;
     this.#session.send(writer.bytes, writer.size, writer.recordCount);
@@ -126,8 +130,12 @@ export class CollectorStream {
 
   /** RFC 7011, section 8.1: repeated over UDP at intervals; a reliable connection needs them once. */
   #templatesDue(domain: DomainState, steadySeconds: number): boolean {
-    if (domain.templateSteadySeconds === Number.NEGATIVE_INFINITY) return true;
-    if (this.#session.isReliable) return false;
+    if (domain.templateSteadySeconds === Number.NEGATIVE_INFINITY) {
+      return true;
+    }
+    if (this.#session.isReliable) {
+      return false;
+    }
     return domain.templateSteadySeconds + this.#options.templateIntervalSeconds <= steadySeconds;
   }
 
@@ -139,7 +147,9 @@ export class CollectorStream {
       writer.begin(exportTimeSeconds, observationDomainId);
       writer.appendSet(set);
       putSequenceNumber(writer.bytes, domain.sequenceNumber);
-      if (!this.#session.send(writer.bytes, writer.finish(), 0)) return;
+      if (!this.#session.send(writer.bytes, writer.finish(), 0)) {
+        return;
+      }
       this.#templateMessages += 1;
     }
     domain.templateSteadySeconds = message.steadySeconds;
@@ -149,7 +159,9 @@ export class CollectorStream {
 
   /** A domain that was forgotten at the limit is never the last one used: only adding another one forgets it. */
   #domainOf(observationDomainId: number): DomainState {
-    if (this.#lastDomain?.observationDomainId === observationDomainId) return this.#lastDomain;
+    if (this.#lastDomain?.observationDomainId === observationDomainId) {
+      return this.#lastDomain;
+    }
     const domain = this.#domains.get(observationDomainId) ?? this.#addDomain(observationDomainId);
     this.#lastDomain = domain;
     return domain;
@@ -158,7 +170,9 @@ export class CollectorStream {
   #addDomain(observationDomainId: number): DomainState {
     if (this.#domains.size >= STREAM_DOMAINS_MAX) {
       const [first] = this.#domains.keys();
-      if (first !== undefined) this.#domains.delete(first);
+      if (first !== undefined) {
+        this.#domains.delete(first);
+      }
       this.#domainsForgotten += 1;
     }
     const domain: DomainState = {

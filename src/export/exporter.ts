@@ -3,21 +3,29 @@
 // as the row has usable targets. It never waits for a collector, and never holds the event loop for long.
 
 import { randomInt } from 'node:crypto';
-import { FlowCache, type FlowCacheStatus } from '../flow/flow-cache.ts';
-import { FlowEndReason, type FlowVisitor } from '../flow/flow-record.ts';
+import { FlowCache } from '../flow/flow-cache.ts';
+import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
 import { BATCH_SAMPLES_MAX, SampleBatch } from '../flow/sample-batch.ts';
 import { encodeTemplateSets } from '../ipfix/templates.ts';
 import { dissect } from '../packet/dissect.ts';
-import { FrameFault } from '../packet/flow-key.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { OpenSession } from './collector-session.ts';
-import { type CollectorStatus, CollectorStream, type StreamOptions } from './collector-stream.ts';
+import { CollectorStream, type StreamOptions } from './collector-stream.ts';
 import { type ExporterOptions, sameOptions, targetKey } from './exporter-options.ts';
+import {
+  countFaults,
+  countRecord,
+  type ExporterStatus,
+  type FaultCounts,
+  type ReasonCounts,
+} from './exporter-status.ts';
 import { MessagePacker } from './message-packer.ts';
 import { type Pace, Pacer } from './pacer.ts';
 import { RecentMessages } from './recent-messages.ts';
+
+export type { ExporterStatus } from './exporter-status.ts';
 
 /** Records that one turn of the event loop expires, so that a million flows due at once do not stop it. */
 export const SLICE_RECORDS_MAX = 256;
@@ -40,35 +48,6 @@ export interface ExporterParts {
   readonly pace?: Pace;
   /** Keeps peers from choosing keys that collide. Default: random. */
   readonly hashSeed?: number;
-}
-
-/** Records by flowEndReason. */
-export interface ReasonCounts {
-  activeTimeout: number;
-  forcedEnd: number;
-  lackOfResources: number;
-}
-
-/** Everything that an operator may want to know about an exporter. Counts are since it was made. */
-export interface ExporterStatus {
-  readonly name: string;
-  readonly state: 'idle' | 'running' | 'stopping' | 'stopped';
-  readonly options: ExporterOptions;
-  readonly cache: FlowCacheStatus;
-  readonly samples: number;
-  /** Samples that came while the exporter did not run. */
-  readonly samplesIgnored: number;
-  /** Samples whose frame had a fault; they are counted in flows all the same, as far as the frame could be read. */
-  readonly malformed: {
-    readonly ethernet: number;
-    readonly ipHeader: number;
-    readonly ipv6Extension: number;
-    readonly transport: number;
-  };
-  readonly records: Readonly<ReasonCounts>;
-  /** Messages with data records, each counted once for all collectors. */
-  readonly messages: number;
-  readonly collectors: readonly CollectorStatus[];
 }
 
 /** An exporter: see the head of the file. */
@@ -101,7 +80,9 @@ export class Exporter {
   #messages = 0;
   /** Made once: a function that makes a closure allocates each time that it is called, also when it returns before. */
   readonly #endBatch = () => {
-    if (this.#state === 'running') this.#addBatch();
+    if (this.#state === 'running') {
+      this.#addBatch();
+    }
     this.#isBatchEndPlanned = false;
     this.#packer.finishAll();
   };
@@ -109,7 +90,7 @@ export class Exporter {
     this.#timer = undefined;
     this.#expireSlice();
   };
-  readonly #malformed = { ethernet: 0, ipHeader: 0, ipv6Extension: 0, transport: 0 };
+  readonly #malformed: FaultCounts = { ethernet: 0, ipHeader: 0, ipv6Extension: 0, transport: 0 };
   readonly #records: ReasonCounts = { activeTimeout: 0, forcedEnd: 0, lackOfResources: 0 };
 
   constructor(name: string, options: ExporterOptions, parts: ExporterParts) {
@@ -129,7 +110,7 @@ export class Exporter {
     this.#packer = this.#makePacker();
     this.#visitor = {
       flow: (record, reason) => {
-        this.#countRecord(reason);
+        countRecord(this.#records, reason);
         this.#packer.add(record, reason);
       },
     };
@@ -137,7 +118,9 @@ export class Exporter {
 
   /** Opens the sessions; samples count from now on. */
   start(): void {
-    if (this.#state !== 'idle') return;
+    if (this.#state !== 'idle') {
+      return;
+    }
     this.#state = 'running';
     this.#setCollectors();
   }
@@ -148,14 +131,20 @@ export class Exporter {
    * `stop`.
    */
   configure(options: ExporterOptions): void {
-    if (this.#state === 'stopping' || this.#state === 'stopped') return;
-    if (sameOptions(this.#options, options)) return;
+    if (this.#state === 'stopping' || this.#state === 'stopped') {
+      return;
+    }
+    if (sameOptions(this.#options, options)) {
+      return;
+    }
     this.#addBatch();
     this.#packer.finishAll();
     this.#options = options;
     this.#packer = this.#makePacker();
     this.#cache.setLimits(options.activeTimeoutSeconds * 1_000_000, options.flowsMax);
-    if (this.#state !== 'running') return;
+    if (this.#state !== 'running') {
+      return;
+    }
     this.#setCollectors();
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -184,14 +173,19 @@ export class Exporter {
     const index = batch.count;
     const sample = batch.samples[index]!;
     dissect(frame, start, end, observationPointId, sample);
-    if (sample.faults !== 0) this.#countFaults(sample.faults);
+    if (sample.faults !== 0) {
+      countFaults(this.#malformed, sample.faults);
+    }
     sample.domain = observationDomainId | 0;
     sample.timeMicros = this.#clock.monotonicMicros();
     sample.weight = weight;
     sample.frameSize = frameSize;
     batch.count = index + 1;
-    if (batch.count >= this.#batchSize) this.#addBatch();
-    else if (batch.count === 1) this.#planBatchEnd();
+    if (batch.count >= this.#batchSize) {
+      this.#addBatch();
+    } else if (batch.count === 1) {
+      this.#planBatchEnd();
+    }
   }
 
   get state(): ExporterStatus['state'] {
@@ -201,7 +195,9 @@ export class Exporter {
   /** Messages that wait at the collector that has the longest backlog. */
   get backlogCount(): number {
     let count = 0;
-    for (const stream of this.#streams.values()) count = Math.max(count, stream.backlogCount);
+    for (const stream of this.#streams.values()) {
+      count = Math.max(count, stream.backlogCount);
+    }
     return count;
   }
 
@@ -213,7 +209,9 @@ export class Exporter {
 
   /** Begins a look at the flows in the cache, the newest samples included. */
   walkFlows(): FlowWalk {
-    if (this.#state === 'running') this.#addBatch();
+    if (this.#state === 'running') {
+      this.#addBatch();
+    }
     return this.#cache.walk();
   }
 
@@ -222,7 +220,9 @@ export class Exporter {
    * way. Flows that begin meanwhile stay.
    */
   async flush(): Promise<number> {
-    if (this.#state !== 'running') return 0;
+    if (this.#state !== 'running') {
+      return 0;
+    }
     this.#addBatch();
     return this.#flushFlows();
   }
@@ -233,7 +233,9 @@ export class Exporter {
   }
 
   status(): ExporterStatus {
-    if (this.#state === 'running') this.#addBatch();
+    if (this.#state === 'running') {
+      this.#addBatch();
+    }
     return {
       name: this.name,
       state: this.#state,
@@ -251,10 +253,14 @@ export class Exporter {
   /** Adds the samples that wait. In a small cache none waits: what a batch buys is overlapping reads of memory. */
   #addBatch(): void {
     const batch = this.#batch;
-    if (batch.count === 0) return;
+    if (batch.count === 0) {
+      return;
+    }
     const expiredCount = this.#cache.addBatch(batch, this.#visitor, SAMPLE_RECORDS_MAX);
     this.#batchSize = this.#cache.isLarge ? BATCH_SAMPLES_MAX : 1;
-    if (expiredCount > 0) this.#planBatchEnd();
+    if (expiredCount > 0) {
+      this.#planBatchEnd();
+    }
     if (this.#timer === undefined && !this.#isSliceEndPlanned) {
       this.#setTimer(this.#clock.monotonicMicros(), 0);
     }
@@ -268,7 +274,9 @@ export class Exporter {
       (message) => {
         this.#messages += 1;
         this.#recent.keep(message.writer.bytes, message.writer.size);
-        for (const stream of this.#streams.values()) stream.deliver(message);
+        for (const stream of this.#streams.values()) {
+          stream.deliver(message);
+        }
       },
     );
   }
@@ -290,8 +298,16 @@ export class Exporter {
     }
     const before = this.#streams;
     this.#streams = streams;
-    for (const [key, stream] of before) if (!streams.has(key)) this.#leave(stream);
-    for (const [key, stream] of streams) if (!before.has(key)) stream.start();
+    for (const [key, stream] of before) {
+      if (!streams.has(key)) {
+        this.#leave(stream);
+      }
+    }
+    for (const [key, stream] of streams) {
+      if (!before.has(key)) {
+        stream.start();
+      }
+    }
   }
 
   #leave(stream: CollectorStream): void {
@@ -302,7 +318,9 @@ export class Exporter {
   /** Fires when the oldest flow is due, but not before the pause; nothing is set while the cache is empty. */
   #setTimer(nowMicros: number, pauseMs: number): void {
     const expiryMicros = this.#cache.nextExpiryMicros();
-    if (expiryMicros === Number.POSITIVE_INFINITY) return;
+    if (expiryMicros === Number.POSITIVE_INFINITY) {
+      return;
+    }
     this.#timer = this.#clock.setTimer(
       this.#timerFired,
       Math.max(pauseMs, (expiryMicros - nowMicros) / 1000),
@@ -311,20 +329,26 @@ export class Exporter {
 
   /** Sends what is due, up to a slice; the rest follows when the event loop has looked after others. */
   #expireSlice(): void {
-    if (this.#state !== 'running') return;
+    if (this.#state !== 'running') {
+      return;
+    }
     this.#addBatch();
     const nowMicros = this.#clock.monotonicMicros();
     this.#cache.expire(nowMicros, this.#visitor, SLICE_RECORDS_MAX);
     this.#packer.finishAll();
     if (this.#cache.nextExpiryMicros() > nowMicros) {
-      if (this.#timer === undefined) this.#setTimer(nowMicros, EXPIRY_PAUSE_MS);
+      if (this.#timer === undefined) {
+        this.#setTimer(nowMicros, EXPIRY_PAUSE_MS);
+      }
     } else {
       this.#planSlice();
     }
   }
 
   #planSlice(): void {
-    if (this.#isSliceEndPlanned) return;
+    if (this.#isSliceEndPlanned) {
+      return;
+    }
     this.#isSliceEndPlanned = true;
     this.#pace.next(() => {
       this.#isSliceEndPlanned = false;
@@ -333,7 +357,9 @@ export class Exporter {
   }
 
   #planBatchEnd(): void {
-    if (this.#isBatchEndPlanned) return;
+    if (this.#isBatchEndPlanned) {
+      return;
+    }
     this.#isBatchEndPlanned = true;
     this.#defer(this.#endBatch);
   }
@@ -346,7 +372,9 @@ export class Exporter {
     while (left > 0 && this.#state === state) {
       const count = this.#cache.flush(this.#visitor, Math.min(left, SLICE_RECORDS_MAX));
       left = count === 0 ? 0 : left - count;
-      if (left > 0) await new Promise<void>((resolve) => this.#pace.next(resolve));
+      if (left > 0) {
+        await new Promise<void>((resolve) => this.#pace.next(resolve));
+      }
     }
     this.#packer.finishAll();
     return flowCount - left;
@@ -361,18 +389,5 @@ export class Exporter {
     await Promise.all([...Array.from(this.#streams.values(), (stream) => stream.stop()), ...this.#leaving]);
     this.#state = 'stopped';
     this.#log.debug(`Exporter ${this.name} has stopped.`);
-  }
-
-  #countRecord(reason: FlowEndReason): void {
-    if (reason === FlowEndReason.activeTimeout) this.#records.activeTimeout += 1;
-    else if (reason === FlowEndReason.forcedEnd) this.#records.forcedEnd += 1;
-    else this.#records.lackOfResources += 1;
-  }
-
-  #countFaults(faults: number): void {
-    if ((faults & FrameFault.ethernet) !== 0) this.#malformed.ethernet += 1;
-    if ((faults & FrameFault.ipHeader) !== 0) this.#malformed.ipHeader += 1;
-    if ((faults & FrameFault.ipv6Extension) !== 0) this.#malformed.ipv6Extension += 1;
-    if ((faults & FrameFault.transport) !== 0) this.#malformed.transport += 1;
   }
 }

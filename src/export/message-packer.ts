@@ -62,7 +62,9 @@ export class MessagePacker {
 
   /** Sends all messages that have records. */
   finishAll(): void {
-    for (let message = this.#open[0]; message !== undefined; message = this.#open[0]) this.#finish(message);
+    for (let message = this.#open[0]; message !== undefined; message = this.#open[0]) {
+      this.#finish(message);
+    }
   }
 
   /**
@@ -73,8 +75,12 @@ export class MessagePacker {
     const { observationDomainId } = record;
     for (let index = this.#open.length - 1; index >= 0; index -= 1) {
       const message = this.#open[index];
-      if (message === undefined || message.writer.observationDomainId !== observationDomainId) continue;
-      if (record.endMicros <= message.exportMicros) return message;
+      if (message === undefined || message.writer.observationDomainId !== observationDomainId) {
+        continue;
+      }
+      if (record.endMicros <= message.exportMicros) {
+        return message;
+      }
       this.#finish(message);
       break;
     }
@@ -83,7 +89,9 @@ export class MessagePacker {
 
   #begin(observationDomainId: number): OpenMessage {
     const oldest = this.#open[0];
-    if (this.#open.length === OPEN_MESSAGES_MAX && oldest !== undefined) this.#finish(oldest);
+    if (this.#open.length === OPEN_MESSAGES_MAX && oldest !== undefined) {
+      this.#finish(oldest);
+    }
     const message = this.#spare.pop() ?? new OpenMessage(this.#messageBytesMax);
     const monotonicMicros = this.#clock.monotonicMicros();
     const wallMicros = this.#clock.wallMicros();

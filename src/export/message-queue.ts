@@ -27,10 +27,16 @@ export class MessageQueue {
 
   /** Copies a message in; false when the queue is full. */
   push(bytes: Buffer, size: number, recordCount: number): boolean {
-    if (this.#count === this.#countMax) return false;
-    if (this.#count === this.#slots.length) this.#grow();
+    if (this.#count === this.#countMax) {
+      return false;
+    }
+    if (this.#count === this.#slots.length) {
+      this.#grow();
+    }
     const slot = this.#slotAt(this.#count);
-    if (slot.bytes.length < size) slot.bytes = Buffer.allocUnsafeSlow(size);
+    if (slot.bytes.length < size) {
+      slot.bytes = Buffer.allocUnsafeSlow(size);
+    }
     bytes.copy(slot.bytes, 0, 0, size);
     slot.size = size;
     slot.recordCount = recordCount;
@@ -54,7 +60,9 @@ export class MessageQueue {
 
   /** Forgets the oldest message. */
   shift(): void {
-    if (this.#count === 0) throw new Error('An empty message queue was shifted.');
+    if (this.#count === 0) {
+      throw new Error('An empty message queue was shifted.');
+    }
     this.#head = (this.#head + 1) % this.#slots.length;
     this.#count -= 1;
   }
@@ -72,7 +80,9 @@ export class MessageQueue {
 
   #slotAt(index: number): Slot {
     const slot = this.#slots[(this.#head + index) % this.#slots.length];
-    if (slot === undefined) throw new Error(`A message queue of ${this.#count} has no message ${index}.`);
+    if (slot === undefined) {
+      throw new Error(`A message queue of ${this.#count} has no message ${index}.`);
+    }
     return slot;
   }
 }

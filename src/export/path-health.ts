@@ -25,11 +25,15 @@ export class PathHealth {
 
   /** A message has left. */
   sent(): void {
-    if (this.#hasFailed && this.#sentMicros === 0) this.#sentMicros = this.#clock.monotonicMicros();
+    if (this.#hasFailed && this.#sentMicros === 0) {
+      this.#sentMicros = this.#clock.monotonicMicros();
+    }
   }
 
   get isFailing(): boolean {
-    if (!this.#hasFailed) return false;
+    if (!this.#hasFailed) {
+      return false;
+    }
     return this.#sentMicros === 0 || this.#clock.monotonicMicros() - this.#sentMicros < this.#recoveryMicros;
   }
 }

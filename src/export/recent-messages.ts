@@ -27,7 +27,9 @@ export class RecentMessages {
     for (let back = 1; back <= RECENT_MESSAGES_MAX; back += 1) {
       const index = (this.#next - back + RECENT_MESSAGES_MAX) % RECENT_MESSAGES_MAX;
       const slot = this.#slots[index];
-      if (slot !== undefined) messages.push(slot.subarray(0, this.#sizes[index]));
+      if (slot !== undefined) {
+        messages.push(slot.subarray(0, this.#sizes[index]));
+      }
     }
     return messages;
   }

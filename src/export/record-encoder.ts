@@ -44,7 +44,9 @@ export function encodeRecord(
   view.setUint32(at + 16, record.octetsHigh);
   view.setUint32(at + 20, record.octetsLow);
   view.setUint8(at + 24, reason);
-  if (!template.isIp) return;
+  if (!template.isIp) {
+    return;
+  }
   view.setUint32(at + 25, record.sumOfSquaresHigh);
   view.setUint32(at + 29, record.sumOfSquaresLow);
   view.setUint32(at + 33, 0);

@@ -33,7 +33,9 @@ export class SessionTraffic {
 
   /** Copies a message in; false when it is lost, because too many wait already. */
   add(bytes: Buffer, size: number, recordCount: number): boolean {
-    if (this.#queue.push(bytes, size, recordCount)) return true;
+    if (this.#queue.push(bytes, size, recordCount)) {
+      return true;
+    }
     this.countLost(recordCount);
     this.countError('BACKLOG', `${this.#queue.count} messages already wait to be sent`);
     return false;
@@ -41,7 +43,9 @@ export class SessionTraffic {
 
   /** The next message that the socket does not have yet; its bytes stay as they are until `sent` has come to it. */
   hand(): Buffer | undefined {
-    if (this.#handedCount === this.#queue.count) return undefined;
+    if (this.#handedCount === this.#queue.count) {
+      return undefined;
+    }
     this.#handedCount += 1;
     return this.#queue.bytesAt(this.#handedCount - 1);
   }
@@ -59,7 +63,9 @@ export class SessionTraffic {
     } else {
       this.countLost(recordCount);
     }
-    if (this.#queue.count === 0) this.#emptied?.();
+    if (this.#queue.count === 0) {
+      this.#emptied?.();
+    }
     return { size };
   }
 
@@ -75,7 +81,9 @@ export class SessionTraffic {
 
   /** Fulfilled when nothing waits any more, or when the time is up. */
   async emptied(clock: Clock, timeoutMs: number): Promise<void> {
-    if (this.#queue.count === 0) return;
+    if (this.#queue.count === 0) {
+      return;
+    }
     await new Promise<void>((resolve) => {
       const timer = clock.setTimer(resolve, timeoutMs);
       this.#emptied = () => {

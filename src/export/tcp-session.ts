@@ -80,7 +80,9 @@ export class TcpSession implements CollectorSession {
   }
 
   start(): void {
-    if (this.#state === 'closed' && this.#stopping === undefined) this.#connect();
+    if (this.#state === 'closed' && this.#stopping === undefined) {
+      this.#connect();
+    }
   }
 
   send(bytes: Buffer, size: number, recordCount: number): boolean {
@@ -88,8 +90,12 @@ export class TcpSession implements CollectorSession {
       this.#traffic.countLost(recordCount);
       return false;
     }
-    if (!this.#traffic.add(bytes, size, recordCount)) return false;
-    if (this.#state === 'open') this.#handOver();
+    if (!this.#traffic.add(bytes, size, recordCount)) {
+      return false;
+    }
+    if (this.#state === 'open') {
+      this.#handOver();
+    }
     return true;
   }
 
@@ -125,11 +131,15 @@ export class TcpSession implements CollectorSession {
   }
 
   #opened(socket: Socket): void {
-    if (socket !== this.#socket) return;
+    if (socket !== this.#socket) {
+      return;
+    }
     this.#timer?.cancel();
     this.#connectionCount += 1;
     this.#retryMs = this.#options.retryMinMs;
-    if (this.#state !== 'closing') this.#state = 'open';
+    if (this.#state !== 'closing') {
+      this.#state = 'open';
+    }
     this.#handOver();
     this.#log.debug(`Messages for collector ${this.#target.text} go to ${socket.remoteAddress} by TCP.`);
   }
@@ -137,31 +147,41 @@ export class TcpSession implements CollectorSession {
   /** Gives the socket what it does not have yet; all of a turn goes out in one call of the system. */
   #handOver(): void {
     const socket = this.#socket;
-    if (socket === undefined || socket.connecting) return;
+    if (socket === undefined || socket.connecting) {
+      return;
+    }
     if (!this.#isCorked) {
       this.#isCorked = true;
       socket.cork();
       process.nextTick(() => {
-        if (socket === this.#socket) this.#isCorked = false;
+        if (socket === this.#socket) {
+          this.#isCorked = false;
+        }
         socket.uncork();
       });
     }
     for (let bytes = this.#traffic.hand(); bytes !== undefined; bytes = this.#traffic.hand()) {
       socket.write(bytes, (error) => {
-        if (socket === this.#socket && !error) this.#traffic.sent(true);
+        if (socket === this.#socket && !error) {
+          this.#traffic.sent(true);
+        }
       });
     }
   }
 
   /** The attempt has failed, or the connection is over. */
   #ended(socket: Socket, reason: Error): void {
-    if (socket !== this.#socket) return;
+    if (socket !== this.#socket) {
+      return;
+    }
     this.#timer?.cancel();
     this.#socket = undefined;
     socket.destroy();
     this.#traffic.countError(codeOf(reason), reason.message);
     this.#traffic.drop();
-    if (this.#state === 'closing') return;
+    if (this.#state === 'closing') {
+      return;
+    }
     this.#state = 'waiting';
     this.#log.warn(
       `The connection to collector ${this.#target.text} cannot be used (${reasonOf(reason)}); ` +
@@ -176,16 +196,22 @@ export class TcpSession implements CollectorSession {
 
   async #drainAndClose(): Promise<void> {
     const canDrain = this.#state === 'open' || this.#state === 'connecting';
-    if (!canDrain) this.#timer?.cancel();
+    if (!canDrain) {
+      this.#timer?.cancel();
+    }
     this.#state = 'closing';
-    if (canDrain) await this.#traffic.emptied(this.#clock, this.#options.drainMs);
+    if (canDrain) {
+      await this.#traffic.emptied(this.#clock, this.#options.drainMs);
+    }
     this.#timer?.cancel();
     const socket = this.#socket;
     const isDrained = this.#traffic.backlogCount === 0;
     this.#socket = undefined;
     this.#traffic.drop();
     this.#state = 'closed';
-    if (socket !== undefined) await closed(socket, isDrained);
+    if (socket !== undefined) {
+      await closed(socket, isDrained);
+    }
   }
 }
 
@@ -193,7 +219,10 @@ export class TcpSession implements CollectorSession {
 function closed(socket: Socket, isDrained: boolean): Promise<void> {
   return new Promise((resolve) => {
     socket.once('close', () => resolve());
-    if (isDrained && !socket.connecting) socket.destroySoon();
-    else socket.destroy();
+    if (isDrained && !socket.connecting) {
+      socket.destroySoon();
+    } else {
+      socket.destroy();
+    }
   });
 }

@@ -104,7 +104,9 @@ export class UdpSession implements CollectorSession {
   }
 
   start(): void {
-    if (this.#state !== 'closed' || this.#stopping !== undefined) return;
+    if (this.#state !== 'closed' || this.#stopping !== undefined) {
+      return;
+    }
     void this.#connect();
   }
 
@@ -113,8 +115,12 @@ export class UdpSession implements CollectorSession {
       this.#traffic.countLost(recordCount);
       return false;
     }
-    if (!this.#traffic.add(bytes, size, recordCount)) return false;
-    if (this.#state === 'open') this.#handOver();
+    if (!this.#traffic.add(bytes, size, recordCount)) {
+      return false;
+    }
+    if (this.#state === 'open') {
+      this.#handOver();
+    }
     return true;
   }
 
@@ -139,7 +145,9 @@ export class UdpSession implements CollectorSession {
     let socket: Socket | undefined;
     try {
       const resolved = await this.#lookup(this.#target.host);
-      if (generation !== this.#generation) return;
+      if (generation !== this.#generation) {
+        return;
+      }
       socket = createSocket({
         type: resolved.family === 6 ? 'udp6' : 'udp4',
         sendBufferSize: this.#options.sendBufferBytes,
@@ -152,7 +160,9 @@ export class UdpSession implements CollectorSession {
       this.#opened(socket, resolved.address, generation);
     } catch (error) {
       socket?.close();
-      if (generation === this.#generation) this.#connectFailed(error);
+      if (generation === this.#generation) {
+        this.#connectFailed(error);
+      }
     }
   }
 
@@ -162,16 +172,24 @@ export class UdpSession implements CollectorSession {
     this.#connectionCount += 1;
     this.#retryMs = this.#options.retryMinMs;
     this.#onSent = (error) => {
-      if (generation === this.#generation) this.#sendEnded(error);
+      if (generation === this.#generation) {
+        this.#sendEnded(error);
+      }
     };
     socket.on('error', (error) => {
-      if (generation === this.#generation) this.#troubled(error);
+      if (generation === this.#generation) {
+        this.#troubled(error);
+      }
     });
     // Nothing is expected from a collector; reading it keeps the receive buffer from filling.
     socket.on('message', () => {});
-    if (this.#state !== 'closing') this.#state = 'open';
+    if (this.#state !== 'closing') {
+      this.#state = 'open';
+    }
     this.#handOver();
-    if (isIP(this.#target.host) === 0) this.#scheduleResolve();
+    if (isIP(this.#target.host) === 0) {
+      this.#scheduleResolve();
+    }
     this.#log.debug(`Messages for collector ${this.#target.text} go to ${address} by UDP.`);
   }
 
@@ -179,7 +197,9 @@ export class UdpSession implements CollectorSession {
     const message = faultText(error);
     this.#traffic.countError(codeOf(error), message);
     this.#traffic.drop();
-    if (this.#state === 'closing') return;
+    if (this.#state === 'closing') {
+      return;
+    }
     this.#state = 'waiting';
     this.#log.warn(
       `Collector ${this.#target.text} cannot be reached (${message}); trying again in ${this.#retryMs / 1000} s.`,
@@ -194,7 +214,9 @@ export class UdpSession implements CollectorSession {
   /** Gives the socket every message that it does not have yet; it copies nothing and sends in order. */
   #handOver(): void {
     const socket = this.#socket;
-    if (socket === undefined) return;
+    if (socket === undefined) {
+      return;
+    }
     for (let bytes = this.#traffic.hand(); bytes !== undefined; bytes = this.#traffic.hand()) {
       socket.send(bytes, this.#onSent);
     }
@@ -202,8 +224,11 @@ export class UdpSession implements CollectorSession {
 
   #sendEnded(error: Error | null): void {
     const { size } = this.#traffic.sent(error === null);
-    if (error === null) this.#health.sent();
-    else this.#troubled(error, size);
+    if (error === null) {
+      this.#health.sent();
+    } else {
+      this.#troubled(error, size);
+    }
   }
 
   /** ICMP errors arrive here too; they tell of a message that left earlier, and the socket goes on working. */
@@ -229,7 +254,9 @@ export class UdpSession implements CollectorSession {
     const generation = this.#generation;
     try {
       const { address } = await this.#lookup(this.#target.host);
-      if (generation !== this.#generation || this.#state !== 'open') return;
+      if (generation !== this.#generation || this.#state !== 'open') {
+        return;
+      }
       if (address !== this.#address) {
         this.#log.info(`Collector ${this.#target.text} moves from ${this.#address} to ${address}.`);
         void this.#closeSocket();
@@ -239,7 +266,9 @@ export class UdpSession implements CollectorSession {
         return;
       }
     } catch (error) {
-      if (generation !== this.#generation) return;
+      if (generation !== this.#generation) {
+        return;
+      }
       this.#traffic.countError(codeOf(error), faultText(error));
     }
     this.#scheduleResolve();
@@ -249,7 +278,9 @@ export class UdpSession implements CollectorSession {
     this.#timer?.cancel();
     const canDrain = this.#state === 'open' || this.#state === 'connecting';
     this.#state = 'closing';
-    if (canDrain) await this.#traffic.emptied(this.#clock, this.#options.drainMs);
+    if (canDrain) {
+      await this.#traffic.emptied(this.#clock, this.#options.drainMs);
+    }
     this.#timer?.cancel();
     this.#nextGeneration();
     this.#traffic.drop();
@@ -261,7 +292,9 @@ export class UdpSession implements CollectorSession {
     const socket = this.#socket;
     this.#socket = undefined;
     this.#address = undefined;
-    if (socket === undefined) return Promise.resolve();
+    if (socket === undefined) {
+      return Promise.resolve();
+    }
     return new Promise((resolve) => {
       socket.close(resolve);
     });
@@ -278,8 +311,11 @@ function connectSocket(socket: Socket, port: number, address: string): Promise<v
     socket.once('error', reject);
     socket.connect(port, address, (error?: Error) => {
       socket.off('error', reject);
-      if (error) reject(error);
-      else resolve();
+      if (error) {
+        reject(error);
+      } else {
+        resolve();
+      }
     });
   });
 }

@@ -14,7 +14,9 @@ export function addSmall(words: Int32Array, at: number, value: number): void {
   const after = (before + value) | 0;
   words[at] = after;
   // The low word has gone through 2^32 when it was past 2^31 and is so no longer.
-  if (before < 0 && after >= 0) words[at + 1]! += 1;
+  if (before < 0 && after >= 0) {
+    words[at + 1]! += 1;
+  }
 }
 
 /**

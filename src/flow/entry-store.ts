@@ -132,7 +132,7 @@ export class EntryStore {
       this.#ends[this.#tailSegment] = this.#tailWord;
       this.#nexts[this.#tailSegment] = segment;
     }
-    this.#usedSegmentCount++;
+    this.#usedSegmentCount += 1;
     this.#tailSegment = segment;
     this.#tailWord = FIRST_WORD;
     return true;
@@ -153,7 +153,7 @@ export class EntryStore {
     const segment = this.#headSegment;
     this.#headSegment = this.#nexts[segment]!;
     this.#headWord = FIRST_WORD;
-    this.#usedSegmentCount--;
+    this.#usedSegmentCount -= 1;
     this.#spares.push(segment);
     const spareCountMax = 1 + (this.#usedSegmentCount >> 2);
     while (this.#spares.length > spareCountMax) {

@@ -142,7 +142,7 @@ export class FlowCache {
     if (count > 1) {
       this.#prepare(batch, count);
       let expiredCount = 0;
-      for (let index = 0; index < count; index++) {
+      for (let index = 0; index < count; index += 1) {
         expiredCount += this.#addAndExpire(samples[index]!, visitor, expiriesMax);
       }
       return expiredCount;
@@ -188,7 +188,7 @@ export class FlowCache {
    */
   flush(visitor: FlowVisitor, countMax: number = Number.POSITIVE_INFINITY): number {
     let count = 0;
-    for (; count < countMax && this.#store.head !== 0; count++) {
+    for (; count < countMax && this.#store.head !== 0; count += 1) {
       if ((count & TOUCH_MASK) === 0) {
         this.#touched[0] = touchOldest(this.#index.table, this.#store, TOUCH_COUNT);
       }
@@ -226,7 +226,7 @@ export class FlowCache {
 
   /** Hashes all samples, and touches what adding them will need. */
   #prepare(batch: SampleBatch, count: number): void {
-    for (let index = 0; index < count; index++) {
+    for (let index = 0; index < count; index += 1) {
       const sample = batch.samples[index]!;
       sample.hash = this.#hashOf(sample, sample.domain);
     }
@@ -259,9 +259,11 @@ export class FlowCache {
         const words = segments[segmentOf(address)]!;
         const entry = wordOf(address);
         if (isEntryOf(words, entry, key, domain, wordCount)) {
-          this.#counters[Counter.aggregated]!++;
+          this.#counters[Counter.aggregated]! += 1;
           foldSample(words, entry, key, weight, frameSize);
-          if (!foldTime(words, entry, this.#nowHigh, this.#nowLow)) this.#noteDue();
+          if (!foldTime(words, entry, this.#nowHigh, this.#nowLow)) {
+            this.#noteDue();
+          }
           return;
         }
       }
@@ -276,12 +278,12 @@ export class FlowCache {
     if (address === 0) {
       address = this.#insert(hash, key, domain, wordCount);
       if (address === 0) {
-        this.#counters[Counter.refused]!++;
+        this.#counters[Counter.refused]! += 1;
         return;
       }
-      this.#counters[Counter.inserted]!++;
+      this.#counters[Counter.inserted]! += 1;
     } else {
-      this.#counters[Counter.aggregated]!++;
+      this.#counters[Counter.aggregated]! += 1;
     }
     const words = this.#store.segments[segmentOf(address)]!;
     foldSample(words, wordOf(address), key, weight, frameSize);
@@ -291,7 +293,7 @@ export class FlowCache {
 
   #expire(startMaxHigh: number, startMaxLow: number, visitor: FlowVisitor, countMax: number): number {
     let count = 0;
-    for (; count < countMax; count++) {
+    for (; count < countMax; count += 1) {
       const head = this.#store.head;
       if (head === 0) {
         break;
@@ -304,7 +306,7 @@ export class FlowCache {
         this.#remove(head, visitor, FlowEndReason.activeTimeout);
       } else if (this.#isOverLimit()) {
         if (this.#index.count <= this.#flowsMax) {
-          this.#counters[Counter.byFlowBytes]!++;
+          this.#counters[Counter.byFlowBytes]! += 1;
         }
         this.#remove(head, visitor, FlowEndReason.lackOfResources);
       } else {
@@ -337,7 +339,7 @@ export class FlowCache {
   /** The address of the flow's entry in the table that is outgrown; 0 when it is not there. */
   #findInOld(hash: number, key: FlowKey, domain: number, wordCount: number): number {
     const { old } = this.#index;
-    if (old === null) {
+    if (old === undefined) {
       return 0;
     }
     const mask = old.length - 1;
@@ -374,7 +376,7 @@ export class FlowCache {
     this.#view.move(words, this.#store.segmentBytes[segment]!, at);
     this.#index.remove(words[at + ENTRY_HASH]!, head);
     this.#store.removeHead(ENTRY_KEY + keyWordCount(words[at + ENTRY_TEMPLATE]!));
-    this.#counters[Counter.byReason + reason]!++;
+    this.#counters[Counter.byReason + reason]! += 1;
     visitor.flow(this.#view, reason);
   }
 }

@@ -44,10 +44,10 @@ export function beginEntry(
   words[at + ENTRY_HASH] = hash;
   words[at + ENTRY_DOMAIN] = domain;
   words[at + ENTRY_TEMPLATE] = key.templateId;
-  for (let word = at + ENTRY_LENGTHS; word < at + ENTRY_KEY; word++) {
+  for (let word = at + ENTRY_LENGTHS; word < at + ENTRY_KEY; word += 1) {
     words[word] = 0;
   }
-  for (let index = 0; index < wordCount; index++) {
+  for (let index = 0; index < wordCount; index += 1) {
     words[at + ENTRY_KEY + index] = key.words[index]!;
   }
 }
@@ -121,7 +121,9 @@ export function foldSample(
     addProduct(words, at + ENTRY_OCTETS, weight, frameSize, false);
     addProduct(words, at + ENTRY_SQUARES, weight, length, true);
   }
-  if (length !== 0) foldLength(words, at + ENTRY_LENGTHS, length);
+  if (length !== 0) {
+    foldLength(words, at + ENTRY_LENGTHS, length);
+  }
 }
 
 /** Minimum and maximum of lengths that are not 0: 0 means that there is none yet. */

@@ -1,5 +1,5 @@
 // The hash of the flow cache. Senders choose what is in a flow key, so the hash has a secret: nobody who does
-// not know the seed can make flows that all fall on one spot. It is the NH construction (RFC 4418 section 5.2)
+// not know the seed can make flows that all fall on one spot. It is the NH construction (RFC 4418, section 5.2)
 // with 16-bit halves: each word plus a secret word is split in two, the halves are multiplied, the products are
 // added. Two different keys of one length collide for about one seed in 2^15 at most, and the products need not
 // wait for each other.
@@ -13,7 +13,7 @@ const KEY_WORD_COUNT_MAX = 18;
 /** The secret words that a seed stands for. */
 export function hashSecrets(seed: number): Int32Array {
   const secrets = new Int32Array(PREFIX_WORD_COUNT + KEY_WORD_COUNT_MAX);
-  for (let index = 0; index < secrets.length; index++) {
+  for (let index = 0; index < secrets.length; index += 1) {
     secrets[index] = randomWord(seed, index);
   }
   return secrets;
@@ -37,7 +37,7 @@ export function hashFlow(
       (product(words[index + 2]!, secrets[index + 4]!) + product(words[index + 3]!, secrets[index + 5]!)) | 0;
     sum = (sum + ((first + second) | 0)) | 0;
   }
-  for (; index < wordCount; index++) {
+  for (; index < wordCount; index += 1) {
     sum = (sum + product(words[index]!, secrets[index + PREFIX_WORD_COUNT]!)) | 0;
   }
   // The sum's bits are uneven, and the index uses the low ones: spread them (the multiplications are

@@ -21,8 +21,8 @@ export class FlowIndex {
   #table = new Int32Array(SLOT_COUNT_MIN * 2);
   #mask = SLOT_COUNT_MIN - 1;
   #count = 0;
-  /** The table being emptied; its slots below `#oldNext` have been. `null` most of the time. */
-  #old: Int32Array | null = null;
+  /** The table being emptied; its slots below `#oldNext` have been. Undefined most of the time. */
+  #old: Int32Array | undefined;
   #oldNext = 0;
 
   /** How many addresses the index holds. */
@@ -31,7 +31,7 @@ export class FlowIndex {
   }
 
   get memoryBytes(): number {
-    return this.#table.byteLength + (this.#old === null ? 0 : this.#old.byteLength);
+    return this.#table.byteLength + (this.#old === undefined ? 0 : this.#old.byteLength);
   }
 
   /** The table to search, to be given to `probe` with `slot` 0: whether there is a second one says `old`. */
@@ -39,7 +39,7 @@ export class FlowIndex {
     return this.#table;
   }
 
-  get old(): Int32Array | null {
+  get old(): Int32Array | undefined {
     return this.#old;
   }
 
@@ -47,9 +47,9 @@ export class FlowIndex {
   insert(hash: number, address: number): void {
     this.#step();
     this.#place(hash, address);
-    this.#count++;
+    this.#count += 1;
     // At five eighths of the slots a search looks at two to five of them, which lie side by side.
-    if (this.#old === null && this.#count * 8 > (this.#mask + 1) * 5) {
+    if (this.#old === undefined && this.#count * 8 > (this.#mask + 1) * 5) {
       this.#resize((this.#mask + 1) * 2);
     }
   }
@@ -60,9 +60,9 @@ export class FlowIndex {
     if (!this.#removeFromTable(hash, address) && !this.#removeFromOld(hash, address)) {
       throw new Error(`flow index: address ${address} with hash ${hash} is stored but not indexed`);
     }
-    this.#count--;
+    this.#count -= 1;
     const slotCount = this.#mask + 1;
-    if (this.#old === null && slotCount > SLOT_COUNT_MIN && this.#count * 8 < slotCount) {
+    if (this.#old === undefined && slotCount > SLOT_COUNT_MIN && this.#count * 8 < slotCount) {
       this.#resize(slotCount / 2);
     }
   }
@@ -104,7 +104,7 @@ export class FlowIndex {
 
   #removeFromOld(hash: number, address: number): boolean {
     const old = this.#old;
-    if (old === null) {
+    if (old === undefined) {
       return false;
     }
     const mask = old.length / 2 - 1;
@@ -131,11 +131,11 @@ export class FlowIndex {
    */
   #step(): void {
     const old = this.#old;
-    if (old === null) {
+    if (old === undefined) {
       return;
     }
     const end = Math.min(this.#oldNext + MOVED_PER_STEP, old.length / 2);
-    for (let slot = this.#oldNext; slot < end; slot++) {
+    for (let slot = this.#oldNext; slot < end; slot += 1) {
       const address = old[slot * 2 + 1]!;
       if (address !== EMPTY && address !== MOVED) {
         this.#place(old[slot * 2]!, address);
@@ -144,7 +144,7 @@ export class FlowIndex {
     }
     this.#oldNext = end;
     if (end === old.length / 2) {
-      this.#old = null;
+      this.#old = undefined;
     }
   }
 }

@@ -76,7 +76,7 @@ export class EntryView implements FlowRecord {
     const words = this.#words;
     const from = this.#at + ENTRY_KEY;
     const wordCount = keyWordCount(this.templateId);
-    for (let index = 0; index < wordCount; index++) {
+    for (let index = 0; index < wordCount; index += 1) {
       to.setInt32(at + index * 4, words[from + index]!, IS_LITTLE_ENDIAN);
     }
   }

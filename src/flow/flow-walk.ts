@@ -42,7 +42,9 @@ export class FlowWalk {
   /** Entries leave from the old end only: when ours has left, the oldest one that is there comes next. */
   #skipRemoved(): void {
     const skipped = (this.#store.removedCount - this.#removedBefore) | 0;
-    if (skipped <= 0) return;
+    if (skipped <= 0) {
+      return;
+    }
     this.#remaining = Math.max(this.#remaining - skipped, 0);
     this.#address = this.#store.head;
     this.#removedBefore = this.#store.removedCount;

@@ -47,7 +47,9 @@ export class PoolExpansion {
    */
   arrives(): boolean {
     const extra = this.cell[0]! - 1;
-    if (extra === 0) return false;
+    if (extra === 0) {
+      return false;
+    }
     const owed = this.cell[1]!;
     if (Math.abs(extra) <= Math.abs(owed)) {
       this.cell[1] = owed - extra;
@@ -62,7 +64,9 @@ export class PoolExpansion {
   observe(arrived: number, missing: number): void {
     const offered = arrived + missing;
     this.#intervals.push({ offered, missing, ratio: arrived === 0 ? 1 : offered / arrived });
-    if (this.#intervals.length > DEBT_OBSERVATIONS_MAX) this.#intervals.shift();
+    if (this.#intervals.length > DEBT_OBSERVATIONS_MAX) {
+      this.#intervals.shift();
+    }
     const owed = this.#forgive(this.cell[1]! + missing);
     // Of how many will come, the number that has come is the best guess; when fewer come, the rest is asked of those after
     // them. Nobody has to stand for more than anybody of the last intervals would have had to, lest a quiet time pays for a

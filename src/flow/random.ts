@@ -23,7 +23,7 @@ export class RandomSource {
     this.#a = randomWord(seed, 0);
     this.#b = randomWord(seed, 1);
     this.#c = randomWord(seed, 2);
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 12; round += 1) {
       this.next();
     }
   }

@@ -70,7 +70,7 @@ export class PacketSampler implements Sampler {
    */
   readonly #counts = new Float64Array(4);
   #keepsAll = true;
-  #previous: PoolCounters | null = null;
+  #previous: PoolCounters | undefined;
   #receivedAtFirst = 0;
   #receivedAtLast = 0;
   #poolPackets = 0n;
@@ -87,8 +87,10 @@ export class PacketSampler implements Sampler {
   }
 
   keep(): boolean {
-    this.#counts[0]!++;
-    if (this.#expansion.arrives()) this.#setProbability();
+    this.#counts[0]! += 1;
+    if (this.#expansion.arrives()) {
+      this.#setProbability();
+    }
     if (!this.#keepsAll) {
       const draw = this.#random.next();
       if (
@@ -98,7 +100,7 @@ export class PacketSampler implements Sampler {
         return false;
       }
     }
-    this.#counts[1]!++;
+    this.#counts[1]! += 1;
     return true;
   }
 
@@ -138,7 +140,7 @@ export class PacketSampler implements Sampler {
     const arrived = received - this.#receivedAtLast;
     this.#previous = { packets: pool.packets, octets: pool.octets, dropped: pool.dropped };
     this.#receivedAtLast = received;
-    if (before === null) {
+    if (before === undefined) {
       this.#receivedAtFirst = received;
       return;
     }
@@ -188,7 +190,7 @@ export class PacketSampler implements Sampler {
    * observed.
    */
   poolRestarted(): void {
-    if (this.#previous !== null) {
+    if (this.#previous !== undefined) {
       this.#previous = NOTHING_COUNTED;
     }
   }

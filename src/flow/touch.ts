@@ -22,14 +22,14 @@ export function touchSamples(
   const mask = table.length - 1;
   // A flow is nearly always in one of the first two slots of its run; without a search the reads do not wait for branches
   // either.
-  for (let index = 0; index < count; index++) {
+  for (let index = 0; index < count; index += 1) {
     const sample = samples[index]!;
     const at = (sample.hash << 1) & mask;
     sample.address = table[at] === sample.hash ? table[at + 1]! : table[(at + 3) & mask]!;
   }
   const { segments } = store;
   let sum = 0;
-  for (let index = 0; index < count; index++) {
+  for (let index = 0; index < count; index += 1) {
     const { address } = samples[index]!;
     if (address > 0) {
       const words = segments[segmentOf(address)]!;
@@ -45,7 +45,7 @@ export function touchOldest(table: Int32Array, store: EntryStore, count: number)
   const mask = table.length - 1;
   let address = store.head;
   let sum = 0;
-  for (let index = 0; index < count && address !== 0; index++) {
+  for (let index = 0; index < count && address !== 0; index += 1) {
     const words = store.segments[segmentOf(address)]!;
     const at = wordOf(address);
     sum ^= table[(words[at + ENTRY_HASH]! << 1) & mask]!;

@@ -281,7 +281,9 @@ export function findElement(id: number, enterprise = 0): Element | undefined {
 /** The element of that name; it must exist. */
 export function elementNamed(name: string): Element {
   const element = byName.get(name);
-  if (element === undefined) throw new Error(`The table of information elements has no element "${name}".`);
+  if (element === undefined) {
+    throw new Error(`The table of information elements has no element "${name}".`);
+  }
   return element;
 }
 

@@ -22,9 +22,15 @@ const FIXED_SIZES: Partial<Record<ElementType, number>> = {
 /** Whether an element of this type can have `size` bytes. */
 export function isPossibleSize(type: ElementType, size: number): boolean {
   const fixed = FIXED_SIZES[type];
-  if (fixed !== undefined) return size === fixed;
-  if (type === 'unsigned' || type === 'signed') return size >= 1 && size <= 8;
-  if (type === 'float') return size === 4 || size === 8;
+  if (fixed !== undefined) {
+    return size === fixed;
+  }
+  if (type === 'unsigned' || type === 'signed') {
+    return size >= 1 && size <= 8;
+  }
+  if (type === 'float') {
+    return size === 4 || size === 8;
+  }
   return true;
 }
 
@@ -70,7 +76,9 @@ export function decodeValue(field: ReaderField, bytes: Buffer): FieldValue | und
 
 function unsignedOf(bytes: Buffer): bigint {
   let value = 0n;
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
+  for (const byte of bytes) {
+    value = (value << 8n) | BigInt(byte);
+  }
   return value;
 }
 
@@ -89,7 +97,9 @@ function ntpText(seconds: number, fraction: number, digits: number): string {
 function timeText(seconds: bigint, fraction: bigint, digits: number): string {
   const date = new Date(Number(seconds) * 1000);
   const suffix = digits === 0 ? '' : `.${fraction.toString().padStart(digits, '0')}`;
-  if (Number.isNaN(date.getTime())) return `${seconds}${suffix} s`;
+  if (Number.isNaN(date.getTime())) {
+    return `${seconds}${suffix} s`;
+  }
   return `${date.toISOString().slice(0, -5)}${suffix}Z`;
 }
 

@@ -1,7 +1,6 @@
 // A strict IPFIX decoder for `collect` and for the tests: it decodes what can be decoded and says in sentences what
 // is wrong. It has no socket and no clock; whoever owns it hands it whole messages with the name of their session.
 
-import { findElement } from './elements.ts';
 import { decodeValue, isPossibleSize } from './field-value.ts';
 import {
   DATA_SET_ID_MIN,
@@ -12,6 +11,7 @@ import {
   TEMPLATE_SET_ID,
   VARIABLE_LENGTH,
 } from './protocol.ts';
+import { fieldOf, recordSizeMin, sameTemplate } from './reader-template.ts';
 import type {
   DecodedMessage,
   DecodedRecord,
@@ -119,7 +119,9 @@ class MessageDecoding {
     this.#readSets(state);
     const next = this.#isCountComplete ? (bytes.readUInt32BE(8) + this.#records.length) >>> 0 : undefined;
     state.lateSequenceNumber = isLate ? next : undefined;
-    if (!isLate) state.nextSequenceNumber = next;
+    if (!isLate) {
+      state.nextSequenceNumber = next;
+    }
     return result();
   }
 
@@ -129,7 +131,9 @@ class MessageDecoding {
    */
   #checkSequence(state: DomainState, sequenceNumber: number): boolean {
     const expected = state.nextSequenceNumber;
-    if (expected === undefined || expected === sequenceNumber) return false;
+    if (expected === undefined || expected === sequenceNumber) {
+      return false;
+    }
     const missing = (sequenceNumber - expected) >>> 0;
     const facts = `the sequence number is ${sequenceNumber} and should be ${expected}`;
     if (missing < 0x8000_0000) {
@@ -189,7 +193,9 @@ class MessageDecoding {
     while (end - at >= 4) {
       const id = bytes.readUInt16BE(at);
       const fieldCount = bytes.readUInt16BE(at + 2);
-      if (id === 0 && fieldCount === 0) break;
+      if (id === 0 && fieldCount === 0) {
+        break;
+      }
       if (id < DATA_SET_ID_MIN && (id !== setId || fieldCount !== 0)) {
         const text = `A template has the number ${id}; numbers begin at ${DATA_SET_ID_MIN}. The rest of its set is not read.`;
         this.#problem('bad-template-id', at, text);
@@ -201,7 +207,9 @@ class MessageDecoding {
         continue;
       }
       const next = this.#readTemplate(state, setId, at, end);
-      if (next === undefined) return;
+      if (next === undefined) {
+        return;
+      }
       at = next;
     }
     this.#checkPadding(at, end, 'a template');
@@ -243,7 +251,9 @@ class MessageDecoding {
       // A field without bytes is of no use, and a record of such fields would be endless.
       const isPossible =
         size === VARIABLE_LENGTH || (element === undefined ? true : isPossibleSize(element.type, size));
-      if (size > 0 && isPossible) continue;
+      if (size > 0 && isPossible) {
+        continue;
+      }
       this.#problem('bad-field-length', offset, `Template ${template.id} gives ${name} the length ${size}.`);
       // Its records cannot be decoded by an older template of that number either.
       this.#store.removeTemplate(state, template.id);
@@ -274,7 +284,9 @@ class MessageDecoding {
     if (id === TEMPLATE_SET_ID || id === OPTIONS_TEMPLATE_SET_ID) {
       for (const template of state.templates.values()) {
         const setId = template.scopeCount > 0 ? OPTIONS_TEMPLATE_SET_ID : TEMPLATE_SET_ID;
-        if (setId === id) this.#store.removeTemplate(state, template.id);
+        if (setId === id) {
+          this.#store.removeTemplate(state, template.id);
+        }
       }
     } else if (!this.#store.removeTemplate(state, id)) {
       this.#problem('unknown-withdrawal', offset, `Template ${id} is withdrawn and was not known.`);
@@ -336,7 +348,9 @@ class MessageDecoding {
     const bytes = this.#bytes.subarray(start, end);
     const isPossible = field.element === undefined || isPossibleSize(field.element.type, bytes.length);
     const value = isPossible ? decodeValue(field, bytes) : undefined;
-    if (value !== undefined) return value;
+    if (value !== undefined) {
+      return value;
+    }
     const shown = bytes.subarray(0, 16).toString('hex');
     this.#problem(
       'bad-value',
@@ -348,13 +362,17 @@ class MessageDecoding {
 
   /** RFC 7011, section 3.3.1: padding is zeros. */
   #checkPadding(start: number, end: number, record: string): void {
-    if (isZero(this.#bytes, start, end)) return;
+    if (isZero(this.#bytes, start, end)) {
+      return;
+    }
     const text = `${end - start} bytes behind ${record} are neither a record nor zeros.`;
     this.#problem('padding-nonzero', start, text);
   }
 
   #problem(code: ReaderProblemCode, offset: number, message: string): void {
-    if (this.#problems.length < PROBLEMS_MAX) this.#problems.push({ code, message, offset });
+    if (this.#problems.length < PROBLEMS_MAX) {
+      this.#problems.push({ code, message, offset });
+    }
   }
 
   #result(exportTimeSeconds: number, sequenceNumber: number, observationDomainId: number): DecodedMessage {
@@ -370,28 +388,11 @@ class MessageDecoding {
   }
 }
 
-function fieldOf(id: number, enterprise: number, size: number): ReaderField {
-  const element = findElement(id, enterprise);
-  const number = enterprise === 0 ? `element ${id}` : `enterprise ${enterprise} element ${id}`;
-  return { id, enterprise, size, element, name: element?.name ?? number };
-}
-
-function recordSizeMin(fields: readonly ReaderField[]): number {
-  return fields.reduce((sum, field) => sum + (field.size === VARIABLE_LENGTH ? 1 : field.size), 0);
-}
-
-function sameTemplate(a: ReaderTemplate, b: ReaderTemplate): boolean {
-  return (
-    a.scopeCount === b.scopeCount &&
-    a.fields.length === b.fields.length &&
-    a.fields.every((field, index) => {
-      const other = b.fields[index];
-      return field.id === other?.id && field.enterprise === other.enterprise && field.size === other.size;
-    })
-  );
-}
-
 function isZero(bytes: Buffer, start: number, end: number): boolean {
-  for (let at = start; at < end; at += 1) if (bytes[at] !== 0) return false;
+  for (let at = start; at < end; at += 1) {
+    if (bytes[at] !== 0) {
+      return false;
+    }
+  }
   return true;
 }

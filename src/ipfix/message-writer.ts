@@ -81,7 +81,9 @@ export class MessageWriter {
    */
   reserveRecord(templateId: number, recordSize: number): number {
     const setHeaderSize = templateId === this.#setId ? 0 : SET_HEADER_SIZE;
-    if (this.#size + setHeaderSize + recordSize > this.bytes.length) return -1;
+    if (this.#size + setHeaderSize + recordSize > this.bytes.length) {
+      return -1;
+    }
     if (setHeaderSize > 0) {
       this.#closeSet();
       this.#openSet(templateId);
@@ -94,7 +96,9 @@ export class MessageWriter {
 
   /** Appends a whole set, such as a Template Set; false when the message has no room for it. */
   appendSet(set: Uint8Array): boolean {
-    if (this.#size + set.length > this.bytes.length) return false;
+    if (this.#size + set.length > this.bytes.length) {
+      return false;
+    }
     this.#closeSet();
     this.#setId = 0;
     this.bytes.set(set, this.#size);
@@ -118,6 +122,8 @@ export class MessageWriter {
   }
 
   #closeSet(): void {
-    if (this.#setId !== 0) this.bytes.writeUInt16BE(this.#size - this.#setStart, this.#setStart + 2);
+    if (this.#setId !== 0) {
+      this.bytes.writeUInt16BE(this.#size - this.#setStart, this.#setStart + 2);
+    }
   }
 }

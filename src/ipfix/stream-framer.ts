@@ -35,7 +35,9 @@ export class StreamFramer {
           `The stream has the version ${version} and the length ${length} where a message should begin.`,
         );
       }
-      if (bytes.length < length) break;
+      if (bytes.length < length) {
+        break;
+      }
       onMessage(bytes.subarray(0, length));
       bytes = bytes.subarray(length);
     }

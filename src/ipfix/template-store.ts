@@ -98,7 +98,9 @@ export class TemplateStore {
   /** Forgets a template; false when it was not known. */
   removeTemplate(domain: DomainState, id: number): boolean {
     const known = domain.templates.get(id);
-    if (known === undefined) return false;
+    if (known === undefined) {
+      return false;
+    }
     this.#templateFields -= known.fields.length;
     domain.templates.delete(id);
     return true;
@@ -107,8 +109,12 @@ export class TemplateStore {
   /** Forgets a session, such as a TCP connection that has ended (RFC 7011, section 8.3). */
   endSession(session: string): void {
     const domains = this.#sessions.get(session);
-    if (domains === undefined) return;
-    for (const domain of domains.values()) this.#releaseFields(domain);
+    if (domains === undefined) {
+      return;
+    }
+    for (const domain of domains.values()) {
+      this.#releaseFields(domain);
+    }
     this.#sessions.delete(session);
   }
 
@@ -124,19 +130,25 @@ export class TemplateStore {
 
   #dropOldestSession(): void {
     const [oldest] = this.#sessions.keys();
-    if (oldest !== undefined) this.endSession(oldest);
+    if (oldest !== undefined) {
+      this.endSession(oldest);
+    }
     this.#sessionsDropped += 1;
   }
 
   #dropOldestDomain(domains: Map<number, DomainState>): void {
     const [oldest] = domains;
-    if (oldest === undefined) return;
+    if (oldest === undefined) {
+      return;
+    }
     this.#releaseFields(oldest[1]);
     domains.delete(oldest[0]);
     this.#domainsDropped += 1;
   }
 
   #releaseFields(domain: DomainState): void {
-    for (const template of domain.templates.values()) this.#templateFields -= template.fields.length;
+    for (const template of domain.templates.values()) {
+      this.#templateFields -= template.fields.length;
+    }
   }
 }

@@ -89,12 +89,16 @@ export const TEMPLATES: readonly RecordTemplate[] = [0, 1].flatMap((layer2) =>
 export const RECORD_SIZE_MAX = Math.max(...TEMPLATES.map((template) => template.recordSize));
 
 const byIndex: (RecordTemplate | undefined)[] = Array.from({ length: 12 });
-for (const template of TEMPLATES) byIndex[template.id - TEMPLATE_ID_FIRST] = template;
+for (const template of TEMPLATES) {
+  byIndex[template.id - TEMPLATE_ID_FIRST] = template;
+}
 
 /** The template of that number; it must be one of ours. */
 export function templateWithId(id: number): RecordTemplate {
   const template = byIndex[id - TEMPLATE_ID_FIRST];
-  if (template === undefined) throw new Error(`No template of ours has the number ${id}.`);
+  if (template === undefined) {
+    throw new Error(`No template of ours has the number ${id}.`);
+  }
   return template;
 }
 

@@ -274,7 +274,7 @@ const valueRows: readonly ActionRow[] = [
       const count = reader.u16('dec_ttl.n_controllers');
       const ids = new Array<number>();
       reader.skip(4, 'dec_ttl.zeros');
-      for (let index = 0; index < count; index++) {
+      for (let index = 0; index < count; index += 1) {
         ids.push(reader.u16('dec_ttl.cnt_ids'));
       }
       return { controllerIds: ids };

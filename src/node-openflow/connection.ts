@@ -96,8 +96,11 @@ export class OpenFlowConnection {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    if (options.source === undefined) stream.on('data', (chunk: Buffer) => this.#feed(chunk, chunk.length));
-    else options.source.receive((bytes, end) => this.#feed(bytes, end));
+    if (options.source === undefined) {
+      stream.on('data', (chunk: Buffer) => this.#feed(chunk, chunk.length));
+    } else {
+      options.source.receive((bytes, end) => this.#feed(bytes, end));
+    }
     stream.on('end', () => this.#finish('disconnected', 'the switch closed the connection', null));
     stream.on('close', () => this.#finish('disconnected', 'the connection was closed', null));
     stream.on('error', (error: Error) =>
@@ -175,7 +178,8 @@ export class OpenFlowConnection {
   async bundle(messages: readonly OpenFlowMessage[]): Promise<readonly OpenFlowRequestError[]> {
     this.#requireReady();
     this.#requirePending();
-    const bundleId = this.#nextBundleId++;
+    const bundleId = this.#nextBundleId;
+    this.#nextBundleId += 1;
     const flags = BUNDLE_FLAGS.atomic | BUNDLE_FLAGS.ordered;
     const control = { type: 'bundle_control', bundleId, flags } as const;
     await this.#ask({ ...control, control: 'open_request' });
@@ -251,7 +255,7 @@ export class OpenFlowConnection {
   }
 
   #receive(bytes: Buffer, start: number, end: number): void {
-    this.#receivedMessages++;
+    this.#receivedMessages += 1;
     const version = this.#version;
     if (version === null) {
       this.#receiveFirst(bytes.subarray(start, end));
@@ -270,7 +274,7 @@ export class OpenFlowConnection {
     }
     // Before anything else is done with a message, because there are thousands a second.
     if (isNiciraMessage(bytes, start, end, NXT_PACKET_IN2)) {
-      this.#packetIns++;
+      this.#packetIns += 1;
       decodePacketIn2(bytes, start + EXPERIMENTER_HEADER_SIZE, end, this.#packetIn);
       this.#onPacketIn(this.#packetIn);
       return;
@@ -288,7 +292,7 @@ export class OpenFlowConnection {
       return;
     }
     if (message.type === 'unknown') {
-      this.#unknownMessages++;
+      this.#unknownMessages += 1;
     }
     if (!this.#pending.offer(header.xid, message, header.more, end - start)) {
       this.#onMessage(message, header.xid);
@@ -338,7 +342,7 @@ export class OpenFlowConnection {
 
   /** Whether the stream wants more. */
   #write(bytes: Buffer): boolean {
-    this.#sentMessages++;
+    this.#sentMessages += 1;
     return this.#stream.write(bytes);
   }
 

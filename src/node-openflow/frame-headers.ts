@@ -257,12 +257,16 @@ function readTransport(headers: FrameHeaders, bytes: Buffer, at: number, end: nu
       readPorts(headers, bytes, at);
       break;
     case PROTOCOL.sctp:
-      if (size >= 12) readPorts(headers, bytes, at);
+      if (size >= 12) {
+        readPorts(headers, bytes, at);
+      }
       break;
     case PROTOCOL.icmp:
     case PROTOCOL.igmp:
       readTypeAndCode(headers, bytes, at);
-      if (headers.protocol === PROTOCOL.igmp) headers.ndReserved = bytes.readUInt32BE(at + 4);
+      if (headers.protocol === PROTOCOL.igmp) {
+        headers.ndReserved = bytes.readUInt32BE(at + 4);
+      }
       break;
     case PROTOCOL.icmpv6:
       readTypeAndCode(headers, bytes, at);
@@ -311,7 +315,9 @@ function readNeighborDiscovery(headers: FrameHeaders, bytes: Buffer, at: number,
       }
       headers[name] = unsigned(bytes, option + 2, 6);
       // OVS keeps the type of the first of them in the place of the TCP flags.
-      if (headers.tcpFlags === 0) headers.tcpFlags = type;
+      if (headers.tcpFlags === 0) {
+        headers.tcpFlags = type;
+      }
     }
     option += size;
   }

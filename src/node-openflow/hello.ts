@@ -43,9 +43,9 @@ export function encodeHello(_version: OpenFlowVersion, hello: Hello, writer: Wir
 
 function versionsOf(bitmap: WireReader): number[] {
   const versions: number[] = [];
-  for (let word = 0; bitmap.remaining >= 4; word++) {
+  for (let word = 0; bitmap.remaining >= 4; word += 1) {
     const bits = bitmap.u32('hello.versions');
-    for (let bit = 0; bit < 32; bit++) {
+    for (let bit = 0; bit < 32; bit += 1) {
       if (((bits >>> bit) & 1) === 1) {
         versions.push(word * 32 + bit);
       }

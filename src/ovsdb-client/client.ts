@@ -1,4 +1,4 @@
-// The client of one OVSDB connection: the methods of RFC 7047 section 4.1 and the extensions of ovsdb-server(7), by
+// The client of one OVSDB connection: the methods of RFC 7047, section 4.1 and the extensions of ovsdb-server(7), by
 // name and typed. It takes a stream that is ready for use; dialling, reconnecting and time limits are the caller's.
 
 import type { Duplex } from 'node:stream';
@@ -102,7 +102,7 @@ export class OvsdbClient {
     this.#peer.close({ by: 'here', error: reason });
   }
 
-  /** Sends an echo and waits for it (RFC 7047 section 4.1.11). */
+  /** Sends an echo and waits for it (RFC 7047, section 4.1.11). */
   async probe(options: RequestOptions = {}): Promise<void> {
     await this.request('echo', [], options);
   }
@@ -112,13 +112,13 @@ export class OvsdbClient {
     return this.#peer.request(method, params, options.signal, (result) => result);
   }
 
-  /** The names of the server's databases, `_Server` included (RFC 7047 section 4.1.1). */
+  /** The names of the server's databases, `_Server` included (RFC 7047, section 4.1.1). */
   async listDbs(options: RequestOptions = {}): Promise<readonly string[]> {
     const result = await this.request('list_dbs', [], options);
     return array(result, 'list_dbs').map((name, index) => string(name, `list_dbs[${index}]`));
   }
 
-  /** RFC 7047 section 4.1.2. */
+  /** RFC 7047, section 4.1.2. */
   async getSchema(database: string, options: RequestOptions = {}): Promise<DatabaseSchema> {
     return parseDatabaseSchema(await this.request('get_schema', [database], options));
   }
@@ -129,7 +129,7 @@ export class OvsdbClient {
   }
 
   /**
-   * Does all operations or none (RFC 7047 section 4.1.3). Rejects with OvsdbTransactionError when one of them or the
+   * Does all operations or none (RFC 7047, section 4.1.3). Rejects with OvsdbTransactionError when one of them or the
    * commit fails. After OVSDB_ABORTED or OVSDB_CLOSED it is unknown whether it was done.
    */
   async transact<const O extends readonly Operation[]>(
@@ -156,7 +156,7 @@ export class OvsdbClient {
   }
 
   /**
-   * Queues for a lock; true when it was free (RFC 7047 section 4.1.8). `onHeld` hears of it in the order of the wire,
+   * Queues for a lock; true when it was free (RFC 7047, section 4.1.8). `onHeld` hears of it in the order of the wire,
    * while a promise is told later: by then {@link hasLock} may say otherwise, and it is the one to believe.
    * The server's names for locks have letters, digits and "_" only.
    */
@@ -164,7 +164,7 @@ export class OvsdbClient {
     return this.#takeLock('lock', id, onHeld, options);
   }
 
-  /** Takes a lock from whoever holds it; that one stays queued for it (RFC 7047 section 4.1.8). */
+  /** Takes a lock from whoever holds it; that one stays queued for it (RFC 7047, section 4.1.8). */
   async steal(id: string, onHeld?: LockListener, options: RequestOptions = {}): Promise<void> {
     await this.#takeLock('steal', id, onHeld, options);
   }
@@ -184,7 +184,8 @@ export class OvsdbClient {
   /** Starts a monitor; resolves after `onUpdate` has had the initial content. */
   monitor(options: MonitorOptions, requestOptions: RequestOptions = {}): Promise<Monitor> {
     const { method, database, tables, lastTransactionId } = options;
-    const id = `monitor-${this.#nextMonitor++}`;
+    const id = `monitor-${this.#nextMonitor}`;
+    this.#nextMonitor += 1;
     const params = encodeMonitorRequest(method, database, id, tables, lastTransactionId);
     return this.#peer.request(method, params, requestOptions.signal, (result) => {
       this.#monitors.set(id, options);

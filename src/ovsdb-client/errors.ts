@@ -57,7 +57,7 @@ export class OvsdbNotationError extends OvsdbError {
   }
 }
 
-/** An `<error>` as RFC 7047 section 3.1 has it, with the member that ovsdb-server adds. */
+/** An `<error>` as RFC 7047, section 3.1 has it, with the member that ovsdb-server adds. */
 export interface OvsdbFault {
   /** The server's short name of the fault: "constraint violation", "unknown database". */
   readonly error: string;

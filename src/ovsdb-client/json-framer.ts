@@ -74,7 +74,7 @@ export class JsonFramer {
   #findStart(chunk: Buffer, from: number): number {
     let at = from;
     while (at < chunk.length && isSpace(chunk[at] ?? 0)) {
-      at++;
+      at += 1;
     }
     const byte = chunk[at];
     if (byte !== undefined && byte !== OPEN_BRACE) {
@@ -96,7 +96,8 @@ export class JsonFramer {
     let escaped = this.#escaped;
     let at = from;
     while (at < stop) {
-      const byte = chunk[at++];
+      const byte = chunk[at];
+      at += 1;
       if (inString) {
         if (escaped) {
           escaped = false;
@@ -108,7 +109,7 @@ export class JsonFramer {
       } else if (byte === QUOTE) {
         inString = true;
       } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-        depth++;
+        depth += 1;
         if (depth > this.#options.depthMax) {
           throw new OvsdbError(
             OvsdbErrorCode.messageTooDeep,
@@ -116,7 +117,7 @@ export class JsonFramer {
           );
         }
       } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-        depth--;
+        depth -= 1;
         if (depth === 0) {
           break;
         }

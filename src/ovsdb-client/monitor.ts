@@ -1,4 +1,4 @@
-// The three generations of monitor (RFC 7047 section 4.1.5; ovsdb-server(7) for monitor_cond and monitor_cond_since)
+// The three generations of monitor (RFC 7047, section 4.1.5; ovsdb-server(7) for monitor_cond and monitor_cond_since)
 // brought to one form: what is asked for, and row updates whose values are still in the notation of the wire.
 
 import { OvsdbNotationError } from './errors.ts';
@@ -32,7 +32,7 @@ export interface MonitorTable {
   };
 }
 
-/** One changed row. The members of `row` are columns in the notation of RFC 7047 section 5.1. */
+/** One changed row. The members of `row` are columns in the notation of RFC 7047, section 5.1. */
 export type RowUpdate = { readonly table: string; readonly uuid: string } & (
   | {
       /** The row is there; columns that are left out have their default value. */
@@ -130,7 +130,7 @@ function decodeTables(json: unknown, source: string): RowUpdate[] {
   return updates;
 }
 
-/** `<row-update>`, RFC 7047 section 4.1.6: "new" is the whole row, "old" alone means that it is gone. */
+/** `<row-update>`, RFC 7047, section 4.1.6: "new" is the whole row, "old" alone means that it is gone. */
 function rowUpdate(table: string, uuid: string, update: JsonObject, path: string): RowUpdate {
   if (update['new'] !== undefined) {
     return { table, uuid, kind: 'row', row: object(update['new'], `${path}.new`) };

@@ -1,4 +1,4 @@
-// The notation of values in RFC 7047 section 5.1: what an atom, a set or a map looks like in JSON, and the plain
+// The notation of values in RFC 7047, section 5.1: what an atom, a set or a map looks like in JSON, and the plain
 // TypeScript values for them. Decoding goes by the column's type where it is known; encoding needs no type.
 
 import { OvsdbNotationError } from './errors.ts';
@@ -31,10 +31,10 @@ export type WritableValue =
   | readonly WritableAtom[]
   | ReadonlyMap<WritableAtom, WritableAtom>;
 
-/** RFC 7047 section 3.2, `<atomic-type>`. */
+/** RFC 7047, section 3.2, `<atomic-type>`. */
 export type AtomicType = 'integer' | 'real' | 'boolean' | 'string' | 'uuid';
 
-/** RFC 7047 section 3.2, `<base-type>`: the type of a key or value and its constraints. */
+/** RFC 7047, section 3.2, `<base-type>`: the type of a key or value and its constraints. */
 export interface BaseType {
   readonly type: AtomicType;
   readonly enum?: readonly Atom[];
@@ -50,7 +50,7 @@ export interface BaseType {
   readonly refType?: 'strong' | 'weak';
 }
 
-/** RFC 7047 section 3.2, `<type>`, with its defaults filled in. */
+/** RFC 7047, section 3.2, `<type>`, with its defaults filled in. */
 export interface ColumnType {
   readonly key: BaseType;
   /** Only maps have it. */
@@ -110,7 +110,7 @@ export function decodeValue(json: unknown, type: ColumnType, path: string): Valu
   return type.max > 1 ? atoms : atoms[0];
 }
 
-/** What a column holds when nothing was written to it (RFC 7047 section 5.2.1); updates leave such columns out. */
+/** What a column holds when nothing was written to it (RFC 7047, section 5.2.1); updates leave such columns out. */
 export function defaultValue(type: ColumnType): Value {
   if (type.value !== undefined) {
     return type.min === 0 ? new Map() : new Map([[defaultAtom(type.key.type), defaultAtom(type.value.type)]]);
@@ -213,14 +213,14 @@ function checkCount(count: number, type: ColumnType, path: string): void {
   }
 }
 
-/** RFC 7047 section 5.1 allows a set of one to be written as the atom alone. */
+/** RFC 7047, section 5.1 allows a set of one to be written as the atom alone. */
 function decodeSet(json: unknown, base: BaseType, path: string): readonly Atom[] {
   const items = taggedItems(json, 'set');
   if (items === undefined) {
     return [decodeAtom(json, base, path)];
   }
   const atoms = items.map((item, index) => decodeAtom(item, base, `${path}[${index}]`)).sort(compareAtoms);
-  for (let index = 1; index < atoms.length; index++) {
+  for (let index = 1; index < atoms.length; index += 1) {
     const atom = atoms[index];
     const previous = atoms[index - 1];
     if (atom !== undefined && previous !== undefined && primitive(atom) === primitive(previous)) {

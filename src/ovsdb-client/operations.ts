@@ -1,4 +1,4 @@
-// The operations of a transaction and their results (RFC 7047 section 5.2): how they look in TypeScript, how they are
+// The operations of a transaction and their results (RFC 7047, section 5.2): how they look in TypeScript, how they are
 // written, and how the reply is read back in the order of the operations.
 
 import { OvsdbNotationError, OvsdbTransactionError, parseFault } from './errors.ts';
@@ -17,7 +17,7 @@ import type { DatabaseSchema } from './schema.ts';
 export type WritableRow = Readonly<Record<string, WritableValue>>;
 
 export type ConditionFunction = '<' | '<=' | '==' | '!=' | '>=' | '>' | 'includes' | 'excludes';
-/** RFC 7047 section 5.1: all conditions of a list must hold; none at all means every row. */
+/** RFC 7047, section 5.1: all conditions of a list must hold; none at all means every row. */
 export type Condition = readonly [column: string, is: ConditionFunction, value: WritableValue];
 
 export type Mutator = '+=' | '-=' | '*=' | '/=' | '%=' | 'insert' | 'delete';

@@ -1,4 +1,4 @@
-// One JSON-RPC 1.0 session over a stream (RFC 7047 section 4): requests and their replies, notifications both ways,
+// One JSON-RPC 1.0 session over a stream (RFC 7047, section 4): requests and their replies, notifications both ways,
 // the server's echo. It knows no OVSDB method but echo and cancel; OvsdbClient gives the others their meaning.
 
 import type { Duplex } from 'node:stream';
@@ -170,7 +170,7 @@ export class RpcPeer {
     }
   };
 
-  /** A request of the server: RFC 7047 section 4.1.11 asks for echo, and there is no other. */
+  /** A request of the server: RFC 7047, section 4.1.11 asks for echo, and there is no other. */
   #answer(method: string, params: readonly unknown[], id: unknown): void {
     const reply =
       method === 'echo'
@@ -221,7 +221,7 @@ export class RpcPeer {
       settle({ error: refusal });
       return undefined;
     }
-    this.#nextId++;
+    this.#nextId += 1;
     this.#pending.set(id, { method, settle });
     return id;
   }
@@ -234,7 +234,7 @@ export class RpcPeer {
     }
     pending.settle = undefined;
     if (method === 'transact') {
-      // RFC 7047 section 4.1.4. Refused past sendBytesMax like a request; the transaction is then left to its fate.
+      // RFC 7047, section 4.1.4. Refused past sendBytesMax like a request; the transaction is then left to its fate.
       this.#write('cancel', { method: 'cancel', params: [id], id: null });
     }
   }

@@ -1,4 +1,4 @@
-// The schema of a database (RFC 7047 section 3.2) as get_schema answers it and as a .ovsschema file has it, parsed
+// The schema of a database (RFC 7047, section 3.2) as get_schema answers it and as a .ovsschema file has it, parsed
 // into types that the rest of this library decodes by.
 
 import { OvsdbNotationError } from './errors.ts';
@@ -53,7 +53,7 @@ export function parseDatabaseSchema(json: unknown): DatabaseSchema {
   const version = schema['version'] === undefined ? '' : string(schema['version'], 'schema.version');
   const cksum = schema['cksum'] === undefined ? undefined : string(schema['cksum'], 'schema.cksum');
   const tables = mapEntries(schema['tables'], 'schema.tables', parseTable);
-  // RFC 7047 section 3.2: where no table says isRoot, all are, as before that member existed.
+  // RFC 7047, section 3.2: where no table says isRoot, all are, as before that member existed.
   const someRoot = [...tables.values()].some((table) => table.isRoot);
   if (!someRoot) {
     for (const table of tables.values()) {

@@ -37,12 +37,18 @@ export function dissectPlain(
   observationPointId: number,
   key: FlowKey,
 ): boolean {
-  if (size < UDP_FRAME_SIZE_MIN || !IS_LITTLE_ENDIAN) return false;
+  if (size < UDP_FRAME_SIZE_MIN || !IS_LITTLE_ENDIAN) {
+    return false;
+  }
   const typeAndClass = view.getInt32(start + 12, true);
   const fragment = view.getInt32(start + 20, true);
   const protocol = fragment >>> 24;
-  if ((typeAndClass & 0xff_ff_ff) !== IPV4_PLAIN || (fragment & FRAGMENT_OFFSET) !== 0) return false;
-  if (protocol !== UDP && (protocol !== TCP || !hasTcpHeader(view, start, size))) return false;
+  if ((typeAndClass & 0xff_ff_ff) !== IPV4_PLAIN || (fragment & FRAGMENT_OFFSET) !== 0) {
+    return false;
+  }
+  if (protocol !== UDP && (protocol !== TCP || !hasTcpHeader(view, start, size))) {
+    return false;
+  }
   const { words } = key;
   const classOfService = typeAndClass >>> 24;
   const source = view.getInt32(start + 26, true);
@@ -73,7 +79,9 @@ export function dissectPlain(
 
 /** A TCP header is as long as it says, options included, and has to be there as a whole. */
 function hasTcpHeader(view: DataView, start: number, size: number): boolean {
-  if (size < TCP_FRAME_SIZE_MIN) return false;
+  if (size < TCP_FRAME_SIZE_MIN) {
+    return false;
+  }
   const headerSize = (view.getUint8(start + TCP_LENGTH_AT) >>> 4) * 4;
   return headerSize >= TCP_FRAME_SIZE_MIN - TCP_AT && headerSize <= size - TCP_AT;
 }

@@ -48,7 +48,9 @@ export function dissect(
   key: FlowKey,
 ): void {
   const size = end - start;
-  if (dissectPlain(key.frames.of(frame), start, size, observationPointId, key)) return;
+  if (dissectPlain(key.frames.of(frame), start, size, observationPointId, key)) {
+    return;
+  }
   key.faults = 0;
   key.protocol = 0;
   putU32(key.bytes, 0, observationPointId);
@@ -154,7 +156,7 @@ function dissectIpv6(
 }
 
 /**
- * Walks the extension headers (RFC 8200 section 4) of the IPv6 packet at `at`, leaves the protocol behind them
+ * Walks the extension headers (RFC 8200, section 4) of the IPv6 packet at `at`, leaves the protocol behind them
  * in `key.protocol`, and returns where its header begins. Each step takes 8 bytes or more, so the frame's end
  * bounds it.
  */
@@ -237,7 +239,7 @@ function finish(key: FlowKey, size: number, layer2: Layer2, layer3: Layer3, laye
   key.size = size;
   key.templateId = templateId(layer2, layer3, layer4);
   key.isIp = layer3 !== Layer3.other;
-  for (let at = size; (at & 3) !== 0; at++) {
+  for (let at = size; (at & 3) !== 0; at += 1) {
     key.bytes[at] = 0;
   }
 }
@@ -296,7 +298,7 @@ function putU32(bytes: Buffer, at: number, value: number): void {
 
 /** A loop: for so few bytes it is faster than `Buffer.copy`, and `subarray` would make an object. */
 function copy(from: Uint8Array, fromAt: number, to: Buffer, toAt: number, size: number): void {
-  for (let index = 0; index < size; index++) {
+  for (let index = 0; index < size; index += 1) {
     to[toAt + index] = from[fromAt + index]!;
   }
 }

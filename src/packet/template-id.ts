@@ -17,7 +17,7 @@ export type Layer4 = (typeof Layer4)[keyof typeof Layer4];
 /** Sizes of the parts of a flow key, in bytes and in the order in which they follow each other. */
 export const KeyPartSize = { common: 19, vlan: 5, ip: 6, ipv4: 8, ipv6: 36, tcpUdp: 4 } as const;
 
-/** Template ids below 256 are set ids with a meaning of their own (RFC 7011 section 3.3.2). */
+/** Template ids below 256 are set ids with a meaning of their own (RFC 7011, section 3.3.2). */
 const TEMPLATE_ID_MIN = 256;
 /** The longest key: that of template 267, in bytes. */
 export const KEY_SIZE_MAX = 70;

@@ -78,7 +78,9 @@ export class Coverage {
     }
     this.#last = present;
     this.#periods.push(period);
-    if (this.#periods.length > HOUR_PERIODS) this.#periods.shift();
+    if (this.#periods.length > HOUR_PERIODS) {
+      this.#periods.shift();
+    }
   }
 
   #rate(name: string, periodCount: number): number {

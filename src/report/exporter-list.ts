@@ -1,7 +1,7 @@
 // The exporters of a status document one after the other, whatever they export for, as tables need them.
 
 import type { BridgeSamplingStatus, FlowSamplingStatus } from '../control/sampled-bridge.ts';
-import type { ExporterStatus } from '../export/exporter.ts';
+import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { PacketSamplerStatus } from '../flow/sampler.ts';
 import type { StatusDocument } from './status-document.ts';
 

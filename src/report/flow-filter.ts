@@ -50,16 +50,23 @@ export class FlowFilter {
       const at = word.indexOf('=');
       const key = word.slice(0, Math.max(at, 0));
       const value = word.slice(at + 1);
-      if (key === 'domain') domainId = wholeNumber(word, value, 0xffff_ffff);
-      else terms.push(termOf(word, key, value));
+      if (key === 'domain') {
+        domainId = wholeNumber(word, value, 0xffff_ffff);
+      } else {
+        terms.push(termOf(word, key, value));
+      }
     }
     return new FlowFilter(terms, domainId);
   }
 
   /** Whether the flow has all that the words ask for. */
   matches(record: FlowRecord): boolean {
-    if (this.#domainId !== undefined && record.observationDomainId !== this.#domainId) return false;
-    if (this.#terms.length === 0) return true;
+    if (this.#domainId !== undefined && record.observationDomainId !== this.#domainId) {
+      return false;
+    }
+    if (this.#terms.length === 0) {
+      return true;
+    }
     const { keyBytes, keyStart } = record;
     const terms = this.#testsByTemplate.get(record.templateId) ?? [];
     return terms.every((tests) => tests.some((test) => isMatch(keyBytes, keyStart + test.offset, test)));
@@ -77,7 +84,9 @@ export class FlowFilter {
 
 function isMatch(bytes: Uint8Array, start: number, { value, mask }: FieldTest): boolean {
   for (let index = 0; index < value.length; index += 1) {
-    if (((bytes[start + index]! ^ value[index]!) & mask[index]!) !== 0) return false;
+    if (((bytes[start + index]! ^ value[index]!) & mask[index]!) !== 0) {
+      return false;
+    }
   }
   return true;
 }
@@ -115,8 +124,9 @@ function termOf(word: string, key: string, value: string): Term {
 
 function addressTerm(word: string, text: string, sides: readonly string[]): Term {
   const [address = '', bitsText] = text.split('/');
-  if (!ipaddr.IPv4.isValidFourPartDecimal(address) && !ipaddr.IPv6.isValid(address))
+  if (!ipaddr.IPv4.isValidFourPartDecimal(address) && !ipaddr.IPv6.isValid(address)) {
     throw new UnknownWord(`"${word}": "${address}" is no IP address.`);
+  }
   const parsed = ipaddr.parse(address);
   const value = Uint8Array.from(parsed.toByteArray());
   const bits = bitsText === undefined ? value.length * 8 : wholeNumber(word, bitsText, value.length * 8);
@@ -142,6 +152,8 @@ function macTerm(word: string, text: string): Term {
 
 function wholeNumber(word: string, text: string, max: number): number {
   const number = /^(?:\d{1,10}|0x[0-9a-f]{1,8})$/iu.test(text) ? Number(text) : Number.NaN;
-  if (!(number <= max)) throw new UnknownWord(`"${word}": "${text}" is no whole number from 0 to ${max}.`);
+  if (!(number <= max)) {
+    throw new UnknownWord(`"${word}": "${text}" is no whole number from 0 to ${max}.`);
+  }
   return number;
 }

@@ -34,11 +34,17 @@ export function recordObject(
   };
   const flowStart = absoluteTime(message, record, 'flowStart');
   const flowEnd = absoluteTime(message, record, 'flowEnd');
-  if (flowStart !== undefined) object['flowStart'] = flowStart;
-  if (flowEnd !== undefined) object['flowEnd'] = flowEnd;
+  if (flowStart !== undefined) {
+    object['flowStart'] = flowStart;
+  }
+  if (flowEnd !== undefined) {
+    object['flowEnd'] = flowEnd;
+  }
   for (const [index, field] of record.template.fields.entries()) {
     let key = field.name;
-    for (let count = 2; Object.hasOwn(object, key); count += 1) key = `${field.name}#${count}`;
+    for (let count = 2; Object.hasOwn(object, key); count += 1) {
+      key = `${field.name}#${count}`;
+    }
     object[key] = jsonValue(record.values[index]);
   }
   return object;
@@ -53,7 +59,9 @@ export function jsonLine(object: Readonly<Record<string, unknown>>): string {
 export function recordText(message: DecodedMessage, record: DecodedRecord): string {
   const values = new Map(record.template.fields.map((field, index) => [field.name, record.values[index]]));
   const start = absoluteTime(message, record, 'flowStart');
-  if (start === undefined || record.template.scopeCount > 0) return `${listText(record)}\n`;
+  if (start === undefined || record.template.scopeCount > 0) {
+    return `${listText(record)}\n`;
+  }
   const end = absoluteTime(message, record, 'flowEnd') ?? start;
   const line = [
     start.slice(11, 23).padEnd(12),
@@ -65,7 +73,9 @@ export function recordText(message: DecodedMessage, record: DecodedRecord): stri
   ].join(' ');
   const [from, to] = endsOf(values);
   const text = `${from} > ${to}`;
-  if (line.length + 1 + text.length <= TABLE_WIDTH) return `${line} ${text}\n`;
+  if (line.length + 1 + text.length <= TABLE_WIDTH) {
+    return `${line} ${text}\n`;
+  }
   return text.length + 4 <= TABLE_WIDTH ? `${line}\n    ${text}\n` : `${line}\n    ${from}\n    > ${to}\n`;
 }
 
@@ -75,10 +85,16 @@ export function safeText(text: string): string {
 }
 
 function jsonValue(value: FieldValue | undefined): JsonValue {
-  if (value === undefined) return '';
-  if (typeof value === 'bigint') return value.toString();
+  if (value === undefined) {
+    return '';
+  }
+  if (typeof value === 'bigint') {
+    return value.toString();
+  }
   // JSON has no NaN and no infinity.
-  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    return String(value);
+  }
   return Buffer.isBuffer(value) ? value.toString('hex') : value;
 }
 
@@ -90,10 +106,14 @@ function absoluteTime(
 ): string | undefined {
   const { fields } = record.template;
   const delta = record.values[fields.findIndex((field) => field.name === `${which}DeltaMicroseconds`)];
-  if (typeof delta === 'number') return timeText(message.exportTimeSeconds * 1_000_000 - delta);
+  if (typeof delta === 'number') {
+    return timeText(message.exportTimeSeconds * 1_000_000 - delta);
+  }
   for (const unit of ['Nanoseconds', 'Microseconds', 'Milliseconds', 'Seconds']) {
     const value = record.values[fields.findIndex((field) => field.name === which + unit)];
-    if (typeof value === 'string') return value;
+    if (typeof value === 'string') {
+      return value;
+    }
   }
   return undefined;
 }
@@ -106,8 +126,12 @@ function timeText(micros: number): string {
 
 function durationText(start: string, end: string): string {
   const ms = Date.parse(end) - Date.parse(start);
-  if (!Number.isFinite(ms) || ms < 0) return '?';
-  if (ms >= 1_000_000) return Math.round(ms / 1000).toString();
+  if (!Number.isFinite(ms) || ms < 0) {
+    return '?';
+  }
+  if (ms >= 1_000_000) {
+    return Math.round(ms / 1000).toString();
+  }
   return (ms / 1000).toFixed(ms < 100_000 ? 3 : 2);
 }
 
@@ -123,9 +147,13 @@ type Values = ReadonlyMap<string, FieldValue | undefined>;
 
 function protocolText(values: Values): string {
   const protocol = values.get('protocolIdentifier');
-  if (typeof protocol === 'number') return IP_PROTOCOL_NAMES.get(protocol) ?? `ip ${protocol}`;
+  if (typeof protocol === 'number') {
+    return IP_PROTOCOL_NAMES.get(protocol) ?? `ip ${protocol}`;
+  }
   const type = values.get('ethernetType');
-  if (typeof type !== 'number') return '-';
+  if (typeof type !== 'number') {
+    return '-';
+  }
   return ETHERNET_TYPE_NAMES.get(type) ?? `0x${type.toString(16).padStart(4, '0')}`;
 }
 
@@ -133,9 +161,13 @@ const SUFFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E'];
 
 /** At most 6 characters: 99999, 1.23M. */
 function countText(value: FieldValue | undefined): string {
-  if (typeof value !== 'number' && typeof value !== 'bigint') return '-';
+  if (typeof value !== 'number' && typeof value !== 'bigint') {
+    return '-';
+  }
   let number = Number(value);
-  if (number < 100_000) return number.toString();
+  if (number < 100_000) {
+    return number.toString();
+  }
   let power = 0;
   while (number >= 999.5 && power < SUFFIXES.length - 1) {
     number /= 1000;
@@ -154,7 +186,9 @@ const REASON_WORDS: ReadonlyMap<string, string> = new Map([
 
 function reasonText(value: FieldValue | undefined): string {
   // 0 is no reason: a flow that is still in the cache.
-  if (typeof value !== 'number' || value === 0) return '-';
+  if (typeof value !== 'number' || value === 0) {
+    return '-';
+  }
   return REASON_WORDS.get(FLOW_END_REASON_NAMES.get(value) ?? '') ?? String(value);
 }
 
@@ -172,7 +206,9 @@ function endText(values: Values, side: 'source' | 'destination'): string {
     return typeof mac === 'string' ? mac : '?';
   }
   const port = values.get(`${side}TransportPort`);
-  if (typeof port !== 'number') return address;
+  if (typeof port !== 'number') {
+    return address;
+  }
   return addressText(address, port);
 }
 

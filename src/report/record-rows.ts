@@ -44,7 +44,9 @@ export class RecordDecoder {
   #templateMessage(message: Buffer): Buffer {
     const header = message.subarray(0, MESSAGE_HEADER_SIZE);
     this.#templates.begin(header.readUInt32BE(4), header.readUInt32BE(12));
-    for (const set of this.#templateSets) this.#templates.appendSet(set);
+    for (const set of this.#templateSets) {
+      this.#templates.appendSet(set);
+    }
     return this.#templates.bytes.subarray(0, this.#templates.finish());
   }
 }

@@ -74,7 +74,9 @@ export class Report {
       const rows: RecordRow[] = [];
       for (const message of running.exporter.recentMessages()) {
         rows.push(...decoder.rows(message, originOf(running)));
-        if (rows.length >= countMax) break;
+        if (rows.length >= countMax) {
+          break;
+        }
       }
       return rows.slice(0, countMax);
     });

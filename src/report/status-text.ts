@@ -3,7 +3,7 @@
 
 import type { SampledBridgeStatus } from '../control/sampled-bridge.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
-import type { ExporterStatus } from '../export/exporter.ts';
+import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { PacketSamplerStatus } from '../flow/sampler.ts';
 import { problemLines } from './problem-lines.ts';
 import type { StatusDocument } from './status-document.ts';
@@ -39,12 +39,16 @@ export function statusText(status: StatusDocument, paint: Paint = plain): string
 }
 
 function verdictLines({ missing }: StatusDocument, paint: Paint): string[] {
-  if (missing.length === 0) return [paint('good', 'ready')];
+  if (missing.length === 0) {
+    return [paint('good', 'ready')];
+  }
   return [paint('bad', 'not ready:'), ...missing.flatMap((sentence) => foldText(`  ${sentence}`, ''))];
 }
 
 function webLines({ web }: StatusDocument): string[] {
-  if (web === undefined) return [];
+  if (web === undefined) {
+    return [];
+  }
   const trouble = web.refused + web.ended === 0 ? '' : `, ${web.refused} refused, ${web.ended} ended`;
   return foldText(`page: ${web.clients} browsers look${trouble}`);
 }

@@ -23,22 +23,28 @@ export function textTable(columns: readonly TableColumn[], rows: readonly (reado
   return [columns.map(({ head }) => head), ...rows].flatMap((row) => {
     const cells = row.map((cell, index) => pad(cell, widths[index] ?? 0, columns[index]?.align ?? 'left'));
     const last = row.at(-1) ?? '';
-    if (!isFolded || lead + last.length <= TABLE_WIDTH) return [cells.join('  ').trimEnd()];
+    if (!isFolded || lead + last.length <= TABLE_WIDTH) {
+      return [cells.join('  ').trimEnd()];
+    }
     return [cells.slice(0, -1).join('  ').trimEnd(), `    ${last}`];
   });
 }
 
 /** Text that is too long in lines of at most the width, each but the first one indented by `indent` more than the text. */
 export function foldText(text: string, indent = '    '): string[] {
-  if (text.length <= TABLE_WIDTH) return [text];
+  if (text.length <= TABLE_WIDTH) {
+    return [text];
+  }
   const lead = /^ */u.exec(text)?.[0] ?? '';
   const lines: string[] = [];
   let line = '';
   for (const word of text.trim().split(/ +/u)) {
     const start = lines.length === 0 ? lead : lead + indent;
-    if (line === '') line = start + word;
-    else if (line.length + 1 + word.length <= TABLE_WIDTH) line += ` ${word}`;
-    else {
+    if (line === '') {
+      line = start + word;
+    } else if (line.length + 1 + word.length <= TABLE_WIDTH) {
+      line += ` ${word}`;
+    } else {
       lines.push(line);
       line = lead + indent + word;
     }

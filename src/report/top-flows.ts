@@ -74,15 +74,21 @@ class Search {
 
   look(record: FlowRecord, origin: FlowSource['origin']): void {
     this.#flows += 1;
-    if (!this.#filter.matches(record)) return;
+    if (!this.#filter.matches(record)) {
+      return;
+    }
     this.#matched += 1;
     const octets = record.octetsHigh * 2 ** 32 + record.octetsLow;
     const smallest = this.#top.at(-1);
-    if (this.#top.length >= this.#count && octets <= (smallest?.octets ?? Number.POSITIVE_INFINITY)) return;
+    if (this.#top.length >= this.#count && octets <= (smallest?.octets ?? Number.POSITIVE_INFINITY)) {
+      return;
+    }
     const candidate = { octets, origin, message: this.#copy(record) };
     const place = this.#top.findIndex((other) => other.octets < octets);
     this.#top.splice(place < 0 ? this.#top.length : place, 0, candidate);
-    if (this.#top.length > this.#count) this.#top.pop();
+    if (this.#top.length > this.#count) {
+      this.#top.pop();
+    }
   }
 
   result(): TopFlows {

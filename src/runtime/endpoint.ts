@@ -51,8 +51,12 @@ export function parseEndpoint(text: string, defaults: EndpointDefaults): Endpoin
   const colon = text.indexOf(':');
   const kind = colon < 0 ? text : text.slice(0, colon);
   const rest = colon < 0 ? '' : text.slice(colon + 1);
-  if (kind === 'unix') return parseUnix(text, rest, defaults);
-  if (kind === 'tcp' || kind === 'ssl') return { kind, ...parseHostPort(text, rest, defaults.defaultPort) };
+  if (kind === 'unix') {
+    return parseUnix(text, rest, defaults);
+  }
+  if (kind === 'tcp' || kind === 'ssl') {
+    return { kind, ...parseHostPort(text, rest, defaults.defaultPort) };
+  }
   throw syntax(text, 'write unix:FILE, tcp:HOST[:PORT] or ssl:HOST[:PORT]');
 }
 
@@ -64,13 +68,17 @@ export function parseEndpoints(text: string, defaults: EndpointDefaults): Endpoi
 
 /** The text of a connection method, with everything that was left out filled in. */
 export function formatEndpoint(endpoint: Endpoint): string {
-  if (endpoint.kind === 'unix') return `unix:${endpoint.path}`;
+  if (endpoint.kind === 'unix') {
+    return `unix:${endpoint.path}`;
+  }
   const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
   return `${endpoint.kind}:${host}:${endpoint.port}`;
 }
 
 function parseUnix(text: string, path: string, defaults: EndpointDefaults): Endpoint {
-  if (path === '') throw syntax(text, 'the path of the socket is missing after "unix:"');
+  if (path === '') {
+    throw syntax(text, 'the path of the socket is missing after "unix:"');
+  }
   const absolute = isAbsolute(path) ? path : join(defaults.directory ?? runDirectory(), path);
   if (Buffer.byteLength(absolute) > UNIX_PATH_BYTES_MAX) {
     throw syntax(text, `the path of a unix socket has at most ${UNIX_PATH_BYTES_MAX} bytes`);
@@ -85,11 +93,15 @@ function parseHostPort(text: string, rest: string, defaultPort: number): { host:
   if (host === undefined) {
     throw syntax(text, 'an IPv6 address stands in brackets, as in tcp:[::1]:6640');
   }
-  if (bracketed !== null && !isIPv6(host)) throw syntax(text, `"${host}" is no IPv6 address`);
+  if (bracketed !== null && !isIPv6(host)) {
+    throw syntax(text, `"${host}" is no IPv6 address`);
+  }
   if (bracketed === null && !/^[A-Za-z0-9_.-]+$/.test(host)) {
     throw syntax(text, host === '' ? 'the host is missing' : `"${host}" is no host name or address`);
   }
-  if (portText === undefined) return { host, port: defaultPort };
+  if (portText === undefined) {
+    return { host, port: defaultPort };
+  }
   const port = Number(portText);
   if (!/^[0-9]{1,5}$/.test(portText) || port < 1 || port > 65_535) {
     throw syntax(text, `"${portText}" is no port number (1 to 65535)`);

@@ -3,78 +3,16 @@
 // is decided by the session. One keeper has at most one connection, and its status is one word.
 
 import type { Duplex } from 'node:stream';
-import type { Clock, Timer } from './clock.ts';
-import { dial as dialEndpoint, type Endpoint, formatEndpoint, type TlsFiles } from './endpoint.ts';
+import type { Timer } from './clock.ts';
+import { dial as dialEndpoint, type Endpoint, formatEndpoint } from './endpoint.ts';
+import type { KeeperOptions, KeeperState, KeeperStatus, KeptSession } from './keeper-options.ts';
 import type { Logger } from './log.ts';
 import { ReadMemory } from './read-memory.ts';
-import { Reconnect, type ReconnectOptions } from './reconnect.ts';
+import { Reconnect } from './reconnect.ts';
 import { clause } from './sentence.ts';
 import { type SocketWatch, watchSocket } from './socket-watch.ts';
 
-/** How a session ended; no error when it was closed as asked for. */
-export interface SessionEnd {
-  readonly error?: Error | undefined;
-}
-
-/** What a protocol shows to the keeper. */
-export interface KeptSession {
-  /** Fulfilled once, when the session is over for whatever reason; never rejected. */
-  readonly ended: Promise<SessionEnd>;
-  /** Grows with everything that arrives; a peer that sends needs no probe. */
-  readonly receivedBytes: number;
-  /** Asks the peer for a sign of life, and is fulfilled when it came. */
-  probe(): Promise<void>;
-  /** Ends the session soon, after what was written has left. */
-  close(reason?: Error): void;
-}
-
-/** The states of a keeper. */
-export type KeeperState = 'stopped' | 'backoff' | 'connecting' | 'opening' | 'up' | 'probing';
-
-/** What a keeper shows of itself. */
-export interface KeeperStatus {
-  readonly name: string;
-  readonly state: KeeperState;
-  /** The peer that is or was last dialled, as text. */
-  readonly endpoint: string;
-  /** How often a session has come up since the start. */
-  readonly upCount: number;
-  /** Attempts that failed since a session was last up. */
-  readonly failureCount: number;
-  /** How long the present session has been up. */
-  readonly upMs: number | undefined;
-  /** Why the last session or attempt ended. */
-  readonly lastError: string | undefined;
-  /** The stable `code` of that reason, when it has one. */
-  readonly lastErrorCode: string | undefined;
-}
-
-/** Options of `ConnectionKeeper`. */
-export interface KeeperOptions<S extends KeptSession> {
-  /** For the log and the status, such as `ovsdb` or `bridge br0`. */
-  readonly name: string;
-  /** Tried one after the other, from the first again after the last. */
-  readonly endpoints: readonly Endpoint[];
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Handshake and first synchronisation over a fresh stream. The keeper gives up by destroying the stream. */
-  readonly open: (stream: Duplex, readMemory: ReadMemory | undefined) => Promise<S>;
-  /** Called when a session is ready for use. */
-  readonly onUp?: (session: S) => void;
-  /** Called once for each `onUp`, when the session is not to be used any more. */
-  readonly onDown?: (session: S, reason: Error | undefined) => void;
-  /** Default: OVS's times; for unix sockets pauses from 0.1 to 1 s, as a failed attempt costs nothing there. */
-  readonly reconnect?: Partial<ReconnectOptions>;
-  /** For `ssl:` endpoints. */
-  readonly tls?: TlsFiles;
-  /**
-   * Bytes of the memory that sockets read into. `open` is then given the memory, and the stream has no 'data' events; but
-   * for `ssl:` endpoints, and streams that `dial` makes. Default: none.
-   */
-  readonly readMemoryBytes?: number;
-  /** Makes the stream; a test hands in its own. */
-  readonly dial?: (endpoint: Endpoint, signal: AbortSignal) => Promise<Duplex>;
-}
+export type { KeeperOptions, KeeperState, KeeperStatus, KeptSession, SessionEnd } from './keeper-options.ts';
 
 /** Pauses between attempts when all endpoints are unix sockets. */
 const UNIX_BACKOFF_MIN_MS = 100;
@@ -108,8 +46,9 @@ export class ConnectionKeeper<S extends KeptSession> {
   #lastErrorCode: string | undefined;
 
   constructor(options: KeeperOptions<S>) {
-    if (options.endpoints.length === 0)
+    if (options.endpoints.length === 0) {
       throw new RangeError(`${options.name} has no endpoint to connect to.`);
+    }
     const local = options.endpoints.every((endpoint) => endpoint.kind === 'unix');
     this.#options = options;
     this.#log = options.log.limited(`keeper ${options.name}`, { perMinute: 12, burst: 12 });
@@ -137,7 +76,9 @@ export class ConnectionKeeper<S extends KeptSession> {
     this.#timer?.cancel();
     this.#watch?.close();
     this.#connection = undefined;
-    if (connection === undefined) return;
+    if (connection === undefined) {
+      return;
+    }
     connection.abort.abort();
     const { session, stream } = connection;
     if (session !== undefined) {
@@ -156,7 +97,9 @@ export class ConnectionKeeper<S extends KeptSession> {
 
   /** Connects at once if a pause after a failure is under way. */
   endPause(): void {
-    if (this.#reconnect.state === 'backoff') this.reconnectNow();
+    if (this.#reconnect.state === 'backoff') {
+      this.reconnectNow();
+    }
   }
 
   status(): KeeperStatus {
@@ -207,11 +150,14 @@ export class ConnectionKeeper<S extends KeptSession> {
         void this.#connect();
         break;
       case 'probe':
-        if (connection !== undefined) void this.#probe(connection);
+        if (connection !== undefined) {
+          void this.#probe(connection);
+        }
         break;
       case 'disconnect':
-        if (connection !== undefined)
+        if (connection !== undefined) {
           this.#giveUp(connection, disconnectReason(this.#options.name, stateBefore));
+        }
         break;
       case undefined:
         break;
@@ -222,14 +168,18 @@ export class ConnectionKeeper<S extends KeptSession> {
   #arm(): void {
     this.#timer?.cancel();
     const deadlineMs = this.#reconnect.deadlineMs();
-    if (deadlineMs === undefined) return;
+    if (deadlineMs === undefined) {
+      return;
+    }
     this.#timer = this.#options.clock.setTimer(() => this.#step(), deadlineMs - this.#nowMs());
   }
 
   async #connect(): Promise<void> {
     const { endpoints, open } = this.#options;
     const endpoint = endpoints[this.#dialCount % endpoints.length];
-    if (endpoint === undefined) return;
+    if (endpoint === undefined) {
+      return;
+    }
     this.#dialCount += 1;
     const connection: Connection<S> = {
       endpoint,
@@ -260,7 +210,9 @@ export class ConnectionKeeper<S extends KeptSession> {
       connection.session = session;
       this.#up(connection, session);
     } catch (error) {
-      if (this.#connection === connection) this.#giveUp(connection, toError(error));
+      if (this.#connection === connection) {
+        this.#giveUp(connection, toError(error));
+      }
     }
   }
 
@@ -271,7 +223,9 @@ export class ConnectionKeeper<S extends KeptSession> {
   }
 
   #dial(endpoint: Endpoint, signal: AbortSignal, readMemory: ReadMemory | undefined): Promise<Duplex> {
-    if (this.#options.dial !== undefined) return this.#options.dial(endpoint, signal);
+    if (this.#options.dial !== undefined) {
+      return this.#options.dial(endpoint, signal);
+    }
     const { clock, tls } = this.#options;
     return dialEndpoint(endpoint, {
       clock,
@@ -297,17 +251,23 @@ export class ConnectionKeeper<S extends KeptSession> {
 
   async #followToItsEnd(connection: Connection<S>, session: S): Promise<void> {
     const end = await session.ended;
-    if (this.#connection === connection) this.#giveUp(connection, end.error);
+    if (this.#connection === connection) {
+      this.#giveUp(connection, end.error);
+    }
   }
 
   async #probe(connection: Connection<S>): Promise<void> {
     try {
       await connection.session?.probe();
     } catch (error) {
-      if (this.#connection === connection) this.#giveUp(connection, toError(error));
+      if (this.#connection === connection) {
+        this.#giveUp(connection, toError(error));
+      }
       return;
     }
-    if (this.#connection !== connection) return;
+    if (this.#connection !== connection) {
+      return;
+    }
     this.#reconnect.activity(this.#nowMs());
     this.#arm();
   }
@@ -322,11 +282,15 @@ export class ConnectionKeeper<S extends KeptSession> {
     this.#reconnect.disconnected(this.#nowMs());
     const appeared = this.#appearedWhileConnecting && session === undefined;
     this.#appearedWhileConnecting = false;
-    if (appeared) this.#reconnect.reconnectNow(this.#nowMs());
+    if (appeared) {
+      this.#reconnect.reconnectNow(this.#nowMs());
+    }
     connection.abort.abort();
     session?.close(reason);
     stream?.destroy();
-    if (session === undefined) this.#failureCount += 1;
+    if (session === undefined) {
+      this.#failureCount += 1;
+    }
     this.#log[session === undefined ? 'info' : 'warn'](
       `${this.#options.name}: ${session === undefined ? 'connection attempt failed' : 'connection lost'} (${clause(text)}); ` +
         `trying again in ${this.#reconnect.backoffMs / 1000} s`,
@@ -342,9 +306,13 @@ export class ConnectionKeeper<S extends KeptSession> {
   #watchFor(endpoint: Endpoint): void {
     this.#watch?.close();
     this.#watch = undefined;
-    if (endpoint.kind !== 'unix') return;
+    if (endpoint.kind !== 'unix') {
+      return;
+    }
     this.#watch = watchSocket(endpoint.path, () => {
-      if (this.#reconnect.state === 'connecting') this.#appearedWhileConnecting = true;
+      if (this.#reconnect.state === 'connecting') {
+        this.#appearedWhileConnecting = true;
+      }
       this.endPause();
     });
   }
@@ -361,7 +329,9 @@ export class ConnectionKeeper<S extends KeptSession> {
 
 /** The promise's value, or undefined as soon as the signal is raised. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  if (signal.aborted) return undefined;
+  if (signal.aborted) {
+    return undefined;
+  }
   return new Promise<T | undefined>((resolve, reject) => {
     const onAbort = () => resolve(undefined);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -373,8 +343,12 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 function ignoreFailureOfAbandonedAttempt(): void {}
 
 function disconnectReason(name: string, state: string): Error {
-  if (state === 'connecting') return new Error(`${name} did not become ready in time`);
-  if (state === 'idle') return new Error(`${name} has not answered a probe in time`);
+  if (state === 'connecting') {
+    return new Error(`${name} did not become ready in time`);
+  }
+  if (state === 'idle') {
+    return new Error(`${name} has not answered a probe in time`);
+  }
   return new Error(`${name} was told to reconnect`);
 }
 

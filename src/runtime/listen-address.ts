@@ -12,8 +12,12 @@ export interface ListenAddress {
 export function parseListenAddress(text: string): ListenAddress | undefined {
   const groups = /^(?:\[(?<v6>[^\]]*)\]|(?<host>[^:[\]]*)):(?<port>\d{1,5})$/u.exec(text)?.groups;
   const port = Number(groups?.['port']);
-  if (groups === undefined || port > 65_535) return undefined;
+  if (groups === undefined || port > 65_535) {
+    return undefined;
+  }
   const v6 = groups['v6'];
-  if (v6 !== undefined) return isIPv6(v6) ? { host: v6, port } : undefined;
+  if (v6 !== undefined) {
+    return isIPv6(v6) ? { host: v6, port } : undefined;
+  }
   return { host: groups['host'] || '0.0.0.0', port };
 }

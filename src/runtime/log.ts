@@ -100,8 +100,12 @@ export class Log {
       this.#file = to === 'stderr' ? undefined : file;
       this.#write = (line) => file.write(`${line}\n`);
     }
-    for (const name of options.modules ?? []) this.#modules.add(name);
-    for (const spec of options.specs ?? []) this.setLevels(spec);
+    for (const name of options.modules ?? []) {
+      this.#modules.add(name);
+    }
+    for (const spec of options.specs ?? []) {
+      this.setLevels(spec);
+    }
   }
 
   /** The log as module `name` sees it. */
@@ -136,7 +140,9 @@ export class Log {
    */
   setLevels(text: string): string | undefined {
     const spec = parseVlogSpec(text);
-    if (typeof spec === 'string') return spec;
+    if (typeof spec === 'string') {
+      return spec;
+    }
     if (spec.module !== undefined && !this.#modules.has(spec.module)) {
       return `There is no module "${spec.module}"; there are ${[...this.#modules].sort().join(', ')}.`;
     }
@@ -170,10 +176,14 @@ export class Log {
   #loggerOf(module: string, limit?: RateLimit): Logger {
     const say = (level: Exclude<LogLevel, 'off'>) => (message: string) => {
       // As in vlog, a line that its level silences costs nothing of the limit.
-      if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(this.#levelOf(module))) return;
+      if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(this.#levelOf(module))) {
+        return;
+      }
       if (limit !== undefined) {
         const dropped = limit.take(this.#clock.monotonicMicros());
-        if (dropped === undefined) return;
+        if (dropped === undefined) {
+          return;
+        }
         if (dropped.count > 0) {
           this.#say(
             level,
@@ -197,10 +207,14 @@ export class Log {
 
   #limitOf(key: string, options: RateLimitOptions = RATE_LIMIT_DEFAULTS): RateLimit {
     const known = this.#limits.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      return known;
+    }
     if (this.#limits.size >= LIMITED_KEYS_MAX) {
       const [oldest] = this.#limits.keys();
-      if (oldest !== undefined) this.#limits.delete(oldest);
+      if (oldest !== undefined) {
+        this.#limits.delete(oldest);
+      }
     }
     const limit = new RateLimit(options, this.#clock.monotonicMicros());
     this.#limits.set(key, limit);

@@ -42,7 +42,9 @@ export class RateLimit {
     this.#lines = Math.min(this.#options.burst, this.#lines + gained);
     this.#filledMicros = nowMicros;
     if (this.#lines < 1) {
-      if (this.#droppedCount === 0) this.#firstDropMicros = nowMicros;
+      if (this.#droppedCount === 0) {
+        this.#firstDropMicros = nowMicros;
+      }
       this.#droppedCount += 1;
       this.#lastDropMicros = nowMicros;
       return undefined;

@@ -24,12 +24,17 @@ export class ReadMemory {
   /** Hands over what has come and what will come; to be called once. */
   receive(receiver: BytesReceiver): void {
     this.#receiver = receiver;
-    for (const bytes of this.#early.splice(0)) receiver(bytes, bytes.length);
+    for (const bytes of this.#early.splice(0)) {
+      receiver(bytes, bytes.length);
+    }
   }
 
   #receive(byteCount: number): boolean {
-    if (this.#receiver === undefined) this.#early.push(Buffer.from(this.#bytes.subarray(0, byteCount)));
-    else this.#receiver(this.#bytes, byteCount);
+    if (this.#receiver === undefined) {
+      this.#early.push(Buffer.from(this.#bytes.subarray(0, byteCount)));
+    } else {
+      this.#receiver(this.#bytes, byteCount);
+    }
     return true;
   }
 }

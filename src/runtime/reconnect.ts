@@ -55,7 +55,9 @@ export class Reconnect {
 
   /** Wants a connection from now on. */
   enable(nowMs: number): void {
-    if (this.#state !== 'void') return;
+    if (this.#state !== 'void') {
+      return;
+    }
     this.#backoffMs = 0;
     this.#enter('backoff', nowMs);
   }
@@ -67,10 +69,15 @@ export class Reconnect {
 
   /** The next attempt is due at once, with the shortest pause after it; a connection that is up or under way is given up. */
   reconnectNow(nowMs: number): void {
-    if (this.#state === 'void') return;
+    if (this.#state === 'void') {
+      return;
+    }
     this.#backoffMs = 0;
-    if (this.#state !== 'backoff') this.#disconnectWanted = true;
-    else this.#enteredMs = nowMs;
+    if (this.#state !== 'backoff') {
+      this.#disconnectWanted = true;
+    } else {
+      this.#enteredMs = nowMs;
+    }
   }
 
   /** The owner has begun an attempt. */
@@ -87,7 +94,9 @@ export class Reconnect {
   /** The peer has sent something. */
   activity(nowMs: number): void {
     this.#activityMs = nowMs;
-    if (this.#state === 'idle') this.#enter('active', nowMs);
+    if (this.#state === 'idle') {
+      this.#enter('active', nowMs);
+    }
   }
 
   connectFailed(nowMs: number): void {
@@ -96,7 +105,9 @@ export class Reconnect {
 
   /** The connection, or the attempt, has ended, whoever ended it. */
   disconnected(nowMs: number): void {
-    if (this.#state === 'void' || this.#state === 'backoff') return;
+    if (this.#state === 'void' || this.#state === 'backoff') {
+      return;
+    }
     const wasUp = this.#state === 'active' || this.#state === 'idle';
     if (this.#disconnectWanted) {
       this.#backoffMs = 0;
@@ -114,7 +125,9 @@ export class Reconnect {
 
   /** When `run` may have something to say, if nothing happens before; undefined: never. */
   deadlineMs(): number | undefined {
-    if (this.#disconnectWanted) return this.#enteredMs;
+    if (this.#disconnectWanted) {
+      return this.#enteredMs;
+    }
     switch (this.#state) {
       case 'void':
         return undefined;
@@ -132,14 +145,18 @@ export class Reconnect {
   /** What is to be done now. */
   run(nowMs: number): ReconnectAction | undefined {
     const deadline = this.deadlineMs();
-    if (deadline === undefined || nowMs < deadline) return undefined;
+    if (deadline === undefined || nowMs < deadline) {
+      return undefined;
+    }
     switch (this.#state) {
       case 'void':
         return undefined;
       case 'backoff':
         return 'connect';
       case 'active':
-        if (this.#disconnectWanted) return 'disconnect';
+        if (this.#disconnectWanted) {
+          return 'disconnect';
+        }
         this.#enter('idle', nowMs);
         return 'probe';
       case 'connecting':

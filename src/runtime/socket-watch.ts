@@ -15,7 +15,9 @@ export function watchSocket(path: string, onAppear: () => void): SocketWatch {
   const name = basename(path);
   try {
     const watcher = watch(dirname(path), { persistent: false }, (_event, changed) => {
-      if ((changed === name || changed === null) && existsSync(path)) onAppear();
+      if ((changed === name || changed === null) && existsSync(path)) {
+        onAppear();
+      }
     });
     // The directory may vanish or the kernel run out of watches; the caller's next attempt watches anew.
     watcher.on('error', () => watcher.close());

@@ -39,12 +39,18 @@ export function parseVlogSpec(text: string): VlogSpec | string {
     const lower = word.toLowerCase();
     const named = LOG_DESTINATIONS.find((name) => name === lower);
     const asLevel = LEVELS.get(lower);
-    if (word === '' || lower === 'any') continue;
-    if (named !== undefined && destination === undefined) destination = named;
-    else if (asLevel !== undefined && level === undefined) level = asLevel;
-    else if (named === undefined && asLevel === undefined && module === undefined) module = word;
-    else
+    if (word === '' || lower === 'any') {
+      continue;
+    }
+    if (named !== undefined && destination === undefined) {
+      destination = named;
+    } else if (asLevel !== undefined && level === undefined) {
+      level = asLevel;
+    } else if (named === undefined && asLevel === undefined && module === undefined) {
+      module = word;
+    } else {
       return `"${text}" names two ${named === undefined ? (asLevel === undefined ? 'modules' : 'levels') : 'destinations'}.`;
+    }
   }
   return { module, destination, level: level ?? 'debug' };
 }

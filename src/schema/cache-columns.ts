@@ -18,7 +18,7 @@ export const tableName: string = cacheColumnsJson.table;
 /** One of the two columns. */
 export interface CacheColumn {
   readonly name: string;
-  /** As a schema has it (RFC 7047 section 3.2, `<column-schema>`). */
+  /** As a schema has it (RFC 7047, section 3.2, `<column-schema>`). */
   readonly json: object;
   readonly type: ColumnType;
   /** The range of its values. */

@@ -130,13 +130,13 @@ class Parser {
 
   /** The inside of brackets: nothing, or items with commas between them. */
   #list(close: string, item: () => void): void {
-    this.#at++;
+    this.#at += 1;
     this.#skip(WHITESPACE);
     if (this.#text[this.#at] !== close) {
       item();
       this.#skip(WHITESPACE);
       while (this.#text[this.#at] === ',') {
-        this.#at++;
+        this.#at += 1;
         this.#skip(WHITESPACE);
         item();
         this.#skip(WHITESPACE);
@@ -158,7 +158,7 @@ class Parser {
     if (this.#text[this.#at] !== character) {
       throw this.#error(`"${character}" should stand here`);
     }
-    this.#at++;
+    this.#at += 1;
   }
 
   /** Steps over what the pattern finds right here, and gives it back. */

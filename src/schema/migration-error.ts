@@ -5,7 +5,7 @@
 export type MigrationErrorCode =
   /** The text is no JSON. */
   | 'SCHEMA_JSON'
-  /** JSON, but no schema as RFC 7047 section 3.2 has it. */
+  /** JSON, but no schema as RFC 7047, section 3.2 has it. */
   | 'SCHEMA_NOTATION'
   /** The schema of another database than Open_vSwitch. */
   | 'SCHEMA_OTHER_DATABASE'

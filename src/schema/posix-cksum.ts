@@ -4,7 +4,7 @@ const POLYNOMIAL = 0x04c1_1db7;
 
 const table = Uint32Array.from({ length: 256 }, (_, index) => {
   let remainder = index << 24;
-  for (let bit = 0; bit < 8; bit++) {
+  for (let bit = 0; bit < 8; bit += 1) {
     remainder = remainder & 0x8000_0000 ? (remainder << 1) ^ POLYNOMIAL : remainder << 1;
   }
   return remainder;

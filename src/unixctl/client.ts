@@ -47,7 +47,9 @@ async function connect(path: string, clock: Clock, timeoutMs: number, signal: Ab
   try {
     return await dial({ kind: 'unix', path }, { clock, timeoutMs, signal });
   } catch (error) {
-    if (!(error instanceof EndpointError)) throw error;
+    if (!(error instanceof EndpointError)) {
+      throw error;
+    }
     throw new UnixctlError(
       'UNIXCTL_UNREACHABLE',
       `No daemon answers at ${path}: ${error.message} Is it running?`,
@@ -76,7 +78,9 @@ async function firstMessage(
       try {
         framer.push(chunk, resolve);
       } catch (cause) {
-        if (!(cause instanceof OvsdbError)) throw cause;
+        if (!(cause instanceof OvsdbError)) {
+          throw cause;
+        }
         fail('UNIXCTL_PROTOCOL', `sent something that is no answer (${cause.code})`, cause);
       }
     });
@@ -86,8 +90,12 @@ async function firstMessage(
 
 function readReply(reply: JsonObject, path: string): string {
   const { result, error } = reply;
-  if (typeof error === 'string') throw new UnixctlError('UNIXCTL_REFUSED', error.trimEnd());
-  if (typeof result === 'string') return result;
+  if (typeof error === 'string') {
+    throw new UnixctlError('UNIXCTL_REFUSED', error.trimEnd());
+  }
+  if (typeof result === 'string') {
+    return result;
+  }
   throw new UnixctlError(
     'UNIXCTL_PROTOCOL',
     `The daemon at ${path} sent an answer without result and error.`,

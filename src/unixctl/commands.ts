@@ -60,7 +60,9 @@ export class CommandRegistry {
     argumentsMax: number,
     handler: CommandHandler,
   ): void {
-    if (this.#commands.has(name)) throw new RangeError(`The command ${name} is registered already.`);
+    if (this.#commands.has(name)) {
+      throw new RangeError(`The command ${name} is registered already.`);
+    }
     this.#commands.set(name, { name, usage, argumentsMin, argumentsMax, handler });
   }
 
@@ -104,7 +106,11 @@ export class CommandRegistry {
 /** `--format json` or `--format=json`. */
 function readFormat(args: readonly string[]): AnswerFormat {
   const [option, value] = args.length === 1 ? (args[0] ?? '').split('=', 2) : args;
-  if (option !== '--format') refuse(`set-options knows --format only, not "${args[0]}".`);
-  if (value !== 'text' && value !== 'json') refuse(`There are the formats text and json, not "${value}".`);
+  if (option !== '--format') {
+    refuse(`set-options knows --format only, not "${args[0]}".`);
+  }
+  if (value !== 'text' && value !== 'json') {
+    refuse(`There are the formats text and json, not "${value}".`);
+  }
   return value;
 }

@@ -53,8 +53,11 @@ export class ControlConnection {
   /** Takes no more requests, and closes when the present answer has left. */
   finish(): void {
     this.#waiting.length = 0;
-    if (this.#state === 'answering') this.#state = 'finishing';
-    else this.#socket.end();
+    if (this.#state === 'answering') {
+      this.#state = 'finishing';
+    } else {
+      this.#socket.end();
+    }
   }
 
   destroy(): void {
@@ -66,7 +69,9 @@ export class ControlConnection {
     try {
       this.#framer.push(chunk, (request) => this.#waiting.push(request));
     } catch (error) {
-      if (!(error instanceof OvsdbError)) throw error;
+      if (!(error instanceof OvsdbError)) {
+        throw error;
+      }
       this.#refuse(error.code);
       return;
     }
@@ -74,22 +79,31 @@ export class ControlConnection {
       this.#refuse(`more than ${WAITING_REQUESTS_MAX} requests wait`);
       return;
     }
-    if (this.#state === 'open') void this.#answerAll();
+    if (this.#state === 'open') {
+      void this.#answerAll();
+    }
   }
 
   async #answerAll(): Promise<void> {
     this.#state = 'answering';
     for (let request = this.#waiting.shift(); request !== undefined; request = this.#waiting.shift()) {
       const reply = await this.#answer(request);
-      if (this.#socket.destroyed) return;
+      if (this.#socket.destroyed) {
+        return;
+      }
       if (reply === undefined) {
         this.#refuse('a request without id, method or string parameters');
         return;
       }
-      if (!this.#socket.write(JSON.stringify(reply))) await this.#drained();
+      if (!this.#socket.write(JSON.stringify(reply))) {
+        await this.#drained();
+      }
     }
-    if (this.#ending()) this.#socket.end();
-    else if (!this.#socket.destroyed) this.#state = 'open';
+    if (this.#ending()) {
+      this.#socket.end();
+    } else if (!this.#socket.destroyed) {
+      this.#state = 'open';
+    }
   }
 
   /** A call, so that the compiler does not take the state for what it was before the awaits. */
@@ -99,8 +113,12 @@ export class ControlConnection {
 
   async #answer(request: JsonObject): Promise<object | undefined> {
     const { id, method, params } = request;
-    if (id === undefined || id === null || typeof method !== 'string') return undefined;
-    if (!isStrings(params)) return undefined;
+    if (id === undefined || id === null || typeof method !== 'string') {
+      return undefined;
+    }
+    if (!isStrings(params)) {
+      return undefined;
+    }
     try {
       return { id, result: asLine(await this.#options.run(method, params, this.#context)), error: null };
     } catch (error) {

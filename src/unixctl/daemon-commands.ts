@@ -49,13 +49,17 @@ export function registerDaemonCommands(registry: CommandRegistry, parts: DaemonC
 }
 
 async function flush(report: Report, bridge: string | undefined, set: string | undefined): Promise<number> {
-  if (set !== undefined && !/^\d{1,10}$/u.test(set)) refuse(`"${set}" is no collector set's id.`);
+  if (set !== undefined && !/^\d{1,10}$/u.test(set)) {
+    refuse(`"${set}" is no collector set's id.`);
+  }
   try {
     const exporters = report.exporters(bridge, set === undefined ? undefined : Number(set));
     const counts = await Promise.all(exporters.map(({ exporter }) => exporter.flush()));
     return counts.reduce((total, count) => total + count, 0);
   } catch (error) {
-    if (error instanceof UnknownWord) return refuse(error.message);
+    if (error instanceof UnknownWord) {
+      return refuse(error.message);
+    }
     throw error;
   }
 }

@@ -30,12 +30,16 @@ export function registerLogCommands(registry: CommandRegistry, log: CommandedLog
   registry.register('vlog/set', '{spec | MODULE[:DESTINATION[:LEVEL]]}...', 0, SPECS_MAX, (specs) => {
     for (const spec of specs.length === 0 ? ['dbg'] : specs) {
       const fault = log.setLevels(spec);
-      if (fault !== undefined) refuse(fault);
+      if (fault !== undefined) {
+        refuse(fault);
+      }
     }
     return '';
   });
   registry.register('vlog/reopen', '', 0, 0, () => {
-    if (log.destinationName !== 'file') refuse('There is no log file: the log goes to standard error.');
+    if (log.destinationName !== 'file') {
+      refuse('There is no log file: the log goes to standard error.');
+    }
     log.reopen();
     return '';
   });

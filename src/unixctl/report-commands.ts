@@ -26,8 +26,12 @@ const FLOWS_ARGUMENTS_MAX = 16;
 export function registerReportCommands(registry: CommandRegistry, report: Report): void {
   registry.register('status', '[text|json]', 0, 1, ([format = 'text']) => {
     const document = report.status();
-    if (format === 'json') return statusJson(document);
-    if (format !== 'text') refuse(`status has the formats text and json, not "${format}".`);
+    if (format === 'json') {
+      return statusJson(document);
+    }
+    if (format !== 'text') {
+      refuse(`status has the formats text and json, not "${format}".`);
+    }
     return { text: statusText(document), json: plainValue(document) };
   });
   const tables: readonly (readonly [string, (document: StatusDocument) => Table])[] = [
@@ -64,8 +68,11 @@ function readFlowRequest(words: readonly string[]): FlowRequest {
   const filterWords: string[] = [];
   for (const word of words) {
     const [key = '', ...rest] = word.split('=');
-    if (['bridge', 'set', 'top'].includes(key)) own.set(key, rest.join('='));
-    else filterWords.push(word);
+    if (['bridge', 'set', 'top'].includes(key)) {
+      own.set(key, rest.join('='));
+    } else {
+      filterWords.push(word);
+    }
   }
   return {
     bridge: own.get('bridge'),
@@ -76,9 +83,13 @@ function readFlowRequest(words: readonly string[]): FlowRequest {
 }
 
 function numberOf(key: string, text: string | undefined, max: number): number | undefined {
-  if (text === undefined) return undefined;
+  if (text === undefined) {
+    return undefined;
+  }
   const number = /^\d{1,10}$/u.test(text) ? Number(text) : Number.NaN;
-  if (!(number <= max)) throw new UnknownWord(`"${key}=${text}": a whole number from 0 to ${max} is meant.`);
+  if (!(number <= max)) {
+    throw new UnknownWord(`"${key}=${text}": a whole number from 0 to ${max} is meant.`);
+  }
   return number;
 }
 

@@ -94,14 +94,20 @@ export class UnixctlServer {
   /** Stops listening, lets answers that are under way leave, and removes the file. */
   async stop(): Promise<void> {
     const server = this.#server;
-    if (server === undefined) return;
+    if (server === undefined) {
+      return;
+    }
     this.#server = undefined;
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
-    for (const connection of this.#connections) connection.finish();
+    for (const connection of this.#connections) {
+      connection.finish();
+    }
     const timer = this.#options.clock.setTimer(() => {
-      for (const connection of this.#connections) connection.destroy();
+      for (const connection of this.#connections) {
+        connection.destroy();
+      }
     }, DRAIN_TIMEOUT_MS);
     await closed;
     timer.cancel();
@@ -145,7 +151,9 @@ export class UnixctlServer {
   async #clearStaleSocket(): Promise<void> {
     const { path, clock } = this.#options;
     const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found === undefined) return;
+    if (found === undefined) {
+      return;
+    }
     if (!found.isSocket()) {
       throw new UnixctlError('UNIXCTL_IN_USE', `${path} exists and is no socket; it is left as it is.`);
     }

@@ -56,7 +56,9 @@ export class Access {
     }
     const bearer = /^Bearer (?<token>.+)$/u.exec(request.headers.authorization ?? '')?.groups?.['token'];
     const held = bearer ?? cookieOf(request.headers.cookie ?? '');
-    if (held !== undefined && isSame(held, token)) return { kind: 'allowed' };
+    if (held !== undefined && isSame(held, token)) {
+      return { kind: 'allowed' };
+    }
     const sentence =
       'The token is needed: open /?token=TOKEN once in a browser, or send "Authorization: Bearer TOKEN". ' +
       'It is in the file that --web-token-file names.';
@@ -71,7 +73,9 @@ function hostOf(origin: string): string | undefined {
 
 function cookieOf(header: string): string | undefined {
   const pair = header.split(';').find((each) => each.trim().startsWith(`${COOKIE}=`));
-  if (pair === undefined) return undefined;
+  if (pair === undefined) {
+    return undefined;
+  }
   try {
     return decodeURIComponent(pair.slice(pair.indexOf('=') + 1).trim());
   } catch {

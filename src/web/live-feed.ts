@@ -75,7 +75,9 @@ export class LiveFeed {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    for (const { socket } of this.#clients) socket.terminate();
+    for (const { socket } of this.#clients) {
+      socket.terminate();
+    }
     this.#server.close();
   }
 
@@ -99,8 +101,11 @@ export class LiveFeed {
     // 'close' follows.
     socket.on('error', (error) => this.#log.debug(`a browser: ${error.message}`));
     socket.once('close', () => this.#clients.delete(client));
-    if (this.#timer === undefined) this.#update();
-    else socket.send(this.#message());
+    if (this.#timer === undefined) {
+      this.#update();
+    } else {
+      socket.send(this.#message());
+    }
   }
 
   /** Makes an update and plans the next one, as long as somebody looks. */
@@ -113,10 +118,16 @@ export class LiveFeed {
     this.#timer = this.#clock.setTimer(() => this.#update(), UPDATE_MS);
     const count = this.#updates;
     this.#updates += 1;
-    if (count % FLOWS_EVERY_UPDATES === 0 || this.#flows === undefined) this.#lookForFlows();
+    if (count % FLOWS_EVERY_UPDATES === 0 || this.#flows === undefined) {
+      this.#lookForFlows();
+    }
     const message = this.#message();
-    for (const client of this.#clients) this.#send(client, message);
-    if (count % PING_EVERY_UPDATES === PING_EVERY_UPDATES - 1) this.#pingAll();
+    for (const client of this.#clients) {
+      this.#send(client, message);
+    }
+    if (count % PING_EVERY_UPDATES === PING_EVERY_UPDATES - 1) {
+      this.#pingAll();
+    }
   }
 
   #message(): string {
@@ -136,7 +147,9 @@ export class LiveFeed {
     }
     this.#skipped += 1;
     client.skips += 1;
-    if (client.skips > WEB_SKIPS_MAX) this.#end(client);
+    if (client.skips > WEB_SKIPS_MAX) {
+      this.#end(client);
+    }
   }
 
   #pingAll(): void {
@@ -156,7 +169,9 @@ export class LiveFeed {
   }
 
   #lookForFlows(): void {
-    if (this.#isLooking) return;
+    if (this.#isLooking) {
+      return;
+    }
     this.#isLooking = true;
     this.#report
       .topFlows({ count: FLOWS_SHOWN })

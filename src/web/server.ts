@@ -98,7 +98,9 @@ export class WebServer {
   /** Ends all connections. */
   async stop(): Promise<void> {
     const server = this.#server;
-    if (server === undefined) return;
+    if (server === undefined) {
+      return;
+    }
     this.#server = undefined;
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
@@ -113,7 +115,9 @@ export class WebServer {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+      response.setHeader(name, value);
+    }
     const verdict = this.#access.check(request);
     if (verdict.kind === 'refused') {
       say(response, verdict.status, verdict.sentence);

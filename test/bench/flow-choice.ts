@@ -15,7 +15,9 @@ export function generator(seed: number): () => number {
 
 /** A flow below `flows` for a draw from `generator`. */
 export function chosenFlow(draw: number, flows: number, distribution: Distribution): number {
-  if (distribution === 'uniform') return Math.floor(draw * flows);
+  if (distribution === 'uniform') {
+    return Math.floor(draw * flows);
+  }
   // Zipf with exponent 1: the share of the flows up to rank r grows like ln(r).
   return Math.floor(Math.exp(draw * Math.log(flows + 1))) - 1;
 }

@@ -57,7 +57,9 @@ async function runParts(chosen: readonly string[]): Promise<void> {
   }
   const rows: Row[] = [];
   for (const [name, part] of Object.entries(PARTS)) {
-    if (chosen.length > 0 && !chosen.includes(name)) continue;
+    if (chosen.length > 0 && !chosen.includes(name)) {
+      continue;
+    }
     process.stderr.write(`bench: ${name}\n`);
     rows.push(
       ...(await part((row) => process.stderr.write(`  ${row.what}: ${shown(row.value)} ${row.unit}\n`))),

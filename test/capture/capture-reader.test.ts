@@ -36,7 +36,9 @@ function readPieces(file: Buffer, sizes: readonly number[]): { seen: Seen[]; fau
     reader.finish();
     return { seen, fault: undefined };
   } catch (error) {
-    if (!(error instanceof CaptureError)) throw error;
+    if (!(error instanceof CaptureError)) {
+      throw error;
+    }
     return { seen, fault: error.message };
   }
 }
@@ -82,9 +84,13 @@ test('pcap: each shorter file gives the packets that are whole, and says where i
     const wholeCount = [24 + 76, file.length].filter((end) => size >= end).length;
     assert.deepEqual(seen, expected.slice(0, wholeCount));
     const isWhole = size === 24 || size === 24 + 76;
-    if (isWhole) assert.equal(fault, undefined);
-    else if (size < 4) assert.match(fault ?? '', /no capture file/u);
-    else assert.match(fault ?? '', /the file ends in the middle/u, `${size}`);
+    if (isWhole) {
+      assert.equal(fault, undefined);
+    } else if (size < 4) {
+      assert.match(fault ?? '', /no capture file/u);
+    } else {
+      assert.match(fault ?? '', /the file ends in the middle/u, `${size}`);
+    }
   }
 });
 
@@ -163,7 +169,9 @@ test('pcapng: times are exact to the microsecond in every resolution that a capt
   ] as const) {
     const seconds = 1_700_000_000n;
     const units = seconds * perSecond + (perSecond * 3n) / 4n;
-    if (units >= 1n << 64n) continue;
+    if (units >= 1n << 64n) {
+      continue;
+    }
     const file = Buffer.concat([
       make.section(),
       make.interface(1, 0, make.timeResolution(resolution)),

@@ -103,7 +103,9 @@ test('the table fits into 80 columns and names exporter and domain', async (cont
   await sendUdp(port, uncached);
   assert.equal((await program.exited).exitCode, 0);
   const lines = program.stdout.split('\n');
-  for (const line of lines) assert.ok(line.length <= 80, line);
+  for (const line of lines) {
+    assert.ok(line.length <= 80, line);
+  }
   assert.match(lines[2] ?? '', /^from 127\.0\.0\.1:\d+ \(udp\), observation domain 11:$/);
   assert.equal(lines[3], '16:53:20.250   0.000 UDP          1    100 active 10.0.0.1:1000 > 10.0.0.2:2000');
   assert.ok(lines.includes('    [fd00::1]:1000 > [fd00::2]:2000 vlan 100'));

@@ -203,6 +203,20 @@ test('a change that is reported while flows are being read is read after the pau
   assert.equal(await translated(400), 2);
 });
 
+test('a flow that a user modifies while all flows are read keeps what the user made of it', async (t) => {
+  const bridge = new ScriptedBridge(t, { behaviour: OVS_2_15, desired: samplingSets([1]) });
+  await bridge.start();
+  await bridge.clock.advanceMs(1000);
+  bridge.ofswitch.behaviour.answerMs = { flow_stats_request: 500 };
+  bridge.doAsAnother(userFlow(1, [apply(sample(1), output(1))]));
+  await bridge.clock.advanceMs(100);
+  bridge.doAsAnother({ ...userFlow(1, [apply(sample(1), output(2))]), command: 'modify_strict' });
+  await bridge.clock.advanceMs(12_000);
+  const [flow] = bridge.userFlows();
+  assert.match(flow ?? '', /controller\(/u);
+  assert.match(flow ?? '', /output:2$/u);
+});
+
 test('dumps of all flows take at most a tenth of the time, and a change is followed by the next one', async (t) => {
   for (const behaviour of [OVS_2_15, { ...OVS_2_15, versions: [5] as const }]) {
     const bridge = new ScriptedBridge(t, { behaviour, desired: samplingSets([1]) });

@@ -93,7 +93,9 @@ test('the collector counts what the hosts have sent, to the packet', async (t) =
   await waitUntilSettled();
   const { rounds, packets } = await compareRound();
   t.diagnostic(`${rounds} rounds: ${JSON.stringify(packets)}`);
-  for (const [kind, count] of Object.entries(packets)) assert.ok(count > 0, kind);
+  for (const [kind, count] of Object.entries(packets)) {
+    assert.ok(count > 0, kind);
+  }
 });
 
 for (const service of SERVICES) {

@@ -62,7 +62,9 @@ async function notHandedOver(): Promise<number> {
   const document = (await (await fetch(`${PAGE}/status.json`)).json()) as StatusPart;
   const bridge = document.bridges?.find((each) => each.bridge === 'br0');
   const sampler = bridge?.sampling?.sampler;
-  if (sampler === undefined) throw new Error('The status has no sampler of br0.');
+  if (sampler === undefined) {
+    throw new Error('The status has no sampler of br0.');
+  }
   return sampler.lost + sampler.droppedByMeter;
 }
 
@@ -78,7 +80,7 @@ interface StatusPart {
  * which the switch has lost packet-ins is repeated; gives the number of rounds back.
  */
 export async function compareRound(): Promise<{ rounds: number; packets: PacketsByKind }> {
-  for (let rounds = 1; rounds <= 5; rounds++) {
+  for (let rounds = 1; rounds <= 5; rounds += 1) {
     const before = await baseline();
     const missedBefore = await notHandedOver();
     await round();
@@ -88,7 +90,9 @@ export async function compareRound(): Promise<{ rounds: number; packets: Packets
         await appctl('flush');
         const wanted = difference(await sent(), before.sent);
         packets = difference(await collected(), before.collected);
-        if (isDeepStrictEqual(wanted, packets)) return true;
+        if (isDeepStrictEqual(wanted, packets)) {
+          return true;
+        }
         throw new Error(`sent ${JSON.stringify(wanted)}, collected ${JSON.stringify(packets)}`);
       },
       { what: 'the collector has counted what the hosts have sent', timeoutMs: 20_000, intervalMs: 500 },
@@ -97,9 +101,13 @@ export async function compareRound(): Promise<{ rounds: number; packets: Packets
       () => undefined,
       (error: Error) => error,
     );
-    if (failure === undefined) return { rounds, packets };
+    if (failure === undefined) {
+      return { rounds, packets };
+    }
     // The switch's word arrives once a second.
-    if ((await notHandedOver()) === missedBefore) throw failure;
+    if ((await notHandedOver()) === missedBefore) {
+      throw failure;
+    }
   }
   throw new Error('The switch has lost packet-ins in five rounds of traffic, so none could be compared.');
 }

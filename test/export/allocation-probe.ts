@@ -60,7 +60,11 @@ function bytesPerSample(activeTimeoutSeconds: number, flowsMax: number, flowCoun
     for (let sample = 0; sample < count; sample += 1) {
       frame.writeUInt32BE(sample % flowCount, 26);
       exporter.sample(frame, 0, frame.length, 1514, 400, 1 + (sample & 3), 22);
-      if (sample % BATCH_COUNT === 0) for (let end = deferred.pop(); end; end = deferred.pop()) end();
+      if (sample % BATCH_COUNT === 0) {
+        for (let end = deferred.pop(); end; end = deferred.pop()) {
+          end();
+        }
+      }
     }
   };
   run(WARM_UP_COUNT);

@@ -30,7 +30,9 @@ const runs = JSON.parse(
 for (const run of runs) {
   test(`the run ${run.name} gives the messages that the exporter of 2013 sent`, () => {
     const expected = run.datagrams.map((hex) => Buffer.from(hex, 'hex'));
-    for (const message of expected) assert.equal(message.readUInt16BE(2), message.length);
+    for (const message of expected) {
+      assert.equal(message.readUInt16BE(2), message.length);
+    }
     const sent = play(run);
     assert.deepEqual(
       sent.flatMap(oneRecordEach).map((message) => message.toString('hex')),
@@ -65,11 +67,15 @@ function play(run: Run): readonly Buffer[] {
   for (const moment of [first, ...later]) {
     clock.advance(moment - clock.wallMicros());
     for (const packet of packets) {
-      if (packet.clock_us !== moment) continue;
+      if (packet.clock_us !== moment) {
+        continue;
+      }
       const frame = Buffer.from(packet.hex, 'hex');
       exporter.sample(frame, 0, frame.length, frame.length, 1, config.obs_domain_id, config.obs_point_id);
     }
-    for (const callback of deferred.splice(0)) callback();
+    for (const callback of deferred.splice(0)) {
+      callback();
+    }
   }
   const [session] = sessions;
   assert.ok(session);

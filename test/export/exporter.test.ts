@@ -50,7 +50,9 @@ class Bench {
   }
 
   endBatch(): void {
-    for (const callback of this.deferred.splice(0)) callback();
+    for (const callback of this.deferred.splice(0)) {
+      callback();
+    }
   }
 
   configure(options: Partial<ExporterOptions>): void {
@@ -89,9 +91,13 @@ function valueOf(record: DecodedRecord | undefined, name: string): unknown {
 describe('departures from the exporter of 2013', () => {
   test('sequence numbers count data records from 0, for each domain and collector', () => {
     const bench = new Bench({ targets: [target(1), target(2)] });
-    for (const domain of [1, 1, 2]) bench.sample(1, domain);
+    for (const domain of [1, 1, 2]) {
+      bench.sample(1, domain);
+    }
     bench.endBatch();
-    for (const domain of [2, 1]) bench.sample(1, domain);
+    for (const domain of [2, 1]) {
+      bench.sample(1, domain);
+    }
     bench.endBatch();
     for (const index of [0, 1]) {
       const numbers = bench
@@ -128,7 +134,9 @@ describe('departures from the exporter of 2013', () => {
 
   test('records of one batch share messages up to the size limit, and of one template a set', () => {
     const bench = new Bench();
-    for (let flow = 0; flow < 100; flow += 1) bench.sample(flow);
+    for (let flow = 0; flow < 100; flow += 1) {
+      bench.sample(flow);
+    }
     bench.endBatch();
     const sizes = bench.session().dataMessages.map((message) => message.length);
     // 31 records of 44 bytes, with 20 bytes of headers, fill 1,384 of 1,400 bytes.
@@ -171,7 +179,9 @@ describe('departures from the exporter of 2013', () => {
     );
     const ip = Buffer.concat([frame, Buffer.alloc(14 + 256 - frame.length)]);
     // 256 x 256 x 2^48 = 2^64: 2^17 samples of 2^31 packets.
-    for (let count = 0; count < 2 ** 17; count += 1) bench.exporter.sample(ip, 0, 270, 270, 2 ** 31, 1, 5);
+    for (let count = 0; count < 2 ** 17; count += 1) {
+      bench.exporter.sample(ip, 0, 270, 270, 2 ** 31, 1, 5);
+    }
     bench.clock.advance(60 * SECOND);
     const [record] = bench.records();
     assert.equal(record?.template.id, 258);
@@ -217,7 +227,9 @@ describe('batches', () => {
     const bench = new Bench();
     const domains = OPEN_MESSAGES_MAX * 3;
     for (let round = 0; round < 2; round += 1) {
-      for (let domain = 1; domain <= domains; domain += 1) bench.sample(1, domain);
+      for (let domain = 1; domain <= domains; domain += 1) {
+        bench.sample(1, domain);
+      }
     }
     bench.endBatch();
     const counts = new Map<number, number>();
@@ -250,7 +262,9 @@ describe('expiry', () => {
 
   test('a flow over the limit pushes out the oldest, for lack of resources', () => {
     const bench = new Bench({ activeTimeoutSeconds: 10, flowsMax: 2 });
-    for (const flow of [1, 2, 1, 3]) bench.sample(flow);
+    for (const flow of [1, 2, 1, 3]) {
+      bench.sample(flow);
+    }
     bench.endBatch();
     const [record, ...others] = bench.records();
     assert.equal(others.length, 0);
@@ -273,7 +287,9 @@ describe('expiry', () => {
   test('many flows that are due at once leave in slices', () => {
     const bench = new Bench({ activeTimeoutSeconds: 10, flowsMax: 1_000_000 });
     const count = 2 * SLICE_RECORDS_MAX + 10;
-    for (let flow = 0; flow < count; flow += 1) bench.sample(flow);
+    for (let flow = 0; flow < count; flow += 1) {
+      bench.sample(flow);
+    }
     bench.clock.advance(10 * SECOND);
     assert.equal(bench.records().length, SLICE_RECORDS_MAX);
     bench.endBatch();
@@ -285,7 +301,9 @@ describe('expiry', () => {
 
   test('while a collector works off its backlog expiry waits, and one that is stuck is not waited for', () => {
     const bench = new Bench({ activeTimeoutSeconds: 10, flowsMax: 1_000_000 });
-    for (let flow = 0; flow < 4 * SLICE_RECORDS_MAX; flow += 1) bench.sample(flow);
+    for (let flow = 0; flow < 4 * SLICE_RECORDS_MAX; flow += 1) {
+      bench.sample(flow);
+    }
     bench.session().backlogCount = 900;
     bench.clock.advance(10 * SECOND);
     assert.equal(bench.deferred.length, 0, 'waits');
@@ -358,7 +376,9 @@ describe('configure', () => {
 
   test('a lower limit pushes out the oldest flows', () => {
     const bench = new Bench({ activeTimeoutSeconds: 60, flowsMax: 10 });
-    for (const flow of [1, 2, 3]) bench.sample(flow);
+    for (const flow of [1, 2, 3]) {
+      bench.sample(flow);
+    }
     bench.configure({ flowsMax: 1 });
     assert.deepEqual(
       bench
@@ -464,7 +484,9 @@ describe('stop', () => {
   test('flushes the cache with forcedEnd, in slices, and closes the sessions', async () => {
     const bench = new Bench({ activeTimeoutSeconds: 60, flowsMax: 1_000_000 });
     const count = SLICE_RECORDS_MAX + 1;
-    for (let flow = 0; flow < count; flow += 1) bench.sample(flow);
+    for (let flow = 0; flow < count; flow += 1) {
+      bench.sample(flow);
+    }
     const stopped = bench.exporter.stop();
     assert.equal(bench.exporter.status().state, 'stopping');
     assert.equal(bench.session().isStopped, false);
@@ -500,7 +522,9 @@ describe('stop', () => {
 
 test('the status counts samples, faults of frames, records by reason, messages and domains', () => {
   const bench = new Bench({ activeTimeoutSeconds: 10, flowsMax: 2 });
-  for (const flow of [1, 2, 3]) bench.sample(flow, 4);
+  for (const flow of [1, 2, 3]) {
+    bench.sample(flow, 4);
+  }
   bench.exporter.sample(Buffer.alloc(10), 0, 10, 10, 1, 4, 5);
   bench.endBatch();
   bench.clock.advance(10 * SECOND);

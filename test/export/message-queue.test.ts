@@ -28,7 +28,9 @@ test('a queue behaves as a list with a limit, whatever is pushed and shifted', (
         model.length < 50,
         `seed ${seed}, step ${step}`,
       );
-      if (model.length < 50) model.push(message);
+      if (model.length < 50) {
+        model.push(message);
+      }
     } else if (model.length > 0) {
       model.shift();
       queue.shift();

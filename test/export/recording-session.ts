@@ -31,7 +31,9 @@ export class RecordingSession implements CollectorSession {
   }
 
   send(bytes: Buffer, size: number): boolean {
-    if (this.accepts) this.messages.push(Buffer.from(bytes.subarray(0, size)));
+    if (this.accepts) {
+      this.messages.push(Buffer.from(bytes.subarray(0, size)));
+    }
     return this.accepts;
   }
 

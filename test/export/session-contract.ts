@@ -98,7 +98,9 @@ export function testSessionContract(transport: ContractTransport): void {
       const collector = await transport.openCollector(host);
       const session = transport.openSession(targetAt(host, collector.port), new CountingListener());
       session.start();
-      for (let serial = 0; serial < 100; serial += 1) session.send(numberedMessage(serial, 1000), 1000, 1);
+      for (let serial = 0; serial < 100; serial += 1) {
+        session.send(numberedMessage(serial, 1000), 1000, 1);
+      }
       await session.stop();
       await waitFor(() => collector.messages.length === 100, { what: '100 messages have arrived' });
       const { state, messagesSent, messagesLost, backlogCount } = session.status();

@@ -26,7 +26,9 @@ async function openCollector(host: string, port = 0) {
     messages,
     connections,
     close: async () => {
-      for (const socket of connections) socket.destroy();
+      for (const socket of connections) {
+        socket.destroy();
+      }
       server.close();
       await once(server, 'close');
     },
@@ -66,7 +68,9 @@ async function openPair(context: TestContext, options: Partial<TcpSessionOptions
 function fill(session: TcpSession, count: number): number {
   let taken = 0;
   for (let serial = 0; serial < count; serial += 1) {
-    if (session.send(numberedMessage(serial, 60_000), 60_000, 2)) taken += 1;
+    if (session.send(numberedMessage(serial, 60_000), 60_000, 2)) {
+      taken += 1;
+    }
   }
   return taken;
 }

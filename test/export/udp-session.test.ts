@@ -39,7 +39,9 @@ function manualSession(port: number, options: Partial<UdpSessionOptions> = {}, h
   const lookup = async () => {
     const answer = answers[Math.min(lookupCount, answers.length - 1)];
     lookupCount += 1;
-    if (answer === undefined || answer instanceof Error) throw answer ?? new Error('no answer');
+    if (answer === undefined || answer instanceof Error) {
+      throw answer ?? new Error('no answer');
+    }
     return answer;
   };
   const session = new UdpSession(targetAt(host, port), listener, { clock, log, lookup }, options);
@@ -180,7 +182,9 @@ test('a dead collector does not hurt another one', async () => {
     session.start();
   }
   for (let serial = 0; serial < 500; serial += 1) {
-    for (const { session } of [dead, alive]) session.send(numberedMessage(serial), 16, 1);
+    for (const { session } of [dead, alive]) {
+      session.send(numberedMessage(serial), 16, 1);
+    }
   }
   await sink.waitForCount(500);
   assert.equal(alive.session.status().messagesLost, 0);

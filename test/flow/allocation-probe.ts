@@ -41,7 +41,7 @@ function run(cache: FlowCache, count: number, flowCount: number): void {
 
 /** The same as an exporter does it, in batches of which each sample has a time of its own. */
 function runInBatches(cache: FlowCache, count: number, flowCount: number): void {
-  for (let packet = 0; packet < count; packet++) {
+  for (let packet = 0; packet < count; packet += 1) {
     frame.writeUInt32BE(packet % flowCount, 26);
     const index = batch.count;
     const sample = batch.samples[index]!;
@@ -62,7 +62,7 @@ function runInBatches(cache: FlowCache, count: number, flowCount: number): void 
  * owner of a cache who has been handed it. Inlined, it would be boxed for each call that is not.
  */
 function* runBatch(cache: FlowCache, first: number, flowCount: number, nowMicros: number): Generator<void> {
-  for (let packet = first; packet < first + BATCH_COUNT; packet++) {
+  for (let packet = first; packet < first + BATCH_COUNT; packet += 1) {
     frame.writeUInt32BE(packet % flowCount, 26);
     dissect(frame, 0, frame.length, 22, key);
     cache.add(key, 1, nowMicros, 400, 1514);
@@ -74,14 +74,14 @@ function* runBatch(cache: FlowCache, first: number, flowCount: number, nowMicros
 }
 
 function runSampler(sampler: PacketSampler, count: number): void {
-  for (let packet = 0; packet < count; packet++) {
+  for (let packet = 0; packet < count; packet += 1) {
     sink ^= sampler.keep() ? sampler.weight() : 0;
   }
 }
 
 /** What the others would show if they did allocate: one small object a packet. */
 function runAllocating(kept: object[], count: number): void {
-  for (let packet = 0; packet < count; packet++) {
+  for (let packet = 0; packet < count; packet += 1) {
     kept[packet & 0xff] = { packet };
   }
 }
@@ -89,7 +89,7 @@ function runAllocating(kept: object[], count: number): void {
 function bytesPerPacket(body: (count: number) => void): number {
   body(WARM_UP_COUNT);
   const rounds: number[] = [];
-  for (let round = 0; round < ROUND_COUNT; round++) {
+  for (let round = 0; round < ROUND_COUNT; round += 1) {
     collectGarbage?.();
     const before = process.memoryUsage().heapUsed;
     body(PACKETS_PER_ROUND);

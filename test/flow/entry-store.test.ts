@@ -11,7 +11,7 @@ test('entries leave in the order in which they came, with the words that were pu
   const entries: { address: number; size: number; mark: number }[] = [];
   let first = 0;
   // Longer stretches of more coming than going, and the reverse, down to an empty store now and then.
-  for (let round = 0; round < 300_000; round++) {
+  for (let round = 0; round < 300_000; round += 1) {
     const isGrowing = Math.floor(round / 60_000) % 2 === 0;
     if (((random.next() & 3) !== 0) === isGrowing) {
       const size = 19 + ((random.next() >>> 0) % 14);
@@ -28,7 +28,7 @@ test('entries leave in the order in which they came, with the words that were pu
         const words = store.segments[segmentOf(entry.address)]?.subarray(at, at + entry.size);
         assert.ok(words?.length === entry.size && words.every((word) => word === entry.mark));
         store.removeHead(entry.size);
-        first++;
+        first += 1;
       }
     }
   }
@@ -42,11 +42,11 @@ test('a full store refuses until the oldest entries have left', () => {
   const store = new EntryStore(SEGMENT_BYTES);
   let count = 0;
   while (store.append(32) !== 0) {
-    count++;
+    count += 1;
   }
   assert.ok(count * 128 >= SEGMENT_BYTES, 'what was promised fits');
   assert.ok(store.memoryBytes <= 2 * SEGMENT_BYTES);
-  for (let removed = 0; removed < count; removed++) {
+  for (let removed = 0; removed < count; removed += 1) {
     store.removeHead(32);
   }
   assert.equal(store.head, 0);
@@ -55,10 +55,10 @@ test('a full store refuses until the oldest entries have left', () => {
 
 test('the promised room is there wherever in the segments the entries lie', () => {
   const store = new EntryStore(10_000);
-  for (let filled = 0; filled < 10_000 / 128 - 1; filled++) {
+  for (let filled = 0; filled < 10_000 / 128 - 1; filled += 1) {
     store.append(32);
   }
-  for (let round = 0; round < 100_000; round++) {
+  for (let round = 0; round < 100_000; round += 1) {
     assert.notEqual(store.append(32), 0);
     store.removeHead(32);
   }

@@ -125,7 +125,7 @@ test('the cache does what the plain cache does while tens of thousands of flows 
   // A walk over flows that goes back by half of what it goes on: hits, insertions, growth, shrinking, segments
   // reused.
   let seed = 7;
-  for (let round = 0; round < 150_000; round++) {
+  for (let round = 0; round < 150_000; round += 1) {
     seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
     const number = round - ((seed >>> 8) % 20_000);
     const templateId = TEMPLATE_IDS[number % 10 >= 0 ? number % 10 : 0] ?? 256;
@@ -206,7 +206,7 @@ test('a timeout comes before a limit as the reason, and the limit takes only wha
 test('flows of other domains and templates stay apart when their hashes are the same', () => {
   // Where the upper half of a secret word is 0, the hash does not depend on what that word is added to.
   const seedWhere = (word: number): number => {
-    for (let seed = 0; ; seed++) {
+    for (let seed = 0; ; seed += 1) {
       if ((hashSecrets(seed)[word] ?? 0) >>> 16 === 0) {
         return seed;
       }
@@ -295,7 +295,7 @@ test('past the limit in bytes the oldest flows leave for lack of resources, thou
   const flowBytes = 96;
   const cache = cacheOf(60 * SECOND, 0xffff_ffff, 10 * flowBytes);
   const visitor = new CollectingVisitor();
-  for (let number = 0; number < 5000; number++) {
+  for (let number = 0; number < 5000; number += 1) {
     cache.add(flowKey(259, number), 1, number, 1, 100);
     cache.expire(number, visitor);
     assert.ok(cache.flowCount <= 10);
@@ -308,7 +308,7 @@ test('past the limit in bytes the oldest flows leave for lack of resources, thou
 test('a cache that is never relieved refuses new flows at the end of its memory, and counts on with the old ones', () => {
   const cache = cacheOf(60 * SECOND, 0xffff_ffff, 96);
   const key = flowKey(259, 0);
-  for (let number = 0; number < 9000; number++) {
+  for (let number = 0; number < 9000; number += 1) {
     setKey(key, 259, number);
     cache.add(key, 1, 1, 1, 100);
   }
@@ -359,7 +359,7 @@ for (const [templateId, bytesMax] of [
     const key = flowKey(templateId, 0);
     // The index grows past 81,920 flows, and its predecessor is there until some 4,000 more have come.
     const counts = [60_000, 81_000, 90_000, 120_000];
-    for (let number = 0; number < 120_000; number++) {
+    for (let number = 0; number < 120_000; number += 1) {
       setKey(key, templateId, number);
       cache.add(key, 1, 1, 1, 100);
       const { memoryBytes, flows } = cache.status();
@@ -373,7 +373,7 @@ for (const [templateId, bytesMax] of [
 test('memory is given back after a peak', () => {
   const cache = cacheOf(60 * SECOND, 0xffff_ffff);
   const key = flowKey(261, 0);
-  for (let number = 0; number < 100_000; number++) {
+  for (let number = 0; number < 100_000; number += 1) {
     setKey(key, 261, number);
     cache.add(key, 1, number, 1, 100);
   }
@@ -388,7 +388,9 @@ test('memory is given back after a peak', () => {
 test('packets carry into the high word also for frames without bytes', () => {
   const cache = new FlowCache({ activeTimeoutMicros: 0, flowsMax: 10, hashSeed: 1 });
   const visitor = new CollectingVisitor();
-  for (const weight of [400, 0xffff_ffff]) cache.add(flowKey(260, 3), 0, 1000, weight, 0);
+  for (const weight of [400, 0xffff_ffff]) {
+    cache.add(flowKey(260, 3), 0, 1000, weight, 0);
+  }
   cache.expire(1000, visitor);
   assert.equal(visitor.flows[0]?.packets, 0xffff_ffffn + 400n);
 });

@@ -12,14 +12,14 @@ function spread(secrets: Int32Array, keys: Iterable<Int32Array>): { distinct: nu
   let count = 0;
   for (const key of keys) {
     seen.add(hashFlow(secrets, key, WORD_COUNT, 259, 7) & ((1 << BITS) - 1));
-    count++;
+    count += 1;
   }
   return { distinct: seen.size, expected: 2 ** BITS * (1 - (1 - 2 ** -BITS) ** count) };
 }
 
 function* keysBy(change: (key: Int32Array, number: number) => void): Iterable<Int32Array> {
   const key = new Int32Array(WORD_COUNT).fill(0x0a00_0001);
-  for (let number = 0; number < 60_000; number++) {
+  for (let number = 0; number < 60_000; number += 1) {
     change(key, number);
     yield key;
   }
@@ -59,7 +59,7 @@ test('pairs of keys that differ in a chosen way collide for few seeds, whatever 
     [1, -1],
     [0x1_0000, -0x1_0000],
   ];
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 20; round += 1) {
     differences.push([random.next(), random.next()]);
   }
   const one = Int32Array.from({ length: WORD_COUNT }, () => random.next());
@@ -68,7 +68,7 @@ test('pairs of keys that differ in a chosen way collide for few seeds, whatever 
     other[4] = (other[4] ?? 0) + first;
     other[5] = (other[5] ?? 0) + second;
     let collisions = 0;
-    for (let seed = 0; seed < 2000; seed++) {
+    for (let seed = 0; seed < 2000; seed += 1) {
       const secrets = hashSecrets(seed);
       const isSame =
         hashFlow(secrets, one, WORD_COUNT, 259, 7) === hashFlow(secrets, other, WORD_COUNT, 259, 7);
@@ -87,7 +87,7 @@ test('domain, template and every word of the key count, and words beyond do not'
   const hash = hashFlow(secrets, key, 9, 259, 7);
   assert.notEqual(hashFlow(secrets, key, 9, 259, 8), hash);
   assert.notEqual(hashFlow(secrets, key, 9, 265, 7), hash);
-  for (let at = 0; at < WORD_COUNT; at++) {
+  for (let at = 0; at < WORD_COUNT; at += 1) {
     key[at] = 1;
     assert.equal(hashFlow(secrets, key, 9, 259, 7) === hash, at === 9, `word ${at}`);
     key[at] = 0;

@@ -35,7 +35,7 @@ function swing(hashOf: (address: number) => number, sizes: readonly number[]): v
       if (addresses.length === 0 || addresses.length < size === isTowards) {
         addresses.push(next);
         index.insert(hashOf(next), next);
-        next++;
+        next += 1;
       } else {
         const at = (random.next() >>> 0) % addresses.length;
         const address = addresses[at] ?? 0;
@@ -74,11 +74,11 @@ test('addresses of one hash are told apart', () => {
 test('the table follows the number of flows down again', () => {
   const index = new FlowIndex();
   const empty = index.memoryBytes;
-  for (let address = 1; address <= 100_000; address++) {
+  for (let address = 1; address <= 100_000; address += 1) {
     index.insert(Math.imul(address, 0x9e3779b1), address);
   }
   assert.ok(index.memoryBytes >= 100_000 * 8 * 1.6);
-  for (let address = 1; address <= 100_000; address++) {
+  for (let address = 1; address <= 100_000; address += 1) {
     index.remove(Math.imul(address, 0x9e3779b1), address);
   }
   assert.ok(index.memoryBytes <= empty * 3);
@@ -87,11 +87,11 @@ test('the table follows the number of flows down again', () => {
 test('no insertion moves more than a few slots, however large the table', () => {
   const index = new FlowIndex();
   let movedMax = 0;
-  for (let address = 1; address <= 50_000; address++) {
-    const old = address % 16 === 0 ? index.old : null;
-    const before = old === null ? 0 : movedCount(old);
+  for (let address = 1; address <= 50_000; address += 1) {
+    const old = address % 16 === 0 ? index.old : undefined;
+    const before = old === undefined ? 0 : movedCount(old);
     index.insert(Math.imul(address, 0x9e3779b1), address);
-    if (old !== null) {
+    if (old !== undefined) {
       movedMax = Math.max(movedMax, movedCount(old) - before);
     }
   }

@@ -8,7 +8,9 @@ const nobody: FlowVisitor = { flow: () => {} };
 
 function cacheWith(flowCount: number): FlowCache {
   const cache = new FlowCache({ activeTimeoutMicros: 1e9, flowsMax: 1e6, hashSeed: 1 });
-  for (let number = 0; number < flowCount; number += 1) add(cache, number);
+  for (let number = 0; number < flowCount; number += 1) {
+    add(cache, number);
+  }
   return cache;
 }
 
@@ -26,7 +28,7 @@ test('a walk shows each flow once, oldest first, across segments', () => {
   const cache = cacheWith(20_000);
   const walk = cache.walk();
   const seen: number[] = [];
-  while (walk.next((record) => seen.push(numberOf(record)), 777));
+  while (walk.next((record) => seen.push(numberOf(record)), 777)) {}
   assert.deepEqual(
     seen,
     Array.from({ length: 20_000 }, (_, number) => number),
@@ -67,9 +69,12 @@ test('whatever leaves and begins meanwhile, flows that stay are shown once and i
           seen.push(number);
         }, look);
         oldest += cache.flush(nobody, leave);
-        for (let count = 0; count < begin; count += 1) add(cache, next++);
+        for (let count = 0; count < begin; count += 1) {
+          add(cache, next);
+          next += 1;
+        }
       }
-      while (walk.next((record) => seen.push(numberOf(record)), 50));
+      while (walk.next((record) => seen.push(numberOf(record)), 50)) {}
       const staying = Array.from({ length: Math.max(flowCount - oldest, 0) }, (_, index) => oldest + index);
       assert.ok(staying.every((number) => seen.includes(number)));
       assert.ok(seen.length <= flowCount);

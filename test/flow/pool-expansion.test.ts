@@ -16,7 +16,7 @@ function represented(expansion: PoolExpansion, intervals: readonly (readonly [nu
 /** Lets packets arrive, and adds up what they stood for. */
 function arrive(expansion: PoolExpansion, packets: number): number {
   let sum = 0;
-  for (let packet = 0; packet < packets; packet++) {
+  for (let packet = 0; packet < packets; packet += 1) {
     expansion.arrives();
     sum += expansion.cell[0]!;
   }

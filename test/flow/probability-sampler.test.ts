@@ -58,7 +58,9 @@ test('what a shared meter drops is made up for: more are kept, or each stands fo
     let estimate = 0;
     let squares = 0;
     for (let index = 0; index < packets; index += 1) {
-      if (!sampler.keep(probability)) continue;
+      if (!sampler.keep(probability)) {
+        continue;
+      }
       const weight = sampler.weight(probability);
       estimate += weight;
       squares += weight * weight;

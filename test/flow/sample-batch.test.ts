@@ -38,7 +38,9 @@ class Caches {
     for (const { templateId, number, domain, nowMicros, weight, size } of samples) {
       setKey(this.#key, templateId, number);
       this.plain.add(this.#key, domain, nowMicros, weight, size);
-      if (this.plain.isDue(nowMicros)) this.plain.expire(nowMicros, this.seenPlain, EXPIRIES_MAX);
+      if (this.plain.isDue(nowMicros)) {
+        this.plain.expire(nowMicros, this.seenPlain, EXPIRIES_MAX);
+      }
       const index = batch.count;
       const sample = batch.samples[index];
       assert.ok(sample !== undefined);

@@ -26,7 +26,7 @@ for (const interval of [2, 3, 64, 400, 9973]) {
       const sampler = new PacketSampler({ interval, seed });
       const trials = 1_000_000;
       let selected = 0;
-      for (let packet = 0; packet < trials; packet++) {
+      for (let packet = 0; packet < trials; packet += 1) {
         selected += sampler.keep() ? 1 : 0;
       }
       assertWithinErrors(selected, trials, 1 / interval, `seed ${seed}`);
@@ -44,7 +44,7 @@ test('packets are kept independently of each other and of their place', () => {
     const pairs = flags.filter((flag, at) => flag && flags[at + distance] === true).length;
     assertWithinErrors(pairs, total - distance, 1 / interval ** 2, `pairs ${distance} apart`);
   }
-  for (let phase = 0; phase < 4; phase++) {
+  for (let phase = 0; phase < 4; phase += 1) {
     const atPhase = flags.filter((flag, at) => flag && at % 4 === phase).length;
     assertWithinErrors(atPhase, total / 4, 1 / interval, `phase ${phase}`);
   }
@@ -129,7 +129,7 @@ test('the account goes on over meters that are made anew, however often', () => 
   const truth = { packets: 0, octets: 0, dropped: 0, lost: 0 };
   let meter = { packets: 0n, octets: 0n, dropped: 0n };
   sampler.observePool(meter);
-  for (let round = 1; round <= 200; round++) {
+  for (let round = 1; round <= 200; round += 1) {
     const isRemade = round % 7 === 0;
     if (isRemade) {
       meter = { packets: 0n, octets: 0n, dropped: 0n };
@@ -188,7 +188,9 @@ function estimateBehindMeter(interval: number, seed: number, offers: readonly nu
     pool += offered;
     dropped += offered - passing;
     for (let packet = 0; packet < passing; packet += 1) {
-      if (!sampler.keep()) continue;
+      if (!sampler.keep()) {
+        continue;
+      }
       const weight = sampler.weight();
       estimate += weight;
       squares += weight * weight;
@@ -212,8 +214,11 @@ for (const interval of [1, 2, 64, 1000]) {
       const { packetsOwed, packetsGivenUp } = sampler.status();
       assert.ok(Math.abs(packetsOwed) < 1 && packetsGivenUp === 0, `${packetsOwed} owed`);
       const deviation = Math.abs(estimate - pool);
-      if (interval === 1) assert.ok(deviation <= 1, `${estimate} of ${pool}`);
-      else assert.ok(deviation <= 3 * Math.sqrt(squares), `seed ${seed}: ${estimate} of ${pool}`);
+      if (interval === 1) {
+        assert.ok(deviation <= 1, `${estimate} of ${pool}`);
+      } else {
+        assert.ok(deviation <= 3 * Math.sqrt(squares), `seed ${seed}: ${estimate} of ${pool}`);
+      }
     }
   });
 }

@@ -15,7 +15,9 @@ try {
     pairsMax: pairs * 2,
     onPair: (soFar) => process.stdout.write(`${describeComparison(soFar)}\n`),
   });
-  if (comparison.isWorse) process.exitCode = 1;
+  if (comparison.isWorse) {
+    process.exitCode = 1;
+  }
 } finally {
   await lab.stop();
 }

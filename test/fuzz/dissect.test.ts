@@ -24,7 +24,7 @@ test('a million random and mutated frames are dissected, each into a key as long
   const memory = Buffer.alloc(256);
   const key = new FlowKey();
   const seen = new Set<number>();
-  for (let round = 0; round < FRAME_COUNT; round++) {
+  for (let round = 0; round < FRAME_COUNT; round += 1) {
     const start = below(8);
     let size = below(161);
     if (round % 8 === 0) {
@@ -35,7 +35,7 @@ test('a million random and mutated frames are dissected, each into a key as long
       const original = originals[below(originals.length)] ?? memory;
       original.copy(memory, start);
       size = below(3) === 0 ? Math.min(size, original.length) : original.length;
-      for (let change = below(4); change > 0; change--) {
+      for (let change = below(4); change > 0; change -= 1) {
         const value = below(2) === 0 ? TELLING_BYTES[below(TELLING_BYTES.length)] : below(256);
         memory[start + 12 + below(60)] = value ?? 0;
       }

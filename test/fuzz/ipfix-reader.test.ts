@@ -63,7 +63,9 @@ function mutate(random: Random, seeds: readonly Buffer[], buffer: Buffer): numbe
   const seed = seeds[random.below(seeds.length)] ?? Buffer.alloc(0);
   let size = seed.copy(buffer);
   const kind = random.below(16);
-  if (kind === 0) size = random.below(size + 1);
+  if (kind === 0) {
+    size = random.below(size + 1);
+  }
   if (kind === 1) {
     // The sets of another message behind these.
     const other = seeds[random.below(seeds.length)] ?? Buffer.alloc(0);
@@ -126,7 +128,9 @@ test(`a million mutated messages neither throw nor grow (FUZZ_SEED=${SEED})`, ()
     assert.ok(seen.has(code), `only these were reached: ${reached.join(', ')}`);
   }
   assert.ok(reached.length >= 16, `only these were reached: ${reached.join(', ')}`);
-  for (let session = 0; session < 6; session += 1) reader.endSession(`session ${session}`);
+  for (let session = 0; session < 6; session += 1) {
+    reader.endSession(`session ${session}`);
+  }
   assert.equal(reader.status().templateFields, 0, 'every template that was added was taken away');
 });
 

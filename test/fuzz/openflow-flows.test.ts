@@ -88,7 +88,7 @@ const INTERESTING = [0, 1, 4, 7, 8, 16, 0x20, 0x23, 0x7f, 0x80, 0xfe, 0xff];
 /** The bytes with some of them changed, cut off, left out or doubled. */
 function damage(bytes: Buffer, random: (limit: number) => number): Buffer {
   const copy = Buffer.from(bytes);
-  for (let changes = 1 + random(4); changes > 0 && copy.length > 0; changes--) {
+  for (let changes = 1 + random(4); changes > 0 && copy.length > 0; changes -= 1) {
     const value = random(2) === 0 ? random(256) : (INTERESTING[random(INTERESTING.length)] ?? 0);
     copy.writeUInt8(value, random(copy.length));
   }
@@ -131,7 +131,7 @@ test(`${DAMAGED_BODIES} damaged bodies are decoded or refused by the named error
   );
   const before = process.memoryUsage().rss;
   let decodedCount = 0;
-  for (let index = 0; index < DAMAGED_BODIES; index++) {
+  for (let index = 0; index < DAMAGED_BODIES; index += 1) {
     const picked = cases[random(cases.length)];
     assert.ok(picked !== undefined);
     const bytes = damage(picked.bytes, random);
@@ -146,9 +146,9 @@ test(`${DAMAGED_BODIES} damaged bodies are decoded or refused by the named error
 test(`${RANDOM_BODIES} bodies out of nothing are decoded or refused by the named error (seed ${SEED})`, () => {
   const random = randomNumbers(SEED + 1);
   const decoders: Decode[] = [...DECODERS.map(([, , decode]) => decode), decodeOxmMatch, instructionsThere];
-  for (let index = 0; index < RANDOM_BODIES; index++) {
+  for (let index = 0; index < RANDOM_BODIES; index += 1) {
     const bytes = Buffer.alloc(random(96));
-    for (let at = 0; at < bytes.length; at++) {
+    for (let at = 0; at < bytes.length; at += 1) {
       bytes.writeUInt8(random(3) === 0 ? random(256) : (INTERESTING[random(INTERESTING.length)] ?? 0), at);
     }
     const decode = decoders[random(decoders.length)];
@@ -167,7 +167,7 @@ test(`${DAMAGED_LISTS} damaged instructions are written as the bytes that they w
     return [{ version: vector.version, bytes: writer.finish() }];
   });
   let survivors = 0;
-  for (let index = 0; index < DAMAGED_LISTS; index++) {
+  for (let index = 0; index < DAMAGED_LISTS; index += 1) {
     const list = lists[random(lists.length)];
     assert.ok(list !== undefined);
     const bytes = damage(list.bytes, random);

@@ -30,7 +30,7 @@ test(`the framer survives ${FRAMER_INPUTS} hostile chunks (seed ${SEED})`, () =>
   const random = randomFrom(SEED);
   const pool = Buffer.alloc(4096);
   // Zeros among the noise, so that lengths are often small enough for something to be delivered.
-  for (let at = 0; at < pool.length; at++) {
+  for (let at = 0; at < pool.length; at += 1) {
     pool[at] = random(2) === 0 ? 0 : random(256);
   }
   let delivered = 0;
@@ -40,10 +40,10 @@ test(`the framer survives ${FRAMER_INPUTS} hostile chunks (seed ${SEED})`, () =>
     return new MessageFramer((bytes, start, end) => {
       assert.ok(start >= 0 && end <= bytes.length && end - start >= 8);
       assert.equal(bytes.readUInt16BE(start + 2), end - start);
-      delivered++;
+      delivered += 1;
     });
   }
-  for (let input = 0; input < FRAMER_INPUTS; input++) {
+  for (let input = 0; input < FRAMER_INPUTS; input += 1) {
     const start = random(pool.length);
     const chunk = pool.subarray(start, start + random(200));
     if (chunk.length > 4 && random(3) > 0) {
@@ -53,7 +53,7 @@ test(`the framer survives ${FRAMER_INPUTS} hostile chunks (seed ${SEED})`, () =>
       framer.feed(chunk);
     } catch (error) {
       assert.ok(error instanceof OpenFlowDecodeError, `seed ${SEED}, input ${input}: ${String(error)}`);
-      refused++;
+      refused += 1;
       framer = newFramer();
     }
     assert.ok(framer.carriedSize <= MESSAGE_BYTES_MAX);
@@ -71,7 +71,7 @@ test(`the decoders survive ${DECODER_INPUTS} damaged messages (seed ${SEED})`, (
   let decoded = 0;
   let refused = 0;
   const heapBefore = process.memoryUsage().heapUsed;
-  for (let input = 0; input < DECODER_INPUTS; input++) {
+  for (let input = 0; input < DECODER_INPUTS; input += 1) {
     const original = originals[random(originals.length)];
     assert.ok(original !== undefined);
     const size = damage(original.bytes, scratch, random);
@@ -79,12 +79,12 @@ test(`the decoders survive ${DECODER_INPUTS} damaged messages (seed ${SEED})`, (
     assert.ok(version !== undefined);
     try {
       decodeMessage(version, scratch, 0, size);
-      decoded++;
+      decoded += 1;
     } catch (error) {
       if (!(error instanceof OpenFlowDecodeError)) {
         assert.fail(`seed ${SEED}, input ${input}, ${scratch.toString('hex', 0, size)}: ${String(error)}`);
       }
-      refused++;
+      refused += 1;
     }
   }
   assert.ok(
@@ -106,7 +106,7 @@ test(`a connection survives ${CONNECTION_INPUTS} damaged messages in chunks of a
     const stream = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
     const version = OPENFLOW_VERSIONS[random(OPENFLOW_VERSIONS.length)] ?? 4;
     const count = () => {
-      delivered++;
+      delivered += 1;
     };
     const connection = new OpenFlowConnection(stream, {
       versions: [version],
@@ -116,7 +116,7 @@ test(`a connection survives ${CONNECTION_INPUTS} damaged messages in chunks of a
     stream.emit('data', Buffer.from([version, 0, 0, 8, 0, 0, 0, 1]));
     return { stream, connection, originals: originals.filter((original) => original.version === version) };
   }
-  for (let input = 0; input < CONNECTION_INPUTS; input++) {
+  for (let input = 0; input < CONNECTION_INPUTS; input += 1) {
     const original = peer.originals[random(peer.originals.length)];
     assert.ok(original !== undefined);
     const isWhole = random(3) > 0;
@@ -142,12 +142,13 @@ function damage(original: Buffer, scratch: Buffer, random: (below: number) => nu
   let size = kept;
   if (random(8) === 0) {
     const extra = random(32);
-    for (let at = 0; at < extra; at++) {
-      scratch[size++] = random(256);
+    for (let at = 0; at < extra; at += 1) {
+      scratch[size] = random(256);
+      size += 1;
     }
   }
   const changes = random(6);
-  for (let change = 0; change < changes; change++) {
+  for (let change = 0; change < changes; change += 1) {
     // Small numbers and extremes are what lengths and counts break on.
     const value = [0, 1, 4, 8, 0xff, random(256)][random(6)] ?? 0;
     scratch[random(size)] = value;

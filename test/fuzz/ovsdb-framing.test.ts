@@ -60,15 +60,15 @@ function hostileStream(random: Random, memory: Buffer): Buffer {
   let size = 0;
   if (random(8) === 0) {
     size = random(60);
-    for (let at = 0; at < size; at++) {
+    for (let at = 0; at < size; at += 1) {
       memory[at] = TELLING_BYTES[random(TELLING_BYTES.length)] ?? 0;
     }
     return memory.subarray(0, size);
   }
-  for (let count = 1 + random(3); count > 0; count--) {
+  for (let count = 1 + random(3); count > 0; count -= 1) {
     size += MESSAGES[random(MESSAGES.length)]?.copy(memory, size) ?? 0;
   }
-  for (let changes = random(4); changes > 0; changes--) {
+  for (let changes = random(4); changes > 0; changes -= 1) {
     const at = random(size);
     const kind = random(4);
     if (kind === 0) {
@@ -110,7 +110,7 @@ test(`${STREAMS} hostile streams come to messages or to named errors, however th
   const memory = Buffer.alloc(4096);
   const before = usedBytes();
   const codes = new Map<unknown, number>();
-  for (let round = 0; round < STREAMS; round++) {
+  for (let round = 0; round < STREAMS; round += 1) {
     const stream = hostileStream(random, memory);
     const cut = outcome(stream, (size) => 1 + random(size));
     const end = cut.at(-1);
@@ -257,7 +257,7 @@ test(`${DOCUMENTS} hostile documents are read or refused with a named error (see
   const random = randomFrom(SEED + 1);
   const before = usedBytes();
   let refused = 0;
-  for (let round = 0; round < DOCUMENTS; round++) {
+  for (let round = 0; round < DOCUMENTS; round += 1) {
     const { json, read } = DOCUMENTS_READ[round % DOCUMENTS_READ.length] ?? assert.fail();
     const hostile = hostileDocument(json, random);
     // The peer hands on only arrays as parameters.
@@ -266,7 +266,7 @@ test(`${DOCUMENTS} hostile documents are read or refused with a named error (see
       read(document);
     } catch (error) {
       assert.ok(error instanceof OvsdbError, `round ${round}, ${String(error)}: ${JSON.stringify(document)}`);
-      refused++;
+      refused += 1;
     }
   }
   assert.ok(usedBytes() - before < MEMORY_GROWTH_MAX);
@@ -277,12 +277,12 @@ test(`${DOCUMENTS} hostile documents are read or refused with a named error (see
 test(`${SESSIONS} sessions with a hostile server end, and settle all that waits (seed ${SEED})`, async () => {
   const random = randomFrom(SEED + 2);
   const memory = Buffer.alloc(4096);
-  for (let round = 0; round < SESSIONS; round++) {
+  for (let round = 0; round < SESSIONS; round += 1) {
     const stream = new ScriptedStream();
     const client = new OvsdbClient(stream, LIMITS);
     const replica = new Replica({ database: 'D', tables: { T: ['n', 's'] }, onChange: () => {} });
     const waiting = Promise.allSettled([client.probe(), replica.attach(client), client.lock('l')]);
-    for (let chunks = 1 + random(3); chunks > 0; chunks--) {
+    for (let chunks = 1 + random(3); chunks > 0; chunks -= 1) {
       stream.receiveBytes(Buffer.from(hostileStream(random, memory)));
     }
     if (round % 50 === 0) {

@@ -222,8 +222,12 @@ test('every field of the document is in its table, by name', tier('ovs', 'daemon
 
 /** Names of all fields, but not keys that are values: error codes and collector set ids. */
 function fieldNames(value: unknown): string[] {
-  if (Array.isArray(value)) return value.flatMap(fieldNames);
-  if (typeof value !== 'object' || value === null) return [];
+  if (Array.isArray(value)) {
+    return value.flatMap(fieldNames);
+  }
+  if (typeof value !== 'object' || value === null) {
+    return [];
+  }
   return Object.entries(value).flatMap(([name, field]) =>
     ['errors', 'flowsBySet', 'groupsBySet'].includes(name) ? [name] : [name, ...fieldNames(field)],
   );

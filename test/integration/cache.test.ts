@@ -2,16 +2,16 @@
 // flows leave.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { endInOrder } from '../support/end-in-order.ts';
+import { test } from 'node:test';
+import type { Daemon } from '../support/daemon.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
 import { type FlowRecord, FlowRecordSink } from '../support/flow-records.ts';
 import { udpFrame } from '../support/frames.ts';
 import { targetsArgument } from '../support/ipfix-rows.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
+import type { Ovs } from '../support/ovs.ts';
 import { tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
+import { withDaemon } from '../support/with-daemon.ts';
 
 const ACTIVE_TIMEOUT = 2;
 const LACK_OF_RESOURCES = 5;
@@ -25,17 +25,9 @@ const CLOCK_SLACK_MS = 5;
 let ovs: Ovs;
 let daemon: Daemon;
 
-before(async () => {
-  ovs = await startOvs();
-  daemon = await startDaemon(ovs);
+withDaemon((running) => {
+  ({ ovs, daemon } = running);
 });
-
-after(() =>
-  endInOrder(
-    () => daemon.stop(),
-    () => ovs.stop(),
-  ),
-);
 
 /** The flow of a source port; its payload makes the frame longer. */
 function flow(sourcePort: number, dataBytes = 18): Buffer {
@@ -147,8 +139,11 @@ async function applySetting(
   setting: Setting,
   value: number,
 ): Promise<void> {
-  if (setting === 'unset') await ovs.vsctl('clear', 'IPFIX', br.row, column);
-  else await br.set({ [column]: setting === 'zero' ? 0 : value });
+  if (setting === 'unset') {
+    await ovs.vsctl('clear', 'IPFIX', br.row, column);
+  } else {
+    await br.set({ [column]: setting === 'zero' ? 0 : value });
+  }
 }
 
 test(

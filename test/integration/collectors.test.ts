@@ -68,7 +68,9 @@ async function sendTraffic(t: TestContext, ...targets: readonly string[]): Promi
         await ovs.inject(`${bridge}-1`, ...frames);
         await waitForBridge(daemon, bridge, 'all is sampled', ({ sampler }) => sampler.received === injected);
       }
-      if (round !== 2) continue;
+      if (round !== 2) {
+        continue;
+      }
       const row = (await bridgeStatus(daemon, 'caching'))?.ipfixRow ?? '';
       await ovs.vsctl('set', 'IPFIX', row, `obs_domain_id=${CHANGED_DOMAIN}`);
       const userdata = CHANGED_DOMAIN.toString(16)

@@ -45,7 +45,9 @@ class Demo {
       () => pattern.exec(this.program.stdout) ?? (this.program.exit === undefined ? false : 'ended'),
       { what: `the demo says ${pattern}`, timeoutMs: DEMO_TIMEOUT_MS },
     );
-    if (state === 'ended') throw new Error(`It has ended: ${this.program.stdout}${this.program.stderr}`);
+    if (state === 'ended') {
+      throw new Error(`It has ended: ${this.program.stdout}${this.program.stderr}`);
+    }
     return state;
   }
 
@@ -65,7 +67,9 @@ class Demo {
     const found: number[] = [];
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
       const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (line.includes(this.folder) && line.includes(word)) found.push(Number(pid));
+      if (line.includes(this.folder) && line.includes(word)) {
+        found.push(Number(pid));
+      }
     }
     return found;
   }

@@ -41,7 +41,9 @@ async function startTwins(t: TestContext, columns: RowColumns = {}): Promise<Twi
   const stops = [() => ovs.stop()];
   t.after(async () => {
     await Promise.all([sink.close(), switchSink.close()]);
-    for (const stop of stops.toReversed()) await stop();
+    for (const stop of stops.toReversed()) {
+      await stop();
+    }
   });
   for (const bridge of ['theirs', 'ours']) {
     await ovs.addBridge(bridge);
@@ -121,10 +123,16 @@ function compareUncached(
   for (const [index, frame] of frames.entries()) {
     const found = recordDifferences(theirs[index], ours[index]);
     for (const { name, elements, appliesTo, ovsDifference } of KNOWN_DIFFERENCES) {
-      if (ovsDifference !== undefined && !hasDifference(ovsDifference)) continue;
+      if (ovsDifference !== undefined && !hasDifference(ovsDifference)) {
+        continue;
+      }
       const explained = [...found.keys()].filter((element) => elements.has(element));
-      if (explained.length === 0 || !appliesTo(frame)) continue;
-      for (const element of explained) found.delete(element);
+      if (explained.length === 0 || !appliesTo(frame)) {
+        continue;
+      }
+      for (const element of explained) {
+        found.delete(element);
+      }
       used.add(name);
     }
     assert.deepEqual([...found.values()], [], `frame ${index}: ${frame.toString('hex')}`);
@@ -230,8 +238,12 @@ function mutatedFrames(seed: number, count: number): readonly Buffer[] {
       const at = below(10) < 8 ? 12 + below(Math.min(60, frame.length - 12)) : below(frame.length);
       frame.writeUInt8(below(2) === 0 ? below(256) : frame.readUInt8(at) ^ (1 << below(8)), at);
     }
-    if (below(4) === 0) frame = frame.subarray(0, 14 + below(frame.length - 13));
-    if (!isIpWithoutBytes(frame)) frames.push(frame);
+    if (below(4) === 0) {
+      frame = frame.subarray(0, 14 + below(frame.length - 13));
+    }
+    if (!isIpWithoutBytes(frame)) {
+      frames.push(frame);
+    }
   }
   return frames;
 }

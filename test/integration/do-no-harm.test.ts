@@ -190,7 +190,9 @@ test('fail-open is a problem with an action, ends ready, and sampling resumes wh
   await waitFor(isConnected, { what: 'the controller is connected', timeoutMs: 20_000 });
   await running.waitForReady(10_000);
   server.close();
-  for (const connection of connections) connection.destroy();
+  for (const connection of connections) {
+    connection.destroy();
+  }
   await running.waitForRefusal(/All its controllers are disconnected/u, 20_000);
   assert.match(await running.appctl('status'), /fail-open/u);
   const again = createServer((socket) => {
@@ -204,7 +206,9 @@ test('fail-open is a problem with an action, ends ready, and sampling resumes wh
   await sink.waitForPackets(1);
   await ovs.vsctl('del-controller', 'br0');
   again.close();
-  for (const connection of connections) connection.destroy();
+  for (const connection of connections) {
+    connection.destroy();
+  }
   await running.stop();
 });
 

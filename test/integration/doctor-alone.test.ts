@@ -31,7 +31,12 @@ test('a daemon of another version, and a meter that drops', tier('ovs', 'daemon'
   // The same program, but for the number that it has of itself.
   const program = join(folder, 'ovs-ipfix.cjs');
   const source = await readFile(DAEMON_FILE, 'utf8');
-  await writeFile(program, source.replace(`version: "${version}"`, 'version: "0.0.1"'));
+  const edited = source.replace(
+    new RegExp(`(version: ?)"${version.replaceAll('.', '\\.')}"`, 'u'),
+    '$1"0.0.1"',
+  );
+  assert.notEqual(edited, source);
+  await writeFile(program, edited);
   const older = await BackgroundProgram.start(process.execPath, [program, 'run', '--db', own.dbEndpoint], {
     environment: own.environment,
   });

@@ -2,9 +2,8 @@
 // nothing to export for any more, and it is kept when its row, or the switch below it, only changes.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { endInOrder } from '../support/end-in-order.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
 import { type FlowRecord, FlowRecordSink } from '../support/flow-records.ts';
 import { udpFrame } from '../support/frames.ts';
@@ -12,6 +11,7 @@ import { targetsArgument, waitForHook, waitForNoBridge } from '../support/ipfix-
 import { type Ovs, startOvs } from '../support/ovs.ts';
 import { tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
+import { withDaemon } from '../support/with-daemon.ts';
 
 const ACTIVE_TIMEOUT = 2;
 const FORCED_END = 4;
@@ -20,23 +20,20 @@ const CACHED = { cache_active_timeout: 60, cache_max_flows: 100 };
 let ovs: Ovs;
 let daemon: Daemon;
 
-before(async () => {
-  ovs = await startOvs({
-    allowedWarnings: [
-      // OVS counts the flows of a deleted bridge that sent packets to a controller as a leak, and then lets go of them.
-      /recirc_id \d+ left allocated when ofproto \(br\d+\) is destructed/,
-      // ovs-vswitchd's opinion of the unusable target, in the moments in which the row is its own.
-      /127\.0\.0\.1:99999|no collectors could be initialized/,
-    ],
-  });
-  daemon = await startDaemon(ovs);
-});
-
-after(() =>
-  endInOrder(
-    () => daemon.stop(),
-    () => ovs.stop(),
-  ),
+withDaemon(
+  (running) => {
+    ({ ovs, daemon } = running);
+  },
+  {
+    ovs: {
+      allowedWarnings: [
+        // OVS counts the flows of a deleted bridge that sent packets to a controller as a leak, and then lets go of them.
+        /recirc_id \d+ left allocated when ofproto \(br\d+\) is destructed/,
+        // ovs-vswitchd's opinion of the unusable target, in the moments in which the row is its own.
+        /127\.0\.0\.1:99999|no collectors could be initialized/,
+      ],
+    },
+  },
 );
 
 function flow(sourcePort: number): Buffer {

@@ -37,7 +37,9 @@ async function run(
   try {
     return { exitCode: 0, ...(await runForOutput(program, args, { input, environment })) };
   } catch (error) {
-    if (!(error instanceof ProgramError) || error.exitCode === undefined) throw error;
+    if (!(error instanceof ProgramError) || error.exitCode === undefined) {
+      throw error;
+    }
     return { exitCode: error.exitCode, stdout: error.stdout, stderr: error.stderr };
   }
 }

@@ -87,7 +87,7 @@ test(
     assert.equal((await server.migrate()).exitCode, 0);
     const durationMs = performance.now() - startedMs;
     const seen = { old: 0, new: 0 };
-    for (let kill = 0; kill < KILLS; kill++) {
+    for (let kill = 0; kill < KILLS; kill += 1) {
       await convertBack(server, schemas.old);
       const client = await BackgroundProgram.start(process.execPath, [DAEMON_FILE, 'migrate'], {
         environment: server.environment,
@@ -101,7 +101,7 @@ test(
       }
       await client.stop('SIGKILL');
       // What the server was asked to do before the kill it may still be doing: the next request waits for that.
-      seen[await outcome(server, schemas, content)]++;
+      seen[await outcome(server, schemas, content)] += 1;
     }
     t.diagnostic(`${seen.old} times the old schema, ${seen.new} times the new one`);
     assert.equal(seen.old + seen.new, KILLS);
@@ -123,7 +123,7 @@ test(
     const seen = { old: 0, new: 0 };
     let durationMs = 0;
     // The first round is not cut off: it tells how long a conversion takes.
-    for (let kill = 0; kill <= KILLS; kill++) {
+    for (let kill = 0; kill <= KILLS; kill += 1) {
       await copyFile(pristine, server.file);
       await server.start();
       const client = await server.connect();
@@ -150,11 +150,13 @@ test(
       await server.run('rm', '-f', `${server.file}.compact`);
       await server.start();
       const found = await outcome(server, schemas, content);
-      seen[found]++;
+      seen[found] += 1;
       // Who was told that it is done must not find it undone; who was told nothing must not think so.
-      if (result === 'done') assert.equal(found, 'new');
-      else if (found === 'new')
+      if (result === 'done') {
+        assert.equal(found, 'new');
+      } else if (found === 'new') {
         assert.ok(!(result instanceof MigrationError) || result.code === 'CONVERSION_UNKNOWN');
+      }
       await server.end();
     }
     t.diagnostic(

@@ -25,7 +25,9 @@ async function blocks(): Promise<string[]> {
 
 /** The commands with a prompt in a block, each with what follows it. */
 function steps(block: string): Step[] {
-  if (!block.startsWith(PROMPT)) return [];
+  if (!block.startsWith(PROMPT)) {
+    return [];
+  }
   return `\n${block}`
     .split(`\n${PROMPT}`)
     .slice(1)

@@ -36,7 +36,9 @@ async function startNetwork(t: TestContext): Promise<Network> {
   const stops = [() => ovs.stop()];
   t.after(async () => {
     await sink.close();
-    for (const stop of stops.toReversed()) await stop();
+    for (const stop of stops.toReversed()) {
+      await stop();
+    }
   });
   await ovs.addBridge('br0');
   const row = await createIpfixRow(ovs, 'br0', [sink.target], {
@@ -65,7 +67,9 @@ async function startNetwork(t: TestContext): Promise<Network> {
 async function received(ovs: Ovs, port: string): Promise<{ packets: bigint; octets: bigint }> {
   const text = await ovs.ofctl('dump-ports', 'br0', port);
   const [, packets, octets] = /rx pkts=(\d+), bytes=(\d+)/.exec(text) ?? [];
-  if (packets === undefined || octets === undefined) throw new Error(`No counters of ${port} in: ${text}`);
+  if (packets === undefined || octets === undefined) {
+    throw new Error(`No counters of ${port} in: ${text}`);
+  }
   return { packets: BigInt(packets), octets: BigInt(octets) };
 }
 
@@ -73,7 +77,9 @@ async function received(ovs: Ovs, port: string): Promise<{ packets: bigint; octe
 function sentBy(records: readonly FlowRecord[], mac: string): { packets: bigint; octets: bigint } {
   const sum = { packets: 0n, octets: 0n };
   for (const { fields } of records) {
-    if (fields['sourceMacAddress'] !== mac) continue;
+    if (fields['sourceMacAddress'] !== mac) {
+      continue;
+    }
     sum.packets += BigInt(String(fields['packetDeltaCount']));
     sum.octets += BigInt(String(fields['layer2OctetDeltaCount']));
   }
@@ -105,7 +111,9 @@ test("pings and iperf3 between real hosts: records agree with the ports' counter
   const { ovs, sink, hosts } = network;
   const daemon = await network.startDaemon();
   const before = await Promise.all(HOSTS.map(({ port }) => received(ovs, port)));
-  for (const host of hosts) await host.bringUp();
+  for (const host of hosts) {
+    await host.bringUp();
+  }
 
   await ping(hosts[0], IPV4);
   await ping(hosts[0], IPV6);
@@ -114,7 +122,9 @@ test("pings and iperf3 between real hosts: records agree with the ports' counter
   const udp = await iperf(hosts, IPV6, '--udp', '--bitrate', '4M', '--length', '500');
   assert.equal(udp.sum.lost_packets, 0);
 
-  for (const host of hosts) await host.bringDown();
+  for (const host of hosts) {
+    await host.bringDown();
+  }
   const counters = () => Promise.all(HOSTS.map(({ port }) => received(ovs, port)));
   const text = async () => (await counters()).map(({ packets }) => packets).join();
   await waitUntilQuiet(text, { what: 'the ports are silent', quietMs: 200 });
@@ -177,7 +187,9 @@ test(
     // vswitchd exports by itself as long as no daemon runs, and there is no collector in its own namespace. And it notices
     // that the daemon dies.
     ovs.allowWarnings(/collectors.*Connection refused/, /rconn.*connection dropped/);
-    for (const host of hosts) await host.bringUp();
+    for (const host of hosts) {
+      await host.bringUp();
+    }
     await ping(hosts[0], IPV4);
 
     const pings: BackgroundProgram[] = [];

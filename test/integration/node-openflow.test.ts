@@ -197,7 +197,7 @@ for (const version of OPENFLOW_VERSIONS) {
       BRIDGE,
       `in_port=${PORT},actions=controller(id=18768,max_len=65535,userdata=01.02.03)`,
     );
-    for (let n = 0; n < 50; n++) {
+    for (let n = 0; n < 50; n += 1) {
       await ovs.inject('p1', FRAME);
     }
     await waitFor(() => seen.length === 50, { what: 'all 50 packet-ins have come' });

@@ -474,7 +474,8 @@ describe('a replica of one server', () => {
       let generation = 0;
       for (const operations of changes(random, method)) {
         // One transaction in eight comes from the stock client.
-        if (generation++ % 8 === 0) {
+        generation += 1;
+        if (generation % 8 === 1) {
           await server.stockTransact(...operations.map((operation) => stockOperation(operation)));
           await client.probe();
         } else {
@@ -492,7 +493,7 @@ describe('a replica of one server', () => {
     const client = await server.connect();
     const { replica } = record({ tables });
     await replica.attach(client);
-    for (let count = 0; count < 20; count++) {
+    for (let count = 0; count < 20; count += 1) {
       await client.transact(DATABASE, [
         { op: 'update', table: 'Open_vSwitch', where: [], row: { next_cfg: count } },
       ]);
@@ -507,7 +508,7 @@ describe('a replica of one server', () => {
     let client = await server.connect();
     await replica.attach(client);
     const same = replica.snapshot;
-    for (let round = 0; round < 2; round++) {
+    for (let round = 0; round < 2; round += 1) {
       await server.stop();
       assert.notEqual((await client.ended).by, 'here');
       await server.start();
@@ -761,7 +762,7 @@ function* changes(random: () => number, prefix: string): Generator<Operation[]> 
     new Map(numbers().map((number) => [`key${number}`, `value${pick(3)}`]));
   yield [{ op: 'delete', table: 'Open_vSwitch', where: [] }];
   yield [{ op: 'insert', table: 'Open_vSwitch', row: {} }];
-  for (let step = 0; step < 78; step++) {
+  for (let step = 0; step < 78; step += 1) {
     const name = `${prefix}-${pick(6)}`;
     const kinds: Operation[][] = [
       [

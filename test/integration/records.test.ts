@@ -41,7 +41,9 @@ test(
     atEnd(() => daemon.stop());
 
     const vectors = recordVectors.flatMap((vector) => {
-      if (isServiceTagged(vector)) return [{ ...vector, ...SERVICE_TAGGED }];
+      if (isServiceTagged(vector)) {
+        return [{ ...vector, ...SERVICE_TAGGED }];
+      }
       return isDoubleTagged(vector) ? [vector, withServiceTag(vector)] : [vector];
     });
     await ovs.inject('p1', ...vectors.map((vector) => vector.frame));

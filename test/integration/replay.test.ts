@@ -167,7 +167,9 @@ test(
       await waitFor(() => sink.datagrams.length >= (first?.length ?? 10), { what: 'all messages are there' });
       seen.push(sink.datagrams.map((datagram) => datagram.toString('hex')));
     }
-    for (const other of seen.slice(1)) assert.deepEqual(other, seen[0]);
+    for (const other of seen.slice(1)) {
+      assert.deepEqual(other, seen[0]);
+    }
   },
 );
 
@@ -369,7 +371,9 @@ test('the text of the summary fits 80 columns and names what is missing', tier('
   const sink = await flowSink(t);
   const file = await fileOf('text.pcap', pcapFile(mixed(100, 10)));
   const { stdout } = await runForOutput(process.execPath, [DAEMON_FILE, 'replay', file, '--to', sink.target]);
-  for (const line of stdout.split('\n')) assert.ok(line.length <= 80, line);
+  for (const line of stdout.split('\n')) {
+    assert.ok(line.length <= 80, line);
+  }
   assert.match(stdout, /^packets {4}100, \d+,\d+ octets/mu);
   assert.match(stdout, /^records {4}10: 0 active timeout/mu);
 });

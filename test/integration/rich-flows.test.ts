@@ -42,6 +42,7 @@ import {
 } from '../support/shown-bridge.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
+import { differs } from '../versions/differences.ts';
 
 const seed = Number(process.env['RICH_FLOWS_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
 const FLOWS_PER_BRIDGE = 200;
@@ -90,7 +91,9 @@ interface BeforeDaemon {
 const before = new Map<RichBridge, BeforeDaemon>();
 
 runner.before(async () => {
-  if (needs.skip !== false) return;
+  if (needs.skip !== false) {
+    return;
+  }
   ovs = await startOvs({
     allowedWarnings: [
       // Flows that the switch refuses, groups that are asked for in a version which lacks them, and the daemon's versions.
@@ -100,7 +103,9 @@ runner.before(async () => {
   sink = await FlowRecordSink.open();
 });
 runner.after(async () => {
-  if (needs.skip !== false) return;
+  if (needs.skip !== false) {
+    return;
+  }
   await sink.close();
   await ovs.stop();
 });
@@ -132,7 +137,9 @@ function describeFlow(
     const [[bytes, text], [wantedBytes, wantedText]] = [flows, expected.get(version)?.flows].map((all) =>
       (all?.get(key) ?? 'absent').split('\n'),
     ) as [string[], string[]];
-    if (bytes === wantedBytes && text === wantedText) return [];
+    if (bytes === wantedBytes && text === wantedText) {
+      return [];
+    }
     return text === wantedText
       ? [`${version} is  ${bytes}`, `${version} was ${wantedBytes}`]
       : [`${version} is  ${text ?? bytes}`, `${version} was ${wantedText ?? wantedBytes}`];
@@ -154,11 +161,15 @@ async function assertUnchanged(bridge: RichBridge, when: string, strips = false)
   for (const key of keys) {
     const form = formOf(shown, key);
     const wanted = formOf(expected.shown, key);
-    if (form === wanted) continue;
+    if (form === wanted) {
+      continue;
+    }
     rewritten += 1;
     const isRewritten =
       expected.sampled.has(key) && expected.twins.some((twin) => formOf(twin, key) === form);
-    if (!isRewritten) differences.push(describeFlow(key, shown, expected.shown));
+    if (!isRewritten) {
+      differences.push(describeFlow(key, shown, expected.shown));
+    }
   }
   for (const [version, { groups }] of shown) {
     const wanted = expected.shown.get(version)?.groups ?? [];
@@ -191,7 +202,9 @@ async function waitForTranslation(bridge: RichBridge, isUnmetered: boolean): Pro
       const { pending, companionCount, hasHook } = await translationState(ovs, name, writers.at(-1) ?? '');
       const left = isTranslated ? pending.filter((key) => exempt?.has(key) !== true) : [];
       const isRight = isTranslated ? left.length === 0 : companionCount === 0;
-      if (hasHook === (isTranslated || isUnmetered) && isRight) return true;
+      if (hasHook === (isTranslated || isUnmetered) && isRight) {
+        return true;
+      }
       const hook = `the hook is ${hasHook ? '' : 'not '}there`;
       throw new Error(
         `${companionCount} actions are there, missing in: ${left.slice(0, 9).join(', ')}; ${hook}`,
@@ -244,7 +257,9 @@ test('the switch takes random flows of every kind', needs, async (t) => {
     const { name, protocols, writers, isTranslated } = bridge;
     const flows = await makeBridge(name, bridge, all, seed + index);
     taken += flows.length;
-    for (const kind of flows.flatMap(({ kinds }) => kinds)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    for (const kind of flows.flatMap(({ kinds }) => kinds)) {
+      counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    }
     assert.ok(flows.length >= TAKEN_MIN * FLOWS_PER_BRIDGE, `${name}: ${flows.length} flows were taken`);
     const twins: ReadonlyMap<string, Shown>[] = [];
     const exempt = new Set(
@@ -252,11 +267,15 @@ test('the switch takes random flows of every kind', needs, async (t) => {
         ? await ambiguousFlows(ovs, name, writers.at(-1) ?? '')
         : [],
     );
-    for (const group of protocols.includes('OpenFlow15') ? [] : groupKeys()) exempt.add(group);
+    for (const group of protocols.includes('OpenFlow15') ? [] : groupKeys()) {
+      exempt.add(group);
+    }
     for (const version of writers.length === 1 ? [] : writers.filter((each) => each !== 'OpenFlow10')) {
       const twin = `${name}-${version.slice(-2)}`;
       await makeBridge(twin, bridge, all, seed + index);
-      for (const key of await writeBack(ovs, twin, version)) exempt.add(key);
+      for (const key of await writeBack(ovs, twin, version)) {
+        exempt.add(key);
+      }
       twins.push(await showBridge(twin, writers, 'nothing'));
     }
     const shown = await showBridge(name, writers, 'nothing');
@@ -271,7 +290,8 @@ test('the switch takes random flows of every kind', needs, async (t) => {
   const missing = kinds.filter((kind) => !counts.has(kind));
   t.diagnostic(`${taken} flows of ${counts.size} kinds; not taken: ${missing.join(', ') || 'none'}`);
   assert.ok(taken >= 500);
-  assert.ok(kinds.length >= 110, `only ${kinds.length} kinds can be parsed`);
+  const kindsMin = differs(t, 'kinds') ? 105 : 110;
+  assert.ok(kinds.length >= kindsMin, `only ${kinds.length} kinds can be parsed`);
   assert.deepEqual(missing, []);
   const only10 = [...before].find(([{ name }]) => name === 'only10')?.[1].shown;
   assert.ok(only10?.get('OpenFlow10')?.flowText !== undefined);
@@ -294,7 +314,9 @@ async function addFlows(
     byVersion.get(version)?.push(richFlow(random, number, kinds, version));
   }
   const taken: RichFlow[] = [];
-  for (const [version, flows] of byVersion) taken.push(...(await addRichFlows(ovs, bridge, version, flows)));
+  for (const [version, flows] of byVersion) {
+    taken.push(...(await addRichFlows(ovs, bridge, version, flows)));
+  }
   return taken;
 }
 
@@ -309,7 +331,9 @@ async function checkAll(
     await t.test(`bridge ${bridge.name}, ${when}`, async (t) => {
       assert.equal(failures?.get(bridge), undefined);
       const rewritten = await assertUnchanged(bridge, when, strips);
-      if (rewritten > 0) t.diagnostic(`${rewritten} flows are shown as if written over another version`);
+      if (rewritten > 0) {
+        t.diagnostic(`${rewritten} flows are shown as if written over another version`);
+      }
     });
     await t.test(`bridge ${bridge.name}, what flows do, ${when}`, () => assertSameMeaning(bridge, when));
   }

@@ -2,33 +2,25 @@
 // FlowRecordSink fails on a gap in a domain's sequence numbers and on a record whose template has not come in its domain.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { endInOrder } from '../support/end-in-order.ts';
+import { test } from 'node:test';
+import type { Daemon } from '../support/daemon.ts';
 import { exportingBridge } from '../support/exporting-bridge.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { udpFrame } from '../support/frames.ts';
 import { targetsArgument, waitForHook } from '../support/ipfix-rows.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
+import type { Ovs } from '../support/ovs.ts';
 import { tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
+import { withDaemon } from '../support/with-daemon.ts';
 
 const CACHED = { cache_active_timeout: 60, cache_max_flows: 100 };
 
 let ovs: Ovs;
 let daemon: Daemon;
 
-before(async () => {
-  ovs = await startOvs();
-  daemon = await startDaemon(ovs);
+withDaemon((running) => {
+  ({ ovs, daemon } = running);
 });
-
-after(() =>
-  endInOrder(
-    () => daemon.stop(),
-    () => ovs.stop(),
-  ),
-);
 
 function flow(sourcePort: number): Buffer {
   return udpFrame({ sourcePort });

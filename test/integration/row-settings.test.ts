@@ -22,14 +22,18 @@ const EGRESS = 1;
 let ovs: Ovs;
 
 before(async () => {
-  if (needs.skip !== false) return;
+  if (needs.skip !== false) {
+    return;
+  }
   ovs = await startOvs({ allowedWarnings: [/collector/] });
   // As ovs-ctl(8) does.
   await ovs.vsctl('set', 'Open_vSwitch', '.', `ovs_version=${ovsVersion().join('.')}.0`);
 });
 
 after(async () => {
-  if (needs.skip === false) await ovs.stop();
+  if (needs.skip === false) {
+    await ovs.stop();
+  }
 });
 
 const problemsOf = async (daemon: Daemon, code: string) =>
@@ -98,7 +102,9 @@ test(
   async (t) => {
     const sink = await FlowRecordSink.open();
     t.after(() => sink.close());
-    for (const name of ['ours', 'theirs']) await ovs.addBridge(name);
+    for (const name of ['ours', 'theirs']) {
+      await ovs.addBridge(name);
+    }
     const ours = await createIpfixRow(ovs, 'ours', [sink.target], { 'external_ids:ovs-ipfix': 'adopt' });
     const theirs = await createIpfixRow(ovs, 'theirs', [sink.target]);
     const daemon = await startDaemon(ovs, { arguments: ['--adopt', 'marked'] });
@@ -113,7 +119,9 @@ test(
     });
     lacks(await diagnose(ovs.environment), 'domain-shared-with-vswitchd');
     await daemon.stop();
-    for (const name of ['ours', 'theirs']) await ovs.vsctl('del-br', name);
+    for (const name of ['ours', 'theirs']) {
+      await ovs.vsctl('del-br', name);
+    }
   },
 );
 

@@ -2,14 +2,14 @@
 // account of what was not sampled, dropped by the meter or lost adds up to the pool that the switch has counted.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { endInOrder } from '../support/end-in-order.ts';
+import { test } from 'node:test';
+import type { Daemon } from '../support/daemon.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
 import { udpFrame } from '../support/frames.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
+import type { Ovs } from '../support/ovs.ts';
 import { tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
+import { withDaemon } from '../support/with-daemon.ts';
 
 const CACHED = { cache_active_timeout: 60, cache_max_flows: 10_000 };
 const FLOW_COUNT = 16;
@@ -23,17 +23,9 @@ const STANDARD_ERRORS_MAX = 4;
 let ovs: Ovs;
 let daemon: Daemon;
 
-before(async () => {
-  ovs = await startOvs();
-  daemon = await startDaemon(ovs);
+withDaemon((running) => {
+  ({ ovs, daemon } = running);
 });
-
-after(() =>
-  endInOrder(
-    () => daemon.stop(),
-    () => ovs.stop(),
-  ),
-);
 
 /** Frames of several flows in turn, each of its own size. */
 function mixedFrames(count: number): Buffer[] {
@@ -99,7 +91,9 @@ test('at 1 in 16 the records stand for all packets, within chance', tier('ovs', 
 
   const { packets, octets, byPort } = await totals(br);
   assert.equal(packets, sampler.selected * interval);
-  for (const weighed of byPort.values()) assert.equal(weighed % interval, 0);
+  for (const weighed of byPort.values()) {
+    assert.equal(weighed % interval, 0);
+  }
   assert.equal(octets % interval, 0);
   const arrived = sampler.received;
   const standardError = Math.sqrt((interval - 1) / arrived);
@@ -123,7 +117,9 @@ test(
       await ovs.injectMany(br.name, br.port, mixedFrames(portion));
     };
     const begin = performance.now();
-    while (performance.now() - begin < 4000) await inject(200);
+    while (performance.now() - begin < 4000) {
+      await inject(200);
+    }
     const status = await daemon.appctl('status');
     const during = (await afterPool(br, count)).sampler;
     t.diagnostic(`pool ${count}: ${during.droppedByMeter} dropped, each stands for ${during.expansion}`);

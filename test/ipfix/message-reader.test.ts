@@ -42,8 +42,9 @@ test('each message of the exporter of 2013 decodes without a problem but for its
     // The first template message has the number 1, as the first data message has: no problem at all.
     assert.deepEqual(problems, []);
     assert.equal(decoded[0]?.templates.length, 10);
-    for (const result of decoded.slice(1))
+    for (const result of decoded.slice(1)) {
       assert.equal(result.records.length + result.templates.length / 10, 1);
+    }
   }
 });
 

@@ -11,7 +11,9 @@ function finished(writer: MessageWriter): Buffer {
 function reserve(writer: MessageWriter, templateId: number, fill: number): boolean {
   const size = templateWithId(templateId).recordSize;
   const offset = writer.reserveRecord(templateId, size);
-  if (offset >= 0) writer.bytes.fill(fill, offset, offset + size);
+  if (offset >= 0) {
+    writer.bytes.fill(fill, offset, offset + size);
+  }
   return offset >= 0;
 }
 
@@ -31,7 +33,9 @@ test('export time and domain are unsigned and modulo 2^32', () => {
 test('consecutive records of one template share a set, and another template begins another', () => {
   const writer = new MessageWriter(1400);
   writer.begin(1, 1);
-  for (const templateId of [256, 256, 259, 256]) assert.ok(reserve(writer, templateId, 0xee));
+  for (const templateId of [256, 256, 259, 256]) {
+    assert.ok(reserve(writer, templateId, 0xee));
+  }
   const message = finished(writer);
   assert.equal(writer.recordCount, 4);
   assert.equal(message.readUInt16BE(2), message.length);
@@ -61,7 +65,9 @@ test('a message is filled to its last byte', () => {
   const writer = new MessageWriter(16 + 4 + 3 * 86);
   writer.begin(1, 1);
   let count = 0;
-  while (reserve(writer, 259, 0)) count += 1;
+  while (reserve(writer, 259, 0)) {
+    count += 1;
+  }
   assert.equal(count, 3);
   assert.equal(finished(writer).length, 16 + 4 + 3 * 86);
 });
@@ -69,8 +75,12 @@ test('a message is filled to its last byte', () => {
 test('templates and records of all templates can be in one message, and the reader agrees', () => {
   const writer = new MessageWriter(65_535);
   writer.begin(7, 9);
-  for (const set of encodeTemplateSets(1400)) assert.ok(writer.appendSet(set));
-  for (const template of TEMPLATES) assert.ok(reserve(writer, template.id, template.id & 0xff));
+  for (const set of encodeTemplateSets(1400)) {
+    assert.ok(writer.appendSet(set));
+  }
+  for (const template of TEMPLATES) {
+    assert.ok(reserve(writer, template.id, template.id & 0xff));
+  }
   const decoded = new MessageReader().read('s', finished(writer));
   assert.deepEqual(decoded.problems, []);
   assert.deepEqual(

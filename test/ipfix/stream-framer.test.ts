@@ -13,7 +13,9 @@ const stream = Buffer.concat(messages);
 function framed(chunks: Iterable<Buffer>): Buffer[] {
   const framer = new StreamFramer();
   const found: Buffer[] = [];
-  for (const chunk of chunks) framer.push(chunk, (message) => found.push(Buffer.from(message)));
+  for (const chunk of chunks) {
+    framer.push(chunk, (message) => found.push(Buffer.from(message)));
+  }
   assert.equal(framer.pendingSize, 0);
   return found;
 }

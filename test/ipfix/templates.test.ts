@@ -70,8 +70,12 @@ test('fields follow one another without a gap', () => {
 });
 
 test('numbers between ours are no templates', () => {
-  for (const id of [0, 255, 257, 263, 268]) assert.throws(() => templateWithId(id), /No template of ours/);
-  for (const template of TEMPLATES) assert.equal(templateWithId(template.id), template);
+  for (const id of [0, 255, 257, 263, 268]) {
+    assert.throws(() => templateWithId(id), /No template of ours/);
+  }
+  for (const template of TEMPLATES) {
+    assert.equal(templateWithId(template.id), template);
+  }
 });
 
 test('no number and no name is twice in the table of elements', () => {

@@ -282,8 +282,9 @@ check(
 
 async function stopDaemon(t: TestContext): Promise<void> {
   const { neededRelease } = await ovs.stopDaemon();
-  if (neededRelease)
+  if (neededRelease) {
     t.diagnostic('the host was too busy for the deadline of a stop: "ovs-ipfix release" has cleaned up');
+  }
 }
 
 /** Seconds until none of the daemon's flows is left, in the guest's time. */

@@ -100,7 +100,9 @@ export class GuestSwitch {
   async received(port: string): Promise<number> {
     const text = await this.guest.run(`ovs-ofctl dump-ports br0 ${port}`);
     const [, packets] = /rx pkts=(\d+)/u.exec(text) ?? [];
-    if (packets === undefined) throw new Error(`No counter of ${port} in: ${text}`);
+    if (packets === undefined) {
+      throw new Error(`No counter of ${port} in: ${text}`);
+    }
     return Number(packets);
   }
 
@@ -179,7 +181,9 @@ END
    */
   async stopDaemon(): Promise<{ readonly neededRelease: boolean }> {
     const exitCode = await this.endDaemon('TERM');
-    if (exitCode === 0) return { neededRelease: false };
+    if (exitCode === 0) {
+      return { neededRelease: false };
+    }
     const begin = performance.now();
     await this.guest.run('node -e 0');
     const idleSeconds = (performance.now() - begin) / 1000;

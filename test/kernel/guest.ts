@@ -73,7 +73,9 @@ export class Guest {
         timeoutMs: BOOT_TIMEOUT_MS,
         intervalMs: 50,
       });
-      if (qemu.exit !== undefined) throw new Error('qemu has ended');
+      if (qemu.exit !== undefined) {
+        throw new Error('qemu has ended');
+      }
     } catch (error) {
       const console = guest.console;
       await guest.stop();
@@ -126,8 +128,9 @@ export class Guest {
     const [stdout, stderr] = await Promise.all(
       ['out', 'err'].map((kind) => readFile(join(this.folder, `${name}.${kind}`), 'utf8')),
     );
-    if (exitCode !== 0)
+    if (exitCode !== 0) {
       throw new ProgramError(`(guest) ${script.trim()}`, exitCode, stdout ?? '', stderr ?? '');
+    }
     return stdout ?? '';
   }
 
@@ -136,19 +139,26 @@ export class Guest {
     socket.setEncoding('utf8').on('data', (text: string) => {
       const lines = (this.#buffer + text).split('\n');
       this.#buffer = lines.pop() ?? '';
-      for (const line of lines) this.#receive(line);
+      for (const line of lines) {
+        this.#receive(line);
+      }
     });
     // The guest has ended, by `stop` or by itself; an error is followed by the same event.
     socket.on('error', () => {});
     socket.once('close', () => {
-      for (const end of this.#waiting.values()) end(GUEST_ENDED);
+      for (const end of this.#waiting.values()) {
+        end(GUEST_ENDED);
+      }
     });
   }
 
   #receive(line: string): void {
     const [name = '', value = ''] = line.split(' ');
-    if (name === 'up') this.#isUp = true;
-    else this.#waiting.get(name)?.(Number(value));
+    if (name === 'up') {
+      this.#isUp = true;
+    } else {
+      this.#waiting.get(name)?.(Number(value));
+    }
   }
 }
 

@@ -143,7 +143,7 @@ describe('actions as bytes', () => {
 
   test('nested deeper than the limit stay bytes at that depth', () => {
     let inner = '0016000800000001';
-    for (let depth = 0; depth < ACTION_DEPTH_MAX + 5; depth++) {
+    for (let depth = 0; depth < ACTION_DEPTH_MAX + 5; depth += 1) {
       const length = (inner.length / 2 + 16).toString(16).padStart(4, '0');
       inner = `ffff${length}00002320002a000000000000${inner}`;
     }

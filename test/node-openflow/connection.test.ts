@@ -342,7 +342,7 @@ test('messages beyond sendBacklogBytesMax are refused, and the connection goes o
 test('a switch that sends echo requests but does not read ends the connection', async () => {
   const { peer, connection } = await connected({ sendBacklogBytesMax: 1000 });
   peer.isReading = false;
-  for (let n = 0; n < 3; n++) {
+  for (let n = 0; n < 3; n += 1) {
     peer.send(`040207d800000007${'00'.repeat(2000)}`);
   }
   const end = await connection.ended;

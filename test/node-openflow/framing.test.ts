@@ -29,7 +29,7 @@ test('messages that arrive in one chunk are delivered in order', () => {
 });
 
 test('a cut at any offset changes nothing', () => {
-  for (let cut = 0; cut <= STREAM.length; cut++) {
+  for (let cut = 0; cut <= STREAM.length; cut += 1) {
     const { messages, framer } = collect([STREAM.subarray(0, cut), STREAM.subarray(cut)]);
     assert.deepEqual(messages, EXPECTED, `cut at ${cut}`);
     assert.equal(framer.carriedSize, 0);
@@ -38,8 +38,8 @@ test('a cut at any offset changes nothing', () => {
 
 test('two cuts at any offsets change nothing', () => {
   const stream = STREAM.subarray(0, 8 + 9 + 16);
-  for (let first = 0; first <= stream.length; first++) {
-    for (let second = first; second <= stream.length; second++) {
+  for (let first = 0; first <= stream.length; first += 1) {
+    for (let second = first; second <= stream.length; second += 1) {
       const chunks = [stream.subarray(0, first), stream.subarray(first, second), stream.subarray(second)];
       assert.deepEqual(collect(chunks).messages, EXPECTED.slice(0, 3), `cuts at ${first} and ${second}`);
     }
@@ -73,7 +73,7 @@ test('a message that lies inside one chunk is delivered in that very memory', ()
 test('all messages that straddle chunks are delivered in one carry buffer', () => {
   const seen = new Set<Buffer>();
   const framer = new MessageFramer((bytes) => seen.add(bytes));
-  for (let n = 0; n < 100; n++) {
+  for (let n = 0; n < 100; n += 1) {
     const message = messageOf(100, n);
     framer.feed(message.subarray(0, 50));
     framer.feed(message.subarray(50));
@@ -83,7 +83,7 @@ test('all messages that straddle chunks are delivered in one carry buffer', () =
 
 test('a length below the size of a header is an error, wherever the header is cut', () => {
   const bad = Buffer.from('0400000700000001', 'hex');
-  for (let cut = 0; cut <= bad.length; cut++) {
+  for (let cut = 0; cut <= bad.length; cut += 1) {
     assert.throws(
       () => collect([bad.subarray(0, cut), bad.subarray(cut)]),
       (error: unknown) => error instanceof OpenFlowDecodeError && error.what === 'ofp_header.length',

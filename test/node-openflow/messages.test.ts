@@ -115,8 +115,10 @@ test('each message is used by the daemon, or the README says what for and a test
   let forOthers = 0;
   for (const type of Object.keys(MESSAGES)) {
     const asked = type.replace(/_reply$/u, '_request');
-    if (texts.includes(`'${type}'`) || texts.includes(`'${asked}'`)) continue;
-    forOthers++;
+    if (texts.includes(`'${type}'`) || texts.includes(`'${asked}'`)) {
+      continue;
+    }
+    forOthers += 1;
     assert.ok(readme.includes(`\`${asked}\``), `the README does not say what ${type} is for`);
     const coder = type.replaceAll(/(?:^|_)(\w)/gu, (_, letter: string) => letter.toUpperCase());
     const hasVector =
@@ -146,7 +148,7 @@ test('every message that ovs-ofctl sends and this library reads is written as th
     if (message.type !== 'unknown' && NAMES[name] !== undefined && !isPartial) {
       assert.equal(message.type, NAMES[name]);
       assert.equal(encodeHex(version, message, header.xid), hex, `${name} of version ${version}`);
-      count++;
+      count += 1;
     }
   }
   assert.ok(count > 60, `only ${count} messages were compared`);
@@ -156,7 +158,7 @@ test('a message cut short anywhere is the named error or a shorter list, and nev
   let refused = 0;
   for (const { version, name, hex } of VECTORS) {
     const whole = Buffer.from(hex, 'hex');
-    for (let size = 8; size < whole.length; size++) {
+    for (let size = 8; size < whole.length; size += 1) {
       const cut = Buffer.from(whole.subarray(0, size));
       cut.writeUInt16BE(size, 2);
       try {
@@ -167,7 +169,7 @@ test('a message cut short anywhere is the named error or a shorter list, and nev
           `${name} of version ${version} cut at ${size}: ${String(error)}`,
         );
         assert.ok(error.offset <= size && error.what.length > 0);
-        refused++;
+        refused += 1;
       }
     }
   }
@@ -185,7 +187,7 @@ test('a message of fixed layout cut short anywhere is the named error', () => {
   assert.ok(fixed.length > 10);
   for (const { version, name, hex } of fixed) {
     const whole = Buffer.from(hex, 'hex');
-    for (let size = 8; size < whole.length; size++) {
+    for (let size = 8; size < whole.length; size += 1) {
       assert.throws(
         () => decodeMessage(version, whole, 0, size),
         OpenFlowDecodeError,
@@ -433,7 +435,7 @@ test('errors bear the names that OVS gives them', () => {
       const error = decode(version, hex, 'error');
       assert.equal(error.name, /\): (\w+)/.exec(text)?.[1]);
       assert.equal(encodeHex(version, error, xidOf(hex)), hex);
-      count++;
+      count += 1;
     }
   }
   assert.ok(count > 8);

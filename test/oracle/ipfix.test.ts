@@ -32,7 +32,9 @@ async function exportFrames(options: Partial<ExporterOptions>): Promise<readonly
   const clock = new ManualClock(1_400_000_000_250_000);
   const deferred: (() => void)[] = [];
   const endBatch = () => {
-    for (const callback of deferred.splice(0)) callback();
+    for (const callback of deferred.splice(0)) {
+      callback();
+    }
   };
   const { sessions, openSession } = recordingSessions();
   const exporter = new Exporter(

@@ -112,7 +112,9 @@ describe('our bytes, as ovs-ofctl prints them', tier('ovs'), () => {
         encodeFlowStatsRequest(version, flowStatsRequest({ tableId: 3, match }), writer);
       });
       assert.match(await printed(stats), /_FLOW request \(xid=0x1\): table=3 reg11=0\/0x80000000$/);
-      if (version !== 1 && differs(t, 'flow-monitor')) continue;
+      if (version !== 1 && differs(t, 'flow-monitor')) {
+        continue;
+      }
       const place = version === 1 ? [VENDOR.nicira, 2] : version === 4 ? [VENDOR.onf, 1870] : [0, 16];
       const watch = message(version, ['multipart_request', place[0] ?? 0, place[1] ?? 0], (writer) => {
         encodeFlowMonitorRequest(version, monitor, writer);
@@ -129,7 +131,9 @@ describe('our bytes, as ovs-ofctl prints them', tier('ovs'), () => {
       encodeFlowMonitorCancel(1, { monitorId: 5 }, writer);
     });
     assert.equal(await printed(nicira), 'NXT_FLOW_MONITOR_CANCEL (xid=0x1): id=5');
-    if (differs(t, 'flow-monitor')) return;
+    if (differs(t, 'flow-monitor')) {
+      return;
+    }
     const onf = message(4, ['plain', VENDOR.onf, 1870], (writer) => {
       encodeFlowMonitorCancel(4, { monitorId: 5 }, writer);
     });
@@ -200,7 +204,7 @@ describe("our texts, in ovs-ofctl's hands", tier('ovs'), () => {
           continue;
         }
         await sameBytes(version, vector, mod);
-        count++;
+        count += 1;
       }
     }
     assert.ok(count > 200, `${count} flows`);

@@ -183,7 +183,9 @@ for (const version of ALL) {
     assert.match(mod, version === 1 ? /^NXT_FLOW_MOD/ : /^OFPT_FLOW_MOD.*ADD table:3 priority=9/);
     const stats = await printed(version, { type: 'flow_stats_request', ...flowStatsRequest({ tableId: 3 }) });
     assert.match(stats, /^(NXST|OFPST)_FLOW request.*table=3/);
-    if (version !== 1 && differs(t, 'flow-monitor')) return;
+    if (version !== 1 && differs(t, 'flow-monitor')) {
+      return;
+    }
     const monitor = await printed(version, {
       type: 'flow_monitor_request',
       ...flowMonitorRequest({ monitorId: 4 }),
@@ -196,8 +198,8 @@ test('errors have the numbers that Open vSwitch gives them', tier('ovs'), async 
   const names = new Set<string>();
   for (const version of ALL) {
     for (const vendor of [0, 0x2320, 0x4f4e_4600]) {
-      for (let type = 0; type < 20; type++) {
-        for (let code = 0; code < 4500; code++) {
+      for (let type = 0; type < 20; type += 1) {
+        for (let code = 0; code < 4500; code += 1) {
           const name = errorName(version, vendor, type, code);
           if (name !== null) {
             names.add(name);

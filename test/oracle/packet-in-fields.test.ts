@@ -392,7 +392,9 @@ for (const version of [1, 5, 6] as const) {
 }
 
 function valueOf(slice: Slice | undefined, packetIn: PacketInView): bigint | undefined {
-  if (slice === undefined) return undefined;
+  if (slice === undefined) {
+    return undefined;
+  }
   const value = new PacketInFields(packetIn).value(slice.name);
   return value === undefined ? undefined : BigInt.asUintN(slice.bitCount, value >> BigInt(slice.offset));
 }

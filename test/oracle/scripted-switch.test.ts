@@ -41,7 +41,9 @@ const OTHER_VERSION: OpenFlowVersion = 5;
 
 let ovs: Ovs;
 before(async () => {
-  if (needsOvs.skip !== false) return;
+  if (needsOvs.skip !== false) {
+    return;
+  }
   // A flow mod of OpenFlow 1.0 that names its table before it may.
   ovs = await startOvs({ allowedWarnings: [/flow_mod_table_id extension is not enabled/] });
   await ovs.addBridge(BRIDGE, {
@@ -51,7 +53,9 @@ before(async () => {
   await ovs.addDummyPort(BRIDGE, 'p1', PORT);
 });
 after(async () => {
-  if (needsOvs.skip === false) await ovs.stop();
+  if (needsOvs.skip === false) {
+    await ovs.stop();
+  }
 });
 
 const output = (port: number) => ({ type: 'output', port, maxLength: 0 }) as const;
@@ -198,7 +202,9 @@ class Dialogue {
     try {
       this.#say('answer', await request);
     } catch (error) {
-      if (!(error instanceof OpenFlowRequestError)) throw error;
+      if (!(error instanceof OpenFlowRequestError)) {
+        throw error;
+      }
       this.said.push(`refused: ${error.errorName}`);
     }
   }
@@ -271,7 +277,9 @@ async function meters(dialogue: Dialogue, version: OpenFlowVersion): Promise<voi
   const { one, other } = dialogue;
   await dialogue.send('other', meter('add', 10), meter('add', 11), meter('add', 10), meter('add', 0));
   await dialogue.send('other', meter('modify', 11, 2000), meter('modify', 12));
-  if (version === 1) return;
+  if (version === 1) {
+    return;
+  }
   await dialogue.ask('features', one.request({ type: 'meter_features_request' }));
   await dialogue.ask('meter 11', one.request({ type: 'meter_config_request', meterId: 11 }));
   await dialogue.ask('all meters', one.request({ type: 'meter_config_request', meterId: METER_ALL }));
@@ -342,8 +350,11 @@ async function flows(dialogue: Dialogue, version: OpenFlowVersion): Promise<void
     await dialogue.send('one', { type: 'flow_mod', ...flowMod(newCookie) });
     await dump('a modify that adds', { tableId: 6 });
   }
-  if (version >= 5) await dialogue.ask('no monitor', monitor(1, { command: 'delete', flags }));
-  else await dialogue.send('one', { type: 'flow_monitor_cancel', monitorId: 1 });
+  if (version >= 5) {
+    await dialogue.ask('no monitor', monitor(1, { command: 'delete', flags }));
+  } else {
+    await dialogue.send('one', { type: 'flow_monitor_cancel', monitorId: 1 });
+  }
   await dialogue.send('other', FLOWS[3] as OpenFlowMessage);
 }
 

@@ -43,7 +43,7 @@ describe('a session', () => {
 
   test('understands a reply that is cut at any offset', async () => {
     const bytes = Buffer.from('{"id":1,"result":["é"],"error":null}');
-    for (let cut = 1; cut < bytes.length; cut++) {
+    for (let cut = 1; cut < bytes.length; cut += 1) {
       const { stream, client } = open();
       const reply = client.request('a', []);
       stream.receiveBytes(bytes.subarray(0, cut));
@@ -228,7 +228,7 @@ describe('limits of a session', () => {
   test('sendBytesMax ends the session of a server that asks and does not read the answers', async () => {
     const { stream, client } = open({ sendBytesMax: 1000 });
     stream.isStuck = true;
-    for (let count = 0; count < 20; count++) {
+    for (let count = 0; count < 20; count += 1) {
       stream.receive({ id: count, method: 'echo', params: ['x'.repeat(100)] });
     }
     const { by, error } = await client.ended;
@@ -266,11 +266,11 @@ describe('abort', () => {
     const add = signal.addEventListener.bind(signal);
     const remove = signal.removeEventListener.bind(signal);
     signal.addEventListener = (...args: Parameters<typeof add>) => {
-      listening++;
+      listening += 1;
       add(...args);
     };
     signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-      listening--;
+      listening -= 1;
       remove(...args);
     };
     await client.probe({ signal });

@@ -53,7 +53,7 @@ describe('the framer', () => {
   });
 
   test('gives the same messages wherever the bytes are cut in two', () => {
-    for (let cut = 0; cut <= BYTES.length; cut++) {
+    for (let cut = 0; cut <= BYTES.length; cut += 1) {
       assert.deepEqual(frame([BYTES.subarray(0, cut), BYTES.subarray(cut)]), MESSAGES, `cut at ${cut}`);
     }
   });
@@ -64,7 +64,7 @@ describe('the framer', () => {
 
   test('gives nothing for any shorter prefix of a message, and holds its bytes', () => {
     const bytes = Buffer.from(JSON.stringify(MESSAGES[2]));
-    for (let size = 0; size < bytes.length; size++) {
+    for (let size = 0; size < bytes.length; size += 1) {
       const framer = new JsonFramer(LIMITS);
       framer.push(bytes.subarray(0, size), () => assert.fail(`a message after ${size} bytes`));
       assert.equal(framer.heldBytes, size);
@@ -162,7 +162,7 @@ describe('the framer', () => {
     const framer = new JsonFramer({ messageBytesMax: 2 ** 21, depthMax: 8 });
     framer.push(Buffer.from('{"a":"'), () => {});
     const before = process.memoryUsage();
-    for (let count = 0; count < 2 ** 20; count++) {
+    for (let count = 0; count < 2 ** 20; count += 1) {
       framer.push(Buffer.of(0x78), () => {});
     }
     const after = process.memoryUsage();

@@ -85,14 +85,14 @@ describe('replies and updates', () => {
 
   test('are refused in each shorter prefix', () => {
     const params = ['m', ID, {}];
-    for (let size = 0; size < 3; size++) {
+    for (let size = 0; size < 3; size += 1) {
       assert.throws(() => decodeUpdate('update3', params.slice(0, size)), OvsdbNotationError);
       assert.throws(
         () => decodeMonitorReply('monitor_cond_since', [true, ID, {}].slice(0, size)),
         OvsdbNotationError,
       );
     }
-    for (let size = 0; size < 2; size++) {
+    for (let size = 0; size < 2; size += 1) {
       assert.throws(() => decodeUpdate('update', ['m', {}].slice(0, size)), OvsdbNotationError);
       assert.throws(() => decodeUpdate('update2', ['m', {}].slice(0, size)), OvsdbNotationError);
     }

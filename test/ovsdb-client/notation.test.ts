@@ -165,7 +165,7 @@ describe('decoding by type', () => {
       [mapOf('string', 'string'), ['map', [['a', 'b']]]],
     ];
     for (const [type, json] of whole) {
-      for (let size = 0; size < json.length; size++) {
+      for (let size = 0; size < json.length; size += 1) {
         assert.throws(() => decodeValue(json.slice(0, size), type, 'p'), OvsdbNotationError);
       }
     }

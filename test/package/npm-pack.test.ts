@@ -75,7 +75,9 @@ async function install(project: string, tarball: string): Promise<void> {
     packages: Record<string, { dev?: boolean; optional?: boolean }>;
   };
   for (const [path, { dev, optional }] of Object.entries(lock.packages)) {
-    if (path !== '' && !dev && !optional) cpSync(join(ROOT, path), join(project, path), { recursive: true });
+    if (path !== '' && !dev && !optional) {
+      cpSync(join(ROOT, path), join(project, path), { recursive: true });
+    }
   }
   writeFileSync(join(project, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }\n');
   const args = ['install', '--offline', '--no-audit', '--no-fund', tarball];
@@ -87,7 +89,9 @@ process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 const project = join(folder, 'project');
 let files: readonly string[] = [];
 before(async () => {
-  if (options.skip !== false) return;
+  if (options.skip !== false) {
+    return;
+  }
   const packed = await pack(folder);
   files = packed.files;
   mkdirSync(project);

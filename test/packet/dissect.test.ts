@@ -37,7 +37,7 @@ function assertAgrees(frame: Buffer, point: number): void {
   assert.equal(key.size, keySize(key.templateId));
   assert.equal(key.isIp, key.size > 24);
   assert.equal(key.ethernetHeaderLength, key.bytes[18]);
-  for (let at = key.size; at % 4 !== 0; at++) {
+  for (let at = key.size; at % 4 !== 0; at += 1) {
     assert.equal(key.bytes[at], 0, 'the last word is filled up with zeros');
   }
 }
@@ -79,7 +79,7 @@ test('a service tag around a customer tag leaves the customer tag as the type', 
 test('every truncation of every vector gives what the plain dissector gives', () => {
   for (const { frame } of recordVectors) {
     const bytes = Buffer.from(frame, 'hex');
-    for (let size = 0; size <= Math.min(bytes.length, 200); size++) {
+    for (let size = 0; size <= Math.min(bytes.length, 200); size += 1) {
       assertAgrees(bytes.subarray(0, size), POINT);
     }
   }

@@ -38,7 +38,9 @@ async function matching(...words: readonly string[]): Promise<string[]> {
   for (const name of names) {
     const sources = [{ origin: {}, walk: cacheOf([FRAMES[name], 1, 5]).walk() }];
     const { matched } = await findTopFlows(sources, FlowFilter.parse(words), 1, new ManualClock());
-    if (matched === 1) found.push(name);
+    if (matched === 1) {
+      found.push(name);
+    }
   }
   return found;
 }

@@ -95,8 +95,11 @@ async function folderFor(t: TestContext): Promise<string> {
 }
 
 async function listen(t: TestContext, server: Server, at: string | number): Promise<number> {
-  if (typeof at === 'number') server.listen(at, '127.0.0.1');
-  else server.listen(at);
+  if (typeof at === 'number') {
+    server.listen(at, '127.0.0.1');
+  } else {
+    server.listen(at);
+  }
   await once(server, 'listening');
   t.after(() => server.close());
   return typeof at === 'number' ? (server.address() as AddressInfo).port : 0;

@@ -41,7 +41,9 @@ class FakeSession implements KeptSession {
 
   close(reason?: Error): void {
     this.closedWith = reason;
-    if (this.endsOnClose) this.end({ error: reason });
+    if (this.endsOnClose) {
+      this.end({ error: reason });
+    }
   }
 }
 
@@ -118,7 +120,9 @@ test('endpoints are tried in turn with growing pauses, and failures are counted 
     endpoints: TCP,
     open: async () => {
       failing -= 1;
-      if (failing >= 0) throw Object.assign(new Error('bad hello'), { code: 'BAD_HELLO' });
+      if (failing >= 0) {
+        throw Object.assign(new Error('bad hello'), { code: 'BAD_HELLO' });
+      }
       return new FakeSession();
     },
   });
@@ -224,7 +228,9 @@ test('stop during an attempt lets nothing come up any more', async () => {
   for (const turns of [0, 1, 2, 3, 4]) {
     const { clock, keeper, events, streams } = keep();
     keeper.start();
-    for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+    for (let turn = 0; turn < turns; turn += 1) {
+      await Promise.resolve();
+    }
     await keeper.stop();
     const before = events.filter((event) => event.endsWith('up')).length;
     await clock.advanceMs(60_000);

@@ -108,7 +108,9 @@ test('only so many keys are remembered: the oldest starts afresh', () => {
   say('first');
   say('first');
   assert.equal(lines.length, 1);
-  for (let count = 0; count < LIMITED_KEYS_MAX; count += 1) say(`key ${count}`);
+  for (let count = 0; count < LIMITED_KEYS_MAX; count += 1) {
+    say(`key ${count}`);
+  }
   lines.length = 0;
   say('first');
   assert.equal(lines.length, 1);
@@ -131,7 +133,9 @@ test('a file is written at once, and again under its name after logrotate moved 
 
 test('a full disk loses lines, counts them, and ends nothing', () => {
   const log = new Log({ clock: new ManualClock(), destination: { file: '/dev/full' } });
-  for (let count = 0; count < 100; count += 1) log.logger('m').info('x'.repeat(4000));
+  for (let count = 0; count < 100; count += 1) {
+    log.logger('m').info('x'.repeat(4000));
+  }
   assert.ok(log.lostCount > 0);
 });
 

@@ -24,9 +24,13 @@ function play(script: string, options: Partial<ReconnectOptions> = {}): string {
     .split(/\s+/)
     .map((word) => {
       let said = '';
-      if (word.startsWith('+')) nowMs += Number(word);
-      else if (word === 'run') said = ` -> ${machine.run(nowMs) ?? 'nothing'}`;
-      else machine[word as Event](nowMs);
+      if (word.startsWith('+')) {
+        nowMs += Number(word);
+      } else if (word === 'run') {
+        said = ` -> ${machine.run(nowMs) ?? 'nothing'}`;
+      } else {
+        machine[word as Event](nowMs);
+      }
       const deadline = machine.deadlineMs();
       const due = deadline === undefined ? 'never' : `in ${deadline - nowMs}`;
       return `${word}${said}: ${machine.state}, ${due}`;

@@ -43,14 +43,16 @@ test('what JSON.parse refuses is refused, and what it takes is taken, but for me
   fc.assert(
     fc.property(fc.array(edit, { minLength: 1, maxLength: 2 }), (edits) => {
       let text = base;
-      for (const { at, cut, by } of edits) text = text.slice(0, at) + by + text.slice(at + cut);
+      for (const { at, cut, by } of edits) {
+        text = text.slice(0, at) + by + text.slice(at + cut);
+      }
       const expected = attempt(() => JSON.parse(text) as unknown);
       const found = attempt(() => parseJsonText(text));
       if (found instanceof Error) {
         assert.ok(found instanceof JsonTextError);
         assert.ok(expected instanceof Error || found.message.includes('twice'), `${text}: ${found.message}`);
       } else {
-        taken++;
+        taken += 1;
         assert.ok(!(expected instanceof Error), text);
         checkPlaces(text, found, expected);
       }
@@ -70,7 +72,7 @@ function attempt<T>(work: () => T): T | Error {
 
 test('each shorter text is refused', () => {
   const text = '{"a": [1, {"b": "c"}], "d": null}';
-  for (let length = 0; length < text.length; length++) {
+  for (let length = 0; length < text.length; length += 1) {
     assert.throws(() => parseJsonText(text.slice(0, length)), JsonTextError, text.slice(0, length));
   }
 });

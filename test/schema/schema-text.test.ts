@@ -8,9 +8,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { MigrationError } from '../../src/schema/migration-error.ts';
 import { migrateSchemaText } from '../../src/schema/schema-text.ts';
-import { installedSchemaPath } from '../support/ovs-schema.ts';
 import { runProgram } from '../support/process.ts';
-import { tier } from '../support/tiers.ts';
 
 const SEED = 4739;
 const OLD = readFileSync(join(import.meta.dirname, '..', 'vectors', 'vswitch-7.3.0.ovsschema'), 'utf8');
@@ -74,18 +72,6 @@ test('what has the columns is left alone, and a second migration changes nothing
   const wrongSum = NEW.replace(NEW_CKSUM, '"1 2"');
   assert.equal(migrate(wrongSum), wrongSum);
 });
-
-test(
-  'the installed schema is unchanged, and comes back whole when the columns are cut out',
-  tier('ovs'),
-  () => {
-    const installed = readFileSync(installedSchemaPath(), 'utf8');
-    assert.equal(migrate(installed), installed);
-    const cut = installed.replace(TIMEOUT, '').replace(FLOWS, '');
-    assert.equal(cut.length, installed.length - TIMEOUT.length - FLOWS.length);
-    assert.equal(migrate(cut.replace(/"cksum": ".*"/, '"cksum": "1 2"')), installed);
-  },
-);
 
 test('when one column is there, the other one goes beside it', () => {
   for (const missing of [TIMEOUT, FLOWS]) {
@@ -169,13 +155,16 @@ test('tables without a column like ours are served, too', () => {
 function write(json: unknown, space: () => string): string {
   const wrap = (open: string, items: readonly string[], close: string): string =>
     `${open}${space()}${items.join(`${space()},${space()}`)}${space()}${close}`;
-  if (Array.isArray(json))
+  if (Array.isArray(json)) {
     return wrap(
       '[',
       json.map((item) => write(item, space)),
       ']',
     );
-  if (typeof json !== 'object' || json === null) return JSON.stringify(json);
+  }
+  if (typeof json !== 'object' || json === null) {
+    return JSON.stringify(json);
+  }
   const members = Object.entries(json).map(
     ([name, value]) => `${JSON.stringify(name)}${space()}:${space()}${write(value, space)}`,
   );
@@ -193,10 +182,14 @@ test('whatever the white space, nothing but the columns comes in and nothing is 
   });
   fc.assert(
     fc.property(spaces, fc.boolean(), (choice, hasCksum) => {
-      let at = 0;
+      let at = -1;
+      const next = () => {
+        at += 1;
+        return choice[at % choice.length] ?? '';
+      };
       const { cksum, ...rest } = small;
       const json = hasCksum ? { cksum, ...rest } : rest;
-      const text = write(json, () => choice[at++ % choice.length] ?? '');
+      const text = write(json, next);
       const { text: result, cksum: sum } = migrateSchemaText(text, 'the schema');
       const expected = { ...parsedNew(json), ...(hasCksum ? { cksum: sum } : {}) };
       assert.deepEqual(JSON.parse(result), expected);
@@ -205,7 +198,9 @@ test('whatever the white space, nothing but the columns comes in and nothing is 
       const restored =
         sum === undefined ? result : result.replace(JSON.stringify(sum), JSON.stringify(cksum));
       let front = 0;
-      while (front < text.length && text[front] === restored[front]) front++;
+      while (front < text.length && text[front] === restored[front]) {
+        front += 1;
+      }
       const back = text.length - front;
       assert.equal(restored.slice(restored.length - back), text.slice(front));
       assert.equal(migrate(result), result);

@@ -81,7 +81,9 @@ export async function startNfacctd(
     try {
       return await readFile(outputFile, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+        return '';
+      }
       throw error;
     }
   };
@@ -199,13 +201,17 @@ async function listening(port: number, program: BackgroundProgram): Promise<void
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const state = await waitFor(
     async () => {
-      if (program.exit !== undefined) return 'ended';
+      if (program.exit !== undefined) {
+        return 'ended';
+      }
       const tables = (await readFile('/proc/net/udp', 'utf8')) + (await readFile('/proc/net/udp6', 'utf8'));
       return tables.split('\n').some((line) => line.trim().split(/\s+/)[1]?.endsWith(suffix)) && 'listens';
     },
     { what: `${program.name} listens at port ${port}` },
   );
-  if (state === 'ended') throw new Error(`${program.name} has ended: ${program.stdout}${program.stderr}`);
+  if (state === 'ended') {
+    throw new Error(`${program.name} has ended: ${program.stdout}${program.stderr}`);
+  }
 }
 
 async function nfcapdHelp(): Promise<string> {

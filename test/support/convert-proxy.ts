@@ -40,7 +40,9 @@ export class ConvertProxy {
 
   stop(): void {
     this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets) {
+      socket.destroy();
+    }
   }
 
   #serve(client: Socket, server: Socket, judge: (method: string) => Verdict): void {
@@ -63,9 +65,12 @@ export class ConvertProxy {
     const { method, id } = message as { method?: string; id?: unknown };
     this.methods.push(method ?? 'reply');
     const verdict = judge(method ?? 'reply');
-    if (verdict === 'pass') server.write(JSON.stringify(message));
-    else if (verdict === 'hang-up') client.destroy();
-    else if (verdict !== 'silence')
+    if (verdict === 'pass') {
+      server.write(JSON.stringify(message));
+    } else if (verdict === 'hang-up') {
+      client.destroy();
+    } else if (verdict !== 'silence') {
       client.write(JSON.stringify({ id, result: null, error: null, ...verdict }));
+    }
   }
 }

@@ -60,7 +60,9 @@ export class DatabaseServer {
       await server.run('ovsdb-tool', 'create', server.file, schema);
     }
     const extra = options.extraDatabase;
-    if (extra !== undefined) await server.run('ovsdb-tool', 'create', extra.file, extra.schemaFile);
+    if (extra !== undefined) {
+      await server.run('ovsdb-tool', 'create', extra.file, extra.schemaFile);
+    }
     await server.start();
     return server;
   }
@@ -84,7 +86,9 @@ export class DatabaseServer {
     this.#server = server;
     await waitFor(
       async () => {
-        if (server.exit !== undefined) return true;
+        if (server.exit !== undefined) {
+          return true;
+        }
         const client = await this.connect();
         await client.probe();
         client.close();
@@ -92,7 +96,9 @@ export class DatabaseServer {
       },
       { what: 'ovsdb-server answers', timeoutMs: 10_000, intervalMs: 5 },
     );
-    if (server.exit !== undefined) throw new Error(`ovsdb-server has ended: ${server.stderr}`);
+    if (server.exit !== undefined) {
+      throw new Error(`ovsdb-server has ended: ${server.stderr}`);
+    }
   }
 
   /** Ends the server by a signal, and waits until it is gone. */
@@ -135,12 +141,14 @@ export class DatabaseServer {
         ...(await runForOutput(program, args, { environment: this.environment, cwd: this.folder })),
       };
     } catch (error) {
-      if (!(error instanceof ProgramError) || error.exitCode === undefined) throw error;
+      if (!(error instanceof ProgramError) || error.exitCode === undefined) {
+        throw error;
+      }
       return { exitCode: error.exitCode, stdout: error.stdout, stderr: error.stderr };
     }
   }
 
-  /** Operations of RFC 7047 section 5.2, by ovsdb-client. */
+  /** Operations of RFC 7047, section 5.2, by ovsdb-client. */
   async transact(...operations: readonly object[]): Promise<unknown[]> {
     const request = JSON.stringify(['Open_vSwitch', ...operations]);
     return JSON.parse(await this.run('ovsdb-client', 'transact', this.method, request)) as unknown[];

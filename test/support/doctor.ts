@@ -24,7 +24,9 @@ export async function diagnose(
   const { stdout, exitCode } = await runProgram(process.execPath, command, options).then(
     (said) => ({ stdout: said, exitCode: 0 }),
     (error: unknown) => {
-      if (!(error instanceof ProgramError) || error.stdout === '') throw error;
+      if (!(error instanceof ProgramError) || error.stdout === '') {
+        throw error;
+      }
       return { stdout: error.stdout, exitCode: error.exitCode ?? -1 };
     },
   );

@@ -20,5 +20,7 @@ export async function endInOrder(...endings: readonly (() => Promise<unknown>)[]
       failures.push(error);
     }
   }
-  if (failures.length > 0) throw failures[0];
+  if (failures.length > 0) {
+    throw failures[0];
+  }
 }

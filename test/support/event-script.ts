@@ -31,7 +31,9 @@ export async function runScript(
   let before: readonly string[] = [];
   let nowMs = 0;
   for (const { atMs, what, act } of events) {
-    if (atMs < nowMs) throw new Error(`The event "${what}" at ${atMs} ms comes after one at ${nowMs} ms.`);
+    if (atMs < nowMs) {
+      throw new Error(`The event "${what}" at ${atMs} ms comes after one at ${nowMs} ms.`);
+    }
     await clock.advanceMs(atMs - nowMs);
     nowMs = atMs;
     await act?.();

@@ -45,7 +45,9 @@ export const KNOWN_DIFFERENCES: readonly Difference[] = [
     appliesTo: (frame) => {
       const { type, bytes } = networkLayer(frame);
       const length = ipLength(type, bytes);
-      if (length === undefined) return false;
+      if (length === undefined) {
+        return false;
+      }
       return length > bytes.length || (type === TYPE_IPV4 && length < ipv4HeaderSize(bytes));
     },
   },
@@ -57,7 +59,9 @@ export const KNOWN_DIFFERENCES: readonly Difference[] = [
     appliesTo: (frame) => {
       const { type, bytes } = networkLayer(frame);
       const length = ipLength(type, bytes);
-      if (length === undefined || length >= bytes.length) return false;
+      if (length === undefined || length >= bytes.length) {
+        return false;
+      }
       const isIpv4 = type === TYPE_IPV4;
       const headerSize = isIpv4 ? ipv4HeaderSize(bytes) : IPV6_HEADER_SIZE;
       const isUdp = bytes[isIpv4 ? 9 : 6] === PROTOCOL_UDP;
@@ -95,7 +99,9 @@ export const KNOWN_DIFFERENCES: readonly Difference[] = [
     elements: new Set(PORTS),
     appliesTo: (frame) => {
       const { type, bytes } = networkLayer(frame);
-      if (type === TYPE_IPV4) return bytes[9] === PROTOCOL_SCTP;
+      if (type === TYPE_IPV4) {
+        return bytes[9] === PROTOCOL_SCTP;
+      }
       return type === TYPE_IPV6 && bytes[6] === PROTOCOL_SCTP;
     },
   },
@@ -121,7 +127,9 @@ function networkLayer(frame: Buffer): { readonly type: number; readonly bytes: B
 
 /** The length of the whole packet as its header states it; undefined when this is no IP packet or its header is short. */
 function ipLength(type: number, bytes: Buffer): number | undefined {
-  if (type === TYPE_IPV4 && bytes.length >= IPV4_HEADER_SIZE) return bytes.readUInt16BE(2);
+  if (type === TYPE_IPV4 && bytes.length >= IPV4_HEADER_SIZE) {
+    return bytes.readUInt16BE(2);
+  }
   if (type === TYPE_IPV6 && bytes.length >= IPV6_HEADER_SIZE) {
     return IPV6_HEADER_SIZE + bytes.readUInt16BE(4);
   }
@@ -138,12 +146,18 @@ function extensionsFit(bytes: Buffer): boolean {
   let header = bytes.readUInt8(6);
   let at = IPV6_HEADER_SIZE;
   while ([0, 43, 44, 51, 60].includes(header)) {
-    if (at + 8 > end) return false;
+    if (at + 8 > end) {
+      return false;
+    }
     const units = bytes.readUInt8(at + 1);
     const size = header === 44 ? 8 : header === 51 ? (units + 2) * 4 : (units + 1) * 8;
-    if (at + size > end) return false;
+    if (at + size > end) {
+      return false;
+    }
     const isLaterFragment = header === 44 && bytes.readUInt16BE(at + 2) >= 8;
-    if (isLaterFragment) return true;
+    if (isLaterFragment) {
+      return true;
+    }
     header = bytes.readUInt8(at);
     at += size;
   }

@@ -47,7 +47,9 @@ export interface Metering {
 export async function meteringOf(ovs: Ovs, bridge: string, flow: string): Promise<Metering> {
   const text = await ovs.appctl('ofproto/trace', bridge, flow);
   const actions = /^Datapath actions: (.*)$/mu.exec(text)?.[1];
-  if (actions === undefined) throw new Error(`No datapath actions in: ${text}`);
+  if (actions === undefined) {
+    throw new Error(`No datapath actions in: ${text}`);
+  }
   const all = [...actions.matchAll(/(meter\(\d+\),)?userspace\([^)]*controller\([^)]*controller_id=18768/gu)];
   const metered = all.filter(([, meter]) => meter !== undefined).length;
   return { metered, unmetered: all.length - metered };

@@ -41,13 +41,19 @@ export async function compareForwarding(
 ): Promise<ForwardingComparison> {
   for (let pair = 1; ; pair += 1) {
     const isDaemonFirst = pair % 2 === 1;
-    if (isDaemonFirst) await lab.runDaemon();
+    if (isDaemonFirst) {
+      await lab.runDaemon();
+    }
     await lab.runControl();
-    if (!isDaemonFirst) await lab.runDaemon();
+    if (!isDaemonFirst) {
+      await lab.runDaemon();
+    }
     const comparison = compareLosses(await lab.losses());
     options.onPair?.(comparison);
     const isEnough = pair >= options.pairs && !comparison.isWorse;
-    if (isEnough || pair >= options.pairsMax) return comparison;
+    if (isEnough || pair >= options.pairsMax) {
+      return comparison;
+    }
   }
 }
 

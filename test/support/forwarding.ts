@@ -95,7 +95,9 @@ export class ForwardingLab {
   /** A run of which a test says what is done in it. */
   async run(kind: RunKind, act: () => Promise<void>): Promise<void> {
     const ping = await this.#hosts[0]?.start('ping', '-n', '-i', PING_INTERVAL, RECEIVER);
-    if (ping === undefined) throw new Error('There is no host to ping from.');
+    if (ping === undefined) {
+      throw new Error('There is no host to ping from.');
+    }
     const from = Number(await ask(running(this.#sender)));
     await act();
     const to = Number(await ask(running(this.#sender)));
@@ -128,8 +130,9 @@ export class ForwardingLab {
   /** As many packets as the newest run with a daemon had, without one. */
   async runControl(): Promise<void> {
     const model = this.#runs.findLast(({ kind }) => kind === 'daemon');
-    if (model === undefined)
+    if (model === undefined) {
       throw new Error('There was no run with a daemon whose length a control run could have.');
+    }
     await this.run('control', () => this.pass(model.to - model.from));
   }
 
@@ -141,7 +144,9 @@ export class ForwardingLab {
       what: "the runs' last packets have arrived",
     });
     const report = JSON.parse(await ask(receiver, 'SIGHUP')) as ReceivedNumbers;
-    if (report.repeated > 0) throw new Error(`${report.repeated} packets have arrived twice.`);
+    if (report.repeated > 0) {
+      throw new Error(`${report.repeated} packets have arrived twice.`);
+    }
     return this.#runs.map(({ kind, from, to, pings, lostPings }) => ({
       kind,
       packets: to - from,
@@ -156,7 +161,9 @@ export class ForwardingLab {
     await this.#daemon?.kill();
     await this.#sender?.stop();
     await this.#receiver?.stop();
-    for (const host of this.#hosts.toReversed()) await host.stop();
+    for (const host of this.#hosts.toReversed()) {
+      await host.stop();
+    }
     await this.#sink.close();
     await this.ovs.stop();
   }

@@ -14,18 +14,24 @@ export class FrameStreams {
       const lengthAndFrame = Buffer.alloc(2 + frame.length);
       lengthAndFrame.writeUInt16BE(frame.length, 0);
       lengthAndFrame.set(frame, 2);
-      if (!socket.write(lengthAndFrame)) await drained(socket);
+      if (!socket.write(lengthAndFrame)) {
+        await drained(socket);
+      }
     }
   }
 
   close(): void {
-    for (const socket of this.#sockets.values()) socket.destroy();
+    for (const socket of this.#sockets.values()) {
+      socket.destroy();
+    }
     this.#sockets.clear();
   }
 
   async #socket(path: string): Promise<Socket> {
     const known = this.#sockets.get(path);
-    if (known !== undefined && !known.destroyed) return known;
+    if (known !== undefined && !known.destroyed) {
+      return known;
+    }
     const socket = connect(path);
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);

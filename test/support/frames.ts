@@ -15,7 +15,7 @@ export interface IpPayload {
   readonly build: (pseudo: PseudoHeader) => Buffer;
 }
 
-/** What TCP, UDP and ICMPv6 sum beside themselves (RFC 9293 section 3.1, RFC 8200 section 8.1). */
+/** What TCP, UDP and ICMPv6 sum beside themselves (RFC 9293, section 3.1, RFC 8200, section 8.1). */
 export interface PseudoHeader {
   readonly source: Buffer;
   readonly destination: Buffer;
@@ -202,7 +202,9 @@ export function udp(options: Ports, data: Uint8Array = new Uint8Array()): IpPayl
       header.writeUInt16BE(8 + data.length, 4);
       const datagram = summed(Buffer.concat([header, data]), 6, pseudo);
       // A sum of zero is sent as all ones; zero says that there is none.
-      if (datagram.readUInt16BE(6) === 0) datagram.writeUInt16BE(0xffff, 6);
+      if (datagram.readUInt16BE(6) === 0) {
+        datagram.writeUInt16BE(0xffff, 6);
+      }
       return datagram;
     },
   };
@@ -273,8 +275,12 @@ function summed(message: Buffer, at: number, pseudo: PseudoHeader): Buffer {
 /** The one's complement sum of RFC 1071. */
 export function internetChecksum(bytes: Buffer): number {
   let sum = 0;
-  for (let at = 0; at < bytes.length; at += 2) sum += bytes.readUInt8(at) * 256 + (bytes[at + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x1_0000);
+  for (let at = 0; at < bytes.length; at += 2) {
+    sum += bytes.readUInt8(at) * 256 + (bytes[at + 1] ?? 0);
+  }
+  while (sum > 0xffff) {
+    sum = (sum & 0xffff) + Math.floor(sum / 0x1_0000);
+  }
   return ~sum & 0xffff;
 }
 
@@ -286,13 +292,17 @@ function u16(value: number): Buffer {
 
 function mac(text: string): Buffer {
   const bytes = Buffer.from(text.replaceAll(':', ''), 'hex');
-  if (bytes.length !== 6) throw new RangeError(`"${text}" is no MAC address.`);
+  if (bytes.length !== 6) {
+    throw new RangeError(`"${text}" is no MAC address.`);
+  }
   return bytes;
 }
 
 function ipv4Address(text: string): Buffer {
   const bytes = Buffer.from(text.split('.').map(Number));
-  if (bytes.length !== 4) throw new RangeError(`"${text}" is no IPv4 address.`);
+  if (bytes.length !== 4) {
+    throw new RangeError(`"${text}" is no IPv4 address.`);
+  }
   return bytes;
 }
 
@@ -302,6 +312,8 @@ function ipv6Address(text: string): Buffer {
   const after = (tail ?? '').split(':').filter((word) => word !== '');
   const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
   const words = tail === undefined ? before : [...before, ...zeros, ...after];
-  if (words.length !== 8) throw new RangeError(`"${text}" is no IPv6 address.`);
+  if (words.length !== 8) {
+    throw new RangeError(`"${text}" is no IPv6 address.`);
+  }
   return Buffer.concat(words.map((word) => u16(Number.parseInt(word, 16))));
 }

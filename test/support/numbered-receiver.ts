@@ -39,10 +39,15 @@ process.on('SIGUSR2', () => process.stdout.write(`${next}\n`));
 process.on('SIGHUP', () => {
   const missing: [number, number][] = [];
   for (let number = 0; number < next; number += 1) {
-    if (counts[number] !== 0) continue;
+    if (counts[number] !== 0) {
+      continue;
+    }
     const last = missing.at(-1);
-    if (last !== undefined && last[1] === number - 1) last[1] = number;
-    else missing.push([number, number]);
+    if (last !== undefined && last[1] === number - 1) {
+      last[1] = number;
+    } else {
+      missing.push([number, number]);
+    }
   }
   const report: ReceivedNumbers = { received, repeated, missing };
   process.stdout.write(`${JSON.stringify(report)}\n`);

@@ -28,7 +28,9 @@ export class OpenFlowProxy {
     const server = this.#server;
     this.#server = undefined;
     server?.close();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets) {
+      socket.destroy();
+    }
     this.#sockets.clear();
     await rm(this.#path, { force: true });
   }

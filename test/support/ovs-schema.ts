@@ -28,7 +28,9 @@ export function installedSchemaPath(): string {
         return false;
       }
     });
-  if (found === undefined) throw new Error(`No vswitch.ovsschema in ${folders.join(', ')}.`);
+  if (found === undefined) {
+    throw new Error(`No vswitch.ovsschema in ${folders.join(', ')}.`);
+  }
   return found;
 }
 
@@ -40,8 +42,11 @@ export function schemaText(withCacheColumns: boolean): string {
   };
   const { columns } = schema.tables.IPFIX;
   for (const [name, column] of Object.entries(CACHE_COLUMNS)) {
-    if (withCacheColumns) columns[name] ??= column;
-    else delete columns[name];
+    if (withCacheColumns) {
+      columns[name] ??= column;
+    } else {
+      delete columns[name];
+    }
   }
   // The checksum would not agree any more; without one ovsdb-tool takes the file as it is.
   delete schema.cksum;

@@ -55,11 +55,15 @@ export async function openPage(
   t.after(() => page.close());
   const faults: string[] = [];
   page.on('console', (message) => {
-    if (message.type() === 'error') faults.push(message.text());
+    if (message.type() === 'error') {
+      faults.push(message.text());
+    }
   });
   page.on('pageerror', (error) => faults.push(error.message));
   page.on('request', (request) => {
-    if (new URL(request.url()).host !== new URL(url).host) faults.push(`a request to ${request.url()}`);
+    if (new URL(request.url()).host !== new URL(url).host) {
+      faults.push(`a request to ${request.url()}`);
+    }
   });
   await page.goto(url);
   await page.getByText('live', { exact: true }).waitFor();

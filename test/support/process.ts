@@ -82,7 +82,9 @@ export interface ProgramExit {
 /** Programs that still run; ended the hard way when the test's process exits without having stopped them. */
 const live = new Set<ChildProcess>();
 process.once('exit', () => {
-  for (const child of live) child.kill('SIGKILL');
+  for (const child of live) {
+    child.kill('SIGKILL');
+  }
 });
 
 /** A program in the background. */
@@ -127,7 +129,9 @@ export class BackgroundProgram {
     live.add(child);
     // A test that fails may leave it running: it must not keep the test's process alive, which ends it on its own way out.
     child.unref();
-    for (const pipe of [child.stdout, child.stderr]) (pipe as Socket | null)?.unref();
+    for (const pipe of [child.stdout, child.stderr]) {
+      (pipe as Socket | null)?.unref();
+    }
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', (error) => {
@@ -140,7 +144,9 @@ export class BackgroundProgram {
 
   get pid(): number {
     const { pid } = this.#child;
-    if (pid === undefined) throw new Error(`${this.name} has no process id.`);
+    if (pid === undefined) {
+      throw new Error(`${this.name} has no process id.`);
+    }
     return pid;
   }
 
@@ -172,7 +178,9 @@ export class BackgroundProgram {
 
   /** Ends it: the signal, and SIGKILL when that was not enough. Safe to repeat. */
   async stop(signal: NodeJS.Signals = 'SIGTERM', timeoutMs = 5000): Promise<ProgramExit> {
-    if (this.#exit !== undefined) return this.#exit;
+    if (this.#exit !== undefined) {
+      return this.#exit;
+    }
     this.signal(signal);
     const timer = setTimeout(() => this.signal('SIGKILL'), timeoutMs);
     try {

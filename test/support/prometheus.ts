@@ -59,7 +59,9 @@ export class Prometheus {
   async get(path: string): Promise<unknown> {
     const response = await fetch(`${this.#url}${path}`);
     const answer = (await response.json()) as { status: string; data: unknown; error?: string };
-    if (answer.status !== 'success') throw new Error(`Prometheus to ${path}: ${answer.error}`);
+    if (answer.status !== 'success') {
+      throw new Error(`Prometheus to ${path}: ${answer.error}`);
+    }
     return answer.data;
   }
 }

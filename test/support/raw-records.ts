@@ -29,7 +29,9 @@ function recordsOfMessage(message: Buffer, sizes: Map<number, number>): RawRecor
       learnTemplates(content, sizes);
     } else {
       const size = sizes.get(setId);
-      if (size === undefined) throw new Error(`Records of template ${setId} came before the template.`);
+      if (size === undefined) {
+        throw new Error(`Records of template ${setId} came before the template.`);
+      }
       for (let start = 0; start + size <= content.length; start += size) {
         records.push({
           templateId: setId,

@@ -23,7 +23,9 @@ export class Random {
 
   pick<Item>(items: readonly Item[]): Item {
     const item = items[this.below(items.length)];
-    if (item === undefined) throw new Error('There is nothing to pick from.');
+    if (item === undefined) {
+      throw new Error('There is nothing to pick from.');
+    }
     return item;
   }
 
@@ -70,8 +72,12 @@ export const PROTOCOL_MATCHES: Readonly<Record<Protocol, string>> = {
 
 /** Whether packets of one protocol are also of the other. */
 export function isProtocol(packets: Protocol, needed: Protocol): boolean {
-  if (needed === 'any' || packets === needed) return true;
-  if (needed === 'ethernet') return packets !== 'bare ip';
+  if (needed === 'any' || packets === needed) {
+    return true;
+  }
+  if (needed === 'ethernet') {
+    return packets !== 'bare ip';
+  }
   return needed === 'ip' && (packets === 'tcp' || packets === 'udp' || packets === 'icmp');
 }
 
@@ -135,10 +141,18 @@ export function managedSampleText(random: Random): string {
 
 function sampleFor(set: number, random: Random): string {
   const parts = [`probability=${1 + random.below(65_535)}`, `collector_set_id=${set}`];
-  if (random.chance(0.8)) parts.push(`obs_domain_id=${random.below(2 ** 32)}`);
-  if (random.chance(0.8)) parts.push(`obs_point_id=${random.below(2 ** 32)}`);
-  if (random.chance(0.4)) parts.push(`sampling_port=${random.pick(['1', '2', 'LOCAL'])}`);
-  if (random.chance(0.4)) parts.push(random.pick(['ingress', 'egress']));
+  if (random.chance(0.8)) {
+    parts.push(`obs_domain_id=${random.below(2 ** 32)}`);
+  }
+  if (random.chance(0.8)) {
+    parts.push(`obs_point_id=${random.below(2 ** 32)}`);
+  }
+  if (random.chance(0.4)) {
+    parts.push(`sampling_port=${random.pick(['1', '2', 'LOCAL'])}`);
+  }
+  if (random.chance(0.4)) {
+    parts.push(random.pick(['ingress', 'egress']));
+  }
   return `sample(${parts.join(',')})`;
 }
 

@@ -62,8 +62,12 @@ export async function parsableKinds(
   });
   const file = join(ovs.rundir, 'kinds.flows');
   await writeFile(file, `${flows.join('\n')}\n`);
-  if (await succeeds(ovs.ofctl('-O', ALL_VERSIONS, 'parse-flows', file))) return [...kinds];
-  if (kinds.length === 1) return [];
+  if (await succeeds(ovs.ofctl('-O', ALL_VERSIONS, 'parse-flows', file))) {
+    return [...kinds];
+  }
+  if (kinds.length === 1) {
+    return [];
+  }
   const middle = kinds.length >> 1;
   const first = await parsableKinds(ovs, random, kinds.slice(0, middle));
   return [...first, ...(await parsableKinds(ovs, random, kinds.slice(middle)))];
@@ -80,7 +84,9 @@ export function richFlow(
   const known = kinds.filter(({ versionMin, versionMax }) => version >= versionMin && version <= versionMax);
   // Each kind has its turn.
   const turn = known[number % known.length];
-  if (turn === undefined) throw new Error(`There is no kind of action for ${versionName}.`);
+  if (turn === undefined) {
+    throw new Error(`There is no kind of action for ${versionName}.`);
+  }
   const protocol = random.pick(PROTOCOLS.filter((packets) => isProtocol(packets, turn.needs)));
   const tableId = random.pick([0, 0, 0, 3, 100]);
   const chosen = chooseActions(random, protocol, known, turn);
@@ -118,7 +124,9 @@ function chooseActions(
   kinds: readonly ActionKind[],
   turn: ActionKind,
 ): ActionKind[] {
-  if (turn.place === 'alone') return [turn];
+  if (turn.place === 'alone') {
+    return [turn];
+  }
   const usable = kinds.filter(({ needs }) => isProtocol(protocol, needs));
   const anywhere = usable.filter(({ place }) => place === 'anywhere');
   const list = Array.from({ length: random.below(6) }, () => random.pick(anywhere));
@@ -127,7 +135,9 @@ function chooseActions(
   for (const kind of added.filter(({ place }) => place === 'anywhere')) {
     list.splice(random.below(list.length + 1), 0, kind);
   }
-  if (turn.place === 'last') return [...list, turn];
+  if (turn.place === 'last') {
+    return [...list, turn];
+  }
   const last = usable.filter(({ place }) => place === 'last');
   return last.length > 0 && random.chance(0.2) ? [...list, random.pick(last)] : list;
 }
@@ -139,11 +149,17 @@ export async function addRichFlows(
   version: string,
   flows: readonly RichFlow[],
 ): Promise<RichFlow[]> {
-  if (flows.length === 0) return [];
+  if (flows.length === 0) {
+    return [];
+  }
   const file = join(ovs.rundir, `${bridge}.${version}.flows`);
   await writeFile(file, `${flows.map(({ text }) => text).join('\n')}\n`);
-  if (await succeeds(ovs.ofctl('-O', version, 'add-flows', bridge, file))) return [...flows];
-  if (flows.length === 1) return [];
+  if (await succeeds(ovs.ofctl('-O', version, 'add-flows', bridge, file))) {
+    return [...flows];
+  }
+  if (flows.length === 1) {
+    return [];
+  }
   const middle = flows.length >> 1;
   const first = await addRichFlows(ovs, bridge, version, flows.slice(0, middle));
   return [...first, ...(await addRichFlows(ovs, bridge, version, flows.slice(middle)))];
@@ -155,7 +171,9 @@ async function succeeds(run: Promise<string>): Promise<boolean> {
     await run;
     return true;
   } catch (error) {
-    if (error instanceof ProgramError) return false;
+    if (error instanceof ProgramError) {
+      return false;
+    }
     throw error;
   }
 }

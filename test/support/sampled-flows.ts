@@ -95,6 +95,8 @@ export class SampledFlows {
 /** What the daemon says of br0, when that is all that it exports for. */
 export async function sampledBridgeOf(daemon: Daemon): Promise<SampledBridgeStatus> {
   const [bridge] = (await daemonStatus(daemon)).bridges;
-  if (bridge === undefined) throw new Error('The daemon exports for no bridge.');
+  if (bridge === undefined) {
+    throw new Error('The daemon exports for no bridge.');
+  }
   return bridge;
 }

@@ -105,18 +105,24 @@ export class ScriptedSwitch {
   /** Sends what was kept back, in order, and keeps nothing back any more. */
   release(): void {
     this.#state.hold('nothing');
-    for (const connection of this.connections) connection.releaseHeld();
+    for (const connection of this.connections) {
+      connection.releaseHeld();
+    }
   }
 
   /** Reads again what clients have written while `behaviour.isReading` was false. */
   read(): void {
     this.behaviour.isReading = true;
-    for (const connection of this.connections) connection.resumeReading();
+    for (const connection of this.connections) {
+      connection.resumeReading();
+    }
   }
 
   /** Ends all connections, or one. */
   hangUp(...connections: readonly SwitchConnection[]): void {
-    for (const connection of connections.length === 0 ? this.connections : connections) connection.hangUp();
+    for (const connection of connections.length === 0 ? this.connections : connections) {
+      connection.hangUp();
+    }
   }
 
   /** As ovs-vswitchd restarted: connections end, meters are gone, and so are flows and groups unless they were saved. */
@@ -129,24 +135,33 @@ export class ScriptedSwitch {
   speakVersion(version: number): void {
     for (const connection of this.connections) {
       const bytes = Buffer.from([version, 2, 0, 8, 0, 0, 0, 0]);
-      if (isOpenFlowVersion(version)) connection.sendBytes(bytes);
-      else connection.sendRaw(bytes, `echo_request of version ${version}`);
+      if (isOpenFlowVersion(version)) {
+        connection.sendBytes(bytes);
+      } else {
+        connection.sendRaw(bytes, `echo_request of version ${version}`);
+      }
     }
   }
 
   /** Sends bytes that are no OpenFlow on all connections; by default the header's length is too small. */
   sendGarbage(bytes: Buffer = Buffer.from('04ff000100000000', 'hex')): void {
-    for (const connection of this.connections) connection.sendRaw(bytes, `garbage ${bytes.toString('hex')}`);
+    for (const connection of this.connections) {
+      connection.sendRaw(bytes, `garbage ${bytes.toString('hex')}`);
+    }
   }
 
   /** Pauses the flow monitors of all connections, as when they do not read. */
   pauseMonitors(): void {
-    for (const connection of this.connections) connection.sendBytes(...(connection.monitors?.pause() ?? []));
+    for (const connection of this.connections) {
+      connection.sendBytes(...(connection.monitors?.pause() ?? []));
+    }
   }
 
   /** Lets them go on: what has changed meanwhile is told first. */
   resumeMonitors(): void {
-    for (const connection of this.connections) connection.sendBytes(...(connection.monitors?.resume() ?? []));
+    for (const connection of this.connections) {
+      connection.sendBytes(...(connection.monitors?.resume() ?? []));
+    }
   }
 
   // Packets
@@ -168,13 +183,17 @@ export class ScriptedSwitch {
 
   /** Sends the packet so many times. */
   flood(count: number, packet: SwitchPacketIn): void {
-    for (let sent = 0; sent < count; sent += 1) this.sendPacketIn(packet);
+    for (let sent = 0; sent < count; sent += 1) {
+      this.sendPacketIn(packet);
+    }
   }
 
   /** Lets a meter count, so much more: packets that came to it, and those of them that it dropped. */
   countPackets(meterId: number, packets: number, droppedPackets = 0, bytesPerPacket = 100): void {
     const meter = this.#state.meters.get(meterId);
-    if (meter === undefined) throw new Error(`The scripted switch has no meter ${meterId}.`);
+    if (meter === undefined) {
+      throw new Error(`The scripted switch has no meter ${meterId}.`);
+    }
     meter.packetCount += BigInt(packets);
     meter.byteCount += BigInt(packets * bytesPerPacket);
     meter.droppedPackets += BigInt(droppedPackets);
@@ -189,12 +208,18 @@ export class ScriptedSwitch {
   ): string | undefined {
     this.#state.note(`another client: ${message.type} ${message.command}`);
     try {
-      if (message.type === 'flow_mod') this.#state.applyFlowMod(message);
-      else if (message.type === 'meter_mod') this.#state.applyMeterMod(message, undefined);
-      else this.#state.applyGroupMod(message, undefined);
+      if (message.type === 'flow_mod') {
+        this.#state.applyFlowMod(message);
+      } else if (message.type === 'meter_mod') {
+        this.#state.applyMeterMod(message, undefined);
+      } else {
+        this.#state.applyGroupMod(message, undefined);
+      }
       return undefined;
     } catch (error) {
-      if (error instanceof Refusal) return error.errorName;
+      if (error instanceof Refusal) {
+        return error.errorName;
+      }
       throw error;
     } finally {
       this.#state.flushMonitors();

@@ -51,7 +51,9 @@ export async function show(
   const text = await ovs
     .ofctl('-O', versionName, 'dump-flows', bridge, '--no-stats')
     .catch((error: unknown) => {
-      if (versionName === 'OpenFlow10' && error instanceof ProgramError) return undefined;
+      if (versionName === 'OpenFlow10' && error instanceof ProgramError) {
+        return undefined;
+      }
       throw error;
     });
   const groupText = await ovs.ofctl('-O', versionName, 'dump-groups', bridge);
@@ -205,7 +207,9 @@ function withPushes(actions: string): string {
   return actions.replaceAll(/mod_vlan_\w+:\d+|push_vlan:\w+|strip_vlan|pop_vlan/gu, (action) => {
     const isNeeded = !action.startsWith('mod_vlan') || !hasTag;
     hasTag = !/^(strip|pop)/u.test(action);
-    if (!isNeeded) return '';
+    if (!isNeeded) {
+      return '';
+    }
     return action.startsWith('mod_vlan') ? 'push_vlan:0x8100' : action;
   });
 }
@@ -299,10 +303,14 @@ function textLines(text: string, stripped: Stripped): string[] {
   const lines = text
     .split('\n')
     .filter((line) => line.trim() !== '' && !/^(NXST|OFPST)\w* reply/u.test(line));
-  if (stripped === 'nothing') return lines.sort();
+  if (stripped === 'nothing') {
+    return lines.sort();
+  }
   const hook = `cookie=0x${HOOK_COOKIE.toString(16)}`;
   const users = lines.filter((line) => !line.includes(hook));
-  if (stripped === 'the hook') return users.sort();
+  if (stripped === 'the hook') {
+    return users.sort();
+  }
   return users
     .map((line) =>
       line.replaceAll(

@@ -14,12 +14,16 @@ export function readStateTable(file: string): StateTable {
   const lines = readFileSync(join(CONTROL, file), 'utf8').split('\n');
   const start = lines.findIndex((line) => /^\/\/ {3}state +meaning +next states$/u.test(line));
   const rule = lines[start + 1];
-  if (start < 0 || rule === undefined) throw new Error(`src/control/${file} has no table of states.`);
+  if (start < 0 || rule === undefined) {
+    throw new Error(`src/control/${file} has no table of states.`);
+  }
   const nextColumn = rule.lastIndexOf('  ') + 2;
   const table = new Map<string, readonly string[]>();
   let state = '';
   for (const line of lines.slice(start + 2)) {
-    if (!line.startsWith('//   ')) break;
+    if (!line.startsWith('//   ')) {
+      break;
+    }
     state = /^\/\/ {3}(\w+)/u.exec(line)?.[1] ?? state;
     const next = line
       .slice(nextColumn)
@@ -43,9 +47,13 @@ export class StateTrace {
   /** The state now; the same one again is not a step. */
   note(state: string): void {
     const before = this.states.at(-1);
-    if (state === before) return;
+    if (state === before) {
+      return;
+    }
     this.states.push(state);
-    if (!this.#table.has(state)) this.undocumented.push(state);
+    if (!this.#table.has(state)) {
+      this.undocumented.push(state);
+    }
     if (before !== undefined && !(this.#table.get(before) ?? []).includes(state)) {
       this.undocumented.push(`${before} -> ${state}`);
     }

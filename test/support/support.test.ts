@@ -1,13 +1,11 @@
-// The tools of the tests that stand for time and for collectors.
+// The tools of the tests that need no program of others.
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { test } from 'node:test';
-import { ipfixDump, type PortCollector, startNfacctd, startNfcapd, tsharkText } from './collectors.ts';
 import { endInOrder } from './end-in-order.ts';
 import { targetsArgument } from './ipfix-rows.ts';
 import { ManualClock } from './manual-clock.ts';
-import { tier } from './tiers.ts';
 import { UdpSink } from './udp-sink.ts';
 import { waitFor } from './wait.ts';
 
@@ -35,7 +33,11 @@ test('the manual clock fires timers in the order of their times, each at its own
 
 test('a wait that is in vain says what for and what it saw', async () => {
   let looks = 0;
-  const value = await waitFor(() => (looks++ > 2 ? 'there' : undefined), { what: 'it comes' });
+  const look = () => {
+    looks += 1;
+    return looks > 3 ? 'there' : undefined;
+  };
+  const value = await waitFor(look, { what: 'it comes' });
   assert.equal(value, 'there');
   await assert.rejects(
     waitFor(() => false, { what: 'the sky falls', timeoutMs: 20 }),
@@ -51,7 +53,9 @@ test('the UDP sink keeps datagrams in order, over IPv4 and IPv6', async () => {
   for (const host of ['127.0.0.1', '::1']) {
     const sink = await UdpSink.open({ host });
     const socket = createSocket(host === '::1' ? 'udp6' : 'udp4');
-    for (const text of ['one', 'two', 'three']) socket.send(text, sink.port, host);
+    for (const text of ['one', 'two', 'three']) {
+      socket.send(text, sink.port, host);
+    }
     const datagrams = await sink.waitForCount(3);
     assert.deepEqual(datagrams.map(String), ['one', 'two', 'three']);
     assert.match(sink.target, host === '::1' ? /^\[::1\]:\d+$/ : /^127\.0\.0\.1:\d+$/);
@@ -60,58 +64,6 @@ test('the UDP sink keeps datagrams in order, over IPv4 and IPv6', async () => {
     await sink.close();
   }
 });
-
-/** A message by hand (RFC 7011): a template of addresses, counters, protocol and times, and one record of it. */
-const MESSAGE = Buffer.from(
-  '000a0061655b0000000000000000000100020024' +
-    '010000070008000400' +
-    '0c000400010008000200080004000100980008009900080100002d0a0000010a000002' +
-    '000000000000006400000000000000011100' +
-    '00018bcfe568000000018bcfe56800',
-  'hex',
-);
-
-async function send(collector: PortCollector): Promise<void> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => {
-    socket.send(MESSAGE, collector.port, '127.0.0.1', () => resolve());
-  });
-  socket.close();
-}
-
-test('nfcapd and nfdump show a record that was sent to them', tier('nfdump'), async () => {
-  const collector = await startNfcapd();
-  await send(collector);
-  await waitFor(() => collector.complaints().includes('New ipfix exporter'), { what: 'nfcapd has it' });
-  assert.match(await collector.stop(), /"src4_addr" : "10\.0\.0\.1"/);
-});
-
-test('nfacctd shows records that were sent to it', tier('pmacct'), async () => {
-  const collector = await startNfacctd();
-  const hasOutput = async () => {
-    // It writes only while more comes in, or when it ends.
-    await send(collector);
-    return (await collector.output()).includes('"ip_src": "10.0.0.1"');
-  };
-  await waitFor(hasOutput, { what: 'nfacctd has them', timeoutMs: 10_000, intervalMs: 200 });
-  assert.equal(collector.complaints(), '');
-  await collector.stop();
-});
-
-test(
-  'tshark and ipfixDump decode a message, and complain about a broken one',
-  tier('tshark', 'fixbuf'),
-  async () => {
-    assert.match(await tsharkText([MESSAGE]), /SrcAddr: 10\.0\.0\.1/);
-    const good = await ipfixDump([MESSAGE]);
-    assert.match(good.text, /sourceIPv4Address : 10\.0\.0\.1/);
-    assert.equal(good.warnings, '');
-    // The record says that it follows another template.
-    const broken = Buffer.from(MESSAGE);
-    broken.writeUInt16BE(300, 52);
-    assert.match((await ipfixDump([broken])).warnings, /Missing external template/);
-  },
-);
 
 test('everything is ended in order, whatever fails on the way, and the first failure is told', async () => {
   const ended: string[] = [];

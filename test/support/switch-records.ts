@@ -47,7 +47,9 @@ export class SwitchRecordSink {
       this.#readCount += 1;
       const { problems, observationDomainId, records } = this.#reader.read('vswitchd', datagram);
       const unknown = problems.filter(({ code }) => code !== 'sequence-gap' && code !== 'sequence-repeat');
-      if (observationDomainId === 0) continue;
+      if (observationDomainId === 0) {
+        continue;
+      }
       assert.deepEqual(unknown, []);
       for (const { template, values } of records) {
         const named = template.fields.map(({ name }, index) => [name, values[index] ?? ''] as const);
@@ -84,7 +86,9 @@ export function recordDifferences(theirs: Fields | undefined, ours: Fields | und
     const pair = [theirs?.[name], ours?.[name]].map((value) =>
       value === undefined ? 'absent' : String(value),
     );
-    if (pair[0] !== pair[1] && !TIMES.has(name)) found.set(name, `${name}: ${pair.join(', ')}`);
+    if (pair[0] !== pair[1] && !TIMES.has(name)) {
+      found.set(name, `${name}: ${pair.join(', ')}`);
+    }
   }
   return found;
 }

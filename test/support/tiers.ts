@@ -31,16 +31,24 @@ export const DAEMON_FILE = join(import.meta.dirname, '..', '..', 'dist', 'ovs-ip
 /** Options for `test` that skip it when the machine lacks something; under CI=true the lack is an error. */
 export function tier(...tiers: readonly Tier[]): { skip: string | false } {
   const missing = tiers.flatMap(missingOf);
-  if (missing.length === 0) return { skip: false };
+  if (missing.length === 0) {
+    return { skip: false };
+  }
   const lack = `this machine lacks ${missing.join(', ')} (.ci/prepare installs what can be installed)`;
-  if (process.env['CI'] === 'true') throw new Error(`With CI=true nothing may be skipped, but ${lack}.`);
+  if (process.env['CI'] === 'true') {
+    throw new Error(`With CI=true nothing may be skipped, but ${lack}.`);
+  }
   return { skip: lack };
 }
 
 function missingOf(name: Tier): string[] {
   const missing = PROGRAMS[name].filter((program) => programPath(program) === undefined) as string[];
-  if (name === 'namespaces' && process.getuid?.() !== 0) missing.push('the rights of root');
-  if (name === 'daemon' && !isReadable(DAEMON_FILE)) missing.push('dist/ovs-ipfix.cjs (npm run build)');
+  if (name === 'namespaces' && process.getuid?.() !== 0) {
+    missing.push('the rights of root');
+  }
+  if (name === 'daemon' && !isReadable(DAEMON_FILE)) {
+    missing.push('dist/ovs-ipfix.cjs (npm run build)');
+  }
   return missing;
 }
 

@@ -71,7 +71,9 @@ export class UdpSink {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#closed) {
+      return;
+    }
     this.#closed = true;
     this.#socket.close();
     await once(this.#socket, 'close');

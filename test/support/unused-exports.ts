@@ -34,7 +34,9 @@ function readNames(path: string, text: string): FileNames {
 
 function exportsOf(statement: ts.Statement): string[] {
   const modifiers = ts.canHaveModifiers(statement) ? ts.getModifiers(statement) : undefined;
-  if (!modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)) return [];
+  if (!modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)) {
+    return [];
+  }
   if (ts.isVariableStatement(statement)) {
     return statement.declarationList.declarations.map(({ name }) => name.getText());
   }
@@ -45,7 +47,9 @@ function exportsOf(statement: ts.Statement): string[] {
 /** Pairs of a file and a name: of `import`, `export from`, and `(await import(FILE)).NAME`. */
 function importsOf(node: ts.Node): (readonly [string, string])[] {
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) {
-    if (node.moduleSpecifier === undefined || !ts.isStringLiteral(node.moduleSpecifier)) return [];
+    if (node.moduleSpecifier === undefined || !ts.isStringLiteral(node.moduleSpecifier)) {
+      return [];
+    }
     const from = node.moduleSpecifier.text;
     const clause = ts.isImportDeclaration(node) ? node.importClause?.namedBindings : node.exportClause;
     if (clause === undefined || ts.isNamespaceImport(clause) || ts.isNamespaceExport(clause)) {
@@ -55,8 +59,12 @@ function importsOf(node: ts.Node): (readonly [string, string])[] {
   }
   const isImport = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword;
   const [from] = isImport ? node.arguments : [];
-  if (from === undefined || !ts.isStringLiteral(from)) return [];
+  if (from === undefined || !ts.isStringLiteral(from)) {
+    return [];
+  }
   let user = node.parent;
-  while (ts.isAwaitExpression(user) || ts.isParenthesizedExpression(user)) user = user.parent;
+  while (ts.isAwaitExpression(user) || ts.isParenthesizedExpression(user)) {
+    user = user.parent;
+  }
   return [[from.text, ts.isPropertyAccessExpression(user) ? user.name.text : '*']];
 }

@@ -4,52 +4,16 @@ import { lstat, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { Log } from '../../src/runtime/log.ts';
 import { askUnixctl } from '../../src/unixctl/client.ts';
 import { CommandRegistry } from '../../src/unixctl/commands.ts';
-import { UnixctlError } from '../../src/unixctl/errors.ts';
-import { UnixctlServer, type UnixctlServerOptions } from '../../src/unixctl/server.ts';
+import { UnixctlServer } from '../../src/unixctl/server.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ProgramError, runProgram } from '../support/process.ts';
-import { tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
-
-async function startServer(t: TestContext, options: Partial<UnixctlServerOptions> = {}) {
-  const folder = await mkdtemp(join(tmpdir(), 'unixctl-'));
-  const path = join(folder, 'ovs-ipfix.1.ctl');
-  const lines: string[] = [];
-  const log = new Log({ clock: systemClock, destination: (line) => lines.push(line), level: 'debug' });
-  const commands = new CommandRegistry('ovs-ipfix 1.2.3');
-  commands.register('echo', '[word]...', 1, 3, (args) => args.join(' '));
-  commands.register('later', '', 0, 0, async () => {
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-    return 'it took a while\n';
-  });
-  commands.register('refuse', '', 0, 0, () => {
-    throw new UnixctlError('UNIXCTL_REFUSED', 'bridge br0 has no hook yet');
-  });
-  commands.register('break', '', 0, 0, () => {
-    throw new TypeError('two facts disagree');
-  });
-  const server = new UnixctlServer({
-    path,
-    commands,
-    clock: systemClock,
-    log: log.logger('unixctl'),
-    ...options,
-  });
-  await server.start();
-  t.after(async () => {
-    await server.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-  const ask = (command: string, ...args: string[]) => askUnixctl(path, command, args, { clock: systemClock });
-  return { server, path, lines, ask, commands };
-}
+import { startServer } from './control-server.ts';
 
 /** Sends bytes, and gives back all that is answered until the server closes or `until` is there. */
 async function converse(path: string, bytes: string, until?: string): Promise<string> {
@@ -57,7 +21,9 @@ async function converse(path: string, bytes: string, until?: string): Promise<st
   let said = '';
   socket.setEncoding('utf8').on('data', (text: string) => {
     said += text;
-    if (until !== undefined && said.includes(until)) socket.destroy();
+    if (until !== undefined && said.includes(until)) {
+      socket.destroy();
+    }
   });
   // The server may close before it has read everything; what it said until then is the answer.
   socket.on('error', () => {});
@@ -67,23 +33,6 @@ async function converse(path: string, bytes: string, until?: string): Promise<st
   });
   return said;
 }
-
-test('ovs-appctl lists, runs and is refused commands', tier('ovs'), async (t) => {
-  const { path } = await startServer(t);
-  const appctl = (...args: string[]) => runProgram('ovs-appctl', ['-t', path, ...args]);
-  const list = await appctl('list-commands');
-  assert.match(list, /^The available commands are:\n {2}break\n {2}echo {20}\[word\]\.\.\.\n/);
-  assert.match(list, /\n {2}version\n$/);
-  assert.equal(await appctl('version'), 'ovs-ipfix 1.2.3\n');
-  assert.equal(await appctl('echo', 'a "quoted" word', 'ü'), 'a "quoted" word ü\n');
-  assert.equal(await appctl('later'), 'it took a while\n');
-  await assert.rejects(appctl('refuse'), (error: ProgramError) => {
-    assert.equal(error.exitCode, 2);
-    assert.match(error.stderr, /^bridge br0 has no hook yet\n/);
-    return true;
-  });
-  await assert.rejects(appctl('no-such'), /There is no command "no-such"; list-commands shows all/);
-});
 
 test('our own client is told the same', async (t) => {
   const { ask } = await startServer(t);
@@ -219,8 +168,11 @@ test('the client names what is wrong with the other side', async (t) => {
   let answer = '';
   const server = createServer((socket) => {
     socket.on('error', () => {});
-    if (answer === 'hang up') socket.end();
-    else socket.write(answer);
+    if (answer === 'hang up') {
+      socket.end();
+    } else {
+      socket.write(answer);
+    }
   }).listen(path);
   t.after(() => server.close());
   await once(server, 'listening');

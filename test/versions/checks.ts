@@ -31,7 +31,7 @@ const integration = (...names: readonly string[]) => names.map((name) => `test/i
 export const CHECKS: readonly Check[] = [
   {
     title: 'Programs under test, schema and restart of both servers',
-    files: ['test/versions/under-test.ts', 'test/support/ovs.test.ts'],
+    files: ['test/versions/under-test.ts', ...integration('ovs')],
   },
   {
     title: 'OVSDB client: monitors, transactions, locks, conversion',
@@ -90,11 +90,27 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: 'Schema migration',
-    files: integration('migrate', 'migrate-files', 'migrate-kills', 'migrate-manual', 'migrate-obstacles'),
+    files: [
+      ...integration('migrate', 'migrate-files', 'migrate-kills', 'migrate-manual', 'migrate-obstacles'),
+      'test/oracle/cache-columns.test.ts',
+      'test/oracle/schema-text.test.ts',
+    ],
   },
   {
-    title: 'Commands, doctor, demo',
-    files: integration('appctl', 'installed', 'doctor', 'doctor-alone', 'demo'),
+    title: 'Commands, doctor, demo, page, metrics',
+    files: [
+      ...integration(
+        'appctl',
+        'installed',
+        'doctor',
+        'doctor-alone',
+        'demo',
+        'metrics',
+        'page',
+        'prometheus',
+      ),
+      'test/oracle/unixctl.test.ts',
+    ],
   },
   {
     title: 'OVN: ACL sampling, restart of ovn-controller, recompute',
@@ -107,4 +123,9 @@ export const CHECKS: readonly Check[] = [
 ];
 
 /** Tests of test/integration and test/oracle that no Open vSwitch takes part in. */
-export const FILES_WITHOUT_OVS: readonly string[] = [...integration('replay'), 'test/oracle/ipfix.test.ts'];
+export const FILES_WITHOUT_OVS: readonly string[] = [
+  ...integration('replay'),
+  'test/oracle/collectors.test.ts',
+  'test/oracle/frames.test.ts',
+  'test/oracle/ipfix.test.ts',
+];

@@ -41,7 +41,9 @@ async function makeBridge(t: TestContext, failMode: FailMode): Promise<Controlle
   const stops = [() => ovs.stop()];
   t.after(async () => {
     await sink.close();
-    for (const stop of stops.toReversed()) await stop();
+    for (const stop of stops.toReversed()) {
+      await stop();
+    }
   });
   await ovs.addBridge('br0', { failMode });
   const socket = join(ovs.rundir, 'controller.sock');
@@ -104,7 +106,9 @@ async function receivedPackets(ovs: Ovs): Promise<number> {
 /** Fails unless the records, which are all in the cache until the row goes, have each packet of the ports. */
 async function assertRecordsAgree(bridge: ControlledBridge, before: number): Promise<void> {
   const { ovs, sink, hosts } = bridge;
-  for (const host of hosts) await host.bringDown();
+  for (const host of hosts) {
+    await host.bringDown();
+  }
   const total = await waitUntilQuiet(() => receivedPackets(ovs), {
     what: 'the ports are silent',
     quietMs: 200,
@@ -118,7 +122,9 @@ async function assertRecordsAgree(bridge: ControlledBridge, before: number): Pro
       )
       .reduce((sum, { fields }) => sum + Number(fields['packetDeltaCount']), 0);
   // 50 requests and 50 answers each way of IPv4.
-  for (const { mac } of HOSTS) assert.equal(packetsOf(mac, 1), 100);
+  for (const { mac } of HOSTS) {
+    assert.equal(packetsOf(mac, 1), 100);
+  }
 }
 
 for (const failMode of ['secure', 'standalone'] as const) {
@@ -132,7 +138,9 @@ for (const failMode of ['secure', 'standalone'] as const) {
       const before = await receivedPackets(ovs);
       const daemon = await bridge.startDaemon();
       await waitForHook(daemon, 'br0');
-      for (const host of hosts) await host.bringUp();
+      for (const host of hosts) {
+        await host.bringUp();
+      }
       await pingBothWays(bridge);
       assert.deepEqual((await daemonStatus(daemon)).problems, []);
       // The controller's flows are there beside the hook.
@@ -151,7 +159,9 @@ async function startAll(
   const controller = await bridge.startController();
   const daemon = await bridge.startDaemon();
   const [first, second] = bridge.hosts;
-  for (const host of bridge.hosts) await host.bringUp();
+  for (const host of bridge.hosts) {
+    await host.bringUp();
+  }
   // A host that asks for an address anew would need the controller.
   await first.run(...permanentNeighbour(HOSTS[1]));
   await second.run(...permanentNeighbour(HOSTS[0]));

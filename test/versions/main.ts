@@ -29,7 +29,9 @@ async function unpack(suite: Suite): Promise<{ folder: string } | { reason: stri
     const folder = await runProgram('bash', command, { timeoutMs: UNPACK_TIMEOUT_MS });
     return { folder: folder.trim() };
   } catch (error) {
-    if (!(error instanceof ProgramError) || error.exitCode !== EXIT_NOT_THERE) throw error;
+    if (!(error instanceof ProgramError) || error.exitCode !== EXIT_NOT_THERE) {
+      throw error;
+    }
     const reason = await readFile(join(ROOT, '.cache', 'suites', `${suite.name}.reason`), 'utf8');
     return { reason: reason.trim() };
   }
@@ -53,15 +55,22 @@ async function runFiles(folder: string, files: readonly string[]): Promise<Resul
   for await (const text of createInterface({ input: child.stdout })) {
     const line = JSON.parse(text) as ResultLine;
     lines.push(line);
-    if (line.file !== lastFile) say(relative(ROOT, line.file));
+    if (line.file !== lastFile) {
+      say(relative(ROOT, line.file));
+    }
     lastFile = line.file;
-    if (line.kind === 'test' && line.result === 'failed') say(`FAILED: ${line.name}\n${line.reason}`);
-    if (line.kind === 'test' && line.result === 'skipped') say(`SKIPPED: ${line.name}: ${line.reason}`);
+    if (line.kind === 'test' && line.result === 'failed') {
+      say(`FAILED: ${line.name}\n${line.reason}`);
+    }
+    if (line.kind === 'test' && line.result === 'skipped') {
+      say(`SKIPPED: ${line.name}: ${line.reason}`);
+    }
   }
   const exitCode = child.exitCode ?? (await once(child, 'close'))[0];
   const hasFailed = lines.some((line) => line.kind === 'test' && line.result === 'failed');
-  if (exitCode !== 0 && !hasFailed)
+  if (exitCode !== 0 && !hasFailed) {
     throw new Error(`The test runner ended with ${exitCode}, and no test has failed.`);
+  }
   return lines;
 }
 
@@ -108,9 +117,13 @@ async function keepTable(table: string): Promise<void> {
   const page = await readFile(PAGE, 'utf8');
   const [head, rest] = page.split(BEGIN);
   const tail = rest?.split(END)[1];
-  if (head === undefined || tail === undefined) throw new Error(`${PAGE} has no place for the table.`);
+  if (head === undefined || tail === undefined) {
+    throw new Error(`${PAGE} has no place for the table.`);
+  }
   const text = `${head}${BEGIN}\n\n${table}\n${END}${tail}`;
-  if (text === page) return;
+  if (text === page) {
+    return;
+  }
   await writeFile(PAGE, text);
   say('docs/compatibility.md has a new table: look at it, and commit it.');
 }
@@ -118,20 +131,30 @@ async function keepTable(table: string): Promise<void> {
 async function main(names: readonly string[]): Promise<boolean> {
   const suites = SUITES.filter(({ name }) => names.length === 0 || names.includes(name));
   const unknown = names.filter((name) => !suites.some((suite) => suite.name === name));
-  if (unknown.length > 0)
+  if (unknown.length > 0) {
     throw new Error(`There is no suite ${unknown.join(', ')} in test/versions/checks.ts.`);
+  }
   await mkdir(RESULTS, { recursive: true });
   const results: SuiteResult[] = [];
-  for (const suite of suites) results.push(await runSuite(suite));
+  for (const suite of suites) {
+    results.push(await runSuite(suite));
+  }
   const table = compatibilityTable(CHECKS, results);
   process.stdout.write(`\n${table}\n`);
   const found = faults(results);
-  for (const fault of found) say(fault);
+  for (const fault of found) {
+    say(fault);
+  }
   const isWhole = results.length === SUITES.length && results.every(({ skipped }) => skipped === undefined);
-  if (found.length === 0 && isWhole) await keepTable(table);
+  if (found.length === 0 && isWhole) {
+    await keepTable(table);
+  }
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const line of results.flatMap(({ lines }) => lines))
-    if (line.kind === 'test') counts[line.result] += 1;
+  for (const line of results.flatMap(({ lines }) => lines)) {
+    if (line.kind === 'test') {
+      counts[line.result] += 1;
+    }
+  }
   say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   return found.length === 0;
 }

@@ -66,7 +66,9 @@ function packet(from: 'a' | 'b', clientPort: number): Buffer {
 async function sendConnections(): Promise<void> {
   await ovs.appctl('dpctl/flush-conntrack');
   for (let flow = 0; flow < FLOWS; flow += 1) {
-    for (const from of ['a', 'b', 'a'] as const) await ovs.inject(from, packet(from, 2000 + flow));
+    for (const from of ['a', 'b', 'a'] as const) {
+      await ovs.inject(from, packet(from, 2000 + flow));
+    }
   }
 }
 

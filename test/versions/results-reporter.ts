@@ -20,7 +20,9 @@ export type ResultLine =
 export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   for await (const event of events) {
     const line = lineOf(event);
-    if (line !== undefined) yield `${JSON.stringify(line)}\n`;
+    if (line !== undefined) {
+      yield `${JSON.stringify(line)}\n`;
+    }
   }
 }
 
@@ -33,10 +35,14 @@ function lineOf(event: TestEvent): ResultLine | undefined {
     const { name, file = '', details } = event.data;
     const { error } = details;
     // A test or suite that failed because one in it failed says nothing new.
-    if ('failureType' in error && error.failureType === 'subtestsFailed') return undefined;
+    if ('failureType' in error && error.failureType === 'subtestsFailed') {
+      return undefined;
+    }
     return { kind: 'test', file, name, result: 'failed', reason: reasonOf(error) };
   }
-  if (event.type !== 'test:pass' || event.data.details.type === 'suite') return undefined;
+  if (event.type !== 'test:pass' || event.data.details.type === 'suite') {
+    return undefined;
+  }
   const { name, file = '', skip } = event.data;
   if (skip !== undefined && skip !== false) {
     return { kind: 'test', file, name, result: 'skipped', reason: String(skip) };

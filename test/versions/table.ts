@@ -20,26 +20,34 @@ const DIFFERENCE = /^OVS difference: ([\w-]+)/u;
 export function compatibilityTable(checks: readonly Check[], results: readonly SuiteResult[]): string {
   const notes: string[] = [];
   const noteOf = (text: string) => {
-    if (!notes.includes(text)) notes.push(text);
+    if (!notes.includes(text)) {
+      notes.push(text);
+    }
     return `[${notes.indexOf(text) + 1}]`;
   };
   const rows = checks.map((check) => [check.title, ...results.map((result) => cell(check, result, noteOf))]);
   const heads = results.map(({ suite, version }) => `${version ?? '?'} (${suite})`);
   const lines = [['', ...heads], heads.map(() => '---').concat('---'), ...rows];
   const table = lines.map((columns) => `| ${columns.join(' | ')} |`).join('\n');
-  if (notes.length === 0) return `${table}\n`;
+  if (notes.length === 0) {
+    return `${table}\n`;
+  }
   const list = notes.map((text, index) => `| [${index + 1}] | ${text} |`).join('\n');
   return `${table}\n\n| note | |\n| --- | --- |\n${list}\n`;
 }
 
 function cell(check: Check, result: SuiteResult, noteOf: (text: string) => string): string {
-  if (result.skipped !== undefined) return `not run ${noteOf(`${result.suite}: ${result.skipped}`)}`;
+  if (result.skipped !== undefined) {
+    return `not run ${noteOf(`${result.suite}: ${result.skipped}`)}`;
+  }
   if (check.only !== undefined && !check.only.suites.includes(result.suite)) {
     return `not run ${noteOf(`${check.only.reason}.`)}`;
   }
   const lines = linesOf(check, result);
   const tests = lines.filter((line) => line.kind === 'test');
-  if (tests.length === 0 || tests.some((line) => line.result === 'failed')) return '**fails**';
+  if (tests.length === 0 || tests.some((line) => line.result === 'failed')) {
+    return '**fails**';
+  }
   const names = differencesIn(lines);
   const skipped = tests.flatMap((line) =>
     line.result === 'skipped' && !DIFFERENCE.test(line.reason)
@@ -63,7 +71,9 @@ export function differencesIn(lines: readonly ResultLine[]): Set<OvsDifferenceNa
   for (const line of lines) {
     const text = line.kind === 'note' ? line.text : line.result === 'skipped' ? line.reason : '';
     const name = DIFFERENCE.exec(text)?.[1];
-    if (name !== undefined) found.add(name as OvsDifferenceName);
+    if (name !== undefined) {
+      found.add(name as OvsDifferenceName);
+    }
   }
   return found;
 }

@@ -18,7 +18,9 @@ export function disagreements({ sent, counted, exported }: Accounts): string[] {
     const bySwitch = counted.get(name) ?? NOTHING;
     const byRecords = exported.get(name) ?? NOTHING;
     const bySender = sent === undefined ? bySwitch : (sent.get(name) ?? NOTHING);
-    if (isSame(bySwitch, byRecords) && isSame(bySender, bySwitch)) return [];
+    if (isSame(bySwitch, byRecords) && isSame(bySender, bySwitch)) {
+      return [];
+    }
     const sender = sent === undefined ? '' : `${amount(bySender)} were sent, `;
     return [
       `${name}: ${sender}the switch has counted ${amount(bySwitch)}, and records say ${amount(byRecords)}.`,

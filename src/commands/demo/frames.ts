@@ -96,7 +96,9 @@ export function tcp(segment: Segment): Payload {
 function ethernetHeader(from: Host, to: Host, type: number, vlanId?: number): Buffer {
   const header = Buffer.alloc(vlanId === undefined ? 14 : 18);
   header.write(to.mac + from.mac, 'hex');
-  if (vlanId !== undefined) header.writeUInt32BE(0x8100_0000 + vlanId, 12);
+  if (vlanId !== undefined) {
+    header.writeUInt32BE(0x8100_0000 + vlanId, 12);
+  }
   header.writeUInt16BE(type, header.length - 2);
   return header;
 }
@@ -117,7 +119,11 @@ function summed(payload: Payload, addresses: Buffer): Buffer {
 /** The Internet checksum (RFC 1071). */
 function checksum(bytes: Buffer): number {
   let sum = 0;
-  for (let at = 0; at < bytes.length; at += 2) sum += (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x1_0000);
+  for (let at = 0; at < bytes.length; at += 2) {
+    sum += (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0);
+  }
+  while (sum > 0xffff) {
+    sum = (sum & 0xffff) + Math.floor(sum / 0x1_0000);
+  }
   return ~sum & 0xffff;
 }

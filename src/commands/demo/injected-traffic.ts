@@ -55,7 +55,9 @@ export class InjectedTraffic implements Traffic {
   }
 
   async round(parts: TrafficParts, number: number): Promise<void> {
-    for (const frames of conversations(number)) await this.#send(parts, frames);
+    for (const frames of conversations(number)) {
+      await this.#send(parts, frames);
+    }
   }
 
   async finish(parts: TrafficParts): Promise<void> {
@@ -84,7 +86,9 @@ export class InjectedTraffic implements Traffic {
         write(commandText(['ovs-appctl', 'netdev-dummy/receive', port, shown]));
       }
       await ovs.run(['ovs-appctl', 'netdev-dummy/receive', port, ...words]);
-      for (const { kind, frame } of group) addCount(this.#sent, kind, 1, frame.length);
+      for (const { kind, frame } of group) {
+        addCount(this.#sent, kind, 1, frame.length);
+      }
       at += group.length;
     }
   }

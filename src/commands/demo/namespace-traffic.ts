@@ -38,9 +38,15 @@ export class NamespaceTraffic implements Traffic {
   }
 
   async begin({ write }: TrafficParts): Promise<void> {
-    for (const host of HOSTS) await this.#bringUp(host);
-    if (!this.#hasIpv6) write(paragraph('IPv6 is left out: this kernel has it switched off.'));
-    if (!this.#hasVlan) write(paragraph('VLANs are left out: this kernel has no VLAN interfaces.'));
+    for (const host of HOSTS) {
+      await this.#bringUp(host);
+    }
+    if (!this.#hasIpv6) {
+      write(paragraph('IPv6 is left out: this kernel has it switched off.'));
+    }
+    if (!this.#hasVlan) {
+      write(paragraph('VLANs are left out: this kernel has no VLAN interfaces.'));
+    }
     const peer = await BackgroundProgram.start([
       ...this.#namespaces.prefix('bob'),
       ...selfCommand(...PEER_COMMAND, 'serve'),
@@ -52,17 +58,23 @@ export class NamespaceTraffic implements Traffic {
     });
     await becomes(() => isListening || peer.end !== undefined, { timeoutMs: PEER_TIMEOUT_MS });
     peer.assertRunning();
-    if (!isListening) throw new ProgramError('The peer for TCP and UDP does not listen.');
+    if (!isListening) {
+      throw new ProgramError('The peer for TCP and UDP does not listen.');
+    }
   }
 
   async round({ write }: TrafficParts, number: number): Promise<void> {
     const addresses: string[] = [BOB.ipv4];
-    if (this.#hasIpv6) addresses.push(BOB.ipv6);
+    if (this.#hasIpv6) {
+      addresses.push(BOB.ipv6);
+    }
     const targets = this.#hasVlan ? [...addresses, BOB.vlanIpv4] : addresses;
     const pings = targets.map((target): CommandLine => ['ping', '-c', '5', '-i', '0.2', target]);
     if (number === 1) {
       write(paragraph('One host pings the other, and exchanges some UDP and TCP with it:'));
-      for (const ping of pings) write(commandText(ping));
+      for (const ping of pings) {
+        write(commandText(ping));
+      }
       write(
         paragraph(
           'Beside that there are packets of the kernel itself: ARP, and ICMPv6 that looks for neighbours, routers and listeners.',

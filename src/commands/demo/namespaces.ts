@@ -41,7 +41,9 @@ export class Namespaces {
 
   /** Makes them; throws a `ProgramError` with the reason where that is not possible. */
   static async create(): Promise<Namespaces> {
-    if (process.getuid?.() !== 0) throw new ProgramError('you are not root');
+    if (process.getuid?.() !== 0) {
+      throw new ProgramError('you are not root');
+    }
     for (const [program, debianPackage] of PROGRAMS) {
       if (!hasProgram(program)) {
         throw new ProgramError(`there is no program "${program}" (apt-get install ${debianPackage})`);
@@ -53,7 +55,9 @@ export class Namespaces {
     });
     const namespaces = new Namespaces();
     try {
-      for (const place of ['switch', 'alice', 'bob'] as const) await namespaces.#hold(place);
+      for (const place of ['switch', 'alice', 'bob'] as const) {
+        await namespaces.#hold(place);
+      }
       await namespaces.#join('alice', SWITCH_INTERFACES[0]);
       await namespaces.#join('bob', SWITCH_INTERFACES[1]);
       return namespaces;
@@ -82,7 +86,9 @@ export class Namespaces {
   }
 
   async stop(): Promise<void> {
-    for (const holder of this.#holders.values()) await holder.stop();
+    for (const holder of this.#holders.values()) {
+      await holder.stop();
+    }
     this.#holders.clear();
   }
 
@@ -110,7 +116,9 @@ export class Namespaces {
 
   #pid(place: Place): number {
     const holder = this.#holders.get(place);
-    if (holder === undefined) throw new ProgramError(`The namespace of ${place} is gone.`);
+    if (holder === undefined) {
+      throw new ProgramError(`The namespace of ${place} is gone.`);
+    }
     return holder.pid;
   }
 }

@@ -91,19 +91,25 @@ export class PrivateOvs {
 
   /** Throws when a daemon has ended by itself. */
   assertRunning(): void {
-    for (const program of this.#programs) program.assertRunning();
+    for (const program of this.#programs) {
+      program.assertRunning();
+    }
   }
 
   /** Ends the daemons, the switch first, and removes the folder. Safe to repeat. */
   async stop(): Promise<void> {
-    for (const program of [...this.#programs].reverse()) await program.stop();
+    for (const program of [...this.#programs].reverse()) {
+      await program.stop();
+    }
     this.#programs.length = 0;
     await rm(this.folder, { recursive: true, force: true });
   }
 
   async #start(command: readonly string[]): Promise<void> {
     const [program, ...args] = command;
-    if (program === undefined) return;
+    if (program === undefined) {
+      return;
+    }
     this.#programs.push(await BackgroundProgram.start([program, ...args], this.variables));
   }
 
@@ -125,7 +131,9 @@ export class PrivateOvs {
 
   async #logEnd(daemon: string): Promise<string> {
     const file = join(this.folder, `${daemon}.log`);
-    if (!existsSync(file)) return '';
+    if (!existsSync(file)) {
+      return '';
+    }
     const lines = (await readFile(file, 'utf8')).trimEnd().split('\n').slice(-LOG_LINES_SHOWN);
     return `The log of ${daemon} ends with:\n${lines.join('\n')}\n`;
   }

@@ -30,7 +30,9 @@ export class ProgramError extends Error {
 /** Whether a program can be found. */
 export function hasProgram(program: string): boolean {
   return PATH.split(delimiter).some((folder) => {
-    if (folder === '') return false;
+    if (folder === '') {
+      return false;
+    }
     try {
       accessSync(join(folder, program), constants.X_OK);
       return true;
@@ -53,8 +55,9 @@ export async function run(
       maxBuffer: OUTPUT_BYTES_MAX,
     } as const;
     execFile(program, args, options, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else {
+      if (error === null) {
+        resolve(stdout);
+      } else {
         const said = stderr.trim() || stdout.trim() || error.message;
         reject(new ProgramError(`"${[program, ...args].join(' ')}" has failed: ${said}`, error));
       }
@@ -69,7 +72,7 @@ export class BackgroundProgram {
   readonly #ended: Promise<void>;
   #said = '';
   #end: string | undefined;
-  #exitCode: number | null = null;
+  #exitCode: number | undefined;
 
   private constructor(name: string, child: ChildProcess) {
     this.name = name;
@@ -79,7 +82,7 @@ export class BackgroundProgram {
     });
     this.#ended = new Promise((resolve) => {
       child.once('close', (exitCode, signal) => {
-        this.#exitCode = exitCode;
+        this.#exitCode = exitCode ?? undefined;
         this.#end = exitCode === null ? `was killed by ${signal}` : `has ended with exit code ${exitCode}`;
         resolve();
       });
@@ -112,7 +115,9 @@ export class BackgroundProgram {
 
   get pid(): number {
     const { pid } = this.#child;
-    if (pid === undefined) throw new ProgramError(`${this.name} has no process id.`);
+    if (pid === undefined) {
+      throw new ProgramError(`${this.name} has no process id.`);
+    }
     return pid;
   }
 
@@ -122,7 +127,7 @@ export class BackgroundProgram {
   }
 
   /** Null while it runs, and when a signal has killed it. */
-  get exitCode(): number | null {
+  get exitCode(): number | undefined {
     return this.#exitCode;
   }
 
@@ -137,19 +142,25 @@ export class BackgroundProgram {
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       const lines = (rest + text).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) listener(line);
+      for (const line of lines) {
+        listener(line);
+      }
     });
   }
 
   /** Throws when it has ended although nobody has asked it to. */
   assertRunning(): void {
-    if (this.#end === undefined) return;
+    if (this.#end === undefined) {
+      return;
+    }
     throw new ProgramError(`${this.name} ${this.#end}${this.said === '' ? '.' : `: ${this.said}`}`);
   }
 
   /** Ends it: SIGTERM, and SIGKILL when that was not enough. Safe to repeat. */
   async stop(timeoutMs = 5000): Promise<void> {
-    if (this.#end === undefined) this.#child.kill('SIGTERM');
+    if (this.#end === undefined) {
+      this.#child.kill('SIGTERM');
+    }
     const timer = systemClock.setTimer(() => this.#child.kill('SIGKILL'), timeoutMs);
     await this.#ended;
     timer.cancel();

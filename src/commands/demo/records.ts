@@ -60,7 +60,9 @@ export class Records {
       this.#problemCount += 1;
       this.#write(paragraph(`PROBLEM ${problem.code}: ${safeText(problem.message)}`));
     }
-    for (const record of message.records) this.#record(message, record);
+    for (const record of message.records) {
+      this.#record(message, record);
+    }
   }
 
   #record(message: DecodedMessage, record: DecodedRecord): void {
@@ -72,14 +74,18 @@ export class Records {
       }),
     );
     const packets = byName.get('packetDeltaCount');
-    if (template.scopeCount > 0 || packets === undefined) return;
+    if (template.scopeCount > 0 || packets === undefined) {
+      return;
+    }
     this.#recordCount += 1;
     addCount(this.counts, kindOf(byName), Number(packets), Number(byName.get('layer2OctetDeltaCount') ?? 0));
     this.#write(this.#head() + recordText(message, record));
   }
 
   #head(): string {
-    if (!this.#isHeadDue) return '';
+    if (!this.#isHeadDue) {
+      return '';
+    }
     this.#isHeadDue = false;
     const explanation = this.#isExplained ? '' : paragraph(EXPLANATION);
     this.#isExplained = true;

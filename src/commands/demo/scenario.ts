@@ -95,8 +95,12 @@ export class Scenario {
         signal: this.#options.signal,
         isBrief: number > 1,
       });
-      if (fault !== undefined) return `${fault}\n${await this.#daemonStatus(ovs, daemon)}`;
-      if (this.#options.isOnce) break;
+      if (fault !== undefined) {
+        return `${fault}\n${await this.#daemonStatus(ovs, daemon)}`;
+      }
+      if (this.#options.isOnce) {
+        break;
+      }
       await pause(PAUSE_BETWEEN_ROUNDS_MS, this.#options.signal);
     }
 
@@ -105,14 +109,18 @@ export class Scenario {
     let last: Accounts | undefined;
     await becomes(async () => (last = await look()) !== undefined, { timeoutMs: RECORDS_TIMEOUT_MS });
     await daemon.stop();
-    if (daemon.exitCode !== 0) return `The daemon ${daemon.end}: ${daemon.said}`;
+    if (daemon.exitCode !== 0) {
+      return `The daemon ${daemon.end}: ${daemon.said}`;
+    }
     const fault = await this.#account(() => Promise.resolve(last), { timeoutMs: FLUSH_TIMEOUT_MS });
     return fault ?? (await this.#traceFault(ovs, before));
   }
 
   async #chooseTraffic(): Promise<Traffic> {
     const traffic = await NamespaceTraffic.create().catch((error: unknown) => {
-      if (!(error instanceof ProgramError)) throw error;
+      if (!(error instanceof ProgramError)) {
+        throw error;
+      }
       this.#say(`No network namespaces here (${error.message}): made-up frames are handed to the switch.`);
       return new InjectedTraffic();
     });
@@ -155,14 +163,18 @@ export class Scenario {
         await ask(ovs, daemon, 'ready');
         return true;
       } catch (error) {
-        if (!(error instanceof UnixctlError)) throw error;
+        if (!(error instanceof UnixctlError)) {
+          throw error;
+        }
         refusal = error.message;
         return false;
       }
     };
     const { signal } = this.#options;
     if (!(await becomes(isReady, { timeoutMs: READY_TIMEOUT_MS, signal }))) {
-      if (signal.aborted) throw new ProgramError('The demo was ended before the daemon was ready.');
+      if (signal.aborted) {
+        throw new ProgramError('The demo was ended before the daemon was ready.');
+      }
       throw new ProgramError(`The daemon does not become ready: ${refusal}\n${daemon.said}`);
     }
     this.#options.write(commandText(['ovs-appctl', '-t', controlPath(ovs, daemon), 'ready']));
@@ -181,12 +193,21 @@ export class Scenario {
       return last !== undefined && disagreements(last).length === 0;
     };
     const isAgreed = await becomes(agree, { timeoutMs, signal, intervalMs: LOOK_INTERVAL_MS });
-    if (!isAgreed && signal?.aborted) return undefined;
-    if (last === undefined) return "The counters of the switch's flows and ports do not come to agree.";
-    if (!isBrief || !isAgreed) this.#options.write(`\n${accountsTable(last)}`);
-    if (!isAgreed) return disagreements(last).join('\n');
-    if (this.#records.problemCount > 0)
+    if (!isAgreed && signal?.aborted) {
+      return undefined;
+    }
+    if (last === undefined) {
+      return "The counters of the switch's flows and ports do not come to agree.";
+    }
+    if (!isBrief || !isAgreed) {
+      this.#options.write(`\n${accountsTable(last)}`);
+    }
+    if (!isAgreed) {
+      return disagreements(last).join('\n');
+    }
+    if (this.#records.problemCount > 0) {
       return 'The records are right, but their messages had the problems above.';
+    }
     this.#say(
       `All ${this.#records.recordCount} records are accounted for: packets and octets agree for each kind.`,
     );
@@ -195,7 +216,9 @@ export class Scenario {
 
   async #traceFault(ovs: PrivateOvs, before: Traces): Promise<string | undefined> {
     const left = differences(before, await lookForTraces(ovs));
-    if (left.length > 0) return left.join('\n');
+    if (left.length > 0) {
+      return left.join('\n');
+    }
     this.#say(
       "The daemon has ended, and row, flows and meters are as they were before: ovs-vswitchd's again.",
     );
@@ -216,9 +239,12 @@ export class Scenario {
   /** In the opposite order; one that fails does not keep the others from being ended. */
   async #endAll(): Promise<void> {
     const failures: unknown[] = [];
-    for (const end of this.#started.reverse()) await end().catch((error: unknown) => failures.push(error));
-    if (failures.length > 0)
+    for (const end of this.#started.reverse()) {
+      await end().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) {
       throw new AggregateError(failures, `Not everything could be ended: ${failures.join(' ')}`);
+    }
   }
 
   #say(sentence: string): void {

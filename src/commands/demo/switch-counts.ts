@@ -43,7 +43,9 @@ export class SwitchCounts {
     for (const { groups } of flows) {
       const kind = KINDS[Number.parseInt(groups?.['cookie'] ?? '', 16) - COOKIE_BASE];
       const packets = Number(groups?.['packets']);
-      if (kind !== undefined && packets > 0) addCount(counts, kind.name, packets, Number(groups?.['octets']));
+      if (kind !== undefined && packets > 0) {
+        addCount(counts, kind.name, packets, Number(groups?.['octets']));
+      }
     }
     return counts;
   }

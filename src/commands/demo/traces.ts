@@ -17,7 +17,9 @@ export type Traces = ReadonlyMap<string, string>;
 /** Looks at the row, the flows and the meters. */
 export async function lookForTraces(ovs: PrivateOvs): Promise<Traces> {
   const traces = new Map<string, string>();
-  for (const [what, command] of LOOKS) traces.set(what, withoutTransactionId(await ovs.run(command)));
+  for (const [what, command] of LOOKS) {
+    traces.set(what, withoutTransactionId(await ovs.run(command)));
+  }
   return traces;
 }
 

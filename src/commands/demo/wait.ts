@@ -20,8 +20,12 @@ export async function becomes(
 ): Promise<boolean> {
   const deadline = systemClock.monotonicMicros() + timeoutMs * 1000;
   for (;;) {
-    if (await condition()) return true;
-    if (signal?.aborted || systemClock.monotonicMicros() >= deadline) return false;
+    if (await condition()) {
+      return true;
+    }
+    if (signal?.aborted || systemClock.monotonicMicros() >= deadline) {
+      return false;
+    }
     await pause(intervalMs, signal);
   }
 }
@@ -29,7 +33,9 @@ export async function becomes(
 /** Lets time pass, or less when the signal aborts. */
 export async function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
   // A signal that has aborted already tells nobody any more.
-  if (signal?.aborted) return;
+  if (signal?.aborted) {
+    return;
+  }
   await new Promise<void>((resolve) => {
     const finish = (): void => {
       timer.cancel();

@@ -40,8 +40,12 @@ export class CaptureClock implements Clock {
 
   /** Moves on to `time[0]` and calls what is due until then, each at its time. An earlier time changes nothing: false. */
   advance(time: Float64Array): boolean {
-    if (time[0]! < this.#cells[0]!) return false;
-    while (time[0]! >= this.#cells[1]!) this.#fireNext();
+    if (time[0]! < this.#cells[0]!) {
+      return false;
+    }
+    while (time[0]! >= this.#cells[1]!) {
+      this.#fireNext();
+    }
     this.#cells[0] = time[0]!;
     return true;
   }
@@ -49,7 +53,9 @@ export class CaptureClock implements Clock {
   #fireNext(): void {
     const timer = this.#timers.shift();
     this.#noteNext();
-    if (timer === undefined) return;
+    if (timer === undefined) {
+      return;
+    }
     this.#cells[0] = Math.max(this.#cells[0]!, timer.dueMicros);
     timer.callback();
   }

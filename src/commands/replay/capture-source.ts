@@ -27,12 +27,16 @@ export interface CaptureSource {
 
 /** Opens a file, or standard input for `-`. Throws `CaptureSourceError`. */
 export function openCapture(file: string): CaptureSource {
-  if (file === '-') return new StreamSource(process.stdin, undefined, 'Standard input');
+  if (file === '-') {
+    return new StreamSource(process.stdin, undefined, 'Standard input');
+  }
   const name = `The capture "${file}"`;
   try {
     const descriptor = openSync(file, 'r');
     const stat = fstatSync(descriptor);
-    if (stat.isDirectory()) throw new CaptureSourceError('it is a folder');
+    if (stat.isDirectory()) {
+      throw new CaptureSourceError('it is a folder');
+    }
     // A pipe cannot be looked at twice, and is read as a stream.
     if (!stat.isFile()) {
       return new StreamSource(createReadStream(file, { fd: descriptor }), undefined, name);
@@ -102,7 +106,9 @@ class StreamSource implements CaptureSource {
   }
 
   async fill(reader: CaptureReader): Promise<boolean> {
-    if (this.#rest.length === 0 && !(await this.#fetch())) return false;
+    if (this.#rest.length === 0 && !(await this.#fetch())) {
+      return false;
+    }
     const at = reader.makeRoom();
     const count = this.#rest.copy(reader.memory, at);
     this.#rest = this.#rest.subarray(count);
@@ -117,7 +123,9 @@ class StreamSource implements CaptureSource {
   async #fetch(): Promise<boolean> {
     try {
       const { done, value } = await this.#chunks.next();
-      if (done === true) return false;
+      if (done === true) {
+        return false;
+      }
       this.#rest = value;
       return true;
     } catch (error) {
@@ -130,7 +138,9 @@ class StreamSource implements CaptureSource {
     let head: Buffer = Buffer.alloc(0);
     while (head.length < GZIP_MAGIC_SIZE) {
       const { done, value } = await counted.next();
-      if (done === true) break;
+      if (done === true) {
+        break;
+      }
       head = Buffer.concat([head, value]);
     }
     if (!isGzip(head)) {

@@ -6,8 +6,9 @@ import { CaptureReader } from '../../capture/capture-reader.ts';
 import { CaptureError } from '../../capture/captured-packet.ts';
 import { BatchClock } from '../../export/batch-clock.ts';
 import type { OpenSession } from '../../export/collector-session.ts';
-import { Exporter, type ExporterStatus } from '../../export/exporter.ts';
+import { Exporter } from '../../export/exporter.ts';
 import type { ExporterOptions } from '../../export/exporter-options.ts';
+import type { ExporterStatus } from '../../export/exporter-status.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { CaptureClock } from './capture-clock.ts';
@@ -108,9 +109,15 @@ export class Replay {
       this.#time.advance(this.#reader.packet.timeMicros);
       this.#exporter.start();
       do {
-        if (this.#options.speed === 'recorded') await this.#waitForTime();
-        if (this.#isInterrupted) break;
-        if (this.#sampleOn()) await this.#roomAtCollectors();
+        if (this.#options.speed === 'recorded') {
+          await this.#waitForTime();
+        }
+        if (this.#isInterrupted) {
+          break;
+        }
+        if (this.#sampleOn()) {
+          await this.#roomAtCollectors();
+        }
       } while (!this.#isInterrupted && (this.#hasPacket || (await this.#readOn())));
       await this.#flush();
     }
@@ -156,7 +163,9 @@ export class Replay {
     let captured = 0;
     do {
       const { start, end, originalLength } = packet;
-      if (!time.advance(packet.timeMicros)) this.#outOfOrder += 1;
+      if (!time.advance(packet.timeMicros)) {
+        this.#outOfOrder += 1;
+      }
       exporter.sample(memory, start, end, originalLength, 1, observationDomainId, observationPointId);
       packets += 1;
       octets += originalLength;
@@ -195,7 +204,9 @@ export class Replay {
           this.#reader.finish();
           return false;
         }
-        if (this.#moveOn()) return true;
+        if (this.#moveOn()) {
+          return true;
+        }
       }
     } catch (error) {
       this.#setFault(error);
@@ -204,7 +215,9 @@ export class Replay {
   }
 
   #setFault(error: unknown): void {
-    if (!(error instanceof CaptureError || error instanceof CaptureSourceError)) throw error;
+    if (!(error instanceof CaptureError || error instanceof CaptureSourceError)) {
+      throw error;
+    }
     this.#fault = error.message;
   }
 
@@ -224,7 +237,9 @@ export class Replay {
   }
 
   #runDeferred(): void {
-    for (const callback of this.#deferred.splice(0)) callback();
+    for (const callback of this.#deferred.splice(0)) {
+      callback();
+    }
   }
 
   async #waitForTime(): Promise<void> {
@@ -232,7 +247,9 @@ export class Replay {
     this.#offsetMicros ??= packetMicros - this.#machineTime.monotonicMicros();
     while (!this.#isInterrupted) {
       const early = packetMicros - this.#offsetMicros - this.#machineTime.monotonicMicros();
-      if (early < AHEAD_MICROS) return;
+      if (early < AHEAD_MICROS) {
+        return;
+      }
       await new Promise<void>((resolve) => {
         const timer = systemClock.setTimer(resolve, early / 1000);
         this.#wake = () => {

@@ -35,7 +35,9 @@ export function shortfalls(status: ReplayStatus): string[] {
     );
   }
   for (const { target, recordsLost, lastError } of exporter.collectors) {
-    if (recordsLost === 0) continue;
+    if (recordsLost === 0) {
+      continue;
+    }
     const why = lastError === undefined ? '' : ` (${lastError})`;
     sentences.push(`${count(recordsLost)} records were not sent to ${target}${why}.`);
   }
@@ -98,7 +100,7 @@ export function summaryJson(status: ReplayStatus, seconds: number): string {
       })),
       shortfalls: shortfalls(status),
     },
-    null,
+    undefined,
     2,
   )}\n`;
 }

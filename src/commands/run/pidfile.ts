@@ -25,7 +25,9 @@ export async function runLocked(pidFile: string): Promise<number> {
   const child = spawn('perl', [launcher, pidFile, process.execPath, ...process.execArgv, program, ...args], {
     stdio: 'inherit',
   });
-  for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
+  for (const signal of FORWARDED) {
+    process.on(signal, () => child.kill(signal));
+  }
   return new Promise((resolve, reject) => {
     child.once('error', (error) =>
       reject(

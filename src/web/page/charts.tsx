@@ -41,7 +41,9 @@ function Chart({ history, series, title, unit }: ChartProps) {
   const plot = useRef<UPlot | undefined>(undefined);
   useEffect(() => {
     const element = place.current;
-    if (element === null) return undefined;
+    if (element === null) {
+      return undefined;
+    }
     const made = new UPlot(chartOptions(element, history, series), [[], []], element);
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));

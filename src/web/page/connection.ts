@@ -40,7 +40,9 @@ export function connect({ onMessage, onLink }: LinkListener): () => void {
       listenFor(SILENCE_MS_MAX, () => opened.close());
     });
     opened.addEventListener('close', () => {
-      if (socket !== opened) return;
+      if (socket !== opened) {
+        return;
+      }
       onLink({ kind: 'waiting', seconds: retrySeconds });
       listenFor(retrySeconds * 1000, open);
       retrySeconds = Math.min(retrySeconds * 2, RETRY_SECONDS_MAX);

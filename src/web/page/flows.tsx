@@ -72,15 +72,21 @@ const REASONS: ReadonlyMap<number, string> = new Map([
 
 function protocolText(values: Values): string {
   const protocol = values['protocolIdentifier'];
-  if (protocol !== undefined) return IP_PROTOCOL_NAMES.get(Number(protocol)) ?? `IP ${protocol}`;
+  if (protocol !== undefined) {
+    return IP_PROTOCOL_NAMES.get(Number(protocol)) ?? `IP ${protocol}`;
+  }
   const type = Number(values['ethernetType']);
   return type === 0x0806 ? 'ARP' : `0x${type.toString(16).padStart(4, '0')}`;
 }
 
 function endText(values: Values, side: 'source' | 'destination'): string {
   const address = values[`${side}IPv4Address`] ?? values[`${side}IPv6Address`];
-  if (address === undefined) return String(values[`${side}MacAddress`] ?? '');
+  if (address === undefined) {
+    return String(values[`${side}MacAddress`] ?? '');
+  }
   const port = values[`${side}TransportPort`];
-  if (port === undefined) return String(address);
+  if (port === undefined) {
+    return String(address);
+  }
   return addressText(String(address), Number(port));
 }

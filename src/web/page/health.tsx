@@ -58,7 +58,9 @@ export function Mark({ mood }: { readonly mood: Mood }) {
 }
 
 export function Problems({ problems }: Pick<StatusDocument, 'problems'>) {
-  if (problems.length === 0) return null;
+  if (problems.length === 0) {
+    return null;
+  }
   return (
     <section aria-labelledby="problems">
       <h2 id="problems">Problems</h2>

@@ -36,7 +36,9 @@ export class History {
     const totals = totalsOf(document);
     const last = this.#last;
     this.#last = { seconds, startTime: document.program.startTime, totals };
-    if (last === undefined || seconds <= last.seconds) return;
+    if (last === undefined || seconds <= last.seconds) {
+      return;
+    }
     // A daemon that was started again counts from zero, and so does an exporter.
     const isSame = last.startTime === document.program.startTime;
     this.times.push(seconds);
@@ -46,7 +48,9 @@ export class History {
     }
     if (this.times.length > HISTORY_MAX) {
       this.times.shift();
-      for (const name of SERIES) this.values[name].shift();
+      for (const name of SERIES) {
+        this.values[name].shift();
+      }
     }
   }
 }
@@ -68,7 +72,9 @@ function totalsOf(document: StatusDocument): Totals {
   }
   for (const { sampling, samplePool } of document.bridges) {
     totals.lost += samplePool.droppedByMeter + samplePool.lost;
-    if (sampling !== undefined) totals.lost += sampling.sampler.droppedByMeter + sampling.sampler.lost;
+    if (sampling !== undefined) {
+      totals.lost += sampling.sampler.droppedByMeter + sampling.sampler.lost;
+    }
   }
   return totals;
 }

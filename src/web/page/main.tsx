@@ -85,10 +85,14 @@ function Link({ link }: { readonly link: LinkState }) {
 function useHeld<Value>(value: Value, isHeld: boolean): Value {
   const [held, setHeld] = useState(value);
   useEffect(() => {
-    if (!isHeld) setHeld(value);
+    if (!isHeld) {
+      setHeld(value);
+    }
   }, [value, isHeld]);
   return isHeld ? held : value;
 }
 
 const root = document.getElementById('page');
-if (root !== null) render(<Page />, root);
+if (root !== null) {
+  render(<Page />, root);
+}

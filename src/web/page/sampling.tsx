@@ -9,7 +9,9 @@ const HEADS = ['exporter', '>pool', '>received', '>dropped', '>lost', '>kept', '
 
 export function Sampling({ status }: { readonly status: StatusDocument }) {
   const listed = listExporters(status);
-  if (listed.length === 0) return null;
+  if (listed.length === 0) {
+    return null;
+  }
   return (
     <section aria-labelledby="sampling">
       <h2 id="sampling">What a record stands for</h2>
@@ -33,7 +35,9 @@ export function Sampling({ status }: { readonly status: StatusDocument }) {
 function weightText({ sampleWeight, pool }: ListedExporter): string {
   const madeUp =
     pool.expansion > 1 ? `; those that are missing are made up for (x ${pool.expansion.toFixed(2)})` : '';
-  if (sampleWeight === undefined) return `the inverse of its action's probability${madeUp}`;
+  if (sampleWeight === undefined) {
+    return `the inverse of its action's probability${madeUp}`;
+  }
   const weight = Number.isInteger(sampleWeight) ? whole(sampleWeight) : sampleWeight.toFixed(2);
   return `${weight} ${sampleWeight === 1 ? 'packet' : 'packets'} (1 in ${whole(pool.interval)} is kept)${madeUp}`;
 }

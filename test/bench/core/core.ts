@@ -21,9 +21,13 @@ export const corePart: BenchPart = async (told) => {
     told(row);
   };
   const inC = buildYardstick();
-  for (const [what, nanos] of Object.entries(stepNanos(ROUNDS))) add(what, 'ns', summary(nanos));
+  for (const [what, nanos] of Object.entries(stepNanos(ROUNDS))) {
+    add(what, 'ns', summary(nanos));
+  }
   for (const flows of FLOW_COUNTS) {
-    for (const shape of ['uniform', 'zipf'] as const) addHits(add, inC, flows, shape);
+    for (const shape of ['uniform', 'zipf'] as const) {
+      addHits(add, inC, flows, shape);
+    }
   }
   inC?.remove();
   const growth = runGrowth(scaled(1_000_000));
@@ -53,11 +57,15 @@ function addHits(
   const theirs: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     ours.push(hitNanos(flows, shape));
-    if (inC !== undefined) theirs.push(inC.run(flows, shape));
+    if (inC !== undefined) {
+      theirs.push(inC.run(flows, shape));
+    }
   }
   const name = `${flows.toLocaleString('en-US')} flows, ${shape}`;
   add(`hit, ${name}`, 'ns', summary(ours), { note: 'dissection not included' });
-  if (inC === undefined) return;
+  if (inC === undefined) {
+    return;
+  }
   add(`hit in C, ${name}`, 'ns', summary(theirs));
   const ratios = ours.map((nanos, round) => nanos / (theirs[round] ?? Number.NaN));
   add(`hit, ours to C, ${name}`, 'ratio', summary(ratios), { goal: '<= 1.8' });
@@ -85,7 +93,9 @@ function buildYardstick(): Yardstick | undefined {
       const { stdout, status, stderr } = spawnSync(program, [String(flows), shape, rounds], {
         encoding: 'utf8',
       });
-      if (status !== 0) throw new Error(`The yardstick has failed: ${stderr}`);
+      if (status !== 0) {
+        throw new Error(`The yardstick has failed: ${stderr}`);
+      }
       return Number(stdout);
     },
     remove: () => rmSync(folder, { recursive: true }),

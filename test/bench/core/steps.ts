@@ -44,7 +44,9 @@ class Frames {
   readonly #random = generator(1);
 
   constructor() {
-    for (let index = 0; index < FRAME_COUNT; index += 1) FRAME.copy(this.memory, index * FRAME_SIZE);
+    for (let index = 0; index < FRAME_COUNT; index += 1) {
+      FRAME.copy(this.memory, index * FRAME_SIZE);
+    }
   }
 
   /** Gives each frame a flow. */
@@ -101,7 +103,9 @@ export function stepNanos(rounds: number): Record<string, number[]> {
     }
   };
   const repeat = (body: () => void, times: number) => () => {
-    for (let time = 0; time < times; time += 1) body();
+    for (let time = 0; time < times; time += 1) {
+      body();
+    }
   };
   const times = scaled(200);
   const measure = (body: () => void, count: number): number[] => {
@@ -125,7 +129,9 @@ function fullCache(flows: number): FlowCache {
   for (let flow = 0; flow < flows; flow += 1) {
     frames.setFlow(flow % FRAME_COUNT, flow);
     frames.stage(batch, flow % FRAME_COUNT, START_MICROS);
-    if (batch.count === BATCH_SAMPLES_MAX || flow === flows - 1) cache.addBatch(batch, NO_VISITOR, 16);
+    if (batch.count === BATCH_SAMPLES_MAX || flow === flows - 1) {
+      cache.addBatch(batch, NO_VISITOR, 16);
+    }
   }
   return cache;
 }
@@ -144,13 +150,17 @@ export function hitNanos(flows: number, shape: Distribution): number {
   const withCache = (): void => {
     for (let frame = 0; frame < FRAME_COUNT; frame += 1) {
       frames.stage(batch, frame, START_MICROS);
-      if (batch.count === size) sink ^= cache.addBatch(batch, NO_VISITOR, 16);
+      if (batch.count === size) {
+        sink ^= cache.addBatch(batch, NO_VISITOR, 16);
+      }
     }
   };
   const without = (): void => {
     for (let frame = 0; frame < FRAME_COUNT; frame += 1) {
       frames.stage(batch, frame, START_MICROS);
-      if (batch.count === size) batch.count = 0;
+      if (batch.count === size) {
+        batch.count = 0;
+      }
     }
   };
   const passes = Math.max(2, scaled(40));
@@ -159,7 +169,9 @@ export function hitNanos(flows: number, shape: Distribution): number {
     frames.shuffle(flows, shape);
     const whole = nanosOf(FRAME_COUNT, withCache);
     const filling = nanosOf(FRAME_COUNT, without);
-    if (pass >= 0) nanos += whole - filling;
+    if (pass >= 0) {
+      nanos += whole - filling;
+    }
   }
   return nanos / passes;
 }
@@ -236,12 +248,16 @@ export async function runGarbage(packets: number): Promise<Garbage> {
   const batch = new SampleBatch();
   const pauses: number[] = [];
   const observer = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) pauses.push(entry.duration);
+    for (const entry of list.getEntries()) {
+      pauses.push(entry.duration);
+    }
   });
   const run = (count: number): void => {
     for (let packet = 0; packet < count; packet += 1) {
       frames.stage(batch, packet % FRAME_COUNT, START_MICROS + packet);
-      if (batch.count === BATCH_SAMPLES_MAX) sink ^= cache.addBatch(batch, NO_VISITOR, 16);
+      if (batch.count === BATCH_SAMPLES_MAX) {
+        sink ^= cache.addBatch(batch, NO_VISITOR, 16);
+      }
     }
   };
   frames.shuffle(100_000, 'uniform');

@@ -63,10 +63,13 @@ async function receive(count: number, pieceBytes: number, isDirect: boolean): Pr
       versions: [4],
       ...(isDirect ? { source: memory } : {}),
       onPacketIn: (view: PacketInView) => {
-        if (view.packetEnd - view.packetStart !== FRAME_BYTES)
+        if (view.packetEnd - view.packetStart !== FRAME_BYTES) {
           throw new Error('A packet-in is not as it was sent.');
+        }
         received += 1;
-        if (received === count) finish();
+        if (received === count) {
+          finish();
+        }
       },
     });
     await connection.ready;
@@ -101,7 +104,9 @@ export function runStream(path: string, count: number, pieceBytes: number, isRea
     socket.on('data', (bytes) => {
       got += bytes.length;
       // The hello alone is at most 16 bytes.
-      if (hasBegun || got <= 16) return;
+      if (hasBegun || got <= 16) {
+        return;
+      }
       hasBegun = true;
       void write(socket, piece, message.length, count);
     });
@@ -112,7 +117,9 @@ export function runStream(path: string, count: number, pieceBytes: number, isRea
 
 async function write(socket: Socket, piece: Buffer, messageBytes: number, count: number): Promise<void> {
   for (let left = count * messageBytes; left > 0; left -= piece.length) {
-    if (!socket.write(left < piece.length ? piece.subarray(0, left) : piece)) await once(socket, 'drain');
+    if (!socket.write(left < piece.length ? piece.subarray(0, left) : piece)) {
+      await once(socket, 'drain');
+    }
   }
 }
 

@@ -69,8 +69,9 @@ async function run({ rate, maxRate, queueSize }: (typeof CASES)[number]) {
     await ovs.addBridge(BRIDGE);
     await ovs.addDummyPort(BRIDGE, 'p1');
     await ovs.vsctl('set', 'Bridge', BRIDGE, `external_ids:ovs-ipfix-max-rate=${maxRate}`);
-    if (queueSize > 0)
+    if (queueSize > 0) {
       await ovs.vsctl('set', 'Bridge', BRIDGE, `other_config:controller-queue-size=${queueSize}`);
+    }
     await createIpfixRow(ovs, BRIDGE, [sink.target], {
       sampling: 1,
       cache_active_timeout: 60,

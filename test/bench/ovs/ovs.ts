@@ -76,7 +76,9 @@ async function forwarding(add: (row: Row) => void): Promise<void> {
     const loads = SETTINGS.map((): Load[] => []);
     for (let round = 0; round < ROUNDS; round += 1) {
       nothing.push(await measure(place, NOTHING));
-      for (const [index, setting] of SETTINGS.entries()) loads[index]?.push(await measure(place, setting));
+      for (const [index, setting] of SETTINGS.entries()) {
+        loads[index]?.push(await measure(place, setting));
+      }
     }
     const part = 'ovs';
     const packets = nothing.map(({ packetsPerSecond }) => packetsPerSecond);
@@ -100,7 +102,9 @@ async function forwarding(add: (row: Row) => void): Promise<void> {
       });
     }
   } finally {
-    for (const host of place.hosts) await host.stop();
+    for (const host of place.hosts) {
+      await host.stop();
+    }
     await place.sink.close();
     await place.ovs.abandon();
   }
@@ -118,7 +122,9 @@ async function openPlace(): Promise<Place> {
       ipv6: `fd09::${number}/64`,
     });
   const hosts = [await host(1), await host(2)] as const;
-  for (const one of hosts) await one.bringUp();
+  for (const one of hosts) {
+    await one.bringUp();
+  }
   return { ovs, sink, hosts };
 }
 

@@ -58,7 +58,9 @@ function chooser(shape: CaptureShape): (packet: number) => number {
 
 function coprime(count: number): number {
   let stride = Math.floor(count * 0.618) | 1;
-  while (divisor(stride, count) !== 1) stride += 2;
+  while (divisor(stride, count) !== 1) {
+    stride += 2;
+  }
   return stride;
 }
 
@@ -90,6 +92,9 @@ function putRecord(bytes: Buffer, at: number, micros: number, flow: number): voi
   bytes.writeUInt32BE((0xc0a80000 | (flow & 0xff)) >>> 0, ip + 16);
   bytes.writeUInt16BE(1024 + (flow % 50_000), ip + 20);
   bytes.writeUInt16BE(isUdp ? 53 : 443, ip + 22);
-  if (isUdp) bytes.writeUInt16BE(26, ip + 24);
-  else bytes[ip + 32] = 0x50;
+  if (isUdp) {
+    bytes.writeUInt16BE(26, ip + 24);
+  } else {
+    bytes[ip + 32] = 0x50;
+  }
 }

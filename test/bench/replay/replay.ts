@@ -108,11 +108,15 @@ export const replayPart: BenchPart = async (told) => {
   };
   const peers = PEERS.filter(({ name }) => {
     const isThere = programPath(name) !== undefined;
-    if (!isThere) process.stderr.write(`  SKIPPED: ${name} is not on the path\n`);
+    if (!isThere) {
+      process.stderr.write(`  SKIPPED: ${name} is not on the path\n`);
+    }
     return isThere;
   });
   try {
-    for (const scenario of SCENARIOS) await measure(join(folder, 'capture.pcap'), scenario, peers, add);
+    for (const scenario of SCENARIOS) {
+      await measure(join(folder, 'capture.pcap'), scenario, peers, add);
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -132,7 +136,9 @@ async function measure(
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const exporter of [OURS, ...peers]) {
       const run = await runExporter(exporter, file, scenario);
-      if (exporter === OURS) checkAccount(run, packets);
+      if (exporter === OURS) {
+        checkAccount(run, packets);
+      }
       runs.set(exporter.name, [...(runs.get(exporter.name) ?? []), run]);
     }
   }
@@ -184,7 +190,9 @@ async function runExporter(exporter: Exporter, file: string, scenario: Scenario)
   sink.stdout.setEncoding('utf8').on('data', (text: string) => {
     said += text;
   });
-  while (!said.includes('\n')) await once(sink.stdout, 'data');
+  while (!said.includes('\n')) {
+    await once(sink.stdout, 'data');
+  }
   const port = Number(said);
   const { cpuSeconds, memoryMegabytes, stdout } = await runMeasured(exporter.command(file, port, scenario));
   sink.kill('SIGTERM');
@@ -211,7 +219,9 @@ async function runMeasured(command: readonly string[]): Promise<Omit<Run, 'count
   }, 50);
   const [exitCode] = (await once(child, 'close')) as [number | null];
   clearInterval(look);
-  if (exitCode !== 0) throw new Error(`${command[0]} has failed (exit ${exitCode}): ${texts[2]}`);
+  if (exitCode !== 0) {
+    throw new Error(`${command[0]} has failed (exit ${exitCode}): ${texts[2]}`);
+  }
   return { cpuSeconds: childSeconds(texts[3] ?? ''), memoryMegabytes, stdout: texts[1] ?? '' };
 }
 

@@ -10,7 +10,9 @@ import { TABLE_WIDTH } from '../../../src/report/text-table.ts';
 
 function counts(...entries: readonly (readonly [kind: string, packets: number, octets: number])[]): Counts {
   const result: Counts = new Map();
-  for (const [kind, packets, octets] of entries) addCount(result, kind, packets, octets);
+  for (const [kind, packets, octets] of entries) {
+    addCount(result, kind, packets, octets);
+  }
   return result;
 }
 

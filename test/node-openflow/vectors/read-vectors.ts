@@ -43,7 +43,7 @@ export function body(vector: Vector): Buffer {
 
 /** Decodes the body cut off at each length: that must succeed (at a border of entries) or be the named error. */
 export function tryPrefixes(vector: Vector, decode: (reader: WireReader) => unknown): void {
-  for (let end = vector.bodyStart; end < vector.bytes.length; end++) {
+  for (let end = vector.bodyStart; end < vector.bytes.length; end += 1) {
     try {
       decode(new WireReader(vector.bytes, vector.bodyStart, end));
     } catch (error) {

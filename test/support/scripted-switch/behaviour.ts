@@ -90,9 +90,13 @@ export class FaultList {
   take(message: OpenFlowMessage, version: OpenFlowVersion): Fault | undefined {
     for (const entry of this.#faults) {
       const { type, when, from = 1, times = Number.POSITIVE_INFINITY } = entry.fault;
-      if (type !== message.type || when?.(message, version) === false) continue;
+      if (type !== message.type || when?.(message, version) === false) {
+        continue;
+      }
       entry.seen += 1;
-      if (entry.seen >= from && entry.seen < from + times) return entry.fault;
+      if (entry.seen >= from && entry.seen < from + times) {
+        return entry.fault;
+      }
     }
     return undefined;
   }

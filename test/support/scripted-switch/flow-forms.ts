@@ -30,7 +30,9 @@ export function plainMatch(fields: readonly MatchField[]): MatchField[] {
 
 /** The match as the switch writes it in a version. */
 export function shownMatch(version: OpenFlowVersion, match: readonly MatchField[]): MatchField[] {
-  if (version === 1) return joinVlan(match.map(narrowPort));
+  if (version === 1) {
+    return joinVlan(match.map(narrowPort));
+  }
   return version === 6 ? joinRegisters(match) : [...match];
 }
 
@@ -38,7 +40,9 @@ export function shownMatch(version: OpenFlowVersion, match: readonly MatchField[
 export function isWithin(match: readonly MatchField[], filter: readonly MatchField[]): boolean {
   return filter.every((wanted) => {
     const field = match.find((candidate) => candidate.field === wanted.field);
-    if (field === undefined) return false;
+    if (field === undefined) {
+      return false;
+    }
     return wanted.value.every((byte, index) => {
       const bits = wanted.mask?.[index] ?? 0xff;
       const known = field.mask?.[index] ?? 0xff;
@@ -48,21 +52,29 @@ export function isWithin(match: readonly MatchField[], filter: readonly MatchFie
 }
 
 function dropHeader(field: MatchField): MatchField {
-  if (field.field === 'unknown' || field.header === undefined) return field;
+  if (field.field === 'unknown' || field.header === undefined) {
+    return field;
+  }
   const { header: _header, ...rest } = field;
   return rest;
 }
 
 function reduceMask(field: MatchField): MatchField[] {
   const { mask, ...exact } = field;
-  if (mask === undefined || mask.every((byte) => byte === 0xff)) return [exact];
-  if (mask.every((byte) => byte === 0)) return [];
+  if (mask === undefined || mask.every((byte) => byte === 0xff)) {
+    return [exact];
+  }
+  if (mask.every((byte) => byte === 0)) {
+    return [];
+  }
   const value = Buffer.from(field.value.map((byte, index) => byte & (mask[index] ?? 0)));
   return [{ ...field, value }];
 }
 
 function widenPort(field: MatchField): MatchField {
-  if (field.field !== 'in_port') return field;
+  if (field.field !== 'in_port') {
+    return field;
+  }
   const port = field.value.readUInt16BE(0);
   return matchField('in_port_oxm', port >= 0xff00 ? port + 0xffff_0000 : port);
 }
@@ -72,7 +84,9 @@ function narrowPort(field: MatchField): MatchField {
 }
 
 function splitVlan(field: MatchField): MatchField[] {
-  if (field.field !== 'vlan_tci') return [field];
+  if (field.field !== 'vlan_tci') {
+    return [field];
+  }
   const tci = field.value.readUInt16BE(0);
   const mask = field.mask?.readUInt16BE(0) ?? 0xffff;
   const vid =
@@ -85,7 +99,9 @@ function splitVlan(field: MatchField): MatchField[] {
 function joinVlan(match: readonly MatchField[]): MatchField[] {
   const vid = match.find(({ field }) => field === 'vlan_vid');
   const pcp = match.find(({ field }) => field === 'vlan_pcp');
-  if (vid === undefined && pcp === undefined) return [...match];
+  if (vid === undefined && pcp === undefined) {
+    return [...match];
+  }
   const vidMask = vid === undefined ? 0 : (vid.mask?.readUInt16BE(0) ?? VLAN_VID_BITS);
   const value = (vid?.value.readUInt16BE(0) ?? 0) | ((pcp?.value[0] ?? 0) << VLAN_PCP_SHIFT);
   const tci = matchField('vlan_tci', value, vidMask | (pcp === undefined ? 0 : 7 << VLAN_PCP_SHIFT));
@@ -99,9 +115,13 @@ function joinRegisters(match: readonly MatchField[]): MatchField[] {
   const joined = new Set<number>();
   return match.flatMap((field) => {
     const name = /^reg(\d+)$/.exec(field.field);
-    if (name === null) return [field];
+    if (name === null) {
+      return [field];
+    }
     const pair = Number(name[1]) >> 1;
-    if (joined.has(pair) || pair * 2 >= REGISTER_COUNT) return [];
+    if (joined.has(pair) || pair * 2 >= REGISTER_COUNT) {
+      return [];
+    }
     joined.add(pair);
     const halves = [0, 1].map((half) => match.find(({ field }) => field === `reg${pair * 2 + half}`));
     const zeros = Buffer.alloc(4);
@@ -136,8 +156,12 @@ export function plainInstructions(instructions: readonly Instruction[]): Instruc
 function splitActions(actions: readonly Action[]): Instruction[] {
   const rest = actions.filter(({ type }) => type !== 'meter' && type !== 'write_metadata');
   const instructions: Instruction[] = actions.flatMap((action): Instruction[] => {
-    if (action.type === 'meter') return [{ type: 'meter', meterId: action.value }];
-    if (action.type !== 'write_metadata') return [];
+    if (action.type === 'meter') {
+      return [{ type: 'meter', meterId: action.value }];
+    }
+    if (action.type !== 'write_metadata') {
+      return [];
+    }
     return [{ type: 'write_metadata', metadata: action.metadata, mask: action.mask }];
   });
   return rest.length === 0 ? instructions : [...instructions, { type: 'apply_actions', actions: rest }];
@@ -153,7 +177,9 @@ export function shownInstructions(
       ? { ...instruction, actions: shownActions(version, instruction.actions) }
       : instruction,
   );
-  if (version === 1) return flattened(converted);
+  if (version === 1) {
+    return flattened(converted);
+  }
   return version === 6 ? withMeterAction(converted) : converted;
 }
 
@@ -181,7 +207,9 @@ function flattened(instructions: readonly Instruction[]): readonly Instruction[]
 /** OpenFlow 1.5: `meter` is the first of the applied actions. */
 function withMeterAction(instructions: readonly Instruction[]): readonly Instruction[] {
   const [first, ...rest] = instructions;
-  if (first?.type !== 'meter') return instructions;
+  if (first?.type !== 'meter') {
+    return instructions;
+  }
   const meter: Action = { type: 'meter', value: first.meterId };
   const [second, ...others] = rest;
   return second?.type === 'apply_actions'
@@ -225,7 +253,9 @@ const LEGACY_FIELDS = /^(vlan_|eth_|ip_|ipv4_|nw_|tcp_|udp_|tp_)/;
 
 function shownSetField(version: OpenFlowVersion, given: MatchField): readonly Action[] {
   const field = dropHeader(given);
-  if (version === 6 || (version !== 1 && field.mask === undefined)) return [{ type: 'set_field', field }];
+  if (version === 6 || (version !== 1 && field.mask === undefined)) {
+    return [{ type: 'set_field', field }];
+  }
   if (version === 1 && (field.field === 'eth_src' || field.field === 'eth_dst') && field.mask === undefined) {
     return [{ type: field.field === 'eth_src' ? 'set_eth_src' : 'set_eth_dst', address: field.value }];
   }

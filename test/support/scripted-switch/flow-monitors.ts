@@ -38,35 +38,51 @@ export class FlowMonitors {
   request(request: FlowMonitorRequest): Buffer[] {
     const { monitorId, command, flags } = request;
     const isKnown = this.#monitors.has(monitorId);
-    if (request.outPort !== PORT_ANY) throw new Error('The scripted switch has no monitors of one port.');
-    if (command === 'add' && isKnown) throw new Refusal('OFPMOFC_MONITOR_EXISTS');
-    if (command !== 'add' && !isKnown) throw new Refusal('OFPMOFC_UNKNOWN_MONITOR');
+    if (request.outPort !== PORT_ANY) {
+      throw new Error('The scripted switch has no monitors of one port.');
+    }
+    if (command === 'add' && isKnown) {
+      throw new Refusal('OFPMOFC_MONITOR_EXISTS');
+    }
+    if (command !== 'add' && !isKnown) {
+      throw new Refusal('OFPMOFC_UNKNOWN_MONITOR');
+    }
     if (command === 'delete') {
       this.#monitors.delete(monitorId);
       return [];
     }
-    if (!flags.add && !flags.delete && !flags.modify) throw new Refusal('OFPMOFC_BAD_FLAGS');
+    if (!flags.add && !flags.delete && !flags.modify) {
+      throw new Refusal('OFPMOFC_BAD_FLAGS');
+    }
     const monitor = { ...request, match: plainMatch(request.match) };
     this.#monitors.set(monitorId, monitor);
-    if (!flags.initial) return [];
+    if (!flags.initial) {
+      return [];
+    }
     return this.#table.flows
       .filter((flow) => isWatched(flow, monitor))
       .map((flow) => updateEntry(this.#version, 'initial', 0, flow, flags.actions));
   }
 
   cancel(monitorId: number): void {
-    if (!this.#monitors.delete(monitorId)) throw new Refusal('OFPMOFC_UNKNOWN_MONITOR');
+    if (!this.#monitors.delete(monitorId)) {
+      throw new Refusal('OFPMOFC_UNKNOWN_MONITOR');
+    }
   }
 
   /** Notes a change for the next `flush`. `xid` is that of the connection's own message, if it made the change. */
   report(change: FlowChange, xid: number | undefined): void {
     const isPaused = this.#pausedAt !== 0;
-    if (isPaused && (change.event !== 'removed' || change.flow.addedSerial > this.#pausedAt)) return;
+    if (isPaused && (change.event !== 'removed' || change.flow.addedSerial > this.#pausedAt)) {
+      return;
+    }
     const kind = ({ added: 'add', modified: 'modify', removed: 'delete' } as const)[change.event];
     const watching = [...this.#monitors.values()].filter(
       (monitor) => monitor.flags[kind] && isWatched(change.flow, monitor),
     );
-    if (watching.length === 0) return;
+    if (watching.length === 0) {
+      return;
+    }
     if (xid === undefined || isPaused || watching.some(({ flags }) => flags.own)) {
       const hasInstructions = watching.some(({ flags }) => flags.actions);
       this.#updates.push(
@@ -88,7 +104,9 @@ export class FlowMonitors {
 
   /** As when the connection does not read what it is told. */
   pause(): Buffer[] {
-    if (this.#pausedAt !== 0) return [];
+    if (this.#pausedAt !== 0) {
+      return [];
+    }
     this.#pausedAt = this.#table.nextSerial();
     return [...this.flush(), pauseMessage(this.#version, 'paused')];
   }
@@ -96,7 +114,9 @@ export class FlowMonitors {
   /** Tells what has changed since the pause, own changes too, and that it is over. */
   resume(): Buffer[] {
     const since = this.#pausedAt;
-    if (since === 0) return [];
+    if (since === 0) {
+      return [];
+    }
     this.#pausedAt = 0;
     const entries = this.#table.flows.flatMap((flow) => {
       const watching = [...this.#monitors.values()].filter((monitor) => isWatched(flow, monitor));

@@ -126,19 +126,25 @@ export class FlowTable {
         return;
       case 'delete':
       case 'delete_strict':
-        for (const flow of this.#affected(mod)) this.#remove(flow, REMOVED_BY.delete);
+        for (const flow of this.#affected(mod)) {
+          this.#remove(flow, REMOVED_BY.delete);
+        }
         return;
     }
   }
 
   /** Removes flows for the reason given. */
   removeWhere(condition: (flow: SwitchFlow) => boolean, reason: number): void {
-    for (const flow of this.flows.filter(condition)) this.#remove(flow, reason);
+    for (const flow of this.flows.filter(condition)) {
+      this.#remove(flow, reason);
+    }
   }
 
   /** Forgets all flows without a word, as a switch that ends. */
   clear(): void {
-    for (const flow of this.#flows.values()) flow.timer?.cancel();
+    for (const flow of this.#flows.values()) {
+      flow.timer?.cancel();
+    }
     this.#flows.clear();
   }
 
@@ -151,7 +157,9 @@ export class FlowTable {
   }
 
   #affected(mod: FlowMod): readonly SwitchFlow[] {
-    if (!mod.command.endsWith('_strict')) return this.select(mod);
+    if (!mod.command.endsWith('_strict')) {
+      return this.select(mod);
+    }
     const match = plainMatch(mod.match);
     const tables = mod.tableId === TABLE_ALL ? [...Array(TABLE_COUNT + 1).keys()] : [mod.tableId];
     const flows = tables.flatMap((tableId) => this.#flows.get(keyOf({ ...mod, tableId, match })) ?? []);
@@ -160,7 +168,9 @@ export class FlowTable {
 
   #add(mod: FlowMod, cookie: bigint): void {
     const tableId = mod.tableId === TABLE_ALL ? 0 : mod.tableId;
-    if (tableId > TABLE_COUNT) throw new Refusal('OFPBRC_BAD_TABLE_ID');
+    if (tableId > TABLE_COUNT) {
+      throw new Refusal('OFPBRC_BAD_TABLE_ID');
+    }
     const match = plainMatch(mod.match);
     const instructions = this.#checked(mod.instructions);
     const key = keyOf({ tableId, priority: mod.priority, match });
@@ -193,7 +203,9 @@ export class FlowTable {
   #modify(mod: FlowMod): void {
     const flows = this.#affected(mod);
     if (flows.length === 0) {
-      if (mod.newCookie !== undefined && mod.cookieMask === 0n) this.#add(mod, mod.newCookie);
+      if (mod.newCookie !== undefined && mod.cookieMask === 0n) {
+        this.#add(mod, mod.newCookie);
+      }
       return;
     }
     const instructions = this.#checked(mod.instructions);
@@ -204,7 +216,9 @@ export class FlowTable {
       flow.instructions = instructions;
       flow.cookie = cookie;
       this.#armTimeout(flow);
-      if (!isChanged) continue;
+      if (!isChanged) {
+        continue;
+      }
       flow.modifiedSerial = this.nextSerial();
       this.#onChange({ event: 'modified', reason: 0, flow });
     }

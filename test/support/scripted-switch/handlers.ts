@@ -124,7 +124,9 @@ function executeSetting(
     case 'get_async_request':
       return [encodeMessage(version, { type: 'get_async_reply', ...settings.asyncConfig }, xid)];
     case 'role_request':
-      if (message.role !== 'nochange') settings.role = message.role;
+      if (message.role !== 'nochange') {
+        settings.role = message.role;
+      }
       return [encodeMessage(version, { ...message, type: 'role_reply', role: settings.role }, xid)];
     default:
       return executeMeterOrGroup(state, connection, version, { message, xid });
@@ -137,7 +139,9 @@ function executeMeterOrGroup(
   version: OpenFlowVersion,
   { message, xid }: Omit<Request, 'bytes'>,
 ): Buffer[] {
-  if (message.type.startsWith('meter_')) return executeMeter(state, connection, version, { message, xid });
+  if (message.type.startsWith('meter_')) {
+    return executeMeter(state, connection, version, { message, xid });
+  }
   switch (message.type) {
     case 'group_mod':
       refuseSecondary(connection, version);
@@ -196,9 +200,13 @@ function executeMeter(
 }
 
 function selectMeters(state: SwitchState, meterId: number): readonly SwitchMeter[] {
-  if (meterId === METER_ALL) return [...state.meters.values()];
+  if (meterId === METER_ALL) {
+    return [...state.meters.values()];
+  }
   const meter = state.meters.get(meterId);
-  if (meter === undefined) throw new Refusal('OFPMMFC_UNKNOWN_METER');
+  if (meter === undefined) {
+    throw new Refusal('OFPMMFC_UNKNOWN_METER');
+  }
   return [meter];
 }
 
@@ -209,21 +217,31 @@ function flowMonitor(
   { message, xid, bytes }: Request,
 ): Buffer[] {
   const { monitors } = connection;
-  if (monitors === undefined) throw new Error('A flow monitor was asked for before the hello.');
-  if (state.behaviour.monitors === 'refused') throw new Refusal('OFPBRC_BAD_STAT');
+  if (monitors === undefined) {
+    throw new Error('A flow monitor was asked for before the hello.');
+  }
+  if (state.behaviour.monitors === 'refused') {
+    throw new Refusal('OFPBRC_BAD_STAT');
+  }
   if (state.behaviour.monitors === 'OpenFlow 1.0 only' && version !== 1) {
-    if (version === 4) throw new Refusal('OFPBRC_BAD_SUBTYPE');
+    if (version === 4) {
+      throw new Refusal('OFPBRC_BAD_SUBTYPE');
+    }
     return [misreadMonitorReply(bytes)];
   }
   if (message.type === 'flow_monitor_cancel') {
     monitors.cancel(message.monitorId);
     return [];
   }
-  if (message.type !== 'flow_monitor_request') return [];
+  if (message.type !== 'flow_monitor_request') {
+    return [];
+  }
   try {
     return multipart(version, 'flow_monitor_update', xid, monitors.request(message));
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof Refusal)) {
+      throw error;
+    }
     // Open vSwitch (3.1, 4.0) takes the bytes behind the request for its header: the error answers nothing.
     return [errorReply(1, error.errorName, 0, Buffer.alloc(0))];
   }
@@ -248,8 +266,12 @@ function release({ behaviour }: SwitchState): string {
 function features(state: SwitchState, version: OpenFlowVersion, xid: number): Buffer {
   return messageOf(version, 'features_reply', xid, (writer) => {
     writer.u64(DATAPATH_ID).u32(0).u8(TABLE_COUNT).u8(0).zeros(2).u32(CAPABILITIES[version]).u32(0);
-    if (version !== 1) return;
-    for (const port of state.ports) writer.put(portEntry(version, port));
+    if (version !== 1) {
+      return;
+    }
+    for (const port of state.ports) {
+      writer.put(portEntry(version, port));
+    }
   });
 }
 

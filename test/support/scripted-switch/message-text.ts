@@ -91,13 +91,27 @@ function list(items: readonly string[]): string {
 
 function formatFlowMod(mod: FlowMod): string {
   const parts = [mod.command, formatPlace(mod)];
-  if (mod.cookie !== 0n) parts.push(`cookie=0x${mod.cookie.toString(16)}`);
-  if (mod.cookieMask !== 0n) parts.push(`cookie_mask=0x${mod.cookieMask.toString(16)}`);
-  if (mod.idleTimeout !== 0) parts.push(`idle_timeout=${mod.idleTimeout}`);
-  if (mod.hardTimeout !== 0) parts.push(`hard_timeout=${mod.hardTimeout}`);
-  if ((mod.flags & FLOW_FLAGS.sendFlowRemoved) !== 0) parts.push('send_flow_rem');
-  if (mod.outPort !== PORT_ANY) parts.push(`out_port=${mod.outPort}`);
-  if (!mod.command.startsWith('delete')) parts.push(`actions=${formatInstructions(mod.instructions)}`);
+  if (mod.cookie !== 0n) {
+    parts.push(`cookie=0x${mod.cookie.toString(16)}`);
+  }
+  if (mod.cookieMask !== 0n) {
+    parts.push(`cookie_mask=0x${mod.cookieMask.toString(16)}`);
+  }
+  if (mod.idleTimeout !== 0) {
+    parts.push(`idle_timeout=${mod.idleTimeout}`);
+  }
+  if (mod.hardTimeout !== 0) {
+    parts.push(`hard_timeout=${mod.hardTimeout}`);
+  }
+  if ((mod.flags & FLOW_FLAGS.sendFlowRemoved) !== 0) {
+    parts.push('send_flow_rem');
+  }
+  if (mod.outPort !== PORT_ANY) {
+    parts.push(`out_port=${mod.outPort}`);
+  }
+  if (!mod.command.startsWith('delete')) {
+    parts.push(`actions=${formatInstructions(mod.instructions)}`);
+  }
   return parts.join(' ');
 }
 

@@ -36,7 +36,9 @@ export function messageOf(
   const place = MESSAGES[type].places.find(
     ({ versionMin, versionMax }) => version >= versionMin && version <= versionMax,
   );
-  if (place === undefined) throw new Error(`${versionName(version)} has no message ${type}.`);
+  if (place === undefined) {
+    throw new Error(`${versionName(version)} has no message ${type}.`);
+  }
   writeHeader(writer, version, place, xid);
   body(writer);
   return writer.setU16(2, writer.size).finish();
@@ -94,13 +96,17 @@ const ERROR_NUMBERS = new Map<string, { errorType: number; errorCode: number; ve
 function errorNumbers(version: OpenFlowVersion, name: string) {
   const key = `${version} ${name}`;
   const known = ERROR_NUMBERS.get(key);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    return known;
+  }
   for (const vendor of [0, VENDOR.nicira, VENDOR.onf]) {
     const typeCount = vendor === 0 || version === 1 ? 32 : 1;
     const codeCount = vendor === 0 ? 32 : 8192;
     for (let errorType = 0; errorType < typeCount; errorType += 1) {
       for (let errorCode = 0; errorCode < codeCount; errorCode += 1) {
-        if (errorName(version, vendor, errorType, errorCode) !== name) continue;
+        if (errorName(version, vendor, errorType, errorCode) !== name) {
+          continue;
+        }
         // Experimenters' errors of 1.2 and later have the type of all of them.
         const numbers = { errorType: vendor !== 0 && version !== 1 ? 0xffff : errorType, errorCode, vendor };
         ERROR_NUMBERS.set(key, numbers);
@@ -181,20 +187,26 @@ function putInstructions(writer: WireWriter, version: OpenFlowVersion, flow: Swi
 export function flowEntry(version: OpenFlowVersion, flow: SwitchFlow, ageMicros: number): Buffer {
   const seconds = Math.floor(ageMicros / 1_000_000);
   const nanoseconds = (ageMicros % 1_000_000) * 1000;
-  if (version === 6) return flowDescriptionEntry(flow, seconds, nanoseconds);
+  if (version === 6) {
+    return flowDescriptionEntry(flow, seconds, nanoseconds);
+  }
   return entry((writer) => {
     writer.u16(0).u8(flow.tableId).u8(0).u32(seconds).u32(nanoseconds);
     writer.u16(flow.priority).u16(flow.idleTimeout).u16(flow.hardTimeout);
     const lengthAt = writer.size;
-    if (version === 1) writer.u16(0).u16(0).u16(0);
-    else
+    if (version === 1) {
+      writer.u16(0).u16(0).u16(0);
+    } else {
       writer
         .u16(flow.flags)
         .u16(version === 4 ? 0 : flow.importance)
         .u16(0);
+    }
     writer.u64(flow.cookie).u64(flow.packetCount).u64(flow.byteCount);
     const matchLength = putMatch(writer, version, flow);
-    if (version === 1) writer.setU16(lengthAt, matchLength);
+    if (version === 1) {
+      writer.setU16(lengthAt, matchLength);
+    }
     putInstructions(writer, version, flow);
   });
 }
@@ -253,7 +265,9 @@ export function updateEntry(
       writer.u16(0).u8(flow.tableId).u8(0).u64(flow.cookie);
       writer.setU16(lengthAt, putMatch(writer, version, flow));
     }
-    if (hasInstructions) putInstructions(writer, version, flow);
+    if (hasInstructions) {
+      putInstructions(writer, version, flow);
+    }
   });
 }
 
@@ -333,7 +347,9 @@ export function groupEntry(version: OpenFlowVersion, group: GroupDescription): B
   const hasLayout15 = version === 1 || version === 6;
   // Command (2), type (1), zero (1), group (4); in the later layout size of the buckets (2), zero (2), bucket id (4).
   const body = Buffer.from(mod.subarray(headerSize));
-  if (hasLayout15) body.fill(0, 10, 16);
+  if (hasLayout15) {
+    body.fill(0, 10, 16);
+  }
   body.writeUInt16BE(body.length, 0);
   return body;
 }
@@ -374,11 +390,19 @@ export function packetIn2(version: OpenFlowVersion, packet: SwitchPacketIn): Buf
   const numberOf = (size: 4 | 8, value: bigint) =>
     size === 4 ? new WireWriter().u32(Number(value)).finish() : new WireWriter().u32(0).u64(value).finish();
   property(0, packet.frame);
-  if (packet.fullLength !== undefined) property(1, numberOf(4, BigInt(packet.fullLength)));
+  if (packet.fullLength !== undefined) {
+    property(1, numberOf(4, BigInt(packet.fullLength)));
+  }
   property(3, Buffer.of(packet.tableId ?? 0));
-  if (packet.cookie !== undefined) property(4, numberOf(8, packet.cookie));
+  if (packet.cookie !== undefined) {
+    property(4, numberOf(8, packet.cookie));
+  }
   property(5, Buffer.of(OFPR_ACTION));
-  if (packet.metadata !== undefined) property(6, packet.metadata);
-  if (packet.userdata !== undefined) property(7, packet.userdata);
+  if (packet.metadata !== undefined) {
+    property(6, packet.metadata);
+  }
+  if (packet.userdata !== undefined) {
+    property(7, packet.userdata);
+  }
   return writer.setU16(2, writer.size).finish();
 }

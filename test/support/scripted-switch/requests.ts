@@ -25,10 +25,16 @@ export function decodeRequest(
   bytes: Buffer,
 ): { readonly message: OpenFlowMessage; readonly xid: number } {
   const { header, message } = decodeMessage(version, bytes);
-  if (message.type !== 'unknown') return { message, xid: header.xid };
+  if (message.type !== 'unknown') {
+    return { message, xid: header.xid };
+  }
   for (const type of NUMBERED) {
-    if ((type === 'meter_stats_request' || type === 'meter_config_request') && version === 1) continue;
-    if (readHeader(new WireReader(messageOf(version, type, 0))).key !== header.key) continue;
+    if ((type === 'meter_stats_request' || type === 'meter_config_request') && version === 1) {
+      continue;
+    }
+    if (readHeader(new WireReader(messageOf(version, type, 0))).key !== header.key) {
+      continue;
+    }
     const reader = new WireReader(bytes);
     readHeader(reader);
     const number = reader.remaining < 4 ? undefined : reader.u32(type);

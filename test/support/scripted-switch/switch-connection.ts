@@ -10,6 +10,7 @@ import {
   decodeMessage,
   encodeMessage,
   isOpenFlowVersion,
+  OPENFLOW_VERSIONS,
   type OpenFlowMessage,
   type OpenFlowVersion,
   versionName,
@@ -72,7 +73,9 @@ export class SwitchConnection extends Duplex {
     const versions = state.behaviour.versions;
     if (state.behaviour.saysHello) {
       const highest = versions.reduce<OpenFlowVersion>((a, b) => (b > a ? b : a), 1);
-      this.sendBytes(encodeMessage(highest, { type: 'hello', versions }, 0));
+      // OVS omits the bitmap when it allows all versions up to the highest.
+      const isWhole = OPENFLOW_VERSIONS.every((version) => version > highest || versions.includes(version));
+      this.sendBytes(encodeMessage(highest, { type: 'hello', versions: isWhole ? null : versions }, 0));
     }
   }
 
@@ -96,17 +99,23 @@ export class SwitchConnection extends Duplex {
 
   /** Sends messages, now or, while answers are held, when they are released. */
   sendBytes(...messages: readonly Buffer[]): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      return;
+    }
     for (const bytes of messages) {
       this.#state.note(`${this.number} -> ${describe(this.#version, bytes)}`);
       this.#outgoing.push(bytes);
     }
-    if (this.#outgoing.length > 0) process.nextTick(() => this.#deliver());
+    if (this.#outgoing.length > 0) {
+      process.nextTick(() => this.#deliver());
+    }
   }
 
   /** Sends bytes that need not be a message. */
   sendRaw(bytes: Buffer, what: string): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      return;
+    }
     this.#state.note(`${this.number} -> ${what}`);
     this.#outgoing.push(bytes);
     process.nextTick(() => this.#deliver());
@@ -114,17 +123,23 @@ export class SwitchConnection extends Duplex {
 
   /** The switch ends the connection: at once, after what it has said already. */
   hangUp(): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      return;
+    }
     this.#end('ended by the switch');
     process.nextTick(() => {
       this.#deliver();
-      if (!this.destroyed) this.push(null);
+      if (!this.destroyed) {
+        this.push(null);
+      }
     });
   }
 
   /** Reads what waits, if the switch reads again. */
   resumeReading(): void {
-    for (const proceed of this.#unread.splice(0)) proceed();
+    for (const proceed of this.#unread.splice(0)) {
+      proceed();
+    }
   }
 
   /** Sends what was held. */
@@ -136,18 +151,25 @@ export class SwitchConnection extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     const proceed = () => {
-      if (!this.#isOver) this.#framer.feed(chunk);
+      if (!this.#isOver) {
+        this.#framer.feed(chunk);
+      }
       done();
     };
-    if (this.#state.behaviour.isReading) proceed();
-    else this.#unread.push(proceed);
+    if (this.#state.behaviour.isReading) {
+      proceed();
+    } else {
+      this.#unread.push(proceed);
+    }
   }
 
   override _final(done: (error?: Error | null) => void): void {
     this.#end('closed by the client');
     done();
     process.nextTick(() => {
-      if (!this.destroyed) this.push(null);
+      if (!this.destroyed) {
+        this.push(null);
+      }
     });
   }
 
@@ -157,7 +179,9 @@ export class SwitchConnection extends Duplex {
   }
 
   #end(how: string): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      return;
+    }
     this.#isOver = true;
     this.#framer.stop();
     this.#state.forget(this);
@@ -165,13 +189,19 @@ export class SwitchConnection extends Duplex {
   }
 
   #deliver(): void {
-    if (this.destroyed || this.readableEnded) return;
+    if (this.destroyed || this.readableEnded) {
+      return;
+    }
     const bytes = Buffer.concat(this.#outgoing.splice(0));
-    if (bytes.length > 0) this.push(bytes);
+    if (bytes.length > 0) {
+      this.push(bytes);
+    }
   }
 
   #receive(bytes: Buffer): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      return;
+    }
     if (this.#version === undefined) {
       this.#negotiate(bytes);
       return;
@@ -193,8 +223,12 @@ export class SwitchConnection extends Duplex {
       case 'hang up after':
       case undefined: {
         const replies = this.#execute(version, message, xid, bytes);
-        if (fault === undefined) this.#reply(message, replies);
-        if (fault?.action === 'hang up after') this.hangUp();
+        if (fault === undefined) {
+          this.#reply(message, replies);
+        }
+        if (fault?.action === 'hang up after') {
+          this.hangUp();
+        }
       }
     }
   }
@@ -205,7 +239,9 @@ export class SwitchConnection extends Duplex {
     try {
       return executeRequest(this.#state, this, version, { message, xid, bytes });
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof Refusal)) {
+        throw error;
+      }
       return [this.#error(error.errorName, xid, bytes)];
     } finally {
       this.#state.flushMonitors();

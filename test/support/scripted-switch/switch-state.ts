@@ -67,7 +67,9 @@ export class SwitchState {
 
   /** Whether the answer to a message of that type is held. */
   isHeld(type: OpenFlowMessageType): boolean {
-    if (typeof this.#held === 'string') return this.#held === 'everything';
+    if (typeof this.#held === 'string') {
+      return this.#held === 'everything';
+    }
     return this.#held.has(type);
   }
 
@@ -77,7 +79,9 @@ export class SwitchState {
 
   /** Sends what monitors have noted. */
   flushMonitors(): void {
-    for (const connection of this.connections) connection.sendBytes(...(connection.monitors?.flush() ?? []));
+    for (const connection of this.connections) {
+      connection.sendBytes(...(connection.monitors?.flush() ?? []));
+    }
   }
 
   applyFlowMod(mod: FlowMod): void {
@@ -94,20 +98,29 @@ export class SwitchState {
     const meter = this.meters.get(meterId);
     switch (command) {
       case 'add':
-        if (this.behaviour.meters !== 'present') throw new Refusal('OFPMMFC_INVALID_METER');
-        if (meterId === 0 || meterId > this.behaviour.meterCountMax)
+        if (this.behaviour.meters !== 'present') {
           throw new Refusal('OFPMMFC_INVALID_METER');
-        if (meter !== undefined) throw new Refusal('OFPMMFC_METER_EXISTS');
+        }
+        if (meterId === 0 || meterId > this.behaviour.meterCountMax) {
+          throw new Refusal('OFPMMFC_INVALID_METER');
+        }
+        if (meter !== undefined) {
+          throw new Refusal('OFPMMFC_METER_EXISTS');
+        }
         this.meters.set(meterId, newMeter(mod, this.clock.monotonicMicros()));
         this.note(`switch: added ${formatMeter(mod)}`);
         break;
       case 'modify':
-        if (meter === undefined) throw new Refusal('OFPMMFC_UNKNOWN_METER');
+        if (meter === undefined) {
+          throw new Refusal('OFPMMFC_UNKNOWN_METER');
+        }
         this.meters.set(meterId, { ...meter, flags, bands });
         this.note(`switch: modified ${formatMeter(mod)}`);
         break;
       case 'delete':
-        for (const id of meterId === METER_ALL ? [...this.meters.keys()] : [meterId]) this.#deleteMeter(id);
+        for (const id of meterId === METER_ALL ? [...this.meters.keys()] : [meterId]) {
+          this.#deleteMeter(id);
+        }
         break;
     }
     this.flushMonitors();
@@ -121,10 +134,14 @@ export class SwitchState {
     const group = this.groups.get(groupId);
     switch (command) {
       case 'add':
-        if (group !== undefined) throw new Refusal('OFPGMFC_GROUP_EXISTS');
+        if (group !== undefined) {
+          throw new Refusal('OFPGMFC_GROUP_EXISTS');
+        }
         break;
       case 'modify':
-        if (group === undefined) throw new Refusal('OFPGMFC_UNKNOWN_GROUP');
+        if (group === undefined) {
+          throw new Refusal('OFPGMFC_UNKNOWN_GROUP');
+        }
         break;
       case 'add_or_modify':
       case 'delete':
@@ -134,7 +151,9 @@ export class SwitchState {
         throw new Error(`The scripted switch cannot ${command}.`);
     }
     if (command === 'delete') {
-      for (const id of groupId === GROUP_ALL ? [...this.groups.keys()] : [groupId]) this.#deleteGroup(id);
+      for (const id of groupId === GROUP_ALL ? [...this.groups.keys()] : [groupId]) {
+        this.#deleteGroup(id);
+      }
     } else {
       this.groups.set(groupId, { groupId, groupType, properties, buckets });
       this.note(`switch: ${group === undefined ? 'added' : 'modified'} group ${groupId}`);
@@ -144,7 +163,9 @@ export class SwitchState {
 
   /** As when ovs-vswitchd ends: nothing is reported, all connections are over. */
   clear(keeps: 'nothing' | 'flows'): void {
-    for (const connection of this.connections) connection.hangUp();
+    for (const connection of this.connections) {
+      connection.hangUp();
+    }
     this.meters.clear();
     if (keeps === 'flows') {
       this.flowTable.restartTimeouts();
@@ -163,13 +184,17 @@ export class SwitchState {
   }
 
   #deleteMeter(meterId: number): void {
-    if (!this.meters.delete(meterId)) return;
+    if (!this.meters.delete(meterId)) {
+      return;
+    }
     this.note(`switch: deleted meter ${meterId}`);
     this.flowTable.removeWhere((flow) => usesMeter(flow, meterId), REMOVED_BY.meterDelete);
   }
 
   #deleteGroup(groupId: number): void {
-    if (!this.groups.delete(groupId)) return;
+    if (!this.groups.delete(groupId)) {
+      return;
+    }
     this.note(`switch: deleted group ${groupId}`);
     this.flowTable.removeWhere((flow) => usesGroup(flow, groupId), REMOVED_BY.groupDelete);
   }
@@ -186,7 +211,9 @@ export class SwitchState {
       const masks = settings.asyncConfig.requestForward;
       const mask = settings.role === 'secondary' ? masks?.secondary : masks?.active;
       const isAsked = settings.missSendLength > 0 && ((mask ?? 0) & reason) !== 0;
-      if (connection === source || version === undefined || !isAsked || (isMeter && version === 1)) continue;
+      if (connection === source || version === undefined || !isAsked || (isMeter && version === 1)) {
+        continue;
+      }
       connection.sendBytes(requestForward(version, request));
     }
   }

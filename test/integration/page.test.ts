@@ -305,7 +305,9 @@ test(
     const br = await exportingBridge(t, ovs, daemon);
     const before = (await daemonStatus(daemon)).program.residentBytes;
     const frames = Array.from({ length: 40 }, (_, index) => udpFrame({ sourcePort: 1 + index }));
-    for (let round = 0; round < 10; round += 1) await br.sample(...frames);
+    for (let round = 0; round < 10; round += 1) {
+      await br.sample(...frames);
+    }
     await br.sink.waitForPackets(400, 10_000);
     const { program } = await daemonStatus(daemon);
     assert.ok(

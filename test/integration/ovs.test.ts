@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { access } from 'node:fs/promises';
 import { test } from 'node:test';
-import { udpFrame } from './frames.ts';
-import { startOvs } from './ovs.ts';
-import { tier } from './tiers.ts';
-import { waitFor } from './wait.ts';
+import { udpFrame } from '../support/frames.ts';
+import { startOvs } from '../support/ovs.ts';
+import { tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
 
 test('a private OVS takes injected frames, one by one and by the thousand', tier('ovs'), async () => {
   const ovs = await startOvs();

@@ -4,17 +4,17 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { endInOrder } from '../support/end-in-order.ts';
+import { test } from 'node:test';
+import type { Daemon } from '../support/daemon.ts';
 import { exportingBridge } from '../support/exporting-bridge.ts';
 import { udpFrame } from '../support/frames.ts';
 import { daemonStatus, waitForNoBridge } from '../support/ipfix-rows.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
+import type { Ovs } from '../support/ovs.ts';
 import { pageAddress } from '../support/page.ts';
 import { METRICS_FOLDER, Prometheus } from '../support/prometheus.ts';
 import { tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
+import { withDaemon } from '../support/with-daemon.ts';
 
 const TIERS = tier('ovs', 'daemon', 'prometheus');
 /** Series that are there only while something is wrong. */
@@ -23,18 +23,15 @@ const OF_FAULTS = /ovs_ipfix_problems|ovs_ipfix_collector_errors_total/u;
 let ovs: Ovs;
 let daemon: Daemon;
 
-before(async () => {
-  if (TIERS.skip !== false) return;
-  ovs = await startOvs();
-  daemon = await startDaemon(ovs, { arguments: ['--web', '127.0.0.1:0'], readyTimeoutMs: 20_000 });
-});
-after(async () => {
-  if (TIERS.skip !== false) return;
-  await endInOrder(
-    () => daemon.stop(),
-    () => ovs.stop(),
-  );
-});
+withDaemon(
+  (running) => {
+    ({ ovs, daemon } = running);
+  },
+  {
+    skip: TIERS.skip,
+    daemon: { arguments: ['--web', '127.0.0.1:0'], readyTimeoutMs: 20_000 },
+  },
+);
 
 /** The queries of the dashboard's panels, with values in place of Grafana's variables. */
 function dashboardQueries(): string[] {
@@ -84,7 +81,9 @@ test('Prometheus scrapes the daemon, and can evaluate all rules and the dashboar
       timeoutMs: 15_000,
     });
   }
-  for (const query of queries.filter((each) => OF_FAULTS.test(each))) await prometheus.query(query);
+  for (const query of queries.filter((each) => OF_FAULTS.test(each))) {
+    await prometheus.query(query);
+  }
 
   const rules = await waitFor(
     async () => {

@@ -74,7 +74,9 @@ function edges(type: ColumnType): Value[] {
     assert.ok(minInteger !== undefined && maxInteger !== undefined && type.max === 1);
     return [defaultValue(type), minInteger, maxInteger];
   }
-  if (type.value !== undefined) return [defaultValue(type), new Map([['key', 'value']])];
+  if (type.value !== undefined) {
+    return [defaultValue(type), new Map([['key', 'value']])];
+  }
   return [defaultValue(type), ['one', 'two']];
 }
 
@@ -103,7 +105,9 @@ for (const [name, schemaOf] of Object.entries({ '7.3.0': old, installed })) {
   test(`the other tables that the daemon watches are there: ${name}`, tier('ovs'), () => {
     const { tables } = schemaOf();
     for (const [table, columns] of Object.entries(watchedColumns)) {
-      if (table === 'IPFIX') continue;
+      if (table === 'IPFIX') {
+        continue;
+      }
       for (const column of columns) {
         assert.ok(tables.get(table)?.columns.has(column), `${table}.${column}`);
       }

@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { framePcap } from './collectors.ts';
-import { arp, ethernet, icmp, icmpv6, ipv4, ipv6, tcp, udp, udpFrame } from './frames.ts';
-import { runProgram } from './process.ts';
-import { tier } from './tiers.ts';
+import { framePcap } from '../support/collectors.ts';
+import { arp, ethernet, icmp, icmpv6, ipv4, ipv6, tcp, udp, udpFrame } from '../support/frames.ts';
+import { runProgram } from '../support/process.ts';
+import { tier } from '../support/tiers.ts';
 
 test('tshark finds the frames of the tests well-formed, with right checksums', tier('tshark'), async (t) => {
   const v4 = { source: '10.0.0.1', destination: '10.0.0.2' };

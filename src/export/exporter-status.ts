@@ -1,0 +1,66 @@
+// What an exporter shows of itself, and the counting of its records and of what was wrong with its samples.
+
+import type { FlowCacheStatus } from '../flow/flow-cache.ts';
+import { FlowEndReason } from '../flow/flow-record.ts';
+import { FrameFault } from '../packet/flow-key.ts';
+import type { CollectorStatus } from './collector-stream.ts';
+import type { ExporterOptions } from './exporter-options.ts';
+
+/** Records by flowEndReason. */
+export interface ReasonCounts {
+  activeTimeout: number;
+  forcedEnd: number;
+  lackOfResources: number;
+}
+
+/** Samples by the part of their frame that had a fault. */
+export interface FaultCounts {
+  ethernet: number;
+  ipHeader: number;
+  ipv6Extension: number;
+  transport: number;
+}
+
+/** Everything that an operator may want to know about an exporter. Counts are since it was made. */
+export interface ExporterStatus {
+  readonly name: string;
+  readonly state: 'idle' | 'running' | 'stopping' | 'stopped';
+  readonly options: ExporterOptions;
+  readonly cache: FlowCacheStatus;
+  readonly samples: number;
+  /** Samples that came while the exporter did not run. */
+  readonly samplesIgnored: number;
+  /** Samples whose frame had a fault; they are counted in flows all the same, as far as the frame could be read. */
+  readonly malformed: Readonly<FaultCounts>;
+  readonly records: Readonly<ReasonCounts>;
+  /** Messages with data records, each counted once for all collectors. */
+  readonly messages: number;
+  readonly collectors: readonly CollectorStatus[];
+}
+
+/** Counts a record by the reason for which its flow has ended. */
+export function countRecord(counts: ReasonCounts, reason: FlowEndReason): void {
+  if (reason === FlowEndReason.activeTimeout) {
+    counts.activeTimeout += 1;
+  } else if (reason === FlowEndReason.forcedEnd) {
+    counts.forcedEnd += 1;
+  } else {
+    counts.lackOfResources += 1;
+  }
+}
+
+/** Counts a sample by the faults of its frame, bits of `FrameFault`. */
+export function countFaults(counts: FaultCounts, faults: number): void {
+  if ((faults & FrameFault.ethernet) !== 0) {
+    counts.ethernet += 1;
+  }
+  if ((faults & FrameFault.ipHeader) !== 0) {
+    counts.ipHeader += 1;
+  }
+  if ((faults & FrameFault.ipv6Extension) !== 0) {
+    counts.ipv6Extension += 1;
+  }
+  if ((faults & FrameFault.transport) !== 0) {
+    counts.transport += 1;
+  }
+}

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hiddenForm } from '../../src/control/hidden-forms.ts';
+import { type Action, type MatchField, matchField } from '../../src/node-openflow/index.ts';
+
+const udp: readonly MatchField[] = [matchField('eth_type', 0x0800), matchField('ip_proto', 17)];
+const output: Action = { type: 'output', port: 2, maxLength: 0 };
+const push: Action = { type: 'push_vlan', value: 0x8100 };
+const setVid: Action = { type: 'set_field', field: matchField('vlan_vid', 0x1005) };
+const setQueue: Action = { type: 'set_queue', value: 1 };
+const popQueue: Action = { type: 'pop_queue' };
+
+const formOf = (match: readonly MatchField[], ...actions: readonly Action[]) =>
+  hiddenForm(match, [{ type: 'apply_actions', actions }]);
+
+test('the form of enqueue is recognised, at any depth, and its parts alone are not', () => {
+  assert.match(formOf(udp, setQueue, output, popQueue) ?? '', /enqueue/u);
+  assert.match(formOf(udp, { type: 'clone', actions: [setQueue, output, popQueue] }) ?? '', /enqueue/u);
+  assert.equal(formOf(udp, setQueue, output), undefined);
+  assert.equal(formOf(udp, setQueue, popQueue, output), undefined);
+});
+
+test('a pushed tag may be mod_vlan_vid unless the match says whether packets have a tag', () => {
+  assert.match(formOf(udp, push, setVid, output) ?? '', /mod_vlan_vid/u);
+  assert.match(formOf(udp, push, output) ?? '', /mod_vlan_vid/u);
+  assert.equal(formOf(udp, setVid, output), undefined);
+  const presence = 0x1000;
+  assert.equal(formOf([...udp, matchField('vlan_vid', 0)], push, output), undefined);
+  assert.equal(formOf([...udp, matchField('vlan_vid', presence, presence)], push, output), undefined);
+  // A mask without the bit that says whether there is a tag.
+  assert.match(formOf([...udp, matchField('vlan_vid', 5, 0x0fff)], push, output) ?? '', /mod_vlan_vid/u);
+});
+
+test('other flows have no hidden form', () => {
+  assert.equal(formOf(udp, output), undefined);
+  assert.equal(hiddenForm(udp, [{ type: 'write_actions', actions: [push, output] }]), undefined);
+});
