@@ -108,7 +108,9 @@ async function recordsOf(
     await ovs.status();
     const packets = recorded();
     last = await received();
-    if (last.join() !== truth.join()) continue;
+    if (last.join() !== truth.join()) {
+      continue;
+    }
     assert.deepEqual(packets, truth);
     return sink.records;
   }

@@ -104,7 +104,9 @@ export class Guest {
 
   async #run(script: string, timeoutMs: number): Promise<string> {
     const port = this.#port;
-    if (port === undefined || port.destroyed) throw new Error(`The guest has ended:\n${this.console}`);
+    if (port === undefined || port.destroyed) {
+      throw new Error(`The guest has ended:\n${this.console}`);
+    }
     this.#jobCount += 1;
     const name = `job${this.#jobCount}`;
     await writeFile(join(this.folder, `${name}.sh`), script);
@@ -124,7 +126,9 @@ export class Guest {
       });
       port.write(`${name} ${Math.ceil(timeoutMs / 1000)}\n`);
     });
-    if (exitCode === GUEST_ENDED) throw new Error(`The guest has ended:\n${this.console}`);
+    if (exitCode === GUEST_ENDED) {
+      throw new Error(`The guest has ended:\n${this.console}`);
+    }
     const [stdout, stderr] = await Promise.all(
       ['out', 'err'].map((kind) => readFile(join(this.folder, `${name}.${kind}`), 'utf8')),
     );
