@@ -23,7 +23,7 @@ import {
 } from '../node-openflow/index.ts';
 import type { KeptSession, SessionEnd } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
-import { FLOWS_MONITOR, HOOK_MONITOR, monitorRequest } from './flow-monitors.ts';
+import { FLOWS_MONITOR, flowEventsOf, HOOK_MONITOR, monitorRequest } from './flow-monitors.ts';
 import { CONTROLLER_ID, HOOK_TABLE, type HookSlot, hookMatch, isInHookSlot } from './hook.ts';
 import { type MeterIds, meterIds } from './meter.ts';
 import {
@@ -262,17 +262,12 @@ export class BridgeConnection implements KeptSession {
   }
 
   #receive(message: OpenFlowMessage): void {
+    const events = flowEventsOf(message);
+    if (events !== undefined) {
+      this.#options.onFlowEvents(events);
+      return;
+    }
     switch (message.type) {
-      case 'flow_monitor_update':
-        this.#options.onFlowEvents(message.entries);
-        return;
-      // OpenFlow 1.0 and 1.3 have messages of their own for this; since 1.4 these are events like the others.
-      case 'flow_monitor_paused':
-        this.#options.onFlowEvents([{ event: 'paused' }]);
-        return;
-      case 'flow_monitor_resumed':
-        this.#options.onFlowEvents([{ event: 'resumed' }]);
-        return;
       case 'requestforward':
         this.#options.onModified(message.request.type === 'group_mod' ? 'group' : 'meter');
         return;

@@ -3,10 +3,12 @@
 // monitor-connection.ts, in OpenFlow 1.0.
 
 import {
+  type FlowMonitorEvent,
   type FlowMonitorFlags,
   flowMonitorRequest,
   type MatchField,
   type MessageOf,
+  type OpenFlowMessage,
   TABLE_ALL,
 } from '../node-openflow/index.ts';
 import { HOOK_TABLE } from './hook.ts';
@@ -45,4 +47,21 @@ export function monitorRequest(
       flags: { ...CHANGES, initial, actions: monitor.hasActions },
     }),
   };
+}
+
+/**
+ * The events in a message of a flow monitor; undefined for other messages. OpenFlow 1.0 and 1.3 have messages of their own for
+ * a pause and its end; since 1.4 these are events like the others.
+ */
+export function flowEventsOf(message: OpenFlowMessage): readonly FlowMonitorEvent[] | undefined {
+  switch (message.type) {
+    case 'flow_monitor_update':
+      return message.entries;
+    case 'flow_monitor_paused':
+      return [{ event: 'paused' }];
+    case 'flow_monitor_resumed':
+      return [{ event: 'resumed' }];
+    default:
+      return undefined;
+  }
 }

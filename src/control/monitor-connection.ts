@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { RegisterBit } from '../config/settings.ts';
 import { type FlowMonitorEvent, OpenFlowConnection, type OpenFlowMessage } from '../node-openflow/index.ts';
 import type { KeptSession, SessionEnd } from '../runtime/keeper.ts';
-import { FLOWS_MONITOR, HOOK_MONITOR, monitorRequest } from './flow-monitors.ts';
+import { FLOWS_MONITOR, flowEventsOf, HOOK_MONITOR, monitorRequest } from './flow-monitors.ts';
 import { hookMatch } from './hook.ts';
 
 export interface MonitorConnectionOptions {
@@ -66,18 +66,9 @@ export class MonitorConnection implements KeptSession {
   }
 
   #receive(message: OpenFlowMessage): void {
-    switch (message.type) {
-      case 'flow_monitor_update':
-        this.#options.onFlowEvents(message.entries);
-        return;
-      case 'flow_monitor_paused':
-        this.#options.onFlowEvents([{ event: 'paused' }]);
-        return;
-      case 'flow_monitor_resumed':
-        this.#options.onFlowEvents([{ event: 'resumed' }]);
-        return;
-      default:
-        return;
+    const events = flowEventsOf(message);
+    if (events !== undefined) {
+      this.#options.onFlowEvents(events);
     }
   }
 }
