@@ -161,11 +161,6 @@ export class HookReconciler {
     this.#reconciler.trigger();
   }
 
-  /** Resolves when no pass is running or due. */
-  settled(): Promise<void> {
-    return this.#reconciler.settled();
-  }
-
   /** Starts no pass and no poll any more. */
   stop(): void {
     this.#reconciler.stop();

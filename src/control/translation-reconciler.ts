@@ -221,10 +221,6 @@ export class TranslationReconciler {
     }
   }
 
-  settled(): Promise<void> {
-    return this.#reconciler.settled();
-  }
-
   stop(): void {
     this.#reconciler.stop();
     this.#reader.stop();
