@@ -13,13 +13,13 @@ export interface CheckedNumber {
   readonly divisor?: number;
 }
 
-const checked = (
-  page: string,
-  text: string,
-  source: string,
-  name: string,
-  divisor = 1,
-): CheckedNumber => ({ page, text, source, name, divisor });
+const checked = (page: string, text: string, source: string, name: string, divisor = 1): CheckedNumber => ({
+  page,
+  text,
+  source,
+  name,
+  divisor,
+});
 
 const HOOK_TIMEOUT = ['control/hook.ts', 'HOOK_HARD_TIMEOUT_SECONDS'] as const;
 const HAND_BACK = ['control/sampling-watch.ts', 'HAND_BACK_MS', 1000] as const;
@@ -73,15 +73,37 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('configuration.md', 'honoured | {} s | 600 s', ...TEMPLATES),
   checked('configuration.md', 'honoured | 600 s | {} s', ...TEMPLATES),
   checked('configuration.md', 'The default port is {}.', 'config/target.ts', 'defaultCollectorPort'),
-  checked('configuration.md', 'every {} s while it is open', 'export/udp-session.ts', 'UDP_SESSION_DEFAULTS.resolveIntervalMs', 1000),
-  checked('configuration.md', 'tried again after {} s', 'export/udp-session.ts', 'UDP_SESSION_DEFAULTS.retryMinMs', 1000),
+  checked(
+    'configuration.md',
+    'every {} s while it is open',
+    'export/udp-session.ts',
+    'UDP_SESSION_DEFAULTS.resolveIntervalMs',
+    1000,
+  ),
+  checked(
+    'configuration.md',
+    'tried again after {} s',
+    'export/udp-session.ts',
+    'UDP_SESSION_DEFAULTS.retryMinMs',
+    1000,
+  ),
   checked('configuration.md', 'up to {} s', 'export/udp-session.ts', 'UDP_SESSION_DEFAULTS.retryMaxMs', 1000),
   checked('configuration.md', '1 to {}, unset', 'config/configuration.ts', 'maxSampleRateLimit'),
   checked('configuration.md', 'unset {} |', ...RATE),
   checked('configuration.md', 'ignored | {} packets/s', ...RATE),
 
-  checked('sampling.md', 'highest of the last {} readings', 'flow/pool-expansion.ts', 'DEBT_OBSERVATIONS_MAX'),
-  checked('sampling.md', 'still pending after {} readings', 'flow/pool-expansion.ts', 'DEBT_OBSERVATIONS_MAX'),
+  checked(
+    'sampling.md',
+    'highest of the last {} readings',
+    'flow/pool-expansion.ts',
+    'DEBT_OBSERVATIONS_MAX',
+  ),
+  checked(
+    'sampling.md',
+    'still pending after {} readings',
+    'flow/pool-expansion.ts',
+    'DEBT_OBSERVATIONS_MAX',
+  ),
 
   checked('limits.md', 'may be {} at once and 12 a minute', 'runtime/keeper.ts', '.burst'),
   checked('limits.md', 'may be 12 at once and {} a minute', 'runtime/keeper.ts', '.perMinute'),
@@ -91,9 +113,20 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('command-line.md', '{} for OpenFlow', 'config/settings.ts', 'openflowPortDefault'),
   checked('command-line.md', 'within {} s. A database', ...DEADLINE),
   checked('command-line.md', 'waits {} s for the database', 'control/release.ts', 'RELEASE_TIMEOUT_MS', 1000),
-  checked('command-line.md', 'and {} s for each bridge', 'control/release.ts', 'RELEASE_BRIDGE_TIMEOUT_MS', 1000),
+  checked(
+    'command-line.md',
+    'and {} s for each bridge',
+    'control/release.ts',
+    'RELEASE_BRIDGE_TIMEOUT_MS',
+    1000,
+  ),
   checked('command-line.md', 'within {} columns', ...TABLE_WIDTH),
-  checked('command-line.md', '| {} | 0 to 4,294,967,295 |', 'config/replay-settings.ts', 'REPLAY_DEFAULTS.cacheMaxFlows'),
+  checked(
+    'command-line.md',
+    '| {} | 0 to 4,294,967,295 |',
+    'config/replay-settings.ts',
+    'REPLAY_DEFAULTS.cacheMaxFlows',
+  ),
   checked('command-line.md', 'in time of capture, 0 to {} |', ...TIMEOUT_MAX),
 
   checked('records.md', '({} bytes of UDP payload)', ...MESSAGE),
@@ -105,7 +138,13 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('status.md', 'It shows {} flows', 'unixctl/report-commands.ts', 'FLOWS_DEFAULT'),
   checked('status.md', 'at most {}. Each', 'report/top-flows.ts', 'TOP_FLOWS_MAX'),
   checked('status.md', '(for {} s; adopted', ...HAND_BACK),
-  checked('status.md', 'within the last {} s of sending', 'export/udp-session.ts', 'UDP_SESSION_DEFAULTS.recoveryMs', 1000),
+  checked(
+    'status.md',
+    'within the last {} s of sending',
+    'export/udp-session.ts',
+    'UDP_SESSION_DEFAULTS.recoveryMs',
+    1000,
+  ),
   checked('status.md', 'usually {} at once', 'runtime/rate-limit.ts', 'RATE_LIMIT_DEFAULTS.burst'),
   checked('status.md', 'then {} a minute', 'runtime/rate-limit.ts', 'RATE_LIMIT_DEFAULTS.perMinute'),
 
@@ -119,15 +158,51 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('problems.md', 'by itself within {} s', ...HOOK_TIMEOUT),
   checked('problems.md', 'after {} to 1 s (`unix:`)', 'runtime/keeper.ts', 'UNIX_BACKOFF_MIN_MS', 1000),
   checked('problems.md', 'after 0.1 to {} s (`unix:`)', 'runtime/keeper.ts', 'UNIX_BACKOFF_MAX_MS', 1000),
-  checked('problems.md', 'or {} to 8 s (others)', 'runtime/reconnect.ts', 'RECONNECT_DEFAULTS.backoffMinMs', 1000),
-  checked('problems.md', 'or 1 to {} s (others)', 'runtime/reconnect.ts', 'RECONNECT_DEFAULTS.backoffMaxMs', 1000),
+  checked(
+    'problems.md',
+    'or {} to 8 s (others)',
+    'runtime/reconnect.ts',
+    'RECONNECT_DEFAULTS.backoffMinMs',
+    1000,
+  ),
+  checked(
+    'problems.md',
+    'or 1 to {} s (others)',
+    'runtime/reconnect.ts',
+    'RECONNECT_DEFAULTS.backoffMaxMs',
+    1000,
+  ),
   checked('problems.md', 'or not within {} s', 'runtime/endpoint.ts', 'DIAL_TIMEOUT_MS', 1000),
-  checked('problems.md', 'was silent for {} s', 'runtime/reconnect.ts', 'RECONNECT_DEFAULTS.probeIntervalMs', 500),
-  checked('problems.md', 'handshake took longer than {} s', 'runtime/reconnect.ts', 'RECONNECT_DEFAULTS.connectTimeoutMs', 1000),
+  checked(
+    'problems.md',
+    'was silent for {} s',
+    'runtime/reconnect.ts',
+    'RECONNECT_DEFAULTS.probeIntervalMs',
+    500,
+  ),
+  checked(
+    'problems.md',
+    'handshake took longer than {} s',
+    'runtime/reconnect.ts',
+    'RECONNECT_DEFAULTS.connectTimeoutMs',
+    1000,
+  ),
   checked('doctor.md', 'at most {} columns', ...TABLE_WIDTH),
   checked('doctor.md', 'no answer in {} s', 'commands/doctor/database-look.ts', 'DATABASE_MS_MAX', 1000),
-  checked('doctor.md', 'nothing answers within {} s', 'commands/doctor/daemon-checks.ts', 'ANSWER_MS_MAX', 1000),
-  checked('install.md', 'notifies systemd every {} s', 'commands/service-notifier.ts', 'STATUS_INTERVAL_MS', 1000),
+  checked(
+    'doctor.md',
+    'nothing answers within {} s',
+    'commands/doctor/daemon-checks.ts',
+    'ANSWER_MS_MAX',
+    1000,
+  ),
+  checked(
+    'install.md',
+    'notifies systemd every {} s',
+    'commands/service-notifier.ts',
+    'STATUS_INTERVAL_MS',
+    1000,
+  ),
   checked('replay.md', 'has {} messages to take', 'commands/replay/replay-run.ts', 'BACKLOG_MAX'),
   checked('web.md', 'at least {} characters', 'web/token.ts', 'TOKEN_CHARACTERS_MIN'),
 ];
@@ -147,17 +222,41 @@ const allowed = (reason: string, page: string, ...texts: readonly string[]): rea
   texts.map((text) => ({ page, text, reason }));
 
 export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
-  ...allowed(MEASURED, 'operation.md', '[59 MB]', 'about 113 bytes (IPv4) or 141 bytes (IPv6)', 'about 1% of a core'),
+  ...allowed(
+    MEASURED,
+    'operation.md',
+    '[59 MB]',
+    'about 113 bytes (IPv4) or 141 bytes (IPv6)',
+    'about 1% of a core',
+  ),
   ...allowed(EXAMPLE, 'operation.md', 'a meter of 50,000 packets/s'),
   ...allowed(EXAMPLE, 'configuration.md', 'a timeout of 10 s', '(40 packets went'),
-  ...allowed(OPEN_VSWITCH, 'configuration.md', 'honoured | 600 s | 600 s', 'statistics of the exporter each 600 s'),
+  ...allowed(
+    OPEN_VSWITCH,
+    'configuration.md',
+    'honoured | 600 s | 600 s',
+    'statistics of the exporter each 600 s',
+  ),
   ...allowed(EXAMPLE, 'sampling.md', 'a meter of 200 packets/s', 'which 93% were dropped'),
   ...allowed(MEASURED, 'takeover.md', '2 to 12 ms after'),
   ...allowed(MEASURED, 'flow-rewriting.md', 'was ready 1.1 s after'),
   ...allowed('derived; test/ipfix encodes it', 'records.md', 'Template Set of 904 bytes'),
-  ...allowed(OPEN_VSWITCH, 'records.md', 'the 40 bytes of an IPv6 header', 'upper 6 bits', 'upper 3 bits', 'all 8 bits'),
+  ...allowed(
+    OPEN_VSWITCH,
+    'records.md',
+    'the 40 bytes of an IPv6 header',
+    'upper 6 bits',
+    'upper 3 bits',
+    'all 8 bits',
+  ),
   ...allowed(OPEN_VSWITCH, 'records.md', 'registers of 32 bits', 'up to 1 s in the future'),
-  ...allowed(EXAMPLE, 'records.md', '0 bytes, with the right packets', 'after 6 records', '1,850 packets for 60'),
+  ...allowed(
+    EXAMPLE,
+    'records.md',
+    '0 bytes, with the right packets',
+    'after 6 records',
+    '1,850 packets for 60',
+  ),
   ...allowed('the least and the most of the setting', 'command-line.md', '512 to 65,535 bytes'),
   ...allowed('13 to 26: the index is between half full and full', 'limits.md', '13 to 26 bytes a flow'),
 ];

@@ -24,7 +24,10 @@ export function prose(markdown: string): string {
 
 const UNITS =
   'ms|s|seconds?|milliseconds?|minutes?|hours?|µs|packets/s|packets|samples|bytes|octets|bits|kB|MB|GB|GiB|flows|messages|records|columns|characters|lines|readings|%';
-const WITH_UNIT = new RegExp(`(?<![\\w.,-])\\d[\\d,.]*(?: (?:to|of) \\d[\\d,.]*)? ?(?:${UNITS})(?![\\w])`, 'gu');
+const WITH_UNIT = new RegExp(
+  `(?<![\\w.,-])\\d[\\d,.]*(?: (?:to|of) \\d[\\d,.]*)? ?(?:${UNITS})(?![\\w])`,
+  'gu',
+);
 
 /** A number with a unit, and where it is. */
 export interface FoundNumber {
