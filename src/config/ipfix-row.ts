@@ -1,8 +1,8 @@
-// One row of the table IPFIX, validated column by column: a bad value is a problem of its own and takes the default, the
+// One row of the table IPFIX, validated column by column: a bad value is a condition of its own and takes the default, the
 // row's good columns go on. What the columns mean is in ovs-vswitchd.conf.db(5) and, for ours, in docs/configuration.md.
 
 import * as z from 'zod';
-import type { Problem } from './problem.ts';
+import type { Condition } from './condition.ts';
 import { heldTargetsKey, parseHeldTargets } from './row-keys.ts';
 
 /** A row as the replica of the database has it: columns decoded by the schema, absent where the schema lacks them. */
@@ -64,14 +64,14 @@ type ColumnName = keyof typeof columns;
 /** The columns of table IPFIX that `readIpfixRow` reads: what the replica has to watch. */
 export const ipfixColumnNames: readonly string[] = Object.keys(columns);
 
-/** Validates a row. `where` names it in problems: "IPFIX row 1b2c… of bridge br0". */
-export function readIpfixRow(row: DatabaseRow, where: string, problems: Problem[]): IpfixRow {
+/** Validates a row. `where` names it in conditions: "IPFIX row 1b2c… of bridge br0". */
+export function readIpfixRow(row: DatabaseRow, where: string, conditions: Condition[]): IpfixRow {
   const column = <Name extends ColumnName>(name: Name): z.output<(typeof columns)[Name]> => {
     const result = columns[name].safeParse(row.columns[name]);
     if (result.success) {
       return result.data as z.output<(typeof columns)[Name]>;
     }
-    problems.push(badColumn(row, where, name, result.error));
+    conditions.push(badColumn(row, where, name, result.error));
     return columns[name].parse(undefined) as z.output<(typeof columns)[Name]>;
   };
   const externalIds = column('external_ids');
@@ -92,7 +92,7 @@ export function readIpfixRow(row: DatabaseRow, where: string, problems: Problem[
   };
 }
 
-function badColumn(row: DatabaseRow, where: string, name: ColumnName, error: z.ZodError): Problem {
+function badColumn(row: DatabaseRow, where: string, name: ColumnName, error: z.ZodError): Condition {
   const detail = error.issues.map((issue) => issue.message).join('; ');
   return {
     code: 'bad-value',
@@ -100,6 +100,6 @@ function badColumn(row: DatabaseRow, where: string, name: ColumnName, error: z.Z
     where: `${where}, column ${name}`,
     ipfixRow: row.uuid,
     message: `The value ${JSON.stringify(row.columns[name])} is not usable (${detail}); the default counts instead.`,
-    remedy: `Set it with "ovs-vsctl set IPFIX ${row.uuid} ${name}=VALUE".`,
+    action: `Set it with "ovs-vsctl set IPFIX ${row.uuid} ${name}=VALUE".`,
   };
 }

@@ -4,7 +4,7 @@
 export const heldTargetsKey = 'ovs-ipfix-targets';
 /** Tells whose the row is: "adopted" when its targets go back to vswitchd as we leave. Absent from native rows. */
 export const stateKey = 'ovs-ipfix-state';
-/** The row's problems, one sentence each; absent when there are none. */
+/** The row's conditions, one sentence each; absent when there are none. */
 export const problemKey = 'ovs-ipfix-problem';
 /** Set to "adopt" by an operator to mark a row for `--adopt=marked`. */
 export const adoptMarkKey = 'ovs-ipfix';

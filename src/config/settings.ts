@@ -1,5 +1,5 @@
-// The flags of the commands that talk to OVS, from text to validated, readonly values. A flag's environment twin has
-// been folded in by the command line already. Settings of a bridge or a collector live in OVSDB rows, not here.
+// The flags of the commands that talk to OVS, from text to validated, readonly values. The command line has already read
+// the environment variables. Settings of a bridge or a collector live in OVSDB rows, not here.
 
 import * as z from 'zod';
 import {

@@ -1,16 +1,16 @@
 // The connection to the OVS database: keeps a replica of the tables that concern us, holds the lock that makes us the
 // only ovs-ipfix of this OVS, and writes the changes that ownership.ts plans. What rows mean is not decided here.
 
+import type { Condition } from '../config/condition.ts';
 import type { ConfigurationTables } from '../config/configuration.ts';
 import { type DatabaseRow, ipfixColumnNames } from '../config/ipfix-row.ts';
-import type { Problem } from '../config/problem.ts';
 import { type Operation, OvsdbClient, Replica, type Snapshot, type Uuid } from '../ovsdb-client/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
-import { DATABASE_RELAY, DatabaseRelayError, isRelay, relayProblem } from './database-relay.ts';
+import { DATABASE_RELAY, DatabaseRelayError, isRelay, relayCondition } from './database-relay.ts';
 import type { RowChange } from './ownership.ts';
 import { TargetsColumn } from './targets-column.ts';
 
@@ -97,10 +97,10 @@ export class DatabaseSession {
   }
 
   /** What an operator has to change so that the database can be used. */
-  problems(): readonly Problem[] {
+  conditions(): readonly Condition[] {
     const isDown = this.#keeper.session === undefined;
     const isOfRelay = isDown && this.#keeper.status().lastErrorCode === DATABASE_RELAY;
-    return isOfRelay ? [relayProblem(this.#relayEndpoint)] : [];
+    return isOfRelay ? [relayCondition(this.#relayEndpoint)] : [];
   }
 
   get lock(): LockState {

@@ -59,7 +59,7 @@ test('a healthy system has nothing worse than a note', tier('ovs', 'daemon'), as
 });
 
 test(
-  'problems of rows, targets that are dead, and rows that nobody uses',
+  'conditions of rows, targets that are dead, and rows that nobody uses',
   tier('ovs', 'daemon'),
   async (t) => {
     const refusing = createSocket('udp4');

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Condition } from '../../src/config/condition.ts';
 import { cacheActiveTimeoutMax, ipfixColumnNames, readIpfixRow } from '../../src/config/ipfix-row.ts';
-import type { Problem } from '../../src/config/problem.ts';
 import { watchedColumns } from '../../src/control/database-session.ts';
 import {
   type ColumnType,
@@ -93,11 +93,11 @@ for (const [name, schemaOf] of Object.entries({ '7.3.0': old, installed })) {
       const type = table?.columns.get(column)?.type;
       assert.ok(type !== undefined);
       for (const value of edges(type)) {
-        assert.deepEqual(problemsOf(column, value), [], `${column} = ${JSON.stringify(value)}`);
+        assert.deepEqual(conditionsOf(column, value), [], `${column} = ${JSON.stringify(value)}`);
       }
       const { minInteger, maxInteger } = type.key;
       for (const outside of [(minInteger ?? 0) - 1, (maxInteger ?? 0) + 1]) {
-        assert.equal(problemsOf(column, outside).length, 1, `${column} = ${outside}`);
+        assert.equal(conditionsOf(column, outside).length, 1, `${column} = ${outside}`);
       }
     }
   });
@@ -116,8 +116,8 @@ for (const [name, schemaOf] of Object.entries({ '7.3.0': old, installed })) {
   });
 }
 
-function problemsOf(column: string, value: unknown): readonly Problem[] {
-  const problems: Problem[] = [];
-  readIpfixRow({ uuid: 'u', columns: { [column]: value } }, 'IPFIX row u', problems);
-  return problems;
+function conditionsOf(column: string, value: unknown): readonly Condition[] {
+  const conditions: Condition[] = [];
+  readIpfixRow({ uuid: 'u', columns: { [column]: value } }, 'IPFIX row u', conditions);
+  return conditions;
 }

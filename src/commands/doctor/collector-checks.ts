@@ -16,7 +16,7 @@ import { type Finding, finding } from './finding.ts';
 const REFUSAL_MS_MAX = 500;
 const LOOKUP_MS_MAX = 3000;
 
-/** Findings about one target; none for one that is no target, which the rows' problems name. */
+/** Findings about one target; none for one that is no target, which the rows' conditions name. */
 export async function checkCollector(text: string, clock: Clock): Promise<Finding[]> {
   const parsed = parseTarget(text);
   if (!('target' in parsed)) return [];

@@ -6,9 +6,9 @@ import {
   readConfiguration,
 } from '../../config/configuration.ts';
 import { messageBytesMaxDefault, type OvsSettings } from '../../config/settings.ts';
-import { isRelay, relayProblem } from '../../control/database-relay.ts';
+import { isRelay, relayCondition } from '../../control/database-relay.ts';
 import { configurationTables, DATABASE_NAME, watchedColumns } from '../../control/database-session.ts';
-import { withOwnershipProblems } from '../../control/ownership.ts';
+import { withOwnershipConditions } from '../../control/ownership.ts';
 import { TargetsColumn } from '../../control/targets-column.ts';
 import { OvsdbClient, Replica, type Snapshot } from '../../ovsdb-client/index.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -75,7 +75,7 @@ function hasCode(cause: unknown, ...codes: readonly string[]): boolean {
 }
 
 async function read(client: OvsdbClient, endpoint: Endpoint): Promise<DatabaseLook> {
-  const relay = (await isRelay(client, DATABASE_NAME)) ? [relayProblem(formatEndpoint(endpoint))] : [];
+  const relay = (await isRelay(client, DATABASE_NAME)) ? [relayCondition(formatEndpoint(endpoint))] : [];
   let snapshot: Snapshot | undefined;
   const replica = new Replica({
     database: DATABASE_NAME,
@@ -90,10 +90,10 @@ async function read(client: OvsdbClient, endpoint: Endpoint): Promise<DatabaseLo
   const [root] = [...snapshot.table('Open_vSwitch').values()];
   const { cur_cfg: current, next_cfg: next } = root?.columns ?? {};
   // The policy of a daemon that does not run is not known; what the rows themselves say does not depend on it.
-  const configuration = withOwnershipProblems(readConfiguration(tables, messageBytesMaxDefault), 'none');
+  const configuration = withOwnershipConditions(readConfiguration(tables, messageBytesMaxDefault), 'none');
   return {
     tables,
-    configuration: { ...configuration, problems: [...relay, ...configuration.problems] },
+    configuration: { ...configuration, conditions: [...relay, ...configuration.conditions] },
     ovsVersion: tables.ovsVersion,
     isUpToDate: Number(current ?? 0) >= Number(next ?? 0),
   };

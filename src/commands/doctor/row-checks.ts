@@ -1,4 +1,4 @@
-// What the rows say, beyond the problems that the daemon itself names.
+// What the rows say, beyond the conditions that the daemon itself names.
 
 import { type BridgeConfig, isOurs, type UsedIpfixRow } from '../../config/configuration.ts';
 import { stateKey } from '../../config/row-keys.ts';
