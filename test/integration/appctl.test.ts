@@ -106,6 +106,7 @@ test('list-commands shows all commands', tier('ovs', 'daemon'), async () => {
   assert.deepEqual(names, [
     'caches',
     'collectors',
+    'conditions',
     'coverage/show',
     'exit',
     'exporters',
@@ -113,7 +114,6 @@ test('list-commands shows all commands', tier('ovs', 'daemon'), async () => {
     'flush',
     'list-commands',
     'memory/show',
-    'conditions',
     'readopt',
     'ready',
     'sampling',
