@@ -17,7 +17,7 @@ import { releaseCommand } from '../src/commands/release.ts';
 import { replayCommand } from '../src/commands/replay.ts';
 import { runCommand } from '../src/commands/run.ts';
 import { statusCommand } from '../src/commands/status.ts';
-import { conditionCodes } from '../src/config/condition.ts';
+import { CONDITION_CODES } from '../src/config/condition.ts';
 import { tier } from './support/tiers.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -133,7 +133,7 @@ test('every flag of every command, and its environment twin, is in the page abou
 
 test('every condition code is explained in the page about conditions, and no other is', () => {
   const rows = [...page('conditions.md').matchAll(/^\| `([a-z-]+)` \| (?:warning|error) \|/gmu)];
-  assert.deepEqual(new Set(rows.map(([, code]) => code)), new Set<string | undefined>(conditionCodes));
+  assert.deepEqual(new Set(rows.map(([, code]) => code)), new Set<string | undefined>(CONDITION_CODES));
 });
 
 test('every finding of the doctor is explained in its page, and no other is', () => {

@@ -2,7 +2,7 @@
 // finds. It changes nothing.
 
 import { Command } from 'commander';
-import { type DoctorSettings, markDefault, readDoctorSettings } from '../config/settings.ts';
+import { type DoctorSettings, MARK_DEFAULT, readDoctorSettings } from '../config/settings.ts';
 import { conditionLines } from '../report/condition-lines.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
@@ -30,7 +30,7 @@ export function doctorCommand(): Command {
   );
   return command
     .addOption(openflowFlag())
-    .addOption(flag('--mark <bit>', `the daemon's register bit (default: ${markDefault})`))
+    .addOption(flag('--mark <bit>', `the daemon's register bit (default: ${MARK_DEFAULT})`))
     .addOption(flag('--unixctl <file>', 'control socket of the daemon (default: all in $OVS_RUNDIR)'))
     .addOption(flagOf('doctor', '--format <format>', 'table or json (default: table)'))
     .action(async (database: string | undefined, flags: Record<string, unknown>) => {
@@ -66,7 +66,9 @@ async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[
       const isExported = seen.configuration.bridges.has(bridge);
       const check = async () => {
         const met = await lookAtBridge(place, clock);
-        if (met === undefined) return [];
+        if (met === undefined) {
+          return [];
+        }
         return [...(isExported ? checkMark(met) : []), ...(isAlone ? checkBridge(met, isExported) : [])];
       };
       findings.push(...(await attempt(`bridge ${bridge}`, check)));
@@ -135,6 +137,8 @@ function findingsText(findings: readonly Finding[]): string {
 }
 
 function exitCode(findings: readonly Finding[]): number {
-  if (findings.some(({ severity }) => severity === 'error')) return EXIT_ERRORS;
+  if (findings.some(({ severity }) => severity === 'error')) {
+    return EXIT_ERRORS;
+  }
   return findings.some(({ severity }) => severity === 'warning') ? EXIT_WARNINGS : 0;
 }

@@ -2,7 +2,7 @@
 // is a plain value, made where the fault is found, and shown by status, log and the row's `external_ids:ovs-ipfix-problem`.
 
 /** The closed list of conditions; docs/conditions.md explains each. */
-export const conditionCodes = [
+export const CONDITION_CODES = [
   'bad-value',
   'bad-target',
   'no-usable-target',
@@ -31,7 +31,7 @@ export const conditionCodes = [
   'database-is-relay',
 ] as const;
 
-export type ConditionCode = (typeof conditionCodes)[number];
+export type ConditionCode = (typeof CONDITION_CODES)[number];
 
 export interface Condition {
   readonly code: ConditionCode;

@@ -8,7 +8,7 @@ import { isFailOpen } from './fail-open.ts';
 import { type DatabaseRow, type IpfixRow, readIpfixRow } from './ipfix-row.ts';
 import { referenceOf } from './reference.ts';
 import { rowConditions, unknownKeyConditions } from './row-conditions.ts';
-import { knownBridgeKeys, maxRateKey, stateKey } from './row-keys.ts';
+import { KNOWN_BRIDGE_KEYS, MAX_RATE_KEY, STATE_KEY } from './row-keys.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { parseTarget } from './target.ts';
 
@@ -81,10 +81,10 @@ export interface Configuration {
 }
 
 /** The most packet-ins a second from one bridge unless its row says otherwise; see docs/sampling.md for the reason. */
-export const defaultMaxSampleRate = 5000;
+export const MAX_SAMPLE_RATE_DEFAULT = 5000;
 
 /** The largest rate that an operator may ask for, in packet-ins a second. */
-export const maxSampleRateLimit = 1_000_000;
+export const MAX_SAMPLE_RATE_LIMIT = 1_000_000;
 
 /** Reads a whole snapshot. `messageBytesMax` is the daemon's largest IPFIX message, in bytes of UDP payload. */
 export function readConfiguration(tables: ConfigurationTables, messageBytesMax: number): Configuration {
@@ -136,7 +136,8 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
  */
 export function isOurs(row: IpfixRow): boolean {
   return (
-    row.heldTargets !== undefined && (row.targets.length === 0 || row.externalIds.get(stateKey) === 'adopted')
+    row.heldTargets !== undefined &&
+    (row.targets.length === 0 || row.externalIds.get(STATE_KEY) === 'adopted')
   );
 }
 
@@ -331,28 +332,28 @@ function readTargets(row: IpfixRow, where: string, conditions: Condition[]): rea
 function readMaxSampleRate(row: DatabaseRow, bridge: string, conditions: Condition[]): number {
   const externalIds = row.columns['external_ids'];
   if (!(externalIds instanceof Map)) {
-    return defaultMaxSampleRate;
+    return MAX_SAMPLE_RATE_DEFAULT;
   }
   const where = `Bridge ${bridge}`;
   conditions.push(
-    ...unknownKeyConditions(externalIds, knownBridgeKeys, { where, remove: `remove Bridge ${bridge}` }),
+    ...unknownKeyConditions(externalIds, KNOWN_BRIDGE_KEYS, { where, remove: `remove Bridge ${bridge}` }),
   );
-  const text: unknown = externalIds.get(maxRateKey);
+  const text: unknown = externalIds.get(MAX_RATE_KEY);
   if (text === undefined) {
-    return defaultMaxSampleRate;
+    return MAX_SAMPLE_RATE_DEFAULT;
   }
   const rate = typeof text === 'string' && /^\d{1,7}$/u.test(text) ? Number(text) : 0;
-  if (rate >= 1 && rate <= maxSampleRateLimit) {
+  if (rate >= 1 && rate <= MAX_SAMPLE_RATE_LIMIT) {
     return rate;
   }
   conditions.push({
     code: 'bad-value',
     severity: 'warning',
-    where: `${where}, external_ids:${maxRateKey}`,
-    message: `${JSON.stringify(text)} is not a whole number from 1 to ${maxSampleRateLimit}; ${defaultMaxSampleRate} counts instead.`,
-    action: `Set it with "ovs-vsctl set Bridge ${bridge} external_ids:${maxRateKey}=${defaultMaxSampleRate}".`,
+    where: `${where}, external_ids:${MAX_RATE_KEY}`,
+    message: `${JSON.stringify(text)} is not a whole number from 1 to ${MAX_SAMPLE_RATE_LIMIT}; ${MAX_SAMPLE_RATE_DEFAULT} counts instead.`,
+    action: `Set it with "ovs-vsctl set Bridge ${bridge} external_ids:${MAX_RATE_KEY}=${MAX_SAMPLE_RATE_DEFAULT}".`,
   });
-  return defaultMaxSampleRate;
+  return MAX_SAMPLE_RATE_DEFAULT;
 }
 
 function danglingReference(uuid: string, bridges: readonly string[]): Condition {

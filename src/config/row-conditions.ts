@@ -3,7 +3,7 @@
 
 import type { Condition } from './condition.ts';
 import type { DatabaseRow, IpfixRow } from './ipfix-row.ts';
-import { knownIpfixKeys } from './row-keys.ts';
+import { KNOWN_IPFIX_KEYS } from './row-keys.ts';
 import { invertedKeyConditions, outputSamplingConditions } from './sampling-keys.ts';
 
 /** A row and what its conditions depend on. */
@@ -28,7 +28,7 @@ export function rowConditions(context: ConditionContext): readonly Condition[] {
     ...(isForWholeBridge ? invertedKeyConditions(context) : []),
     ...(isOurs && isForWholeBridge ? outputSamplingConditions(context) : []),
     ...(isOurs ? unsupportedSettings(context) : []),
-    ...unknownKeyConditions(row.externalIds, knownIpfixKeys, {
+    ...unknownKeyConditions(row.externalIds, KNOWN_IPFIX_KEYS, {
       where,
       ipfixRow: row.uuid,
       remove: `remove IPFIX ${row.uuid}`,

@@ -3,7 +3,7 @@
 
 import type { Condition } from '../config/condition.ts';
 import type { ConfigurationTables } from '../config/configuration.ts';
-import { type DatabaseRow, ipfixColumnNames } from '../config/ipfix-row.ts';
+import { type DatabaseRow, IPFIX_COLUMN_NAMES } from '../config/ipfix-row.ts';
 import { type Operation, OvsdbClient, Replica, type Snapshot, type Uuid } from '../ovsdb-client/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
@@ -17,17 +17,17 @@ import { TargetsColumn } from './targets-column.ts';
 /** The database that ovs-vswitchd is configured by. */
 export const DATABASE_NAME = 'Open_vSwitch';
 /**
- * Name of the OVSDB lock (RFC 7047 section 4.1.8) that the active daemon holds. A lock's name is an <id> of section 3.1,
+ * Name of the OVSDB lock (RFC 7047, section 4.1.8) that the active daemon holds. A lock's name is an <id> of section 3.1,
  * which has no hyphen.
  */
-export const LOCK_NAME = 'ovs_ipfix';
+const LOCK_NAME = 'ovs_ipfix';
 
 /** The tables and columns that the daemon reads; what a database lacks is left out. */
-export const watchedColumns: Readonly<Record<string, readonly string[]>> = {
+export const WATCHED_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   Open_vSwitch: ['bridges', 'ovs_version', 'other_config'],
   Bridge: ['name', 'ipfix', 'external_ids', 'controller', 'fail_mode'],
   Controller: ['is_connected'],
-  IPFIX: ipfixColumnNames,
+  IPFIX: IPFIX_COLUMN_NAMES,
   Flow_Sample_Collector_Set: ['id', 'bridge', 'ipfix', 'local_group_id'],
 };
 
@@ -65,7 +65,7 @@ export class DatabaseSession {
     this.#options = options;
     this.#replica = new Replica({
       database: DATABASE_NAME,
-      tables: watchedColumns,
+      tables: WATCHED_COLUMNS,
       onChange: (snapshot) => {
         this.#snapshot = snapshot;
         this.#targetsColumn = new TargetsColumn(this.#replica.schema);
@@ -260,7 +260,7 @@ function rootedBridges(snapshot: Snapshot): readonly DatabaseRow[] {
 }
 
 /** The transaction for a change: nothing happens when somebody else has changed the row meanwhile. */
-export function changeOperations(change: RowChange, column: TargetsColumn): readonly Operation[] {
+function changeOperations(change: RowChange, column: TargetsColumn): readonly Operation[] {
   const { row } = change;
   const where: readonly ['_uuid', '==', { uuid: string }][] = [['_uuid', '==', { uuid: row.uuid }]];
   return [

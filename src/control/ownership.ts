@@ -6,19 +6,19 @@ import { type Condition, describeCondition } from '../config/condition.ts';
 import { type Configuration, isOurs, type UsedIpfixRow } from '../config/configuration.ts';
 import type { IpfixRow } from '../config/ipfix-row.ts';
 import {
-  adoptMarkKey,
+  ADOPT_MARK_KEY,
   formatHeldTargets,
-  heldTargetsKey,
-  ownIpfixKeys,
-  problemKey,
-  stateKey,
+  HELD_TARGETS_KEY,
+  OWN_IPFIX_KEYS,
+  PROBLEM_KEY,
+  STATE_KEY,
 } from '../config/row-keys.ts';
+import type { RunSettings } from '../config/settings.ts';
 import { sharedDomainConditions } from '../config/shared-domains.ts';
 import type { Samplability } from './sampling-watch.ts';
 
 /** Which rows the daemon adopts: all, those marked `external_ids:ovs-ipfix=adopt`, or native rows only. */
-export const adoptPolicies = ['all', 'marked', 'none'] as const;
-export type AdoptPolicy = (typeof adoptPolicies)[number];
+export type AdoptPolicy = RunSettings['adopt'];
 
 /** A row as it was seen, and the two columns as they are to be. */
 export interface RowChange {
@@ -47,8 +47,8 @@ export function planOwnership(
     const { row } = used;
     const isReady = used.bridges.every((bridge) => rules.samplability(bridge) === 'sampled');
     if (isToBeAdopted(used, wanted) && (isReady || isAdopted(row))) {
-      const externalIds = new Map(row.externalIds).set(heldTargetsKey, formatHeldTargets(row.targets));
-      externalIds.set(stateKey, 'adopted');
+      const externalIds = new Map(row.externalIds).set(HELD_TARGETS_KEY, formatHeldTargets(row.targets));
+      externalIds.set(STATE_KEY, 'adopted');
       changes.push({
         kind: 'adopt',
         row,
@@ -129,7 +129,7 @@ export function planRelease(rows: Iterable<IpfixRow>): readonly RowChange[] {
 }
 
 function isAdopted(row: IpfixRow): boolean {
-  return row.heldTargets !== undefined && row.externalIds.get(stateKey) === 'adopted';
+  return row.heldTargets !== undefined && row.externalIds.get(STATE_KEY) === 'adopted';
 }
 
 /**
@@ -165,7 +165,7 @@ function wantedRows(
 }
 
 function isWantedBy(policy: AdoptPolicy, { row }: UsedIpfixRow): boolean {
-  return policy === 'all' || (policy === 'marked' && row.externalIds.get(adoptMarkKey) === 'adopt');
+  return policy === 'all' || (policy === 'marked' && row.externalIds.get(ADOPT_MARK_KEY) === 'adopt');
 }
 
 function isNative(row: IpfixRow): boolean {
@@ -193,9 +193,9 @@ function annotated(row: IpfixRow, conditions: readonly Condition[]): ReadonlyMap
   if (isOurs(row)) {
     return withConditions(externalIds, row, conditions);
   }
-  if (row.heldTargets === undefined && externalIds.delete(stateKey)) {
+  if (row.heldTargets === undefined && externalIds.delete(STATE_KEY)) {
     // It was ours until its user took the held targets away.
-    externalIds.delete(problemKey);
+    externalIds.delete(PROBLEM_KEY);
   }
   return externalIds;
 }
@@ -203,8 +203,8 @@ function annotated(row: IpfixRow, conditions: readonly Condition[]): ReadonlyMap
 function releaseOf(row: IpfixRow): RowChange {
   const externalIds = new Map(row.externalIds);
   const adopted = isAdopted(row);
-  for (const key of ownIpfixKeys) {
-    if (adopted || key !== heldTargetsKey) {
+  for (const key of OWN_IPFIX_KEYS) {
+    if (adopted || key !== HELD_TARGETS_KEY) {
       externalIds.delete(key);
     }
   }
@@ -219,9 +219,9 @@ function withConditions(
 ): ReadonlyMap<string, string> {
   const own = conditions.filter((condition) => condition.ipfixRow === row.uuid).map(describeCondition);
   if (own.length > 0) {
-    externalIds.set(problemKey, own.join('\n'));
+    externalIds.set(PROBLEM_KEY, own.join('\n'));
   } else {
-    externalIds.delete(problemKey);
+    externalIds.delete(PROBLEM_KEY);
   }
   return externalIds;
 }

@@ -201,7 +201,9 @@ export class SampledBridge {
     const bridge = this.name;
     const sets = [...this.#sets].map(([id, { exporter }]) => ({ bridge, collectorSetId: id, exporter }));
     const whole = this.#whole;
-    if (whole === undefined) return sets;
+    if (whole === undefined) {
+      return sets;
+    }
     return [{ bridge, collectorSetId: undefined, exporter: whole.exporter }, ...sets];
   }
 

@@ -81,7 +81,9 @@ async function dropAtEach(
     await script(bridge);
     const drops = bridge.ofswitch.dialCount - 1;
     bridge.takeWarnings();
-    if (drops === 0) return from - 1;
+    if (drops === 0) {
+      return from - 1;
+    }
   }
 }
 

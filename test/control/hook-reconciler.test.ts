@@ -92,7 +92,9 @@ class HookScript {
       onModified: () => this.reconciler.trigger(),
       onFlowEvents: (events) => {
         for (const event of events) {
-          if ('match' in event && isInHookSlot(event, MARK)) this.reconciler.observe(event);
+          if ('match' in event && isInHookSlot(event, MARK)) {
+            this.reconciler.observe(event);
+          }
         }
       },
     });
@@ -458,7 +460,9 @@ test('a switch that answers echo requests and nothing else is disconnected after
     await hook.setDesired(DESIRED);
     await hook.connect();
     hook.ofswitch.fail({ type, action: 'ignore' });
-    if (!isPoll) await hook.doAsAnother(inSlot('delete_strict'));
+    if (!isPoll) {
+      await hook.doAsAnother(inSlot('delete_strict'));
+    }
     await hook.clock.advanceMs(isPoll ? 10_999 : 9999);
     assert.ok(hook.isConnected, type);
     await hook.clock.advanceMs(1);

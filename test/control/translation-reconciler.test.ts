@@ -45,8 +45,9 @@ const writes = { type: 'write_actions', actions: [output(2)] } as const;
 
 test('flows are read, rewritten once the meter of our actions is there, and restored when nothing is desired', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
-  for (let index = 0; index < 3; index += 1)
+  for (let index = 0; index < 3; index += 1) {
     bridge.doAsAnother(userFlow(index, [apply(sample(1), output(1)), writes]));
+  }
   bridge.doAsAnother(userFlow(3, [apply(sample(2), output(1))]));
   const before = bridge.userFlows();
   bridge.ofswitch.takeTranscript();
@@ -127,7 +128,9 @@ test('over OpenFlow 1.0 alone flows that have our actions are left as they are a
 test('a translation that takes long delays neither the hook nor what refreshes it', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
   const flows = 20 * REWRITE_BATCH;
-  for (let index = 0; index < flows; index += 1) bridge.doAsAnother(userFlow(index, [apply(sample(1))]));
+  for (let index = 0; index < flows; index += 1) {
+    bridge.doAsAnother(userFlow(index, [apply(sample(1))]));
+  }
   bridge.ofswitch.takeTranscript();
   // Each batch takes 2 s and all of them 40 s, as tens of thousands of flows do on a slow switch.
   bridge.ofswitch.behaviour.answerMs = { barrier_request: 2000 };
@@ -279,7 +282,9 @@ test('a bridge without OpenFlow 1.5 keeps its groups as they are, and they are r
 
 test('a flow that the switch refuses is reported and stops neither the others nor the hook', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
-  for (let index = 0; index < 5; index += 1) bridge.doAsAnother(userFlow(index, [apply(sample(1))]));
+  for (let index = 0; index < 5; index += 1) {
+    bridge.doAsAnother(userFlow(index, [apply(sample(1))]));
+  }
   bridge.ofswitch.fail({
     type: 'flow_mod',
     action: 'refuse',
