@@ -17,7 +17,7 @@ import { releaseCommand } from '../src/commands/release.ts';
 import { replayCommand } from '../src/commands/replay.ts';
 import { runCommand } from '../src/commands/run.ts';
 import { statusCommand } from '../src/commands/status.ts';
-import { problemCodes } from '../src/config/problem.ts';
+import { CONDITION_CODES } from '../src/config/condition.ts';
 import {
   DOCS,
   numbersWithUnit,
@@ -47,7 +47,7 @@ const NUMBERED_PAGES = [
   'install.md',
   'limits.md',
   'operation.md',
-  'problems.md',
+  'conditions.md',
   'records.md',
   'replay.md',
   'sampling.md',
@@ -149,9 +149,9 @@ test('every flag of every command, and its environment variable, is on the page 
   }
 });
 
-test('every problem code is explained in the page about problems, and no other is', () => {
-  const rows = [...page('problems.md').matchAll(/^\| `([a-z-]+)` \| (?:warning|error) \|/gmu)];
-  assert.deepEqual(new Set(rows.map(([, code]) => code)), new Set<string | undefined>(problemCodes));
+test('every condition code is explained in the page about conditions, and no other is', () => {
+  const rows = [...page('conditions.md').matchAll(/^\| `([a-z-]+)` \| (?:warning|error) \|/gmu)];
+  assert.deepEqual(new Set(rows.map(([, code]) => code)), new Set<string | undefined>(CONDITION_CODES));
 });
 
 test('every finding of the doctor is explained in its page, and no other is', () => {

@@ -23,12 +23,12 @@ const checked = (page: string, text: string, source: string, name: string, divis
 
 const HOOK_TIMEOUT = ['control/hook.ts', 'HOOK_HARD_TIMEOUT_SECONDS'] as const;
 const HAND_BACK = ['control/sampling-watch.ts', 'HAND_BACK_MS', 1000] as const;
-const RATE = ['config/configuration.ts', 'defaultMaxSampleRate'] as const;
+const RATE = ['config/configuration.ts', 'MAX_SAMPLE_RATE_DEFAULT'] as const;
 const DEADLINE = ['commands/run.ts', 'STOP_DEADLINE_MS', 1000] as const;
-const TEMPLATES = ['config/ipfix-row.ts', 'defaultTemplateInterval'] as const;
-const SAMPLING = ['config/ipfix-row.ts', 'defaultSampling'] as const;
-const TIMEOUT_MAX = ['config/ipfix-row.ts', 'cacheActiveTimeoutMax'] as const;
-const MESSAGE = ['config/settings.ts', 'messageBytesMaxDefault'] as const;
+const TEMPLATES = ['config/ipfix-row.ts', 'TEMPLATE_INTERVAL_DEFAULT'] as const;
+const SAMPLING = ['config/ipfix-row.ts', 'SAMPLING_DEFAULT'] as const;
+const TIMEOUT_MAX = ['config/ipfix-row.ts', 'CACHE_ACTIVE_TIMEOUT_MAX'] as const;
+const MESSAGE = ['config/settings.ts', 'MESSAGE_BYTES_MAX_DEFAULT'] as const;
 const TABLE_WIDTH = ['report/text-table.ts', 'TABLE_WIDTH'] as const;
 
 export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
@@ -72,7 +72,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('configuration.md', '| {} | how often templates are repeated', ...TEMPLATES),
   checked('configuration.md', 'honoured | {} s | 600 s', ...TEMPLATES),
   checked('configuration.md', 'honoured | 600 s | {} s', ...TEMPLATES),
-  checked('configuration.md', 'The default port is {}.', 'config/target.ts', 'defaultCollectorPort'),
+  checked('configuration.md', 'The default port is {}.', 'config/target.ts', 'COLLECTOR_PORT_DEFAULT'),
   checked(
     'configuration.md',
     'every {} s while it is open',
@@ -88,7 +88,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
     1000,
   ),
   checked('configuration.md', 'up to {} s', 'export/udp-session.ts', 'UDP_SESSION_DEFAULTS.retryMaxMs', 1000),
-  checked('configuration.md', '1 to {}, unset', 'config/configuration.ts', 'maxSampleRateLimit'),
+  checked('configuration.md', '1 to {}, unset', 'config/configuration.ts', 'MAX_SAMPLE_RATE_LIMIT'),
   checked('configuration.md', 'unset {} |', ...RATE),
   checked('configuration.md', 'ignored | {} packets/s', ...RATE),
 
@@ -109,8 +109,8 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('limits.md', 'may be 12 at once and {} a minute', 'runtime/keeper.ts', '.perMinute'),
 
   checked('command-line.md', '| {} | largest IPFIX message', ...MESSAGE),
-  checked('command-line.md', 'port {} for the database', 'config/settings.ts', 'databasePortDefault'),
-  checked('command-line.md', '{} for OpenFlow', 'config/settings.ts', 'openflowPortDefault'),
+  checked('command-line.md', 'port {} for the database', 'config/settings.ts', 'DATABASE_PORT_DEFAULT'),
+  checked('command-line.md', '{} for OpenFlow', 'config/settings.ts', 'OPENFLOW_PORT_DEFAULT'),
   checked('command-line.md', 'within {} s. A database', ...DEADLINE),
   checked('command-line.md', 'waits {} s for the database', 'control/release.ts', 'RELEASE_TIMEOUT_MS', 1000),
   checked(
@@ -148,40 +148,40 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('status.md', 'usually {} at once', 'runtime/rate-limit.ts', 'RATE_LIMIT_DEFAULTS.burst'),
   checked('status.md', 'then {} a minute', 'runtime/rate-limit.ts', 'RATE_LIMIT_DEFAULTS.perMinute'),
 
-  checked('problems.md', 'could not be sampled for {} s', ...HAND_BACK),
-  checked('problems.md', 'rewritten for {} s', 'control/bridge-session.ts', 'TRANSLATION_SLOW_MS', 1000),
-  checked('problems.md', 'at the latest after {} s', 'control/reconciler.ts', '.retryMaxMs', 1000),
-  checked('problems.md', 'pause of {} to 5 s', 'control/reconciler.ts', '.retryMinMs', 1000),
-  checked('problems.md', 'pause of 0.1 to {} s', 'control/reconciler.ts', '.retryMaxMs', 1000),
-  checked('problems.md', 'a unix path has at most {} bytes', 'runtime/endpoint.ts', 'UNIX_PATH_BYTES_MAX'),
-  checked('problems.md', '`stopping took longer than {} ms`', 'commands/run.ts', 'STOP_DEADLINE_MS'),
-  checked('problems.md', 'by itself within {} s', ...HOOK_TIMEOUT),
-  checked('problems.md', 'after {} to 1 s (`unix:`)', 'runtime/keeper.ts', 'UNIX_BACKOFF_MIN_MS', 1000),
-  checked('problems.md', 'after 0.1 to {} s (`unix:`)', 'runtime/keeper.ts', 'UNIX_BACKOFF_MAX_MS', 1000),
+  checked('conditions.md', 'could not be sampled for {} s', ...HAND_BACK),
+  checked('conditions.md', 'rewritten for {} s', 'control/bridge-session.ts', 'TRANSLATION_SLOW_MS', 1000),
+  checked('conditions.md', 'at the latest after {} s', 'control/reconciler.ts', '.retryMaxMs', 1000),
+  checked('conditions.md', 'retried after {} to 5 s', 'control/reconciler.ts', '.retryMinMs', 1000),
+  checked('conditions.md', 'retried after 0.1 to {} s', 'control/reconciler.ts', '.retryMaxMs', 1000),
+  checked('conditions.md', 'a unix path has at most {} bytes', 'runtime/endpoint.ts', 'UNIX_PATH_BYTES_MAX'),
+  checked('conditions.md', '`stopping took longer than {} ms`', 'commands/run.ts', 'STOP_DEADLINE_MS'),
+  checked('conditions.md', 'else the switch removes the hook within {} s', ...HOOK_TIMEOUT),
+  checked('conditions.md', 'after {} to 1 s (`unix:`)', 'runtime/keeper.ts', 'UNIX_BACKOFF_MIN_MS', 1000),
+  checked('conditions.md', 'after 0.1 to {} s (`unix:`)', 'runtime/keeper.ts', 'UNIX_BACKOFF_MAX_MS', 1000),
   checked(
-    'problems.md',
+    'conditions.md',
     'or {} to 8 s (others)',
     'runtime/reconnect.ts',
     'RECONNECT_DEFAULTS.backoffMinMs',
     1000,
   ),
   checked(
-    'problems.md',
+    'conditions.md',
     'or 1 to {} s (others)',
     'runtime/reconnect.ts',
     'RECONNECT_DEFAULTS.backoffMaxMs',
     1000,
   ),
-  checked('problems.md', 'or not within {} s', 'runtime/endpoint.ts', 'DIAL_TIMEOUT_MS', 1000),
+  checked('conditions.md', 'or not within {} s', 'runtime/endpoint.ts', 'DIAL_TIMEOUT_MS', 1000),
   checked(
-    'problems.md',
+    'conditions.md',
     'was silent for {} s',
     'runtime/reconnect.ts',
     'RECONNECT_DEFAULTS.probeIntervalMs',
     500,
   ),
   checked(
-    'problems.md',
+    'conditions.md',
     'handshake took longer than {} s',
     'runtime/reconnect.ts',
     'RECONNECT_DEFAULTS.connectTimeoutMs',
