@@ -325,7 +325,12 @@ async function renderedManual(): Promise<string> {
   );
   assert.equal(stderr, '');
   // Bold is a letter, a backspace and the letter again; a word may be hyphenated over lines.
-  return stdout.replaceAll(/.\x08/gu, '').replaceAll('‐', '-').replaceAll('−', '-');
+  const parts = stdout.split('\b');
+  return parts
+    .map((part, index) => (index < parts.length - 1 ? part.slice(0, -1) : part))
+    .join('')
+    .replaceAll('‐', '-')
+    .replaceAll('−', '-');
 }
 
 /** The part of a command in the manual page. */

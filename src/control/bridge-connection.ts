@@ -102,7 +102,7 @@ export class BridgeConnection implements KeptSession {
       preference: VERSION_PREFERENCE,
       onPacketIn: options.onPacketIn,
       onMessage: (message) => this.#receive(message),
-      onForeignError: (report, version) => {
+      onMismatchedError: (report, version) => {
         options.log
           .limited('foreign error')
           .info(`bridge ${options.bridge}: ${report.name} in ${versionName(version)} answers no request`);

@@ -1,8 +1,8 @@
-// Waiting for something, but not for ever.
+// A promise with a time limit.
 
 import type { Clock, Timer } from './clock.ts';
 
-/** The promise's value; rejects with the sentence when it takes longer. */
+/** Resolves to the promise's value; rejects with the sentence when it is not settled within `timeoutMs`. */
 export async function within<Value>(
   clock: Clock,
   timeoutMs: number,

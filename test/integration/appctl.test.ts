@@ -265,7 +265,7 @@ test('levels are shown and set by module, in OVS’s words', tier('ovs', 'daemon
   assert.deepEqual(await level('bridge'), ['bridge', 'OFF', 'OFF', 'INFO']);
   await assert.rejects(
     appctl('vlog/set', 'foo'),
-    refused(/There is no module "foo"; there are bridge, collector,/u),
+    refused(/There is no module "foo"; the modules are bridge, collector,/u),
   );
   await assert.rejects(
     appctl('vlog/set', 'syslog:dbg'),
