@@ -219,6 +219,22 @@ test('every page opens with the question that it answers, and a short answer', (
   }
 });
 
+test('every page that source, scripts or containers name exists', () => {
+  const named = ['src', '.ci', 'docker', 'schema', 'findings'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .flatMap((entry) => {
+        const text = readFileSync(join(entry.parentPath, entry.name), 'utf8');
+        return [...text.matchAll(/\bdocs\/[\w-]+\.(?:md|8)\b/gu)].map(([path]) => path);
+      }),
+  );
+  assert.ok(named.length > 30, `only ${named.length} pages are named`);
+  assert.deepEqual(
+    named.filter((path) => !existsSync(join(ROOT, path))),
+    [],
+  );
+});
+
 test('every file that the page about the architecture names exists', () => {
   const named = [...page('architecture.md').matchAll(/`(?<file>[\w/-]+\.ts)`/gu)].map(
     (match) => match.groups?.['file'] ?? '',

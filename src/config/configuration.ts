@@ -80,7 +80,7 @@ export interface Configuration {
   readonly conditions: readonly Condition[];
 }
 
-/** The most packet-ins a second from one bridge unless its row says otherwise; see docs/sampling.md for the reason. */
+/** The most packet-ins a second from one bridge unless its row says otherwise; see docs/operation.md for the reason. */
 export const MAX_SAMPLE_RATE_DEFAULT = 5000;
 
 /** The largest rate that an operator may ask for, in packet-ins a second. */
