@@ -12,6 +12,7 @@ import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperOptions } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ReadMemory } from '../runtime/read-memory.ts';
+import { settlesWithin } from '../runtime/within.ts';
 import { BridgeConnection } from './bridge-connection.ts';
 import { type BridgeDesired, isNothing, isSameDesired, NOTHING_DESIRED } from './bridge-desired.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
@@ -363,16 +364,13 @@ export class BridgeSession {
   }
 
   async #changed(timeoutMs: number): Promise<void> {
-    let timer: Timer | undefined;
-    await new Promise<void>((resolve) => {
-      const wake = () => {
-        this.#waiters.delete(wake);
-        resolve();
-      };
-      this.#waiters.add(wake);
-      timer = this.#options.clock.setTimer(wake, timeoutMs);
+    let wake = () => {};
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
     });
-    timer?.cancel();
+    this.#waiters.add(wake);
+    await settlesWithin(this.#options.clock, timeoutMs, woken);
+    this.#waiters.delete(wake);
   }
 
   #describeLeft(): string {

@@ -1,6 +1,7 @@
 // Runs passes of reconciliation for one object, one at a time: an event only triggers a pass, and a pass that fails is
 // retried after a pause that doubles. What a pass does is up to its owner.
 
+import { Backoff } from '../runtime/backoff.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 
 /** Options of `Reconciler`, with their defaults beside them. */
@@ -33,14 +34,14 @@ export class Reconciler {
   #state: ReconcilerState = 'idle';
   #isDirty = false;
   #timer: Timer | undefined;
-  #retryMs: number;
+  readonly #backoff: Backoff;
   #passCount = 0;
   #failureCount = 0;
   #lastError: string | undefined;
 
   constructor(options: ReconcilerOptions) {
     this.#options = { retryMinMs: 100, retryMaxMs: 5000, ...options };
-    this.#retryMs = this.#options.retryMinMs;
+    this.#backoff = new Backoff(this.#options.retryMinMs, this.#options.retryMaxMs);
   }
 
   /** Schedules a pass: at once, or after the present one. A pause after a failure ends, since something has changed. */
@@ -85,7 +86,7 @@ export class Reconciler {
       try {
         await this.#options.pass();
         this.#lastError = undefined;
-        this.#retryMs = this.#options.retryMinMs;
+        this.#backoff.reset();
       } catch (thrown) {
         if (this.#isRunning()) {
           this.#fail(thrown instanceof Error ? thrown : new Error(String(thrown)));
@@ -106,8 +107,7 @@ export class Reconciler {
     this.#failureCount += 1;
     this.#lastError = error.message;
     this.#enter('waiting');
-    this.#timer = this.#options.clock.setTimer(() => this.trigger(), this.#retryMs);
-    this.#retryMs = Math.min(this.#retryMs * 2, this.#options.retryMaxMs);
+    this.#timer = this.#options.clock.setTimer(() => this.trigger(), this.#backoff.grow());
     this.#options.onFailure(error);
   }
 

@@ -6,6 +6,8 @@
 //                         ├──────connectFailed───────┘                        ▼ run: probe      │
 //                         └───────────────────disconnected──────────────── active/idle ────────┘
 
+import { Backoff } from './backoff.ts';
+
 /** States of a connection as `Reconnect` sees it. */
 export type ReconnectState = 'void' | 'backoff' | 'connecting' | 'active' | 'idle';
 
@@ -35,13 +37,14 @@ export class Reconnect {
   readonly #options: ReconnectOptions;
   #state: ReconnectState = 'void';
   #enteredMs = 0;
-  #backoffMs = 0;
+  readonly #backoff: Backoff;
   #connectedMs = 0;
   #activityMs = 0;
   #disconnectWanted = false;
 
   constructor(options: Partial<ReconnectOptions> = {}) {
     this.#options = { ...RECONNECT_DEFAULTS, ...options };
+    this.#backoff = new Backoff(this.#options.backoffMinMs, this.#options.backoffMaxMs);
   }
 
   get state(): ReconnectState {
@@ -50,7 +53,7 @@ export class Reconnect {
 
   /** The present pause between attempts: 0 when the next attempt is due at once. */
   get backoffMs(): number {
-    return this.#backoffMs;
+    return this.#backoff.delayMs;
   }
 
   /** Wants a connection from now on. */
@@ -58,7 +61,7 @@ export class Reconnect {
     if (this.#state !== 'void') {
       return;
     }
-    this.#backoffMs = 0;
+    this.#backoff.reset();
     this.#enter('backoff', nowMs);
   }
 
@@ -72,7 +75,7 @@ export class Reconnect {
     if (this.#state === 'void') {
       return;
     }
-    this.#backoffMs = 0;
+    this.#backoff.reset();
     if (this.#state !== 'backoff') {
       this.#disconnectWanted = true;
     } else {
@@ -110,15 +113,13 @@ export class Reconnect {
     }
     const wasUp = this.#state === 'active' || this.#state === 'idle';
     if (this.#disconnectWanted) {
-      this.#backoffMs = 0;
-    } else if (wasUp && this.#activityMs - this.#connectedMs >= this.#backoffMs) {
-      // A peer that stayed for longer than the last pause has not just been accepting and hanging up.
-      this.#backoffMs = this.#options.backoffMinMs;
+      this.#backoff.reset();
     } else {
-      this.#backoffMs = Math.min(
-        this.#options.backoffMaxMs,
-        Math.max(this.#options.backoffMinMs, this.#backoffMs * 2),
-      );
+      if (wasUp && this.#activityMs - this.#connectedMs >= this.#backoff.delayMs) {
+        // A peer that stayed for longer than the last delay does more than accept and hang up.
+        this.#backoff.reset();
+      }
+      this.#backoff.grow();
     }
     this.#enter('backoff', nowMs);
   }
@@ -132,7 +133,7 @@ export class Reconnect {
       case 'void':
         return undefined;
       case 'backoff':
-        return this.#enteredMs + this.#backoffMs;
+        return this.#enteredMs + this.#backoff.delayMs;
       case 'connecting':
         return this.#enteredMs + this.#options.connectTimeoutMs;
       case 'active':
