@@ -5,7 +5,7 @@
 import type { Duplex } from 'node:stream';
 import type { Problem } from '../config/problem.ts';
 import type { RegisterBit } from '../config/settings.ts';
-import type { PoolCounters } from '../flow/sampler.ts';
+import type { MeterCounters } from '../intake/meter-ledger.ts';
 import { type FlowMonitorEvent, type PacketInView } from '../node-openflow/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
@@ -34,8 +34,8 @@ export interface BridgeEvents {
   /** Called for each packet-in to our controller id; the view is only valid until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
   /** See `HookReconcilerOptions`. */
-  readonly onPool: (pool: PoolCounters) => void;
-  readonly onSamplePool: (pool: PoolCounters) => void;
+  readonly onPool: (pool: MeterCounters) => void;
+  readonly onSamplePool: (pool: MeterCounters) => void;
   /** Called when `missing` or `isRewriting` may have changed. */
   readonly onChange: () => void;
 }
