@@ -275,8 +275,8 @@ test('an address that others can reach needs a decision', tier('ovs', 'daemon'),
       return true;
     });
   await refused(/--web: 0\.0\.0\.0:9550 can be reached from other hosts/u, '--web', '0.0.0.0:9550');
-  await refused(/--web: "here" is none of ADDRESS:PORT/u, '--web', 'here');
-  await refused(/belong to --web, which is not given/u, '--web-insecure');
+  await refused(/--web: "here" is not a valid address; write ADDRESS:PORT/u, '--web', 'here');
+  await refused(/have no effect without --web/u, '--web-insecure');
   await refused(/cannot be read: /u, '--web', ':9550', '--web-token-file', '/nowhere');
   await refused(
     /cannot listen on 127\.0\.0\.1:\d+: .*Choose another address with --web/u,

@@ -95,14 +95,14 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked(
     'sampling.md',
     'highest of the last {} readings',
-    'flow/pool-expansion.ts',
-    'DEBT_OBSERVATIONS_MAX',
+    'intake/loss-compensation.ts',
+    'PENDING_LOSS_OBSERVATIONS_MAX',
   ),
   checked(
     'sampling.md',
     'still pending after {} readings',
-    'flow/pool-expansion.ts',
-    'DEBT_OBSERVATIONS_MAX',
+    'intake/loss-compensation.ts',
+    'PENDING_LOSS_OBSERVATIONS_MAX',
   ),
 
   checked('limits.md', 'may be {} at once and 12 a minute', 'runtime/keeper.ts', '.burst'),
@@ -188,7 +188,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
     1000,
   ),
   checked('doctor.md', 'at most {} columns', ...TABLE_WIDTH),
-  checked('doctor.md', 'no answer in {} s', 'commands/doctor/database-look.ts', 'DATABASE_MS_MAX', 1000),
+  checked('doctor.md', 'no answer in {} s', 'commands/doctor/database-facts.ts', 'DATABASE_MS_MAX', 1000),
   checked(
     'doctor.md',
     'nothing answers within {} s',
