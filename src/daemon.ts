@@ -3,7 +3,7 @@
 
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
-import { logModules, type RunSettings, type WebSettings } from './config/settings.ts';
+import { LOG_MODULES, type RunSettings, type WebSettings } from './config/settings.ts';
 import { Control } from './control/control.ts';
 import { BatchClock } from './export/batch-clock.ts';
 import { UdpSession } from './export/udp-session.ts';
@@ -43,7 +43,7 @@ export class Daemon {
     this.#version = version;
     this.#log = new Log({
       clock,
-      modules: logModules,
+      modules: LOG_MODULES,
       specs: settings.logSpecs,
       destination: settings.logFile === undefined ? 'stderr' : { file: settings.logFile },
     });

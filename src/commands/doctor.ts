@@ -2,8 +2,8 @@
 // finds. It changes nothing.
 
 import { Command } from 'commander';
-import { type DoctorSettings, markDefault, readDoctorSettings } from '../config/settings.ts';
-import { problemLines } from '../report/problem-lines.ts';
+import { type DoctorSettings, MARK_DEFAULT, readDoctorSettings } from '../config/settings.ts';
+import { conditionLines } from '../report/condition-lines.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
 import { type Colour, coloured } from './colour.ts';
@@ -30,7 +30,7 @@ export function doctorCommand(): Command {
   );
   return command
     .addOption(openflowFlag())
-    .addOption(flag('--mark <bit>', `the daemon's register bit (default: ${markDefault})`))
+    .addOption(flag('--mark <bit>', `the daemon's register bit (default: ${MARK_DEFAULT})`))
     .addOption(flag('--unixctl <file>', 'control socket of the daemon (default: all in $OVS_RUNDIR)'))
     .addOption(flagOf('doctor', '--format <format>', 'table or json (default: table)'))
     .action(async (database: string | undefined, flags: Record<string, unknown>) => {
@@ -57,7 +57,7 @@ async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[
   if (look !== undefined) {
     const seen = look;
     // The daemon knows more than the rows do: what the bridges have refused.
-    findings.push(...(daemon.status?.problems ?? seen.configuration.problems));
+    findings.push(...(daemon.status?.conditions ?? seen.configuration.conditions));
     findings.push(...(await attempt('the rows', async () => checkRows(seen, daemon.status !== undefined))));
     findings.push(...(await attempt('the switch', () => checkSwitch(seen, settings, clock))));
     const isAlone = daemon.status === undefined;
@@ -66,7 +66,9 @@ async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[
       const isExported = seen.configuration.bridges.has(bridge);
       const check = async () => {
         const met = await lookAtBridge(place, clock);
-        if (met === undefined) return [];
+        if (met === undefined) {
+          return [];
+        }
         return [...(isExported ? checkMark(met) : []), ...(isAlone ? checkBridge(met, isExported) : [])];
       };
       findings.push(...(await attempt(`bridge ${bridge}`, check)));
@@ -110,14 +112,14 @@ async function attempt(what: string, check: () => Promise<Finding[]>): Promise<F
   try {
     return await check();
   } catch (error) {
-    const remedy = 'This is a fault of ovs-ipfix or of its rights here; the other checks were done.';
+    const action = 'This is a fault of ovs-ipfix or of its rights here; the other checks were done.';
     return [
       finding(
         'warning',
         'check-failed',
         what,
         `It could not be checked: ${clause(reasonOf(error))}.`,
-        remedy,
+        action,
       ),
     ];
   }
@@ -128,13 +130,15 @@ const COLOURS: Readonly<Record<Severity, Colour>> = { error: 'red', warning: 'ye
 function findingsText(findings: readonly Finding[]): string {
   const count = (severity: Severity) => findings.filter((each) => each.severity === severity).length;
   const lines = findings.flatMap((each) =>
-    problemLines(each, (line) => coloured(COLOURS[each.severity], line)),
+    conditionLines(each, (line) => coloured(COLOURS[each.severity], line)),
   );
   const sum = `${count('error')} errors, ${count('warning')} warnings, ${count('note')} notes`;
   return [...lines, sum].join('\n');
 }
 
 function exitCode(findings: readonly Finding[]): number {
-  if (findings.some(({ severity }) => severity === 'error')) return EXIT_ERRORS;
+  if (findings.some(({ severity }) => severity === 'error')) {
+    return EXIT_ERRORS;
+  }
   return findings.some(({ severity }) => severity === 'warning') ? EXIT_WARNINGS : 0;
 }

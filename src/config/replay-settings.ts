@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import { EXPORTER_DEFAULTS } from '../export/exporter-options.ts';
-import { cacheActiveTimeoutMax } from './ipfix-row.ts';
+import { CACHE_ACTIVE_TIMEOUT_MAX } from './ipfix-row.ts';
 import { choice, messageBytes, parse, SettingsError, wholeNumber } from './settings.ts';
 import { parseTarget } from './target.ts';
 
@@ -29,7 +29,7 @@ const schema = z.object({
   to: z.array(z.string()).min(1),
   speed: choice(['max', 'recorded']).default('max'),
   format: choice(['text', 'json']).default('text'),
-  cacheActiveTimeout: wholeNumber(0, cacheActiveTimeoutMax).default(
+  cacheActiveTimeout: wholeNumber(0, CACHE_ACTIVE_TIMEOUT_MAX).default(
     REPLAY_DEFAULTS.cacheActiveTimeoutSeconds,
   ),
   cacheMaxFlows: wholeNumber(0, UINT32_MAX).default(REPLAY_DEFAULTS.cacheMaxFlows),
@@ -59,7 +59,9 @@ export function replayExporterOptions(settings: ReplaySettings) {
 function collector(text: string): CollectorTarget {
   const [, prefix, rest = ''] = /^(tcp:|udp:|)(.*)$/su.exec(text) ?? [];
   const result = parseTarget(rest);
-  if ('fault' in result) throw new SettingsError(`--to: ${result.fault}`);
+  if ('fault' in result) {
+    throw new SettingsError(`--to: ${result.fault}`);
+  }
   const { target } = result;
   return prefix === 'tcp:' ? { ...target, text: `tcp:${target.text}`, transport: 'tcp' } : target;
 }

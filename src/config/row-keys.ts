@@ -1,24 +1,24 @@
 // The keys that we read and write in `external_ids` of OVSDB rows, and the text that they hold.
 
 /** Holds the collectors of a row that is ours, while `targets` is empty so that vswitchd leaves the row alone. */
-export const heldTargetsKey = 'ovs-ipfix-targets';
+export const HELD_TARGETS_KEY = 'ovs-ipfix-targets';
 /** Tells whose the row is: "adopted" when its targets go back to vswitchd as we leave. Absent from native rows. */
-export const stateKey = 'ovs-ipfix-state';
-/** The row's problems, one sentence each; absent when there are none. */
-export const problemKey = 'ovs-ipfix-problem';
+export const STATE_KEY = 'ovs-ipfix-state';
+/** The row's conditions, one sentence each; absent when there are none. */
+export const PROBLEM_KEY = 'ovs-ipfix-problem';
 /** Set to "adopt" by an operator to mark a row for `--adopt=marked`. */
-export const adoptMarkKey = 'ovs-ipfix';
+export const ADOPT_MARK_KEY = 'ovs-ipfix';
 /** In `Bridge.external_ids`: the most packet-ins a second that the meter of the bridge lets pass. */
-export const maxRateKey = 'ovs-ipfix-max-rate';
+export const MAX_RATE_KEY = 'ovs-ipfix-max-rate';
 
 /** The keys that only the daemon writes in an IPFIX row; `release` takes them away. */
-export const ownIpfixKeys: readonly string[] = [heldTargetsKey, stateKey, problemKey];
+export const OWN_IPFIX_KEYS: readonly string[] = [HELD_TARGETS_KEY, STATE_KEY, PROBLEM_KEY];
 
 /** Keys with our prefix that mean something in an IPFIX row. */
-export const knownIpfixKeys: ReadonlySet<string> = new Set([...ownIpfixKeys, adoptMarkKey]);
+export const KNOWN_IPFIX_KEYS: ReadonlySet<string> = new Set([...OWN_IPFIX_KEYS, ADOPT_MARK_KEY]);
 
 /** Keys with our prefix that mean something in a Bridge row. */
-export const knownBridgeKeys: ReadonlySet<string> = new Set([maxRateKey]);
+export const KNOWN_BRIDGE_KEYS: ReadonlySet<string> = new Set([MAX_RATE_KEY]);
 
 /**
  * The text for `ovs-ipfix-targets`: targets separated by spaces, or a JSON array where one of them (a mistake of its

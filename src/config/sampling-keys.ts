@@ -3,8 +3,8 @@
 // (ovs-vswitchd.conf.db(5), IPFIX, "Per-Bridge Sampling"). They have no effect on collector sets. Before Open vSwitch 3.2
 // ovs-vswitchd reads both the wrong way round: `true` disables and any other value enables.
 
+import type { Condition } from './condition.ts';
 import type { IpfixRow } from './ipfix-row.ts';
-import type { Problem } from './problem.ts';
 
 const INPUT_KEY = 'enable-input-sampling';
 const OUTPUT_KEY = 'enable-output-sampling';
@@ -12,7 +12,7 @@ const OUTPUT_KEY = 'enable-output-sampling';
 /** What a row says of its sampling beside its columns. */
 export interface SamplingKeysContext {
   readonly row: IpfixRow;
-  /** Names the row in problems. */
+  /** Names the row in conditions. */
   readonly where: string;
   /** `Open_vSwitch.ovs_version`; undefined when nothing has written it, and then 3.2 or later is assumed. */
   readonly ovsVersion: string | undefined;
@@ -23,8 +23,12 @@ export function samplesInput(row: IpfixRow, ovsVersion: string | undefined): boo
   return isEnabled(row.otherConfig.get(INPUT_KEY), ovsVersion);
 }
 
-/** The problem of a row that we export for a whole bridge and that asks for output sampling as well. */
-export function outputSamplingProblems({ row, where, ovsVersion }: SamplingKeysContext): readonly Problem[] {
+/** The condition of a row that we export for a whole bridge and that asks for output sampling as well. */
+export function outputSamplingConditions({
+  row,
+  where,
+  ovsVersion,
+}: SamplingKeysContext): readonly Condition[] {
   if (!isTrue(row.otherConfig.get(OUTPUT_KEY))) {
     return [];
   }
@@ -36,7 +40,7 @@ export function outputSamplingProblems({ row, where, ovsVersion }: SamplingKeysC
         ? `${OUTPUT_KEY} is true, but packets are sampled only where they enter the bridge. Open vSwitch ${ovsVersion} ` +
           'reads the key the wrong way round: ovs-vswitchd does not sample output for it either.'
         : `${OUTPUT_KEY} is true, but packets are sampled only where they enter the bridge.`,
-      remedy: isInverted(ovsVersion)
+      action: isInverted(ovsVersion)
         ? `Remove the key with ${removal(row, [OUTPUT_KEY])}. For output sampling leave the row to ovs-vswitchd ` +
           '(run with --adopt=marked), and set the key to false for this version.'
         : `Remove the key with ${removal(row, [OUTPUT_KEY])}, or leave the row to ovs-vswitchd, which samples output: ` +
@@ -45,8 +49,8 @@ export function outputSamplingProblems({ row, where, ovsVersion }: SamplingKeysC
   ];
 }
 
-/** The problem of keys that ovs-vswitchd reads the wrong way round, whoever exports for the row. */
-export function invertedKeyProblems({ row, where, ovsVersion }: SamplingKeysContext): readonly Problem[] {
+/** The condition of keys that ovs-vswitchd reads the wrong way round, whoever exports for the row. */
+export function invertedKeyConditions({ row, where, ovsVersion }: SamplingKeysContext): readonly Condition[] {
   const present = [INPUT_KEY, OUTPUT_KEY].filter((key) => row.otherConfig.has(key));
   if (present.length === 0 || !isInverted(ovsVersion)) {
     return [];
@@ -58,13 +62,13 @@ export function invertedKeyProblems({ row, where, ovsVersion }: SamplingKeysCont
       message:
         `Open vSwitch before 3.2 reads ${present.join(' and ')} the wrong way round, and this is ${ovsVersion}: ` +
         'when ovs-vswitchd exports for the row, true disables the sampling and false does not.',
-      remedy: `Remove the keys with ${removal(row, present)}, or update Open vSwitch.`,
+      action: `Remove the keys with ${removal(row, present)}, or update Open vSwitch.`,
     },
   ];
 }
 
-/** The problem of a row that stays with ovs-vswitchd because it disables the only sampling that we can do. */
-export function inputSamplingDisabled({ row, where, ovsVersion }: SamplingKeysContext): Problem {
+/** The condition of a row that stays with ovs-vswitchd because it disables the only sampling that we can do. */
+export function inputSamplingDisabled({ row, where, ovsVersion }: SamplingKeysContext): Condition {
   const value = row.otherConfig.get(INPUT_KEY) ?? '';
   const why = isInverted(ovsVersion)
     ? `${INPUT_KEY} is ${value}, which Open vSwitch ${ovsVersion} reads the wrong way round: it disables input sampling`
@@ -77,7 +81,7 @@ export function inputSamplingDisabled({ row, where, ovsVersion }: SamplingKeysCo
     message: isOnlyForUs
       ? `${why}, and ovs-ipfix samples only input: nothing is exported for the bridge.`
       : `${why}, and ovs-ipfix samples only input: all rows of the bridge are left to ovs-vswitchd.`,
-    remedy: `If ovs-ipfix should export input instead, remove the key with ${removal(row, [INPUT_KEY])}.`,
+    action: `If ovs-ipfix should export input instead, remove the key with ${removal(row, [INPUT_KEY])}.`,
   };
 }
 

@@ -1,5 +1,5 @@
-// The flags of the commands that talk to OVS, from text to validated, readonly values. A flag's environment twin has
-// been folded in by the command line already. Settings of a bridge or a collector live in OVSDB rows, not here.
+// The flags of the commands that talk to OVS, from text to validated, readonly values. The command line has already read
+// the environment variables. Settings of a bridge or a collector live in OVSDB rows, not here.
 
 import * as z from 'zod';
 import {
@@ -65,13 +65,13 @@ export interface RegisterBit {
 }
 
 /** Default of `--mark`: free in OVN's and Antrea's pipelines. */
-export const markDefault = 'reg11[31]';
+export const MARK_DEFAULT = 'reg11[31]';
 /** Default of `--message-bytes-max`: fits an Ethernet MTU of 1500 with IPv6, UDP and a tunnel header. */
-export const messageBytesMaxDefault = 1400;
+export const MESSAGE_BYTES_MAX_DEFAULT = 1400;
 /** Port of OVSDB in connection methods without one (IANA). */
-export const databasePortDefault = 6640;
+const DATABASE_PORT_DEFAULT = 6640;
 /** Port of OpenFlow in connection methods without one (IANA). */
-export const openflowPortDefault = 6653;
+const OPENFLOW_PORT_DEFAULT = 6653;
 
 /** A flag or an environment variable with a value that cannot be used; the message is a sentence. */
 export class SettingsError extends Error {
@@ -112,12 +112,12 @@ export function wholeNumber(min: number, max: number) {
 }
 
 /** The value of `--message-bytes-max`. */
-export const messageBytes = wholeNumber(512, 65_535).default(messageBytesMaxDefault);
+export const messageBytes = wholeNumber(512, 65_535).default(MESSAGE_BYTES_MAX_DEFAULT);
 
 const filledText = z.string().min(1, { error: 'the value is empty' }).optional();
 
 /** The modules of the log; docs/status.md says what each writes. */
-export const logModules = [
+export const LOG_MODULES = [
   'ovs_ipfix',
   'control',
   'database',
@@ -139,10 +139,12 @@ const logSpecs = z
       const fault =
         typeof spec === 'string'
           ? spec
-          : spec.module === undefined || logModules.includes(spec.module)
+          : spec.module === undefined || LOG_MODULES.includes(spec.module)
             ? undefined
-            : `"${spec.module}" is no level and no module; the modules are ${logModules.join(', ')}`;
-      if (fault !== undefined) context.addIssue({ code: 'custom', message: fault.replace(/\.$/u, '') });
+            : `"${spec.module}" is no level and no module; the modules are ${LOG_MODULES.join(', ')}`;
+      if (fault !== undefined) {
+        context.addIssue({ code: 'custom', message: fault.replace(/\.$/u, '') });
+      }
     }
     return list;
   });
@@ -155,7 +157,7 @@ const ovsFlags = {
   caCert: filledText,
   verbose: logSpecs,
   logFile: filledText,
-  mark: registerBit.prefault(markDefault),
+  mark: registerBit.prefault(MARK_DEFAULT),
 };
 
 const ovsSchema = z.object(ovsFlags);
@@ -257,7 +259,9 @@ function webSettings(
   isInsecure: boolean,
 ): WebSettings | undefined {
   if (web === undefined) {
-    if (tokenFile === undefined && !isInsecure) return undefined;
+    if (tokenFile === undefined && !isInsecure) {
+      return undefined;
+    }
     throw new SettingsError('--web-token-file and --web-insecure belong to --web, which is not given.');
   }
   const listen = parseListenAddress(web);
@@ -278,7 +282,7 @@ function isLoopback(host: string): boolean {
 }
 
 function endpoints(flag: string, text: string): readonly Endpoint[] {
-  return named(flag, () => parseEndpoints(text, { defaultPort: databasePortDefault }));
+  return named(flag, () => parseEndpoints(text, { defaultPort: DATABASE_PORT_DEFAULT }));
 }
 
 function bridgeEndpoints(template: string | undefined): (bridge: string) => Endpoint {
@@ -290,7 +294,7 @@ function bridgeEndpoints(template: string | undefined): (bridge: string) => Endp
   }
   const read = (bridge: string) =>
     named('--openflow', () =>
-      parseEndpoint(template.replaceAll('%b', bridge), { defaultPort: openflowPortDefault }),
+      parseEndpoint(template.replaceAll('%b', bridge), { defaultPort: OPENFLOW_PORT_DEFAULT }),
     );
   read('br0');
   return read;

@@ -3,7 +3,7 @@
 // independent but for the meter of our actions, which is installed before the first action and removed after the last.
 
 import type { Duplex } from 'node:stream';
-import type { Problem } from '../config/problem.ts';
+import type { Condition } from '../config/condition.ts';
 import type { RegisterBit } from '../config/settings.ts';
 import type { MeterCounters } from '../intake/meter-ledger.ts';
 import { type FlowMonitorEvent, type PacketInView } from '../node-openflow/index.ts';
@@ -25,9 +25,9 @@ import { MonitorKeeper } from './monitor-keeper.ts';
 import { waitForRemoval } from './removal.ts';
 import { formatSwitchVersion } from './switch-version.ts';
 import { isSameSets } from './translation.ts';
-import { rewritingIsSlow } from './translation-problems.ts';
+import { rewritingIsSlow } from './translation-conditions.ts';
 import { TranslationReconciler } from './translation-reconciler.ts';
-import { unreachableProblem } from './unreachable.ts';
+import { unreachableCondition } from './unreachable.ts';
 
 /** What a session calls back. */
 export interface BridgeEvents {
@@ -60,7 +60,7 @@ export interface BridgeSessionOptions extends BridgeEvents {
 
 /** Bytes that are read from a bridge at once at most: some hundred packet-ins. */
 export const READ_MEMORY_BYTES = 65_536;
-/** Milliseconds after which a translation of users' flows that is still running is reported as a problem. */
+/** Milliseconds after which a translation of users' flows that is still running is reported as a condition. */
 const TRANSLATION_SLOW_MS = 2000;
 export class BridgeSession {
   readonly #options: BridgeSessionOptions;
@@ -187,7 +187,7 @@ export class BridgeSession {
       return `${where} is not hooked${because(this.#keeper.status().lastError)}.`;
     }
     if (!this.#hook.isSettled || this.#hook.state !== 'installed') {
-      return `${where} is not hooked${because(this.#hook.problem?.message)}.`;
+      return `${where} is not hooked${because(this.#hook.condition?.message)}.`;
     }
     if (this.#desired.collectorSets.size === 0) {
       return undefined;
@@ -200,26 +200,30 @@ export class BridgeSession {
     if (state === 'translated' && isSameSets(this.#translation.translatedSets, this.#desired.collectorSets)) {
       return undefined;
     }
-    const [problem] = this.#translation.problems();
+    const [condition] = this.#translation.conditions();
     const detail =
       state === 'failed' || state === 'unsafe'
-        ? (problem?.message ?? this.#translation.reconciler().lastError)
+        ? (condition?.message ?? this.#translation.reconciler().lastError)
         : `${pending} flows are still to be rewritten`;
     return `${where}: its "sample" actions do not all reach us yet${because(detail)}.`;
   }
 
-  problems(): readonly Problem[] {
+  conditions(): readonly Condition[] {
     const status = this.#keeper.status();
     const unreachable =
-      this.#keeper.session === undefined ? unreachableProblem(this.#options.bridge, status) : undefined;
+      this.#keeper.session === undefined ? unreachableCondition(this.#options.bridge, status) : undefined;
     if (unreachable !== undefined) {
       return [unreachable];
     }
-    const { problem } = this.#hook;
-    return [...(problem === undefined ? [] : [problem]), ...this.#translation.problems(), ...this.#slow()];
+    const { condition } = this.#hook;
+    return [
+      ...(condition === undefined ? [] : [condition]),
+      ...this.#translation.conditions(),
+      ...this.#slow(),
+    ];
   }
 
-  #slow(): readonly Problem[] {
+  #slow(): readonly Condition[] {
     const { state, pending } = this.#translation;
     if (!this.#isTranslationSlow || (state !== 'reading' && state !== 'rewriting')) {
       return [];
@@ -382,7 +386,7 @@ export class BridgeSession {
       translationFailure:
         this.#translation.state === 'failed' ? this.#translation.reconciler().lastError : undefined,
       hasHook: this.#hook.state !== 'absent',
-      hookFailure: this.#hook.problem?.message,
+      hookFailure: this.#hook.condition?.message,
       flowCount: this.#translation.countWithOurActions(),
     });
   }

@@ -1,9 +1,9 @@
 // The connection to the OVS database: keeps a replica of the tables that concern us, holds the lock that makes us the
 // only ovs-ipfix of this OVS, and writes the changes that ownership.ts plans. What rows mean is not decided here.
 
+import type { Condition } from '../config/condition.ts';
 import type { ConfigurationTables } from '../config/configuration.ts';
-import { type DatabaseRow, ipfixColumnNames } from '../config/ipfix-row.ts';
-import type { Problem } from '../config/problem.ts';
+import { type DatabaseRow, IPFIX_COLUMN_NAMES } from '../config/ipfix-row.ts';
 import { type Operation, OvsdbClient, Replica, type Snapshot, type Uuid } from '../ovsdb-client/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
@@ -11,24 +11,24 @@ import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { settlesWithin } from '../runtime/within.ts';
-import { DATABASE_RELAY, DatabaseRelayError, isRelay, relayProblem } from './database-relay.ts';
+import { DATABASE_RELAY, DatabaseRelayError, isRelay, relayCondition } from './database-relay.ts';
 import type { RowChange } from './ownership.ts';
 import { TargetsColumn } from './targets-column.ts';
 
 /** The database that ovs-vswitchd is configured by. */
 export const DATABASE_NAME = 'Open_vSwitch';
 /**
- * Name of the OVSDB lock (RFC 7047 section 4.1.8) that the active daemon holds. A lock's name is an <id> of section 3.1,
+ * Name of the OVSDB lock (RFC 7047, section 4.1.8) that the active daemon holds. A lock's name is an <id> of section 3.1,
  * which has no hyphen.
  */
-export const LOCK_NAME = 'ovs_ipfix';
+const LOCK_NAME = 'ovs_ipfix';
 
 /** The tables and columns that the daemon reads; what a database lacks is left out. */
-export const watchedColumns: Readonly<Record<string, readonly string[]>> = {
+export const WATCHED_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   Open_vSwitch: ['bridges', 'ovs_version', 'other_config'],
   Bridge: ['name', 'ipfix', 'external_ids', 'controller', 'fail_mode'],
   Controller: ['is_connected'],
-  IPFIX: ipfixColumnNames,
+  IPFIX: IPFIX_COLUMN_NAMES,
   Flow_Sample_Collector_Set: ['id', 'bridge', 'ipfix', 'local_group_id'],
 };
 
@@ -66,7 +66,7 @@ export class DatabaseSession {
     this.#options = options;
     this.#replica = new Replica({
       database: DATABASE_NAME,
-      tables: watchedColumns,
+      tables: WATCHED_COLUMNS,
       onChange: (snapshot) => {
         this.#snapshot = snapshot;
         this.#targetsColumn = new TargetsColumn(this.#replica.schema);
@@ -98,10 +98,10 @@ export class DatabaseSession {
   }
 
   /** What an operator has to change so that the database can be used. */
-  problems(): readonly Problem[] {
+  conditions(): readonly Condition[] {
     const isDown = this.#keeper.session === undefined;
     const isOfRelay = isDown && this.#keeper.status().lastErrorCode === DATABASE_RELAY;
-    return isOfRelay ? [relayProblem(this.#relayEndpoint)] : [];
+    return isOfRelay ? [relayCondition(this.#relayEndpoint)] : [];
   }
 
   get lock(): LockState {
@@ -259,7 +259,7 @@ function rootedBridges(snapshot: Snapshot): readonly DatabaseRow[] {
 }
 
 /** The transaction for a change: nothing happens when somebody else has changed the row meanwhile. */
-export function changeOperations(change: RowChange, column: TargetsColumn): readonly Operation[] {
+function changeOperations(change: RowChange, column: TargetsColumn): readonly Operation[] {
   const { row } = change;
   const where: readonly ['_uuid', '==', { uuid: string }][] = [['_uuid', '==', { uuid: row.uuid }]];
   return [

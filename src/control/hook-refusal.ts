@@ -1,7 +1,7 @@
 // What keeps the hook and its meters out of a bridge: a bridge without meters, and meters or a flow of another client where
 // ours would be. Nothing of another client is replaced or removed.
 
-import type { Problem } from '../config/problem.ts';
+import type { Condition } from '../config/condition.ts';
 import type { MeterConfig } from '../node-openflow/index.ts';
 import type { BridgeConnection, ObservedSwitch } from './bridge-connection.ts';
 import { isOurHook } from './hook.ts';
@@ -13,12 +13,12 @@ export type UnmeteredPolicy = 'refuse' | 'allow';
 
 /** A reason that an operator can remove. */
 export class HookRefused extends Error {
-  readonly problem: Problem;
+  readonly condition: Condition;
 
-  constructor(problem: Problem) {
-    super(problem.message);
+  constructor(condition: Condition) {
+    super(condition.message);
     this.name = 'HookRefused';
-    this.problem = problem;
+    this.condition = condition;
   }
 }
 
@@ -36,7 +36,7 @@ export function checkRefusal(
       ...about,
       code: 'no-meters',
       message: `There are no OpenFlow meters over ${connection.protocol}, so nothing would bound the packets sent to us.`,
-      remedy:
+      action:
         `Allow OpenFlow 1.3 or later with "ovs-vsctl set bridge ${bridge} protocols=OpenFlow10,OpenFlow13,OpenFlow14,` +
         'OpenFlow15", or run with --unmetered=allow.',
     });
@@ -47,7 +47,7 @@ export function checkRefusal(
       ...about,
       code: 'meter-in-use',
       message: `The meter ${foreign.meterId} belongs to another client, and we need that id.`,
-      remedy: `Move the meter to another id; "ovs-ofctl -O OpenFlow13 dump-meters ${bridge}" shows it.`,
+      action: `Move the meter to another id; "ovs-ofctl -O OpenFlow13 dump-meters ${bridge}" shows it.`,
     });
   }
   if (desired.hook !== undefined && observed.hook !== undefined && !isOurHook(observed.hook)) {
@@ -57,7 +57,7 @@ export function checkRefusal(
       message:
         `A flow of another client, with cookie 0x${observed.hook.cookie.toString(16)}, has the table, priority and ` +
         'match of our hook, and it is not replaced.',
-      remedy: 'Give that flow another priority than 65535, or the daemon another --mark.',
+      action: 'Give that flow another priority than 65535, or the daemon another --mark.',
     });
   }
 }

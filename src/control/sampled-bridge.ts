@@ -2,8 +2,8 @@
 // whole (`Bridge.ipfix`) and for each of its collector sets. The session installs what the rows ask for before they are
 // adopted; an exporter lives as long as its row is adopted or native, and what its cache holds is flushed when that ends.
 
+import type { Condition } from '../config/condition.ts';
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
-import type { Problem } from '../config/problem.ts';
 import { type Exporter, type ExporterStatus } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { BridgeIntake, type HookSamplerStatus } from '../intake/bridge-intake.ts';
@@ -13,7 +13,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { clause } from '../runtime/sentence.ts';
 import type { BridgeEvents, BridgeSession } from './bridge-session.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
-import { failOpenProblem } from './fail-open.ts';
+import { failOpenCondition } from './fail-open.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
 
 /** What a sampled bridge needs from outside. */
@@ -89,7 +89,7 @@ export class SampledBridge {
   readonly #leaving = new Set<Promise<void>>();
   readonly #watch: SamplingWatch;
   #whole: RowExporter | undefined;
-  #failOpen: Problem | undefined;
+  #failOpen: Condition | undefined;
   #nextScanMs = 0;
   #isStarted = false;
 
@@ -143,7 +143,7 @@ export class SampledBridge {
     const desiredSets = [...config.flowSampling.values()].filter((set) => isDesired(set.ipfixRow));
     const collectorSets = new Set(desiredSets.map((set) => set.collectorSetId));
     this.#intake.setExpectedSets(collectorSets);
-    this.#failOpen = config.isFailOpen ? failOpenProblem(this.name) : undefined;
+    this.#failOpen = config.isFailOpen ? failOpenCondition(this.name) : undefined;
     this.#session.setDesired({
       maxSampleRate: config.maxSampleRate,
       hook: sampling && {
@@ -185,8 +185,8 @@ export class SampledBridge {
     );
   }
 
-  problems(): readonly Problem[] {
-    return [...(this.#failOpen === undefined ? [] : [this.#failOpen]), ...this.#session.problems()];
+  conditions(): readonly Condition[] {
+    return [...(this.#failOpen === undefined ? [] : [this.#failOpen]), ...this.#session.conditions()];
   }
 
   #follow(): void {
@@ -201,7 +201,9 @@ export class SampledBridge {
     const bridge = this.name;
     const sets = [...this.#sets].map(([id, { exporter }]) => ({ bridge, collectorSetId: id, exporter }));
     const whole = this.#whole;
-    if (whole === undefined) return sets;
+    if (whole === undefined) {
+      return sets;
+    }
     return [{ bridge, collectorSetId: undefined, exporter: whole.exporter }, ...sets];
   }
 

@@ -1,6 +1,6 @@
-// The problem of a bridge whose OpenFlow socket cannot be reached or does not speak a version of ours.
+// The condition of a bridge whose OpenFlow socket cannot be reached or does not speak a version of ours.
 
-import type { Problem } from '../config/problem.ts';
+import type { Condition } from '../config/condition.ts';
 import type { KeeperStatus } from '../runtime/keeper.ts';
 import { clause } from '../runtime/sentence.ts';
 
@@ -8,7 +8,7 @@ import { clause } from '../runtime/sentence.ts';
 const UNREACHABLE_AFTER = 5;
 
 /** Undefined while the attempts may still be those of a restart. */
-export function unreachableProblem(bridge: string, status: KeeperStatus): Problem | undefined {
+export function unreachableCondition(bridge: string, status: KeeperStatus): Condition | undefined {
   const { failureCount, endpoint, lastError, lastErrorCode } = status;
   if (failureCount < UNREACHABLE_AFTER) {
     return undefined;
@@ -22,7 +22,7 @@ export function unreachableProblem(bridge: string, status: KeeperStatus): Proble
     message: isVersion
       ? `It allows no OpenFlow version of ours on its socket ${endpoint}: ${reason}.`
       : `Its OpenFlow socket ${endpoint} cannot be reached: ${reason}.`,
-    remedy: isVersion
+    action: isVersion
       ? `Allow one of our versions beside those in its column protocols, with "ovs-vsctl add Bridge ${bridge} protocols OpenFlow14".`
       : 'Check that ovs-vswitchd runs and that OVS_RUNDIR or --openflow names its sockets.',
   };

@@ -58,12 +58,12 @@ export const DAEMON_METRICS: readonly Metric[] = [
     ({ program }) => program.logLinesLost,
   ),
   {
-    name: 'ovs_ipfix_problems',
+    name: 'ovs_ipfix_conditions',
     type: 'gauge',
-    unit: 'problems',
+    unit: 'conditions',
     labels: ['severity', 'code'],
-    help: 'Problems that an operator can mend, by code',
-    read: readProblems,
+    help: 'Conditions that an operator can mend, by code',
+    read: readConditions,
   },
 
   perBridge(
@@ -81,10 +81,10 @@ export const DAEMON_METRICS: readonly Metric[] = [
     ({ session }) => session.connection.upCount,
   ),
   perBridge(
-    'ovs_ipfix_hook_in_place',
+    'ovs_ipfix_hook_installed',
     'gauge',
     '1 or 0',
-    '1 when all that the daemon has on the bridge is in place',
+    '1 when the hook and its meters are installed on the bridge',
     ({ session }) => flag(session.hook === 'installed'),
   ),
   perBridge(
@@ -167,9 +167,9 @@ export const DAEMON_METRICS: readonly Metric[] = [
   ),
 ];
 
-function readProblems({ problems }: StatusDocument): readonly MetricValue[] {
+function readConditions({ conditions }: StatusDocument): readonly MetricValue[] {
   const counts = new Map<string, { severity: string; code: string; count: number }>();
-  for (const { severity, code } of problems) {
+  for (const { severity, code } of conditions) {
     const known = counts.get(`${severity} ${code}`);
     counts.set(`${severity} ${code}`, { severity, code, count: (known?.count ?? 0) + 1 });
   }

@@ -5,7 +5,7 @@ import type { SampledBridgeStatus } from '../control/sampled-bridge.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
-import { problemLines } from './problem-lines.ts';
+import { conditionLines } from './condition-lines.ts';
 import type { StatusDocument } from './status-document.ts';
 import { errorsText } from './tables.ts';
 import { foldText, numberText } from './text-table.ts';
@@ -19,7 +19,7 @@ const plain: Paint = (_mood, text) => text;
 
 /** The state as text, some ten lines a bridge; also of a document that has come as JSON. */
 export function statusText(status: StatusDocument, paint: Paint = plain): string {
-  const { database, program, problems } = status;
+  const { database, program, conditions } = status;
   const upSeconds = program.upSeconds;
   const lines = [
     ...verdictLines(status, paint),
@@ -31,9 +31,9 @@ export function statusText(status: StatusDocument, paint: Paint = plain): string
   if (status.bridges.length === 0) {
     lines.push('no bridge has an IPFIX row that is exported here');
   }
-  for (const problem of problems) {
-    const mood = problem.severity === 'error' ? 'bad' : 'warning';
-    lines.push(...problemLines(problem, (line) => paint(mood, line)));
+  for (const condition of conditions) {
+    const mood = condition.severity === 'error' ? 'bad' : 'warning';
+    lines.push(...conditionLines(condition, (line) => paint(mood, line)));
   }
   return lines.join('\n');
 }

@@ -1,8 +1,8 @@
 // One table for each question that an operator asks of the exporters: which there are, what their caches hold, whom they
 // send to, and how packets become samples. Each is made from the same document as `status`.
 
+import { conditionLines } from './condition-lines.ts';
 import { type ListedExporter, listExporters } from './exporter-list.ts';
-import { problemLines } from './problem-lines.ts';
 import type { StatusDocument } from './status-document.ts';
 import { bytesText, numberText, type TableColumn, textTable } from './text-table.ts';
 
@@ -109,10 +109,10 @@ export function samplingTable(document: StatusDocument): Table {
   ]);
 }
 
-/** What is wrong, with remedies. */
-export function problemsTable({ problems }: StatusDocument): Table {
-  const lines = problems.flatMap((problem) => problemLines(problem));
-  return { text: lines.length === 0 ? 'no problems' : lines.join('\n'), json: problems };
+/** What is wrong, with actions. */
+export function conditionsTable({ conditions }: StatusDocument): Table {
+  const lines = conditions.flatMap((condition) => conditionLines(condition));
+  return { text: lines.length === 0 ? 'no conditions' : lines.join('\n'), json: conditions };
 }
 
 /** Counts by code, such as `ECONNREFUSED 3`. */

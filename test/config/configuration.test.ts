@@ -34,11 +34,11 @@ function tables(
 }
 
 const codes = (input: ConfigurationTables) =>
-  readConfiguration(input, 1400).problems.map((problem) => problem.code);
+  readConfiguration(input, 1400).conditions.map((condition) => condition.code);
 
 test('a native row with only targets has the defaults of ovs-vswitchd', () => {
-  const { bridges, problems } = readConfiguration(tables({}), 1400);
-  assert.deepEqual(problems, []);
+  const { bridges, conditions } = readConfiguration(tables({}), 1400);
+  assert.deepEqual(conditions, []);
   assert.deepEqual(bridges.get('br0'), {
     name: 'br0',
     maxSampleRate: 5000,
@@ -103,14 +103,14 @@ test('new targets in an adopted row count before they are adopted, with all that
   );
 });
 
-test('a bad target is a problem that names row, column and value, and the good ones go on', () => {
+test('a bad target is a condition that names row, column and value, and the good ones go on', () => {
   const input = tables({ external_ids: new Map([['ovs-ipfix-targets', '127.0.0.1:1,1.2.3:9 127.0.0.1:1']]) });
-  const { bridges, problems } = readConfiguration(input, 1400);
+  const { bridges, conditions } = readConfiguration(input, 1400);
   assert.equal(bridges.get('br0')?.sampling?.exporter.targets.length, 1);
-  assert.equal(problems.length, 1);
-  assert.equal(problems[0]?.code, 'bad-target');
-  assert.equal(problems[0].where, `IPFIX row ${IPFIX} (bridge br0), column targets`);
-  assert.match(problems[0].message, /1\.2\.3:9/u);
+  assert.equal(conditions.length, 1);
+  assert.equal(conditions[0]?.code, 'bad-target');
+  assert.equal(conditions[0].where, `IPFIX row ${IPFIX} (bridge br0), column targets`);
+  assert.match(conditions[0].message, /1\.2\.3:9/u);
 });
 
 test('a row without a usable target makes no exporter', () => {
@@ -119,10 +119,10 @@ test('a row without a usable target makes no exporter', () => {
   assert.deepEqual(codes(input), ['bad-target', 'no-usable-target']);
 });
 
-test('a value out of range is a problem, takes the default, and leaves the other columns alone', () => {
-  const { bridges, problems } = readConfiguration(tables({ sampling: 0, obs_domain_id: 5 }), 1400);
+test('a value out of range is a condition, takes the default, and leaves the other columns alone', () => {
+  const { bridges, conditions } = readConfiguration(tables({ sampling: 0, obs_domain_id: 5 }), 1400);
   assert.deepEqual(
-    problems.map((problem) => problem.where),
+    conditions.map((condition) => condition.where),
     [`IPFIX row ${IPFIX} (bridge br0), column sampling`],
   );
   assert.equal(bridges.get('br0')?.sampling?.interval, 400);
@@ -135,7 +135,7 @@ test('one of the two cache columns alone turns caching off, and that is said', (
   assert.deepEqual(codes(tables({ cache_active_timeout: 60, cache_max_flows: 60 })), []);
 });
 
-test('a database without the cache columns is a problem of its own', () => {
+test('a database without the cache columns is a condition of its own', () => {
   const input = tables({});
   const row = input.ipfix.get(IPFIX);
   const { cache_active_timeout: _timeout, cache_max_flows: _flows, ...columns } = row?.columns ?? {};
@@ -155,11 +155,11 @@ test('unknown keys with our prefix are named, others are not looked at', () => {
   assert.deepEqual(codes(tables({}, { bridges })), ['unknown-key']);
 });
 
-test('the rate of a bridge is read from its row, and a bad one is a problem', () => {
+test('the rate of a bridge is read from its row, and a bad one is a condition', () => {
   const rate = (text: string) => {
     const bridges = [bridge('br0', { external_ids: new Map([['ovs-ipfix-max-rate', text]]) })];
-    const { bridges: read, problems } = readConfiguration(tables({}, { bridges }), 1400);
-    return [read.get('br0')?.maxSampleRate, problems.length];
+    const { bridges: read, conditions } = readConfiguration(tables({}, { bridges }), 1400);
+    return [read.get('br0')?.maxSampleRate, conditions.length];
   };
   assert.deepEqual(rate('100'), [100, 0]);
   assert.deepEqual(rate('1000000'), [1_000_000, 0]);
@@ -191,9 +191,9 @@ test('a collector set with a row of ours is exported for, with its bridge and it
   const {
     bridges: read,
     ipfixRows,
-    problems,
+    conditions,
   } = readConfiguration(tables({}, { bridges, collectorSets }), 1400);
-  assert.deepEqual(problems, []);
+  assert.deepEqual(conditions, []);
   assert.deepEqual(
     ipfixRows.map((used) => used.bridges),
     [['br1']],
@@ -204,7 +204,7 @@ test('a collector set with a row of ours is exported for, with its bridge and it
   assert.equal(read.get('br1')?.flowSampling.get(3)?.exporter.targets.length, 1);
 });
 
-test('a collector set without a row, without a target, or of a bridge that is gone is a problem and nothing else', () => {
+test('a collector set without a row, without a target, or of a bridge that is gone is a condition and nothing else', () => {
   const set = (columns: Record<string, unknown>) => [
     { uuid: 'set', columns: { id: 3, bridge: { uuid: 'uuid of br0' }, ...columns } },
   ];
@@ -221,11 +221,11 @@ test('a collector set without a row, without a target, or of a bridge that is go
   );
 });
 
-test('a reference to a row that is not there is a problem and no more', () => {
+test('a reference to a row that is not there is a condition and no more', () => {
   assert.deepEqual(codes(tables({}, { ipfix: new Map() })), ['dangling-reference']);
 });
 
-test('a collector set with only a local group is for the kernel and no problem', () => {
+test('a collector set with only a local group is for the kernel and no condition', () => {
   const set = (columns: Record<string, unknown>) => ({
     ...tables({}, { bridges: [bridge('br0', { ipfix: undefined })] }),
     collectorSets: [{ uuid: 'set', columns: { id: 3, bridge: { uuid: 'uuid of br0' }, ...columns } }],
@@ -258,11 +258,11 @@ test('output sampling is reported for rows that we export for, with what is true
   assert.deepEqual(codes(withKeys(key)), ['output-sampling-not-done']);
   assert.deepEqual(codes(withKeys({ 'enable-output-sampling': 'false' }, '3.5.0')), []);
   assert.deepEqual(codes(withKeys(key, '3.5.0', THEIRS)), [], 'ovs-vswitchd does what the key says');
-  const [inverted, output] = readConfiguration(withKeys(key, '3.1.0'), 1400).problems;
+  const [inverted, output] = readConfiguration(withKeys(key, '3.1.0'), 1400).conditions;
   assert.equal(inverted?.code, 'sampling-keys-inverted');
   assert.equal(output?.code, 'output-sampling-not-done');
   assert.match(output.message, /3\.1\.0 reads the key the wrong way round/u);
-  assert.match(output.remedy, /--adopt=marked/u);
+  assert.match(output.action, /--adopt=marked/u);
 });
 
 test('keys that this Open vSwitch reads the wrong way round are reported, whoever exports', () => {
@@ -305,15 +305,15 @@ test('the keys mean nothing for a row that only collector sets use', () => {
 test('settings that only ovs-vswitchd supports are reported by name, and not where it exports', () => {
   const settings = { 'enable-tunnel-sampling': 'true', virtual_obs_id: 'vm-7' };
   const input = withKeys(settings, '3.5.0', { stats_interval: 60 });
-  const { problems } = readConfiguration(input, 1400);
+  const { conditions } = readConfiguration(input, 1400);
   assert.deepEqual(
-    problems.map(({ code }) => code),
+    conditions.map(({ code }) => code),
     ['setting-not-supported', 'setting-not-supported', 'setting-not-supported'],
   );
-  assert.match(problems[0]?.message ?? '', /tunnelType/u);
-  assert.match(problems[1]?.message ?? '', /virtualObsID/u);
-  assert.match(problems[2]?.message ?? '', /statistics records/u);
-  assert.match(problems[2]?.where ?? '', /stats_interval$/u);
+  assert.match(conditions[0]?.message ?? '', /tunnelType/u);
+  assert.match(conditions[1]?.message ?? '', /virtualObsID/u);
+  assert.match(conditions[2]?.message ?? '', /statistics records/u);
+  assert.match(conditions[2]?.where ?? '', /stats_interval$/u);
   assert.deepEqual(codes(withKeys(settings, '3.5.0', { stats_interval: 60, ...THEIRS })), []);
   assert.deepEqual(codes(withKeys({ 'enable-tunnel-sampling': 'false', virtual_obs_id: '' }, '3.5.0')), []);
 });

@@ -71,7 +71,7 @@ test(
     const killed = await startDaemon(own);
     await killed.kill();
     const held = await diagnose(environment);
-    assert.match(found(held, 'held-without-daemon', new RegExp(row, 'u')).remedy, /"ovs-ipfix release"/u);
+    assert.match(found(held, 'held-without-daemon', new RegExp(row, 'u')).action, /"ovs-ipfix release"/u);
     lacks(held, 'vswitchd-away');
     const elsewhere = await diagnose(environment, ['--openflow', 'unix:/nowhere/%b.mgmt']);
     found(elsewhere, 'vswitchd-away', /Bridge brx/u);
@@ -94,7 +94,7 @@ test(
     await createIpfixRow(own, 'bry', ['127.0.0.1:4739'], { obs_domain_id: 4 });
     const about = async (code: string) => {
       const one = found(await diagnose(environment), code, /^Bridge bry$/u);
-      return `${one.message} ${one.remedy}`;
+      return `${one.message} ${one.action}`;
     };
     const clean = await diagnose(environment);
     for (const code of [

@@ -55,11 +55,13 @@ test('a healthy system has nothing worse than a note', tier('ovs', 'daemon'), as
   assert.equal(diagnosis.exitCode, 0);
   const text = await runProgram(process.execPath, [DAEMON_FILE, 'doctor'], { environment: ovs.environment });
   assert.match(text, /\n?0 errors, 0 warnings, \d+ notes\n$/u);
-  for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
+  for (const line of text.split('\n')) {
+    assert.ok(line.length <= 80, line);
+  }
 });
 
 test(
-  'problems of rows, targets that are dead, and rows that nobody uses',
+  'conditions of rows, targets that are dead, and rows that nobody uses',
   tier('ovs', 'daemon'),
   async (t) => {
     const refusing = createSocket('udp4');

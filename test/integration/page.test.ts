@@ -92,16 +92,16 @@ test(
   },
 );
 
-test('a bad row’s problem comes with its remedy, and goes', tier('ovs', 'daemon', 'browser'), async (t) => {
+test('a bad row’s condition comes with its action, and goes', tier('ovs', 'daemon', 'browser'), async (t) => {
   browser ??= await openBrowser();
   const br = await exportingBridge(t, ovs, daemon);
   const { page } = await openPage(t, browser, url);
   await setIpfixRow(ovs, br.row, { 'external_ids:ovs-ipfix-nonsense': '1' });
-  const problem = page.locator('.problems li', { hasText: 'unknown-key' });
-  await problem.waitFor();
-  assert.match(await problem.locator('.remedy').innerText(), /\w+/u);
+  const condition = page.locator('.conditions li', { hasText: 'unknown-key' });
+  await condition.waitFor();
+  assert.match(await condition.locator('.action').innerText(), /\w+/u);
   await ovs.vsctl('remove', 'IPFIX', br.row, 'external_ids', 'ovs-ipfix-nonsense');
-  await problem.waitFor({ state: 'detached' });
+  await condition.waitFor({ state: 'detached' });
 });
 
 test('a collector that goes down and comes up is seen', tier('ovs', 'daemon', 'browser'), async (t) => {

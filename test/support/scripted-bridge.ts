@@ -153,8 +153,8 @@ export class ScriptedBridge {
       `connection: ${connection.state}${protocol === undefined ? '' : `, ${protocol}, flow monitor ${flowMonitor}`}`,
       `hook: ${hook}`,
       `translation: ${translation.state}`,
-      `problems: ${this.session
-        .problems()
+      `conditions: ${this.session
+        .conditions()
         .map(({ code }) => code)
         .join(' ')}`,
     ];

@@ -41,7 +41,9 @@ function checkMeters({ bridge, protocol, hasMeters, observed }: BridgeLook): Fin
 }
 
 function checkHookSlot({ bridge, observed: { hook } }: BridgeLook): Finding[] {
-  if (hook === undefined || hook.cookie === HOOK_COOKIE) return [];
+  if (hook === undefined || hook.cookie === HOOK_COOKIE) {
+    return [];
+  }
   return [
     finding(
       'warning',
@@ -62,7 +64,9 @@ function checkLeftovers({ bridge, flows, observed }: BridgeLook): Finding[] {
       .filter((meter) => !isForeignMeter(meter))
       .map(({ meterId }) => `meter ${meterId}`),
   ];
-  if (parts.length === 0) return [];
+  if (parts.length === 0) {
+    return [];
+  }
   return [
     finding(
       'warning',

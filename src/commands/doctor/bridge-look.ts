@@ -36,7 +36,9 @@ export async function lookAtBridge(place: BridgePlace, clock: Clock): Promise<Br
   const { bridge, endpoint, tls } = place;
   const options = { clock, timeoutMs: BRIDGE_MS_MAX, ...(tls === undefined ? {} : { tls }) };
   const stream = await dial(endpoint, options).catch(() => undefined);
-  if (stream === undefined) return undefined;
+  if (stream === undefined) {
+    return undefined;
+  }
   try {
     return await within(clock, BRIDGE_MS_MAX, `bridge ${bridge} does not answer`, read(stream, place));
   } finally {

@@ -16,10 +16,12 @@ import { type Finding, finding } from './finding.ts';
 const REFUSAL_MS_MAX = 500;
 const LOOKUP_MS_MAX = 3000;
 
-/** Findings about one target; none for one that is no target, which the rows' problems name. */
+/** Findings about one target; none for one that is no target, which the rows' conditions name. */
 export async function checkCollector(text: string, clock: Clock): Promise<Finding[]> {
   const parsed = parseTarget(text);
-  if (!('target' in parsed)) return [];
+  if (!('target' in parsed)) {
+    return [];
+  }
   const { host, port } = parsed.target;
   const where = `Collector ${text}`;
   let address: string;
@@ -37,7 +39,9 @@ export async function checkCollector(text: string, clock: Clock): Promise<Findin
     ];
   }
   const refusal = await sendEmptyMessage(address, port, clock);
-  if (refusal === undefined) return [];
+  if (refusal === undefined) {
+    return [];
+  }
   return [
     finding(
       'error',

@@ -99,7 +99,9 @@ function checkDaemon(status: StatusDocument): Finding[] {
   }
   for (const { label, exporter, meter } of listExporters(status)) {
     for (const { target, recordsLost, lastError } of exporter.collectors) {
-      if (recordsLost === 0) continue;
+      if (recordsLost === 0) {
+        continue;
+      }
       const message = `${recordsLost} records could not be sent${lastError === undefined ? '' : `; last: ${lastError}`}.`;
       findings.push(
         finding(

@@ -5,10 +5,10 @@ import {
   type ConfigurationTables,
   readConfiguration,
 } from '../../config/configuration.ts';
-import { messageBytesMaxDefault, type OvsSettings } from '../../config/settings.ts';
-import { isRelay, relayProblem } from '../../control/database-relay.ts';
-import { configurationTables, DATABASE_NAME, watchedColumns } from '../../control/database-session.ts';
-import { withOwnershipProblems } from '../../control/ownership.ts';
+import { MESSAGE_BYTES_MAX_DEFAULT, type OvsSettings } from '../../config/settings.ts';
+import { isRelay, relayCondition } from '../../control/database-relay.ts';
+import { configurationTables, DATABASE_NAME, WATCHED_COLUMNS } from '../../control/database-session.ts';
+import { withOwnershipConditions } from '../../control/ownership.ts';
 import { TargetsColumn } from '../../control/targets-column.ts';
 import { OvsdbClient, Replica, type Snapshot } from '../../ovsdb-client/index.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -75,25 +75,27 @@ function hasCode(cause: unknown, ...codes: readonly string[]): boolean {
 }
 
 async function read(client: OvsdbClient, endpoint: Endpoint): Promise<DatabaseLook> {
-  const relay = (await isRelay(client, DATABASE_NAME)) ? [relayProblem(formatEndpoint(endpoint))] : [];
+  const relay = (await isRelay(client, DATABASE_NAME)) ? [relayCondition(formatEndpoint(endpoint))] : [];
   let snapshot: Snapshot | undefined;
   const replica = new Replica({
     database: DATABASE_NAME,
-    tables: { ...watchedColumns, Open_vSwitch: ['bridges', 'ovs_version', 'cur_cfg', 'next_cfg'] },
+    tables: { ...WATCHED_COLUMNS, Open_vSwitch: ['bridges', 'ovs_version', 'cur_cfg', 'next_cfg'] },
     onChange: (next) => {
       snapshot = next;
     },
   });
   await replica.attach(client);
-  if (snapshot === undefined) throw new Error('The database has given no content.');
+  if (snapshot === undefined) {
+    throw new Error('The database has given no content.');
+  }
   const tables = configurationTables(snapshot, new TargetsColumn(replica.schema));
   const [root] = [...snapshot.table('Open_vSwitch').values()];
   const { cur_cfg: current, next_cfg: next } = root?.columns ?? {};
   // The policy of a daemon that does not run is not known; what the rows themselves say does not depend on it.
-  const configuration = withOwnershipProblems(readConfiguration(tables, messageBytesMaxDefault), 'none');
+  const configuration = withOwnershipConditions(readConfiguration(tables, MESSAGE_BYTES_MAX_DEFAULT), 'none');
   return {
     tables,
-    configuration: { ...configuration, problems: [...relay, ...configuration.problems] },
+    configuration: { ...configuration, conditions: [...relay, ...configuration.conditions] },
     ovsVersion: tables.ovsVersion,
     isUpToDate: Number(current ?? 0) >= Number(next ?? 0),
   };

@@ -1,6 +1,6 @@
 // What the doctor can find. docs/doctor.md explains each code.
 
-/** The closed list of the doctor's own findings; beside them it gives the problems of docs/problems.md. */
+/** The closed list of the doctor's own findings; beside them it gives the conditions of docs/conditions.md. */
 export const FINDING_CODES = [
   'database-unreachable',
   'database-forbidden',
@@ -37,7 +37,7 @@ export type Severity = 'error' | 'warning' | 'note';
 
 /** One thing that was found. */
 export interface Finding {
-  /** A code of the list, or of a problem (docs/problems.md). */
+  /** A code of the list, or of a condition (docs/conditions.md). */
   readonly code: string;
   readonly severity: Severity;
   /** What is concerned. */
@@ -45,7 +45,7 @@ export interface Finding {
   /** What is wrong, as a sentence. */
   readonly message: string;
   /** What to do, as a sentence, with the command where there is one. */
-  readonly remedy: string;
+  readonly action: string;
 }
 
 /** A finding of the doctor's own. */
@@ -54,7 +54,7 @@ export function finding(
   code: FindingCode,
   where: string,
   message: string,
-  remedy: string,
+  action: string,
 ): Finding {
-  return { code, severity, where, message, remedy };
+  return { code, severity, where, message, action };
 }

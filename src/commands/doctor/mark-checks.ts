@@ -19,7 +19,9 @@ export function checkMark({ bridge, flows, mark }: BridgeLook): Finding[] {
   }
   const writers = others.filter((flow) => writesBit(flow, mark));
   const returning = others.find(returnsToTable0);
-  if (writers[0] === undefined || returning === undefined) return [];
+  if (writers[0] === undefined || returning === undefined) {
+    return [];
+  }
   const message =
     `${writers.length} flows write the register bit ${bit}, which is the daemon's mark, and a flow in table ` +
     `${returning.tableId} returns packets to table 0, where they may be sampled again or not at all`;

@@ -1,7 +1,7 @@
-// What the rows say, beyond the problems that the daemon itself names.
+// What the rows say, beyond the conditions that the daemon itself names.
 
 import { type BridgeConfig, isOurs, type UsedIpfixRow } from '../../config/configuration.ts';
-import { stateKey } from '../../config/row-keys.ts';
+import { STATE_KEY } from '../../config/row-keys.ts';
 import type { DatabaseLook } from './database-look.ts';
 import { type Finding, finding } from './finding.ts';
 
@@ -28,10 +28,12 @@ export function checkRows({ tables, configuration }: DatabaseLook, isDaemonRunni
 }
 
 function checkOwner({ row, bridges, hasUsableTarget }: UsedIpfixRow, isDaemonRunning: boolean): Finding[] {
-  if (bridges.length === 0 || !hasUsableTarget) return [];
+  if (bridges.length === 0 || !hasUsableTarget) {
+    return [];
+  }
   const where = `IPFIX row ${row.uuid} of ${bridges.map((name) => `bridge ${name}`).join(', ')}`;
   if (isOurs(row) && !isDaemonRunning) {
-    const isAdopted = row.externalIds.get(stateKey) === 'adopted';
+    const isAdopted = row.externalIds.get(STATE_KEY) === 'adopted';
     return [
       finding(
         'error',
@@ -65,7 +67,9 @@ function checkDoubleExport({ name, sampling, flowSampling }: BridgeConfig): Find
   const sets = [...flowSampling.values()].filter(({ isOurs }) => isOurs);
   return sets.flatMap(({ collectorSetId, exporter }) => {
     const both = exporter.targets.map(({ text }) => text).filter((text) => own.has(text));
-    if (both.length === 0) return [];
+    if (both.length === 0) {
+      return [];
+    }
     return [
       finding(
         'warning',

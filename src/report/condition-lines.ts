@@ -2,23 +2,23 @@
 
 import { foldText } from './text-table.ts';
 
-/** What a problem, and a finding of the doctor, have in common. */
+/** What a condition, and a finding of the doctor, have in common. */
 export interface Complaint {
   readonly code: string;
   readonly severity: string;
   readonly where: string;
   readonly message: string;
-  readonly remedy: string;
+  readonly action: string;
 }
 
 /** The lines; `paint` colours those that say what and where. */
-export function problemLines(
-  { code, severity, where, message, remedy }: Complaint,
+export function conditionLines(
+  { code, severity, where, message, action }: Complaint,
   paint: (line: string) => string = (line) => line,
 ): readonly string[] {
   return [
     ...foldText(`${severity} ${code}: ${where}`).map(paint),
     ...foldText(`  ${message}`, ''),
-    ...foldText(`  ${remedy}`, ''),
+    ...foldText(`  ${action}`, ''),
   ];
 }
