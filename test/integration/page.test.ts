@@ -176,12 +176,12 @@ test(
         const sideways = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
         assert.equal(await page.evaluate(sideways), 0, `${width}`);
         await page.keyboard.press('Tab');
-        assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the state');
+        assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the status');
         await page.keyboard.press('Tab');
         await page.keyboard.press('Enter');
-        await page.getByRole('button', { name: 'Go on', pressed: true }).waitFor();
+        await page.getByRole('button', { name: 'Resume', pressed: true }).waitFor();
         await page.keyboard.press('Enter');
-        await page.getByRole('button', { name: 'Hold', pressed: false }).waitFor();
+        await page.getByRole('button', { name: 'Pause', pressed: false }).waitFor();
         if (shots !== undefined) {
           await page.locator('.u-over').first().waitFor();
           await page.screenshot({ path: join(shots, `${width}-${colorScheme}.png`), fullPage: true });
