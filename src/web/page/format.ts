@@ -15,6 +15,11 @@ export function short(value: number): string {
   return `${digits}${SUFFIXES[power]}`;
 }
 
+/** Formats a number of things: `1 bridge`, `2 bridges`. */
+export function counted(value: number, noun: string): string {
+  return `${whole(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
+
 /** Formats a whole number with thousands separators. */
 export function whole(value: number): string {
   return Math.round(value).toLocaleString('en');

@@ -3,7 +3,7 @@
 import { listExporters } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
 import { durationText } from '../../report/status-text.ts';
-import { whole } from './format.ts';
+import { counted } from './format.ts';
 
 export function Verdict({ status }: { readonly status: StatusDocument }) {
   const { missing, bridges, conditions, program } = status;
@@ -32,8 +32,8 @@ export function Verdict({ status }: { readonly status: StatusDocument }) {
         <p key={sentence}>{sentence}</p>
       ))}
       <p class="quiet">
-        {whole(bridges.length)} bridges, {whole(exporters.length)} exporters, {whole(collectors.length)}{' '}
-        collectors; up {durationText(program.upSeconds)}
+        {counted(bridges.length, 'bridge')}, {counted(exporters.length, 'exporter')},{' '}
+        {counted(collectors.length, 'collector')}; up {durationText(program.upSeconds)}
       </p>
     </section>
   );
