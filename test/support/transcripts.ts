@@ -29,6 +29,9 @@ const VOLATILE: readonly (readonly [RegExp, string])[] = [
   [/[ \t]+$/gmu, ''],
 ];
 
+/** What has been replayed, as `PAGE: COMMAND`. */
+export const replayedSteps = new Set<string>();
+
 /** How the output of a step is compared. */
 export interface Comparison {
   /** Whether white space counts; pages break the lines of flows. Default true. */
@@ -135,6 +138,7 @@ export class ManualShell {
   }
 
   async #compare(name: string, step: TranscriptStep, comparison: Comparison): Promise<void> {
+    replayedSteps.add(`${name}: ${step.command}`);
     let output = await this.run(step.command);
     if (comparison.isRepeated !== false && !isAsOnPage(step.output, output, comparison)) {
       await waitFor(
