@@ -1,4 +1,4 @@
-// Findings of the doctor that need an Open vSwitch of their own: no daemon beside it, a killed one, one of another version.
+// Findings of the doctor that need their own Open vSwitch: no daemon, a killed daemon, a daemon of another version.
 
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -22,13 +22,13 @@ async function ownOvs(t: TestContext): Promise<Ovs> {
   return own;
 }
 
-test('a daemon of another version, and a meter that drops', tier('ovs', 'daemon'), async (t) => {
+test('reports a daemon of another version, and a meter that drops', tier('ovs', 'daemon'), async (t) => {
   const folder = await emptyFolder(t);
-  // A daemon that ends after its OVS could not hand its rows back.
+  // A daemon that ends after its OVS could not release its rows.
   const daemons: Daemon[] = [];
   t.after(() => Promise.all(daemons.map((each) => each.stop())));
   const own = await ownOvs(t);
-  // The same program, but for the number that it has of itself.
+  // The same program with another version number.
   const program = join(folder, 'ovs-ipfix.cjs');
   const source = await readFile(DAEMON_FILE, 'utf8');
   const edited = source.replace(
@@ -58,7 +58,7 @@ test('a daemon of another version, and a meter that drops', tier('ovs', 'daemon'
 });
 
 test(
-  'rows of ovs-vswitchd, rows that a dead daemon holds, and a switch that is away',
+  'reports rows of ovs-vswitchd, rows that a dead daemon has adopted, and a switch that is down',
   tier('ovs', 'daemon'),
   async (t) => {
     const own = await ownOvs(t);
@@ -85,7 +85,7 @@ test(
 );
 
 test(
-  'what a daemon would meet in a bridge, and what a killed one has left there',
+  'reports obstacles in a bridge, and stale state of a killed daemon',
   tier('ovs', 'daemon'),
   async (t) => {
     const own = await ownOvs(t);
