@@ -1,6 +1,6 @@
-// The OpenFlow versions that those who run bridges allow on them: with each of them a bridge is sampled as a whole and by
-// `sample` actions, behind a meter, and is left as it was. Who sets the versions may set them again at any time, as Antrea's
-// agent does at each start.
+// The OpenFlow versions that controllers and platforms allow on their bridges: with each of them a bridge is sampled as a whole
+// and by `sample` actions, through a meter, and is restored. The versions may be set again at any time, as Antrea's agent does
+// at each start.
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
@@ -67,7 +67,7 @@ for (const [who, protocols] of PROTOCOLS) {
     await sampleTwice();
     const meters = await bed.ofctl('-O', version, 'dump-meters', 'br0');
     assert.equal(meters.match(/meter=6500[01] /gu)?.length, 2, meters);
-    // The same again, and by way of another value.
+    // The same again, and by a change to another value.
     for (const value of [protocols, ['OpenFlow13'], protocols]) {
       await ovs.vsctl('set', 'Bridge', 'br0', `protocols=[${value.join(',')}]`);
     }
