@@ -306,7 +306,7 @@ describe('restarts', () => {
     await ovs.appctl('revalidator/purge');
     await ovs.inject('p1', udpTo(1));
     await waitFor(async () => !/sample\([^)]*\),controller/u.test(await bed.dump()), {
-      what: 'our actions are gone',
+      what: "the daemon's actions are removed",
     });
     assert.equal((await sampledBridgeOf(daemon)).foreignPacketIns, 1);
     await daemon.stop();

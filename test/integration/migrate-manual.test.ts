@@ -92,7 +92,7 @@ test('replays the transcripts of the page about migration', tier('ovs', 'daemon'
   }
 });
 
-test('the commands by hand on the page are those of the advice', async () => {
+test('the manual commands of the page are those of the advice', async () => {
   const shown = adviseByHand('NO_CONVERT', 'unix:/var/run/openvswitch/db.sock', '')
     .split('\n')
     .filter((line) => line.startsWith('  '))

@@ -134,7 +134,7 @@ test(
         await inject(100);
         return Math.abs((await afterPool(br, count)).sampler.packetsOwed) < 1;
       },
-      { what: 'everything is made up for', timeoutMs: 30_000 },
+      { what: 'the loss is compensated', timeoutMs: 30_000 },
     );
     const { sampler } = await afterPool(br, count);
     assert.equal(sampler.received + sampler.droppedByMeter + sampler.lost, count);

@@ -81,7 +81,7 @@ function counted(
 const icmpOf = (source: Source) => ({ sourceMacAddress: source.mac, protocolIdentifier: 1 });
 
 /**
- * Returns the records of `traffic`. They must count as many packets of each source as the switch received from it. Hosts may
+ * Returns the records of `traffic`. For each source their packets must be those that the switch received from it. Hosts may
  * send an ARP request later, so both are read until the switch has received nothing in between.
  */
 async function recordsOf(

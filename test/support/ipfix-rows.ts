@@ -73,7 +73,7 @@ export async function waitForHook(daemon: Daemon, bridge: string, timeoutMs = 50
   await waitForBridge(
     daemon,
     bridge,
-    'hook in place',
+    'the hook is installed',
     (status) => status.session.hook === 'installed',
     timeoutMs,
   );

@@ -115,7 +115,7 @@ export class Ovs {
     }
     await this.startOvsdbServer();
     await this.startVswitchd();
-    // Tests delete bridges whose meters a killed daemon has left.
+    // Tests delete bridges with stale meters of a killed daemon.
     if (this.otherBridgeCount > 0) {
       await this.addBridge('keeps-datapath');
     }

@@ -15,7 +15,7 @@ const NEEDS = tier('ovs', 'daemon');
 
 const ALL = ['OpenFlow10', 'OpenFlow13', 'OpenFlow15'];
 const PROTOCOLS: readonly [who: string, protocols: readonly string[]][] = [
-  ['nobody, as on br-int of OVN', []],
+  ['the default, as on br-int of OVN', []],
   ['Antrea', ['OpenFlow10', 'OpenFlow15']],
   ['Neutron', ['OpenFlow10', 'OpenFlow13', 'OpenFlow14']],
   ['controllers that allow no OpenFlow 1.0', ['OpenFlow13', 'OpenFlow14', 'OpenFlow15']],
@@ -52,7 +52,7 @@ async function sampleTwice(): Promise<void> {
 
 for (const [who, protocols] of PROTOCOLS) {
   const list = protocols.join(', ');
-  test(`as set by ${who}: ${list === '' ? 'all versions' : list}`, NEEDS, async () => {
+  test(`protocols of ${who}: ${list === '' ? 'all versions' : list}`, NEEDS, async () => {
     bridgeSink = await FlowRecordSink.open();
     setSink = await FlowRecordSink.open();
     bed = await SampledFlows.make(ovs, protocols.length === 0 ? ALL : protocols);
