@@ -17,6 +17,8 @@ const FILES_MIN = 300;
 const NOT_READ = [
   'test/support/house-language.ts',
   'test/language.test.ts',
+  // It lists the names that were replaced.
+  'docs/CHANGELOG.md',
   // Schemas of Open vSwitch as it ships them, and recorded data.
   'test/vectors/',
   'test/node-openflow/vectors/',
@@ -58,9 +60,7 @@ const UNSWEPT = [
   'test/integration/flow-robustness.test.ts',
   'test/integration/migrate-files.test.ts',
   'test/integration/sampling.test.ts',
-  'docs/',
   'docker/',
-  'README.md',
 ];
 
 /** Uses that are right, each with the reason; one that occurs no more must go. */

@@ -68,7 +68,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
       `    sampling   1 in ${sampling.sampler.interval} where packets enter`,
       ...meterLines(sampling.sampler, paint),
       ...foldText(
-        `    samples    ${sampling.sampler.selected} kept, each counted as ${numberText(sampling.sampler.sampleWeight)} packets`,
+        `    samples    ${sampling.sampler.selected} kept, with a weight of ${numberText(sampling.sampler.sampleWeight)} packets each`,
         VALUE_INDENT,
       ),
       ...exporterLines(sampling.exporter, paint),
