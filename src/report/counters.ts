@@ -10,16 +10,16 @@ export function eventCounters(document: StatusDocument): Counters {
   const { bridges } = document;
   const sum = <Item>(items: readonly Item[], count: (item: Item) => number) =>
     items.reduce((total, item) => total + count(item), 0);
-  const pools = bridges.flatMap(({ sampling, samplePool }) => [
-    samplePool,
+  const meters = bridges.flatMap(({ sampling, sampleActionMeter }) => [
+    sampleActionMeter,
     ...(sampling === undefined ? [] : [sampling.sampler]),
   ]);
   const collectors = listed.flatMap(({ exporter }) => exporter.collectors);
   return {
-    packet_in_received: sum(pools, ({ received }) => received),
-    packet_in_dropped_by_meter: sum(pools, ({ droppedByMeter }) => droppedByMeter),
-    packet_in_lost: sum(pools, ({ lost }) => lost),
-    packet_in_foreign: sum(bridges, ({ foreignPacketIns }) => foreignPacketIns),
+    packet_in_received: sum(meters, ({ received }) => received),
+    packet_in_dropped_by_meter: sum(meters, ({ droppedByMeter }) => droppedByMeter),
+    packet_in_lost: sum(meters, ({ lost }) => lost),
+    packet_in_unmanaged: sum(bridges, ({ unmanagedPacketIns }) => unmanagedPacketIns),
     sample_kept: sum(listed, ({ exporter }) => exporter.samples),
     sample_malformed: sum(
       listed,

@@ -123,11 +123,11 @@ export const DAEMON_METRICS: readonly Metric[] = [
     ({ session }) => session.meterRate,
   ),
   perBridge(
-    'ovs_ipfix_foreign_packet_ins_total',
+    'ovs_ipfix_unmanaged_packet_ins_total',
     'counter',
     'packets',
-    'Packet-ins of nothing that is exported now',
-    ({ foreignPacketIns }) => foreignPacketIns,
+    'Packet-ins that belong to no row that is exported now',
+    ({ unmanagedPacketIns }) => unmanagedPacketIns,
   ),
 
   one(

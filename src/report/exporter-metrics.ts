@@ -11,69 +11,69 @@ import {
   type Metric,
   perCollector,
   perExporter,
-  perPool,
+  perMeter,
 } from './metric.ts';
 
 const MICROS = 1_000_000;
 
 /** One value for each meter, exporter or collector. */
 export const EXPORTER_METRICS: readonly Metric[] = [
-  perPool(
-    'ovs_ipfix_pool_packets_total',
+  perMeter(
+    'ovs_ipfix_observed_packets_total',
     'counter',
     'packets',
-    'Packets that the meter was offered (the sample pool)',
-    ({ poolPackets }) => poolPackets,
+    'Packets that the meter has counted (the sample pool)',
+    ({ observedPackets }) => observedPackets,
   ),
-  perPool(
-    'ovs_ipfix_pool_bytes_total',
+  perMeter(
+    'ovs_ipfix_observed_bytes_total',
     'counter',
     'bytes',
     'Octets of the frames in the sample pool',
-    ({ poolOctets }) => poolOctets,
+    ({ observedOctets }) => observedOctets,
   ),
-  perPool(
+  perMeter(
     'ovs_ipfix_packet_ins_total',
     'counter',
     'packets',
     'Packet-ins that were received',
     ({ received }) => received,
   ),
-  perPool(
+  perMeter(
     'ovs_ipfix_packet_ins_dropped_total',
     'counter',
     'packets',
     'Packets that the meter dropped',
     ({ droppedByMeter }) => droppedByMeter,
   ),
-  perPool(
-    // No counter: packets that were on their way when the meter was read are taken off again when they come.
+  perMeter(
+    // A gauge: packets that were in transit when the meter was read are subtracted again when they arrive.
     'ovs_ipfix_packet_ins_lost',
     'gauge',
     'packets',
-    'Packets that passed the meter and had not come when it was last read; all but those on their way are lost for good',
+    'Packets that passed the meter and had not arrived when it was last read; all but those in transit are lost for good',
     ({ lost }) => lost,
   ),
-  perPool(
-    'ovs_ipfix_pool_expansion_ratio',
+  perMeter(
+    'ovs_ipfix_compensation_factor',
     'gauge',
     'ratio',
-    'Packets of the pool that one which arrives stands for; 1 when none is missing',
-    ({ expansion }) => expansion,
+    'Packets of the sample pool that a packet-in represents; 1 when none is lost',
+    ({ compensationFactor }) => compensationFactor,
   ),
-  perPool(
-    'ovs_ipfix_packets_owed',
+  perMeter(
+    'ovs_ipfix_pending_loss_packets',
     'gauge',
     'packets',
-    'Missing packets that later samples are still to make up for; below 0 when they made up for too many',
-    ({ packetsOwed }) => packetsOwed,
+    'Lost packets that later samples still have to compensate; below 0 when they compensated too many',
+    ({ pendingLossPackets }) => pendingLossPackets,
   ),
-  perPool(
-    'ovs_ipfix_packets_given_up_total',
+  perMeter(
+    'ovs_ipfix_written_off_packets_total',
     'counter',
     'packets',
-    'Missing packets that could not be made up for in time; the exported counts are off by as many',
-    ({ packetsGivenUp }) => packetsGivenUp,
+    'Lost packets that were not compensated in time; the exported counts are off by as many',
+    ({ writtenOffPackets }) => writtenOffPackets,
   ),
 
   perExporter(
@@ -81,13 +81,13 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'gauge',
     'packets',
     'N of 1-in-N; absent for collector sets, whose sample actions have probabilities',
-    (listed) => (listed.collectorSetId === undefined ? listed.pool.interval : undefined),
+    ({ interval }) => interval,
   ),
   perExporter(
     'ovs_ipfix_sample_weight',
     'gauge',
     'packets',
-    'Packets that a kept sample stands for; absent for collector sets',
+    'Packets that a sample represents; absent for collector sets',
     ({ sampleWeight }) => sampleWeight,
   ),
   perExporter(

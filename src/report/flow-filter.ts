@@ -3,7 +3,7 @@
 
 import ipaddr from 'ipaddr.js';
 import type { FlowRecord } from '../flow/flow-record.ts';
-import { TEMPLATES } from '../ipfix/templates.ts';
+import { TEMPLATES } from '../ipfix/record-layout.ts';
 import { IP_PROTOCOL_NAMES } from './protocol-names.ts';
 import { UnknownWord } from './unknown-word.ts';
 

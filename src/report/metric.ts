@@ -97,11 +97,11 @@ export const perBridge = perItem<Bridge>(BRIDGE_LABELS, ({ bridges }) =>
   bridges.map((item) => ({ labels: { bridge: item.bridge }, item })),
 );
 
-/** Of the hook's meter (`exporter` is `bridge`), and of that of the sample actions of all sets (`sets`). */
-export const perPool = perItem<Bridge['samplePool']>(EXPORTER_LABELS, ({ bridges }) =>
-  bridges.flatMap(({ bridge, sampling, flowSampling, samplePool }) => [
+/** Of the hook's meter (`exporter` is `bridge`), and of the meter of the sample actions of all sets (`sets`). */
+export const perMeter = perItem<Bridge['sampleActionMeter']>(EXPORTER_LABELS, ({ bridges }) =>
+  bridges.flatMap(({ bridge, sampling, flowSampling, sampleActionMeter }) => [
     ...(sampling === undefined ? [] : [{ labels: { bridge, exporter: 'bridge' }, item: sampling.sampler }]),
-    ...(flowSampling.length === 0 ? [] : [{ labels: { bridge, exporter: 'sets' }, item: samplePool }]),
+    ...(flowSampling.length === 0 ? [] : [{ labels: { bridge, exporter: 'sets' }, item: sampleActionMeter }]),
   ]),
 );
 

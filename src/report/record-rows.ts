@@ -4,7 +4,7 @@
 import { MessageReader } from '../ipfix/message-reader.ts';
 import { MessageWriter } from '../ipfix/message-writer.ts';
 import { MESSAGE_HEADER_SIZE, MESSAGE_SIZE_MAX } from '../ipfix/protocol.ts';
-import { encodeTemplateSets } from '../ipfix/templates.ts';
+import { encodeTemplateSets } from '../ipfix/template-sets.ts';
 import { type JsonValue, recordObject, recordText } from './record-format.ts';
 
 /** One record: its origin and elements by name, and as a line of the table of record-format.ts. */

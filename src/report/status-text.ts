@@ -4,7 +4,7 @@
 import type { SampledBridgeStatus } from '../control/sampled-bridge.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
-import type { PacketSamplerStatus } from '../flow/sampler.ts';
+import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
 import { conditionLines } from './condition-lines.ts';
 import type { StatusDocument } from './status-document.ts';
 import { errorsText } from './tables.ts';
@@ -54,21 +54,21 @@ function webLines({ web }: StatusDocument): string[] {
 }
 
 function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
-  const { session, sampling, samplePool } = status;
+  const { session, sampling, sampleActionMeter } = status;
   const rate = session.meterRate === undefined ? 'any number of' : `at most ${session.meterRate}`;
   const head = `bridge ${status.bridge}: hook ${session.hook}, ${session.protocol ?? 'no OpenFlow'} (${session.connection.state})`;
   const mood = session.hook === 'installed' ? 'head' : 'bad';
   const lines = [
     ...foldText(head).map((line) => paint(mood, line)),
-    `  bounded to ${rate} packet-ins/s; reinstalled ${session.hookRepairs} times`,
+    `  limited to ${rate} packet-ins/s; reinstalled ${session.hookRepairs} times`,
   ];
   if (sampling !== undefined) {
     lines.push(
       `  whole bridge, IPFIX row ${sampling.ipfixRow}`,
       `    sampling   1 in ${sampling.sampler.interval} where packets enter`,
-      ...poolLines(sampling.sampler, paint),
+      ...meterLines(sampling.sampler, paint),
       ...foldText(
-        `    samples    ${sampling.sampler.selected} kept, each counted as ${numberText(sampling.sampler.sampleWeight)} packets`,
+        `    samples    ${sampling.sampler.selected} kept, weight ${numberText(sampling.sampler.sampleWeight)}`,
         VALUE_INDENT,
       ),
       ...exporterLines(sampling.exporter, paint),
@@ -78,7 +78,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
     lines.push(
       `  "sample" actions of flows: ${session.translation.rewrites + session.translation.groupRewrites} rewritten`,
     );
-    lines.push(...poolLines(samplePool, paint));
+    lines.push(...meterLines(sampleActionMeter, paint));
   }
   for (const set of status.flowSampling) {
     lines.push(
@@ -94,17 +94,20 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
 /** Indent of continued values. */
 const VALUE_INDENT = '           ';
 
-function poolLines(pool: PacketSamplerStatus, paint: Paint): string[] {
-  const received = `    packet-ins ${pool.received} received, ${pool.droppedByMeter} dropped by the meter, ${pool.lost} lost`;
-  const isDropping = pool.shareDropped > 0;
+function meterLines(meter: MeterLedgerStatus, paint: Paint): string[] {
+  const received = `    packet-ins ${meter.received} received, ${meter.droppedByMeter} dropped by the meter, ${meter.lost} lost`;
+  const isDropping = meter.shareDropped > 0;
   const lines = [
-    ...foldText(`    pool       ${pool.poolPackets} packets, ${pool.poolOctets} octets`, VALUE_INDENT),
+    ...foldText(
+      `    observed   ${meter.observedPackets} packets, ${meter.observedOctets} octets`,
+      VALUE_INDENT,
+    ),
     ...foldText(received, VALUE_INDENT).map((line) => (isDropping ? paint('warning', line) : line)),
   ];
-  if (pool.expansion !== 1 || pool.packetsGivenUp > 0) {
+  if (meter.compensationFactor !== 1 || meter.writtenOffPackets > 0) {
     lines.push(
-      `    made up    a packet-in stands for ${pool.expansion.toFixed(2)} packets now, for those that are missing;`,
-      `               ${Math.round(pool.packetsOwed)} still to be made up for, ${Math.round(pool.packetsGivenUp)} given up`,
+      `    loss       each packet-in represents ${meter.compensationFactor.toFixed(2)} packets;`,
+      `               ${Math.round(meter.pendingLossPackets)} pending, ${Math.round(meter.writtenOffPackets)} written off`,
     );
   }
   return lines;

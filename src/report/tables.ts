@@ -80,30 +80,30 @@ export function collectorsTable(document: StatusDocument): Table {
   );
 }
 
-/** How packets become samples: the pool, what reached us, and what a sample stands for. */
+/** How packets become samples: the sample pool, what arrived, and the weight of a sample. */
 export function samplingTable(document: StatusDocument): Table {
   const heads = columns(
     'EXPORTER',
     '>1 IN',
-    '>POOL',
+    '>OBSERVED',
     '>RECEIVED',
     '>DROPPED',
     '>LOST',
     '>KEPT',
     '>WEIGHT',
-    'MADE UP',
+    'COMPENSATION',
   );
-  return table(document, heads, ({ label, pool, sampling: { sampler }, sampleWeight, collectorSetId }) => [
+  return table(document, heads, ({ label, meter, interval, sampling: { sampler }, sampleWeight }) => [
     [
       label,
-      collectorSetId === undefined ? String(pool.interval) : 'flow',
-      String(pool.poolPackets),
+      interval === undefined ? 'flow' : String(interval),
+      String(meter.observedPackets),
       String(sampler.received),
-      String(pool.droppedByMeter),
-      String(pool.lost),
+      String(meter.droppedByMeter),
+      String(meter.lost),
       String(sampler.selected),
       sampleWeight === undefined ? 'flow' : numberText(sampleWeight),
-      `x ${pool.expansion.toFixed(2)}, ${Math.round(pool.packetsGivenUp)} given up`,
+      `x ${meter.compensationFactor.toFixed(2)}, ${Math.round(meter.writtenOffPackets)} written off`,
     ],
   ]);
 }

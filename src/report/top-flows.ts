@@ -5,7 +5,7 @@ import { encodeRecord } from '../export/record-encoder.ts';
 import type { FlowRecord } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
 import { MESSAGE_SIZE_MAX } from '../ipfix/protocol.ts';
-import { templateWithId } from '../ipfix/templates.ts';
+import { templateWithId } from '../ipfix/record-layout.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { FlowFilter } from './flow-filter.ts';
 import type { JsonValue } from './record-format.ts';

@@ -211,7 +211,7 @@ test('every field of the document is in its table, by name', tier('ovs', 'daemon
   const br = await exportingBridge(t, ovs, daemon, { cache_active_timeout: 60, cache_max_flows: 100 });
   await br.sample(udpFrame({}));
   const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'status.md'), 'utf8');
-  const table = page.slice(page.indexOf('### `status json`'), page.indexOf('## The log'));
+  const table = page.slice(page.indexOf('### `status json`'), page.indexOf('## Log'));
   const names = new Set([...table.matchAll(/[a-z][A-Za-z0-9]+/gu)].map(([name]) => name));
   const unknown = fieldNames(await daemonStatus(daemon)).filter((name) => !names.has(name));
   assert.deepEqual([...new Set(unknown)], []);
@@ -262,7 +262,7 @@ test('levels are shown and set by module, in OVS’s words', tier('ovs', 'daemon
   assert.deepEqual(await level('bridge'), ['bridge', 'OFF', 'OFF', 'INFO']);
   await assert.rejects(
     appctl('vlog/set', 'foo'),
-    refused(/There is no module "foo"; there are bridge, collector,/u),
+    refused(/There is no module "foo"; the modules are bridge, collector,/u),
   );
   await assert.rejects(
     appctl('vlog/set', 'syslog:dbg'),

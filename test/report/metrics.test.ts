@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { PacketSampler } from '../../src/flow/sampler.ts';
+import { MeterLedger } from '../../src/intake/meter-ledger.ts';
 import { METRICS } from '../../src/report/metrics.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -37,19 +37,19 @@ test('follows Prometheus’s rules for names and units', () => {
 });
 
 test('exports lost packet-ins as a gauge, because packets on their way are subtracted when they arrive', () => {
-  const sampler = new PacketSampler({ interval: 1, seed: 1 });
-  const observe = (packets: bigint) => sampler.observePool({ packets, octets: packets * 60n, dropped: 0n });
+  const ledger = new MeterLedger();
+  const observe = (packets: bigint) => ledger.observe({ packets, octets: packets * 60n, dropped: 0n });
   observe(0n);
   for (let count = 0; count < 90; count += 1) {
-    sampler.keep();
+    ledger.arrive();
   }
   observe(100n);
-  assert.equal(sampler.status().lost, 10);
+  assert.equal(ledger.status().lost, 10);
   for (let count = 0; count < 10; count += 1) {
-    sampler.keep();
+    ledger.arrive();
   }
   observe(100n);
-  assert.equal(sampler.status().lost, 0);
+  assert.equal(ledger.status().lost, 0);
   assert.equal(METRICS.find(({ name }) => name === 'ovs_ipfix_packet_ins_lost')?.type, 'gauge');
 });
 

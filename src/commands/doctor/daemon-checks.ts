@@ -97,7 +97,7 @@ function checkDaemon(status: StatusDocument): Finding[] {
       finding('warning', 'daemon-other-version', where, message, 'Restart the daemon after an upgrade.'),
     );
   }
-  for (const { label, exporter, pool } of listExporters(status)) {
+  for (const { label, exporter, meter } of listExporters(status)) {
     for (const { target, recordsLost, lastError } of exporter.collectors) {
       if (recordsLost === 0) {
         continue;
@@ -113,8 +113,8 @@ function checkDaemon(status: StatusDocument): Finding[] {
         ),
       );
     }
-    if (pool.packetsGivenUp >= 1 || pool.shareDropped > 0) {
-      const message = `${pool.droppedByMeter} sampled packets were dropped by the meter and ${pool.lost} lost; ${Math.round(pool.packetsGivenUp)} could not be made up for.`;
+    if (meter.writtenOffPackets >= 1 || meter.shareDropped > 0) {
+      const message = `${meter.droppedByMeter} sampled packets were dropped by the meter and ${meter.lost} lost; ${Math.round(meter.writtenOffPackets)} could not be compensated.`;
       findings.push(
         finding(
           'warning',
