@@ -1,10 +1,10 @@
-// The sums that `coverage/show` and `memory/show` give: over all bridges, exporters and collectors.
+// The sums over all bridges, exporters and collectors that `coverage/show` and `memory/show` print.
 
 import type { Counters } from './coverage.ts';
 import { listExporters } from './exporter-list.ts';
 import type { StatusDocument } from './status-document.ts';
 
-/** What has happened, by event. */
+/** Returns the counts of events. */
 export function eventCounters(document: StatusDocument): Counters {
   const listed = listExporters(document);
   const { bridges } = document;
@@ -42,7 +42,7 @@ export function eventCounters(document: StatusDocument): Counters {
   };
 }
 
-/** What takes memory: how many of each, and bytes where they are known. */
+/** Returns the counts of what uses memory, and bytes where they are known. */
 export function memoryCounts(document: StatusDocument): Counters {
   const listed = listExporters(document);
   const collectors = listed.flatMap(({ exporter }) => exporter.collectors);

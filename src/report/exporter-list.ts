@@ -1,16 +1,16 @@
-// The exporters of a status document one after the other, whatever they export for, as tables need them.
+// The exporters of a status document as one list, those of bridges and those of collector sets.
 
 import type { BridgeSamplingStatus, FlowSamplingStatus } from '../control/sampled-bridge.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
 import type { StatusDocument } from './status-document.ts';
 
-/** One exporter with what it exports for. */
+/** One exporter with its bridge or collector set. */
 export interface ListedExporter {
   /** `br0`, or `br0 set 1` for a collector set. */
   readonly label: string;
   readonly bridge: string;
-  /** Absent for a bridge as a whole. */
+  /** Undefined for a whole bridge. */
   readonly collectorSetId: number | undefined;
   readonly ipfixRow: string;
   readonly exporter: ExporterStatus;
@@ -24,7 +24,7 @@ export interface ListedExporter {
   readonly sampleWeight: number | undefined;
 }
 
-/** All exporters, by bridge, the whole bridge before its collector sets. */
+/** Returns all exporters by bridge, the whole bridge before its collector sets. */
 export function listExporters(document: Pick<StatusDocument, 'bridges'>): readonly ListedExporter[] {
   return document.bridges.flatMap(({ bridge, sampling, flowSampling, sampleActionMeter }) => [
     ...(sampling === undefined

@@ -102,7 +102,7 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     type: 'counter',
     unit: 'samples',
     labels: [...EXPORTER_LABELS, 'header'],
-    help: 'Samples with a header that was cut or impossible; counted in flows all the same',
+    help: 'Samples with a truncated or malformed header; they are counted in flows',
     read: (document) =>
       listExporters(document).flatMap((listed) => {
         const { ethernet, ipHeader, ipv6Extension, transport } = listed.exporter.malformed;
@@ -118,7 +118,7 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'ovs_ipfix_samples_ignored_total',
     'counter',
     'samples',
-    'Samples that came while the exporter did not run',
+    'Samples that arrived while the exporter did not run',
     ({ exporter }) => exporter.samplesIgnored,
   ),
   perExporter(
@@ -132,7 +132,7 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'ovs_ipfix_cache_flows_limit',
     'gauge',
     'flows',
-    'Flows that the cache holds at most; 0 without a cache',
+    'Largest number of flows in the cache; 0 without a cache',
     ({ exporter }) => exporter.cache.flowsMax,
   ),
   perExporter(
@@ -153,28 +153,28 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'ovs_ipfix_cache_inserts_total',
     'counter',
     'samples',
-    'Samples that began a flow',
+    'Samples that created a flow',
     ({ exporter }) => exporter.cache.inserted,
   ),
   perExporter(
     'ovs_ipfix_cache_hits_total',
     'counter',
     'samples',
-    'Samples that joined a flow',
+    'Samples that were added to a flow',
     ({ exporter }) => exporter.cache.aggregated,
   ),
   perExporter(
     'ovs_ipfix_cache_refused_total',
     'counter',
     'samples',
-    'Samples of new flows for which there was no memory; they are in no record',
+    'Samples of new flows that were refused for lack of memory; they are in no record',
     ({ exporter }) => exporter.cache.refused,
   ),
   perExporter(
     'ovs_ipfix_cache_memory_evictions_total',
     'counter',
     'flows',
-    'Flows that left for the limit of the memory of caches; part of the records with lack_of_resources',
+    'Flows that were evicted at the memory limit of the caches; part of the records with lack_of_resources',
     ({ exporter }) => exporter.cache.expiredByFlowBytes,
   ),
   {
@@ -209,28 +209,28 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'ovs_ipfix_collector_open',
     'gauge',
     '1 or 0',
-    '1 when messages leave for the collector, and no error says that they do not arrive',
+    '1 when messages are sent to the collector, and no error reports that they do not arrive',
     ({ state }) => flag(state === 'open'),
   ),
   perCollector(
     'ovs_ipfix_collector_messages_total',
     'counter',
     'messages',
-    'Messages that were handed to the network',
+    'Messages that were sent',
     ({ messagesSent }) => messagesSent,
   ),
   perCollector(
     'ovs_ipfix_collector_records_total',
     'counter',
     'records',
-    'Records that were handed to the network',
+    'Records that were sent',
     ({ recordsSent }) => recordsSent,
   ),
   perCollector(
     'ovs_ipfix_collector_bytes_total',
     'counter',
     'bytes',
-    'Octets of the messages that were handed to the network',
+    'Octets of the messages that were sent',
     ({ octetsSent }) => octetsSent,
   ),
   perCollector(
@@ -258,14 +258,14 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'ovs_ipfix_collector_backlog_messages',
     'gauge',
     'messages',
-    'Messages that wait for the network',
+    'Messages in the send queue',
     ({ backlogCount }) => backlogCount,
   ),
   perCollector(
     'ovs_ipfix_collector_connections_total',
     'counter',
     'sockets',
-    'Sockets that were made',
+    'Sockets that were opened',
     ({ connectionCount }) => connectionCount,
   ),
   {
@@ -273,7 +273,7 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     type: 'counter',
     unit: 'errors',
     labels: [...COLLECTOR_LABELS, 'error'],
-    help: 'Errors of the system by its code, and BACKLOG for a full backlog',
+    help: 'System errors by code, and BACKLOG for a full send queue',
     read: (document) =>
       collectors(document).flatMap(({ labels, item }) =>
         byName(item.errors).map(([error, value]) => ({ labels: { ...labels, error }, value })),

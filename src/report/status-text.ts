@@ -1,5 +1,5 @@
-// The daemon's state as an operator reads it in a terminal of 80 columns: first whether all is well, then each bridge from
-// its hook to its collectors, then what is wrong. What the numbers mean is in docs/status.md.
+// The status document as text for a terminal of 80 columns: readiness first, then each bridge from its hook to its collectors,
+// then the conditions. docs/status.md explains the numbers.
 
 import type { SampledBridgeStatus } from '../control/sampled-bridge.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
@@ -10,14 +10,14 @@ import type { StatusDocument } from './status-document.ts';
 import { errorsText } from './tables.ts';
 import { foldText, numberText } from './text-table.ts';
 
-/** Whether something is as it should be. */
+/** The meaning of a line, for its colour. */
 export type Mood = 'good' | 'warning' | 'bad' | 'head';
-/** Colours a line, where there are colours; the line's width stays. */
+/** Colours a line without changing its width. */
 export type Paint = (mood: Mood, text: string) => string;
 
 const plain: Paint = (_mood, text) => text;
 
-/** The state as text, some ten lines a bridge; also of a document that has come as JSON. */
+/** Formats a status document, which may come from JSON: about ten lines a bridge. */
 export function statusText(status: StatusDocument, paint: Paint = plain): string {
   const { database, program, conditions } = status;
   const upSeconds = program.upSeconds;
@@ -29,7 +29,7 @@ export function statusText(status: StatusDocument, paint: Paint = plain): string
     ...status.bridges.flatMap((bridge) => bridgeLines(bridge, paint)),
   ];
   if (status.bridges.length === 0) {
-    lines.push('no bridge has an IPFIX row that is exported here');
+    lines.push('no bridge has an IPFIX row that this daemon exports');
   }
   for (const condition of conditions) {
     const mood = condition.severity === 'error' ? 'bad' : 'warning';
@@ -50,7 +50,7 @@ function webLines({ web }: StatusDocument): string[] {
     return [];
   }
   const trouble = web.refused + web.ended === 0 ? '' : `, ${web.refused} refused, ${web.ended} ended`;
-  return foldText(`page: ${web.clients} browsers look${trouble}`);
+  return foldText(`page: ${web.clients} browsers${trouble}`);
 }
 
 function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
@@ -91,7 +91,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
   return lines;
 }
 
-/** Behind the name of a value. */
+/** Indent of continued values. */
 const VALUE_INDENT = '           ';
 
 function meterLines(meter: MeterLedgerStatus, paint: Paint): string[] {
@@ -138,7 +138,7 @@ function collectorLines(collector: CollectorStatus, paint: Paint): string[] {
   return foldText(`    collector  ${text}`, VALUE_INDENT).map((line) => paint(mood, line));
 }
 
-/** Such as `3 h 12 min` or `45 s`. */
+/** Formats a duration: `3 h 12 min`, `45 s`. */
 export function durationText(seconds: number): string {
   const units: readonly (readonly [string, number])[] = [
     ['d', 86_400],

@@ -9,7 +9,7 @@
 
 import { Backoff } from './backoff.ts';
 
-/** The states of `Reconnect`. */
+/** States of a connection as `Reconnect` sees it. */
 export type ReconnectState = 'void' | 'backoff' | 'connecting' | 'active' | 'idle';
 
 /** An action for the owner of the connection. Each is returned once. */

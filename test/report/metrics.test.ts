@@ -15,7 +15,7 @@ function read(...path: readonly string[]): string {
   return readFileSync(join(ROOT, ...path), 'utf8');
 }
 
-test('the page about metrics has each one with its type, labels, unit and meaning, and no other', () => {
+test('documents each metric with its type, labels, unit and meaning, and no other', () => {
   const rows = read('docs', 'metrics.md').match(/^\| `.*$/gmu);
   const wanted = METRICS.map(
     ({ name, type, labels, unit, help }) =>
@@ -24,7 +24,7 @@ test('the page about metrics has each one with its type, labels, unit and meanin
   assert.deepEqual(rows, wanted);
 });
 
-test('names and units are as Prometheus wants them', () => {
+test('follows Prometheus’s rules for names and units', () => {
   assert.equal(NAMES.size, METRICS.length);
   for (const { name, type, unit, labels } of METRICS) {
     assert.match(name, /^(?:ovs_ipfix|process)_[a-z_]+$/u);
@@ -36,7 +36,7 @@ test('names and units are as Prometheus wants them', () => {
   }
 });
 
-test('is a gauge what may decrease: packets in transit count as lost until they arrive', () => {
+test('exports lost packet-ins as a gauge, because packets on their way are subtracted when they arrive', () => {
   const ledger = new MeterLedger();
   const observe = (packets: bigint) => ledger.observe({ packets, octets: packets * 60n, dropped: 0n });
   observe(0n);
@@ -53,7 +53,7 @@ test('is a gauge what may decrease: packets in transit count as lost until they 
   assert.equal(METRICS.find(({ name }) => name === 'ovs_ipfix_packet_ins_lost')?.type, 'gauge');
 });
 
-test('alert rules and dashboard use metrics that there are', () => {
+test('has each metric that alert rules and dashboard use', () => {
   for (const file of ['alerts.yml', 'dashboard.json']) {
     const used = read('docker', 'metrics', file).match(/\b(?:ovs_ipfix|process)_[a-z_]+/gu) ?? [];
     assert.ok(new Set(used).size >= 8, file);

@@ -1,13 +1,13 @@
-// The list of `npm run test:versions` is complete: each test that an Open vSwitch takes part in is in one of its checks.
+// Checks that the list of `npm run test:versions` is complete: each test that uses Open vSwitch is in one of its checks.
 
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CHECKS, FILES_WITHOUT_OVS } from './checks.ts';
+import { CHECKS, FILES_OF_ONE_VERSION, FILES_WITHOUT_OVS } from './checks.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const checked = [...CHECKS.flatMap(({ files }) => files), ...FILES_WITHOUT_OVS];
+const checked = [...CHECKS.flatMap(({ files }) => files), ...FILES_WITHOUT_OVS, ...FILES_OF_ONE_VERSION];
 
 test('each integration test and oracle is in exactly one check of the versions', () => {
   const files = ['test/integration', 'test/oracle'].flatMap((folder) =>
@@ -25,7 +25,7 @@ test('each integration test and oracle is in exactly one check of the versions',
   }
 });
 
-test('each file of a check is there', () => {
+test('each file of a check exists', () => {
   assert.deepEqual(
     checked.filter((file) => !existsSync(join(ROOT, file))),
     [],
