@@ -25,49 +25,7 @@ const NOT_READ = [
 ];
 
 /** Folders and files whose text was written before the rules, and is still to be read over; the list only gets shorter. */
-const UNSWEPT = [
-  'src/capture/',
-  'src/control/',
-  'src/export/',
-  'src/flow/',
-  'src/intake/',
-  'src/ipfix/',
-  'src/node-openflow/',
-  'src/ovsdb-client/',
-  'src/packet/',
-  'src/runtime/',
-  'src/schema/',
-  'test/bench/',
-  'test/capture/',
-  'test/control/',
-  'test/docker/',
-  'test/docs.test.ts',
-  'test/export/',
-  'test/flow/',
-  'test/forwarding/',
-  'test/fuzz/',
-  'test/intake/',
-  'test/integration/',
-  'test/ipfix/',
-  'test/kernel/',
-  'test/language.test.ts',
-  'test/layers.test.ts',
-  'test/node-openflow/',
-  'test/oracle/',
-  'test/ovsdb-client/',
-  'test/package/',
-  'test/packet/',
-  'test/runtime/',
-  'test/schema/',
-  'test/support/',
-  'test/vectors/',
-  'test/versions/',
-  'docker/Dockerfile',
-  'docker/compose.yaml',
-  'docker/demo/',
-  '.ci/',
-  'findings/',
-];
+const UNSWEPT = ['src/control/', 'test/control/'];
 
 /** Uses that are right, each with the reason; one that occurs no more must go. */
 const ALLOWED: readonly { path: string; found: string; reason: string }[] = [
