@@ -10,10 +10,21 @@ import { udpFrame } from '../support/frames.ts';
 import { daemonStatus, waitForHook, waitForNoBridge } from '../support/ipfix-rows.ts';
 import { indentedBlocks, page, type TranscriptStep, transcripts } from '../support/manual.ts';
 import { tier } from '../support/tiers.ts';
-import { isAsOnPage, ManualShell, normalised } from '../support/transcripts.ts';
+import { isAsOnPage, ManualShell, normalised, replayedSteps } from '../support/transcripts.ts';
 import { UdpSink } from '../support/udp-sink.ts';
 import { waitFor } from '../support/wait.ts';
 
+const PAGES = [
+  'command-line.md',
+  'configuration.md',
+  'doctor.md',
+  'flow-rewriting.md',
+  'operation.md',
+  'replay.md',
+  'sampling.md',
+  'status.md',
+  'takeover.md',
+];
 const FOLDED = { hasSpace: false };
 const BRIDGE_ROW =
   'ovs-vsctl -- set Bridge br0 ipfix=@i -- --id=@i create IPFIX targets=\\"127.0.0.1:14739\\" obs_domain_id=123 obs_point_id=456';
@@ -51,8 +62,13 @@ async function useFreePort(shell: ManualShell, target: string): Promise<void> {
   await sink.close();
 }
 
+/** The steps of a page that begin with the words, for a test that replays them itself. */
 function transcriptsOf(name: string, words: string): readonly TranscriptStep[] {
-  return transcripts(page(name)).filter(({ command }) => command.startsWith(words));
+  const steps = transcripts(page(name)).filter(({ command }) => command.startsWith(words));
+  for (const { command } of steps) {
+    replayedSteps.add(`${name}: ${command}`);
+  }
+  return steps;
 }
 
 async function waitForSet(daemon: Daemon): Promise<void> {
@@ -178,9 +194,11 @@ test('status.md: status, the largest flows, and the log', options, async (t) => 
   await shell.ovs.inject('p1', DNS, DNS, DNS, ...Array.from({ length: 40 }, () => WEB));
   await shell.replay('status.md', 'ovs-appctl');
 
-  const lines = indentedBlocks(page('status.md')).find((block) => block.includes('|ovs_ipfix|INFO|')) ?? '';
-  const log = daemon.log.replaceAll(shell.ovs.rundir, '/var/run/openvswitch').split('\n').map(withoutTime);
-  for (const line of lines.trimEnd().split('\n').map(withoutTime)) {
+  const block = indentedBlocks(page('status.md')).find((each) => /^\d{4}-\d\d-\d\dT/u.test(each)) ?? '';
+  const lines = block.trimEnd().split('\n').map(withoutTime);
+  assert.ok(lines.length > 3, 'status.md has lines of the log');
+  const log = shell.inWordsOfPage(daemon.log).split('\n').map(withoutTime);
+  for (const line of lines) {
     assert.ok(log.includes(line), `the log has: ${line}\n${log.join('\n')}`);
   }
   await daemon.stop();
@@ -266,6 +284,17 @@ test('README.md: the commands that configure an export', options, async (t) => {
   assert.equal(await shell.runExamples('../README.md', 'ovs-vsctl clear'), 1);
   await waitForNoBridge(daemon, 'br0');
   await daemon.stop();
+});
+
+test('every transcript of these pages was replayed', options, () => {
+  for (const name of PAGES) {
+    const steps = transcripts(page(name)).map(({ command }) => `${name}: ${command}`);
+    assert.ok(steps.length > 0, name);
+    assert.deepEqual(
+      steps.filter((step) => !replayedSteps.has(step)),
+      [],
+    );
+  }
 });
 
 test('a page is compared but for times, numbers of processes and what it leaves out', () => {

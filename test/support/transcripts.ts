@@ -16,7 +16,7 @@ const LAUNCHER = join(DAEMON_FILE, '..', 'ovs-ipfix-pidfile');
 const STEP_MS = 5_000;
 const SWITCH_FOLDER = '/var/run/openvswitch';
 
-/** What differs between two runs, and what the comparison has in its place. */
+/** What differs between two runs, and what the comparison replaces it by. */
 const VOLATILE: readonly (readonly [RegExp, string])[] = [
   [/[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}/gu, '<uuid>'],
   [/duration([=:])[\d.]+s/gu, 'duration$1<time>'],
@@ -28,6 +28,9 @@ const VOLATILE: readonly (readonly [RegExp, string])[] = [
   [/^(?:NXST|OFPST)\w* reply.*\n/gmu, ''],
   [/[ \t]+$/gmu, ''],
 ];
+
+/** What has been replayed, as `PAGE: COMMAND`. */
+export const replayedSteps = new Set<string>();
 
 /** How the output of a step is compared. */
 export interface Comparison {
@@ -88,7 +91,7 @@ export class ManualShell {
 
   /** Runs a command of a page; returns what it prints, in the words of the page, whatever its exit code. */
   async run(command: string): Promise<string> {
-    return this.#asOnPage(await this.ovs.run('sh', '-c', `${this.#script(command)}; true`));
+    return this.inWordsOfPage(await this.ovs.run('sh', '-c', `${this.#script(command)}; true`));
   }
 
   /** Starts a command of a page; the function returns what it has printed when it has ended. */
@@ -98,7 +101,7 @@ export class ManualShell {
     await waitFor(() => program.stdout.includes(firstWords), { what: `${command} prints ${firstWords}` });
     return async () => {
       await program.exited;
-      return this.#asOnPage(program.stdout);
+      return this.inWordsOfPage(program.stdout);
     };
   }
 
@@ -108,7 +111,8 @@ export class ManualShell {
     return `cd "${this.ovs.rundir}" && PATH="${path}" && { ${here}\n} 2>&1`;
   }
 
-  #asOnPage(output: string): string {
+  /** Returns a text with the paths and addresses that the pages have. */
+  inWordsOfPage(output: string): string {
     return this.#substitutions.reduce((text, [page, shell]) => text.replaceAll(shell, page), output);
   }
 
@@ -134,6 +138,7 @@ export class ManualShell {
   }
 
   async #compare(name: string, step: TranscriptStep, comparison: Comparison): Promise<void> {
+    replayedSteps.add(`${name}: ${step.command}`);
     let output = await this.run(step.command);
     if (comparison.isRepeated !== false && !isAsOnPage(step.output, output, comparison)) {
       await waitFor(
