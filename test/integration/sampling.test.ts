@@ -70,43 +70,39 @@ async function totals(
   return { packets, octets, byPort };
 }
 
-test(
-  'at 1 in 16 the weights of the records add up to all packets, within chance',
-  tier('ovs', 'daemon'),
-  async (t) => {
-    const interval = 16;
-    const count = 20_000;
-    const br = await exportingBridge(t, ovs, daemon, { ...CACHED, sampling: interval });
-    // The meter must let everything pass here, or the machine's pace would be what is measured.
-    await setMaxRate(br, RATE_MAX);
-    const frames = mixedFrames(count);
-    // In portions that OVS's queue of packet-ins holds, so that this is about chance and not about losses.
-    for (let at = 0; at < count; at += PORTION) {
-      await ovs.injectMany(br.name, br.port, frames.slice(at, at + PORTION));
-    }
-    const { sampler } = await afterPool(br, count);
-    t.diagnostic(`pool ${sampler.observedPackets}, received ${sampler.received}, lost ${sampler.lost}`);
-    assert.equal(sampler.observedPackets, count);
-    assert.equal(
-      sampler.observedOctets,
-      frames.reduce((sum, frame) => sum + frame.length, 0),
-    );
+test('at 1 in 16 the records represent all packets, within chance', tier('ovs', 'daemon'), async (t) => {
+  const interval = 16;
+  const count = 20_000;
+  const br = await exportingBridge(t, ovs, daemon, { ...CACHED, sampling: interval });
+  // The meter must let everything pass here, or the machine's pace would be what is measured.
+  await setMaxRate(br, RATE_MAX);
+  const frames = mixedFrames(count);
+  // In portions that OVS's queue of packet-ins holds, so that this is about chance and not about losses.
+  for (let at = 0; at < count; at += PORTION) {
+    await ovs.injectMany(br.name, br.port, frames.slice(at, at + PORTION));
+  }
+  const { sampler } = await afterPool(br, count);
+  t.diagnostic(`pool ${sampler.observedPackets}, received ${sampler.received}, lost ${sampler.lost}`);
+  assert.equal(sampler.observedPackets, count);
+  assert.equal(
+    sampler.observedOctets,
+    frames.reduce((sum, frame) => sum + frame.length, 0),
+  );
 
-    const { packets, octets, byPort } = await totals(br);
-    assert.equal(packets, sampler.selected * interval);
-    for (const weighed of byPort.values()) {
-      assert.equal(weighed % interval, 0);
-    }
-    assert.equal(octets % interval, 0);
-    const arrived = sampler.received;
-    const standardError = Math.sqrt((interval - 1) / arrived);
-    const deviation = packets / arrived - 1;
-    t.diagnostic(
-      `total off by ${(100 * deviation).toFixed(2)}%, standard error ${(100 * standardError).toFixed(2)}%`,
-    );
-    assert.ok(Math.abs(deviation) < STANDARD_ERRORS_MAX * standardError);
-  },
-);
+  const { packets, octets, byPort } = await totals(br);
+  assert.equal(packets, sampler.selected * interval);
+  for (const weighed of byPort.values()) {
+    assert.equal(weighed % interval, 0);
+  }
+  assert.equal(octets % interval, 0);
+  const arrived = sampler.received;
+  const standardError = Math.sqrt((interval - 1) / arrived);
+  const deviation = packets / arrived - 1;
+  t.diagnostic(
+    `total off by ${(100 * deviation).toFixed(2)}%, standard error ${(100 * standardError).toFixed(2)}%`,
+  );
+  assert.ok(Math.abs(deviation) < STANDARD_ERRORS_MAX * standardError);
+});
 
 test(
   'counts what the meter drops, and compensates for it by what arrives then',
