@@ -1,5 +1,5 @@
-// From the rows of the database to what the daemon is to do: a pure function, run anew on every change. The result says
-// which bridges are sampled and how, which IPFIX rows they use, and what is wrong with any of it.
+// Turns the rows of the database into the daemon's configuration: a pure function that runs on every change. The result has
+// the bridges with their sampling, the IPFIX rows in use, and the conditions of both.
 
 import type { CollectorTarget } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
@@ -12,7 +12,7 @@ import { KNOWN_BRIDGE_KEYS, MAX_RATE_KEY, STATE_KEY } from './row-keys.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { parseTarget } from './target.ts';
 
-/** The rows that matter, table by table, as the replica has them. */
+/** The rows of each table, as the replica has them. */
 export interface ConfigurationTables {
   readonly bridges: Iterable<DatabaseRow>;
   readonly ipfix: ReadonlyMap<string, DatabaseRow>;
@@ -28,7 +28,7 @@ export interface BridgeSampling {
   readonly ipfixRow: string;
   /** Whether the row is adopted or native; otherwise ovs-vswitchd exports for it until it is adopted. */
   readonly isOurs: boolean;
-  /** N: one packet in so many is a sample, and each sample stands for N packets. */
+  /** N of 1-in-N sampling: each sample represents N packets. */
   readonly interval: number;
   readonly observationDomainId: number;
   readonly observationPointId: number;
@@ -46,7 +46,7 @@ export interface FlowSampling {
 
 export interface BridgeConfig {
   readonly name: string;
-  /** Packet-ins a second that the meter lets pass at most: `external_ids:ovs-ipfix-max-rate`. */
+  /** Rate of each meter of the bridge, in packet-ins a second: `external_ids:ovs-ipfix-max-rate`. */
   readonly maxSampleRate: number;
   /**
    * Whether OVS forwards by itself: the fail mode is standalone and every controller is disconnected
@@ -59,16 +59,16 @@ export interface BridgeConfig {
   readonly flowSampling: ReadonlyMap<number, FlowSampling>;
 }
 
-/** An IPFIX row that some bridge or collector set uses. */
+/** An IPFIX row that a bridge or a collector set uses. */
 export interface UsedIpfixRow {
   readonly row: IpfixRow;
-  /** Names of the bridges that the row is about: through their `ipfix` column or a collector set of theirs. */
+  /** Names of the bridges that use the row: in their `ipfix` column, or through a collector set. */
   readonly bridges: readonly string[];
-  /** Those of them whose `ipfix` column refers to the row. */
+  /** The bridges whose `ipfix` column refers to the row. */
   readonly wholeBridges: readonly string[];
-  /** The targets that count and can be sent to, each once. */
+  /** The effective targets that are valid, each once. */
   readonly targets: readonly CollectorTarget[];
-  /** Whether there is one. */
+  /** Whether `targets` has one. */
   readonly hasUsableTarget: boolean;
   /** Set when the row disables the input sampling of its bridges, so that it stays with ovs-vswitchd. */
   readonly inputSamplingDisabled: Condition | undefined;
@@ -80,13 +80,13 @@ export interface Configuration {
   readonly conditions: readonly Condition[];
 }
 
-/** The most packet-ins a second from one bridge unless its row says otherwise; see docs/sampling.md for the reason. */
+/** Default of `ovs-ipfix-max-rate`, in packet-ins a second; docs/operation.md has the reason. */
 export const MAX_SAMPLE_RATE_DEFAULT = 5000;
 
-/** The largest rate that an operator may ask for, in packet-ins a second. */
+/** Largest `ovs-ipfix-max-rate`, in packet-ins a second. */
 export const MAX_SAMPLE_RATE_LIMIT = 1_000_000;
 
-/** Reads a whole snapshot. `messageBytesMax` is the daemon's largest IPFIX message, in bytes of UDP payload. */
+/** Reads a snapshot of the rows. `messageBytesMax` is the size of the daemon's largest IPFIX message, in bytes of UDP payload. */
 export function readConfiguration(tables: ConfigurationTables, messageBytesMax: number): Configuration {
   const conditions: Condition[] = [];
   const bridgeRows = [...tables.bridges];
@@ -131,8 +131,8 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
 }
 
 /**
- * Whether we export for a row: its targets are held for us, and vswitchd does not have them, or has new ones only until
- * the row, adopted before, is adopted again.
+ * Whether the daemon exports for a row: the row holds targets for it, and ovs-vswitchd has none, or has new ones in an adopted
+ * row until it is adopted again.
  */
 export function isOurs(row: IpfixRow): boolean {
   return (
@@ -206,15 +206,15 @@ function flowSampling(
   return samplings;
 }
 
-/** A row of Flow_Sample_Collector_Set that can be exported for. */
+/** A row of Flow_Sample_Collector_Set with a bridge and an IPFIX row. */
 interface CollectorSet {
   readonly id: number;
   readonly ipfixRow: string;
 }
 
 /**
- * The collector sets of each bridge, by the bridge's uuid. A set without a bridge, or without an IPFIX row and a local group,
- * is a condition; one with a local group only is for the kernel's psample (OVS 3.4 and later) and not for IPFIX.
+ * Returns the collector sets of each bridge, by the bridge's uuid. A set without a bridge, or with neither an IPFIX row nor a
+ * local group, is a condition; one with a local group only is for the kernel's psample (OVS 3.4 and later) and not for IPFIX.
  */
 function readCollectorSets(
   rows: readonly DatabaseRow[],
@@ -234,7 +234,7 @@ function readCollectorSets(
         code: 'dangling-reference',
         severity: 'error',
         where: `${where}, column bridge`,
-        message: 'Its bridge is gone, so no packet is sampled for it.',
+        message: 'Its bridge no longer exists, so no packet is sampled for it.',
         action: `Remove the row with "ovs-vsctl destroy Flow_Sample_Collector_Set ${row.uuid}".`,
       });
     } else if (ipfixRow === undefined && row.columns['local_group_id'] === undefined) {
@@ -290,14 +290,14 @@ function usersOfIpfixRows(
 }
 
 /**
- * The targets that count. Those that a user writes into an adopted row count before they have been moved to our key, so
- * that what the same change makes due goes to the new collectors already.
+ * Returns the effective targets. New targets of an adopted row take effect before they are moved to `ovs-ipfix-targets`, so that
+ * records that the same change flushes go to the new collectors.
  */
 function targetTexts(row: IpfixRow): readonly string[] {
   return isOurs(row) && row.targets.length > 0 ? row.targets : (row.heldTargets ?? row.targets);
 }
 
-/** The usable targets of a row, each once. */
+/** Returns the valid targets of a row, each once; adds conditions for the others. */
 function readTargets(row: IpfixRow, where: string, conditions: Condition[]): readonly CollectorTarget[] {
   const targets = new Map<string, CollectorTarget>();
   const texts = targetTexts(row);
@@ -312,7 +312,7 @@ function readTargets(row: IpfixRow, where: string, conditions: Condition[]): rea
         where: `${where}, column targets`,
         ipfixRow: row.uuid,
         message: `The target ${result.fault}`,
-        action: `Set good ones with "ovs-vsctl set IPFIX ${row.uuid} targets=..."; the others are used meanwhile.`,
+        action: `Correct it with "ovs-vsctl set IPFIX ${row.uuid} targets=..."; the other targets are used meanwhile.`,
       });
     }
   }
@@ -322,8 +322,8 @@ function readTargets(row: IpfixRow, where: string, conditions: Condition[]): rea
       severity: 'error',
       where: `${where}, column targets`,
       ipfixRow: row.uuid,
-      message: 'There is no collector to send to, so nothing is exported for the row.',
-      action: `Name one with "ovs-vsctl set IPFIX ${row.uuid} targets=\\"192.0.2.1:4739\\"".`,
+      message: 'It has no valid target, so nothing is exported for the row.',
+      action: `Set one with "ovs-vsctl set IPFIX ${row.uuid} targets=\\"192.0.2.1:4739\\"".`,
     });
   }
   return [...targets.values()];
@@ -350,7 +350,7 @@ function readMaxSampleRate(row: DatabaseRow, bridge: string, conditions: Conditi
     code: 'bad-value',
     severity: 'warning',
     where: `${where}, external_ids:${MAX_RATE_KEY}`,
-    message: `${JSON.stringify(text)} is not a whole number from 1 to ${MAX_SAMPLE_RATE_LIMIT}; ${MAX_SAMPLE_RATE_DEFAULT} counts instead.`,
+    message: `${JSON.stringify(text)} is not a whole number from 1 to ${MAX_SAMPLE_RATE_LIMIT}; the default ${MAX_SAMPLE_RATE_DEFAULT} is used.`,
     action: `Set it with "ovs-vsctl set Bridge ${bridge} external_ids:${MAX_RATE_KEY}=${MAX_SAMPLE_RATE_DEFAULT}".`,
   });
   return MAX_SAMPLE_RATE_DEFAULT;
@@ -361,7 +361,7 @@ function danglingReference(uuid: string, bridges: readonly string[]): Condition 
     code: 'dangling-reference',
     severity: 'error',
     where: `Bridge ${bridges.join(', ')}, column ipfix`,
-    message: `It refers to the IPFIX row ${uuid}, which the database does not show to us.`,
-    action: 'See that the table IPFIX is readable, and that the schema has it.',
+    message: `It refers to the IPFIX row ${uuid}, which the database does not have.`,
+    action: 'Check that the daemon may read the table IPFIX, and that the schema has it.',
   };
 }

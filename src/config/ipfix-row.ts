@@ -1,5 +1,5 @@
-// One row of the table IPFIX, validated column by column: a bad value is a condition of its own and takes the default, the
-// row's good columns go on. What the columns mean is in ovs-vswitchd.conf.db(5) and, for ours, in docs/configuration.md.
+// One row of the table IPFIX, validated column by column: an invalid value is a condition and is replaced by the default; the
+// other columns apply. ovs-vswitchd.conf.db(5) describes the columns; docs/configuration.md those that ovs-ipfix adds.
 
 import * as z from 'zod';
 import type { Condition } from './condition.ts';
@@ -14,11 +14,11 @@ export interface DatabaseRow {
 /** The columns of an IPFIX row that the daemon reads. */
 export interface IpfixRow {
   readonly uuid: string;
-  /** `targets` as it stands: not empty means that vswitchd exports for this row. */
+  /** The column `targets`: not empty means that ovs-vswitchd exports for this row. */
   readonly targets: readonly string[];
-  /** The targets that `external_ids:ovs-ipfix-targets` holds for us; undefined without that key. */
+  /** The targets in `external_ids:ovs-ipfix-targets`; undefined without that key. */
   readonly heldTargets: readonly string[] | undefined;
-  /** One packet in so many is a sample. */
+  /** N of 1-in-N sampling. */
   readonly sampling: number;
   readonly observationDomainId: number;
   readonly observationPointId: number;
@@ -28,7 +28,7 @@ export interface IpfixRow {
   readonly cacheMaxFlows: number;
   /** Seconds between repetitions of the templates over UDP. */
   readonly templateInterval: number;
-  /** `stats_interval` as it stands, in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.2). */
+  /** `stats_interval` in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.3). */
   readonly statsInterval: number | undefined;
   readonly externalIds: ReadonlyMap<string, string>;
   readonly otherConfig: ReadonlyMap<string, string>;
@@ -41,6 +41,8 @@ const uint32 = z.int().min(0).max(UINT32_MAX);
 const SAMPLING_DEFAULT = 400;
 /** Seconds between templates when `template_interval` is unset or unknown to the database, as in ovs-vswitchd. */
 const TEMPLATE_INTERVAL_DEFAULT = 600;
+/** The largest `template_interval` and `stats_interval` that the schema of Open vSwitch allows, in seconds. */
+const INTERVAL_MAX = 3600;
 /** The largest `cache_active_timeout`, in seconds: a flow's start must fit 32 bits of microseconds (RFC 5102, section 5.9). */
 export const CACHE_ACTIVE_TIMEOUT_MAX = 4200;
 
@@ -53,18 +55,18 @@ const columns = {
   obs_point_id: uint32.default(0),
   cache_active_timeout: z.int().min(0).max(CACHE_ACTIVE_TIMEOUT_MAX).default(0),
   cache_max_flows: uint32.default(0),
-  template_interval: uint32.min(1).default(TEMPLATE_INTERVAL_DEFAULT),
-  stats_interval: uint32.optional(),
+  template_interval: z.int().min(1).max(INTERVAL_MAX).default(TEMPLATE_INTERVAL_DEFAULT),
+  stats_interval: z.int().min(1).max(INTERVAL_MAX).optional(),
   external_ids: stringMap.default(new Map()),
   other_config: stringMap.default(new Map()),
 } as const;
 
 type ColumnName = keyof typeof columns;
 
-/** The columns of table IPFIX that `readIpfixRow` reads: what the replica has to watch. */
+/** The columns of table IPFIX that `readIpfixRow` reads and the replica watches. */
 export const IPFIX_COLUMN_NAMES: readonly string[] = Object.keys(columns);
 
-/** Validates a row. `where` names it in conditions: "IPFIX row 1b2c… of bridge br0". */
+/** Validates a row and adds a condition for each invalid column. `where` names the row in conditions: "IPFIX row 1b2c… of bridge br0". */
 export function readIpfixRow(row: DatabaseRow, where: string, conditions: Condition[]): IpfixRow {
   const column = <Name extends ColumnName>(name: Name): z.output<(typeof columns)[Name]> => {
     const result = columns[name].safeParse(row.columns[name]);
@@ -99,7 +101,7 @@ function badColumn(row: DatabaseRow, where: string, name: ColumnName, error: z.Z
     severity: 'warning',
     where: `${where}, column ${name}`,
     ipfixRow: row.uuid,
-    message: `The value ${JSON.stringify(row.columns[name])} is not usable (${detail}); the default counts instead.`,
+    message: `The value ${JSON.stringify(row.columns[name])} is not valid (${detail}); the default is used.`,
     action: `Set it with "ovs-vsctl set IPFIX ${row.uuid} ${name}=VALUE".`,
   };
 }

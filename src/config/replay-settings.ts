@@ -12,7 +12,7 @@ export interface ReplaySettings {
   readonly targets: readonly CollectorTarget[];
   readonly speed: 'max' | 'recorded';
   readonly format: 'text' | 'json';
-  /** Seconds of the capture's time. */
+  /** Seconds of capture time. */
   readonly cacheActiveTimeoutSeconds: number;
   readonly cacheMaxFlows: number;
   readonly messageBytesMax: number;
@@ -44,7 +44,7 @@ export function readReplaySettings(flags: unknown): ReplaySettings {
   return { ...settings, cacheActiveTimeoutSeconds: cacheActiveTimeout, targets: to.map(collector) };
 }
 
-/** What the exporter of a replay is told. */
+/** Returns the exporter options of a replay. */
 export function replayExporterOptions(settings: ReplaySettings) {
   return {
     targets: settings.targets,
@@ -55,7 +55,7 @@ export function replayExporterOptions(settings: ReplaySettings) {
   };
 }
 
-/** A target as in a row; before it `tcp:`, which rows do not know, because ovs-vswitchd does not. */
+/** Parses a target as in a row, or with the prefix `tcp:`, which rows lack because ovs-vswitchd has only UDP. */
 function collector(text: string): CollectorTarget {
   const [, prefix, rest = ''] = /^(tcp:|udp:|)(.*)$/su.exec(text) ?? [];
   const result = parseTarget(rest);

@@ -1,12 +1,12 @@
-// What is wrong with an IPFIX row beyond its single values: cache columns that turn caching off, settings that ovs-vswitchd
-// honours and we do not, and keys that nothing reads. docs/configuration.md has the table of all columns and keys.
+// Conditions of an IPFIX row beyond invalid values: cache columns that turn caching off, settings that ovs-vswitchd supports
+// and ovs-ipfix does not, and unknown keys. docs/configuration.md has the table of all columns and keys.
 
 import type { Condition } from './condition.ts';
 import type { DatabaseRow, IpfixRow } from './ipfix-row.ts';
 import { KNOWN_IPFIX_KEYS } from './row-keys.ts';
 import { invertedKeyConditions, outputSamplingConditions } from './sampling-keys.ts';
 
-/** A row and what its conditions depend on. */
+/** A row, and the facts that its conditions depend on. */
 export interface ConditionContext {
   readonly row: IpfixRow;
   /** The same row as the database has it. */
@@ -15,12 +15,13 @@ export interface ConditionContext {
   readonly where: string;
   /** See `ConfigurationTables`. */
   readonly ovsVersion: string | undefined;
-  /** Whether we export for the row: what ovs-vswitchd does with its settings is not our condition. */
+  /** Whether the daemon exports for the row; unsupported settings of other rows are not reported. */
   readonly isOurs: boolean;
-  /** Whether a bridge as a whole is sampled by it, and not only collector sets. */
+  /** Whether a bridge refers to the row in its `ipfix` column. */
   readonly isForWholeBridge: boolean;
 }
 
+/** Returns the conditions of a row, apart from invalid values. */
 export function rowConditions(context: ConditionContext): readonly Condition[] {
   const { row, where, isOurs, isForWholeBridge } = context;
   return [
@@ -36,7 +37,7 @@ export function rowConditions(context: ConditionContext): readonly Condition[] {
   ];
 }
 
-/** Keys with our prefix that nothing reads. */
+/** Returns a condition for each key with the prefix `ovs-ipfix` that has no meaning. */
 export function unknownKeyConditions(
   externalIds: ReadonlyMap<unknown, unknown>,
   known: ReadonlySet<string>,
@@ -50,8 +51,8 @@ export function unknownKeyConditions(
         ...place,
         code: 'unknown-key',
         severity: 'warning',
-        message: `external_ids:${key} is not a key that ovs-ipfix knows, so it has no effect.`,
-        action: `Known are ${[...known].join(', ')}. Take it away with "ovs-vsctl ${remove} external_ids ${key}".`,
+        message: `external_ids:${key} is not a known key and has no effect.`,
+        action: `Known keys are ${[...known].join(', ')}. Remove it with "ovs-vsctl ${remove} external_ids ${key}".`,
       });
     }
   }
@@ -90,13 +91,13 @@ function cacheConditions({ row, databaseRow, where }: ConditionContext): readonl
   ];
 }
 
-/** Settings that add elements or records to what ovs-vswitchd exports, and nothing to what we export. */
+/** Settings that add elements or records to the export of ovs-vswitchd, and that ovs-ipfix does not support. */
 function unsupportedSettings({ row, where }: ConditionContext): readonly Condition[] {
   const tunnel = row.otherConfig.get('enable-tunnel-sampling');
   const virtualId = row.otherConfig.get('virtual_obs_id');
   const settings = [
     {
-      // ovs-vswitchd takes any value but "false" for true.
+      // ovs-vswitchd reads any value but "false" as true.
       isSet: tunnel !== undefined && tunnel.toLowerCase() !== 'false',
       name: 'other_config:enable-tunnel-sampling',
       consequence:

@@ -4,10 +4,10 @@ import ipaddr from 'ipaddr.js';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import { addressText } from '../runtime/address-text.ts';
 
-/** IANA's port for IPFIX over UDP, TCP and SCTP (RFC 7011, section 10.3.4). */
+/** Port of IPFIX over UDP, TCP and SCTP (IANA; RFC 7011, section 10.3.4). */
 const COLLECTOR_PORT_DEFAULT = 4739;
 
-/** A target, or why the text is none: a sentence that ends with a full stop. */
+/** A target, or why the text is not a valid one: a clause that ends with a full stop. */
 export type TargetResult = { readonly target: CollectorTarget } | { readonly fault: string };
 
 const HOST_NAME =

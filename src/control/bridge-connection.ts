@@ -4,7 +4,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { RegisterBit } from '../config/settings.ts';
-import type { PoolCounters } from '../flow/sampler.ts';
+import type { MeterCounters } from '../intake/meter-ledger.ts';
 import {
   type ByteSource,
   type FlowMonitorEvent,
@@ -200,7 +200,7 @@ export class BridgeConnection implements KeptSession {
   }
 
   /** What a meter has counted; undefined when the bridge has no meters or the meter is not there. */
-  async pool(meterId: number | undefined): Promise<PoolCounters | undefined> {
+  async pool(meterId: number | undefined): Promise<MeterCounters | undefined> {
     if (meterId === undefined) {
       return undefined;
     }

@@ -5,13 +5,14 @@
 import type { Duplex } from 'node:stream';
 import type { Condition } from '../config/condition.ts';
 import type { RegisterBit } from '../config/settings.ts';
-import type { PoolCounters } from '../flow/sampler.ts';
+import type { MeterCounters } from '../intake/meter-ledger.ts';
 import { type FlowMonitorEvent, type PacketInView } from '../node-openflow/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperOptions } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ReadMemory } from '../runtime/read-memory.ts';
+import { settlesWithin } from '../runtime/within.ts';
 import { BridgeConnection } from './bridge-connection.ts';
 import { type BridgeDesired, isNothing, isSameDesired, NOTHING_DESIRED } from './bridge-desired.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
@@ -33,8 +34,8 @@ export interface BridgeEvents {
   /** Called for each packet-in to our controller id; the view is only valid until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
   /** See `HookReconcilerOptions`. */
-  readonly onPool: (pool: PoolCounters) => void;
-  readonly onSamplePool: (pool: PoolCounters) => void;
+  readonly onPool: (pool: MeterCounters) => void;
+  readonly onSamplePool: (pool: MeterCounters) => void;
   /** Called when `missing` or `isRewriting` may have changed. */
   readonly onChange: () => void;
 }
@@ -367,16 +368,13 @@ export class BridgeSession {
   }
 
   async #changed(timeoutMs: number): Promise<void> {
-    let timer: Timer | undefined;
-    await new Promise<void>((resolve) => {
-      const wake = () => {
-        this.#waiters.delete(wake);
-        resolve();
-      };
-      this.#waiters.add(wake);
-      timer = this.#options.clock.setTimer(wake, timeoutMs);
+    let wake = () => {};
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
     });
-    timer?.cancel();
+    this.#waiters.add(wake);
+    await settlesWithin(this.#options.clock, timeoutMs, woken);
+    this.#waiters.delete(wake);
   }
 
   #describeLeft(): string {

@@ -5,11 +5,12 @@ import type { Condition } from '../config/condition.ts';
 import type { ConfigurationTables } from '../config/configuration.ts';
 import { type DatabaseRow, IPFIX_COLUMN_NAMES } from '../config/ipfix-row.ts';
 import { type Operation, OvsdbClient, Replica, type Snapshot, type Uuid } from '../ovsdb-client/index.ts';
-import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
+import { settlesWithin } from '../runtime/within.ts';
 import { DATABASE_RELAY, DatabaseRelayError, isRelay, relayCondition } from './database-relay.ts';
 import type { RowChange } from './ownership.ts';
 import { TargetsColumn } from './targets-column.ts';
@@ -152,17 +153,15 @@ export class DatabaseSession {
   /** Resolves when the lock is held over a live connection, or after `timeoutMs`. */
   async held(timeoutMs: number): Promise<void> {
     this.#keeper.endPause();
-    let timer: Timer | undefined;
-    await new Promise<void>((resolve) => {
+    const held = new Promise<void>((resolve) => {
       this.#onHeld = () => {
         if (this.#lock === 'held') {
           resolve();
         }
       };
       this.#onHeld();
-      timer = this.#options.clock.setTimer(resolve, timeoutMs);
     });
-    timer?.cancel();
+    await settlesWithin(this.#options.clock, timeoutMs, held);
     this.#onHeld = () => {};
   }
 

@@ -11,7 +11,7 @@
 //   removing   no longer desired, and the removal is not confirmed             absent, pending
 
 import type { Condition } from '../config/condition.ts';
-import type { PoolCounters } from '../flow/sampler.ts';
+import type { MeterCounters } from '../intake/meter-ledger.ts';
 import { type FlowMonitorEvent, type FlowStats, OpenFlowConnectionError } from '../node-openflow/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -40,9 +40,9 @@ export interface HookReconcilerOptions {
   readonly log: Logger;
   readonly unmetered: UnmeteredPolicy;
   /** Called with what the hook's meter has counted: about once a second, and with zeros when it was added. */
-  readonly onPool: (pool: PoolCounters) => void;
+  readonly onPool: (pool: MeterCounters) => void;
   /** The same for the meter of our actions behind `sample` actions. */
-  readonly onSamplePool: (pool: PoolCounters) => void;
+  readonly onSamplePool: (pool: MeterCounters) => void;
   /** Called when the meter of our actions behind `sample` actions was added. */
   readonly onSampleMeterAdded: () => void;
   /** Called when the state or what is installed has changed. */
@@ -55,7 +55,7 @@ export const POLL_MS = 1000;
 const REFRESH_MS = (HOOK_HARD_TIMEOUT_SECONDS * 1000) / 3;
 /** Milliseconds that the switch may take for a pass or a poll; then the connection is closed and opened again. */
 const ANSWER_MS_MAX = 10_000;
-const EMPTY_POOL: PoolCounters = { packets: 0n, octets: 0n, dropped: 0n };
+const EMPTY_POOL: MeterCounters = { packets: 0n, octets: 0n, dropped: 0n };
 /** OFPRR_HARD_TIMEOUT (OpenFlow 1.4.1, section 7.4.4). */
 const REMOVED_BY_HARD_TIMEOUT = 1;
 

@@ -1,6 +1,7 @@
 // Reconciles one object with its desired state: one reconciliation runs at a time, events only trigger it, and one that
 // fails is retried after a pause that doubles. What a reconciliation does is up to its owner.
 
+import { Backoff } from '../runtime/backoff.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 
 /** Options of `Reconciler`, with their defaults beside them. */
@@ -34,14 +35,14 @@ export class Reconciler {
   #state: ReconcilerState = 'idle';
   #isDirty = false;
   #timer: Timer | undefined;
-  #retryMs: number;
+  readonly #backoff: Backoff;
   #reconcileCount = 0;
   #failureCount = 0;
   #lastError: string | undefined;
 
   constructor(options: ReconcilerOptions) {
     this.#options = { retryMinMs: 100, retryMaxMs: 5000, ...options };
-    this.#retryMs = this.#options.retryMinMs;
+    this.#backoff = new Backoff(this.#options.retryMinMs, this.#options.retryMaxMs);
   }
 
   /** Schedules a reconciliation: at once, or after the running one. Ends the pause after a failure: something has changed. */
@@ -86,7 +87,7 @@ export class Reconciler {
       try {
         await this.#options.reconcile();
         this.#lastError = undefined;
-        this.#retryMs = this.#options.retryMinMs;
+        this.#backoff.reset();
       } catch (thrown) {
         if (this.#isRunning()) {
           this.#fail(thrown instanceof Error ? thrown : new Error(String(thrown)));
@@ -107,8 +108,7 @@ export class Reconciler {
     this.#failureCount += 1;
     this.#lastError = error.message;
     this.#enter('backoff');
-    this.#timer = this.#options.clock.setTimer(() => this.trigger(), this.#retryMs);
-    this.#retryMs = Math.min(this.#retryMs * 2, this.#options.retryMaxMs);
+    this.#timer = this.#options.clock.setTimer(() => this.trigger(), this.#backoff.grow());
     this.#options.onFailure(error);
   }
 

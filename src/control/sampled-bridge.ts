@@ -6,9 +6,9 @@ import type { Condition } from '../config/condition.ts';
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
 import { type Exporter, type ExporterStatus } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
-import type { ProbabilitySamplerStatus } from '../flow/probability-sampler.ts';
-import type { PacketSamplerStatus } from '../flow/sampler.ts';
-import { BridgeIntake } from '../intake/bridge-intake.ts';
+import { BridgeIntake, type HookSamplerStatus } from '../intake/bridge-intake.ts';
+import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
+import type { SamplerStatus } from '../intake/sampler.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { clause } from '../runtime/sentence.ts';
 import type { BridgeEvents, BridgeSession } from './bridge-session.ts';
@@ -32,7 +32,7 @@ export interface SampledBridgeParts {
 /** A bridge as a whole, for operators. */
 export interface BridgeSamplingStatus {
   readonly ipfixRow: string;
-  readonly sampler: PacketSamplerStatus;
+  readonly sampler: HookSamplerStatus;
   readonly exporter: ExporterStatus;
 }
 
@@ -40,7 +40,7 @@ export interface BridgeSamplingStatus {
 export interface FlowSamplingStatus {
   readonly collectorSetId: number;
   readonly ipfixRow: string;
-  readonly sampler: ProbabilitySamplerStatus;
+  readonly sampler: SamplerStatus;
   readonly exporter: ExporterStatus;
   /** Flows and groups whose `sample` actions for this set reach us. */
   readonly flows: number;
@@ -55,10 +55,10 @@ export interface SampledBridgeStatus {
   readonly samplability: Samplability;
   readonly sampling: BridgeSamplingStatus | undefined;
   readonly flowSampling: readonly FlowSamplingStatus[];
-  /** What the meter of the `sample` actions of all sets has counted; received is the sum over the sets. */
-  readonly samplePool: PacketSamplerStatus;
-  /** See `BridgeIntake.foreignPacketIns`. */
-  readonly foreignPacketIns: number;
+  /** The meter that the `sample` actions of all sets share. */
+  readonly sampleActionMeter: MeterLedgerStatus;
+  /** See `BridgeIntake.unmanagedPacketIns`. */
+  readonly unmanagedPacketIns: number;
 }
 
 /** An exporter and what it exports for: the whole bridge, or one of its collector sets. */
@@ -224,8 +224,8 @@ export class SampledBridge {
             ? []
             : [{ collectorSetId, ipfixRow, sampler, exporter: exporter.status(), flows, groups }];
         }),
-      samplePool: this.#intake.samplePoolStatus(),
-      foreignPacketIns: this.#intake.foreignPacketIns,
+      sampleActionMeter: this.#intake.sampleActionMeterStatus(),
+      unmanagedPacketIns: this.#intake.unmanagedPacketIns,
     };
   }
 

@@ -1,9 +1,9 @@
-// Something that is wrong, as lines of a terminal: what and where, why, and what to do.
+// A condition or a finding as lines of a terminal: code and place, message, action.
 
 import { foldText } from './text-table.ts';
 
-/** What a condition, and a finding of the doctor, have in common. */
-export interface Complaint {
+/** The fields that a condition and a finding of the doctor have in common. */
+export interface ReportedItem {
   readonly code: string;
   readonly severity: string;
   readonly where: string;
@@ -11,9 +11,9 @@ export interface Complaint {
   readonly action: string;
 }
 
-/** The lines; `paint` colours those that say what and where. */
+/** Returns the lines; `paint` colours those with code and place. */
 export function conditionLines(
-  { code, severity, where, message, action }: Complaint,
+  { code, severity, where, message, action }: ReportedItem,
   paint: (line: string) => string = (line) => line,
 ): readonly string[] {
   return [

@@ -11,6 +11,7 @@ import { ReadMemory } from './read-memory.ts';
 import { Reconnect } from './reconnect.ts';
 import { clause } from './sentence.ts';
 import { type SocketWatch, watchSocket } from './socket-watch.ts';
+import { settlesWithin } from './within.ts';
 
 export type { KeeperOptions, KeeperState, KeeperStatus, KeptSession, SessionEnd } from './keeper-options.ts';
 
@@ -84,7 +85,7 @@ export class ConnectionKeeper<S extends KeptSession> {
     if (session !== undefined) {
       this.#options.onDown?.(session, undefined);
       session.close();
-      await this.#endedWithin(session, CLOSE_TIMEOUT_MS);
+      await settlesWithin(this.#options.clock, CLOSE_TIMEOUT_MS, session.ended);
     }
     stream?.destroy();
   }
@@ -315,15 +316,6 @@ export class ConnectionKeeper<S extends KeptSession> {
       }
       this.endPause();
     });
-  }
-
-  async #endedWithin(session: S, timeoutMs: number): Promise<void> {
-    let timer: Timer | undefined;
-    const timeout = new Promise<void>((resolve) => {
-      timer = this.#options.clock.setTimer(resolve, timeoutMs);
-    });
-    await Promise.race([session.ended, timeout]);
-    timer?.cancel();
   }
 }
 

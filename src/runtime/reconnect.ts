@@ -7,7 +7,9 @@
 //                         ├──────connectFailed───────┘                        ▼ run: probe      │
 //                         └───────────────────disconnected──────────────── active/idle ────────┘
 
-/** The states of `Reconnect`. */
+import { Backoff } from './backoff.ts';
+
+/** States of a connection as `Reconnect` sees it. */
 export type ReconnectState = 'void' | 'backoff' | 'connecting' | 'active' | 'idle';
 
 /** An action for the owner of the connection. Each is returned once. */
@@ -36,13 +38,14 @@ export class Reconnect {
   readonly #options: ReconnectOptions;
   #state: ReconnectState = 'void';
   #enteredMs = 0;
-  #backoffMs = 0;
+  readonly #backoff: Backoff;
   #connectedMs = 0;
   #activityMs = 0;
   #disconnectWanted = false;
 
   constructor(options: Partial<ReconnectOptions> = {}) {
     this.#options = { ...RECONNECT_DEFAULTS, ...options };
+    this.#backoff = new Backoff(this.#options.backoffMinMs, this.#options.backoffMaxMs);
   }
 
   get state(): ReconnectState {
@@ -51,7 +54,7 @@ export class Reconnect {
 
   /** The current backoff between attempts; 0 when the next attempt is due immediately. */
   get backoffMs(): number {
-    return this.#backoffMs;
+    return this.#backoff.delayMs;
   }
 
   /** Starts: a connection is desired from now on. */
@@ -59,7 +62,7 @@ export class Reconnect {
     if (this.#state !== 'void') {
       return;
     }
-    this.#backoffMs = 0;
+    this.#backoff.reset();
     this.#enter('backoff', nowMs);
   }
 
@@ -73,7 +76,7 @@ export class Reconnect {
     if (this.#state === 'void') {
       return;
     }
-    this.#backoffMs = 0;
+    this.#backoff.reset();
     if (this.#state !== 'backoff') {
       this.#disconnectWanted = true;
     } else {
@@ -111,15 +114,13 @@ export class Reconnect {
     }
     const wasUp = this.#state === 'active' || this.#state === 'idle';
     if (this.#disconnectWanted) {
-      this.#backoffMs = 0;
-    } else if (wasUp && this.#activityMs - this.#connectedMs >= this.#backoffMs) {
-      // Reset the backoff only after a connection that lasted: a peer may accept connections and close them immediately.
-      this.#backoffMs = this.#options.backoffMinMs;
+      this.#backoff.reset();
     } else {
-      this.#backoffMs = Math.min(
-        this.#options.backoffMaxMs,
-        Math.max(this.#options.backoffMinMs, this.#backoffMs * 2),
-      );
+      if (wasUp && this.#activityMs - this.#connectedMs >= this.#backoff.delayMs) {
+        // Only a connection that lasted resets the backoff: a peer may accept connections and close them immediately.
+        this.#backoff.reset();
+      }
+      this.#backoff.grow();
     }
     this.#enter('backoff', nowMs);
   }
@@ -133,7 +134,7 @@ export class Reconnect {
       case 'void':
         return undefined;
       case 'backoff':
-        return this.#enteredMs + this.#backoffMs;
+        return this.#enteredMs + this.#backoff.delayMs;
       case 'connecting':
         return this.#enteredMs + this.#options.connectTimeoutMs;
       case 'active':

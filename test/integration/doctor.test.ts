@@ -1,4 +1,4 @@
-// Each finding of the doctor, provoked in a real system; and no finding in a healthy one.
+// Provokes each finding of the doctor, and checks that a healthy system has none.
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
@@ -36,7 +36,7 @@ withDaemon(
 const doctor = (args: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) =>
   diagnose({ ...ovs.environment, ...environment }, args);
 
-test('reports at most notes for a healthy system', tier('ovs', 'daemon'), async (t) => {
+test('finds nothing worse than a note in a healthy system', tier('ovs', 'daemon'), async (t) => {
   const br = await exportingBridge(t, ovs, daemon, {
     cache_active_timeout: 60,
     cache_max_flows: 100,
@@ -56,7 +56,7 @@ test('reports at most notes for a healthy system', tier('ovs', 'daemon'), async 
   }
 });
 
-test('reports conditions of rows, unreachable targets, and unused rows', tier('ovs', 'daemon'), async (t) => {
+test('reports conditions of rows, targets that refuse, and unused rows', tier('ovs', 'daemon'), async (t) => {
   const refusing = createSocket('udp4');
   await new Promise<void>((resolve) => {
     refusing.bind(0, '127.0.0.1', resolve);
@@ -73,12 +73,12 @@ test('reports conditions of rows, unreachable targets, and unused rows', tier('o
       const seen = await doctor();
       return seen.findings.some(({ code }) => code === 'caching-disabled') && seen;
     },
-    { what: 'the caching trap is found', timeoutMs: 20_000 },
+    { what: 'the disabled cache is found', timeoutMs: 20_000 },
   );
   found(diagnosis, 'bad-target', new RegExp(br.row, 'u'));
   found(diagnosis, 'collector-refuses', new RegExp(`127\\.0\\.0\\.1:${port}`, 'u'));
   found(diagnosis, 'collector-unknown', /no-such-host\.invalid/u);
-  // A row outside the root set is deleted when nothing refers to it, unless garbage collection is off.
+  // The database removes an unreferenced row of a table that is not a root, unless its garbage collection has not run.
   if ((await ovs.vsctl('--columns=_uuid', 'list', 'IPFIX')).includes(spare)) {
     found(diagnosis, 'row-unused', new RegExp(spare, 'u'));
     await ovs.vsctl('destroy', 'IPFIX', spare);
@@ -87,20 +87,24 @@ test('reports conditions of rows, unreachable targets, and unused rows', tier('o
   await ovs.vsctl('clear', 'Bridge', br.name, 'ipfix');
 });
 
-test('reports two exporters that one collector cannot distinguish', tier('ovs', 'daemon'), async (t) => {
-  const one = await exportingBridge(t, ovs, daemon, { obs_domain_id: 7 });
-  await ovs.addBridge('same-domain');
-  await createIpfixRow(ovs, 'same-domain', [one.sink.target], { obs_domain_id: 7 });
-  const create = `-- --id=@br get Bridge ${one.name} -- --id=@i create IPFIX targets="${one.sink.target}"`;
-  const use = '-- create Flow_Sample_Collector_Set bridge=@br id=1 ipfix=@i';
-  await ovs.vsctl(...`${create} ${use}`.split(' '));
-  await daemon.waitForReady();
-  const diagnosis = await doctor();
-  found(diagnosis, 'domain-shared', /observation domain 7/u);
-  found(diagnosis, 'double-export', new RegExp(`Bridge ${one.name}, collector set 1`, 'u'));
-  assert.equal(diagnosis.exitCode, 3);
-  await ovs.vsctl('del-br', 'same-domain');
-});
+test(
+  'reports a collector that gets two exports that it cannot tell apart',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const one = await exportingBridge(t, ovs, daemon, { obs_domain_id: 7 });
+    await ovs.addBridge('second');
+    await createIpfixRow(ovs, 'second', [one.sink.target], { obs_domain_id: 7 });
+    const create = `-- --id=@br get Bridge ${one.name} -- --id=@i create IPFIX targets="${one.sink.target}"`;
+    const use = '-- create Flow_Sample_Collector_Set bridge=@br id=1 ipfix=@i';
+    await ovs.vsctl(...`${create} ${use}`.split(' '));
+    await daemon.waitForReady();
+    const diagnosis = await doctor();
+    found(diagnosis, 'domain-shared', /observation domain 7/u);
+    found(diagnosis, 'double-export', new RegExp(`Bridge ${one.name}, collector set 1`, 'u'));
+    assert.equal(diagnosis.exitCode, 3);
+    await ovs.vsctl('del-br', 'second');
+  },
+);
 
 test(
   'reports flows that use the mark, by any name, and keys that this Open vSwitch inverts',
@@ -122,7 +126,7 @@ test(
       );
       await ovs.ofctl('del-flows', br.name, 'table=7');
     }
-    // OVN writes all of reg11 in table 0, which is harmless unless a packet returns to that table.
+    // OVN writes all of reg11 in table 0, which is harmless as long as no packet returns to that table.
     for (const flow of [
       'table=7,priority=3,ip,actions=load:1->NXM_NX_REG11[31]',
       'table=7,priority=3,ip,actions=load:5->NXM_NX_REG11[]',
@@ -165,7 +169,7 @@ test(
   },
 );
 
-test('reports records that were lost', tier('ovs', 'daemon'), async (t) => {
+test('reports lost records', tier('ovs', 'daemon'), async (t) => {
   const br = await exportingBridge(t, ovs, daemon, { obs_domain_id: 3 });
   await setIpfixRow(ovs, br.row, { targets: '["no-such-host.invalid"]' });
   await br.sample(udpFrame({}), udpFrame({}));
@@ -218,7 +222,7 @@ test('reports a missing database, and one that does not answer', tier('ovs', 'da
   mute.close();
 });
 
-test('reports a database without permission to read', tier('ovs', 'daemon'), async (t) => {
+test('reports a database without access rights', tier('ovs', 'daemon'), async (t) => {
   const folder = await emptyFolder(t);
   const program = join(folder, 'ovs-ipfix.cjs');
   await cp(DAEMON_FILE, program);
@@ -230,7 +234,7 @@ test('reports a database without permission to read', tier('ovs', 'daemon'), asy
   t.after(() => void server.close());
   await chmod(path, 0);
   await chmod(folder, 0o755);
-  // Root may read everything, so it runs as another user.
+  // Root may read everything, so another user runs it.
   const asOtherUser = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : ['env'];
   const [first, ...rest] = [...asOtherUser, process.execPath, program, 'doctor', '--db', `unix:${path}`];
   const failure = await runProgram(first, rest, { environment: { OVS_RUNDIR: folder } }).then(
@@ -241,13 +245,13 @@ test('reports a database without permission to read', tier('ovs', 'daemon'), asy
   assert.match(failure.stdout, /error database-forbidden: OVS database\n +You may not connect to it/u);
 });
 
-test('reports a clock that has not been set', () => {
+test('reports a clock that was never set', () => {
   const [one] = checkClock(new ManualClock(1_000_000_000_000));
   assert.equal(one?.code, 'clock-implausible');
   assert.match(one?.message ?? '', /1970-01-12/u);
 });
 
-test('reports a clock that is not synchronised', async (t) => {
+test('reports a clock that no service synchronises', async (t) => {
   const root = await emptyFolder(t);
   const codes = () => checkClock(new ManualClock(Date.UTC(2026, 0) * 1000), root).map(({ code }) => code);
   assert.deepEqual(codes(), []);
@@ -264,5 +268,5 @@ test('refuses an invalid flag, and names an invalid certificate', tier('ovs', 'd
   const pem = join(folder, 'x.pem');
   const diagnosis = await doctor(['ssl:127.0.0.1:1', '-p', pem, '-c', pem, '-C', pem]);
   found(diagnosis, 'database-unreachable', /database/u);
-  await assert.rejects(doctor(['--format', 'xml']), /"xml" is none of table and json/u);
+  await assert.rejects(doctor(['--format', 'xml']), /"xml" is not one of table and json/u);
 });

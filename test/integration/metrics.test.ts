@@ -111,7 +111,7 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     assert.equal(valueOf(text, limit('bridge')), 100);
     assert.equal(valueOf(text, limit('set-4')), 0);
     const pool = (exporter: string) =>
-      `ovs_ipfix_pool_packets_total{bridge="${br.name}",exporter="${exporter}"}`;
+      `ovs_ipfix_observed_packets_total{bridge="${br.name}",exporter="${exporter}"}`;
     assert.equal(valueOf(text, pool('sets')), 0);
     assert.equal(valueOf(text, pool('set-4')), undefined);
 

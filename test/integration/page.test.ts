@@ -1,4 +1,4 @@
-// The live page in Debian's chromium, beside a daemon with real traffic, and its server with clients that are refused.
+// The live page in Debian's chromium, beside a daemon with real traffic, and the access control of its server.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -29,7 +29,7 @@ let browser: Browser | undefined;
 
 before(async () => {
   ovs = await startOvs({
-    // ovs-vswitchd warns about the name that does not exist while the row is not adopted.
+    // Warnings of ovs-vswitchd about the name without an address, while it exports for the row.
     allowedWarnings: [/no-such-host\.invalid|no collectors could be initialized/],
   });
   daemon = await startDaemon(ovs, { arguments: ['--web', '127.0.0.1:0'] });
@@ -44,7 +44,7 @@ after(() =>
   ),
 );
 
-/** Returns the status of a request for the WebSocket; 101 when it is accepted. */
+/** Returns the server's status for a WebSocket request; 101 when it accepts the client. */
 async function upgradeStatus(to: string, headers: Readonly<Record<string, string>> = {}): Promise<number> {
   const socket = new WebSocket(`${to.replace('http', 'ws')}ws`, { headers });
   return new Promise((resolve) => {
@@ -61,7 +61,7 @@ async function upgradeStatus(to: string, headers: Readonly<Record<string, string
 }
 
 test(
-  'the page shows exporter, counts, collector, flows and records as status does',
+  'shows exporter, counts, collector, flows and records as status does',
   tier('ovs', 'daemon', 'browser'),
   async (t) => {
     browser ??= await openBrowser();
@@ -92,17 +92,21 @@ test(
   },
 );
 
-test('a bad row’s condition comes with its action, and goes', tier('ovs', 'daemon', 'browser'), async (t) => {
-  browser ??= await openBrowser();
-  const br = await exportingBridge(t, ovs, daemon);
-  const { page } = await openPage(t, browser, url);
-  await setIpfixRow(ovs, br.row, { 'external_ids:ovs-ipfix-nonsense': '1' });
-  const condition = page.locator('.conditions li', { hasText: 'unknown-key' });
-  await condition.waitFor();
-  assert.match(await condition.locator('.action').innerText(), /\w+/u);
-  await ovs.vsctl('remove', 'IPFIX', br.row, 'external_ids', 'ovs-ipfix-nonsense');
-  await condition.waitFor({ state: 'detached' });
-});
+test(
+  'shows the condition of a row with its action, until it clears',
+  tier('ovs', 'daemon', 'browser'),
+  async (t) => {
+    browser ??= await openBrowser();
+    const br = await exportingBridge(t, ovs, daemon);
+    const { page } = await openPage(t, browser, url);
+    await setIpfixRow(ovs, br.row, { 'external_ids:ovs-ipfix-nonsense': '1' });
+    const condition = page.locator('.conditions li', { hasText: 'unknown-key' });
+    await condition.waitFor();
+    assert.match(await condition.locator('.action').innerText(), /\w+/u);
+    await ovs.vsctl('remove', 'IPFIX', br.row, 'external_ids', 'ovs-ipfix-nonsense');
+    await condition.waitFor({ state: 'detached' });
+  },
+);
 
 test('shows a collector that goes down and comes up', tier('ovs', 'daemon', 'browser'), async (t) => {
   browser ??= await openBrowser();
@@ -133,7 +137,7 @@ test('shows a collector that goes down and comes up', tier('ovs', 'daemon', 'bro
   await page.locator('.verdict.good').waitFor();
 });
 
-test('shows a collector whose name does not resolve', tier('ovs', 'daemon', 'browser'), async (t) => {
+test('shows a collector without an address', tier('ovs', 'daemon', 'browser'), async (t) => {
   browser ??= await openBrowser();
   const br = await exportingBridge(t, ovs, daemon, {
     targets: '["127.0.0.1:9","no-such-host.invalid:4739"]',
@@ -148,7 +152,7 @@ test('shows a collector whose name does not resolve', tier('ovs', 'daemon', 'bro
 });
 
 test(
-  'the page reports that the daemon is down, and reconnects when it is back',
+  'shows that the daemon is not connected, and reconnects by itself',
   tier('ovs', 'daemon', 'browser'),
   async (t) => {
     browser ??= await openBrowser();
@@ -162,7 +166,7 @@ test(
 );
 
 test(
-  'works by keyboard, on a phone and in dark mode, without horizontal scrolling',
+  'works by keyboard, on a phone and in dark colours, without horizontal scrolling',
   tier('ovs', 'daemon', 'browser'),
   async (t) => {
     browser ??= await openBrowser();
@@ -176,12 +180,12 @@ test(
         const sideways = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
         assert.equal(await page.evaluate(sideways), 0, `${width}`);
         await page.keyboard.press('Tab');
-        assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the state');
+        assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the status');
         await page.keyboard.press('Tab');
         await page.keyboard.press('Enter');
-        await page.getByRole('button', { name: 'Go on', pressed: true }).waitFor();
+        await page.getByRole('button', { name: 'Resume', pressed: true }).waitFor();
         await page.keyboard.press('Enter');
-        await page.getByRole('button', { name: 'Hold', pressed: false }).waitFor();
+        await page.getByRole('button', { name: 'Pause', pressed: false }).waitFor();
         if (shots !== undefined) {
           await page.locator('.u-over').first().waitFor();
           await page.screenshot({ path: join(shots, `${width}-${colorScheme}.png`), fullPage: true });
@@ -192,7 +196,7 @@ test(
   },
 );
 
-test('refuses other origins, host names, methods and paths', tier('ovs', 'daemon'), async () => {
+test('refuses other origins, other names, other methods and other paths', tier('ovs', 'daemon'), async () => {
   assert.equal(await upgradeStatus(url), 101);
   assert.equal(await upgradeStatus(url, { Origin: new URL(url).origin }), 101);
   assert.equal(await upgradeStatus(url, { Origin: 'https://evil.example' }), 403);
@@ -220,7 +224,7 @@ test('refuses other origins, host names, methods and paths', tier('ovs', 'daemon
   assert.match(await metrics.text(), /^ovs_ipfix_ready 1$/mu);
 });
 
-test('closes the WebSocket of a client that sends a message', tier('ovs', 'daemon'), async () => {
+test('closes the WebSocket of a client that sends anything', tier('ovs', 'daemon'), async () => {
   const socket = new WebSocket(`${url.replace('http', 'ws')}ws`);
   await once(socket, 'open');
   socket.send('hello');
@@ -228,7 +232,7 @@ test('closes the WebSocket of a client that sends a message', tier('ovs', 'daemo
   assert.equal(code, 1003);
 });
 
-test('with a token, refuses clients without it', tier('ovs', 'daemon'), async (t) => {
+test('requires the token of every client', tier('ovs', 'daemon'), async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'web-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, 'token');
@@ -257,7 +261,7 @@ test('with a token, refuses clients without it', tier('ovs', 'daemon'), async (t
 });
 
 test(
-  'refuses an address that other hosts can reach, and text that is not an address',
+  'refuses an address that other hosts can reach without a token or --web-insecure',
   tier('ovs', 'daemon'),
   async () => {
     const run = (...args: readonly string[]) =>
@@ -271,8 +275,8 @@ test(
         return true;
       });
     await refused(/--web: 0\.0\.0\.0:9550 can be reached from other hosts/u, '--web', '0.0.0.0:9550');
-    await refused(/--web: "here" is none of ADDRESS:PORT/u, '--web', 'here');
-    await refused(/belong to --web, which is not given/u, '--web-insecure');
+    await refused(/--web: "here" is not a valid address; write ADDRESS:PORT/u, '--web', 'here');
+    await refused(/have no effect without --web/u, '--web-insecure');
     await refused(/cannot be read: /u, '--web', ':9550', '--web-token-file', '/nowhere');
     await refused(
       /cannot listen on 127\.0\.0\.1:\d+: .*Choose another address with --web/u,
@@ -282,7 +286,7 @@ test(
   },
 );
 
-test('exports every record while fifty browsers never read', tier('ovs', 'daemon'), async (t) => {
+test('exports every record beside fifty browsers that never read', tier('ovs', 'daemon'), async (t) => {
   const { host, hostname, port } = new URL(url);
   const slow: Socket[] = [];
   t.after(() => slow.forEach((socket) => socket.destroy()));
@@ -310,7 +314,7 @@ test('exports every record while fifty browsers never read', tier('ovs', 'daemon
   );
 });
 
-test('refuses browsers beyond the limit', tier('ovs', 'daemon'), async (t) => {
+test('refuses more browsers than the limit', tier('ovs', 'daemon'), async (t) => {
   const sockets: WebSocket[] = [];
   t.after(() => sockets.forEach((socket) => socket.terminate()));
   const refused = await waitFor(

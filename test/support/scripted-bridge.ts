@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import type { RegisterBit } from '../../src/config/settings.ts';
 import { type BridgeDesired, NOTHING_DESIRED } from '../../src/control/bridge-desired.ts';
 import { BridgeSession, type BridgeSessionOptions } from '../../src/control/bridge-session.ts';
-import type { PoolCounters } from '../../src/flow/sampler.ts';
+import type { MeterCounters } from '../../src/intake/meter-ledger.ts';
 import {
   type Action,
   type FlowMod,
@@ -78,8 +78,8 @@ export class ScriptedBridge {
   readonly session: BridgeSession;
   readonly hook = new StateTrace('hook-reconciler.ts');
   readonly translation = new StateTrace('translation-reconciler.ts');
-  /** The counters of the hook's meter, each time that it was read. */
-  readonly pools: PoolCounters[] = [];
+  /** What the hook's meter has counted, each time that it was read. */
+  readonly pools: MeterCounters[] = [];
   #lines: string[] = [];
 
   constructor(t: TestContext, options: ScriptedBridgeOptions = {}) {

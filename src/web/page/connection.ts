@@ -1,28 +1,30 @@
-// The WebSocket to the daemon, made anew by itself whenever it ends.
+// The WebSocket to the daemon; reconnects when it closes.
 
+import { Backoff } from '../../runtime/backoff.ts';
 import type { LiveMessage } from '../live-message.ts';
 
-/** What the reader is told of the connection. */
+/** The state of the connection, as the page shows it. */
 export type LinkState =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'live' }
   | { readonly kind: 'waiting'; readonly seconds: number };
 
-/** Who hears of it. */
+/** Callbacks of the connection. */
 export interface LinkListener {
   readonly onMessage: (message: LiveMessage) => void;
   readonly onLink: (state: LinkState) => void;
 }
 
-const RETRY_SECONDS_MAX = 10;
-/** The daemon says something each second; after so much silence the connection is taken for dead. */
+const RETRY_MS_MIN = 1000;
+const RETRY_MS_MAX = 10_000;
+/** Milliseconds without an update, sent each second, after which the connection is closed. */
 const SILENCE_MS_MAX = 10_000;
 
-/** Connects, and goes on doing so until the function that it gives back is called. */
+/** Connects and reconnects until the returned function is called. */
 export function connect({ onMessage, onLink }: LinkListener): () => void {
   let socket: WebSocket | undefined;
   let timer: number | undefined;
-  let retrySeconds = 1;
+  const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
 
   const listenFor = (ms: number, then: () => void) => {
     window.clearTimeout(timer);
@@ -34,7 +36,7 @@ export function connect({ onMessage, onLink }: LinkListener): () => void {
     const opened = new WebSocket(`${protocol}//${location.host}/ws`);
     socket = opened;
     opened.addEventListener('message', ({ data }) => {
-      retrySeconds = 1;
+      backoff.reset();
       onLink({ kind: 'live' });
       onMessage(JSON.parse(String(data)) as LiveMessage);
       listenFor(SILENCE_MS_MAX, () => opened.close());
@@ -43,9 +45,9 @@ export function connect({ onMessage, onLink }: LinkListener): () => void {
       if (socket !== opened) {
         return;
       }
-      onLink({ kind: 'waiting', seconds: retrySeconds });
-      listenFor(retrySeconds * 1000, open);
-      retrySeconds = Math.min(retrySeconds * 2, RETRY_SECONDS_MAX);
+      const delayMs = backoff.grow();
+      onLink({ kind: 'waiting', seconds: delayMs / 1000 });
+      listenFor(delayMs, open);
     });
   };
   open();
