@@ -115,7 +115,7 @@ test('release over OpenFlow 1.0 alone changes no flow, reports the bridge and fa
   assert.match(text, new RegExp(`${ovs.otherBridgeCount} bridges free of our flows`, 'u'));
   assert.match(
     text,
-    /Bridge br0: 3 flows keep our actions, because OpenFlow 1\.0 does not show all of a flow/u,
+    /Bridge br0: 3 flows keep the daemon's actions, because OpenFlow 1\.0 does not show flows whole/u,
   );
   assert.match(text, /ovs-vsctl add Bridge br0 protocols OpenFlow14/u);
   await ovs.vsctl('set', 'Bridge', 'br0', `protocols=${ANTREA.join(',')}`);

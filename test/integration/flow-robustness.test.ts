@@ -110,7 +110,7 @@ describe('a bridge that allows one version only', () => {
     const before = await bed.dump('OpenFlow10');
     const targets = await ovs.vsctl('--columns=targets', 'list', 'IPFIX');
     daemon = await startDaemon(ovs, { arguments: ['--unmetered', 'allow'], waitForReady: false });
-    await daemon.waitForRefusal(/does not show all of a flow/u);
+    await daemon.waitForRefusal(/does not show flows whole/u);
     assert.match(await daemon.appctl('status'), /flows-shown-in-part/u);
     assert.equal(await ovs.vsctl('--columns=targets', 'list', 'IPFIX'), targets);
     await ovs.vsctl('add', 'Bridge', 'br0', 'protocols', 'OpenFlow14');
