@@ -120,7 +120,10 @@ test('an unknown switch is asked, and an answer of another version does not end 
     const connection = await open(t);
     assert.deepEqual([connection.hasMonitor, connection.switchVersion], [false, undefined]);
     assert.equal(ofswitch.takeTranscript(/-> error .*OpenFlow 1\.0/u).length, version === 4 ? 0 : 1);
-    assert.equal(lines.filter((line) => line.includes('answers no request')).length, version === 4 ? 0 : 1);
+    assert.equal(
+      lines.filter((line) => line.includes('does not belong to a request')).length,
+      version === 4 ? 0 : 1,
+    );
     await clock.advanceMs(0);
     await connection.probe();
     assert.deepEqual(await connection.dumpFlows(), []);
@@ -139,7 +142,7 @@ test('without our packet-in format or controller id there is no connection, and 
   for (const type of ['set_controller_id', 'set_packet_in_format', 'set_async', 'set_config'] as const) {
     const { clock, ofswitch, open } = start();
     ofswitch.fail({ type, action: 'refuse', errorName: 'OFPBRC_BAD_TYPE' });
-    await assert.rejects(open(t), /Bridge br0 refused to set up our connection: .*OFPBRC_BAD_TYPE/u);
+    await assert.rejects(open(t), /Bridge br0 refused to set up the connection: .*OFPBRC_BAD_TYPE/u);
     await clock.advanceMs(0);
     assert.deepEqual(ofswitch.connections, []);
   }

@@ -188,7 +188,7 @@ test('a restoration of saved flows that does not end during the stop is reported
   const { left } = await stop(bridge);
   assert.match(
     left ?? '',
-    /^Bridge br0: the flows that OVS restores .*run "ovs-ipfix release" when it has ended\.$/u,
+    /^Bridge br0: the flows that OVS restores .*run "ovs-ipfix release" after the restore\.$/u,
   );
 });
 
@@ -205,7 +205,7 @@ test('a stop while the flow monitor is paused removes the hook and reports the f
   bridge.ofswitch.pauseMonitors();
   await bridge.clock.advanceMs(0);
   const { left, ms } = await stop(bridge);
-  assert.match(left ?? '', /^Bridge br0 still has .*our actions in 3 flows; run/u);
+  assert.match(left ?? '', /^Bridge br0 still has .*the daemon's actions in 3 flows; run/u);
   assert.ok(ms <= STOP_MS);
   assert.equal(bridge.hasHook, false);
   assert.notDeepEqual(bridge.userFlows(), before);
@@ -240,7 +240,7 @@ test('many translated flows on a switch without a flow monitor are all restored,
   const slow = await installed(t, flows, { behaviour });
   slow.bridge.ofswitch.behaviour.answerMs = { barrier_request: 1000 };
   const { left, ms } = await stop(slow.bridge);
-  const [, reported] = /^Bridge br0 still has .*our actions in (\d+) flows/u.exec(left ?? '') ?? [];
+  const [, reported] = /^Bridge br0 still has .*the daemon's actions in (\d+) flows/u.exec(left ?? '') ?? [];
   assert.match(left ?? '', COMMAND);
   const still = slow.bridge.userFlows().filter((flow) => flow.includes('controller(')).length;
   assert.ok(

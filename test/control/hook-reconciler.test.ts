@@ -232,7 +232,7 @@ test('a hook whose timeout could not be restarted is reinstalled, and no other c
     `switch: added ${HOOK_PLACE}`,
   ]);
   assert.deepEqual(hook.takeWarnings(), [
-    "bridge br0: the hook's hard timeout ended before it was restarted; reinstalled (add the hook)",
+    "bridge br0: the hook's hard timeout expired before it was refreshed; reinstalled (add the hook)",
   ]);
   await hook.doAsAnother(inSlot('delete_strict'));
   assert.deepEqual(hook.takeWarnings(), [
@@ -425,7 +425,7 @@ test('a hook that the switch accepts and does not have is refused, and installed
   await hook.connect();
   assert.deepEqual([hook.reconciler.state, hook.reconciler.condition?.code], ['refused', 'hook-refused']);
   assert.deepEqual(hook.takeWarnings(), [
-    'bridge br0: Bridge br0 accepted the request to add the hook and did not do it',
+    'bridge br0: Bridge br0 accepted the request to add the hook but did not do it',
   ]);
   await hook.clock.advanceMs(100);
   assert.deepEqual([hook.reconciler.state, hook.reconciler.condition], ['installed', undefined]);

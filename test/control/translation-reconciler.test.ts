@@ -118,7 +118,10 @@ test('over OpenFlow 1.0 alone flows that have our actions are left as they are a
   bridge.ofswitch.takeTranscript();
   const left = bridge.session.stop(3500);
   await bridge.clock.advanceMs(3500);
-  assert.match((await left) ?? '', /^Bridge br0: 1 flows keep our actions, .*run "ovs-ipfix release"\.$/u);
+  assert.match(
+    (await left) ?? '',
+    /^Bridge br0: 1 flows keep the daemon's actions, .*run "ovs-ipfix release"\.$/u,
+  );
   assert.deepEqual(bridge.userFlows(), translated);
   const sent = bridge.ofswitch.takeTranscript(/<- flow_mod [^t]/u);
   assert.ok(sent.every((line) => line.includes(HOOK_PLACE)));
