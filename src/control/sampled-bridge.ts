@@ -3,12 +3,18 @@
 // adopted; an exporter lives as long as its row is adopted or native, and what its cache holds is flushed when that ends.
 
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
+import { type InterfaceList, NO_INTERFACES } from '../config/interfaces.ts';
 import type { Problem } from '../config/problem.ts';
 import { type Exporter, type ExporterStatus } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import type { ProbabilitySamplerStatus } from '../flow/probability-sampler.ts';
 import type { PacketSamplerStatus } from '../flow/sampler.ts';
 import { BridgeIntake } from '../intake/bridge-intake.ts';
+import {
+  type BridgeInterface,
+  IngressInterfaces,
+  type IngressInterfacesStatus,
+} from '../intake/ingress-interfaces.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { clause } from '../runtime/sentence.ts';
 import type { BridgeEvents, BridgeSession } from './bridge-session.ts';
@@ -47,6 +53,12 @@ export interface FlowSamplingStatus {
   readonly groups: number;
 }
 
+/** The interfaces of a bridge, for operators. */
+export interface BridgeInterfacesStatus extends IngressInterfacesStatus {
+  /** See `InterfaceList.skipped`. */
+  readonly skipped: number;
+}
+
 /** Everything that an operator may want to know about a bridge; plain data. */
 export interface SampledBridgeStatus {
   readonly bridge: string;
@@ -59,6 +71,13 @@ export interface SampledBridgeStatus {
   readonly samplePool: PacketSamplerStatus;
   /** See `BridgeIntake.foreignPacketIns`. */
   readonly foreignPacketIns: number;
+  readonly interfaces: BridgeInterfacesStatus;
+}
+
+/** The interfaces of one bridge, by port. */
+export interface BridgeInterfaces {
+  readonly bridge: string;
+  readonly interfaces: readonly BridgeInterface[];
 }
 
 /** An exporter and what it exports for: the whole bridge, or one of its collector sets. */
@@ -84,12 +103,14 @@ export class SampledBridge {
   readonly #parts: SampledBridgeParts;
   readonly #session: BridgeSession;
   readonly #intake: BridgeIntake;
+  readonly #interfaces = new IngressInterfaces();
   readonly #sets = new Map<number, RowExporter>();
   /** Exporters that are not needed any more and still flush. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #watch: SamplingWatch;
   #whole: RowExporter | undefined;
   #failOpen: Problem | undefined;
+  #skippedInterfaces = NO_INTERFACES.skipped;
   #nextScanMs = 0;
   #isStarted = false;
 
@@ -155,6 +176,12 @@ export class SampledBridge {
     this.#follow();
   }
 
+  /** Sets the interfaces that the bridge has from now on. */
+  setInterfaces({ interfaces, skipped }: InterfaceList): void {
+    this.#interfaces.replace(interfaces);
+    this.#skippedInterfaces = skipped;
+  }
+
   /**
    * Removes everything from the switch, then flushes the caches to the collectors: sources stop before sinks. Resolves to a
    * sentence about what is left in the switch, or undefined.
@@ -205,6 +232,10 @@ export class SampledBridge {
     return [{ bridge, collectorSetId: undefined, exporter: whole.exporter }, ...sets];
   }
 
+  interfaces(): BridgeInterfaces {
+    return { bridge: this.name, interfaces: this.#interfaces.list };
+  }
+
   status(): SampledBridgeStatus {
     const session = this.#session.status();
     return {
@@ -224,6 +255,7 @@ export class SampledBridge {
         }),
       samplePool: this.#intake.samplePoolStatus(),
       foreignPacketIns: this.#intake.foreignPacketIns,
+      interfaces: { ...this.#interfaces.status(), skipped: this.#skippedInterfaces },
     };
   }
 

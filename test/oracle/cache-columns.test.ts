@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { cacheActiveTimeoutMax, ipfixColumnNames, readIpfixRow } from '../../src/config/ipfix-row.ts';
 import type { Problem } from '../../src/config/problem.ts';
-import { watchedColumns } from '../../src/control/database-session.ts';
+import { watchedWithInterfaces } from '../../src/control/database-session.ts';
 import {
   type ColumnType,
   type DatabaseSchema,
@@ -104,7 +104,7 @@ for (const [name, schemaOf] of Object.entries({ '7.3.0': old, installed })) {
 
   test(`the other tables that the daemon watches are there: ${name}`, tier('ovs'), () => {
     const { tables } = schemaOf();
-    for (const [table, columns] of Object.entries(watchedColumns)) {
+    for (const [table, columns] of Object.entries(watchedWithInterfaces)) {
       if (table === 'IPFIX') {
         continue;
       }
