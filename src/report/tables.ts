@@ -136,7 +136,7 @@ function table(
 }
 
 /** Column heads; one that begins with `>` stands at the right. */
-function columns(...heads: readonly string[]): readonly TableColumn[] {
+export function columns(...heads: readonly string[]): readonly TableColumn[] {
   return heads.map((head) =>
     head.startsWith('>') ? { head: head.slice(1), align: 'right' } : { head, align: 'left' },
   );
