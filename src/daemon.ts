@@ -1,9 +1,9 @@
-// The composition root: the one file that builds all parts of the daemon, connects them, and knows the order in which
-// they start and stop. Sinks start before sources; sources stop before sinks.
+// The composition root: builds all parts of the daemon, connects them, and starts and stops them in order. Sinks start before
+// sources; sources stop before sinks.
 
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
-import { logModules, type RunSettings, type WebSettings } from './config/settings.ts';
+import { LOG_MODULES, type RunSettings, type WebSettings } from './config/settings.ts';
 import { Control } from './control/control.ts';
 import { BatchClock } from './export/batch-clock.ts';
 import { UdpSession } from './export/udp-session.ts';
@@ -35,7 +35,7 @@ export class Daemon {
   readonly #unixctl: UnixctlServer;
   readonly #version: string;
 
-  /** `onExit` is called when an operator asks for the end by `ovs-appctl exit`. */
+  /** `onExit` is called for `ovs-appctl exit`. */
   constructor(settings: RunSettings, version: string, onExit: () => void) {
     this.#onExit = onExit;
     const clock = systemClock;
@@ -43,7 +43,7 @@ export class Daemon {
     this.#version = version;
     this.#log = new Log({
       clock,
-      modules: logModules,
+      modules: LOG_MODULES,
       specs: settings.logSpecs,
       destination: settings.logFile === undefined ? 'stderr' : { file: settings.logFile },
     });
@@ -74,7 +74,7 @@ export class Daemon {
     });
   }
 
-  /** Rejects when the control socket cannot be opened; whether OVS can be reached shows in `ready` and the log. */
+  /** Starts all parts; rejects when the control socket or the page cannot listen. An unreachable OVS only shows in `ready` and the log. */
   async start(): Promise<void> {
     await this.#unixctl.start();
     this.#logger.info(`ovs-ipfix ${this.#version} is running; control socket ${this.#unixctl.status().path}`);
@@ -85,7 +85,7 @@ export class Daemon {
 
   /**
    * Removes what is installed, flushes, hands rows back and closes everything. Rejects when that takes longer than
-   * `deadlineMs`, and when something of ours is left in a switch or a row, saying what and how to remove it.
+   * `deadlineMs`, or when state is left in a switch or a row, with what is left and how to remove it.
    */
   async stop(reason: string, deadlineMs: number): Promise<void> {
     this.#coverage.stop();
@@ -130,7 +130,7 @@ export class Daemon {
     }
   }
 
-  /** Sentences about what `ready` waits for; none when the daemon is ready. */
+  /** Returns what keeps the daemon from being ready, as sentences; none when it is ready. */
   missing(): readonly string[] {
     return this.#control.missing();
   }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The process edge: the command line, and the one place where an error becomes a sentence and an exit code. A command is
-// loaded when it is called: the schemas, protocols and pages of all take longer to load than Node itself.
+// The entry point: parses the command line, and turns an error into a sentence and an exit code. A command is loaded when it is
+// called, because loading all of them takes longer than starting Node.js.
 
 import { Command } from 'commander';
 import { withOptionalValues } from './commands/options.ts';
@@ -31,7 +31,7 @@ async function main(argv: readonly string[]): Promise<void> {
   await program.parseAsync(withOptionalValues(argv));
 }
 
-/** The command that the first word names; for help, and to suggest a name for a word that is wrong, all of them. */
+/** Returns the command that the first word names; all of them for help, and to suggest a name for an unknown word. */
 function neededCommands(word: string | undefined): readonly (() => Promise<Command>)[] {
   if (word !== undefined && VERSION_FLAGS.includes(word)) {
     return [];

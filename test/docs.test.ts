@@ -1,4 +1,4 @@
-// The manual against the program: links lead somewhere, every flag and problem is explained, and each limit in the table
+// The manual against the program: links lead somewhere, every flag and condition is explained, and each limit in the table
 // has the value that the source gives it. What the sentences say is not checked here.
 
 import assert from 'node:assert/strict';
@@ -17,7 +17,7 @@ import { releaseCommand } from '../src/commands/release.ts';
 import { replayCommand } from '../src/commands/replay.ts';
 import { runCommand } from '../src/commands/run.ts';
 import { statusCommand } from '../src/commands/status.ts';
-import { problemCodes } from '../src/config/problem.ts';
+import { CONDITION_CODES } from '../src/config/condition.ts';
 import { tier } from './support/tiers.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -131,9 +131,9 @@ test('every flag of every command, and its environment twin, is in the page abou
   }
 });
 
-test('every problem code is explained in the page about problems, and no other is', () => {
-  const rows = [...page('problems.md').matchAll(/^\| `([a-z-]+)` \| (?:warning|error) \|/gmu)];
-  assert.deepEqual(new Set(rows.map(([, code]) => code)), new Set<string | undefined>(problemCodes));
+test('every condition code is explained in the page about conditions, and no other is', () => {
+  const rows = [...page('conditions.md').matchAll(/^\| `([a-z-]+)` \| (?:warning|error) \|/gmu)];
+  assert.deepEqual(new Set(rows.map(([, code]) => code)), new Set<string | undefined>(CONDITION_CODES));
 });
 
 test('every finding of the doctor is explained in its page, and no other is', () => {

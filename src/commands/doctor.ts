@@ -1,24 +1,26 @@
-// `ovs-ipfix doctor`: looks at Open vSwitch, the rows, the collectors, the daemon and the clock, and explains what it
-// finds. It changes nothing.
+// `ovs-ipfix doctor`: checks Open vSwitch, the rows, the collectors, the daemon and the clock, and reports findings. It changes
+// nothing.
 
 import { Command } from 'commander';
-import { type DoctorSettings, markDefault, readDoctorSettings } from '../config/settings.ts';
-import { problemLines } from '../report/problem-lines.ts';
+import type { BridgeConfig } from '../config/configuration.ts';
+import { type DoctorSettings, MARK_DEFAULT, readDoctorSettings } from '../config/settings.ts';
+import { conditionLines } from '../report/condition-lines.ts';
+import type { StatusDocument } from '../report/status-document.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
 import { type Colour, coloured } from './colour.ts';
-import { checkBridge } from './doctor/bridge-checks.ts';
-import { lookAtBridge } from './doctor/bridge-look.ts';
+import { checkBridge, isExported } from './doctor/bridge-checks.ts';
+import { readBridge } from './doctor/bridge-facts.ts';
 import { checkCollector } from './doctor/collector-checks.ts';
-import { lookAtDaemons } from './doctor/daemon-checks.ts';
-import { type DatabaseLook, DatabaseUnreachable, lookAtDatabase } from './doctor/database-look.ts';
+import { askDaemons } from './doctor/daemon-checks.ts';
+import { type DatabaseFacts, DatabaseUnreachable, readDatabase } from './doctor/database-facts.ts';
 import { type Finding, finding, type Severity } from './doctor/finding.ts';
 import { checkClock, checkSwitch } from './doctor/host-checks.ts';
 import { checkMark } from './doctor/mark-checks.ts';
 import { checkRows, targetsInUse } from './doctor/row-checks.ts';
 import { addDatabaseOptions, flag, flagOf, foldDatabase, openflowFlag } from './options.ts';
 
-/** Names the document of `--format json`, and its version, as in `status`. */
+/** Schema and version of the document of `--format json`, as in `status`. */
 const DOCTOR_SCHEMA = { schema: 'ovs-ipfix/doctor', version: 1 } as const;
 
 const EXIT_WARNINGS = 3;
@@ -26,11 +28,11 @@ const EXIT_ERRORS = 4;
 
 export function doctorCommand(): Command {
   const command = addDatabaseOptions(
-    new Command('doctor').description('look for what keeps flows from being exported, and say what to do'),
+    new Command('doctor').description('find what keeps flows from being exported, and say what to do'),
   );
   return command
     .addOption(openflowFlag())
-    .addOption(flag('--mark <bit>', `the daemon's register bit (default: ${markDefault})`))
+    .addOption(flag('--mark <bit>', `the daemon's register bit (default: ${MARK_DEFAULT})`))
     .addOption(flag('--unixctl <file>', 'control socket of the daemon (default: all in $OVS_RUNDIR)'))
     .addOption(flagOf('doctor', '--format <format>', 'table or json (default: table)'))
     .action(async (database: string | undefined, flags: Record<string, unknown>) => {
@@ -46,43 +48,69 @@ export function doctorCommand(): Command {
 }
 
 async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[]> {
-  const daemon = await lookAtDaemons(settings.unixctlPath, clock);
+  const daemon = await askDaemons(settings.unixctlPath, clock);
   const findings: Finding[] = [...daemon.findings];
-  let look: DatabaseLook | undefined;
   try {
-    look = await lookAtDatabase(settings, clock);
+    const facts = await readDatabase(settings, clock);
+    findings.push(...(await checkFacts(facts, daemon.status, settings, clock)));
   } catch (error) {
-    findings.push(unreadable(error));
-  }
-  if (look !== undefined) {
-    const seen = look;
-    // The daemon knows more than the rows do: what the bridges have refused.
-    findings.push(...(daemon.status?.problems ?? seen.configuration.problems));
-    findings.push(...(await attempt('the rows', async () => checkRows(seen, daemon.status !== undefined))));
-    findings.push(...(await attempt('the switch', () => checkSwitch(seen, settings, clock))));
-    const isAlone = daemon.status === undefined;
-    for (const bridge of isAlone ? allBridges(seen) : seen.configuration.bridges.keys()) {
-      const place = { bridge, endpoint: settings.openflow(bridge), tls: settings.tls, mark: settings.mark };
-      const isExported = seen.configuration.bridges.has(bridge);
-      const check = async () => {
-        const met = await lookAtBridge(place, clock);
-        if (met === undefined) return [];
-        return [...(isExported ? checkMark(met) : []), ...(isAlone ? checkBridge(met, isExported) : [])];
-      };
-      findings.push(...(await attempt(`bridge ${bridge}`, check)));
+    if (!(error instanceof DatabaseUnreachable)) {
+      throw error;
     }
-    for (const target of targetsInUse(seen)) {
-      findings.push(...(await attempt(`the collector ${target}`, () => checkCollector(target, clock))));
-    }
+    findings.push(unreachable(error));
   }
   findings.push(...(await attempt('the clock', async () => checkClock(clock))));
   const order: readonly Severity[] = ['error', 'warning', 'note'];
   return findings.toSorted((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
 }
 
-function unreadable(error: unknown): Finding {
+async function checkFacts(
+  facts: DatabaseFacts,
+  status: StatusDocument | undefined,
+  settings: DoctorSettings,
+  clock: Clock,
+): Promise<Finding[]> {
+  // A running daemon reports more conditions than the rows show: those of its bridges.
+  const known: readonly Finding[] = status?.conditions ?? facts.configuration.conditions;
+  const findings = [...known];
+  findings.push(...(await attempt('the rows', async () => checkRows(facts, status !== undefined))));
+  const ofSwitch = await attempt('the switch', () => checkSwitch(facts, settings, clock));
+  findings.push(...ofSwitch.filter((each) => !known.some((other) => isSame(each, other))));
+  for (const config of facts.configuration.bridges.values()) {
+    const check = () => checkOneBridge(config, status === undefined, settings, clock);
+    findings.push(...(await attempt(`bridge ${config.name}`, check)));
+  }
+  for (const target of targetsInUse(facts)) {
+    findings.push(...(await attempt(`the collector ${target}`, () => checkCollector(target, clock))));
+  }
+  return findings;
+}
+
+/** Without a daemon every bridge is read: one that no row asks for may have stale state as well. */
+async function checkOneBridge(
+  config: BridgeConfig,
+  isAlone: boolean,
+  { openflow, tls, mark }: DoctorSettings,
+  clock: Clock,
+): Promise<Finding[]> {
+  if (!isAlone && !isExported(config)) {
+    return [];
+  }
+  const bridge = config.name;
+  const facts = await readBridge({ bridge, endpoint: openflow(bridge), tls, mark }, clock);
+  if (facts === undefined) {
+    return [];
+  }
+  return [...(isExported(config) ? checkMark(facts) : []), ...(isAlone ? checkBridge(facts, config) : [])];
+}
+
+function isSame(a: Finding, b: Finding): boolean {
+  return a.code === b.code && a.where === b.where;
+}
+
+function unreachable(error: DatabaseUnreachable): Finding {
   const reason = clause(reasonOf(error));
-  if (error instanceof DatabaseUnreachable && error.isForbidden) {
+  if (error.isForbidden) {
     return finding(
       'error',
       'database-forbidden',
@@ -96,28 +124,23 @@ function unreadable(error: unknown): Finding {
     'database-unreachable',
     'OVS database',
     `It cannot be read: ${reason}.`,
-    'Start it with "systemctl start openvswitch-switch", or say with --db where it is.',
+    'Start it with "systemctl start openvswitch-switch", or name it with --db.',
   );
 }
 
-/** A daemon that is gone may have left something also where no row wants anything any more. */
-function allBridges({ tables }: DatabaseLook): readonly string[] {
-  return [...tables.bridges].map(({ columns }) => String(columns['name']));
-}
-
-/** A check that fails is a finding, and the others go on. */
+/** Runs a check; a failure is a finding, and the other checks go on. */
 async function attempt(what: string, check: () => Promise<Finding[]>): Promise<Finding[]> {
   try {
     return await check();
   } catch (error) {
-    const remedy = 'This is a fault of ovs-ipfix or of its rights here; the other checks were done.';
+    const action = 'This is a bug of ovs-ipfix, or it lacks access rights here; the other checks were done.';
     return [
       finding(
         'warning',
         'check-failed',
         what,
         `It could not be checked: ${clause(reasonOf(error))}.`,
-        remedy,
+        action,
       ),
     ];
   }
@@ -128,13 +151,15 @@ const COLOURS: Readonly<Record<Severity, Colour>> = { error: 'red', warning: 'ye
 function findingsText(findings: readonly Finding[]): string {
   const count = (severity: Severity) => findings.filter((each) => each.severity === severity).length;
   const lines = findings.flatMap((each) =>
-    problemLines(each, (line) => coloured(COLOURS[each.severity], line)),
+    conditionLines(each, (line) => coloured(COLOURS[each.severity], line)),
   );
   const sum = `${count('error')} errors, ${count('warning')} warnings, ${count('note')} notes`;
   return [...lines, sum].join('\n');
 }
 
 function exitCode(findings: readonly Finding[]): number {
-  if (findings.some(({ severity }) => severity === 'error')) return EXIT_ERRORS;
+  if (findings.some(({ severity }) => severity === 'error')) {
+    return EXIT_ERRORS;
+  }
   return findings.some(({ severity }) => severity === 'warning') ? EXIT_WARNINGS : 0;
 }

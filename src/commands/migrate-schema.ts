@@ -56,7 +56,7 @@ function decode(bytes: Buffer, source: string): string {
   } catch (error) {
     throw new MigrationError(
       'SCHEMA_JSON',
-      `${source} is no JSON: its bytes are not UTF-8. Nothing was written.`,
+      `${source} is not valid JSON: its bytes are not UTF-8. Nothing was written.`,
       error,
     );
   }

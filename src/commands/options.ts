@@ -1,26 +1,26 @@
-// The flags that several commands share, each with its environment twin, so that they read alike in every help text.
+// The flags that several commands share, each with its environment variable, so that they read the same in every help text.
 // Values are checked by config/settings.ts, which commands without such flags do not load.
 
 import { type Command, Option } from 'commander';
 
-/** A flag with its environment twin: `--log-file FILE` is also OVS_IPFIX_LOG_FILE. */
+/** Returns a flag with its environment variable: `--log-file FILE` is also OVS_IPFIX_LOG_FILE. */
 export function flag(flags: string, description: string): Option {
-  return withTwin(new Option(flags, description), '');
+  return withVariable(new Option(flags, description), '');
 }
 
 /**
- * A flag that only one command has, beside those of the daemon. Its twin bears the command's name, so that a variable
- * means one thing: `demo --seconds` is OVS_IPFIX_DEMO_SECONDS.
+ * Returns a flag of one command only. Its variable contains the command's name, so that each variable has one meaning:
+ * `demo --seconds` is OVS_IPFIX_DEMO_SECONDS.
  */
 export function flagOf(
   command: 'collect' | 'demo' | 'doctor' | 'migrate' | 'replay' | 'status',
   flags: string,
   description: string,
 ): Option {
-  return withTwin(new Option(flags, description), `${command}-`);
+  return withVariable(new Option(flags, description), `${command}-`);
 }
 
-function withTwin(option: Option, prefix: string): Option {
+function withVariable(option: Option, prefix: string): Option {
   return option.env(`OVS_IPFIX_${`${prefix}${option.name()}`.replaceAll('-', '_').toUpperCase()}`);
 }
 

@@ -1,7 +1,7 @@
 // `ovs-ipfix release`: hands rows back to ovs-vswitchd and takes our flows and meters out of the bridges.
 
 import { Command } from 'commander';
-import { logModules, readOvsSettings } from '../config/settings.ts';
+import { LOG_MODULES, readOvsSettings } from '../config/settings.ts';
 import { release } from '../control/release.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
@@ -19,7 +19,7 @@ export function releaseCommand(): Command {
     const log = new Log({
       clock: systemClock,
       level: 'error',
-      modules: logModules,
+      modules: LOG_MODULES,
       specs: settings.logSpecs,
       destination: settings.logFile === undefined ? 'stderr' : { file: settings.logFile },
     });

@@ -8,7 +8,7 @@ import {
   readReplaySettings,
   replayExporterOptions,
 } from '../config/replay-settings.ts';
-import { messageBytesMaxDefault } from '../config/settings.ts';
+import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/settings.ts';
 import { TcpSession } from '../export/tcp-session.ts';
 import { UdpSession } from '../export/udp-session.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
@@ -61,7 +61,7 @@ export function replayCommand(): Command {
     .addOption(
       flag(
         '--message-bytes-max <bytes>',
-        `largest IPFIX message over UDP (default: ${messageBytesMaxDefault})`,
+        `largest IPFIX message over UDP (default: ${MESSAGE_BYTES_MAX_DEFAULT})`,
       ),
     )
     .addOption(flagOf('replay', '--observation-domain-id <id>', 'of all messages (default: 0)'))

@@ -1,18 +1,18 @@
-// From the rows of the database to what the daemon is to do: a pure function, run anew on every change. The result says
-// which bridges are sampled and how, which IPFIX rows they use, and what is wrong with any of it.
+// Turns the rows of the database into the daemon's configuration: a pure function that runs on every change. The result has
+// the bridges with their sampling, the IPFIX rows in use, and the conditions of both.
 
 import type { CollectorTarget } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
+import type { Condition } from './condition.ts';
 import { isFailOpen } from './fail-open.ts';
 import { type DatabaseRow, type IpfixRow, readIpfixRow } from './ipfix-row.ts';
-import type { Problem } from './problem.ts';
 import { referenceOf } from './reference.ts';
-import { knownBridgeKeys, maxRateKey, stateKey } from './row-keys.ts';
-import { rowProblems, unknownKeyProblems } from './row-problems.ts';
+import { rowConditions, unknownKeyConditions } from './row-conditions.ts';
+import { KNOWN_BRIDGE_KEYS, MAX_RATE_KEY, STATE_KEY } from './row-keys.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { parseTarget } from './target.ts';
 
-/** The rows that matter, table by table, as the replica has them. */
+/** The rows of each table, as the replica has them. */
 export interface ConfigurationTables {
   readonly bridges: Iterable<DatabaseRow>;
   readonly ipfix: ReadonlyMap<string, DatabaseRow>;
@@ -28,7 +28,7 @@ export interface BridgeSampling {
   readonly ipfixRow: string;
   /** Whether the row is adopted or native; otherwise ovs-vswitchd exports for it until it is adopted. */
   readonly isOurs: boolean;
-  /** N: one packet in so many is a sample, and each sample stands for N packets. */
+  /** N of 1-in-N sampling: each sample represents N packets. */
   readonly interval: number;
   readonly observationDomainId: number;
   readonly observationPointId: number;
@@ -46,7 +46,7 @@ export interface FlowSampling {
 
 export interface BridgeConfig {
   readonly name: string;
-  /** Packet-ins a second that the meter lets pass at most: `external_ids:ovs-ipfix-max-rate`. */
+  /** Rate of each meter of the bridge, in packet-ins a second: `external_ids:ovs-ipfix-max-rate`. */
   readonly maxSampleRate: number;
   /**
    * Whether OVS forwards by itself: the fail mode is standalone and every controller is disconnected
@@ -59,36 +59,36 @@ export interface BridgeConfig {
   readonly flowSampling: ReadonlyMap<number, FlowSampling>;
 }
 
-/** An IPFIX row that some bridge or collector set uses. */
+/** An IPFIX row that a bridge or a collector set uses. */
 export interface UsedIpfixRow {
   readonly row: IpfixRow;
-  /** Names of the bridges that the row is about: through their `ipfix` column or a collector set of theirs. */
+  /** Names of the bridges that use the row: in their `ipfix` column, or through a collector set. */
   readonly bridges: readonly string[];
-  /** Those of them whose `ipfix` column refers to the row. */
+  /** The bridges whose `ipfix` column refers to the row. */
   readonly wholeBridges: readonly string[];
-  /** The targets that count and can be sent to, each once. */
+  /** The effective targets that are valid, each once. */
   readonly targets: readonly CollectorTarget[];
-  /** Whether there is one. */
+  /** Whether `targets` has one. */
   readonly hasUsableTarget: boolean;
   /** Set when the row disables the input sampling of its bridges, so that it stays with ovs-vswitchd. */
-  readonly inputSamplingDisabled: Problem | undefined;
+  readonly inputSamplingDisabled: Condition | undefined;
 }
 
 export interface Configuration {
   readonly bridges: ReadonlyMap<string, BridgeConfig>;
   readonly ipfixRows: readonly UsedIpfixRow[];
-  readonly problems: readonly Problem[];
+  readonly conditions: readonly Condition[];
 }
 
-/** The most packet-ins a second from one bridge unless its row says otherwise; see docs/sampling.md for the reason. */
-export const defaultMaxSampleRate = 5000;
+/** Default of `ovs-ipfix-max-rate`, in packet-ins a second; docs/sampling.md has the reason. */
+export const MAX_SAMPLE_RATE_DEFAULT = 5000;
 
-/** The largest rate that an operator may ask for, in packet-ins a second. */
-export const maxSampleRateLimit = 1_000_000;
+/** Largest `ovs-ipfix-max-rate`, in packet-ins a second. */
+export const MAX_SAMPLE_RATE_LIMIT = 1_000_000;
 
-/** Reads a whole snapshot. `messageBytesMax` is the daemon's largest IPFIX message, in bytes of UDP payload. */
+/** Reads a snapshot of the rows. `messageBytesMax` is the size of the daemon's largest IPFIX message, in bytes of UDP payload. */
 export function readConfiguration(tables: ConfigurationTables, messageBytesMax: number): Configuration {
-  const problems: Problem[] = [];
+  const conditions: Condition[] = [];
   const bridgeRows = [...tables.bridges];
   const collectorSets = [...tables.collectorSets];
   const users = usersOfIpfixRows(bridgeRows, collectorSets);
@@ -96,18 +96,18 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
   for (const [uuid, user] of users) {
     const databaseRow = tables.ipfix.get(uuid);
     if (databaseRow === undefined) {
-      problems.push(danglingReference(uuid, user.bridges));
+      conditions.push(danglingReference(uuid, user.bridges));
       continue;
     }
     const where = `IPFIX row ${uuid} (${user.described})`;
-    const row = readIpfixRow(databaseRow, where, problems);
-    const targets = readTargets(row, where, problems);
+    const row = readIpfixRow(databaseRow, where, conditions);
+    const targets = readTargets(row, where, conditions);
     const context = { row, where, ovsVersion: tables.ovsVersion };
     const isForWholeBridge = user.wholeBridges.length > 0;
-    problems.push(...rowProblems({ ...context, databaseRow, isOurs: isOurs(row), isForWholeBridge }));
+    conditions.push(...rowConditions({ ...context, databaseRow, isOurs: isOurs(row), isForWholeBridge }));
     rows.set(uuid, usedRow(user, targets, context));
   }
-  const sets = readCollectorSets(collectorSets, bridgeRows, problems);
+  const sets = readCollectorSets(collectorSets, bridgeRows, conditions);
   const bridges = new Map<string, BridgeConfig>();
   for (const bridgeRow of bridgeRows) {
     const name = String(bridgeRow.columns['name']);
@@ -121,22 +121,23 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
     const isInputSampled = rows.get(wholeRow ?? '')?.inputSamplingDisabled === undefined;
     bridges.set(name, {
       name,
-      maxSampleRate: readMaxSampleRate(bridgeRow, name, problems),
+      maxSampleRate: readMaxSampleRate(bridgeRow, name, conditions),
       isFailOpen: isFailOpen(bridgeRow, tables.controllers),
       sampling: isInputSampled ? bridgeSampling(exporterOf(wholeRow)) : undefined,
       flowSampling: flowSampling(sets.get(bridgeRow.uuid) ?? [], exporterOf),
     });
   }
-  return { bridges, ipfixRows: [...rows.values()], problems };
+  return { bridges, ipfixRows: [...rows.values()], conditions };
 }
 
 /**
- * Whether we export for a row: its targets are held for us, and vswitchd does not have them, or has new ones only until
- * the row, adopted before, is adopted again.
+ * Whether the daemon exports for a row: the row holds targets for it, and ovs-vswitchd has none, or has new ones in an adopted
+ * row until it is adopted again.
  */
 export function isOurs(row: IpfixRow): boolean {
   return (
-    row.heldTargets !== undefined && (row.targets.length === 0 || row.externalIds.get(stateKey) === 'adopted')
+    row.heldTargets !== undefined &&
+    (row.targets.length === 0 || row.externalIds.get(STATE_KEY) === 'adopted')
   );
 }
 
@@ -205,20 +206,20 @@ function flowSampling(
   return samplings;
 }
 
-/** A row of Flow_Sample_Collector_Set that can be exported for. */
+/** A row of Flow_Sample_Collector_Set with a bridge and an IPFIX row. */
 interface CollectorSet {
   readonly id: number;
   readonly ipfixRow: string;
 }
 
 /**
- * The collector sets of each bridge, by the bridge's uuid. A set without a bridge, or without an IPFIX row and a local group,
- * is a problem; one with a local group only is for the kernel's psample (OVS 3.4 and later) and not for IPFIX.
+ * Returns the collector sets of each bridge, by the bridge's uuid. A set without a bridge, or with neither an IPFIX row nor a
+ * local group, is a condition; one with a local group only is for the kernel's psample (OVS 3.4 and later) and not for IPFIX.
  */
 function readCollectorSets(
   rows: readonly DatabaseRow[],
   bridgeRows: readonly DatabaseRow[],
-  problems: Problem[],
+  conditions: Condition[],
 ): ReadonlyMap<string, readonly CollectorSet[]> {
   const names = new Map(bridgeRows.map((row) => [row.uuid, String(row.columns['name'])]));
   const sets = new Map<string, CollectorSet[]>();
@@ -229,20 +230,20 @@ function readCollectorSets(
     const name = names.get(bridge);
     const where = `Flow_Sample_Collector_Set ${id} of bridge ${name ?? bridge} (row ${row.uuid})`;
     if (name === undefined) {
-      problems.push({
+      conditions.push({
         code: 'dangling-reference',
         severity: 'error',
         where: `${where}, column bridge`,
-        message: 'Its bridge is gone, so no packet is sampled for it.',
-        remedy: `Remove the row with "ovs-vsctl destroy Flow_Sample_Collector_Set ${row.uuid}".`,
+        message: 'Its bridge no longer exists, so no packet is sampled for it.',
+        action: `Remove the row with "ovs-vsctl destroy Flow_Sample_Collector_Set ${row.uuid}".`,
       });
     } else if (ipfixRow === undefined && row.columns['local_group_id'] === undefined) {
-      problems.push({
+      conditions.push({
         code: 'no-ipfix-row',
         severity: 'error',
         where: `${where}, column ipfix`,
         message: 'It has no IPFIX row, so nothing is exported for its "sample" actions.',
-        remedy: `Set one, as in "ovs-vsctl set Flow_Sample_Collector_Set ${row.uuid} ipfix=UUID".`,
+        action: `Set one, as in "ovs-vsctl set Flow_Sample_Collector_Set ${row.uuid} ipfix=UUID".`,
       });
     } else if (ipfixRow !== undefined) {
       sets.set(bridge, [...(sets.get(bridge) ?? []), { id, ipfixRow }]);
@@ -254,7 +255,7 @@ function readCollectorSets(
 interface IpfixRowUser {
   readonly bridges: string[];
   readonly wholeBridges: string[];
-  /** For problems: "bridge br0", "collector set 7 of bridge br0". */
+  /** For conditions: "bridge br0", "collector set 7 of bridge br0". */
   described: string;
 }
 
@@ -289,15 +290,15 @@ function usersOfIpfixRows(
 }
 
 /**
- * The targets that count. Those that a user writes into an adopted row count before they have been moved to our key, so
- * that what the same change makes due goes to the new collectors already.
+ * Returns the effective targets. New targets of an adopted row take effect before they are moved to `ovs-ipfix-targets`, so that
+ * records that the same change flushes go to the new collectors.
  */
 function targetTexts(row: IpfixRow): readonly string[] {
   return isOurs(row) && row.targets.length > 0 ? row.targets : (row.heldTargets ?? row.targets);
 }
 
-/** The usable targets of a row, each once. */
-function readTargets(row: IpfixRow, where: string, problems: Problem[]): readonly CollectorTarget[] {
+/** Returns the valid targets of a row, each once; adds conditions for the others. */
+function readTargets(row: IpfixRow, where: string, conditions: Condition[]): readonly CollectorTarget[] {
   const targets = new Map<string, CollectorTarget>();
   const texts = targetTexts(row);
   for (const text of texts) {
@@ -305,62 +306,62 @@ function readTargets(row: IpfixRow, where: string, problems: Problem[]): readonl
     if ('target' in result) {
       targets.set(result.target.text, result.target);
     } else {
-      problems.push({
+      conditions.push({
         code: 'bad-target',
         severity: 'warning',
         where: `${where}, column targets`,
         ipfixRow: row.uuid,
         message: `The target ${result.fault}`,
-        remedy: `Set good ones with "ovs-vsctl set IPFIX ${row.uuid} targets=..."; the others are used meanwhile.`,
+        action: `Correct it with "ovs-vsctl set IPFIX ${row.uuid} targets=..."; the other targets are used meanwhile.`,
       });
     }
   }
   if (targets.size === 0) {
-    problems.push({
+    conditions.push({
       code: 'no-usable-target',
       severity: 'error',
       where: `${where}, column targets`,
       ipfixRow: row.uuid,
-      message: 'There is no collector to send to, so nothing is exported for the row.',
-      remedy: `Name one with "ovs-vsctl set IPFIX ${row.uuid} targets=\\"192.0.2.1:4739\\"".`,
+      message: 'It has no valid target, so nothing is exported for the row.',
+      action: `Set one with "ovs-vsctl set IPFIX ${row.uuid} targets=\\"192.0.2.1:4739\\"".`,
     });
   }
   return [...targets.values()];
 }
 
-function readMaxSampleRate(row: DatabaseRow, bridge: string, problems: Problem[]): number {
+function readMaxSampleRate(row: DatabaseRow, bridge: string, conditions: Condition[]): number {
   const externalIds = row.columns['external_ids'];
   if (!(externalIds instanceof Map)) {
-    return defaultMaxSampleRate;
+    return MAX_SAMPLE_RATE_DEFAULT;
   }
   const where = `Bridge ${bridge}`;
-  problems.push(
-    ...unknownKeyProblems(externalIds, knownBridgeKeys, { where, remove: `remove Bridge ${bridge}` }),
+  conditions.push(
+    ...unknownKeyConditions(externalIds, KNOWN_BRIDGE_KEYS, { where, remove: `remove Bridge ${bridge}` }),
   );
-  const text: unknown = externalIds.get(maxRateKey);
+  const text: unknown = externalIds.get(MAX_RATE_KEY);
   if (text === undefined) {
-    return defaultMaxSampleRate;
+    return MAX_SAMPLE_RATE_DEFAULT;
   }
   const rate = typeof text === 'string' && /^\d{1,7}$/u.test(text) ? Number(text) : 0;
-  if (rate >= 1 && rate <= maxSampleRateLimit) {
+  if (rate >= 1 && rate <= MAX_SAMPLE_RATE_LIMIT) {
     return rate;
   }
-  problems.push({
+  conditions.push({
     code: 'bad-value',
     severity: 'warning',
-    where: `${where}, external_ids:${maxRateKey}`,
-    message: `${JSON.stringify(text)} is not a whole number from 1 to ${maxSampleRateLimit}; ${defaultMaxSampleRate} counts instead.`,
-    remedy: `Set it with "ovs-vsctl set Bridge ${bridge} external_ids:${maxRateKey}=${defaultMaxSampleRate}".`,
+    where: `${where}, external_ids:${MAX_RATE_KEY}`,
+    message: `${JSON.stringify(text)} is not a whole number from 1 to ${MAX_SAMPLE_RATE_LIMIT}; the default ${MAX_SAMPLE_RATE_DEFAULT} is used.`,
+    action: `Set it with "ovs-vsctl set Bridge ${bridge} external_ids:${MAX_RATE_KEY}=${MAX_SAMPLE_RATE_DEFAULT}".`,
   });
-  return defaultMaxSampleRate;
+  return MAX_SAMPLE_RATE_DEFAULT;
 }
 
-function danglingReference(uuid: string, bridges: readonly string[]): Problem {
+function danglingReference(uuid: string, bridges: readonly string[]): Condition {
   return {
     code: 'dangling-reference',
     severity: 'error',
     where: `Bridge ${bridges.join(', ')}, column ipfix`,
-    message: `It refers to the IPFIX row ${uuid}, which the database does not show to us.`,
-    remedy: 'See that the table IPFIX is readable, and that the schema has it.',
+    message: `It refers to the IPFIX row ${uuid}, which the database does not have.`,
+    action: 'Check that the daemon may read the table IPFIX, and that the schema has it.',
   };
 }

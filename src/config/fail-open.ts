@@ -1,4 +1,5 @@
-// Whether a bridge forwards by itself because its controllers are away (ovs-vswitchd.conf.db(5), Bridge.fail_mode).
+// Fail-open: a standalone bridge forwards by itself while all its controllers are disconnected (ovs-vswitchd.conf.db(5),
+// Bridge.fail_mode).
 
 import type { DatabaseRow } from './ipfix-row.ts';
 import { referenceOf } from './reference.ts';

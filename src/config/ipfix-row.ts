@@ -1,9 +1,9 @@
-// One row of the table IPFIX, validated column by column: a bad value is a problem of its own and takes the default, the
-// row's good columns go on. What the columns mean is in ovs-vswitchd.conf.db(5) and, for ours, in docs/configuration.md.
+// One row of the table IPFIX, validated column by column: an invalid value is a condition and is replaced by the default; the
+// other columns apply. ovs-vswitchd.conf.db(5) describes the columns; docs/configuration.md those that ovs-ipfix adds.
 
 import * as z from 'zod';
-import type { Problem } from './problem.ts';
-import { heldTargetsKey, parseHeldTargets } from './row-keys.ts';
+import type { Condition } from './condition.ts';
+import { HELD_TARGETS_KEY, parseHeldTargets } from './row-keys.ts';
 
 /** A row as the replica of the database has it: columns decoded by the schema, absent where the schema lacks them. */
 export interface DatabaseRow {
@@ -14,11 +14,11 @@ export interface DatabaseRow {
 /** The columns of an IPFIX row that the daemon reads. */
 export interface IpfixRow {
   readonly uuid: string;
-  /** `targets` as it stands: not empty means that vswitchd exports for this row. */
+  /** The column `targets`: not empty means that ovs-vswitchd exports for this row. */
   readonly targets: readonly string[];
-  /** The targets that `external_ids:ovs-ipfix-targets` holds for us; undefined without that key. */
+  /** The targets in `external_ids:ovs-ipfix-targets`; undefined without that key. */
   readonly heldTargets: readonly string[] | undefined;
-  /** One packet in so many is a sample. */
+  /** N of 1-in-N sampling. */
   readonly sampling: number;
   readonly observationDomainId: number;
   readonly observationPointId: number;
@@ -28,32 +28,32 @@ export interface IpfixRow {
   readonly cacheMaxFlows: number;
   /** Seconds between repetitions of the templates over UDP. */
   readonly templateInterval: number;
-  /** `stats_interval` as it stands, in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.2). */
+  /** `stats_interval` in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.3). */
   readonly statsInterval: number | undefined;
   readonly externalIds: ReadonlyMap<string, string>;
   readonly otherConfig: ReadonlyMap<string, string>;
 }
 
-const uint32Max = 0xffff_ffff;
-const uint32 = z.int().min(0).max(uint32Max);
+const UINT32_MAX = 0xffff_ffff;
+const uint32 = z.int().min(0).max(UINT32_MAX);
 
 /** `sampling` of a bridge's row when the column is unset, as in ovs-vswitchd. */
-export const defaultSampling = 400;
+const SAMPLING_DEFAULT = 400;
 /** Seconds between templates when `template_interval` is unset or unknown to the database, as in ovs-vswitchd. */
-export const defaultTemplateInterval = 600;
-/** The largest `cache_active_timeout`, in seconds: a flow's start must fit 32 bits of microseconds (RFC 5102, 5.9). */
-export const cacheActiveTimeoutMax = 4200;
+const TEMPLATE_INTERVAL_DEFAULT = 600;
+/** The largest `cache_active_timeout`, in seconds: a flow's start must fit 32 bits of microseconds (RFC 5102, section 5.9). */
+export const CACHE_ACTIVE_TIMEOUT_MAX = 4200;
 
 const stringMap = z.map(z.string(), z.string());
 
 const columns = {
   targets: z.array(z.string()).default([]),
-  sampling: uint32.min(1).default(defaultSampling),
+  sampling: uint32.min(1).default(SAMPLING_DEFAULT),
   obs_domain_id: uint32.default(0),
   obs_point_id: uint32.default(0),
-  cache_active_timeout: z.int().min(0).max(cacheActiveTimeoutMax).default(0),
+  cache_active_timeout: z.int().min(0).max(CACHE_ACTIVE_TIMEOUT_MAX).default(0),
   cache_max_flows: uint32.default(0),
-  template_interval: uint32.min(1).default(defaultTemplateInterval),
+  template_interval: uint32.min(1).default(TEMPLATE_INTERVAL_DEFAULT),
   stats_interval: uint32.optional(),
   external_ids: stringMap.default(new Map()),
   other_config: stringMap.default(new Map()),
@@ -61,21 +61,21 @@ const columns = {
 
 type ColumnName = keyof typeof columns;
 
-/** The columns of table IPFIX that `readIpfixRow` reads: what the replica has to watch. */
-export const ipfixColumnNames: readonly string[] = Object.keys(columns);
+/** The columns of table IPFIX that `readIpfixRow` reads and the replica watches. */
+export const IPFIX_COLUMN_NAMES: readonly string[] = Object.keys(columns);
 
-/** Validates a row. `where` names it in problems: "IPFIX row 1b2c… of bridge br0". */
-export function readIpfixRow(row: DatabaseRow, where: string, problems: Problem[]): IpfixRow {
+/** Validates a row and adds a condition for each invalid column. `where` names the row in conditions: "IPFIX row 1b2c… of bridge br0". */
+export function readIpfixRow(row: DatabaseRow, where: string, conditions: Condition[]): IpfixRow {
   const column = <Name extends ColumnName>(name: Name): z.output<(typeof columns)[Name]> => {
     const result = columns[name].safeParse(row.columns[name]);
     if (result.success) {
       return result.data as z.output<(typeof columns)[Name]>;
     }
-    problems.push(badColumn(row, where, name, result.error));
+    conditions.push(badColumn(row, where, name, result.error));
     return columns[name].parse(undefined) as z.output<(typeof columns)[Name]>;
   };
   const externalIds = column('external_ids');
-  const held = externalIds.get(heldTargetsKey);
+  const held = externalIds.get(HELD_TARGETS_KEY);
   return {
     uuid: row.uuid,
     targets: column('targets'),
@@ -92,14 +92,14 @@ export function readIpfixRow(row: DatabaseRow, where: string, problems: Problem[
   };
 }
 
-function badColumn(row: DatabaseRow, where: string, name: ColumnName, error: z.ZodError): Problem {
+function badColumn(row: DatabaseRow, where: string, name: ColumnName, error: z.ZodError): Condition {
   const detail = error.issues.map((issue) => issue.message).join('; ');
   return {
     code: 'bad-value',
     severity: 'warning',
     where: `${where}, column ${name}`,
     ipfixRow: row.uuid,
-    message: `The value ${JSON.stringify(row.columns[name])} is not usable (${detail}); the default counts instead.`,
-    remedy: `Set it with "ovs-vsctl set IPFIX ${row.uuid} ${name}=VALUE".`,
+    message: `The value ${JSON.stringify(row.columns[name])} is not valid (${detail}); the default is used.`,
+    action: `Set it with "ovs-vsctl set IPFIX ${row.uuid} ${name}=VALUE".`,
   };
 }

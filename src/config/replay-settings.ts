@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import { EXPORTER_DEFAULTS } from '../export/exporter-options.ts';
-import { cacheActiveTimeoutMax } from './ipfix-row.ts';
+import { CACHE_ACTIVE_TIMEOUT_MAX } from './ipfix-row.ts';
 import { choice, messageBytes, parse, SettingsError, wholeNumber } from './settings.ts';
 import { parseTarget } from './target.ts';
 
@@ -12,7 +12,7 @@ export interface ReplaySettings {
   readonly targets: readonly CollectorTarget[];
   readonly speed: 'max' | 'recorded';
   readonly format: 'text' | 'json';
-  /** Seconds of the capture's time. */
+  /** Seconds of capture time. */
   readonly cacheActiveTimeoutSeconds: number;
   readonly cacheMaxFlows: number;
   readonly messageBytesMax: number;
@@ -29,7 +29,7 @@ const schema = z.object({
   to: z.array(z.string()).min(1),
   speed: choice(['max', 'recorded']).default('max'),
   format: choice(['text', 'json']).default('text'),
-  cacheActiveTimeout: wholeNumber(0, cacheActiveTimeoutMax).default(
+  cacheActiveTimeout: wholeNumber(0, CACHE_ACTIVE_TIMEOUT_MAX).default(
     REPLAY_DEFAULTS.cacheActiveTimeoutSeconds,
   ),
   cacheMaxFlows: wholeNumber(0, UINT32_MAX).default(REPLAY_DEFAULTS.cacheMaxFlows),
@@ -44,7 +44,7 @@ export function readReplaySettings(flags: unknown): ReplaySettings {
   return { ...settings, cacheActiveTimeoutSeconds: cacheActiveTimeout, targets: to.map(collector) };
 }
 
-/** What the exporter of a replay is told. */
+/** Returns the exporter options of a replay. */
 export function replayExporterOptions(settings: ReplaySettings) {
   return {
     targets: settings.targets,
@@ -55,11 +55,13 @@ export function replayExporterOptions(settings: ReplaySettings) {
   };
 }
 
-/** A target as in a row; before it `tcp:`, which rows do not know, because ovs-vswitchd does not. */
+/** Parses a target as in a row, or with the prefix `tcp:`, which rows lack because ovs-vswitchd has only UDP. */
 function collector(text: string): CollectorTarget {
   const [, prefix, rest = ''] = /^(tcp:|udp:|)(.*)$/su.exec(text) ?? [];
   const result = parseTarget(rest);
-  if ('fault' in result) throw new SettingsError(`--to: ${result.fault}`);
+  if ('fault' in result) {
+    throw new SettingsError(`--to: ${result.fault}`);
+  }
   const { target } = result;
   return prefix === 'tcp:' ? { ...target, text: `tcp:${target.text}`, transport: 'tcp' } : target;
 }

@@ -1,18 +1,18 @@
 // The keys `enable-input-sampling` and `enable-output-sampling` of IPFIX.other_config, which say where ovs-vswitchd samples
 // the packets of a bridge: where they enter it, where they leave it, or both, which is the default
 // (ovs-vswitchd.conf.db(5), IPFIX, "Per-Bridge Sampling"). They have no effect on collector sets. Before Open vSwitch 3.2
-// ovs-vswitchd reads both the wrong way round: `true` disables and any other value enables.
+// ovs-vswitchd inverts both: `true` disables and any other value enables.
 
+import type { Condition } from './condition.ts';
 import type { IpfixRow } from './ipfix-row.ts';
-import type { Problem } from './problem.ts';
 
 const INPUT_KEY = 'enable-input-sampling';
 const OUTPUT_KEY = 'enable-output-sampling';
 
-/** What a row says of its sampling beside its columns. */
+/** A row with the facts that its sampling keys depend on. */
 export interface SamplingKeysContext {
   readonly row: IpfixRow;
-  /** Names the row in problems. */
+  /** Names the row in conditions. */
   readonly where: string;
   /** `Open_vSwitch.ovs_version`; undefined when nothing has written it, and then 3.2 or later is assumed. */
   readonly ovsVersion: string | undefined;
@@ -23,8 +23,12 @@ export function samplesInput(row: IpfixRow, ovsVersion: string | undefined): boo
   return isEnabled(row.otherConfig.get(INPUT_KEY), ovsVersion);
 }
 
-/** The problem of a row that we export for a whole bridge and that asks for output sampling as well. */
-export function outputSamplingProblems({ row, where, ovsVersion }: SamplingKeysContext): readonly Problem[] {
+/** Returns the condition of a row that the daemon exports for a whole bridge and that also asks for output sampling. */
+export function outputSamplingConditions({
+  row,
+  where,
+  ovsVersion,
+}: SamplingKeysContext): readonly Condition[] {
   if (!isTrue(row.otherConfig.get(OUTPUT_KEY))) {
     return [];
   }
@@ -34,9 +38,9 @@ export function outputSamplingProblems({ row, where, ovsVersion }: SamplingKeysC
       code: 'output-sampling-not-done',
       message: isInverted(ovsVersion)
         ? `${OUTPUT_KEY} is true, but packets are sampled only where they enter the bridge. Open vSwitch ${ovsVersion} ` +
-          'reads the key the wrong way round: ovs-vswitchd does not sample output for it either.'
+          'inverts the key: ovs-vswitchd does not sample output for it either.'
         : `${OUTPUT_KEY} is true, but packets are sampled only where they enter the bridge.`,
-      remedy: isInverted(ovsVersion)
+      action: isInverted(ovsVersion)
         ? `Remove the key with ${removal(row, [OUTPUT_KEY])}. For output sampling leave the row to ovs-vswitchd ` +
           '(run with --adopt=marked), and set the key to false for this version.'
         : `Remove the key with ${removal(row, [OUTPUT_KEY])}, or leave the row to ovs-vswitchd, which samples output: ` +
@@ -45,8 +49,8 @@ export function outputSamplingProblems({ row, where, ovsVersion }: SamplingKeysC
   ];
 }
 
-/** The problem of keys that ovs-vswitchd reads the wrong way round, whoever exports for the row. */
-export function invertedKeyProblems({ row, where, ovsVersion }: SamplingKeysContext): readonly Problem[] {
+/** Returns the condition of keys whose meaning this ovs-vswitchd inverts, whoever exports for the row. */
+export function invertedKeyConditions({ row, where, ovsVersion }: SamplingKeysContext): readonly Condition[] {
   const present = [INPUT_KEY, OUTPUT_KEY].filter((key) => row.otherConfig.has(key));
   if (present.length === 0 || !isInverted(ovsVersion)) {
     return [];
@@ -56,18 +60,18 @@ export function invertedKeyProblems({ row, where, ovsVersion }: SamplingKeysCont
       ...about(row, where),
       code: 'sampling-keys-inverted',
       message:
-        `Open vSwitch before 3.2 reads ${present.join(' and ')} the wrong way round, and this is ${ovsVersion}: ` +
+        `Open vSwitch before 3.2 inverts ${present.join(' and ')}, and this is ${ovsVersion}: ` +
         'when ovs-vswitchd exports for the row, true disables the sampling and false does not.',
-      remedy: `Remove the keys with ${removal(row, present)}, or update Open vSwitch.`,
+      action: `Remove the keys with ${removal(row, present)}, or update Open vSwitch.`,
     },
   ];
 }
 
-/** The problem of a row that stays with ovs-vswitchd because it disables the only sampling that we can do. */
-export function inputSamplingDisabled({ row, where, ovsVersion }: SamplingKeysContext): Problem {
+/** Returns the condition of a row that stays with ovs-vswitchd because it disables input sampling. */
+export function inputSamplingDisabled({ row, where, ovsVersion }: SamplingKeysContext): Condition {
   const value = row.otherConfig.get(INPUT_KEY) ?? '';
   const why = isInverted(ovsVersion)
-    ? `${INPUT_KEY} is ${value}, which Open vSwitch ${ovsVersion} reads the wrong way round: it disables input sampling`
+    ? `${INPUT_KEY} is ${value}, which Open vSwitch ${ovsVersion} inverts: it disables input sampling`
     : `${INPUT_KEY} is ${value}, which disables input sampling`;
   const isOnlyForUs = row.heldTargets !== undefined && row.targets.length === 0;
   return {
@@ -77,7 +81,7 @@ export function inputSamplingDisabled({ row, where, ovsVersion }: SamplingKeysCo
     message: isOnlyForUs
       ? `${why}, and ovs-ipfix samples only input: nothing is exported for the bridge.`
       : `${why}, and ovs-ipfix samples only input: all rows of the bridge are left to ovs-vswitchd.`,
-    remedy: `If ovs-ipfix should export input instead, remove the key with ${removal(row, [INPUT_KEY])}.`,
+    action: `If ovs-ipfix should export input instead, remove the key with ${removal(row, [INPUT_KEY])}.`,
   };
 }
 
@@ -85,7 +89,7 @@ function about(row: IpfixRow, where: string) {
   return { where: `${where}, column other_config`, ipfixRow: row.uuid, severity: 'warning' } as const;
 }
 
-/** As ovs-vswitchd reads a key (`smap_get_bool`), for its version. */
+/** Whether ovs-vswitchd of the version reads a value (`smap_get_bool`) as enabled. */
 function isEnabled(value: string | undefined, ovsVersion: string | undefined): boolean {
   return isInverted(ovsVersion) ? !isTrue(value) : value?.toLowerCase() !== 'false';
 }

@@ -1,5 +1,5 @@
-// The flags of the commands that talk to OVS, from text to validated, readonly values. A flag's environment twin has
-// been folded in by the command line already. Settings of a bridge or a collector live in OVSDB rows, not here.
+// The flags of the commands that talk to OVS, from text to validated, readonly values. The command line has already read
+// the environment variables. Settings of a bridge or a collector live in OVSDB rows, not here.
 
 import * as z from 'zod';
 import {
@@ -19,17 +19,17 @@ import {
 } from '../runtime/rundir.ts';
 import { parseVlogSpec } from '../runtime/vlog-spec.ts';
 
-/** Where OVS is: what `run`, `release` and their kin share. */
+/** How to reach Open vSwitch: settings of `run`, `release` and `doctor`. */
 export interface OvsSettings {
   /** Connection methods of the database, tried in turn. */
   readonly database: readonly Endpoint[];
   /** The OpenFlow connection method of a bridge. */
   readonly openflow: (bridge: string) => Endpoint;
   readonly tls: TlsFiles | undefined;
-  /** Specifications of `--verbose`, as for `vlog/set`; the later one counts. */
+  /** Specifications of `--verbose`, as for `vlog/set`; the last one of a module applies. */
   readonly logSpecs: readonly string[];
   readonly logFile: string | undefined;
-  /** The register bit that marks a packet as sampled; see docs/sampling.md. */
+  /** The register bit that marks a sampled packet; see docs/sampling.md. */
   readonly mark: RegisterBit;
   /** The pid file of ovs-vswitchd. */
   readonly switchPidFile: string;
@@ -38,9 +38,9 @@ export interface OvsSettings {
 /** Settings of `run`. */
 export interface RunSettings extends OvsSettings {
   readonly unixctlPath: string;
-  /** The file with our pid, which the launcher has locked; undefined: none. */
+  /** The daemon's pid file, which the launcher has locked; undefined: none. */
   readonly pidFile: string | undefined;
-  /** Where the page listens; undefined: no page. */
+  /** The live page; undefined: off. */
   readonly web: WebSettings | undefined;
   readonly adopt: 'all' | 'marked' | 'none';
   /** What to do with a bridge that has no OpenFlow meters. */
@@ -49,10 +49,10 @@ export interface RunSettings extends OvsSettings {
   readonly messageBytesMax: number;
 }
 
-/** Where the live page is, and who may look. */
+/** Where the live page listens, and who has access. */
 export interface WebSettings {
   readonly listen: ListenAddress;
-  /** A file whose first line is the token that everybody needs; undefined: no token. */
+  /** A file whose first line is the token that every client needs; undefined: no token. */
   readonly tokenFile: string | undefined;
 }
 
@@ -65,15 +65,15 @@ export interface RegisterBit {
 }
 
 /** Default of `--mark`: free in OVN's and Antrea's pipelines. */
-export const markDefault = 'reg11[31]';
+export const MARK_DEFAULT = 'reg11[31]';
 /** Default of `--message-bytes-max`: fits an Ethernet MTU of 1500 with IPv6, UDP and a tunnel header. */
-export const messageBytesMaxDefault = 1400;
+export const MESSAGE_BYTES_MAX_DEFAULT = 1400;
 /** Port of OVSDB in connection methods without one (IANA). */
-export const databasePortDefault = 6640;
+const DATABASE_PORT_DEFAULT = 6640;
 /** Port of OpenFlow in connection methods without one (IANA). */
-export const openflowPortDefault = 6653;
+const OPENFLOW_PORT_DEFAULT = 6653;
 
-/** A flag or an environment variable with a value that cannot be used; the message is a sentence. */
+/** A flag or an environment variable with an invalid value; the message is a sentence. */
 export class SettingsError extends Error {
   readonly code = 'SETTINGS';
 
@@ -88,22 +88,25 @@ const registerBit = z.string().transform((text, context): RegisterBit => {
   const register = Number(groups?.['register'] ?? Number.NaN);
   const bit = Number(groups?.['bit'] ?? Number.NaN);
   if (!(register <= 15 && bit <= 31)) {
-    context.addIssue({ code: 'custom', message: `"${text}" is no register bit from reg0[0] to reg15[31]` });
+    context.addIssue({
+      code: 'custom',
+      message: `"${text}" is not a valid register bit; write reg0[0] to reg15[31]`,
+    });
     return z.NEVER;
   }
   return { register, bit };
 });
 
-/** One of a few words. */
+/** Schema of one of a few words. */
 export function choice<const Choice extends string>(choices: readonly Choice[]) {
   const list = `${choices.slice(0, -1).join(', ')} and ${choices.at(-1)}`;
-  return z.enum(choices, { error: ({ input }) => `"${String(input)}" is none of ${list}` });
+  return z.enum(choices, { error: ({ input }) => `"${String(input)}" is not one of ${list}` });
 }
 
-/** A whole number in decimal digits. */
+/** Schema of a whole number in decimal digits. */
 export function wholeNumber(min: number, max: number) {
   const error = ({ input }: { readonly input?: unknown }) =>
-    `"${String(input)}" is no whole number from ${min} to ${max}`;
+    `"${String(input)}" is not a whole number from ${min} to ${max}`;
   return z
     .string({ error })
     .regex(/^\d+$/u, { error })
@@ -112,12 +115,12 @@ export function wholeNumber(min: number, max: number) {
 }
 
 /** The value of `--message-bytes-max`. */
-export const messageBytes = wholeNumber(512, 65_535).default(messageBytesMaxDefault);
+export const messageBytes = wholeNumber(512, 65_535).default(MESSAGE_BYTES_MAX_DEFAULT);
 
 const filledText = z.string().min(1, { error: 'the value is empty' }).optional();
 
-/** The modules of the log; docs/status.md says what each writes. */
-export const logModules = [
+/** The modules of the log; docs/status.md describes them. */
+export const LOG_MODULES = [
   'ovs_ipfix',
   'control',
   'database',
@@ -128,7 +131,7 @@ export const logModules = [
   'release',
 ];
 
-/** From the command line a list; from the environment, one text with spaces. */
+/** Schema of log specifications: a list from the command line, one text with spaces from the environment. */
 const logSpecs = z
   .union([z.string(), z.array(z.string())])
   .default([])
@@ -139,10 +142,12 @@ const logSpecs = z
       const fault =
         typeof spec === 'string'
           ? spec
-          : spec.module === undefined || logModules.includes(spec.module)
+          : spec.module === undefined || LOG_MODULES.includes(spec.module)
             ? undefined
-            : `"${spec.module}" is no level and no module; the modules are ${logModules.join(', ')}`;
-      if (fault !== undefined) context.addIssue({ code: 'custom', message: fault.replace(/\.$/u, '') });
+            : `"${spec.module}" is neither a level nor a module; the modules are ${LOG_MODULES.join(', ')}`;
+      if (fault !== undefined) {
+        context.addIssue({ code: 'custom', message: fault.replace(/\.$/u, '') });
+      }
     }
     return list;
   });
@@ -155,7 +160,7 @@ const ovsFlags = {
   caCert: filledText,
   verbose: logSpecs,
   logFile: filledText,
-  mark: registerBit.prefault(markDefault),
+  mark: registerBit.prefault(MARK_DEFAULT),
 };
 
 const ovsSchema = z.object(ovsFlags);
@@ -195,7 +200,7 @@ export function readDoctorSettings(flags: unknown): DoctorSettings {
 /** Settings of `status`. */
 export interface StatusSettings {
   readonly format: 'table' | 'json';
-  /** Undefined: to be found in the run directory. */
+  /** Undefined: found in the run directory. */
   readonly unixctlPath: string | undefined;
 }
 
@@ -205,7 +210,7 @@ export function readStatusSettings(flags: unknown): StatusSettings {
   return { format, unixctlPath: unixctl };
 }
 
-/** Reads the flags of a command that needs to know where OVS is; throws `SettingsError`. */
+/** Reads the flags of a command that needs Open vSwitch only; throws `SettingsError`. */
 export function readOvsSettings(flags: unknown): OvsSettings {
   return ovsSettings(parse(ovsSchema, flags));
 }
@@ -225,7 +230,7 @@ export function readRunSettings(flags: unknown): RunSettings {
   };
 }
 
-/** Checks flags; throws `SettingsError` with a sentence that names each flag with a value that cannot be used. */
+/** Validates flags; throws `SettingsError` with a sentence that names each flag with an invalid value. */
 export function parse<Schema extends z.ZodType>(schema: Schema, flags: unknown): z.output<Schema> {
   const result = schema.safeParse(flags);
   if (result.success) {
@@ -257,17 +262,21 @@ function webSettings(
   isInsecure: boolean,
 ): WebSettings | undefined {
   if (web === undefined) {
-    if (tokenFile === undefined && !isInsecure) return undefined;
-    throw new SettingsError('--web-token-file and --web-insecure belong to --web, which is not given.');
+    if (tokenFile === undefined && !isInsecure) {
+      return undefined;
+    }
+    throw new SettingsError('--web-token-file and --web-insecure have no effect without --web.');
   }
   const listen = parseListenAddress(web);
   if (listen === undefined) {
-    throw new SettingsError(`--web: "${web}" is none of ADDRESS:PORT, [IPV6]:PORT and :PORT.`);
+    throw new SettingsError(
+      `--web: "${web}" is not a valid address; write ADDRESS:PORT, [IPV6]:PORT or :PORT.`,
+    );
   }
   if (tokenFile === undefined && !isInsecure && !isLoopback(listen.host)) {
     throw new SettingsError(
-      `--web: ${web} can be reached from other hosts. Let only those in who have a token, with --web-token-file FILE, ` +
-        'or everybody, with --web-insecure; or listen on 127.0.0.1.',
+      `--web: ${web} can be reached from other hosts. Require a token with --web-token-file FILE, allow every client with ` +
+        '--web-insecure, or listen on 127.0.0.1.',
     );
   }
   return { listen, tokenFile };
@@ -278,7 +287,7 @@ function isLoopback(host: string): boolean {
 }
 
 function endpoints(flag: string, text: string): readonly Endpoint[] {
-  return named(flag, () => parseEndpoints(text, { defaultPort: databasePortDefault }));
+  return named(flag, () => parseEndpoints(text, { defaultPort: DATABASE_PORT_DEFAULT }));
 }
 
 function bridgeEndpoints(template: string | undefined): (bridge: string) => Endpoint {
@@ -286,11 +295,11 @@ function bridgeEndpoints(template: string | undefined): (bridge: string) => Endp
     return (bridge) => ({ kind: 'unix', path: bridgeSocketPath(bridge) });
   }
   if (!template.includes('%b')) {
-    throw new SettingsError(`--openflow: "${template}" needs %b, which stands for the bridge's name.`);
+    throw new SettingsError(`--openflow: "${template}" lacks %b, the place of the bridge's name.`);
   }
   const read = (bridge: string) =>
     named('--openflow', () =>
-      parseEndpoint(template.replaceAll('%b', bridge), { defaultPort: openflowPortDefault }),
+      parseEndpoint(template.replaceAll('%b', bridge), { defaultPort: OPENFLOW_PORT_DEFAULT }),
     );
   read('br0');
   return read;
@@ -306,7 +315,7 @@ function tlsFiles(
   }
   if (privateKeyFile !== undefined || certificateFile !== undefined || caFile !== undefined) {
     throw new SettingsError(
-      '--private-key, --certificate and --ca-cert belong together: give all three or none.',
+      '--private-key, --certificate and --ca-cert are used together: give all three or none.',
     );
   }
   return undefined;

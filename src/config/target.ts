@@ -4,13 +4,13 @@ import ipaddr from 'ipaddr.js';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import { addressText } from '../runtime/address-text.ts';
 
-/** IANA's port for IPFIX over UDP, TCP and SCTP (RFC 7011 section 10.3.4). */
-export const defaultCollectorPort = 4739;
+/** Port of IPFIX over UDP, TCP and SCTP (IANA; RFC 7011, section 10.3.4). */
+const COLLECTOR_PORT_DEFAULT = 4739;
 
-/** A target, or why the text is none: a sentence that ends with a full stop. */
+/** A target, or why the text is not a valid one: a clause that ends with a full stop. */
 export type TargetResult = { readonly target: CollectorTarget } | { readonly fault: string };
 
-const hostName =
+const HOST_NAME =
   /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/iu;
 
 /** Parses one element of `IPFIX.targets`. */
@@ -20,7 +20,7 @@ export function parseTarget(text: string): TargetResult {
     return { fault: `"${text}" is not IP[:PORT], [IPV6][:PORT] or HOSTNAME[:PORT].` };
   }
   const { host, portText } = split;
-  const port = portText === undefined ? defaultCollectorPort : Number(portText);
+  const port = portText === undefined ? COLLECTOR_PORT_DEFAULT : Number(portText);
   if (
     !Number.isInteger(port) ||
     port < 1 ||
@@ -46,5 +46,5 @@ function splitPort(text: string): { host: string; portText: string | undefined }
     return { host: text, portText: undefined };
   }
   const [host = '', portText, ...rest] = text.split(':');
-  return rest.length === 0 && hostName.test(host) ? { host, portText } : undefined;
+  return rest.length === 0 && HOST_NAME.test(host) ? { host, portText } : undefined;
 }

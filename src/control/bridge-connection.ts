@@ -4,7 +4,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { RegisterBit } from '../config/settings.ts';
-import type { PoolCounters } from '../flow/sampler.ts';
+import type { MeterCounters } from '../intake/meter-ledger.ts';
 import {
   type ByteSource,
   type FlowMonitorEvent,
@@ -59,7 +59,7 @@ export interface ObservedSwitch {
  * OpenFlow versions in order of preference: 1.4 and 1.3 print rewritten flows in their writer's words, 1.5 prints load as
  * set_field, and 1.0 has no meters and hides parts of flows.
  */
-export const VERSION_PREFERENCE: readonly OpenFlowVersion[] = [5, 4, 6, 1];
+const VERSION_PREFERENCE: readonly OpenFlowVersion[] = [5, 4, 6, 1];
 /** Reasons for packet-ins in the async mask: actions in a table's flow, and from OpenFlow 1.4 on in action sets, groups and packet-outs. */
 const ACTION_REASONS = 0b10;
 const ACTION_REASONS_14 = 0b11_1010;
@@ -102,7 +102,7 @@ export class BridgeConnection implements KeptSession {
       preference: VERSION_PREFERENCE,
       onPacketIn: options.onPacketIn,
       onMessage: (message) => this.#receive(message),
-      onForeignError: (report, version) => {
+      onMismatchedError: (report, version) => {
         options.log
           .limited('foreign error')
           .info(`bridge ${options.bridge}: ${report.name} in ${versionName(version)} answers no request`);
@@ -200,7 +200,7 @@ export class BridgeConnection implements KeptSession {
   }
 
   /** What a meter has counted; undefined when the bridge has no meters or the meter is not there. */
-  async pool(meterId: number | undefined): Promise<PoolCounters | undefined> {
+  async pool(meterId: number | undefined): Promise<MeterCounters | undefined> {
     if (meterId === undefined) {
       return undefined;
     }

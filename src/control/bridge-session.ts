@@ -3,15 +3,16 @@
 // independent but for the meter of our actions, which is installed before the first action and removed after the last.
 
 import type { Duplex } from 'node:stream';
-import type { Problem } from '../config/problem.ts';
+import type { Condition } from '../config/condition.ts';
 import type { RegisterBit } from '../config/settings.ts';
-import type { PoolCounters } from '../flow/sampler.ts';
+import type { MeterCounters } from '../intake/meter-ledger.ts';
 import { type FlowMonitorEvent, type PacketInView } from '../node-openflow/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperOptions } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ReadMemory } from '../runtime/read-memory.ts';
+import { settlesWithin } from '../runtime/within.ts';
 import { BridgeConnection } from './bridge-connection.ts';
 import { type BridgeDesired, isNothing, isSameDesired, NOTHING_DESIRED } from './bridge-desired.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
@@ -24,17 +25,17 @@ import { MonitorKeeper } from './monitor-keeper.ts';
 import { waitForRemoval } from './removal.ts';
 import { formatSwitchVersion } from './switch-version.ts';
 import { isSameSets } from './translation.ts';
-import { rewritingIsSlow } from './translation-problems.ts';
+import { rewritingIsSlow } from './translation-conditions.ts';
 import { TranslationReconciler } from './translation-reconciler.ts';
-import { unreachableProblem } from './unreachable.ts';
+import { unreachableCondition } from './unreachable.ts';
 
 /** What a session calls back. */
 export interface BridgeEvents {
   /** Called for each packet-in to our controller id; the view is only valid until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
   /** See `HookReconcilerOptions`. */
-  readonly onPool: (pool: PoolCounters) => void;
-  readonly onSamplePool: (pool: PoolCounters) => void;
+  readonly onPool: (pool: MeterCounters) => void;
+  readonly onSamplePool: (pool: MeterCounters) => void;
   /** Called when `missing` or `isRewriting` may have changed. */
   readonly onChange: () => void;
 }
@@ -59,7 +60,7 @@ export interface BridgeSessionOptions extends BridgeEvents {
 
 /** Bytes that are read from a bridge at once at most: some hundred packet-ins. */
 export const READ_MEMORY_BYTES = 65_536;
-/** Milliseconds after which a translation of users' flows that is still running is reported as a problem. */
+/** Milliseconds after which a translation of users' flows that is still running is reported as a condition. */
 const TRANSLATION_SLOW_MS = 2000;
 export class BridgeSession {
   readonly #options: BridgeSessionOptions;
@@ -186,7 +187,7 @@ export class BridgeSession {
       return `${where} is not hooked${because(this.#keeper.status().lastError)}.`;
     }
     if (!this.#hook.isSettled || this.#hook.state !== 'installed') {
-      return `${where} is not hooked${because(this.#hook.problem?.message)}.`;
+      return `${where} is not hooked${because(this.#hook.condition?.message)}.`;
     }
     if (this.#desired.collectorSets.size === 0) {
       return undefined;
@@ -199,26 +200,30 @@ export class BridgeSession {
     if (state === 'translated' && isSameSets(this.#translation.translatedSets, this.#desired.collectorSets)) {
       return undefined;
     }
-    const [problem] = this.#translation.problems();
+    const [condition] = this.#translation.conditions();
     const detail =
       state === 'failed' || state === 'unsafe'
-        ? (problem?.message ?? this.#translation.reconciler().lastError)
+        ? (condition?.message ?? this.#translation.reconciler().lastError)
         : `${pending} flows are still to be rewritten`;
     return `${where}: its "sample" actions do not all reach us yet${because(detail)}.`;
   }
 
-  problems(): readonly Problem[] {
+  conditions(): readonly Condition[] {
     const status = this.#keeper.status();
     const unreachable =
-      this.#keeper.session === undefined ? unreachableProblem(this.#options.bridge, status) : undefined;
+      this.#keeper.session === undefined ? unreachableCondition(this.#options.bridge, status) : undefined;
     if (unreachable !== undefined) {
       return [unreachable];
     }
-    const { problem } = this.#hook;
-    return [...(problem === undefined ? [] : [problem]), ...this.#translation.problems(), ...this.#slow()];
+    const { condition } = this.#hook;
+    return [
+      ...(condition === undefined ? [] : [condition]),
+      ...this.#translation.conditions(),
+      ...this.#slow(),
+    ];
   }
 
-  #slow(): readonly Problem[] {
+  #slow(): readonly Condition[] {
     const { state, pending } = this.#translation;
     if (!this.#isTranslationSlow || (state !== 'reading' && state !== 'rewriting')) {
       return [];
@@ -363,16 +368,13 @@ export class BridgeSession {
   }
 
   async #changed(timeoutMs: number): Promise<void> {
-    let timer: Timer | undefined;
-    await new Promise<void>((resolve) => {
-      const wake = () => {
-        this.#waiters.delete(wake);
-        resolve();
-      };
-      this.#waiters.add(wake);
-      timer = this.#options.clock.setTimer(wake, timeoutMs);
+    let wake = () => {};
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
     });
-    timer?.cancel();
+    this.#waiters.add(wake);
+    await settlesWithin(this.#options.clock, timeoutMs, woken);
+    this.#waiters.delete(wake);
   }
 
   #describeLeft(): string {
@@ -384,7 +386,7 @@ export class BridgeSession {
       translationFailure:
         this.#translation.state === 'failed' ? this.#translation.reconciler().lastError : undefined,
       hasHook: this.#hook.state !== 'absent',
-      hookFailure: this.#hook.problem?.message,
+      hookFailure: this.#hook.condition?.message,
       flowCount: this.#translation.countWithOurActions(),
     });
   }

@@ -2,9 +2,9 @@
 // or should be, and adopts rows and hands them back. Every change triggers one reconciliation with the newest whole snapshot.
 // While the database is away, the last good configuration stays in force.
 
+import { type Condition, describeCondition } from '../config/condition.ts';
 import { type BridgeConfig, type Configuration, readConfiguration } from '../config/configuration.ts';
 import { readIpfixRow } from '../config/ipfix-row.ts';
-import { describeProblem, type Problem } from '../config/problem.ts';
 import type { RunSettings } from '../config/settings.ts';
 import type { OpenSession } from '../export/collector-session.ts';
 import { Exporter } from '../export/exporter.ts';
@@ -21,7 +21,7 @@ import {
   planOwnership,
   planRelease,
   type RowChange,
-  withOwnershipProblems,
+  withOwnershipConditions,
 } from './ownership.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
 import {
@@ -51,7 +51,7 @@ export interface ControlStatus {
   readonly database: DatabaseStatus;
   readonly rows: ReconcilerStatus;
   readonly bridges: readonly SampledBridgeStatus[];
-  readonly problems: readonly Problem[];
+  readonly conditions: readonly Condition[];
   /** What keeps us from being ready, as sentences; empty when everything that is configured runs. */
   readonly missing: readonly string[];
 }
@@ -72,7 +72,7 @@ export class Control {
   readonly #leaving = new Map<string, Promise<void>>();
   /** Sentences about what could not be removed or handed back. */
   readonly #left: string[] = [];
-  readonly #saidProblems = new Set<string>();
+  readonly #saidConditions = new Set<string>();
   #configuration: Configuration | undefined;
   #desired: (bridge: string, row: string) => boolean = () => false;
   #isStopping = false;
@@ -93,7 +93,7 @@ export class Control {
     });
     this.#rows = new Reconciler({
       clock: parts.clock,
-      pass: () => this.#reconcileRows(),
+      reconcile: () => this.#reconcileRows(),
       onFailure: (error) => this.#log.limited('rows').warn(`${error.message}; retrying`),
     });
   }
@@ -125,7 +125,7 @@ export class Control {
       bridges: [...this.#bridges.values()]
         .sort((a, b) => (a.name < b.name ? -1 : 1))
         .map((bridge) => bridge.status()),
-      problems: this.problems(),
+      conditions: this.conditions(),
       missing: this.missing(),
     };
   }
@@ -151,11 +151,11 @@ export class Control {
     return [...this.#bridges.values()].map((bridge) => bridge.interfaces());
   }
 
-  problems(): readonly Problem[] {
-    const ofBridges = [...this.#bridges.values()].flatMap((bridge) => bridge.problems());
+  conditions(): readonly Condition[] {
+    const ofBridges = [...this.#bridges.values()].flatMap((bridge) => bridge.conditions());
     const configuration = this.#configuration;
     const ofRows = configuration === undefined ? [] : notAdopted(configuration, this.#rules());
-    return [...this.#database.problems(), ...(configuration?.problems ?? []), ...ofRows, ...ofBridges];
+    return [...this.#database.conditions(), ...(configuration?.conditions ?? []), ...ofRows, ...ofBridges];
   }
 
   missing(): readonly string[] {
@@ -216,8 +216,8 @@ export class Control {
       return;
     }
     const configuration = readConfiguration(tables, this.#settings.messageBytesMax);
-    this.#configuration = withOwnershipProblems(configuration, this.#settings.adopt);
-    this.#sayProblems(this.#configuration.problems);
+    this.#configuration = withOwnershipConditions(configuration, this.#settings.adopt);
+    this.#sayConditions(this.#configuration.conditions);
     const isActive = lock === 'held';
     this.#desired = isActive ? desiredRows(configuration, this.#rules()) : () => false;
     for (const config of configuration.bridges.values()) {
@@ -318,7 +318,7 @@ export class Control {
 
   async #reconcileRows(): Promise<void> {
     if (this.#configuration !== undefined && this.#database.lock === 'held') {
-      const plan = planOwnership(this.#configuration, this.#rules(), this.problems());
+      const plan = planOwnership(this.#configuration, this.#rules(), this.conditions());
       await this.#database.write(plan);
     }
   }
@@ -363,17 +363,17 @@ export class Control {
     return planRelease(rows.map((row) => readIpfixRow(row, '', [])));
   }
 
-  /** Each problem is logged once, and again when it comes back after having gone. */
-  #sayProblems(problems: readonly Problem[]): void {
-    const now = new Set(problems.map(describeProblem));
-    for (const said of this.#saidProblems) {
+  /** Each condition is logged once, and again when it comes back after having gone. */
+  #sayConditions(conditions: readonly Condition[]): void {
+    const now = new Set(conditions.map(describeCondition));
+    for (const said of this.#saidConditions) {
       if (!now.has(said)) {
-        this.#saidProblems.delete(said);
+        this.#saidConditions.delete(said);
       }
     }
     for (const text of now) {
-      if (!this.#saidProblems.has(text)) {
-        this.#saidProblems.add(text);
+      if (!this.#saidConditions.has(text)) {
+        this.#saidConditions.add(text);
         this.#log.warn(text);
       }
     }

@@ -2,13 +2,13 @@
 // the real server, which does not know of them, refuses each transaction that asserts one with "not owner". Rows can be read
 // over a relay and never adopted, so that the daemon does not work with one.
 
-import type { Problem } from '../config/problem.ts';
+import type { Condition } from '../config/condition.ts';
 import { type OvsdbClient, OvsdbReplyError, OvsdbTransactionError } from '../ovsdb-client/index.ts';
 
 /** `code` of the error. */
 export const DATABASE_RELAY = 'DATABASE_RELAY';
 
-const REMEDY =
+const ACTION =
   'connect to the real ovsdb-server, the one beside ovs-vswitchd (usually unix:/var/run/openvswitch/db.sock), with --db';
 
 /** The server has the database as a relay. */
@@ -16,7 +16,7 @@ export class DatabaseRelayError extends Error {
   readonly code = DATABASE_RELAY;
 
   constructor() {
-    super(`The database is a relay, which cannot assert locks: ${REMEDY}.`);
+    super(`The database is a relay, which cannot assert locks: ${ACTION}.`);
     this.name = 'DatabaseRelayError';
   }
 }
@@ -36,14 +36,14 @@ export async function isRelay(client: OvsdbClient, database: string): Promise<bo
   }
 }
 
-/** The problem of a daemon that was given a relay. */
-export function relayProblem(endpoint: string): Problem {
+/** The condition of a daemon that was given a relay. */
+export function relayCondition(endpoint: string): Condition {
   return {
     code: 'database-is-relay',
     severity: 'error',
     where: `OVS database ${endpoint}`,
     message:
       'It is a relay, which cannot assert locks, so that no row can be adopted and nothing is exported.',
-    remedy: `${REMEDY.charAt(0).toUpperCase()}${REMEDY.slice(1)}.`,
+    action: `${ACTION.charAt(0).toUpperCase()}${ACTION.slice(1)}.`,
   };
 }

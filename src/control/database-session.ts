@@ -1,10 +1,10 @@
 // The connection to the OVS database: keeps a replica of the tables that concern us, holds the lock that makes us the
 // only ovs-ipfix of this OVS, and writes the changes that ownership.ts plans. What rows mean is not decided here.
 
+import type { Condition } from '../config/condition.ts';
 import type { ConfigurationTables } from '../config/configuration.ts';
 import type { InterfaceList } from '../config/interfaces.ts';
-import { type DatabaseRow, ipfixColumnNames } from '../config/ipfix-row.ts';
-import type { Problem } from '../config/problem.ts';
+import { type DatabaseRow, IPFIX_COLUMN_NAMES } from '../config/ipfix-row.ts';
 import {
   type Operation,
   OvsdbClient,
@@ -13,38 +13,39 @@ import {
   type Snapshot,
   type Uuid,
 } from '../ovsdb-client/index.ts';
-import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
-import { DATABASE_RELAY, DatabaseRelayError, isRelay, relayProblem } from './database-relay.ts';
-import { areOfInterfaces, InterfaceWatch, interfaceColumns } from './interface-watch.ts';
+import { settlesWithin } from '../runtime/within.ts';
+import { DATABASE_RELAY, DatabaseRelayError, isRelay, relayCondition } from './database-relay.ts';
+import { areOfInterfaces, INTERFACE_COLUMNS, InterfaceWatch } from './interface-watch.ts';
 import type { RowChange } from './ownership.ts';
 import { TargetsColumn } from './targets-column.ts';
 
 /** The database that ovs-vswitchd is configured by. */
 export const DATABASE_NAME = 'Open_vSwitch';
 /**
- * Name of the OVSDB lock (RFC 7047 section 4.1.8) that the active daemon holds. A lock's name is an <id> of section 3.1,
+ * Name of the OVSDB lock (RFC 7047, section 4.1.8) that the active daemon holds. A lock's name is an <id> of section 3.1,
  * which has no hyphen.
  */
-export const LOCK_NAME = 'ovs_ipfix';
+const LOCK_NAME = 'ovs_ipfix';
 
 /** The tables and columns that the configuration is read from; what a database lacks is left out. */
-export const watchedColumns = {
+export const WATCHED_COLUMNS = {
   Open_vSwitch: ['bridges', 'ovs_version', 'other_config'],
   Bridge: ['name', 'ipfix', 'external_ids', 'controller', 'fail_mode'],
   Controller: ['is_connected'],
-  IPFIX: ipfixColumnNames,
+  IPFIX: IPFIX_COLUMN_NAMES,
   Flow_Sample_Collector_Set: ['id', 'bridge', 'ipfix', 'local_group_id'],
 } satisfies Readonly<Record<string, readonly string[]>>;
 
 /** The same with the interfaces of bridges. */
-export const watchedWithInterfaces: Readonly<Record<string, readonly string[]>> = {
-  ...watchedColumns,
-  ...interfaceColumns,
-  Bridge: [...watchedColumns.Bridge, ...interfaceColumns.Bridge],
+const WATCHED_WITH_INTERFACES: Readonly<Record<string, readonly string[]>> = {
+  ...WATCHED_COLUMNS,
+  ...INTERFACE_COLUMNS,
+  Bridge: [...WATCHED_COLUMNS.Bridge, ...INTERFACE_COLUMNS.Bridge],
 };
 
 /** waiting: another ovs-ipfix has the lock; lost: it was taken from us, and we do not ask for it again. */
@@ -87,7 +88,7 @@ export class DatabaseSession {
     this.#options = options;
     this.#replica = new Replica({
       database: DATABASE_NAME,
-      tables: options.onInterfaces === undefined ? watchedColumns : watchedWithInterfaces,
+      tables: options.onInterfaces === undefined ? WATCHED_COLUMNS : WATCHED_WITH_INTERFACES,
       onChange: (snapshot, changes) => this.#changed(snapshot, changes),
     });
     this.#keeper = new ConnectionKeeper<OvsdbClient>({
@@ -115,10 +116,10 @@ export class DatabaseSession {
   }
 
   /** What an operator has to change so that the database can be used. */
-  problems(): readonly Problem[] {
+  conditions(): readonly Condition[] {
     const isDown = this.#keeper.session === undefined;
     const isOfRelay = isDown && this.#keeper.status().lastErrorCode === DATABASE_RELAY;
-    return isOfRelay ? [relayProblem(this.#relayEndpoint)] : [];
+    return isOfRelay ? [relayCondition(this.#relayEndpoint)] : [];
   }
 
   get lock(): LockState {
@@ -175,17 +176,15 @@ export class DatabaseSession {
   /** Resolves when the lock is held over a live connection, or after `timeoutMs`. */
   async held(timeoutMs: number): Promise<void> {
     this.#keeper.endPause();
-    let timer: Timer | undefined;
-    await new Promise<void>((resolve) => {
+    const held = new Promise<void>((resolve) => {
       this.#onHeld = () => {
         if (this.#lock === 'held') {
           resolve();
         }
       };
       this.#onHeld();
-      timer = this.#options.clock.setTimer(resolve, timeoutMs);
     });
-    timer?.cancel();
+    await settlesWithin(this.#options.clock, timeoutMs, held);
     this.#onHeld = () => {};
   }
 
@@ -295,7 +294,7 @@ function rootedBridges(snapshot: Snapshot): readonly DatabaseRow[] {
 }
 
 /** The transaction for a change: nothing happens when somebody else has changed the row meanwhile. */
-export function changeOperations(change: RowChange, column: TargetsColumn): readonly Operation[] {
+function changeOperations(change: RowChange, column: TargetsColumn): readonly Operation[] {
   const { row } = change;
   const where: readonly ['_uuid', '==', { uuid: string }][] = [['_uuid', '==', { uuid: row.uuid }]];
   return [

@@ -7,7 +7,7 @@
 // the first change has paused the monitor, may lose the second change.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Problem } from '../config/problem.ts';
+import type { Condition } from '../config/condition.ts';
 import { appliedActions, type FlowMonitorEvent, type Instruction } from '../node-openflow/index.ts';
 import { clause } from '../runtime/sentence.ts';
 import {
@@ -36,7 +36,7 @@ import { UnresolvedSamples } from './unresolved-samples.ts';
 export const SAMPLING_FLOWS_MAX = 200_000;
 /** Flows rewritten between two barriers, so that the switch serves its other clients in between. */
 export const REWRITE_BATCH = 200;
-/** Refused flows that are named as problems; the others are only counted. */
+/** Refused flows that are named as conditions; the others are only counted. */
 const REFUSALS_MAX = 20;
 
 export interface FlowTranslatorStatus {
@@ -213,29 +213,29 @@ export class FlowTranslator {
     }
   }
 
-  problems(): readonly Problem[] {
-    const problems: Problem[] = [...this.#refusals.values()]
+  conditions(): readonly Condition[] {
+    const conditions: Condition[] = [...this.#refusals.values()]
       .slice(0, REFUSALS_MAX)
       .map(({ flow, message }) => ({
         code: 'translation-refused',
         severity: 'error',
         where: `Bridge ${this.#bridge}, flow ${formatFlow(flow)}`,
         message: `Our action could not be added behind its "sample" action, or removed: ${clause(message)}.`,
-        remedy: 'See what the flow does with "ovs-ofctl dump-flows"; it is retried when the flow changes.',
+        action: 'See what the flow does with "ovs-ofctl dump-flows"; it is retried when the flow changes.',
       }));
     if (this.#hasHardTimeouts) {
-      problems.push({
+      conditions.push({
         code: 'hard-timeout-restarts',
         severity: 'warning',
         where: `Bridge ${this.#bridge}`,
         message:
           'Flows with "sample" actions have hard timeouts, which restart each time that the flow is rewritten.',
-        remedy:
+        action:
           'No action is needed unless such a flow must end on time: then add it while the daemon runs, which makes the ' +
           'difference a few milliseconds.',
       });
     }
-    return [...problems, ...this.#unresolved.problems(this.#bridge)];
+    return [...conditions, ...this.#unresolved.conditions(this.#bridge)];
   }
 
   /** Schedules every flow with our actions: OVS looks up the meter of an action when the flow is written, and not later. */

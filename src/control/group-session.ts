@@ -2,7 +2,7 @@
 // rewriting, and rewrites them in OpenFlow 1.5 only, the one version that shows all of a group (selection method, bucket ids).
 // Where the bridge does not allow 1.5, groups with `sample` actions are left as they are and reported.
 
-import type { Problem } from '../config/problem.ts';
+import type { Condition } from '../config/condition.ts';
 import { OpenFlowConnection, type OpenFlowVersion } from '../node-openflow/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { dial as dialEndpoint, type Endpoint, type TlsFiles } from '../runtime/endpoint.ts';
@@ -11,7 +11,7 @@ import { clause } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import { type GroupTranslation, refuseGroups, staleGroups, translateGroups } from './group-translator.ts';
 import type { TranslationOptions } from './translation.ts';
-import { unresolvedProblem } from './unresolved-samples.ts';
+import { unresolvedCondition } from './unresolved-samples.ts';
 
 export interface GroupSessionOptions {
   readonly endpoint: Endpoint;
@@ -22,7 +22,7 @@ export interface GroupSessionOptions {
   readonly dial?: KeeperOptions<KeptSession>['dial'];
 }
 
-/** Refused groups that are named as problems. */
+/** Refused groups that are named as conditions. */
 const REFUSALS_MAX = 20;
 /** OpenFlow 1.5. */
 const GROUP_VERSION: OpenFlowVersion = 6;
@@ -49,21 +49,21 @@ export class GroupSession {
     return this.#rewrites;
   }
 
-  problems(): readonly Problem[] {
+  conditions(): readonly Condition[] {
     const { bridge } = this.#options;
     const refused = [...this.#refusals].slice(0, REFUSALS_MAX).map(
-      ([groupId, message]): Problem => ({
+      ([groupId, message]): Condition => ({
         code: 'translation-refused',
         severity: 'error',
         where: `Bridge ${bridge}, group ${groupId}`,
         message: `Our action could not be added behind its "sample" action, or removed: ${clause(message)}.`,
-        remedy: `See what it does with "ovs-ofctl -O OpenFlow15 dump-groups ${bridge}"; it is retried when groups change.`,
+        action: `See what it does with "ovs-ofctl -O OpenFlow15 dump-groups ${bridge}"; it is retried when groups change.`,
       }),
     );
     const unresolved = [...this.#unresolved].slice(0, REFUSALS_MAX);
     return [
       ...refused,
-      ...unresolved.map(([groupId, ids]) => unresolvedProblem(`Bridge ${bridge}, group ${groupId}`, ids)),
+      ...unresolved.map(([groupId, ids]) => unresolvedCondition(`Bridge ${bridge}, group ${groupId}`, ids)),
     ];
   }
 

@@ -106,7 +106,8 @@ function rewriting(group: GroupDescription, options: TranslationOptions): Messag
   });
   return buckets.every((bucket, index) => bucket === group.buckets[index])
     ? undefined
-    : { type: 'group_mod', command: 'modify', ...group, buckets, commandBucketId: null };
+    : // oxlint-disable-next-line unicorn/no-null -- the codec's value for a command that is not about one bucket
+      { type: 'group_mod', command: 'modify', ...group, buckets, commandBucketId: null };
 }
 
 function unresolvedGroups(

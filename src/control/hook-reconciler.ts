@@ -7,11 +7,11 @@
 //   absent     nothing is desired, and nothing of ours is known to be there    pending
 //   pending    desired, and not yet read back on the present connection        installed, refused, removing
 //   installed  the meters and the hook were read back as desired               pending, refused, removing
-//   refused    the bridge cannot have them; a problem says why; retried        installed, pending, removing
+//   refused    the bridge cannot have them; a condition says why; retried        installed, pending, removing
 //   removing   no longer desired, and the removal is not confirmed             absent, pending
 
-import type { Problem } from '../config/problem.ts';
-import type { PoolCounters } from '../flow/sampler.ts';
+import type { Condition } from '../config/condition.ts';
+import type { MeterCounters } from '../intake/meter-ledger.ts';
 import { type FlowMonitorEvent, type FlowStats, OpenFlowConnectionError } from '../node-openflow/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -40,9 +40,9 @@ export interface HookReconcilerOptions {
   readonly log: Logger;
   readonly unmetered: UnmeteredPolicy;
   /** Called with what the hook's meter has counted: about once a second, and with zeros when it was added. */
-  readonly onPool: (pool: PoolCounters) => void;
+  readonly onPool: (pool: MeterCounters) => void;
   /** The same for the meter of our actions behind `sample` actions. */
-  readonly onSamplePool: (pool: PoolCounters) => void;
+  readonly onSamplePool: (pool: MeterCounters) => void;
   /** Called when the meter of our actions behind `sample` actions was added. */
   readonly onSampleMeterAdded: () => void;
   /** Called when the state or what is installed has changed. */
@@ -55,7 +55,7 @@ export const POLL_MS = 1000;
 const REFRESH_MS = (HOOK_HARD_TIMEOUT_SECONDS * 1000) / 3;
 /** Milliseconds that the switch may take for a pass or a poll; then the connection is closed and opened again. */
 const ANSWER_MS_MAX = 10_000;
-const EMPTY_POOL: PoolCounters = { packets: 0n, octets: 0n, dropped: 0n };
+const EMPTY_POOL: MeterCounters = { packets: 0n, octets: 0n, dropped: 0n };
 /** OFPRR_HARD_TIMEOUT (OpenFlow 1.4.1, section 7.4.4). */
 const REMOVED_BY_HARD_TIMEOUT = 1;
 
@@ -67,7 +67,7 @@ export class HookReconciler {
   #connection: BridgeConnection | undefined;
   /** What was read back on the present connection. */
   #installed: HookDesired | undefined;
-  #problem: Problem | undefined;
+  #condition: Condition | undefined;
   #pollTimer: Timer | undefined;
   #refreshedMs = 0;
   #hasTimedOut = false;
@@ -77,7 +77,7 @@ export class HookReconciler {
     this.#options = options;
     this.#reconciler = new Reconciler({
       clock: options.clock,
-      pass: () => this.#pass(),
+      reconcile: () => this.#reconcile(),
       onFailure: (error) => this.#fail(error),
     });
   }
@@ -101,8 +101,8 @@ export class HookReconciler {
     return this.#repairs;
   }
 
-  get problem(): Problem | undefined {
-    return this.#problem;
+  get condition(): Condition | undefined {
+    return this.#condition;
   }
 
   reconciler(): ReconcilerStatus {
@@ -167,7 +167,7 @@ export class HookReconciler {
     this.#pollTimer?.cancel();
   }
 
-  async #pass(): Promise<void> {
+  async #reconcile(): Promise<void> {
     const connection = this.#connection;
     if (connection === undefined) {
       return;
@@ -179,7 +179,7 @@ export class HookReconciler {
     }
     const isFirst = this.#installed?.hook === undefined && desired.hook !== undefined;
     this.#installed = desired;
-    this.#problem = undefined;
+    this.#condition = undefined;
     if (isSameHook(desired, this.#desired)) {
       this.#enter(isNoHook(desired) ? 'absent' : 'installed');
     }
@@ -277,15 +277,15 @@ export class HookReconciler {
     if (!isNoHook(this.#desired)) {
       this.#enter('refused');
     }
-    this.#problem =
+    this.#condition =
       error instanceof HookRefused
-        ? error.problem
+        ? error.condition
         : {
             code: 'hook-refused',
             severity: 'error',
             where: `Bridge ${bridge}`,
             message: `${reasonOf(error)}.`,
-            remedy: 'It is retried; the log of ovs-vswitchd may say more.',
+            action: 'It is retried; the log of ovs-vswitchd may say more.',
           };
     log.limited('hook').warn(`bridge ${bridge}: ${reasonOf(error)}`);
     this.#options.onChange();

@@ -1,8 +1,7 @@
-// What keeps the hook and its meters out of a bridge: a bridge without meters, and meters or a flow of another client where
-// ours would be. Nothing of another client is replaced or removed.
+// The conditions that keep the hook and its meters out of a bridge: a bridge without meters, and a meter or a flow of another
+// client in a slot of ours. Nothing of another client is replaced or removed. The doctor reports the same conditions.
 
-import type { Problem } from '../config/problem.ts';
-import type { MeterConfig } from '../node-openflow/index.ts';
+import type { Condition } from '../config/condition.ts';
 import type { BridgeConnection, ObservedSwitch } from './bridge-connection.ts';
 import { isOurHook } from './hook.ts';
 import type { HookDesired } from './hook-desired.ts';
@@ -11,15 +10,26 @@ import { isForeignMeter } from './meter.ts';
 /** What to do on a bridge without meters: install nothing, or have every packet sent. */
 export type UnmeteredPolicy = 'refuse' | 'allow';
 
-/** A reason that an operator can remove. */
+/** A condition that an operator can correct. */
 export class HookRefused extends Error {
-  readonly problem: Problem;
+  readonly condition: Condition;
 
-  constructor(problem: Problem) {
-    super(problem.message);
+  constructor(condition: Condition) {
+    super(condition.message);
     this.name = 'HookRefused';
-    this.problem = problem;
+    this.condition = condition;
   }
+}
+
+/** A bridge, and what the daemon needs there. */
+export interface HookNeeds {
+  readonly bridge: string;
+  /** The OpenFlow version in use: "OpenFlow 1.4". */
+  readonly protocol: string;
+  readonly hasMeters: boolean;
+  readonly needsHook: boolean;
+  /** Whether actions behind `sample` actions need their meter. */
+  readonly needsSampleMeter: boolean;
 }
 
 /** Throws `HookRefused` when the bridge cannot have what is desired. */
@@ -29,43 +39,57 @@ export function checkRefusal(
   observed: ObservedSwitch,
   desired: HookDesired,
 ): void {
+  const needs = {
+    bridge,
+    protocol: connection.protocol,
+    hasMeters: connection.meters.hook !== undefined,
+    needsHook: desired.hook !== undefined,
+    needsSampleMeter: desired.hasSampleMeter,
+  };
+  const [condition] = hookConditions(needs, observed, unmetered);
+  if (condition !== undefined) {
+    throw new HookRefused(condition);
+  }
+}
+
+/** Returns the conditions that keep out what the daemon needs; none when it can be installed. */
+export function hookConditions(
+  needs: HookNeeds,
+  observed: ObservedSwitch,
+  unmetered: UnmeteredPolicy,
+): readonly Condition[] {
+  const { bridge, needsHook, needsSampleMeter } = needs;
   const about = { severity: 'error', where: `Bridge ${bridge}` } as const;
-  const isDesired = desired.hook !== undefined || desired.hasSampleMeter;
-  if (isDesired && connection.meters.hook === undefined && unmetered === 'refuse') {
-    throw new HookRefused({
+  const conditions: Condition[] = [];
+  if ((needsHook || needsSampleMeter) && !needs.hasMeters && unmetered === 'refuse') {
+    conditions.push({
       ...about,
       code: 'no-meters',
-      message: `There are no OpenFlow meters over ${connection.protocol}, so nothing would bound the packets sent to us.`,
-      remedy:
-        `Allow OpenFlow 1.3 or later with "ovs-vsctl set bridge ${bridge} protocols=OpenFlow10,OpenFlow13,OpenFlow14,` +
+      message: `It has no OpenFlow meters over ${needs.protocol}, so nothing would limit the packets sent to the daemon.`,
+      action:
+        `Allow OpenFlow 1.3 or later with "ovs-vsctl set Bridge ${bridge} protocols=OpenFlow10,OpenFlow13,OpenFlow14,` +
         'OpenFlow15", or run with --unmetered=allow.',
     });
   }
-  const foreign = foreignMeter(observed, desired);
-  if (foreign !== undefined) {
-    throw new HookRefused({
-      ...about,
-      code: 'meter-in-use',
-      message: `The meter ${foreign.meterId} belongs to another client, and we need that id.`,
-      remedy: `Move the meter to another id; "ovs-ofctl -O OpenFlow13 dump-meters ${bridge}" shows it.`,
-    });
+  for (const meter of [needsHook && observed.hookMeter, needsSampleMeter && observed.sampleMeter]) {
+    if (meter !== false && meter !== undefined && isForeignMeter(meter)) {
+      conditions.push({
+        ...about,
+        code: 'meter-in-use',
+        message: `The meter ${meter.meterId} belongs to another client, and the daemon needs that id.`,
+        action: `Move the meter to another id; "ovs-ofctl -O OpenFlow13 dump-meters ${bridge}" shows it.`,
+      });
+    }
   }
-  if (desired.hook !== undefined && observed.hook !== undefined && !isOurHook(observed.hook)) {
-    throw new HookRefused({
+  if (needsHook && observed.hook !== undefined && !isOurHook(observed.hook)) {
+    conditions.push({
       ...about,
       code: 'hook-slot-in-use',
       message:
         `A flow of another client, with cookie 0x${observed.hook.cookie.toString(16)}, has the table, priority and ` +
-        'match of our hook, and it is not replaced.',
-      remedy: 'Give that flow another priority than 65535, or the daemon another --mark.',
+        'match of the hook, and it is not replaced.',
+      action: 'Give that flow another priority than 65535, or the daemon another --mark.',
     });
   }
-}
-
-function foreignMeter(observed: ObservedSwitch, desired: HookDesired): MeterConfig | undefined {
-  const used = [
-    desired.hook === undefined ? undefined : observed.hookMeter,
-    desired.hasSampleMeter ? observed.sampleMeter : undefined,
-  ];
-  return used.find((meter) => meter !== undefined && isForeignMeter(meter));
+  return conditions;
 }

@@ -24,7 +24,7 @@ import type { SwitchStep } from './meter.ts';
 export const CONTROLLER_ID = 18_768;
 /** The hook is the first flow of the first table. */
 export const HOOK_TABLE = 0;
-export const HOOK_PRIORITY = 65_535;
+const HOOK_PRIORITY = 65_535;
 /** "ovs-ipfx" in ASCII, for people who read dumps. */
 export const HOOK_COOKIE = 0x6f76_732d_6970_6678n;
 /** If the daemon dies, the switch removes the hook by itself after this time. */

@@ -13,7 +13,7 @@ import type { DatabaseRow } from '../config/ipfix-row.ts';
 import type { RowChange, Snapshot } from '../ovsdb-client/index.ts';
 
 /** The tables and columns of interfaces; not those that ovs-vswitchd writes every few seconds (statistics, status). */
-export const interfaceColumns = {
+export const INTERFACE_COLUMNS = {
   Bridge: ['ports'],
   Port: ['interfaces'],
   Interface: ['name', 'type', 'ofport', 'ifindex', 'external_ids'],

@@ -2,23 +2,23 @@
 // adopt, to annotate and to hand back, and what each of them should contain; it is pure. database-session.ts writes the
 // changes; docs/configuration.md describes the same rules for operators.
 
+import { type Condition, describeCondition } from '../config/condition.ts';
 import { type Configuration, isOurs, type UsedIpfixRow } from '../config/configuration.ts';
 import type { IpfixRow } from '../config/ipfix-row.ts';
-import { describeProblem, type Problem } from '../config/problem.ts';
 import {
-  adoptMarkKey,
+  ADOPT_MARK_KEY,
   formatHeldTargets,
-  heldTargetsKey,
-  ownIpfixKeys,
-  problemKey,
-  stateKey,
+  HELD_TARGETS_KEY,
+  OWN_IPFIX_KEYS,
+  PROBLEM_KEY,
+  STATE_KEY,
 } from '../config/row-keys.ts';
-import { sharedDomainProblems } from '../config/shared-domains.ts';
+import type { RunSettings } from '../config/settings.ts';
+import { sharedDomainConditions } from '../config/shared-domains.ts';
 import type { Samplability } from './sampling-watch.ts';
 
 /** Which rows the daemon adopts: all, those marked `external_ids:ovs-ipfix=adopt`, or native rows only. */
-export const adoptPolicies = ['all', 'marked', 'none'] as const;
-export type AdoptPolicy = (typeof adoptPolicies)[number];
+export type AdoptPolicy = RunSettings['adopt'];
 
 /** A row as it was seen, and the two columns as they are to be. */
 export interface RowChange {
@@ -35,11 +35,11 @@ export interface AdoptionRules {
   readonly samplability: (bridge: string) => Samplability;
 }
 
-/** What has to be written so that rows are ours by the rules, and have their problems. */
+/** What has to be written so that rows are ours by the rules, and have their conditions. */
 export function planOwnership(
   configuration: Configuration,
   rules: AdoptionRules,
-  problems: readonly Problem[],
+  conditions: readonly Condition[],
 ): readonly RowChange[] {
   const changes: RowChange[] = [];
   const wanted = wantedRows(configuration, rules);
@@ -47,18 +47,18 @@ export function planOwnership(
     const { row } = used;
     const isReady = used.bridges.every((bridge) => rules.samplability(bridge) === 'sampled');
     if (isToBeAdopted(used, wanted) && (isReady || isAdopted(row))) {
-      const externalIds = new Map(row.externalIds).set(heldTargetsKey, formatHeldTargets(row.targets));
-      externalIds.set(stateKey, 'adopted');
+      const externalIds = new Map(row.externalIds).set(HELD_TARGETS_KEY, formatHeldTargets(row.targets));
+      externalIds.set(STATE_KEY, 'adopted');
       changes.push({
         kind: 'adopt',
         row,
         targets: [],
-        externalIds: withProblems(externalIds, row, problems),
+        externalIds: withConditions(externalIds, row, conditions),
       });
     } else if (isToBeReleased(used, wanted)) {
       changes.push(releaseOf(row));
     } else {
-      changes.push({ kind: 'annotate', row, targets: row.targets, externalIds: annotated(row, problems) });
+      changes.push({ kind: 'annotate', row, targets: row.targets, externalIds: annotated(row, conditions) });
     }
   }
   return changes.filter(isChange);
@@ -89,8 +89,8 @@ export function desiredRows(
   };
 }
 
-/** Problems of rows that stay with ovs-vswitchd, or were handed back, because a bridge of theirs cannot be sampled. */
-export function notAdopted(configuration: Configuration, rules: AdoptionRules): readonly Problem[] {
+/** Conditions of rows that stay with ovs-vswitchd, or were handed back, because a bridge of theirs cannot be sampled. */
+export function notAdopted(configuration: Configuration, rules: AdoptionRules): readonly Condition[] {
   const wanted = wantedRows(configuration, { ...rules, samplability: () => 'pending' });
   return [...wanted].flatMap((used) => {
     const bridge = used.bridges.find((name) => rules.samplability(name) === 'impossible');
@@ -102,23 +102,23 @@ export function notAdopted(configuration: Configuration, rules: AdoptionRules): 
             severity: 'warning',
             where: `IPFIX row ${used.row.uuid}`,
             message: `ovs-vswitchd exports for it, because bridge ${bridge} cannot be sampled.`,
-            remedy: `See what else is reported of bridge ${bridge}; the row is adopted as soon as the bridge is sampled.`,
+            action: `See what else is reported of bridge ${bridge}; the row is adopted as soon as the bridge is sampled.`,
           } as const,
         ];
   });
 }
 
-/** The configuration with the problems that depend on who exports for which row. */
-export function withOwnershipProblems(configuration: Configuration, policy: AdoptPolicy): Configuration {
-  const { ipfixRows, problems } = configuration;
+/** The configuration with the conditions that depend on who exports for which row. */
+export function withOwnershipConditions(configuration: Configuration, policy: AdoptPolicy): Configuration {
+  const { ipfixRows, conditions } = configuration;
   const wanted = wantedRows(configuration, { policy, samplability: () => 'pending' });
   const left = ipfixRows.filter((used) => isWantedBy(policy, used) || used.row.heldTargets !== undefined);
   return {
     ...configuration,
-    problems: [
-      ...problems,
+    conditions: [
+      ...conditions,
       ...left.flatMap(({ inputSamplingDisabled }) => inputSamplingDisabled ?? []),
-      ...sharedDomainProblems(ipfixRows, (used) => wanted.has(used) || isOurs(used.row)),
+      ...sharedDomainConditions(ipfixRows, (used) => wanted.has(used) || isOurs(used.row)),
     ],
   };
 }
@@ -129,7 +129,7 @@ export function planRelease(rows: Iterable<IpfixRow>): readonly RowChange[] {
 }
 
 function isAdopted(row: IpfixRow): boolean {
-  return row.heldTargets !== undefined && row.externalIds.get(stateKey) === 'adopted';
+  return row.heldTargets !== undefined && row.externalIds.get(STATE_KEY) === 'adopted';
 }
 
 /**
@@ -165,7 +165,7 @@ function wantedRows(
 }
 
 function isWantedBy(policy: AdoptPolicy, { row }: UsedIpfixRow): boolean {
-  return policy === 'all' || (policy === 'marked' && row.externalIds.get(adoptMarkKey) === 'adopt');
+  return policy === 'all' || (policy === 'marked' && row.externalIds.get(ADOPT_MARK_KEY) === 'adopt');
 }
 
 function isNative(row: IpfixRow): boolean {
@@ -188,14 +188,14 @@ function isToBeReleased(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): 
 }
 
 /** The keys of a row that keeps its owner. */
-function annotated(row: IpfixRow, problems: readonly Problem[]): ReadonlyMap<string, string> {
+function annotated(row: IpfixRow, conditions: readonly Condition[]): ReadonlyMap<string, string> {
   const externalIds = new Map(row.externalIds);
   if (isOurs(row)) {
-    return withProblems(externalIds, row, problems);
+    return withConditions(externalIds, row, conditions);
   }
-  if (row.heldTargets === undefined && externalIds.delete(stateKey)) {
+  if (row.heldTargets === undefined && externalIds.delete(STATE_KEY)) {
     // It was ours until its user took the held targets away.
-    externalIds.delete(problemKey);
+    externalIds.delete(PROBLEM_KEY);
   }
   return externalIds;
 }
@@ -203,8 +203,8 @@ function annotated(row: IpfixRow, problems: readonly Problem[]): ReadonlyMap<str
 function releaseOf(row: IpfixRow): RowChange {
   const externalIds = new Map(row.externalIds);
   const adopted = isAdopted(row);
-  for (const key of ownIpfixKeys) {
-    if (adopted || key !== heldTargetsKey) {
+  for (const key of OWN_IPFIX_KEYS) {
+    if (adopted || key !== HELD_TARGETS_KEY) {
       externalIds.delete(key);
     }
   }
@@ -212,16 +212,16 @@ function releaseOf(row: IpfixRow): RowChange {
   return { kind: 'release', row, targets, externalIds };
 }
 
-function withProblems(
+function withConditions(
   externalIds: Map<string, string>,
   row: IpfixRow,
-  problems: readonly Problem[],
+  conditions: readonly Condition[],
 ): ReadonlyMap<string, string> {
-  const own = problems.filter((problem) => problem.ipfixRow === row.uuid).map(describeProblem);
+  const own = conditions.filter((condition) => condition.ipfixRow === row.uuid).map(describeCondition);
   if (own.length > 0) {
-    externalIds.set(problemKey, own.join('\n'));
+    externalIds.set(PROBLEM_KEY, own.join('\n'));
   } else {
-    externalIds.delete(problemKey);
+    externalIds.delete(PROBLEM_KEY);
   }
   return externalIds;
 }

@@ -1,13 +1,14 @@
-// Runs passes of reconciliation for one object, one at a time: an event only triggers a pass, and a pass that fails is
-// retried after a pause that doubles. What a pass does is up to its owner.
+// Reconciles one object with its desired state: one reconciliation runs at a time, events only trigger it, and one that
+// fails is retried after a pause that doubles. What a reconciliation does is up to its owner.
 
+import { Backoff } from '../runtime/backoff.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 
 /** Options of `Reconciler`, with their defaults beside them. */
 export interface ReconcilerOptions {
   readonly clock: Clock;
   /** Reads the actual state and changes what differs from the desired state; rejects when that did not work. */
-  readonly pass: () => Promise<void>;
+  readonly reconcile: () => Promise<void>;
   /** Called with each failure, before the retry is scheduled. */
   readonly onFailure: (error: Error) => void;
   /** First pause after a failure. Default: 100 ms. */
@@ -16,14 +17,15 @@ export interface ReconcilerOptions {
   readonly retryMaxMs?: number;
 }
 
-/** idle: nothing to do; running: a pass is running; waiting: one failed and will be retried; stopped: for good. */
-export type ReconcilerState = 'idle' | 'running' | 'waiting' | 'stopped';
+/** idle: nothing to do; running: reconciling; backoff: the last one failed and will be retried; stopped: for good. */
+export type ReconcilerState = 'idle' | 'running' | 'backoff' | 'stopped';
 
 export interface ReconcilerStatus {
   readonly state: ReconcilerState;
-  readonly passCount: number;
+  /** Reconciliations since the start, with those that failed. */
+  readonly reconcileCount: number;
   readonly failureCount: number;
-  /** Why the newest pass failed; undefined after one that worked. */
+  /** Why the last reconciliation failed; undefined when it succeeded. */
   readonly lastError: string | undefined;
 }
 
@@ -33,17 +35,17 @@ export class Reconciler {
   #state: ReconcilerState = 'idle';
   #isDirty = false;
   #timer: Timer | undefined;
-  #retryMs: number;
-  #passCount = 0;
+  readonly #backoff: Backoff;
+  #reconcileCount = 0;
   #failureCount = 0;
   #lastError: string | undefined;
 
   constructor(options: ReconcilerOptions) {
     this.#options = { retryMinMs: 100, retryMaxMs: 5000, ...options };
-    this.#retryMs = this.#options.retryMinMs;
+    this.#backoff = new Backoff(this.#options.retryMinMs, this.#options.retryMaxMs);
   }
 
-  /** Schedules a pass: at once, or after the present one. A pause after a failure ends, since something has changed. */
+  /** Schedules a reconciliation: at once, or after the running one. Ends the pause after a failure: something has changed. */
   trigger(): void {
     if (this.#state === 'stopped') {
       return;
@@ -55,14 +57,14 @@ export class Reconciler {
     }
   }
 
-  /** Resolves when no pass is running or due: the newest one succeeded, or the reconciler is stopped. */
+  /** Resolves when none is running or scheduled: the last one succeeded, or the reconciler is stopped. */
   async settled(): Promise<void> {
-    if (this.#state === 'running' || this.#state === 'waiting') {
+    if (this.#state === 'running' || this.#state === 'backoff') {
       await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
     }
   }
 
-  /** Starts no pass any more; one that is running ends by itself, and its outcome is ignored. */
+  /** Stops scheduling; a reconciliation that is running ends by itself, and its result is ignored. */
   stop(): void {
     this.#timer?.cancel();
     this.#enter('stopped');
@@ -71,7 +73,7 @@ export class Reconciler {
   status(): ReconcilerStatus {
     return {
       state: this.#state,
-      passCount: this.#passCount,
+      reconcileCount: this.#reconcileCount,
       failureCount: this.#failureCount,
       lastError: this.#lastError,
     };
@@ -81,11 +83,11 @@ export class Reconciler {
     this.#enter('running');
     while (this.#isDirty && this.#isRunning()) {
       this.#isDirty = false;
-      this.#passCount += 1;
+      this.#reconcileCount += 1;
       try {
-        await this.#options.pass();
+        await this.#options.reconcile();
         this.#lastError = undefined;
-        this.#retryMs = this.#options.retryMinMs;
+        this.#backoff.reset();
       } catch (thrown) {
         if (this.#isRunning()) {
           this.#fail(thrown instanceof Error ? thrown : new Error(String(thrown)));
@@ -105,9 +107,8 @@ export class Reconciler {
   #fail(error: Error): void {
     this.#failureCount += 1;
     this.#lastError = error.message;
-    this.#enter('waiting');
-    this.#timer = this.#options.clock.setTimer(() => this.trigger(), this.#retryMs);
-    this.#retryMs = Math.min(this.#retryMs * 2, this.#options.retryMaxMs);
+    this.#enter('backoff');
+    this.#timer = this.#options.clock.setTimer(() => this.trigger(), this.#backoff.grow());
     this.#options.onFailure(error);
   }
 

@@ -4,10 +4,11 @@
 
 import { readIpfixRow } from '../config/ipfix-row.ts';
 import type { OvsSettings } from '../config/settings.ts';
-import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { isPidFileLive } from '../runtime/pid-file.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
+import { settlesWithin } from '../runtime/within.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { DatabaseSession } from './database-session.ts';
 import { planRelease } from './ownership.ts';
@@ -62,29 +63,20 @@ async function openDatabase(
     lock: 'steal',
     onChange: () => onChange(),
   });
-  let timer: Timer | undefined;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      onChange = () => {
-        if (database.tables() !== undefined && database.status().isSynced && database.lock === 'held') {
-          resolve();
-        }
-      };
-      timer = parts.clock.setTimer(() => {
-        const { endpoint, lastError } = database.status();
-        reject(
-          new Error(
-            `The database ${endpoint} could not be reached: ${clause(lastError ?? 'no answer in time')}.`,
-          ),
-        );
-      }, RELEASE_TIMEOUT_MS);
-      database.start();
-    });
-  } catch (error) {
+  const locked = new Promise<void>((resolve) => {
+    onChange = () => {
+      if (database.tables() !== undefined && database.status().isSynced && database.lock === 'held') {
+        resolve();
+      }
+    };
+  });
+  database.start();
+  if (!(await settlesWithin(parts.clock, RELEASE_TIMEOUT_MS, locked))) {
+    const { endpoint, lastError } = database.status();
     await database.stop();
-    throw error;
-  } finally {
-    timer?.cancel();
+    throw new Error(
+      `The database ${endpoint} could not be reached: ${clause(lastError ?? 'no answer in time')}.`,
+    );
   }
   const bridges = () => [...(database.tables()?.bridges ?? [])].map((row) => String(row.columns['name']));
   return { database, bridges };

@@ -2,24 +2,24 @@
 // whole (`Bridge.ipfix`) and for each of its collector sets. The session installs what the rows ask for before they are
 // adopted; an exporter lives as long as its row is adopted or native, and what its cache holds is flushed when that ends.
 
+import type { Condition } from '../config/condition.ts';
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
 import { type InterfaceList, NO_INTERFACES } from '../config/interfaces.ts';
-import type { Problem } from '../config/problem.ts';
 import { type Exporter, type ExporterStatus } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
-import type { ProbabilitySamplerStatus } from '../flow/probability-sampler.ts';
-import type { PacketSamplerStatus } from '../flow/sampler.ts';
-import { BridgeIntake } from '../intake/bridge-intake.ts';
+import { BridgeIntake, type HookSamplerStatus } from '../intake/bridge-intake.ts';
 import {
   type BridgeInterface,
   IngressInterfaces,
   type IngressInterfacesStatus,
 } from '../intake/ingress-interfaces.ts';
+import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
+import type { SamplerStatus } from '../intake/sampler.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { clause } from '../runtime/sentence.ts';
 import type { BridgeEvents, BridgeSession } from './bridge-session.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
-import { failOpenProblem } from './fail-open.ts';
+import { failOpenCondition } from './fail-open.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
 
 /** What a sampled bridge needs from outside. */
@@ -38,7 +38,7 @@ export interface SampledBridgeParts {
 /** A bridge as a whole, for operators. */
 export interface BridgeSamplingStatus {
   readonly ipfixRow: string;
-  readonly sampler: PacketSamplerStatus;
+  readonly sampler: HookSamplerStatus;
   readonly exporter: ExporterStatus;
 }
 
@@ -46,7 +46,7 @@ export interface BridgeSamplingStatus {
 export interface FlowSamplingStatus {
   readonly collectorSetId: number;
   readonly ipfixRow: string;
-  readonly sampler: ProbabilitySamplerStatus;
+  readonly sampler: SamplerStatus;
   readonly exporter: ExporterStatus;
   /** Flows and groups whose `sample` actions for this set reach us. */
   readonly flows: number;
@@ -67,10 +67,10 @@ export interface SampledBridgeStatus {
   readonly samplability: Samplability;
   readonly sampling: BridgeSamplingStatus | undefined;
   readonly flowSampling: readonly FlowSamplingStatus[];
-  /** What the meter of the `sample` actions of all sets has counted; received is the sum over the sets. */
-  readonly samplePool: PacketSamplerStatus;
-  /** See `BridgeIntake.foreignPacketIns`. */
-  readonly foreignPacketIns: number;
+  /** The meter that the `sample` actions of all sets share. */
+  readonly sampleActionMeter: MeterLedgerStatus;
+  /** See `BridgeIntake.unmanagedPacketIns`. */
+  readonly unmanagedPacketIns: number;
   readonly interfaces: BridgeInterfacesStatus;
 }
 
@@ -109,7 +109,7 @@ export class SampledBridge {
   readonly #leaving = new Set<Promise<void>>();
   readonly #watch: SamplingWatch;
   #whole: RowExporter | undefined;
-  #failOpen: Problem | undefined;
+  #failOpen: Condition | undefined;
   #skippedInterfaces = NO_INTERFACES.skipped;
   #nextScanMs = 0;
   #isStarted = false;
@@ -164,7 +164,7 @@ export class SampledBridge {
     const desiredSets = [...config.flowSampling.values()].filter((set) => isDesired(set.ipfixRow));
     const collectorSets = new Set(desiredSets.map((set) => set.collectorSetId));
     this.#intake.setExpectedSets(collectorSets);
-    this.#failOpen = config.isFailOpen ? failOpenProblem(this.name) : undefined;
+    this.#failOpen = config.isFailOpen ? failOpenCondition(this.name) : undefined;
     this.#session.setDesired({
       maxSampleRate: config.maxSampleRate,
       hook: sampling && {
@@ -212,8 +212,8 @@ export class SampledBridge {
     );
   }
 
-  problems(): readonly Problem[] {
-    return [...(this.#failOpen === undefined ? [] : [this.#failOpen]), ...this.#session.problems()];
+  conditions(): readonly Condition[] {
+    return [...(this.#failOpen === undefined ? [] : [this.#failOpen]), ...this.#session.conditions()];
   }
 
   #follow(): void {
@@ -228,7 +228,9 @@ export class SampledBridge {
     const bridge = this.name;
     const sets = [...this.#sets].map(([id, { exporter }]) => ({ bridge, collectorSetId: id, exporter }));
     const whole = this.#whole;
-    if (whole === undefined) return sets;
+    if (whole === undefined) {
+      return sets;
+    }
     return [{ bridge, collectorSetId: undefined, exporter: whole.exporter }, ...sets];
   }
 
@@ -253,8 +255,8 @@ export class SampledBridge {
             ? []
             : [{ collectorSetId, ipfixRow, sampler, exporter: exporter.status(), flows, groups }];
         }),
-      samplePool: this.#intake.samplePoolStatus(),
-      foreignPacketIns: this.#intake.foreignPacketIns,
+      sampleActionMeter: this.#intake.sampleActionMeterStatus(),
+      unmanagedPacketIns: this.#intake.unmanagedPacketIns,
       interfaces: { ...this.#interfaces.status(), skipped: this.#skippedInterfaces },
     };
   }

@@ -4,16 +4,16 @@
 //
 //   state       meaning                                                   next states
 //   ----------  --------------------------------------------------------  --------------------------------------------
-//   off         no set is desired, and no flow is known to have our       waiting, reading, rewriting, failed
+//   off         no set is desired, and no flow is known to have our       pending, reading, rewriting, failed
 //               actions
-//   waiting     without a connection or without the meter of our actions  reading, rewriting, unsafe, off, failed
-//   reading     all flows are being read                                  rewriting, unsafe, off, waiting, failed
-//   rewriting   flows and groups are being rewritten                      translated, reading, off, waiting, failed
-//   translated  every flow and group that can be is as desired            reading, rewriting, off, waiting, failed
-//   unsafe      OpenFlow 1.0 hides parts of flows: none is rewritten      reading, off, waiting, failed
-//   failed      the last pass failed; it is retried                       reading, rewriting, unsafe, off, waiting
+//   pending     without a connection or without the meter of our actions  reading, rewriting, unsafe, off, failed
+//   reading     all flows are being read                                  rewriting, unsafe, off, pending, failed
+//   rewriting   flows and groups are being rewritten                      translated, reading, off, pending, failed
+//   translated  every flow and group that can be is as desired            reading, rewriting, off, pending, failed
+//   unsafe      OpenFlow 1.0 hides parts of flows: none is rewritten      reading, off, pending, failed
+//   failed      the last pass failed; it is retried                       reading, rewriting, unsafe, off, pending
 
-import { describeProblem, type Problem } from '../config/problem.ts';
+import { type Condition, describeCondition } from '../config/condition.ts';
 import { appliedActions, type FlowMonitorEvent, OpenFlowConnectionError } from '../node-openflow/index.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
@@ -24,12 +24,12 @@ import { GroupSession, type GroupSessionOptions } from './group-session.ts';
 import { isInHookSlot } from './hook.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
 import { hasOurActions, isSameSets } from './translation.ts';
-import { leftInFlows, shownInPart } from './translation-problems.ts';
+import { leftInFlows, shownInPart } from './translation-conditions.ts';
 
 /** See the head of the file. */
 export type TranslationState =
   | 'off'
-  | 'waiting'
+  | 'pending'
   | 'reading'
   | 'rewriting'
   | 'translated'
@@ -87,7 +87,7 @@ export class TranslationReconciler {
     this.#groups = new GroupSession(options);
     this.#reconciler = new Reconciler({
       clock: options.clock,
-      pass: () => this.#pass(),
+      reconcile: () => this.#reconcile(),
       onFailure: (error) => this.#fail(error),
     });
   }
@@ -126,9 +126,9 @@ export class TranslationReconciler {
     return this.#translator.pending;
   }
 
-  problems(): readonly Problem[] {
+  conditions(): readonly Condition[] {
     const unsafe = this.#state === 'unsafe' ? [shownInPart(this.#options.bridge)] : [];
-    return [...unsafe, ...this.#translator.problems(), ...this.#groups.problems()];
+    return [...unsafe, ...this.#translator.conditions(), ...this.#groups.conditions()];
   }
 
   status(): TranslationStatus {
@@ -153,7 +153,7 @@ export class TranslationReconciler {
     this.#collectorSets = collectorSets;
     this.#mayHaveActions ||= collectorSets.size > 0;
     if (this.#state === 'off' && collectorSets.size > 0) {
-      this.#enter('waiting');
+      this.#enter('pending');
     }
     this.#reconciler.trigger();
   }
@@ -188,7 +188,7 @@ export class TranslationReconciler {
     this.#isMeterInstalled = false;
     this.#forget();
     if (this.#state !== 'off') {
-      this.#enter('waiting');
+      this.#enter('pending');
     }
   }
 
@@ -226,7 +226,7 @@ export class TranslationReconciler {
     this.#reader.stop();
   }
 
-  async #pass(): Promise<void> {
+  async #reconcile(): Promise<void> {
     const connection = this.#connection;
     if (connection === undefined) {
       return;
@@ -242,7 +242,7 @@ export class TranslationReconciler {
       return;
     }
     if (isDesired && !this.#isMeterInstalled) {
-      this.#enter('waiting');
+      this.#enter('pending');
       return;
     }
     const options = {
@@ -289,14 +289,14 @@ export class TranslationReconciler {
     }
   }
 
-  /** A refused flow or group is a problem and stops nothing else, but one that keeps our actions is a failure. */
+  /** A refused flow or group is a condition and stops nothing else, but one that keeps our actions is a failure. */
   #finish(collectorSets: ReadonlySet<number>): void {
-    const refusal = this.problems().find(({ code }) => code === 'translation-refused');
+    const refusal = this.conditions().find(({ code }) => code === 'translation-refused');
     if (refusal !== undefined && collectorSets.size === 0) {
       throw new LeftBehind(`Actions of ours are left behind. ${refusal.where}: ${refusal.message}`);
     }
     if (refusal !== undefined) {
-      this.#options.log.limited('translation').warn(describeProblem(refusal));
+      this.#options.log.limited('translation').warn(describeCondition(refusal));
     }
     this.#mayHaveActions = collectorSets.size > 0;
     this.#translatedSets = collectorSets;

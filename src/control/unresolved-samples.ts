@@ -1,11 +1,11 @@
 // The flows of one bridge whose `sample` actions take an id from a field that packet-ins do not tell, such as dp_hash:
-// their samples are exported with the id 0, and the problem `sample-field-unresolved` names them. Groups have the same problem.
+// their samples are exported with the id 0, and the condition `sample-field-unresolved` names them. Groups have the same condition.
 
-import type { Problem } from '../config/problem.ts';
+import type { Condition } from '../config/condition.ts';
 import type { Action } from '../node-openflow/index.ts';
 import { type TranslationOptions, unresolvedIds } from './translation.ts';
 
-/** Flows that are named as problems; see docs/problems.md. */
+/** Flows that are named as conditions; see docs/conditions.md. */
 const NAMED_MAX = 20;
 
 export class UnresolvedSamples {
@@ -29,15 +29,15 @@ export class UnresolvedSamples {
     this.#found.clear();
   }
 
-  problems(bridge: string): readonly Problem[] {
+  conditions(bridge: string): readonly Condition[] {
     return [...this.#found.values()]
       .slice(0, NAMED_MAX)
-      .map(({ ids, name }) => unresolvedProblem(`Bridge ${bridge}, ${name}`, ids));
+      .map(({ ids, name }) => unresolvedCondition(`Bridge ${bridge}, ${name}`, ids));
   }
 }
 
-/** The problem of one flow or group. */
-export function unresolvedProblem(where: string, ids: readonly string[]): Problem {
+/** The condition of one flow or group. */
+export function unresolvedCondition(where: string, ids: readonly string[]): Condition {
   return {
     code: 'sample-field-unresolved',
     severity: 'warning',
@@ -45,7 +45,7 @@ export function unresolvedProblem(where: string, ids: readonly string[]): Proble
     message:
       `Its "sample" action has ${[...new Set(ids)].join(' and ')}, a field that Open vSwitch does not show to ` +
       'controllers: its records have 0 for this id.',
-    remedy:
+    action:
       'Copy the value to a register before the action and take the id from there, as in ' +
       '"move:FIELD->NXM_NX_REG0[],sample(...,obs_point_id=NXM_NX_REG0[])".',
   };

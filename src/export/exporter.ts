@@ -7,7 +7,7 @@ import { FlowCache } from '../flow/flow-cache.ts';
 import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
 import { BATCH_SAMPLES_MAX, SampleBatch } from '../flow/sample-batch.ts';
-import { encodeTemplateSets } from '../ipfix/templates.ts';
+import { encodeTemplateSets } from '../ipfix/template-sets.ts';
 import { dissect } from '../packet/dissect.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';

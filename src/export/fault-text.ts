@@ -1,4 +1,4 @@
-// What the system's errors about a collector mean, for those who read logs and status; docs/problems.md says what to do.
+// What the system's errors about a collector mean, for those who read logs and status; docs/conditions.md says what to do.
 
 import { reasonOf } from '../runtime/sentence.ts';
 import { codeOf } from './session-traffic.ts';

@@ -5,7 +5,7 @@
 
 import type { FlowRecord } from '../flow/flow-record.ts';
 import { MESSAGE_HEADER_SIZE, SET_HEADER_SIZE } from '../ipfix/protocol.ts';
-import { RECORD_SIZE_MAX, templateWithId } from '../ipfix/templates.ts';
+import { RECORD_SIZE_MAX, templateWithId } from '../ipfix/record-layout.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { OpenMessage } from './open-message.ts';
 import { encodeRecord } from './record-encoder.ts';

@@ -2,8 +2,8 @@
 // the words of a segment and the word where the entry begins; they run for each sample, so they neither make
 // nor return objects.
 
+import { keySize } from '../ipfix/record-layout.ts';
 import type { FlowKey } from '../packet/flow-key.ts';
-import { keySize } from '../packet/template-id.ts';
 import { addProduct, addSmall, SMALL_MAX } from './counter64.ts';
 import { isTimeUpTo, putTime } from './entry-time.ts';
 

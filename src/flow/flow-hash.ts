@@ -4,11 +4,12 @@
 // added. Two different keys of one length collide for about one seed in 2^15 at most, and the products need not
 // wait for each other.
 
+import { KEY_SIZE_MAX } from '../ipfix/record-layout.ts';
 import { randomWord } from './random.ts';
 
 /** Domain and template are hashed as two words before those of the key. */
 const PREFIX_WORD_COUNT = 2;
-const KEY_WORD_COUNT_MAX = 18;
+const KEY_WORD_COUNT_MAX = Math.ceil(KEY_SIZE_MAX / 4);
 
 /** The secret words that a seed stands for. */
 export function hashSecrets(seed: number): Int32Array {

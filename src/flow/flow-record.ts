@@ -2,7 +2,7 @@
 // which it moves from flow to flow.
 
 import { endianness } from 'node:os';
-import { isIpTemplate, keySize } from '../packet/template-id.ts';
+import { keySize } from '../ipfix/record-layout.ts';
 import { timeOf } from './entry-time.ts';
 import {
   ENTRY_DOMAIN,
@@ -39,8 +39,6 @@ export interface FlowRecord {
   copyKey(to: DataView, at: number): void;
   readonly templateId: number;
   readonly observationDomainId: number;
-  /** Whether the record has the aggregated IP part. */
-  readonly isIp: boolean;
   /** Times of the first and the last sample on the monotonic clock, in microseconds. */
   readonly startMicros: number;
   readonly endMicros: number;
@@ -95,10 +93,6 @@ export class EntryView implements FlowRecord {
 
   get observationDomainId(): number {
     return this.#unsigned(ENTRY_DOMAIN);
-  }
-
-  get isIp(): boolean {
-    return isIpTemplate(this.templateId);
   }
 
   get startMicros(): number {

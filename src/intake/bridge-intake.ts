@@ -1,10 +1,10 @@
-// What turns the packet-ins of one bridge into samples: reads from the userdata what was sampled, thins to what the rows ask
-// for, and hands each sample with its weight to the sink of the hook or of the collector set. The packet path: nothing is
-// allocated per packet, but for ids that come from fields. What is installed in the switch is decided in control/.
+// Turns the packet-ins of one bridge into samples: reads from the userdata what was sampled, keeps what the rows ask for, and
+// forwards each sample with its weight to the sink of the hook or of the collector set. This is the packet path: it allocates
+// nothing per packet, except for ids that come from fields. What is installed in the switch is decided in control/.
 
-import { ProbabilitySampler, type ProbabilitySamplerStatus } from '../flow/probability-sampler.ts';
-import { PacketSampler, type PacketSamplerStatus, type PoolCounters } from '../flow/sampler.ts';
 import type { PacketInView } from '../node-openflow/index.ts';
+import { type MeterCounters, MeterLedger, type MeterLedgerStatus } from './meter-ledger.ts';
+import { Sampler, type SamplerStatus } from './sampler.ts';
 import {
   idsFromFields,
   KIND_BRIDGE,
@@ -16,6 +16,9 @@ import {
   userdataPointId,
   userdataProbability,
 } from './userdata.ts';
+
+/** A `sample` action of this probability samples every packet. */
+const PROBABILITY_MAX = 65_535;
 
 /** Where samples go; an exporter. See `Exporter.sample`. */
 export interface SampleSink {
@@ -31,51 +34,67 @@ export interface SampleSink {
 }
 
 export interface BridgeIntakeOptions {
-  /** Random 32-bit numbers for samplers. */
+  /** Returns random 32-bit numbers, the seeds of samplers. */
   readonly randomSeed: () => number;
   /** Called for each packet-in of a `sample` action whose collector set is not expected. */
   readonly onUnexpectedSet: () => void;
 }
 
+/** The hook's sampler and the ledger of its meter, for operators. */
+export interface HookSamplerStatus extends MeterLedgerStatus {
+  /** N of 1-in-N. */
+  readonly interval: number;
+  /** Packet-ins that were kept as samples. */
+  readonly selected: number;
+  /** Packets of the sample pool that a sample represents: N, or `compensationFactor` when that is more. */
+  readonly sampleWeight: number;
+}
+
+/** The hook while it is desired. */
+interface HookIntake {
+  interval: number;
+  readonly ledger: MeterLedger;
+  readonly sampler: Sampler;
+}
+
 /** A collector set that is exported. */
 interface CollectorSetIntake {
-  readonly sampler: ProbabilitySampler;
+  readonly sampler: Sampler;
   readonly sink: SampleSink;
 }
 
 export class BridgeIntake {
   readonly #options: BridgeIntakeOptions;
-  /** Keeps the account of the meter of all `sample` actions; what is kept is decided by each set's own sampler. */
-  readonly #samplePool: PacketSampler;
+  /** Of the meter that all `sample` actions of the bridge share. */
+  readonly #sampleLedger = new MeterLedger();
   readonly #sets = new Map<number, CollectorSetIntake>();
   #expectedSets: ReadonlySet<number> = new Set();
   /** Exists as long as the hook is desired, so that it counts all that the hook's meter counts. */
-  #hookSampler: PacketSampler | undefined;
+  #hook: HookIntake | undefined;
   #hookSink: SampleSink | undefined;
-  #foreignPacketIns = 0;
+  #unmanagedPacketIns = 0;
 
   constructor(options: BridgeIntakeOptions) {
     this.#options = options;
-    this.#samplePool = new PacketSampler({ interval: 1, seed: options.randomSeed() });
   }
 
-  /** Packet-ins without a sink now, such as those before a row is adopted; they are not counted in flows. */
-  get foreignPacketIns(): number {
-    return this.#foreignPacketIns;
+  /** Packet-ins without a sink, such as those before a row is adopted; they are not counted in flows. */
+  get unmanagedPacketIns(): number {
+    return this.#unmanagedPacketIns;
   }
 
-  /** Sets N of 1-in-N for the hook's packets; undefined while no hook is desired. */
+  /** Sets N of 1-in-N for the hook's packets, 1 to 2^32 - 1; undefined while no hook is desired. */
   setHookInterval(interval: number | undefined): void {
     if (interval === undefined) {
-      this.#hookSampler = undefined;
-    } else if (this.#hookSampler === undefined) {
-      this.#hookSampler = new PacketSampler({ interval, seed: this.#options.randomSeed() });
-    } else {
-      this.#hookSampler.setInterval(interval);
+      this.#hook = undefined;
+      return;
     }
+    this.#hook ??= this.#newHook();
+    this.#hook.interval = interval;
+    this.#hook.sampler.setProbability(1, interval);
   }
 
-  /** Sets where the hook's samples go; undefined while the bridge's row is not ours. */
+  /** Sets where the hook's samples go; undefined while the bridge's row is not adopted. */
   setHookSink(sink: SampleSink | undefined): void {
     this.#hookSink = sink;
   }
@@ -85,9 +104,9 @@ export class BridgeIntake {
     this.#expectedSets = collectorSets;
   }
 
-  /** Has samples of a collector set exported. */
+  /** Starts forwarding the samples of a collector set. */
   addSet(collectorSetId: number, sink: SampleSink): void {
-    const sampler = new ProbabilitySampler(this.#options.randomSeed(), this.#samplePool.expansionCell);
+    const sampler = new Sampler(this.#options.randomSeed(), this.#sampleLedger.factorCell);
     this.#sets.set(collectorSetId, { sampler, sink });
   }
 
@@ -95,25 +114,31 @@ export class BridgeIntake {
     this.#sets.delete(collectorSetId);
   }
 
-  /** What the hook's meter has counted; zeros when it was added. */
-  observeHookPool(pool: PoolCounters): void {
-    this.#hookSampler?.observePool(pool);
+  /** Notes the counters of the hook's meter; zeros when it was added. */
+  observeHookPool(counters: MeterCounters): void {
+    this.#hook?.ledger.observe(counters);
   }
 
-  /** The same for the meter of our actions behind `sample` actions. */
-  observeSamplePool(pool: PoolCounters): void {
-    this.#samplePool.observePool(pool);
+  /** Notes the counters of the meter of our actions behind `sample` actions; zeros when it was added. */
+  observeSamplePool(counters: MeterCounters): void {
+    this.#sampleLedger.observe(counters);
   }
 
-  hookStatus(): PacketSamplerStatus | undefined {
-    return this.#hookSampler?.status();
+  hookStatus(): HookSamplerStatus | undefined {
+    if (this.#hook === undefined) {
+      return undefined;
+    }
+    const { interval, ledger, sampler } = this.#hook;
+    const status = ledger.status();
+    const sampleWeight = Math.max(interval, status.compensationFactor);
+    return { interval, ...status, selected: sampler.status().selected, sampleWeight };
   }
 
-  samplePoolStatus(): PacketSamplerStatus {
-    return this.#samplePool.status();
+  sampleActionMeterStatus(): MeterLedgerStatus {
+    return this.#sampleLedger.status();
   }
 
-  setStatus(collectorSetId: number): ProbabilitySamplerStatus | undefined {
+  setStatus(collectorSetId: number): SamplerStatus | undefined {
     return this.#sets.get(collectorSetId)?.sampler.status();
   }
 
@@ -124,52 +149,65 @@ export class BridgeIntake {
     if (kind === KIND_BRIDGE) {
       this.#receiveFromHook(packetIn);
     } else if (kind === KIND_UNKNOWN) {
-      this.#foreignPacketIns += 1;
+      this.#unmanagedPacketIns += 1;
     } else {
       this.#receiveFromSample(packetIn, kind === KIND_SAMPLE_FIELDS);
     }
   }
 
   #receiveFromHook(packetIn: PacketInView): void {
-    const sampler = this.#hookSampler;
+    const hook = this.#hook;
     const sink = this.#hookSink;
-    if (sampler?.keep() !== true) {
-      this.#foreignPacketIns += sampler === undefined ? 1 : 0;
-    } else if (sink === undefined) {
-      // The row is not adopted yet, and ovs-vswitchd exports the packet.
-      this.#foreignPacketIns += 1;
-    } else {
-      const { bytes, userdataStart } = packetIn;
-      const domainId = userdataDomainId(bytes, userdataStart);
-      const pointId = userdataPointId(bytes, userdataStart);
-      forward(sink, packetIn, sampler.weight(), domainId, pointId);
+    if (hook === undefined) {
+      this.#unmanagedPacketIns += 1;
+      return;
     }
+    hook.ledger.arrive();
+    if (!hook.sampler.keep()) {
+      return;
+    }
+    if (sink === undefined) {
+      // The row is not adopted yet, and ovs-vswitchd exports the packet.
+      this.#unmanagedPacketIns += 1;
+      return;
+    }
+    const { bytes, userdataStart } = packetIn;
+    const domainId = userdataDomainId(bytes, userdataStart);
+    forward(sink, packetIn, hook.sampler.weight(), domainId, userdataPointId(bytes, userdataStart));
   }
 
   #receiveFromSample(packetIn: PacketInView, isFromFields: boolean): void {
     const { bytes, userdataStart } = packetIn;
-    const set = this.#sets.get(userdataCollectorSet(bytes, userdataStart));
+    const collectorSetId = userdataCollectorSet(bytes, userdataStart);
+    const set = this.#sets.get(collectorSetId);
     const probability = userdataProbability(bytes, userdataStart);
-    this.#samplePool.keep();
+    this.#sampleLedger.arrive();
     if (set === undefined || probability === 0) {
-      // Of a row that is not adopted yet, of a set that was removed meanwhile, or of an action that a killed daemon left.
-      this.#foreignPacketIns += 1;
-      if (!this.#expectedSets.has(userdataCollectorSet(bytes, userdataStart))) {
+      // The row is not adopted yet, the set was removed meanwhile, or a killed daemon left the action.
+      this.#unmanagedPacketIns += 1;
+      if (!this.#expectedSets.has(collectorSetId)) {
         this.#options.onUnexpectedSet();
       }
       return;
     }
-    if (!set.sampler.keep(probability)) {
+    const { sampler, sink } = set;
+    sampler.setProbability(probability, PROBABILITY_MAX);
+    if (!sampler.keep()) {
       return;
     }
-    const weight = set.sampler.weight(probability);
+    const weight = sampler.weight();
     if (isFromFields) {
       const { domainId, pointId } = idsFromFields(packetIn);
-      forward(set.sink, packetIn, weight, domainId, pointId);
+      forward(sink, packetIn, weight, domainId, pointId);
     } else {
       const domainId = userdataDomainId(bytes, userdataStart);
-      forward(set.sink, packetIn, weight, domainId, userdataPointId(bytes, userdataStart));
+      forward(sink, packetIn, weight, domainId, userdataPointId(bytes, userdataStart));
     }
+  }
+
+  #newHook(): HookIntake {
+    const ledger = new MeterLedger();
+    return { interval: 1, ledger, sampler: new Sampler(this.#options.randomSeed(), ledger.factorCell) };
   }
 }
 

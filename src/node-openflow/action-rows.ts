@@ -1,5 +1,5 @@
-// What a row of the table of actions is made of: places in the number spaces of the versions, a decoder and an encoder
-// of the body; and the pieces that several bodies share.
+// A row of the table of actions: its numbers in the versions of OpenFlow, a decoder and an encoder of the body; and parts
+// that several bodies share.
 import type { Action, FieldBits } from './action-types.ts';
 import { OpenFlowEncodeError } from './errors.ts';
 import { VENDOR } from './header.ts';
@@ -8,7 +8,7 @@ import { portNumberFrom16 } from './port.ts';
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
 
-/** The number of an action in some versions. */
+/** The number of an action in a range of versions. */
 export interface ActionPlace {
   readonly versionMin: OpenFlowVersion;
   readonly versionMax: OpenFlowVersion;
@@ -18,18 +18,18 @@ export interface ActionPlace {
   readonly number: number;
 }
 
-/** What decoders and encoders of actions are told besides the bytes. */
+/** The context of an action that is decoded or encoded. */
 export interface ActionContext {
   readonly version: OpenFlowVersion;
-  /** How many actions stand around this one. */
+  /** Number of actions that this one is nested in. */
   readonly depth: number;
-  /** Reads actions to the end of the reader, one level deeper. */
+  /** Decodes the rest of the reader as actions, one level deeper. */
   decodeNested(reader: WireReader): Action[];
-  /** Writes actions one level deeper. */
+  /** Encodes actions one level deeper. */
   encodeNested(actions: readonly Action[], writer: WireWriter): void;
 }
 
-/** One row: the reader stands behind the action's header and ends with the action; lengths are filled in elsewhere. */
+/** One row. The reader covers the body of one action, without its header; the caller fills in lengths. */
 export interface ActionRow {
   readonly type: KnownActionType;
   readonly places: readonly ActionPlace[];
@@ -48,13 +48,13 @@ export type ActionOf<Type extends KnownActionType> = Action extends infer Member
     : never
   : never;
 
-/** The body of a row: `Type` is what the row's action has as `type`. */
+/** The codec of a body; `Type` is the action's `type`. */
 export interface ActionBody<Type extends KnownActionType> {
   decode(reader: WireReader, context: ActionContext): Omit<ActionOf<Type>, 'type'>;
   encode(action: ActionOf<Type>, writer: WireWriter, context: ActionContext): void;
 }
 
-/** Makes a row; `type` is put into what is decoded, and only actions of that type reach the encoder. */
+/** Makes a row. Decoded actions get `type`; only actions of that type are passed to the encoder. */
 export function row<Type extends KnownActionType>(
   type: Type,
   places: readonly ActionPlace[],
@@ -70,19 +70,19 @@ export function row<Type extends KnownActionType>(
   };
 }
 
-/** An action of OpenFlow 1.0. */
+/** Returns the place of an action of OpenFlow 1.0. */
 export function of10(number: number): ActionPlace {
   return { versionMin: 1, versionMax: 1, vendor: 0, number };
 }
-/** An action of OpenFlow 1.3 to 1.5. */
+/** Returns the place of an action of OpenFlow 1.3 to 1.5. */
 export function of13(number: number): ActionPlace {
   return { versionMin: 4, versionMax: 6, vendor: 0, number };
 }
-/** An action of OpenFlow 1.5. */
+/** Returns the place of an action of OpenFlow 1.5. */
 export function of15(number: number): ActionPlace {
   return { versionMin: 6, versionMax: 6, vendor: 0, number };
 }
-/** Nicira's action, in a range of versions. */
+/** Returns the place of a Nicira action, in a range of versions. */
 export function nicira(
   number: number,
   versionMin: OpenFlowVersion = 1,
@@ -90,22 +90,22 @@ export function nicira(
 ): ActionPlace {
   return { versionMin, versionMax, vendor: VENDOR.nicira, number };
 }
-/** An extension of the ONF to OpenFlow 1.3, which 1.4 takes too. */
+/** Returns the place of an ONF extension to OpenFlow 1.3, which OVS accepts in 1.4 as well. */
 export function onf(number: number): ActionPlace {
   return { versionMin: 4, versionMax: 5, vendor: VENDOR.onf, number };
 }
 
-/** The place of a row in a version, if the version has the action. */
+/** Returns the place of a row in a version, if the version has the action. */
 export function placeIn(row: ActionRow, version: OpenFlowVersion): ActionPlace | undefined {
   return row.places.find((place) => version >= place.versionMin && version <= place.versionMax);
 }
 
-/** A port of which 16 bits stand on the wire; reserved ports are widened. */
+/** Reads a 16-bit port number and returns the 32-bit one; reserved ports are mapped. */
 export function readPort16(reader: WireReader, what: string): number {
   return portNumberFrom16(reader.u16(what));
 }
 
-/** The 16 bits of a port whose number is given in 32. */
+/** Returns the 16-bit number of a port given in 32 bits. */
 export function portTo16(what: string, port: number): number {
   if (port >= 0xff00 && port < 0xffff_ff00) {
     throw new OpenFlowEncodeError(what, 1, `port ${port} does not fit into 16 bits`);
@@ -113,7 +113,7 @@ export function portTo16(what: string, port: number): number {
   return port & 0xffff;
 }
 
-/** `ofs_nbits` of Nicira's actions: 10 bits of offset, 6 bits of width less one. */
+/** Reads `ofs_nbits` of Nicira's actions: 10 bits of offset, 6 bits of width minus 1. */
 export function readBits(reader: WireReader, what: string): { offset: number; bitCount: number } {
   const packed = reader.u16(what);
   return { offset: packed >> 6, bitCount: (packed & 0x3f) + 1 };
@@ -130,7 +130,7 @@ export function writeBits(
 }
 
 /**
- * A number, or bits of a field that it is taken from: `u32 field, or 0`, then `size` bytes with the number, or
+ * Reads a number, or the bits of a field that it is taken from: u32 field, or 0; then `size` bytes with the number, or
  * ofs_nbits and zeros.
  */
 export function readNumberOrBits(reader: WireReader, size: 2 | 4, what: string): number | FieldBits {

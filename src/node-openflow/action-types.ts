@@ -1,5 +1,5 @@
-// The actions of flows, independent of version. Which of them a version has, and how they look on the wire, is in
-// actions-table.ts. Ports are always 32-bit numbers as in OpenFlow 1.1 and later (OFPP_CONTROLLER is 0xfffffffd).
+// The actions of flows, independent of version; actions-table.ts has their codecs and the versions that have them. Port
+// numbers have 32 bits, as in OpenFlow 1.1 and later (OFPP_CONTROLLER is 0xfffffffd).
 import type { FieldTarget, MatchField } from './match.ts';
 
 /** Bits `offset` to `offset + bitCount - 1` of a field, counted from its least significant bit. */
@@ -20,7 +20,7 @@ export type PlainActionType =
   | 'debug_slow'
   | 'debug_recirc';
 
-/** Actions with one number: a VLAN id, an EtherType, an IPv4 address, a queue, a group, a meter and so on. */
+/** Actions with one number, such as a VLAN id, an EtherType, an IPv4 address, a queue, a group or a meter. */
 export type NumberActionType =
   | 'set_vlan_vid'
   | 'set_vlan_pcp'
@@ -42,15 +42,15 @@ export type NumberActionType =
   | 'meter'
   | 'set_tunnel';
 
-/** OFPAT_OUTPUT; `maxLength` counts only for OFPP_CONTROLLER. */
+/** OFPAT_OUTPUT. */
 export interface OutputAction {
   readonly type: 'output';
   readonly port: number;
-  /** In bytes; 0 on all other ports. */
+  /** Bytes to send to OFPP_CONTROLLER; 0 for other ports. */
   readonly maxLength: number;
 }
 
-/** NXAST_CONTROLLER: a packet-in to the connections with that controller id. */
+/** NXAST_CONTROLLER: sends a packet-in to the connections with that controller id. */
 export interface ControllerAction {
   readonly type: 'controller';
   readonly maxLength: number;
@@ -58,32 +58,32 @@ export interface ControllerAction {
   readonly reason: number;
 }
 
-/** NXAST_CONTROLLER2; absent properties are at their defaults. */
+/** NXAST_CONTROLLER2; absent properties have their defaults. */
 export interface Controller2Action {
   readonly type: 'controller2';
-  /** In bytes, all by default. OVS does not truncate without buffers, which it no longer has. */
+  /** Bytes to send; default: all. OVS always sends whole packets, as it no longer buffers any. */
   readonly maxLength?: number;
   readonly controllerId?: number;
-  /** OFPR_*; OFPR_ACTION by default. */
+  /** OFPR_*; default: OFPR_ACTION. */
   readonly reason?: number;
-  /** Comes back in each packet-in. */
+  /** Returned in each packet-in. */
   readonly userdata?: Buffer;
   readonly isPausing?: boolean;
-  /** The meter that the packet-ins pass; a meter that does not exist lets everything through. */
+  /** The meter of the packet-ins; a meter that does not exist limits nothing. */
   readonly meterId?: number;
 }
 
-/** NXAST_SAMPLE to NXAST_SAMPLE4: one packet in 65535 / probability to a set of collectors. */
+/** NXAST_SAMPLE to NXAST_SAMPLE4: samples packets with a probability of `probability` / 65535 for a collector set. */
 export interface SampleAction {
-  /** `sample2` has a sampling port, `sample3` a direction too, `sample4` (OVS 3.4) takes the two ids from fields. */
+  /** `sample2` adds a sampling port, `sample3` a direction; `sample4` (OVS 3.4) may take the two ids from fields. */
   readonly type: 'sample' | 'sample2' | 'sample3' | 'sample4';
   readonly probability: number;
   readonly collectorSetId: number;
   readonly observationDomainId: number | FieldBits;
   readonly observationPointId: number | FieldBits;
-  /** 16 bits on the wire, here as in all actions 32; OFPP_NONE where the form has none. */
+  /** A 32-bit number, 16 bits on the wire; OFPP_NONE in the forms without it. */
   readonly samplingPort: number;
-  /** 0 is by port, 1 ingress, 2 egress. */
+  /** 0: by port, 1: ingress, 2: egress. */
   readonly direction: number;
 }
 
@@ -91,16 +91,16 @@ export interface SampleAction {
 export interface ResubmitAction {
   readonly type: 'resubmit' | 'resubmit_table' | 'resubmit_table_ct';
   readonly port: number;
-  /** 255 is the current table, which `resubmit` always means. */
+  /** 255: the current table; always so for `resubmit`. */
   readonly tableId: number;
 }
 
-/** NXAST_CT: connection tracking, with actions in the context of the connection. */
+/** NXAST_CT: connection tracking, with nested actions that apply to the connection. */
 export interface ConntrackAction {
   readonly type: 'ct';
   readonly flags: number;
   readonly zone: number | FieldBits;
-  /** 255 is no recirculation. */
+  /** 255: no recirculation. */
   readonly tableId: number;
   readonly alg: number;
   readonly actions: readonly Action[];
@@ -149,5 +149,5 @@ export type Action =
   | { readonly type: 'note'; readonly data: Buffer }
   | { readonly type: 'fin_timeout'; readonly idleTimeout: number; readonly hardTimeout: number }
   | { readonly type: 'dec_ttl_ids'; readonly controllerIds: readonly number[] }
-  /** Any other action, or one whose bytes this library would write otherwise: kept whole, with its header. */
+  /** Any other action, or one that this library would encode differently: its bytes, header included. */
   | { readonly type: 'unknown'; readonly bytes: Buffer };

@@ -1,9 +1,9 @@
-// Rows of the table of actions: those that load, move, push, test or delete bits of fields.
+// The codecs of actions that load, move, push, test or delete bits of fields: rows of the table of actions.
 import { type ActionRow, nicira, of13, of15, onf, readBits, row, writeBits } from './action-rows.ts';
 import type { FieldContext } from './fields.ts';
 import { decodeField, decodeFieldTarget, encodeField, encodeFieldTarget } from './match.ts';
 
-/** Nicira's actions that OpenFlow 1.5 replaced by set-field and copy-field. */
+/** Returns the place of a Nicira action that OpenFlow 1.5 replaced with set-field or copy-field. */
 function before15(number: number): ReturnType<typeof nicira> {
   return nicira(number, 1, 5);
 }
@@ -162,7 +162,7 @@ const testRows: readonly ActionRow[] = [
   }),
 ];
 
-/** Rows of this file. */
+/** The rows of this file. */
 export const FIELD_ACTION_ROWS: readonly ActionRow[] = [
   ...loadRows,
   stackRow('stack_push', 27),

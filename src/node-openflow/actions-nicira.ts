@@ -1,5 +1,5 @@
-// Rows of the table of actions: Nicira's, apart from those about fields. Among them are all that the daemon writes:
-// controller2, resubmit, clone; and those it looks for: sample in its four forms.
+// The codecs of Nicira's actions except those on fields: rows of the table of actions. The daemon adds controller2,
+// resubmit and clone to flows, and looks for the four forms of sample.
 import {
   type ActionRow,
   nicira,
@@ -60,7 +60,7 @@ const outputTruncRow = row('output_trunc', [nicira(39)], {
  * controller2: u8 zero[6], then properties: u16 type, u16 length, value, zeros up to 8
  *   0 max length: u16, u16 zero        1 controller id: u16, u16 zero        2 reason: u8
  *   3 userdata                         4 pause: nothing                      5 meter: u32
- * The length counts the zeros that are shown here, not those up to a multiple of 8.
+ * The length includes the zeros shown here, but not the padding to a multiple of 8.
  */
 const CONTROLLER2 = { maxLength: 0, controllerId: 1, reason: 2, userdata: 3, pause: 4, meterId: 5 } as const;
 const PROPERTY_HEADER_SIZE = 4;
@@ -134,7 +134,7 @@ function readController2Property(
       action.meterId = value.u32('controller2.meter_id');
       break;
     default:
-      throw value.fault('controller2.property', `${type} is no type of property`);
+      throw value.fault('controller2.property', `${type} is not a valid property type`);
   }
 }
 
@@ -189,7 +189,7 @@ function writeObservationId(type: SampleAction['type'], id: ObservationId, write
   } else if (typeof id === 'number') {
     writer.u32(id);
   } else {
-    throw new RangeError(`a ${type} action takes no observation id from a field; sample4 does`);
+    throw new RangeError(`a ${type} action cannot take an observation id from a field; use sample4`);
   }
 }
 
@@ -297,7 +297,7 @@ const valueRows: readonly ActionRow[] = [
   }),
 ];
 
-/** Rows of this file. */
+/** The rows of this file. */
 export const NICIRA_ROWS: readonly ActionRow[] = [
   controllerRow,
   controller2Row,

@@ -1,5 +1,5 @@
-// Rows of the table of actions: those of OpenFlow itself, which mostly carry one number or nothing. In OpenFlow 1.0
-// some of them are Nicira's.
+// The codecs of OpenFlow's own actions, most of which have one number or no argument: rows of the table of actions. In
+// OpenFlow 1.0 some of them are Nicira's.
 import {
   type ActionPlace,
   type ActionRow,
@@ -15,7 +15,7 @@ import type { NumberActionType, PlainActionType } from './action-types.ts';
 
 type NumberSize = 1 | 2 | 4;
 
-/** Nicira's action in OpenFlow 1.0 only: later versions have their own. */
+/** Returns the place of a Nicira action in OpenFlow 1.0; later versions have their own. */
 function nicira10(number: number): ActionPlace {
   return nicira(number, 1, 1);
 }
@@ -54,14 +54,14 @@ const NUMBERS: readonly (readonly [NumberActionType, NumberSize, readonly Action
   ['set_tunnel', 4, [nicira(2)]],
 ];
 
-/** The body is empty; after Nicira's header of 10 bytes come zeros. */
+/** Makes the row of an action without argument. Nicira's header of 10 bytes is followed by zeros. */
 function plainRow(type: PlainActionType, places: readonly ActionPlace[]): ActionRow {
   return row<PlainActionType>(type, places, { decode: () => ({}), encode: () => undefined });
 }
 
-/** The number stands at the next multiple of its size, counted from the start of the action. */
+/** Makes the row of an action with one number, which is aligned to its size from the start of the action. */
 function numberRow(type: NumberActionType, size: NumberSize, places: readonly ActionPlace[]): ActionRow {
-  // Headers have 4 bytes, Nicira's 10: only there 4-byte numbers need padding.
+  // Headers have 4 bytes, Nicira's 10, after which 4-byte numbers need padding.
   const paddingOf = (place: ActionPlace | undefined): number => (place?.vendor !== 0 && size === 4 ? 2 : 0);
   const placeOf = (version: number): ActionPlace | undefined =>
     places.find((place) => version >= place.versionMin && version <= place.versionMax);
@@ -123,7 +123,7 @@ function addressRow(type: 'set_eth_src' | 'set_eth_dst', places: readonly Action
   });
 }
 
-/** Rows of this file. */
+/** The rows of this file. */
 export const STANDARD_ROWS: readonly ActionRow[] = [
   ...PLAIN.map(([type, places]) => plainRow(type, places)),
   ...NUMBERS.map(([type, size, places]) => numberRow(type, size, places)),

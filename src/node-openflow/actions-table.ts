@@ -1,5 +1,5 @@
-// The table of actions, found by name (to write them) and by number (to read them). Those that OVS has and that are not
-// in it (learn, nat, bundle, multipath, encap, decap) are never looked into: they are kept as bytes.
+// The table of actions, indexed by name for encoding and by number for decoding. Actions of OVS that are not in it (learn,
+// nat, bundle, multipath, encap, decap) are kept as bytes.
 import { type ActionRow, type KnownActionType, placeIn } from './action-rows.ts';
 import { FIELD_ACTION_ROWS } from './actions-fields.ts';
 import { NICIRA_ROWS } from './actions-nicira.ts';
@@ -20,7 +20,7 @@ const rowsByPlace: ReadonlyMap<number, ActionRow> = new Map(
   ),
 );
 
-/** The row of an action type. */
+/** Returns the row of an action type. */
 export function actionRow(type: KnownActionType): ActionRow {
   const row = rowsByType.get(type);
   if (row === undefined) {
@@ -29,7 +29,7 @@ export function actionRow(type: KnownActionType): ActionRow {
   return row;
 }
 
-/** The row of a number on the wire; `vendor` is 0 for OpenFlow's own actions. */
+/** Returns the row of a number on the wire, if the table has it; `vendor` is 0 for OpenFlow's own actions. */
 export function actionRowAt(version: OpenFlowVersion, vendor: number, number: number): ActionRow | undefined {
   return rowsByPlace.get(placeKey(version, vendor, number));
 }

@@ -1,5 +1,5 @@
-// Actions and instructions as text for messages and logs, in the words of ovs-actions(7), so that ovs-ofctl takes them
-// back. Actions that are kept as bytes are named, if OVS names them, and shown in hex.
+// Formats actions and instructions for messages and logs, in the syntax of ovs-actions(7), which ovs-ofctl accepts.
+// Actions that are kept as bytes are shown in hex, with the name if OVS has one.
 import type { Action, Controller2Action, FieldBits, SampleAction } from './action-types.ts';
 import type { Instruction } from './instructions.ts';
 import type { FieldTarget } from './match.ts';
@@ -10,7 +10,7 @@ const TABLE_NONE = 0xff;
 const CT_COMMIT = 1;
 const CT_FORCE = 2;
 
-/** Nicira's actions that have no codec here. */
+/** Names of Nicira's actions that are not in the table of actions. */
 const BYTES_NAMES: ReadonlyMap<number, string> = new Map([
   [10, 'multipath'],
   [12, 'bundle'],
@@ -22,12 +22,12 @@ const BYTES_NAMES: ReadonlyMap<number, string> = new Map([
   [47, 'decap'],
 ]);
 
-/** Actions, separated by commas; "drop" when there are none. */
+/** Formats actions, separated by commas; "drop" when there are none. */
 export function formatActions(actions: readonly Action[]): string {
   return actions.length === 0 ? 'drop' : actions.map(formatAction).join(',');
 }
 
-/** Instructions as ovs-ofctl shows them: apply_actions is not named. */
+/** Formats instructions as ovs-ofctl does: apply_actions is not named. */
 export function formatInstructions(instructions: readonly Instruction[]): string {
   return instructions.length === 0 ? 'drop' : instructions.map(formatInstruction).join(',');
 }
@@ -51,7 +51,7 @@ function formatInstruction(instruction: Instruction): string {
   }
 }
 
-/** One action. */
+/** Formats one action. */
 function formatAction(action: Action): string {
   switch (action.type) {
     case 'output':
@@ -134,7 +134,7 @@ function formatValueAction(action: ValueAction): string {
   }
 }
 
-/** Where ovs-ofctl calls an action otherwise than the protocol. */
+/** Actions whose names in ovs-ofctl differ from the protocol's. */
 const OFCTL_NAMES: ReadonlyMap<string, string> = new Map([
   ['set_vlan_vid', 'mod_vlan_vid'],
   ['set_vlan_pcp', 'mod_vlan_pcp'],
@@ -224,7 +224,7 @@ function formatConntrack(action: Extract<Action, { readonly type: 'ct' }>): stri
   if (nested.length !== 0) {
     parts.push(`exec(${nested.map(formatAction).join(',')})`);
   }
-  // nat() is an argument of ct() in text, although it stands among its actions on the wire.
+  // In text nat() is an argument of ct(); on the wire it is one of its actions.
   parts.push(...action.actions.filter((nested) => nested.type === 'unknown').map(formatAction));
   if (action.alg !== 0) {
     parts.push(`alg=${action.alg === 21 ? 'ftp' : action.alg === 69 ? 'tftp' : action.alg}`);

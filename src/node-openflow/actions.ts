@@ -1,6 +1,6 @@
-// Lists of actions: reading them, writing them, and the few that are built often. What each action looks like is in
-// actions-table.ts. Because users' flows are rewritten, reading keeps this promise: what was read is written as the same
-// bytes again. An action that is not in the table, or that the table would write otherwise, stays as bytes.
+// The codec of lists of actions; actions-table.ts has the codec of each. Because users' flows are rewritten, what was
+// decoded is encoded to the same bytes: an action that is not in the table, or that the table would encode differently,
+// is kept as bytes.
 //
 // Used by other codecs: decodeActions, encodeActions.
 
@@ -17,7 +17,7 @@ export type { Action, Controller2Action, FieldBits, SampleAction } from './actio
 
 const EXPERIMENTER_ACTION = 0xffff;
 
-/** How deep actions may stand within actions (clone, ct); OVS has its own limit far below. What is deeper stays bytes. */
+/** Deepest nesting of actions (clone, ct) that is decoded; deeper ones are kept as bytes. OVS's own limit is far below. */
 export const ACTION_DEPTH_MAX = 16;
 
 /*
@@ -29,12 +29,12 @@ export const ACTION_DEPTH_MAX = 16;
  *                                body
  */
 
-/** Reads actions up to the end of the reader. */
+/** Decodes the rest of the reader as actions. */
 export function decodeActions(version: OpenFlowVersion, reader: WireReader): Action[] {
   return decodeList(reader, contextAt(version, 0));
 }
 
-/** Writes actions; throws OpenFlowEncodeError when the version lacks one of them. */
+/** Encodes actions. Throws OpenFlowEncodeError when the version lacks one of them. */
 export function encodeActions(
   version: OpenFlowVersion,
   actions: readonly Action[],
@@ -44,8 +44,8 @@ export function encodeActions(
 }
 
 /**
- * The action that sets `bitCount` bits of a field, from bit `offset` on, to `value`: Nicira's register load, or the
- * masked set-field of OpenFlow 1.5, which has no register load.
+ * Returns the action that sets `bitCount` bits of a field, starting at bit `offset`, to `value`: Nicira's register load,
+ * or in OpenFlow 1.5, which lacks it, a masked set-field.
  */
 export function loadBits(
   version: OpenFlowVersion,
@@ -67,7 +67,7 @@ export function loadBits(
   return { type: 'set_field', field: matchField(fieldName, value << shift, isWhole ? undefined : mask) };
 }
 
-/** All actions of a list, with those inside of others, in the order in which they stand. */
+/** Yields all actions of a list, nested ones included, in order. */
 export function* eachAction(actions: readonly Action[]): Generator<Action> {
   for (const action of actions) {
     yield action;
@@ -77,7 +77,7 @@ export function* eachAction(actions: readonly Action[]): Generator<Action> {
   }
 }
 
-/** Whether two lists are the same on the wire of a version. */
+/** Whether two lists have the same encoding in a version. */
 export function isSameActions(version: OpenFlowVersion, a: readonly Action[], b: readonly Action[]): boolean {
   const [left, right] = [new WireWriter(), new WireWriter()];
   encodeActions(version, a, left);
@@ -125,11 +125,11 @@ function decodeAction(list: WireReader, context: ActionContext): Action {
 
 function vendorRow(reader: WireReader, version: OpenFlowVersion): ActionRow | undefined {
   const vendor = reader.u32('action.experimenter');
-  // The shortest action has 8 bytes: an experimenter's number and no subtype.
+  // The shortest action has 8 bytes: an experimenter and no subtype.
   return reader.remaining < 2 ? undefined : actionRowAt(version, vendor, reader.u16('action.subtype'));
 }
 
-/** The action, or nothing if its bytes do not have the layout of the row: such an action is kept as bytes. */
+/** Decodes an action by its row; returns undefined if its bytes have another layout, and it is kept as bytes. */
 function tryRow(row: ActionRow, reader: WireReader, context: ActionContext): Action | undefined {
   try {
     return row.decode(reader, context);
@@ -164,7 +164,7 @@ function encodeAction(action: Action, writer: WireWriter, context: ActionContext
     throw new OpenFlowEncodeError(
       `action ${action.type}`,
       context.version,
-      'this version has no such action',
+      'this version does not have the action',
     );
   }
   const start = writer.size;
@@ -176,7 +176,11 @@ function encodeAction(action: Action, writer: WireWriter, context: ActionContext
   writer.align8(start);
   const length = writer.size - start;
   if (length > 0xffff) {
-    throw new OpenFlowEncodeError(`action ${action.type}`, context.version, `${length} bytes are too many`);
+    throw new OpenFlowEncodeError(
+      `action ${action.type}`,
+      context.version,
+      `${length} bytes exceed the length field`,
+    );
   }
   writer.setU16(start + 2, length);
 }

@@ -1,20 +1,20 @@
-// Which unsolicited messages the switch sends on this connection, in the three forms that OpenFlow has had:
-// OFPT_SET_ASYNC with fixed masks (1.3, and as NXT_SET_ASYNC_CONFIG in 1.0) and with properties (1.4, 1.5, and as
-// NXT_SET_ASYNC_CONFIG2 in 1.0 and 1.3, which is the only way to ask for forwarded requests there).
+// The codec of the asynchronous configuration: which unsolicited messages the switch sends on this connection. It has two
+// layouts: OFPT_SET_ASYNC with fixed masks (1.3, and as NXT_SET_ASYNC_CONFIG in 1.0) and with properties (1.4, 1.5, and
+// as NXT_SET_ASYNC_CONFIG2 in 1.0 and 1.3, where only this one can enable forwarded requests).
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
 
-/** Bits by reason: bit n asks for the messages of reason n. */
+/** Masks of reasons: bit n enables messages of reason n. */
 export interface AsyncMasks {
-  /** While the role is equal or primary. */
+  /** While the role of this connection is equal or primary. */
   readonly active: number;
-  /** While the role is secondary. */
+  /** While the role of this connection is secondary. */
   readonly secondary: number;
 }
 
-/** Kinds that are left out are not changed by the property form, and set to 0 by the fixed form. */
+/** Masks by kind of message. The layout with properties leaves absent kinds unchanged, that with fixed masks sets them to 0. */
 export interface AsyncConfig {
-  /** Bit n is the reason n of `PACKET_IN_REASON_CODES`: 1 is a table miss, 2 an action. */
+  /** Bit n is reason n of `PACKET_IN_REASON_CODES`: 1 is a table miss, 2 an action. */
   readonly packetIn?: AsyncMasks;
   /** OFPPR_*: 1 add, 2 delete, 4 modify. */
   readonly portStatus?: AsyncMasks;
@@ -26,11 +26,11 @@ export interface AsyncConfig {
   readonly requestForward?: AsyncMasks;
 }
 
-/** Bits for the masks. OVS refuses bits that the version lacks. */
+/** Bits of the masks. OVS refuses bits that the version lacks. */
 export const PORT_STATUS_REASONS = { add: 1, delete: 2, modify: 4 } as const;
 export const REQUEST_FORWARD_REASONS = { groupMod: 1, meterMod: 2 } as const;
 
-/** In the order of their property numbers: the mask for secondaries is 2 * n, the other 2 * n + 1. */
+/** In the order of property numbers: the mask of the secondary role is 2 * n, the other 2 * n + 1. */
 const KINDS = [
   'packetIn',
   'portStatus',
@@ -90,7 +90,10 @@ export function decodeAsyncProperties(_version: OpenFlowVersion, reader: WireRea
     const type = reader.u16('async.property.type');
     const length = reader.u16('async.property.length');
     if (length < 4) {
-      throw reader.fault('async.property.length', `is ${length}, less than the 4 bytes of its own header`);
+      throw reader.fault(
+        'async.property.length',
+        `is ${length}, less than the 4 bytes of the property's header`,
+      );
     }
     const payload = reader.sub(length - 4, 'async.property');
     reader.skip(Math.min(reader.remaining, (8 - (length % 8)) % 8), 'async.property.pad');
@@ -104,7 +107,7 @@ export function decodeAsyncProperties(_version: OpenFlowVersion, reader: WireRea
   return config;
 }
 
-/** The form that the version's own OFPT_SET_ASYNC (in 1.0: NXT_SET_ASYNC_CONFIG) has. */
+/** Encodes OFPT_SET_ASYNC in the version's own layout (in 1.0: NXT_SET_ASYNC_CONFIG). */
 export function encodeAsync(version: OpenFlowVersion, config: AsyncConfig, writer: WireWriter): void {
   (version >= 5 ? encodeAsyncProperties : encodeAsyncFixed)(version, config, writer);
 }

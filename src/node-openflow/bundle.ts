@@ -1,5 +1,5 @@
-// Bundles (OpenFlow 1.4 and later, and the ONF's extension to 1.3): messages that take effect together or not at all.
-// The message inside OFPT_BUNDLE_ADD_MESSAGE is encoded by the table of messages.
+// The codec of bundles (OpenFlow 1.4 and later, and the ONF's extension to 1.3): messages that take effect together or not
+// at all. The message inside OFPT_BUNDLE_ADD_MESSAGE is encoded by the table of messages.
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
 
@@ -15,7 +15,7 @@ const BUNDLE_CONTROLS = [
 ] as const;
 export type BundleControlKind = (typeof BUNDLE_CONTROLS)[number];
 
-/** Bits of `BundleControl.flags`, which must be the same in all messages of a bundle. */
+/** Bits of `BundleControl.flags`, which all messages of a bundle must share. */
 export const BUNDLE_FLAGS = { atomic: 1, ordered: 2 } as const;
 
 /** OFPT_BUNDLE_CONTROL. */
@@ -42,7 +42,7 @@ export function decodeBundleControl(_version: OpenFlowVersion, reader: WireReade
   const number = reader.u16('bundle_control.type');
   const control = BUNDLE_CONTROLS[number];
   if (control === undefined) {
-    throw reader.fault('bundle_control.type', `${number} is not a kind of bundle control`);
+    throw reader.fault('bundle_control.type', `${number} is not a valid type of bundle control`);
   }
   return { bundleId, control, flags: reader.u16('bundle_control.flags') };
 }

@@ -1,46 +1,45 @@
-// What a connection can be told and what it tells about itself.
+// The options, limits and status of a connection.
 import type { OpenFlowErrorReport } from './errors.ts';
 import type { OpenFlowMessage } from './message-types.ts';
 import type { PacketInView } from './packet-in.ts';
 import type { OpenFlowVersion } from './version.ts';
 
 /**
- * Where the bytes of a stream come from when it has no 'data' events, as with the `onread` of a socket that reads into one
- * piece of memory: `receive` is called once, and its argument then with each piece, `bytes[0, end)`, which has to hold only
- * until that call returns.
+ * The source of a stream's bytes when it emits no 'data' events, such as a socket with `onread`: `receive` is called once,
+ * and its argument then with each chunk, `bytes[0, end)`, which must be valid only until that call returns.
  */
 export interface ByteSource {
   receive(receiver: (bytes: Buffer, end: number) => void): void;
 }
 
-/** What `OpenFlowConnection` can be told. */
+/** Options of `OpenFlowConnection`. */
 export interface OpenFlowConnectionOptions {
-  /** Default: the 'data' events of the stream. Its other events are looked at in any case. */
+  /** Default: the 'data' events of the stream. Its other events are used in any case. */
   readonly source?: ByteSource;
-  /** Versions to offer; default all that this library speaks. */
+  /** Versions to offer. Default: all that this library supports. */
   readonly versions?: readonly OpenFlowVersion[];
   /**
-   * Versions in order of preference, instead of `versions`: our hello waits for the switch's, which every OVS sends at once,
-   * and then offers the first of these that the switch allows. Without it both sides use the highest common version.
+   * Versions in order of preference, instead of `versions`: the hello is sent after the switch's, which every OVS sends
+   * immediately, and offers the first of these that the switch allows. Without it the highest common version is used.
    */
   readonly preference?: readonly OpenFlowVersion[];
   /**
-   * Called with an ERROR of another OpenFlow version than the connection's, and that version's number on the wire. It answers
-   * no request and does not end the connection: OVS before 3.0 sends it for requests that it cannot parse.
+   * Called with an OFPT_ERROR of another OpenFlow version than the connection's, and the number of that version. It cannot
+   * be matched to a request, and does not end the connection: OVS before 3.0 sends it for requests that it cannot parse.
    */
-  readonly onForeignError?: (report: OpenFlowErrorReport, version: number) => void;
+  readonly onMismatchedError?: (report: OpenFlowErrorReport, version: number) => void;
   /**
-   * Called with each NXT_PACKET_IN2. The view is one and the same object, and what it points to is gone when the call
-   * returns. Other packet-ins are messages like any.
+   * Called with each NXT_PACKET_IN2. The view is reused, and valid until the call returns. Other packet-ins are passed to
+   * `onMessage`.
    */
   readonly onPacketIn?: (packetIn: PacketInView) => void;
-  /** Called with each message that answers no request of ours, in the order of arrival, and its transaction id. */
+  /** Called with each message that does not answer a request, in the order received, and its transaction id. */
   readonly onMessage?: (message: OpenFlowMessage, xid: number) => void;
-  /** Requests and transactions that may wait at a time; one more is refused with `OPENFLOW_PENDING`. Default 1000. */
+  /** Pending requests and transactions; one more is refused with `OPENFLOW_PENDING`. Default: 1000. */
   readonly pendingRequestsMax?: number;
-  /** Size of one reply in parts, in bytes on the wire; a larger one is refused with `OPENFLOW_MULTIPART`. Default 256 MiB. */
+  /** Size of a multipart reply in bytes; a larger one rejects its request with `OPENFLOW_MULTIPART`. Default: 256 MiB. */
   readonly multipartBytesMax?: number;
-  /** Bytes that may wait to be sent; `send` and `request` refuse with `OPENFLOW_BACKLOG` beyond. Default 8 MiB. */
+  /** Send backlog in bytes; beyond it `send` and `request` fail with `OPENFLOW_BACKLOG`. Default: 8 MiB. */
   readonly sendBacklogBytesMax?: number;
 }
 
@@ -50,12 +49,12 @@ export const OPENFLOW_CONNECTION_DEFAULTS = {
   sendBacklogBytesMax: 8 * 1024 * 1024,
 } as const;
 
-/** Where a connection is in its life; it only moves on. */
+/** The states of a connection, in order. */
 export type OpenFlowConnectionState = 'negotiating' | 'ready' | 'ended';
 
 /**
- * Why a connection is over: `closed` by us, `disconnected` by the switch, `stream` failed, no common `version`,
- * `malformed` bytes, a `protocol` violation, a `backlog` that the switch does not read.
+ * Why a connection ended: `closed` here, `disconnected` by the switch, `stream` failed, no common `version`, `malformed`
+ * message, `protocol` violation, `backlog` that the switch does not read.
  */
 export type OpenFlowEndReason =
   | 'closed'
@@ -68,23 +67,23 @@ export type OpenFlowEndReason =
 
 export interface OpenFlowEnd {
   readonly reason: OpenFlowEndReason;
-  /** One sentence for people. */
+  /** A clause for operators. */
   readonly message: string;
-  /** The error behind it; null when nothing failed. */
+  /** The error that ended it; null when nothing failed. */
   readonly error: Error | null;
 }
 
-/** A snapshot of what a connection has done. */
+/** The status of a connection. */
 export interface OpenFlowConnectionStatus {
   readonly state: OpenFlowConnectionState;
   readonly version: OpenFlowVersion | null;
-  /** Wire numbers of the versions that the switch's hello allows, such as those of a bridge's column `protocols`. */
+  /** Wire numbers of the versions in the switch's hello, which are those of a bridge's column `protocols`. */
   readonly peerVersions: readonly number[];
   readonly receivedBytes: number;
   readonly receivedMessages: number;
   readonly sentMessages: number;
   readonly unknownMessages: number;
-  /** NXT_PACKET_IN2 only. */
+  /** Number of NXT_PACKET_IN2 received. */
   readonly packetIns: number;
   readonly pendingRequests: number;
   readonly sendBacklogBytes: number;

@@ -1,5 +1,5 @@
-// One OpenFlow connection over a stream that somebody else has opened: hello and version, requests and their replies,
-// unsolicited messages, echo. It has no timer and opens nothing; when it has ended it stays ended.
+// One OpenFlow connection over a stream that its owner has opened: hello and version negotiation, requests and replies,
+// unsolicited messages, echo. It has no timer, and does not reconnect.
 import type { Duplex } from 'node:stream';
 import { BUNDLE_FLAGS } from './bundle.ts';
 import {
@@ -11,7 +11,7 @@ import {
   type OpenFlowEndReason,
 } from './connection-options.ts';
 import {
-  decodeForeignError,
+  decodeMismatchedError,
   OpenFlowConnectionError,
   type OpenFlowErrorReport,
   OpenFlowRequestError,
@@ -36,25 +36,25 @@ import { OpenFlowDecodeError, WireReader } from './wire.ts';
 const OFPT_HELLO = 0;
 const OFPT_ERROR = 1;
 const NXT_PACKET_IN2 = 30;
-/** A transaction stops writing when this much waits to be sent, and goes on when the stream has drained. */
+/** Send backlog in bytes at which a transaction stops writing until the stream has drained. */
 const PACING_BYTES = 256 * 1024;
 
-/** One OpenFlow connection, from the first hello to the end. */
+/** One OpenFlow connection, from the hello to its end. */
 export class OpenFlowConnection {
-  /** The version that both sides use; rejects with the named error that ended the connection before that. */
+  /** Resolves to the negotiated version; rejects with the error that ended the connection before. */
   readonly ready: Promise<OpenFlowVersion>;
-  /** Resolves once, when the connection is over, and never rejects. */
+  /** Resolves once, when the connection has ended; never rejects. */
   readonly ended: Promise<OpenFlowEnd>;
 
   readonly #stream: Duplex;
-  /** In order of preference when `#isHelloHeld` was set at first; narrowed to one by the hello of the switch. */
+  /** In order of preference if the hello is deferred; then narrowed to one by the switch's hello. */
   #versions: readonly OpenFlowVersion[];
-  /** Our hello has not been sent yet: it waits for the switch's, which lists the versions that the bridge allows. */
-  #isHelloHeld: boolean;
+  /** The hello is sent after the switch's, which lists the versions that the bridge allows. */
+  #isHelloDeferred: boolean;
   readonly #limits: { readonly pendingRequestsMax: number; readonly sendBacklogBytesMax: number };
   readonly #onMessage: (message: OpenFlowMessage, xid: number) => void;
   readonly #onPacketIn: (packetIn: PacketInView) => void;
-  readonly #onForeignError: (report: OpenFlowErrorReport, version: number) => void;
+  readonly #onMismatchedError: (report: OpenFlowErrorReport, version: number) => void;
   readonly #packetIn = new PacketInView();
   readonly #framer: MessageFramer;
   readonly #pending: PendingRequests;
@@ -72,26 +72,26 @@ export class OpenFlowConnection {
   #rejectReady: (error: Error) => void = () => {};
   #resolveEnded: (end: OpenFlowEnd) => void = () => {};
 
-  /** Takes over a connected stream and says hello. */
+  /** Takes over a connected stream and sends the hello. */
   constructor(stream: Duplex, options: OpenFlowConnectionOptions = {}) {
     const defaults = OPENFLOW_CONNECTION_DEFAULTS;
     this.#stream = stream;
     this.#versions = options.preference ?? options.versions ?? OPENFLOW_VERSIONS;
-    this.#isHelloHeld = options.preference !== undefined;
+    this.#isHelloDeferred = options.preference !== undefined;
     this.#limits = {
       pendingRequestsMax: options.pendingRequestsMax ?? defaults.pendingRequestsMax,
       sendBacklogBytesMax: options.sendBacklogBytesMax ?? defaults.sendBacklogBytesMax,
     };
     this.#onMessage = options.onMessage ?? (() => {});
     this.#onPacketIn = options.onPacketIn ?? (() => {});
-    this.#onForeignError = options.onForeignError ?? (() => {});
+    this.#onMismatchedError = options.onMismatchedError ?? (() => {});
     this.#pending = new PendingRequests(options.multipartBytesMax ?? defaults.multipartBytesMax);
     this.#framer = new MessageFramer((bytes, start, end) => this.#receive(bytes, start, end));
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;
     });
-    // Whoever only looks at `ended` must not be killed by an unhandled rejection of `ready`.
+    // For callers that use only `ended`, a rejection of `ready` must not be unhandled.
     this.ready.catch(() => {});
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -106,12 +106,12 @@ export class OpenFlowConnection {
     stream.on('error', (error: Error) =>
       this.#finish('stream', `the connection failed: ${error.message}`, error),
     );
-    if (!this.#isHelloHeld) {
-      this.#sayHello();
+    if (!this.#isHelloDeferred) {
+      this.#sendHello();
     }
   }
 
-  /** Bytes received so far: a change tells an inactivity probe that the switch is alive. */
+  /** Bytes received so far; when it does not grow for long, call `probe`. */
   get receivedBytes(): number {
     return this.#receivedBytes;
   }
@@ -131,7 +131,7 @@ export class OpenFlowConnection {
     };
   }
 
-  /** Sends a message that is not answered, and returns its transaction id: errors about it go to `onMessage`. */
+  /** Sends a message that has no reply, and returns its transaction id. An error about it is passed to `onMessage`. */
   send(message: OpenFlowMessage): number {
     const version = this.#requireReady();
     this.#requireBacklog();
@@ -140,7 +140,7 @@ export class OpenFlowConnection {
     return xid;
   }
 
-  /** Sends a request and resolves to its whole reply; rejects with `OpenFlowRequestError` when the switch refuses it. */
+  /** Sends a request and resolves to its whole reply. Rejects with `OpenFlowRequestError` when the switch refuses it. */
   async request<Type extends RequestType>(message: MessageOf<Type>): Promise<ReplyOf<Type>> {
     this.#requireReady();
     this.#requireBacklog();
@@ -148,15 +148,15 @@ export class OpenFlowConnection {
     return await this.#ask(message);
   }
 
-  /** Asks the switch for a sign of life. */
+  /** Sends an echo request and waits for the reply. */
   async probe(): Promise<void> {
     await this.request({ type: 'echo_request', data: Buffer.alloc(0) });
   }
 
   /**
-   * Sends all messages and then a barrier; resolves to the errors about them when the barrier has been passed. The other
-   * messages take effect: for all or nothing see `bundle`. It waits while the switch reads slowly, so that any number of
-   * messages takes bounded memory here; replies to the messages, if they have any, go to `onMessage`.
+   * Sends all messages and a barrier; resolves, after the barrier's reply, to the errors about the messages. Those without
+   * an error take effect; for all or nothing use `bundle`. It waits for a switch that reads slowly, so any number of
+   * messages takes bounded memory. Replies to the messages are passed to `onMessage`.
    */
   async transact(messages: readonly OpenFlowMessage[]): Promise<readonly OpenFlowRequestError[]> {
     this.#requireReady();
@@ -172,8 +172,8 @@ export class OpenFlowConnection {
   }
 
   /**
-   * Has all messages take effect together, in their order, or none of them; resolves to the errors that prevented it, so
-   * that an empty list means that it was done. OpenFlow 1.0 has no bundles (`OPENFLOW_ENCODE`).
+   * Applies all messages together, in order, or none of them; resolves to the errors that prevented it, an empty list on
+   * success. OpenFlow 1.0 has no bundles (`OPENFLOW_ENCODE`).
    */
   async bundle(messages: readonly OpenFlowMessage[]): Promise<readonly OpenFlowRequestError[]> {
     this.#requireReady();
@@ -186,14 +186,14 @@ export class OpenFlowConnection {
     const batch = this.#pending.addBatch(this.#pending.takeXids(messages.length), messages);
     try {
       await this.#writePaced(batch, (message) => ({ type: 'bundle_add_message', bundleId, flags, message }));
-      // All refusals of messages have arrived when the bundle is closed; OVS would commit the others all the same.
+      // All errors about messages arrive before the reply to the close. OVS would commit the other messages nevertheless.
       await this.#ask({ ...control, control: 'close_request' });
       await this.#ask({
         ...control,
         control: batch.errors.length > 0 ? 'discard_request' : 'commit_request',
       });
     } catch (error) {
-      // A commit that fails is refused as such (OFPBFC_MSG_FAILED), after the error about the message that is to blame.
+      // A failed commit is refused with OFPBFC_MSG_FAILED, after the error about the message that failed.
       if (!(error instanceof OpenFlowRequestError)) {
         throw error;
       }
@@ -204,12 +204,12 @@ export class OpenFlowConnection {
     return batch.errors;
   }
 
-  /** Ends the connection; all that waits is told. Safe to repeat. */
+  /** Closes the connection; pending requests are rejected. Idempotent. */
   close(reason = 'closed here'): void {
     this.#finish('closed', reason, null);
   }
 
-  /** Sends a request, whatever waits already. */
+  /** Sends a request without checking the limits. */
   async #ask<Type extends RequestType>(message: MessageOf<Type>): Promise<ReplyOf<Type>> {
     const version = this.#requireReady();
     const xid = this.#pending.takeXids(1);
@@ -219,7 +219,7 @@ export class OpenFlowConnection {
     return (await reply) as unknown as ReplyOf<Type>;
   }
 
-  /** Sends the messages of a batch as fast as the stream takes them, many in one write. */
+  /** Sends the messages of a batch as fast as the stream accepts them, many in one write. */
   async #writePaced(batch: Batch, wrap: (message: OpenFlowMessage) => OpenFlowMessage): Promise<void> {
     let version = this.#requireReady();
     this.#stream.cork();
@@ -246,7 +246,7 @@ export class OpenFlowConnection {
     try {
       this.#framer.feed(bytes, end);
     } catch (error) {
-      // Only decoders throw this; anything else is a fault of a callback or of ours and must not be hidden.
+      // Only decoders throw it. Anything else is a bug of a callback or of this library and must not be hidden.
       if (!(error instanceof OpenFlowDecodeError)) {
         throw error;
       }
@@ -262,8 +262,8 @@ export class OpenFlowConnection {
       return;
     }
     if (bytes[start] !== version && bytes[start + 1] === OFPT_ERROR) {
-      const { report, version: foreign } = decodeForeignError(bytes.subarray(start, end));
-      this.#onForeignError(report, foreign);
+      const { report, version: foreign } = decodeMismatchedError(bytes.subarray(start, end));
+      this.#onMismatchedError(report, foreign);
       return;
     }
     if (bytes[start] !== version && bytes[start + 1] !== OFPT_HELLO) {
@@ -272,7 +272,7 @@ export class OpenFlowConnection {
       this.#finish('protocol', message, new OpenFlowConnectionError('OPENFLOW_VERSION', message));
       return;
     }
-    // Before anything else is done with a message, because there are thousands a second.
+    // First, because there are thousands of packet-ins a second.
     if (isNiciraMessage(bytes, start, end, NXT_PACKET_IN2)) {
       this.#packetIns += 1;
       decodePacketIn2(bytes, start + EXPERIMENTER_HEADER_SIZE, end, this.#packetIn);
@@ -299,7 +299,7 @@ export class OpenFlowConnection {
     }
   }
 
-  /** Whether it is one more part of a reply that has been given up. */
+  /** Whether this is a further part of a reply whose request has been rejected. */
   #isDiscarded(bytes: Buffer): boolean {
     const header = readHeader(new WireReader(bytes));
     return header.multipart && this.#pending.discards(header.xid, header.more);
@@ -307,23 +307,23 @@ export class OpenFlowConnection {
 
   #answerEcho(version: OpenFlowVersion, data: Buffer, xid: number): void {
     if (this.#stream.writableLength > this.#limits.sendBacklogBytesMax) {
-      const message = `the switch sends echo requests but does not read: ${this.#stream.writableLength} bytes wait`;
+      const message = `the switch sends echo requests but does not read: ${this.#stream.writableLength} bytes are waiting to be sent`;
       this.#finish('backlog', message, new OpenFlowConnectionError('OPENFLOW_BACKLOG', message));
       return;
     }
     this.#write(encodeMessage(version, { type: 'echo_reply', data }, xid));
   }
 
-  #sayHello(): void {
-    this.#isHelloHeld = false;
+  #sendHello(): void {
+    this.#isHelloDeferred = false;
     this.#write(encodeFirstMessage(this.#versions, this.#pending.takeXids(1)));
   }
 
-  /** Before the versions are agreed only a hello may come, or the switch's refusal of ours. */
+  /** Handles the first message: a hello, or an error about the hello sent here. */
   #receiveFirst(bytes: Buffer): void {
-    if (this.#isHelloHeld) {
+    if (this.#isHelloDeferred) {
       this.#versions = preferredVersions(this.#versions, bytes);
-      this.#sayHello();
+      this.#sendHello();
     }
     const outcome = readFirstMessage(this.#versions, bytes);
     if ('version' in outcome) {
@@ -340,7 +340,7 @@ export class OpenFlowConnection {
     this.#finish(reason, outcome.error.message, outcome.error);
   }
 
-  /** Whether the stream wants more. */
+  /** Writes to the stream; returns whether it accepts more. */
   #write(bytes: Buffer): boolean {
     this.#sentMessages += 1;
     return this.#stream.write(bytes);
@@ -362,14 +362,14 @@ export class OpenFlowConnection {
   #requireBacklog(): void {
     const backlog = this.#stream.writableLength;
     if (backlog > this.#limits.sendBacklogBytesMax) {
-      const message = `the switch does not read: ${backlog} bytes wait to be sent (sendBacklogBytesMax)`;
+      const message = `the switch does not read: ${backlog} bytes are waiting to be sent (sendBacklogBytesMax)`;
       throw new OpenFlowConnectionError('OPENFLOW_BACKLOG', message);
     }
   }
 
   #requirePending(): void {
     if (this.#pending.count >= this.#limits.pendingRequestsMax) {
-      const message = `${this.#pending.count} requests wait for their reply already (pendingRequestsMax)`;
+      const message = `${this.#pending.count} requests are pending (pendingRequestsMax)`;
       throw new OpenFlowConnectionError('OPENFLOW_PENDING', message);
     }
   }
@@ -379,12 +379,12 @@ export class OpenFlowConnection {
       return;
     }
     const end: OpenFlowEnd = { reason, message, error };
-    // A switch that owes us an answer may be stuck, and is not waited for.
-    const isPolite = reason === 'closed' && this.#state === 'ready' && this.#pending.count === 0;
+    // A switch that has not replied to a request may be stuck, so its close is not awaited.
+    const isGraceful = reason === 'closed' && this.#state === 'ready' && this.#pending.count === 0;
     this.#end = end;
     this.#state = 'ended';
     this.#framer.stop();
-    closeStream(this.#stream, isPolite, reason === 'version');
+    closeStream(this.#stream, isGraceful, reason === 'version');
     this.#rejectReady(error ?? endedError(end));
     this.#pending.rejectAll(endedError(end));
     this.#resolveEnded(end);
@@ -394,7 +394,7 @@ export class OpenFlowConnection {
 function endedError(end: OpenFlowEnd): OpenFlowConnectionError {
   return new OpenFlowConnectionError(
     'OPENFLOW_ENDED',
-    `the OpenFlow connection is over: ${end.message}`,
+    `the OpenFlow connection has ended: ${end.message}`,
     end.error ?? undefined,
   );
 }

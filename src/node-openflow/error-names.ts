@@ -1,14 +1,14 @@
-// The names of OpenFlow errors, as Open vSwitch prints them, by the numbers on the wire. OpenFlow 1.0 numbers differ
-// from the later ones; Nicira's and the ONF's own errors have number spaces of their own.
+// The names of OpenFlow errors, as Open vSwitch prints them, by the numbers on the wire. OpenFlow 1.0 has other numbers
+// than later versions; Nicira's and the ONF's errors have their own number spaces.
 import { VENDOR } from './header.ts';
 import type { OpenFlowVersion } from './version.ts';
 
 /** ofp_error_msg.type of an experimenter's error in OpenFlow 1.2 and later; the code is the experimenter's. */
 export const ERROR_TYPE_EXPERIMENTER = 0xffff;
-/** ofp_error_msg.type with which Nicira's errors are wrapped in OpenFlow 1.0 (type and code follow the vendor). */
+/** ofp_error_msg.type of Nicira's errors in OpenFlow 1.0; their own type and code follow the vendor. */
 export const ERROR_TYPE_NICIRA_10 = 0xb0c2;
 
-/** The codes of one error type: names without their prefix, code 0 first; '' where the number is not used. */
+/** The codes of one error type: names without their prefix, code 0 first. */
 type Codes = readonly [prefix: string, codes: string];
 
 const HELLO_FAILED: Codes = ['OFPHFC', 'INCOMPATIBLE EPERM'];
@@ -181,7 +181,7 @@ const NICIRA_13: Readonly<Record<number, string>> = {
   44: 'NXTFFC_DUP_TABLE',
 };
 
-/** The ONF's extensions to OpenFlow 1.3, which are part of the standard from 1.4 on, by code. */
+/** Errors of the ONF's extensions to OpenFlow 1.3, which are part of OpenFlow 1.4, by code. */
 const ONF_13: Readonly<Record<number, string>> = {
   2360: 'OFPFMFC_BAD_PRIORITY',
   2370: 'OFPACFC_INVALID',
@@ -198,10 +198,10 @@ const ONF_13: Readonly<Record<number, string>> = {
   4447: 'OFPBPC_BAD_EXP_VALUE',
   4448: 'OFPBPC_EPERM',
 };
-/** The ONF's bundle errors for OpenFlow 1.3 are those of type 17, moved to this code. */
+/** The first code of the ONF's bundle errors in OpenFlow 1.3, which follow the order of type 17. */
 const ONF_BUNDLE_FAILED_13 = 2300;
 const TYPE_BUNDLE_FAILED = 17;
-/** OpenFlow 1.3 has these codes under TABLE_FEATURES_FAILED; OVS calls them by the names of 1.4. */
+/** The error type TABLE_FEATURES_FAILED of OpenFlow 1.3, whose codes OVS prints by their names of 1.4. */
 const TYPE_TABLE_FEATURES_FAILED = 13;
 const TABLE_FEATURES_AS_PROPERTY: Readonly<Record<number, string>> = {
   2: 'OFPBPC_BAD_TYPE',
@@ -209,7 +209,7 @@ const TABLE_FEATURES_AS_PROPERTY: Readonly<Record<number, string>> = {
   4: 'OFPBPC_BAD_VALUE',
 };
 
-/** The name of an error, such as "OFPBMC_BAD_FIELD"; null when this library has none for these numbers. */
+/** Returns the name of an error, such as "OFPBMC_BAD_FIELD"; null for unknown numbers. */
 export function errorName(
   version: OpenFlowVersion,
   vendor: number,

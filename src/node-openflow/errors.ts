@@ -1,4 +1,4 @@
-// The named errors of this library, and the codec of the OpenFlow message that carries the switch's errors.
+// The errors of this library, and the codec of OFPT_ERROR.
 import { ERROR_TYPE_EXPERIMENTER, ERROR_TYPE_NICIRA_10, errorName } from './error-names.ts';
 import { VENDOR } from './header.ts';
 import { type OpenFlowVersion, versionName } from './version.ts';
@@ -6,33 +6,33 @@ import { WireReader, type WireWriter } from './wire.ts';
 
 const OFP_HEADER_SIZE = 8;
 
-/** What the switch says about a request that it refuses. */
+/** The content of OFPT_ERROR. */
 export interface OpenFlowErrorReport {
-  /** ofp_error_msg.type; for Nicira's errors in OpenFlow 1.0 the type inside the wrapping. */
+  /** ofp_error_msg.type; for Nicira's errors in OpenFlow 1.0 their own type. */
   readonly errorType: number;
-  /** ofp_error_msg.code, or the experimenter's own code. */
+  /** ofp_error_msg.code, or the experimenter's code. */
   readonly errorCode: number;
-  /** 0, or the experimenter whose number space type and code belong to. */
+  /** The experimenter of type and code, or 0. */
   readonly vendor: number;
-  /** "OFPBMC_BAD_FIELD", or numbers when the error is not known to this library. */
+  /** The name, such as "OFPBMC_BAD_FIELD", or the numbers of an error without name. */
   readonly name: string;
-  /** At least the first 64 bytes of the request as the switch saw it; text for OFPET_HELLO_FAILED. */
+  /** At least the first 64 bytes of the request; a text for OFPET_HELLO_FAILED. */
   readonly data: Buffer;
 }
 
-/** The switch refused a request of ours. */
+/** The switch refused a request or a message. */
 export class OpenFlowRequestError extends Error implements OpenFlowErrorReport {
   readonly code = 'OPENFLOW_REQUEST';
   readonly errorType: number;
   readonly errorCode: number;
   readonly vendor: number;
-  /** The OpenFlow name of the error, which is what to branch on: "OFPMMFC_METER_EXISTS". */
+  /** The OpenFlow name of the error, to branch on: "OFPMMFC_METER_EXISTS". */
   readonly errorName: string;
   readonly data: Buffer;
-  /** `type` of the message that was refused: "meter_mod". */
+  /** `type` of the refused message: "meter_mod". */
   readonly requestType: string;
   readonly xid: number;
-  /** Which of the messages given to `transact` or `bundle` it was; -1 when the request was a single one. */
+  /** Index of the message in the argument of `transact` or `bundle`; -1 for a single request. */
   readonly index: number;
 
   constructor(report: OpenFlowErrorReport, requestType: string, xid: number, index = -1) {
@@ -51,14 +51,14 @@ export class OpenFlowRequestError extends Error implements OpenFlowErrorReport {
 }
 
 /**
- * Why a connection could not do what it was asked:
- * - `OPENFLOW_VERSION`: the peers have no version in common, or one arrived that was not agreed.
- * - `OPENFLOW_PROTOCOL`: the switch sent what a switch must not send here (no hello at first, a reply of the wrong type).
- * - `OPENFLOW_NOT_READY`: something was sent before the versions were negotiated.
- * - `OPENFLOW_PENDING`: too many requests wait for their reply (`pendingRequestsMax`).
- * - `OPENFLOW_BACKLOG`: the switch does not read what we send (`sendBacklogBytesMax`).
- * - `OPENFLOW_MULTIPART`: a reply in parts became larger than `multipartBytesMax`.
- * - `OPENFLOW_ENDED`: the connection is over; the cause says why.
+ * The codes of {@link OpenFlowConnectionError}:
+ * - `OPENFLOW_VERSION`: the peers have no common version, or a message has another version than the negotiated one.
+ * - `OPENFLOW_PROTOCOL`: the switch violated the protocol (the first message is not a hello, a reply has the wrong type).
+ * - `OPENFLOW_NOT_READY`: a message was to be sent before the version was negotiated.
+ * - `OPENFLOW_PENDING`: too many requests are pending (`pendingRequestsMax`).
+ * - `OPENFLOW_BACKLOG`: the switch does not read (`sendBacklogBytesMax`).
+ * - `OPENFLOW_MULTIPART`: a multipart reply exceeds `multipartBytesMax`.
+ * - `OPENFLOW_ENDED`: the connection has ended; the cause says why.
  */
 export type OpenFlowConnectionErrorCode =
   | 'OPENFLOW_VERSION'
@@ -69,7 +69,7 @@ export type OpenFlowConnectionErrorCode =
   | 'OPENFLOW_MULTIPART'
   | 'OPENFLOW_ENDED';
 
-/** An error of the connection itself, told apart by `code`. */
+/** An error of the connection, identified by `code`. */
 export class OpenFlowConnectionError extends Error {
   readonly code: OpenFlowConnectionErrorCode;
 
@@ -80,7 +80,7 @@ export class OpenFlowConnectionError extends Error {
   }
 }
 
-/** A message that the negotiated version cannot express: a mistake of the caller. */
+/** A message that the negotiated version cannot express: a bug of the caller. */
 export class OpenFlowEncodeError extends Error {
   readonly code = 'OPENFLOW_ENCODE';
 
@@ -91,10 +91,10 @@ export class OpenFlowEncodeError extends Error {
 }
 
 /**
- * Reads a whole error message of another version than the connection's. OVS before 3.0 answers some requests that it cannot
- * parse with an error of OpenFlow 1.0 whose transaction id is not the request's, so that it can be assigned to none.
+ * Decodes a whole OFPT_ERROR of another version than the connection's. OVS before 3.0 answers some requests that it cannot
+ * parse with an error of OpenFlow 1.0 with a wrong transaction id, so it cannot be matched to a request.
  */
-export function decodeForeignError(bytes: Buffer): { report: OpenFlowErrorReport; version: number } {
+export function decodeMismatchedError(bytes: Buffer): { report: OpenFlowErrorReport; version: number } {
   const reader = new WireReader(bytes);
   const version = reader.u8('ofp_header.version');
   reader.skip(OFP_HEADER_SIZE - 1, 'ofp_header');

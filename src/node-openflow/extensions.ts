@@ -1,4 +1,5 @@
-// Nicira's small messages that configure a connection: who it is, in which form packet-ins come, how 1.0 names tables.
+// The codecs of Nicira's messages that configure a connection: its controller id, the format of packet-ins, and table ids
+// in flow mods of OpenFlow 1.0.
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
 
@@ -7,7 +8,7 @@ export const PACKET_IN_FORMATS = { standard: 0, nxtPacketIn: 1, nxtPacketIn2: 2 
 
 /** NXT_SET_PACKET_IN_FORMAT. */
 export interface SetPacketInFormat {
-  /** One of `PACKET_IN_FORMATS`; only `nxtPacketIn2` carries userdata. */
+  /** One of `PACKET_IN_FORMATS`; only `nxtPacketIn2` has userdata. */
   readonly format: number;
 }
 
@@ -23,7 +24,7 @@ export function decodePacketInFormat(_version: OpenFlowVersion, reader: WireRead
   return { format: reader.u32('set_packet_in_format.format') };
 }
 
-/** NXT_SET_CONTROLLER_ID: only packet-ins of `controller(id=...)` actions with this id come to this connection. */
+/** NXT_SET_CONTROLLER_ID: this connection receives the packet-ins of `controller(id=...)` actions with this id only. */
 export interface SetControllerId {
   readonly controllerId: number;
 }
@@ -41,7 +42,7 @@ export function decodeControllerId(_version: OpenFlowVersion, reader: WireReader
   return { controllerId: reader.u16('set_controller_id.controller_id') };
 }
 
-/** NXT_FLOW_MOD_TABLE_ID: in OpenFlow 1.0, the upper byte of a flow mod's command becomes the table. */
+/** NXT_FLOW_MOD_TABLE_ID: in OpenFlow 1.0, makes the upper byte of a flow mod's command the table. */
 export interface FlowModTableId {
   readonly enabled: boolean;
 }

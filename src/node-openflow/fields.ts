@@ -1,39 +1,39 @@
-// The match fields that Open vSwitch knows, as one table: their names, their widths, and the headers (NXM or OXM) that
-// stand for them on the wire. Matches, actions and packet-in metadata look fields up here, by header and by name.
+// The table of Open vSwitch's match fields: names, widths, and their headers on the wire (NXM and OXM). Matches, actions
+// and packet-in metadata look up fields here, by header and by name.
 import { VENDOR } from './header.ts';
 import type { OpenFlowVersion } from './version.ts';
 
-/** What identifies a field on the wire, without the length and the mask bit. */
+/** The header of a field on the wire, without length and mask bit. */
 export interface FieldHeader {
-  /** oxm_class: 0 and 1 are Nicira's, 0x8000 OpenFlow's, 0x8001 packet registers, 0xffff experimenters. */
+  /** oxm_class: 0 and 1 are Nicira's, 0x8000 is OpenFlow's, 0x8001 packet registers, 0xffff experimenters. */
   readonly classId: number;
   /** oxm_field: 0 to 127. */
   readonly fieldId: number;
-  /** For class 0xffff, whose number space it is; else 0. */
+  /** The experimenter of class 0xffff; else 0. */
   readonly experimenter: number;
 }
 
 /** A field of the table. */
 export interface FieldSpec {
   readonly name: FieldName;
-  /** Width in bytes; 0 for tunnel options, which are as wide as the bridge's option table says. */
+  /** Width in bytes; 0 for tunnel options, whose width is in the bridge's option table. */
   readonly width: number;
-  /** Whether OVS takes a mask of any bits. */
+  /** Whether OVS accepts an arbitrary mask. */
   readonly isMaskable: boolean;
   /** Nicira's header, used in OpenFlow 1.0 and in Nicira's actions. */
   readonly nxm: FieldHeader | undefined;
   /** The header since OpenFlow 1.3. */
   readonly oxm: FieldHeader | undefined;
-  /** The header since OpenFlow 1.5, where that differs: two fields moved from ONF's experimenter to the standard. */
+  /** The header since OpenFlow 1.5, if it differs: two fields moved from the ONF's experimenter to the standard. */
   readonly oxm15: FieldHeader | undefined;
-  /** Another name that ovs-ofctl takes. */
+  /** Another name that ovs-ofctl accepts. */
   readonly alias: string | undefined;
 }
 
-/** Where a header stands: Nicira's forms are preferred in `nxm`, those of the version elsewhere. */
+/** The context of a header: Nicira's headers are preferred in `nxm`, those of the version elsewhere. */
 export type FieldContext = 'nxm' | OpenFlowVersion;
 
-/** The class of experimenter fields, whose headers are 4 bytes longer. */
+/** oxm_class of experimenter fields, whose headers are 4 bytes longer. */
 export const CLASS_EXPERIMENTER = 0xffff;
 
 const NSH_EXPERIMENTER = 0x005a_d650;
@@ -76,7 +76,7 @@ function rows<const Name extends string>(list: readonly Row<Name>[]): readonly R
   return list;
 }
 
-/** `count` fields that differ only in their number, such as registers. */
+/** Makes the rows of `count` fields that differ only in their number, such as registers. */
 function family<const Prefix extends string>(
   prefix: Prefix,
   first: number,
@@ -90,7 +90,7 @@ function family<const Prefix extends string>(
   });
 }
 
-// Names are those of ovs-fields(7). The order is that in which OVS writes a match, as far as there is one.
+// Names are those of ovs-fields(7). The order is that in which OVS encodes a match, where it has one.
 const FIELD_ROWS = [
   ...rows([
     ['packet_type', 4, NOT_MASKABLE, undefined, oxmOf(44)],
@@ -179,8 +179,8 @@ const FIELD_ROWS = [
     ['ct_ipv6_dst', 16, MASKABLE, nxmNx(123)],
     ['ct_tp_src', 2, MASKABLE, nxmNx(124)],
     ['ct_tp_dst', 2, MASKABLE, nxmNx(125)],
-    // No field of packets: how OpenFlow 1.0 with Nicira's extensions names the flows whose cookie matches. It has the
-    // number of mpls_ttl and is told apart by its width.
+    // Not a field of packets: it restricts requests to a cookie in OpenFlow 1.0 with Nicira's extensions. It has the number
+    // of mpls_ttl and differs in its width.
     ['cookie', 8, MASKABLE, nxmNx(30)],
   ]),
   ...family('reg', 0, 16, 4, (index) => [nxmNx(index)]),
@@ -216,18 +216,18 @@ const fieldsByName: ReadonlyMap<string, FieldSpec> = new Map(
 
 const fieldsByHeader = indexByHeader(FIELDS);
 
-/** The field of that name or alias, if the table has it. */
+/** Returns the field of that name or alias, if the table has it. */
 export function fieldByName(name: string): FieldSpec | undefined {
   return fieldsByName.get(name);
 }
 
-/** The field that a header and a width stand for, if the table has it. */
+/** Returns the field of a header and a width, if the table has it. */
 export function fieldByHeader(header: FieldHeader, width: number): FieldSpec | undefined {
   const candidates = fieldsByHeader.get(headerKey(header.classId, header.fieldId, header.experimenter));
   return candidates?.find((spec) => spec.width === width || (spec.width === 0 && width > 0));
 }
 
-/** The header that OVS writes for a field in a place. */
+/** Returns the header that OVS uses for a field in a context. */
 export function preferredHeader(spec: FieldSpec, context: FieldContext): FieldHeader {
   const standard = context === 6 ? (spec.oxm15 ?? spec.oxm) : spec.oxm;
   const preferred = context === 'nxm' || context === 1 ? (spec.nxm ?? spec.oxm) : (standard ?? spec.nxm);
@@ -237,13 +237,13 @@ export function preferredHeader(spec: FieldSpec, context: FieldContext): FieldHe
   return preferred;
 }
 
-/** Whether two headers are the same field of the same class. */
+/** Whether two headers are equal. */
 export function isSameHeader(a: FieldHeader, b: FieldHeader): boolean {
   return a.classId === b.classId && a.fieldId === b.fieldId && a.experimenter === b.experimenter;
 }
 
 function headerKey(classId: number, fieldId: number, experimenter: number): number {
-  // Only class 0xffff has experimenters, so that the two number spaces never meet.
+  // Only class 0xffff has experimenters, so the two ranges of keys do not overlap.
   return (experimenter === 0 ? classId : 0x1_0000 + experimenter) * 0x80 + fieldId;
 }
 

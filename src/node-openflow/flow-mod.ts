@@ -1,5 +1,5 @@
-// Flow mods: adding, changing and deleting flows. OpenFlow 1.0 uses Nicira's NXT_FLOW_MOD, because its own cannot match
-// registers, with the table in the command's upper byte (the connection must have sent NXT_FLOW_MOD_TABLE_ID).
+// The codec of flow mods, which add, modify and delete flows. In OpenFlow 1.0 it is Nicira's NXT_FLOW_MOD, because the
+// standard one cannot match registers, with the table in the command's upper byte (send NXT_FLOW_MOD_TABLE_ID before).
 //
 // For the table of messages: encodeFlowMod, decodeFlowMod. Places: 1.0 Nicira 13; 1.3 to 1.5 type 14.
 import { portTo16 } from './action-rows.ts';
@@ -22,7 +22,7 @@ import type { WireReader, WireWriter } from './wire.ts';
 const COMMANDS = ['add', 'modify', 'modify_strict', 'delete', 'delete_strict'] as const;
 export type FlowModCommand = (typeof COMMANDS)[number];
 
-/** Bits of `flags` (OFPFF_*); reset counts is 1.2 and later, the last two 1.3 and later. */
+/** Bits of `flags` (OFPFF_*); `resetCounts` needs OpenFlow 1.2, the last two need 1.3. */
 export const FLOW_FLAGS = {
   sendFlowRemoved: 1,
   checkOverlap: 2,
@@ -31,46 +31,46 @@ export const FLOW_FLAGS = {
   noByteCounts: 16,
 } as const;
 
-/** "Any port", "any group", "no buffer": what these numbers are when they restrict nothing. */
+/** OFPP_ANY, OFPG_ANY and OFP_NO_BUFFER: no restriction by port or group, no buffered packet. */
 export const PORT_ANY = 0xffff_ffff;
 export const GROUP_ANY = 0xffff_ffff;
 export const NO_BUFFER = 0xffff_ffff;
-/** All tables, where a request may be about all. */
+/** OFPTT_ALL: all tables. */
 export const TABLE_ALL = 0xff;
 
-/** A cookie that no flow may have: in a modify of OpenFlow 1.0 it means that flows keep theirs. */
+/** A cookie that no flow can have: in a modify of OpenFlow 1.0, flows keep their cookie. */
 const COOKIE_KEEP = 0xffff_ffff_ffff_ffffn;
 
 /** OFPT_FLOW_MOD. */
 export interface FlowMod {
   readonly command: FlowModCommand;
-  /** `add`: the flow's cookie. The others: flows whose cookie agrees with this in the bits of `cookieMask`. */
+  /** For `add` the flow's cookie; otherwise only flows whose cookie equals this one in the bits of `cookieMask`. */
   readonly cookie: bigint;
-  /** 0 for all flows. A mask makes modifying slow in OVS when there are many flows. */
+  /** 0: flows with any cookie. With a mask, OVS is slow to modify flows when there are many. */
   readonly cookieMask: bigint;
-  /** OpenFlow 1.0 only: a modify gives flows this cookie, and adds the flow if none is there. Absent: neither. */
+  /** OpenFlow 1.0 only: a modify sets this cookie, and adds the flow if it does not exist. Absent: neither. */
   readonly newCookie?: bigint;
   readonly tableId: number;
-  /** Seconds without packets after which the flow goes; 0 is never. */
+  /** In seconds; 0: none. */
   readonly idleTimeout: number;
-  /** Seconds after which the flow goes; 0 is never. A modify starts them anew. */
+  /** In seconds; 0: none. A modify restarts it. */
   readonly hardTimeout: number;
   readonly priority: number;
   readonly bufferId: number;
-  /** Deletes only flows that output there; `PORT_ANY` for all. */
+  /** Deletes only flows that output to this port; `PORT_ANY`: all. */
   readonly outPort: number;
-  /** Deletes only flows that use the group; `GROUP_ANY` for all. OpenFlow 1.0 has no such restriction. */
+  /** Deletes only flows that output to this group; `GROUP_ANY`: all. Not in OpenFlow 1.0. */
   readonly outGroup: number;
   /** Bits of `FLOW_FLAGS`. */
   readonly flags: number;
-  /** For eviction, OpenFlow 1.4 and later; 0 elsewhere. */
+  /** For eviction in OpenFlow 1.4 and later; 0 elsewhere. */
   readonly importance: number;
   readonly match: readonly MatchField[];
-  /** OpenFlow 1.0 has only apply_actions. */
+  /** Only apply_actions in OpenFlow 1.0. */
   readonly instructions: readonly Instruction[];
 }
 
-/** A flow mod with everything that is not given at its neutral value. */
+/** Returns a flow mod with neutral values for the members that are not given. */
 export function flowMod(fields: Pick<FlowMod, 'command'> & Partial<FlowMod>): FlowMod {
   return {
     cookie: 0n,
@@ -147,7 +147,7 @@ function encodeNxFlowMod(mod: FlowMod, writer: WireWriter): void {
     throw new OpenFlowEncodeError(
       'flow_mod.out_group',
       1,
-      'this version cannot restrict a flow mod to a group',
+      'this version cannot restrict flow mods to a group',
     );
   }
   writer.u64(mod.command === 'add' ? mod.cookie : (mod.newCookie ?? COOKIE_KEEP));
@@ -200,17 +200,17 @@ function decodeCommand(reader: WireReader): FlowModCommand {
   const number = reader.u8('flow_mod.command');
   const command = COMMANDS[number];
   if (command === undefined) {
-    throw reader.fault('flow_mod.command', `${number} is no command`);
+    throw reader.fault('flow_mod.command', `${number} is not a valid command`);
   }
   return command;
 }
 
-/** How Nicira's matches of flow mods and statistics requests are restricted to cookies. */
+/** Returns the match field that restricts Nicira's flow mods and statistics requests to cookies. */
 export function cookieField(cookie: bigint, mask: bigint): MatchField {
   return mask === COOKIE_KEEP ? matchField('cookie', cookie) : matchField('cookie', cookie, mask);
 }
 
-/** The mask of a cookie field; all bits when it has none. */
+/** Returns the mask of a cookie field; all bits when it has none. */
 export function cookieMask(field: MatchField): bigint {
   return field.mask === undefined ? COOKIE_KEEP : field.mask.readBigUInt64BE(0);
 }

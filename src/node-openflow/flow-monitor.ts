@@ -1,5 +1,5 @@
-// Flow monitors: the switch tells of flows that were there at first and of each change to them. There are three layouts:
-// Nicira's in OpenFlow 1.0, ONF's extension of 1.3 (OVS 3.0), and the standard of 1.4 and later (OVS 3.0).
+// The codec of flow monitors, by which the switch reports its flows and each change of them. There are three layouts:
+// Nicira's in OpenFlow 1.0, the ONF's extension to 1.3 (OVS 3.0), and the standard of 1.4 and later (OVS 3.0).
 //
 // For the table of messages: encodeFlowMonitorRequest, decodeFlowMonitorRequest, and per entry of the reply
 // decodeFlowUpdate. Places (multipart): 1.0 Nicira 2; 1.3 ONF 1870; 1.4, 1.5 type 16.
@@ -15,16 +15,16 @@ import { portNumberFrom16 } from './port.ts';
 import type { OpenFlowVersion } from './version.ts';
 import { OpenFlowDecodeError, type WireReader, type WireWriter } from './wire.ts';
 
-/** What to be told, and how fully. */
+/** What to report, and with which details. */
 export interface FlowMonitorFlags {
-  /** Flows that are there already. */
+  /** The flows that exist when the monitor starts. */
   readonly initial: boolean;
   readonly add: boolean;
   readonly delete: boolean;
   readonly modify: boolean;
-  /** With instructions. */
+  /** Include instructions. */
   readonly actions: boolean;
-  /** Changes by this connection in full, not as `abbrev`. */
+  /** Changes by this connection in full, instead of as `abbrev`. */
   readonly own: boolean;
 }
 
@@ -32,22 +32,22 @@ const MONITOR_COMMANDS = ['add', 'modify', 'delete'] as const;
 
 /** A flow monitor. */
 export interface FlowMonitorRequest {
-  /** Chosen by the controller; no two monitors of a connection may share it. */
+  /** Chosen by the controller; unique on the connection. */
   readonly monitorId: number;
-  /** `modify` and `delete` only in OpenFlow 1.4 and later. */
+  /** `modify` and `delete` need OpenFlow 1.4. */
   readonly command: (typeof MONITOR_COMMANDS)[number];
   readonly flags: FlowMonitorFlags;
   readonly outPort: number;
   /** OpenFlow 1.4 and later; `GROUP_ANY` elsewhere. */
   readonly outGroup: number;
-  /** `TABLE_ALL` for all. */
+  /** `TABLE_ALL`: all tables. */
   readonly tableId: number;
   readonly match: readonly MatchField[];
 }
 
-/** A flow that was there, came, changed or went. */
+/** A flow that existed, was added, modified or removed. */
 export interface FlowUpdate {
-  /** In OpenFlow 1.0 and 1.3 the flows that are there at first are `added` too. */
+  /** In OpenFlow 1.0 and 1.3 the flows that exist when the monitor starts are reported as `added`. */
   readonly event: 'initial' | 'added' | 'removed' | 'modified';
   /** Of `removed`: OFPRR_* (0 idle, 1 hard timeout, 2 delete, 3 group delete, 4 meter delete, 5 eviction). */
   readonly reason: number;
@@ -57,16 +57,16 @@ export interface FlowUpdate {
   readonly hardTimeout: number;
   readonly cookie: bigint;
   readonly match: readonly MatchField[];
-  /** Empty when flows are removed, and when the monitor does not ask for actions. */
+  /** Empty for removed flows, and when the monitor does not include actions. */
   readonly instructions: readonly Instruction[];
 }
 
 /** What a monitor reports. */
 export type FlowMonitorEvent =
   | FlowUpdate
-  /** This connection's own message of that transaction id took effect. */
+  /** This connection's message of that transaction id took effect. */
   | { readonly event: 'abbrev'; readonly xid: number }
-  /** From OpenFlow 1.4 on: the switch does not keep up, respectively has told all that it held back. */
+  /** OpenFlow 1.4 and later: the switch suspends reports because the controller does not read, or has caught up. */
   | { readonly event: 'paused' | 'resumed' };
 
 /** NXT_FLOW_MONITOR_CANCEL and ONFT_FLOW_MONITOR_CANCEL. */
@@ -74,7 +74,7 @@ export interface FlowMonitorCancel {
   readonly monitorId: number;
 }
 
-/** A monitor of everything, or of what is given. */
+/** Returns a request to monitor all flows and changes, restricted by the given members. */
 export function flowMonitorRequest(
   fields: Pick<FlowMonitorRequest, 'monitorId'> & Partial<FlowMonitorRequest>,
 ): FlowMonitorRequest {
@@ -89,8 +89,8 @@ export function flowMonitorRequest(
   };
 }
 
-// OVS 3.0 and later take "own changes in full" as bit 6 in OpenFlow 1.4 and later, and refuse bit 5, which the standard
-// has for that; bit 6 means there "no changes by others".
+// "Own changes in full" is bit 5 in the standard (OpenFlow 1.4 and later), where bit 6 means "no changes by others". OVS
+// 3.0 and later refuse bit 5 and expect bit 6.
 const FLAG_OWN = 1 << 5;
 const FLAG_OWN_14 = 1 << 6;
 
@@ -145,7 +145,7 @@ export function encodeFlowMonitorRequest(
     throw new OpenFlowEncodeError(
       'flow_monitor',
       version,
-      'this version only adds monitors, and not of a group',
+      'this version can only add monitors, and not of a group',
     );
   }
   writer.u32(monitorId).u16(bits);
@@ -170,7 +170,7 @@ export function decodeFlowMonitorRequest(version: OpenFlowVersion, reader: WireR
     const number = reader.u8('flow_monitor.command');
     const command = MONITOR_COMMANDS[number];
     if (command === undefined) {
-      throw reader.fault('flow_monitor.command', `${number} is no command`);
+      throw reader.fault('flow_monitor.command', `${number} is not a valid command`);
     }
     return { monitorId, command, flags, outPort, outGroup, tableId, match: decodeOxmMatch(version, reader) };
   }
@@ -196,11 +196,7 @@ export function encodeFlowMonitorCancel(
   writer: WireWriter,
 ): void {
   if (version >= 5) {
-    throw new OpenFlowEncodeError(
-      'flow_monitor_cancel',
-      version,
-      'a request with the command delete does this',
-    );
+    throw new OpenFlowEncodeError('flow_monitor_cancel', version, 'use a request with the command delete');
   }
   writer.u32(message.monitorId);
 }
@@ -227,7 +223,7 @@ const EVENTS_14 = ['initial', 'added', 'removed', 'modified', 'abbrev', 'paused'
  *   ofp_match, instructions (1.3)       instructions
  */
 
-/** Reads one entry of a reply. */
+/** Decodes one entry of a reply. */
 export function decodeFlowUpdate(version: OpenFlowVersion, reader: WireReader): FlowMonitorEvent {
   const start = reader.offset;
   const length = reader.u16('flow_update.length');
@@ -238,7 +234,7 @@ export function decodeFlowUpdate(version: OpenFlowVersion, reader: WireReader): 
   const number = entry.u16('flow_update.event');
   const event = (version >= 5 ? EVENTS_14 : EVENTS)[number];
   if (event === undefined) {
-    throw new OpenFlowDecodeError('flow_update.event', start + 2, `${number} is no event`);
+    throw new OpenFlowDecodeError('flow_update.event', start + 2, `${number} is not a valid event`);
   }
   switch (event) {
     case 'abbrev':

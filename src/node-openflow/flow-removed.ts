@@ -1,5 +1,5 @@
-// OFPT_FLOW_REMOVED: a flow that asked for it (OFPFF_SEND_FLOW_REM) has gone. In OpenFlow 1.0 only Nicira's form is read,
-// which the switch uses after `set_flow_format` has chosen NXM.
+// The codec of OFPT_FLOW_REMOVED, which the switch sends for flows with OFPFF_SEND_FLOW_REM. In OpenFlow 1.0 only Nicira's
+// layout is decoded, which the switch uses after `set_flow_format` has selected NXM.
 import { decodeNxMatch, decodeOxmMatch, type MatchField } from './match.ts';
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
@@ -14,16 +14,16 @@ const REASONS = [
 ] as const;
 export type FlowRemovedReason = (typeof REASONS)[number];
 
-/** A flow that is no longer in its table. */
+/** A flow that was removed. */
 export interface FlowRemoved {
-  /** `unknown` for a reason that OpenFlow 1.5 does not have. */
+  /** `unknown` for a reason that OpenFlow 1.5 does not define. */
   readonly reason: FlowRemovedReason | 'unknown';
-  /** Null when OpenFlow 1.0 does not say. */
+  /** Null when OpenFlow 1.0 does not report it. */
   readonly tableId: number | null;
   readonly priority: number;
   readonly cookie: bigint;
   readonly match: readonly MatchField[];
-  /** Seconds; 0 is none. */
+  /** In seconds; 0: none. */
   readonly idleTimeout: number;
   readonly hardTimeout: number;
 }
@@ -75,7 +75,7 @@ function readReason(reader: WireReader): FlowRemovedReason | 'unknown' {
 /** Formats of NXT_SET_FLOW_FORMAT. */
 export const FLOW_FORMATS = { openflow10: 0, nxm: 2 } as const;
 
-/** NXT_SET_FLOW_FORMAT: in which form an OpenFlow 1.0 switch speaks about flows on this connection. */
+/** NXT_SET_FLOW_FORMAT: the format of flows on this connection in OpenFlow 1.0. */
 export interface SetFlowFormat {
   /** One of `FLOW_FORMATS`. */
   readonly format: number;

@@ -1,4 +1,4 @@
-// Flow statistics: asking for flows and reading what the switch says about each of them.
+// The codec of flow statistics: the request, and the entries of the reply, one for each flow.
 //
 // For the table of messages: encodeFlowStatsRequest, decodeFlowStatsRequest, and per entry of the reply decodeFlowStats.
 // Places (multipart): 1.0 Nicira 0 (NXST_FLOW); 1.3 to 1.5 type 1.
@@ -20,25 +20,25 @@ import { portNumberFrom16 } from './port.ts';
 import type { OpenFlowVersion } from './version.ts';
 import { OpenFlowDecodeError, type WireReader, type WireWriter } from './wire.ts';
 
-/** Which flows a request is about. */
+/** The flows that a request is restricted to. */
 export interface FlowStatsRequest {
-  /** `TABLE_ALL` for all. */
+  /** `TABLE_ALL`: all tables. */
   readonly tableId: number;
-  /** Only flows that output there, or `PORT_ANY`. */
+  /** Only flows that output to this port; `PORT_ANY`: all. */
   readonly outPort: number;
-  /** Only flows that use the group, or `GROUP_ANY`; OpenFlow 1.0 has no such restriction. */
+  /** Only flows that output to this group; `GROUP_ANY`: all. Not in OpenFlow 1.0. */
   readonly outGroup: number;
-  /** Only flows whose cookie agrees in the bits of the mask. */
+  /** Only flows whose cookie equals this one in the bits of the mask. */
   readonly cookie: bigint;
   readonly cookieMask: bigint;
   readonly match: readonly MatchField[];
 }
 
-/** One flow. */
+/** The statistics of one flow. */
 export interface FlowStats {
   readonly tableId: number;
   readonly priority: number;
-  /** Seconds, 0 for never, as the flow was added. */
+  /** In seconds, as configured; 0: none. */
   readonly idleTimeout: number;
   readonly hardTimeout: number;
   readonly importance: number;
@@ -46,16 +46,16 @@ export interface FlowStats {
   readonly cookie: bigint;
   readonly match: readonly MatchField[];
   readonly instructions: readonly Instruction[];
-  /** Absent where the switch does not say. */
+  /** Undefined when the switch does not report it. */
   readonly packetCount: bigint | undefined;
   readonly byteCount: bigint | undefined;
-  /** Since the flow was added. */
+  /** Time since the flow was added, in whole seconds. */
   readonly durationSeconds: number;
-  /** Beyond the whole seconds. */
+  /** The rest of the time in nanoseconds. */
   readonly durationNanoseconds: number;
 }
 
-/** A request for all flows, or for those that are given. */
+/** Returns a request for all flows, restricted by the given members. */
 export function flowStatsRequest(fields: Partial<FlowStatsRequest> = {}): FlowStatsRequest {
   return {
     tableId: TABLE_ALL,
@@ -93,7 +93,7 @@ export function encodeFlowStatsRequest(
     throw new OpenFlowEncodeError(
       'flow_stats.out_group',
       1,
-      'this version cannot ask for the flows of a group',
+      'this version cannot request the flows of a group',
     );
   }
   const lengthAt = writer.size + 2;
@@ -146,7 +146,7 @@ export function decodeFlowStatsRequest(version: OpenFlowVersion, reader: WireRea
  *   nx_match, actions          ofp_match, instructions
  */
 
-/** Reads one entry of a reply. */
+/** Decodes one entry of a reply. */
 export function decodeFlowStats(version: OpenFlowVersion, reader: WireReader): FlowStats {
   const start = reader.offset;
   const length = reader.u16('flow_stats.length');

@@ -1,5 +1,5 @@
-// The match fields that are in a frame's headers, by name, with the values that Open vSwitch has for them: of several
-// fields with one place (`tcp_src`, `udp_src`, `icmp_type`) each can be read from any packet, as in OVS's own actions.
+// Reads match fields from a frame's headers, by name, with the values that Open vSwitch has for them. Fields that share a
+// member of `struct flow` (`tcp_src`, `udp_src`, `icmp_type`) can be read from any packet, as in OVS's own actions.
 
 import type { FieldName } from './fields.ts';
 import type { FrameHeaders } from './frame-headers.ts';
@@ -11,7 +11,7 @@ const transportDestination: Reader = (fields) => fields.transportDestination;
 const icmpType: Reader = (fields) => fields.transportSource & 0xff;
 const icmpCode: Reader = (fields) => fields.transportDestination & 0xff;
 
-/** The fields that are in frames. Open vSwitch reads `nd_options_type` as 0 in all of its actions (seen in 3.1 and 3.5). */
+/** The fields that frames have. Open vSwitch reads `nd_options_type` as 0 in all of its actions (seen in 3.1 and 3.5). */
 const READERS: Partial<Record<FieldName, Reader>> = {
   eth_src: (fields) => fields.ethSource,
   eth_dst: (fields) => fields.ethDestination,

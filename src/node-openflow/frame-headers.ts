@@ -1,6 +1,6 @@
-// Dissects a frame as Open vSwitch does when it receives it (`miniflow_extract`): headers that are truncated or malformed
-// leave their values 0, ARP shares the values of IP, and of several VLAN tags only the outer one counts
-// (`other_config:vlan-limit` is 1 by default). The names of headers are in frame-headers.ts.
+// Dissects a frame as Open vSwitch does when it receives it (`miniflow_extract`): the values of a truncated or malformed
+// header are 0, ARP shares the values of IP, and of several VLAN tags only the outermost is read
+// (`other_config:vlan-limit` is 1 by default). frame-fields.ts maps the names of match fields to these values.
 
 const ETHER_TYPE = {
   ipv4: 0x0800,
@@ -12,9 +12,9 @@ const ETHER_TYPE = {
   mplsMulticast: 0x8848,
   serviceVlan: 0x88a8,
 } as const;
-/** Below this the number is the length of an 802.3 frame. */
+/** Smallest EtherType; a lower number is the length of an 802.3 frame. */
 const ETHER_TYPE_MIN = 0x0600;
-/** FLOW_DL_TYPE_NONE: the type of an 802.3 frame that names none. */
+/** FLOW_DL_TYPE_NONE: the type of an 802.3 frame without one. */
 const ETHER_TYPE_NONE = 0x05ff;
 const PROTOCOL = {
   hopByHop: 0,
@@ -29,7 +29,7 @@ const PROTOCOL = {
   destination: 60,
   sctp: 132,
 } as const;
-/** The flag that OVS sets in the tag of each tagged frame. */
+/** The bit that OVS sets in the TCI of each tagged frame. */
 const VLAN_PRESENT = 0x1000;
 const FRAGMENT_ANY = 1;
 const FRAGMENT_LATER = 2;
@@ -39,7 +39,7 @@ const ND_ADVERT = 136;
 const ND_SOURCE_OPTION = 1;
 const ND_TARGET_OPTION = 2;
 
-/** Values of one frame; 0 where the frame has no such header. Names are those of OVS's `struct flow`. */
+/** The header values of one frame; 0 if the frame lacks the header. Names are those of OVS's `struct flow`. */
 export interface FrameHeaders {
   ethSource: bigint;
   ethDestination: bigint;
@@ -65,7 +65,7 @@ export interface FrameHeaders {
   ndReserved: number;
 }
 
-/** Reads the headers of `bytes[start, end)`, an Ethernet frame. */
+/** Dissects `bytes[start, end)`, an Ethernet frame. */
 export function readFrameHeaders(bytes: Buffer, start: number, end: number): FrameHeaders {
   const headers = emptyHeaders();
   if (end - start < 14) {
@@ -132,7 +132,7 @@ function emptyHeaders(): FrameHeaders {
   };
 }
 
-/** The type behind the LLC and SNAP headers (RFC 1042) at `at`. */
+/** Returns the type after the LLC and SNAP headers (RFC 1042) at `at`. */
 function snapType(bytes: Buffer, at: number, end: number): number {
   if (end - at < 8 || unsigned(bytes, at, 6) !== 0xaaaa_0300_0000n) {
     return ETHER_TYPE_NONE;
@@ -141,7 +141,7 @@ function snapType(bytes: Buffer, at: number, end: number): number {
   return type < ETHER_TYPE_MIN ? ETHER_TYPE_NONE : type;
 }
 
-/** RFC 791. Padding behind the packet does not count as transport header. */
+/** Reads an IPv4 header (RFC 791) and the transport header. Padding after the packet is not part of it. */
 function readIpv4(headers: FrameHeaders, bytes: Buffer, at: number, end: number): void {
   if (end - at < 20) {
     return;
@@ -157,13 +157,13 @@ function readIpv4(headers: FrameHeaders, bytes: Buffer, at: number, end: number)
   headers.ttl = bytes.readUInt8(at + 8);
   headers.protocol = bytes.readUInt8(at + 9);
   const fragment = bytes.readUInt16BE(at + 6);
-  // More fragments, or an offset.
+  // "More fragments" or a fragment offset is set.
   headers.fragment = (fragment & 0x3fff) === 0 ? 0 : FRAGMENT_ANY;
   headers.fragment |= (fragment & 0x1fff) === 0 ? 0 : FRAGMENT_LATER;
   readTransport(headers, bytes, at + headerSize, at + totalSize);
 }
 
-/** RFC 8200. */
+/** Reads an IPv6 header (RFC 8200) and the transport header. */
 function readIpv6(headers: FrameHeaders, bytes: Buffer, at: number, end: number): void {
   if (end - at < 40 || bytes.readUInt16BE(at + 4) > end - at - 40) {
     return;
@@ -184,7 +184,7 @@ function readIpv6(headers: FrameHeaders, bytes: Buffer, at: number, end: number)
   readTransport(headers, bytes, next.at, payloadEnd);
 }
 
-/** What follows the extension headers (RFC 8200, section 4); undefined when one of them is truncated. */
+/** Skips the extension headers (RFC 8200, section 4); returns undefined when one of them is truncated. */
 function skipExtensions(
   bytes: Buffer,
   first: number,
@@ -226,7 +226,7 @@ function isExtension(protocol: number): boolean {
   );
 }
 
-/** ARP for IPv4 over Ethernet (RFC 826). */
+/** Reads ARP for IPv4 over Ethernet (RFC 826). */
 function readArp(headers: FrameHeaders, bytes: Buffer, at: number, end: number): void {
   if (end - at < 28 || unsigned(bytes, at, 6) !== 0x0001_0800_0604n) {
     return;
@@ -287,7 +287,7 @@ function readTypeAndCode(headers: FrameHeaders, bytes: Buffer, at: number): void
   headers.transportDestination = bytes.readUInt8(at + 1);
 }
 
-/** Neighbor solicitation and advertisement (RFC 4861, section 4.3): target, and the two options with addresses. */
+/** Reads neighbor solicitations and advertisements (RFC 4861, sections 4.3 and 4.4): target and link-layer addresses. */
 function readNeighborDiscovery(headers: FrameHeaders, bytes: Buffer, at: number, end: number): void {
   const isNd = headers.transportSource === ND_SOLICIT || headers.transportSource === ND_ADVERT;
   if (!isNd || headers.transportDestination !== 0) {
@@ -307,14 +307,14 @@ function readNeighborDiscovery(headers: FrameHeaders, bytes: Buffer, at: number,
     if (size === 8 && (type === ND_SOURCE_OPTION || type === ND_TARGET_OPTION)) {
       const name = type === ND_SOURCE_OPTION ? 'arpSource' : 'arpTarget';
       if (headers[name] !== 0n) {
-        // The same option twice makes all of them void.
+        // A duplicate option makes all of them invalid.
         headers.ndTarget = 0n;
         headers.arpSource = 0n;
         headers.arpTarget = 0n;
         return;
       }
       headers[name] = unsigned(bytes, option + 2, 6);
-      // OVS keeps the type of the first of them in the place of the TCP flags.
+      // OVS stores the type of the first option in the member of the TCP flags.
       if (headers.tcpFlags === 0) {
         headers.tcpFlags = type;
       }
@@ -323,7 +323,7 @@ function readNeighborDiscovery(headers: FrameHeaders, bytes: Buffer, at: number,
   }
 }
 
-/** A big-endian number of `size` bytes. */
+/** Reads a big-endian number of `size` bytes. */
 function unsigned(bytes: Buffer, at: number, size: number): bigint {
   return BigInt(`0x${bytes.toString('hex', at, at + size)}`);
 }

@@ -1,6 +1,6 @@
-// Cuts a byte stream into OpenFlow messages. A message that lies inside one chunk is handed on where it lies; one that
-// straddles chunks is put together in a carry buffer of one message's size, which is used again and again.
-// Nothing is allocated per message, and nothing beyond the header's length field is looked at.
+// Splits a byte stream into OpenFlow messages by the length field of the header. A message within one chunk is delivered
+// without copying; one that spans chunks is assembled in a carry buffer of one message's size, which is reused. Nothing is
+// allocated per message.
 import { OpenFlowDecodeError } from './wire.ts';
 
 /** Size of ofp_header in bytes: version, type, length, xid. */
@@ -11,10 +11,10 @@ export const MESSAGE_BYTES_MAX = 0xffff;
 /** Called with one whole message, `bytes[start, end)`. The memory is valid only until the call returns. */
 export type MessageBytesHandler = (bytes: Buffer, start: number, end: number) => void;
 
-/** Finds the messages in a stream whose chunks may be cut anywhere. */
+/** Splits one stream, whose chunks may be cut anywhere. */
 export class MessageFramer {
   readonly #onMessage: MessageBytesHandler;
-  /** The beginning of a message whose end has not arrived; made when the first message straddles two chunks. */
+  /** The start of an incomplete message; allocated when a message spans two chunks for the first time. */
   #carry: Buffer | null = null;
   #carriedSize = 0;
   #stopped = false;
@@ -23,12 +23,12 @@ export class MessageFramer {
     this.#onMessage = onMessage;
   }
 
-  /** How many bytes of an unfinished message are being kept; at most `MESSAGE_BYTES_MAX`. */
+  /** Bytes held of an incomplete message; at most `MESSAGE_BYTES_MAX`. */
   get carriedSize(): number {
     return this.#carriedSize;
   }
 
-  /** No message is delivered after this, not even those left in the chunk that is being fed. */
+  /** Stops: no message is delivered any more, not even the rest of the current chunk. */
   stop(): void {
     this.#stopped = true;
     this.#carry = null;
@@ -36,8 +36,8 @@ export class MessageFramer {
   }
 
   /**
-   * Takes the next chunk of the stream, `chunk[0, chunkEnd)`. Throws `OpenFlowDecodeError` when a header's length is below
-   * its own size.
+   * Takes the next chunk of the stream, `chunk[0, chunkEnd)`. Throws `OpenFlowDecodeError` when a length field is less than
+   * the size of a header.
    */
   feed(chunk: Buffer, chunkEnd: number = chunk.length): void {
     let at = this.#carriedSize > 0 ? this.#completeCarried(chunk, chunkEnd) : 0;
@@ -55,7 +55,7 @@ export class MessageFramer {
     }
   }
 
-  /** Adds to the carried message from the chunk; returns how much of the chunk that took. */
+  /** Appends bytes of the chunk to the carried message; returns how many. */
   #completeCarried(chunk: Buffer, chunkEnd: number): number {
     let at = 0;
     if (this.#carriedSize < HEADER_SIZE) {
@@ -74,7 +74,7 @@ export class MessageFramer {
     return at;
   }
 
-  /** Copies `chunk[from, to)` behind what is carried; returns where it stopped. */
+  /** Appends `chunk[from, to)` to the carry buffer; returns the offset after the last byte copied. */
   #keep(chunk: Buffer, from: number, to: number): number {
     this.#carry ??= Buffer.allocUnsafeSlow(MESSAGE_BYTES_MAX);
     chunk.copy(this.#carry, this.#carriedSize, from, to);

@@ -1,4 +1,4 @@
-// What the switch counts about groups and what kinds of groups it can do.
+// The codecs of group statistics and group features.
 import { GROUP_ALL } from './group.ts';
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
@@ -6,24 +6,24 @@ import type { WireReader, WireWriter } from './wire.ts';
 /** OFPMP_GROUP. */
 export interface GroupStats {
   readonly groupId: number;
-  /** Flows and groups that use this group. */
+  /** Number of flows and groups that refer to this group. */
   readonly referenceCount: number;
   readonly packetCount: bigint;
   readonly byteCount: bigint;
   readonly durationSeconds: number;
-  /** Beyond the whole seconds. */
+  /** The rest of the time in nanoseconds. */
   readonly durationNanoseconds: number;
   readonly buckets: readonly { readonly packetCount: bigint; readonly byteCount: bigint }[];
 }
 
-/** OFPMP_GROUP_FEATURES. The arrays are by type of group: all, select, indirect, fast failover. */
+/** OFPMP_GROUP_FEATURES. The arrays are indexed by type of group: all, select, indirect, fast failover. */
 export interface GroupFeatures {
-  /** Bit n stands for the type of group with that number. */
+  /** Bit n: groups of type n are supported. */
   readonly types: number;
   /** Bits of OFPGFC_*. */
   readonly capabilities: number;
   readonly groupCountMax: readonly number[];
-  /** Bits by number of action. */
+  /** Bit n: actions of type n are supported. */
   readonly actions: readonly number[];
 }
 

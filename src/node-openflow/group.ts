@@ -1,14 +1,14 @@
-// Groups: setting them and reading what they are. Their buckets have two layouts: that of OpenFlow 1.1 to 1.4, and that
-// of 1.5, which OVS also uses for its group extension to OpenFlow 1.0.
+// The codecs of group mods and group descriptions. Buckets have two layouts: that of OpenFlow 1.1 to 1.4, and that of 1.5,
+// which OVS uses for its group extension to OpenFlow 1.0 as well.
 import type { Action } from './action-types.ts';
 import { decodeActions, encodeActions } from './actions.ts';
 import { OpenFlowEncodeError } from './errors.ts';
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
 
-/** For deleting or asking about all groups. */
+/** OFPG_ALL: all groups, to delete or to describe. */
 export const GROUP_ALL = 0xffff_fffc;
-/** Values of `commandBucketId` with a meaning of their own. */
+/** Reserved values of `commandBucketId`. */
 export const BUCKET_ID = { first: 0xffff_fffd, last: 0xffff_fffe, all: 0xffff_ffff } as const;
 
 const GROUP_TYPES = ['all', 'select', 'indirect', 'fast_failover'] as const;
@@ -23,24 +23,24 @@ const GROUP_COMMANDS = {
   /** An extension of OVS. */
   add_or_modify: 0x8000,
 } as const;
-/** The bucket commands need OpenFlow 1.5 or 1.0 with OVS's extension. */
+/** Commands of a group mod; those on buckets need OpenFlow 1.5, or 1.0 with OVS's extension. */
 export type GroupCommand = keyof typeof GROUP_COMMANDS;
 
-/** "No port" and "no group" in a bucket that watches none. */
+/** OFPP_ANY and OFPG_ANY in a bucket that watches no port or group. */
 const WATCH_NONE = 0xffff_ffff;
 const BUCKET_PROPERTY = { weight: 0, watchPort: 1, watchGroup: 2 } as const;
 
-/** One of the action lists of a group. */
+/** One bucket of a group. */
 export interface GroupBucket {
-  /** Null before OpenFlow 1.5, where buckets have no ids. */
+  /** Null before OpenFlow 1.5, which introduced bucket ids. */
   readonly bucketId: number | null;
-  /** For select groups; null when it is not said. */
+  /** For select groups; null when absent. */
   readonly weight: number | null;
-  /** For fast failover groups; null when nothing is watched. */
+  /** For fast failover groups; null: not watched. */
   readonly watchPort: number | null;
   readonly watchGroup: number | null;
   readonly actions: readonly Action[];
-  /** Properties of OpenFlow 1.5 that this library does not know, headers and padding included. */
+  /** Properties of OpenFlow 1.5 without a codec: their bytes, headers and padding included. */
   readonly otherProperties: Buffer;
 }
 
@@ -49,14 +49,14 @@ export interface GroupDescription {
   readonly groupId: number;
   readonly groupType: GroupType;
   readonly buckets: readonly GroupBucket[];
-  /** Properties of the group (OpenFlow 1.5: the selection method), as bytes. */
+  /** The bytes of the group's properties (OpenFlow 1.5: the selection method). */
   readonly properties: Buffer;
 }
 
 /** OFPT_GROUP_MOD. */
 export interface GroupMod extends GroupDescription {
   readonly command: GroupCommand;
-  /** Where to insert, or what to remove; only for the bucket commands. */
+  /** Where to insert buckets, or which to remove; only for the commands on buckets. */
   readonly commandBucketId: number | null;
 }
 
@@ -76,7 +76,11 @@ function hasLayout15(version: OpenFlowVersion): boolean {
  */
 export function encodeGroupMod(version: OpenFlowVersion, mod: GroupMod, writer: WireWriter): void {
   if (!hasLayout15(version) && (mod.command === 'insert_bucket' || mod.command === 'remove_bucket')) {
-    throw new OpenFlowEncodeError('group_mod', version, `there is no command "${mod.command}"`);
+    throw new OpenFlowEncodeError(
+      'group_mod',
+      version,
+      `this version does not have the command "${mod.command}"`,
+    );
   }
   writer.u16(GROUP_COMMANDS[mod.command]).u8(GROUP_TYPES.indexOf(mod.groupType)).u8(0).u32(mod.groupId);
   if (!hasLayout15(version)) {
@@ -94,7 +98,7 @@ export function decodeGroupMod(version: OpenFlowVersion, reader: WireReader): Gr
   const number = reader.u16('group_mod.command');
   const entry = Object.entries(GROUP_COMMANDS).find(([, value]) => value === number);
   if (entry === undefined) {
-    throw reader.fault('group_mod.command', `${number} is not a command for groups`);
+    throw reader.fault('group_mod.command', `${number} is not a valid command`);
   }
   const command = entry[0] as GroupCommand;
   const groupType = decodeGroupType(reader, 'group_mod.type');
@@ -120,7 +124,7 @@ export function decodeGroupMod(version: OpenFlowVersion, reader: WireReader): Gr
   };
 }
 
-/** The body of an OFPMP_GROUP_DESC request, which names a group since OpenFlow 1.5. */
+/** Encodes the body of an OFPMP_GROUP_DESC request; since OpenFlow 1.5 it can name a group. */
 export function encodeGroupDescRequest(
   version: OpenFlowVersion,
   request: { readonly groupId?: number },
@@ -159,7 +163,7 @@ function decodeGroupType(reader: WireReader, what: string): GroupType {
   const number = reader.u8(what);
   const groupType = GROUP_TYPES[number];
   if (groupType === undefined) {
-    throw reader.fault(what, `${number} is not a type of group`);
+    throw reader.fault(what, `${number} is not a valid group type`);
   }
   return groupType;
 }

@@ -1,4 +1,4 @@
-// The first message of each side: our hello, and what the switch's first message makes of the connection.
+// The handshake: the hello of this side, and the outcome of the switch's first message.
 import { decodeError, OpenFlowConnectionError, type OpenFlowErrorReport } from './errors.ts';
 import { HEADER_SIZE } from './framing.ts';
 import { decodeHello, negotiateVersion } from './hello.ts';
@@ -11,20 +11,20 @@ const OFPT_ERROR = 1;
 const OFPET_HELLO_FAILED = 0;
 const OFPHFC_INCOMPATIBLE = 0;
 
-/** Either the version that both sides use from now on, or why there is none and what to tell the switch about it. */
+/** The negotiated version, or the error and the message that tells the switch about it. */
 export type HandshakeOutcome =
   | { readonly version: OpenFlowVersion; readonly peerVersions: readonly number[] }
   | { readonly error: OpenFlowConnectionError; readonly refusal: Buffer | null };
 
-/** Our hello: all versions in a bitmap, the highest of them in the header for those who do not read bitmaps. */
+/** Encodes the hello: all versions in a bitmap, and the highest in the header for peers that ignore bitmaps. */
 export function encodeFirstMessage(versions: readonly OpenFlowVersion[], xid: number): Buffer {
   const highest = versions.reduce<OpenFlowVersion>((a, b) => (b > a ? b : a), 1);
   return encodeMessage(highest, { type: 'hello', versions }, xid);
 }
 
 /**
- * The one of our versions, which are in order of preference, that the switch's hello allows; all of them when it allows none
- * or is not a hello. Throws `OpenFlowDecodeError` when it is malformed.
+ * Returns the first of `versions`, which are in order of preference, that the switch's hello allows; all of them when it
+ * allows none or is not a hello. Throws `OpenFlowDecodeError` when it is malformed.
  */
 export function preferredVersions(
   preference: readonly OpenFlowVersion[],
@@ -44,7 +44,7 @@ export function preferredVersions(
   return first === undefined ? preference : [first];
 }
 
-/** Reads the first message of the switch, whatever it is. Throws `OpenFlowDecodeError` when it is malformed. */
+/** Handles the first message of the switch. Throws `OpenFlowDecodeError` when it is malformed. */
 export function readFirstMessage(versions: readonly OpenFlowVersion[], bytes: Buffer): HandshakeOutcome {
   const reader = new WireReader(bytes);
   const peerVersion = reader.u8('ofp_header.version');
@@ -56,10 +56,10 @@ export function readFirstMessage(versions: readonly OpenFlowVersion[], bytes: Bu
   if (type === OFPT_ERROR) {
     const report = decodeError(4, reader);
     const text = report.errorType === OFPET_HELLO_FAILED ? `: ${report.data.toString('latin1')}` : '';
-    const message = `the switch refused our hello with ${report.name}${text}`;
+    const message = `the switch refused the hello with ${report.name}${text}`;
     return { error: new OpenFlowConnectionError('OPENFLOW_VERSION', message), refusal: null };
   }
-  const message = `the switch began with a message of type ${type} instead of a hello`;
+  const message = `the first message of the switch has type ${type} and is not a hello`;
   return { error: new OpenFlowConnectionError('OPENFLOW_PROTOCOL', message), refusal: null };
 }
 
@@ -69,14 +69,15 @@ function negotiate(
   peerVersions: readonly number[] | null,
 ): HandshakeOutcome {
   const version = negotiateVersion(versions, peerVersion, peerVersions);
-  // Without a bitmap the switch speaks all versions up to that of its header; OVS then omits it (OpenFlow 1.3.1, section 6.3.1).
+  // Without a bitmap the switch supports all versions up to that of its header (OpenFlow 1.3.1, section 6.3.1). OVS omits
+  // the bitmap in that case.
   const allowed = peerVersions ?? Array.from({ length: peerVersion }, (_, index) => index + 1);
   if (version !== null) {
     return { version, peerVersions: allowed };
   }
   const ours = versions.map(versionName).join(', ');
   const theirs = allowed.map(versionName).join(', ');
-  const message = `no version in common: we speak ${ours}, the switch speaks ${theirs}`;
+  const message = `no common version: this side supports ${ours}, the switch supports ${theirs}`;
   const report: OpenFlowErrorReport = {
     errorType: OFPET_HELLO_FAILED,
     errorCode: OFPHFC_INCOMPATIBLE,
@@ -84,7 +85,7 @@ function negotiate(
     name: 'OFPHFC_INCOMPATIBLE',
     data: Buffer.from(message, 'latin1'),
   };
-  // In the lowest of our versions that is not below the switch's, which it is most likely to read.
+  // In the lowest version of this side that is not below the switch's: most likely the switch can decode it.
   const ascending = [...versions].sort((a, b) => a - b);
   const readable = ascending.find((candidate) => candidate >= peerVersion) ?? ascending.at(-1) ?? 1;
   const refusal = encodeMessage(readable, { type: 'error', ...report }, 0);

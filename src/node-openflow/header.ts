@@ -1,46 +1,46 @@
-// What stands before the body of each message: ofp_header, and for extensions and multipart messages the headers that
-// follow it. A `Place` says where in that number space a message lives; `messages.ts` gives each message its places.
+// The codec of headers: ofp_header, and for extensions and multipart messages the headers that follow it. A `Place` is
+// the number of a message in some versions; messages.ts has the places of each message.
 import { HEADER_SIZE } from './framing.ts';
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
 
-/** Experimenter (vendor) numbers of the extensions that Open vSwitch has. */
+/** Experimenter (vendor) numbers of Open vSwitch's extensions. */
 export const VENDOR = { nicira: 0x0000_2320, onf: 0x4f4e_4600 } as const;
 
 const OFPT_EXPERIMENTER = 4;
 const OFPMP_EXPERIMENTER = 0xffff;
-/** Flag of a multipart message: more parts of the same body follow. */
+/** OFPMPF_REPLY_MORE: more parts of the multipart message follow. */
 const MULTIPART_MORE = 1;
 
 /** The number of a message in one or more versions. */
 export interface Place {
   readonly versionMin: OpenFlowVersion;
   readonly versionMax: OpenFlowVersion;
-  /** 0 for the messages of the standard itself. */
+  /** 0 for messages of the standard. */
   readonly vendor: number;
-  /** Multipart requests and replies share their numbers; `plain` is everything else. */
+  /** Multipart requests and replies share their numbers; `plain` is any other message. */
   readonly layout: 'plain' | 'multipart_request' | 'multipart_reply';
   /** ofp_header.type, the subtype of an extension, or the multipart type. */
   readonly number: number;
 }
 
-/** A header that has been read; the reader stands behind it, at the body. */
+/** A decoded header. */
 export interface MessageHeader {
   readonly version: number;
-  /** Names the message in the table: see `placeKey`. */
+  /** The key of the message in the table; see `placeKey`. */
   readonly key: number;
   readonly xid: number;
-  /** Whether this is one of several parts, and not the last. */
+  /** Whether more parts of the multipart message follow. */
   readonly more: boolean;
   readonly multipart: boolean;
 }
 
-/** ofp_header.type of OFPT_MULTIPART_REQUEST (OFPT_STATS_REQUEST in 1.0); the reply's is one more. */
+/** Returns ofp_header.type of OFPT_MULTIPART_REQUEST (OFPT_STATS_REQUEST in 1.0); the reply's is one more. */
 function multipartRequestType(version: number): number {
   return version === 1 ? 16 : 18;
 }
 
-/** One number for each (type, vendor, subtype), below 2^53: no two messages of one version share it. */
+/** Returns a number below 2^53 for (type, vendor, subtype), unique among the messages of a version. */
 export function placeKey(version: OpenFlowVersion, place: Place): number {
   if (place.layout === 'plain') {
     return place.vendor === 0 ? place.number : key(OFPT_EXPERIMENTER, place.vendor, place.number);
@@ -64,7 +64,7 @@ function key(type: number, vendor: number, subtype: number): number {
  *                                                                                            u32 zero (only in 1.0)
  */
 
-/** Reads everything that comes before the body. The reader must begin with the message and end with it. */
+/** Decodes all headers, and leaves the reader at the body. The reader must cover exactly one message. */
 export function readHeader(reader: WireReader): MessageHeader {
   const version = reader.u8('ofp_header.version');
   const type = reader.u8('ofp_header.type');
@@ -72,7 +72,7 @@ export function readHeader(reader: WireReader): MessageHeader {
   const xid = reader.u32('ofp_header.xid');
   if (type === OFPT_EXPERIMENTER) {
     const vendor = reader.u32('experimenter.vendor');
-    // What follows the vendor is its own affair; ours all have a subtype there.
+    // The vendor defines what follows; the extensions here have a subtype.
     const subtype = reader.remaining < 4 ? 0 : reader.u32('experimenter.subtype');
     return { version, key: key(type, vendor, subtype), xid, more: false, multipart: false };
   }
@@ -96,7 +96,7 @@ export function readHeader(reader: WireReader): MessageHeader {
   return { version, key: key(type, vendor, subtype), xid, more, multipart: true };
 }
 
-/** Writes everything that comes before the body; the length is filled in when the body is there. */
+/** Encodes all headers; the length is filled in after the body. */
 export function writeHeader(writer: WireWriter, version: OpenFlowVersion, place: Place, xid: number): void {
   const isPlain = place.layout === 'plain';
   const requestType = multipartRequestType(version);
@@ -121,10 +121,10 @@ export function writeHeader(writer: WireWriter, version: OpenFlowVersion, place:
   }
 }
 
-/** Size of the header of an extension's message in bytes: ofp_header, vendor, subtype. */
+/** Size of an extension's headers in bytes: ofp_header, vendor, subtype. */
 export const EXPERIMENTER_HEADER_SIZE = HEADER_SIZE + 8;
 
-/** Whether `bytes[start, end)` is Nicira's message of that subtype; it allocates nothing. */
+/** Whether `bytes[start, end)` is a Nicira message of that subtype. Allocates nothing. */
 export function isNiciraMessage(bytes: Buffer, start: number, end: number, subtype: number): boolean {
   return (
     end - start >= EXPERIMENTER_HEADER_SIZE &&

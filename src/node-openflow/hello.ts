@@ -1,4 +1,4 @@
-// OFPT_HELLO and the choice of a version from two of them.
+// The codec of OFPT_HELLO, and the negotiation of a version.
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
 
@@ -6,7 +6,7 @@ const OFPHET_VERSIONBITMAP = 1;
 
 /** The body of a hello. */
 export interface Hello {
-  /** Wire numbers of the versions that the sender speaks, from its version bitmap; null when it sent none. */
+  /** Wire numbers of the sender's versions, from its version bitmap; null without a bitmap. */
   readonly versions: readonly number[] | null;
 }
 
@@ -18,12 +18,15 @@ export interface Hello {
  */
 export function decodeHello(_version: OpenFlowVersion, reader: WireReader): Hello {
   let versions: number[] | null = null;
-  // Before 1.3 a hello could carry anything, to be ignored: too little for an element is such.
+  // Before 1.3 a hello could have any content, to be ignored; fewer bytes than an element's header are ignored.
   while (reader.remaining >= 4) {
     const type = reader.u16('hello.element.type');
     const length = reader.u16('hello.element.length');
     if (length < 4) {
-      throw reader.fault('hello.element.length', `is ${length}, less than the 4 bytes of its own header`);
+      throw reader.fault(
+        'hello.element.length',
+        `is ${length}, less than the 4 bytes of the element's header`,
+      );
     }
     const payload = reader.sub(length - 4, 'hello.element');
     if (type === OFPHET_VERSIONBITMAP) {
@@ -55,8 +58,8 @@ function versionsOf(bitmap: WireReader): number[] {
 }
 
 /**
- * The version that both sides will use (OpenFlow 1.3.1, section 6.3.1): the highest in both bitmaps, or without a bitmap
- * of the peer the lower of both header versions, if it is one of ours. Null when there is none.
+ * Returns the version for both sides (OpenFlow 1.3.1, section 6.3.1): the highest in both bitmaps, or, if the peer sent no
+ * bitmap, the lower of both header versions if this side supports it. Null when there is none.
  */
 export function negotiateVersion(
   ours: readonly OpenFlowVersion[],

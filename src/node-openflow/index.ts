@@ -1,4 +1,4 @@
-// The front door of the library. What is not listed here is its own business.
+// The public interface of the OpenFlow library. README.md has an example.
 
 export {
   type Action,

@@ -1,5 +1,5 @@
-// Instructions of flows in OpenFlow 1.3 and later. OpenFlow 1.0 has only a list of actions, which stands for
-// apply_actions; goto_table and write_metadata are there Nicira's actions.
+// The codec of flows' instructions (OpenFlow 1.3 and later). OpenFlow 1.0 has only a list of actions, which is read as
+// apply_actions; there goto_table and write_metadata are actions of Nicira.
 //
 // Used by other codecs: decodeInstructions, encodeInstructions.
 import { type Action, decodeActions, encodeActions } from './actions.ts';
@@ -12,9 +12,9 @@ export type Instruction =
   | { readonly type: 'write_metadata'; readonly metadata: bigint; readonly mask: bigint }
   | { readonly type: 'write_actions' | 'apply_actions'; readonly actions: readonly Action[] }
   | { readonly type: 'clear_actions' }
-  /** OpenFlow 1.3 and 1.4; in 1.5 it is an action. */
+  /** OpenFlow 1.3 and 1.4; an action in 1.5. */
   | { readonly type: 'meter'; readonly meterId: number }
-  /** Anything else, kept whole, with its header. */
+  /** Any other instruction: its bytes, header included. */
   | { readonly type: 'unknown'; readonly bytes: Buffer };
 
 const NUMBERS = {
@@ -27,7 +27,7 @@ const NUMBERS = {
 } as const;
 const HEADER_SIZE = 8;
 
-/** Reads up to the end of the reader: instructions, or in OpenFlow 1.0 actions, which become one apply_actions. */
+/** Decodes the rest of the reader: instructions, or in OpenFlow 1.0 actions, which become one apply_actions. */
 export function decodeInstructions(version: OpenFlowVersion, reader: WireReader): Instruction[] {
   if (version === 1) {
     const actions = decodeActions(version, reader);
@@ -40,7 +40,7 @@ export function decodeInstructions(version: OpenFlowVersion, reader: WireReader)
   return instructions;
 }
 
-/** Writes instructions, or in OpenFlow 1.0 the actions of the only instruction that it can express, apply_actions. */
+/** Encodes instructions, or in OpenFlow 1.0 the actions of apply_actions, the only instruction that it can express. */
 export function encodeInstructions(
   version: OpenFlowVersion,
   instructions: readonly Instruction[],
@@ -55,13 +55,13 @@ export function encodeInstructions(
       throw new OpenFlowEncodeError(
         `instruction ${instruction.type}`,
         version,
-        'this version has only actions',
+        'this version only has actions',
       );
     }
   }
 }
 
-/** The actions that are applied to packets of a flow at once. */
+/** Returns the actions of apply_actions, which are executed immediately. */
 export function appliedActions(instructions: readonly Instruction[]): readonly Action[] {
   return instructions.flatMap((instruction) =>
     instruction.type === 'apply_actions' ? instruction.actions : [],
@@ -94,7 +94,7 @@ function decodeInstruction(version: OpenFlowVersion, list: WireReader): Instruct
   return known ?? { type: 'unknown', bytes: Buffer.from(bytes) };
 }
 
-/** The instruction, or nothing if its bytes are not exactly what this library would write. */
+/** Decodes an instruction; returns undefined if this library would encode it differently, and it is kept as bytes. */
 function decodeKnown(version: OpenFlowVersion, type: number, reader: WireReader): Instruction | undefined {
   switch (type) {
     case NUMBERS.goto_table: {
@@ -157,14 +157,18 @@ function encodeInstruction(version: OpenFlowVersion, instruction: Instruction, w
       break;
     case 'meter':
       if (version === 6) {
-        throw new OpenFlowEncodeError('instruction meter', version, 'this version has an action instead');
+        throw new OpenFlowEncodeError('instruction meter', version, 'this version has an action for it');
       }
       writer.u32(instruction.meterId);
       break;
   }
   const length = writer.size - start;
   if (length > 0xffff) {
-    throw new OpenFlowEncodeError(`instruction ${instruction.type}`, version, `${length} bytes are too many`);
+    throw new OpenFlowEncodeError(
+      `instruction ${instruction.type}`,
+      version,
+      `${length} bytes exceed the length field`,
+    );
   }
   writer.setU16(start + 2, length);
 }

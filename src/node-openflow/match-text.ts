@@ -1,19 +1,19 @@
-// Matches as one line of text for messages and logs, in the words of ovs-fields(7), so that ovs-ofctl takes them back.
-// Abbreviations such as "tcp" are not used: eth_type and nw_proto stand there as numbers.
+// Formats matches for messages and logs, in the syntax of ovs-fields(7), which ovs-ofctl accepts. Shorthands such as "tcp"
+// are not used: eth_type and nw_proto are numbers.
 import { fieldByName } from './fields.ts';
 import type { FieldTarget, MatchField } from './match.ts';
 
-/** The match: "in_port=1,eth_type=0x800,ip_src=10.0.0.0/255.0.0.0". An empty one, which matches all, is "". */
+/** Formats a match: "in_port=1,eth_type=0x800,ip_src=10.0.0.0/255.0.0.0". One that matches all packets is "". */
 export function formatMatch(fields: readonly MatchField[]): string {
   return fields.map(formatField).join(',');
 }
 
-/** One field: "reg11=0x0/0x80000000". */
+/** Formats one field: "reg11=0x0/0x80000000". */
 function formatField(field: MatchField): string {
   return `${fieldName(field)}=${formatValue(field)}`;
 }
 
-/** The value and the mask of a field: "0x0/0x80000000". */
+/** Formats the value and the mask of a field: "0x0/0x80000000". */
 export function formatValue(field: MatchField): string {
   const fragment = field.field === 'nw_frag' ? FRAGMENTS.get(fragmentKey(field)) : undefined;
   if (fragment !== undefined) {
@@ -23,7 +23,7 @@ export function formatValue(field: MatchField): string {
   return field.mask === undefined ? format(field.value) : `${format(field.value)}/${format(field.mask)}`;
 }
 
-/** Which fragments a match takes, by value / mask: bit 0 is "a fragment", bit 1 "not the first". */
+/** The keywords of nw_frag by value / mask. Bit 0: a fragment; bit 1: not the first one. */
 const FRAGMENTS: ReadonlyMap<string, string> = new Map([
   ['0/3', 'no'],
   ['1/1', 'yes'],
@@ -36,11 +36,11 @@ function fragmentKey({ value, mask }: MatchField): string {
   return `${value[0]}/${(mask?.[0] ?? 0xff) & 3}`;
 }
 
-/** A field's name, or its numbers when it has none: "oxm_0x8000_99" or "oxm_0xffff_3_0x4f4e4600". */
+/** Returns a field's name, or the numbers of an unknown one: "oxm_0x8000_99" or "oxm_0xffff_3_0x4f4e4600". */
 export function fieldName(target: FieldTarget): string {
   const { field, header } = target;
   if (field !== 'unknown' || header === undefined) {
-    // OpenFlow 1.3 has the port in 32 bits, for which ovs-ofctl has no name of its own in matches.
+    // ovs-ofctl uses one name for the 16-bit field of OpenFlow 1.0 and the 32-bit field of later versions.
     return field === 'in_port_oxm' ? 'in_port' : field;
   }
   const experimenter = header.experimenter === 0 ? '' : `_0x${header.experimenter.toString(16)}`;
@@ -91,7 +91,7 @@ const RESERVED_PORTS: ReadonlyMap<number, string> = new Map([
   [0xffff_ffff, 'ANY'],
 ]);
 
-/** A port's number, or the name of a reserved one. */
+/** Formats a port: its number, or the name of a reserved one. */
 export function formatPort(port: number): string {
   return RESERVED_PORTS.get(port) ?? String(port);
 }

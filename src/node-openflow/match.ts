@@ -1,7 +1,7 @@
-// Matches: ordered lists of fields with values and masks, in Nicira's form (nx_match: OpenFlow 1.0 and packet-in
-// metadata) and OpenFlow's own (ofp_match of type OXM: 1.3 and later). Fields that the table lacks are kept as bytes;
-// a match that has been decoded is encoded to the same bytes again. OpenFlow 1.0's fixed match cannot express registers
-// and is not read; the text form is in match-text.ts.
+// The codec of matches, which are ordered lists of fields with values and masks: Nicira's (nx_match: OpenFlow 1.0 and
+// packet-in metadata) and OpenFlow's (ofp_match of type OXM: 1.3 and later). A decoded match is encoded to the same bytes;
+// fields that the table lacks are kept as bytes. OpenFlow 1.0's fixed match cannot express registers and is not supported.
+// match-text.ts formats matches.
 //
 // Used by other codecs: decodeNxMatch, encodeNxMatch, decodeOxmMatch, encodeOxmMatch, decodeFields, encodeField.
 import { OpenFlowEncodeError } from './errors.ts';
@@ -19,20 +19,20 @@ import {
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
 
-/** Which field: a name of the table, or `unknown` with its header. */
+/** A reference to a field: its name in the table, or `unknown` with its header. */
 export interface FieldReference {
   readonly field: FieldName | 'unknown';
-  /** Present for unknown fields, and where a known one came with another header than OVS writes there. */
+  /** Present for unknown fields, and for known ones with another header than OVS uses there. */
   readonly header?: FieldHeader;
 }
 
-/** A field that an action reads or writes without saying a value. */
+/** A field that an action reads or writes, without a value. */
 export interface FieldTarget extends FieldReference {
-  /** In bytes, where the table does not say: unknown fields and tunnel options. */
+  /** In bytes, for fields without a width in the table: unknown ones and tunnel options. */
   readonly width?: number;
 }
 
-/** One field of a match: packets match when they agree with `value` in all bits that are set in `mask`. */
+/** One field of a match: a packet matches when it equals `value` in all bits of `mask`. */
 export interface MatchField extends FieldReference {
   /** Big-endian, as wide as the field. */
   readonly value: Buffer;
@@ -40,15 +40,15 @@ export interface MatchField extends FieldReference {
   readonly mask?: Buffer;
 }
 
-/** Any number, bytes or 64-bit number that fits into a field. */
+/** The value of a field as a number or as bytes. */
 export type FieldValue = number | bigint | Uint8Array;
 
 const OXM_MATCH = 1;
 const OXM_MATCH_HEADER_SIZE = 4;
 
 /**
- * A field for a match or a set-field action. Numbers are widened to the field; in_port is always the 16-bit field of
- * OpenFlow 1.0, and `inPort` chooses by version. Throws a RangeError for a value that does not fit.
+ * Returns a field for a match or a set-field action. Numbers are widened to the field. in_port is the 16-bit field of
+ * OpenFlow 1.0; `inPort` selects the field by version. Throws RangeError for an unknown name or a value that does not fit.
  */
 export function matchField(name: string, value: FieldValue, mask?: FieldValue): MatchField {
   const spec = fieldByName(name);
@@ -61,29 +61,29 @@ export function matchField(name: string, value: FieldValue, mask?: FieldValue): 
     : { field: spec.name, value: bytes, mask: toBytes(name, mask, bytes.length) };
 }
 
-/** A match on the input port, given as the 32-bit number of OpenFlow 1.1 and later. */
+/** Returns a match on the input port, given as the 32-bit number of OpenFlow 1.1 and later. */
 export function inPort(version: OpenFlowVersion, portNumber: number): MatchField {
   return version === 1 ? matchField('in_port', portNumber & 0xffff) : matchField('in_port_oxm', portNumber);
 }
 
-/** The value of a field as a number without sign. */
+/** Returns the value of a field as an unsigned number. */
 export function fieldValue(field: MatchField): bigint {
   return field.value.length === 0 ? 0n : BigInt(`0x${field.value.toString('hex')}`);
 }
 
-/** The first field of that name (not alias) in a list. */
+/** Returns the first field of that name (not alias) in a list. */
 export function findField(fields: readonly MatchField[], name: FieldName): MatchField | undefined {
   return fields.find((field) => field.field === name);
 }
 
-/** Whether two matches are satisfied by the same packets, as far as their fields show: see `matchKey`. */
+/** Whether two matches match the same packets, as far as their fields tell; see `matchKey`. */
 export function isSameMatch(a: readonly MatchField[], b: readonly MatchField[]): boolean {
   return matchKey(a) === matchKey(b);
 }
 
 /**
- * A string that is equal for equal matches, to find flows in a Map. It does not depend on the order of the fields, nor on
- * whether registers come alone or joined: in OpenFlow 1.5 OVS tells reg11 as half of xreg5.
+ * Returns a string that is equal for equal matches, to look up flows in a Map. It does not depend on the order of fields,
+ * nor on whether registers are joined: in OpenFlow 1.5 OVS reports reg11 as half of xreg5.
  */
 export function matchKey(fields: readonly MatchField[]): string {
   const keys = fields.flatMap(splitRegisters).map((field) => {
@@ -95,7 +95,7 @@ export function matchKey(fields: readonly MatchField[]): string {
   return keys.sort().join(',');
 }
 
-/** A joined register as the registers of 32 bits that it consists of, without those that it does not look at. */
+/** Splits a joined register into its 32-bit registers, without those whose mask is 0. */
 export function splitRegisters(field: MatchField): readonly MatchField[] {
   const joined = /^(xx?)reg(\d+)$/.exec(field.field);
   if (joined === null) {
@@ -127,7 +127,7 @@ function maskedHex({ value, mask }: MatchField): string {
  *   value, mask
  */
 
-/** Reads fields up to the end of the reader. */
+/** Decodes the rest of the reader as fields. */
 export function decodeFields(reader: WireReader, context: FieldContext, what: string): MatchField[] {
   const fields: MatchField[] = [];
   while (reader.remaining > 0) {
@@ -136,11 +136,11 @@ export function decodeFields(reader: WireReader, context: FieldContext, what: st
   return fields;
 }
 
-/** Reads one field with its value and mask. */
+/** Decodes one field with its value and mask. */
 export function decodeField(reader: WireReader, context: FieldContext, what: string): MatchField {
   const { header, hasMask, payloadSize } = decodeHeader(reader, what);
   if (hasMask && payloadSize % 2 !== 0) {
-    throw reader.fault(what, `a value and a mask cannot have ${payloadSize} bytes together`);
+    throw reader.fault(what, `value and mask have ${payloadSize} bytes, which is odd`);
   }
   const width = hasMask ? payloadSize / 2 : payloadSize;
   const reference = toReference(header, width, context);
@@ -148,7 +148,7 @@ export function decodeField(reader: WireReader, context: FieldContext, what: str
   return hasMask ? { ...reference, value, mask: reader.copy(width, what) } : { ...reference, value };
 }
 
-/** Writes one field with its value and mask. */
+/** Encodes one field with its value and mask. */
 export function encodeField(field: MatchField, context: FieldContext, writer: WireWriter): void {
   const spec = specOf(field);
   const { value, mask } = field;
@@ -170,19 +170,19 @@ export function encodeField(field: MatchField, context: FieldContext, writer: Wi
   }
 }
 
-/** Reads the header of a field that an action names without a value. A mask bit there means nothing, and is lost. */
+/** Decodes the header of a field without a value, as in actions. The mask bit has no meaning there and is dropped. */
 export function decodeFieldTarget(reader: WireReader, context: FieldContext, what: string): FieldTarget {
   const { header, payloadSize } = decodeHeader(reader, what);
   const reference = toReference(header, payloadSize, context);
   return specOf(reference)?.width === payloadSize ? reference : { ...reference, width: payloadSize };
 }
 
-/** Writes the header of a field that an action names without a value. */
+/** Encodes the header of a field without a value, as in actions. */
 export function encodeFieldTarget(target: FieldTarget, context: FieldContext, writer: WireWriter): void {
   encodeHeader(headerOf(target, context), false, target.width ?? specOf(target)?.width ?? 0, writer);
 }
 
-/** Reads a match of OpenFlow 1.3 and later with its padding. */
+/** Decodes a match of OpenFlow 1.3 and later with its padding. */
 export function decodeOxmMatch(version: OpenFlowVersion, reader: WireReader, what = 'match'): MatchField[] {
   const type = reader.u16(`${what}.type`);
   if (type !== OXM_MATCH) {
@@ -197,7 +197,7 @@ export function decodeOxmMatch(version: OpenFlowVersion, reader: WireReader, wha
   return fields;
 }
 
-/** Writes a match of OpenFlow 1.3 and later with its padding; returns its length without padding. */
+/** Encodes a match of OpenFlow 1.3 and later with its padding; returns its length without padding. */
 export function encodeOxmMatch(
   version: OpenFlowVersion,
   fields: readonly MatchField[],
@@ -213,14 +213,14 @@ export function encodeOxmMatch(
   return length;
 }
 
-/** Reads `length` bytes of Nicira's match and the padding behind them. */
+/** Decodes a Nicira match of `length` bytes and its padding. */
 export function decodeNxMatch(length: number, reader: WireReader, what = 'match'): MatchField[] {
   const fields = decodeFields(reader.sub(length, what), 'nxm', what);
   reader.skip(paddingAfter(length), `${what}.pad`);
   return fields;
 }
 
-/** Writes Nicira's match and its padding; returns its length without padding. */
+/** Encodes a Nicira match and its padding; returns its length without padding. */
 export function encodeNxMatch(fields: readonly MatchField[], writer: WireWriter): number {
   const start = writer.size;
   for (const field of fields) {
@@ -231,7 +231,7 @@ export function encodeNxMatch(fields: readonly MatchField[], writer: WireWriter)
   return length;
 }
 
-/** How many bytes are missing to a multiple of 8. */
+/** Returns the number of bytes missing to a multiple of 8. */
 export function paddingAfter(length: number): number {
   return (8 - (length % 8)) % 8;
 }
@@ -239,7 +239,7 @@ export function paddingAfter(length: number): number {
 interface WireFieldHeader {
   readonly header: FieldHeader;
   readonly hasMask: boolean;
-  /** Bytes of value and mask. */
+  /** Size of value and mask in bytes. */
   readonly payloadSize: number;
 }
 
@@ -255,7 +255,7 @@ function decodeHeader(reader: WireReader, what: string): WireFieldHeader {
   if (length < 4) {
     throw reader.fault(
       what,
-      `an experimenter field of ${length} bytes has no room for the experimenter's number`,
+      `an experimenter field of ${length} bytes is too short for the experimenter's number`,
     );
   }
   const experimenter = reader.u32(what);
@@ -266,7 +266,7 @@ function encodeHeader(header: FieldHeader, hasMask: boolean, payloadSize: number
   const isExperimenter = header.classId === CLASS_EXPERIMENTER;
   const length = payloadSize + (isExperimenter ? 4 : 0);
   if (length > 0xff) {
-    throw new RangeError(`a match field of ${length} bytes does not fit into the 255 that the wire allows`);
+    throw new RangeError(`a match field of ${length} bytes exceeds the 255 of the length field`);
   }
   writer
     .u16(header.classId)
@@ -313,7 +313,7 @@ function toBytes(name: string, value: FieldValue, width: number): Buffer {
   const number = BigInt(value);
   const size = width === 0 ? 4 : width;
   if (number < 0n || number >> BigInt(size * 8) !== 0n) {
-    throw new RangeError(`${name} has ${size * 8} bits, which ${value} does not fit into`);
+    throw new RangeError(`${value} does not fit into the ${size * 8} bits of ${name}`);
   }
   return Buffer.from(number.toString(16).padStart(size * 2, '0'), 'hex');
 }

@@ -1,4 +1,4 @@
-// Whole messages as bytes and back, by the table of messages.
+// Encodes and decodes whole messages by the table of messages.
 import { OpenFlowEncodeError } from './errors.ts';
 import { HEADER_SIZE, MESSAGE_BYTES_MAX } from './framing.ts';
 import { type MessageHeader, placeKey, readHeader, writeHeader } from './header.ts';
@@ -7,7 +7,7 @@ import { type Codec, type DecodeInner, MESSAGES } from './messages.ts';
 import { OPENFLOW_VERSIONS, type OpenFlowVersion, versionName } from './version.ts';
 import { WireReader, WireWriter } from './wire.ts';
 
-/** A message as it was received. */
+/** A received message. */
 export interface ReceivedMessage {
   readonly header: MessageHeader;
   readonly message: OpenFlowMessage;
@@ -15,7 +15,7 @@ export interface ReceivedMessage {
 
 type Decode = (version: OpenFlowVersion, reader: WireReader, decodeInner: DecodeInner) => object;
 
-/** The table as the code below uses it: the types of name and codec no longer belong together. */
+/** A codec of the table without the type of its body. */
 type AnyCodec = Codec<never> & {
   readonly decode: Decode | null;
 };
@@ -48,7 +48,7 @@ function decodersOf(version: OpenFlowVersion): ReadonlyMap<number, NamedDecoder>
   return decoders;
 }
 
-/** The bytes of a message. Throws `OpenFlowEncodeError` when the version cannot express it. */
+/** Encodes a message. Throws `OpenFlowEncodeError` when the version cannot express it. */
 export function encodeMessage(version: OpenFlowVersion, message: OpenFlowMessage, xid: number): Buffer {
   const writer = new WireWriter();
   writeMessage(version, message, xid, writer);
@@ -66,7 +66,7 @@ function writeMessage(
     ({ versionMin, versionMax }) => version >= versionMin && version <= versionMax,
   );
   if (codec === undefined || codec.encode === null || place === undefined) {
-    throw new OpenFlowEncodeError(message.type, version, 'there is no such message to send');
+    throw new OpenFlowEncodeError(message.type, version, 'this version does not have the message');
   }
   const start = writer.size;
   writeHeader(writer, version, place, xid);
@@ -83,8 +83,8 @@ function writeMessage(
 }
 
 /**
- * The message in `bytes[start, end)`. Throws `OpenFlowDecodeError` when its bytes are not what the specification allows;
- * a message that this library does not know is `unknown`. Nothing in the result refers to `bytes`.
+ * Decodes the message `bytes[start, end)`; one without a codec becomes `unknown`. Throws `OpenFlowDecodeError` when it is
+ * malformed. The result does not refer to `bytes`.
  */
 export function decodeMessage(
   version: OpenFlowVersion,
@@ -92,9 +92,9 @@ export function decodeMessage(
   start = 0,
   end = bytes.length,
 ): ReceivedMessage {
-  // Memory of its own, so that offsets in errors count from the start of the message.
+  // A buffer of the message alone, so that offsets in errors count from its start.
   return decode(version, bytes.subarray(start, end), (inner) => {
-    // A message within a message within a message exists only in hostile bytes, which could nest them thousands deep.
+    // Messages are nested at most once; hostile bytes could nest them thousands deep.
     return decode(version, innerMessage(inner), refuseInner).message;
   });
 }
@@ -113,7 +113,7 @@ function decode(version: OpenFlowVersion, bytes: Buffer, decodeInner: DecodeInne
   return { header, message: { type: decoder.type, ...body } as OpenFlowMessage };
 }
 
-/** The bytes of the message that the reader stands at, as long as its own header says. */
+/** Reads the bytes of a nested message, whose header has its length. */
 function innerMessage(reader: WireReader): Buffer {
   if (reader.remaining < HEADER_SIZE) {
     throw reader.fault('inner message', `needs ${HEADER_SIZE} bytes, but ${reader.remaining} are left`);
@@ -126,5 +126,5 @@ function innerMessage(reader: WireReader): Buffer {
 }
 
 function refuseInner(reader: WireReader): never {
-  throw reader.fault('inner message', 'holds a message itself');
+  throw reader.fault('inner message', 'contains another message');
 }

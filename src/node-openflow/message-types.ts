@@ -1,5 +1,4 @@
-// The types of all messages: what each carries, and which reply each request gets. How they look on the wire is said in
-// messages.ts.
+// The types of all messages: the body of each, and the reply to each request. messages.ts has their codecs.
 
 import { type AsyncConfig } from './async-config.ts';
 import { type BundleControl } from './bundle.ts';
@@ -24,17 +23,17 @@ import {
 } from './switch-config.ts';
 import { type TableStats } from './table-stats.ts';
 
-/** The body of an echo, which comes back as it was sent. */
+/** The body of an echo, which the reply repeats. */
 export interface Echo {
   readonly data: Buffer;
 }
 
-/** A reply whose parts, if there were several, have been put together. */
+/** A reply whose parts, if there were several, have been joined. */
 export interface EntryList<Entry> {
   readonly entries: readonly Entry[];
 }
 
-/** A message that this library has no codec for. */
+/** A message without a codec. */
 export interface UnknownMessage {
   /** ofp_header.type */
   readonly messageType: number;
@@ -46,20 +45,20 @@ export interface UnknownMessage {
 export interface BundleAddMessage {
   readonly bundleId: number;
   readonly flags: number;
-  /** What is to be done at the commit; it travels under the transaction id of the message around it. */
+  /** The message to apply at the commit; it is sent with the transaction id of the message around it. */
   readonly message: OpenFlowMessage;
 }
 
-/** OFPT_REQUESTFORWARD: another controller has changed a group or a meter. */
+/** OFPT_REQUESTFORWARD: another controller modified a group or a meter. */
 export interface RequestForward {
-  /** Its request, as it sent it. */
+  /** The request of that controller. */
   readonly request: OpenFlowMessage;
 }
 
-/** A message with nothing but headers. */
+/** A message without a body. */
 export type NoBody = object;
 
-/** What each message carries. Requests and their replies are paired in `REPLIES`. */
+/** The body of each message. `REPLIES` pairs requests and replies. */
 export interface MessageBodies {
   hello: Hello;
   error: OpenFlowErrorReport;
@@ -79,17 +78,17 @@ export interface MessageBodies {
   get_async_request: NoBody;
   get_async_reply: AsyncConfig;
   set_async: AsyncConfig;
-  /** NXT_SET_ASYNC_CONFIG2: in OpenFlow 1.0 and 1.3 the way to ask for forwarded requests. */
+  /** NXT_SET_ASYNC_CONFIG2: enables forwarded requests in OpenFlow 1.0 and 1.3. */
   set_async_config2: AsyncConfig;
   flow_mod: FlowMod;
   packet_out: PacketOut;
-  /** OFPT_PACKET_IN. NXT_PACKET_IN2, which comes by the thousand, is not here: see `PacketInView`. */
+  /** OFPT_PACKET_IN. NXT_PACKET_IN2 is decoded without allocation: see `PacketInView`. */
   packet_in: PacketIn;
   nx_packet_in: PacketIn;
   flow_stats_request: FlowStatsRequest;
   flow_stats_reply: EntryList<FlowStats>;
   flow_monitor_request: FlowMonitorRequest;
-  /** The reply to `flow_monitor_request`, and afterwards each change. */
+  /** The reply to `flow_monitor_request`, and each later change. */
   flow_monitor_update: EntryList<FlowMonitorEvent>;
   flow_monitor_cancel: FlowMonitorCancel;
   /** Before OpenFlow 1.4; later these are entries of `flow_monitor_update`. */
@@ -110,7 +109,7 @@ export interface MessageBodies {
   table_stats_reply: EntryList<TableStats>;
   group_stats_request: { readonly groupId?: number };
   group_stats_reply: EntryList<GroupStats>;
-  /** Before OpenFlow 1.5, OVS's extension to 1.0 apart, it is always about all groups. */
+  /** A single group needs OpenFlow 1.5, or OVS's extension to 1.0. */
   group_desc_request: { readonly groupId?: number };
   group_desc_reply: EntryList<GroupDescription>;
   group_features_request: NoBody;
@@ -121,23 +120,23 @@ export interface MessageBodies {
   meter_config_reply: EntryList<MeterConfig>;
   meter_features_request: NoBody;
   meter_features_reply: MeterFeatures;
-  /** OFPMP_PORT_DESC; OVS answers it in OpenFlow 1.0 as well. Only 1.5 can ask for a single port. */
+  /** OFPMP_PORT_DESC; OVS supports it in OpenFlow 1.0 as well. A single port needs OpenFlow 1.5. */
   port_desc_request: { readonly portNumber?: number };
   port_desc_reply: EntryList<Port>;
   unknown: UnknownMessage;
 }
 
 export type OpenFlowMessageType = keyof MessageBodies;
-/** One kind of message, told apart by `type`. */
+/** A message of one type. */
 export type MessageOf<Type extends OpenFlowMessageType> = { readonly type: Type } & MessageBodies[Type];
 /** Any message. */
 export type OpenFlowMessage = { [Type in OpenFlowMessageType]: MessageOf<Type> }[OpenFlowMessageType];
-/** Messages that can be given to `request`. */
+/** Types of messages that `request` accepts. */
 export type RequestType = keyof typeof REPLIES;
-/** The message that `request` resolves to. */
+/** The reply to a request. */
 export type ReplyOf<Type extends RequestType> = MessageOf<(typeof REPLIES)[Type]>;
 
-/** The requests that are answered, and by what. */
+/** The type of the reply to each request. */
 export const REPLIES = {
   echo_request: 'echo_reply',
   features_request: 'features_reply',

@@ -1,5 +1,5 @@
-// The table of messages: for each name, where it stands in the number space of each version and how its body is encoded
-// and decoded. message-codec.ts reads and writes messages by it.
+// The table of messages: the numbers of each message in the versions of OpenFlow, and the codec of its body. Used by
+// message-codec.ts.
 import { decodeAsync, decodeAsyncProperties, encodeAsync, encodeAsyncProperties } from './async-config.ts';
 import { decodeBundleControl, encodeBundleControl } from './bundle.ts';
 import { decodeError, encodeError } from './errors.ts';
@@ -55,19 +55,19 @@ import { decodeTableStats } from './table-stats.ts';
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
 
-/** Writes the message that another one carries; it gets the transaction id of the one around it. */
+/** Encodes the message nested in another one, with the transaction id of the outer one. */
 export type EncodeInner = (message: OpenFlowMessage) => void;
-/** Reads the message that another one carries. */
+/** Decodes the message nested in another one. */
 export type DecodeInner = (reader: WireReader) => OpenFlowMessage;
 
 /** A row of the table. */
 export interface Codec<Body> {
   readonly places: readonly Place[];
-  /** Null for what only a switch sends. */
+  /** Null for messages that only a switch sends. */
   readonly encode:
     | ((version: OpenFlowVersion, body: Body, writer: WireWriter, encodeInner: EncodeInner) => void)
     | null;
-  /** Null for what only a controller sends. */
+  /** Null for messages that only a controller sends. */
   readonly decode: ((version: OpenFlowVersion, reader: WireReader, decodeInner: DecodeInner) => Body) | null;
 }
 
@@ -80,7 +80,7 @@ const place =
     layout,
     number,
   });
-// The prefixes by which Open vSwitch tells the number spaces apart.
+// The number spaces, by Open vSwitch's prefixes.
 const ofpt = place(0, 'plain');
 const nxt = place(VENDOR.nicira, 'plain');
 const onft = place(VENDOR.onf, 'plain');
@@ -101,7 +101,7 @@ const decodeEcho = (_version: OpenFlowVersion, reader: WireReader): Echo => ({
   data: reader.copy(reader.remaining, 'echo.data'),
 });
 
-/** A list whose entries follow each other to the end of the message. */
+/** Returns the decoder of a body that is a list of entries up to the end of the message. */
 function entriesOf<Entry>(decodeEntry: (version: OpenFlowVersion, reader: WireReader) => Entry) {
   return (version: OpenFlowVersion, reader: WireReader): EntryList<Entry> => {
     const entries: Entry[] = [];
@@ -112,7 +112,7 @@ function entriesOf<Entry>(decodeEntry: (version: OpenFlowVersion, reader: WireRe
   };
 }
 
-/** All messages. */
+/** The table. */
 export const MESSAGES: {
   readonly [Type in Exclude<OpenFlowMessageType, 'unknown'>]: Codec<MessageBodies[Type]>;
 } = {

@@ -1,19 +1,19 @@
-// Meters (OpenFlow 1.3 and later): setting them, reading their counters, configuration and limits.
+// The codecs of meters (OpenFlow 1.3 and later): meter mods, statistics, configuration and features.
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
 
-/** Meter numbers with a meaning of their own. */
+/** The highest meter id (OFPM_MAX), and OFPM_ALL. */
 export const METER_MAX = 0xffff_0000;
 export const METER_ALL = 0xffff_ffff;
 
-/** Bits of `flags`. Exactly one of kbps and pktps must be set; burst makes OVS heed the burst size. */
+/** Bits of `flags`. Exactly one of `kbps` and `pktps` must be set; OVS ignores the burst size without `burst`. */
 export const METER_FLAGS = { kbps: 1, pktps: 2, burst: 4, stats: 8 } as const;
 
 const BAND_DROP = 1;
 const BAND_DSCP_REMARK = 2;
 const BAND_HEADER_SIZE = 12;
 
-/** What a meter does beyond a rate. Rate and burst size count packets or kilobits, as the meter's flags say. */
+/** A band: what a meter does above a rate. Rate and burst size are in packets or kilobits, by the meter's flags. */
 export type MeterBand =
   | { readonly type: 'drop'; readonly rate: number; readonly burstSize: number }
   | {
@@ -27,21 +27,21 @@ export type MeterBand =
       readonly bandType: number;
       readonly rate: number;
       readonly burstSize: number;
-      /** What follows the common fields. */
+      /** The bytes after the common fields. */
       readonly bytes: Buffer;
     };
 
 const METER_COMMANDS = ['add', 'modify', 'delete'] as const;
 export type MeterCommand = (typeof METER_COMMANDS)[number];
 
-/** OFPMP_METER_CONFIG, and what a meter mod sets. */
+/** OFPMP_METER_CONFIG: the configuration of a meter. */
 export interface MeterConfig {
   readonly meterId: number;
   readonly flags: number;
   readonly bands: readonly MeterBand[];
 }
 
-/** OFPT_METER_MOD. Deleting `METER_ALL` deletes all; deleting a meter deletes the flows whose instructions use it. */
+/** OFPT_METER_MOD. Deleting `METER_ALL` deletes all meters. Deleting a meter deletes the flows with it as instruction. */
 export interface MeterMod extends MeterConfig {
   readonly command: MeterCommand;
 }
@@ -49,23 +49,23 @@ export interface MeterMod extends MeterConfig {
 /** OFPMP_METER: counters since the meter was added. */
 export interface MeterStats {
   readonly meterId: number;
-  /** OVS counts only instructions, not the meters of controller actions. */
+  /** Flows with the meter as instruction; OVS does not count controller actions. */
   readonly flowCount: number;
   readonly packetCount: bigint;
   readonly byteCount: bigint;
   readonly durationSeconds: number;
-  /** Beyond the whole seconds. */
+  /** The rest of the time in nanoseconds. */
   readonly durationNanoseconds: number;
-  /** What each band dropped or remarked, in the order of the meter's configuration. */
+  /** Counters of what each band dropped or remarked, in the order of the configuration. */
   readonly bands: readonly { readonly packetCount: bigint; readonly byteCount: bigint }[];
 }
 
 /** OFPMP_METER_FEATURES. */
 export interface MeterFeatures {
   readonly meterCountMax: number;
-  /** Bit n stands for band type n: 2 is drop, 4 is remark. */
+  /** Bit n: bands of type n are supported (value 2: drop, 4: remark). */
   readonly bandTypes: number;
-  /** Bits of `METER_FLAGS` that may be used. */
+  /** Supported bits of `METER_FLAGS`. */
   readonly capabilities: number;
   readonly bandCountMax: number;
   readonly colorMax: number;
@@ -91,7 +91,7 @@ export function decodeMeterMod(_version: OpenFlowVersion, reader: WireReader): M
   const number = reader.u16('meter_mod.command');
   const command = METER_COMMANDS[number];
   if (command === undefined) {
-    throw reader.fault('meter_mod.command', `${number} is none of add (0), modify (1) and delete (2)`);
+    throw reader.fault('meter_mod.command', `${number} is not one of add (0), modify (1) and delete (2)`);
   }
   const flags = reader.u16('meter_mod.flags');
   const meterId = reader.u32('meter_mod.meter_id');
@@ -105,7 +105,7 @@ export function decodeMeterConfig(_version: OpenFlowVersion, reader: WireReader)
   return { meterId, flags, bands: decodeBands(reader.sub(length - 8, 'meter_config.bands')) };
 }
 
-/** The body of OFPMP_METER and OFPMP_METER_CONFIG requests. */
+/** Encodes the body of OFPMP_METER and OFPMP_METER_CONFIG requests. */
 export function encodeMeterRequest(
   _version: OpenFlowVersion,
   request: { readonly meterId: number },

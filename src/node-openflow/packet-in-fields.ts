@@ -1,6 +1,6 @@
-// Any match field of a packet-in by name, as Open vSwitch had it when it sent the packet: from the packet-in's metadata
-// or from the frame's headers. In metadata OVS leaves out what is 0, and has registers of 32 bits over OpenFlow 1.0 to
-// 1.4 and of 64 bits over 1.5 (`nx_put_raw`); both are put together here (ovs-fields(7), "Register Fields").
+// Reads match fields of a packet-in by name, from its metadata or from the frame's headers. OVS omits metadata fields that
+// are 0, and sends registers of 32 bits over OpenFlow 1.0 to 1.4 and of 64 bits over 1.5 (`nx_put_raw`); both are
+// converted here (ovs-fields(7), "Register Fields").
 
 import type { FieldName } from './fields.ts';
 import { frameFieldReader } from './frame-fields.ts';
@@ -8,10 +8,10 @@ import { type FrameHeaders, readFrameHeaders } from './frame-headers.ts';
 import { fieldValue, findField, type MatchField, splitRegisters } from './match.ts';
 import { decodeMetadata, type PacketInView } from './packet-in.ts';
 
-/** Registers of 64 and 128 bits, by the number of 32-bit registers that they consist of. */
+/** Names of registers; "xreg" and "xxreg" join 2 and 4 registers of 32 bits. */
 const JOINED = /^(?<kind>xx?)?reg(?<number>\d+)$/u;
 
-/** Fields that OVS keeps to itself: neither the metadata of a packet-in nor its frame has them. */
+/** Fields that neither the metadata of a packet-in nor its frame has. */
 const UNAVAILABLE: ReadonlySet<string> = new Set<FieldName | 'unknown'>([
   'unknown',
   'cookie',
@@ -31,23 +31,23 @@ const UNAVAILABLE: ReadonlySet<string> = new Set<FieldName | 'unknown'>([
   'nsh_ttl',
 ]);
 
-/** Whether a packet-in tells the value of a field. */
+/** Whether a packet-in has the value of a field. */
 export function isFieldInPacketIn(name: FieldName | 'unknown'): name is FieldName {
   return !UNAVAILABLE.has(name);
 }
 
-/** The fields of one packet-in. It reads metadata and frame when the first field of each is asked for, and keeps them. */
+/** The fields of one packet-in. Metadata and frame are decoded when a field of them is read for the first time. */
 export class PacketInFields {
   readonly #packetIn: PacketInView;
   #metadata: readonly MatchField[] | undefined;
   #headers: FrameHeaders | undefined;
 
-  /** The view must stay as it is while fields are read. */
+  /** The view must not change while fields are read. */
   constructor(packetIn: PacketInView) {
     this.#packetIn = packetIn;
   }
 
-  /** The value as an unsigned number, 0 where the packet lacks the field; undefined where a packet-in does not tell it. */
+  /** Returns the value as an unsigned number: 0 if the packet lacks the field, undefined if packet-ins never have it. */
   value(name: FieldName | 'unknown'): bigint | undefined {
     if (!isFieldInPacketIn(name)) {
       return undefined;
@@ -69,7 +69,7 @@ export class PacketInFields {
     return field === undefined ? 0n : fieldValue(field);
   }
 
-  /** `count` registers from `first` on, the first of them highest. */
+  /** Joins `count` registers from `first` on, most significant first. */
   #registers(first: number, count: number): bigint {
     let value = 0n;
     for (let index = first; index < first + count; index += 1) {
@@ -79,7 +79,7 @@ export class PacketInFields {
     return value;
   }
 
-  /** The 16-bit number of OpenFlow 1.0 has the lower half of the 32-bit one, also for reserved ports such as LOCAL. */
+  /** Returns the input port. OpenFlow 1.0's number is the lower half of the 32-bit one, also for ports such as LOCAL. */
   #inPort(isShort: boolean): bigint {
     const field = findField(this.#fields(), 'in_port_oxm');
     if (field !== undefined) {

@@ -1,6 +1,6 @@
-// Packet-ins. The one that matters here, NXT_PACKET_IN2, comes thousands of times a second: it is decoded into a view
-// that the receiver keeps and uses again, so that a message costs no object. The view's offsets point into the
-// message's memory, which is only valid until the receiver returns. The plain forms are decoded into values.
+// The codecs of packet-ins. NXT_PACKET_IN2, which arrives thousands of times a second, is decoded without allocation into
+// a view that is reused. The view's offsets refer to the message's memory, which is valid until the receiver returns. The
+// other packet-ins are decoded into values.
 //
 // For the table of messages: decodePacketIn2 (Nicira 30, all versions; outside of the table if it must not allocate),
 // decodePacketIn (type 10), decodeNxPacketIn (Nicira 17).
@@ -8,7 +8,7 @@ import { decodeFields, decodeNxMatch, decodeOxmMatch, type MatchField } from './
 import type { OpenFlowVersion } from './version.ts';
 import { OpenFlowDecodeError, WireReader } from './wire.ts';
 
-/** Why a packet was sent (OFPR_*), as far as versions agree: NXT_PACKET_IN2 uses the numbers of OpenFlow 1.4. */
+/** The reason of a packet-in (OFPR_*). NXT_PACKET_IN2 has the numbers of OpenFlow 1.4. */
 export const PACKET_IN_REASON_CODES = {
   noMatch: 0,
   action: 1,
@@ -20,28 +20,28 @@ export const PACKET_IN_REASON_CODES = {
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** NXT_PACKET_IN2, as offsets into the message. An absent property has a start and an end of 0. */
+/** NXT_PACKET_IN2 as offsets into the message. Start and end of an absent property are 0. */
 export class PacketInView {
-  /** The memory that the offsets point into. */
+  /** The memory that the offsets refer to. */
   bytes: Buffer = NO_BYTES;
-  /** The frame, or as much of it as was sent. */
+  /** The frame, or the part of it that was sent. */
   packetStart = 0;
   packetEnd = 0;
-  /** Length of the whole frame in bytes, sent or not. */
+  /** Length of the whole frame in bytes. */
   fullLength = 0;
   tableId = 0;
-  /** One of `PACKET_IN_REASON_CODES`, or another number. */
+  /** OFPR_*; see `PACKET_IN_REASON_CODES`. */
   reason = 0;
-  /** The upper and lower half of the flow's cookie; all ones when there was no flow. */
+  /** The upper and lower half of the flow's cookie; all ones without a flow. */
   cookieHigh = 0;
   cookieLow = 0;
-  /** What the controller2 action carried. */
+  /** The userdata of the controller2 action. */
   userdataStart = 0;
   userdataEnd = 0;
   /** Fields that are not in the frame (in_port, registers, tunnel, ...), as NXM or OXM: see `decodeMetadata`. */
   metadataStart = 0;
   metadataEnd = 0;
-  /** State to resume a paused packet with. */
+  /** The state with which a paused packet is resumed. */
   continuationStart = 0;
   continuationEnd = 0;
 }
@@ -68,26 +68,30 @@ const PROPERTY = {
  */
 
 /**
- * Decodes the body `bytes[start, end)` of NXT_PACKET_IN2 (behind the experimenter's header) into a view. Properties that
- * are not known are skipped. Throws OpenFlowDecodeError, and then the view is not to be used.
+ * Decodes the body `bytes[start, end)` of NXT_PACKET_IN2 (after the experimenter's header) into a view. Unknown properties
+ * are skipped. Throws OpenFlowDecodeError; the view must not be used then.
  */
 export function decodePacketIn2(bytes: Buffer, start: number, end: number, view: PacketInView): void {
   resetView(bytes, view);
   let at = start;
   while (at < end) {
     if (end - at < PROPERTY_HEADER_SIZE) {
-      throw new OpenFlowDecodeError('packet_in2.property', at, `${end - at} bytes are left, no header`);
+      throw new OpenFlowDecodeError(
+        'packet_in2.property',
+        at,
+        `${end - at} bytes are left, less than a header`,
+      );
     }
     const length = bytes.readUInt16BE(at + 2);
     if (length < PROPERTY_HEADER_SIZE || length > end - at) {
       throw new OpenFlowDecodeError(
         'packet_in2.property',
         at,
-        `${length} bytes of ${end - at} that are left`,
+        `has ${length} bytes, but ${end - at} are left`,
       );
     }
     readProperty(view, bytes.readUInt16BE(at), at + PROPERTY_HEADER_SIZE, at + length);
-    // The padding of the last property may be missing: OVS does not count it where the frame comes last.
+    // The padding of the last property may be missing: OVS omits it when the frame is last.
     at += (length + 7) & ~7;
   }
   const packetSize = view.packetEnd - view.packetStart;
@@ -100,12 +104,12 @@ export function decodePacketIn2(bytes: Buffer, start: number, end: number, view:
     throw new OpenFlowDecodeError(
       'packet_in2.full_len',
       start,
-      `${view.fullLength} is less than ${packetSize} sent`,
+      `${view.fullLength} is less than the ${packetSize} bytes sent`,
     );
   }
 }
 
-/** The fields of a packet-in that are not in the frame, such as in_port, registers and the tunnel. */
+/** Decodes the fields of a packet-in that are not in the frame, such as in_port, registers and tunnel fields. */
 export function decodeMetadata(view: PacketInView): MatchField[] {
   return decodeFields(
     new WireReader(view.bytes, view.metadataStart, view.metadataEnd),
@@ -147,7 +151,7 @@ function readProperty(view: PacketInView, type: number, start: number, end: numb
       view.tableId = bytes.readUInt8(start);
       break;
     case PROPERTY.cookie:
-      // 4 bytes of zeros align the number.
+      // The number is aligned by 4 bytes of zeros.
       requireSize('packet_in2.cookie', start, end, 12);
       view.cookieHigh = bytes.readUInt32BE(start + 4);
       view.cookieLow = bytes.readUInt32BE(start + 8);
@@ -179,17 +183,17 @@ function requireSize(what: string, start: number, end: number, size: number): vo
   }
 }
 
-/** A plain packet-in. */
+/** OFPT_PACKET_IN or NXT_PACKET_IN. */
 export interface PacketIn {
   readonly bufferId: number;
   /** Length of the whole frame in bytes. */
   readonly fullLength: number;
   readonly reason: number;
-  /** 0 in OpenFlow 1.0, which does not say. */
+  /** 0 in OpenFlow 1.0, which lacks it. */
   readonly tableId: number;
   /** Absent in OpenFlow 1.0. */
   readonly cookie: bigint | undefined;
-  /** in_port and what else is not in the frame. */
+  /** The fields that are not in the frame, such as in_port. */
   readonly metadata: readonly MatchField[];
   readonly packet: Buffer;
 }

@@ -1,4 +1,4 @@
-// Packet-outs: a frame from the controller through a list of actions.
+// The codec of packet-outs: a frame from the controller, and the actions to apply to it.
 //
 // For the table of messages: encodePacketOut, decodePacketOut. Place: type 13.
 import { portTo16 } from './action-rows.ts';
@@ -10,9 +10,9 @@ import type { WireReader, WireWriter } from './wire.ts';
 
 /** OFPT_PACKET_OUT. */
 export interface PacketOut {
-  /** `NO_BUFFER` when the frame comes along, which with OVS since 2.7 it must. */
+  /** `NO_BUFFER` when the message includes the frame, as OVS 2.7 and later require. */
   readonly bufferId: number;
-  /** Where the frame is said to have come from: a port, or OFPP_CONTROLLER or OFPP_NONE. */
+  /** The input port of the frame: a port, OFPP_CONTROLLER or OFPP_NONE. */
   readonly inPort: number;
   readonly actions: readonly Action[];
   readonly packet: Buffer;

@@ -1,5 +1,5 @@
-// The requests that wait: single ones for their reply, batches for errors about their messages. Replies and errors are
-// matched by transaction id. Replies in parts are put together here. No stream and no clock: the connection feeds it.
+// Pending requests: single ones wait for their reply, batches for errors about their messages. Replies and errors are
+// matched by transaction id, and multipart replies are joined. The connection passes in the messages.
 import { OpenFlowConnectionError, type OpenFlowErrorReport, OpenFlowRequestError } from './errors.ts';
 import type { OpenFlowMessage, OpenFlowMessageType } from './message-types.ts';
 
@@ -10,38 +10,38 @@ interface PendingRequest {
   readonly replyType: OpenFlowMessageType;
   readonly resolve: (reply: OpenFlowMessage) => void;
   readonly reject: (error: Error) => void;
-  /** Entries of the parts that have arrived; null before the first part. */
+  /** Entries of the parts received so far; null before the first part. */
   entries: unknown[] | null;
   receivedSize: number;
 }
 
-/** Messages with consecutive transaction ids whose errors are collected. */
+/** Messages with consecutive transaction ids, and the errors about them. */
 export interface Batch {
   readonly firstXid: number;
   readonly messages: readonly OpenFlowMessage[];
   readonly errors: OpenFlowRequestError[];
 }
 
-/** Requests of one connection that have not been answered. */
+/** The pending requests of one connection. */
 export class PendingRequests {
   readonly #multipartBytesMax: number;
   readonly #requests = new Map<number, PendingRequest>();
-  /** Rejected because their reply is too large; the rest of the parts is thrown away. */
+  /** Rejected because their reply is too large; its further parts are discarded. */
   readonly #discarded = new Set<number>();
   readonly #batches = new Set<Batch>();
   #nextXid = 1;
 
-  /** `multipartBytesMax`: a reply in parts that is larger rejects its request. */
+  /** `multipartBytesMax`: a larger multipart reply rejects its request. */
   constructor(multipartBytesMax: number) {
     this.#multipartBytesMax = multipartBytesMax;
   }
 
-  /** How many requests and batches wait; a batch counts once, whatever its size. */
+  /** Number of pending requests and batches; a batch counts once. */
   get count(): number {
     return this.#requests.size + this.#batches.size;
   }
 
-  /** Waits for the reply to the request with that transaction id. */
+  /** Adds the request with that transaction id. */
   add(
     xid: number,
     requestType: OpenFlowMessageType,
@@ -52,7 +52,7 @@ export class PendingRequests {
     });
   }
 
-  /** From now on errors about these messages are theirs, until `removeBatch`. */
+  /** Adds a batch: errors about its messages are collected until `removeBatch`. */
   addBatch(firstXid: number, messages: readonly OpenFlowMessage[]): Batch {
     const batch: Batch = { firstXid, messages, errors: [] };
     this.#batches.add(batch);
@@ -63,10 +63,10 @@ export class PendingRequests {
     this.#batches.delete(batch);
   }
 
-  /** The first of `count` consecutive transaction ids that nothing waits under. 0 is the switch's own. */
+  /** Returns the first of `count` consecutive transaction ids that are not pending. 0 is not used: the switch uses it. */
   takeXids(count: number): number {
     let first = this.#nextXid;
-    // After 2^32 messages it begins again, where something may still wait.
+    // After 2^32 messages ids are reused, and some of them may still be pending.
     while (first + count - 1 > XID_MAX || this.#isTaken(first, count)) {
       first = first + count - 1 > XID_MAX ? 1 : first + 1;
     }
@@ -74,12 +74,12 @@ export class PendingRequests {
     return first;
   }
 
-  /** How many replies are being thrown away because they were too large. */
+  /** Number of replies that are being discarded because they are too large. */
   get discardedCount(): number {
     return this.#discarded.size;
   }
 
-  /** Whether this part of a reply will be thrown away, so that it need not be decoded; forgets the reply at its last part. */
+  /** Whether to discard this part of a reply without decoding it; the last part ends the discarding. */
   discards(xid: number, more: boolean): boolean {
     const discarded = this.#discarded.has(xid);
     if (discarded && !more) {
@@ -88,7 +88,7 @@ export class PendingRequests {
     return discarded;
   }
 
-  /** Gives a message of `size` bytes to the request that it answers; false when there is none. */
+  /** Passes a message of `size` bytes to the request that it answers; returns false when there is none. */
   offer(xid: number, message: OpenFlowMessage, more: boolean, size: number): boolean {
     if (message.type === 'error') {
       return this.#offerError(xid, message);
@@ -99,7 +99,7 @@ export class PendingRequests {
     }
     request.receivedSize += size;
     if (request.receivedSize > this.#multipartBytesMax) {
-      this.#giveUp(xid, request, more);
+      this.#rejectTooLarge(xid, request, more);
     } else if (more) {
       request.entries = append(request.entries, message);
     } else {
@@ -112,7 +112,7 @@ export class PendingRequests {
     return true;
   }
 
-  /** Ends the wait of all requests. */
+  /** Rejects all requests. */
   rejectAll(error: Error): void {
     const requests = [...this.#requests.values()];
     this.#requests.clear();
@@ -123,7 +123,7 @@ export class PendingRequests {
     }
   }
 
-  /** Whether something waits under one of these transaction ids. */
+  /** Whether one of these transaction ids is pending. */
   #isTaken(firstXid: number, count: number): boolean {
     const end = firstXid + count;
     const isInside = (xid: number) => xid >= firstXid && xid < end;
@@ -140,14 +140,14 @@ export class PendingRequests {
     return [...this.#discarded].some(isInside);
   }
 
-  #giveUp(xid: number, request: PendingRequest, more: boolean): void {
+  #rejectTooLarge(xid: number, request: PendingRequest, more: boolean): void {
     this.#requests.delete(xid);
     if (more) {
       this.#discarded.add(xid);
     }
     const message =
       `the reply to ${request.requestType} is larger than ${this.#multipartBytesMax} bytes (multipartBytesMax); ` +
-      'raise the limit or ask for less';
+      'raise the limit or request less';
     request.reject(new OpenFlowConnectionError('OPENFLOW_MULTIPART', message));
   }
 
@@ -178,7 +178,7 @@ export class PendingRequests {
   }
 }
 
-/** The entries so far and those of one more part; a body that is no list has none, and its last part stands for all. */
+/** Returns the entries so far with those of one more part. Bodies without entries have a single part. */
 function append(entries: unknown[] | null, message: OpenFlowMessage): unknown[] {
   const all = entries ?? [];
   if ('entries' in message) {

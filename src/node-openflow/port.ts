@@ -1,5 +1,4 @@
-// Ports: their description in features replies (1.0), OFPMP_PORT_DESC and OFPT_PORT_STATUS, in the three layouts that
-// OpenFlow has had.
+// The codec of ports in features replies (1.0), OFPMP_PORT_DESC and OFPT_PORT_STATUS. OpenFlow has had three layouts.
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader, WireWriter } from './wire.ts';
 
@@ -8,26 +7,26 @@ const PORT_PROPERTY_ETHERNET = 0;
 
 /** A port of the bridge. */
 export interface Port {
-  /** As in OpenFlow 1.1 and later: 32 bits, reserved ports from 0xffffff00 (OFPP_LOCAL is 0xfffffffe). */
+  /** 32 bits, as in OpenFlow 1.1 and later; reserved ports start at 0xffffff00 (OFPP_LOCAL is 0xfffffffe). */
   readonly portNumber: number;
   /** "aa:bb:cc:dd:ee:ff" */
   readonly hardwareAddress: string;
-  /** At most 15 bytes of the interface's name. */
+  /** The interface's name, truncated to 15 bytes. */
   readonly name: string;
-  /** Bits of OFPPC_*: 1 is "administratively down". */
+  /** Bits of OFPPC_*; see `PORT_CONFIG_DOWN`. */
   readonly config: number;
-  /** Bits of OFPPS_*: 1 is "no link". */
+  /** Bits of OFPPS_*; see `PORT_STATE_LINK_DOWN`. */
   readonly state: number;
-  /** Current and maximum speed in kbit/s; 0 when unknown, and always in OpenFlow 1.0. */
+  /** Current and maximum speed in kbit/s; 0 if unknown, as always in OpenFlow 1.0. */
   readonly currentSpeed: number;
   readonly maximumSpeed: number;
 }
 
-/** Bits of `Port.config` and `Port.state` that mean the same in all versions. */
+/** Bits of `Port.config` and `Port.state` that all versions share. */
 export const PORT_CONFIG_DOWN = 1;
 export const PORT_STATE_LINK_DOWN = 1;
 
-/** Why OFPT_PORT_STATUS was sent. */
+/** The reason of OFPT_PORT_STATUS. */
 export type PortStatusReason = 'add' | 'delete' | 'modify';
 const PORT_REASONS: readonly PortStatusReason[] = ['add', 'delete', 'modify'];
 
@@ -36,7 +35,7 @@ export interface PortStatus {
   readonly port: Port;
 }
 
-/** The 32-bit number of a port whose number stands in 16 bits, as in OpenFlow 1.0. */
+/** Returns the 32-bit number of a 16-bit port number, as in OpenFlow 1.0. */
 export function portNumberFrom16(portNumber: number): number {
   return portNumber >= 0xff00 ? portNumber + 0xffff_0000 : portNumber;
 }
@@ -89,13 +88,13 @@ export function decodePorts(version: OpenFlowVersion, reader: WireReader): Port[
 export function decodePortStatus(version: OpenFlowVersion, reader: WireReader): PortStatus {
   const reason = PORT_REASONS[reader.u8('port_status.reason')];
   if (reason === undefined) {
-    throw reader.fault('port_status.reason', 'is none of add (0), delete (1) and modify (2)');
+    throw reader.fault('port_status.reason', 'is not one of add (0), delete (1) and modify (2)');
   }
   reader.skip(7, 'port_status.pad');
   return { reason, port: decodePort(version, reader) };
 }
 
-/** OFPMP_PORT_DESC: only OpenFlow 1.5 can ask for one port. */
+/** Encodes the body of an OFPMP_PORT_DESC request; a single port needs OpenFlow 1.5. */
 export function encodePortDescRequest(
   version: OpenFlowVersion,
   request: { readonly portNumber?: number },
@@ -124,7 +123,10 @@ function readSpeeds(properties: WireReader): Pick<Port, 'currentSpeed' | 'maximu
     const type = properties.u16('port.property.type');
     const length = properties.u16('port.property.length');
     if (length < 4) {
-      throw properties.fault('port.property.length', `is ${length}, less than the 4 bytes of its own header`);
+      throw properties.fault(
+        'port.property.length',
+        `is ${length}, less than the 4 bytes of the property's header`,
+      );
     }
     const payload = properties.sub(length - 4, 'port.property');
     properties.skip(Math.min(properties.remaining, (8 - (length % 8)) % 8), 'port.property.pad');
@@ -137,7 +139,7 @@ function readSpeeds(properties: WireReader): Pick<Port, 'currentSpeed' | 'maximu
   return speeds;
 }
 
-/** Text in a field of fixed size, ended by the first zero byte. */
+/** Reads a text in a field of fixed size, terminated by a zero byte. */
 export function readText(reader: WireReader, size: number, what: string): string {
   const field = reader.view(size, what);
   const end = field.indexOf(0);

@@ -1,4 +1,4 @@
-// Waiting for a stream to drain, and closing it so that OVS does not log a reset connection.
+// Waits for a stream to drain, and closes it so that OVS does not log a reset connection.
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 
@@ -8,15 +8,15 @@ export async function drained(stream: Duplex, ended: Promise<unknown>): Promise<
     return;
   }
   const waiting = new AbortController();
-  // When the stream fails or the race is lost this rejects; the caller checks the state of the connection itself.
+  // Rejects when the stream fails or `ended` resolves first; the caller checks the state of the connection.
   const drain = once(stream, 'drain', { signal: waiting.signal }).catch(() => {});
   await Promise.race([drain, ended]);
   waiting.abort();
 }
 
 /**
- * Polite is to let the switch close first: a socket that is closed with bytes unread resets the connection, and OVS warns
- * about that in its log. A last word (why a hello is refused) is sent before the stream is closed.
+ * Closes a stream, after sending a last message if there is one (why a hello is refused). A graceful close lets the switch
+ * close first: closing a socket with unread bytes resets the connection, about which OVS logs a warning.
  */
 export function closeStream(
   stream: Duplex & { unref?: () => void },
@@ -26,7 +26,7 @@ export function closeStream(
   if (isPolite && stream.writableLength === 0 && !stream.readableEnded) {
     stream.once('end', () => stream.destroy());
     stream.end();
-    // A socket that only waits for that must not keep the process alive.
+    // A socket that waits for the switch to close must not keep the process alive.
     stream.unref?.();
   } else if (hasLastWord) {
     stream.end(() => stream.destroy());

@@ -1,4 +1,4 @@
-// What a switch is and how it treats this connection: features, description, configuration, controller role.
+// The codecs of messages about the switch and the connection: features, description, configuration, controller role.
 import { OpenFlowEncodeError } from './errors.ts';
 import { decodePorts, type Port, readText } from './port.ts';
 import type { OpenFlowVersion } from './version.ts';
@@ -10,11 +10,11 @@ export interface SwitchFeatures {
   readonly datapathId: bigint;
   readonly bufferCount: number;
   readonly tableCount: number;
-  /** 0 on the main connection; not in OpenFlow 1.0. */
+  /** 0: the main connection, as always in OpenFlow 1.0. */
   readonly auxiliaryId: number;
   /** Bits of OFPC_*. */
   readonly capabilities: number;
-  /** Only OpenFlow 1.0 lists the ports here; later versions have `port_desc_request`. */
+  /** In OpenFlow 1.0 only; later versions have `port_desc_request`. */
   readonly ports: readonly Port[];
 }
 
@@ -36,9 +36,9 @@ export function decodeFeatures(version: OpenFlowVersion, reader: WireReader): Sw
 
 /** OFPT_GET_CONFIG_REPLY and OFPT_SET_CONFIG. */
 export interface SwitchConfig {
-  /** OFPC_FRAG_*: 0 is normal treatment of IP fragments. It belongs to the whole bridge. */
+  /** OFPC_FRAG_*: the treatment of IP fragments, 0: normal. A setting of the bridge. */
   readonly flags: number;
-  /** Bytes of a packet that misses the tables to send to this controller; 0 asks for no packet-ins at all of that kind. */
+  /** Bytes to send of a packet that misses the tables; 0: no such packet-ins. A setting of the connection. */
   readonly missSendLength: number;
 }
 
@@ -68,13 +68,13 @@ export function decodeDescription(_version: OpenFlowVersion, reader: WireReader)
   return { manufacturer, hardware, software, serialNumber, datapath: readText(reader, 256, 'desc.dp_desc') };
 }
 
-/** `nochange` only asks, and OpenFlow 1.0 lacks it. A secondary is told little and may change nothing. */
+/** A role. `nochange` (not in OpenFlow 1.0) requests the current one. A secondary gets few messages and is read-only. */
 export type ControllerRole = 'nochange' | 'equal' | 'primary' | 'secondary';
 const ROLES: readonly ControllerRole[] = ['nochange', 'equal', 'primary', 'secondary'];
 
 export interface RoleRequest {
   readonly role: ControllerRole;
-  /** Orders the claims to be primary; not in OpenFlow 1.0. */
+  /** Orders requests for the primary role; not in OpenFlow 1.0. */
   readonly generationId: bigint;
 }
 
@@ -89,7 +89,7 @@ export function encodeRole(version: OpenFlowVersion, request: RoleRequest, write
     throw new OpenFlowEncodeError(
       'role_request',
       version,
-      'there is no role "nochange"; a role cannot be asked for',
+      'this version does not have the role "nochange"; the current role cannot be requested',
     );
   } else {
     writer.u32(role - 1);
@@ -100,7 +100,7 @@ export function decodeRole(version: OpenFlowVersion, reader: WireReader): RoleRe
   const number = reader.u32('role.role');
   const role = ROLES[version === 1 ? number + 1 : number];
   if (role === undefined) {
-    throw reader.fault('role.role', `${number} is not a role`);
+    throw reader.fault('role.role', `${number} is not a valid role`);
   }
   if (version === 1) {
     return { role, generationId: 0n };

@@ -1,8 +1,8 @@
-// OFPMP_TABLE: counters of the flow tables.
+// The codec of OFPMP_TABLE: counters of the flow tables.
 import type { OpenFlowVersion } from './version.ts';
 import type { WireReader } from './wire.ts';
 
-/** One flow table. */
+/** The statistics of one flow table. */
 export interface TableStats {
   readonly tableId: number;
   readonly activeCount: number;

@@ -1,12 +1,12 @@
-// Cursors over the bytes of one OpenFlow message: a reader that cannot run out of its message and a writer that
-// grows. Every codec of this library uses them; neither knows any message.
+// Cursors over the bytes of one OpenFlow message: a reader that never reads beyond its message, and a writer that grows.
+// All codecs of this library use them.
 
-/** Thrown by decoders: the bytes are not what the OpenFlow specification (or Nicira's extensions) allows. */
+/** Thrown by decoders for bytes that are malformed by the OpenFlow specification or Nicira's extensions. */
 export class OpenFlowDecodeError extends Error {
   readonly code = 'OPENFLOW_DECODE';
-  /** What was being decoded, as a path from the message inwards: "flow_mod.match.nw_src". */
+  /** The path of the malformed part, outermost first: "flow_mod.match.nw_src". */
   readonly what: string;
-  /** Offset of the fault from the start of the message, in bytes. */
+  /** Offset of the malformed part from the start of the message, in bytes. */
   readonly offset: number;
 
   constructor(what: string, offset: number, fault: string) {
@@ -21,7 +21,7 @@ export class OpenFlowDecodeError extends Error {
 export class WireReader {
   readonly bytes: Buffer;
   readonly end: number;
-  /** Offset of the next byte to be read, from the start of `bytes`. */
+  /** Offset of the next byte, from the start of `bytes`. */
   offset: number;
 
   constructor(bytes: Buffer, start = 0, end = bytes.length) {
@@ -30,12 +30,12 @@ export class WireReader {
     this.end = end;
   }
 
-  /** How many bytes are left. */
+  /** Number of bytes left. */
   get remaining(): number {
     return this.end - this.offset;
   }
 
-  /** Moves on by `size` bytes and returns where they began; throws when fewer are left. */
+  /** Advances by `size` bytes and returns their offset; throws when fewer are left. */
   take(size: number, what: string): number {
     const at = this.offset;
     if (size < 0 || size > this.end - at) {
@@ -65,30 +65,30 @@ export class WireReader {
     this.take(size, what);
   }
 
-  /** The next `size` bytes, as a view: it lives only as long as the memory that the message was read into. */
+  /** Returns a view of the next `size` bytes, valid as long as the memory that the message was read into. */
   view(size: number, what: string): Buffer {
     const at = this.take(size, what);
     return this.bytes.subarray(at, at + size);
   }
 
-  /** A copy of the next `size` bytes, to keep. */
+  /** Returns a copy of the next `size` bytes. */
   copy(size: number, what: string): Buffer {
     return Buffer.from(this.view(size, what));
   }
 
-  /** A reader of the next `size` bytes alone, for a nested structure; this one moves past them. */
+  /** Returns a reader of the next `size` bytes, for a nested structure, and advances past them. */
   sub(size: number, what: string): WireReader {
     const at = this.take(size, what);
     return new WireReader(this.bytes, at, at + size);
   }
 
-  /** The error to throw about what was just read or is about to be. */
+  /** Returns the error to throw about the part at the current position. */
   fault(what: string, fault: string): OpenFlowDecodeError {
     return new OpenFlowDecodeError(what, this.offset, fault);
   }
 }
 
-/** Appends big-endian values to memory that doubles when it is full. */
+/** Appends big-endian values to a buffer that doubles when it is full. */
 export class WireWriter {
   #bytes: Buffer;
   #size = 0;
@@ -97,7 +97,7 @@ export class WireWriter {
     this.#bytes = Buffer.allocUnsafe(capacity);
   }
 
-  /** How many bytes have been written. */
+  /** Number of bytes written. */
   get size(): number {
     return this.#size;
   }
@@ -138,21 +138,21 @@ export class WireWriter {
     return this;
   }
 
-  /** Zeros up to the next multiple of 8, counted from `start`. */
+  /** Appends zeros up to the next multiple of 8, counted from `start`. */
   align8(start: number): this {
     return this.zeros((8 - ((this.#size - start) % 8)) % 8);
   }
 
-  /** Overwrites two bytes written before: how a length is filled in afterwards. */
+  /** Overwrites two bytes, to fill in a length afterwards. */
   setU16(at: number, value: number): this {
     if (at + 2 > this.#size) {
-      throw new RangeError(`setU16 at ${at} lies past the ${this.#size} bytes written`);
+      throw new RangeError(`setU16 at ${at} is beyond the ${this.#size} bytes written`);
     }
     this.#bytes.writeUInt16BE(value, at);
     return this;
   }
 
-  /** A copy of what has been written. */
+  /** Returns a copy of the bytes written. */
   finish(): Buffer {
     return Buffer.from(this.#bytes.subarray(0, this.#size));
   }

@@ -1,5 +1,5 @@
-// The client of one OVSDB connection: the methods of RFC 7047, section 4.1 and the extensions of ovsdb-server(7), by
-// name and typed. It takes a stream that is ready for use; dialling, reconnecting and time limits are the caller's.
+// The client of one OVSDB connection: typed methods for RFC 7047, section 4.1 and the extensions of ovsdb-server(7). It
+// takes a connected stream; dialling, reconnecting and time limits are the caller's.
 
 import type { Duplex } from 'node:stream';
 import { array, object, string } from './json-shape.ts';
@@ -16,10 +16,10 @@ import { decodeResults, encodeOperation, type Operation, type ResultsOf } from '
 import { type OvsdbEnd, RpcPeer, type RpcPeerOptions } from './rpc-peer.ts';
 import { type DatabaseSchema, parseDatabaseSchema } from './schema.ts';
 
-/** Limits of a client; see README.md for what happens at each. */
+/** Limits of a client; README.md says what happens at each. */
 export type OvsdbClientOptions = RpcPeerOptions;
 
-/** The defaults: a database of some 100,000 rows fits into one message of 64 MiB. */
+/** Default limits: a database of some 100,000 rows fits into one message of 64 MiB. */
 export const OVSDB_CLIENT_DEFAULTS: OvsdbClientOptions = {
   messageBytesMax: 64 * 1024 * 1024,
   depthMax: 64,
@@ -27,44 +27,44 @@ export const OVSDB_CLIENT_DEFAULTS: OvsdbClientOptions = {
   sendBytesMax: 16 * 1024 * 1024,
 };
 
-/** How to give up a request. */
+/** Options of every request. */
 export interface RequestOptions {
   /**
-   * When it fires, the promise rejects at once with the code OVSDB_ABORTED, and a transaction is cancelled. The server
-   * does not take back other requests: after giving up a lock or a monitor, close the connection.
+   * Aborts the request: the promise rejects immediately with the code OVSDB_ABORTED, and a transaction is cancelled on the
+   * server. Other requests cannot be cancelled there: after aborting one for a lock or a monitor, close the connection.
    */
   readonly signal?: AbortSignal;
 }
 
 export interface TransactOptions extends RequestOptions {
-  /** Decodes selected columns by their types. */
+  /** The schema by which selected columns are decoded. */
   readonly schema?: DatabaseSchema;
 }
 
-/** What to monitor, and whom to tell. */
+/** What to monitor, and the listeners. */
 export interface MonitorOptions {
   readonly database: string;
   readonly method: MonitorMethod;
   readonly tables: Readonly<Record<string, MonitorTable>>;
-  /** For monitor_cond_since: where the content that the caller already has ends. */
+  /** For monitor_cond_since: the last transaction that the caller's content includes. */
   readonly lastTransactionId?: string | undefined;
   /**
-   * Hears of the reply first and of each later change, synchronously and in the order of the wire. An
-   * OvsdbError that it throws ends the connection, as the updates that follow would make no sense. Any other
-   * exception is a fault of the listener: it rejects the promise if the reply was being read, else it is not caught.
+   * Called with the reply and then with each update, synchronously and in the order received. An OvsdbError that it throws
+   * ends the connection, because later updates could not be applied. Any other exception rejects the promise if it was
+   * thrown for the reply, and is not caught otherwise.
    */
   readonly onUpdate: (update: MonitorUpdate) => void;
-  /** The server has cancelled the monitor: its database was converted or removed. Only for aware clients. */
+  /** Called when the server has cancelled the monitor: its database was converted or removed. Needs `setDbChangeAware`. */
   readonly onCanceled?: () => void;
 }
 
-/** A running monitor. */
+/** A monitor that has been started. */
 export interface Monitor {
-  /** Stops it; no update is told any more, from now on. */
+  /** Cancels the monitor; `onUpdate` is not called any more. */
   cancel(options?: RequestOptions): Promise<void>;
 }
 
-/** Hears whether this connection has a lock: the reply first, then each change, and false when the connection ends. */
+/** Called with whether this connection holds a lock: for the reply, for each change, and with false when it ends. */
 export type LockListener = (held: boolean) => void;
 
 interface Lock {
@@ -74,7 +74,7 @@ interface Lock {
 
 /** One connection to an OVSDB server. */
 export class OvsdbClient {
-  /** Resolves once, when the connection is over for whatever reason; never rejects. */
+  /** Resolves once, when the connection has ended for any reason; never rejects. */
   readonly ended: Promise<OvsdbEnd>;
   readonly #peer: RpcPeer;
   readonly #monitors = new Map<string, MonitorOptions>();
@@ -87,50 +87,50 @@ export class OvsdbClient {
     this.ended = this.#peer.ended;
   }
 
-  /** Bytes received so far: when it stands still for long, it is time for a {@link probe}. */
+  /** Bytes received so far; when it does not grow for long, send a {@link probe}. */
   get receivedBytes(): number {
     return this.#peer.receivedBytes;
   }
 
-  /** How the connection ended, or undefined while it lasts. */
+  /** How the connection ended; undefined while it is open. */
   get end(): OvsdbEnd | undefined {
     return this.#peer.end;
   }
 
-  /** Ends the connection. All that waits for replies is rejected with the code OVSDB_CLOSED. Safe to repeat. */
+  /** Closes the connection. Pending requests are rejected with the code OVSDB_CLOSED. Idempotent. */
   close(reason?: Error): void {
     this.#peer.close({ by: 'here', error: reason });
   }
 
-  /** Sends an echo and waits for it (RFC 7047, section 4.1.11). */
+  /** Sends an echo request and waits for the reply (RFC 7047, section 4.1.11). */
   async probe(options: RequestOptions = {}): Promise<void> {
     await this.request('echo', [], options);
   }
 
-  /** Any method, for extensions that this class has no name for. */
+  /** Sends a request of any method, for extensions that this class does not cover. */
   request(method: string, params: readonly unknown[], options: RequestOptions = {}): Promise<unknown> {
     return this.#peer.request(method, params, options.signal, (result) => result);
   }
 
-  /** The names of the server's databases, `_Server` included (RFC 7047, section 4.1.1). */
+  /** Returns the names of the server's databases, `_Server` included (RFC 7047, section 4.1.1). */
   async listDbs(options: RequestOptions = {}): Promise<readonly string[]> {
     const result = await this.request('list_dbs', [], options);
     return array(result, 'list_dbs').map((name, index) => string(name, `list_dbs[${index}]`));
   }
 
-  /** RFC 7047, section 4.1.2. */
+  /** Returns the schema of a database (RFC 7047, section 4.1.2). */
   async getSchema(database: string, options: RequestOptions = {}): Promise<DatabaseSchema> {
     return parseDatabaseSchema(await this.request('get_schema', [database], options));
   }
 
-  /** An id that the server makes up when it starts (ovsdb-server 2.7 and later). */
+  /** Returns the id that the server generates when it starts (ovsdb-server 2.7 and later). */
   async getServerId(options: RequestOptions = {}): Promise<string> {
     return string(await this.request('get_server_id', [], options), 'get_server_id');
   }
 
   /**
-   * Does all operations or none (RFC 7047, section 4.1.3). Rejects with OvsdbTransactionError when one of them or the
-   * commit fails. After OVSDB_ABORTED or OVSDB_CLOSED it is unknown whether it was done.
+   * Executes all operations or none (RFC 7047, section 4.1.3). Rejects with OvsdbTransactionError when one of them or the
+   * commit fails. After OVSDB_ABORTED or OVSDB_CLOSED it is unknown whether the transaction was committed.
    */
   async transact<const O extends readonly Operation[]>(
     database: string,
@@ -142,13 +142,13 @@ export class OvsdbClient {
     return decodeResults(result, operations, options.schema);
   }
 
-  /** Has the server convert the database to another schema of the same name (ovsdb-server 2.9 and later). */
+  /** Converts the database to another schema of the same name (ovsdb-server 2.9 and later). */
   async convert(database: string, schemaJson: object, options: RequestOptions = {}): Promise<void> {
     await this.request('convert', [database, schemaJson], options);
   }
 
   /**
-   * Whether the server cancels monitors when a database is converted or removed, instead of closing the connection
+   * Sets whether the server cancels monitors when a database is converted or removed, instead of closing the connection
    * (ovsdb-server 2.9 and later; others answer "unknown method").
    */
   async setDbChangeAware(isAware: boolean, options: RequestOptions = {}): Promise<void> {
@@ -156,32 +156,32 @@ export class OvsdbClient {
   }
 
   /**
-   * Queues for a lock; true when it was free (RFC 7047, section 4.1.8). `onHeld` hears of it in the order of the wire,
-   * while a promise is told later: by then {@link hasLock} may say otherwise, and it is the one to believe.
-   * The server's names for locks have letters, digits and "_" only.
+   * Requests a lock; resolves to true when it was granted immediately, else the connection is queued (RFC 7047, section
+   * 4.1.8). `onHeld` is called in the order received; the promise resolves later, when {@link hasLock} may have changed and
+   * is authoritative. Names of locks are identifiers: letters, digits and "_".
    */
   lock(id: string, onHeld?: LockListener, options: RequestOptions = {}): Promise<boolean> {
     return this.#takeLock('lock', id, onHeld, options);
   }
 
-  /** Takes a lock from whoever holds it; that one stays queued for it (RFC 7047, section 4.1.8). */
+  /** Takes a lock over from its holder, which stays queued for it (RFC 7047, section 4.1.8). */
   async steal(id: string, onHeld?: LockListener, options: RequestOptions = {}): Promise<void> {
     await this.#takeLock('steal', id, onHeld, options);
   }
 
-  /** Gives a lock back, or leaves the queue for it. `onHeld` hears nothing more. */
+  /** Releases a lock, or leaves the queue for it. `onHeld` is not called any more. */
   async unlock(id: string, options: RequestOptions = {}): Promise<void> {
     this.#locks.delete(id);
-    // Once more at the reply, in case that the reply to `lock` came in between.
+    // Again with the reply, in case the reply to `lock` came in between.
     await this.#peer.request('unlock', [id], options.signal, () => this.#locks.delete(id));
   }
 
-  /** Whether this connection holds the lock, by what the server has said so far. */
+  /** Whether this connection holds the lock, as of the last message from the server. */
   hasLock(id: string): boolean {
     return this.#locks.get(id)?.held ?? false;
   }
 
-  /** Starts a monitor; resolves after `onUpdate` has had the initial content. */
+  /** Starts a monitor; resolves after `onUpdate` has been called with the initial content. */
   monitor(options: MonitorOptions, requestOptions: RequestOptions = {}): Promise<Monitor> {
     const { method, database, tables, lastTransactionId } = options;
     const id = `monitor-${this.#nextMonitor}`;
@@ -220,7 +220,7 @@ export class OvsdbClient {
       return;
     }
     if (isUpdateMethod(method)) {
-      // A monitor that is not there has been cancelled with this update on its way.
+      // An update of an unknown monitor was sent before the server had read its cancellation.
       this.#monitors.get(id)?.onUpdate(decodeUpdate(method, params));
     } else if (method === 'monitor_canceled') {
       const monitor = this.#monitors.get(id);

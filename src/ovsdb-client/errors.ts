@@ -1,17 +1,17 @@
-// Every error that this library makes, with a closed list of codes. Callers branch on `code` (and on the server's
-// own error string in `error`), never on the text.
+// The errors of this library, with a closed list of codes. Callers branch on `code` (and on the server's error string in
+// `error`), never on the message.
 
 /** The stable codes of {@link OvsdbError}. */
 export const OvsdbErrorCode = {
-  /** A message is longer than `messageBytesMax`; the connection is closed. */
+  /** A message exceeds `messageBytesMax`; the connection is closed. */
   messageTooBig: 'OVSDB_MESSAGE_TOO_BIG',
-  /** A message nests deeper than `depthMax`; the connection is closed. */
+  /** A message is nested deeper than `depthMax`; the connection is closed. */
   messageTooDeep: 'OVSDB_MESSAGE_TOO_DEEP',
   /** Bytes that are not UTF-8; the connection is closed. */
   invalidUtf8: 'OVSDB_INVALID_UTF8',
   /** Bytes that are not a JSON object; the connection is closed. */
   invalidJson: 'OVSDB_INVALID_JSON',
-  /** JSON that is not a message of JSON-RPC 1.0, or one that was not asked for; the connection is closed. */
+  /** JSON that is not a message of JSON-RPC 1.0, or a reply without a request; the connection is closed. */
   protocol: 'OVSDB_PROTOCOL',
   /** A schema, value, result or update that is not in the notation of RFC 7047. */
   notation: 'OVSDB_NOTATION',
@@ -19,17 +19,17 @@ export const OvsdbErrorCode = {
   reply: 'OVSDB_REPLY',
   /** The server refused or aborted a transaction; nothing of it was committed. */
   transaction: 'OVSDB_TRANSACTION',
-  /** `pendingRequestsMax` requests wait for their replies; this one was not sent. */
+  /** `pendingRequestsMax` requests are pending; this one was not sent. */
   pendingRequestsMax: 'OVSDB_PENDING_REQUESTS_MAX',
-  /** More than `sendBytesMax` would wait to be sent. A request is not sent; for a reply the connection is closed. */
+  /** The send backlog would exceed `sendBytesMax`. A request is not sent; for a reply the connection is closed. */
   sendBytesMax: 'OVSDB_SEND_BYTES_MAX',
-  /** The caller's AbortSignal fired before the reply came. The server may have done what was asked. */
+  /** The caller's AbortSignal fired before the reply came. The server may have executed the request. */
   aborted: 'OVSDB_ABORTED',
-  /** The connection ended before the reply came; `cause` says why. The server may have done what was asked. */
+  /** The connection ended before the reply came; `cause` says why. The server may have executed the request. */
   closed: 'OVSDB_CLOSED',
-  /** The stream failed; `cause` has the error of the operating system or of TLS. */
+  /** The stream failed; `cause` is the error of the operating system or of TLS. */
   stream: 'OVSDB_STREAM',
-  /** The replica cannot go on with this connection; `cause` says why. */
+  /** The replica cannot follow this connection; `cause` says why. */
   replica: 'OVSDB_REPLICA',
 } as const;
 export type OvsdbErrorCode = (typeof OvsdbErrorCode)[keyof typeof OvsdbErrorCode];
@@ -45,9 +45,9 @@ export class OvsdbError extends Error {
   }
 }
 
-/** Something from the server (or a schema file) that RFC 7047 does not allow there. */
+/** A value, schema, result or update from the server (or a schema file) that is invalid by RFC 7047. */
 export class OvsdbNotationError extends OvsdbError {
-  /** Where, from the outside inwards: "update3.Bridge.5f0c….ipfix". */
+  /** Its path, outermost first: "update3.Bridge.5f0c….ipfix". */
   readonly path: string;
 
   constructor(path: string, fault: string) {
@@ -57,11 +57,11 @@ export class OvsdbNotationError extends OvsdbError {
   }
 }
 
-/** An `<error>` as RFC 7047, section 3.1 has it, with the member that ovsdb-server adds. */
+/** An `<error>` (RFC 7047, section 3.1), with the member that ovsdb-server adds. */
 export interface OvsdbFault {
-  /** The server's short name of the fault: "constraint violation", "unknown database". */
+  /** The server's error string: "constraint violation", "unknown database". */
   readonly error: string;
-  /** A sentence for people. */
+  /** A sentence for operators. */
   readonly details: string | undefined;
   /** The JSON that the server could not accept, as text. */
   readonly syntax: string | undefined;
@@ -96,7 +96,7 @@ export class OvsdbTransactionError extends OvsdbError implements OvsdbFault {
   readonly syntax: string | undefined;
   /** Index of the operation that failed; equal to the number of operations when the commit failed (RFC 7047 4.1.3). */
   readonly operationIndex: number;
-  /** All that the server answered, undecoded: results before the failure, the error, null for what was not tried. */
+  /** The undecoded results: those before the failure, the error, and null for operations that were not executed. */
   readonly results: readonly unknown[];
 
   constructor(fault: OvsdbFault, operationIndex: number, where: string, results: readonly unknown[]) {
@@ -110,12 +110,12 @@ export class OvsdbTransactionError extends OvsdbError implements OvsdbFault {
   }
 }
 
-/** Whether the server answered that it does not know the method: how the age of a server is found out. */
+/** Whether the server replied "unknown method", as servers do that are too old for it. */
 export function isUnknownMethod(error: unknown): boolean {
   return error instanceof OvsdbReplyError && error.error === 'unknown method';
 }
 
-/** The `<error>` in a reply or result: an object as RFC 7047 says, or a bare string as ovsdb-server also sends. */
+/** Reads the `<error>` of a reply or result: an object (RFC 7047, section 3.1), or a bare string, as ovsdb-server sends too. */
 export function parseFault(json: unknown): OvsdbFault {
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) {
     const members = json as Record<string, unknown>;

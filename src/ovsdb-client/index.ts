@@ -1,4 +1,4 @@
-// The front door of the OVSDB library: everything that may be used from outside. README.md has an example.
+// The public interface of the OVSDB library. README.md has an example.
 
 export {
   type LockListener,

@@ -1,18 +1,18 @@
-// Cuts a stream of bytes into JSON objects. OVSDB sends them back to back with nothing between, so the end of one is
-// where its braces balance: a scanner counts depth and knows strings, and JSON.parse judges the rest. Used by RpcPeer.
+// Splits a byte stream into JSON objects. OVSDB sends them without separators, so an object ends where its braces
+// balance: a scanner tracks depth and strings, and JSON.parse validates the rest. Used by RpcPeer.
 
 import { isUtf8 } from 'node:buffer';
 import { OvsdbError, OvsdbErrorCode } from './errors.ts';
 
-/** Limits of what is accepted from the server. */
+/** Limits of messages from the server. */
 export interface JsonFramerOptions {
-  /** Bytes of one message. Past it the stream is refused: a cut message cannot be resynchronised. */
+  /** Size of one message in bytes. Beyond it the stream is refused: it cannot be resynchronised within a message. */
   messageBytesMax: number;
-  /** How many objects and arrays may be open at once in a message. */
+  /** Deepest nesting of objects and arrays in a message. */
   depthMax: number;
 }
 
-/** A parsed message: always an object, its members not yet looked at. */
+/** A parsed message: an object whose members have not been checked. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 const QUOTE = 0x22;
@@ -22,17 +22,17 @@ const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
-/** Room for the beginning of a message that has not ended; kept between messages up to this size, in bytes. */
+/** The buffer for an incomplete message is kept between messages up to this size, in bytes. */
 const HELD_BYTES_KEPT = 64 * 1024;
 
 function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-/** The scanner. Once it has thrown it must not be used again. */
+/** The scanner. It must not be used again after it has thrown. */
 export class JsonFramer {
   readonly #options: JsonFramerOptions;
-  /** The first `#heldSize` bytes are the beginning of the current message, from earlier chunks. */
+  /** The first `#heldSize` bytes are the start of the current message, from earlier chunks. */
   #held: Buffer = Buffer.allocUnsafe(0);
   #heldSize = 0;
   #depth = 0;
@@ -43,14 +43,14 @@ export class JsonFramer {
     this.#options = options;
   }
 
-  /** Bytes of a message whose end has not come yet. */
+  /** Bytes held of an incomplete message. */
   get heldBytes(): number {
     return this.#heldSize;
   }
 
   /**
-   * Scans one chunk and hands each message that ends in it to `deliver`, in order. The chunk may be reused afterwards.
-   * Throws an {@link OvsdbError} for the first fault; messages before it have been delivered.
+   * Scans one chunk and calls `deliver` with each message that ends in it, in order. The chunk may be reused afterwards.
+   * Throws {@link OvsdbError} at the first invalid message; those before it have been delivered.
    */
   push(chunk: Buffer, deliver: (message: JsonObject) => void): void {
     let at = 0;
@@ -135,7 +135,7 @@ export class JsonFramer {
     return at;
   }
 
-  /** Copies the beginning of a message: views of many small chunks would keep far more memory alive than the bytes. */
+  /** Copies the start of a message: views of many small chunks would retain far more memory than the bytes. */
   #hold(chunk: Buffer, from: number, to: number): void {
     const needed = this.#heldSize + to - from;
     if (needed > this.#held.length) {
@@ -172,7 +172,7 @@ function parseMessage(bytes: Buffer): JsonObject {
   }
   const text = bytes.toString('utf8');
   try {
-    // It began with "{", so it is an object. Numbers past 2^53 lose their last digits here; the README says so.
+    // It starts with "{", so it is an object. Integers beyond 2^53 are rounded here, as README.md says.
     return JSON.parse(text) as JsonObject;
   } catch (cause) {
     const start = JSON.stringify(text.slice(0, 80));

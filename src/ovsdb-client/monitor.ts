@@ -1,12 +1,12 @@
-// The three generations of monitor (RFC 7047, section 4.1.5; ovsdb-server(7) for monitor_cond and monitor_cond_since)
-// brought to one form: what is asked for, and row updates whose values are still in the notation of the wire.
+// The codec of the three monitor methods (RFC 7047, section 4.1.5; ovsdb-server(7) for monitor_cond and
+// monitor_cond_since): one form of request, and one form of row updates, whose values are not decoded yet.
 
 import { OvsdbNotationError } from './errors.ts';
 import type { JsonObject } from './json-framer.ts';
 import { array, excerpt, object, string } from './json-shape.ts';
 import { type Condition, encodeClauses } from './operations.ts';
 
-/** The monitor methods, from the one every server has to the newest. */
+/** The monitor methods, oldest first. Every server has `monitor`. */
 export const MonitorMethod = {
   monitor: 'monitor',
   monitorCond: 'monitor_cond',
@@ -14,16 +14,16 @@ export const MonitorMethod = {
 } as const;
 export type MonitorMethod = (typeof MonitorMethod)[keyof typeof MonitorMethod];
 
-/** The transaction id that stands for "nothing seen so far". */
+/** The transaction id that means "no transaction seen". */
 const NO_TRANSACTION_ID = '00000000-0000-0000-0000-000000000000';
 
-/** What to watch of one table. */
+/** What to monitor of one table. */
 export interface MonitorTable {
-  /** All when absent. */
+  /** Default: all. */
   readonly columns?: readonly string[];
-  /** Only rows that fulfil one of these; not for the method `monitor`. True stands for every row. */
+  /** Only rows that satisfy one of these; not for the method `monitor`. True matches every row. */
   readonly where?: readonly (Condition | boolean)[];
-  /** Which events to hear of; all when absent. */
+  /** The kinds of events. Default: all. */
   readonly select?: {
     readonly initial?: boolean;
     readonly insert?: boolean;
@@ -32,33 +32,33 @@ export interface MonitorTable {
   };
 }
 
-/** One changed row. The members of `row` are columns in the notation of RFC 7047, section 5.1. */
+/** One changed row. The members of `row` are columns in the notation of the wire (RFC 7047, section 5.1). */
 export type RowUpdate = { readonly table: string; readonly uuid: string } & (
   | {
-      /** The row is there; columns that are left out have their default value. */
+      /** The whole row; omitted columns have their default value. */
       readonly kind: 'row';
       readonly row: JsonObject;
     }
   | {
-      /** The columns that changed, each as a difference; see applyDifference. */
+      /** The changed columns, each as a difference; see applyDifference. */
       readonly kind: 'difference';
       readonly row: JsonObject;
     }
   | { readonly kind: 'delete' }
 );
 
-/** The content of one reply or notification: all that one or more whole transactions changed. */
+/** The content of one reply or notification: the changes of one or more whole transactions. */
 export interface MonitorUpdate {
-  /** True for the reply to the request. */
+  /** Whether this is the reply to the request. */
   readonly initial: boolean;
-  /** Whether the rows continue from `lastTransactionId` of the request, rather than being the whole content. */
+  /** Whether the rows are the changes since `lastTransactionId` of the request, and not the whole content. */
   readonly isContinuation: boolean;
-  /** Where a later monitor_cond_since may go on; undefined when the server does not keep such ids. */
+  /** From which a later monitor_cond_since may continue; undefined when the server keeps no transaction ids. */
   readonly transactionId: string | undefined;
   readonly rows: readonly RowUpdate[];
 }
 
-/** The parameters of a request to watch `tables`. */
+/** Encodes the parameters of a monitor request. */
 export function encodeMonitorRequest(
   method: MonitorMethod,
   database: string,
@@ -68,7 +68,7 @@ export function encodeMonitorRequest(
 ): unknown[] {
   const requests = Object.entries(tables).map(([table, { columns, where, select }]) => {
     if (where !== undefined && method === MonitorMethod.monitor) {
-      throw new RangeError(`The method monitor knows no conditions, but table ${table} has some.`);
+      throw new RangeError(`The method monitor does not support conditions, but table ${table} has some.`);
     }
     const conditions = where?.flatMap((one) => (typeof one === 'boolean' ? [one] : encodeClauses([one])));
     return [table, [{ columns, where: conditions, select }]];
@@ -77,7 +77,7 @@ export function encodeMonitorRequest(
   return method === MonitorMethod.monitorCondSince ? [...params, lastTransactionId] : params;
 }
 
-/** Reads the reply to such a request. */
+/** Decodes the reply to a monitor request. */
 export function decodeMonitorReply(method: MonitorMethod, result: unknown): MonitorUpdate {
   if (method !== MonitorMethod.monitorCondSince) {
     const rows = decodeTables(result, method);
@@ -95,12 +95,12 @@ export function decodeMonitorReply(method: MonitorMethod, result: unknown): Moni
   };
 }
 
-/** The notifications that carry updates. */
+/** Whether a notification is an update. */
 export function isUpdateMethod(method: string): method is 'update' | 'update2' | 'update3' {
   return method === 'update' || method === 'update2' || method === 'update3';
 }
 
-/** Reads an update notification. The monitor's id is its first parameter. */
+/** Decodes an update notification. Its first parameter is the monitor's id. */
 export function decodeUpdate(
   method: 'update' | 'update2' | 'update3',
   params: readonly unknown[],
@@ -130,7 +130,7 @@ function decodeTables(json: unknown, source: string): RowUpdate[] {
   return updates;
 }
 
-/** `<row-update>`, RFC 7047, section 4.1.6: "new" is the whole row, "old" alone means that it is gone. */
+/** Decodes a `<row-update>` (RFC 7047, section 4.1.6): "new" is the whole row, "old" alone is a deleted row. */
 function rowUpdate(table: string, uuid: string, update: JsonObject, path: string): RowUpdate {
   if (update['new'] !== undefined) {
     return { table, uuid, kind: 'row', row: object(update['new'], `${path}.new`) };
@@ -141,7 +141,7 @@ function rowUpdate(table: string, uuid: string, update: JsonObject, path: string
   throw new OvsdbNotationError(path, `has neither "new" nor "old": ${excerpt(update)}`);
 }
 
-/** `<row-update2>`, ovsdb-server(7) section 4.1.14. "delete" is null, so its presence is what counts. */
+/** Decodes a `<row-update2>` (ovsdb-server(7), section 4.1.14). The value of "delete" is null: its presence matters. */
 function rowUpdate2(table: string, uuid: string, update: JsonObject, path: string): RowUpdate {
   for (const member of ['initial', 'insert'] as const) {
     if (update[member] !== undefined) {

@@ -1,29 +1,29 @@
-// The notation of values in RFC 7047, section 5.1: what an atom, a set or a map looks like in JSON, and the plain
-// TypeScript values for them. Decoding goes by the column's type where it is known; encoding needs no type.
+// The codec of values (RFC 7047, section 5.1): atoms, sets and maps in JSON, and as plain TypeScript values. Decoding uses
+// the column's type where it is known; encoding needs no type.
 
 import { OvsdbNotationError } from './errors.ts';
 import { excerpt } from './json-shape.ts';
 
-/** A row's identity, or a reference to a row. Compare the member, not the object. */
+/** The UUID of a row, or a reference to a row. Compare the member, not the object. */
 export interface Uuid {
   readonly uuid: string;
 }
 
-/** A reference to a row that an `insert` of the same transaction makes, by that operation's `uuidName`. */
+/** A reference to a row that an `insert` of the same transaction creates, by that operation's `uuidName`. */
 export interface NamedUuid {
   readonly namedUuid: string;
 }
 
-/** One scalar. Integers beyond ±2^53 have been rounded by JSON.parse: do not write such a value back. */
+/** A scalar. Integers beyond ±2^53 have been rounded by JSON.parse: do not write such a value back. */
 export type Atom = string | number | boolean | Uuid;
 
 /**
- * A column's value: an atom; undefined where an optional one is absent; an array, ascending, for a set that may hold
- * more than one; a map. Maps keyed by references must be iterated, as `get` compares objects.
+ * The value of a column: an atom; undefined for an absent optional one; an ascending array for a set that may have more
+ * than one element; a map. Iterate maps keyed by references, because `get` compares objects.
  */
 export type Value = Atom | undefined | readonly Atom[] | ReadonlyMap<Atom, Atom>;
 
-/** A value to be written. Undefined is the empty set. */
+/** An atom to write. */
 export type WritableAtom = Atom | NamedUuid;
 export type WritableValue =
   | WritableAtom
@@ -45,7 +45,7 @@ export interface BaseType {
   /** In characters. */
   readonly minLength?: number;
   readonly maxLength?: number;
-  /** The table that a reference leads to. */
+  /** The table that it refers to. */
   readonly refTable?: string;
   readonly refType?: 'strong' | 'weak';
 }
@@ -53,7 +53,7 @@ export interface BaseType {
 /** RFC 7047, section 3.2, `<type>`, with its defaults filled in. */
 export interface ColumnType {
   readonly key: BaseType;
-  /** Only maps have it. */
+  /** For maps only. */
   readonly value?: BaseType;
   readonly min: 0 | 1;
   /** Infinity for "unlimited". */
@@ -67,7 +67,7 @@ export function isUuid(value: unknown): value is Uuid {
   return typeof value === 'object' && value !== null && 'uuid' in value && typeof value.uuid === 'string';
 }
 
-/** The JSON of a value. Throws RangeError for a number that JSON cannot carry. */
+/** Encodes a value; undefined is the empty set. Throws RangeError for a number that cannot be sent exactly. */
 export function encodeValue(value: WritableValue): unknown {
   if (value === undefined) {
     return ['set', []];
@@ -98,7 +98,7 @@ function encodeAtom(atom: WritableAtom): unknown {
   return atom;
 }
 
-/** Decodes a whole value of a column. `path` says where it stands, for the error. */
+/** Decodes the value of a column. `path` is its path in errors. */
 export function decodeValue(json: unknown, type: ColumnType, path: string): Value {
   if (type.value !== undefined) {
     const map = decodeMap(json, type.key, type.value, path);
@@ -110,7 +110,7 @@ export function decodeValue(json: unknown, type: ColumnType, path: string): Valu
   return type.max > 1 ? atoms : atoms[0];
 }
 
-/** What a column holds when nothing was written to it (RFC 7047, section 5.2.1); updates leave such columns out. */
+/** Returns the default value of a column (RFC 7047, section 5.2.1), at which updates omit the column. */
 export function defaultValue(type: ColumnType): Value {
   if (type.value !== undefined) {
     return type.min === 0 ? new Map() : new Map([[defaultAtom(type.key.type), defaultAtom(type.value.type)]]);
@@ -124,8 +124,8 @@ function defaultAtom(type: AtomicType): Atom {
 }
 
 /**
- * The value after a change that is given as a difference (ovsdb-server(7), "Update2 notification"): what is in only
- * one of two sets, the pairs of a map that came, went or changed, and the new value of a column that holds one at most.
+ * Applies a difference to a value (ovsdb-server(7), "Update2 notification"). It is the symmetric difference of sets, the
+ * added, removed and changed pairs of a map, and the new value of a column with at most one element.
  */
 export function applyDifference(before: Value, json: unknown, type: ColumnType, path: string): Value {
   if (type.max <= 1) {
@@ -170,7 +170,7 @@ function mapDifference(
   return sortedMap([...pairs.values()]);
 }
 
-/** Whether two values of one column are the same. Both must come from this file, which keeps sets and maps in order. */
+/** Whether two values of one column are equal. Both must be decoded by this file, which sorts sets and maps. */
 export function valuesEqual(a: Value, b: Value): boolean {
   if (typeof a !== 'object' || typeof b !== 'object') {
     return a === b;
@@ -189,7 +189,7 @@ function flatten(value: Uuid | readonly Atom[] | ReadonlyMap<Atom, Atom>): (stri
     : Array.from(value as readonly Atom[], primitive);
 }
 
-/** Atoms of one type are equal when these are. */
+/** Returns the primitive by which atoms of one type are compared. */
 function primitive(atom: Atom): string | number | boolean {
   return typeof atom === 'object' ? atom.uuid : atom;
 }
@@ -213,7 +213,7 @@ function checkCount(count: number, type: ColumnType, path: string): void {
   }
 }
 
-/** RFC 7047, section 5.1 allows a set of one to be written as the atom alone. */
+/** Decodes a set. One with a single element may be written as that atom (RFC 7047, section 5.1). */
 function decodeSet(json: unknown, base: BaseType, path: string): readonly Atom[] {
   const items = taggedItems(json, 'set');
   if (items === undefined) {
@@ -260,7 +260,7 @@ function taggedItems(json: unknown, tag: 'set' | 'map'): readonly unknown[] | un
     : undefined;
 }
 
-/** Decodes one atom of a known type. The type's constraints are the server's to check, not ours. */
+/** Decodes an atom of a known type. The server enforces the type's constraints; they are not checked here. */
 function decodeAtom(json: unknown, base: BaseType, path: string): Atom {
   switch (base.type) {
     case 'integer':
@@ -297,8 +297,8 @@ export function isUuidText(json: unknown): json is string {
 }
 
 /**
- * Decodes a value whose type is not known. The notation does not tell a set of one from an atom, so a set of one may
- * come out as either; with a schema at hand use {@link decodeValue}.
+ * Decodes a value of unknown type. The notation does not distinguish a set of one element from an atom, so either may be
+ * returned; use {@link decodeValue} where the schema is known.
  */
 export function decodeUntyped(json: unknown, path: string): Value {
   const set = taggedItems(json, 'set');

@@ -1,5 +1,5 @@
-// The operations of a transaction and their results (RFC 7047, section 5.2): how they look in TypeScript, how they are
-// written, and how the reply is read back in the order of the operations.
+// The operations of a transaction and their results (RFC 7047, section 5.2): types, encoding of operations, and decoding
+// of the reply.
 
 import { OvsdbNotationError, OvsdbTransactionError, parseFault } from './errors.ts';
 import { array, excerpt, object } from './json-shape.ts';
@@ -13,11 +13,11 @@ import {
 } from './notation.ts';
 import type { DatabaseSchema } from './schema.ts';
 
-/** Columns to be written, by name. */
+/** Columns to write, by name. */
 export type WritableRow = Readonly<Record<string, WritableValue>>;
 
 export type ConditionFunction = '<' | '<=' | '==' | '!=' | '>=' | '>' | 'includes' | 'excludes';
-/** RFC 7047, section 5.1: all conditions of a list must hold; none at all means every row. */
+/** A `<condition>` (RFC 7047, section 5.1). A row matches when all conditions of a list hold; an empty list matches all. */
 export type Condition = readonly [column: string, is: ConditionFunction, value: WritableValue];
 
 export type Mutator = '+=' | '-=' | '*=' | '/=' | '%=' | 'insert' | 'delete';
@@ -27,16 +27,16 @@ export interface InsertOperation {
   readonly op: 'insert';
   readonly table: string;
   readonly row: WritableRow;
-  /** What the other operations of the transaction call the new row: `{ namedUuid }`. Letters, digits and "_" only. */
+  /** The name by which other operations of the transaction refer to the new row, as `{ namedUuid }`. An identifier. */
   readonly uuidName?: string;
-  /** The identity of the new row, where the server allows to choose it (ovsdb-server 2.17 and later). */
+  /** The UUID of the new row (ovsdb-server 2.17 and later). */
   readonly uuid?: string;
 }
 export interface SelectOperation {
   readonly op: 'select';
   readonly table: string;
   readonly where: readonly Condition[];
-  /** All when absent. */
+  /** Default: all. */
   readonly columns?: readonly string[];
 }
 export interface UpdateOperation {
@@ -60,16 +60,16 @@ export interface WaitOperation {
   readonly op: 'wait';
   readonly table: string;
   readonly where: readonly Condition[];
-  /** All when absent. */
+  /** Default: all. */
   readonly columns?: readonly string[];
   readonly until: '==' | '!=';
   readonly rows: readonly WritableRow[];
-  /** How long the server waits, in milliseconds; 0 makes it a test, absent means for ever. */
+  /** How long the server waits, in milliseconds. 0: the condition is checked once. Default: no limit. */
   readonly timeoutMs?: number;
 }
 export interface CommitOperation {
   readonly op: 'commit';
-  /** Whether the reply may come only after the change is on disk. */
+  /** Whether the server replies only after the change is on disk. */
   readonly durable: boolean;
 }
 export interface AbortOperation {
@@ -97,21 +97,21 @@ export type Operation =
   | CommentOperation
   | AssertOperation;
 
-/** Columns by name, as a `select` answers them. */
+/** Columns by name, as returned by `select`. */
 export type SelectedRow = Readonly<Record<string, Value>>;
 
 export interface InsertResult {
-  /** The identity of the new row. */
+  /** The UUID of the new row. */
   readonly uuid: string;
 }
 export interface CountResult {
-  /** How many rows matched. */
+  /** Number of rows that matched. */
   readonly count: number;
 }
 export interface SelectResult {
   readonly rows: readonly SelectedRow[];
 }
-/** The operations that only succeed or fail. */
+/** The result of operations that return nothing. */
 export type EmptyResult = Readonly<Record<string, never>>;
 export type OperationResult = InsertResult | CountResult | SelectResult | EmptyResult;
 
@@ -123,10 +123,10 @@ export type ResultOf<O extends Operation> = O extends InsertOperation
     : O extends UpdateOperation | MutateOperation | DeleteOperation
       ? CountResult
       : EmptyResult;
-/** The results of a list of operations, in its order. */
+/** The results of a list of operations, in order. */
 export type ResultsOf<O extends readonly Operation[]> = { -readonly [I in keyof O]: ResultOf<O[I]> };
 
-/** The members of an operation as RFC 7047 spells them. */
+/** Encodes an operation (RFC 7047, section 5.2). */
 export function encodeOperation(operation: Operation): Record<string, unknown> {
   switch (operation.op) {
     case 'insert': {
@@ -171,15 +171,15 @@ function encodeRow(row: WritableRow): Record<string, unknown> {
   return Object.fromEntries(Object.entries(row).map(([column, value]) => [column, encodeValue(value)]));
 }
 
-/** The JSON of conditions and mutations, which are alike: column, function, value. */
+/** Encodes conditions or mutations, both triples of column, function and value. */
 export function encodeClauses(clauses: readonly (Condition | Mutation)[]): unknown[] {
   return clauses.map(([column, what, value]) => [column, what, encodeValue(value)]);
 }
 
 /**
- * Reads the result of a `transact` request. With a schema, selected columns are decoded by their types; without one
- * a set of one element may come out as the element alone. Throws {@link OvsdbTransactionError} when the server says
- * that the transaction failed, {@link OvsdbNotationError} when it makes no sense.
+ * Decodes the result of a `transact` request. With a schema, selected columns are decoded by their types; without one a
+ * set of one element may be returned as the element. Throws {@link OvsdbTransactionError} when the transaction failed,
+ * {@link OvsdbNotationError} when the result is invalid.
  */
 export function decodeResults<const O extends readonly Operation[]>(
   json: unknown,

@@ -1,5 +1,5 @@
-// The rows of a replica: decoding updates by the schema, applying them, and finding what changed. Pure of connections;
-// Replica feeds it. Rows and table maps are never altered once they have been handed out.
+// The rows of a replica: decodes updates by the schema, applies them, and finds the rows that changed. It knows nothing of
+// connections; Replica passes it the updates. Rows and table maps are immutable.
 
 import { OvsdbNotationError } from './errors.ts';
 import type { MonitorUpdate, RowUpdate } from './monitor.ts';
@@ -14,20 +14,20 @@ import {
 import { RowMap } from './row-map.ts';
 import type { DatabaseSchema } from './schema.ts';
 
-/** One row as it stood at a moment; never altered. */
+/** One row at a moment; immutable. */
 export interface Row {
   readonly uuid: string;
-  /** The watched columns that the database has, by name. */
+  /** The monitored columns that the database has, by name. */
   readonly columns: Readonly<Record<string, Value>>;
 }
 
-/** The watched content of a database as it stood between two transactions; never altered. */
+/** The monitored content of a database between two transactions; immutable. */
 export interface Snapshot {
-  /** The rows of a watched table by UUID; empty for a table that the database lacks. */
+  /** Returns the rows of a monitored table by UUID; empty for a table that the database lacks. */
   table(name: string): ReadonlyMap<string, Row>;
 }
 
-/** One row that differs between two snapshots: no `before` when it is new, no `after` when it is gone. */
+/** One row that differs between two snapshots: `before` is undefined for a new row, `after` for a deleted one. */
 export interface RowChange {
   readonly table: string;
   readonly uuid: string;
@@ -35,8 +35,8 @@ export interface RowChange {
   readonly after?: Row;
 }
 
-/** Which columns of which tables are watched, with their types. */
-export type WatchedTables = ReadonlyMap<string, ReadonlyMap<string, ColumnType>>;
+/** The monitored columns by table, with their types. */
+export type MonitoredTables = ReadonlyMap<string, ReadonlyMap<string, ColumnType>>;
 
 /** A table that the database lacks, or a column of a table that it has. */
 export interface MissingColumn {
@@ -45,12 +45,12 @@ export interface MissingColumn {
   readonly column: string | undefined;
 }
 
-/** Divides what is wanted into what the schema has and what it lacks. */
+/** Splits the requested tables and columns into those that the schema has and those that it lacks. */
 export function intersect(
   schema: DatabaseSchema,
   wanted: Readonly<Record<string, readonly string[]>>,
-): { watched: WatchedTables; missing: readonly MissingColumn[] } {
-  const watched = new Map<string, ReadonlyMap<string, ColumnType>>();
+): { monitored: MonitoredTables; missing: readonly MissingColumn[] } {
+  const monitored = new Map<string, ReadonlyMap<string, ColumnType>>();
   const missing: MissingColumn[] = [];
   for (const [table, names] of Object.entries(wanted)) {
     const known = schema.tables.get(table)?.columns;
@@ -67,22 +67,22 @@ export function intersect(
         columns.set(name, column.type);
       }
     }
-    watched.set(table, columns);
+    monitored.set(table, columns);
   }
-  return { watched, missing };
+  return { monitored, missing };
 }
 
 type Tables = ReadonlyMap<string, RowMap<Row>>;
 
 const NO_ROWS = RowMap.of<Row>(new Map());
 
-/** A snapshot and the types that its rows were decoded by. */
+/** A snapshot with the types by which its rows were decoded. */
 export class ReplicaContent implements Snapshot {
-  readonly watched: WatchedTables;
+  readonly monitored: MonitoredTables;
   readonly #tables: Tables;
 
-  constructor(watched: WatchedTables, tables: Tables = new Map()) {
-    this.watched = watched;
+  constructor(monitored: MonitoredTables, tables: Tables = new Map()) {
+    this.monitored = monitored;
     this.#tables = tables;
   }
 
@@ -90,17 +90,17 @@ export class ReplicaContent implements Snapshot {
     return this.#tables.get(name) ?? NO_ROWS;
   }
 
-  /** The content after an update, with the rows that it made different. */
+  /** Returns the content after an update, and the rows that changed. */
   update(update: MonitorUpdate): { content: ReplicaContent; changes: RowChange[] } {
     const differing = new Map<string, Map<string, Row | undefined>>();
     const changes: RowChange[] = [];
     for (const rowUpdate of update.rows) {
       const { table, uuid } = rowUpdate;
-      const columns = this.watched.get(table);
+      const columns = this.monitored.get(table);
       if (columns === undefined) {
-        throw new OvsdbNotationError(table, 'is not a table that was asked for');
+        throw new OvsdbNotationError(table, 'is not a monitored table');
       }
-      // One update names a row once, so what it was before is in this content.
+      // An update names a row at most once, so its previous version is in this content.
       const before = this.table(table).get(uuid);
       const after = nextRow(before, rowUpdate, columns);
       if (before === after) {
@@ -114,10 +114,10 @@ export class ReplicaContent implements Snapshot {
     for (const [table, rows] of differing) {
       tables.set(table, this.table(table).with(rows));
     }
-    return { content: new ReplicaContent(this.watched, tables), changes };
+    return { content: new ReplicaContent(this.monitored, tables), changes };
   }
 
-  /** This content with the row objects of `old` wherever they are equal, and the rows that are not. */
+  /** Returns this content with the row objects of `old` where they are equal, and the rows that differ. */
   since(
     old: Snapshot | undefined,
     oldTables: Iterable<string>,
@@ -142,14 +142,14 @@ export class ReplicaContent implements Snapshot {
       }
       tables.set(table, RowMap.of(rows));
     }
-    return { content: new ReplicaContent(this.watched, tables), changes };
+    return { content: new ReplicaContent(this.monitored, tables), changes };
   }
 }
 
-/** Whether rows that were decoded by one can go on with updates that are decoded by the other. */
-export function sameWatched(a: WatchedTables, b: WatchedTables): boolean {
-  const text = (watched: WatchedTables): string =>
-    JSON.stringify(Array.from(watched, ([table, columns]) => [table, [...columns]]));
+/** Whether both have the same columns and types, so that updates decoded by one apply to rows decoded by the other. */
+export function isSameMonitored(a: MonitoredTables, b: MonitoredTables): boolean {
+  const text = (monitored: MonitoredTables): string =>
+    JSON.stringify(Array.from(monitored, ([table, columns]) => [table, [...columns]]));
   return text(a) === text(b);
 }
 
@@ -162,7 +162,7 @@ function rowChange(table: string, uuid: string, before: Row | undefined, after: 
   };
 }
 
-/** The row after an update; the same object when nothing that is watched differs. */
+/** Returns the row after an update; the same object when no monitored column differs. */
 function nextRow(
   before: Row | undefined,
   update: RowUpdate,
@@ -185,13 +185,13 @@ function nextRow(
     }
     case 'difference': {
       if (before === undefined) {
-        throw new OvsdbNotationError(`${table}.${uuid}`, 'is modified, but no such row was announced');
+        throw new OvsdbNotationError(`${table}.${uuid}`, 'is modified, but the row does not exist');
       }
       const changed = new Map<string, Value>();
       for (const [name, json] of Object.entries(update.row)) {
         const type = columns.get(name);
         if (type === undefined) {
-          throw new OvsdbNotationError(`${table}.${uuid}.${name}`, 'is not a column that was asked for');
+          throw new OvsdbNotationError(`${table}.${uuid}.${name}`, 'is not a monitored column');
         }
         changed.set(name, applyDifference(before.columns[name], json, type, `${table}.${uuid}.${name}`));
       }

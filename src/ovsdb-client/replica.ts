@@ -1,32 +1,32 @@
-// A copy of part of a database that outlives connections. It is attached to each new client; what it yields are whole
-// snapshots and the rows that differ between them, so that an unchanged database costs its user nothing after a
-// reconnect. Who connects and when is not its business: a fault ends the client, and the keeper brings another.
+// A copy of part of a database that outlives connections. It is attached to each new client, and yields whole snapshots
+// and the rows that differ between them, so a reconnect to an unchanged database causes no call. Connecting is the
+// owner's: after an error the client is closed, and the owner attaches the next one.
 
 import type { OvsdbClient } from './client.ts';
 import { isUnknownMethod, OvsdbError, OvsdbErrorCode } from './errors.ts';
 import { MonitorMethod, type MonitorUpdate } from './monitor.ts';
 import {
   intersect,
+  isSameMonitored,
   type MissingColumn,
+  type MonitoredTables,
   ReplicaContent,
   type RowChange,
   type Snapshot,
-  sameWatched,
-  type WatchedTables,
 } from './replica-content.ts';
 import type { DatabaseSchema } from './schema.ts';
 
-/** What to copy, and whom to tell. */
+/** What to copy, and the listener. */
 export interface ReplicaOptions {
   readonly database: string;
-  /** The wanted columns of each wanted table. Those that a database lacks are left out and reported as missing. */
+  /** The columns to copy of each table. Those that the database lacks are reported by `missing`. */
   readonly tables: Readonly<Record<string, readonly string[]>>;
   /**
-   * Called for the first snapshot, and then for each one that differs from the one before, be it only in which
-   * columns exist. Called synchronously while a message is being read: note it down and return.
+   * Called with the first snapshot, and then with each one that differs from the previous one, if only in which columns
+   * exist. Called synchronously while a message is being read, so it must return soon.
    */
   readonly onChange: (snapshot: Snapshot, changes: readonly RowChange[]) => void;
-  /** The monitor methods to try, in this order. The default is all, the newest first. */
+  /** The monitor methods to try, in this order. Default: all, newest first. */
   readonly methods?: readonly MonitorMethod[];
 }
 
@@ -36,12 +36,12 @@ const NEWEST_FIRST: readonly MonitorMethod[] = [
   MonitorMethod.monitor,
 ];
 
-/** The copy. Created once; attached to one client after the other. */
+/** The copy. Created once, and attached to each new client. */
 export class Replica {
   readonly #options: ReplicaOptions;
-  /** The client whose messages count; those of an earlier one are ignored. */
+  /** The current client; messages of an earlier one are ignored. */
   #client: OvsdbClient | undefined;
-  /** What was told last. */
+  /** The content that `onChange` was last called with. */
   #content: ReplicaContent | undefined;
   #schema: DatabaseSchema | undefined;
   #missing: readonly MissingColumn[] = [];
@@ -52,12 +52,12 @@ export class Replica {
     this.#options = options;
   }
 
-  /** What was told last; it stays while there is no connection. */
+  /** The last snapshot; kept while there is no connection. */
   get snapshot(): Snapshot | undefined {
     return this.#content;
   }
 
-  /** The schema that the snapshot was read by: for `transact`, and to see which columns exist. */
+  /** The schema by which the snapshot was decoded: for `transact`, and to see which columns exist. */
   get schema(): DatabaseSchema | undefined {
     return this.#schema;
   }
@@ -67,14 +67,15 @@ export class Replica {
     return this.#method;
   }
 
-  /** Wanted tables and columns that the database lacks, as of the last snapshot. */
+  /** Returns the tables and columns that the database lacks, as of the last snapshot. */
   missing(): readonly MissingColumn[] {
     return this.#missing;
   }
 
   /**
-   * Follows this client from now on. Resolves when the first whole snapshot has been told (or found to be what was
-   * told before). When it rejects, or when the copy cannot be kept up later, the client is closed with the reason.
+   * Follows this client from now on. Resolves after the first whole snapshot, for which `onChange` is called unless it
+   * equals the last one. When it rejects, or when the copy cannot follow the client later, the client is closed with the
+   * reason.
    */
   async attach(client: OvsdbClient): Promise<void> {
     this.#client = client;
@@ -82,14 +83,14 @@ export class Replica {
       await becomeAware(client);
       await this.#synchronise(client);
     } catch (cause) {
-      throw this.#giveUp(client, cause);
+      throw this.#closeClient(client, cause);
     }
   }
 
-  /** Reads the schema and starts a monitor: at the beginning, and after the server has cancelled the one before. */
+  /** Reads the schema and starts a monitor: after `attach`, and after the server has cancelled the previous monitor. */
   async #synchronise(client: OvsdbClient): Promise<void> {
     const schema = await client.getSchema(this.#options.database);
-    const { watched, missing } = intersect(schema, this.#options.tables);
+    const { monitored, missing } = intersect(schema, this.#options.tables);
     const methods = this.#options.methods ?? NEWEST_FIRST;
     for (const method of methods) {
       if (this.#client !== client) {
@@ -99,7 +100,7 @@ export class Replica {
         );
       }
       try {
-        await this.#monitor(client, method, schema, watched, missing);
+        await this.#monitor(client, method, schema, monitored, missing);
         return;
       } catch (error) {
         if (!isUnknownMethod(error)) {
@@ -109,7 +110,7 @@ export class Replica {
     }
     throw new OvsdbError(
       OvsdbErrorCode.replica,
-      `The server knows none of the methods ${methods.join(', ')}.`,
+      `The server supports none of the methods ${methods.join(', ')}.`,
     );
   }
 
@@ -117,17 +118,17 @@ export class Replica {
     client: OvsdbClient,
     method: MonitorMethod,
     schema: DatabaseSchema,
-    watched: WatchedTables,
+    monitored: MonitoredTables,
     missing: readonly MissingColumn[],
   ): Promise<void> {
     const old = this.#content;
-    // Differences can only be applied to rows of the same columns and types.
-    const base = old !== undefined && sameWatched(old.watched, watched) ? old : undefined;
+    // Differences apply only to rows of the same columns and types.
+    const base = old !== undefined && isSameMonitored(old.monitored, monitored) ? old : undefined;
     await client.monitor({
       method,
       database: this.#options.database,
       tables: Object.fromEntries(
-        Array.from(watched, ([table, columns]) => [table, { columns: [...columns.keys()] }]),
+        Array.from(monitored, ([table, columns]) => [table, { columns: [...columns.keys()] }]),
       ),
       lastTransactionId: base === undefined ? undefined : this.#transactionId,
       onUpdate: (update) => {
@@ -138,43 +139,43 @@ export class Replica {
           this.#method = method;
           this.#schema = schema;
           this.#missing = missing;
-          this.#begin(update, watched, base);
+          this.#begin(update, monitored, base);
         } else if (this.#content !== undefined) {
           this.#proceed(update, this.#content);
         }
       },
       onCanceled: () => {
         if (this.#client === client) {
-          this.#synchronise(client).catch((cause: unknown) => this.#giveUp(client, cause));
+          this.#synchronise(client).catch((cause: unknown) => this.#closeClient(client, cause));
         }
       },
     });
   }
 
-  /** The reply to a monitor request: the whole content, or what happened since the last transaction that we know. */
-  #begin(update: MonitorUpdate, watched: WatchedTables, base: ReplicaContent | undefined): void {
+  /** Handles the reply to a monitor request: the whole content, or the changes since the last known transaction. */
+  #begin(update: MonitorUpdate, monitored: MonitoredTables, base: ReplicaContent | undefined): void {
     if (update.isContinuation) {
       if (base === undefined) {
-        const text = 'The server continues from a transaction that it was not asked to continue from.';
+        const text = 'The server continued from a transaction that was not requested.';
         throw new OvsdbError(OvsdbErrorCode.protocol, text);
       }
       this.#proceed(update, base);
       return;
     }
     const old = this.#content;
-    const whole = new ReplicaContent(watched).update(update).content;
-    const { content, changes } = whole.since(old, old?.watched.keys() ?? []);
-    const isSame = old !== undefined && changes.length === 0 && sameWatched(old.watched, watched);
-    this.#tell(update, content, changes, isSame);
+    const whole = new ReplicaContent(monitored).update(update).content;
+    const { content, changes } = whole.since(old, old?.monitored.keys() ?? []);
+    const isSame = old !== undefined && changes.length === 0 && isSameMonitored(old.monitored, monitored);
+    this.#publish(update, content, changes, isSame);
   }
 
   #proceed(update: MonitorUpdate, base: ReplicaContent): void {
     const { content, changes } = base.update(update);
-    this.#tell(update, content, changes, changes.length === 0);
+    this.#publish(update, content, changes, changes.length === 0);
   }
 
-  /** Everything is put in place before the listener is called, so that it may look at the replica. */
-  #tell(
+  /** Stores the content and then calls the listener, which may read the replica. */
+  #publish(
     update: MonitorUpdate,
     content: ReplicaContent,
     changes: readonly RowChange[],
@@ -188,7 +189,7 @@ export class Replica {
     this.#options.onChange(content, changes);
   }
 
-  #giveUp(client: OvsdbClient, cause: unknown): Error {
+  #closeClient(client: OvsdbClient, cause: unknown): Error {
     const why = cause instanceof Error ? cause.message : String(cause);
     const text = `The replica of database ${this.#options.database} cannot follow this connection: ${why}`;
     const error = new OvsdbError(OvsdbErrorCode.replica, text, cause);
@@ -197,7 +198,7 @@ export class Replica {
   }
 }
 
-/** Asks for `monitor_canceled` rather than a closed connection when the database is converted; old servers cannot. */
+/** Requests `monitor_canceled` instead of a closed connection when the database is converted; old servers lack it. */
 async function becomeAware(client: OvsdbClient): Promise<void> {
   try {
     await client.setDbChangeAware(true);

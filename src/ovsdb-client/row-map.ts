@@ -1,12 +1,12 @@
-// The rows of one table in one snapshot: a map that is never altered, but of which a changed copy is cheap. A plain Map
-// would be copied whole for every change, some 9 ms at 50,000 rows. Used by ReplicaContent.
+// The rows of one table in one snapshot: an immutable map of which a changed copy is cheap. Copying a plain Map for every
+// change would take some 9 ms at 50,000 rows. Used by ReplicaContent.
 
-/** A map from UUID to row, as the original and the rows by which this one differs. */
+/** A map from UUID to row, stored as an original map and the rows that differ from it. */
 export class RowMap<Row> implements ReadonlyMap<string, Row> {
   readonly size: number;
   /** Shared with other maps. */
   readonly #original: ReadonlyMap<string, Row>;
-  /** Rows that are new or different; undefined for those that are gone. */
+  /** New and changed rows; undefined for deleted ones. */
   readonly #changed: ReadonlyMap<string, Row | undefined>;
 
   private constructor(
@@ -19,12 +19,12 @@ export class RowMap<Row> implements ReadonlyMap<string, Row> {
     this.size = size;
   }
 
-  /** Takes `rows` over: it must not be altered afterwards. */
+  /** Makes a map of `rows`, which must not be modified afterwards. */
   static of<Row>(rows: ReadonlyMap<string, Row>): RowMap<Row> {
     return new RowMap(rows, new Map(), rows.size);
   }
 
-  /** A map that differs from this one by the given rows; undefined takes a row away. */
+  /** Returns a map with the given rows changed; undefined deletes a row. */
   with(changes: ReadonlyMap<string, Row | undefined>): RowMap<Row> {
     let { size } = this;
     for (const [uuid, row] of changes) {
@@ -32,7 +32,7 @@ export class RowMap<Row> implements ReadonlyMap<string, Row> {
     }
     const changed = new Map([...this.#changed, ...changes]);
     const copy = new RowMap(this.#original, changed, size);
-    // A change costs the copy of `changed`, and now and then that of all rows; about the square root is cheapest.
+    // A change copies `changed`, and sometimes all rows; about the square root of their number is cheapest.
     return changed.size ** 2 > 2 * this.#original.size + 256 ? RowMap.of(new Map(copy)) : copy;
   }
 

@@ -1,5 +1,5 @@
-// One JSON-RPC 1.0 session over a stream (RFC 7047, section 4): requests and their replies, notifications both ways,
-// the server's echo. It knows no OVSDB method but echo and cancel; OvsdbClient gives the others their meaning.
+// One JSON-RPC 1.0 session over a stream (RFC 7047, section 4): requests and replies, notifications in both directions,
+// and the server's echo requests. Of OVSDB's methods it handles echo and cancel only; OvsdbClient handles the others.
 
 import type { Duplex } from 'node:stream';
 import { OvsdbError, OvsdbErrorCode, OvsdbReplyError, parseFault } from './errors.ts';
@@ -7,33 +7,33 @@ import { JsonFramer, type JsonFramerOptions, type JsonObject } from './json-fram
 
 /** Limits of one session. */
 export interface RpcPeerOptions extends JsonFramerOptions {
-  /** Requests that wait for a reply, those given up by their callers included. One more is refused. */
+  /** Pending requests, aborted ones included. One more is refused. */
   pendingRequestsMax: number;
-  /** Bytes that wait in the stream to be sent. A request past it is refused; an owed reply past it ends the session. */
+  /** Send backlog of the stream in bytes. A request beyond it is refused; a reply beyond it ends the session. */
   sendBytesMax: number;
 }
 
 /** How a session ended. */
 export interface OvsdbEnd {
-  /** Who ended it: `close()` here, the server by closing, or a fault of the stream or in what came over it. */
+  /** The cause: `close()` here, the server by closing, or a failed stream or invalid message. */
   readonly by: 'here' | 'server' | 'fault';
-  /** The fault, or the reason given to `close()`. */
+  /** The failure, or the reason given to `close()`. */
   readonly error: Error | undefined;
 }
 
-/** What became of a request. */
+/** The outcome of a request. */
 type RpcOutcome = { readonly result: unknown } | { readonly error: OvsdbError };
 
-/** Hears of notifications, in the order they were received. */
+/** Called with notifications, in the order received. */
 export type NotificationListener = (method: string, params: readonly unknown[]) => void;
 
 interface PendingRequest {
   readonly method: string;
-  /** Undefined once the caller has given up: the reply is still owed, but nobody wants it. */
+  /** Undefined once the caller has aborted the request; its reply is still to come. */
   settle: ((outcome: RpcOutcome) => void) | undefined;
 }
 
-/** The session. It owns the stream from construction until the end. */
+/** The session. It owns the stream from construction on. */
 export class RpcPeer {
   /** Resolves once, when the session has ended; never rejects. */
   readonly ended: Promise<OvsdbEnd>;
@@ -48,7 +48,7 @@ export class RpcPeer {
   #receivedBytes = 0;
   #end: OvsdbEnd | undefined;
 
-  /** `onEnd` is called once, synchronously, after all pending requests have been settled. */
+  /** `onEnd` is called once, synchronously, after all pending requests have settled. */
   constructor(
     stream: Duplex,
     options: RpcPeerOptions,
@@ -63,7 +63,7 @@ export class RpcPeer {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    // The error listener stays after the end: a late error of a destroyed stream must not end the process.
+    // The error listener is kept after the end: a late error of a destroyed stream must not end the process.
     stream.on('error', (cause) =>
       this.#finish({
         by: 'fault',
@@ -74,7 +74,7 @@ export class RpcPeer {
     stream.on('close', this.#onStreamEnd);
     stream.on('data', this.#onData);
     if (stream.destroyed) {
-      // Its events are over. The end is told later all the same, as the one who constructs this is not ready for it.
+      // It emits no more events. The end is reported in the next tick, after the constructor has returned.
       process.nextTick(this.#onStreamEnd);
     }
   }
@@ -84,15 +84,15 @@ export class RpcPeer {
     return this.#receivedBytes;
   }
 
-  /** Why the session is over, or undefined while it lasts. */
+  /** How the session ended; undefined while it is open. */
   get end(): OvsdbEnd | undefined {
     return this.#end;
   }
 
   /**
-   * Sends a request. Rejects with an {@link OvsdbError}; when `signal` fires it does so at once. `read` turns the
-   * result into the promise's value synchronously, before any notification behind the reply is read: what monitors and
-   * locks need. An OvsdbError that it throws rejects the promise and ends the session.
+   * Sends a request. Rejects with {@link OvsdbError}, immediately when `signal` fires. `read` converts the result to the
+   * promise's value synchronously, before any notification after the reply is read, as monitors and locks need it. An
+   * OvsdbError that it throws rejects the promise and ends the session.
    */
   request<T>(
     method: string,
@@ -130,7 +130,7 @@ export class RpcPeer {
     });
   }
 
-  /** Ends the session; nothing is waited for. Safe to repeat. */
+  /** Ends the session immediately. Idempotent. */
   close(end: OvsdbEnd): void {
     this.#finish(end);
   }
@@ -150,7 +150,7 @@ export class RpcPeer {
   };
 
   readonly #onMessage = (message: JsonObject): void => {
-    // A message before this one in the chunk may have ended the session.
+    // An earlier message of the chunk may have ended the session.
     if (this.#end !== undefined) {
       return;
     }
@@ -170,14 +170,14 @@ export class RpcPeer {
     }
   };
 
-  /** A request of the server: RFC 7047, section 4.1.11 asks for echo, and there is no other. */
+  /** Replies to a request of the server; RFC 7047 has only echo (section 4.1.11). */
   #answer(method: string, params: readonly unknown[], id: unknown): void {
     const reply =
       method === 'echo'
         ? { result: params, error: null, id }
         : {
             result: null,
-            error: { error: 'unknown method', details: `This client does not serve ${method}.` },
+            error: { error: 'unknown method', details: `This client does not implement ${method}.` },
             id,
           };
     const refusal = this.#write(`the reply to ${method}`, reply);
@@ -190,7 +190,7 @@ export class RpcPeer {
     const { id, result, error } = message;
     const pending = typeof id === 'number' ? this.#pending.get(id) : undefined;
     if (pending === undefined || typeof id !== 'number') {
-      throw protocolError('is a reply to no request of ours', message);
+      throw protocolError('is a reply without a request', message);
     }
     if (result === undefined && (error === undefined || error === null)) {
       throw protocolError('is a reply with neither "result" nor "error"', message);
@@ -203,7 +203,7 @@ export class RpcPeer {
     }
   }
 
-  /** Sends a request, or settles it at once with why it may not be sent and returns undefined. */
+  /** Sends a request and returns its id; if it may not be sent, settles it with the error and returns undefined. */
   #send(method: string, params: unknown, settle: (outcome: RpcOutcome) => void): number | undefined {
     if (this.#end !== undefined) {
       settle({ error: closedError(method, this.#end) });
@@ -211,7 +211,7 @@ export class RpcPeer {
     }
     if (this.#pending.size >= this.#options.pendingRequestsMax) {
       const max = this.#options.pendingRequestsMax;
-      const text = `${method} was not sent, because pendingRequestsMax (${max}) requests wait for their replies.`;
+      const text = `${method} was not sent: pendingRequestsMax (${max}) requests are pending.`;
       settle({ error: new OvsdbError(OvsdbErrorCode.pendingRequestsMax, text) });
       return undefined;
     }
@@ -226,7 +226,7 @@ export class RpcPeer {
     return id;
   }
 
-  /** The caller has given up. The entry stays until the reply comes, so that the reply is known and still counted. */
+  /** Aborts a request. It stays pending, and counted, until its reply comes. */
   #abandon(id: number | undefined, method: string): void {
     const pending = id === undefined ? undefined : this.#pending.get(id);
     if (pending === undefined) {
@@ -234,25 +234,25 @@ export class RpcPeer {
     }
     pending.settle = undefined;
     if (method === 'transact') {
-      // RFC 7047, section 4.1.4. Refused past sendBytesMax like a request; the transaction is then left to its fate.
+      // RFC 7047, section 4.1.4. Beyond sendBytesMax it is not sent, and the transaction may still be committed.
       this.#write('cancel', { method: 'cancel', params: [id], id: null });
     }
   }
 
-  /** Sends one message, or returns why it may not be sent. */
+  /** Sends one message, or returns the error why it may not be sent. */
   #write(what: string, message: object): OvsdbError | undefined {
     const bytes = Buffer.from(JSON.stringify(message), 'utf8');
-    const waiting = this.#stream.writableLength;
+    const backlog = this.#stream.writableLength;
     const max = this.#options.sendBytesMax;
-    if (waiting + bytes.length > max) {
-      const text = `${what} (${bytes.length} bytes) was not sent: with the ${waiting} bytes that wait it passes sendBytesMax (${max}).`;
+    if (backlog + bytes.length > max) {
+      const text = `${what} (${bytes.length} bytes) was not sent: with the backlog of ${backlog} bytes it would exceed sendBytesMax (${max}).`;
       return new OvsdbError(OvsdbErrorCode.sendBytesMax, text);
     }
     this.#stream.write(bytes);
     return undefined;
   }
 
-  /** Ends the session for a fault in what the server sent; any other exception is a fault of ours and goes on. */
+  /** Ends the session when the server's message is invalid; any other exception is a bug here and is thrown on. */
   #guard(read: () => void): void {
     try {
       read();
@@ -284,7 +284,7 @@ export class RpcPeer {
 function abortedError(method: string, signal: AbortSignal | undefined): OvsdbError {
   return new OvsdbError(
     OvsdbErrorCode.aborted,
-    `${method} was given up by its caller before the reply came.`,
+    `${method} was aborted by its caller before the reply came.`,
     signal?.reason,
   );
 }

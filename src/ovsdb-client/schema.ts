@@ -1,5 +1,5 @@
-// The schema of a database (RFC 7047, section 3.2) as get_schema answers it and as a .ovsschema file has it, parsed
-// into types that the rest of this library decodes by.
+// Parses the schema of a database (RFC 7047, section 3.2), from get_schema or a .ovsschema file, into the types by which
+// the rest of this library decodes values.
 
 import { OvsdbNotationError } from './errors.ts';
 import type { JsonObject } from './json-framer.ts';
@@ -9,12 +9,12 @@ import { type Atom, type AtomicType, type BaseType, type ColumnType, decodeValue
 /** A parsed schema. */
 export interface DatabaseSchema {
   readonly name: string;
-  /** "X.Y.Z"; ovsdb-server allows a schema without one, and then it is empty. */
+  /** "X.Y.Z"; empty when the schema has none, which ovsdb-server allows. */
   readonly version: string;
-  /** What the schema's file says of itself ("CKSUM SIZE"); nobody checks it. */
+  /** The checksum in the schema's file ("CKSUM SIZE"); it is not verified. */
   readonly cksum: string | undefined;
   readonly tables: ReadonlyMap<string, TableSchema>;
-  /** The JSON this was parsed from: what `convert` takes after some editing. */
+  /** The JSON that this was parsed from; edited, it is the argument of `convert`. */
   readonly json: JsonObject;
 }
 
@@ -24,16 +24,16 @@ export interface TableSchema {
   readonly columns: ReadonlyMap<string, ColumnSchema>;
   /** Infinity when there is no limit. */
   readonly maxRows: number;
-  /** Rows of other tables are collected as garbage when nothing refers to them. */
+  /** Whether rows are kept without a reference to them; those of other tables are garbage-collected. */
   readonly isRoot: boolean;
-  /** Sets of columns that are unique together. */
+  /** Sets of columns whose combined value is unique. */
   readonly indexes: readonly (readonly string[])[];
 }
 
 export interface ColumnSchema {
   readonly name: string;
   readonly type: ColumnType;
-  /** Not kept over a restart of the server. */
+  /** Whether its values are lost when the server restarts. */
   readonly ephemeral: boolean;
   readonly mutable: boolean;
 }
@@ -46,14 +46,14 @@ const ATOMIC_TYPES: readonly string[] = [
   'uuid',
 ] satisfies AtomicType[];
 
-/** Parses a schema. Throws {@link OvsdbNotationError} with the path of what is wrong. */
+/** Parses a schema. Throws {@link OvsdbNotationError} with the path of the invalid part. */
 export function parseDatabaseSchema(json: unknown): DatabaseSchema {
   const schema = object(json, 'schema');
   const name = string(schema['name'], 'schema.name');
   const version = schema['version'] === undefined ? '' : string(schema['version'], 'schema.version');
   const cksum = schema['cksum'] === undefined ? undefined : string(schema['cksum'], 'schema.cksum');
   const tables = mapEntries(schema['tables'], 'schema.tables', parseTable);
-  // RFC 7047, section 3.2: where no table says isRoot, all are, as before that member existed.
+  // RFC 7047, section 3.2: if no table sets isRoot, all tables are in the root set.
   const someRoot = [...tables.values()].some((table) => table.isRoot);
   if (!someRoot) {
     for (const table of tables.values()) {
@@ -131,7 +131,7 @@ function parseBaseType(json: unknown, path: string): BaseType {
   };
 }
 
-/** The allowed values are a set, in the notation of section 5.1: ascending when decoded. */
+/** Parses the allowed values: a set in the notation of section 5.1, ascending when decoded. */
 function parseEnum(json: unknown, type: AtomicType, path: string): readonly Atom[] {
   return decodeValue(json, { key: { type }, min: 1, max: Infinity }, path) as readonly Atom[];
 }

@@ -1,18 +1,19 @@
-// A shortcut for the frames that nearly all are: TCP or UDP in IPv4 without options, untagged and not a fragment. It
-// reads and writes words where the dissector goes by bytes, and gives the same key; any other frame is left to it.
+// A shortcut of the dissector for the most frequent frames: TCP or UDP in IPv4 without options, untagged and not a fragment.
+// It reads and writes words instead of bytes and returns the same key; all other frames are left to dissect.ts.
 
 import { endianness } from 'node:os';
+import { keySize, Layer2, Layer3, Layer4, templateId } from '../ipfix/record-layout.ts';
 import type { FlowKey } from './flow-key.ts';
 
-/** The words of a key are compared and hashed as the machine has them, and put together here as little-endian ones. */
+/** Keys are compared and hashed by words in the byte order of the machine; here they are composed as little-endian words. */
 const IS_LITTLE_ENDIAN = endianness() === 'LE';
 
 const UDP = 17;
 const TCP = 6;
-/** Ethernet, IPv4 without options, and the smallest header of each. */
+/** Bytes of Ethernet, IPv4 without options, and the smallest header of each. */
 const UDP_FRAME_SIZE_MIN = 42;
 const TCP_FRAME_SIZE_MIN = 54;
-/** Where the TCP header's length stands in such a frame, in its upper half, in words; and where the header begins. */
+/** Offset of the TCP header's length (upper half of the byte, in words), and of the header. */
 const TCP_LENGTH_AT = 46;
 const TCP_AT = 34;
 /** The type 0x0800, then version 4 and a header of 5 words, as the low three bytes of a little-endian word. */
@@ -22,13 +23,12 @@ const FRAGMENT_OFFSET = 0xff1f;
 
 /** The last byte of the common part and the first of the IP part, behind the type: 14 bytes of header, version 4. */
 const TYPE_WORD = 0x04_0e_00_08;
-/** Template 259: untagged, IPv4, TCP or UDP. */
-const TEMPLATE_ID = 259;
-const KEY_SIZE = 37;
+const TEMPLATE_ID = templateId(Layer2.untagged, Layer3.ipv4, Layer4.tcpUdp);
+const KEY_SIZE = keySize(TEMPLATE_ID);
 
 /**
- * Writes the key of the frame that begins at `start` and has `size` bytes, if it is such a frame; false if not, and then
- * nothing has been written. Numbers in a comment are bytes of the key.
+ * Writes the key of the frame of `size` bytes at `start`. Returns false, and writes nothing, if it is not such a frame. The
+ * words are composed by hand in the order of the record layout; the comments say which bytes of the key they are.
  */
 export function dissectPlain(
   view: DataView,
@@ -77,7 +77,7 @@ export function dissectPlain(
   return true;
 }
 
-/** A TCP header is as long as it says, options included, and has to be there as a whole. */
+/** Returns whether the whole TCP header is in the frame; it is as long as it says, options included. */
 function hasTcpHeader(view: DataView, start: number, size: number): boolean {
   if (size < TCP_FRAME_SIZE_MIN) {
     return false;
@@ -86,7 +86,7 @@ function hasTcpHeader(view: DataView, start: number, size: number): boolean {
   return headerSize >= TCP_FRAME_SIZE_MIN - TCP_AT && headerSize <= size - TCP_AT;
 }
 
-/** The bytes of a word the other way round. */
+/** Returns a word with its bytes reversed. */
 function swapped(word: number): number {
   return (word >>> 24) | ((word >>> 8) & 0xff00) | ((word & 0xff00) << 8) | (word << 24);
 }

@@ -1,16 +1,15 @@
-// Turns the bytes of a frame into the flow key that an exported record begins with. It follows what
-// ovs-vswitchd's own exporter was seen to do, also with frames that make no sense: a fault is a fact about the
-// frame and never an error. It runs for each sample, so it makes no objects, and writes into the `FlowKey` that
-// it is given.
+// Dissects a frame: writes the flow key that an exported record starts with. It does what ovs-vswitchd's own exporter was
+// observed to do, with malformed frames as well: a fault is a property of the frame and never an error. It runs for each
+// sample, so it allocates nothing and writes into the `FlowKey` of the caller.
 
+import { KeyPartSize, Layer2, Layer3, Layer4, offsetInPart, templateId } from '../ipfix/record-layout.ts';
 import { dissectPlain } from './dissect-plain.ts';
 import { type FlowKey, FrameFault } from './flow-key.ts';
-import { KeyPartSize, Layer2, Layer3, Layer4, templateId } from './template-id.ts';
 
 const EtherType = { ipv4: 0x0800, vlan: 0x8100, serviceVlan: 0x88a8, ipv6: 0x86dd } as const;
 /** Below this the field is the length of an 802.3 frame and not a type. */
 const ETHER_TYPE_MIN = 0x0600;
-/** What OVS gives as the type of an 802.3 frame that names none. */
+/** The type that OVS reports for an 802.3 frame without one. */
 const ETHER_TYPE_NONE = 0x05ff;
 
 const Protocol = {
@@ -32,13 +31,30 @@ const IPV6_HEADER_SIZE = 40;
 const IPV6_EXTENSION_SIZE_MIN = 8;
 const TCP_HEADER_SIZE_MIN = 20;
 const UDP_HEADER_SIZE = 8;
-/** What stands in place of the position of a transport header that is not there. */
+/** In place of the offset of a transport header: the packet has none. */
 const NO_TRANSPORT = -1;
 
+// Offsets of the elements in the parts of the key, in bytes.
+const OBSERVATION_POINT = offsetInPart('common', 'observationPointId');
+const SOURCE_MAC = offsetInPart('common', 'sourceMacAddress');
+const DESTINATION_MAC = offsetInPart('common', 'destinationMacAddress');
+const ETHERNET_TYPE = offsetInPart('common', 'ethernetType');
+const ETHERNET_HEADER_LENGTH = offsetInPart('common', 'ethernetHeaderLength');
+const VLAN_ID = KeyPartSize.common + offsetInPart('vlan', 'vlanId');
+const DOT1Q_VLAN_ID = KeyPartSize.common + offsetInPart('vlan', 'dot1qVlanId');
+const DOT1Q_PRIORITY = KeyPartSize.common + offsetInPart('vlan', 'dot1qPriority');
+const IP_VERSION = offsetInPart('ip', 'ipVersion');
+const IP_TTL = offsetInPart('ip', 'ipTTL');
+const IP_PROTOCOL = offsetInPart('ip', 'protocolIdentifier');
+const IP_DSCP = offsetInPart('ip', 'ipDiffServCodePoint');
+const IP_PRECEDENCE = offsetInPart('ip', 'ipPrecedence');
+const IP_CLASS = offsetInPart('ip', 'ipClassOfService');
+const FLOW_LABEL = offsetInPart('ipv6', 'flowLabelIPv6');
+
 /**
- * Writes the flow key of `frame[start, end)` into `key`. The frame may have been cut short when it was
- * captured: a header of which a byte is missing counts as one that does not fit its frame. A frame of less than
- * 14 bytes gets a record of template 256 whose addresses and type are zeros.
+ * Writes the flow key of `frame[start, end)` into `key`. The frame may have been truncated when it was captured: a header
+ * that lacks a byte counts as one that does not fit its frame. A frame of less than 14 bytes gets a record of template 256
+ * whose addresses and type are zeros.
  */
 export function dissect(
   frame: Uint8Array,
@@ -53,12 +69,12 @@ export function dissect(
   }
   key.faults = 0;
   key.protocol = 0;
-  putU32(key.bytes, 0, observationPointId);
+  putU32(key.bytes, OBSERVATION_POINT, observationPointId);
   if (size < ETHERNET_HEADER_SIZE) {
     key.faults = FrameFault.ethernet;
-    key.bytes.fill(0, 4, KeyPartSize.common);
+    key.bytes.fill(0, SOURCE_MAC, KeyPartSize.common);
     key.ethernetHeaderLength = ETHERNET_HEADER_SIZE;
-    key.bytes[18] = ETHERNET_HEADER_SIZE;
+    key.bytes[ETHERNET_HEADER_LENGTH] = ETHERNET_HEADER_SIZE;
     finish(key, KeyPartSize.common, Layer2.untagged, Layer3.other, Layer4.other);
     return;
   }
@@ -110,12 +126,12 @@ function dissectIpv4(
   const { bytes } = key;
   const addressesAt = keyAt + KeyPartSize.ip;
   const portsAt = addressesAt + KeyPartSize.ipv4;
-  // The version in the header is not looked at: the EtherType has decided.
+  // The version in the header is ignored: the EtherType decides.
   const headerSize = end > at ? (frame[at]! & 0x0f) * 4 : 0;
   if (headerSize < IPV4_HEADER_SIZE_MIN || headerSize > end - at) {
     key.faults = FrameFault.ipHeader;
     bytes.fill(0, keyAt, portsAt);
-    bytes[keyAt] = 4;
+    bytes[keyAt + IP_VERSION] = 4;
     finish(key, portsAt, layer2, Layer3.ipv4, Layer4.other);
     return;
   }
@@ -140,7 +156,7 @@ function dissectIpv6(
   if (end - at < IPV6_HEADER_SIZE) {
     key.faults = FrameFault.ipHeader;
     bytes.fill(0, keyAt, portsAt);
-    bytes[keyAt] = 6;
+    bytes[keyAt + IP_VERSION] = 6;
     finish(key, portsAt, layer2, Layer3.ipv6, Layer4.other);
     return;
   }
@@ -148,17 +164,17 @@ function dissectIpv6(
   const trafficClass = (u16(frame, at) >> 4) & 0xff;
   putIp(bytes, keyAt, 6, frame[at + 7]!, key.protocol, trafficClass);
   copy(frame, at + 8, bytes, addressesAt, 32);
-  bytes[addressesAt + 32] = 0;
-  bytes[addressesAt + 33] = frame[at + 1]! & 0x0f;
-  bytes[addressesAt + 34] = frame[at + 2]!;
-  bytes[addressesAt + 35] = frame[at + 3]!;
+  const labelAt = addressesAt + FLOW_LABEL;
+  bytes[labelAt] = 0;
+  bytes[labelAt + 1] = frame[at + 1]! & 0x0f;
+  bytes[labelAt + 2] = frame[at + 2]!;
+  bytes[labelAt + 3] = frame[at + 3]!;
   finishIp(frame, transportAt, end, key, portsAt, layer2, Layer3.ipv6);
 }
 
 /**
- * Walks the extension headers (RFC 8200, section 4) of the IPv6 packet at `at`, leaves the protocol behind them
- * in `key.protocol`, and returns where its header begins. Each step takes 8 bytes or more, so the frame's end
- * bounds it.
+ * Skips the extension headers (RFC 8200, section 4) of the IPv6 packet at `at`, stores the protocol behind them in
+ * `key.protocol`, and returns where its header begins. Each step takes 8 bytes or more, so the end of the frame bounds it.
  */
 function skipIpv6Extensions(frame: Uint8Array, at: number, end: number, key: FlowKey): number {
   let protocol = frame[at + 6]!;
@@ -196,7 +212,7 @@ function isIpv6Extension(protocol: number): boolean {
   );
 }
 
-/** Ends the key of an IP packet: with ports when it is TCP or UDP, zeros if their header is not (all) there. */
+/** Completes the key of an IP packet: with ports for TCP and UDP, which are zeros if the header is truncated or absent. */
 function finishIp(
   frame: Uint8Array,
   transportAt: number,
@@ -212,17 +228,17 @@ function finishIp(
     return;
   }
   if (transportAt !== NO_TRANSPORT && transportHeaderFits(frame, transportAt, end, protocol)) {
-    copy(frame, transportAt, bytes, portsAt, KeyPartSize.tcpUdp);
+    copy(frame, transportAt, bytes, portsAt, KeyPartSize.ports);
   } else {
     if (transportAt !== NO_TRANSPORT) {
       key.faults |= FrameFault.transport;
     }
     putU32(bytes, portsAt, 0);
   }
-  finish(key, portsAt + KeyPartSize.tcpUdp, layer2, layer3, Layer4.tcpUdp);
+  finish(key, portsAt + KeyPartSize.ports, layer2, layer3, Layer4.tcpUdp);
 }
 
-/** A TCP header is as long as its data offset says, options included, and has to be there as a whole. */
+/** Returns whether the frame has the whole header; a TCP header is as long as its data offset says, options included. */
 function transportHeaderFits(frame: Uint8Array, at: number, end: number, protocol: number): boolean {
   const space = end - at;
   if (protocol === Protocol.udp) {
@@ -244,9 +260,7 @@ function finish(key: FlowKey, size: number, layer2: Layer2, layer3: Layer3, laye
   }
 }
 
-/**
- * The common part behind the observation point: source before destination, the reverse of the frame's order.
- */
+/** Writes the common part behind the observation point: source before destination, the reverse of the frame's order. */
 function putEthernet(
   frame: Uint8Array,
   start: number,
@@ -254,23 +268,21 @@ function putEthernet(
   type: number,
   headerSize: number,
 ): void {
-  copy(frame, start + 6, bytes, 4, 6);
-  copy(frame, start, bytes, 10, 6);
-  bytes[16] = type >> 8;
-  bytes[17] = type;
-  bytes[18] = headerSize;
+  copy(frame, start + 6, bytes, SOURCE_MAC, 6);
+  copy(frame, start, bytes, DESTINATION_MAC, 6);
+  bytes[ETHERNET_TYPE] = type >> 8;
+  bytes[ETHERNET_TYPE + 1] = type;
+  bytes[ETHERNET_HEADER_LENGTH] = headerSize;
 }
 
-/**
- * vlanId and dot1qVlanId are the same for an exporter that looks at the outer tag only. DEI is not in the key.
- */
+/** vlanId and dot1qVlanId are equal in an exporter that reads the outer tag only. DEI is not in the key. */
 function putVlan(bytes: Buffer, tci: number): void {
   const high = (tci >> 8) & 0x0f;
-  bytes[19] = high;
-  bytes[20] = tci;
-  bytes[21] = high;
-  bytes[22] = tci;
-  bytes[23] = tci >> 13;
+  bytes[VLAN_ID] = high;
+  bytes[VLAN_ID + 1] = tci;
+  bytes[DOT1Q_VLAN_ID] = high;
+  bytes[DOT1Q_VLAN_ID + 1] = tci;
+  bytes[DOT1Q_PRIORITY] = tci >> 13;
 }
 
 function putIp(
@@ -281,12 +293,12 @@ function putIp(
   protocol: number,
   classOfService: number,
 ): void {
-  bytes[at] = version;
-  bytes[at + 1] = ttl;
-  bytes[at + 2] = protocol;
-  bytes[at + 3] = classOfService >> 2;
-  bytes[at + 4] = classOfService >> 5;
-  bytes[at + 5] = classOfService;
+  bytes[at + IP_VERSION] = version;
+  bytes[at + IP_TTL] = ttl;
+  bytes[at + IP_PROTOCOL] = protocol;
+  bytes[at + IP_DSCP] = classOfService >> 2;
+  bytes[at + IP_PRECEDENCE] = classOfService >> 5;
+  bytes[at + IP_CLASS] = classOfService;
 }
 
 function putU32(bytes: Buffer, at: number, value: number): void {
@@ -296,14 +308,14 @@ function putU32(bytes: Buffer, at: number, value: number): void {
   bytes[at + 3] = value;
 }
 
-/** A loop: for so few bytes it is faster than `Buffer.copy`, and `subarray` would make an object. */
+/** A loop: for so few bytes it is faster than `Buffer.copy`, and `subarray` would allocate an object. */
 function copy(from: Uint8Array, fromAt: number, to: Buffer, toAt: number, size: number): void {
   for (let index = 0; index < size; index += 1) {
     to[toAt + index] = from[fromAt + index]!;
   }
 }
 
-// Both readers rely on the caller's having checked the bounds.
+// The caller of both has checked the bounds.
 
 function u16(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 8) | bytes[at + 1]!;

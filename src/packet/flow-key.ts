@@ -1,21 +1,18 @@
-// The scratch object between the dissector and the flow cache. A source of samples owns one and uses it for
-// every frame, so that a sample costs no memory.
+// The flow key between the dissector and the flow cache. Its owner uses one object for every frame, so that a sample allocates
+// nothing.
 
+import { KEY_SIZE_MAX } from '../ipfix/record-layout.ts';
 import { FrameView } from './frame-view.ts';
-import { KEY_SIZE_MAX } from './template-id.ts';
 
-/**
- * What the dissector found to be wrong with a frame, as bits of `FlowKey.faults`. None keeps it from being
- * counted.
- */
+/** Faults that the dissector found in a frame, as bits of `FlowKey.faults`. The frame is counted all the same. */
 export const FrameFault = {
   /** The frame is shorter than an Ethernet header: the key is zeros but for the observation point. */
   ethernet: 1,
-  /** The IPv4 or IPv6 header is impossible or not all there: addresses, protocol, TTL and class are zeros. */
+  /** The IPv4 or IPv6 header is malformed or truncated: addresses, protocol, TTL and class are zeros. */
   ipHeader: 2,
-  /** The chain of IPv6 extension headers runs past the end: the protocol is 59, "no next header". */
+  /** The chain of IPv6 extension headers exceeds the frame: the protocol is 59, "no next header". */
   ipv6Extension: 4,
-  /** The TCP or UDP header is not all there: the ports are 0. */
+  /** The TCP or UDP header is malformed or truncated: the ports are 0. */
   transport: 8,
 } as const;
 
@@ -23,11 +20,11 @@ const WORD_COUNT_MAX = Math.ceil(KEY_SIZE_MAX / 4) + 1;
 
 /** The flow key of one frame, in wire order; overwritten by each `dissect`. */
 export class FlowKey {
-  /** The key is `bytes[0, size)`. It is followed by zeros up to a multiple of 4. */
+  /** The key is `bytes[0, size)`, followed by zeros up to a multiple of 4. */
   readonly bytes: Buffer;
-  /** The same memory by words of the machine's byte order, to hash and compare by. */
+  /** The same memory as words in the byte order of the machine, for hashing and comparing. */
   readonly words: Int32Array;
-  /** How many bytes of `bytes` are the key: always `keySize(templateId)`. */
+  /** Bytes of the key: always `keySize(templateId)`. */
   size = 0;
   /** The template of records with this key. */
   templateId = 0;
@@ -37,13 +34,13 @@ export class FlowKey {
   isIp = false;
   /** The IP protocol number of the key; 0 when not IP. */
   protocol = 0;
-  /** Bits of `FrameFault`; 0 for a sound frame. */
+  /** Bits of `FrameFault`; 0 for a well-formed frame. */
   faults = 0;
 
-  /** The memory that frames come from. */
+  /** The view of the memory in which frames lie. */
   readonly frames: FrameView;
 
-  /** Keys that are filled from the same memory may share its view. */
+  /** Keys of frames in the same memory may share its view. */
   constructor(frames = new FrameView()) {
     this.frames = frames;
     const memory = new ArrayBuffer(WORD_COUNT_MAX * 4);

@@ -1,12 +1,11 @@
-// The memory that frames lie in, as a view that reads several bytes at once. Frames come many to a piece of memory, so
-// the view is made for the piece and kept as long as frames come from it.
+// A view of the memory in which frames lie, which reads several bytes at once. Many frames lie in one buffer, so the view is
+// kept until a frame comes from another one.
 
-/** One piece of memory at a time: see the head of the file. */
 export class FrameView {
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
 
-  /** The view of these bytes, at the same offsets. */
+  /** Returns the view of these bytes, at the same offsets. */
   of(bytes: Uint8Array): DataView {
     if (bytes !== this.#bytes) {
       this.#bytes = bytes;

@@ -1,25 +1,25 @@
-// The sums that `coverage/show` and `memory/show` give: over all bridges, exporters and collectors.
+// The sums over all bridges, exporters and collectors that `coverage/show` and `memory/show` print.
 
 import type { Counters } from './coverage.ts';
 import { listExporters } from './exporter-list.ts';
 import type { StatusDocument } from './status-document.ts';
 
-/** What has happened, by event. */
+/** Returns the counts of events. */
 export function eventCounters(document: StatusDocument): Counters {
   const listed = listExporters(document);
   const { bridges } = document;
   const sum = <Item>(items: readonly Item[], count: (item: Item) => number) =>
     items.reduce((total, item) => total + count(item), 0);
-  const pools = bridges.flatMap(({ sampling, samplePool }) => [
-    samplePool,
+  const meters = bridges.flatMap(({ sampling, sampleActionMeter }) => [
+    sampleActionMeter,
     ...(sampling === undefined ? [] : [sampling.sampler]),
   ]);
   const collectors = listed.flatMap(({ exporter }) => exporter.collectors);
   return {
-    packet_in_received: sum(pools, ({ received }) => received),
-    packet_in_dropped_by_meter: sum(pools, ({ droppedByMeter }) => droppedByMeter),
-    packet_in_lost: sum(pools, ({ lost }) => lost),
-    packet_in_foreign: sum(bridges, ({ foreignPacketIns }) => foreignPacketIns),
+    packet_in_received: sum(meters, ({ received }) => received),
+    packet_in_dropped_by_meter: sum(meters, ({ droppedByMeter }) => droppedByMeter),
+    packet_in_lost: sum(meters, ({ lost }) => lost),
+    packet_in_unmanaged: sum(bridges, ({ unmanagedPacketIns }) => unmanagedPacketIns),
     sample_kept: sum(listed, ({ exporter }) => exporter.samples),
     sample_malformed: sum(
       listed,
@@ -42,7 +42,7 @@ export function eventCounters(document: StatusDocument): Counters {
   };
 }
 
-/** What takes memory: how many of each, and bytes where they are known. */
+/** Returns the counts of what uses memory, and bytes where they are known. */
 export function memoryCounts(document: StatusDocument): Counters {
   const listed = listExporters(document);
   const collectors = listed.flatMap(({ exporter }) => exporter.collectors);

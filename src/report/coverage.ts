@@ -1,5 +1,5 @@
-// How often things happen: averages over five seconds, a minute and an hour, as `coverage/show` gives them in every daemon
-// of OVS. The counters are read every five seconds; nothing is done in between.
+// Rates of events: averages over five seconds, a minute and an hour, as `coverage/show` prints them in every daemon of OVS. The
+// counters are read every five seconds.
 
 import type { Clock, Timer } from '../runtime/clock.ts';
 
@@ -10,13 +10,13 @@ const PERIOD_SECONDS = 5;
 const MINUTE_PERIODS = 60 / PERIOD_SECONDS;
 const HOUR_PERIODS = 3600 / PERIOD_SECONDS;
 
-/** What has happened in one period, by name. */
+/** Counts of one period, by name. */
 type Period = ReadonlyMap<string, number>;
 
 /** One line of the answer. */
 export interface CoverageRow {
   readonly name: string;
-  /** Events a second in the last 5 s, minute and hour; over less time if there was not more. */
+  /** Events a second in the last 5 s, minute and hour, or in the time since the start if that is shorter. */
   readonly perSecond: readonly [fiveSeconds: number, minute: number, hour: number];
   readonly total: number;
 }
@@ -25,7 +25,7 @@ export interface CoverageRow {
 export class Coverage {
   readonly #clock: Clock;
   readonly #read: () => Counters;
-  /** Oldest first; an hour of them. */
+  /** The last hour, oldest first. */
   readonly #periods: Period[] = [];
   #last: Counters = {};
   readonly #totals = new Map<string, number>();
@@ -45,7 +45,7 @@ export class Coverage {
     this.#timer?.cancel();
   }
 
-  /** Each counter that has ever counted, by name; `neverHit` is the number of the others. */
+  /** Returns the counters above 0, by name; `neverHit` is the number of the others. */
   rows(): { readonly rows: readonly CoverageRow[]; readonly neverHit: number } {
     const present = this.#read();
     const names = [...new Set([...Object.keys(present), ...this.#totals.keys()])].sort();
@@ -90,7 +90,7 @@ export class Coverage {
   }
 }
 
-/** A counter falls when an exporter goes, and its part with it: what is left then is no growth. */
+/** A counter falls when an exporter is removed with its part of the sum; the growth is then 0. */
 function growth(before: number, now: number): number {
   return Math.max(now - before, 0);
 }

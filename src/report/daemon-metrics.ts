@@ -1,10 +1,10 @@
-// The metrics of the daemon and of the bridges. Names and units follow Prometheus's conventions; docs/metrics.md has all
-// of them for operators.
+// The metrics of the daemon and of the bridges. Names and units follow Prometheus's conventions; docs/metrics.md lists all
+// metrics.
 
 import { flag, type Metric, type MetricValue, one, perBridge } from './metric.ts';
 import type { StatusDocument } from './status-document.ts';
 
-/** Each is a series, so that a rule may ask for one by name. */
+/** Each state is a series, so that a rule can select one by name. */
 const LOCK_STATES: readonly StatusDocument['database']['lock'][] = ['none', 'waiting', 'held', 'lost'];
 
 /** One value each, or one for each bridge. */
@@ -13,7 +13,7 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'ovs_ipfix_build_info',
     'gauge',
     '1 or 0',
-    'Always 1; the label has the version of the program',
+    'Always 1; the label is the version of the program',
     () => 1,
     ['version'],
     (document) => ({
@@ -31,7 +31,7 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'ovs_ipfix_database_connected',
     'gauge',
     '1 or 0',
-    '1 when the copy of the database is that of a live connection',
+    '1 when the copy of the database is in sync over a live connection',
     ({ database }) => flag(database.isSynced),
   ),
   {
@@ -39,7 +39,7 @@ export const DAEMON_METRICS: readonly Metric[] = [
     type: 'gauge',
     unit: '1 or 0',
     labels: ['state'],
-    help: 'The lock of the active daemon: 1 for the state that it is in (held: this daemon is the active one), 0 for the others',
+    help: 'The lock of the active daemon: 1 for its state (held: this daemon is the active one), 0 for the others',
     read: ({ database }) =>
       LOCK_STATES.map((state) => ({ labels: { state }, value: flag(database.lock === state) })),
   },
@@ -58,12 +58,12 @@ export const DAEMON_METRICS: readonly Metric[] = [
     ({ program }) => program.logLinesLost,
   ),
   {
-    name: 'ovs_ipfix_problems',
+    name: 'ovs_ipfix_conditions',
     type: 'gauge',
-    unit: 'problems',
+    unit: 'conditions',
     labels: ['severity', 'code'],
-    help: 'Problems that an operator can mend, by code',
-    read: readProblems,
+    help: 'Conditions that an operator can correct, by code',
+    read: readConditions,
   },
 
   perBridge(
@@ -81,17 +81,17 @@ export const DAEMON_METRICS: readonly Metric[] = [
     ({ session }) => session.connection.upCount,
   ),
   perBridge(
-    'ovs_ipfix_hook_in_place',
+    'ovs_ipfix_hook_installed',
     'gauge',
     '1 or 0',
-    '1 when all that the daemon has on the bridge is in place',
+    '1 when the hook and its meters are installed on the bridge',
     ({ session }) => flag(session.hook === 'installed'),
   ),
   perBridge(
     'ovs_ipfix_hook_repairs_total',
     'counter',
     'repairs',
-    'Times that somebody else changed the hook or a meter, and it was put back',
+    'Times that the hook or a meter was missing or modified, and was reinstalled',
     ({ session }) => session.hookRepairs,
   ),
   perBridge(
@@ -105,29 +105,29 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'ovs_ipfix_flows_refused',
     'gauge',
     'flows',
-    'Flows with sample actions that the switch does not let be rewritten; they are not sampled',
+    'Flows with sample actions that the switch refused to have rewritten; they are not sampled',
     ({ session }) => session.translation.refused,
   ),
   perBridge(
     'ovs_ipfix_flows_ignored_total',
     'counter',
     'flows',
-    'Times that a flow with sample actions was not followed, because there are too many',
+    'Times that a flow with sample actions was ignored, because there are too many',
     ({ session }) => session.translation.ignored,
   ),
   perBridge(
     'ovs_ipfix_packet_in_rate_limit',
     'gauge',
     'packets/s',
-    'Packet-ins a second that each meter lets pass; absent without meters',
+    'Rate of each meter; absent without meters',
     ({ session }) => session.meterRate,
   ),
   perBridge(
-    'ovs_ipfix_foreign_packet_ins_total',
+    'ovs_ipfix_unmanaged_packet_ins_total',
     'counter',
     'packets',
-    'Packet-ins of nothing that is exported now',
-    ({ foreignPacketIns }) => foreignPacketIns,
+    'Packet-ins that belong to no row that is exported now',
+    ({ unmanagedPacketIns }) => unmanagedPacketIns,
   ),
   perBridge(
     'ovs_ipfix_interfaces',
@@ -148,14 +148,14 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'ovs_ipfix_event_loop_busy_seconds_total',
     'counter',
     'seconds',
-    'Time in which the thread that does all the work did not wait for input; packets wait when its rate comes near 1',
+    'Time in which the event loop did not wait for input; packets wait when its rate comes near 1',
     ({ program }) => program.eventLoopBusySeconds,
   ),
   one(
     'ovs_ipfix_heap_bytes',
     'gauge',
     'bytes',
-    'Memory of JavaScript objects; caches come on top',
+    'Memory of JavaScript objects, without the caches',
     ({ program }) => program.heapBytes,
   ),
   one(
@@ -181,9 +181,9 @@ export const DAEMON_METRICS: readonly Metric[] = [
   ),
 ];
 
-function readProblems({ problems }: StatusDocument): readonly MetricValue[] {
+function readConditions({ conditions }: StatusDocument): readonly MetricValue[] {
   const counts = new Map<string, { severity: string; code: string; count: number }>();
-  for (const { severity, code } of problems) {
+  for (const { severity, code } of conditions) {
     const known = counts.get(`${severity} ${code}`);
     counts.set(`${severity} ${code}`, { severity, code, count: (known?.count ?? 0) + 1 });
   }

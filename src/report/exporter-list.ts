@@ -1,30 +1,32 @@
-// The exporters of a status document one after the other, whatever they export for, as tables need them.
+// The exporters of a status document as one list, those of bridges and those of collector sets.
 
 import type { BridgeSamplingStatus, FlowSamplingStatus } from '../control/sampled-bridge.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
-import type { PacketSamplerStatus } from '../flow/sampler.ts';
+import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
 import type { StatusDocument } from './status-document.ts';
 
-/** One exporter with what it exports for. */
+/** One exporter with its bridge or collector set. */
 export interface ListedExporter {
   /** `br0`, or `br0 set 1` for a collector set. */
   readonly label: string;
   readonly bridge: string;
-  /** Absent for a bridge as a whole. */
+  /** Undefined for a whole bridge. */
   readonly collectorSetId: number | undefined;
   readonly ipfixRow: string;
   readonly exporter: ExporterStatus;
   /** How its samples come to be. */
   readonly sampling: BridgeSamplingStatus | FlowSamplingStatus;
-  /** The account of the packets that it samples from; that of all collector sets of a bridge is one. */
-  readonly pool: PacketSamplerStatus;
-  /** Packets that a kept sample stands for; undefined where each `sample` action has a probability of its own. */
+  /** The meter that its packets pass; all collector sets of a bridge share one. */
+  readonly meter: MeterLedgerStatus;
+  /** N of 1-in-N; undefined where each `sample` action has a probability of its own. */
+  readonly interval: number | undefined;
+  /** Packets that a sample represents; undefined as well. */
   readonly sampleWeight: number | undefined;
 }
 
-/** All exporters, by bridge, the whole bridge before its collector sets. */
+/** Returns all exporters by bridge, the whole bridge before its collector sets. */
 export function listExporters(document: Pick<StatusDocument, 'bridges'>): readonly ListedExporter[] {
-  return document.bridges.flatMap(({ bridge, sampling, flowSampling, samplePool }) => [
+  return document.bridges.flatMap(({ bridge, sampling, flowSampling, sampleActionMeter }) => [
     ...(sampling === undefined
       ? []
       : [
@@ -35,7 +37,8 @@ export function listExporters(document: Pick<StatusDocument, 'bridges'>): readon
             ipfixRow: sampling.ipfixRow,
             exporter: sampling.exporter,
             sampling,
-            pool: sampling.sampler,
+            meter: sampling.sampler,
+            interval: sampling.sampler.interval,
             sampleWeight: sampling.sampler.sampleWeight,
           },
         ]),
@@ -46,7 +49,8 @@ export function listExporters(document: Pick<StatusDocument, 'bridges'>): readon
       ipfixRow: set.ipfixRow,
       exporter: set.exporter,
       sampling: set,
-      pool: samplePool,
+      meter: sampleActionMeter,
+      interval: undefined,
       sampleWeight: undefined,
     })),
   ]);

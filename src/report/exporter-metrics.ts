@@ -11,69 +11,69 @@ import {
   type Metric,
   perCollector,
   perExporter,
-  perPool,
+  perMeter,
 } from './metric.ts';
 
 const MICROS = 1_000_000;
 
 /** One value for each meter, exporter or collector. */
 export const EXPORTER_METRICS: readonly Metric[] = [
-  perPool(
-    'ovs_ipfix_pool_packets_total',
+  perMeter(
+    'ovs_ipfix_observed_packets_total',
     'counter',
     'packets',
-    'Packets that the meter was offered (the sample pool)',
-    ({ poolPackets }) => poolPackets,
+    'Packets that the meter has counted (the sample pool)',
+    ({ observedPackets }) => observedPackets,
   ),
-  perPool(
-    'ovs_ipfix_pool_bytes_total',
+  perMeter(
+    'ovs_ipfix_observed_bytes_total',
     'counter',
     'bytes',
     'Octets of the frames in the sample pool',
-    ({ poolOctets }) => poolOctets,
+    ({ observedOctets }) => observedOctets,
   ),
-  perPool(
+  perMeter(
     'ovs_ipfix_packet_ins_total',
     'counter',
     'packets',
     'Packet-ins that were received',
     ({ received }) => received,
   ),
-  perPool(
+  perMeter(
     'ovs_ipfix_packet_ins_dropped_total',
     'counter',
     'packets',
     'Packets that the meter dropped',
     ({ droppedByMeter }) => droppedByMeter,
   ),
-  perPool(
-    // No counter: packets that were on their way when the meter was read are taken off again when they come.
+  perMeter(
+    // A gauge: packets that were in transit when the meter was read are subtracted again when they arrive.
     'ovs_ipfix_packet_ins_lost',
     'gauge',
     'packets',
-    'Packets that passed the meter and had not come when it was last read; all but those on their way are lost for good',
+    'Packets that passed the meter and had not arrived when it was last read; all but those in transit are lost for good',
     ({ lost }) => lost,
   ),
-  perPool(
-    'ovs_ipfix_pool_expansion_ratio',
+  perMeter(
+    'ovs_ipfix_compensation_factor',
     'gauge',
     'ratio',
-    'Packets of the pool that one which arrives stands for; 1 when none is missing',
-    ({ expansion }) => expansion,
+    'Packets of the sample pool that a packet-in represents; 1 when none is lost',
+    ({ compensationFactor }) => compensationFactor,
   ),
-  perPool(
-    'ovs_ipfix_packets_owed',
+  perMeter(
+    'ovs_ipfix_pending_loss_packets',
     'gauge',
     'packets',
-    'Missing packets that later samples are still to make up for; below 0 when they made up for too many',
-    ({ packetsOwed }) => packetsOwed,
+    'Lost packets that later samples still have to compensate; below 0 when they compensated too many',
+    ({ pendingLossPackets }) => pendingLossPackets,
   ),
-  perPool(
-    'ovs_ipfix_packets_given_up_total',
+  perMeter(
+    'ovs_ipfix_written_off_packets_total',
     'counter',
     'packets',
-    'Missing packets that could not be made up for in time; the exported counts are off by as many',
-    ({ packetsGivenUp }) => packetsGivenUp,
+    'Lost packets that were not compensated in time; the exported counts are off by as many',
+    ({ writtenOffPackets }) => writtenOffPackets,
   ),
 
   perExporter(
@@ -81,13 +81,13 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'gauge',
     'packets',
     'N of 1-in-N; absent for collector sets, whose sample actions have probabilities',
-    (listed) => (listed.collectorSetId === undefined ? listed.pool.interval : undefined),
+    ({ interval }) => interval,
   ),
   perExporter(
     'ovs_ipfix_sample_weight',
     'gauge',
     'packets',
-    'Packets that a kept sample stands for; absent for collector sets',
+    'Packets that a sample represents; absent for collector sets',
     ({ sampleWeight }) => sampleWeight,
   ),
   perExporter(
@@ -102,7 +102,7 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     type: 'counter',
     unit: 'samples',
     labels: [...EXPORTER_LABELS, 'header'],
-    help: 'Samples with a header that was cut or impossible; counted in flows all the same',
+    help: 'Samples with a truncated or malformed header; they are counted in flows',
     read: (document) =>
       listExporters(document).flatMap((listed) => {
         const { ethernet, ipHeader, ipv6Extension, transport } = listed.exporter.malformed;
@@ -118,7 +118,7 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'ovs_ipfix_samples_ignored_total',
     'counter',
     'samples',
-    'Samples that came while the exporter did not run',
+    'Samples that arrived while the exporter did not run',
     ({ exporter }) => exporter.samplesIgnored,
   ),
   perExporter(
@@ -132,7 +132,7 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'ovs_ipfix_cache_flows_limit',
     'gauge',
     'flows',
-    'Flows that the cache holds at most; 0 without a cache',
+    'Largest number of flows in the cache; 0 without a cache',
     ({ exporter }) => exporter.cache.flowsMax,
   ),
   perExporter(
@@ -153,28 +153,28 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'ovs_ipfix_cache_inserts_total',
     'counter',
     'samples',
-    'Samples that began a flow',
+    'Samples that created a flow',
     ({ exporter }) => exporter.cache.inserted,
   ),
   perExporter(
     'ovs_ipfix_cache_hits_total',
     'counter',
     'samples',
-    'Samples that joined a flow',
+    'Samples that were added to a flow',
     ({ exporter }) => exporter.cache.aggregated,
   ),
   perExporter(
     'ovs_ipfix_cache_refused_total',
     'counter',
     'samples',
-    'Samples of new flows for which there was no memory; they are in no record',
+    'Samples of new flows that were refused for lack of memory; they are in no record',
     ({ exporter }) => exporter.cache.refused,
   ),
   perExporter(
     'ovs_ipfix_cache_memory_evictions_total',
     'counter',
     'flows',
-    'Flows that left for the limit of the memory of caches; part of the records with lack_of_resources',
+    'Flows that were evicted at the memory limit of the caches; part of the records with lack_of_resources',
     ({ exporter }) => exporter.cache.expiredByFlowBytes,
   ),
   {
@@ -209,28 +209,28 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'ovs_ipfix_collector_open',
     'gauge',
     '1 or 0',
-    '1 when messages leave for the collector, and no error says that they do not arrive',
+    '1 when messages are sent to the collector, and no error reports that they do not arrive',
     ({ state }) => flag(state === 'open'),
   ),
   perCollector(
     'ovs_ipfix_collector_messages_total',
     'counter',
     'messages',
-    'Messages that were handed to the network',
+    'Messages that were sent',
     ({ messagesSent }) => messagesSent,
   ),
   perCollector(
     'ovs_ipfix_collector_records_total',
     'counter',
     'records',
-    'Records that were handed to the network',
+    'Records that were sent',
     ({ recordsSent }) => recordsSent,
   ),
   perCollector(
     'ovs_ipfix_collector_bytes_total',
     'counter',
     'bytes',
-    'Octets of the messages that were handed to the network',
+    'Octets of the messages that were sent',
     ({ octetsSent }) => octetsSent,
   ),
   perCollector(
@@ -258,14 +258,14 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'ovs_ipfix_collector_backlog_messages',
     'gauge',
     'messages',
-    'Messages that wait for the network',
+    'Messages in the send queue',
     ({ backlogCount }) => backlogCount,
   ),
   perCollector(
     'ovs_ipfix_collector_connections_total',
     'counter',
     'sockets',
-    'Sockets that were made',
+    'Sockets that were opened',
     ({ connectionCount }) => connectionCount,
   ),
   {
@@ -273,7 +273,7 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     type: 'counter',
     unit: 'errors',
     labels: [...COLLECTOR_LABELS, 'error'],
-    help: 'Errors of the system by its code, and BACKLOG for a full backlog',
+    help: 'System errors by code, and BACKLOG for a full send queue',
     read: (document) =>
       collectors(document).flatMap(({ labels, item }) =>
         byName(item.errors).map(([error, value]) => ({ labels: { ...labels, error }, value })),

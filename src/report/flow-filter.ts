@@ -1,9 +1,9 @@
-// Which flows an operator wants to see, from words such as `src=10.0.0.0/8` or `port=53`. A filter is compiled to bytes
-// once for each template, so that a million flows can be looked at without decoding them.
+// Filters flows by words such as `src=10.0.0.0/8` or `port=53`. A filter is compiled to bytes once for each template, so that a
+// million flows are tested without decoding them.
 
 import ipaddr from 'ipaddr.js';
 import type { FlowRecord } from '../flow/flow-record.ts';
-import { TEMPLATES } from '../ipfix/templates.ts';
+import { TEMPLATES } from '../ipfix/record-layout.ts';
 import { IP_PROTOCOL_NAMES } from './protocol-names.ts';
 import { UnknownWord } from './unknown-word.ts';
 
@@ -21,7 +21,7 @@ interface Term {
   readonly mask: Uint8Array;
 }
 
-/** In small letters, and ICMPv6 as `icmp6`, which is shorter to type. */
+/** In lower case, and ICMPv6 as `icmp6`. */
 const PROTOCOLS: ReadonlyMap<string, number> = new Map(
   Array.from(IP_PROTOCOL_NAMES, ([number, name]) => [name.toLowerCase().replace('v6', '6'), number]),
 );
@@ -59,7 +59,7 @@ export class FlowFilter {
     return new FlowFilter(terms, domainId);
   }
 
-  /** Whether the flow has all that the words ask for. */
+  /** Whether the flow matches all words. */
   matches(record: FlowRecord): boolean {
     if (this.#domainId !== undefined && record.observationDomainId !== this.#domainId) {
       return false;
@@ -118,14 +118,14 @@ function termOf(word: string, key: string, value: string): Term {
     case 'mac':
       return macTerm(word, value);
     default:
-      throw new UnknownWord(`"${word}" is no filter for flows; there are ${WORDS}.`);
+      throw new UnknownWord(`"${word}" is not a valid filter; write ${WORDS}.`);
   }
 }
 
 function addressTerm(word: string, text: string, sides: readonly string[]): Term {
   const [address = '', bitsText] = text.split('/');
   if (!ipaddr.IPv4.isValidFourPartDecimal(address) && !ipaddr.IPv6.isValid(address)) {
-    throw new UnknownWord(`"${word}": "${address}" is no IP address.`);
+    throw new UnknownWord(`"${word}": "${address}" is not a valid IP address.`);
   }
   const parsed = ipaddr.parse(address);
   const value = Uint8Array.from(parsed.toByteArray());
@@ -144,7 +144,7 @@ function numberTerm(word: string, text: string, elements: readonly string[], siz
 
 function macTerm(word: string, text: string): Term {
   if (!/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/iu.test(text)) {
-    throw new UnknownWord(`"${word}": "${text}" is no MAC address such as 02:00:00:00:00:01.`);
+    throw new UnknownWord(`"${word}": "${text}" is not a valid MAC address; write it as 02:00:00:00:00:01.`);
   }
   const value = Buffer.from(text.replaceAll(':', ''), 'hex');
   return { elements: ['sourceMacAddress', 'destinationMacAddress'], value, mask: Buffer.alloc(6, 0xff) };
@@ -153,7 +153,7 @@ function macTerm(word: string, text: string): Term {
 function wholeNumber(word: string, text: string, max: number): number {
   const number = /^(?:\d{1,10}|0x[0-9a-f]{1,8})$/iu.test(text) ? Number(text) : Number.NaN;
   if (!(number <= max)) {
-    throw new UnknownWord(`"${word}": "${text}" is no whole number from 0 to ${max}.`);
+    throw new UnknownWord(`"${word}": "${text}" is not a whole number from 0 to ${max}.`);
   }
   return number;
 }

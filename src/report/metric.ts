@@ -1,11 +1,10 @@
-// What a metric is, and the kinds that there are: one value for the daemon, or one for each bridge, meter, exporter or
-// collector.
+// The definition of a metric, and its kinds: one value for the daemon, or one for each bridge, meter, exporter or collector.
 
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import { type ListedExporter, listExporters } from './exporter-list.ts';
 import type { StatusDocument } from './status-document.ts';
 
-/** One value with the labels that it has beside its metric's name. */
+/** One value with its labels. */
 export interface MetricValue {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
@@ -15,7 +14,7 @@ export interface MetricValue {
 export interface Metric {
   readonly name: string;
   readonly type: 'counter' | 'gauge';
-  /** What the value counts or measures, for people; `1 or 0` for a yes or no. */
+  /** The unit in words; `1 or 0` for a yes or no. */
   readonly unit: string;
   readonly labels: readonly string[];
   /** A sentence without a full stop. */
@@ -61,13 +60,13 @@ export function one(
 
 type Bridge = StatusDocument['bridges'][number];
 
-/** Something that has a value of its own, and the labels that tell it from others. */
+/** An item with a value of its own, and the labels that identify it. */
 interface Labelled<Item> {
   readonly labels: MetricValue['labels'];
   readonly item: Item;
 }
 
-/** Makes metrics with a value for each of the items; one that has none is left out. */
+/** Makes metrics with a value for each item; an item without a value is left out. */
 type MetricMaker<Item> = (
   name: string,
   type: Metric['type'],
@@ -98,11 +97,11 @@ export const perBridge = perItem<Bridge>(BRIDGE_LABELS, ({ bridges }) =>
   bridges.map((item) => ({ labels: { bridge: item.bridge }, item })),
 );
 
-/** Of the hook's meter (`exporter` is `bridge`), and of that of the sample actions of all sets (`sets`). */
-export const perPool = perItem<Bridge['samplePool']>(EXPORTER_LABELS, ({ bridges }) =>
-  bridges.flatMap(({ bridge, sampling, flowSampling, samplePool }) => [
+/** Of the hook's meter (`exporter` is `bridge`), and of the meter of the sample actions of all sets (`sets`). */
+export const perMeter = perItem<Bridge['sampleActionMeter']>(EXPORTER_LABELS, ({ bridges }) =>
+  bridges.flatMap(({ bridge, sampling, flowSampling, sampleActionMeter }) => [
     ...(sampling === undefined ? [] : [{ labels: { bridge, exporter: 'bridge' }, item: sampling.sampler }]),
-    ...(flowSampling.length === 0 ? [] : [{ labels: { bridge, exporter: 'sets' }, item: samplePool }]),
+    ...(flowSampling.length === 0 ? [] : [{ labels: { bridge, exporter: 'sets' }, item: sampleActionMeter }]),
   ]),
 );
 
@@ -112,7 +111,7 @@ export const perExporter = perItem<ListedExporter>(EXPORTER_LABELS, (document) =
 
 export const perCollector = perItem<CollectorStatus>(COLLECTOR_LABELS, collectors);
 
-/** The collectors of all exporters. */
+/** Returns the collectors of all exporters. */
 export function collectors(document: StatusDocument): readonly Labelled<CollectorStatus>[] {
   return listExporters(document).flatMap((listed) =>
     listed.exporter.collectors.map((collector) => ({

@@ -1,5 +1,5 @@
-// The metrics as Prometheus reads them. prom-client holds one registry, whose metrics collect their series from the state
-// at each scrape, so that an exporter or a collector that has gone leaves no series behind.
+// The metrics in Prometheus's text format. One registry of prom-client has metrics that collect their series from the status at
+// each scrape, so that a removed exporter or collector leaves no series.
 
 import Counter from 'prom-client/lib/counter.js';
 import Gauge from 'prom-client/lib/gauge.js';
@@ -13,7 +13,7 @@ import type { StatusDocument } from './status-document.ts';
 /** All metrics, in the order of the text. */
 export const METRICS: readonly Metric[] = [...DAEMON_METRICS, ...EXPORTER_METRICS];
 
-/** Series after which packets have their turn, unless a single metric has more: a millisecond or a few. */
+/** Series after which the event loop processes packets, unless a single metric has more: a few milliseconds of work. */
 const SLICE_SERIES = 256;
 
 /** The metrics of a running daemon. */
@@ -22,9 +22,9 @@ export class Metrics {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
   readonly #report: Pick<Report, 'status'>;
   readonly #registry = new Registry();
-  /** The state of the present scrape. */
+  /** The status of the current scrape. */
   #document: StatusDocument | undefined;
-  /** Series that were collected since packets last had their turn. */
+  /** Series that were collected since the event loop last processed packets. */
   #seriesCount = 0;
   #scrape: Promise<string> | undefined;
 
@@ -35,7 +35,7 @@ export class Metrics {
     }
   }
 
-  /** The text of now. Who asks while one is being made gets the same, so that many who ask cost no more than one. */
+  /** Returns the current text. Concurrent scrapes share one text. */
   text(): Promise<string> {
     if (this.#scrape === undefined) {
       this.#scrape = this.#make();
@@ -47,7 +47,7 @@ export class Metrics {
     return this.#scrape;
   }
 
-  /** Makes the text in slices, between which the event loop goes on. */
+  /** Makes the text in slices, between which the event loop runs. */
   async #make(): Promise<string> {
     this.#document = this.#report.status();
     const texts: string[] = [];
@@ -82,7 +82,7 @@ export class Metrics {
     }
   }
 
-  /** The registry asks for a metric's series: those that its state has now. Between scrapes there are none. */
+  /** Adds a metric's series for the registry; outside of scrapes there are none. */
   #collect(metric: Metric, add: (labels: MetricValue['labels'], value: number) => void): void {
     const values = this.#document === undefined ? [] : metric.read(this.#document);
     this.#seriesCount += values.length;

@@ -1,5 +1,5 @@
-// The parts of prom-client that we use, by the files that have them. Its front door also loads histograms, summaries, the
-// push gateway, process metrics and OpenTelemetry: 163 kB of the bundle instead of 15 kB.
+// The files of prom-client that the metrics use. Its entry point also loads histograms, summaries, the push gateway, process
+// metrics and OpenTelemetry: 163 kB of the bundle instead of 15 kB.
 
 declare module 'prom-client/lib/counter.js' {
   import { Counter } from 'prom-client';

@@ -1,4 +1,4 @@
-// Names of IP protocols (IANA's registry "Protocol Numbers"), as far as operators go by them.
+// Names of common IP protocols (IANA's registry "Protocol Numbers").
 
 /** By number. */
 export const IP_PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([

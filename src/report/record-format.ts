@@ -1,5 +1,5 @@
-// How records are shown, those that `ovs-ipfix collect` receives and our own: a JSON object for each record, or a table
-// for 80 columns. Texts come from anyone who can send a datagram, so characters that steer a terminal are escaped in both.
+// Formats records, those that `ovs-ipfix collect` receives and the daemon's own: a JSON object for each record, or a table of 80
+// columns. Texts may come from anyone who can send a datagram, so control characters of terminals are escaped in both.
 
 import { FLOW_END_REASON_NAMES } from '../ipfix/elements.ts';
 import type { DecodedMessage, DecodedRecord, FieldValue } from '../ipfix/reader-types.ts';
@@ -7,7 +7,7 @@ import { addressText } from '../runtime/address-text.ts';
 import { IP_PROTOCOL_NAMES } from './protocol-names.ts';
 import { TABLE_WIDTH } from './text-table.ts';
 
-/** A value as JSON has it: whole numbers past 2^53 as decimal text, bytes as hex. */
+/** A value in JSON: whole numbers past 2^53 as decimal text, bytes as hex. */
 export type JsonValue = string | number | boolean;
 
 /** The head of the table. */
@@ -16,8 +16,8 @@ export const TABLE_HEAD =
   '------------ ------- ------ ------- ------ ------ ------------------------------';
 
 /**
- * One record as a flat object: where it comes from (`origin`), then its elements by name. An element that occurs twice, or is named
- * like one of the first keys, gets `#2` behind its name. `flowStart` and `flowEnd` are absolute, computed from the
+ * Returns one record as a flat object: its `origin`, then its elements by name. An element that occurs twice, or has the name
+ * of one of the first keys, gets `#2` behind its name. `flowStart` and `flowEnd` are absolute, computed from the
  * deltas and the export time (RFC 7011, section 3.1, and elements 158 and 159), or taken from absolute elements.
  */
 export function recordObject(
@@ -50,12 +50,12 @@ export function recordObject(
   return object;
 }
 
-/** A line of JSON whose control characters are all escaped. */
+/** Returns a line of JSON with all control characters escaped. */
 export function jsonLine(object: Readonly<Record<string, unknown>>): string {
   return `${escapeControls(JSON.stringify(object), jsonEscape)}\n`;
 }
 
-/** One record as a line of the table, with its ends on further lines where they are long; options as a list. */
+/** Returns one record as a line of the table, with long endpoints on further lines; an options record as a list. */
 export function recordText(message: DecodedMessage, record: DecodedRecord): string {
   const values = new Map(record.template.fields.map((field, index) => [field.name, record.values[index]]));
   const start = absoluteTime(message, record, 'flowStart');
@@ -79,7 +79,7 @@ export function recordText(message: DecodedMessage, record: DecodedRecord): stri
   return text.length + 4 <= TABLE_WIDTH ? `${line}\n    ${text}\n` : `${line}\n    ${from}\n    > ${to}\n`;
 }
 
-/** Text from outside as a terminal may have it. */
+/** Escapes control characters of text from the network for a terminal. */
 export function safeText(text: string): string {
   return escapeControls(text, (code) => `\\x${code.toString(16).padStart(2, '0')}`);
 }
@@ -98,7 +98,7 @@ function jsonValue(value: FieldValue | undefined): JsonValue {
   return Buffer.isBuffer(value) ? value.toString('hex') : value;
 }
 
-/** A time of the flow, ISO 8601 in UTC with microseconds; undefined when the record has none. */
+/** Returns a time of the flow, ISO 8601 in UTC with microseconds; undefined when the record has none. */
 function absoluteTime(
   message: DecodedMessage,
   record: DecodedRecord,
@@ -159,7 +159,7 @@ function protocolText(values: Values): string {
 
 const SUFFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E'];
 
-/** At most 6 characters: 99999, 1.23M. */
+/** Formats a count in at most 6 characters: 99999, 1.23M. */
 function countText(value: FieldValue | undefined): string {
   if (typeof value !== 'number' && typeof value !== 'bigint') {
     return '-';
@@ -185,14 +185,14 @@ const REASON_WORDS: ReadonlyMap<string, string> = new Map([
 ]);
 
 function reasonText(value: FieldValue | undefined): string {
-  // 0 is no reason: a flow that is still in the cache.
+  // 0: the flow is still in the cache and has not ended.
   if (typeof value !== 'number' || value === 0) {
     return '-';
   }
   return REASON_WORDS.get(FLOW_END_REASON_NAMES.get(value) ?? '') ?? String(value);
 }
 
-/** The two ends of a flow: addresses and ports, else MAC addresses; a VLAN stands with the second. */
+/** Returns the endpoints of a flow: addresses and ports, else MAC addresses; a VLAN follows the second. */
 function endsOf(values: Values): readonly [from: string, to: string] {
   const vlan = values.get('vlanId') ?? values.get('dot1qVlanId');
   const suffix = typeof vlan === 'number' ? ` vlan ${vlan}` : '';
@@ -212,7 +212,7 @@ function endText(values: Values, side: 'source' | 'destination'): string {
   return addressText(address, port);
 }
 
-/** A record that is no flow: all that it has, wrapped. */
+/** Formats a record that does not describe a flow: all elements, wrapped. */
 function listText(record: DecodedRecord): string {
   const { template } = record;
   const lines: string[] = [];

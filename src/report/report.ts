@@ -1,5 +1,5 @@
-// What the control socket and the live page may ask of the daemon, in one place: the whole state, the largest flows and
-// the last records. It reads; nothing is changed through it.
+// The daemon's state for the control socket and the live page: the status document, the largest flows and the last records.
+// Read-only.
 
 import type { BridgeInterfaces, Control, RunningExporter } from '../control/control.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -15,7 +15,7 @@ import {
 import { findTopFlows, type TopFlows } from './top-flows.ts';
 import { UnknownWord } from './unknown-word.ts';
 
-/** What a report is made from. */
+/** The sources of a report. */
 export interface ReportParts {
   readonly clock: Clock;
   readonly control: Pick<Control, 'status' | 'exporters' | 'interfaces'>;
@@ -24,9 +24,9 @@ export interface ReportParts {
   readonly web: () => WebStatus | undefined;
 }
 
-/** Which flows are asked for. */
+/** Selects flows. */
 export interface FlowRequest {
-  /** How many, at most `TOP_FLOWS_MAX`. */
+  /** Number of flows, at most `TOP_FLOWS_MAX`. */
   readonly count: number;
   /** Only those of this bridge, and of this collector set. */
   readonly bridge?: string | undefined;
@@ -57,7 +57,7 @@ export class Report {
     };
   }
 
-  /** The largest flows in the caches now; rejects with `UnknownWord` for a bridge or set that is not exported. */
+  /** Finds the largest flows in the caches; rejects with `UnknownWord` for a bridge or set that is not exported. */
   async topFlows(request: FlowRequest): Promise<TopFlows> {
     const exporters = this.exporters(request.bridge, request.collectorSetId);
     const sources = exporters.map((running) => ({
@@ -67,7 +67,7 @@ export class Report {
     return findTopFlows(sources, request.filter ?? FlowFilter.parse([]), request.count, this.#parts.clock);
   }
 
-  /** The newest records of each exporter, at most `countMax` each, newest message first. */
+  /** Returns the last records of each exporter, at most `countMax` each, newest message first. */
   lastRecords(countMax: number): readonly RecordRow[] {
     const decoder = new RecordDecoder();
     return this.exporters().flatMap((running) => {
@@ -82,7 +82,7 @@ export class Report {
     });
   }
 
-  /** The interfaces of all bridges that are exported, or of one of them. */
+  /** Returns the interfaces of all bridges that are exported, or of one; throws `UnknownWord` for another one. */
   interfaces(bridge?: string): readonly BridgeInterfaces[] {
     const all = this.#parts.control.interfaces();
     const some = all.filter((each) => bridge === undefined || each.bridge === bridge);
@@ -95,7 +95,7 @@ export class Report {
     return some;
   }
 
-  /** The exporters, of one bridge or set if asked for. */
+  /** Returns the exporters, or those of one bridge or set; throws `UnknownWord` when there are none of it. */
   exporters(bridge?: string, collectorSetId?: number): readonly RunningExporter[] {
     const all = this.#parts.control.exporters();
     const some = all.filter(
@@ -110,7 +110,7 @@ export class Report {
         ...(collectorSetId === undefined ? [] : [`collector set ${collectorSetId}`]),
       ];
       throw new UnknownWord(
-        `Nothing is exported for ${where.join(', ')}; there ${names === '' ? 'is no exporter' : `are: ${names}`}.`,
+        `Nothing is exported for ${where.join(', ')}; exporters: ${names === '' ? 'none' : names}.`,
       );
     }
     return some;

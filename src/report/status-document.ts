@@ -1,14 +1,14 @@
-// The daemon's whole state as one plain document: what `status --format json`, `ovs-appctl status json`, /status.json and
-// the live page show. docs/status.md explains each field.
+// The status document: the daemon's whole state as plain data, shown by `status --format json`, `ovs-appctl status json`,
+// /status.json and the live page. docs/status.md explains each field.
 
 import type { ControlStatus } from '../control/control.ts';
 
-/** Names the kind of document, so that a program can tell what it got. */
+/** Identifies the kind of document. */
 export const STATUS_SCHEMA = 'ovs-ipfix/status';
-/** Raised when a field goes or changes its meaning; new fields do not raise it. */
+/** Incremented when a field is removed or changes its meaning; new fields do not change it. */
 export const STATUS_VERSION = 1;
 
-/** The process that answers. */
+/** The daemon's process. */
 export interface ProgramStatus {
   /** The program's version, such as `0.1.0`. */
   readonly version: string;
@@ -18,24 +18,24 @@ export interface ProgramStatus {
   readonly upSeconds: number;
   /** Seconds of processor time of the process, in user and system mode together. */
   readonly cpuSeconds: number;
-  /** Seconds in which the event loop did not wait for input; all packets and records pass through it. */
+  /** Seconds in which the event loop, which processes all packets and records, did not wait for input. */
   readonly eventLoopBusySeconds: number;
-  /** Memory that is resident, and that of JavaScript objects, in bytes. */
+  /** Resident memory, and memory of JavaScript objects, in bytes. */
   readonly residentBytes: number;
   readonly heapBytes: number;
   /** Lines of the log that could not be written. */
   readonly logLinesLost: number;
 }
 
-/** Those who look at the live page, and what came of its limits since the start. */
+/** Browsers of the live page, and how often its limits were reached since the start. */
 export interface WebStatus {
-  /** Browsers that look now. */
+  /** Browsers that are connected. */
   readonly clients: number;
   /** Browsers that were refused because there were too many. */
   readonly refused: number;
-  /** Updates that were made. */
+  /** Updates since the start. */
   readonly updates: number;
-  /** Updates that slow browsers have missed, and connections that were ended for it or for silence. */
+  /** Updates that slow browsers missed, and connections that were closed for that or for silence. */
   readonly skipped: number;
   readonly ended: number;
 }
@@ -51,12 +51,12 @@ export interface StatusDocument extends ControlStatus {
   readonly web?: WebStatus | undefined;
 }
 
-/** The document as JSON. */
+/** Returns the document as JSON. */
 export function statusJson(document: StatusDocument, indent = 2): string {
   return plainJson(document, indent);
 }
 
-/** A part of it as JSON: maps are objects, whole numbers beyond 2^53 are strings, and what is undefined is absent. */
+/** Returns a part of it as JSON: maps are objects, bigints are strings, undefined fields are absent. */
 export function plainJson(value: unknown, indent = 0): string {
   return JSON.stringify(value, jsonValue, indent);
 }

@@ -1,25 +1,25 @@
-// The daemon's state as an operator reads it in a terminal of 80 columns: first whether all is well, then each bridge from
-// its hook to its collectors, then what is wrong. What the numbers mean is in docs/status.md.
+// The status document as text for a terminal of 80 columns: readiness first, then each bridge from its hook to its collectors,
+// then the conditions. docs/status.md explains the numbers.
 
 import type { SampledBridgeStatus } from '../control/sampled-bridge.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
-import type { PacketSamplerStatus } from '../flow/sampler.ts';
-import { problemLines } from './problem-lines.ts';
+import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
+import { conditionLines } from './condition-lines.ts';
 import type { StatusDocument } from './status-document.ts';
 import { errorsText } from './tables.ts';
 import { foldText, numberText } from './text-table.ts';
 
-/** Whether something is as it should be. */
+/** The meaning of a line, for its colour. */
 export type Mood = 'good' | 'warning' | 'bad' | 'head';
-/** Colours a line, where there are colours; the line's width stays. */
+/** Colours a line without changing its width. */
 export type Paint = (mood: Mood, text: string) => string;
 
 const plain: Paint = (_mood, text) => text;
 
-/** The state as text, some ten lines a bridge; also of a document that has come as JSON. */
+/** Formats a status document, which may come from JSON: about ten lines a bridge. */
 export function statusText(status: StatusDocument, paint: Paint = plain): string {
-  const { database, program, problems } = status;
+  const { database, program, conditions } = status;
   const upSeconds = program.upSeconds;
   const lines = [
     ...verdictLines(status, paint),
@@ -29,11 +29,11 @@ export function statusText(status: StatusDocument, paint: Paint = plain): string
     ...status.bridges.flatMap((bridge) => bridgeLines(bridge, paint)),
   ];
   if (status.bridges.length === 0) {
-    lines.push('no bridge has an IPFIX row that is exported here');
+    lines.push('no bridge has an IPFIX row that this daemon exports');
   }
-  for (const problem of problems) {
-    const mood = problem.severity === 'error' ? 'bad' : 'warning';
-    lines.push(...problemLines(problem, (line) => paint(mood, line)));
+  for (const condition of conditions) {
+    const mood = condition.severity === 'error' ? 'bad' : 'warning';
+    lines.push(...conditionLines(condition, (line) => paint(mood, line)));
   }
   return lines.join('\n');
 }
@@ -50,23 +50,23 @@ function webLines({ web }: StatusDocument): string[] {
     return [];
   }
   const trouble = web.refused + web.ended === 0 ? '' : `, ${web.refused} refused, ${web.ended} ended`;
-  return foldText(`page: ${web.clients} browsers look${trouble}`);
+  return foldText(`page: ${web.clients} browsers${trouble}`);
 }
 
 function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
-  const { session, sampling, samplePool } = status;
+  const { session, sampling, sampleActionMeter } = status;
   const rate = session.meterRate === undefined ? 'any number of' : `at most ${session.meterRate}`;
   const head = `bridge ${status.bridge}: hook ${session.hook}, ${session.protocol ?? 'no OpenFlow'} (${session.connection.state})`;
   const mood = session.hook === 'installed' ? 'head' : 'bad';
   const lines = [
     ...foldText(head).map((line) => paint(mood, line)),
-    `  bounded to ${rate} packet-ins/s; reinstalled ${session.hookRepairs} times`,
+    `  limited to ${rate} packet-ins/s; reinstalled ${session.hookRepairs} times`,
   ];
   if (sampling !== undefined) {
     lines.push(
       `  whole bridge, IPFIX row ${sampling.ipfixRow}`,
       `    sampling   1 in ${sampling.sampler.interval} where packets enter`,
-      ...poolLines(sampling.sampler, paint),
+      ...meterLines(sampling.sampler, paint),
       ...foldText(
         `    samples    ${sampling.sampler.selected} kept, each counted as ${numberText(sampling.sampler.sampleWeight)} packets`,
         VALUE_INDENT,
@@ -78,7 +78,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
     lines.push(
       `  "sample" actions of flows: ${session.translation.rewrites + session.translation.groupRewrites} rewritten`,
     );
-    lines.push(...poolLines(samplePool, paint));
+    lines.push(...meterLines(sampleActionMeter, paint));
   }
   for (const set of status.flowSampling) {
     lines.push(
@@ -91,20 +91,23 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
   return lines;
 }
 
-/** Behind the name of a value. */
+/** Indent of continued values. */
 const VALUE_INDENT = '           ';
 
-function poolLines(pool: PacketSamplerStatus, paint: Paint): string[] {
-  const received = `    packet-ins ${pool.received} received, ${pool.droppedByMeter} dropped by the meter, ${pool.lost} lost`;
-  const isDropping = pool.shareDropped > 0;
+function meterLines(meter: MeterLedgerStatus, paint: Paint): string[] {
+  const received = `    packet-ins ${meter.received} received, ${meter.droppedByMeter} dropped by the meter, ${meter.lost} lost`;
+  const isDropping = meter.shareDropped > 0;
   const lines = [
-    ...foldText(`    pool       ${pool.poolPackets} packets, ${pool.poolOctets} octets`, VALUE_INDENT),
+    ...foldText(
+      `    observed   ${meter.observedPackets} packets, ${meter.observedOctets} octets`,
+      VALUE_INDENT,
+    ),
     ...foldText(received, VALUE_INDENT).map((line) => (isDropping ? paint('warning', line) : line)),
   ];
-  if (pool.expansion !== 1 || pool.packetsGivenUp > 0) {
+  if (meter.compensationFactor !== 1 || meter.writtenOffPackets > 0) {
     lines.push(
-      `    made up    a packet-in stands for ${pool.expansion.toFixed(2)} packets now, for those that are missing;`,
-      `               ${Math.round(pool.packetsOwed)} still to be made up for, ${Math.round(pool.packetsGivenUp)} given up`,
+      `    loss       each packet-in represents ${meter.compensationFactor.toFixed(2)} packets;`,
+      `               ${Math.round(meter.pendingLossPackets)} pending, ${Math.round(meter.writtenOffPackets)} written off`,
     );
   }
   return lines;
@@ -135,7 +138,7 @@ function collectorLines(collector: CollectorStatus, paint: Paint): string[] {
   return foldText(`    collector  ${text}`, VALUE_INDENT).map((line) => paint(mood, line));
 }
 
-/** Such as `3 h 12 min` or `45 s`. */
+/** Formats a duration: `3 h 12 min`, `45 s`. */
 export function durationText(seconds: number): string {
   const units: readonly (readonly [string, number])[] = [
     ['d', 86_400],

@@ -1,12 +1,11 @@
-// One table for each question that an operator asks of the exporters: which there are, what their caches hold, whom they
-// send to, and how packets become samples. Each is made from the same document as `status`.
+// The tables of `ovs-appctl`: exporters, caches, collectors, sampling and conditions. Each is made from the status document.
 
+import { conditionLines } from './condition-lines.ts';
 import { type ListedExporter, listExporters } from './exporter-list.ts';
-import { problemLines } from './problem-lines.ts';
 import type { StatusDocument } from './status-document.ts';
 import { bytesText, numberText, type TableColumn, textTable } from './text-table.ts';
 
-/** A table, and the part of the document that it shows. */
+/** A table, and the part of the document that it is made from. */
 export interface Table {
   readonly text: string;
   readonly json: unknown;
@@ -81,41 +80,41 @@ export function collectorsTable(document: StatusDocument): Table {
   );
 }
 
-/** How packets become samples: the pool, what reached us, and what a sample stands for. */
+/** How packets become samples: the sample pool, what arrived, and the weight of a sample. */
 export function samplingTable(document: StatusDocument): Table {
   const heads = columns(
     'EXPORTER',
     '>1 IN',
-    '>POOL',
+    '>OBSERVED',
     '>RECEIVED',
     '>DROPPED',
     '>LOST',
     '>KEPT',
     '>WEIGHT',
-    'MADE UP',
+    'COMPENSATION',
   );
-  return table(document, heads, ({ label, pool, sampling: { sampler }, sampleWeight, collectorSetId }) => [
+  return table(document, heads, ({ label, meter, interval, sampling: { sampler }, sampleWeight }) => [
     [
       label,
-      collectorSetId === undefined ? String(pool.interval) : 'flow',
-      String(pool.poolPackets),
+      interval === undefined ? 'flow' : String(interval),
+      String(meter.observedPackets),
       String(sampler.received),
-      String(pool.droppedByMeter),
-      String(pool.lost),
+      String(meter.droppedByMeter),
+      String(meter.lost),
       String(sampler.selected),
       sampleWeight === undefined ? 'flow' : numberText(sampleWeight),
-      `x ${pool.expansion.toFixed(2)}, ${Math.round(pool.packetsGivenUp)} given up`,
+      `x ${meter.compensationFactor.toFixed(2)}, ${Math.round(meter.writtenOffPackets)} written off`,
     ],
   ]);
 }
 
-/** What is wrong, with remedies. */
-export function problemsTable({ problems }: StatusDocument): Table {
-  const lines = problems.flatMap((problem) => problemLines(problem));
-  return { text: lines.length === 0 ? 'no problems' : lines.join('\n'), json: problems };
+/** The conditions, with their actions. */
+export function conditionsTable({ conditions }: StatusDocument): Table {
+  const lines = conditions.flatMap((condition) => conditionLines(condition));
+  return { text: lines.length === 0 ? 'no conditions' : lines.join('\n'), json: conditions };
 }
 
-/** Counts by code, such as `ECONNREFUSED 3`. */
+/** Formats counts by code, such as `ECONNREFUSED 3`. */
 export function errorsText(errors: Readonly<Record<string, number>>): string {
   return Object.entries(errors)
     .map(([code, count]) => `${code} ${count}`)
@@ -135,7 +134,7 @@ function table(
   };
 }
 
-/** Column heads; one that begins with `>` stands at the right. */
+/** Makes column heads; those that begin with `>` are aligned right. */
 export function columns(...heads: readonly string[]): readonly TableColumn[] {
   return heads.map((head) =>
     head.startsWith('>') ? { head: head.slice(1), align: 'right' } : { head, align: 'left' },

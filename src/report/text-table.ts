@@ -1,18 +1,18 @@
 // Tables for a terminal of 80 columns.
 
-/** The width that tables keep to, in characters. */
+/** Width of tables, in characters. */
 export const TABLE_WIDTH = 80;
 
 /** One column. */
 export interface TableColumn {
   readonly head: string;
-  /** Numbers stand at the right. */
+  /** Numbers are aligned right. */
   readonly align: 'left' | 'right';
 }
 
 /**
- * Lines with a head and one row each. A row that is too long for the width continues, indented, on a second line from its
- * last column on.
+ * Returns the lines of a table: the head and the rows. The last column of a row that is too long for the width is indented on a
+ * second line.
  */
 export function textTable(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string[] {
   const widths = columns.map(({ head }, index) =>
@@ -30,7 +30,7 @@ export function textTable(columns: readonly TableColumn[], rows: readonly (reado
   });
 }
 
-/** Text that is too long in lines of at most the width, each but the first one indented by `indent` more than the text. */
+/** Folds text into lines of at most the width; all but the first are indented by `indent` more than the text. */
 export function foldText(text: string, indent = '    '): string[] {
   if (text.length <= TABLE_WIDTH) {
     return [text];
@@ -52,7 +52,7 @@ export function foldText(text: string, indent = '    '): string[] {
   return [...lines, line];
 }
 
-/** Bytes in few characters: 999 B, 12.3 MiB. */
+/** Formats bytes: 999 B, 12.3 MiB. */
 export function bytesText(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let value = bytes;
@@ -64,7 +64,7 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 ? value : value.toPrecision(3)} ${units[unit]}`;
 }
 
-/** A number that is rarely not whole, in few characters. */
+/** Formats a number with at most two decimals. */
 export function numberText(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toFixed(2);
 }

@@ -1,29 +1,28 @@
-// The largest flows that are in the caches now. Only those that may be among them are copied; the caches go on working
-// between two slices.
+// Finds the largest flows in the caches. Only candidates are copied; the event loop runs between two slices of the search.
 
 import { OpenMessage } from '../export/open-message.ts';
 import { encodeRecord } from '../export/record-encoder.ts';
 import type { FlowRecord } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
 import { MESSAGE_SIZE_MAX } from '../ipfix/protocol.ts';
-import { templateWithId } from '../ipfix/templates.ts';
+import { templateWithId } from '../ipfix/record-layout.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { FlowFilter } from './flow-filter.ts';
 import type { JsonValue } from './record-format.ts';
 import { RecordDecoder, type RecordRow } from './record-rows.ts';
 
-/** Flows that one turn of the event loop looks at. */
+/** Flows that are tested in one turn of the event loop. */
 const WALK_SLICE_FLOWS = 2048;
-/** The most flows that can be asked for. */
+/** Largest number of flows in one request. */
 export const TOP_FLOWS_MAX = 100;
 
-/** A cache to look at, and how its flows are marked in the rows. */
+/** A cache to search, and the origin of its flows in the rows. */
 export interface FlowSource {
   readonly origin: Readonly<Record<string, JsonValue>>;
   readonly walk: FlowWalk;
 }
 
-/** The largest flows and how many were looked at. */
+/** The largest flows, and how many were searched. */
 export interface TopFlows {
   /** Largest first; the values lack `flowEndReason`, because none of the flows has ended. */
   readonly rows: readonly RecordRow[];
@@ -47,7 +46,7 @@ export async function findTopFlows(
 ): Promise<TopFlows> {
   const search = new Search(filter, Math.min(count, TOP_FLOWS_MAX), clock);
   for (const source of sources) {
-    while (source.walk.next((record) => search.look(record, source.origin), WALK_SLICE_FLOWS)) {
+    while (source.walk.next((record) => search.test(record, source.origin), WALK_SLICE_FLOWS)) {
       await new Promise(setImmediate);
     }
   }
@@ -72,7 +71,7 @@ class Search {
     this.#message.exportMicros = clock.monotonicMicros() + (this.#exportTimeSeconds * 1_000_000 - wallMicros);
   }
 
-  look(record: FlowRecord, origin: FlowSource['origin']): void {
+  test(record: FlowRecord, origin: FlowSource['origin']): void {
     this.#flows += 1;
     if (!this.#filter.matches(record)) {
       return;

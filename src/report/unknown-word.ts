@@ -1,6 +1,6 @@
-// What an operator has asked for and we do not know.
+// The error for an operator's request that names something unknown.
 
-/** The message is a sentence for whoever asked. */
+/** The message is a sentence for the operator. */
 export class UnknownWord extends Error {
   constructor(message: string) {
     super(message);

@@ -1,5 +1,5 @@
-// OVS's connection methods (ovs-vswitchd(8), "unix:FILE", "tcp:HOST:PORT", "ssl:HOST:PORT"): their text, and dialling
-// one. What is spoken over the stream is no business of this file; trying again belongs to the keeper.
+// OVS's connection methods (ovs-vswitchd(8), "unix:FILE", "tcp:HOST:PORT", "ssl:HOST:PORT"): parses, formats and dials
+// them. The protocol over the stream and reconnecting are the caller's (see keeper.ts).
 
 import { readFile } from 'node:fs/promises';
 import { connect as connectPlain, isIPv6 } from 'node:net';
@@ -16,7 +16,7 @@ export type Endpoint =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp' | 'ssl'; readonly host: string; readonly port: number };
 
-/** Names of the faults in this file; stable, for programs. */
+/** The stable codes of {@link EndpointError}. */
 export type EndpointErrorCode =
   | 'ENDPOINT_SYNTAX'
   | 'ENDPOINT_TIMEOUT'
@@ -24,7 +24,7 @@ export type EndpointErrorCode =
   | 'ENDPOINT_UNREACHABLE'
   | 'ENDPOINT_TLS_FILES';
 
-/** A connection method that cannot be read or reached. */
+/** A connection method that cannot be parsed, or an endpoint that cannot be reached. */
 export class EndpointError extends Error {
   readonly code: EndpointErrorCode;
 
@@ -35,7 +35,7 @@ export class EndpointError extends Error {
   }
 }
 
-/** What a connection method may leave out. */
+/** Defaults for the parts that a connection method may omit. */
 export interface EndpointDefaults {
   /** 6640 for OVSDB, 6653 for OpenFlow. */
   readonly defaultPort: number;
@@ -46,7 +46,7 @@ export interface EndpointDefaults {
 /** The longest path that fits into sockaddr_un, in bytes. */
 export const UNIX_PATH_BYTES_MAX = 107;
 
-/** Reads one connection method. */
+/** Parses one connection method. Throws {@link EndpointError}. */
 export function parseEndpoint(text: string, defaults: EndpointDefaults): Endpoint {
   const colon = text.indexOf(':');
   const kind = colon < 0 ? text : text.slice(0, colon);
@@ -60,13 +60,13 @@ export function parseEndpoint(text: string, defaults: EndpointDefaults): Endpoin
   throw syntax(text, 'write unix:FILE, tcp:HOST[:PORT] or ssl:HOST[:PORT]');
 }
 
-/** Reads a list of connection methods, separated by commas. */
+/** Parses a list of connection methods, separated by commas. Throws {@link EndpointError}. */
 export function parseEndpoints(text: string, defaults: EndpointDefaults): Endpoint[] {
   // No method contains a comma: a path with one cannot be written in OVS either.
   return text.split(',').map((part) => parseEndpoint(part.trim(), defaults));
 }
 
-/** The text of a connection method, with everything that was left out filled in. */
+/** Returns the text of a connection method, with the defaults filled in. */
 export function formatEndpoint(endpoint: Endpoint): string {
   if (endpoint.kind === 'unix') {
     return `unix:${endpoint.path}`;
@@ -91,26 +91,26 @@ function parseHostPort(text: string, rest: string, defaultPort: number): { host:
   const plain = /^([^:[\]]*)(?::([^:]*))?$/.exec(rest);
   const [, host, portText] = bracketed ?? plain ?? [];
   if (host === undefined) {
-    throw syntax(text, 'an IPv6 address stands in brackets, as in tcp:[::1]:6640');
+    throw syntax(text, 'write an IPv6 address in brackets, as in tcp:[::1]:6640');
   }
   if (bracketed !== null && !isIPv6(host)) {
-    throw syntax(text, `"${host}" is no IPv6 address`);
+    throw syntax(text, `"${host}" is not a valid IPv6 address`);
   }
   if (bracketed === null && !/^[A-Za-z0-9_.-]+$/.test(host)) {
-    throw syntax(text, host === '' ? 'the host is missing' : `"${host}" is no host name or address`);
+    throw syntax(text, host === '' ? 'the host is missing' : `"${host}" is not a valid host name or address`);
   }
   if (portText === undefined) {
     return { host, port: defaultPort };
   }
   const port = Number(portText);
   if (!/^[0-9]{1,5}$/.test(portText) || port < 1 || port > 65_535) {
-    throw syntax(text, `"${portText}" is no port number (1 to 65535)`);
+    throw syntax(text, `"${portText}" is not a valid port number (1 to 65535)`);
   }
   return { host, port };
 }
 
-function syntax(text: string, remedy: string): EndpointError {
-  return new EndpointError('ENDPOINT_SYNTAX', `"${text}" is no connection method: ${remedy}.`);
+function syntax(text: string, detail: string): EndpointError {
+  return new EndpointError('ENDPOINT_SYNTAX', `"${text}" is not a valid connection method: ${detail}.`);
 }
 
 /** The files of `-p`, `-c` and `-C`, as OVS's programs name them (PEM). */
@@ -123,29 +123,29 @@ export interface TlsFiles {
 /** Options of `dial`. */
 export interface DialOptions {
   readonly clock: Clock;
-  /** Given up after so long, the TLS handshake included. Default: `DIAL_TIMEOUT_MS`. */
+  /** Time limit of the attempt, TLS handshake included. Default: `DIAL_TIMEOUT_MS`. */
   readonly timeoutMs?: number;
-  /** Ends the attempt from outside. */
+  /** Aborts the attempt. */
   readonly signal?: AbortSignal;
-  /** Needed for `ssl:` endpoints. */
+  /** Required for `ssl:` endpoints. */
   readonly tls?: TlsFiles;
-  /** What the socket reads into, in place of 'data' events; not for `ssl:` endpoints, whose bytes are made anew anyway. */
+  /** The buffer that the socket reads into, instead of 'data' events. Not for `ssl:`: TLS allocates its own buffers. */
   readonly readMemory?: ReadMemory;
 }
 
-/** How long an attempt to connect may take when the caller does not say. */
+/** Default time limit of an attempt to connect, in milliseconds. */
 export const DIAL_TIMEOUT_MS = 5000;
 
-/** Connects. The stream is ready for writing; an `ssl:` peer has shown a certificate of the given authority. */
+/** Connects and returns a writable stream. An `ssl:` peer's certificate has been verified with the CA certificate. */
 export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Duplex> {
   const name = formatEndpoint(endpoint);
   const tls = endpoint.kind === 'ssl' ? await readTlsFiles(name, options.tls) : undefined;
   if (options.signal?.aborted) {
-    throw new EndpointError('ENDPOINT_ABORTED', `The connection to ${name} was given up before it began.`);
+    throw new EndpointError('ENDPOINT_ABORTED', `The connection to ${name} was aborted before it began.`);
   }
   const reading = options.readMemory === undefined ? {} : { onread: options.readMemory.onread };
   return new Promise((resolve, reject) => {
-    // As in OVS, the authority vouches for the peer, and its certificate's name is not compared with the host.
+    // As in OVS, the peer's certificate is verified with the CA certificate, but its name is not compared with the host.
     const socket =
       endpoint.kind === 'unix'
         ? connectPlain({ path: endpoint.path, ...reading })
@@ -158,7 +158,7 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Du
               checkServerIdentity: () => undefined,
             });
     const onAbort = () =>
-      fail(new EndpointError('ENDPOINT_ABORTED', `The connection to ${name} was given up.`));
+      fail(new EndpointError('ENDPOINT_ABORTED', `The connection to ${name} was aborted.`));
     const onError = (cause: Error) =>
       fail(
         new EndpointError('ENDPOINT_UNREACHABLE', `Cannot connect to ${name}: ${reasonOf(cause)}.`, cause),
@@ -175,7 +175,7 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Du
     };
     const fail = (error: EndpointError) => {
       settle();
-      // A late error of a socket that nobody wants any more has no listener but this one.
+      // Without a listener a late error of the discarded socket would end the process.
       socket.on('error', () => {});
       socket.destroy();
       reject(error);
@@ -193,7 +193,7 @@ async function readTlsFiles(name: string, files: TlsFiles | undefined) {
   if (files === undefined) {
     throw new EndpointError(
       'ENDPOINT_TLS_FILES',
-      `${name} needs a private key, a certificate and the certificate of the peer's authority (-p, -c, -C).`,
+      `${name} needs a private key, a certificate and the CA certificate of the peer (-p, -c, -C).`,
     );
   }
   try {

@@ -1,4 +1,4 @@
-// What a keeper needs from a protocol and from its owner, and what it shows of itself.
+// The interfaces of a connection keeper: the session that it keeps up, its options and its status.
 
 import type { Duplex } from 'node:stream';
 import type { Clock } from './clock.ts';
@@ -7,67 +7,67 @@ import type { Logger } from './log.ts';
 import type { ReadMemory } from './read-memory.ts';
 import type { ReconnectOptions } from './reconnect.ts';
 
-/** How a session ended; no error when it was closed as asked for. */
+/** How a session ended; without an error when its owner closed it. */
 export interface SessionEnd {
   readonly error?: Error | undefined;
 }
 
-/** What a protocol shows to the keeper. */
+/** A session of a protocol, as the keeper uses it. */
 export interface KeptSession {
-  /** Fulfilled once, when the session is over for whatever reason; never rejected. */
+  /** Resolves once, when the session has ended for any reason; never rejects. */
   readonly ended: Promise<SessionEnd>;
-  /** Grows with everything that arrives; a peer that sends needs no probe. */
+  /** Bytes received so far: a peer that sends is not probed. */
   readonly receivedBytes: number;
-  /** Asks the peer for a sign of life, and is fulfilled when it came. */
+  /** Sends an echo request; resolves when its reply has come. */
   probe(): Promise<void>;
-  /** Ends the session soon, after what was written has left. */
+  /** Ends the session after what was written has been sent. */
   close(reason?: Error): void;
 }
 
 /** The states of a keeper. */
 export type KeeperState = 'stopped' | 'backoff' | 'connecting' | 'opening' | 'up' | 'probing';
 
-/** What a keeper shows of itself. */
+/** The status of a keeper. */
 export interface KeeperStatus {
   readonly name: string;
   readonly state: KeeperState;
-  /** The peer that is or was last dialled, as text. */
+  /** The connection method dialled last. */
   readonly endpoint: string;
-  /** How often a session has come up since the start. */
+  /** Sessions established since the start. */
   readonly upCount: number;
-  /** Attempts that failed since a session was last up. */
+  /** Failed attempts since a session was last up. */
   readonly failureCount: number;
-  /** How long the present session has been up. */
+  /** Age of the current session; undefined while there is none. */
   readonly upMs: number | undefined;
   /** Why the last session or attempt ended. */
   readonly lastError: string | undefined;
-  /** The stable `code` of that reason, when it has one. */
+  /** The stable `code` of that error, if it has one. */
   readonly lastErrorCode: string | undefined;
 }
 
 /** Options of `ConnectionKeeper`. */
 export interface KeeperOptions<S extends KeptSession> {
-  /** For the log and the status, such as `ovsdb` or `bridge br0`. */
+  /** For log and status, such as `ovsdb` or `bridge br0`. */
   readonly name: string;
-  /** Tried one after the other, from the first again after the last. */
+  /** Tried in turn, round robin. */
   readonly endpoints: readonly Endpoint[];
   readonly clock: Clock;
   readonly log: Logger;
-  /** Handshake and first synchronisation over a fresh stream. The keeper gives up by destroying the stream. */
+  /** Does the handshake and the first synchronisation over a new stream. The keeper aborts it by destroying the stream. */
   readonly open: (stream: Duplex, readMemory: ReadMemory | undefined) => Promise<S>;
   /** Called when a session is ready for use. */
   readonly onUp?: (session: S) => void;
-  /** Called once for each `onUp`, when the session is not to be used any more. */
+  /** Called once for each `onUp`, when the session must not be used any more. */
   readonly onDown?: (session: S, reason: Error | undefined) => void;
-  /** Default: OVS's times; for unix sockets pauses from 0.1 to 1 s, as a failed attempt costs nothing there. */
+  /** Default: OVS's times; for unix sockets a backoff of 0.1 to 1 s, as a failed attempt is cheap there. */
   readonly reconnect?: Partial<ReconnectOptions>;
   /** For `ssl:` endpoints. */
   readonly tls?: TlsFiles;
   /**
-   * Bytes of the memory that sockets read into. `open` is then given the memory, and the stream has no 'data' events; but
-   * for `ssl:` endpoints, and streams that `dial` makes. Default: none.
+   * Size of the buffer that sockets read into, in bytes. `open` is then given the buffer, and the stream emits no 'data'
+   * events. Ignored for `ssl:` endpoints and for streams that `dial` makes. Default: none.
    */
   readonly readMemoryBytes?: number;
-  /** Makes the stream; a test hands in its own. */
+  /** Makes the stream; tests pass their own. */
   readonly dial?: (endpoint: Endpoint, signal: AbortSignal) => Promise<Duplex>;
 }

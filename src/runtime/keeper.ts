@@ -1,6 +1,6 @@
-// Keeps one session up to one peer (a database, a bridge): dials, has the protocol do its handshake, probes a silent
-// peer, and begins again after a pause when the session ends. When to do what is decided by `Reconnect`; what is spoken
-// is decided by the session. One keeper has at most one connection, and its status is one word.
+// Keeps one session to one peer (a database, a bridge) up: dials, runs the protocol's handshake, probes a silent peer,
+// and reconnects after a backoff when the session ends. `Reconnect` decides when to do what; the session speaks the
+// protocol. A keeper has at most one connection.
 
 import type { Duplex } from 'node:stream';
 import type { Timer } from './clock.ts';
@@ -11,16 +11,17 @@ import { ReadMemory } from './read-memory.ts';
 import { Reconnect } from './reconnect.ts';
 import { clause } from './sentence.ts';
 import { type SocketWatch, watchSocket } from './socket-watch.ts';
+import { settlesWithin } from './within.ts';
 
 export type { KeeperOptions, KeeperState, KeeperStatus, KeptSession, SessionEnd } from './keeper-options.ts';
 
-/** Pauses between attempts when all endpoints are unix sockets. */
+/** Backoff between attempts when all endpoints are unix sockets, in milliseconds. */
 const UNIX_BACKOFF_MIN_MS = 100;
 export const UNIX_BACKOFF_MAX_MS = 1000;
-/** How long `stop` waits for a session to end by itself after `close`. */
+/** How long `stop` waits for a session to end after `close`, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000;
 
-/** One attempt and the connection that came of it. A new one is made each time, so a late callback can see that it is late. */
+/** One attempt and its connection. Each attempt makes a new one, by which a late callback sees that it is stale. */
 interface Connection<S> {
   readonly endpoint: Endpoint;
   readonly abort: AbortController;
@@ -29,7 +30,7 @@ interface Connection<S> {
   receivedBytes: number;
 }
 
-/** See the head of the file. */
+/** Keeps one session up; see the head of the file. */
 export class ConnectionKeeper<S extends KeptSession> {
   readonly #options: KeeperOptions<S>;
   readonly #log: Logger;
@@ -63,13 +64,13 @@ export class ConnectionKeeper<S extends KeptSession> {
     return this.#connection?.session;
   }
 
-  /** Begins; the first attempt is made at once. */
+  /** Starts; the first attempt is made immediately. */
   start(): void {
     this.#reconnect.enable(this.#nowMs());
     this.#step();
   }
 
-  /** Closes the session, lets it flush what it has written, and makes no further attempt. */
+  /** Closes the session after flushing what it has written, and makes no further attempt. */
   async stop(): Promise<void> {
     const connection = this.#connection;
     this.#reconnect.disable(this.#nowMs());
@@ -84,18 +85,18 @@ export class ConnectionKeeper<S extends KeptSession> {
     if (session !== undefined) {
       this.#options.onDown?.(session, undefined);
       session.close();
-      await this.#endedWithin(session, CLOSE_TIMEOUT_MS);
+      await settlesWithin(this.#options.clock, CLOSE_TIMEOUT_MS, session.ended);
     }
     stream?.destroy();
   }
 
-  /** Gives up what there is and connects again at once. */
+  /** Drops the connection or attempt and connects again immediately. */
   reconnectNow(): void {
     this.#reconnect.reconnectNow(this.#nowMs());
     this.#step();
   }
 
-  /** Connects at once if a pause after a failure is under way. */
+  /** Ends a backoff after a failure: connects immediately. */
   endPause(): void {
     if (this.#reconnect.state === 'backoff') {
       this.reconnectNow();
@@ -136,7 +137,7 @@ export class ConnectionKeeper<S extends KeptSession> {
     return this.#options.clock.monotonicMicros() / 1000;
   }
 
-  /** Does what is due, and sets the timer for what is due next. */
+  /** Performs the action that is due, and sets the timer for the next one. */
   #step(): void {
     const nowMs = this.#nowMs();
     const connection = this.#connection;
@@ -156,7 +157,7 @@ export class ConnectionKeeper<S extends KeptSession> {
         break;
       case 'disconnect':
         if (connection !== undefined) {
-          this.#giveUp(connection, disconnectReason(this.#options.name, stateBefore));
+          this.#disconnect(connection, disconnectReason(this.#options.name, stateBefore));
         }
         break;
       case undefined:
@@ -202,24 +203,24 @@ export class ConnectionKeeper<S extends KeptSession> {
       const opening = open(stream, readMemory);
       const session = await unlessAborted(opening, connection.abort.signal);
       if (session === undefined || this.#connection !== connection) {
-        // Given up meanwhile. A session that still comes of the attempt finds its stream destroyed and ends by itself.
+        // The attempt was aborted meanwhile. A session that still results from it is closed.
         stream.destroy();
-        opening.then((late) => late.close(), ignoreFailureOfAbandonedAttempt);
+        opening.then((late) => late.close(), ignoreFailureOfAbortedAttempt);
         return;
       }
       connection.session = session;
       this.#up(connection, session);
     } catch (error) {
       if (this.#connection === connection) {
-        this.#giveUp(connection, toError(error));
+        this.#disconnect(connection, toError(error));
       }
     }
   }
 
   #makeReadMemory(endpoint: Endpoint): ReadMemory | undefined {
     const { dial, readMemoryBytes } = this.#options;
-    const isOurs = dial === undefined && endpoint.kind !== 'ssl' && readMemoryBytes !== undefined;
-    return isOurs ? new ReadMemory(readMemoryBytes) : undefined;
+    const isUsable = dial === undefined && endpoint.kind !== 'ssl' && readMemoryBytes !== undefined;
+    return isUsable ? new ReadMemory(readMemoryBytes) : undefined;
   }
 
   #dial(endpoint: Endpoint, signal: AbortSignal, readMemory: ReadMemory | undefined): Promise<Duplex> {
@@ -244,15 +245,15 @@ export class ConnectionKeeper<S extends KeptSession> {
     connection.receivedBytes = session.receivedBytes;
     this.#reconnect.connected(this.#upSinceMs);
     this.#log.info(`${this.#options.name}: connected to ${formatEndpoint(connection.endpoint)}`);
-    void this.#followToItsEnd(connection, session);
+    void this.#awaitEnd(connection, session);
     this.#arm();
     this.#options.onUp?.(session);
   }
 
-  async #followToItsEnd(connection: Connection<S>, session: S): Promise<void> {
+  async #awaitEnd(connection: Connection<S>, session: S): Promise<void> {
     const end = await session.ended;
     if (this.#connection === connection) {
-      this.#giveUp(connection, end.error);
+      this.#disconnect(connection, end.error);
     }
   }
 
@@ -261,7 +262,7 @@ export class ConnectionKeeper<S extends KeptSession> {
       await connection.session?.probe();
     } catch (error) {
       if (this.#connection === connection) {
-        this.#giveUp(connection, toError(error));
+        this.#disconnect(connection, toError(error));
       }
       return;
     }
@@ -272,8 +273,8 @@ export class ConnectionKeeper<S extends KeptSession> {
     this.#arm();
   }
 
-  /** The attempt or session is over, by the peer's wish or ours. */
-  #giveUp(connection: Connection<S>, reason: Error | undefined): void {
+  /** Ends an attempt or a session, and schedules the next attempt. */
+  #disconnect(connection: Connection<S>, reason: Error | undefined): void {
     const { session, stream } = connection;
     const text = reason?.message ?? 'the connection was closed';
     this.#connection = undefined;
@@ -293,7 +294,7 @@ export class ConnectionKeeper<S extends KeptSession> {
     }
     this.#log[session === undefined ? 'info' : 'warn'](
       `${this.#options.name}: ${session === undefined ? 'connection attempt failed' : 'connection lost'} (${clause(text)}); ` +
-        `trying again in ${this.#reconnect.backoffMs / 1000} s`,
+        `retrying in ${this.#reconnect.backoffMs / 1000} s`,
     );
     if (session !== undefined) {
       this.#watchFor(connection.endpoint);
@@ -302,7 +303,7 @@ export class ConnectionKeeper<S extends KeptSession> {
     this.#arm();
   }
 
-  /** Watches from before the attempt on: a socket that appears while a first try fails must not be missed. */
+  /** Watches for the socket. Started before the attempt: a socket that appears while it fails must not be missed. */
   #watchFor(endpoint: Endpoint): void {
     this.#watch?.close();
     this.#watch = undefined;
@@ -316,18 +317,9 @@ export class ConnectionKeeper<S extends KeptSession> {
       this.endPause();
     });
   }
-
-  async #endedWithin(session: S, timeoutMs: number): Promise<void> {
-    let timer: Timer | undefined;
-    const timeout = new Promise<void>((resolve) => {
-      timer = this.#options.clock.setTimer(resolve, timeoutMs);
-    });
-    await Promise.race([session.ended, timeout]);
-    timer?.cancel();
-  }
 }
 
-/** The promise's value, or undefined as soon as the signal is raised. */
+/** Resolves to the promise's value, or to undefined as soon as the signal fires. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   if (signal.aborted) {
     return undefined;
@@ -339,8 +331,8 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   });
 }
 
-/** The failure of an attempt that was given up is its own consequence, and was reported when it was given up. */
-function ignoreFailureOfAbandonedAttempt(): void {}
+/** Ignores the failure of an aborted attempt: aborting caused it, and the reason was reported then. */
+function ignoreFailureOfAbortedAttempt(): void {}
 
 function disconnectReason(name: string, state: string): Error {
   if (state === 'connecting') {

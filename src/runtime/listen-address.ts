@@ -1,14 +1,14 @@
-// Addresses that somebody may connect to, as flags write them.
+// Addresses to listen on, as flags such as --listen write them.
 
 import { isIPv6 } from 'node:net';
 
-/** Where to listen; port 0 takes any that is free for both transports. */
+/** An address to listen on; port 0 selects one that is free for both transports. */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }
 
-/** Reads `ADDR:PORT`, `[IPV6]:PORT` or `:PORT`; undefined when it is none of them. */
+/** Parses `ADDR:PORT`, `[IPV6]:PORT` or `:PORT`; returns undefined for any other text. */
 export function parseListenAddress(text: string): ListenAddress | undefined {
   const groups = /^(?:\[(?<v6>[^\]]*)\]|(?<host>[^:[\]]*)):(?<port>\d{1,5})$/u.exec(text)?.groups;
   const port = Number(groups?.['port']);

@@ -1,7 +1,7 @@
-// The daemon's log, in the shape of OVS's vlog files, so that operators and their tools can read ours like the ones
-// beside it. sonic-boom writes (at once, with a limited backlog, and again after a rotation); this file has the line, the
-// levels by module, and the limit on repeated lines. Only the composition root opens a log; every other part is handed a
-// `Logger`.
+// The daemon's log, in the format of OVS's vlog, so that tools that read the logs of OVS read this one too. sonic-boom
+// writes it (immediately, with a bounded backlog, and to a new file after a rotation); this file formats the lines, keeps
+// the levels of modules, and rate-limits repeated lines. Only the composition root opens a log; every other part is given
+// a `Logger`.
 
 import sonicBoom, { type SonicBoom } from 'sonic-boom';
 import type { Clock } from './clock.ts';
@@ -9,22 +9,22 @@ import { RATE_LIMIT_DEFAULTS, RateLimit, type RateLimitOptions } from './rate-li
 import { reasonOf } from './sentence.ts';
 import { LOG_LEVELS, type LogLevel, parseVlogSpec } from './vlog-spec.ts';
 
-/** What a part of the program may do with the log. */
+/** The log as one module of the program sees it. */
 export interface Logger {
   debug(message: string): void;
   info(message: string): void;
   warn(message: string): void;
   error(message: string): void;
-  /** The same log under another module name, which is a word such as `reconnect`. */
+  /** Returns a logger of the same log under another module name, a word such as `reconnect`. */
   module(name: string): Logger;
   /**
-   * The same module with repeated lines held back: all lines under the same `key` share one limit. What was held back
-   * is counted, and said before the next line that passes, as OVS does.
+   * Returns a rate-limited logger of the same module: all lines under the same `key` share one limit. Dropped lines are
+   * counted, and the count is logged before the next line that passes, as OVS does.
    */
   limited(key: string, options?: RateLimitOptions): Logger;
 }
 
-/** Where lines go: standard error, a file, or a function (for tests; called with a line without its newline). */
+/** Destination of lines: standard error, a file, or a function (for tests; called with each line, without newline). */
 export type LogDestination = 'stderr' | { readonly file: string } | ((line: string) => void);
 
 /** Options of `Log`. */
@@ -32,19 +32,19 @@ export interface LogOptions {
   readonly clock: Clock;
   /** Default: standard error. */
   readonly destination?: LogDestination;
-  /** Level of modules without one of their own. Default: `info`. */
+  /** Level of modules that have none of their own. Default: `info`. */
   readonly level?: LogLevel;
-  /** Modules that can be given a level before they write anything. */
+  /** Modules whose level can be set before they log anything. */
   readonly modules?: readonly string[];
-  /** Specifications as for `setLevels`, applied in turn; those about other destinations say nothing about this log. */
+  /** Specifications as for `setLevels`, applied in turn; those of other destinations are ignored. */
   readonly specs?: readonly string[];
 }
 
-/** At most so many different keys of `limited` are remembered; the one made first is forgotten then. */
+/** Most keys of `limited` that are kept; beyond it the oldest key is dropped. */
 export const LIMITED_KEYS_MAX = 4096;
-/** Characters of a message that are kept; a peer's text can be long. */
+/** Longest message in characters; a longer one is truncated, as a peer's text can be long. */
 export const MESSAGE_CHARACTERS_MAX = 4096;
-/** Bytes that may wait when the file cannot be written (a full disk); what comes after is lost and counted. */
+/** Backlog in bytes while the file cannot be written (a full disk); beyond it lines are lost and counted. */
 export const LOG_BACKLOG_BYTES_MAX = 65_536;
 
 const STDERR_FD = 2;
@@ -62,15 +62,15 @@ class LogFileError extends Error {
 
   constructor(file: string, cause: unknown) {
     super(
-      `The log file "${file}" cannot be opened: ${reasonOf(cause)}. See that its folder is there and that we may write ` +
-        'to it, or name another file with --log-file.',
+      `The log file "${file}" cannot be opened: ${reasonOf(cause)}. Make sure that its folder exists and that ovs-ipfix ` +
+        'may write to it, or name another file with --log-file.',
       { cause },
     );
     this.name = 'LogFileError';
   }
 }
 
-/** The lines' destination, levels and limits; one for the process. */
+/** The log of the process: destination, levels and rate limits. */
 export class Log {
   readonly #clock: Clock;
   readonly #write: (line: string) => void;
@@ -90,7 +90,7 @@ export class Log {
       this.#write = to;
     } else {
       const file = openFile(to);
-      // A log that cannot be written (a full disk, a closed terminal) must not end the daemon: lines are lost, counted.
+      // A log that cannot be written (a full disk, a closed terminal) must not end the daemon: lines are lost and counted.
       file.on('error', () => {
         this.#lostCount += 1;
       });
@@ -108,13 +108,13 @@ export class Log {
     }
   }
 
-  /** The log as module `name` sees it. */
+  /** Returns the logger of a module. */
   logger(name: string): Logger {
     this.#modules.add(name);
     return this.#loggerOf(name);
   }
 
-  /** Sets the level of one module, or of all (forgetting the levels of single modules). */
+  /** Sets the level of one module, or of all (which drops the levels of single modules). */
   setLevel(level: LogLevel, module?: string): void {
     if (module !== undefined) {
       this.#moduleLevels.set(module, level);
@@ -124,19 +124,19 @@ export class Log {
     this.#moduleLevels.clear();
   }
 
-  /** The level of each module that has been seen, sorted by name. */
+  /** Returns the level of each known module, sorted by name. */
   levels(): ReadonlyMap<string, LogLevel> {
     return new Map([...this.#modules].sort().map((name) => [name, this.#levelOf(name)]));
   }
 
-  /** Where the lines go, in OVS's words; a function counts as the console. */
+  /** The destination by OVS's name for it; a function is reported as the console. */
   get destinationName(): 'console' | 'file' {
     return this.#file === undefined ? 'console' : 'file';
   }
 
   /**
-   * Sets levels as `-vSPEC` and `vlog/set` say. Undefined when that was done, else a sentence: about the specification, a
-   * module that there is not, or a destination to which nothing is logged.
+   * Sets levels by a specification of `-vSPEC` or `vlog/set`. Returns undefined on success, else a sentence: the
+   * specification cannot be parsed, the module does not exist, or nothing is logged to the destination.
    */
   setLevels(text: string): string | undefined {
     const spec = parseVlogSpec(text);
@@ -144,7 +144,7 @@ export class Log {
       return spec;
     }
     if (spec.module !== undefined && !this.#modules.has(spec.module)) {
-      return `There is no module "${spec.module}"; there are ${[...this.#modules].sort().join(', ')}.`;
+      return `There is no module "${spec.module}"; the modules are ${[...this.#modules].sort().join(', ')}.`;
     }
     const name = this.destinationName;
     if (spec.destination !== undefined && spec.destination !== name) {
@@ -159,12 +159,12 @@ export class Log {
     return this.#lostCount;
   }
 
-  /** Opens the file again under its name, after logrotate has moved it away; nothing happens for other destinations. */
+  /** Reopens the file by its name, after logrotate has moved it away; does nothing for other destinations. */
   reopen(): void {
     this.#file?.reopen();
   }
 
-  /** Writes what waits and closes the file. */
+  /** Writes the backlog and closes the file. */
   close(): void {
     this.#file?.end();
   }
@@ -174,8 +174,8 @@ export class Log {
   }
 
   #loggerOf(module: string, limit?: RateLimit): Logger {
-    const say = (level: Exclude<LogLevel, 'off'>) => (message: string) => {
-      // As in vlog, a line that its level silences costs nothing of the limit.
+    const logAt = (level: Exclude<LogLevel, 'off'>) => (message: string) => {
+      // As in vlog, a line below the module's level does not count against the limit.
       if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(this.#levelOf(module))) {
         return;
       }
@@ -185,7 +185,7 @@ export class Log {
           return;
         }
         if (dropped.count > 0) {
-          this.#say(
+          this.#writeLines(
             level,
             module,
             `Dropped ${dropped.count} log messages in last ${dropped.firstAgeSeconds} seconds (most recently, ` +
@@ -193,13 +193,13 @@ export class Log {
           );
         }
       }
-      this.#say(level, module, printable(message));
+      this.#writeLines(level, module, printable(message));
     };
     return {
-      debug: say('debug'),
-      info: say('info'),
-      warn: say('warn'),
-      error: say('error'),
+      debug: logAt('debug'),
+      info: logAt('info'),
+      warn: logAt('warn'),
+      error: logAt('error'),
       module: (name) => this.logger(name),
       limited: (key, options) => this.#loggerOf(module, this.#limitOf(`${module}\0${key}`, options)),
     };
@@ -221,8 +221,8 @@ export class Log {
     return limit;
   }
 
-  /** A message of several lines becomes several lines of the log, each with the full prefix (as in vlog). */
-  #say(level: keyof typeof LEVEL_LABELS, module: string, message: string): void {
+  /** Logs a message; each of its lines becomes a line of the log with the full prefix, as in vlog. */
+  #writeLines(level: keyof typeof LEVEL_LABELS, module: string, message: string): void {
     for (const text of message.split('\n')) {
       this.#line(module, LEVEL_LABELS[level], text);
     }
@@ -248,7 +248,7 @@ function openFile(to: Exclude<LogDestination, (line: string) => void>): SonicBoo
   }
 }
 
-/** A logger that drops everything, for parts that a test builds without one. */
+/** A logger that discards everything, for parts that a test builds without a log. */
 export const silentLogger: Logger = {
   debug: () => {},
   info: () => {},
@@ -258,7 +258,7 @@ export const silentLogger: Logger = {
   limited: () => silentLogger,
 };
 
-/** Control characters in a message may come from a peer; a terminal or a log parser must not see them raw. */
+/** Escapes control characters: a peer's text must not reach a terminal or a log parser raw. */
 function printable(message: string): string {
   const cut =
     message.length > MESSAGE_CHARACTERS_MAX ? `${message.slice(0, MESSAGE_CHARACTERS_MAX)}...` : message;

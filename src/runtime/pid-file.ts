@@ -1,8 +1,8 @@
-// Whether the process that a pid file names still runs.
+// Checks whether the process that a pid file names is running.
 
 import { readFileSync } from 'node:fs';
 
-/** False when the file is missing or names a process that does not exist; true when that cannot be known. */
+/** Returns false when the file is missing or its process does not exist, and true when that cannot be determined. */
 export function isPidFileLive(path: string): boolean {
   try {
     const pid = Number(readFileSync(path, 'utf8').trim());

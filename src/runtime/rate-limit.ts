@@ -1,18 +1,18 @@
-// A token bucket for repeated log lines, with the meaning of OVS's VLOG_RATE_LIMIT: a burst at once, then a few a
-// minute, and a count of what was left out. Pure: the caller says what time it is.
+// A token bucket for repeated log lines, like OVS's VLOG_RATE_LIMIT: a burst passes at once, then a few lines a minute,
+// and dropped lines are counted. Pure: the caller passes the time.
 
-/** How many lines may pass. */
+/** Rate and burst of a bucket. */
 export interface RateLimitOptions {
-  /** Lines that the bucket gains in a minute. */
+  /** Tokens (lines) that the bucket gains in a minute. */
   readonly perMinute: number;
-  /** Lines that pass at once when there was none for long; not less than 1. */
+  /** Tokens that the bucket holds; at least 1. */
   readonly burst: number;
 }
 
-/** OVS's own usual limit, VLOG_RATE_LIMIT_INIT(1, 5). */
+/** OVS's usual limit, VLOG_RATE_LIMIT_INIT(1, 5). */
 export const RATE_LIMIT_DEFAULTS: RateLimitOptions = { perMinute: 1, burst: 5 };
 
-/** What was left out since the last line that passed. */
+/** The lines dropped since the last one that passed. */
 export interface DroppedLines {
   readonly count: number;
   readonly firstAgeSeconds: number;
@@ -21,7 +21,7 @@ export interface DroppedLines {
 
 const MICROS_PER_MINUTE = 60_000_000;
 
-/** One bucket. It is full at first. */
+/** A token bucket; initially full. */
 export class RateLimit {
   readonly #options: RateLimitOptions;
   #lines: number;
@@ -36,7 +36,7 @@ export class RateLimit {
     this.#filledMicros = nowMicros;
   }
 
-  /** Takes a line out of the bucket: undefined when it must not be shown, else what was left out before it. */
+  /** Takes one token. Returns undefined when there is none (drop the line), else the lines dropped before this one. */
   take(nowMicros: number): DroppedLines | undefined {
     const gained = ((nowMicros - this.#filledMicros) * this.#options.perMinute) / MICROS_PER_MINUTE;
     this.#lines = Math.min(this.#options.burst, this.#lines + gained);

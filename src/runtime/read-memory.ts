@@ -1,17 +1,17 @@
-// One piece of memory that a socket reads into again and again, in place of a new buffer for each read. The socket is
-// dialled with it; whoever speaks the protocol then takes the bytes from it.
+// A buffer that a socket reads into repeatedly, instead of a new buffer for each read. `dial` gives it to the socket; the
+// protocol then receives the bytes from it.
 
-/** Takes `bytes[0, end)`, which hold until the call returns. */
+/** Receives `bytes[0, end)`, which are valid until the call returns. */
 export type BytesReceiver = (bytes: Buffer, end: number) => void;
 
-/** See the head of the file; for one socket. */
+/** The receive buffer of one socket. */
 export class ReadMemory {
   readonly #bytes: Buffer;
   #receiver: BytesReceiver | undefined;
-  /** What came before there was a receiver. */
+  /** Bytes that arrived before there was a receiver. */
   readonly #early: Buffer[] = [];
 
-  /** @param size of the memory in bytes, and so of the largest single read */
+  /** @param size of the buffer in bytes, and so of the largest single read */
   constructor(size: number) {
     this.#bytes = Buffer.allocUnsafeSlow(size);
   }
@@ -21,7 +21,7 @@ export class ReadMemory {
     return { buffer: this.#bytes, callback: (byteCount) => this.#receive(byteCount) };
   }
 
-  /** Hands over what has come and what will come; to be called once. */
+  /** Sets the receiver of all bytes, including those that have arrived already. Call it once. */
   receive(receiver: BytesReceiver): void {
     this.#receiver = receiver;
     for (const bytes of this.#early.splice(0)) {

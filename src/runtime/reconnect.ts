@@ -1,25 +1,28 @@
-// When to connect, to probe and to give up: a state machine without socket and clock (the idea is OVS's
-// lib/reconnect.c). The keeper reports events with the time, and asks `run` what to do and `deadlineMs` when to ask next.
+// The state machine of one connection: when to connect, to probe and to disconnect, without socket and clock (modelled
+// on OVS's lib/reconnect.c). The keeper reports events with their time, calls `run` for the action that is due, and calls
+// it again at `deadlineMs`.
 //
 //     void ──enable──► backoff ──run: connect──► connecting ──connected──► active ◄──activity──┐
 //                         ▲                          │                        │ silent          │
 //                         ├──────connectFailed───────┘                        ▼ run: probe      │
 //                         └───────────────────disconnected──────────────── active/idle ────────┘
 
+import { Backoff } from './backoff.ts';
+
 /** States of a connection as `Reconnect` sees it. */
 export type ReconnectState = 'void' | 'backoff' | 'connecting' | 'active' | 'idle';
 
-/** What the owner of the connection is asked to do. Each is said once. */
+/** An action for the owner of the connection. Each is returned once. */
 export type ReconnectAction = 'connect' | 'probe' | 'disconnect';
 
-/** Options of `Reconnect`; pauses and probes are OVS's by default. */
+/** Options of `Reconnect`. By default backoff and probe interval are those of OVS. */
 export interface ReconnectOptions {
-  /** The pause after a failure; it doubles from one failure to the next. */
+  /** The backoff after a first failure; it doubles with each further one. */
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
-  /** An attempt that takes longer, the handshake of the protocol included, has failed. */
+  /** Time limit of an attempt, the handshake of the protocol included. */
   readonly connectTimeoutMs: number;
-  /** Silence after which the peer is asked for a sign of life, and silence after that which ends the connection. 0: never. */
+  /** Silence after which the peer is probed, and silence after the probe that ends the connection. 0 disables probes. */
   readonly probeIntervalMs: number;
 }
 
@@ -35,44 +38,45 @@ export class Reconnect {
   readonly #options: ReconnectOptions;
   #state: ReconnectState = 'void';
   #enteredMs = 0;
-  #backoffMs = 0;
+  readonly #backoff: Backoff;
   #connectedMs = 0;
   #activityMs = 0;
   #disconnectWanted = false;
 
   constructor(options: Partial<ReconnectOptions> = {}) {
     this.#options = { ...RECONNECT_DEFAULTS, ...options };
+    this.#backoff = new Backoff(this.#options.backoffMinMs, this.#options.backoffMaxMs);
   }
 
   get state(): ReconnectState {
     return this.#state;
   }
 
-  /** The present pause between attempts: 0 when the next attempt is due at once. */
+  /** The current backoff between attempts; 0 when the next attempt is due immediately. */
   get backoffMs(): number {
-    return this.#backoffMs;
+    return this.#backoff.delayMs;
   }
 
-  /** Wants a connection from now on. */
+  /** Starts: a connection is desired from now on. */
   enable(nowMs: number): void {
     if (this.#state !== 'void') {
       return;
     }
-    this.#backoffMs = 0;
+    this.#backoff.reset();
     this.#enter('backoff', nowMs);
   }
 
-  /** Wants none any more; the owner closes what it has. */
+  /** Stops: no connection is desired; the owner closes the current one. */
   disable(nowMs: number): void {
     this.#enter('void', nowMs);
   }
 
-  /** The next attempt is due at once, with the shortest pause after it; a connection that is up or under way is given up. */
+  /** Resets the backoff and makes an attempt due immediately; a connection or attempt in progress is to be closed first. */
   reconnectNow(nowMs: number): void {
     if (this.#state === 'void') {
       return;
     }
-    this.#backoffMs = 0;
+    this.#backoff.reset();
     if (this.#state !== 'backoff') {
       this.#disconnectWanted = true;
     } else {
@@ -80,7 +84,7 @@ export class Reconnect {
     }
   }
 
-  /** The owner has begun an attempt. */
+  /** The owner has started an attempt. */
   connecting(nowMs: number): void {
     this.#enter('connecting', nowMs);
   }
@@ -103,27 +107,25 @@ export class Reconnect {
     this.disconnected(nowMs);
   }
 
-  /** The connection, or the attempt, has ended, whoever ended it. */
+  /** The connection or the attempt has ended, on either side. */
   disconnected(nowMs: number): void {
     if (this.#state === 'void' || this.#state === 'backoff') {
       return;
     }
     const wasUp = this.#state === 'active' || this.#state === 'idle';
     if (this.#disconnectWanted) {
-      this.#backoffMs = 0;
-    } else if (wasUp && this.#activityMs - this.#connectedMs >= this.#backoffMs) {
-      // A peer that stayed for longer than the last pause has not just been accepting and hanging up.
-      this.#backoffMs = this.#options.backoffMinMs;
+      this.#backoff.reset();
     } else {
-      this.#backoffMs = Math.min(
-        this.#options.backoffMaxMs,
-        Math.max(this.#options.backoffMinMs, this.#backoffMs * 2),
-      );
+      if (wasUp && this.#activityMs - this.#connectedMs >= this.#backoff.delayMs) {
+        // A peer that stayed for longer than the last delay does more than accept and hang up.
+        this.#backoff.reset();
+      }
+      this.#backoff.grow();
     }
     this.#enter('backoff', nowMs);
   }
 
-  /** When `run` may have something to say, if nothing happens before; undefined: never. */
+  /** Returns when `run` is to be called next unless an event comes first; undefined: not before an event. */
   deadlineMs(): number | undefined {
     if (this.#disconnectWanted) {
       return this.#enteredMs;
@@ -132,7 +134,7 @@ export class Reconnect {
       case 'void':
         return undefined;
       case 'backoff':
-        return this.#enteredMs + this.#backoffMs;
+        return this.#enteredMs + this.#backoff.delayMs;
       case 'connecting':
         return this.#enteredMs + this.#options.connectTimeoutMs;
       case 'active':
@@ -142,7 +144,7 @@ export class Reconnect {
     }
   }
 
-  /** What is to be done now. */
+  /** Returns the action that is due, if any. */
   run(nowMs: number): ReconnectAction | undefined {
     const deadline = this.deadlineMs();
     if (deadline === undefined || nowMs < deadline) {

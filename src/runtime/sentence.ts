@@ -1,13 +1,12 @@
-// Messages within messages. A message of an error that we make is a sentence with its full stop, one of the system's is
-// not; embedded in a sentence of ours, either must read alike.
+// Embeds the message of an error in a sentence. The daemon's own errors end with a full stop, those of the system do not.
 
-/** A sentence as a part of another one: without its final stop, so that "...: ${clause(text)}." has exactly one. */
+/** Returns a sentence without its full stop, for use within another one. */
 export function clause(text: string): string {
-  // "..." is no full stop but says that something was left out.
+  // "..." is not a full stop: it says that something was left out.
   return text.replace(/(?<!\.)\.\s*$/u, '');
 }
 
-/** Why something failed, as a part of a sentence: the message of whatever was thrown, without its final stop. */
+/** Returns the message of what was thrown without its full stop, for use within a sentence. */
 export function reasonOf(thrown: unknown): string {
   return clause(thrown instanceof Error ? thrown.message : String(thrown));
 }

@@ -1,16 +1,16 @@
-// Tells when a unix socket appears in the file system, so that a daemon that was restarted is found at once and not
-// after the pause between two attempts. An improvement only: where watching is impossible the pauses still work.
+// Watches for a unix socket to appear in the file system, so that a restarted daemon is found immediately and not after
+// the backoff between two attempts. Where watching is impossible, the next attempt finds it.
 
 import { existsSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
-/** A watch that is under way. */
+/** A running watch. */
 export interface SocketWatch {
-  /** Ends it; safe to repeat. */
+  /** Ends the watch. Idempotent. */
   close(): void;
 }
 
-/** Calls `onAppear` whenever something is created under `path`. The directory must exist now, or nothing is watched. */
+/** Calls `onAppear` whenever `path` is created. Nothing is watched unless its directory exists already. */
 export function watchSocket(path: string, onAppear: () => void): SocketWatch {
   const name = basename(path);
   try {
@@ -19,11 +19,11 @@ export function watchSocket(path: string, onAppear: () => void): SocketWatch {
         onAppear();
       }
     });
-    // The directory may vanish or the kernel run out of watches; the caller's next attempt watches anew.
+    // The directory may be removed, or the kernel may run out of watches; the caller's next attempt starts a new watch.
     watcher.on('error', () => watcher.close());
     return { close: () => watcher.close() };
   } catch {
-    // No such directory yet (OVS is not installed or not started), or no inotify: the pauses between attempts remain.
+    // The directory does not exist yet (OVS is not installed or not started), or inotify is missing: attempts go on.
     return { close: () => {} };
   }
 }

@@ -1,11 +1,11 @@
-// How OVS's programs name log levels: `-vSPEC` and `vlog/set SPEC`, where SPEC has up to one module, one destination and
-// one level, separated by spaces, commas or colons in any order (ovs-vswitchd(8), "Logging Options").
+// Log level specifications of OVS's programs: `-vSPEC` and `vlog/set SPEC`, where SPEC has at most one module, one
+// destination and one level, separated by spaces, commas or colons, in any order (ovs-vswitchd(8), "Logging Options").
 
-/** From the most to the least talkative; `off` silences a module. */
+/** The levels, most verbose first; `off` disables a module. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'off'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Where OVS's programs log to. We have one of `console` (standard error) and `file`, never `syslog`. */
+/** The destinations of OVS's programs. ovs-ipfix logs to `console` (standard error) or to `file`, never to `syslog`. */
 export const LOG_DESTINATIONS = ['console', 'syslog', 'file'] as const;
 export type LogDestinationName = (typeof LOG_DESTINATIONS)[number];
 
@@ -18,7 +18,7 @@ export interface VlogSpec {
   readonly level: LogLevel;
 }
 
-/** OVS's words first; `emer` is for what ends a program, of which our `error` is the nearest. */
+/** OVS's names first. `emer`, for what ends a program, maps to `error`. */
 const LEVELS: ReadonlyMap<string, LogLevel> = new Map([
   ['off', 'off'],
   ['emer', 'error'],
@@ -30,7 +30,7 @@ const LEVELS: ReadonlyMap<string, LogLevel> = new Map([
   ['debug', 'debug'],
 ]);
 
-/** Reads a specification; a string is a sentence that says what is wrong with it. Without a level `dbg` is meant. */
+/** Parses a specification; the level defaults to `dbg`. Returns a sentence when the specification is invalid. */
 export function parseVlogSpec(text: string): VlogSpec | string {
   let module: string | undefined;
   let destination: LogDestinationName | undefined;

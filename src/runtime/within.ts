@@ -1,20 +1,36 @@
-// Waiting for something, but not for ever.
+// Bounded waits: a promise, or the end of a timeout.
 
 import type { Clock, Timer } from './clock.ts';
 
-/** The promise's value; rejects with the sentence when it takes longer. */
+/** Returns the promise's value; rejects with `message` after `timeoutMs`. */
 export async function within<Value>(
   clock: Clock,
   timeoutMs: number,
-  sentence: string,
+  message: string,
   promise: Promise<Value>,
 ): Promise<Value> {
+  let value: Value | undefined;
+  const taken = promise.then((result) => {
+    value = result;
+  });
+  if (!(await settlesWithin(clock, timeoutMs, taken))) {
+    throw new Error(message);
+  }
+  return value as Value;
+}
+
+/** Resolves with true as soon as the promise does, and with false after `timeoutMs`; rejects when the promise does first. */
+export async function settlesWithin(
+  clock: Clock,
+  timeoutMs: number,
+  promise: Promise<unknown>,
+): Promise<boolean> {
   let timer: Timer | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = clock.setTimer(() => reject(new Error(sentence)), timeoutMs);
+  const timeout = new Promise<false>((resolve) => {
+    timer = clock.setTimer(() => resolve(false), timeoutMs);
   });
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise.then(() => true), timeout]);
   } finally {
     timer?.cancel();
   }

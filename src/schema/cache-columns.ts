@@ -1,5 +1,5 @@
-// The two columns of the flow cache, from schema/cache-columns.json, and whether a schema has them. Used for schema
-// files and for live databases alike.
+// The two columns of the flow cache, read from schema/cache-columns.json, and the check which of them a schema lacks.
+// Used for schema files and for live databases.
 
 import cacheColumnsJson from '../../schema/cache-columns.json' with { type: 'json' };
 import {
@@ -11,14 +11,14 @@ import {
 } from '../ovsdb-client/index.ts';
 import { MigrationError } from './migration-error.ts';
 
-/** The database and the table that the columns belong to. */
+/** The database and the table of the columns. */
 export const databaseName: string = cacheColumnsJson.database;
 export const tableName: string = cacheColumnsJson.table;
 
 /** One of the two columns. */
 export interface CacheColumn {
   readonly name: string;
-  /** As a schema has it (RFC 7047, section 3.2, `<column-schema>`). */
+  /** Its `<column-schema>` (RFC 7047, section 3.2). */
   readonly json: object;
   readonly type: ColumnType;
   /** The range of its values. */
@@ -26,10 +26,10 @@ export interface CacheColumn {
   readonly max: number;
 }
 
-/** The columns, in the order in which they stand in a schema. */
+/** The columns, in their order in a schema. */
 export const cacheColumns: readonly CacheColumn[] = readCacheColumns();
 
-/** The names of both, for sentences. */
+/** The names of both columns, for sentences. */
 export const columnNames: string = cacheColumns.map((column) => column.name).join(' and ');
 
 function readCacheColumns(): CacheColumn[] {
@@ -38,13 +38,13 @@ function readCacheColumns(): CacheColumn[] {
   return Object.entries(columns).map(([name, json]) => {
     const type = parsed?.columns.get(name)?.type;
     if (type === undefined) {
-      throw new Error(`cache-columns.json has ${name}, and its parsed schema has not`);
+      throw new Error(`cache-columns.json has ${name}, but its parsed schema lacks it`);
     }
     return { name, json, type, min: json.type.key.minInteger, max: json.type.key.maxInteger };
   });
 }
 
-/** Reads the JSON of a schema. `source` names where it came from, for errors. */
+/** Parses the JSON of a schema. `source` names its origin in errors. Throws {@link MigrationError}. */
 export function readSchema(json: unknown, source: string): DatabaseSchema {
   try {
     return parseDatabaseSchema(json);
@@ -52,7 +52,7 @@ export function readSchema(json: unknown, source: string): DatabaseSchema {
     if (error instanceof OvsdbNotationError) {
       throw new MigrationError(
         'SCHEMA_NOTATION',
-        `${source} is no OVSDB schema: ${error.message}. Nothing was written.`,
+        `${source} is not a valid OVSDB schema: ${error.message}. Nothing was written.`,
         error,
       );
     }
@@ -61,8 +61,8 @@ export function readSchema(json: unknown, source: string): DatabaseSchema {
 }
 
 /**
- * The columns that the schema lacks, in their order. Throws {@link MigrationError} when it is not a schema that they
- * can be added to.
+ * Returns the columns that the schema lacks, in their order. Throws {@link MigrationError} when they cannot be added to
+ * it.
  */
 export function missingColumns(schema: DatabaseSchema, source: string): readonly CacheColumn[] {
   if (schema.name !== databaseName) {
@@ -104,7 +104,7 @@ function describeColumn(column: ColumnSchema): string {
   return describeType(column.type) + traits.join('');
 }
 
-/** A column's type in words: "integer 0 to 4200, optional". Two types with the same words are the same. */
+/** Describes a column's type: "integer 0 to 4200, optional". Types are equal when their descriptions are. */
 export function describeType(type: ColumnType): string {
   const base = (part: ColumnType['key']): string => {
     const { type: atom, ...limits } = part;

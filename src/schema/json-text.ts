@@ -1,7 +1,7 @@
-// JSON with the places of its parts: what an editor needs that has to leave all the rest of a file as it is. Strict as
-// RFC 8259 is; a member that is there twice is refused, as it would not be clear which one counts.
+// A JSON parser that keeps the position of each part, so that a file can be edited without changing the rest of it. Strict
+// (RFC 8259); duplicate member names are refused as ambiguous.
 
-/** A value, and where it stands: `start` is the offset of its first character, `end` that after its last. */
+/** A value and its position: `start` is the offset of its first character, `end` the offset after its last. */
 export type JsonPart =
   | {
       readonly kind: 'object';
@@ -20,7 +20,7 @@ export type JsonPart =
 export type JsonScalar = string | number | boolean | null;
 export type JsonObjectPart = Extract<JsonPart, { kind: 'object' }>;
 
-/** A member of an object; `start` and `keyEnd` enclose its name with the quotation marks. */
+/** A member of an object; `start` and `keyEnd` delimit its name, quotation marks included. */
 export interface JsonMember {
   readonly name: string;
   readonly start: number;
@@ -28,7 +28,7 @@ export interface JsonMember {
   readonly value: JsonPart;
 }
 
-/** Text that is no JSON; the message says where. */
+/** Text that is not valid JSON; the message says where. */
 export class JsonTextError extends Error {
   readonly code = 'JSON_TEXT';
   /** Counted from 1. */
@@ -47,7 +47,7 @@ export class JsonTextError extends Error {
   }
 }
 
-/** Nesting beyond this is refused; a schema has 9 levels. */
+/** Deepest nesting that is accepted; a schema has 9 levels. */
 export const JSON_DEPTH_MAX = 64;
 
 /** Parses a whole text. Throws {@link JsonTextError}. */
@@ -55,7 +55,7 @@ export function parseJsonText(text: string): JsonPart {
   return new Parser(text).parse();
 }
 
-/** The member of that name. */
+/** Returns the member of that name, if the part is an object that has it. */
 export function memberOf(part: JsonPart | undefined, name: string): JsonMember | undefined {
   return part?.kind === 'object' ? part.members.find((member) => member.name === name) : undefined;
 }
@@ -78,7 +78,7 @@ class Parser {
     const part = this.#value(1);
     this.#skip(WHITESPACE);
     if (this.#at < this.#text.length) {
-      throw this.#error('there is something after the end of the JSON');
+      throw this.#error('unexpected text after the end of the JSON');
     }
     return part;
   }
@@ -105,11 +105,11 @@ class Parser {
       const keyStart = this.#at;
       const key = this.#skip(STRING) ?? '';
       if (key === '') {
-        throw this.#error('the name of a member, in quotation marks, should stand here');
+        throw this.#error('expected a member name in quotation marks');
       }
       const name = JSON.parse(key) as string;
       if (names.has(name)) {
-        throw this.#error(`the member ${key} is there twice`);
+        throw this.#error(`duplicate member ${key}`);
       }
       names.add(name);
       const keyEnd = this.#at;
@@ -128,7 +128,7 @@ class Parser {
     return { kind: 'array', start, end: this.#at, items };
   }
 
-  /** The inside of brackets: nothing, or items with commas between them. */
+  /** Parses the inside of brackets: nothing, or items separated by commas. */
   #list(close: string, item: () => void): void {
     this.#at += 1;
     this.#skip(WHITESPACE);
@@ -149,19 +149,19 @@ class Parser {
     const start = this.#at;
     const source = this.#skip(this.#text[start] === '"' ? STRING : NUMBER_OR_WORD) ?? '';
     if (source === '') {
-      throw this.#error('a value should stand here');
+      throw this.#error('expected a value');
     }
     return { kind: 'scalar', start, end: this.#at, value: JSON.parse(source) as JsonScalar };
   }
 
   #expect(character: string): void {
     if (this.#text[this.#at] !== character) {
-      throw this.#error(`"${character}" should stand here`);
+      throw this.#error(`expected "${character}"`);
     }
     this.#at += 1;
   }
 
-  /** Steps over what the pattern finds right here, and gives it back. */
+  /** Advances past the pattern's match at the current position, and returns the match. */
   #skip(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.#at;
     const found = pattern.exec(this.#text)?.[0];

@@ -1,5 +1,5 @@
-// The migration of a live database: looks whether columns are missing and whether the server may be asked, has it
-// `convert` (ovsdb-server(7)), and reads back. Dialling, time limits and printing are the caller's.
+// The migration of a live database: checks which columns are missing and whether the server can convert the database, has
+// it `convert` (ovsdb-server(7)), and reads the schema back. Dialling, time limits and printing are the caller's.
 
 import {
   type DatabaseSchema,
@@ -17,28 +17,28 @@ import { MigrationError } from './migration-error.ts';
 /** A connection to a server. */
 export interface LiveDatabase {
   readonly client: OvsdbClient;
-  /** Its connection method, for people. */
+  /** Its connection method, for messages. */
   readonly method: string;
-  /** Gives up when it fires. */
+  /** Aborts the migration. */
   readonly signal: AbortSignal;
 }
 
-/** What a database has, before or after. */
+/** The schema of a live database as far as the migration is concerned. */
 export interface LiveSchema {
   readonly version: string;
   readonly missing: readonly CacheColumn[];
   readonly ipfixRowCount: number;
 }
 
-/** Looks, and changes nothing. Throws {@link MigrationError} where there is nothing that could be migrated. */
+/** Reads what a database has, and changes nothing. Throws {@link MigrationError} when it cannot be migrated. */
 export async function inspectDatabase(database: LiveDatabase): Promise<LiveSchema> {
   const schema = await fetchSchema(database);
   return describe(database, schema);
 }
 
 /**
- * Adds the missing columns, which keeps rows, their uuids and all values. Idempotent. Throws {@link MigrationError};
- * nothing was changed then, unless its code is CONVERSION_UNKNOWN.
+ * Adds the missing columns; rows, their UUIDs and all values are kept. Idempotent. Throws {@link MigrationError}; nothing
+ * was changed then, unless its code is CONVERSION_UNKNOWN.
  */
 export async function convertDatabase(database: LiveDatabase): Promise<LiveSchema> {
   const schema = await fetchSchema(database);
@@ -53,7 +53,7 @@ export async function convertDatabase(database: LiveDatabase): Promise<LiveSchem
     const names = after.missing.map((column) => column.name).join(', ');
     throw new MigrationError(
       'NOT_CONVERTED',
-      `${database.method}: the server said that the database is converted, but it still lacks ${names}. ` +
+      `${database.method}: the server reported that the database is converted, but it still lacks ${names}. ` +
         'Another program may have converted it at the same time; run this command again.',
     );
   }
@@ -65,8 +65,8 @@ async function fetchSchema({ client, method, signal }: LiveDatabase): Promise<Da
   if (!names.includes(databaseName)) {
     throw new MigrationError(
       'NO_DATABASE',
-      `${method}: this server has no database ${databaseName}, but ${names.join(', ') || 'none at all'}. ` +
-        'Name the server that ovs-vswitchd uses; what another one has is listed by\n' +
+      `${method}: this server has no database ${databaseName}; it has ${names.join(', ') || 'none'}. ` +
+        "Give the connection method of ovs-vswitchd's server. The databases of a server are listed by\n" +
         '  ovsdb-client list-dbs METHOD',
     );
   }
@@ -86,7 +86,7 @@ async function describe(
   return { version: schema.version, missing, ipfixRowCount: ipfix.rows.length };
 }
 
-/** The schema with the columns behind those that are there; all else is as the server sent it. */
+/** Returns the schema with the columns added after the others; the rest is as the server sent it. */
 function withColumns(schema: DatabaseSchema, missing: readonly CacheColumn[]): object {
   const json = structuredClone(schema.json) as {
     tables: Record<string, { columns: Record<string, unknown> } | undefined>;
@@ -98,13 +98,13 @@ function withColumns(schema: DatabaseSchema, missing: readonly CacheColumn[]): o
   return json;
 }
 
-/** JSON.parse rounds integers beyond 2^53: such a limit of some other column would be changed by us. */
+/** Refuses integers beyond 2^53: JSON.parse rounds them, so the limit of some other column would change. */
 function requireExactNumbers(json: unknown, path: string): void {
   if (typeof json === 'number' && Number.isInteger(json) && !Number.isSafeInteger(json)) {
     throw new MigrationError(
       'SCHEMA_INEXACT_NUMBER',
-      `${path} is beyond 2^53 and would be changed on its way through this program. Nothing was changed. ` +
-        'A schema file can be migrated by "ovs-ipfix migrate --schema" all the same.',
+      `${path} is beyond 2^53 and would be rounded by this program. Nothing was changed. ` +
+        'Migrate the schema file instead, with "ovs-ipfix migrate --schema".',
     );
   }
   if (typeof json === 'object' && json !== null) {
@@ -115,8 +115,8 @@ function requireExactNumbers(json: unknown, path: string): void {
 }
 
 /**
- * Finds out what the server would not say: ovsdb-server converts even where nobody may write (measured with 3.1), and a
- * backup or a relay would then have other columns than its source.
+ * Refuses a database that must not be converted here. ovsdb-server itself converts even a database that is read-only
+ * (measured with 3.1), and a backup or a relay would then have other columns than its source.
  */
 async function requireConvertible(database: LiveDatabase): Promise<void> {
   const model = await storageModel(database);
@@ -128,20 +128,20 @@ async function requireConvertible(database: LiveDatabase): Promise<void> {
   }
   const { client, signal } = database;
   try {
-    // It deletes no row, and is refused all the same where nothing may be written.
+    // It matches no row, but is refused where the database is read-only.
     await client.transact(
       databaseName,
       [{ op: 'delete', table: tableName, where: [['_uuid', '==', { uuid: NO_ROW }]] }],
       { signal },
     );
   } catch (error) {
-    throw isOver(error) ? error : refusal(database, error);
+    throw isUnanswered(error) ? error : refusal(database, error);
   }
 }
 
 const NO_ROW = '00000000-0000-0000-0000-000000000000';
 
-/** How the server stores the database, by its own database _Server; "standalone" if it has none (before 2.9). */
+/** Reads the storage model of the database from the database _Server; "standalone" if there is none (before 2.9). */
 async function storageModel({ client, signal }: LiveDatabase): Promise<string> {
   const serverDatabase = '_Server';
   if (!(await client.listDbs({ signal })).includes(serverDatabase)) {
@@ -159,7 +159,7 @@ async function storageModel({ client, signal }: LiveDatabase): Promise<string> {
 async function convert(database: LiveDatabase, json: object): Promise<void> {
   const { client, signal } = database;
   try {
-    // Else the server would hang up after the conversion. One that does not know this does not know convert either.
+    // Without it the server closes the connection after the conversion. A server that lacks it lacks convert as well.
     await client.setDbChangeAware(true, { signal });
     await client.convert(databaseName, json, { signal });
   } catch (error) {
@@ -178,19 +178,19 @@ function refusal(database: LiveDatabase, error: unknown): unknown {
     };
     return obstacle(known[error.error] ?? 'REFUSED', database, error);
   }
-  if (isOver(error)) {
+  if (isUnanswered(error)) {
     return new MigrationError(
       'CONVERSION_UNKNOWN',
-      `${database.method}: the server has not answered whether it has converted the database ` +
-        `(${error.message}) It has done so as a whole or not at all; see which with\n  ovs-ipfix migrate --check ${database.method}`,
+      `${database.method}: it is unknown whether the server has converted the database: it did not reply ` +
+        `(${error.message}) A conversion is atomic; find out with\n  ovs-ipfix migrate --check ${database.method}`,
       error,
     );
   }
   return error;
 }
 
-/** Whether it was the end of the connection or of the time, and no answer. */
-function isOver(error: unknown): error is OvsdbError {
+/** Whether the connection ended or the time ran out before a reply. */
+function isUnanswered(error: unknown): error is OvsdbError {
   return (
     error instanceof OvsdbError &&
     (error.code === OvsdbErrorCode.closed || error.code === OvsdbErrorCode.aborted)

@@ -1,4 +1,4 @@
-// The checksum of cksum(1) (POSIX.1-2017, "cksum"): what the build of Open vSwitch writes into its schema files.
+// The checksum of cksum(1) (POSIX.1-2017, "cksum"), which the build of Open vSwitch writes into its schema files.
 
 const POLYNOMIAL = 0x04c1_1db7;
 
@@ -10,7 +10,7 @@ const table = Uint32Array.from({ length: 256 }, (_, index) => {
   return remainder;
 });
 
-/** The line that cksum(1) prints for these bytes: checksum, space, size in bytes. */
+/** Returns what cksum(1) prints for these bytes: checksum, space, size in bytes. */
 export function posixCksum(bytes: Uint8Array): string {
   let sum = 0;
   const add = (byte: number): void => {
@@ -19,7 +19,7 @@ export function posixCksum(bytes: Uint8Array): string {
   for (const byte of bytes) {
     add(byte);
   }
-  // The size follows the bytes, lowest byte first, without the zeros at its end.
+  // The size is appended to the bytes, lowest byte first, without trailing zeros.
   for (let size = bytes.length; size > 0; size = Math.floor(size / 256)) {
     add(size % 256);
   }

@@ -1,5 +1,5 @@
-// The migration of a schema file: text in, text out. All that was there stays, character by character; what is added
-// takes its layout from its neighbours, and the cksum member is renewed as the build of Open vSwitch would.
+// The migration of a schema file: text in, text out. The existing text is kept character by character, added columns take
+// the layout of their neighbours, and the cksum member is recomputed as by the build of Open vSwitch.
 
 import { type CacheColumn, missingColumns, readSchema, tableName } from './cache-columns.ts';
 import {
@@ -23,7 +23,7 @@ export interface MigratedText {
   readonly cksum: string | undefined;
 }
 
-/** Adds the columns that are missing. `source` names the text in errors, which are {@link MigrationError}s. */
+/** Adds the columns that are missing. `source` names the text in errors. Throws {@link MigrationError}. */
 export function migrateSchemaText(text: string, source: string): MigratedText {
   const schema = readSchema(parse(text, source).json, source);
   const added = missingColumns(schema, source);
@@ -38,7 +38,7 @@ export function migrateSchemaText(text: string, source: string): MigratedText {
   const { text: summed, cksum } = renewCksum(edited, parse(edited, source).root);
   const left = missingColumns(readSchema(parse(summed, source).json, source), source);
   if (left.length > 0) {
-    throw new Error(`columns were added to ${source}, and it still lacks ${left[0]?.name}`);
+    throw new Error(`columns were added to ${source}, but it still lacks ${left[0]?.name}`);
   }
   return { text: summed, version, added, cksum };
 }
@@ -50,7 +50,7 @@ function parse(text: string, source: string): { root: JsonPart; json: unknown } 
     if (error instanceof JsonTextError) {
       throw new MigrationError(
         'SCHEMA_JSON',
-        `${source} is no JSON: ${error.message}. Nothing was written.`,
+        `${source} is not valid JSON: ${error.message}. Nothing was written.`,
         error,
       );
     }
@@ -62,14 +62,14 @@ function columnsOf(root: JsonPart): JsonObjectPart {
   const table = memberOf(memberOf(root, 'tables')?.value, tableName);
   const columns = memberOf(table?.value, 'columns')?.value;
   if (columns?.kind !== 'object') {
-    throw new Error(`the schema was parsed with a table ${tableName}, and its text has none`);
+    throw new Error(`the parsed schema has a table ${tableName}, but its text has none`);
   }
   return columns;
 }
 
 /**
- * Both columns belong together and behind the other numbers: cache_active_timeout before cache_max_flows if that is
- * there, else behind obs_point_id, else behind the last integer column, else in front.
+ * Inserts a column next to the other one and after the other integers: cache_active_timeout before cache_max_flows if the
+ * schema has it, else after obs_point_id, else after the last integer column, else first.
  */
 function insertColumn(text: string, columns: JsonObjectPart, column: CacheColumn): string {
   const { members } = columns;
@@ -94,12 +94,12 @@ function insertColumn(text: string, columns: JsonObjectPart, column: CacheColumn
   return splice(text, behind.value.end, behind.value.end, `,${gapBefore(text, columns, behind)}${source}`);
 }
 
-/** The white space in front of a member, on a new line or not: what stands in front of its new neighbour, too. */
+/** Returns the white space before a member, which its new neighbour gets as well. */
 function gapBefore(text: string, columns: JsonObjectPart, member: JsonMember): string {
   const at = columns.members.indexOf(member);
   const gap = (right: JsonMember, left: JsonMember | undefined): string =>
     text.slice(left === undefined ? columns.start + 1 : left.value.end, right.start).replace(',', '');
-  // Between two members where there are two: behind the bracket a style may be another one.
+  // The white space between two members, if there are two: that after the bracket may differ.
   const second = columns.members[1];
   if (at === 0 && second !== undefined) {
     return gap(second, member);
@@ -112,7 +112,7 @@ interface Limits {
   readonly max: JsonPart;
 }
 
-/** The places of minInteger and maxInteger, if the column is exactly an optional integer with both. */
+/** Returns the positions of minInteger and maxInteger, if the column is exactly an optional integer with both. */
 function limitsOf(column: JsonMember | undefined): Limits | undefined {
   const type = membersExactly(column?.value, ['type'])?.[0];
   const [key, min, max] = membersExactly(type, ['key', 'min', 'max']) ?? [];
@@ -123,7 +123,7 @@ function limitsOf(column: JsonMember | undefined): Limits | undefined {
     : undefined;
 }
 
-/** The values of these members, if the part is an object with these and no others. */
+/** Returns the values of these members, if the part is an object with exactly these. */
 function membersExactly(part: JsonPart | undefined, names: readonly string[]): JsonPart[] | undefined {
   if (part?.kind !== 'object' || part.members.length !== names.length) {
     return undefined;
@@ -136,11 +136,11 @@ function scalar(part: JsonPart | undefined): unknown {
   return part?.kind === 'scalar' ? part.value : undefined;
 }
 
-/** A copy of another column's text with name and limits replaced. */
+/** Copies another column's text with name and limits replaced. */
 function imitate(text: string, model: JsonMember, column: CacheColumn): string {
   const limits = limitsOf(model);
   if (limits === undefined) {
-    throw new Error(`the column ${model.name} is no model for ${column.name}`);
+    throw new Error(`the column ${model.name} cannot be a model for ${column.name}`);
   }
   const replacements = [
     { start: model.start, end: model.keyEnd, by: JSON.stringify(column.name) },
@@ -156,7 +156,7 @@ function imitate(text: string, model: JsonMember, column: CacheColumn): string {
   return copy + text.slice(from, model.value.end);
 }
 
-/** Without a model: on one line, with the blanks that the file has behind its colons and commas. */
+/** Formats a column without a model: on one line, with the blanks that the file has after its colons and commas. */
 function compact(text: string, columns: JsonObjectPart, column: CacheColumn): string {
   const hasBlanks = columns.members.every((member) => text[member.keyEnd + 1] === ' ');
   const source = JSON.stringify({ [column.name]: column.json }).slice(1, -1);
@@ -174,8 +174,8 @@ function renewCksum(text: string, root: JsonPart): { text: string; cksum: string
 }
 
 /**
- * What the checksum leaves out: the line of the cksum member, as Open vSwitch's build does. In a file of one line
- * nothing would be left, so there it is the member with the comma and the white space that follow it.
+ * Returns the range that the checksum excludes: the line of the cksum member, as in Open vSwitch's build. In a file of one
+ * line that would be everything, so there it is the member with the comma and the white space after it.
  */
 function uncheckedRange(text: string, root: JsonPart, member: JsonMember): [number, number] {
   if (text.trim().includes('\n')) {

@@ -9,8 +9,8 @@ import { statusText } from '../report/status-text.ts';
 import {
   cachesTable,
   collectorsTable,
+  conditionsTable,
   exportersTable,
-  problemsTable,
   samplingTable,
   type Table,
 } from '../report/tables.ts';
@@ -40,7 +40,7 @@ export function registerReportCommands(registry: CommandRegistry, report: Report
     ['caches', cachesTable],
     ['collectors', collectorsTable],
     ['sampling', samplingTable],
-    ['problems', problemsTable],
+    ['conditions', conditionsTable],
   ];
   for (const [name, make] of tables) {
     registry.register(name, '', 0, 0, () => {

@@ -173,7 +173,7 @@ test('too few records in the given time are exit 1', async (context) => {
   assert.equal((await program.exited).exitCode, 1);
 });
 
-test('each flag has a twin in the environment', async (context) => {
+test('each flag has an environment variable', async (context) => {
   const { program, port } = await collect(context, [], {
     OVS_IPFIX_COLLECT_LISTEN: '127.0.0.1:0',
     OVS_IPFIX_COLLECT_FORMAT: 'json',

@@ -34,11 +34,11 @@ function tables(
 }
 
 const codes = (input: ConfigurationTables) =>
-  readConfiguration(input, 1400).problems.map((problem) => problem.code);
+  readConfiguration(input, 1400).conditions.map((condition) => condition.code);
 
-test('a native row with only targets has the defaults of ovs-vswitchd', () => {
-  const { bridges, problems } = readConfiguration(tables({}), 1400);
-  assert.deepEqual(problems, []);
+test('gives a native row with only targets the defaults of ovs-vswitchd', () => {
+  const { bridges, conditions } = readConfiguration(tables({}), 1400);
+  assert.deepEqual(conditions, []);
   assert.deepEqual(bridges.get('br0'), {
     name: 'br0',
     maxSampleRate: 5000,
@@ -61,7 +61,7 @@ test('a native row with only targets has the defaults of ovs-vswitchd', () => {
   });
 });
 
-test('each column of a row is used', () => {
+test('reads each column of a row', () => {
   const input = tables({
     sampling: 3,
     obs_domain_id: 7,
@@ -79,7 +79,7 @@ test('each column of a row is used', () => {
   assert.equal(sampling.exporter.templateIntervalSeconds, 30);
 });
 
-test('a row whose targets vswitchd has is not ours, and neither is one without a key of ours', () => {
+test('does not manage a row whose targets ovs-vswitchd has, nor one without held targets', () => {
   for (const columns of [
     { targets: ['127.0.0.1:1'], external_ids: new Map() },
     { targets: ['127.0.0.1:1'] },
@@ -89,7 +89,7 @@ test('a row whose targets vswitchd has is not ours, and neither is one without a
   }
 });
 
-test('new targets in an adopted row count before they are adopted, with all that was changed beside them', () => {
+test('uses new targets of an adopted row before they are adopted, with all other changes', () => {
   const externalIds = new Map([
     ['ovs-ipfix-targets', '127.0.0.1:1'],
     ['ovs-ipfix-state', 'adopted'],
@@ -103,39 +103,39 @@ test('new targets in an adopted row count before they are adopted, with all that
   );
 });
 
-test('a bad target is a problem that names row, column and value, and the good ones go on', () => {
+test('reports a bad target with row, column and value, and uses the valid ones', () => {
   const input = tables({ external_ids: new Map([['ovs-ipfix-targets', '127.0.0.1:1,1.2.3:9 127.0.0.1:1']]) });
-  const { bridges, problems } = readConfiguration(input, 1400);
+  const { bridges, conditions } = readConfiguration(input, 1400);
   assert.equal(bridges.get('br0')?.sampling?.exporter.targets.length, 1);
-  assert.equal(problems.length, 1);
-  assert.equal(problems[0]?.code, 'bad-target');
-  assert.equal(problems[0].where, `IPFIX row ${IPFIX} (bridge br0), column targets`);
-  assert.match(problems[0].message, /1\.2\.3:9/u);
+  assert.equal(conditions.length, 1);
+  assert.equal(conditions[0]?.code, 'bad-target');
+  assert.equal(conditions[0].where, `IPFIX row ${IPFIX} (bridge br0), column targets`);
+  assert.match(conditions[0].message, /1\.2\.3:9/u);
 });
 
-test('a row without a usable target makes no exporter', () => {
+test('makes no exporter for a row without a valid target', () => {
   const input = tables({ external_ids: new Map([['ovs-ipfix-targets', 'nonsense:target:here']]) });
   assert.equal(readConfiguration(input, 1400).bridges.get('br0')?.sampling, undefined);
   assert.deepEqual(codes(input), ['bad-target', 'no-usable-target']);
 });
 
-test('a value out of range is a problem, takes the default, and leaves the other columns alone', () => {
-  const { bridges, problems } = readConfiguration(tables({ sampling: 0, obs_domain_id: 5 }), 1400);
+test('reports a value out of range, uses the default, and keeps the other columns', () => {
+  const { bridges, conditions } = readConfiguration(tables({ sampling: 0, obs_domain_id: 5 }), 1400);
   assert.deepEqual(
-    problems.map((problem) => problem.where),
+    conditions.map((condition) => condition.where),
     [`IPFIX row ${IPFIX} (bridge br0), column sampling`],
   );
   assert.equal(bridges.get('br0')?.sampling?.interval, 400);
   assert.equal(bridges.get('br0')?.sampling?.observationDomainId, 5);
 });
 
-test('one of the two cache columns alone turns caching off, and that is said', () => {
+test('reports that one of the two cache columns alone turns caching off', () => {
   assert.deepEqual(codes(tables({ cache_active_timeout: 60 })), ['caching-disabled']);
   assert.deepEqual(codes(tables({ cache_max_flows: 60 })), ['caching-disabled']);
   assert.deepEqual(codes(tables({ cache_active_timeout: 60, cache_max_flows: 60 })), []);
 });
 
-test('a database without the cache columns is a problem of its own', () => {
+test('reports a database without the cache columns', () => {
   const input = tables({});
   const row = input.ipfix.get(IPFIX);
   const { cache_active_timeout: _timeout, cache_max_flows: _flows, ...columns } = row?.columns ?? {};
@@ -144,7 +144,7 @@ test('a database without the cache columns is a problem of its own', () => {
   ]);
 });
 
-test('unknown keys with our prefix are named, others are not looked at', () => {
+test('reports unknown keys with the prefix ovs-ipfix, and no others', () => {
   const externalIds = new Map([
     ['ovs-ipfix-targets', '127.0.0.1'],
     ['ovs-ipfix-tragets', 'x'],
@@ -155,11 +155,11 @@ test('unknown keys with our prefix are named, others are not looked at', () => {
   assert.deepEqual(codes(tables({}, { bridges })), ['unknown-key']);
 });
 
-test('the rate of a bridge is read from its row, and a bad one is a problem', () => {
+test('reads the rate of a bridge from its row, and reports an invalid one', () => {
   const rate = (text: string) => {
     const bridges = [bridge('br0', { external_ids: new Map([['ovs-ipfix-max-rate', text]]) })];
-    const { bridges: read, problems } = readConfiguration(tables({}, { bridges }), 1400);
-    return [read.get('br0')?.maxSampleRate, problems.length];
+    const { bridges: read, conditions } = readConfiguration(tables({}, { bridges }), 1400);
+    return [read.get('br0')?.maxSampleRate, conditions.length];
   };
   assert.deepEqual(rate('100'), [100, 0]);
   assert.deepEqual(rate('1000000'), [1_000_000, 0]);
@@ -168,7 +168,7 @@ test('the rate of a bridge is read from its row, and a bad one is a problem', ()
   }
 });
 
-test('two bridges may share a row', () => {
+test('lets two bridges share a row', () => {
   const { bridges, ipfixRows } = readConfiguration(
     tables({}, { bridges: [bridge('br0'), bridge('br1')] }),
     1400,
@@ -183,7 +183,7 @@ test('two bridges may share a row', () => {
   );
 });
 
-test('a collector set with a row of ours is exported for, with its bridge and its id', () => {
+test('exports for a collector set with a managed row, with its bridge and its id', () => {
   const collectorSets = [
     { uuid: 'set', columns: { id: 3, bridge: { uuid: 'uuid of br1' }, ipfix: { uuid: IPFIX } } },
   ];
@@ -191,9 +191,9 @@ test('a collector set with a row of ours is exported for, with its bridge and it
   const {
     bridges: read,
     ipfixRows,
-    problems,
+    conditions,
   } = readConfiguration(tables({}, { bridges, collectorSets }), 1400);
-  assert.deepEqual(problems, []);
+  assert.deepEqual(conditions, []);
   assert.deepEqual(
     ipfixRows.map((used) => used.bridges),
     [['br1']],
@@ -204,7 +204,7 @@ test('a collector set with a row of ours is exported for, with its bridge and it
   assert.equal(read.get('br1')?.flowSampling.get(3)?.exporter.targets.length, 1);
 });
 
-test('a collector set without a row, without a target, or of a bridge that is gone is a problem and nothing else', () => {
+test('only reports a collector set without a row, without a target, or of a missing bridge', () => {
   const set = (columns: Record<string, unknown>) => [
     { uuid: 'set', columns: { id: 3, bridge: { uuid: 'uuid of br0' }, ...columns } },
   ];
@@ -221,11 +221,11 @@ test('a collector set without a row, without a target, or of a bridge that is go
   );
 });
 
-test('a reference to a row that is not there is a problem and no more', () => {
+test('only reports a reference to a missing row', () => {
   assert.deepEqual(codes(tables({}, { ipfix: new Map() })), ['dangling-reference']);
 });
 
-test('a collector set with only a local group is for the kernel and no problem', () => {
+test('does not report a collector set with only a local group, which is for the kernel', () => {
   const set = (columns: Record<string, unknown>) => ({
     ...tables({}, { bridges: [bridge('br0', { ipfix: undefined })] }),
     collectorSets: [{ uuid: 'set', columns: { id: 3, bridge: { uuid: 'uuid of br0' }, ...columns } }],
@@ -252,27 +252,27 @@ const withKeys = (
 /** Targets that vswitchd has: the row is not ours. */
 const THEIRS = { targets: ['127.0.0.1:1'], external_ids: new Map() };
 
-test('output sampling is reported for rows that we export for, with what is true for the version', () => {
+test('reports output sampling for exported rows, in the words for the version', () => {
   const key = { 'enable-output-sampling': 'True' };
   assert.deepEqual(codes(withKeys(key, '3.2.0')), ['output-sampling-not-done']);
   assert.deepEqual(codes(withKeys(key)), ['output-sampling-not-done']);
   assert.deepEqual(codes(withKeys({ 'enable-output-sampling': 'false' }, '3.5.0')), []);
   assert.deepEqual(codes(withKeys(key, '3.5.0', THEIRS)), [], 'ovs-vswitchd does what the key says');
-  const [inverted, output] = readConfiguration(withKeys(key, '3.1.0'), 1400).problems;
+  const [inverted, output] = readConfiguration(withKeys(key, '3.1.0'), 1400).conditions;
   assert.equal(inverted?.code, 'sampling-keys-inverted');
   assert.equal(output?.code, 'output-sampling-not-done');
-  assert.match(output.message, /3\.1\.0 reads the key the wrong way round/u);
-  assert.match(output.remedy, /--adopt=marked/u);
+  assert.match(output.message, /3\.1\.0 inverts the key/u);
+  assert.match(output.action, /--adopt=marked/u);
 });
 
-test('keys that this Open vSwitch reads the wrong way round are reported, whoever exports', () => {
+test('reports keys that this Open vSwitch inverts, whoever exports', () => {
   const key = { 'enable-input-sampling': 'false' };
   assert.deepEqual(codes(withKeys(key, '2.17.12')), ['sampling-keys-inverted']);
   assert.deepEqual(codes(withKeys(key, '3.1.7', THEIRS)), ['sampling-keys-inverted']);
   assert.deepEqual(codes(withKeys({}, '2.17.12')), []);
 });
 
-test('a row that disables input sampling for its version is not sampled for the bridge, and its sets are', () => {
+test('does not sample a bridge whose row disables input sampling for its version, but its sets', () => {
   const collectorSets = [
     { uuid: 's', columns: { id: 3, bridge: { uuid: 'uuid of br0' }, ipfix: { uuid: IPFIX } } },
   ];
@@ -292,7 +292,7 @@ test('a row that disables input sampling for its version is not sampled for the 
   }
 });
 
-test('the keys mean nothing for a row that only collector sets use', () => {
+test('ignores the sampling keys of a row that only collector sets use', () => {
   const input = withKeys({ 'enable-input-sampling': 'true', 'enable-output-sampling': 'true' }, '3.1.0');
   const collectorSets = [
     { uuid: 's', columns: { id: 3, bridge: { uuid: 'uuid of br0' }, ipfix: { uuid: IPFIX } } },
@@ -302,18 +302,18 @@ test('the keys mean nothing for a row that only collector sets use', () => {
   assert.equal(readConfiguration(onlySets, 1400).ipfixRows[0]?.inputSamplingDisabled, undefined);
 });
 
-test('settings that only ovs-vswitchd supports are reported by name, and not where it exports', () => {
+test('reports by name settings that only ovs-vswitchd supports, and not where it exports', () => {
   const settings = { 'enable-tunnel-sampling': 'true', virtual_obs_id: 'vm-7' };
   const input = withKeys(settings, '3.5.0', { stats_interval: 60 });
-  const { problems } = readConfiguration(input, 1400);
+  const { conditions } = readConfiguration(input, 1400);
   assert.deepEqual(
-    problems.map(({ code }) => code),
+    conditions.map(({ code }) => code),
     ['setting-not-supported', 'setting-not-supported', 'setting-not-supported'],
   );
-  assert.match(problems[0]?.message ?? '', /tunnelType/u);
-  assert.match(problems[1]?.message ?? '', /virtualObsID/u);
-  assert.match(problems[2]?.message ?? '', /statistics records/u);
-  assert.match(problems[2]?.where ?? '', /stats_interval$/u);
+  assert.match(conditions[0]?.message ?? '', /tunnelType/u);
+  assert.match(conditions[1]?.message ?? '', /virtualObsID/u);
+  assert.match(conditions[2]?.message ?? '', /statistics records/u);
+  assert.match(conditions[2]?.where ?? '', /stats_interval$/u);
   assert.deepEqual(codes(withKeys(settings, '3.5.0', { stats_interval: 60, ...THEIRS })), []);
   assert.deepEqual(codes(withKeys({ 'enable-tunnel-sampling': 'false', virtual_obs_id: '' }, '3.5.0')), []);
 });

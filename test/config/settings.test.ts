@@ -8,7 +8,7 @@ const refused = (flags: Record<string, unknown>, message: RegExp) =>
     (error) => error instanceof SettingsError && message.test(error.message),
   );
 
-test('without flags everything has its documented default', () => {
+test('uses the documented defaults without flags', () => {
   const settings = readRunSettings({});
   assert.equal(settings.adopt, 'all');
   assert.equal(settings.unmetered, 'refuse');
@@ -22,7 +22,7 @@ test('without flags everything has its documented default', () => {
   });
 });
 
-test('flags are text and become values', () => {
+test('reads flags from text to values', () => {
   const settings = readRunSettings({
     db: 'tcp:127.0.0.1,unix:/x',
     openflow: 'tcp:%b.example:7',
@@ -38,30 +38,30 @@ test('flags are text and become values', () => {
   assert.deepEqual(settings.mark, { register: 0, bit: 5 });
 });
 
-test('a bad flag is named with its value', () => {
+test('names an invalid flag with its value', () => {
   refused({ db: 'file:/x' }, /^--db: .*file:\/x/u);
   refused({ openflow: 'unix:/x' }, /^--openflow: .*%b/u);
   refused({ openflow: 'smoke:%b' }, /^--openflow: /u);
   refused({ mark: 'reg16[0]' }, /^--mark: .*reg16\[0\]/u);
   refused({ mark: 'reg1[32]' }, /^--mark: /u);
   refused({ mark: 'x' }, /^--mark: /u);
-  refused({ adopt: 'foo' }, /^--adopt: "foo" is none of all, marked and none\.$/u);
-  refused({ unmetered: 'x' }, /^--unmetered: "x" is none of refuse and allow\.$/u);
+  refused({ adopt: 'foo' }, /^--adopt: "foo" is not one of all, marked and none\.$/u);
+  refused({ unmetered: 'x' }, /^--unmetered: "x" is not one of refuse and allow\.$/u);
   for (const bytes of ['100', '65536', 'many', '', '1e3', '700.5', '-1']) {
-    const sentence = `--message-bytes-max: "${bytes}" is no whole number from 512 to 65535.`;
+    const sentence = `--message-bytes-max: "${bytes}" is not a whole number from 512 to 65535.`;
     assert.throws(() => readRunSettings({ messageBytesMax: bytes }), { code: 'SETTINGS', message: sentence });
   }
   refused(
     { verbose: ['loud'] },
-    /^--verbose: "loud" is no level and no module; the modules are ovs_ipfix, .*\.$/u,
+    /^--verbose: "loud" is neither a level nor a module; the modules are ovs_ipfix, .*\.$/u,
   );
   refused({ verbose: 'info dbg:warn' }, /^--verbose: "dbg:warn" names two levels\.$/u);
   refused({ logFile: '' }, /^--log-file: the value is empty\.$/u);
   refused({ adopt: 'x', verbose: 'y' }, /^--verbose: .*; --adopt: .* and none\.$/u);
-  refused({ privateKey: 'k' }, /--ca-cert belong together/u);
+  refused({ privateKey: 'k' }, /--ca-cert are used together/u);
 });
 
-test('the three TLS files go together', () => {
+test('requires all three TLS files or none', () => {
   const flags = { privateKey: 'k', certificate: 'c', caCert: 'a' };
   assert.deepEqual(readOvsSettings(flags).tls, { privateKeyFile: 'k', certificateFile: 'c', caFile: 'a' });
 });

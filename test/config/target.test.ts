@@ -15,13 +15,13 @@ const good: readonly (readonly [text: string, host: string, port: number, shown:
   ['localhost:65535', 'localhost', 65_535, 'localhost:65535'],
 ];
 
-test('an address, a bracketed IPv6 address or a name is a target, with port 4739 unless another is given', () => {
+test('parses an address, a bracketed IPv6 address or a name, with port 4739 by default', () => {
   for (const [text, host, port, shown] of good) {
     assert.deepEqual(parseTarget(text), { target: { host, port, text: shown } }, text);
   }
 });
 
-test('anything else is a fault that repeats the text', () => {
+test('refuses anything else with its text', () => {
   const bad = [
     '',
     ' ',
@@ -45,7 +45,7 @@ test('anything else is a fault that repeats the text', () => {
   }
 });
 
-test('the shown form of a target is read as the same target', () => {
+test('parses the formatted text of a target to the same target', () => {
   fc.assert(
     fc.property(
       fc.oneof(

@@ -64,8 +64,8 @@ async function reference(t: TestContext): Promise<{ before: string[]; installed:
 }
 
 function stateOf(bridge: ScriptedBridge): unknown {
-  const problems = bridge.session.problems();
-  return [bridge.ofswitch.flows(), bridge.ofswitch.meters(), bridge.print().slice(1), problems];
+  const conditions = bridge.session.conditions();
+  return [bridge.ofswitch.flows(), bridge.ofswitch.meters(), bridge.print().slice(1), conditions];
 }
 
 /** Drops the line at the n-th message of a type, for each n that occurs; returns how often it was dropped. */
@@ -81,7 +81,9 @@ async function dropAtEach(
     await script(bridge);
     const drops = bridge.ofswitch.dialCount - 1;
     bridge.takeWarnings();
-    if (drops === 0) return from - 1;
+    if (drops === 0) {
+      return from - 1;
+    }
   }
 }
 
@@ -201,7 +203,7 @@ test('a switch that accepts connections and says nothing is given up and dialled
     '  connection: opening',
     '  hook: pending',
     '  translation: off',
-    '  problems: ',
+    '  conditions: ',
     '10000 ms: no hello for ten seconds',
     '  connection: backoff',
     '25000 ms: the switch says hello again',
@@ -236,16 +238,16 @@ test('a restart of Open vSwitch that keeps flows and loses meters is repaired, w
       '0 ms: restarting',
       '  connection: backoff',
       '  hook: pending',
-      '  translation: waiting',
-      '  problems: ',
+      '  translation: pending',
+      '  conditions: ',
       '4000 ms: unreachable for seconds',
-      '  problems: bridge-unreachable',
+      '  conditions: bridge-unreachable',
       '4001 ms: listening again',
       '6000 ms: connected',
       '  connection: up, OpenFlow 1.4, flow monitor main',
       '  hook: installed',
       '  translation: translated',
-      '  problems: ',
+      '  conditions: ',
     ]);
     assert.deepEqual([bridge.ofswitch.meters(), bridge.hasHook], [installed, true]);
     assert.equal(bridge.session.status().hookRepairs, 0);

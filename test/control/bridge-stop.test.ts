@@ -45,7 +45,9 @@ async function stop(bridge: ScriptedBridge, atMs = 0, act: () => void = () => {}
     stops.push({ left, ms: (bridge.clock.monotonicMicros() - startMicros) / 1000 });
   });
   for (let ms = 0; stops.length === 0 && ms < 2 * STOP_MS; ms += 50) {
-    if (ms === atMs) act();
+    if (ms === atMs) {
+      act();
+    }
     await bridge.clock.advanceMs(50);
   }
   const [stopped] = stops;
@@ -168,7 +170,9 @@ test('flows that are restored after we have connected are read again before the 
   // The bridge is clean already when the line drops; over the next connection flows are not read without a reason.
   bridge.clock.setTimer(() => bridge.ofswitch.hangUp(), 500);
   const { left, ms } = await stop(bridge, 1000, () => {
-    for (const [index, instructions] of saved.entries()) bridge.doAsAnother(userFlow(index, instructions));
+    for (const [index, instructions] of saved.entries()) {
+      bridge.doAsAnother(userFlow(index, instructions));
+    }
     isRestoring = false;
   });
   assert.equal(left, undefined);

@@ -250,16 +250,16 @@ describe('a user who changes a flow while it is being rewritten', () => {
 });
 
 describe('what fails', () => {
-  test('a flow that is refused is a problem, is not counted as followed, and is tried again when it changes', async () => {
+  test('a flow that is refused is a condition, is not counted as followed, and is tried again when it changes', async () => {
     const { translator, run, script, sent } = scripted();
     script.refuses = 1;
     translator.observe(update('added', 1, apply(sample(1))));
     translator.observe(update('added', 2, apply(sample(1))));
     await run();
-    const [problem] = translator.problems();
-    assert.equal(problem?.code, 'translation-refused');
-    assert.match(problem.where, /^Bridge br0, flow table=3,priority=101/u);
-    assert.match(problem.message, /OFPFMFC_BAD_COMMAND/u);
+    const [condition] = translator.conditions();
+    assert.equal(condition?.code, 'translation-refused');
+    assert.match(condition.where, /^Bridge br0, flow table=3,priority=101/u);
+    assert.match(condition.message, /OFPFMFC_BAD_COMMAND/u);
     assert.deepEqual([...translator.status().flowsBySet], [[1, 1]]);
     assert.equal(translator.status().refused, 1);
     await run();
@@ -268,22 +268,22 @@ describe('what fails', () => {
     translator.observe(update('modified', 1, apply(sample(1, 3))));
     await run();
     assert.equal(sent().length, 3);
-    assert.deepEqual(translator.problems(), []);
+    assert.deepEqual(translator.conditions(), []);
     assert.deepEqual([...translator.status().flowsBySet], [[1, 2]]);
   });
 
-  test('the problem of a refused flow goes with the flow, and with the set', async () => {
+  test('the condition of a refused flow goes with the flow, and with the set', async () => {
     const { translator, run, script } = scripted();
     script.refuses = 1;
     translator.observe(update('added', 1, apply(sample(1))));
     await run();
     translator.observe(update('removed', 1));
-    assert.deepEqual(translator.problems(), []);
+    assert.deepEqual(translator.conditions(), []);
     translator.observe(update('added', 1, apply(sample(1))));
     await run();
-    assert.equal(translator.problems().length, 1);
+    assert.equal(translator.conditions().length, 1);
     translator.setOptions(watching());
-    assert.deepEqual(translator.problems(), []);
+    assert.deepEqual(translator.conditions(), []);
   });
 
   test('of very many refused flows some are named and all are counted', async () => {
@@ -292,7 +292,7 @@ describe('what fails', () => {
       translator.observe(update('added', flow, apply(sample(1))));
     }
     await translator.run(async (messages) => messages.map((_, index) => refusal(index)));
-    assert.equal(translator.problems().length, 20);
+    assert.equal(translator.conditions().length, 20);
     assert.equal(translator.status().refused, 500);
   });
 
@@ -319,18 +319,18 @@ describe('what fails', () => {
       return transact(messages);
     });
     assert.equal(sent().length, 49);
-    assert.match(translator.problems()[0]?.message ?? '', /70000 bytes/u);
+    assert.match(translator.conditions()[0]?.message ?? '', /70000 bytes/u);
     assert.equal(translator.status().refused, 1);
   });
 
   test('flows with hard timeouts are warned of once, when one has to be rewritten', async () => {
     const { translator, run } = scripted();
     translator.observe(update('added', 1, apply(sample(1), ours(sample(1))), 60));
-    assert.deepEqual(translator.problems(), []);
+    assert.deepEqual(translator.conditions(), []);
     translator.observe(update('added', 2, apply(sample(1)), 60));
     translator.observe(update('added', 3, apply(sample(1)), 60));
     await run();
-    const codes = translator.problems().map(({ code, severity }) => [code, severity]);
+    const codes = translator.conditions().map(({ code, severity }) => [code, severity]);
     assert.deepEqual(codes, [['hard-timeout-restarts', 'warning']]);
   });
 });
@@ -421,11 +421,11 @@ describe('without a flow monitor', () => {
     await run();
     assert.equal(sent().length, 3);
     assert.deepEqual([...translator.status().flowsBySet], [[1, 1]]);
-    assert.equal(translator.problems().length, 1);
+    assert.equal(translator.conditions().length, 1);
     translator.observeAll([update('initial', 1, apply(sample(1, 8)))]);
     await run();
     assert.deepEqual(sent().at(-1), [1, apply(sample(1, 8), ours(sample(1, 8)))]);
-    assert.deepEqual(translator.problems(), []);
+    assert.deepEqual(translator.conditions(), []);
   });
 });
 

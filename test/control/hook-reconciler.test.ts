@@ -92,7 +92,9 @@ class HookScript {
       onModified: () => this.reconciler.trigger(),
       onFlowEvents: (events) => {
         for (const event of events) {
-          if ('match' in event && isInHookSlot(event, MARK)) this.reconciler.observe(event);
+          if ('match' in event && isInHookSlot(event, MARK)) {
+            this.reconciler.observe(event);
+          }
         }
       },
     });
@@ -137,7 +139,7 @@ class HookScript {
         .map((flow) => flow.split(' ')[0])
         .join('; ')}`,
       `meters: ${this.ofswitch.meters().join('; ')}`,
-      `problem: ${this.reconciler.problem?.code ?? 'none'}`,
+      `condition: ${this.reconciler.condition?.code ?? 'none'}`,
       `repairs: ${this.reconciler.repairs}`,
     ];
   }
@@ -250,7 +252,7 @@ test('what another client does to the hook or a meter is undone at once', async 
   assert.deepEqual(printed, [
     '0 ms: connected',
     ...INSTALLED,
-    '  problem: none',
+    '  condition: none',
     '  repairs: 0',
     '100 ms: hook deleted',
     '  repairs: 1',
@@ -276,7 +278,7 @@ test('without a flow monitor the next poll finds a hook that was deleted', async
   assert.deepEqual(printed, [
     '0 ms: connected',
     ...INSTALLED,
-    '  problem: none',
+    '  condition: none',
     '  repairs: 0',
     '5500 ms: hook deleted',
     '  flows: ',
@@ -333,12 +335,12 @@ test('a bridge without meters is refused, or hooked without a meter where that i
       '  state: refused',
       '  flows: ',
       '  meters: ',
-      '  problem: no-meters',
+      '  condition: no-meters',
       '  repairs: 0',
       '60000 ms: retried for a minute',
       '60001 ms: no longer desired',
       '  state: absent',
-      '  problem: none',
+      '  condition: none',
     ]);
     assert.match(refused.takeWarnings()[0] ?? '', /no OpenFlow meters over OpenFlow 1\.4/u);
     const allowed = new HookScript(t, { meters }, 'allow');
@@ -371,17 +373,17 @@ test("another client's meter is not used, changed or deleted, and the hook follo
     '  state: refused',
     '  flows: ',
     foreign,
-    '  problem: meter-in-use',
+    '  condition: meter-in-use',
     '  repairs: 0',
     '10000 ms: not desired',
     '  state: absent',
-    '  problem: none',
+    '  condition: none',
     '10001 ms: desired again',
     '  state: refused',
-    '  problem: meter-in-use',
+    '  condition: meter-in-use',
     '20000 ms: the other client deletes it',
     ...INSTALLED,
-    '  problem: none',
+    '  condition: none',
   ]);
   assert.match(hook.takeWarnings()[0] ?? '', /meter 65000 belongs to another client/u);
 });
@@ -402,12 +404,12 @@ test("another client's flow in the hook's slot is neither replaced nor deleted",
       '  state: refused',
       `  flows: ${HOOK_PLACE}`,
       '  meters: ',
-      '  problem: hook-slot-in-use',
+      '  condition: hook-slot-in-use',
       '  repairs: 0',
       '30000 ms: retried',
       '30001 ms: not desired',
       '  state: absent',
-      '  problem: none',
+      '  condition: none',
       '40000 ms: later',
     ]);
     assert.match(hook.ofswitch.flows()[0] ?? '', /actions=output:3$/u);
@@ -421,12 +423,12 @@ test('a hook that the switch accepts and does not have is refused, and installed
   hook.ofswitch.fail({ type: 'flow_mod', action: 'ignore', times: 1 });
   await hook.setDesired(DESIRED);
   await hook.connect();
-  assert.deepEqual([hook.reconciler.state, hook.reconciler.problem?.code], ['refused', 'hook-refused']);
+  assert.deepEqual([hook.reconciler.state, hook.reconciler.condition?.code], ['refused', 'hook-refused']);
   assert.deepEqual(hook.takeWarnings(), [
     'bridge br0: Bridge br0 accepted the request to add the hook and did not do it',
   ]);
   await hook.clock.advanceMs(100);
-  assert.deepEqual([hook.reconciler.state, hook.reconciler.problem], ['installed', undefined]);
+  assert.deepEqual([hook.reconciler.state, hook.reconciler.condition], ['installed', undefined]);
 });
 
 test('a refusal is reported with its reason and retried after pauses that double to five seconds', async (t) => {
@@ -436,10 +438,10 @@ test('a refusal is reported with its reason and retried after pauses that double
   await hook.connect();
   const passesAt = async (ms: number) => {
     await hook.clock.advanceMs(ms);
-    return hook.reconciler.reconciler().passCount;
+    return hook.reconciler.reconciler().reconcileCount;
   };
-  const { passCount: first } = hook.reconciler.reconciler();
-  assert.match(hook.reconciler.problem?.message ?? '', /refused to add the hook: .*OFPFMFC_TABLE_FULL/u);
+  const { reconcileCount: first } = hook.reconciler.reconciler();
+  assert.match(hook.reconciler.condition?.message ?? '', /refused to add the hook: .*OFPFMFC_TABLE_FULL/u);
   const pauses = [100, 200, 400, 800, 1600, 3200, 5000, 5000];
   for (const [index, pause] of pauses.entries()) {
     assert.equal(await passesAt(pause - 1), first + index);
@@ -458,19 +460,21 @@ test('a switch that answers echo requests and nothing else is disconnected after
     await hook.setDesired(DESIRED);
     await hook.connect();
     hook.ofswitch.fail({ type, action: 'ignore' });
-    if (!isPoll) await hook.doAsAnother(inSlot('delete_strict'));
+    if (!isPoll) {
+      await hook.doAsAnother(inSlot('delete_strict'));
+    }
     await hook.clock.advanceMs(isPoll ? 10_999 : 9999);
     assert.ok(hook.isConnected, type);
     await hook.clock.advanceMs(1);
     assert.ok(!hook.isConnected, type);
     assert.equal(hook.reconciler.state, isPoll ? 'pending' : 'refused');
     assert.equal(
-      hook.reconciler.problem?.message,
+      hook.reconciler.condition?.message,
       isPoll ? undefined : 'bridge br0 has not answered for 10000 ms.',
     );
     hook.ofswitch.recover();
     await hook.connect();
-    assert.deepEqual([hook.reconciler.state, hook.reconciler.problem], ['installed', undefined]);
+    assert.deepEqual([hook.reconciler.state, hook.reconciler.condition], ['installed', undefined]);
     const warnings = hook.takeWarnings().filter((line) => !line.includes('has not answered'));
     assert.equal(warnings.length, type === 'barrier_request' ? 1 : 0);
   }

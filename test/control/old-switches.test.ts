@@ -28,7 +28,7 @@ test('before Open vSwitch 3.0 the flow monitor is on a second connection, in Ope
     'connection: up, OpenFlow 1.4, flow monitor OpenFlow 1.0',
     'hook: installed',
     'translation: off',
-    'problems: ',
+    'conditions: ',
   ]);
   assert.deepEqual(
     [...bridge.ofswitch.versions()],
@@ -100,7 +100,7 @@ test('a switch that answers the monitor request with an error of OpenFlow 1.0 st
     '  connection: up, OpenFlow 1.4, flow monitor none',
     '  hook: installed',
     '  translation: off',
-    '  problems: ',
+    '  conditions: ',
     '  hook is there: true',
     '4500 ms: another client deletes the hook',
     '  hook is there: false',

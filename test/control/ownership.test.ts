@@ -45,7 +45,7 @@ function rules(policy: AdoptPolicy): AdoptionRules {
 
 function plan(state: RowState, policy: AdoptPolicy, usedBySet = false) {
   const configuration = configurationOf(state, usedBySet);
-  return shown(planOwnership(configuration, rules(policy), configuration.problems));
+  return shown(planOwnership(configuration, rules(policy), configuration.conditions));
 }
 
 function release(state: RowState) {
@@ -139,7 +139,7 @@ test('a row without a usable target is left alone', () => {
   assert.deepEqual(plan({ targets: ['no:good:one'], externalIds: {} }, 'all'), []);
 });
 
-test('a row of ours carries its problems, and loses them when they are gone', () => {
+test('a row of ours carries its conditions, and loses them when they are gone', () => {
   const state = { ...native, externalIds: { 'ovs-ipfix-targets': '127.0.0.1:1 1.2.3:4' } };
   const [change] = plan(state, 'all');
   assert.equal(change?.kind, 'annotate');
@@ -191,7 +191,7 @@ test('whatever targets a user wrote, adopting and releasing restores them', () =
       };
       const [taken] = plan(state, 'all');
       assert.ok(taken);
-      // The problems that bad ones cause go away with the other keys.
+      // The conditions that bad ones cause go away with the other keys.
       assert.deepEqual(release(taken), [{ kind: 'release', ...state }]);
     }),
   );

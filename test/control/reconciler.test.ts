@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import { Reconciler } from '../../src/control/reconciler.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
-/** A pass that the test ends by hand, with a count of those under way. */
-function handMadePass() {
+/** A reconciliation that the test ends, and those that are running. */
+function scriptedReconciliation() {
   const open: { resolve: () => void; reject: (error: Error) => void }[] = [];
-  const pass = () => new Promise<void>((resolve, reject) => open.push({ resolve, reject }));
+  const reconcile = () => new Promise<void>((resolve, reject) => open.push({ resolve, reject }));
   const finish = async (error?: Error) => {
     const first = open.shift();
-    assert.ok(first, 'no pass is under way');
+    assert.ok(first, 'no reconciliation is running');
     if (error === undefined) {
       first.resolve();
     } else {
@@ -18,12 +18,12 @@ function handMadePass() {
     // The reconciler goes on in microtasks.
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { pass, finish, open };
+  return { reconcile, finish, open };
 }
 
-test('marks during a pass lead to one more pass, never to two at a time', async () => {
-  const { pass, finish, open } = handMadePass();
-  const reconciler = new Reconciler({ clock: new ManualClock(), pass, onFailure: assert.fail });
+test('triggers during a reconciliation lead to one more, never to two at a time', async () => {
+  const { reconcile, finish, open } = scriptedReconciliation();
+  const reconciler = new Reconciler({ clock: new ManualClock(), reconcile, onFailure: assert.fail });
   reconciler.trigger();
   reconciler.trigger();
   reconciler.trigger();
@@ -34,22 +34,22 @@ test('marks during a pass lead to one more pass, never to two at a time', async 
   assert.equal(open.length, 0);
   assert.deepEqual(reconciler.status(), {
     state: 'idle',
-    passCount: 2,
+    reconcileCount: 2,
     failureCount: 0,
     lastError: undefined,
   });
 });
 
-test('a failed pass is repeated after a pause that doubles up to its limit, and begins anew after a success', async () => {
+test('a failed reconciliation is retried after a pause that doubles up to its limit, and starts over after a success', async () => {
   const clock = new ManualClock();
   const failures: string[] = [];
-  const { pass, finish, open } = handMadePass();
+  const { reconcile, finish, open } = scriptedReconciliation();
   const onFailure = (error: Error) => failures.push(error.message);
-  const reconciler = new Reconciler({ clock, pass, onFailure, retryMinMs: 100, retryMaxMs: 300 });
+  const reconciler = new Reconciler({ clock, reconcile, onFailure, retryMinMs: 100, retryMaxMs: 300 });
   reconciler.trigger();
   for (const pauseMs of [100, 200, 300, 300]) {
     await finish(new Error(`after this, ${pauseMs}`));
-    assert.equal(reconciler.status().state, 'waiting');
+    assert.equal(reconciler.status().state, 'backoff');
     clock.advance(pauseMs * 1000 - 1);
     assert.equal(open.length, 0);
     clock.advance(1);
@@ -64,18 +64,18 @@ test('a failed pass is repeated after a pause that doubles up to its limit, and 
   assert.equal(failures.length, 5);
 });
 
-test('a mark cuts the pause short', async () => {
-  const { pass, finish, open } = handMadePass();
-  const reconciler = new Reconciler({ clock: new ManualClock(), pass, onFailure: () => {} });
+test('a trigger ends the pause', async () => {
+  const { reconcile, finish, open } = scriptedReconciliation();
+  const reconciler = new Reconciler({ clock: new ManualClock(), reconcile, onFailure: () => {} });
   reconciler.trigger();
   await finish(new Error('no'));
   reconciler.trigger();
   assert.equal(open.length, 1);
 });
 
-test('settled waits for the pass and its repetitions, and stop lets it go', async () => {
-  const { pass, finish } = handMadePass();
-  const reconciler = new Reconciler({ clock: new ManualClock(), pass, onFailure: () => {} });
+test('settled waits for the reconciliation and its retries, and stop releases it', async () => {
+  const { reconcile, finish } = scriptedReconciliation();
+  const reconciler = new Reconciler({ clock: new ManualClock(), reconcile, onFailure: () => {} });
   await reconciler.settled();
   reconciler.trigger();
   let isSettled = false;

@@ -45,13 +45,14 @@ const writes = { type: 'write_actions', actions: [output(2)] } as const;
 
 test('flows are read, rewritten once the meter of our actions is there, and restored when nothing is desired', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
-  for (let index = 0; index < 3; index += 1)
+  for (let index = 0; index < 3; index += 1) {
     bridge.doAsAnother(userFlow(index, [apply(sample(1), output(1)), writes]));
+  }
   bridge.doAsAnother(userFlow(3, [apply(sample(2), output(1))]));
   const before = bridge.userFlows();
   bridge.ofswitch.takeTranscript();
   await bridge.start();
-  assert.deepEqual(bridge.translation.states, ['off', 'waiting', 'reading', 'rewriting', 'translated']);
+  assert.deepEqual(bridge.translation.states, ['off', 'pending', 'reading', 'rewriting', 'translated']);
   assert.equal(bridge.userFlows().filter((flow) => OURS.test(flow)).length, 3);
   const transcript = bridge.ofswitch.takeTranscript(/switch: (?:added|modified)/u);
   assert.ok(
@@ -87,13 +88,13 @@ test('over OpenFlow 1.0 alone no flow of a user is ever modified, and the state 
     '  connection: up, OpenFlow 1.0, flow monitor main',
     '  hook: installed',
     '  translation: unsafe',
-    '  problems: flows-shown-in-part',
+    '  conditions: flows-shown-in-part',
     '1000 ms: a user adds a flow',
     '60000 ms: a minute later',
     '60001 ms: nothing desired',
     '  hook: absent',
     '  translation: off',
-    '  problems: ',
+    '  conditions: ',
   ]);
   const sent = bridge.ofswitch.takeTranscript(/<- flow_mod [^t]/u);
   assert.ok(sent.length > 0 && sent.every((line) => line.includes(HOOK_PLACE)));
@@ -127,7 +128,9 @@ test('over OpenFlow 1.0 alone flows that have our actions are left as they are a
 test('a translation that takes long delays neither the hook nor what refreshes it', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
   const flows = 20 * REWRITE_BATCH;
-  for (let index = 0; index < flows; index += 1) bridge.doAsAnother(userFlow(index, [apply(sample(1))]));
+  for (let index = 0; index < flows; index += 1) {
+    bridge.doAsAnother(userFlow(index, [apply(sample(1))]));
+  }
   bridge.ofswitch.takeTranscript();
   // Each batch takes 2 s and all of them 40 s, as tens of thousands of flows do on a slow switch.
   bridge.ofswitch.behaviour.answerMs = { barrier_request: 2000 };
@@ -147,14 +150,14 @@ test('a translation that takes long delays neither the hook nor what refreshes i
     '0 ms: start',
     '  connection: opening',
     '  hook: pending',
-    '  translation: waiting',
-    '  problems: ',
+    '  translation: pending',
+    '  conditions: ',
     '  hook is there: false',
     '8000 ms: the hook and its meters are installed',
     '  connection: up, OpenFlow 1.4, flow monitor main',
     '  hook: installed',
     '  translation: rewriting',
-    '  problems: translation-in-progress',
+    '  conditions: translation-in-progress',
     '  hook is there: true',
     '40000 ms: most of the flows are rewritten',
     '40001 ms: another client deletes the hook',
@@ -163,7 +166,7 @@ test('a translation that takes long delays neither the hook nor what refreshes i
     '  hook is there: true',
     '60000 ms: all flows are rewritten',
     '  translation: translated',
-    '  problems: ',
+    '  conditions: ',
   ]);
   const transcript = bridge.ofswitch.takeTranscript(/modify_strict table=0|hard timeout/u);
   assert.ok(transcript.length >= 3 && transcript.every((line) => line.includes('modify_strict')));
@@ -272,14 +275,16 @@ test('a bridge without OpenFlow 1.5 keeps its groups as they are, and they are r
   const bridge = new ScriptedBridge(t, { behaviour: { versions: [1, 4, 5] }, desired: samplingSets([1]) });
   bridge.doAsAnother(groupMod('add', [sample(1), output(1)]));
   await bridge.start();
-  assert.deepEqual(bridge.print().slice(2), ['translation: translated', 'problems: translation-refused']);
+  assert.deepEqual(bridge.print().slice(2), ['translation: translated', 'conditions: translation-refused']);
   assert.deepEqual(bridge.ofswitch.takeTranscript(/<- group_mod/u), []);
   assert.match(bridge.takeWarnings()[0] ?? '', /group 5: .*only OpenFlow 1\.5 shows all of a group/u);
 });
 
 test('a flow that the switch refuses is reported and stops neither the others nor the hook', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
-  for (let index = 0; index < 5; index += 1) bridge.doAsAnother(userFlow(index, [apply(sample(1))]));
+  for (let index = 0; index < 5; index += 1) {
+    bridge.doAsAnother(userFlow(index, [apply(sample(1))]));
+  }
   bridge.ofswitch.fail({
     type: 'flow_mod',
     action: 'refuse',
@@ -292,7 +297,7 @@ test('a flow that the switch refuses is reported and stops neither the others no
   assert.deepEqual(bridge.print().slice(1), [
     'hook: installed',
     'translation: translated',
-    'problems: translation-refused',
+    'conditions: translation-refused',
   ]);
   assert.equal(bridge.userFlows().filter((flow) => OURS.test(flow)).length, 4);
   assert.match(bridge.takeWarnings()[0] ?? '', /OFPBAC_BAD_ARGUMENT/u);

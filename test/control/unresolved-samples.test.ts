@@ -46,13 +46,13 @@ function flow(event: FlowUpdate['event'], ...actions: readonly Action[]): FlowUp
 test('a flow whose point comes from a field that packet-ins do not tell is named until it changes or goes', () => {
   const translator = new FlowTranslator({ bridge: 'br0' });
   translator.setOptions(OPTIONS);
-  const codes = () => translator.problems().map(({ code }) => code);
+  const codes = () => translator.conditions().map(({ code }) => code);
   translator.observe(flow('added', sample(HASH)));
-  const [problem] = translator.problems();
-  assert.equal(problem?.code, 'sample-field-unresolved');
-  assert.match(problem.where, /^Bridge br0, flow table=3,priority=100,/u);
-  assert.match(problem.message, /obs_point_id=dp_hash\[0\.\.15\]/u);
-  assert.match(problem.remedy, /move:/u);
+  const [condition] = translator.conditions();
+  assert.equal(condition?.code, 'sample-field-unresolved');
+  assert.match(condition.where, /^Bridge br0, flow table=3,priority=100,/u);
+  assert.match(condition.message, /obs_point_id=dp_hash\[0\.\.15\]/u);
+  assert.match(condition.action, /move:/u);
   translator.observe(flow('modified', sample(REGISTER)));
   assert.deepEqual(codes(), []);
   translator.observe(flow('modified', { type: 'clone', actions: [sample(HASH)] }));
@@ -65,11 +65,11 @@ test('only sets that we export for count, and a change of these counts at once',
   const translator = new FlowTranslator({ bridge: 'br0' });
   translator.setOptions(OPTIONS);
   translator.observe(flow('initial', sample(HASH, 2)));
-  assert.deepEqual(translator.problems(), []);
+  assert.deepEqual(translator.conditions(), []);
   translator.setOptions({ ...OPTIONS, collectorSets: new Set([2]) });
-  assert.equal(translator.problems().length, 1);
+  assert.equal(translator.conditions().length, 1);
   translator.forget();
-  assert.deepEqual(translator.problems(), []);
+  assert.deepEqual(translator.conditions(), []);
 });
 
 test('of many flows twenty are named', () => {
@@ -77,9 +77,9 @@ test('of many flows twenty are named', () => {
   for (let index = 0; index < 30; index += 1) {
     unresolved.update(`${index}`, [sample(HASH)], OPTIONS, () => `flow ${index}`);
   }
-  const problems = unresolved.problems('br0');
-  assert.equal(problems.length, 20);
-  assert.equal(problems[19]?.where, 'Bridge br0, flow 19');
+  const conditions = unresolved.conditions('br0');
+  assert.equal(conditions.length, 20);
+  assert.equal(conditions[19]?.where, 'Bridge br0, flow 19');
 });
 
 test('groups are told of with the ids', async () => {

@@ -141,7 +141,7 @@ test('the commands of the walk: another sampling, and a `sample` action in a flo
   await waitFor(hasDomain, { what: 'records of domain 7', timeoutMs: 60_000, intervalMs: 2000 });
   await inside('ovs', 'ovs-ofctl', '--strict', 'del-flows', 'br0', 'udp,tp_dst=53');
   await vsctl('--all destroy Flow_Sample_Collector_Set');
-  assert.equal(await appctl('problems'), 'no problems');
+  assert.equal(await appctl('conditions'), 'no conditions');
 });
 
 test('`stop ovs-ipfix` hands the export back to ovs-vswitchd, `start` takes it over again', async () => {

@@ -4,7 +4,8 @@
 
 import { FlowCache, type FlowRecord } from '../../src/flow/flow-cache.ts';
 import { BATCH_SAMPLES_MAX, SampleBatch } from '../../src/flow/sample-batch.ts';
-import { PacketSampler } from '../../src/flow/sampler.ts';
+import { MeterLedger } from '../../src/intake/meter-ledger.ts';
+import { Sampler } from '../../src/intake/sampler.ts';
 import { dissect } from '../../src/packet/dissect.ts';
 import { FlowKey } from '../../src/packet/flow-key.ts';
 
@@ -24,6 +25,7 @@ const frame = Buffer.from(
 const key = new FlowKey();
 const batch = new SampleBatch();
 const collectGarbage = globalThis.gc;
+const meter = { packets: 0n, octets: 0n, dropped: 0n };
 let sink = 0;
 
 const visitor = {
@@ -73,8 +75,21 @@ function* runBatch(cache: FlowCache, first: number, flowCount: number, nowMicros
   yield;
 }
 
-function runSampler(sampler: PacketSampler, count: number): void {
+function runSampler(ledger: MeterLedger, sampler: Sampler, count: number): void {
   for (let packet = 0; packet < count; packet += 1) {
+    ledger.arrive();
+    sink ^= sampler.keep() ? sampler.weight() : 0;
+  }
+}
+
+/** Sample actions of several probabilities, behind a meter that dropped half of the packets before. */
+function runSetSampler(ledger: MeterLedger, sampler: Sampler, count: number): void {
+  meter.packets += BigInt(2 * count);
+  meter.dropped += BigInt(count);
+  ledger.observe(meter);
+  for (let packet = 0; packet < count; packet += 1) {
+    ledger.arrive();
+    sampler.setProbability(655 + (packet & 3) * 1000, 65_535);
     sink ^= sampler.keep() ? sampler.weight() : 0;
   }
 }
@@ -104,15 +119,21 @@ const hits = cacheOf(10_000);
 const churn = cacheOf(5000);
 const batchHits = cacheOf(10_000);
 const batchChurn = cacheOf(5000);
-const sampler = new PacketSampler({ interval: 400, seed: 3 });
+const ledger = new MeterLedger();
+const hookSampler = new Sampler(3, ledger.factorCell);
+hookSampler.setProbability(1, 400);
+const lossyLedger = new MeterLedger();
+const setSampler = new Sampler(4, lossyLedger.factorCell);
 const kept: object[] = [];
 const result = {
   hits: bytesPerPacket((count) => run(hits, count, 4000)),
   churn: bytesPerPacket((count) => run(churn, count, 100_000)),
   hitsInBatches: bytesPerPacket((count) => runInBatches(batchHits, count, 4000)),
   churnInBatches: bytesPerPacket((count) => runInBatches(batchChurn, count, 100_000)),
-  sampler: bytesPerPacket((count) => runSampler(sampler, count)),
+  hookSampler: bytesPerPacket((count) => runSampler(ledger, hookSampler, count)),
+  setSampler: bytesPerPacket((count) => runSetSampler(lossyLedger, setSampler, count)),
   allocating: bytesPerPacket((count) => runAllocating(kept, count)),
+  compensationFactor: lossyLedger.status().compensationFactor,
   expired: churn.status().expiredByLackOfResources,
   aggregated: hits.status().aggregated,
   sink,

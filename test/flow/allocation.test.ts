@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-test('a packet allocates nothing, whether it joins a flow, begins one or is not kept', () => {
+test('allocates nothing for a packet, whether it joins a flow, starts one or is not kept', () => {
   const probe = fileURLToPath(new URL('./allocation-probe.ts', import.meta.url));
   // Half a gigabyte of young generation: nothing is collected while the probe measures.
   const flags = ['--expose-gc', '--min-semi-space-size=256', '--max-semi-space-size=256', '--import', 'tsx'];
@@ -13,8 +13,9 @@ test('a packet allocates nothing, whether it joins a flow, begins one or is not 
   assert.ok((bytes['allocating'] ?? 0) > 10, `the probe sees allocation when there is some: ${child.stdout}`);
   // An object or a boxed number takes 16 bytes. Code that is still being compiled makes some of them for a
   // while.
-  for (const path of ['hits', 'churn', 'hitsInBatches', 'churnInBatches', 'sampler']) {
+  for (const path of ['hits', 'churn', 'hitsInBatches', 'churnInBatches', 'hookSampler', 'setSampler']) {
     assert.ok((bytes[path] ?? Number.NaN) < 2, `${path}: ${child.stdout}`);
   }
+  assert.ok((bytes['compensationFactor'] ?? 0) > 1.5, child.stdout);
   assert.ok((bytes['expired'] ?? 0) > 1_000_000 && (bytes['aggregated'] ?? 0) > 1_000_000, child.stdout);
 });

@@ -150,9 +150,9 @@ const SCHEMA_JSON = {
   },
 };
 const SCHEMA = parseDatabaseSchema(SCHEMA_JSON);
-const WATCHED = intersect(SCHEMA, { T: ['n', 'o', 's', 'm'] }).watched;
+const MONITORED = intersect(SCHEMA, { T: ['n', 'o', 's', 'm'] }).monitored;
 const ROW = { n: 5, o: ['set', ['a']], s: ['set', [1, 2]], m: ['map', [['k', ['uuid', UUID]]]] };
-const CONTENT = new ReplicaContent(WATCHED).update(
+const CONTENT = new ReplicaContent(MONITORED).update(
   decodeMonitorReply('monitor_cond', { T: { [UUID]: { initial: ROW } } }),
 ).content;
 
@@ -174,7 +174,7 @@ const DOCUMENTS_READ: readonly { json: unknown; read: (json: unknown) => unknown
   {
     json: [false, UUID, { T: { [UUID]: { initial: ROW } } }],
     read: (json) =>
-      new ReplicaContent(WATCHED)
+      new ReplicaContent(MONITORED)
         .update(decodeMonitorReply('monitor_cond_since', json))
         .content.since(CONTENT, ['T']),
   },

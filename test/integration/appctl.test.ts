@@ -106,6 +106,7 @@ test('list-commands shows all commands', tier('ovs', 'daemon'), async () => {
   assert.deepEqual(names, [
     'caches',
     'collectors',
+    'conditions',
     'coverage/show',
     'exit',
     'exporters',
@@ -114,7 +115,6 @@ test('list-commands shows all commands', tier('ovs', 'daemon'), async () => {
     'interfaces',
     'list-commands',
     'memory/show',
-    'problems',
     'readopt',
     'ready',
     'sampling',
@@ -139,7 +139,7 @@ test('the tables show what has been sampled, cached and sent', tier('ovs', 'daem
   await waitFor(async () => /^br\d+ +1 +3 +3 +0 +0 +3 +1 /u.test(String(await line('sampling'))), {
     what: 'the meter has been read',
   });
-  assert.equal(await appctl('problems'), 'no problems\n');
+  assert.equal(await appctl('conditions'), 'no conditions\n');
   for (const command of ['exporters', 'caches', 'collectors', 'sampling', 'status', 'memory/show']) {
     for (const text of (await appctl(command)).split('\n')) {
       assert.ok(text.length <= (command === 'memory/show' ? 200 : 80), `${command}: ${text}`);
@@ -208,7 +208,7 @@ test('answers have a form for programs', tier('ovs', 'daemon'), async (t) => {
   const exporters = (await asJson('exporters')) as { label: string; exporter: { samples: number } }[];
   assert.equal(exporters.find(({ label }) => label === br.name)?.exporter.samples, 1);
   assert.deepEqual(await asJson('ready'), { 'reply-format': 'plain', reply: 'ready' });
-  assert.deepEqual(await asJson('problems'), []);
+  assert.deepEqual(await asJson('conditions'), []);
 });
 
 test('every field of the document is in its table, by name', tier('ovs', 'daemon'), async (t) => {
@@ -234,19 +234,21 @@ function fieldNames(value: unknown): string[] {
   );
 }
 
-test('a bad row is among the problems, with what to do', tier('ovs', 'daemon'), async (t) => {
+test('a bad row is among the conditions, with what to do', tier('ovs', 'daemon'), async (t) => {
   const br = await exportingBridge(t, ovs, daemon);
   await setIpfixRow(ovs, br.row, { 'external_ids:ovs-ipfix-no-such-key': 'true' });
   const said = await waitFor(
     async () => {
-      const text = await appctl('problems');
+      const text = await appctl('conditions');
       return text.includes('unknown-key') && text;
     },
-    { what: 'the problem is shown' },
+    { what: 'the condition is shown' },
   );
   assert.match(said, new RegExp(`^warning unknown-key: .*${br.row}`, 'mu'));
   await ovs.vsctl('remove', 'IPFIX', br.row, 'external_ids', 'ovs-ipfix-no-such-key');
-  await waitFor(async () => (await appctl('problems')) === 'no problems\n', { what: 'no problem is left' });
+  await waitFor(async () => (await appctl('conditions')) === 'no conditions\n', {
+    what: 'no condition is left',
+  });
 });
 
 test('levels are shown and set by module, in OVS’s words', tier('ovs', 'daemon'), async () => {
@@ -264,7 +266,7 @@ test('levels are shown and set by module, in OVS’s words', tier('ovs', 'daemon
   assert.deepEqual(await level('bridge'), ['bridge', 'OFF', 'OFF', 'INFO']);
   await assert.rejects(
     appctl('vlog/set', 'foo'),
-    refused(/There is no module "foo"; there are bridge, collector,/u),
+    refused(/There is no module "foo"; the modules are bridge, collector,/u),
   );
   await assert.rejects(
     appctl('vlog/set', 'syslog:dbg'),

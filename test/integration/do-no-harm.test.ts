@@ -170,7 +170,7 @@ test("another client's flow with the hook's table, priority and match is left al
   assert.equal(await flows.dump(), before);
 });
 
-test('fail-open is a problem with an action, ends ready, and sampling resumes when a controller is back', async () => {
+test('fail-open is a condition with an action, ends ready, and sampling resumes when a controller is back', async () => {
   bed = await SampledFlows.make(ovs);
   await createIpfixRow(ovs, 'br0', [sink.target], { sampling: 1 });
   daemon = await startDaemon(ovs);

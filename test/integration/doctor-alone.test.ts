@@ -1,4 +1,4 @@
-// Findings of the doctor that need an Open vSwitch of their own: no daemon beside it, a killed one, one of another version.
+// Findings of the doctor that need their own Open vSwitch: without a daemon, with a killed one, with one of another version.
 
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -17,12 +17,12 @@ import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
 
 async function ownOvs(t: TestContext): Promise<Ovs> {
-  const own = await startOvs({ allowedWarnings: [/collector|reset by peer/] });
+  const own = await startOvs({ allowedWarnings: [/collector|reset by peer|no-controller/] });
   t.after(() => own.stop());
   return own;
 }
 
-test('a daemon of another version, and a meter that drops', tier('ovs', 'daemon'), async (t) => {
+test('reports a daemon of another version, and a meter that drops', tier('ovs', 'daemon'), async (t) => {
   const folder = await emptyFolder(t);
   // A daemon that ends after its OVS could not hand its rows back.
   const daemons: Daemon[] = [];
@@ -58,7 +58,7 @@ test('a daemon of another version, and a meter that drops', tier('ovs', 'daemon'
 });
 
 test(
-  'rows of ovs-vswitchd, rows that a dead daemon holds, and a switch that is away',
+  'reports rows of ovs-vswitchd, rows held for a dead daemon, and a switch that is not reachable',
   tier('ovs', 'daemon'),
   async (t) => {
     const own = await ownOvs(t);
@@ -71,10 +71,10 @@ test(
     const killed = await startDaemon(own);
     await killed.kill();
     const held = await diagnose(environment);
-    assert.match(found(held, 'held-without-daemon', new RegExp(row, 'u')).remedy, /"ovs-ipfix release"/u);
-    lacks(held, 'vswitchd-away');
+    assert.match(found(held, 'held-without-daemon', new RegExp(row, 'u')).action, /"ovs-ipfix release"/u);
+    lacks(held, 'bridge-unreachable');
     const elsewhere = await diagnose(environment, ['--openflow', 'unix:/nowhere/%b.mgmt']);
-    found(elsewhere, 'vswitchd-away', /Bridge brx/u);
+    found(elsewhere, 'bridge-unreachable', /Bridge brx/u);
     const pid = Number(await readFile(join(own.rundir, 'ovs-vswitchd.pid'), 'utf8'));
     process.kill(pid, 'SIGSTOP');
     await own.vsctl('--no-wait', 'set', 'Open_vSwitch', '.', 'next_cfg=100000');
@@ -85,7 +85,7 @@ test(
 );
 
 test(
-  'what a daemon would meet in a bridge, and what a killed one has left there',
+  'reports what keeps the hook out of a bridge, and stale state of a killed daemon',
   tier('ovs', 'daemon'),
   async (t) => {
     const own = await ownOvs(t);
@@ -94,15 +94,10 @@ test(
     await createIpfixRow(own, 'bry', ['127.0.0.1:4739'], { obs_domain_id: 4 });
     const about = async (code: string) => {
       const one = found(await diagnose(environment), code, /^Bridge bry$/u);
-      return `${one.message} ${one.remedy}`;
+      return `${one.message} ${one.action}`;
     };
     const clean = await diagnose(environment);
-    for (const code of [
-      'bridge-without-meters',
-      'bridge-meter-taken',
-      'hook-place-taken',
-      'left-in-bridge',
-    ]) {
+    for (const code of ['no-meters', 'meter-in-use', 'hook-slot-in-use', 'stale-state']) {
       lacks(clean, code);
     }
 
@@ -116,33 +111,45 @@ test(
     assert.match(found(unanswered, 'check-failed', /^bridge bry$/u).message, /does not answer/u);
 
     await own.vsctl('set', 'Bridge', 'bry', 'protocols=OpenFlow10');
-    assert.match(
-      await about('bridge-without-meters'),
-      /OpenFlow 1\.0.*"ovs-vsctl set Bridge bry protocols=/u,
-    );
+    assert.match(await about('no-meters'), /OpenFlow 1\.0.*"ovs-vsctl set Bridge bry protocols=/u);
     await own.vsctl('clear', 'Bridge', 'bry', 'protocols');
+
+    // What keeps the hook out of a bridge is no finding where no row asks for it.
+    await own.addBridge('brz');
+    await own.vsctl('set', 'Bridge', 'brz', 'protocols=OpenFlow10');
+    lacks(await diagnose(environment), 'no-meters');
+    await own.vsctl('del-br', 'brz');
+
+    await own.vsctl('set-controller', 'bry', `unix:${own.rundir}/no-controller`);
+    const isFailOpen = async () =>
+      (await diagnose(environment)).findings.some(({ code }) => code === 'fail-open');
+    await waitFor(isFailOpen, { what: 'fail-open is found', timeoutMs: 20_000 });
+    await own.vsctl('del-controller', 'bry');
 
     await own.ofctl('-O', 'OpenFlow13', 'add-meter', 'bry', 'meter=65000 kbps band=type=drop rate=7');
     await own.ofctl('add-flow', 'bry', 'priority=65535,reg11=0/0x80000000,actions=NORMAL');
-    assert.match(await about('bridge-meter-taken'), /The meter 65000/u);
-    assert.match(await about('hook-place-taken'), /cookie 0x0/u);
+    assert.match(await about('meter-in-use'), /The meter 65000/u);
+    assert.match(await about('hook-slot-in-use'), /cookie 0x0/u);
     await own.ofctl('--strict', 'del-flows', 'bry', 'priority=65535,reg11=0/0x80000000');
     await own.deleteMeters('bry', 'OpenFlow13');
 
     await createCollectorSet(own, 'bry', 1, '127.0.0.1:4739');
+    await own.vsctl('set', 'Bridge', 'bry', 'protocols=OpenFlow10');
+    assert.match(await about('flows-shown-in-part'), /does not show all of a flow/u);
+    await own.vsctl('clear', 'Bridge', 'bry', 'protocols');
     await own.ofctl(
       'add-flow',
       'bry',
       'table=3,ip,actions=sample(probability=9,collector_set_id=1,obs_domain_id=7,obs_point_id=9)',
     );
     const killed = await startDaemon(own);
-    lacks(await diagnose(environment), 'left-in-bridge');
+    lacks(await diagnose(environment), 'stale-state');
     await killed.kill();
     assert.match(
-      await about('left-in-bridge'),
+      await about('stale-state'),
       /the hook, actions in 1 flows, meter 65000, meter 65001\..*"ovs-ipfix release"/u,
     );
     await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', own.dbEndpoint], { environment });
-    lacks(await diagnose(environment), 'left-in-bridge');
+    lacks(await diagnose(environment), 'stale-state');
   },
 );

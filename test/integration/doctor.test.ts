@@ -1,4 +1,4 @@
-// Each finding of the doctor, provoked for real; and that it finds nothing where nothing is wrong.
+// Provokes each finding of the doctor, and checks that a healthy system has none.
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
@@ -40,7 +40,7 @@ after(() =>
 const doctor = (args: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) =>
   diagnose({ ...ovs.environment, ...environment }, args);
 
-test('a healthy system has nothing worse than a note', tier('ovs', 'daemon'), async (t) => {
+test('finds nothing worse than a note in a healthy system', tier('ovs', 'daemon'), async (t) => {
   const br = await exportingBridge(t, ovs, daemon, {
     cache_active_timeout: 60,
     cache_max_flows: 100,
@@ -55,61 +55,63 @@ test('a healthy system has nothing worse than a note', tier('ovs', 'daemon'), as
   assert.equal(diagnosis.exitCode, 0);
   const text = await runProgram(process.execPath, [DAEMON_FILE, 'doctor'], { environment: ovs.environment });
   assert.match(text, /\n?0 errors, 0 warnings, \d+ notes\n$/u);
-  for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
+  for (const line of text.split('\n')) {
+    assert.ok(line.length <= 80, line);
+  }
+});
+
+test('reports conditions of rows, targets that refuse, and unused rows', tier('ovs', 'daemon'), async (t) => {
+  const refusing = createSocket('udp4');
+  await new Promise<void>((resolve) => {
+    refusing.bind(0, '127.0.0.1', resolve);
+  });
+  const { port } = refusing.address();
+  refusing.close();
+  const br = await exportingBridge(t, ovs, daemon, { cache_active_timeout: 60, obs_domain_id: 2 });
+  await setIpfixRow(ovs, br.row, {
+    targets: `["127.0.0.1:${port}","no-such-host.invalid","127.0.0.1:99999"]`,
+  });
+  const spare = (await ovs.vsctl('create', 'IPFIX', 'targets="127.0.0.1:4739"')).trim();
+  const diagnosis = await waitFor(
+    async () => {
+      const seen = await doctor();
+      return seen.findings.some(({ code }) => code === 'caching-disabled') && seen;
+    },
+    { what: 'the disabled cache is found', timeoutMs: 20_000 },
+  );
+  found(diagnosis, 'bad-target', new RegExp(br.row, 'u'));
+  found(diagnosis, 'collector-refuses', new RegExp(`127\\.0\\.0\\.1:${port}`, 'u'));
+  found(diagnosis, 'collector-unknown', /no-such-host\.invalid/u);
+  // The database removes an unreferenced row of a table that is not a root, unless its garbage collection has not run.
+  if ((await ovs.vsctl('--columns=_uuid', 'list', 'IPFIX')).includes(spare)) {
+    found(diagnosis, 'row-unused', new RegExp(spare, 'u'));
+    await ovs.vsctl('destroy', 'IPFIX', spare);
+  }
+  assert.equal(diagnosis.exitCode, 4);
+  await ovs.vsctl('clear', 'Bridge', br.name, 'ipfix');
 });
 
 test(
-  'problems of rows, targets that are dead, and rows that nobody uses',
+  'reports a collector that gets two exports that it cannot tell apart',
   tier('ovs', 'daemon'),
   async (t) => {
-    const refusing = createSocket('udp4');
-    await new Promise<void>((resolve) => {
-      refusing.bind(0, '127.0.0.1', resolve);
-    });
-    const { port } = refusing.address();
-    refusing.close();
-    const br = await exportingBridge(t, ovs, daemon, { cache_active_timeout: 60, obs_domain_id: 2 });
-    await setIpfixRow(ovs, br.row, {
-      targets: `["127.0.0.1:${port}","no-such-host.invalid","127.0.0.1:99999"]`,
-    });
-    const spare = (await ovs.vsctl('create', 'IPFIX', 'targets="127.0.0.1:4739"')).trim();
-    const diagnosis = await waitFor(
-      async () => {
-        const seen = await doctor();
-        return seen.findings.some(({ code }) => code === 'caching-disabled') && seen;
-      },
-      { what: 'the caching trap is found', timeoutMs: 20_000 },
-    );
-    found(diagnosis, 'bad-target', new RegExp(br.row, 'u'));
-    found(diagnosis, 'collector-refuses', new RegExp(`127\\.0\\.0\\.1:${port}`, 'u'));
-    found(diagnosis, 'collector-unknown', /no-such-host\.invalid/u);
-    // A row that is no root goes when nothing refers to it, unless the database's garbage collection leaves it.
-    if ((await ovs.vsctl('--columns=_uuid', 'list', 'IPFIX')).includes(spare)) {
-      found(diagnosis, 'row-unused', new RegExp(spare, 'u'));
-      await ovs.vsctl('destroy', 'IPFIX', spare);
-    }
-    assert.equal(diagnosis.exitCode, 4);
-    await ovs.vsctl('clear', 'Bridge', br.name, 'ipfix');
+    const one = await exportingBridge(t, ovs, daemon, { obs_domain_id: 7 });
+    await ovs.addBridge('second');
+    await createIpfixRow(ovs, 'second', [one.sink.target], { obs_domain_id: 7 });
+    const create = `-- --id=@br get Bridge ${one.name} -- --id=@i create IPFIX targets="${one.sink.target}"`;
+    const use = '-- create Flow_Sample_Collector_Set bridge=@br id=1 ipfix=@i';
+    await ovs.vsctl(...`${create} ${use}`.split(' '));
+    await daemon.waitForReady();
+    const diagnosis = await doctor();
+    found(diagnosis, 'domain-shared', /observation domain 7/u);
+    found(diagnosis, 'double-export', new RegExp(`Bridge ${one.name}, collector set 1`, 'u'));
+    assert.equal(diagnosis.exitCode, 3);
+    await ovs.vsctl('del-br', 'second');
   },
 );
 
-test('one collector for two things that it cannot tell apart', tier('ovs', 'daemon'), async (t) => {
-  const one = await exportingBridge(t, ovs, daemon, { obs_domain_id: 7 });
-  await ovs.addBridge('twin');
-  await createIpfixRow(ovs, 'twin', [one.sink.target], { obs_domain_id: 7 });
-  const create = `-- --id=@br get Bridge ${one.name} -- --id=@i create IPFIX targets="${one.sink.target}"`;
-  const use = '-- create Flow_Sample_Collector_Set bridge=@br id=1 ipfix=@i';
-  await ovs.vsctl(...`${create} ${use}`.split(' '));
-  await daemon.waitForReady();
-  const diagnosis = await doctor();
-  found(diagnosis, 'domain-shared', /observation domain 7/u);
-  found(diagnosis, 'double-export', new RegExp(`Bridge ${one.name}, collector set 1`, 'u'));
-  assert.equal(diagnosis.exitCode, 3);
-  await ovs.vsctl('del-br', 'twin');
-});
-
 test(
-  'flows that use the mark, by whatever name, and keys that this Open vSwitch reads the wrong way round',
+  'reports flows that use the mark, by any name, and keys that this Open vSwitch inverts',
   tier('ovs', 'daemon'),
   async (t) => {
     const br = await exportingBridge(t, ovs, daemon, { obs_domain_id: 8 });
@@ -128,7 +130,7 @@ test(
       );
       await ovs.ofctl('del-flows', br.name, 'table=7');
     }
-    // OVN writes all of reg11 in table 0, which is harmless as long as no packet passes that table again.
+    // OVN writes all of reg11 in table 0, which is harmless as long as no packet returns to that table.
     for (const flow of [
       'table=7,priority=3,ip,actions=load:1->NXM_NX_REG11[31]',
       'table=7,priority=3,ip,actions=load:5->NXM_NX_REG11[]',
@@ -171,7 +173,7 @@ test(
   },
 );
 
-test('records that were lost', tier('ovs', 'daemon'), async (t) => {
+test('reports lost records', tier('ovs', 'daemon'), async (t) => {
   const br = await exportingBridge(t, ovs, daemon, { obs_domain_id: 3 });
   await setIpfixRow(ovs, br.row, { targets: '["no-such-host.invalid"]' });
   await br.sample(udpFrame({}), udpFrame({}));
@@ -180,7 +182,7 @@ test('records that were lost', tier('ovs', 'daemon'), async (t) => {
 });
 
 test(
-  'a second daemon, a dead one’s socket, and one that does not answer',
+  'reports a second daemon, the socket of a dead one, and one that does not answer',
   tier('ovs', 'daemon'),
   async (t) => {
     const second = await startDaemon(ovs, { waitForReady: false });
@@ -205,7 +207,7 @@ test(
   },
 );
 
-test('no database, and one that says nothing', tier('ovs', 'daemon'), async (t) => {
+test('reports a missing database, and one that does not answer', tier('ovs', 'daemon'), async (t) => {
   const folder = await emptyFolder(t);
   const none = await doctor([], { OVS_RUNDIR: folder });
   found(none, 'database-unreachable', /database/u);
@@ -224,7 +226,7 @@ test('no database, and one that says nothing', tier('ovs', 'daemon'), async (t) 
   mute.close();
 });
 
-test('a database that one may not read', tier('ovs', 'daemon'), async (t) => {
+test('reports a database without access rights', tier('ovs', 'daemon'), async (t) => {
   const folder = await emptyFolder(t);
   const program = join(folder, 'ovs-ipfix.cjs');
   await cp(DAEMON_FILE, program);
@@ -236,9 +238,9 @@ test('a database that one may not read', tier('ovs', 'daemon'), async (t) => {
   t.after(() => void server.close());
   await chmod(path, 0);
   await chmod(folder, 0o755);
-  // Root may do everything, so it has to be somebody else.
-  const asNobody = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : ['env'];
-  const [first, ...rest] = [...asNobody, process.execPath, program, 'doctor', '--db', `unix:${path}`];
+  // Root may read everything, so another user runs it.
+  const asOtherUser = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : ['env'];
+  const [first, ...rest] = [...asOtherUser, process.execPath, program, 'doctor', '--db', `unix:${path}`];
   const failure = await runProgram(first, rest, { environment: { OVS_RUNDIR: folder } }).then(
     () => undefined,
     (error: ProgramError) => error,
@@ -247,13 +249,13 @@ test('a database that one may not read', tier('ovs', 'daemon'), async (t) => {
   assert.match(failure.stdout, /error database-forbidden: OVS database\n +You may not connect to it/u);
 });
 
-test('a clock that nobody has set', () => {
+test('reports a clock that was never set', () => {
   const [one] = checkClock(new ManualClock(1_000_000_000_000));
   assert.equal(one?.code, 'clock-implausible');
   assert.match(one?.message ?? '', /1970-01-12/u);
 });
 
-test('a clock that nobody looks after', async (t) => {
+test('reports a clock that no service synchronises', async (t) => {
   const root = await emptyFolder(t);
   const codes = () => checkClock(new ManualClock(Date.UTC(2026, 0) * 1000), root).map(({ code }) => code);
   assert.deepEqual(codes(), []);
@@ -264,11 +266,11 @@ test('a clock that nobody looks after', async (t) => {
   assert.deepEqual(codes(), []);
 });
 
-test('a bad flag is refused, and a certificate that is none is named', tier('ovs', 'daemon'), async (t) => {
+test('refuses an invalid flag, and names an invalid certificate', tier('ovs', 'daemon'), async (t) => {
   const folder = await emptyFolder(t);
   await writeFile(join(folder, 'x.pem'), 'nothing');
   const pem = join(folder, 'x.pem');
   const diagnosis = await doctor(['ssl:127.0.0.1:1', '-p', pem, '-c', pem, '-C', pem]);
   found(diagnosis, 'database-unreachable', /database/u);
-  await assert.rejects(doctor(['--format', 'xml']), /"xml" is none of table and json/u);
+  await assert.rejects(doctor(['--format', 'xml']), /"xml" is not one of table and json/u);
 });

@@ -173,9 +173,9 @@ test('a bridge without an OpenFlow version of ours is named as such, and what to
     },
     { what: 'the bridge is unreachable', timeoutMs: 15_000 },
   );
-  assert.match(status, /no version in common[^]*the switch speaks OpenFlow 1\.1\.\n/u);
-  const [problem] = (await daemonStatus(daemon)).problems;
-  const [, command = ''] = /protocols, with "ovs-vsctl ([^"]+)"\./u.exec(problem?.remedy ?? '') ?? [];
+  assert.match(status, /no common version[^]*the switch supports OpenFlow 1\.1\.\n/u);
+  const [condition] = (await daemonStatus(daemon)).conditions;
+  const [, command = ''] = /protocols, with "ovs-vsctl ([^"]+)"\./u.exec(condition?.action ?? '') ?? [];
   await ovs.vsctl(...command.split(' '));
   await daemon.waitForReady(15_000);
   assert.doesNotMatch(await daemon.appctl('status'), /bridge-unreachable/u);

@@ -245,9 +245,9 @@ describe('what flows keep', () => {
     assert.equal(await flows(), 3);
     await waitFor(async () => (await flows()) === 1, { what: 'two flows have timed out', timeoutMs: 8000 });
     await bed.waitForOurs(1);
-    const { problems } = await daemonStatus(daemon);
+    const { conditions } = await daemonStatus(daemon);
     assert.deepEqual(
-      problems.map(({ code }) => code),
+      conditions.map(({ code }) => code),
       ['hard-timeout-restarts'],
     );
     await daemon.stop();
@@ -264,9 +264,9 @@ describe('what flows keep', () => {
     const before = await bed.dump();
     daemon = await startDaemon(ovs);
     assert.equal(await bed.countOurs(), 500);
-    const [problem] = (await daemonStatus(daemon)).problems;
-    assert.equal(problem?.code, 'translation-refused');
-    assert.match(problem.where, /tcp|udp|tp_dst|udp_dst/u);
+    const [condition] = (await daemonStatus(daemon)).conditions;
+    assert.equal(condition?.code, 'translation-refused');
+    assert.match(condition.where, /tcp|udp|tp_dst|udp_dst/u);
     await daemon.stop();
     assert.ok((await bed.dump()) === before);
   });

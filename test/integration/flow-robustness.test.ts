@@ -253,8 +253,8 @@ test('a probability of 1 in 100 is estimated without bias over 200,000 samples',
     }
   }
   const tookMs = performance.now() - start;
-  const pool = async () => (await sampledBridgeOf(daemon as Daemon)).samplePool;
-  await waitFor(async () => (await pool()).poolPackets === sent, { what: 'the pool is counted' });
+  const pool = async () => (await sampledBridgeOf(daemon as Daemon)).sampleActionMeter;
+  await waitFor(async () => (await pool()).observedPackets === sent, { what: 'the pool is counted' });
   const { received, lost, droppedByMeter } = await pool();
   await daemon.stop();
   await waitFor(() => sink.packetCount > 0, { what: 'the record has arrived' });
@@ -262,7 +262,7 @@ test('a probability of 1 in 100 is estimated without bias over 200,000 samples',
   const standardError = Math.sqrt((received * (1 - p)) / p);
   const errors = (sink.packetCount - received) / standardError;
   t.diagnostic(
-    `${sent} in ${tookMs.toFixed(0)} ms, ${lost} lost on the way; records stand for ${sink.packetCount} of ${received}: ${errors.toFixed(2)} standard errors`,
+    `${sent} in ${tookMs.toFixed(0)} ms, ${lost} lost on the way; records represent ${sink.packetCount} of ${received}: ${errors.toFixed(2)} standard errors`,
   );
   assert.equal(droppedByMeter, 0);
   assert.ok(lost < sent / 20, `${lost} lost`);
@@ -308,7 +308,7 @@ describe('ends and beginnings', () => {
     await waitFor(async () => !/sample\([^)]*\),controller/u.test(await bed.dump()), {
       what: 'our actions are gone',
     });
-    assert.equal((await sampledBridgeOf(daemon)).foreignPacketIns, 1);
+    assert.equal((await sampledBridgeOf(daemon)).unmanagedPacketIns, 1);
     await daemon.stop();
     assert.equal(await bed.dump(), before);
     await sink.waitForPackets(1);

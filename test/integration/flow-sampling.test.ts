@@ -336,7 +336,7 @@ test("a pipeline like OVN's forwards the same packets with and without us", asyn
   }
 });
 
-test('a deleted bridge whose set is still there is a named problem, and nothing else waits for it', async () => {
+test('a deleted bridge whose set is still there is a named condition, and nothing else waits for it', async () => {
   await addSet(1, first.target, 'cache_active_timeout=60', 'cache_max_flows=10');
   await addFlows(`priority=5,udp,actions=${sample(1)},NORMAL`);
   const daemon = await startDaemon(ovs);
@@ -349,8 +349,11 @@ test('a deleted bridge whose set is still there is a named problem, and nothing 
     const [record] = await first.waitForPackets(1);
     assert.equal(record?.fields['flowEndReason'], 4);
     await daemon.waitForReady();
-    const { bridges, problems } = await daemonStatus(daemon);
-    assert.deepEqual([bridges.length, problems.map((problem) => problem.code)], [0, ['dangling-reference']]);
+    const { bridges, conditions } = await daemonStatus(daemon);
+    assert.deepEqual(
+      [bridges.length, conditions.map((condition) => condition.code)],
+      [0, ['dangling-reference']],
+    );
     await daemon.stop();
   } finally {
     await daemon.kill();

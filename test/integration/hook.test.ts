@@ -93,7 +93,7 @@ test('a bridge that speaks only OpenFlow 1.0 has no meters, which is refused unl
   t.after(() => removeBridge('br0'));
   const refusing = await startDaemon(ovs, { waitForReady: false });
   await waitFor(async () => (await refusing.appctl('status')).includes('no-meters'), {
-    what: 'the problem is shown',
+    what: 'the condition is shown',
   });
   await refusing.waitForRefusal(/no OpenFlow meters/u);
   assert.equal(await isHooked('br0'), false);

@@ -81,7 +81,7 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     assert.equal(valueOf(text, `ovs_ipfix_cache_flows_limit{${labels}}`), 100);
     assert.equal(valueOf(text, `ovs_ipfix_cache_hits_total{${labels}}`), 1);
     assert.equal(valueOf(text, `ovs_ipfix_collector_open{${labels},collector="${br.sink.target}"}`), 1);
-    assert.equal(valueOf(text, `ovs_ipfix_hook_in_place{bridge="${br.name}"}`), 1);
+    assert.equal(valueOf(text, `ovs_ipfix_hook_installed{bridge="${br.name}"}`), 1);
     assert.equal(valueOf(text, 'process_start_time_seconds'), Date.parse(document.program.startTime) / 1000);
     const busy = valueOf(text, 'ovs_ipfix_event_loop_busy_seconds_total') ?? 0;
     assert.ok(busy > 0 && busy <= document.program.upSeconds + 60, `${busy} s busy`);
@@ -111,7 +111,7 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     assert.equal(valueOf(text, limit('bridge')), 100);
     assert.equal(valueOf(text, limit('set-4')), 0);
     const pool = (exporter: string) =>
-      `ovs_ipfix_pool_packets_total{bridge="${br.name}",exporter="${exporter}"}`;
+      `ovs_ipfix_observed_packets_total{bridge="${br.name}",exporter="${exporter}"}`;
     assert.equal(valueOf(text, pool('sets')), 0);
     assert.equal(valueOf(text, pool('set-4')), undefined);
 
@@ -178,7 +178,7 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     assert.equal(one, other);
     // Almost each metric of a bridge has more series than a slice.
     assert.ok(turns > 40, `${turns} turns`);
-    assert.match(one, /^ovs_ipfix_hook_in_place\{bridge="many299"\} 1$/mu);
+    assert.match(one, /^ovs_ipfix_hook_installed\{bridge="many299"\} 1$/mu);
 
     assert.equal(await metrics.text(), one);
     assert.equal(asked, 2);

@@ -123,7 +123,7 @@ test('--check says by its exit code whether the columns are there', NEEDS, async
 });
 
 const REFUSALS: Readonly<Record<string, { make: (old: string) => string | Buffer; says: RegExp }>> = {
-  'broken JSON': { make: (old) => old.slice(0, -30), says: /old is no JSON: line \d+, column \d+/u },
+  'broken JSON': { make: (old) => old.slice(0, -30), says: /old is not valid JSON: line \d+, column \d+/u },
   'bytes that are not UTF-8': {
     make: (old) => Buffer.from(old.replace('IPFIX', 'IPF\xcd'), 'latin1'),
     says: /its bytes are not UTF-8/u,

@@ -138,7 +138,7 @@ test("pings and iperf3 between real hosts: records agree with the ports' counter
     'br0',
     'the pool is all that the ports have received',
     (status) => {
-      return status.sampler.poolPackets === total;
+      return status.sampler.observedPackets === total;
     },
   );
   t.diagnostic(

@@ -115,7 +115,7 @@ test('with --adopt=marked only a marked row is taken over, and with none only a 
   assert.equal(await rowText(), native);
 });
 
-test('a bad target is written to the row as a problem, and goes when it is mended', async () => {
+test('a bad target is written to the row as a condition, and goes when it is mended', async () => {
   ovs.allowWarnings(/(collectors|dns_resolve).*\|WARN\|.*1\.2\.3/u);
   await setRow([sink.target, '1.2.3:99']);
   const before = await rowText();
@@ -125,10 +125,12 @@ test('a bad target is written to the row as a problem, and goes when it is mende
   assert.match(await daemon.appctl('status'), /bad-target/u);
   await ovs.vsctl('set', 'IPFIX', await rowUuid(), `targets="${sink.target}"`);
   await waitFor(async () => !(await rowText()).includes('ovs-ipfix-problem'), {
-    what: 'the problem is gone',
+    what: 'the condition is gone',
   });
   await ovs.vsctl('set', 'IPFIX', await rowUuid(), `targets="${sink.target}","1.2.3:99"`);
-  await waitFor(async () => (await rowText()).includes('ovs-ipfix-problem'), { what: 'the problem is back' });
+  await waitFor(async () => (await rowText()).includes('ovs-ipfix-problem'), {
+    what: 'the condition is back',
+  });
   await daemon.stop();
   assert.equal(await rowText(), before);
 });

@@ -92,16 +92,16 @@ test(
   },
 );
 
-test('a bad row’s problem comes with its remedy, and goes', tier('ovs', 'daemon', 'browser'), async (t) => {
+test('a bad row’s condition comes with its action, and goes', tier('ovs', 'daemon', 'browser'), async (t) => {
   browser ??= await openBrowser();
   const br = await exportingBridge(t, ovs, daemon);
   const { page } = await openPage(t, browser, url);
   await setIpfixRow(ovs, br.row, { 'external_ids:ovs-ipfix-nonsense': '1' });
-  const problem = page.locator('.problems li', { hasText: 'unknown-key' });
-  await problem.waitFor();
-  assert.match(await problem.locator('.remedy').innerText(), /\w+/u);
+  const condition = page.locator('.conditions li', { hasText: 'unknown-key' });
+  await condition.waitFor();
+  assert.match(await condition.locator('.action').innerText(), /\w+/u);
   await ovs.vsctl('remove', 'IPFIX', br.row, 'external_ids', 'ovs-ipfix-nonsense');
-  await problem.waitFor({ state: 'detached' });
+  await condition.waitFor({ state: 'detached' });
 });
 
 test('a collector that goes down and comes up is seen', tier('ovs', 'daemon', 'browser'), async (t) => {
@@ -275,8 +275,8 @@ test('an address that others can reach needs a decision', tier('ovs', 'daemon'),
       return true;
     });
   await refused(/--web: 0\.0\.0\.0:9550 can be reached from other hosts/u, '--web', '0.0.0.0:9550');
-  await refused(/--web: "here" is none of ADDRESS:PORT/u, '--web', 'here');
-  await refused(/belong to --web, which is not given/u, '--web-insecure');
+  await refused(/--web: "here" is not a valid address; write ADDRESS:PORT/u, '--web', 'here');
+  await refused(/have no effect without --web/u, '--web-insecure');
   await refused(/cannot be read: /u, '--web', ':9550', '--web-token-file', '/nowhere');
   await refused(
     /cannot listen on 127\.0\.0\.1:\d+: .*Choose another address with --web/u,

@@ -18,7 +18,7 @@ import { withDaemon } from '../support/with-daemon.ts';
 
 const TIERS = tier('ovs', 'daemon', 'prometheus');
 /** Series that are there only while something is wrong. */
-const OF_FAULTS = /ovs_ipfix_problems|ovs_ipfix_collector_errors_total/u;
+const OF_FAULTS = /ovs_ipfix_conditions|ovs_ipfix_collector_errors_total/u;
 
 let ovs: Ovs;
 let daemon: Daemon;

@@ -229,7 +229,7 @@ test('what cannot be used is refused with a sentence', tier('daemon'), async () 
     [[file, '--to', 'nobody:port'], /--to: "nobody:port" has the port "port"/u],
     [[file], /required option '--to/u],
     [[file, '--to', '127.0.0.1:9', '--cache-active-timeout', '4201'], /--cache-active-timeout: "4201"/u],
-    [[file, '--to', '127.0.0.1:9', '--speed', 'fast'], /--speed: "fast" is none of max and recorded/u],
+    [[file, '--to', '127.0.0.1:9', '--speed', 'fast'], /--speed: "fast" is not one of max and recorded/u],
   ];
   for (const [args, message] of cases) {
     const [name = '', ...rest] = args;

@@ -350,8 +350,8 @@ test(
     const { daemon, failures } = await startTranslating(false);
     try {
       await checkAll(t, 'while the daemon runs', true, failures);
-      const { problems } = await daemonStatus(daemon);
-      const reported = problems.map(({ where }) => where).join('; ');
+      const { conditions } = await daemonStatus(daemon);
+      const reported = conditions.map(({ where }) => where).join('; ');
       assert.match(reported, /only10/u, 'the bridge whose samples do not reach the daemon is reported');
       assert.match(reported, /only13, group 2/u, 'a group whose samples do not reach the daemon is reported');
       await daemon.stop();

@@ -36,11 +36,11 @@ after(async () => {
   }
 });
 
-const problemsOf = async (daemon: Daemon, code: string) =>
-  (await daemonStatus(daemon)).problems.filter((problem) => problem.code === code);
+const conditionsOf = async (daemon: Daemon, code: string) =>
+  (await daemonStatus(daemon)).conditions.filter((condition) => condition.code === code);
 
-const waitForProblem = (daemon: Daemon, code: string) =>
-  waitFor(async () => (await problemsOf(daemon, code))[0] ?? false, { what: `the problem ${code}` });
+const waitForCondition = (daemon: Daemon, code: string) =>
+  waitFor(async () => (await conditionsOf(daemon, code))[0] ?? false, { what: `the condition ${code}` });
 
 const column = async (row: string, name: string) => (await ovs.vsctl('get', 'IPFIX', row, name)).trim();
 
@@ -57,8 +57,8 @@ test('a row that disables input sampling is left to ovs-vswitchd, which exports 
   });
   const daemon = await startDaemon(ovs);
   t.after(() => daemon.kill());
-  const problem = await waitForProblem(daemon, 'input-sampling-disabled');
-  assert.ok(problem.where.includes(row));
+  const condition = await waitForCondition(daemon, 'input-sampling-disabled');
+  assert.ok(condition.where.includes(row));
   assert.equal(await column(row, 'targets'), `["${sink.target}"]`);
   await ovs.inject('o1', udpFrame({}));
   // ovs-vswitchd sends statistics of the exporter as well.
@@ -68,7 +68,7 @@ test('a row that disables input sampling is left to ovs-vswitchd, which exports 
 
   await ovs.vsctl('remove', 'IPFIX', row, 'other_config', 'enable-input-sampling');
   await waitFor(async () => (await column(row, 'targets')) === '[]', { what: 'the row is adopted' });
-  assert.deepEqual(await problemsOf(daemon, 'input-sampling-disabled'), []);
+  assert.deepEqual(await conditionsOf(daemon, 'input-sampling-disabled'), []);
   await setIpfixRow(ovs, row, { 'other_config:enable-input-sampling': disable });
   await waitFor(async () => (await column(row, 'targets')) !== '[]', { what: 'the row is handed back' });
   await daemon.stop();
@@ -79,17 +79,17 @@ test('settings that are not supported are named in status and in the row', needs
   const daemon = await startDaemon(ovs);
   t.after(() => daemon.kill());
   const br = await exportingBridge(t, ovs, daemon, { obs_domain_id: 11 });
-  assert.deepEqual(await problemsOf(daemon, 'setting-not-supported'), []);
+  assert.deepEqual(await conditionsOf(daemon, 'setting-not-supported'), []);
   await br.set({ 'other_config:virtual_obs_id': 'vm-7', 'other_config:enable-tunnel-sampling': 'true' });
-  await waitFor(async () => (await problemsOf(daemon, 'setting-not-supported')).length === 2, {
+  await waitFor(async () => (await conditionsOf(daemon, 'setting-not-supported')).length === 2, {
     what: 'both',
   });
   await waitFor(async () => /virtual_obs_id/u.test(await column(br.row, 'external_ids')), {
-    what: 'the problem is in the row',
+    what: 'the condition is in the row',
   });
   found(await diagnose(ovs.environment), 'setting-not-supported', /virtual_obs_id/u);
   await ovs.vsctl('clear', 'IPFIX', br.row, 'other_config');
-  await waitFor(async () => (await problemsOf(daemon, 'setting-not-supported')).length === 0, {
+  await waitFor(async () => (await conditionsOf(daemon, 'setting-not-supported')).length === 0, {
     what: 'none',
   });
   await daemon.stop();
@@ -109,13 +109,13 @@ test(
     const theirs = await createIpfixRow(ovs, 'theirs', [sink.target]);
     const daemon = await startDaemon(ovs, { arguments: ['--adopt', 'marked'] });
     t.after(() => daemon.kill());
-    const problem = await waitForProblem(daemon, 'domain-shared-with-vswitchd');
-    assert.match(problem.where, new RegExp(ours, 'u'));
-    assert.match(problem.message, /for bridge theirs/u);
+    const condition = await waitForCondition(daemon, 'domain-shared-with-vswitchd');
+    assert.match(condition.where, new RegExp(ours, 'u'));
+    assert.match(condition.message, /for bridge theirs/u);
     found(await diagnose(ovs.environment), 'domain-shared-with-vswitchd', new RegExp(ours, 'u'));
     await setIpfixRow(ovs, theirs, { obs_domain_id: 9 });
-    await waitFor(async () => (await problemsOf(daemon, 'domain-shared-with-vswitchd')).length === 0, {
-      what: 'no problem',
+    await waitFor(async () => (await conditionsOf(daemon, 'domain-shared-with-vswitchd')).length === 0, {
+      what: 'no condition',
     });
     lacks(await diagnose(ovs.environment), 'domain-shared-with-vswitchd');
     await daemon.stop();
@@ -152,8 +152,8 @@ test(
     const daemon = await startDaemon(ovs, { arguments: ['--db', endpoint], waitForReady: false });
     t.after(() => daemon.kill());
     await daemon.waitForRefusal(/database is a relay, .* connect to the real ovsdb-server/u);
-    const problem = await waitForProblem(daemon, 'database-is-relay');
-    assert.equal(problem.where, `OVS database ${endpoint}`);
+    const condition = await waitForCondition(daemon, 'database-is-relay');
+    assert.equal(condition.where, `OVS database ${endpoint}`);
     await daemon.stop();
     const diagnosis = await diagnose(ovs.environment, [endpoint]);
     assert.equal(found(diagnosis, 'database-is-relay', /relay\.sock/u).severity, 'error');
@@ -166,7 +166,7 @@ test(
     assert.match(release?.stderr ?? '', /is a relay/u);
     // With the real server behind it among the methods, that one is used.
     const both = await startDaemon(ovs, { arguments: ['--db', `${endpoint},${ovs.dbEndpoint}`] });
-    assert.deepEqual(await problemsOf(both, 'database-is-relay'), []);
+    assert.deepEqual(await conditionsOf(both, 'database-is-relay'), []);
     await both.stop();
   },
 );

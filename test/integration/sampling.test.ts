@@ -1,4 +1,4 @@
-// 1-in-N sampling over a real switch: what a sample stands for, that the totals come out right within chance, and that the
+// 1-in-N sampling over a real switch: the weight of a sample, that the totals come out right within chance, and that the
 // account of what was not sampled, dropped by the meter or lost adds up to the pool that the switch has counted.
 
 import assert from 'node:assert/strict';
@@ -48,7 +48,7 @@ async function meters(br: ExportingBridge): Promise<string> {
 function afterPool(br: ExportingBridge, packetCount: number) {
   return br.waitForStatus(
     `the meter has counted ${packetCount} packets`,
-    ({ sampler }) => sampler.poolPackets >= packetCount,
+    ({ sampler }) => sampler.observedPackets >= packetCount,
   );
 }
 
@@ -82,10 +82,10 @@ test('at 1 in 16 the records stand for all packets, within chance', tier('ovs', 
     await ovs.injectMany(br.name, br.port, frames.slice(at, at + PORTION));
   }
   const { sampler } = await afterPool(br, count);
-  t.diagnostic(`pool ${sampler.poolPackets}, received ${sampler.received}, lost ${sampler.lost}`);
-  assert.equal(sampler.poolPackets, count);
+  t.diagnostic(`pool ${sampler.observedPackets}, received ${sampler.received}, lost ${sampler.lost}`);
+  assert.equal(sampler.observedPackets, count);
   assert.equal(
-    sampler.poolOctets,
+    sampler.observedOctets,
     frames.reduce((sum, frame) => sum + frame.length, 0),
   );
 
@@ -105,7 +105,7 @@ test('at 1 in 16 the records stand for all packets, within chance', tier('ovs', 
 });
 
 test(
-  'what the meter drops is counted, and made up for by what arrives then',
+  'counts what the meter drops, and compensates for it by what arrives then',
   tier('ovs', 'daemon'),
   async (t) => {
     const br = await exportingBridge(t, ovs, daemon, CACHED);
@@ -122,22 +122,24 @@ test(
     }
     const status = await daemon.appctl('status');
     const during = (await afterPool(br, count)).sampler;
-    t.diagnostic(`pool ${count}: ${during.droppedByMeter} dropped, each stands for ${during.expansion}`);
-    assert.ok(during.droppedByMeter > count / 2 && during.expansion > 2, JSON.stringify(during));
-    assert.match(status, /a packet-in stands for \d+\.\d\d packets now/u);
+    t.diagnostic(
+      `pool ${count}: ${during.droppedByMeter} dropped, each represents ${during.compensationFactor}`,
+    );
+    assert.ok(during.droppedByMeter > count / 2 && during.compensationFactor > 2, JSON.stringify(during));
+    assert.match(status, /each packet-in represents \d+\.\d\d packets/u);
     await waitFor(
       async () => {
         await inject(100);
-        return Math.abs((await afterPool(br, count)).sampler.packetsOwed) < 1;
+        return Math.abs((await afterPool(br, count)).sampler.pendingLossPackets) < 1;
       },
-      { what: 'everything is made up for', timeoutMs: 30_000 },
+      { what: 'all loss is compensated', timeoutMs: 30_000 },
     );
     const { sampler } = await afterPool(br, count);
     assert.equal(sampler.received + sampler.droppedByMeter + sampler.lost, count);
     const { packets } = await totals(br);
-    t.diagnostic(`records stand for ${packets} of ${count}, ${sampler.packetsGivenUp} given up`);
+    t.diagnostic(`records represent ${packets} of ${count}, ${sampler.writtenOffPackets} written off`);
     // Each packet was wanted (1 in 1), so that there is no chance in the sum.
-    assert.ok(Math.abs(packets - count) <= 2 + sampler.packetsGivenUp, `${packets} of ${count}`);
+    assert.ok(Math.abs(packets - count) <= 2 + sampler.writtenOffPackets, `${packets} of ${count}`);
   },
 );
 
@@ -153,8 +155,8 @@ test('packets that passed the meter and never came are counted as lost', tier('o
     daemon.signal('SIGCONT');
   }
   const { sampler } = await afterPool(br, count);
-  t.diagnostic(`pool ${sampler.poolPackets}: received ${sampler.received}, lost ${sampler.lost}`);
-  assert.equal(sampler.poolPackets, count);
+  t.diagnostic(`pool ${sampler.observedPackets}: received ${sampler.received}, lost ${sampler.lost}`);
+  assert.equal(sampler.observedPackets, count);
   assert.equal(sampler.droppedByMeter, 0);
   assert.ok(sampler.lost > 0);
   assert.equal(sampler.received + sampler.lost, count);

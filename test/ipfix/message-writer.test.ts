@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MessageReader } from '../../src/ipfix/message-reader.ts';
 import { MessageWriter } from '../../src/ipfix/message-writer.ts';
-import { encodeTemplateSets, TEMPLATES, templateWithId } from '../../src/ipfix/templates.ts';
+import { TEMPLATES, templateWithId } from '../../src/ipfix/record-layout.ts';
+import { encodeTemplateSets } from '../../src/ipfix/template-sets.ts';
 
 function finished(writer: MessageWriter): Buffer {
   return Buffer.from(writer.bytes.subarray(0, writer.finish()));

@@ -48,7 +48,7 @@ const SAMPLE = {
 } as const;
 
 describe('actions that ovs-ofctl has encoded', () => {
-  test('sample comes in three forms in OVS 3.1', () => {
+  test('include sample in the three forms of OVS 3.1', () => {
     for (const version of OPENFLOW_VERSIONS) {
       const plain = 'sample(probability=655,collector_set_id=1,obs_domain_id=7,obs_point_id=9)';
       assert.deepEqual(actionsOf(version, plain), [{ type: 'sample', ...SAMPLE }]);
@@ -72,7 +72,7 @@ describe('actions that ovs-ofctl has encoded', () => {
     }
   });
 
-  test('clone holds actions, and those in it are found', () => {
+  test('include clone, whose nested actions are found', () => {
     const text = 'clone(sample(probability=1,collector_set_id=1),output:2),clone(clone(output:3),NORMAL)';
     for (const version of OPENFLOW_VERSIONS) {
       const actions = actionsOf(version, text);
@@ -83,7 +83,7 @@ describe('actions that ovs-ofctl has encoded', () => {
     }
   });
 
-  test('ports are 32-bit numbers in all versions', () => {
+  test('have 32-bit ports in all versions', () => {
     const text = 'output:1,output:65279,IN_PORT,LOCAL,NORMAL,FLOOD,ALL,output:TABLE';
     const reserved = [0xffff_fff8, 0xffff_fffe, 0xffff_fffa, 0xffff_fffb, 0xffff_fffc, 0xffff_fff9];
     for (const version of OPENFLOW_VERSIONS) {
@@ -92,7 +92,7 @@ describe('actions that ovs-ofctl has encoded', () => {
     }
   });
 
-  test('OpenFlow 1.5 has set-field where the others load registers', () => {
+  test('set fields in OpenFlow 1.5 where other versions load registers', () => {
     const text = 'load:1->NXM_NX_REG11[31],load:0x12345->NXM_OF_ETH_SRC[],load:7->OXM_OF_METADATA[3..9]';
     assert.deepEqual(actionsOf(4, text)[0], loadBits(4, 'reg11', 31, 1, 1n));
     assert.deepEqual(actionsOf(1, text)[0], loadBits(1, 'reg11', 31, 1, 1n));
@@ -102,8 +102,8 @@ describe('actions that ovs-ofctl has encoded', () => {
 });
 
 describe('actions as bytes', () => {
-  test('sample4 of OVS 3.4 takes ids from fields or as numbers', () => {
-    // Laid out by hand: domain from reg0[0..31], point 9, port none, egress.
+  test('include sample4 of OVS 3.4, with ids from fields or as numbers', () => {
+    // Encoded by hand: domain from reg0[0..31], point 9, port none, egress.
     const hex = 'ffff002800002320003300010000000100010004001f00000000000000000009ffff020000000000';
     assert.deepEqual(decode(4, hex), [
       {
@@ -117,13 +117,13 @@ describe('actions as bytes', () => {
     assert.equal(encode(4, decode(4, hex)).toString('hex'), hex);
   });
 
-  test('that are unknown, or known but written otherwise, survive as they are', () => {
+  test('are kept if they are unknown, or if they would be encoded differently', () => {
     const survivors = [
-      'ffff0010000023207777010203040506', // a number that nobody has given out
+      'ffff0010000023207777010203040506', // an unassigned number
       'ffff0010deadbeef0001010203040506', // another experimenter
       'ffff0008deadbeef', // an experimenter without a subtype
-      '7777000801020304', // a type that nobody has given out
-      'ffff001000002320001100000000000f', // exit with rubbish in its padding
+      '7777000801020304', // an unassigned type
+      'ffff001000002320001100000000000f', // exit with padding that is not zero
       'ffff0018000023200025000000000000002a000801020304', // controller2 with an unknown property
       'ffff00180000232000250000000000000003ffff01020304', // controller2 with a property that is too long
       'ffff00180000232000250000000000000002000501000000', // controller2 with a reason: known
@@ -135,13 +135,13 @@ describe('actions as bytes', () => {
     assert.deepEqual(types, [...Array.from({ length: 7 }, () => 'unknown'), 'controller2']);
   });
 
-  test('with a length that cannot be are refused', () => {
+  test('are refused with an invalid length', () => {
     for (const hex of ['0000', '00000004', '0000000700000000', '0000001000000000', '0000000000000000']) {
       assert.throws(() => decode(4, hex), OpenFlowDecodeError);
     }
   });
 
-  test('nested deeper than the limit stay bytes at that depth', () => {
+  test('are kept as bytes if nested deeper than the limit', () => {
     let inner = '0016000800000001';
     for (let depth = 0; depth < ACTION_DEPTH_MAX + 5; depth += 1) {
       const length = (inner.length / 2 + 16).toString(16).padStart(4, '0');
@@ -154,7 +154,7 @@ describe('actions as bytes', () => {
     assert.equal(encode(4, actions).toString('hex'), inner);
   });
 
-  test('that a version lacks are refused by name', () => {
+  test('are refused by name if the version lacks them', () => {
     assert.throws(
       () => encode(6, [{ type: 'reg_load', target: { field: 'reg0', offset: 0, bitCount: 1 }, value: 1n }]),
       (error) => error instanceof OpenFlowEncodeError && error.message.includes('action reg_load'),
@@ -164,14 +164,14 @@ describe('actions as bytes', () => {
     assert.throws(() => loadBits(4, 'reg0', 0, 2, 4n), RangeError);
   });
 
-  test('lists are compared as they stand on the wire', () => {
+  test('are compared by their encoding', () => {
     const [one, other] = [decode(4, '0016000800000001'), decode(4, '0016000800000002')];
     assert.ok(isSameActions(4, one, decode(4, '0016000800000001')));
     assert.ok(!isSameActions(4, one, other));
   });
 });
 
-test('actions are shown in the words of ovs-ofctl', () => {
+test('formats actions in the syntax of ovs-ofctl', () => {
   const text = (actions: string): string => formatActions(actionsOf(4, actions));
   assert.equal(text('drop'), 'drop');
   assert.equal(

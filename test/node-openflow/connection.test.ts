@@ -11,7 +11,7 @@ import {
 import { waitFor } from '../support/wait.ts';
 import { hexOf, vector } from './vectors/messages.ts';
 
-/** The switch's end of a connection, driven by the test: it sees whole messages as hex and answers with any bytes. */
+/** The switch's end of a connection, controlled by the test: receives whole messages as hex, and sends any bytes. */
 class FakeSwitch {
   readonly received: string[] = [];
   readonly stream: Duplex;
@@ -38,7 +38,7 @@ class FakeSwitch {
     this.stream.push(Buffer.from(messages.join(''), 'hex'));
   }
 
-  /** Lets go of what was not read. */
+  /** Reads what was held back. */
   read(): void {
     this.isReading = true;
     for (const done of this.#blocked.splice(0)) {
@@ -60,7 +60,7 @@ const HELLO_13 = hexOf('0400001000000001', '0001000800000012');
 const BARRIER_REPLY = (xid: number) => `04150008${xid.toString(16).padStart(8, '0')}`;
 const xidOf = (message: string) => Number.parseInt(message.slice(8, 16), 16);
 
-/** What the switch answers to a bundle control of ours. */
+/** The switch's reply to a bundle control. */
 const bundleReply = (request: string, control: number) =>
   `0404001800${request.slice(10, 16)}4f4e4600000008fc${request.slice(32, 40)}000${control}0003`;
 const remove = (meterId: number) =>
@@ -78,7 +78,7 @@ async function connected(options: OpenFlowConnectionOptions = {}) {
   return { peer, connection, messages };
 }
 
-test('hello offers the versions as a bitmap under the highest of them', async () => {
+test('offers the versions in a bitmap, with the highest in the header of the hello', async () => {
   const peer = new FakeSwitch();
   const connection = new OpenFlowConnection(peer.stream, { versions: [1, 4] });
   assert.equal(await peer.next(1), hexOf('0400001000000001', '0001000800000012'));
@@ -90,12 +90,12 @@ const NEGOTIATIONS = [
   {
     peer: hexOf('0600001000000001', '0001000800000072'),
     expected: 6,
-    what: 'both bitmaps, highest in common',
+    what: 'the highest version in both bitmaps',
   },
   {
     peer: hexOf('0600001000000001', '0001000800000012'),
     expected: 4,
-    what: 'the bitmap counts, not the header',
+    what: 'the bitmap, not the header',
   },
   { peer: '0100000800000001', expected: 1, what: 'no bitmap, version 1 in the header' },
   { peer: '0400000800000001', expected: 4, what: 'no bitmap, version 4 in the header' },
@@ -107,7 +107,7 @@ const NEGOTIATIONS = [
   },
 ] as const;
 for (const { peer: hello, expected, what } of NEGOTIATIONS) {
-  test(`the version is negotiated: ${what}`, async () => {
+  test(`negotiates the version: ${what}`, async () => {
     const peer = new FakeSwitch();
     const connection = new OpenFlowConnection(peer.stream);
     peer.send(hello);
@@ -116,7 +116,7 @@ for (const { peer: hello, expected, what } of NEGOTIATIONS) {
   });
 }
 
-test('without a version in common the switch is told so and ready rejects with a named error', async () => {
+test('tells the switch that there is no common version, and rejects ready with a named error', async () => {
   const peer = new FakeSwitch();
   const connection = new OpenFlowConnection(peer.stream, { versions: [4] });
   peer.send('0200000800000001');
@@ -126,21 +126,21 @@ test('without a version in common the switch is told so and ready rejects with a
   assert.equal((await connection.ended).reason, 'version');
 });
 
-test('a switch that refuses our hello is quoted', async () => {
+test('quotes a switch that refuses the hello', async () => {
   const peer = new FakeSwitch();
   const connection = new OpenFlowConnection(peer.stream);
   peer.send(hexOf('0101000f0000000100000000', Buffer.from('no!').toString('hex')));
   await assert.rejects(connection.ready, { code: 'OPENFLOW_VERSION', message: /OFPHFC_INCOMPATIBLE: no!/ });
 });
 
-test('a switch that begins without a hello is refused', async () => {
+test('refuses a switch whose first message is not a hello', async () => {
   const peer = new FakeSwitch();
   const connection = new OpenFlowConnection(peer.stream);
   peer.send('0402000800000001');
   await assert.rejects(connection.ready, { code: 'OPENFLOW_PROTOCOL' });
 });
 
-test('nothing can be sent before the versions are negotiated', async () => {
+test('refuses to send before the version is negotiated', async () => {
   const peer = new FakeSwitch();
   const connection = new OpenFlowConnection(peer.stream);
   assert.throws(() => connection.send({ type: 'barrier_request' }), { code: 'OPENFLOW_NOT_READY' });
@@ -149,14 +149,14 @@ test('nothing can be sent before the versions are negotiated', async () => {
   await assert.rejects(connection.ready, { code: 'OPENFLOW_ENDED' });
 });
 
-test('echo requests are answered with their data and transaction id', async () => {
+test('answers echo requests with their data and transaction id', async () => {
   const { peer, connection } = await connected();
   peer.send('0402000b00000777aabbcc');
   assert.equal(await peer.next(2), '0403000b00000777aabbcc');
   connection.close();
 });
 
-test('a probe is an echo, fulfilled by its reply', async () => {
+test('probes with an echo request, and resolves with its reply', async () => {
   const { peer, connection } = await connected();
   const probe = connection.probe();
   const request = await peer.next(2);
@@ -167,7 +167,7 @@ test('a probe is an echo, fulfilled by its reply', async () => {
   connection.close();
 });
 
-test('replies find their requests by transaction id, in any order', async () => {
+test('matches replies to requests by transaction id, in any order', async () => {
   const { peer, connection, messages } = await connected();
   const config = connection.request({ type: 'get_config_request' });
   const barrier = connection.request({ type: 'barrier_request' });
@@ -180,7 +180,7 @@ test('replies find their requests by transaction id, in any order', async () => 
   connection.close();
 });
 
-test('an error rejects the request that it is about, by name', async () => {
+test('rejects a request with the name of the error about it', async () => {
   const { peer, connection } = await connected();
   const request = connection.request({ type: 'meter_features_request' });
   const xid = (await peer.next(2)).slice(8, 16);
@@ -193,7 +193,7 @@ test('an error rejects the request that it is about, by name', async () => {
   connection.close();
 });
 
-test('an error and a reply that answer nothing are delivered', async () => {
+test('delivers an error and a reply that do not answer a request', async () => {
   const { peer, connection, messages } = await connected();
   peer.send('0401000c0000999900010002', BARRIER_REPLY(0x9998));
   await waitFor(() => messages.length === 2, { what: 'both messages are delivered' });
@@ -204,7 +204,7 @@ test('an error and a reply that answer nothing are delivered', async () => {
   connection.close();
 });
 
-test('a reply in parts is one list', async () => {
+test('joins a multipart reply to one list', async () => {
   const { peer, connection } = await connected();
   const request = connection.request({ type: 'meter_config_request', meterId: 0xffff_ffff });
   const xid = (await peer.next(2)).slice(8, 16);
@@ -219,7 +219,7 @@ test('a reply in parts is one list', async () => {
   connection.close();
 });
 
-test('a reply in parts that is too large rejects its request, and the rest of it is thrown away', async () => {
+test('rejects a request whose multipart reply is too large, and discards the rest of it', async () => {
   const { peer, connection, messages } = await connected({ multipartBytesMax: 60 });
   const request = connection.request({ type: 'meter_config_request', meterId: 0xffff_ffff });
   const xid = (await peer.next(2)).slice(8, 16);
@@ -235,7 +235,7 @@ test('a reply in parts that is too large rejects its request, and the rest of it
   connection.close();
 });
 
-test('a transaction collects the errors about its messages and ends with the barrier', async () => {
+test('collects the errors about the messages of a transaction until its barrier', async () => {
   const { peer, connection, messages } = await connected();
   const transaction = connection.transact([remove(1), remove(2), remove(3)]);
   const barrierXid = xidOf(await peer.next(5));
@@ -253,7 +253,7 @@ test('a transaction collects the errors about its messages and ends with the bar
   connection.close();
 });
 
-test('a transaction of many messages waits for a switch that reads slowly', async () => {
+test('waits, in a transaction of many messages, for a switch that reads slowly', async () => {
   const { peer, connection } = await connected();
   const data = Buffer.alloc(1000);
   peer.isReading = false;
@@ -269,7 +269,7 @@ test('a transaction of many messages waits for a switch that reads slowly', asyn
   connection.close();
 });
 
-test('a transaction that waits for a slow switch ends with the connection', async () => {
+test('ends a transaction that waits for a slow switch with the connection', async () => {
   const { peer, connection } = await connected();
   peer.isReading = false;
   const data = Buffer.alloc(1000);
@@ -279,7 +279,7 @@ test('a transaction that waits for a slow switch ends with the connection', asyn
   await assert.rejects(transaction, { code: 'OPENFLOW_ENDED', message: /enough/ });
 });
 
-test('a bundle is opened, filled, closed and committed', async () => {
+test('opens, fills, closes and commits a bundle', async () => {
   const { peer, connection } = await connected();
   const bundle = connection.bundle([{ type: 'set_config', flags: 0, missSendLength: 1 }]);
   const open = await peer.next(2);
@@ -300,7 +300,7 @@ test('a bundle is opened, filled, closed and committed', async () => {
   connection.close();
 });
 
-test('a bundle with a refused message is discarded', async () => {
+test('discards a bundle with a refused message', async () => {
   const { peer, connection } = await connected();
   const bundle = connection.bundle([{ type: 'set_config', flags: 0, missSendLength: 1 }]);
   peer.send(bundleReply(await peer.next(2), 1));
@@ -318,7 +318,7 @@ test('a bundle with a refused message is discarded', async () => {
   connection.close();
 });
 
-test('requests beyond pendingRequestsMax are refused, and the connection goes on', async () => {
+test('refuses requests beyond pendingRequestsMax, and keeps the connection', async () => {
   const { peer, connection } = await connected({ pendingRequestsMax: 1 });
   const first = connection.request({ type: 'barrier_request' });
   await assert.rejects(connection.request({ type: 'barrier_request' }), { code: 'OPENFLOW_PENDING' });
@@ -327,7 +327,7 @@ test('requests beyond pendingRequestsMax are refused, and the connection goes on
   connection.close();
 });
 
-test('messages beyond sendBacklogBytesMax are refused, and the connection goes on', async () => {
+test('refuses messages beyond sendBacklogBytesMax, and keeps the connection', async () => {
   const { peer, connection } = await connected({ sendBacklogBytesMax: 1000 });
   peer.isReading = false;
   const big = { type: 'echo_reply', data: Buffer.alloc(2000) } as const;
@@ -339,7 +339,7 @@ test('messages beyond sendBacklogBytesMax are refused, and the connection goes o
   connection.close();
 });
 
-test('a switch that sends echo requests but does not read ends the connection', async () => {
+test('ends the connection to a switch that sends echo requests but does not read', async () => {
   const { peer, connection } = await connected({ sendBacklogBytesMax: 1000 });
   peer.isReading = false;
   for (let n = 0; n < 3; n += 1) {
@@ -349,7 +349,7 @@ test('a switch that sends echo requests but does not read ends the connection', 
   assert.equal(end.reason, 'backlog');
 });
 
-test('a malformed message ends the connection with a named error, and everybody who waits is told', async () => {
+test('ends the connection on a malformed message, and rejects all pending requests with the named error', async () => {
   const { peer, connection } = await connected();
   const request = connection.request({ type: 'barrier_request' });
   await peer.next(2);
@@ -362,13 +362,13 @@ test('a malformed message ends the connection with a named error, and everybody 
   assert.ok(peer.stream.destroyed);
 });
 
-test('a message of another version ends the connection', async () => {
+test('ends the connection on a message of another version', async () => {
   const { peer, connection } = await connected();
   peer.send('0512000800000001');
   assert.equal((await connection.ended).reason, 'protocol');
 });
 
-test('the end by the switch, by the stream and by us are told apart, once', async () => {
+test('reports once whether the switch, the stream or this side ended the connection', async () => {
   const hungUp = await connected();
   hungUp.peer.hangUp();
   assert.equal((await hungUp.connection.ended).reason, 'disconnected');
@@ -386,7 +386,7 @@ test('the end by the switch, by the stream and by us are told apart, once', asyn
   });
 });
 
-test('nothing is delivered after the end, not even from the same chunk', async () => {
+test('delivers nothing after the end, not even from the same chunk', async () => {
   const types: string[] = [];
   const { peer, connection } = await connected({
     onMessage: (message) => {
@@ -400,7 +400,7 @@ test('nothing is delivered after the end, not even from the same chunk', async (
   assert.deepEqual(types, ['port_status']);
 });
 
-test('a stream that arrives byte by byte is understood all the same', async () => {
+test('reads a stream that arrives byte by byte', async () => {
   const { peer, connection, messages } = await connected();
   const stream = Buffer.from(vector(4, 'OFPT_PORT_STATUS').hex + vector(4, 'ONFT_REQUESTFORWARD').hex, 'hex');
   for (const byte of stream) {
@@ -414,7 +414,7 @@ test('a stream that arrives byte by byte is understood all the same', async () =
   connection.close();
 });
 
-test('packet-ins reach their receiver in one view, in the memory that was read', async () => {
+test('delivers packet-ins in one view, into the memory that was read', async () => {
   const { hex } = vector(4, 'NXT_PACKET_IN2');
   const views = new Set<PacketInView>();
   const frames: string[] = [];
@@ -439,7 +439,7 @@ test('packet-ins reach their receiver in one view, in the memory that was read',
   connection.close();
 });
 
-test('a source in place of data events gives the same, from memory that is used again for each piece', async () => {
+test('reads the same messages from a source whose memory is reused for each chunk', async () => {
   const stream = Buffer.from(
     HELLO_13 + vector(4, 'NXT_PACKET_IN2').hex.repeat(3) + vector(4, 'OFPT_PORT_STATUS').hex,
     'hex',
@@ -472,7 +472,7 @@ test('a source in place of data events gives the same, from memory that is used 
   }
 });
 
-test('closing lets the switch hang up, unless it owes us an answer', async () => {
+test('lets the switch close first, unless a request is pending', async () => {
   const idle = await connected();
   idle.connection.close();
   await new Promise((resolve) => setImmediate(resolve));

@@ -31,20 +31,20 @@ function label({ version, text }: Vector): string {
 }
 
 describe('flow mods that ovs-ofctl has encoded', () => {
-  test('there are vectors for all versions', () => {
+  test('cover all versions', () => {
     for (const version of OPENFLOW_VERSIONS) {
       assert.ok(flowMods.filter((vector) => vector.version === version).length > 90);
     }
   });
 
-  test('are encoded to the same bytes again', () => {
+  test('are decoded and encoded to the same bytes', () => {
     for (const vector of flowMods) {
       const mod = decodeFlowMod(vector.version, bodyReader(vector));
       assert.equal(encode(vector.version, mod).toString('hex'), body(vector).toString('hex'), label(vector));
     }
   });
 
-  test('have only fields and actions that are known, apart from those that are meant to stay bytes', () => {
+  test('have known fields and actions only, except those that are kept as bytes', () => {
     for (const vector of flowMods) {
       const mod = decodeFlowMod(vector.version, bodyReader(vector));
       assert.equal(findField(mod.match, 'unknown' as never), undefined, label(vector));
@@ -56,13 +56,13 @@ describe('flow mods that ovs-ofctl has encoded', () => {
     }
   });
 
-  test('that are cut off anywhere give the named error or a shorter flow mod, never anything else', () => {
+  test('are decoded to a shorter flow mod or refused by name if truncated anywhere', () => {
     for (const vector of flowMods) {
       tryPrefixes(vector, (reader) => decodeFlowMod(vector.version, reader));
     }
   });
 
-  test('are followed by their own fields', () => {
+  test('are decoded to their fields', () => {
     const mod = decoded(
       4,
       'add-flow table=3,priority=65535,cookie=0x1234,hard_timeout=30,idle_timeout=9,reg11=0/0x80000000,actions=drop',
@@ -86,7 +86,7 @@ describe('flow mods that ovs-ofctl has encoded', () => {
     assert.equal(decoded(1, 'del-flows table=2,out_port=3,ip').outPort, 3);
   });
 
-  test('name flows by cookie in the header or, in OpenFlow 1.0, in the match', () => {
+  test('have the cookie in the header or, in OpenFlow 1.0, in the match', () => {
     for (const version of OPENFLOW_VERSIONS) {
       const mod = decoded(version, 'del-flows cookie=0x12/0xffff');
       assert.deepEqual([mod.command, mod.cookie, mod.cookieMask], ['delete', 0x12n, 0xffffn]);
@@ -99,14 +99,14 @@ describe('flow mods that ovs-ofctl has encoded', () => {
 });
 
 describe('a flow mod', () => {
-  test('that modifies in OpenFlow 1.0 leaves cookies alone and adds nothing, unless it is told to', () => {
+  test('that modifies in OpenFlow 1.0 keeps cookies and adds no flow, unless it has a new cookie', () => {
     const modify = flowMod({ command: 'modify_strict' });
     assert.equal(encode(1, modify).readBigUInt64BE(0), 0xffff_ffff_ffff_ffffn);
     assert.equal(encode(1, { ...modify, newCookie: 5n }).readBigUInt64BE(0), 5n);
     assert.equal(decodeFlowMod(1, new WireReader(encode(1, { ...modify, newCookie: 5n }))).newCookie, 5n);
   });
 
-  test('cannot have in OpenFlow 1.0 what only later versions have', () => {
+  test('is refused in OpenFlow 1.0 if only later versions can express it', () => {
     const fault = (mod: Partial<FlowMod>): void => {
       assert.throws(() => encode(1, flowMod({ command: 'add', ...mod })), OpenFlowEncodeError);
     };
@@ -116,7 +116,7 @@ describe('a flow mod', () => {
     fault({ instructions: [{ type: 'apply_actions', actions: [{ type: 'push_vlan', value: 0x8100 }] }] });
   });
 
-  test('with a command that does not exist is refused by name and place', () => {
+  test('with an invalid command is refused with name and offset', () => {
     const bytes = encode(4, flowMod({ command: 'add' }));
     bytes.writeUInt8(9, 17);
     assert.throws(
@@ -126,7 +126,7 @@ describe('a flow mod', () => {
   });
 });
 
-test('packet-outs that ovs-ofctl has encoded are understood and encoded to the same bytes again', () => {
+test('decodes packet-outs of ovs-ofctl, and encodes them to the same bytes', () => {
   const vectors = readVectors('flow-mods.json', /^OFPT_PACKET_OUT/);
   assert.equal(vectors.length, 8);
   for (const vector of vectors) {
@@ -140,7 +140,7 @@ test('packet-outs that ovs-ofctl has encoded are understood and encoded to the s
   }
 });
 
-test('the hook of a bridge is decoded into what it means', () => {
+test('decodes the hook flow of a bridge', () => {
   const text = 'add-flow actions=controller(max_len=192,id=18768,userdata=01.02.03.04,meter_id=65000)';
   for (const version of OPENFLOW_VERSIONS) {
     assert.deepEqual(appliedActions(decoded(version, text).instructions), [

@@ -39,8 +39,8 @@ const PRINTED_EVENTS: ReadonlyMap<string, string> = new Map([
   ['MODIFIED', 'modified'],
 ]);
 
-describe('what a real switch tells a monitor', () => {
-  test('is what ovs-ofctl prints of it', () => {
+describe('flow monitor updates of a real switch', () => {
+  test('are decoded to what ovs-ofctl prints of them', () => {
     assert.ok(replies.length >= 4 * 6);
     for (const vector of replies) {
       const lines = vector.printed.split('\n').slice(1);
@@ -61,7 +61,7 @@ describe('what a real switch tells a monitor', () => {
     }
   });
 
-  test('begins with the flows that are there, and goes on with each change', () => {
+  test('have the existing flows first, and then each change', () => {
     for (const version of OPENFLOW_VERSIONS) {
       const [first, ...changes] = replies.filter((vector) => vector.version === version).map(decodeAll);
       const hook = first?.[0];
@@ -75,7 +75,7 @@ describe('what a real switch tells a monitor', () => {
     }
   });
 
-  test('can be short, paused and resumed', () => {
+  test('can be abbreviated, paused and resumed', () => {
     assert.deepEqual(decodeHex(1, '0008000312345678'), { event: 'abbrev', xid: 0x1234_5678 });
     assert.deepEqual(decodeHex(4, '0008000312345678'), { event: 'abbrev', xid: 0x1234_5678 });
     assert.deepEqual(decodeHex(5, '0008000412345678'), { event: 'abbrev', xid: 0x1234_5678 });
@@ -83,7 +83,7 @@ describe('what a real switch tells a monitor', () => {
     assert.deepEqual(decodeHex(6, '0008000600000000'), { event: 'resumed' });
   });
 
-  test('that is cut off or no event is refused by name', () => {
+  test('are refused by name if truncated or with an invalid event', () => {
     for (const vector of replies) {
       tryPrefixes(vector, (reader) => {
         while (reader.remaining > 0) {
@@ -104,8 +104,8 @@ describe('what a real switch tells a monitor', () => {
   });
 });
 
-describe('requests to monitor that ovs-ofctl has sent', () => {
-  test('are encoded to the same bytes again', () => {
+describe('flow monitor requests of ovs-ofctl', () => {
+  test('are decoded and encoded to the same bytes', () => {
     assert.equal(requests.length, 12);
     for (const vector of requests) {
       const request = decodeFlowMonitorRequest(vector.version, bodyReader(vector));
@@ -116,7 +116,7 @@ describe('requests to monitor that ovs-ofctl has sent', () => {
     }
   });
 
-  test('ask for everything or for a part', () => {
+  test('are for all flows or for some', () => {
     for (const version of OPENFLOW_VERSIONS) {
       const [all, some, hook] = requests
         .filter((vector) => vector.version === version)
@@ -136,7 +136,7 @@ describe('requests to monitor that ovs-ofctl has sent', () => {
     }
   });
 
-  test('are cancelled by a message of their own before OpenFlow 1.4, and by a request since', () => {
+  test('are cancelled by a separate message before OpenFlow 1.4, and by a request since', () => {
     for (const version of [1, 4] as const) {
       const writer = new WireWriter();
       encodeFlowMonitorCancel(version, { monitorId: 0x0102_3040 }, writer);

@@ -26,13 +26,13 @@ function decodeAll(vector: Vector): FlowStats[] {
   return flows;
 }
 
-/** A number that ovs-ofctl prints as `name=`. */
+/** Returns the number that ovs-ofctl prints after `name=`. */
 function printedNumber(line: string, name: string): number {
   return Number(new RegExp(`[ ,]${name}=([0-9a-fx.]+)`).exec(line)?.[1] ?? 0);
 }
 
 describe('flow statistics of a real switch', () => {
-  test('say what ovs-ofctl prints of them', () => {
+  test('are decoded to what ovs-ofctl prints of them', () => {
     assert.equal(replies.length, 16);
     for (const vector of replies) {
       const lines = vector.printed.split('\n').slice(1);
@@ -69,7 +69,7 @@ describe('flow statistics of a real switch', () => {
     }
   });
 
-  test('that are cut off give the named error', () => {
+  test('are refused by name if truncated', () => {
     for (const vector of replies) {
       tryPrefixes(vector, (reader) => {
         while (reader.remaining > 0) {
@@ -84,7 +84,7 @@ describe('flow statistics of a real switch', () => {
 });
 
 describe('requests for flow statistics that ovs-ofctl has sent', () => {
-  test('are encoded to the same bytes again', () => {
+  test('are decoded and encoded to the same bytes', () => {
     assert.equal(requests.length, 16);
     for (const vector of requests) {
       const request = decodeFlowStatsRequest(vector.version, bodyReader(vector));
@@ -95,7 +95,7 @@ describe('requests for flow statistics that ovs-ofctl has sent', () => {
     }
   });
 
-  test('ask for everything, or for flows by table, match, cookie and port', () => {
+  test('are for all flows, or by table, match, cookie and port', () => {
     for (const version of OPENFLOW_VERSIONS) {
       const [all, byMatch, byCookie, byPort] = requests
         .filter((vector) => vector.version === version)

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { MessageFramer } from '../../src/node-openflow/framing.ts';
 import { OpenFlowDecodeError } from '../../src/node-openflow/wire.ts';
 
-/** A message of the given size whose bytes tell it from others. */
+/** Returns a message of the given size, filled with a byte that identifies it. */
 function messageOf(size: number, fill: number): Buffer {
   const bytes = Buffer.alloc(size, fill);
   bytes.writeUInt8(4, 0);
@@ -24,11 +24,11 @@ const MESSAGES = [8, 9, 16, 31, 8, 200].map((size, index) => messageOf(size, ind
 const STREAM = Buffer.concat(MESSAGES);
 const EXPECTED = MESSAGES.map((message) => message.toString('hex'));
 
-test('messages that arrive in one chunk are delivered in order', () => {
+test('delivers messages of one chunk in order', () => {
   assert.deepEqual(collect([STREAM]).messages, EXPECTED);
 });
 
-test('a cut at any offset changes nothing', () => {
+test('delivers the same messages when the stream is split at any offset', () => {
   for (let cut = 0; cut <= STREAM.length; cut += 1) {
     const { messages, framer } = collect([STREAM.subarray(0, cut), STREAM.subarray(cut)]);
     assert.deepEqual(messages, EXPECTED, `cut at ${cut}`);
@@ -36,7 +36,7 @@ test('a cut at any offset changes nothing', () => {
   }
 });
 
-test('two cuts at any offsets change nothing', () => {
+test('delivers the same messages when the stream is split at any two offsets', () => {
   const stream = STREAM.subarray(0, 8 + 9 + 16);
   for (let first = 0; first <= stream.length; first += 1) {
     for (let second = first; second <= stream.length; second += 1) {
@@ -46,12 +46,12 @@ test('two cuts at any offsets change nothing', () => {
   }
 });
 
-test('a stream that arrives byte by byte is delivered whole', () => {
+test('delivers the same messages byte by byte', () => {
   const bytes = Array.from(STREAM, (_byte, at) => STREAM.subarray(at, at + 1));
   assert.deepEqual(collect(bytes).messages, EXPECTED);
 });
 
-test('the largest message that can exist is put together from small chunks', () => {
+test('assembles the largest possible message from small chunks', () => {
   const largest = messageOf(0xffff, 7);
   const chunks: Buffer[] = [];
   for (let at = 0; at < largest.length; at += 1000) {
@@ -63,14 +63,14 @@ test('the largest message that can exist is put together from small chunks', () 
   ]);
 });
 
-test('a message that lies inside one chunk is delivered in that very memory', () => {
+test('delivers a message within one chunk without copying it', () => {
   const seen: Buffer[] = [];
   const framer = new MessageFramer((bytes) => seen.push(bytes));
   framer.feed(STREAM);
   assert.ok(seen.every((bytes) => bytes === STREAM));
 });
 
-test('all messages that straddle chunks are delivered in one carry buffer', () => {
+test('delivers all messages that span chunks in one carry buffer', () => {
   const seen = new Set<Buffer>();
   const framer = new MessageFramer((bytes) => seen.add(bytes));
   for (let n = 0; n < 100; n += 1) {
@@ -81,7 +81,7 @@ test('all messages that straddle chunks are delivered in one carry buffer', () =
   assert.equal(seen.size, 1);
 });
 
-test('a length below the size of a header is an error, wherever the header is cut', () => {
+test('refuses a length below the size of a header, wherever the header is split', () => {
   const bad = Buffer.from('0400000700000001', 'hex');
   for (let cut = 0; cut <= bad.length; cut += 1) {
     assert.throws(
@@ -92,7 +92,7 @@ test('a length below the size of a header is an error, wherever the header is cu
   }
 });
 
-test('nothing is delivered after stop, not even the rest of the chunk', () => {
+test('delivers nothing after stop, not even the rest of the chunk', () => {
   const messages: number[] = [];
   const framer = new MessageFramer((_bytes, start) => {
     messages.push(start);

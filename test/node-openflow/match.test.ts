@@ -36,7 +36,7 @@ function reader(hex: string): WireReader {
 }
 
 describe('the table of fields', () => {
-  test('has each name and each pair of header and width once', () => {
+  test('has no duplicate name, nor a duplicate pair of header and width', () => {
     assert.equal(new Set(FIELDS.map(({ name }) => name)).size, FIELDS.length);
     const forms = FIELDS.flatMap((spec) =>
       [spec.nxm, spec.oxm, spec.oxm15]
@@ -46,13 +46,13 @@ describe('the table of fields', () => {
     assert.equal(new Set(forms).size, forms.length);
   });
 
-  test('finds fields by the names that ovs-ofctl also takes', () => {
+  test('finds fields by the other names that ovs-ofctl accepts', () => {
     assert.equal(fieldByName('nw_src')?.name, 'ip_src');
     assert.equal(fieldByName('dl_type')?.name, 'eth_type');
     assert.equal(fieldByName('no such field'), undefined);
   });
 
-  test('prefers the form of the place where a header stands', () => {
+  test('prefers the header of the context', () => {
     const spec = fieldByName('tcp_flags');
     assert.ok(spec !== undefined);
     assert.equal(preferredHeader(spec, 'nxm').classId, 1);
@@ -62,7 +62,7 @@ describe('the table of fields', () => {
 });
 
 describe('matches that ovs-ofctl has encoded', () => {
-  test('have the values and masks that were asked for', () => {
+  test('are decoded to their values and masks', () => {
     const text = 'reg0=1,reg7=0x80000000/0x80000000,reg11=0/0x80000000,reg15=0xffffffff';
     assert.deepEqual(matchOf(4, text), [
       matchField('reg0', 1),
@@ -75,7 +75,7 @@ describe('matches that ovs-ofctl has encoded', () => {
     assert.deepEqual(matchOf(5, 'metadata=0x5/0xff'), [matchField('metadata', 5, 0xff)]);
   });
 
-  test('are the same match in all versions, although OpenFlow 1.5 joins registers', () => {
+  test('are equal in all versions, although OpenFlow 1.5 joins registers', () => {
     const text = 'reg0=1,reg7=0x80000000/0x80000000,reg11=0/0x80000000,reg15=0xffffffff';
     assert.notEqual(formatMatch(matchOf(6, text)), formatMatch(matchOf(4, text)));
     for (const version of [1, 5, 6] as const) {
@@ -88,7 +88,7 @@ describe('matches that ovs-ofctl has encoded', () => {
 });
 
 describe('a match', () => {
-  test('keeps fields that are not known, with masks and experimenters', () => {
+  test('keeps unknown fields, with masks and experimenters', () => {
     const hex = '8000c60401020304ffff0208deadbeef01020304';
     const fields = decodeFields(reader(hex), 4, 'match');
     assert.deepEqual(
@@ -101,12 +101,12 @@ describe('a match', () => {
     assert.match(formatMatch(fields), /^oxm_0x8000_99=0x1020304,oxm_0xffff_1_0xdeadbeef=0x1020304$/);
   });
 
-  test('keeps a known field of another width as unknown', () => {
+  test('keeps a known field with another width as unknown', () => {
     const [field] = decodeFields(reader('0001000201ff'), 'nxm', 'match');
     assert.equal(field?.field, 'unknown');
   });
 
-  test('keeps the header of a known field that came in the form of another place', () => {
+  test('keeps the header of a known field in another context', () => {
     const hex = '0001000c00000e0401020304';
     const fields = decodeOxmMatch(4, reader(`${hex}00000000`));
     assert.equal(fields[0]?.field, 'ip_src');
@@ -115,7 +115,7 @@ describe('a match', () => {
     assert.equal(writer.finish().toString('hex'), `${hex}00000000`);
   });
 
-  test('tells mpls_ttl and the cookie apart by their width', () => {
+  test('distinguishes mpls_ttl and the cookie by their width', () => {
     const fields = decodeNxMatch(17, reader(`00013c010900013c080000000000000012${'00'.repeat(7)}`));
     assert.deepEqual(
       fields.map((field) => [field.field, fieldValue(field)]),
@@ -126,7 +126,7 @@ describe('a match', () => {
     );
   });
 
-  test('that is cut off or contradicts itself is refused by name', () => {
+  test('that is truncated or inconsistent is refused by name', () => {
     for (const hex of ['00', '0000', '00000004', '0000000401', 'ffff0003ffffff', '0001010301ff00']) {
       assert.throws(() => decodeFields(reader(hex), 'nxm', 'match'), OpenFlowDecodeError, hex);
     }
@@ -135,7 +135,7 @@ describe('a match', () => {
     }
   });
 
-  test('has a key that does not depend on order, nor on bits behind the mask', () => {
+  test('has a key that does not depend on the order of fields, nor on masked bits', () => {
     const [a, b] = [matchField('reg1', 5), matchField('eth_type', 0x800)];
     assert.equal(matchKey([a, b]), matchKey([b, a]));
     assert.equal(matchKey([matchField('reg1', 0xff, 0x0f)]), matchKey([matchField('reg1', 0x0f, 0x0f)]));
@@ -143,7 +143,7 @@ describe('a match', () => {
     assert.notEqual(matchKey([matchField('reg1', 5)]), matchKey([matchField('reg2', 5)]));
   });
 
-  test('is built only from what fits', () => {
+  test('cannot be made of values that do not fit', () => {
     assert.throws(() => matchField('reg0', 0x1_0000_0000), RangeError);
     assert.throws(() => matchField('reg0', -1), RangeError);
     assert.throws(() => matchField('eth_src', Buffer.alloc(5)), RangeError);
@@ -156,7 +156,7 @@ describe('a match', () => {
     );
   });
 
-  test('reads as ovs-ofctl would write it', () => {
+  test('is formatted in the syntax of ovs-ofctl', () => {
     const fields = [
       inPort(4, 0xffff_fffe),
       matchField('eth_src', 0x0102030405n),

@@ -17,7 +17,7 @@ import { hexOf, RECEIVED_VECTORS, SENT_VECTORS, VECTORS, vector } from './vector
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
-/** What we call the messages that OVS calls so. */
+/** The types of messages by OVS's names. */
 const NAMES: Readonly<Record<string, OpenFlowMessageType>> = {
   OFPT_HELLO: 'hello',
   OFPT_ERROR: 'error',
@@ -95,13 +95,13 @@ function encodeHex(version: OpenFlowVersion, message: OpenFlowMessage, xid: numb
   return encodeMessage(version, message, xid).toString('hex');
 }
 
-test('each message is used by the daemon, or the README says what for and a test has its bytes from OVS', () => {
+test('each message is used by the daemon, or README.md says what it is for and a test has its bytes from OVS', () => {
   const read = (...path: string[]) => readFileSync(join(ROOT, ...path), 'utf8');
   const library = join('src', 'node-openflow');
   const daemon = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.startsWith('node-openflow'))
     .map((file) => read('src', file));
-  // What every connection says by itself.
+  // Sent by every connection.
   const texts = [...daemon, read(library, 'connection.ts'), read(library, 'handshake.ts')].join('\n');
   const readme = read(library, 'README.md');
   const vectors = [
@@ -119,7 +119,7 @@ test('each message is used by the daemon, or the README says what for and a test
       continue;
     }
     forOthers += 1;
-    assert.ok(readme.includes(`\`${asked}\``), `the README does not say what ${type} is for`);
+    assert.ok(readme.includes(`\`${asked}\``), `README.md does not say what ${type} is for`);
     const coder = type.replaceAll(/(?:^|_)(\w)/gu, (_, letter: string) => letter.toUpperCase());
     const hasVector =
       vectors.includes(`'${type}'`) || new RegExp(`(en|de)code${coder}\\b`, 'u').test(vectors);
@@ -128,7 +128,7 @@ test('each message is used by the daemon, or the README says what for and a test
   assert.ok(forOthers > 10, `only ${forOthers} messages`);
 });
 
-test('every message that OVS sends is recognised by name', () => {
+test('recognises every message of OVS by name', () => {
   for (const { version, name, hex, text } of RECEIVED_VECTORS) {
     const expected = NAMES[name];
     if (expected !== undefined) {
@@ -139,11 +139,11 @@ test('every message that OVS sends is recognised by name', () => {
   }
 });
 
-test('every message that ovs-ofctl sends and this library reads is written as the same bytes again', () => {
+test('encodes every message of ovs-ofctl that it decodes to the same bytes', () => {
   let count = 0;
   for (const { version, name, hex } of SENT_VECTORS) {
     const { message, header } = decodeMessage(version, Buffer.from(hex, 'hex'));
-    // That of OpenFlow 1.4 and later was written by hand and leaves one of two masks out, which this library never does.
+    // That of OpenFlow 1.4 and later was encoded by hand and omits one of two masks, which this library never does.
     const isPartial = name === 'OFPT_SET_ASYNC' && version > 4;
     if (message.type !== 'unknown' && NAMES[name] !== undefined && !isPartial) {
       assert.equal(message.type, NAMES[name]);
@@ -154,7 +154,7 @@ test('every message that ovs-ofctl sends and this library reads is written as th
   assert.ok(count > 60, `only ${count} messages were compared`);
 });
 
-test('a message cut short anywhere is the named error or a shorter list, and never anything else', () => {
+test('decodes a message that is truncated anywhere to a shorter list, or refuses it by name', () => {
   let refused = 0;
   for (const { version, name, hex } of VECTORS) {
     const whole = Buffer.from(hex, 'hex');
@@ -176,7 +176,7 @@ test('a message cut short anywhere is the named error or a shorter list, and nev
   assert.ok(refused > 1000);
 });
 
-test('a message of fixed layout cut short anywhere is the named error', () => {
+test('refuses a message of fixed layout that is truncated anywhere by name', () => {
   const names = [
     'OFPT_PORT_STATUS',
     'OFPST_METER_FEATURES reply',
@@ -197,7 +197,7 @@ test('a message of fixed layout cut short anywhere is the named error', () => {
   }
 });
 
-test('nothing in a decoded message changes when its memory is used again', () => {
+test('returns decoded messages that do not change when their memory is reused', () => {
   for (const { version, hex } of VECTORS) {
     const bytes = Buffer.from(hex, 'hex');
     const before = decodeMessage(version, bytes);
@@ -207,7 +207,7 @@ test('nothing in a decoded message changes when its memory is used again', () =>
   }
 });
 
-test('requests without a body are what ovs-ofctl sends', () => {
+test('encodes requests without a body as ovs-ofctl does', () => {
   const requests: readonly (readonly [string, OpenFlowMessage])[] = [
     ['OFPT_FEATURES_REQUEST', { type: 'features_request' }],
     ['OFPT_GET_CONFIG_REQUEST', { type: 'get_config_request' }],
@@ -223,7 +223,7 @@ test('requests without a body are what ovs-ofctl sends', () => {
   }
 });
 
-test('requests about ports, groups and meters are what ovs-ofctl sends', () => {
+test('encodes requests about ports, groups and meters as ovs-ofctl does', () => {
   for (const version of [4, 5, 6] as const) {
     const meter = vector(version, 'OFPST_METER request', 'meter=5').hex;
     assert.equal(encodeHex(version, { type: 'meter_stats_request', meterId: 5 }, xidOf(meter)), meter);
@@ -249,7 +249,7 @@ test('requests about ports, groups and meters are what ovs-ofctl sends', () => {
   );
 });
 
-test('a meter mod carries flags, id and bands', () => {
+test('decodes flags, id and bands of a meter mod', () => {
   for (const version of [4, 5, 6] as const) {
     const { hex } = vector(version, 'OFPT_METER_MOD', 'meter=65000 pktps burst stats');
     const expected = {
@@ -264,7 +264,7 @@ test('a meter mod carries flags, id and bands', () => {
   }
 });
 
-test('a band of an unknown type survives as bytes', () => {
+test('keeps a band of an unknown type as bytes', () => {
   const hex = hexOf('041d002400000001', '0000000200000007', 'ffff001400000005000000060000aa0100112233');
   const mod = decode(4, hex, 'meter_mod');
   assert.deepEqual(mod.bands, [
@@ -279,7 +279,7 @@ test('a band of an unknown type survives as bytes', () => {
   assert.equal(encodeHex(4, mod, 1), hex);
 });
 
-test('meter statistics are read, each meter with its bands', () => {
+test('decodes meter statistics, with the bands of each meter', () => {
   const hex = hexOf(
     '0413005800000009',
     '0009000000000000',
@@ -310,7 +310,7 @@ test('meter statistics are read, each meter with its bands', () => {
   });
 });
 
-test('groups are read with buckets, weights and what they watch, in both layouts', () => {
+test('decodes groups with buckets, weights and watched ports, in both layouts', () => {
   for (const version of [1, 4, 6] as const) {
     const name = version === 1 ? 'NXT_GROUP_MOD' : 'OFPT_GROUP_MOD';
     const select = decode(version, vector(version, name, 'type=select,bucket').hex, 'group_mod');
@@ -339,7 +339,7 @@ test('groups are read with buckets, weights and what they watch, in both layouts
   }
 });
 
-test('bucket commands of OpenFlow 1.5 keep their bucket, and the selection method survives as bytes', () => {
+test('decodes bucket commands of OpenFlow 1.5, and keeps the selection method as bytes', () => {
   const insert = decode(6, vector(6, 'OFPT_GROUP_MOD', 'INSERT_BUCKET').hex, 'group_mod');
   assert.equal(insert.commandBucketId, 0xffff_fffe);
   assert.deepEqual(
@@ -351,7 +351,7 @@ test('bucket commands of OpenFlow 1.5 keep their bucket, and the selection metho
   assert.throws(() => encodeMessage(4, insert, 1), OpenFlowEncodeError);
 });
 
-test('ports are read from features replies, port descriptions and port status', () => {
+test('decodes ports in features replies, port descriptions and port status', () => {
   const features = decode(1, vector(1, 'OFPT_FEATURES_REPLY').hex, 'features_reply');
   assert.equal(features.tableCount, 254);
   assert.deepEqual(
@@ -372,7 +372,7 @@ test('ports are read from features replies, port descriptions and port status', 
   }
 });
 
-test('asynchronous configuration is read and written in all its forms', () => {
+test('decodes and encodes all layouts of the asynchronous configuration', () => {
   const fixed = decode(4, vector(4, 'OFPT_SET_ASYNC').hex, 'set_async');
   assert.deepEqual(fixed, {
     type: 'set_async',
@@ -388,7 +388,7 @@ test('asynchronous configuration is read and written in all its forms', () => {
   assert.deepEqual(reply.portStatus, { active: 7, secondary: 7 });
 });
 
-test('a forwarded request is decoded like the request itself', () => {
+test('decodes a forwarded request like the request itself', () => {
   const names = {
     1: 'NXT_REQUESTFORWARD',
     4: 'ONFT_REQUESTFORWARD',
@@ -401,7 +401,7 @@ test('a forwarded request is decoded like the request itself', () => {
   }
 });
 
-test('a message in a bundle travels under the transaction id of its wrapping', () => {
+test('encodes a message in a bundle with the transaction id of the outer message', () => {
   const bytes = encodeMessage(
     5,
     { type: 'bundle_add_message', bundleId: 9, flags: 3, message: { type: 'barrier_request' } },
@@ -410,7 +410,7 @@ test('a message in a bundle travels under the transaction id of its wrapping', (
   assert.equal(bytes.toString('hex'), hexOf('0522001800001234', '0000000900000003', '0514000800001234'));
 });
 
-test('a removed flow tells its table, priority, cookie and match', () => {
+test('decodes table, priority, cookie and match of a removed flow', () => {
   const expected = {
     reason: 'delete',
     tableId: 0,
@@ -428,7 +428,7 @@ test('a removed flow tells its table, priority, cookie and match', () => {
   }
 });
 
-test('errors bear the names that OVS gives them', () => {
+test('names errors as OVS does', () => {
   let count = 0;
   for (const { version, hex, text, name } of RECEIVED_VECTORS) {
     if (name === 'OFPT_ERROR') {
@@ -442,13 +442,13 @@ test('errors bear the names that OVS gives them', () => {
   assert.equal(errorName(4, 0, 99, 99), null);
 });
 
-test('a message that is not in the table is delivered as bytes', () => {
+test('decodes a message that is not in the table as bytes', () => {
   const hex = '0463000c00000001aabbccdd';
   const { message } = decodeMessage(4, Buffer.from(hex, 'hex'));
   assert.deepEqual(message, { type: 'unknown', messageType: 0x63, bytes: Buffer.from(hex, 'hex') });
 });
 
-test('what a version lacks is refused with its name', () => {
+test('refuses by name a message that the version lacks', () => {
   assert.throws(
     () => encodeMessage(1, { type: 'meter_features_request' }, 1),
     (error: unknown) =>
@@ -460,7 +460,7 @@ test('what a version lacks is refused with its name', () => {
   );
 });
 
-test('a message that would not fit into 65535 bytes is refused', () => {
+test('refuses a message of more than 65535 bytes', () => {
   assert.throws(
     () => encodeMessage(4, { type: 'echo_request', data: Buffer.alloc(65_530) }, 1),
     (error: unknown) => error instanceof OpenFlowEncodeError && /65538 bytes/.test(error.message),

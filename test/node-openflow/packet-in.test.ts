@@ -32,7 +32,7 @@ function fault(what: string): (error: unknown) => boolean {
 }
 
 describe('NXT_PACKET_IN2 of a real switch', () => {
-  test('shows the frame, the flow and what the action carried', () => {
+  test('is decoded to the frame, the flow and the userdata of the action', () => {
     const view = new PacketInView();
     const sampled = packetIn2.filter(({ printed }) => printed.includes('via action'));
     assert.ok(sampled.length >= 4 * 3);
@@ -49,7 +49,7 @@ describe('NXT_PACKET_IN2 of a real switch', () => {
     }
   });
 
-  test('leaves nothing of one message in the view of the next', () => {
+  test('resets the view for the next message', () => {
     const view = new PacketInView();
     const [sampled, missed] = ['via action', 'via no_match'].map((via) =>
       packetIn2.find(({ printed }) => printed.includes(via)),
@@ -65,7 +65,7 @@ describe('NXT_PACKET_IN2 of a real switch', () => {
     assert.ok(register !== undefined && fieldValue(register) === 0x8000_0000n);
   });
 
-  test('that is cut off gives the named error', () => {
+  test('is refused by name if truncated', () => {
     const view = new PacketInView();
     for (const vector of packetIn2) {
       tryPrefixes(vector, (reader) => {
@@ -78,25 +78,25 @@ describe('NXT_PACKET_IN2 of a real switch', () => {
 describe('NXT_PACKET_IN2 as bytes', () => {
   const packet = '00000007aabbcc00';
 
-  test('has a frame, or it is refused', () => {
+  test('is refused without a frame', () => {
     assert.equal(decodeHex(packet).fullLength, 3);
     assert.throws(() => decodeHex(''), fault('packet_in2.packet'));
     assert.throws(() => decodeHex('0003000507000000'), fault('packet_in2.packet'));
   });
 
-  test('may say that the frame was longer, but not that it was shorter', () => {
+  test('may have a full length above that of the frame, but not below', () => {
     assert.equal(decodeHex(`${packet}0001000800000100`).fullLength, 256);
     assert.throws(() => decodeHex(`${packet}0001000800000002`), fault('packet_in2.full_len'));
   });
 
-  test('has a cookie of all ones where no flow was hit', () => {
+  test('has a cookie of all ones without a flow', () => {
     const view = decodeHex(packet);
     assert.deepEqual([view.cookieHigh, view.cookieLow], [0xffff_ffff, 0xffff_ffff]);
     const known = decodeHex(`${packet}00040010000000001122334455667788`);
     assert.deepEqual([known.cookieHigh, known.cookieLow], [0x1122_3344, 0x5566_7788]);
   });
 
-  test('may have properties that are not known', () => {
+  test('may have unknown properties', () => {
     assert.equal(decodeHex(`00990006ffff0000${packet}`).fullLength, 3);
   });
 
@@ -105,7 +105,7 @@ describe('NXT_PACKET_IN2 as bytes', () => {
     assert.deepEqual([view.continuationStart, view.continuationEnd], [12, 20]);
   });
 
-  test('with a property that is too short or too long is refused', () => {
+  test('is refused if a property is too short or too long', () => {
     for (const property of ['00010006ffff0000', '0003000400000000', '0004000800000000', '0005000400000000']) {
       assert.throws(() => decodeHex(`${packet}${property}`), OpenFlowDecodeError);
     }
@@ -116,7 +116,7 @@ describe('NXT_PACKET_IN2 as bytes', () => {
 });
 
 describe('plain packet-ins of a real switch', () => {
-  test('have the frame, the port, and from OpenFlow 1.3 on the cookie', () => {
+  test('are decoded to the frame, the port, and since OpenFlow 1.3 the cookie', () => {
     assert.equal(packetIn.length, 5);
     for (const vector of packetIn) {
       const message = decodePacketIn(vector.version, bodyReader(vector));
@@ -128,7 +128,7 @@ describe('plain packet-ins of a real switch', () => {
     }
   });
 
-  test('have in NXT_PACKET_IN the registers too', () => {
+  test('include registers in NXT_PACKET_IN', () => {
     assert.equal(nxPacketIn.length, 5);
     for (const vector of nxPacketIn) {
       const message = decodeNxPacketIn(vector.version, bodyReader(vector));

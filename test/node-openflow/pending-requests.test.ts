@@ -13,7 +13,7 @@ const REPORT: OpenFlowErrorReport = {
   data: Buffer.alloc(0),
 };
 
-test('transaction ids begin at 1, are consecutive, and begin again after the last', () => {
+test('returns consecutive transaction ids from 1, and starts again after the last', () => {
   const pending = new PendingRequests(1000);
   assert.equal(pending.takeXids(1), 1);
   assert.equal(pending.takeXids(5), 2);
@@ -21,13 +21,13 @@ test('transaction ids begin at 1, are consecutive, and begin again after the las
   assert.equal(pending.takeXids(1), 1);
 });
 
-test('a range of transaction ids that does not fit before the last begins at 1', () => {
+test('starts again at 1 for a range of transaction ids that would exceed the last', () => {
   const pending = new PendingRequests(1000);
   pending.takeXids(0xffff_fff0);
   assert.equal(pending.takeXids(100), 1);
 });
 
-test('no transaction id is given out while something waits under it', () => {
+test('does not return a transaction id that is pending', () => {
   const pending = new PendingRequests(1000);
   pending.takeXids(0xffff_ffff);
   void pending.add(1, 'barrier_request', 'barrier_reply');
@@ -38,7 +38,7 @@ test('no transaction id is given out while something waits under it', () => {
   assert.equal(pending.count, 1);
 });
 
-test('errors about a batch are its own until it is removed, and those about others are not', () => {
+test('collects errors about a batch until it is removed, and no others', () => {
   const pending = new PendingRequests(1000);
   const batch = pending.addBatch(10, BARRIERS);
   const error: OpenFlowMessage = { type: 'error', ...REPORT };
@@ -57,7 +57,7 @@ test('errors about a batch are its own until it is removed, and those about othe
   assert.ok(!pending.offer(10, error, false, 12));
 });
 
-test('a reply of another type does not answer a request', async () => {
+test('does not resolve a request with a reply of another type', async () => {
   const pending = new PendingRequests(1000);
   const reply = pending.add(5, 'barrier_request', 'barrier_reply');
   assert.ok(!pending.offer(5, { type: 'echo_reply', data: Buffer.alloc(0) }, false, 8));
@@ -65,7 +65,7 @@ test('a reply of another type does not answer a request', async () => {
   assert.deepEqual(await reply, { type: 'barrier_reply' });
 });
 
-test('an error in the middle of a reply in parts rejects the request', async () => {
+test('rejects the request on an error within a multipart reply', async () => {
   const pending = new PendingRequests(1000);
   const reply = pending.add(5, 'meter_config_request', 'meter_config_reply');
   assert.ok(pending.offer(5, { type: 'meter_config_reply', entries: [] }, true, 16));

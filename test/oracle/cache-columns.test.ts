@@ -5,9 +5,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { cacheActiveTimeoutMax, ipfixColumnNames, readIpfixRow } from '../../src/config/ipfix-row.ts';
-import type { Problem } from '../../src/config/problem.ts';
-import { watchedWithInterfaces } from '../../src/control/database-session.ts';
+import type { Condition } from '../../src/config/condition.ts';
+import { CACHE_ACTIVE_TIMEOUT_MAX, IPFIX_COLUMN_NAMES, readIpfixRow } from '../../src/config/ipfix-row.ts';
+import { WATCHED_COLUMNS } from '../../src/control/database-session.ts';
+import { INTERFACE_COLUMNS } from '../../src/control/interface-watch.ts';
 import {
   type ColumnType,
   type DatabaseSchema,
@@ -32,7 +33,7 @@ test('the columns are those of the patch', () => {
       ['cache_max_flows', 'integer 0 to 4294967295, optional', 0, 4_294_967_295],
     ],
   );
-  assert.equal(cacheActiveTimeoutMax, cacheColumns[0]?.max);
+  assert.equal(CACHE_ACTIVE_TIMEOUT_MAX, cacheColumns[0]?.max);
 });
 
 test('the installed Open vSwitch has the same columns, and 7.3.0 has neither', tier('ovs'), () => {
@@ -83,8 +84,8 @@ function edges(type: ColumnType): Value[] {
 for (const [name, schemaOf] of Object.entries({ '7.3.0': old, installed })) {
   test(`the rows that the daemon reads are those of the schema: ${name}`, tier('ovs'), () => {
     const table = schemaOf().tables.get('IPFIX');
-    const columns = ipfixColumnNames.filter((column) => table?.columns.has(column));
-    const absent = ipfixColumnNames.filter((column) => !columns.includes(column));
+    const columns = IPFIX_COLUMN_NAMES.filter((column) => table?.columns.has(column));
+    const absent = IPFIX_COLUMN_NAMES.filter((column) => !columns.includes(column));
     assert.ok(
       absent.every((column) => YOUNGER[name]?.includes(column)),
       `not in the schema: ${absent.join(', ')}`,
@@ -93,18 +94,21 @@ for (const [name, schemaOf] of Object.entries({ '7.3.0': old, installed })) {
       const type = table?.columns.get(column)?.type;
       assert.ok(type !== undefined);
       for (const value of edges(type)) {
-        assert.deepEqual(problemsOf(column, value), [], `${column} = ${JSON.stringify(value)}`);
+        assert.deepEqual(conditionsOf(column, value), [], `${column} = ${JSON.stringify(value)}`);
       }
       const { minInteger, maxInteger } = type.key;
       for (const outside of [(minInteger ?? 0) - 1, (maxInteger ?? 0) + 1]) {
-        assert.equal(problemsOf(column, outside).length, 1, `${column} = ${outside}`);
+        assert.equal(conditionsOf(column, outside).length, 1, `${column} = ${outside}`);
       }
     }
   });
 
   test(`the other tables that the daemon watches are there: ${name}`, tier('ovs'), () => {
     const { tables } = schemaOf();
-    for (const [table, columns] of Object.entries(watchedWithInterfaces)) {
+    for (const [table, columns] of [
+      ...Object.entries(WATCHED_COLUMNS),
+      ...Object.entries(INTERFACE_COLUMNS),
+    ]) {
       if (table === 'IPFIX') {
         continue;
       }
@@ -116,8 +120,8 @@ for (const [name, schemaOf] of Object.entries({ '7.3.0': old, installed })) {
   });
 }
 
-function problemsOf(column: string, value: unknown): readonly Problem[] {
-  const problems: Problem[] = [];
-  readIpfixRow({ uuid: 'u', columns: { [column]: value } }, 'IPFIX row u', problems);
-  return problems;
+function conditionsOf(column: string, value: unknown): readonly Condition[] {
+  const conditions: Condition[] = [];
+  readIpfixRow({ uuid: 'u', columns: { [column]: value } }, 'IPFIX row u', conditions);
+  return conditions;
 }

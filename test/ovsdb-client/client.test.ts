@@ -16,7 +16,7 @@ function open(options: Partial<OvsdbClientOptions> = {}): { stream: ScriptedStre
   return { stream, client: new OvsdbClient(stream, options) };
 }
 
-/** The code of the OvsdbError that a promise rejects with. */
+/** Returns the OvsdbError that a promise rejects with. */
 async function rejection(promise: Promise<unknown>): Promise<OvsdbError> {
   try {
     await promise;
@@ -28,7 +28,7 @@ async function rejection(promise: Promise<unknown>): Promise<OvsdbError> {
 }
 
 describe('a session', () => {
-  test('matches replies to requests in whatever order they come', async () => {
+  test('matches replies to requests in any order', async () => {
     const { stream, client } = open();
     const both = Promise.all([client.request('a', [1]), client.request('b', [])]);
     await turn();
@@ -41,7 +41,7 @@ describe('a session', () => {
     assert.equal(client.receivedBytes, Buffer.byteLength('{"id":2,"result":"two","error":null}') * 2);
   });
 
-  test('understands a reply that is cut at any offset', async () => {
+  test('reads a reply that is split at any offset', async () => {
     const bytes = Buffer.from('{"id":1,"result":["é"],"error":null}');
     for (let cut = 1; cut < bytes.length; cut += 1) {
       const { stream, client } = open();
@@ -54,7 +54,7 @@ describe('a session', () => {
     }
   });
 
-  test('answers the echo of the server, and names methods that it does not serve', async () => {
+  test('answers echo requests of the server, and refuses other methods by name', async () => {
     const { stream } = open();
     stream.receive(
       { id: 'x', method: 'echo', params: ['a', 1] },
@@ -66,12 +66,12 @@ describe('a session', () => {
       {
         id: 7,
         result: null,
-        error: { error: 'unknown method', details: 'This client does not serve format_disk.' },
+        error: { error: 'unknown method', details: 'This client does not implement format_disk.' },
       },
     ]);
   });
 
-  test('ignores notifications that it does not know', async () => {
+  test('ignores unknown notifications', async () => {
     const { stream, client } = open();
     stream.receive(
       { id: null, method: 'news', params: [1] },
@@ -81,7 +81,7 @@ describe('a session', () => {
     assert.equal(client.end, undefined);
   });
 
-  test('gives the error of the server, an object or a string', async () => {
+  test('rejects with the error of the server, an object or a string', async () => {
     const { stream, client } = open();
     stream.answer = (method) =>
       method === 'get_schema'
@@ -98,7 +98,7 @@ describe('a session', () => {
     assert.equal(isUnknownMethod(await rejection(client.getServerId())), true);
   });
 
-  test('rejects all that waits, once, when the server closes', async () => {
+  test('rejects all pending requests, once, when the server closes', async () => {
     const { stream, client } = open();
     const waiting = [client.probe(), client.listDbs(), client.transact('d', [])].map(rejection);
     stream.hangUp();
@@ -110,7 +110,7 @@ describe('a session', () => {
     assert.ok(stream.destroyed);
   });
 
-  test('tells the reason that it was closed with, and closes only once', async () => {
+  test('reports the reason given to close, and closes only once', async () => {
     const { client } = open();
     const reason = new Error('idle');
     const waiting = rejection(client.probe());
@@ -120,7 +120,7 @@ describe('a session', () => {
     assert.equal((await waiting).cause, reason);
   });
 
-  test('ends with the error of the stream, and survives another one after that', async () => {
+  test('ends with the error of the stream, and survives a second error', async () => {
     const { stream, client } = open();
     const cause = new Error('read ECONNRESET');
     stream.destroy(cause);
@@ -132,14 +132,14 @@ describe('a session', () => {
     stream.emit('error', new Error('late'));
   });
 
-  test('ends at once on a stream that is already over', async () => {
+  test('ends on a stream that has already been destroyed', async () => {
     const stream = new ScriptedStream();
     stream.destroy();
     await turn();
     assert.equal((await new OvsdbClient(stream).ended).by, 'server');
   });
 
-  test('says when the server closes within a message', async () => {
+  test('reports that the server closed within a message', async () => {
     const { stream, client } = open();
     stream.receiveBytes('{"id":1');
     stream.hangUp();
@@ -148,7 +148,7 @@ describe('a session', () => {
     assert.match(String(error?.message), /within a message, 7 bytes into it/);
   });
 
-  test('ends on messages that are no JSON-RPC, with a name for it', async () => {
+  test('ends with OVSDB_PROTOCOL on a message that is not valid JSON-RPC', async () => {
     const faults: [string, string][] = [
       ['OVSDB_PROTOCOL', '{}'],
       ['OVSDB_PROTOCOL', '{"id":99,"result":1,"error":null}'],
@@ -172,7 +172,7 @@ describe('a session', () => {
     }
   });
 
-  test('reads nothing more of a chunk after the message that ended it', async () => {
+  test('ignores the rest of a chunk after the message that ended it', async () => {
     const { stream, client } = open();
     stream.receiveBytes('{"id":5,"result":1}{"id":"x","method":"echo","params":[]}');
     await client.ended;
@@ -182,7 +182,7 @@ describe('a session', () => {
 });
 
 describe('limits of a session', () => {
-  test('pendingRequestsMax refuses one more, and takes it again after a reply', async () => {
+  test('refuses a request beyond pendingRequestsMax, and accepts one again after a reply', async () => {
     const { stream, client } = open({ pendingRequestsMax: 2 });
     const first = client.request('a', []);
     const second = client.request('b', []);
@@ -198,7 +198,7 @@ describe('limits of a session', () => {
     );
   });
 
-  test('an aborted request keeps its place until the server has answered', async () => {
+  test('counts an aborted request as pending until the server has answered', async () => {
     const { stream, client } = open({ pendingRequestsMax: 1 });
     const controller = new AbortController();
     const aborted = rejection(client.probe({ signal: controller.signal }));
@@ -215,7 +215,7 @@ describe('limits of a session', () => {
     assert.equal(client.end, undefined);
   });
 
-  test('sendBytesMax refuses a request that would wait behind too many bytes', async () => {
+  test('refuses a request that would exceed sendBytesMax', async () => {
     const { stream, client } = open({ sendBytesMax: 1000 });
     stream.isStuck = true;
     const first = rejection(client.request('a', ['x'.repeat(600)]));
@@ -225,7 +225,7 @@ describe('limits of a session', () => {
     assert.equal((await first).code, 'OVSDB_CLOSED');
   });
 
-  test('sendBytesMax ends the session of a server that asks and does not read the answers', async () => {
+  test('ends at sendBytesMax when the server sends echo requests but does not read the replies', async () => {
     const { stream, client } = open({ sendBytesMax: 1000 });
     stream.isStuck = true;
     for (let count = 0; count < 20; count += 1) {
@@ -239,14 +239,14 @@ describe('limits of a session', () => {
 });
 
 describe('abort', () => {
-  test('sends nothing for a signal that has fired already', async () => {
+  test('sends no request when the signal has already fired', async () => {
     const { stream, client } = open();
     assert.equal((await rejection(client.probe({ signal: AbortSignal.abort() }))).code, 'OVSDB_ABORTED');
     await turn();
     assert.deepEqual(stream.sent, []);
   });
 
-  test('cancels a transaction on the server, and ignores what that answers', async () => {
+  test('cancels a transaction on the server, and ignores its reply', async () => {
     const { stream, client } = open();
     const controller = new AbortController();
     const aborted = rejection(client.transact('d', [{ op: 'abort' }], { signal: controller.signal }));
@@ -258,7 +258,7 @@ describe('abort', () => {
     assert.equal(client.end, undefined);
   });
 
-  test('leaves no listener on a signal that outlives its requests', async () => {
+  test('removes its listener from a signal that outlives its requests', async () => {
     const { stream, client } = open();
     stream.answer = () => ({ result: [] });
     const { signal } = new AbortController();
@@ -279,7 +279,7 @@ describe('abort', () => {
 });
 
 describe('locks', () => {
-  test('a notification right behind the reply is told after it', async () => {
+  test('reports a notification that follows the reply after the reply', async () => {
     const { stream, client } = open();
     const heard: boolean[] = [];
     const reply = client.lock('l', (held) => heard.push(held));
@@ -292,7 +292,7 @@ describe('locks', () => {
     assert.equal(client.hasLock('l'), true);
   });
 
-  test('stealing, losing and the end of the connection are told', async () => {
+  test('reports a stolen lock, a lost lock and the end of the connection', async () => {
     const { stream, client } = open();
     stream.answer = () => ({ result: { locked: true } });
     const heard: boolean[] = [];
@@ -307,7 +307,7 @@ describe('locks', () => {
     assert.equal(client.hasLock('l'), false);
   });
 
-  test('only changes are told: neither what is known nor the end of a connection without the lock', async () => {
+  test('reports changes only: neither a known state nor the end of a connection without the lock', async () => {
     const { stream, client } = open();
     stream.answer = () => ({ result: { locked: true } });
     const heard: boolean[] = [];
@@ -324,7 +324,7 @@ describe('locks', () => {
     assert.equal(client.hasLock('other'), false);
   });
 
-  test('a listener that closes the client hears nothing of the rest of the chunk', async () => {
+  test('does not call a listener that closed the client for the rest of the chunk', async () => {
     const { stream, client } = open();
     stream.answer = () => ({ result: { locked: true } });
     const heard: boolean[] = [];
@@ -343,7 +343,7 @@ describe('locks', () => {
     assert.equal(client.hasLock('l'), false);
   });
 
-  test('nothing is told after unlock, even when its lock was still on its way', async () => {
+  test('reports nothing after unlock, even if the reply to the lock comes later', async () => {
     const { stream, client } = open();
     const heard: boolean[] = [];
     const both = Promise.all([client.lock('l', (held) => heard.push(held)), client.unlock('l')]);
@@ -357,7 +357,7 @@ describe('locks', () => {
 });
 
 describe('monitors', () => {
-  test('updates behind the reply in one chunk come after the initial content', async () => {
+  test('delivers updates in the chunk of the reply after the initial content', async () => {
     const { stream, client } = open();
     const updates: MonitorUpdate[] = [];
     const started = client.monitor({
@@ -390,7 +390,7 @@ describe('monitors', () => {
     assert.equal(updates.length, 2);
   });
 
-  test('that the server has cancelled hear no more and are not cancelled again', async () => {
+  test('ignores updates of a monitor that the server has cancelled, and does not cancel it again', async () => {
     const { stream, client } = open();
     stream.answer = () => ({ result: {} });
     const heard: string[] = [];
@@ -409,7 +409,7 @@ describe('monitors', () => {
     assert.equal(stream.sent.length, 1);
   });
 
-  test('leave a fault of their listener to the caller, and the connection as it is', async () => {
+  test('rejects with an exception of the listener, and keeps the connection', async () => {
     const { stream, client } = open();
     stream.answer = () => ({ result: {} });
     const bug = new TypeError('a bug of the listener');
@@ -420,7 +420,7 @@ describe('monitors', () => {
     assert.equal(client.end, undefined);
   });
 
-  test('a malformed reply or update ends the connection with its path', async () => {
+  test('ends the connection on a malformed reply or update, with the path of the error', async () => {
     const { stream, client } = open();
     const started = rejection(
       client.monitor({ database: 'd', method: 'monitor', tables: { T: {} }, onUpdate: () => {} }),
@@ -432,7 +432,7 @@ describe('monitors', () => {
 });
 
 describe('transact', () => {
-  test('keeps results in the order of the operations, and has a type for each', async () => {
+  test('returns results in the order of the operations, each with its type', async () => {
     const { stream, client } = open();
     const uuid = '5f0c7d70-5c7e-4f7e-8d1c-0123456789ab';
     stream.answer = () => ({
@@ -472,7 +472,7 @@ describe('transact', () => {
     ]);
   });
 
-  test('spells wait, mutate, delete, commit, abort and assert as RFC 7047 does', async () => {
+  test('encodes wait, mutate, delete, commit, abort and assert as in RFC 7047', async () => {
     const { stream, client } = open();
     stream.answer = () => ({ result: [{}, { count: 0 }, { count: 0 }, {}, {}, {}] });
     await client.transact('d', [
@@ -510,7 +510,7 @@ describe('transact', () => {
     ]);
   });
 
-  test('names the operation that failed, and keeps what was answered for the others', async () => {
+  test('names the failed operation, and keeps the results of the others', async () => {
     const { stream, client } = open();
     const results = [{}, { error: 'constraint violation', details: 'too big' }, null];
     stream.answer = () => ({ result: results });
@@ -531,7 +531,7 @@ describe('transact', () => {
     assert.match(error.message, /operation 1 \(insert T\)/);
   });
 
-  test('gives an error of the commit the index behind the operations', async () => {
+  test('reports an error of the commit with the index after the last operation', async () => {
     const { stream, client } = open();
     stream.answer = () => ({ result: [{}, { error: 'referential integrity violation' }] });
     const error = await rejection(client.transact('d', [{ op: 'comment', comment: '' }]));
@@ -540,7 +540,7 @@ describe('transact', () => {
     assert.match(error.message, /at the commit/);
   });
 
-  test('names results that do not fit the operations', async () => {
+  test('refuses results that do not match the operations', async () => {
     for (const result of [
       [],
       [{}, {}],

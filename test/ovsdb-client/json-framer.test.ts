@@ -5,7 +5,7 @@ import { JsonFramer, type JsonFramerOptions } from '../../src/ovsdb-client/json-
 
 const LIMITS: JsonFramerOptions = { messageBytesMax: 1000, depthMax: 12 };
 
-/** Messages that have every trap of the scanner: braces and quotes in strings, escapes, UTF-8 of all lengths. */
+/** Messages that are hard to scan: braces and quotes in strings, escapes, UTF-8 of all lengths. */
 const MESSAGES = [
   {},
   { a: '}]{["', b: '\\', c: '\\"', d: '"' },
@@ -37,32 +37,32 @@ function code(chunks: readonly (string | Buffer)[], options: Partial<JsonFramerO
   return 'none';
 }
 
-/** A message of so many bytes. */
+/** Returns a message of that many bytes. */
 function ofSize(size: number): string {
   return `{"a":"${'x'.repeat(size - 8)}"}`;
 }
 
-/** A message in which so many objects and arrays are open at once. */
+/** Returns a message that is nested that deep. */
 function ofDepth(depth: number): string {
   return `{"a":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
 }
 
 describe('the framer', () => {
-  test('takes messages apart that arrive in one chunk', () => {
+  test('splits messages that arrive in one chunk', () => {
     assert.deepEqual(frame([BYTES]), MESSAGES);
   });
 
-  test('gives the same messages wherever the bytes are cut in two', () => {
+  test('returns the same messages wherever the stream is split', () => {
     for (let cut = 0; cut <= BYTES.length; cut += 1) {
       assert.deepEqual(frame([BYTES.subarray(0, cut), BYTES.subarray(cut)]), MESSAGES, `cut at ${cut}`);
     }
   });
 
-  test('gives the same messages byte by byte', () => {
+  test('returns the same messages byte by byte', () => {
     assert.deepEqual(frame(Array.from(BYTES, (_, at) => BYTES.subarray(at, at + 1))), MESSAGES);
   });
 
-  test('gives nothing for any shorter prefix of a message, and holds its bytes', () => {
+  test('returns nothing for any shorter prefix of a message, and holds its bytes', () => {
     const bytes = Buffer.from(JSON.stringify(MESSAGES[2]));
     for (let size = 0; size < bytes.length; size += 1) {
       const framer = new JsonFramer(LIMITS);
@@ -71,7 +71,7 @@ describe('the framer', () => {
     }
   });
 
-  test('does not care about the chunk any more once it has returned', () => {
+  test('does not use the chunk after it has returned', () => {
     const messages: unknown[] = [];
     const framer = new JsonFramer(LIMITS);
     const chunk = Buffer.alloc(4);
@@ -91,14 +91,14 @@ describe('the framer', () => {
     ]);
   });
 
-  test('delivers the messages before a fault', () => {
+  test('delivers the messages before an invalid one', () => {
     const messages: unknown[] = [];
     const framer = new JsonFramer(LIMITS);
     assert.throws(() => framer.push(Buffer.from('{"a":1}{"b":2}x'), (message) => messages.push(message)));
     assert.deepEqual(messages, [{ a: 1 }, { b: 2 }]);
   });
 
-  test('names bytes that do not begin an object', () => {
+  test('refuses bytes that do not start an object', () => {
     for (const bytes of [
       'HTTP/1.1 400 Bad Request',
       '[1]',
@@ -113,7 +113,7 @@ describe('the framer', () => {
     }
   });
 
-  test('names balanced bytes that are not JSON', () => {
+  test('refuses balanced bytes that are not JSON', () => {
     for (const bytes of [
       '{]',
       '{"a":}',
@@ -129,7 +129,7 @@ describe('the framer', () => {
     }
   });
 
-  test('names bytes that are not UTF-8, also when the fault lies across chunks', () => {
+  test('refuses bytes that are not UTF-8, also across chunks', () => {
     const bad = [
       Buffer.of(0xff),
       Buffer.of(0xc3),
@@ -142,7 +142,7 @@ describe('the framer', () => {
     }
   });
 
-  test('accepts messageBytesMax bytes and refuses one more, before it has been given them all', () => {
+  test('accepts messageBytesMax bytes and refuses a longer message before its end', () => {
     assert.equal(code([ofSize(100)], { messageBytesMax: 100 }), 'none');
     assert.equal(code([ofSize(101)], { messageBytesMax: 100 }), 'OVSDB_MESSAGE_TOO_BIG');
     assert.equal(code(Array.from(ofSize(100)), { messageBytesMax: 100 }), 'none');
@@ -151,14 +151,14 @@ describe('the framer', () => {
     assert.equal(code([ofSize(100).slice(0, 99), 'xx'], { messageBytesMax: 100 }), 'OVSDB_MESSAGE_TOO_BIG');
   });
 
-  test('accepts depthMax levels and refuses one more, at once', () => {
+  test('accepts depthMax levels and refuses one more immediately', () => {
     assert.equal(code([ofDepth(12)]), 'none');
     assert.equal(code([ofDepth(13)]), 'OVSDB_MESSAGE_TOO_DEEP');
     assert.equal(code(['{"a":[[[[[[[[[[[[']), 'OVSDB_MESSAGE_TOO_DEEP');
     assert.equal(code(['{"a":"[[[[[[[[[[[[[[[["}']), 'none');
   });
 
-  test('holds a long message that comes byte by byte in about its own size', () => {
+  test('holds a long message that arrives byte by byte in about its own size', () => {
     const framer = new JsonFramer({ messageBytesMax: 2 ** 21, depthMax: 8 });
     framer.push(Buffer.from('{"a":"'), () => {});
     const before = process.memoryUsage();

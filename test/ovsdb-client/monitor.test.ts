@@ -7,7 +7,7 @@ const ZERO = '00000000-0000-0000-0000-000000000000';
 const ID = '33333333-3333-4333-8333-333333333333';
 
 describe('monitor requests', () => {
-  test('carry a transaction id only for monitor_cond_since', () => {
+  test('have a transaction id for monitor_cond_since only', () => {
     const tables = { T: { columns: ['a'] } };
     assert.deepEqual(JSON.parse(JSON.stringify(encodeMonitorRequest('monitor', 'd', 'm', tables))), [
       'd',
@@ -19,7 +19,7 @@ describe('monitor requests', () => {
     assert.equal(encodeMonitorRequest('monitor_cond_since', 'd', 'm', tables, ID)[3], ID);
   });
 
-  test('with conditions are refused for the method that has none', () => {
+  test('with conditions are refused for the method monitor', () => {
     assert.throws(
       () => encodeMonitorRequest('monitor', 'd', 'm', { T: { where: [['a', '==', 1]] } }),
       RangeError,
@@ -28,7 +28,7 @@ describe('monitor requests', () => {
 });
 
 describe('replies and updates', () => {
-  test('of the three generations come to one form', () => {
+  test('of the three methods are decoded to one form', () => {
     assert.deepEqual(
       decodeUpdate('update', [
         'm',
@@ -83,7 +83,7 @@ describe('replies and updates', () => {
     assert.equal(decodeUpdate('update3', ['m', ZERO, {}]).transactionId, undefined);
   });
 
-  test('are refused in each shorter prefix', () => {
+  test('are refused for each shorter prefix', () => {
     const params = ['m', ID, {}];
     for (let size = 0; size < 3; size += 1) {
       assert.throws(() => decodeUpdate('update3', params.slice(0, size)), OvsdbNotationError);
@@ -98,7 +98,7 @@ describe('replies and updates', () => {
     }
   });
 
-  test('are refused with the path of what is wrong', () => {
+  test('are refused with the path of the error', () => {
     const faults: [unknown, string][] = [
       [null, 'update2'],
       [[], 'update2'],

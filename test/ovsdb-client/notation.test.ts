@@ -74,13 +74,13 @@ describe('decoding by type', () => {
     [mapOf('integer', 'real'), ['map', [[2, 0.5]]], new Map([[2, 0.5]])],
   ];
 
-  test('gives the plain value for each shape of column', () => {
+  test('returns the plain value for each type of column', () => {
     for (const [type, json, value] of cases) {
       assert.deepEqual(decodeValue(json, type, 'p'), value, JSON.stringify(json));
     }
   });
 
-  test('gives what encoding takes: a round trip changes nothing', () => {
+  test('returns what encoding accepts: a round trip changes nothing', () => {
     for (const [type, json, value] of cases) {
       assert.deepEqual(decodeValue(encodeValue(value), type, 'p'), value, JSON.stringify(json));
     }
@@ -90,7 +90,7 @@ describe('decoding by type', () => {
     assert.ok(Object.isFrozen(decodeValue(['set', [1]], setOf('integer'), 'p')));
   });
 
-  test('names the path of what is wrong', () => {
+  test('names the path of the error', () => {
     const faults: [ColumnType, unknown, string][] = [
       [one('integer'), 1.5, 'p'],
       [one('integer'), '1', 'p'],
@@ -174,7 +174,7 @@ describe('decoding by type', () => {
     }
   });
 
-  test('knows the default of each type', () => {
+  test('returns the default of each type', () => {
     const defaults: [ColumnType, Value][] = [
       [one('integer'), 0],
       [one('real'), 0],
@@ -193,7 +193,7 @@ describe('decoding by type', () => {
 });
 
 describe('decoding without a type', () => {
-  test('takes the notation as it stands', () => {
+  test('returns the value of the notation', () => {
     const cases: [unknown, Value][] = [
       ['x', 'x'],
       [1, 1],
@@ -210,7 +210,7 @@ describe('decoding without a type', () => {
     }
   });
 
-  test('names what is no notation', () => {
+  test('refuses invalid notation', () => {
     for (const json of [
       null,
       {},
@@ -228,7 +228,7 @@ describe('decoding without a type', () => {
 });
 
 describe('encoding', () => {
-  test('writes references, absent values and maps', () => {
+  test('encodes references, absent values and maps', () => {
     assert.deepEqual(encodeValue({ namedUuid: 'x' }), ['named-uuid', 'x']);
     assert.deepEqual(encodeValue([{ uuid: U1 }, { namedUuid: 'x' }]), [
       'set',
@@ -244,7 +244,7 @@ describe('encoding', () => {
     ]);
   });
 
-  test('refuses numbers that the server would receive as others', () => {
+  test('refuses numbers that cannot be sent exactly', () => {
     for (const number of [NaN, Infinity, 2 ** 53, -(2 ** 63)]) {
       assert.throws(() => encodeValue(number), RangeError);
     }
@@ -284,13 +284,13 @@ describe('differences', () => {
     ],
   ];
 
-  test('give the new value', () => {
+  test('result in the new value', () => {
     for (const [type, before, json, after] of cases) {
       assert.deepEqual(applyDifference(before, json, type, 'p'), after, JSON.stringify(json));
     }
   });
 
-  test('keep sets and maps in order, so that they equal what is decoded anew', () => {
+  test('keep sets and maps sorted, so that they equal decoded ones', () => {
     const map = applyDifference(
       new Map([
         ['b', '1'],
@@ -325,13 +325,13 @@ describe('differences', () => {
     assert.ok(valuesEqual(map, anew));
   });
 
-  test('leave the value before as it was', () => {
+  test('do not modify the old value', () => {
     const before = new Map([['a', '1']]);
     applyDifference(before, ['map', [['a', '1']]], mapOf('string', 'string'), 'p');
     assert.deepEqual(before, new Map([['a', '1']]));
   });
 
-  test('that lead out of the type are named', () => {
+  test('that violate the type are refused', () => {
     assert.throws(() => applyDifference([1, 2], 3, setOf('integer', 2), 'p'), OvsdbNotationError);
     assert.throws(
       () => applyDifference([1], 1, { key: { type: 'integer' }, min: 1, max: 2 }, 'p'),

@@ -13,10 +13,10 @@ import { type Answer, ScriptedStream, turn } from './scripted-stream.ts';
 const ID1 = '33333333-3333-4333-8333-333333333331';
 const ID2 = '33333333-3333-4333-8333-333333333332';
 
-/** A server with one table T of columns n (integer) and s (set of integers), as far as the replica sees one. */
+/** The replies of a server with one table T of columns n (integer) and s (set of integers). */
 interface Server {
   schema: { name: string; version: string; tables: Record<string, { columns: Record<string, unknown> }> };
-  /** The reply to a monitor request, by method; methods that are not here are unknown. */
+  /** The reply to a monitor request, by method; others are unknown methods. */
   monitors: Record<string, unknown>;
 }
 
@@ -61,7 +61,7 @@ function watch(options: Partial<ReplicaOptions> = {}): Watched {
   };
 }
 
-/** `{ uuid: columns }` of table T. */
+/** Returns `{ uuid: columns }` of table T. */
 function rows(snapshot: Snapshot | undefined): Record<string, unknown> {
   return Object.fromEntries(Array.from(snapshot?.table('T') ?? [], ([uuid, row]) => [uuid, row.columns]));
 }
@@ -71,7 +71,7 @@ function methodsSent(stream: ScriptedStream): unknown[] {
 }
 
 describe('a replica', () => {
-  test('tells the first snapshot even when the database is empty', async () => {
+  test('reports the first snapshot even if the database is empty', async () => {
     const { replica, told, attach } = watch();
     await attach(server({ monitor_cond_since: [false, ID1, {}] }));
     assert.equal(told.length, 1);
@@ -93,7 +93,7 @@ describe('a replica', () => {
     assert.deepEqual(rows(replica.snapshot), { u: { n: 1, s: [2] } });
   });
 
-  test('gives up, and closes the client, when none is known', async () => {
+  test('rejects and closes the client when the server supports no monitor method', async () => {
     const { attach } = watch({ methods: ['monitor_cond'] });
     await assert.rejects(
       attach(server({})),
@@ -101,7 +101,7 @@ describe('a replica', () => {
     );
   });
 
-  test('applies updates and tells what differs, with whole snapshots that never change', async () => {
+  test('applies updates and reports the rows that differ, with immutable snapshots', async () => {
     const { told, attach } = watch();
     const { stream } = await attach(
       server({ monitor_cond: { T: { u: { initial: { n: 1 } }, v: { initial: {} } } } }),
@@ -133,7 +133,7 @@ describe('a replica', () => {
     assert.ok(Object.isFrozen(told[0]?.snapshot.table('T').get('u')?.columns));
   });
 
-  test('says nothing about an update that changes nothing', async () => {
+  test('does not report an update that changes nothing', async () => {
     const { told, attach } = watch();
     const { stream } = await attach(server({ monitor: { T: { u: { new: { n: 1, s: ['set', [1, 2]] } } } } }));
     stream.receive({
@@ -145,7 +145,7 @@ describe('a replica', () => {
     assert.equal(told.length, 1);
   });
 
-  test('says nothing about a difference that leads to the same row', async () => {
+  test('does not report a difference that results in the same row', async () => {
     const { replica, told, attach } = watch();
     const { stream } = await attach(server({ monitor_cond: { T: { u: { initial: { n: 1 } } } } }));
     const same = replica.snapshot;
@@ -159,7 +159,7 @@ describe('a replica', () => {
     assert.equal(replica.snapshot, same);
   });
 
-  test('tells nothing after a reconnect to the same content, and the difference otherwise', async () => {
+  test('reports only the rows that differ after a reconnect, and nothing if the content is the same', async () => {
     const { replica, told, attach } = watch();
     const first = await attach(
       server({ monitor_cond: { T: { u: { initial: { n: 1 } }, v: { initial: { s: ['set', [2, 1]] } } } } }),
@@ -190,7 +190,7 @@ describe('a replica', () => {
     );
   });
 
-  test('continues from the last transaction that it has seen', async () => {
+  test('continues from the last known transaction', async () => {
     const { replica, told, attach } = watch();
     const first = await attach(
       server({ monitor_cond_since: [false, ID1, { T: { u: { initial: { n: 1 } } } }] }),
@@ -228,7 +228,7 @@ describe('a replica', () => {
     assert.deepEqual(rows(replica.snapshot), { u: { n: 1, s: [] } });
   });
 
-  test('leaves out what the database lacks, and tells when it comes, even with no rows', async () => {
+  test('reports columns that the database lacks, and when they appear, even without rows', async () => {
     const { replica, told, attach } = watch({ tables: { T: ['n', 'new'], Gone: ['a'] } });
     const before = server({ monitor_cond: {} });
     const { stream } = await attach(before);
@@ -250,7 +250,7 @@ describe('a replica', () => {
     );
   });
 
-  test('closes the client when the database is gone after a cancelled monitor', async () => {
+  test('closes the client when the database has been removed after a cancelled monitor', async () => {
     const { attach } = watch();
     const { stream, client } = await attach(server({ monitor_cond: {} }));
     stream.answer = () => ({ fault: { error: 'unknown database', details: 'D' } });
@@ -262,7 +262,7 @@ describe('a replica', () => {
     assert.match(error.message, /unknown database/);
   });
 
-  test('ends the connection on updates that make no sense, and keeps the last whole snapshot', async () => {
+  test('ends the connection on invalid updates, and keeps the last whole snapshot', async () => {
     const nonsense = [
       { T: { x: { modify: { n: 1 } } } },
       { T: { u: { modify: { n: 'x' } } } },
@@ -282,7 +282,7 @@ describe('a replica', () => {
     }
   });
 
-  test('rejects when a server continues from a transaction that it was not given', async () => {
+  test('rejects when the server continues from a transaction that was not requested', async () => {
     const { attach } = watch();
     await assert.rejects(
       attach(server({ monitor_cond_since: [true, ID1, { T: { u: { insert: { n: 1 } } } }] })),
@@ -304,7 +304,7 @@ describe('a replica', () => {
     assert.equal(told.length, 1);
   });
 
-  test('rejects for a client that another one replaced before its first snapshot, and closes it', async () => {
+  test('rejects for a client that was replaced before its first snapshot, and closes it', async () => {
     const { replica, told, attach } = watch();
     const stream = new ScriptedStream();
     const slow = new OvsdbClient(stream);
@@ -325,7 +325,7 @@ describe('a replica', () => {
     await assert.rejects(attached, (error) => error instanceof OvsdbError && error.code === 'OVSDB_REPLICA');
   });
 
-  test('shows its new state to a listener that looks', async () => {
+  test('returns its new state when the listener reads it', async () => {
     const seen: boolean[] = [];
     const { replica, attach } = watch({
       onChange: (snapshot) => seen.push(replica.snapshot === snapshot && replica.schema !== undefined),

@@ -6,7 +6,7 @@ import { RowMap } from '../../src/ovsdb-client/row-map.ts';
 const uuids = fc.integer({ min: 0, max: 40 }).map((number) => `u${number}`);
 const change = fc.tuple(uuids, fc.option(fc.integer(), { nil: undefined }));
 
-/** Everything that can be seen of a map, sorted. */
+/** Returns what all methods of a map return, sorted. */
 function seen(map: ReadonlyMap<string, number>): unknown {
   const each: [string, number][] = [];
   map.forEach((row, uuid) => each.push([uuid, row]));
@@ -25,7 +25,7 @@ function seen(map: ReadonlyMap<string, number>): unknown {
 }
 
 describe('a map of rows', () => {
-  test('is a plain map with the same changes, and the maps before stay as they were', () => {
+  test('equals a plain map with the same changes, and leaves earlier maps unchanged', () => {
     fc.assert(
       fc.property(fc.array(fc.array(change, { maxLength: 8 }), { maxLength: 40 }), (steps) => {
         const plain = new Map<string, number>();
@@ -53,7 +53,7 @@ describe('a map of rows', () => {
     );
   });
 
-  test('may be taken over from a map, which is not altered', () => {
+  test('can be made of a map, which is not modified', () => {
     const rows = new Map([['a', 1]]);
     const map = RowMap.of(rows).with(new Map([['b', 2]]).set('c', 3));
     assert.deepEqual([rows.size, map.size], [1, 3]);

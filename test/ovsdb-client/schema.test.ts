@@ -27,7 +27,7 @@ const SCHEMA = {
   },
 };
 
-/** The schema with one member replaced, or deleted where `value` is undefined. */
+/** Returns the schema with one member replaced, or deleted if `value` is undefined. */
 function altered(path: string, value: unknown): unknown {
   const copy: unknown = structuredClone(SCHEMA);
   const names = path.split('.');
@@ -112,7 +112,7 @@ describe('a schema', () => {
     assert.deepEqual([leaf.isRoot, leaf.maxRows, leaf.indexes], [false, Infinity, []]);
   });
 
-  test('without any root table has only root tables', () => {
+  test('has only root tables if no table sets isRoot', () => {
     const schema = parseDatabaseSchema(altered('tables.Root.isRoot', undefined));
     assert.deepEqual(
       [...schema.tables.values()].map(({ isRoot }) => isRoot),
@@ -125,7 +125,7 @@ describe('a schema', () => {
     assert.equal(parseDatabaseSchema(altered('cksum', undefined)).cksum, undefined);
   });
 
-  test('keeps names that JavaScript has a meaning for apart', () => {
+  test('accepts names that have a meaning in JavaScript', () => {
     const columns = JSON.parse(
       '{"__proto__": {"type": "integer"}, "constructor": {"type": "string"}}',
     ) as object;
@@ -137,7 +137,7 @@ describe('a schema', () => {
     );
   });
 
-  test('names the path of what is wrong', () => {
+  test('names the path of the error', () => {
     const root = 'tables.Root';
     const faults: [string, unknown, string?][] = [
       ['name', undefined],

@@ -1,8 +1,8 @@
-// A stream whose other end is the test: it sees what the client sent, as parsed messages, and says what it receives.
+// A stream whose other end is the test, which reads the client's messages, parsed, and sends messages to the client.
 
 import { Duplex } from 'node:stream';
 
-/** A message of the client, as it was on the wire. */
+/** A message of the client. */
 export interface SentMessage {
   readonly method?: string;
   readonly params?: readonly unknown[];
@@ -11,7 +11,7 @@ export interface SentMessage {
   readonly error?: unknown;
 }
 
-/** Answers a request: the result, or `{ fault }` for an error; undefined leaves it without a reply. */
+/** Answers a request with the result, or with `{ fault }` for an error; undefined: no reply. */
 export type Answer = (
   method: string,
   params: readonly unknown[],
@@ -19,9 +19,9 @@ export type Answer = (
 
 export class ScriptedStream extends Duplex {
   readonly sent: SentMessage[] = [];
-  /** While true, what is written stays in the stream, as with a server that does not read. */
+  /** While true, written bytes stay in the stream, as with a server that does not read. */
   isStuck = false;
-  /** When set, each request is answered by it, in the next turn of the event loop. */
+  /** If set, answers each request in the next turn of the event loop. */
   answer: Answer | undefined;
 
   override _read(): void {}
@@ -45,23 +45,23 @@ export class ScriptedStream extends Duplex {
     }
   }
 
-  /** The client receives these messages in one chunk. */
+  /** Sends these messages to the client in one chunk. */
   receive(...messages: readonly object[]): void {
     this.push(Buffer.from(messages.map((message) => JSON.stringify(message)).join('')));
   }
 
-  /** The client receives these bytes in one chunk. */
+  /** Sends these bytes to the client in one chunk. */
   receiveBytes(bytes: string | Buffer): void {
     this.push(Buffer.from(bytes as string));
   }
 
-  /** The server closes the connection. */
+  /** Closes the connection from the server's side. */
   hangUp(): void {
     this.push(null);
   }
 }
 
-/** Lets everything that is due happen. */
+/** Waits for a turn of the event loop, in which everything that is due runs. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(() => setImmediate(resolve));

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { keySize } from '../../src/ipfix/record-layout.ts';
 import { dissect } from '../../src/packet/dissect.ts';
 import { FlowKey, FrameFault } from '../../src/packet/flow-key.ts';
-import { keySize } from '../../src/packet/template-id.ts';
 import { naiveDissect } from './naive-dissector.ts';
 import { isServiceTagged, VECTOR_OBSERVATION_POINT_ID as POINT, recordVectors } from './record-vectors.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Coverage } from '../../src/report/coverage.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
-test('rates are over five seconds, a minute and an hour, or what there was of them', () => {
+test('averages over five seconds, a minute and an hour, or the shorter time since the start', () => {
   const clock = new ManualClock();
   let samples = 1000;
   const coverage = new Coverage(clock, () => ({ samples, never: 0 }));
@@ -22,7 +22,7 @@ test('rates are over five seconds, a minute and an hour, or what there was of th
   coverage.stop();
 });
 
-test('an exporter that goes takes nothing away from the totals', () => {
+test('keeps the totals when an exporter is removed', () => {
   const clock = new ManualClock();
   let samples = 0;
   const coverage = new Coverage(clock, () => ({ samples }));

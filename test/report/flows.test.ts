@@ -45,7 +45,7 @@ async function matching(...words: readonly string[]): Promise<string[]> {
   return found;
 }
 
-test('a filter finds what its words say, whatever the template', async () => {
+test('matches flows of every template by the words of a filter', async () => {
   assert.deepEqual(await matching(), ['dns', 'web', 'arp']);
   assert.deepEqual(await matching('proto=udp'), ['dns']);
   assert.deepEqual(await matching('proto=6'), ['web']);
@@ -63,20 +63,20 @@ test('a filter finds what its words say, whatever the template', async () => {
   assert.deepEqual(await matching('domain=6'), []);
 });
 
-test('words that say nothing are refused with the word and what is possible', () => {
+test('refuses invalid words with the word and the valid ones', () => {
   const refused = (word: string, sentence: RegExp) =>
     assert.throws(() => FlowFilter.parse([word]), { name: 'UnknownWord', message: sentence });
-  refused('10.0.0.1', /^"10\.0\.0\.1" is no filter for flows; there are ip=/u);
-  refused('=1', /is no filter/u);
-  refused('ip=10.0.0', /"10\.0\.0" is no IP address/u);
-  refused('ip=10.0.0.0/33', /"33" is no whole number from 0 to 32/u);
+  refused('10.0.0.1', /^"10\.0\.0\.1" is not a valid filter; write ip=/u);
+  refused('=1', /is not a valid filter/u);
+  refused('ip=10.0.0', /"10\.0\.0" is not a valid IP address/u);
+  refused('ip=10.0.0.0/33', /"33" is not a whole number from 0 to 32/u);
   refused('port=70000', /from 0 to 65535/u);
-  refused('proto=xyz', /"xyz" is no whole number from 0 to 255/u);
-  refused('mac=1:2', /is no MAC address/u);
-  refused('vlan=', /"" is no whole number/u);
+  refused('proto=xyz', /"xyz" is not a whole number from 0 to 255/u);
+  refused('mac=1:2', /is not a valid MAC address/u);
+  refused('vlan=', /"" is not a whole number/u);
 });
 
-test('the largest of several caches come first, decoded as a collector would see them', async () => {
+test('lists the largest flows of several caches first, decoded as a collector sees them', async () => {
   const many = Array.from({ length: 5000 }, (_, index) => {
     const frame = udpFrame({ sourcePort: index + 1 });
     return [frame, ((index * 7919) % 5000) + 1] as const;

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { PacketSampler } from '../../src/flow/sampler.ts';
+import { MeterLedger } from '../../src/intake/meter-ledger.ts';
 import { METRICS } from '../../src/report/metrics.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -15,7 +15,7 @@ function read(...path: readonly string[]): string {
   return readFileSync(join(ROOT, ...path), 'utf8');
 }
 
-test('the page about metrics has each one with its type, labels, unit and meaning, and no other', () => {
+test('documents each metric with its type, labels, unit and meaning, and no other', () => {
   const rows = read('docs', 'metrics.md').match(/^\| `.*$/gmu);
   const wanted = METRICS.map(
     ({ name, type, labels, unit, help }) =>
@@ -24,7 +24,7 @@ test('the page about metrics has each one with its type, labels, unit and meanin
   assert.deepEqual(rows, wanted);
 });
 
-test('names and units are as Prometheus wants them', () => {
+test('follows Prometheus’s rules for names and units', () => {
   assert.equal(NAMES.size, METRICS.length);
   for (const { name, type, unit, labels } of METRICS) {
     assert.match(name, /^(?:ovs_ipfix|process)_[a-z_]+$/u);
@@ -36,24 +36,24 @@ test('names and units are as Prometheus wants them', () => {
   }
 });
 
-test('what goes back at times is no counter: packets on their way count as lost until they come', () => {
-  const sampler = new PacketSampler({ interval: 1, seed: 1 });
-  const observe = (packets: bigint) => sampler.observePool({ packets, octets: packets * 60n, dropped: 0n });
+test('exports lost packet-ins as a gauge, because packets on their way are subtracted when they arrive', () => {
+  const ledger = new MeterLedger();
+  const observe = (packets: bigint) => ledger.observe({ packets, octets: packets * 60n, dropped: 0n });
   observe(0n);
   for (let count = 0; count < 90; count += 1) {
-    sampler.keep();
+    ledger.arrive();
   }
   observe(100n);
-  assert.equal(sampler.status().lost, 10);
+  assert.equal(ledger.status().lost, 10);
   for (let count = 0; count < 10; count += 1) {
-    sampler.keep();
+    ledger.arrive();
   }
   observe(100n);
-  assert.equal(sampler.status().lost, 0);
+  assert.equal(ledger.status().lost, 0);
   assert.equal(METRICS.find(({ name }) => name === 'ovs_ipfix_packet_ins_lost')?.type, 'gauge');
 });
 
-test('alert rules and dashboard use metrics that there are', () => {
+test('has each metric that alert rules and dashboard use', () => {
   for (const file of ['alerts.yml', 'dashboard.json']) {
     const used = read('docker', 'metrics', file).match(/\b(?:ovs_ipfix|process)_[a-z_]+/gu) ?? [];
     assert.ok(new Set(used).size >= 8, file);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { durationText } from '../../src/report/status-text.ts';
 import { bytesText, foldText, TABLE_WIDTH, textTable } from '../../src/report/text-table.ts';
 
-test('a table has its numbers at the right, and folds its last column when that is too long', () => {
+test('aligns numbers right, and folds the last column when it is too long', () => {
   const columns = [
     { head: 'NAME', align: 'left' },
     { head: 'COUNT', align: 'right' },
@@ -18,7 +18,7 @@ test('a table has its numbers at the right, and folds its last column when that 
   ]);
 });
 
-test('long text is folded at words, within the width', () => {
+test('folds long text at words, within the width', () => {
   const text = `  ${'word '.repeat(60).trim()}`;
   const lines = foldText(text);
   assert.ok(lines.length > 1 && lines.every((line) => line.length <= TABLE_WIDTH));
@@ -27,7 +27,7 @@ test('long text is folded at words, within the width', () => {
   assert.deepEqual(foldText('x'.repeat(100)), ['x'.repeat(100)]);
 });
 
-test('bytes and durations are short', () => {
+test('formats bytes and durations in few characters', () => {
   assert.deepEqual([0, 999, 1000, 1_048_576, 5e12].map(bytesText), [
     '0 B',
     '999 B',

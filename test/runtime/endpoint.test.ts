@@ -26,7 +26,7 @@ import { runProgram } from '../support/process.ts';
 
 const defaults = { defaultPort: 6640, directory: '/run/ovs' };
 
-test('each connection method is read, and written with what was left out', () => {
+test('parses each connection method, and formats it with the defaults filled in', () => {
   const methods: [string, string][] = [
     ['unix:/var/run/openvswitch/db.sock', 'unix:/var/run/openvswitch/db.sock'],
     ['unix:db.sock', 'unix:/run/ovs/db.sock'],
@@ -47,9 +47,9 @@ test('each connection method is read, and written with what was left out', () =>
   ]);
 });
 
-test('what is no connection method is refused by a sentence that shows it', () => {
+test('refuses an invalid connection method with a sentence that quotes it', () => {
   const bad: [string, RegExp][] = [
-    ['', /^"" is no connection method: write unix:FILE, tcp:HOST\[:PORT\] or ssl:HOST\[:PORT\]\.$/],
+    ['', /^"" is not a valid connection method: write unix:FILE, tcp:HOST\[:PORT\] or ssl:HOST\[:PORT\]\.$/],
     ['unix', /the path of the socket is missing/],
     ['ptcp:6640', /write unix:FILE/],
     [`unix:/${'x'.repeat(107)}`, /at most 107 bytes/],
@@ -57,12 +57,12 @@ test('what is no connection method is refused by a sentence that shows it', () =
     ['tcp::6640', /the host is missing/],
     ['tcp:::1:6640', /brackets/],
     ['tcp:[::1', /brackets/],
-    ['tcp:[10.0.0.1]:1', /"10\.0\.0\.1" is no IPv6 address/],
-    ['tcp:a b:1', /"a b" is no host name/],
-    ['tcp:host:0', /"0" is no port number/],
-    ['tcp:host:65536', /"65536" is no port number/],
-    ['tcp:host:', /"" is no port number/],
-    ['tcp:host:1x', /"1x" is no port number/],
+    ['tcp:[10.0.0.1]:1', /"10\.0\.0\.1" is not a valid IPv6 address/],
+    ['tcp:a b:1', /"a b" is not a valid host name/],
+    ['tcp:host:0', /"0" is not a valid port number/],
+    ['tcp:host:65536', /"65536" is not a valid port number/],
+    ['tcp:host:', /"" is not a valid port number/],
+    ['tcp:host:1x', /"1x" is not a valid port number/],
   ];
   for (const [text, sentence] of bad) {
     assert.throws(
@@ -78,7 +78,7 @@ test('what is no connection method is refused by a sentence that shows it', () =
   assert.throws(() => parseEndpoints('tcp:a,', defaults), { code: 'ENDPOINT_SYNTAX' });
 });
 
-test("paths follow OVS's conventions and its environment", () => {
+test("builds paths by OVS's conventions and environment variables", () => {
   assert.equal(databaseDefault({}), 'unix:/var/run/openvswitch/db.sock');
   const environment = { OVS_RUNDIR: '/x' };
   assert.equal(databaseDefault(environment), 'unix:/x/db.sock');
@@ -107,7 +107,7 @@ async function listen(t: TestContext, server: Server, at: string | number): Prom
 
 const greet = () => createServer((socket) => socket.end('hello'));
 
-test('unix and tcp endpoints are dialled', async (t) => {
+test('dials unix and tcp endpoints', async (t) => {
   const path = join(await folderFor(t), 'a.sock');
   await listen(t, greet(), path);
   const port = await listen(t, greet(), 0);
@@ -117,7 +117,7 @@ test('unix and tcp endpoints are dialled', async (t) => {
   }
 });
 
-test('an ssl endpoint is dialled with keys, and a peer of another authority is refused', async (t) => {
+test('dials an ssl endpoint with keys, and refuses a peer whose certificate another CA has signed', async (t) => {
   const folder = await folderFor(t);
   const certificate = async (name: string) => {
     const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
@@ -159,7 +159,7 @@ test('an ssl endpoint is dialled with keys, and a peer of another authority is r
   await assert.rejects(dial(endpoint, { clock: systemClock }), { code: 'ENDPOINT_TLS_FILES' });
 });
 
-test('what cannot be reached is named', async (t) => {
+test('names an endpoint that cannot be reached', async (t) => {
   const path = join(await folderFor(t), 'none.sock');
   await assert.rejects(dial({ kind: 'unix', path }, { clock: systemClock }), {
     code: 'ENDPOINT_UNREACHABLE',
@@ -167,7 +167,7 @@ test('what cannot be reached is named', async (t) => {
   });
 });
 
-test('an attempt ends by its timeout or by its signal', async (t) => {
+test('ends an attempt by its timeout or by its signal', async (t) => {
   // A server that never finishes the TLS handshake.
   const silent = createServer((socket) => socket.on('error', () => {}));
   const port = await listen(t, silent, 0);

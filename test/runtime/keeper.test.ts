@@ -18,7 +18,7 @@ import { silentLogger } from '../../src/runtime/log.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { waitFor } from '../support/wait.ts';
 
-/** A session that the test leads. */
+/** A session that the test controls. */
 class FakeSession implements KeptSession {
   receivedBytes = 0;
   probeCount = 0;
@@ -82,7 +82,7 @@ function keep(options: Partial<KeeperOptions<FakeSession>> = {}) {
   return { clock, keeper, events, sessions, streams };
 }
 
-test('a session comes up, and comes up again after it ended', async () => {
+test('connects, and reconnects after the session has ended', async () => {
   const { clock, keeper, events, sessions, streams } = keep();
   assert.equal(keeper.status().state, 'stopped');
   keeper.start();
@@ -114,7 +114,7 @@ test('a session comes up, and comes up again after it ended', async () => {
   assert.equal(clock.pendingCount, 0);
 });
 
-test('endpoints are tried in turn with growing pauses, and failures are counted until one is up', async () => {
+test('tries endpoints in turn with growing backoff, and counts failures until a session is up', async () => {
   let failing = 4;
   const { clock, keeper, events } = keep({
     endpoints: TCP,
@@ -144,7 +144,7 @@ test('endpoints are tried in turn with growing pauses, and failures are counted 
   await keeper.stop();
 });
 
-test('an attempt whose handshake never ends is given up, and what comes of it later is closed', async () => {
+test('aborts an attempt whose handshake never ends, and closes a session that results from it later', async () => {
   const late: FakeSession[] = [];
   const finish: ((session: FakeSession) => void)[] = [];
   const { clock, keeper, streams, events } = keep({
@@ -169,7 +169,7 @@ test('an attempt whose handshake never ends is given up, and what comes of it la
   await keeper.stop();
 });
 
-test('a silent peer is probed; one that sends is not; one that does not answer is given up', async () => {
+test('probes a silent peer but not one that sends, and disconnects one that does not answer', async () => {
   const { clock, keeper, sessions, events } = keep();
   keeper.start();
   await clock.advanceMs(4900);
@@ -213,7 +213,7 @@ test('stop closes the session, waits for its end, and makes no further attempt',
   assert.equal(keeper.status().state, 'stopped');
 });
 
-test('stop does not wait for ever for a session that does not end', async () => {
+test('stop waits for a limited time for a session that does not end', async () => {
   const { clock, keeper, sessions, streams } = keep();
   keeper.start();
   await clock.advanceMs(0);
@@ -224,7 +224,7 @@ test('stop does not wait for ever for a session that does not end', async () => 
   assert.equal(streams[0]?.destroyed, true);
 });
 
-test('stop during an attempt lets nothing come up any more', async () => {
+test('stop during an attempt prevents its session', async () => {
   for (const turns of [0, 1, 2, 3, 4]) {
     const { clock, keeper, events, streams } = keep();
     keeper.start();
@@ -240,7 +240,7 @@ test('stop during an attempt lets nothing come up any more', async () => {
   }
 });
 
-test('told to reconnect, it does so at once', async () => {
+test('reconnects immediately when told to', async () => {
   const { clock, keeper, events } = keep();
   keeper.start();
   await clock.advanceMs(100);
@@ -256,7 +256,7 @@ test('told to reconnect, it does so at once', async () => {
   await keeper.stop();
 });
 
-test('a unix socket that appears is connected to at once', async (t: TestContext) => {
+test('connects immediately to a unix socket that appears', async (t: TestContext) => {
   const folder = await mkdtemp(join(tmpdir(), 'keeper-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const path = join(folder, 'run', 'br0.mgmt');
@@ -276,7 +276,7 @@ test('a unix socket that appears is connected to at once', async (t: TestContext
     onUp: () => {
       upCount += 1;
     },
-    // With this pause only the watch can be quick.
+    // With this backoff only the watch can be quick.
     reconnect: { backoffMinMs: 60_000, backoffMaxMs: 60_000 },
   });
   t.after(() => keeper.stop());

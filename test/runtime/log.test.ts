@@ -13,7 +13,7 @@ function openLog() {
   return { clock, lines, log };
 }
 
-test("a line has the shape of OVS's vlog files", () => {
+test("writes lines in the format of OVS's vlog files", () => {
   const { log, lines } = openLog();
   const logger = log.logger('reconciler');
   logger.info('bridge br0: hooked');
@@ -27,7 +27,7 @@ test("a line has the shape of OVS's vlog files", () => {
   ]);
 });
 
-test('a message of several lines becomes several lines, and control characters are shown', () => {
+test('writes a message of several lines as several lines, and escapes control characters', () => {
   const { log, lines } = openLog();
   log.logger('m').info('one\ntwo \u001b[31m\r\u2028');
   assert.deepEqual(
@@ -36,13 +36,13 @@ test('a message of several lines becomes several lines, and control characters a
   );
 });
 
-test('a message from a peer is cut to a length that a person can read', () => {
+test('truncates a long message', () => {
   const { log, lines } = openLog();
   log.logger('m').info('x'.repeat(100_000));
   assert.equal(lines[0]?.split('|')[4]?.length, 4096 + 3);
 });
 
-test('levels are set for all modules or for one', () => {
+test('sets the level of all modules or of one', () => {
   const { log, lines } = openLog();
   const [a, b] = [log.logger('a'), log.logger('b')];
   log.setLevel('debug', 'a');
@@ -66,7 +66,7 @@ test('levels are set for all modules or for one', () => {
   );
 });
 
-test('repeated lines are held back, counted, and the count is said before the next one', () => {
+test('drops and counts repeated lines, and logs the count before the next one', () => {
   const { log, lines, clock } = openLog();
   const logger = log.logger('session');
   const limited = logger.limited('send failed', { perMinute: 6, burst: 3 });
@@ -76,7 +76,7 @@ test('repeated lines are held back, counted, and the count is said before the ne
   }
   logger.warn('unlimited');
   clock.advance(10_000_000);
-  // The same key is the same limit, also when it is asked for again.
+  // The same key has the same limit, also when the logger is made again.
   logger.limited('send failed').warn('failed again');
   log.logger('other').limited('send failed').warn('another module');
   assert.deepEqual(
@@ -93,7 +93,7 @@ test('repeated lines are held back, counted, and the count is said before the ne
   );
 });
 
-test('a line that its level silences costs nothing of the limit', () => {
+test('does not count a line below its level against the limit', () => {
   const { log, lines } = openLog();
   const limited = log.logger('m').limited('key', { perMinute: 1, burst: 1 });
   limited.debug('silent');
@@ -101,7 +101,7 @@ test('a line that its level silences costs nothing of the limit', () => {
   assert.equal(lines.length, 1);
 });
 
-test('only so many keys are remembered: the oldest starts afresh', () => {
+test('drops the oldest key beyond the limit of keys', () => {
   const { log, lines } = openLog();
   const logger = log.logger('m');
   const say = (key: string) => logger.limited(key, { perMinute: 1, burst: 1 }).info(key);
@@ -116,7 +116,7 @@ test('only so many keys are remembered: the oldest starts afresh', () => {
   assert.equal(lines.length, 1);
 });
 
-test('a file is written at once, and again under its name after logrotate moved it', async (t) => {
+test('writes a file immediately, and reopens it by name after logrotate has moved it', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'log-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, 'ovs-ipfix.log');
@@ -131,7 +131,7 @@ test('a file is written at once, and again under its name after logrotate moved 
   log.close();
 });
 
-test('a full disk loses lines, counts them, and ends nothing', () => {
+test('loses and counts lines when the disk is full, without ending the process', () => {
   const log = new Log({ clock: new ManualClock(), destination: { file: '/dev/full' } });
   for (let count = 0; count < 100; count += 1) {
     log.logger('m').info('x'.repeat(4000));
@@ -139,12 +139,12 @@ test('a full disk loses lines, counts them, and ends nothing', () => {
   assert.ok(log.lostCount > 0);
 });
 
-test('a file that cannot be opened is refused with a sentence that names the flag', () => {
+test('refuses a file that cannot be opened with a sentence that names the flag', () => {
   const file = join(tmpdir(), 'no-such-folder', 'ovs-ipfix.log');
   assert.throws(() => new Log({ clock: new ManualClock(0), destination: { file } }), {
     code: 'LOG_FILE',
     message:
       `The log file "${file}" cannot be opened: ENOENT: no such file or directory, open '${file}'. ` +
-      'See that its folder is there and that we may write to it, or name another file with --log-file.',
+      'Make sure that its folder exists and that ovs-ipfix may write to it, or name another file with --log-file.',
   });
 });

@@ -10,7 +10,7 @@ import { dial } from '../../src/runtime/endpoint.ts';
 import { ReadMemory } from '../../src/runtime/read-memory.ts';
 import { waitFor } from '../support/wait.ts';
 
-/** A dialled socket with its memory, and the end that writes to it. */
+/** Dials a socket with a receive buffer; returns both, and the peer's end. */
 async function dialled(context: TestContext, readMemory: ReadMemory) {
   const folder = await mkdtemp(join(tmpdir(), 'read-memory-'));
   const path = join(folder, 'socket');
@@ -29,12 +29,12 @@ async function dialled(context: TestContext, readMemory: ReadMemory) {
   return { stream, peer };
 }
 
-test('all that a socket reads comes in one memory, also what came before there was a receiver', async (t) => {
+test('delivers everything that a socket reads in one buffer, bytes before the receiver was set included', async (t) => {
   const readMemory = new ReadMemory(1024);
   const { stream, peer } = await dialled(t, readMemory);
   const sent = Buffer.from(Array.from({ length: 10_000 }, (_, index) => index & 0xff));
   peer.write(sent.subarray(0, 700));
-  // Reading has begun when the peer's bytes have gone from its side; they wait here for whoever wants them.
+  // Once the peer's bytes have been sent, they have been read here, and wait for a receiver.
   await waitFor(() => peer.writableLength === 0, { what: 'the first bytes are on their way' });
   const memories = new Set<Buffer>();
   const received: Buffer[] = [];
@@ -54,7 +54,7 @@ test('all that a socket reads comes in one memory, also what came before there w
   await once(stream, 'end');
 });
 
-test('what is handed over early is a copy that later reads do not touch', () => {
+test('copies bytes that arrived before the receiver, so that later reads do not overwrite them', () => {
   const readMemory = new ReadMemory(8);
   const { buffer, callback } = readMemory.onread;
   for (const text of ['early', 'bird']) {

@@ -1,5 +1,5 @@
-// The state machine of a connection, told as scripts: an event and what is seen after it, like OVS's own
-// tests/reconnect.at. Times are in milliseconds.
+// Tests of the connection's state machine by scripts: events, and the state after each, like OVS's tests/reconnect.at.
+// Times are in milliseconds.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ type Event =
   | 'disconnected'
   | 'reconnectNow';
 
-/** Runs a script: `+MS` moves time, `run` asks what to do, everything else is an event. Gives a line for each. */
+/** Runs a script: `+MS` advances time, `run` calls `run`, anything else is an event. Returns a line for each. */
 function play(script: string, options: Partial<ReconnectOptions> = {}): string {
   const machine = new Reconnect(options);
   let nowMs = 1000;
@@ -46,7 +46,7 @@ function lines(text: string): string {
     .join('\n');
 }
 
-test('the first attempt is due at once, and the pause doubles from failure to failure up to its maximum', () => {
+test('makes the first attempt immediately, and doubles the backoff with each failure up to its maximum', () => {
   assert.equal(
     play(`run enable run connecting connectFailed run +999 run +1 run connecting connectFailed +2000 run
       connecting connectFailed connecting connectFailed connecting connectFailed +8000 run`),
@@ -76,7 +76,7 @@ test('the first attempt is due at once, and the pause doubles from failure to fa
   );
 });
 
-test('a connection that lived as long as the last pause begins again with the shortest one', () => {
+test('resets the backoff after a connection that lasted as long as the last backoff', () => {
   assert.equal(
     play(`enable connecting connectFailed connecting connectFailed connecting connected +1999 activity disconnected
       connecting connected +4000 activity disconnected`),
@@ -99,7 +99,7 @@ test('a connection that lived as long as the last pause begins again with the sh
   );
 });
 
-test('a silent peer is probed, an answer makes it active again, and no answer ends the connection', () => {
+test('probes a silent peer: an answer makes it active again, and no answer ends the connection', () => {
   assert.equal(
     play('enable connecting connected +5000 run run +4999 activity +5000 run +4999 run +1 run disconnected'),
     lines(`
@@ -121,7 +121,7 @@ test('a silent peer is probed, an answer makes it active again, and no answer en
   );
 });
 
-test('with a probe interval of nothing a silent peer is left alone', () => {
+test('does not probe with a probe interval of 0', () => {
   assert.equal(
     play('enable connecting connected +9999999 run', { probeIntervalMs: 0 }),
     lines(`
@@ -133,7 +133,7 @@ test('with a probe interval of nothing a silent peer is left alone', () => {
   );
 });
 
-test('an attempt that takes too long is ended', () => {
+test('ends an attempt that takes too long', () => {
   assert.equal(
     play('enable connecting +299 run +1 run connectFailed', { connectTimeoutMs: 300 }),
     lines(`
@@ -147,7 +147,7 @@ test('an attempt that takes too long is ended', () => {
   );
 });
 
-test('told to reconnect, it ends what there is and tries again without a pause', () => {
+test('disconnects and retries without backoff when told to reconnect', () => {
   assert.equal(
     play(`enable connecting connectFailed connecting connectFailed reconnectNow run connecting connectFailed
       connecting connected reconnectNow run disconnected run`),
@@ -170,7 +170,7 @@ test('told to reconnect, it ends what there is and tries again without a pause',
   );
 });
 
-test('disabled, it wants nothing, whatever happens', () => {
+test('requests no action while disabled, whatever happens', () => {
   assert.equal(
     play('reconnectNow run enable connecting connected disable run disconnected +99999 run'),
     lines(`

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clause, reasonOf } from '../../src/runtime/sentence.ts';
 
-test('a sentence loses its final stop, and nothing else', () => {
+test('removes only the full stop of a sentence', () => {
   assert.equal(
     clause('Cannot connect to unix:/a.sock: connect ENOENT.'),
     'Cannot connect to unix:/a.sock: connect ENOENT',
@@ -13,7 +13,7 @@ test('a sentence loses its final stop, and nothing else', () => {
   assert.equal(clause(''), '');
 });
 
-test('the reason is the message of an error, or whatever else was thrown', () => {
+test('returns the message of an error, or the text of anything else that was thrown', () => {
   assert.equal(reasonOf(new Error('It is gone.')), 'It is gone');
   assert.equal(reasonOf('gone'), 'gone');
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseVlogSpec } from '../../src/runtime/vlog-spec.ts';
 
-test('module, destination and level come in any order, with any of the separators', () => {
+test('parses module, destination and level in any order, with any separator', () => {
   const all = { module: undefined, destination: undefined };
   assert.deepEqual(parseVlogSpec('dbg'), { ...all, level: 'debug' });
   assert.deepEqual(parseVlogSpec('ANY:console:WARN'), { ...all, destination: 'console', level: 'warn' });
@@ -11,7 +11,7 @@ test('module, destination and level come in any order, with any of the separator
   assert.deepEqual(parseVlogSpec('emer'), { ...all, level: 'error' });
 });
 
-test('two of a kind are refused', () => {
+test('refuses two modules, two levels or two destinations', () => {
   assert.equal(parseVlogSpec('a:b'), '"a:b" names two modules.');
   assert.equal(parseVlogSpec('dbg:info'), '"dbg:info" names two levels.');
   assert.equal(parseVlogSpec('file:console'), '"file:console" names two destinations.');

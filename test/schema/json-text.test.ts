@@ -1,4 +1,4 @@
-// The scanner against JSON.parse: it accepts the same texts, and knows where each part stands.
+// Compares the parser with JSON.parse: it accepts the same texts, and returns the position of each part.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,31 +7,31 @@ import { JSON_DEPTH_MAX, type JsonPart, JsonTextError, parseJsonText } from '../
 
 const SEED = 4739;
 
-/** Checks that each part, cut out, is the JSON that JSON.parse has in its place. */
-function checkPlaces(text: string, part: JsonPart, json: unknown): void {
+/** Checks that the text of each part, parsed by JSON.parse, is the value at that position. */
+function checkPositions(text: string, part: JsonPart, json: unknown): void {
   assert.deepEqual(JSON.parse(text.slice(part.start, part.end)), json);
   if (part.kind === 'object') {
     for (const { name, start, keyEnd, value } of part.members) {
       assert.equal(JSON.parse(text.slice(start, keyEnd)), name);
-      checkPlaces(text, value, (json as Record<string, unknown>)[name]);
+      checkPositions(text, value, (json as Record<string, unknown>)[name]);
     }
   } else if (part.kind === 'array') {
-    part.items.forEach((item, index) => checkPlaces(text, item, (json as unknown[])[index]));
+    part.items.forEach((item, index) => checkPositions(text, item, (json as unknown[])[index]));
   }
 }
 
-test('each part of any JSON is found at its place', () => {
+test('returns the position of each part of any JSON', () => {
   const space = fc.constantFrom('', ' ', '\n', '\r\n', '\t', 2, 7);
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 4 }), space, (json, indentation) => {
       const text = ` ${JSON.stringify(json, undefined, indentation)}\n`;
-      checkPlaces(text, parseJsonText(text), JSON.parse(text));
+      checkPositions(text, parseJsonText(text), JSON.parse(text));
     }),
     { seed: SEED, numRuns: 2000 },
   );
 });
 
-test('what JSON.parse refuses is refused, and what it takes is taken, but for members that are there twice', () => {
+test('accepts exactly the texts that JSON.parse accepts, except those with duplicate members', () => {
   const base = '{"a":[1,-2.5e+3,true,null,"x\\u0041\\n\\"y"],"b":{"c":{},"d":[]},"e":false}';
   const character = fc.constantFrom(...Array.from('{}[]",:\\ \n\r\t0129.-+eEtfnaub\u0001é'));
   const edit = fc.record({
@@ -50,11 +50,14 @@ test('what JSON.parse refuses is refused, and what it takes is taken, but for me
       const found = attempt(() => parseJsonText(text));
       if (found instanceof Error) {
         assert.ok(found instanceof JsonTextError);
-        assert.ok(expected instanceof Error || found.message.includes('twice'), `${text}: ${found.message}`);
+        assert.ok(
+          expected instanceof Error || found.message.includes('duplicate'),
+          `${text}: ${found.message}`,
+        );
       } else {
         taken += 1;
         assert.ok(!(expected instanceof Error), text);
-        checkPlaces(text, found, expected);
+        checkPositions(text, found, expected);
       }
     }),
     { seed: SEED, numRuns: 20_000 },
@@ -70,21 +73,21 @@ function attempt<T>(work: () => T): T | Error {
   }
 }
 
-test('each shorter text is refused', () => {
+test('refuses each shorter prefix', () => {
   const text = '{"a": [1, {"b": "c"}], "d": null}';
   for (let length = 0; length < text.length; length += 1) {
     assert.throws(() => parseJsonText(text.slice(0, length)), JsonTextError, text.slice(0, length));
   }
 });
 
-test('an error says the line and the column', () => {
+test('reports the line and the column of an error', () => {
   const fault = attempt(() => parseJsonText('{"a": 1,\n "b": x}'));
   assert.ok(fault instanceof JsonTextError);
   assert.deepEqual([fault.line, fault.column], [2, 7]);
-  assert.match(fault.message, /line 2, column 7: a value should stand here/u);
+  assert.match(fault.message, /line 2, column 7: expected a value/u);
 });
 
-test('nesting has a limit', () => {
+test('limits the depth of nesting', () => {
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
   assert.equal(parseJsonText(nested(JSON_DEPTH_MAX)).kind, 'array');
   assert.throws(() => parseJsonText(nested(JSON_DEPTH_MAX + 1)), /nested deeper than 64 levels/u);

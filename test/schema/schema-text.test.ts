@@ -1,5 +1,5 @@
-// Schema files in all the layouts that they come in. What is expected is made by other means than the code under test:
-// by string replacement, by JSON.stringify, or by cksum(1).
+// Migrates schema files in all layouts. The expected text is made independently of the code under test: by string
+// replacement, JSON.stringify or cksum(1).
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -42,7 +42,7 @@ interface Schema {
   tables: { IPFIX: { columns: Columns } };
 }
 
-/** The parsed schema with the columns behind the given one, as JSON.stringify would write them. */
+/** Returns the parsed schema with the columns after the given one. */
 function parsedNew(old: Schema, behind = 'obs_point_id'): Schema {
   const schema = structuredClone(old);
   const entries = Object.entries(schema.tables.IPFIX.columns);
@@ -55,7 +55,7 @@ function parsedNew(old: Schema, behind = 'obs_point_id'): Schema {
   return schema;
 }
 
-test('the schema 7.3.0 becomes what the patch made of it, byte for byte', async () => {
+test('migrates schema 7.3.0 byte for byte as the patch does', async () => {
   const result = migrateSchemaText(OLD, 'the schema');
   assert.equal(result.text, NEW);
   assert.equal(result.cksum, '2483452374 20182');
@@ -66,20 +66,20 @@ test('the schema 7.3.0 becomes what the patch made of it, byte for byte', async 
   );
 });
 
-test('what has the columns is left alone, and a second migration changes nothing', () => {
+test('does not change a schema that has the columns, so a second migration changes nothing', () => {
   const again = migrateSchemaText(NEW, 'the schema');
   assert.deepEqual(again, { text: NEW, version: '7.3.0', added: [], cksum: undefined });
   const wrongSum = NEW.replace(NEW_CKSUM, '"1 2"');
   assert.equal(migrate(wrongSum), wrongSum);
 });
 
-test('when one column is there, the other one goes beside it', () => {
+test('inserts a missing column next to the other one', () => {
   for (const missing of [TIMEOUT, FLOWS]) {
     const half = NEW.replace(missing, '').replace(NEW_CKSUM, '"0 0"');
     assert.equal(migrate(half), NEW);
     assert.equal(migrateSchemaText(half, 'the schema').added.length, 1);
   }
-  // Behind all others, and in front of all others.
+  // After all others, and before all others.
   const object = JSON.parse(withoutCksum(NEW)) as Schema;
   const { cache_active_timeout: timeout, cache_max_flows: flows, ...others } = object.tables.IPFIX.columns;
   for (const columns of [
@@ -93,32 +93,32 @@ test('when one column is there, the other one goes beside it', () => {
   }
 });
 
-test('lines that end with CRLF go on doing so', async () => {
+test('keeps CRLF line ends', async () => {
   const crlf = (text: string): string => text.replaceAll('\n', '\r\n');
   const result = migrate(crlf(OLD));
   const cksum = await sumOf(withoutCksum(result));
   assert.equal(result, crlf(NEW).replace(NEW_CKSUM, `"${cksum}"`));
 });
 
-test('without a cksum line none is made up', () => {
+test('adds no cksum to a schema without one', () => {
   assert.equal(migrate(withoutCksum(OLD)), withoutCksum(NEW));
 });
 
-test('a schema on one line stays on it, and its cksum is that of the line without the member', async () => {
+test('keeps a schema on one line, with the cksum of the line without the member', async () => {
   const { cksum: _, ...old } = JSON.parse(OLD) as Schema;
   for (const wide of [false, true]) {
     const line = (json: object): string =>
-      // With a blank behind each colon and comma, as Python's json.dumps writes.
+      // With a blank after each colon and comma, as from Python's json.dumps.
       wide ? JSON.stringify(json).replace(/([:,])(?=["{[0-9tf])/g, '$1 ') : JSON.stringify(json);
     const cksum = await sumOf(line(parsedNew(old)));
     assert.equal(migrate(line({ cksum: '0 0', ...old })), line({ cksum, ...parsedNew(old) }));
-    // The server's own order: sorted by name, cksum in front; and cksum as the last member.
+    // The server's order (sorted by name, cksum first), and cksum as the last member.
     assert.equal(migrate(line({ ...old, cksum: '0 0' })), line({ ...parsedNew(old), cksum }));
     assert.equal(migrate(`${line(old)}\n`), `${line(parsedNew(old))}\n`);
   }
 });
 
-test('other indentation is kept', async () => {
+test('keeps other indentation', async () => {
   const object = JSON.parse(OLD) as Schema;
   for (const indentation of [1, 2, 4, '\t']) {
     const result = migrate(JSON.stringify(object, undefined, indentation));
@@ -127,7 +127,7 @@ test('other indentation is kept', async () => {
   }
 });
 
-test('tables without a column like ours are served, too', () => {
+test('inserts columns into a table without a similar column', () => {
   const schema = (columns: Columns): Schema => ({ name: 'Open_vSwitch', tables: { IPFIX: { columns } } });
   const strings = { type: { key: 'string', min: 0, max: 'unlimited' } };
   const limits = { type: { key: { type: 'integer', maxInteger: 4200, minInteger: 0 }, min: 0, max: 1 } };
@@ -151,7 +151,7 @@ test('tables without a column like ours are served, too', () => {
   }
 });
 
-/** Writes JSON with white space of the generator's choice at each place where it may stand. */
+/** Formats JSON with generated white space wherever it is allowed. */
 function write(json: unknown, space: () => string): string {
   const wrap = (open: string, items: readonly string[], close: string): string =>
     `${open}${space()}${items.join(`${space()},${space()}`)}${space()}${close}`;
@@ -171,7 +171,7 @@ function write(json: unknown, space: () => string): string {
   return wrap('{', members, '}');
 }
 
-test('whatever the white space, nothing but the columns comes in and nothing is lost', () => {
+test('adds the columns and changes nothing else, whatever the white space', () => {
   const full = JSON.parse(OLD) as Schema;
   const { IPFIX, ...others } = full.tables;
   const [someTable] = Object.entries(others);
@@ -194,7 +194,7 @@ test('whatever the white space, nothing but the columns comes in and nothing is 
       const expected = { ...parsedNew(json), ...(hasCksum ? { cksum: sum } : {}) };
       assert.deepEqual(JSON.parse(result), expected);
       assert.equal(cksumIn(result), sum);
-      // The old text is the new one with one piece cut out, when the cksum is put back.
+      // With the old cksum, the new text without one piece is the old text.
       const restored =
         sum === undefined ? result : result.replace(JSON.stringify(sum), JSON.stringify(cksum));
       let front = 0;
@@ -214,17 +214,17 @@ const REFUSALS: readonly [string, string, MigrationError['code'], RegExp][] = [
     'broken JSON',
     OLD.slice(0, 5000),
     'SCHEMA_JSON',
-    /the schema is no JSON: line \d+, column \d+: .*text ends/u,
+    /the schema is not valid JSON: line \d+, column \d+: .*text ends/u,
   ],
   ['an empty file', '', 'SCHEMA_JSON', /line 1, column 1/u],
   ['a byte order mark', `\uFEFF${OLD}`, 'SCHEMA_JSON', /line 1, column 1/u],
   [
-    'a member twice',
+    'a duplicate member',
     OLD.replace('"obs_point_id"', '"obs_domain_id"'),
     'SCHEMA_JSON',
-    /"obs_domain_id" is there twice/u,
+    /duplicate member "obs_domain_id"/u,
   ],
-  ['an array', '[]', 'SCHEMA_NOTATION', /no OVSDB schema/u],
+  ['an array', '[]', 'SCHEMA_NOTATION', /not a valid OVSDB schema/u],
   ['an object of other things', '{"a": 1}', 'SCHEMA_NOTATION', /schema\.name/u],
   [
     'a schema with an unknown type',
@@ -271,7 +271,7 @@ const REFUSALS: readonly [string, string, MigrationError['code'], RegExp][] = [
 ];
 
 for (const [what, text, code, message] of REFUSALS) {
-  test(`${what} is refused, and named`, () => {
+  test(`refuses ${what} with the reason`, () => {
     assert.throws(
       () => migrate(text),
       (error: unknown) => {

@@ -44,7 +44,7 @@ export function found({ findings }: Diagnosis, code: string, where: RegExp): Fin
   const one = findings.find((each) => each.code === code && where.test(each.where));
   assert.ok(one, `${code} about ${where} among ${JSON.stringify(findings, undefined, 1)}`);
   assert.match(one.message, /\.$/u);
-  assert.match(one.remedy, /\.$/u);
+  assert.match(one.action, /\.$/u);
   return one;
 }
 

@@ -110,11 +110,15 @@ export class Ovs {
     const schema = join(this.rundir, 'vswitch.ovsschema');
     await writeFile(schema, schemaText(this.#options.cacheColumns ?? true));
     await this.#run('ovsdb-tool', ['create', join(this.rundir, 'conf.db'), schema]);
-    if (this.#options.mode === 'netdev') await this.#startNamespace();
+    if (this.#options.mode === 'netdev') {
+      await this.#startNamespace();
+    }
     await this.startOvsdbServer();
     await this.startVswitchd();
     // Tests delete bridges whose meters a killed daemon has left.
-    if (this.otherBridgeCount > 0) await this.addBridge('keeps-datapath');
+    if (this.otherBridgeCount > 0) {
+      await this.addBridge('keeps-datapath');
+    }
   }
 
   /** Bridges that are there beside those of the test. */
@@ -195,15 +199,21 @@ export class Ovs {
   ): Promise<void> {
     const type = this.#options.mode === 'netdev' ? 'netdev' : 'dummy';
     const set = [`datapath_type=${type}`];
-    if (options.protocols !== undefined) set.push(`protocols=${options.protocols.join(',')}`);
-    if (options.failMode !== undefined) set.push(`fail_mode=${options.failMode}`);
+    if (options.protocols !== undefined) {
+      set.push(`protocols=${options.protocols.join(',')}`);
+    }
+    if (options.failMode !== undefined) {
+      set.push(`fail_mode=${options.failMode}`);
+    }
     await this.vsctl('add-br', name, '--', 'set', 'Bridge', name, ...set);
   }
 
   /** A port into which frames can be injected, by `inject` and `injectMany`. Gives its OpenFlow number. */
   async addDummyPort(bridge: string, name: string, ofport?: number): Promise<number> {
     const set = ['type=dummy', `options:pstream=punix:${this.#streamPath(name)}`];
-    if (ofport !== undefined) set.push(`ofport_request=${ofport}`);
+    if (ofport !== undefined) {
+      set.push(`ofport_request=${ofport}`);
+    }
     await this.vsctl('add-port', bridge, name, '--', 'set', 'Interface', name, ...set);
     return Number(await this.vsctl('get', 'Interface', name, 'ofport'));
   }
@@ -242,7 +252,9 @@ export class Ovs {
       port,
     ]);
     const count = /rx pkts=(\d+)/.exec(text)?.[1];
-    if (count === undefined) throw new Error(`No packet count of ${port} in: ${text}`);
+    if (count === undefined) {
+      throw new Error(`No packet count of ${port} in: ${text}`);
+    }
     return Number(count);
   }
 
@@ -295,7 +307,9 @@ export class Ovs {
     try {
       return await readFile(join(this.rundir, `${daemon}.log`), 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+        return '';
+      }
       throw error;
     }
   }
@@ -305,7 +319,9 @@ export class Ovs {
     await this.#end();
     const warnings = await this.warnings();
     await rm(this.rundir, { recursive: true, force: true });
-    if (warnings.length > 0) throw new Error(`OVS has warned:\n${warnings.join('\n')}`);
+    if (warnings.length > 0) {
+      throw new Error(`OVS has warned:\n${warnings.join('\n')}`);
+    }
   }
 
   /** Ends everything without a look at the logs. */
@@ -356,7 +372,9 @@ export class Ovs {
       async (): Promise<'ended' | true> => (program.exit === undefined ? ask() : 'ended'),
       { what: `${name} answers`, timeoutMs: 10_000 },
     );
-    if (state === 'ended') throw new Error(`${name} has ended: ${program.stderr}`);
+    if (state === 'ended') {
+      throw new Error(`${name} has ended: ${program.stderr}`);
+    }
   }
 
   #streamPath(port: string): string {
@@ -369,6 +387,8 @@ export class Ovs {
 }
 
 function running(program: BackgroundProgram | undefined, name: string): BackgroundProgram {
-  if (program === undefined) throw new Error(`${name} is not running.`);
+  if (program === undefined) {
+    throw new Error(`${name} is not running.`);
+  }
   return program;
 }

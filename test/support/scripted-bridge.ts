@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import type { RegisterBit } from '../../src/config/settings.ts';
 import { type BridgeDesired, NOTHING_DESIRED } from '../../src/control/bridge-desired.ts';
 import { BridgeSession, type BridgeSessionOptions } from '../../src/control/bridge-session.ts';
-import type { PoolCounters } from '../../src/flow/sampler.ts';
+import type { MeterCounters } from '../../src/intake/meter-ledger.ts';
 import {
   type Action,
   type FlowMod,
@@ -79,7 +79,7 @@ export class ScriptedBridge {
   readonly hook = new StateTrace('hook-reconciler.ts');
   readonly translation = new StateTrace('translation-reconciler.ts');
   /** What the hook's meter has counted, each time that it was read. */
-  readonly pools: PoolCounters[] = [];
+  readonly pools: MeterCounters[] = [];
   #lines: string[] = [];
 
   constructor(t: TestContext, options: ScriptedBridgeOptions = {}) {
@@ -153,8 +153,8 @@ export class ScriptedBridge {
       `connection: ${connection.state}${protocol === undefined ? '' : `, ${protocol}, flow monitor ${flowMonitor}`}`,
       `hook: ${hook}`,
       `translation: ${translation.state}`,
-      `problems: ${this.session
-        .problems()
+      `conditions: ${this.session
+        .conditions()
         .map(({ code }) => code)
         .join(' ')}`,
     ];

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { MessageReader } from '../../src/ipfix/message-reader.ts';
 import type { FieldValue } from '../../src/ipfix/reader-types.ts';
-import { TEMPLATES } from '../../src/ipfix/templates.ts';
+import { TEMPLATES } from '../../src/ipfix/record-layout.ts';
 import { UdpSink } from './udp-sink.ts';
 import { waitFor } from './wait.ts';
 

@@ -142,7 +142,7 @@ for (const failMode of ['secure', 'standalone'] as const) {
         await host.bringUp();
       }
       await pingBothWays(bridge);
-      assert.deepEqual((await daemonStatus(daemon)).problems, []);
+      assert.deepEqual((await daemonStatus(daemon)).conditions, []);
       // The controller's flows are there beside the hook.
       assert.match(await ovs.ofctl('dump-flows', 'br0'), /priority=1,icmp,in_port=1/u);
       await assertRecordsAgree(bridge, before);
@@ -215,13 +215,13 @@ test(
     await controller.stop();
     // OVS waits for three times the controller's inactivity probe before it forwards by itself.
     await daemon.waitForRefusal(/fail_mode is standalone/u, 40_000);
-    const codes = (await daemonStatus(daemon)).problems.map(({ code }) => code);
+    const codes = (await daemonStatus(daemon)).conditions.map(({ code }) => code);
     assert.ok(codes.includes('fail-open'), codes.join());
     await ping(hosts[0], '10.9.0.2');
     await bridge.startController();
     await daemon.waitForReady(20_000);
     await waitForHook(daemon, 'br0');
     await assertSampled(bridge, daemon);
-    assert.deepEqual((await daemonStatus(daemon)).problems, []);
+    assert.deepEqual((await daemonStatus(daemon)).conditions, []);
   },
 );

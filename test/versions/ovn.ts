@@ -142,7 +142,7 @@ test(
       assert.equal(record.observationDomainId, theirs[index]?.observationDomainId);
       assert.deepEqual([...recordDifferences(theirs[index]?.fields, record.fields).values()], []);
     }
-    assert.deepEqual((await daemonStatus(daemon)).problems, []);
+    assert.deepEqual((await daemonStatus(daemon)).conditions, []);
     await daemon.stop();
     assert.deepEqual(await ovn.flows(), before);
   },

@@ -1,83 +1,65 @@
-// What a daemon would meet in a bridge, and what one has left there. Only for when none runs: a running one says itself what
-// a bridge has refused, and what is in a bridge is then in use.
+// What keeps the hook and rewritten flows out of a bridge, and stale state of an earlier daemon. Only for when no daemon runs: a
+// running one reports its own conditions, and what is installed in a bridge is then in use.
 
+import type { BridgeConfig } from '../../config/configuration.ts';
+import { failOpenCondition } from '../../control/fail-open.ts';
 import { HOOK_COOKIE } from '../../control/hook.ts';
+import { hookConditions } from '../../control/hook-refusal.ts';
 import { isForeignMeter } from '../../control/meter.ts';
 import { hasOurActions } from '../../control/translation.ts';
-import type { FlowUpdate, MeterConfig } from '../../node-openflow/index.ts';
-import type { BridgeLook } from './bridge-look.ts';
+import { shownInPart } from '../../control/translation-conditions.ts';
+import type { FlowUpdate } from '../../node-openflow/index.ts';
+import type { BridgeFacts } from './bridge-facts.ts';
 import { type Finding, finding } from './finding.ts';
 
-/** Findings about one bridge; `isExported` says whether rows want its packets. */
-export function checkBridge(look: BridgeLook, isExported: boolean): Finding[] {
-  return [...(isExported ? [...checkMeters(look), ...checkHookSlot(look)] : []), ...checkLeftovers(look)];
+/** Returns the findings about one bridge, whose rows may ask for nothing. */
+export function checkBridge(facts: BridgeFacts, config: BridgeConfig): Finding[] {
+  return [...checkNeeds(facts, config), ...checkStaleState(facts)];
 }
 
-function checkMeters({ bridge, protocol, hasMeters, observed }: BridgeLook): Finding[] {
-  const where = `Bridge ${bridge}`;
-  if (!hasMeters) {
-    return [
-      finding(
-        'error',
-        'bridge-without-meters',
-        where,
-        `It speaks ${protocol} at most or its datapath has no meters, so nothing would bound the packets sent to the daemon.`,
-        `Allow more with "ovs-vsctl set Bridge ${bridge} protocols=OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15", or give ` +
-          'the daemon --unmetered=allow.',
-      ),
-    ];
+/** Whether rows ask for the packets of the bridge. */
+export function isExported({ sampling, flowSampling }: BridgeConfig): boolean {
+  return sampling !== undefined || flowSampling.size > 0;
+}
+
+/** The conditions that a daemon would report. */
+function checkNeeds(facts: BridgeFacts, config: BridgeConfig): Finding[] {
+  if (!isExported(config)) {
+    return [];
   }
-  return metersOf(observed)
-    .filter((meter) => isForeignMeter(meter))
-    .map(({ meterId }) =>
-      finding(
-        'error',
-        'bridge-meter-taken',
-        where,
-        `The meter ${meterId} is somebody else's, and the daemon needs that id.`,
-        `Move the meter to another id; "ovs-ofctl -O OpenFlow13 dump-meters ${bridge}" shows it.`,
-      ),
-    );
-}
-
-function checkHookSlot({ bridge, observed: { hook } }: BridgeLook): Finding[] {
-  if (hook === undefined || hook.cookie === HOOK_COOKIE) return [];
+  const { bridge, observed } = facts;
+  const needsSampleMeter = config.flowSampling.size > 0;
+  const needs = { ...facts, needsHook: config.sampling !== undefined, needsSampleMeter };
   return [
-    finding(
-      'warning',
-      'hook-place-taken',
-      `Bridge ${bridge}`,
-      `A flow of somebody else, with cookie 0x${hook.cookie.toString(16)}, is where the daemon puts its hook, and would be replaced.`,
-      'Give that flow another priority than 65535, or the daemon another --mark.',
-    ),
+    ...hookConditions(needs, observed, 'refuse'),
+    ...(needsSampleMeter && !facts.showsWholeFlows ? [shownInPart(bridge)] : []),
+    ...(config.isFailOpen ? [failOpenCondition(bridge)] : []),
   ];
 }
 
-function checkLeftovers({ bridge, flows, observed }: BridgeLook): Finding[] {
-  const rewritten = flows.filter((flow) => flow.cookie !== HOOK_COOKIE && bearsOurs(flow)).length;
+function checkStaleState({ bridge, flows, observed }: BridgeFacts): Finding[] {
+  const rewritten = flows.filter((flow) => flow.cookie !== HOOK_COOKIE && isRewritten(flow)).length;
   const parts = [
     ...(observed.hook?.cookie === HOOK_COOKIE ? ['the hook'] : []),
     ...(rewritten === 0 ? [] : [`actions in ${rewritten} flows`]),
-    ...metersOf(observed)
-      .filter((meter) => !isForeignMeter(meter))
-      .map(({ meterId }) => `meter ${meterId}`),
+    ...[observed.hookMeter, observed.sampleMeter]
+      .filter((meter) => meter !== undefined && !isForeignMeter(meter))
+      .map((meter) => `meter ${meter?.meterId}`),
   ];
-  if (parts.length === 0) return [];
+  if (parts.length === 0) {
+    return [];
+  }
   return [
     finding(
       'warning',
-      'left-in-bridge',
+      'stale-state',
       `Bridge ${bridge}`,
-      `A daemon that was killed has left this there: ${parts.join(', ')}.`,
-      'Start the daemon again, which takes it over, or take it out with "ovs-ipfix release".',
+      `A daemon that did not stop cleanly has left stale state: ${parts.join(', ')}.`,
+      'Start the daemon, which takes it over, or remove it with "ovs-ipfix release".',
     ),
   ];
 }
 
-function metersOf({ hookMeter, sampleMeter }: BridgeLook['observed']): readonly MeterConfig[] {
-  return [hookMeter, sampleMeter].filter((meter) => meter !== undefined);
-}
-
-function bearsOurs({ instructions }: FlowUpdate): boolean {
+function isRewritten({ instructions }: FlowUpdate): boolean {
   return instructions.some((each) => 'actions' in each && hasOurActions(each.actions));
 }

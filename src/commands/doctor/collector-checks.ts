@@ -1,5 +1,5 @@
-// Whether collectors can be reached, as far as that can be known: a name has an address, and nothing says that nobody
-// listens. What is sent is an IPFIX message without any set (RFC 7011, section 3.1), which no collector counts.
+// Whether collectors can be reached, as far as UDP shows it: the name has an address, and the host does not refuse the datagram.
+// The check sends an IPFIX message without sets (RFC 7011, section 3.1), which no collector counts.
 
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
@@ -12,14 +12,16 @@ import { reasonOf } from '../../runtime/sentence.ts';
 import { within } from '../../runtime/within.ts';
 import { type Finding, finding } from './finding.ts';
 
-/** A refusal comes within a round trip. */
+/** Milliseconds to wait for a refusal, which takes a round trip. */
 const REFUSAL_MS_MAX = 500;
 const LOOKUP_MS_MAX = 3000;
 
-/** Findings about one target; none for one that is no target, which the rows' problems name. */
+/** Returns the findings about one target; none for a malformed one, which is the condition `bad-target`. */
 export async function checkCollector(text: string, clock: Clock): Promise<Finding[]> {
   const parsed = parseTarget(text);
-  if (!('target' in parsed)) return [];
+  if (!('target' in parsed)) {
+    return [];
+  }
   const { host, port } = parsed.target;
   const where = `Collector ${text}`;
   let address: string;
@@ -37,7 +39,9 @@ export async function checkCollector(text: string, clock: Clock): Promise<Findin
     ];
   }
   const refusal = await sendEmptyMessage(address, port, clock);
-  if (refusal === undefined) return [];
+  if (refusal === undefined) {
+    return [];
+  }
   return [
     finding(
       'error',
@@ -49,7 +53,7 @@ export async function checkCollector(text: string, clock: Clock): Promise<Findin
   ];
 }
 
-/** What the system says of it, if anything. */
+/** Sends the message; resolves with the system's error, or undefined. */
 function sendEmptyMessage(address: string, port: number, clock: Clock): Promise<string | undefined> {
   const message = Buffer.alloc(MESSAGE_HEADER_SIZE);
   message.writeUInt16BE(IPFIX_VERSION, 0);

@@ -1,4 +1,4 @@
-// The running daemon: whether there is one, whether it is ready, and what it says of itself.
+// Whether a daemon runs and is ready, and the losses in its status.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { listExporters } from '../../report/exporter-list.ts';
@@ -14,17 +14,17 @@ import { type Finding, finding } from './finding.ts';
 
 const ANSWER_MS_MAX = 3000;
 
-/** What was found, and the state of the active daemon if one answers. */
-export interface DaemonLook {
+/** The findings, and the status of the active daemon if one answers. */
+export interface DaemonFacts {
   readonly findings: readonly Finding[];
   readonly status: StatusDocument | undefined;
 }
 
-/** Asks each control socket in the run directory, or the one that is given. */
-export async function lookAtDaemons(given: string | undefined, clock: Clock): Promise<DaemonLook> {
+/** Asks each control socket in the run directory, or only the given one. */
+export async function askDaemons(given: string | undefined, clock: Clock): Promise<DaemonFacts> {
   const findings: Finding[] = [];
   const states: StatusDocument[] = [];
-  for (const path of given === undefined ? namedSockets() : [given]) {
+  for (const path of given === undefined ? foundSockets() : [given]) {
     try {
       const json = await askUnixctl(path, 'status', ['json'], { clock, timeoutMs: ANSWER_MS_MAX });
       states.push(JSON.parse(json) as StatusDocument);
@@ -47,7 +47,7 @@ export async function lookAtDaemons(given: string | undefined, clock: Clock): Pr
   }
   if (states.length > 1) {
     const pids = states.map(({ program }) => program.pid).join(', ');
-    const message = `${states.length} daemons run (pids ${pids}); one exports, and the others wait for it to end.`;
+    const message = `${states.length} daemons run (pids ${pids}); one exports, and the others stand by.`;
     findings.push(
       finding('note', 'daemons-several', 'ovs-ipfix', message, 'Stop those that you do not need.'),
     );
@@ -55,7 +55,7 @@ export async function lookAtDaemons(given: string | undefined, clock: Clock): Pr
   return { findings: [...findings, ...checkDaemon(active)], status: active };
 }
 
-function namedSockets(): readonly string[] {
+function foundSockets(): readonly string[] {
   const folder = runDirectory();
   return existsSync(folder) ? controlSockets(readdirSync(folder)).map(({ path }) => path) : [];
 }
@@ -67,7 +67,7 @@ function unanswered(path: string, error: unknown): Finding {
       'note',
       'socket-left',
       path,
-      'Nobody listens at this control socket: a daemon was killed, or you may not connect to it.',
+      'No process listens at this control socket: a daemon was killed, or you may not connect to it.',
       `If no daemon runs, remove it with "rm ${path}"; else run this command as the daemon's user.`,
     );
   }
@@ -75,7 +75,7 @@ function unanswered(path: string, error: unknown): Finding {
     'error',
     'daemon-silent',
     path,
-    `The daemon has not answered: ${reasonOf(error)}.`,
+    `The daemon does not answer: ${reasonOf(error)}.`,
     'It hangs or is stopped: restart it with "systemctl restart ovs-ipfix", and keep its log.',
   );
 }
@@ -88,7 +88,7 @@ function checkDaemon(status: StatusDocument): Finding[] {
       'daemon-not-ready',
       where,
       sentence,
-      'It goes on trying by itself; the other findings and its log say why.',
+      'It retries by itself; the other findings and its log say why.',
     ),
   );
   if (status.program.version !== version) {
@@ -97,9 +97,11 @@ function checkDaemon(status: StatusDocument): Finding[] {
       finding('warning', 'daemon-other-version', where, message, 'Restart the daemon after an upgrade.'),
     );
   }
-  for (const { label, exporter, pool } of listExporters(status)) {
+  for (const { label, exporter, meter } of listExporters(status)) {
     for (const { target, recordsLost, lastError } of exporter.collectors) {
-      if (recordsLost === 0) continue;
+      if (recordsLost === 0) {
+        continue;
+      }
       const message = `${recordsLost} records could not be sent${lastError === undefined ? '' : `; last: ${lastError}`}.`;
       findings.push(
         finding(
@@ -111,8 +113,8 @@ function checkDaemon(status: StatusDocument): Finding[] {
         ),
       );
     }
-    if (pool.packetsGivenUp >= 1 || pool.shareDropped > 0) {
-      const message = `${pool.droppedByMeter} sampled packets were dropped by the meter and ${pool.lost} lost; ${Math.round(pool.packetsGivenUp)} could not be made up for.`;
+    if (meter.writtenOffPackets >= 1 || meter.shareDropped > 0) {
+      const message = `${meter.droppedByMeter} sampled packets were dropped by the meter and ${meter.lost} lost; ${Math.round(meter.writtenOffPackets)} could not be compensated.`;
       findings.push(
         finding(
           'warning',

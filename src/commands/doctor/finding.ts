@@ -1,10 +1,9 @@
-// What the doctor can find. docs/doctor.md explains each code.
+// The doctor's findings; docs/doctor.md explains each code.
 
-/** The closed list of the doctor's own findings; beside them it gives the problems of docs/problems.md. */
+/** The closed list of the doctor's own findings; it also reports the conditions of docs/conditions.md. */
 export const FINDING_CODES = [
   'database-unreachable',
   'database-forbidden',
-  'vswitchd-away',
   'vswitchd-behind',
   'row-unused',
   'row-of-vswitchd',
@@ -12,10 +11,7 @@ export const FINDING_CODES = [
   'double-export',
   'domain-shared',
   'mark-in-use',
-  'bridge-without-meters',
-  'bridge-meter-taken',
-  'hook-place-taken',
-  'left-in-bridge',
+  'stale-state',
   'collector-refuses',
   'collector-unknown',
   'daemon-away',
@@ -32,29 +28,29 @@ export const FINDING_CODES = [
 ] as const;
 export type FindingCode = (typeof FINDING_CODES)[number];
 
-/** An `error` keeps flows from being exported; a `warning` makes the export worse; a `note` is good to know. */
+/** `error`: flows are not exported; `warning`: the export is degraded; `note`: worth knowing. */
 export type Severity = 'error' | 'warning' | 'note';
 
-/** One thing that was found. */
+/** One finding. */
 export interface Finding {
-  /** A code of the list, or of a problem (docs/problems.md). */
+  /** A code of the list, or of a condition (docs/conditions.md). */
   readonly code: string;
   readonly severity: Severity;
-  /** What is concerned. */
+  /** The object: a bridge, a row, a collector, a process. */
   readonly where: string;
   /** What is wrong, as a sentence. */
   readonly message: string;
   /** What to do, as a sentence, with the command where there is one. */
-  readonly remedy: string;
+  readonly action: string;
 }
 
-/** A finding of the doctor's own. */
+/** Returns a finding of the doctor's own list. */
 export function finding(
   severity: Severity,
   code: FindingCode,
   where: string,
   message: string,
-  remedy: string,
+  action: string,
 ): Finding {
-  return { code, severity, where, message, remedy };
+  return { code, severity, where, message, action };
 }

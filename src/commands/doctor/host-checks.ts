@@ -1,56 +1,49 @@
-// The switch's processes and the clock.
+// Whether ovs-vswitchd answers and applies changes, and whether the system clock is right.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Condition } from '../../config/condition.ts';
 import type { OvsSettings } from '../../config/settings.ts';
+import { bridgeUnreachable } from '../../control/unreachable.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { dial, formatEndpoint } from '../../runtime/endpoint.ts';
 import { clause, reasonOf } from '../../runtime/sentence.ts';
-import type { DatabaseLook } from './database-look.ts';
+import type { DatabaseFacts } from './database-facts.ts';
 import { type Finding, finding } from './finding.ts';
 
 const DIAL_MS_MAX = 2000;
 /** When this was written, in seconds since 1970; an earlier clock is wrong. */
 const CLOCK_SECONDS_MIN = 1_764_000_000;
-/** There when systemd runs; without it nothing is known of the clock. */
+/** Exists when systemd runs; without it nothing is known about the clock. */
 const SYSTEMD = 'run/systemd/system';
-/** What says that somebody looks after the clock: systemd-timesyncd, once it is right, and chrony. */
+/** Exist when the clock is synchronised: by systemd-timesyncd, once it is right, or by chrony. */
 const SYNCHRONISED = ['run/systemd/timesync/synchronized', 'run/chrony/chronyd.pid'];
 
-/** Whether ovs-vswitchd runs and takes changes in. */
+/** Returns the bridges that cannot be reached, and whether ovs-vswitchd applies changes. */
 export async function checkSwitch(
-  look: DatabaseLook,
+  facts: DatabaseFacts,
   settings: OvsSettings,
   clock: Clock,
 ): Promise<Finding[]> {
-  const names = [...look.configuration.bridges.keys()];
+  const names = [...facts.configuration.bridges.keys()];
   const results = await Promise.all(names.map((name) => refusalOf(name, settings, clock)));
-  const away = results.flatMap((result) => (result === undefined ? [] : [result]));
-  const version = look.ovsVersion === undefined ? 'ovs-vswitchd' : `ovs-vswitchd ${look.ovsVersion}`;
-  const findings: Finding[] = away.map(({ name, endpoint, reason }) =>
-    finding(
-      'error',
-      'vswitchd-away',
-      `Bridge ${name}`,
-      `Its OpenFlow socket ${endpoint} cannot be reached: ${reason}.`,
-      'Start it with "systemctl start openvswitch-switch", or say with OVS_RUNDIR or --openflow where its sockets are.',
-    ),
-  );
-  if (!look.isUpToDate) {
+  const findings: Finding[] = results.filter((result) => result !== undefined);
+  if (!facts.isUpToDate) {
+    const version = facts.ovsVersion === undefined ? 'ovs-vswitchd' : `ovs-vswitchd ${facts.ovsVersion}`;
     findings.push(
       finding(
         'warning',
         'vswitchd-behind',
         version,
-        'It has not taken in the newest change of the database (cur_cfg is below next_cfg).',
-        'See whether it runs, and what its log says: "ovs-appctl -t ovs-vswitchd version".',
+        'It has not applied the newest change of the database (cur_cfg is below next_cfg).',
+        'Check that it runs and answers, with "ovs-appctl -t ovs-vswitchd version", and read its log.',
       ),
     );
   }
   return findings;
 }
 
-async function refusalOf(name: string, settings: OvsSettings, clock: Clock) {
+async function refusalOf(name: string, settings: OvsSettings, clock: Clock): Promise<Condition | undefined> {
   const endpoint = settings.openflow(name);
   try {
     const tls = settings.tls === undefined ? {} : { tls: settings.tls };
@@ -58,16 +51,16 @@ async function refusalOf(name: string, settings: OvsSettings, clock: Clock) {
     stream.destroy();
     return undefined;
   } catch (error) {
-    return { name, endpoint: formatEndpoint(endpoint), reason: clause(reasonOf(error)) };
+    return bridgeUnreachable(name, formatEndpoint(endpoint), clause(reasonOf(error)));
   }
 }
 
-/** Collectors place flows by the export time. `root` is where the host's files are. */
+/** Checks the clock that export times come from. `root` is the root of the host's files. */
 export function checkClock(clock: Clock, root = '/'): Finding[] {
   const seconds = clock.wallMicros() / 1_000_000;
   const now = new Date(seconds * 1000).toISOString();
   if (seconds < CLOCK_SECONDS_MIN) {
-    const message = `It says ${now}, so all flows are exported with a wrong time.`;
+    const message = `It says ${now}, so all flows are exported with wrong times.`;
     return [
       finding(
         'error',
@@ -80,14 +73,14 @@ export function checkClock(clock: Clock, root = '/'): Finding[] {
   }
   const has = (file: string) => existsSync(join(root, file));
   if (has(SYSTEMD) && !SYNCHRONISED.some((file) => has(file))) {
-    const message = `It says ${now}, and neither systemd-timesyncd nor chrony has said that this is right.`;
+    const message = `It says ${now}, and neither systemd-timesyncd nor chrony has confirmed that.`;
     return [
       finding(
         'note',
         'clock-unsynchronised',
         'System clock',
         message,
-        'See "timedatectl"; flows are placed by this clock.',
+        'See "timedatectl"; the times of flows come from this clock.',
       ),
     ];
   }

@@ -1,5 +1,5 @@
 // Which flows read, write or bypass a register bit: the match and the actions of a flow as far as OVS shows their fields.
-// Actions that are kept as bytes (`learn`, `multipath`, `bundle_load`) are not looked into; the flows that `learn` adds are.
+// Actions that are kept as bytes (`learn`, `multipath`, `bundle_load`) are not decoded; flows that `learn` adds are read like any other.
 
 import type { RegisterBit } from '../../config/settings.ts';
 import type { Action, FieldBits, FieldTarget, FlowUpdate, MatchField } from '../../node-openflow/index.ts';
@@ -26,7 +26,7 @@ export function writesBit(flow: FlowUpdate, mark: RegisterBit): boolean {
     .some((bits) => isBitOf(bits, mark));
 }
 
-/** Whether the flow's actions make packets pass table 0 again. */
+/** Whether the flow's actions return packets to table 0. */
 export function returnsToTable0(flow: FlowUpdate): boolean {
   return actionsOf(flow).some((action) => {
     switch (action.type) {
@@ -44,7 +44,7 @@ export function returnsToTable0(flow: FlowUpdate): boolean {
   });
 }
 
-/** All actions of a flow, those within others behind them. */
+/** Returns all actions of a flow, nested ones behind those that contain them. */
 function actionsOf({ instructions }: FlowUpdate): readonly Action[] {
   return instructions.flatMap((instruction) =>
     'actions' in instruction ? withInner(instruction.actions) : [],
@@ -103,7 +103,7 @@ function bitsOf(target: FieldTarget, offset: number, bitCount: number): FieldBit
   return { ...target, offset, bitCount };
 }
 
-/** A register has the bit by its own name, and by those of the double and fourfold registers that it is a part of. */
+/** Whether the bits contain the bit, under the register's own name or those of the xreg and xxreg that contain it. */
 function isBitOf(bits: Bits, { register, bit }: RegisterBit): boolean {
   const names = [
     [`reg${register}`, bit],

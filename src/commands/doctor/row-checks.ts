@@ -1,12 +1,12 @@
-// What the rows say, beyond the problems that the daemon itself names.
+// Findings about rows that are not conditions of the daemon.
 
 import { type BridgeConfig, isOurs, type UsedIpfixRow } from '../../config/configuration.ts';
-import { stateKey } from '../../config/row-keys.ts';
-import type { DatabaseLook } from './database-look.ts';
+import { STATE_KEY } from '../../config/row-keys.ts';
+import type { DatabaseFacts } from './database-facts.ts';
 import { type Finding, finding } from './finding.ts';
 
-/** `isDaemonRunning`: whether held targets are exported by somebody. */
-export function checkRows({ tables, configuration }: DatabaseLook, isDaemonRunning: boolean): Finding[] {
+/** Returns the findings; `isDaemonRunning` tells whether rows with held targets are exported. */
+export function checkRows({ tables, configuration }: DatabaseFacts, isDaemonRunning: boolean): Finding[] {
   const used = new Set(
     configuration.ipfixRows.filter(({ bridges }) => bridges.length > 0).map(({ row }) => row.uuid),
   );
@@ -18,7 +18,7 @@ export function checkRows({ tables, configuration }: DatabaseLook, isDaemonRunni
         'note',
         'row-unused',
         `IPFIX row ${uuid}`,
-        'No bridge that there is uses it, so nothing is exported for it.',
+        'No bridge uses it, so nothing is exported for it.',
         `Give it to a bridge with "ovs-vsctl set Bridge BRIDGE ipfix=${uuid}", or delete it with "ovs-vsctl destroy IPFIX ${uuid}".`,
       ),
     ),
@@ -28,19 +28,21 @@ export function checkRows({ tables, configuration }: DatabaseLook, isDaemonRunni
 }
 
 function checkOwner({ row, bridges, hasUsableTarget }: UsedIpfixRow, isDaemonRunning: boolean): Finding[] {
-  if (bridges.length === 0 || !hasUsableTarget) return [];
+  if (bridges.length === 0 || !hasUsableTarget) {
+    return [];
+  }
   const where = `IPFIX row ${row.uuid} of ${bridges.map((name) => `bridge ${name}`).join(', ')}`;
   if (isOurs(row) && !isDaemonRunning) {
-    const isAdopted = row.externalIds.get(stateKey) === 'adopted';
+    const isAdopted = row.externalIds.get(STATE_KEY) === 'adopted';
     return [
       finding(
         'error',
         'held-without-daemon',
         where,
-        'Its targets are held for ovs-ipfix, and no daemon runs: nobody exports.',
+        'Its targets are held for ovs-ipfix, and no daemon runs: nothing is exported for it.',
         isAdopted
-          ? 'Start the daemon, or give the row back to ovs-vswitchd with "ovs-ipfix release".'
-          : 'Start the daemon; the row is for it alone.',
+          ? 'Start the daemon, or hand the row back to ovs-vswitchd with "ovs-ipfix release".'
+          : 'Start the daemon; it is the only exporter of this row.',
       ),
     ];
   }
@@ -51,21 +53,23 @@ function checkOwner({ row, bridges, hasUsableTarget }: UsedIpfixRow, isDaemonRun
         'row-of-vswitchd',
         where,
         'ovs-vswitchd exports for it, without the flow cache of ovs-ipfix.',
-        'That is as --adopt says; with --adopt=all, or --adopt=marked and external_ids:ovs-ipfix=adopt, ovs-ipfix takes it over.',
+        '--adopt decides that; with --adopt=all, or with --adopt=marked and external_ids:ovs-ipfix=adopt, ovs-ipfix takes it over.',
       ),
     ];
   }
   return [];
 }
 
-/** Packets of a flow with a `sample` action count for the bridge as well. */
+/** Packets of a flow with a `sample` action are also sampled for the whole bridge. */
 function checkDoubleExport({ name, sampling, flowSampling }: BridgeConfig): Finding[] {
   const whole = sampling?.isOurs === true ? sampling.exporter.targets : [];
   const own = new Set(whole.map(({ text }) => text));
   const sets = [...flowSampling.values()].filter(({ isOurs }) => isOurs);
   return sets.flatMap(({ collectorSetId, exporter }) => {
     const both = exporter.targets.map(({ text }) => text).filter((text) => own.has(text));
-    if (both.length === 0) return [];
+    if (both.length === 0) {
+      return [];
+    }
     return [
       finding(
         'warning',
@@ -78,7 +82,7 @@ function checkDoubleExport({ name, sampling, flowSampling }: BridgeConfig): Find
   });
 }
 
-/** Sequence numbers count for each domain and connection; a collector that goes by the domain alone sees gaps. */
+/** Sequence numbers are per domain and session; a collector that ignores the session sees gaps. */
 function checkDomains(bridges: readonly BridgeConfig[]): Finding[] {
   const users = new Map<string, string[]>();
   for (const { name, sampling } of bridges) {
@@ -102,8 +106,8 @@ function checkDomains(bridges: readonly BridgeConfig[]): Finding[] {
   );
 }
 
-/** The targets of all rows that are in use, by text. */
-export function targetsInUse({ configuration }: DatabaseLook): readonly string[] {
+/** Returns the targets of all used rows, by text, each once. */
+export function targetsInUse({ configuration }: DatabaseFacts): readonly string[] {
   return [
     ...new Set(
       configuration.ipfixRows

@@ -1,5 +1,6 @@
 // The WebSocket to the daemon, made anew by itself whenever it ends.
 
+import { Backoff } from '../../runtime/backoff.ts';
 import type { LiveMessage } from '../live-message.ts';
 
 /** What the reader is told of the connection. */
@@ -14,7 +15,8 @@ export interface LinkListener {
   readonly onLink: (state: LinkState) => void;
 }
 
-const RETRY_SECONDS_MAX = 10;
+const RETRY_MS_MIN = 1000;
+const RETRY_MS_MAX = 10_000;
 /** The daemon says something each second; after so much silence the connection is taken for dead. */
 const SILENCE_MS_MAX = 10_000;
 
@@ -22,7 +24,7 @@ const SILENCE_MS_MAX = 10_000;
 export function connect({ onMessage, onLink }: LinkListener): () => void {
   let socket: WebSocket | undefined;
   let timer: number | undefined;
-  let retrySeconds = 1;
+  const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
 
   const listenFor = (ms: number, then: () => void) => {
     window.clearTimeout(timer);
@@ -34,7 +36,7 @@ export function connect({ onMessage, onLink }: LinkListener): () => void {
     const opened = new WebSocket(`${protocol}//${location.host}/ws`);
     socket = opened;
     opened.addEventListener('message', ({ data }) => {
-      retrySeconds = 1;
+      backoff.reset();
       onLink({ kind: 'live' });
       onMessage(JSON.parse(String(data)) as LiveMessage);
       listenFor(SILENCE_MS_MAX, () => opened.close());
@@ -43,9 +45,9 @@ export function connect({ onMessage, onLink }: LinkListener): () => void {
       if (socket !== opened) {
         return;
       }
-      onLink({ kind: 'waiting', seconds: retrySeconds });
-      listenFor(retrySeconds * 1000, open);
-      retrySeconds = Math.min(retrySeconds * 2, RETRY_SECONDS_MAX);
+      const delayMs = backoff.grow();
+      onLink({ kind: 'waiting', seconds: delayMs / 1000 });
+      listenFor(delayMs, open);
     });
   };
   open();

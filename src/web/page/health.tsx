@@ -6,13 +6,13 @@ import { durationText } from '../../report/status-text.ts';
 import { whole } from './format.ts';
 
 export function Verdict({ status }: { readonly status: StatusDocument }) {
-  const { missing, bridges, problems, program } = status;
+  const { missing, bridges, conditions, program } = status;
   const exporters = listExporters(status);
   const collectors = exporters.flatMap(({ exporter }) => exporter.collectors);
   const away = collectors.filter(({ state }) => state !== 'open');
-  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  const errors = conditions.filter(({ severity }) => severity === 'error').length;
   const mood =
-    missing.length > 0 || errors > 0 ? 'bad' : away.length > 0 || problems.length > 0 ? 'warning' : 'good';
+    missing.length > 0 || errors > 0 ? 'bad' : away.length > 0 || conditions.length > 0 ? 'warning' : 'good';
   const headline =
     missing.length > 0
       ? 'Not ready'
@@ -57,22 +57,22 @@ export function Mark({ mood }: { readonly mood: Mood }) {
   );
 }
 
-export function Problems({ problems }: Pick<StatusDocument, 'problems'>) {
-  if (problems.length === 0) {
+export function Conditions({ conditions }: Pick<StatusDocument, 'conditions'>) {
+  if (conditions.length === 0) {
     return null;
   }
   return (
-    <section aria-labelledby="problems">
-      <h2 id="problems">Problems</h2>
-      <ul class="problems">
-        {problems.map(({ code, severity, where, message, remedy }) => (
+    <section aria-labelledby="conditions">
+      <h2 id="conditions">Conditions</h2>
+      <ul class="conditions">
+        {conditions.map(({ code, severity, where, message, action }) => (
           <li key={`${code} ${where}`}>
             <p>
               <Mark mood={severity === 'error' ? 'bad' : 'warning'} /> <strong>{code}</strong>{' '}
               <span class="quiet">{where}</span>
             </p>
             <p>{message}</p>
-            <p class="remedy">{remedy}</p>
+            <p class="action">{action}</p>
           </li>
         ))}
       </ul>

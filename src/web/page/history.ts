@@ -70,8 +70,8 @@ function totalsOf(document: StatusDocument): Totals {
       totals.lost += collector.recordsLost;
     }
   }
-  for (const { sampling, samplePool } of document.bridges) {
-    totals.lost += samplePool.droppedByMeter + samplePool.lost;
+  for (const { sampling, sampleActionMeter } of document.bridges) {
+    totals.lost += sampleActionMeter.droppedByMeter + sampleActionMeter.lost;
     if (sampling !== undefined) {
       totals.lost += sampling.sampler.droppedByMeter + sampling.sampler.lost;
     }

@@ -7,7 +7,7 @@ import type { LiveMessage } from '../live-message.ts';
 import { Charts } from './charts.tsx';
 import { connect, type LinkState } from './connection.ts';
 import { Flows, Records } from './flows.tsx';
-import { Problems, Verdict } from './health.tsx';
+import { Conditions, Verdict } from './health.tsx';
 import { History } from './history.ts';
 import { Sampling } from './sampling.tsx';
 import { Topology } from './topology.tsx';
@@ -54,7 +54,7 @@ function State({ message }: { readonly message: LiveMessage }) {
   return (
     <>
       <Verdict status={status} />
-      <Problems problems={status.problems} />
+      <Conditions conditions={status.conditions} />
       <Topology status={status} />
       <Sampling status={status} />
       <Charts history={history} />

@@ -1,11 +1,11 @@
-// The arithmetic of sampling: how many packets there were, how many we saw, and what one sample stands for.
+// The arithmetic of sampling: packets observed by the meter, packets that arrived, and the weight of a sample.
 
 import { type ListedExporter, listExporters } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
 import { DataTable } from './data-table.tsx';
 import { whole } from './format.ts';
 
-const HEADS = ['exporter', '>pool', '>received', '>dropped', '>lost', '>kept', 'a kept sample counts as'];
+const HEADS = ['exporter', '>observed', '>received', '>dropped', '>lost', '>kept', 'weight of a sample'];
 
 export function Sampling({ status }: { readonly status: StatusDocument }) {
   const listed = listExporters(status);
@@ -14,15 +14,15 @@ export function Sampling({ status }: { readonly status: StatusDocument }) {
   }
   return (
     <section aria-labelledby="sampling">
-      <h2 id="sampling">What a record stands for</h2>
+      <h2 id="sampling">Sampling</h2>
       <DataTable label="sampling" heads={HEADS}>
         {listed.map((each) => (
           <tr key={each.label}>
             <th scope="row">{each.label}</th>
-            <td class="number">{whole(each.pool.poolPackets)}</td>
+            <td class="number">{whole(each.meter.observedPackets)}</td>
             <td class="number">{whole(each.sampling.sampler.received)}</td>
-            <td class="number">{whole(each.pool.droppedByMeter)}</td>
-            <td class="number">{whole(each.pool.lost)}</td>
+            <td class="number">{whole(each.meter.droppedByMeter)}</td>
+            <td class="number">{whole(each.meter.lost)}</td>
             <td class="number">{whole(each.sampling.sampler.selected)}</td>
             <td>{weightText(each)}</td>
           </tr>
@@ -32,12 +32,12 @@ export function Sampling({ status }: { readonly status: StatusDocument }) {
   );
 }
 
-function weightText({ sampleWeight, pool }: ListedExporter): string {
-  const madeUp =
-    pool.expansion > 1 ? `; those that are missing are made up for (x ${pool.expansion.toFixed(2)})` : '';
-  if (sampleWeight === undefined) {
-    return `the inverse of its action's probability${madeUp}`;
+function weightText({ sampleWeight, interval, meter }: ListedExporter): string {
+  const { compensationFactor: factor } = meter;
+  const compensation = factor > 1 ? `; loss is compensated (x ${factor.toFixed(2)})` : '';
+  if (sampleWeight === undefined || interval === undefined) {
+    return `the inverse of its action's probability${compensation}`;
   }
   const weight = Number.isInteger(sampleWeight) ? whole(sampleWeight) : sampleWeight.toFixed(2);
-  return `${weight} ${sampleWeight === 1 ? 'packet' : 'packets'} (1 in ${whole(pool.interval)} is kept)${madeUp}`;
+  return `${weight} ${sampleWeight === 1 ? 'packet' : 'packets'} (1 in ${whole(interval)} is kept)${compensation}`;
 }

@@ -95,7 +95,7 @@ async function run({ rate, maxRate, queueSize }: (typeof CASES)[number]) {
       daemon,
       BRIDGE,
       'the meter has counted all packets',
-      ({ sampler: now }) => now.poolPackets >= packets,
+      ({ sampler: now }) => now.observedPackets >= packets,
     );
     const micros = (cpuMicros(daemon.pid) - before) / sampler.received;
     await daemon.stop();

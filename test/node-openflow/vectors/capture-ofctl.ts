@@ -1,12 +1,12 @@
-// Has ovs-ofctl encode messages: a stand-in for a switch takes its connection, answers hello, features and barrier with
-// fixed bytes, and keeps everything else that ovs-ofctl sends. It uses no code of the library under test.
+// Records messages that ovs-ofctl encodes: a fake switch accepts its connection, answers hello, features and barrier with
+// fixed bytes, and keeps all other messages. It uses no code of the library under test.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Names that `ovs-ofctl -O` knows for the wire versions. */
+/** Names of the wire versions for `ovs-ofctl -O`. */
 export const OFCTL_VERSIONS: ReadonlyMap<number, string> = new Map([
   [1, 'OpenFlow10'],
   [4, 'OpenFlow13'],
@@ -18,7 +18,7 @@ const TYPE_HELLO = 0;
 const TYPE_ECHO_REQUEST = 2;
 const TYPE_FEATURES_REQUEST = 5;
 
-/** What ovs-ofctl sent, in order, without its hello, echo, features and barrier requests. */
+/** Returns what ovs-ofctl sent, in order, without its hello, echo, features and barrier requests. */
 export async function captureOfctl(version: number, args: (target: string) => string[]): Promise<Buffer[]> {
   const folder = mkdtempSync(join(tmpdir(), 'ofctl-'));
   const path = join(folder, 'switch.sock');
@@ -43,7 +43,7 @@ export async function captureOfctl(version: number, args: (target: string) => st
   return captured;
 }
 
-/** Runs ovs-ofctl and returns what it printed; rejects with its complaint. */
+/** Runs ovs-ofctl and returns its output; rejects with its error output. */
 export function runOfctl(args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile('ovs-ofctl', [...args], { maxBuffer: 1 << 26, timeout: 10_000 }, (error, stdout, stderr) => {

@@ -1,7 +1,7 @@
-// Flows in ovs-ofctl's words, one line for each kind of field and action. `generate.ts` has ovs-ofctl encode them in
-// every version that can express them.
+// Flows in ovs-ofctl's syntax, one line for each kind of field and action. generate.ts has ovs-ofctl encode them in every
+// version that can express them.
 
-/** Matches, with an action that says nothing. */
+/** Matches, encoded with the same action. */
 export const MATCH_TEXTS: readonly string[] = [
   '',
   'in_port=1',
@@ -49,7 +49,7 @@ export const MATCH_TEXTS: readonly string[] = [
   'dl_type=0x894f,nsh_mdtype=1,nsh_c1=1,nsh_c2=2/3,nsh_c3=3,nsh_c4=4',
 ];
 
-/** Actions, with the match that they need. */
+/** Actions, with their prerequisite match. */
 export const ACTION_TEXTS: readonly (readonly [match: string, actions: string])[] = [
   ['', 'drop'],
   ['', 'output:1,output:65279,IN_PORT,LOCAL,NORMAL,FLOOD,ALL,output:TABLE'],
@@ -146,10 +146,10 @@ export const PACKET_OUT_TEXTS: readonly string[] = [
   'in_port=CONTROLLER packet=0123456789abaaaaaaaaaaaa88cc0000 actions=load:1->NXM_NX_REG0[],resubmit(,0)',
 ];
 
-/** Dumps that name flows. */
+/** Dumps restricted to some flows. */
 export const DUMP_TEXTS: readonly string[] = ['table=4,ip', 'cookie=0x5/0xff,table=3', 'out_port=1,tcp'];
 
-/** Monitors that name flows. */
+/** Monitors restricted to some flows. */
 export const WATCH_TEXTS: readonly string[] = [
   'table=5,out_port=2,udp,!initial,!delete',
   'reg11=0/0x80000000,!own,!actions',

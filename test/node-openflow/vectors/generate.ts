@@ -1,5 +1,5 @@
-// Writes the vectors that the unit tests read: what ovs-ofctl encodes, and what a real switch says. Run by hand when a
-// newer OVS is to be covered:
+// Generates the vectors that the unit tests read: messages encoded by ovs-ofctl, and messages of a real switch. Run it by
+// hand to cover a newer OVS:
 //
 //     node --import tsx test/node-openflow/vectors/generate.ts
 import { spawn } from 'node:child_process';
@@ -20,7 +20,7 @@ import { Tap } from './tap.ts';
 
 interface Vector {
   readonly version: number;
-  /** What ovs-ofctl was asked for, or what the scene is. */
+  /** The arguments of ovs-ofctl, or a name of the scene. */
   readonly text: string;
   /** What ovs-ofctl prints for the bytes. */
   readonly printed: string;
@@ -70,8 +70,8 @@ const MONITORED_FLOWS = [
   'table=4,ip,reg5=1,tun_id=5,actions=ct(commit,zone=3,exec(load:1->NXM_NX_CT_MARK[])),learn(table=9,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],output:NXM_OF_IN_PORT[])',
 ];
 
-/** Dumps, monitors and packet-ins, as the switch sends them to ovs-ofctl. */
-async function saidBySwitch(ovs: Ovs): Promise<Vector[]> {
+/** Records dumps, monitors and packet-ins that the switch sends to ovs-ofctl. */
+async function recordSwitch(ovs: Ovs): Promise<Vector[]> {
   const vectors: Vector[] = [];
   for (const [version, name] of OFCTL_VERSIONS) {
     const path = join(ovs.rundir, `tap${version}`);
@@ -131,7 +131,7 @@ async function saidBySwitch(ovs: Ovs): Promise<Vector[]> {
   return vectors;
 }
 
-/** Lets the switch send a packet-in to every monitor that there is. */
+/** Has the switch send a packet-in to every monitor. */
 async function packetIn(ovs: Ovs, tap: Tap, atLeast: number): Promise<void> {
   const frame = '0123456789abaaaaaaaaaaaa08004500001c00000000401100000a0000010a00000204d2162e00080000';
   const count = (): number => tap.fromSwitch.filter((bytes) => [4, 10].includes(bytes.readUInt8(1))).length;
@@ -140,10 +140,10 @@ async function packetIn(ovs: Ovs, tap: Tap, atLeast: number): Promise<void> {
   await waitFor(() => count() >= before + atLeast, { what: 'a packet-in' });
 }
 
-/** A monitor that sees one packet-in. */
+/** Runs a monitor until it has received one packet-in. */
 async function otherMonitor(ovs: Ovs, args: readonly string[], tap: Tap): Promise<void> {
   const monitor = spawn('ovs-ofctl', args, { env: { ...process.env, ...ovs.environment }, stdio: 'ignore' });
-  // Its last words before it listens are a barrier or, without a packet-in format, a set-config.
+  // Its last message before it listens is a barrier or, without a packet-in format, a set-config.
   const before = tap.fromClient.length;
   await waitFor(() => tap.fromClient.length >= before + 5, { what: 'the monitor' });
   await packetIn(ovs, tap, 1);
@@ -173,7 +173,7 @@ async function main(): Promise<void> {
       `unix:${join(ovs.rundir, 'br0.mgmt')}`,
       'meter=1,pktps,band=type=drop,rate=1000',
     ]);
-    save('switch-messages.json', await saidBySwitch(ovs));
+    save('switch-messages.json', await recordSwitch(ovs));
   } finally {
     await ovs.abandon();
   }

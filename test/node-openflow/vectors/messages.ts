@@ -1,5 +1,5 @@
-// Messages as Open vSwitch 3.1 and its ovs-ofctl exchange them, written down between the two (messages.json): none of
-// these bytes comes from the code under test. `text` is what `ovs-ofctl ofp-print` says about them.
+// Messages between Open vSwitch 3.1 and its ovs-ofctl, recorded between the two (messages.json); none of the bytes is from
+// the code under test. `text` is the output of `ovs-ofctl ofp-print` for them.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OpenFlowVersion } from '../../../src/node-openflow/version.ts';
@@ -7,7 +7,7 @@ import type { OpenFlowVersion } from '../../../src/node-openflow/version.ts';
 export interface MessageVector {
   readonly version: OpenFlowVersion;
   readonly from: 'controller' | 'switch';
-  /** What OVS calls it: "OFPST_METER reply". */
+  /** OVS's name: "OFPST_METER reply". */
   readonly name: string;
   readonly text: string;
   readonly hex: string;
@@ -19,7 +19,7 @@ export const VECTORS = JSON.parse(
 export const RECEIVED_VECTORS = VECTORS.filter(({ from }) => from === 'switch');
 export const SENT_VECTORS = VECTORS.filter(({ from }) => from === 'controller');
 
-/** The first vector of that name and version whose text has that part. */
+/** Returns the first vector of that name and version whose text includes `part`. */
 export function vector(version: OpenFlowVersion, name: string, part = ''): MessageVector {
   const found = VECTORS.filter((v) => v.version === version && v.name === name && v.text.includes(part));
   const [first] = found;
@@ -29,7 +29,7 @@ export function vector(version: OpenFlowVersion, name: string, part = ''): Messa
   return first;
 }
 
-/** Bytes that are written in pieces, as the fields of a message. */
+/** Joins hex digits that are written field by field. */
 export function hexOf(...pieces: readonly string[]): string {
   return pieces.join('');
 }

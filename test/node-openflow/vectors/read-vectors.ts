@@ -1,4 +1,4 @@
-// Reads the vectors that generate.ts has written.
+// Reads the vectors that generate.ts wrote.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MessageHeader, readHeader } from '../../../src/node-openflow/header.ts';
@@ -8,13 +8,13 @@ import { OpenFlowDecodeError, WireReader } from '../../../src/node-openflow/wire
 /** One message. */
 export interface Vector {
   readonly version: OpenFlowVersion;
-  /** What ovs-ofctl was asked for; "live" for what passed between ovs-ofctl and a switch. */
+  /** The arguments of ovs-ofctl, or "live" for messages between ovs-ofctl and a switch. */
   readonly text: string;
   /** What ovs-ofctl prints for the bytes. */
   readonly printed: string;
   readonly bytes: Buffer;
   readonly header: MessageHeader;
-  /** Where the body begins, behind all headers. */
+  /** Offset of the body, after all headers. */
   readonly bodyStart: number;
 }
 
@@ -25,23 +25,23 @@ interface StoredVector {
   readonly hex: string;
 }
 
-/** The vectors of a file beside this one, of those messages that ovs-ofctl prints with such a beginning. */
+/** Reads the vectors of a file in this folder whose printed text matches. */
 export function readVectors(file: string, printed: RegExp): readonly Vector[] {
   const stored = JSON.parse(readFileSync(join(import.meta.dirname, file), 'utf8')) as readonly StoredVector[];
   return stored.filter((vector) => printed.test(vector.printed)).map(toVector);
 }
 
-/** A reader of the body. */
+/** Returns a reader of the body. */
 export function bodyReader(vector: Vector): WireReader {
   return new WireReader(vector.bytes, vector.bodyStart);
 }
 
-/** The bytes of the body. */
+/** Returns the bytes of the body. */
 export function body(vector: Vector): Buffer {
   return vector.bytes.subarray(vector.bodyStart);
 }
 
-/** Decodes the body cut off at each length: that must succeed (at a border of entries) or be the named error. */
+/** Decodes each prefix of the body, which must succeed (at the end of an entry) or throw OpenFlowDecodeError. */
 export function tryPrefixes(vector: Vector, decode: (reader: WireReader) => unknown): void {
   for (let end = vector.bodyStart; end < vector.bytes.length; end += 1) {
     try {

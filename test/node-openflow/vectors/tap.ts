@@ -1,11 +1,11 @@
-// A tap between ovs-ofctl and a real switch: everything passes, and what the switch says is kept as whole messages. It
-// uses no code of the library under test.
+// A proxy between ovs-ofctl and a real switch that forwards everything and records whole messages. It uses no code of the
+// library under test.
 import { connect, createServer } from 'node:net';
 
-/** Listens on `path` and passes connections on to the unix socket `target`. */
+/** Listens on `path` and forwards connections to the unix socket `target`. */
 export class Tap {
   readonly #server;
-  /** What the switch and the client have sent, whole messages, in order of their arrival. */
+  /** Whole messages of the switch and of the client, in the order received. */
   readonly fromSwitch: Buffer[] = [];
   readonly fromClient: Buffer[] = [];
 

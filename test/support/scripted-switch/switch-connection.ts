@@ -285,7 +285,7 @@ export class SwitchConnection extends Duplex {
     const offered = message.type === 'hello' ? message.versions : null;
     const version = negotiateVersion(versions, bytes.readUInt8(0), offered);
     if (version === null) {
-      const data = Buffer.from('no version in common');
+      const data = Buffer.from('no common version');
       this.sendBytes(errorReply(versions[0] ?? 1, 'OFPHFC_INCOMPATIBLE', 0, data));
       this.hangUp();
       return;

@@ -1,16 +1,16 @@
 // What is reported when users' flows cannot be rewritten, or are being rewritten for long.
 
-import type { Problem } from '../config/problem.ts';
+import type { Condition } from '../config/condition.ts';
 
 /** A bridge that allows OpenFlow 1.0 only, so that no flow of it is rewritten. */
-export function shownInPart(bridge: string): Problem {
+export function shownInPart(bridge: string): Condition {
   return {
     code: 'flows-shown-in-part',
     severity: 'error',
     where: `Bridge ${bridge}`,
     message:
       'It allows OpenFlow 1.0 only, which does not show all of a flow, so flows with "sample" actions are not rewritten.',
-    remedy: `Allow another version with "ovs-vsctl add Bridge ${bridge} protocols OpenFlow14".`,
+    action: `Allow another version with "ovs-vsctl add Bridge ${bridge} protocols OpenFlow14".`,
   };
 }
 
@@ -24,12 +24,12 @@ export function leftInFlows(bridge: string, flowCount: number): string {
 }
 
 /** Flows whose rewriting takes long. */
-export function rewritingIsSlow(bridge: string, pending: number): Problem {
+export function rewritingIsSlow(bridge: string, pending: number): Condition {
   return {
     code: 'translation-in-progress',
     severity: 'warning',
     where: `Bridge ${bridge}`,
     message: `${pending} flows with "sample" actions are still to be rewritten; their samples are not exported yet.`,
-    remedy: 'No action is needed; "ovs-ipfix status" shows the progress.',
+    action: 'No action is needed; "ovs-ipfix status" shows the progress.',
   };
 }

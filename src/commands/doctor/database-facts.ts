@@ -1,14 +1,14 @@
-// One look at the database, without the lock and without a change.
+// Reads the database, without the lock and without changing it.
 
 import {
   type Configuration,
   type ConfigurationTables,
   readConfiguration,
 } from '../../config/configuration.ts';
-import { messageBytesMaxDefault, type OvsSettings } from '../../config/settings.ts';
-import { isRelay, relayProblem } from '../../control/database-relay.ts';
-import { configurationTables, DATABASE_NAME, watchedColumns } from '../../control/database-session.ts';
-import { withOwnershipProblems } from '../../control/ownership.ts';
+import { MESSAGE_BYTES_MAX_DEFAULT, type OvsSettings } from '../../config/settings.ts';
+import { isRelay, relayCondition } from '../../control/database-relay.ts';
+import { configurationTables, DATABASE_NAME, WATCHED_COLUMNS } from '../../control/database-session.ts';
+import { withOwnershipConditions } from '../../control/ownership.ts';
 import { TargetsColumn } from '../../control/targets-column.ts';
 import { OvsdbClient, Replica, type Snapshot } from '../../ovsdb-client/index.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -16,22 +16,22 @@ import { dial, type Endpoint, formatEndpoint } from '../../runtime/endpoint.ts';
 import { clause, reasonOf } from '../../runtime/sentence.ts';
 import { within } from '../../runtime/within.ts';
 
-/** How long the database may take, in milliseconds. */
+/** Milliseconds for all tables. */
 const DATABASE_MS_MAX = 5000;
 
-/** What the checks look at. */
-export interface DatabaseLook {
+/** What the checks need of the database. */
+export interface DatabaseFacts {
   readonly tables: ConfigurationTables;
   readonly configuration: Configuration;
-  /** Version of Open vSwitch, when ovs-vswitchd has ever written it. */
+  /** Version of Open vSwitch; undefined when ovs-ctl(8) has not written it. */
   readonly ovsVersion: string | undefined;
-  /** Whether ovs-vswitchd has taken in the newest change that somebody waits for. */
+  /** Whether ovs-vswitchd has applied the newest change that a client waits for (cur_cfg and next_cfg). */
   readonly isUpToDate: boolean;
 }
 
-/** None of the endpoints gives the tables in time; the message says why for each. */
+/** None of the endpoints has answered with the tables in time; the message gives the reason for each. */
 export class DatabaseUnreachable extends Error {
-  /** Whether the system has refused us one of them, as other users are refused. */
+  /** Whether the system has denied access to one of them. */
   readonly isForbidden: boolean;
 
   constructor(reasons: readonly string[], isForbidden: boolean) {
@@ -41,8 +41,8 @@ export class DatabaseUnreachable extends Error {
   }
 }
 
-/** Rejects with `DatabaseUnreachable`. */
-export async function lookAtDatabase(settings: OvsSettings, clock: Clock): Promise<DatabaseLook> {
+/** Reads the tables from the first endpoint that answers; rejects with `DatabaseUnreachable`. */
+export async function readDatabase(settings: OvsSettings, clock: Clock): Promise<DatabaseFacts> {
   const reasons: string[] = [];
   let isForbidden = false;
   for (const endpoint of settings.database) {
@@ -54,7 +54,7 @@ export async function lookAtDatabase(settings: OvsSettings, clock: Clock): Promi
         return await within(
           clock,
           DATABASE_MS_MAX,
-          'it has accepted the connection and does not answer',
+          'it accepts connections and does not answer',
           read(client, endpoint),
         );
       } finally {
@@ -74,26 +74,28 @@ function hasCode(cause: unknown, ...codes: readonly string[]): boolean {
   return cause instanceof Error && 'code' in cause && codes.includes(String(cause.code));
 }
 
-async function read(client: OvsdbClient, endpoint: Endpoint): Promise<DatabaseLook> {
-  const relay = (await isRelay(client, DATABASE_NAME)) ? [relayProblem(formatEndpoint(endpoint))] : [];
+async function read(client: OvsdbClient, endpoint: Endpoint): Promise<DatabaseFacts> {
+  const relay = (await isRelay(client, DATABASE_NAME)) ? [relayCondition(formatEndpoint(endpoint))] : [];
   let snapshot: Snapshot | undefined;
   const replica = new Replica({
     database: DATABASE_NAME,
-    tables: { ...watchedColumns, Open_vSwitch: ['bridges', 'ovs_version', 'cur_cfg', 'next_cfg'] },
+    tables: { ...WATCHED_COLUMNS, Open_vSwitch: ['bridges', 'ovs_version', 'cur_cfg', 'next_cfg'] },
     onChange: (next) => {
       snapshot = next;
     },
   });
   await replica.attach(client);
-  if (snapshot === undefined) throw new Error('The database has given no content.');
+  if (snapshot === undefined) {
+    throw new Error('the database has sent no content');
+  }
   const tables = configurationTables(snapshot, new TargetsColumn(replica.schema));
   const [root] = [...snapshot.table('Open_vSwitch').values()];
   const { cur_cfg: current, next_cfg: next } = root?.columns ?? {};
-  // The policy of a daemon that does not run is not known; what the rows themselves say does not depend on it.
-  const configuration = withOwnershipProblems(readConfiguration(tables, messageBytesMaxDefault), 'none');
+  // The policy of a daemon that does not run is unknown; the conditions of rows do not depend on it.
+  const configuration = withOwnershipConditions(readConfiguration(tables, MESSAGE_BYTES_MAX_DEFAULT), 'none');
   return {
     tables,
-    configuration: { ...configuration, problems: [...relay, ...configuration.problems] },
+    configuration: { ...configuration, conditions: [...relay, ...configuration.conditions] },
     ovsVersion: tables.ovsVersion,
     isUpToDate: Number(current ?? 0) >= Number(next ?? 0),
   };

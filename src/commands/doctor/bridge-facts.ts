@@ -1,4 +1,4 @@
-// One look at a bridge by OpenFlow, without a change.
+// Reads a bridge by OpenFlow, without changing it.
 
 import type { Duplex } from 'node:stream';
 import type { RegisterBit } from '../../config/settings.ts';
@@ -9,10 +9,10 @@ import { dial, type Endpoint, type TlsFiles } from '../../runtime/endpoint.ts';
 import { silentLogger } from '../../runtime/log.ts';
 import { within } from '../../runtime/within.ts';
 
-/** How long a bridge may take for all its flows, in milliseconds. */
+/** Milliseconds for all flows of a bridge. */
 const BRIDGE_MS_MAX = 5000;
 
-/** Where to look. */
+/** How to reach a bridge. */
 export interface BridgePlace {
   readonly bridge: string;
   readonly endpoint: Endpoint;
@@ -20,23 +20,27 @@ export interface BridgePlace {
   readonly mark: RegisterBit;
 }
 
-/** What the checks look at. */
-export interface BridgeLook {
+/** What the checks need of a bridge. */
+export interface BridgeFacts {
   readonly bridge: string;
   readonly mark: RegisterBit;
-  /** The version of OpenFlow, as people write it. */
+  /** The OpenFlow version in use: "OpenFlow 1.4". */
   readonly protocol: string;
   readonly hasMeters: boolean;
+  /** Whether that version shows all of a flow. */
+  readonly showsWholeFlows: boolean;
   readonly flows: readonly FlowUpdate[];
   readonly observed: ObservedSwitch;
 }
 
-/** Undefined when the bridge cannot be reached, which is another check's finding; any other failure rejects. */
-export async function lookAtBridge(place: BridgePlace, clock: Clock): Promise<BridgeLook | undefined> {
+/** Reads a bridge. Undefined when it cannot be reached, which checkSwitch reports; rejects with any other failure. */
+export async function readBridge(place: BridgePlace, clock: Clock): Promise<BridgeFacts | undefined> {
   const { bridge, endpoint, tls } = place;
   const options = { clock, timeoutMs: BRIDGE_MS_MAX, ...(tls === undefined ? {} : { tls }) };
   const stream = await dial(endpoint, options).catch(() => undefined);
-  if (stream === undefined) return undefined;
+  if (stream === undefined) {
+    return undefined;
+  }
   try {
     return await within(clock, BRIDGE_MS_MAX, `bridge ${bridge} does not answer`, read(stream, place));
   } finally {
@@ -44,7 +48,7 @@ export async function lookAtBridge(place: BridgePlace, clock: Clock): Promise<Br
   }
 }
 
-async function read(stream: Duplex, { bridge, mark }: BridgePlace): Promise<BridgeLook> {
+async function read(stream: Duplex, { bridge, mark }: BridgePlace): Promise<BridgeFacts> {
   const connection = await BridgeConnection.open(stream, {
     bridge,
     mark,
@@ -59,6 +63,7 @@ async function read(stream: Duplex, { bridge, mark }: BridgePlace): Promise<Brid
       mark,
       protocol: connection.protocol,
       hasMeters: connection.meters.hook !== undefined,
+      showsWholeFlows: connection.showsWholeFlows,
       flows: await connection.dumpFlows(),
       observed: await connection.observe(),
     };

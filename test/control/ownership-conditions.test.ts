@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readConfiguration } from '../../src/config/configuration.ts';
-import { type AdoptPolicy, planOwnership, withOwnershipProblems } from '../../src/control/ownership.ts';
+import { type AdoptPolicy, planOwnership, withOwnershipConditions } from '../../src/control/ownership.ts';
 
 interface RowState {
   readonly targets?: readonly string[];
@@ -44,11 +44,11 @@ function configurationOf(rows: readonly RowState[], sets: readonly number[] = []
   );
 }
 
-function problemsOf(rows: readonly RowState[], policy: AdoptPolicy, sets?: readonly number[]) {
-  return withOwnershipProblems(configurationOf(rows, sets), policy).problems;
+function conditionsOf(rows: readonly RowState[], policy: AdoptPolicy, sets?: readonly number[]) {
+  return withOwnershipConditions(configurationOf(rows, sets), policy).conditions;
 }
 const codes = (rows: readonly RowState[], policy: AdoptPolicy) =>
-  problemsOf(rows, policy).map(({ code }) => code);
+  conditionsOf(rows, policy).map(({ code }) => code);
 const plan = (rows: readonly RowState[], policy: AdoptPolicy, sets?: readonly number[]) =>
   planOwnership(configurationOf(rows, sets), { policy, samplability: () => 'sampled' }, []).map(
     ({ kind, row }) => `${kind} ${row.uuid}`,
@@ -57,10 +57,10 @@ const plan = (rows: readonly RowState[], policy: AdoptPolicy, sets?: readonly nu
 test('a row that disables input sampling stays with ovs-vswitchd, and that is said where we would have adopted it', () => {
   const row = { targets: [HELD], otherConfig: noInput };
   assert.deepEqual(plan([row], 'all'), []);
-  const [problem] = problemsOf([row], 'all');
-  assert.equal(problem?.code, 'input-sampling-disabled');
-  assert.equal(problem.severity, 'warning');
-  assert.match(problem.message, /left to ovs-vswitchd/u);
+  const [condition] = conditionsOf([row], 'all');
+  assert.equal(condition?.code, 'input-sampling-disabled');
+  assert.equal(condition.severity, 'warning');
+  assert.match(condition.message, /left to ovs-vswitchd/u);
   assert.deepEqual(codes([row], 'marked'), []);
   assert.deepEqual(codes([row], 'none'), []);
   assert.deepEqual(codes([{ ...row, externalIds: marked }], 'marked'), ['input-sampling-disabled']);
@@ -72,10 +72,10 @@ test('an adopted row is handed back when its input sampling is disabled', () => 
 
 test('a native row that disables input sampling is exported by nobody, which is an error under each policy', () => {
   for (const policy of ['all', 'marked', 'none'] as const) {
-    const [problem] = problemsOf([{ externalIds: native, otherConfig: noInput }], policy);
-    assert.equal(problem?.code, 'input-sampling-disabled');
-    assert.equal(problem.severity, 'error');
-    assert.match(problem.message, /nothing is exported/u);
+    const [condition] = conditionsOf([{ externalIds: native, otherConfig: noInput }], policy);
+    assert.equal(condition?.code, 'input-sampling-disabled');
+    assert.equal(condition.severity, 'error');
+    assert.match(condition.message, /nothing is exported/u);
   }
 });
 
@@ -91,10 +91,10 @@ test('the sets of a bridge stay with ovs-vswitchd when its own row does', () => 
 test('one collector with the same domain from ovs-vswitchd and from us is reported', () => {
   const ours = { targets: [HELD], externalIds: marked, domain: 7 };
   const theirs = { targets: ['127.0.0.1:4739', '127.0.0.1:1'], domain: 7 };
-  const [problem] = problemsOf([ours, theirs], 'marked');
-  assert.equal(problem?.code, 'domain-shared-with-vswitchd');
-  assert.match(problem.message, /127\.0\.0\.1:4739 gets observation domain 7 .* for bridge br1/u);
-  assert.equal(problem.ipfixRow, 'row 0');
+  const [condition] = conditionsOf([ours, theirs], 'marked');
+  assert.equal(condition?.code, 'domain-shared-with-vswitchd');
+  assert.match(condition.message, /127\.0\.0\.1:4739 gets observation domain 7 .* for bridge br1/u);
+  assert.equal(condition.ipfixRow, 'row 0');
   assert.deepEqual(codes([{ externalIds: native, domain: 7 }, theirs], 'none'), [
     'domain-shared-with-vswitchd',
   ]);

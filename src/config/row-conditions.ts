@@ -1,34 +1,35 @@
-// What is wrong with an IPFIX row beyond its single values: cache columns that turn caching off, settings that ovs-vswitchd
-// honours and we do not, and keys that nothing reads. docs/configuration.md has the table of all columns and keys.
+// Conditions of an IPFIX row beyond invalid values: cache columns that turn caching off, settings that ovs-vswitchd supports
+// and ovs-ipfix does not, and unknown keys. docs/configuration.md has the table of all columns and keys.
 
+import type { Condition } from './condition.ts';
 import type { DatabaseRow, IpfixRow } from './ipfix-row.ts';
-import type { Problem } from './problem.ts';
-import { knownIpfixKeys } from './row-keys.ts';
-import { invertedKeyProblems, outputSamplingProblems } from './sampling-keys.ts';
+import { KNOWN_IPFIX_KEYS } from './row-keys.ts';
+import { invertedKeyConditions, outputSamplingConditions } from './sampling-keys.ts';
 
-/** A row and what its problems depend on. */
-export interface ProblemContext {
+/** A row, and the facts that its conditions depend on. */
+export interface ConditionContext {
   readonly row: IpfixRow;
   /** The same row as the database has it. */
   readonly databaseRow: DatabaseRow;
-  /** Names the row in problems. */
+  /** Names the row in conditions. */
   readonly where: string;
   /** See `ConfigurationTables`. */
   readonly ovsVersion: string | undefined;
-  /** Whether we export for the row: what ovs-vswitchd does with its settings is not our problem. */
+  /** Whether the daemon exports for the row; unsupported settings of other rows are not reported. */
   readonly isOurs: boolean;
-  /** Whether a bridge as a whole is sampled by it, and not only collector sets. */
+  /** Whether a bridge refers to the row in its `ipfix` column. */
   readonly isForWholeBridge: boolean;
 }
 
-export function rowProblems(context: ProblemContext): readonly Problem[] {
+/** Returns the conditions of a row, apart from invalid values. */
+export function rowConditions(context: ConditionContext): readonly Condition[] {
   const { row, where, isOurs, isForWholeBridge } = context;
   return [
-    ...cacheProblems(context),
-    ...(isForWholeBridge ? invertedKeyProblems(context) : []),
-    ...(isOurs && isForWholeBridge ? outputSamplingProblems(context) : []),
+    ...cacheConditions(context),
+    ...(isForWholeBridge ? invertedKeyConditions(context) : []),
+    ...(isOurs && isForWholeBridge ? outputSamplingConditions(context) : []),
     ...(isOurs ? unsupportedSettings(context) : []),
-    ...unknownKeyProblems(row.externalIds, knownIpfixKeys, {
+    ...unknownKeyConditions(row.externalIds, KNOWN_IPFIX_KEYS, {
       where,
       ipfixRow: row.uuid,
       remove: `remove IPFIX ${row.uuid}`,
@@ -36,29 +37,29 @@ export function rowProblems(context: ProblemContext): readonly Problem[] {
   ];
 }
 
-/** Keys with our prefix that nothing reads. */
-export function unknownKeyProblems(
+/** Returns a condition for each key with the prefix `ovs-ipfix` that has no meaning. */
+export function unknownKeyConditions(
   externalIds: ReadonlyMap<unknown, unknown>,
   known: ReadonlySet<string>,
   about: { readonly where: string; readonly ipfixRow?: string; readonly remove: string },
-): readonly Problem[] {
+): readonly Condition[] {
   const { remove, ...place } = about;
-  const problems: Problem[] = [];
+  const conditions: Condition[] = [];
   for (const key of externalIds.keys()) {
     if (typeof key === 'string' && key.startsWith('ovs-ipfix') && !known.has(key)) {
-      problems.push({
+      conditions.push({
         ...place,
         code: 'unknown-key',
         severity: 'warning',
-        message: `external_ids:${key} is not a key that ovs-ipfix knows, so it has no effect.`,
-        remedy: `Known are ${[...known].join(', ')}. Take it away with "ovs-vsctl ${remove} external_ids ${key}".`,
+        message: `external_ids:${key} is not a known key and has no effect.`,
+        action: `Known keys are ${[...known].join(', ')}. Remove it with "ovs-vsctl ${remove} external_ids ${key}".`,
       });
     }
   }
-  return problems;
+  return conditions;
 }
 
-function cacheProblems({ row, databaseRow, where }: ProblemContext): readonly Problem[] {
+function cacheConditions({ row, databaseRow, where }: ConditionContext): readonly Condition[] {
   const about = { where, ipfixRow: row.uuid, severity: 'warning' } as const;
   const hasCacheColumns =
     'cache_active_timeout' in databaseRow.columns && 'cache_max_flows' in databaseRow.columns;
@@ -69,7 +70,7 @@ function cacheProblems({ row, databaseRow, where }: ProblemContext): readonly Pr
         code: 'no-cache-columns',
         message:
           'The database lacks the columns cache_active_timeout and cache_max_flows, so caching is off.',
-        remedy: 'Add them with "ovs-ipfix migrate" (docs/migration.md).',
+        action: 'Add them with "ovs-ipfix migrate" (docs/migration.md).',
       },
     ];
   }
@@ -85,18 +86,18 @@ function cacheProblems({ row, databaseRow, where }: ProblemContext): readonly Pr
       ...about,
       code: 'caching-disabled',
       message: `${set} is set and ${unset} is not, which turns caching off: each sample becomes a record of its own.`,
-      remedy: `Set both, as in "ovs-vsctl set IPFIX ${row.uuid} cache_active_timeout=60 cache_max_flows=100000".`,
+      action: `Set both, as in "ovs-vsctl set IPFIX ${row.uuid} cache_active_timeout=60 cache_max_flows=100000".`,
     },
   ];
 }
 
-/** Settings that add elements or records to what ovs-vswitchd exports, and nothing to what we export. */
-function unsupportedSettings({ row, where }: ProblemContext): readonly Problem[] {
+/** Settings that add elements or records to the export of ovs-vswitchd, and that ovs-ipfix does not support. */
+function unsupportedSettings({ row, where }: ConditionContext): readonly Condition[] {
   const tunnel = row.otherConfig.get('enable-tunnel-sampling');
   const virtualId = row.otherConfig.get('virtual_obs_id');
   const settings = [
     {
-      // ovs-vswitchd takes any value but "false" for true.
+      // ovs-vswitchd reads any value but "false" as true.
       isSet: tunnel !== undefined && tunnel.toLowerCase() !== 'false',
       name: 'other_config:enable-tunnel-sampling',
       consequence:
@@ -125,6 +126,6 @@ function unsupportedSettings({ row, where }: ProblemContext): readonly Problem[]
       where: `${where}, ${name}`,
       ipfixRow: row.uuid,
       message: `ovs-ipfix does not support it: ${consequence}.`,
-      remedy: `Remove it with "ovs-vsctl ${removal}", or leave the row to ovs-vswitchd: run with --adopt=marked.`,
+      action: `Remove it with "ovs-vsctl ${removal}", or leave the row to ovs-vswitchd: run with --adopt=marked.`,
     }));
 }

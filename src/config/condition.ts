@@ -1,0 +1,53 @@
+// Conditions: states of the configuration or of Open vSwitch that an operator should know about and can correct. A condition
+// is a plain value, made where the fault is found, and shown by status, log and the row's `external_ids:ovs-ipfix-problem`.
+
+/** The closed list of conditions; docs/conditions.md explains each. */
+export const CONDITION_CODES = [
+  'bad-value',
+  'bad-target',
+  'no-usable-target',
+  'unknown-key',
+  'caching-disabled',
+  'no-cache-columns',
+  'output-sampling-not-done',
+  'input-sampling-disabled',
+  'sampling-keys-inverted',
+  'setting-not-supported',
+  'domain-shared-with-vswitchd',
+  'no-ipfix-row',
+  'hard-timeout-restarts',
+  'translation-refused',
+  'sample-field-unresolved',
+  'dangling-reference',
+  'no-meters',
+  'meter-in-use',
+  'hook-slot-in-use',
+  'flows-shown-in-part',
+  'translation-in-progress',
+  'fail-open',
+  'row-not-adopted',
+  'hook-refused',
+  'bridge-unreachable',
+  'database-is-relay',
+] as const;
+
+export type ConditionCode = (typeof CONDITION_CODES)[number];
+
+export interface Condition {
+  readonly code: ConditionCode;
+  /** `error`: something is not exported; `warning`: the export goes on. */
+  readonly severity: 'error' | 'warning';
+  /** The object, as an operator names it: "IPFIX row 1b2c… of bridge br0, column targets". */
+  readonly where: string;
+  /** The IPFIX row that gets the condition in its `external_ids`; undefined when it is about no row. */
+  readonly ipfixRow?: string;
+  /** What is wrong, as a sentence without the place. */
+  readonly message: string;
+  /** What to do, as a sentence, with the command if there is one. */
+  readonly action: string;
+}
+
+/** Returns the condition as one line for a log or a column. */
+export function describeCondition(condition: Condition): string {
+  return `${condition.where}: ${condition.message} ${condition.action} (${condition.code})`;
+}
