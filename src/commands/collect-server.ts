@@ -1,5 +1,5 @@
-// The sockets of `ovs-ipfix collect`: UDP and TCP at one port. It cuts TCP streams into messages and names sessions; what
-// messages mean is the reader's business.
+// The sockets of `ovs-ipfix collect`: UDP and TCP on one port. Splits TCP streams into messages and identifies sessions; does
+// not decode messages.
 
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
@@ -10,25 +10,25 @@ import { reasonOf } from '../runtime/sentence.ts';
 
 /** One exporter's transport session (RFC 7011, section 2). */
 export interface CollectSession {
-  /** Unique among the sessions of now. */
+  /** Unique among the open sessions. */
   readonly key: string;
   readonly transport: 'udp' | 'tcp';
   /** `ADDRESS:PORT` of the exporter. */
   readonly exporter: string;
 }
 
-/** What the server tells its owner. */
+/** Callbacks of the server. */
 export interface CollectListener {
   message(session: CollectSession, bytes: Buffer): void;
-  /** A connection has ended; `fault` says why when it was not the exporter's wish. */
+  /** A connection has ended; `fault` has the reason when the exporter did not end it. */
   ended(session: CollectSession, fault: string | undefined): void;
 }
 
-/** TCP connections at a time; more are refused. */
+/** Largest number of TCP connections; more are refused. */
 export const CONNECTIONS_MAX = 256;
-/** The kernel caps it (net.core.rmem_max); a burst of records should not be lost while we print. */
+/** Receive buffer in bytes, which the kernel limits (net.core.rmem_max), for bursts that arrive while records are printed. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
-/** How often another port is tried when the one that UDP got is taken for TCP. */
+/** Attempts to find a port that is free for UDP and TCP. */
 const PORT_ATTEMPTS_MAX = 10;
 
 /** See the head of the file. */
@@ -43,7 +43,7 @@ export class CollectServer {
     this.#listener = listener;
   }
 
-  /** Listens, and says where. */
+  /** Listens and returns the address. */
   async listen(at: ListenAddress): Promise<ListenAddress> {
     for (let attempt = 1; ; attempt += 1) {
       const port = await this.#listenUdp(at);
@@ -59,7 +59,7 @@ export class CollectServer {
     }
   }
 
-  /** Closes everything; connections that are open end. */
+  /** Closes the sockets and all connections. */
   async close(): Promise<void> {
     const [udp, tcp] = [this.#udp, this.#tcp];
     this.#udp = undefined;
@@ -86,7 +86,7 @@ export class CollectServer {
       socket.bind(at.port, at.host, resolve);
     });
     socket.removeAllListeners('error');
-    // An ICMP error about an answer cannot come, since none is sent; the kernel may report others, and none ends us.
+    // Nothing is sent, so no ICMP error can arrive; other errors of the kernel must not end the command.
     socket.on('error', () => {});
     socket.on('message', (bytes, { address, port }) => {
       const exporter = addressText(address, port);
@@ -127,7 +127,7 @@ export class CollectServer {
     connection.on('close', () => {
       this.#connections.delete(connection);
       if (framer.pendingSize > 0) {
-        fault ??= `The connection ended with ${framer.pendingSize} bytes of a message that was not complete.`;
+        fault ??= `The connection ended with ${framer.pendingSize} bytes of an incomplete message.`;
       }
       this.#listener.ended(session, fault);
     });

@@ -1,5 +1,5 @@
-// `ovs-ipfix collect`: a small IPFIX collector that prints what it receives and says what is wrong with it. For looking
-// at an exporter, for the demo and for tests; it stores nothing.
+// `ovs-ipfix collect`: a small IPFIX collector that prints the records that it receives and the problems of the messages. For
+// debugging an exporter, for the demo and for tests; it stores nothing.
 
 import { Command, InvalidArgumentError } from 'commander';
 import { MessageReader } from '../ipfix/message-reader.ts';
@@ -19,29 +19,31 @@ interface CollectFlags {
   readonly seconds?: number;
 }
 
-/** Output that may wait for a slow reader of ours; records beyond are counted and not printed. */
+/** Largest output queue for a slow reader, in bytes; records above it are counted and not printed. */
 const OUTPUT_BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
 
 /** The `collect` command. */
 export function collectCommand(): Command {
   return new Command('collect')
-    .description('receive IPFIX over UDP and TCP, print the records, and say what is wrong with them')
+    .description('receive IPFIX over UDP and TCP, and print the records and problems of the messages')
     .addOption(
-      flagOf('collect', '--listen <addr:port>', 'where to listen; port 0 takes any free one')
+      flagOf('collect', '--listen <addr:port>', 'address to listen on; port 0 is any free one')
         .argParser(parseListen)
         .default({ host: '0.0.0.0', port: 4739 } satisfies ListenAddress, '0.0.0.0:4739'),
     )
     .addOption(
-      flagOf('collect', '--format <format>', 'table for people, json for one object a line')
+      flagOf('collect', '--format <format>', 'table, or json for one object a line')
         .choices(['table', 'json'])
         .default('table'),
     )
-    .addOption(flagOf('collect', '--count <records>', 'end after so many records').argParser(parsePositive))
+    .addOption(
+      flagOf('collect', '--count <records>', 'end after this number of records').argParser(parsePositive),
+    )
     .addOption(
       flagOf(
         'collect',
         '--seconds <seconds>',
-        'end after so much time; exit 1 if --count was not reached',
+        'end after this time; exit 1 if --count was not reached',
       ).argParser(parsePositive),
     )
     .addHelpText(
@@ -78,7 +80,7 @@ class Collect {
     this.#flags = flags;
   }
 
-  /** Listens until a signal, the count or the time; gives the exit code. */
+  /** Listens until a signal, the count or the time; returns the exit code. */
   async run(): Promise<number> {
     const finished = new Promise<void>((resolve) => {
       this.#finish = () => {
@@ -87,7 +89,7 @@ class Collect {
       };
     });
     process.once('SIGINT', this.#finish).once('SIGTERM', this.#finish);
-    // A reader that goes away, such as head(1), is a way to end; without a standard error there is nobody to tell.
+    // A reader that closes the pipe, such as head(1), ends the command; a closed standard error is ignored.
     process.stdout.on('error', this.#finish);
     process.stderr.on('error', () => {});
     try {
@@ -140,7 +142,7 @@ class Collect {
     }
   }
 
-  /** A heading stands wherever the exporter or the domain changes, so that rows need no columns for them. */
+  /** Prints a heading when the exporter or the domain changes, instead of columns for them. */
   #printRow(session: CollectSession, message: DecodedMessage, text: string): void {
     if (!this.#isHeadPrinted) {
       this.#print(`${TABLE_HEAD}\n`);
@@ -188,7 +190,9 @@ class Collect {
     const counts = `${this.#recordCount} records in ${this.#messageCount} messages, ${this.#problemCount} problems`;
     const atLimit = limits > 0 ? `, ${limits} times at a limit` : '';
     const unprinted =
-      this.#unprintedCount > 0 ? `, ${this.#unprintedCount} lines not printed for want of a reader` : '';
+      this.#unprintedCount > 0
+        ? `, ${this.#unprintedCount} lines not printed, because the reader was too slow`
+        : '';
     return `${counts}${atLimit}${unprinted}\n`;
   }
 }
@@ -204,7 +208,7 @@ function parseListen(text: string): ListenAddress {
 function parsePositive(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1) {
-    throw new InvalidArgumentError('Write a whole number from 1 on.');
+    throw new InvalidArgumentError('Write a whole number of at least 1.');
   }
   return number;
 }

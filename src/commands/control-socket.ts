@@ -1,12 +1,12 @@
-// Where the running daemon's control socket is: commands that ask it find it as ovs-appctl does, by the pid file, or by
-// the socket's name where the daemon was started without one.
+// Finds the control socket of the running daemon: as ovs-appctl does, by the pid file, or by the socket's name when the daemon
+// was started without one.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { controlSocketPath, pidFilePath, runDirectory } from '../runtime/rundir.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 
-/** Sockets that a daemon which was killed has left behind look the same; a live process has the pid of its name. */
+/** Returns the path of the socket; throws a sentence when there is none or several. A socket of a dead process is ignored. */
 export function findControlSocket(given: string | undefined): string {
   if (given !== undefined) {
     return given;
@@ -21,11 +21,11 @@ export function findControlSocket(given: string | undefined): string {
     return only;
   }
   if (found.length > 1) {
-    throw new Error(`Several daemons run here; say which one is meant with --unixctl: ${found.join(', ')}.`);
+    throw new Error(`Several daemons run; choose one with --unixctl: ${found.join(', ')}.`);
   }
   throw new Error(
-    `No daemon runs: there is no ovs-ipfix.PID.ctl of a living process in ${runDirectory()}. Start it with ` +
-      '"ovs-ipfix run", or name its control socket with --unixctl, or its folder with OVS_RUNDIR.',
+    `No daemon runs: ${runDirectory()} has no ovs-ipfix.PID.ctl of a live process. Start it with "ovs-ipfix run", ` +
+      'or name its control socket with --unixctl or its folder with OVS_RUNDIR.',
   );
 }
 
@@ -36,13 +36,13 @@ function liveSockets(): readonly string[] {
     .filter(isSocket);
 }
 
-/** A control socket by its name; whether anybody listens there is not known. */
+/** A control socket found by its name, which may be stale. */
 export interface NamedSocket {
   readonly path: string;
   readonly pid: number;
 }
 
-/** Those among the names of the run directory that a daemon gives its control socket unless told otherwise. */
+/** Returns the control sockets with the default name among the names of the run directory. */
 export function controlSockets(names: readonly string[]): readonly NamedSocket[] {
   return names.flatMap((name) => {
     const pid = /^ovs-ipfix\.(?<pid>\d+)\.ctl$/u.exec(name)?.groups?.['pid'];
@@ -55,7 +55,7 @@ function listRunDirectory(): readonly string[] {
     return readdirSync(runDirectory());
   } catch (error) {
     throw new Error(
-      `The run directory ${runDirectory()} cannot be read (${reasonOf(error)}); is Open vSwitch installed, and may you read it?`,
+      `The run directory ${runDirectory()} cannot be read: ${reasonOf(error)}. Check that Open vSwitch is installed, and that you may read it.`,
       { cause: error },
     );
   }

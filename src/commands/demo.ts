@@ -1,4 +1,4 @@
-// `ovs-ipfix demo`: the daemon at work on a private Open vSwitch, for a first look and as a check of an installation.
+// `ovs-ipfix demo`: runs the daemon on a private Open vSwitch, for a first impression and as a check of an installation.
 
 import { Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../runtime/clock.ts';
@@ -15,10 +15,10 @@ interface DemoFlags {
 export function demoCommand(): Command {
   return new Command('demo')
     .description(
-      'try it all out on a private Open vSwitch, with traffic and a collector that prints flow records',
+      'run the daemon on a private Open vSwitch, with traffic and a collector that prints flow records',
     )
     .addOption(
-      flagOf('demo', '--seconds <seconds>', 'end after so much time (default: at Ctrl-C)').argParser(
+      flagOf('demo', '--seconds <seconds>', 'end after this time (default: at Ctrl-C)').argParser(
         parseSeconds,
       ),
     )
@@ -40,11 +40,11 @@ The exit code is 0 only if records came and agree with what the switch has count
 async function runDemo({ seconds, once }: DemoFlags): Promise<number> {
   const ending = new AbortController();
   const end = (): void => ending.abort();
-  // These stay: a second Ctrl-C must not keep things from being ended in their order.
+  // These handlers stay: a second Ctrl-C must not interrupt the ordered stop.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, end);
   }
-  // A reader that goes away, such as head(1), is a way to end.
+  // A reader that closes the pipe, such as head(1), ends the demo.
   process.stdout.on('error', end);
   const timer = seconds === undefined ? undefined : systemClock.setTimer(end, seconds * 1000);
   try {
@@ -54,7 +54,7 @@ async function runDemo({ seconds, once }: DemoFlags): Promise<number> {
       write: (text) => process.stdout.write(text),
     });
     const fault = await scenario.run();
-    process.stdout.write(fault === undefined ? 'Everything agreed, and everything is cleaned up.\n' : '');
+    process.stdout.write(fault === undefined ? 'All counts agree, and everything is cleaned up.\n' : '');
     if (fault !== undefined) {
       process.stderr.write(`ovs-ipfix demo: ${fault}\n`);
     }
@@ -67,7 +67,7 @@ async function runDemo({ seconds, once }: DemoFlags): Promise<number> {
 function parseSeconds(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1) {
-    throw new InvalidArgumentError('Write a whole number from 1 on.');
+    throw new InvalidArgumentError('Write a whole number of at least 1.');
   }
   return number;
 }

@@ -5,12 +5,12 @@ import { MigrationError } from '../schema/migration-error.ts';
 import { type MigratedText, migrateSchemaText } from '../schema/schema-text.ts';
 import { nameOf, readWhole, WholeFileError, writeWhole } from './whole-file.ts';
 
-/** The largest schema file that is read; that of Open vSwitch 3.1 has 27 kB. */
+/** Largest schema file, in bytes; that of Open vSwitch 3.1 has 27 kB. */
 export const SCHEMA_BYTES_MAX = 4 * 1024 * 1024;
 
 /** A schema file before and after. */
 export interface MigratedFile extends MigratedText {
-  /** What was read, in words. */
+  /** The name of the source in sentences. */
   readonly source: string;
 }
 
@@ -39,7 +39,7 @@ export async function writeMigrated(migrated: MigratedFile, output: string | und
   });
 }
 
-/** What was done to a file, as sentences. */
+/** Returns what was done to a file, as sentences. */
 export function summarize({ source, version, added, cksum }: MigratedFile): string {
   if (added.length === 0) {
     return `${source} (version ${version}) has both columns already: unchanged.`;
@@ -49,7 +49,7 @@ export function summarize({ source, version, added, cksum }: MigratedFile): stri
   return `${source} (version ${version}): added ${names} to table ${tableName}; ${sum}.`;
 }
 
-/** A schema is UTF-8; a byte order mark is no JSON, and is left for the parser to find. */
+/** Decodes UTF-8; a byte order mark is kept, and the parser refuses it. */
 function decode(bytes: Buffer, source: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -17,7 +17,7 @@ import { addDatabaseOptions, flagOf, foldDatabase } from './options.ts';
 
 /** Exit code of --check when columns are missing. */
 const EXIT_LACKS_COLUMNS = 3;
-/** How long a live migration may take as a whole; the server needs about a second for 100,000 rows. */
+/** Milliseconds for a whole live migration; the server needs about a second for 100,000 rows. */
 export const MIGRATION_TIMEOUT_MS = 60_000;
 
 export function migrateCommand(): Command {
@@ -35,11 +35,13 @@ export function migrateCommand(): Command {
       ),
     )
     .addOption(
-      flagOf('migrate', '--schema <file>', 'migrate this schema file and no database; - is standard input'),
+      flagOf(
+        'migrate',
+        '--schema <file>',
+        'migrate this schema file instead of a database; - is standard input',
+      ),
     )
-    .addOption(
-      flagOf('migrate', '--output <file>', 'where to write the schema file to (default: standard output)'),
-    )
+    .addOption(flagOf('migrate', '--output <file>', 'file to write the schema to (default: standard output)'))
     .action(async (database: string | undefined, flags: Record<string, unknown>) => {
       const { check, schema, output, ...rest } = flags;
       if (typeof schema === 'string') {
@@ -48,7 +50,7 @@ export function migrateCommand(): Command {
         return;
       }
       if (command.getOptionValueSource('output') === 'cli') {
-        command.error('error: --output belongs to --schema: a live database is converted where it is.');
+        command.error('error: --output needs --schema: a live database is converted in place.');
       }
       const settings = readOvsSettings(foldDatabase(database, rest, command));
       await withDatabase(settings, systemClock, check === true ? checkDatabase : migrateDatabase);
@@ -74,12 +76,12 @@ async function migrateFile(
     return;
   }
   if (command.getOptionValueSource('output') === 'cli') {
-    command.error('error: --check writes nothing, so it takes no --output.');
+    command.error('error: --check writes nothing: leave out --output.');
   }
   reportCheck(`${migrated.source} (version ${migrated.version})`, migrated.added);
 }
 
-/** Tries the database's connection methods in turn, and works with the first that answers. */
+/** Runs on the first of the database's connection methods that answers. */
 async function withDatabase(
   settings: OvsSettings,
   clock: Clock,
@@ -117,7 +119,7 @@ async function workWith(
   try {
     await work(database);
   } catch (error) {
-    // A second run is right whether the first one came to convert or not; a MigrationError says itself what is known.
+    // A second run is safe whether or not the first one has converted; a MigrationError has its own sentence.
     throw error instanceof OvsdbError
       ? new Error(`${database.method}: ${error.message} Run this command again.`, { cause: error })
       : error;

@@ -24,7 +24,7 @@ function withVariable(option: Option, prefix: string): Option {
   return option.env(`OVS_IPFIX_${`${prefix}${option.name()}`.replaceAll('-', '_').toUpperCase()}`);
 }
 
-/** Adds what a command needs to find the database. */
+/** Adds the flags of a command that connects to the database. */
 export function addDatabaseOptions(command: Command): Command {
   return command
     .argument('[database]', 'connection method of the OVS database (the same as --db)')
@@ -34,22 +34,22 @@ export function addDatabaseOptions(command: Command): Command {
         'OVS database: unix:FILE, tcp:HOST[:PORT] or ssl:HOST[:PORT], several by comma (default: unix:$OVS_RUNDIR/db.sock)',
       ),
     )
-    .addOption(flag('-p, --private-key <file>', 'our private key for ssl: methods (PEM)'))
-    .addOption(flag('-c, --certificate <file>', 'our certificate for ssl: methods (PEM)'))
-    .addOption(flag('-C, --ca-cert <file>', 'certificate of the authority that vouches for OVS (PEM)'));
+    .addOption(flag('-p, --private-key <file>', 'private key for ssl: methods (PEM)'))
+    .addOption(flag('-c, --certificate <file>', 'certificate for ssl: methods (PEM)'))
+    .addOption(flag('-C, --ca-cert <file>', 'CA certificate used to verify OVS (PEM)'));
 }
 
-/** Where bridges speak OpenFlow. */
+/** Returns the flag with the OpenFlow endpoint of bridges. */
 export function openflowFlag(): Option {
   return flag(
     '--openflow <method>',
-    'OpenFlow endpoint of a bridge, %b stands for its name (default: unix:$OVS_RUNDIR/%b.mgmt)',
+    'OpenFlow endpoint of a bridge, with %b for its name (default: unix:$OVS_RUNDIR/%b.mgmt)',
   );
 }
 
 /**
- * As in OVS's programs, an optional value stands right behind its flag, as in `-vdbg` and `--pidfile=FILE`: what follows
- * after a space is no value, as `run -v unix:/run/db.sock` shows.
+ * Joins optional values to their flags. As in OVS's programs, an optional value is part of the same argument, as in `-vdbg` and
+ * `--pidfile=FILE`; the next argument is not the value, as in `run -v unix:/run/db.sock`.
  */
 export function withOptionalValues(argv: readonly string[]): string[] {
   const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
@@ -62,7 +62,7 @@ const WITHOUT_VALUE: ReadonlyMap<string, string> = new Map([
   ['--pidfile', '--pidfile=ovs-ipfix.pid'],
 ]);
 
-/** Folds the positional database, which OVS's daemons take last, into the flags; it is an error to give two. */
+/** Moves the positional database, the last argument as in OVS's daemons, to the flags; two are an error. */
 export function foldDatabase(
   database: string | undefined,
   flags: Readonly<Record<string, unknown>>,

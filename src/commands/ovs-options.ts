@@ -1,14 +1,14 @@
-// The flags of the commands that work on an Open vSwitch with its bridges.
+// The flags of the commands that connect to an Open vSwitch and its bridges.
 
 import type { Command } from 'commander';
 import { MARK_DEFAULT } from '../config/settings.ts';
 import { addDatabaseOptions, flag, openflowFlag } from './options.ts';
 
-/** Adds what a command needs to find OVS: the database, the bridges, TLS files and the log. */
+/** Adds the flags for the database, the bridges, TLS and the log. */
 export function addOvsOptions(command: Command): Command {
   return addDatabaseOptions(command)
     .addOption(openflowFlag())
-    .addOption(flag('--mark <bit>', `register bit that marks a packet as sampled (default: ${MARK_DEFAULT})`))
+    .addOption(flag('--mark <bit>', `register bit that marks a sampled packet (default: ${MARK_DEFAULT})`))
     .addOption(
       flag(
         '-v, --verbose <spec>',

@@ -1,4 +1,4 @@
-// `ovs-ipfix release`: hands rows back to ovs-vswitchd and takes our flows and meters out of the bridges.
+// `ovs-ipfix release`: hands rows back to ovs-vswitchd and removes the daemon's flows, meters and actions from the bridges.
 
 import { Command } from 'commander';
 import { LOG_MODULES, readOvsSettings } from '../config/settings.ts';
@@ -11,7 +11,7 @@ import { addOvsOptions } from './ovs-options.ts';
 export function releaseCommand(): Command {
   const command = addOvsOptions(
     new Command('release').description(
-      'hand the IPFIX rows back to ovs-vswitchd and take our flows and meters out of all bridges',
+      'hand the IPFIX rows back to ovs-vswitchd, and remove all flows, meters and actions of ovs-ipfix from the bridges',
     ),
   );
   return command.action(async (database: string | undefined, flags: Record<string, unknown>) => {

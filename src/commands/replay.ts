@@ -1,5 +1,5 @@
-// `ovs-ipfix replay`: the exporter over a capture file, for trying it without a switch, for exporting what was captured,
-// and for measuring it.
+// `ovs-ipfix replay`: runs the exporter on a capture file, to try it without a switch, to export captured flows, and to measure
+// it.
 
 import { Command, InvalidArgumentError } from 'commander';
 import {
@@ -18,22 +18,22 @@ import { openCapture } from './replay/capture-source.ts';
 import { Replay } from './replay/replay-run.ts';
 import { progressLine, shortfalls, summaryJson, summaryText } from './replay/replay-summary.ts';
 
-/** How often a terminal is told of the progress. */
+/** Milliseconds between two updates of the progress line. */
 const PROGRESS_MS = 500;
 
 /** The `replay` command. */
 export function replayCommand(): Command {
   return new Command('replay')
-    .description('export the flows of a capture file, as fast as possible or as they were captured')
+    .description('export the flows of a capture file, as fast as possible or at the recorded speed')
     .argument(
       '<file>',
-      'a capture of Ethernet frames, pcap or pcapng, also compressed by gzip; - for standard input',
+      'capture of Ethernet frames: pcap or pcapng, optionally compressed by gzip; - is standard input',
     )
     .addOption(
       flagOf(
         'replay',
         '--to <[tcp:]host:port>',
-        'collector, over UDP unless it says tcp:; several by repeating it',
+        'collector: HOST:PORT for UDP, tcp:HOST:PORT for TCP; may be repeated',
       )
         .argParser((text: string, before: readonly string[] | undefined) => [
           ...(before ?? []),
@@ -42,20 +42,20 @@ export function replayCommand(): Command {
         .makeOptionMandatory(),
     )
     .addOption(
-      flagOf('replay', '--speed <speed>', 'max: as fast as it goes; recorded: as captured (default: max)'),
+      flagOf('replay', '--speed <speed>', 'max: as fast as possible; recorded: as captured (default: max)'),
     )
     .addOption(
       flagOf(
         'replay',
         '--cache-active-timeout <seconds>',
-        `how long a flow gathers packets, in time of capture (default: ${REPLAY_DEFAULTS.cacheActiveTimeoutSeconds})`,
+        `active timeout of a flow, in capture time (default: ${REPLAY_DEFAULTS.cacheActiveTimeoutSeconds})`,
       ),
     )
     .addOption(
       flagOf(
         'replay',
         '--cache-max-flows <flows>',
-        `flows in the cache at most (default: ${REPLAY_DEFAULTS.cacheMaxFlows})`,
+        `largest number of flows in the cache (default: ${REPLAY_DEFAULTS.cacheMaxFlows})`,
       ),
     )
     .addOption(
@@ -78,7 +78,7 @@ every record was handed to the network; what UDP loses after that cannot be seen
     });
 }
 
-/** From the environment, several collectors come with commas between them. */
+/** In the environment variable, collectors are separated by commas. */
 function split(text: string): string[] {
   const targets = text.split(',');
   if (targets.some((target) => target === '')) {
@@ -126,7 +126,7 @@ async function replay(file: string, settings: ReplaySettings): Promise<number> {
   return shortfalls(status).length === 0 ? 0 : 1;
 }
 
-/** A line on a terminal that is written over again and again. */
+/** A line of a terminal that each update overwrites. */
 class Progress {
   readonly #line: () => string;
   #timer: Timer;

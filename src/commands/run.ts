@@ -10,7 +10,7 @@ import { hasPidFile, removePidFile, runLocked } from './run/pidfile.ts';
 import { ServiceNotifier } from './service-notifier.ts';
 import { version } from './version.ts';
 
-/** Seconds after which a stop that hangs is cut short; flows and rows may then be left to `release`. */
+/** Milliseconds after which a stop fails; flows and rows may then be left to `release`. */
 const STOP_DEADLINE_MS = 4500;
 
 export function runCommand(): Command {
@@ -34,14 +34,12 @@ export function runCommand(): Command {
     .addOption(
       flag(
         '--pidfile <file>',
-        'write our pid there and lock it, so that "ovs-appctl -t ovs-ipfix" finds us (default: $OVS_RUNDIR/ovs-ipfix.pid)',
+        'write and lock a pid file, so that "ovs-appctl -t ovs-ipfix" finds the daemon (default: $OVS_RUNDIR/ovs-ipfix.pid)',
       ),
     )
-    .addOption(
-      flag('--web <address:port>', 'show the live page, /status.json and /metrics there (default: off)'),
-    )
-    .addOption(flag('--web-token-file <file>', 'who looks needs the token in the first line of this file'))
-    .addOption(flag('--web-insecure', 'let everybody look who can connect, from other hosts too'))
+    .addOption(flag('--web <address:port>', 'serve the live page, /status.json and /metrics (default: off)'))
+    .addOption(flag('--web-token-file <file>', 'clients need the token in the first line of this file'))
+    .addOption(flag('--web-insecure', 'allow every client, also from other hosts'))
     .action(async (database: string | undefined, flags: Record<string, unknown>) => {
       const settings = readRunSettings(foldDatabase(database, flags, command));
       const { pidFile } = settings;

@@ -1,70 +1,70 @@
-// What systemd is told of a daemon that it started (sd_notify(3)): that it runs, what it waits for, that it is alive, and
-// that it stops. Used by `run`. Without NOTIFY_SOCKET in the environment nothing is told. Node has no datagram sockets of
-// the unix family, so systemd-notify(1) speaks for us; the unit has NotifyAccess=all for that reason.
+// Notifies systemd (sd_notify(3)) of the daemon's start, state and stop, and pings its watchdog. Used by `run`. Does nothing
+// without NOTIFY_SOCKET in the environment. Node.js has no unix datagram sockets, so systemd-notify(1) sends the notifications,
+// and the unit has NotifyAccess=all.
 
 import { execFile } from 'node:child_process';
 import type { Clock, Timer } from '../runtime/clock.ts';
 
 /** Milliseconds after which a systemd-notify that hangs is ended. */
 const NOTIFY_TIMEOUT_MS = 5000;
-/** Milliseconds between two looks at the state where the unit has no watchdog. */
+/** Milliseconds between two checks of the state without a watchdog. */
 const STATUS_INTERVAL_MS = 10_000;
 
-/** What the notifier is handed. */
+/** Options of `ServiceNotifier`. */
 export interface ServiceNotifierOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
   readonly clock: Clock;
-  /** One sentence about the state, for `systemctl status`. */
+  /** Returns the state as a sentence, for `systemctl status`. */
   readonly state: () => string;
-  /** Hears once of a notification that could not be sent, and not again until one could. */
+  /** Called with the first failure of a notification, and again only after a success. */
   readonly onFault: (sentence: string) => void;
 }
 
-/** Tells systemd about the process; `start`, then `stop` before the process ends. */
+/** Sends the notifications; call `start`, then `stop` before the process ends. */
 export class ServiceNotifier {
   readonly #options: ServiceNotifierOptions;
-  readonly #isWanted: boolean;
+  readonly #isEnabled: boolean;
   readonly #watchdogMs: number | undefined;
   #timer: Timer | undefined;
-  #told = '';
+  #sentState = '';
   #isFaulty = false;
 
   constructor(options: ServiceNotifierOptions) {
     this.#options = options;
-    this.#isWanted = Boolean(options.environment['NOTIFY_SOCKET']);
-    this.#watchdogMs = this.#isWanted ? watchdogInterval(options.environment, options.pid) : undefined;
+    this.#isEnabled = Boolean(options.environment['NOTIFY_SOCKET']);
+    this.#watchdogMs = this.#isEnabled ? watchdogInterval(options.environment, options.pid) : undefined;
   }
 
-  /** Says that the service runs. Whether OVS can be reached is a matter of its state and no reason for a failed start. */
+  /** Notifies of the start. An unreachable OVS is part of the state and does not fail the start. */
   async start(): Promise<void> {
-    if (!this.#isWanted) {
+    if (!this.#isEnabled) {
       return;
     }
-    this.#told = this.#options.state();
-    await this.#send(['READY=1', `STATUS=${this.#told}`]);
+    this.#sentState = this.#options.state();
+    await this.#send(['READY=1', `STATUS=${this.#sentState}`]);
     this.#schedule();
   }
 
-  /** Says that the service stops; no watchdog is fed any more, so a stop that hangs is ended by systemd. */
+  /** Notifies of the stop and ends the watchdog pings, so that systemd ends a stop that hangs. */
   async stop(): Promise<void> {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#isWanted) {
+    if (this.#isEnabled) {
       await this.#send(['STOPPING=1', 'STATUS=Flushing caches and handing rows back.']);
     }
   }
 
-  // The next look is planned by the event loop that carries the packets: where that hangs, the watchdog hungers.
+  // The timer runs on the event loop that processes packets: when that hangs, the watchdog gets no ping.
   #schedule(): void {
     this.#timer = this.#options.clock.setTimer(() => {
       this.#schedule();
       const state = this.#options.state();
       const news = this.#watchdogMs === undefined ? [] : ['WATCHDOG=1'];
-      if (state !== this.#told) {
+      if (state !== this.#sentState) {
         news.push(`STATUS=${state}`);
       }
-      this.#told = state;
+      this.#sentState = state;
       if (news.length > 0) {
         void this.#send(news);
       }
@@ -80,7 +80,7 @@ export class ServiceNotifier {
         { env: { ...environment }, timeout: NOTIFY_TIMEOUT_MS },
         (error) => {
           if (error !== null && !this.#isFaulty) {
-            onFault(`systemd cannot be told ${news.join(', ')}: ${error.message.trim()}`);
+            onFault(`systemd-notify ${news.join(' ')} failed: ${error.message.trim()}`);
           }
           this.#isFaulty = error !== null;
           resolve();
@@ -96,6 +96,6 @@ function watchdogInterval(
   pid: number,
 ): number | undefined {
   const micros = Number(environment['WATCHDOG_USEC']);
-  const isForUs = [undefined, '', String(pid)].includes(environment['WATCHDOG_PID']);
-  return isForUs && micros > 0 ? micros / 3000 : undefined;
+  const isForThisProcess = [undefined, '', String(pid)].includes(environment['WATCHDOG_PID']);
+  return isForThisProcess && micros > 0 ? micros / 3000 : undefined;
 }

@@ -1,4 +1,4 @@
-// `ovs-ipfix status`: asks the running daemon for its state, and shows it as a table or as JSON.
+// `ovs-ipfix status`: prints the state of the running daemon as text or as JSON.
 
 import { Command } from 'commander';
 import { readStatusSettings } from '../config/settings.ts';
@@ -10,12 +10,12 @@ import { type Colour, coloured } from './colour.ts';
 import { findControlSocket } from './control-socket.ts';
 import { flag, flagOf } from './options.ts';
 
-/** Exit code when the daemon has answered and is not ready. */
+/** Exit code when the daemon answers and is not ready. */
 const EXIT_NOT_READY = 3;
 
 export function statusCommand(): Command {
   return new Command('status')
-    .description('ask the running daemon what it exports, to whom, and what is wrong')
+    .description('show what the running daemon exports, to which collectors, and its conditions')
     .addOption(flagOf('status', '--format <format>', 'table or json (default: table)'))
     .addOption(flag('--unixctl <file>', 'control socket of the daemon (default: found in $OVS_RUNDIR)'))
     .action(async (flags: Record<string, unknown>) => {

@@ -1,4 +1,4 @@
-// The program's version, from package.json; the bundler puts the number in.
+// The program's version, from package.json; the bundler inserts it.
 
 import packageJson from '../../package.json' with { type: 'json' };
 

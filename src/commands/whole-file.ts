@@ -1,4 +1,4 @@
-// Files that are read within a limit, and written whole or not at all.
+// Reads files up to a limit, and replaces files atomically.
 
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
@@ -24,7 +24,7 @@ export async function readWhole(file: string, bytesMax: number): Promise<Buffer>
     for await (const chunk of handle?.createReadStream() ?? process.stdin) {
       bytes += (chunk as Buffer).length;
       if (bytes > bytesMax) {
-        throw new WholeFileError(`${nameOf(file)} has more than ${bytesMax} bytes, which is no schema.`);
+        throw new WholeFileError(`${nameOf(file)} has more than ${bytesMax} bytes, too many for a schema.`);
       }
       chunks.push(chunk as Buffer);
     }
@@ -36,15 +36,14 @@ export async function readWhole(file: string, bytesMax: number): Promise<Buffer>
   return Buffer.concat(chunks);
 }
 
-/** How a file is named in sentences. */
+/** Returns the name of a file in sentences. */
 export function nameOf(file: string): string {
   return file === '-' ? 'standard input' : file;
 }
 
 /**
- * Writes beside the file, waits until it is on the disk, and puts it in the file's place: whoever opens it finds the old
- * bytes or the new ones. Mode and owner stay; of a symbolic link, its target is replaced. Nothing happens when the file
- * has these bytes already.
+ * Replaces a file atomically: writes a new file beside it, syncs it and renames it, so that a reader finds the old bytes or the new
+ * ones. Keeps mode and owner; replaces the target of a symbolic link. Does nothing when the file has these bytes already.
  */
 export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
   try {
@@ -60,7 +59,7 @@ async function replace(file: string, bytes: Uint8Array): Promise<void> {
   const before = target === undefined ? undefined : await stat(target);
   if (before !== undefined && !before.isFile()) {
     throw new WholeFileError(
-      `${file} is no regular file: it cannot be replaced. Use standard output for it.`,
+      `${file} is not a regular file, so it cannot be replaced. Write to standard output instead.`,
     );
   }
   if (before !== undefined && (await readFile(path)).equals(bytes)) {
@@ -94,7 +93,7 @@ async function keepOwner(draft: string, before: { uid: number; gid: number; mode
   await chmod(draft, before.mode & 0o7777);
 }
 
-/** The new name is safe when its folder is on the disk. */
+/** Syncs the folder, which makes the new name durable. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder);
   try {

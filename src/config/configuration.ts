@@ -80,7 +80,7 @@ export interface Configuration {
   readonly conditions: readonly Condition[];
 }
 
-/** Default of `ovs-ipfix-max-rate`, in packet-ins a second; docs/sampling.md has the reason. */
+/** Default of `ovs-ipfix-max-rate`, in packet-ins a second; docs/operation.md has the reason. */
 export const MAX_SAMPLE_RATE_DEFAULT = 5000;
 
 /** Largest `ovs-ipfix-max-rate`, in packet-ins a second. */

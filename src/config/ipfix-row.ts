@@ -41,6 +41,8 @@ const uint32 = z.int().min(0).max(UINT32_MAX);
 const SAMPLING_DEFAULT = 400;
 /** Seconds between templates when `template_interval` is unset or unknown to the database, as in ovs-vswitchd. */
 const TEMPLATE_INTERVAL_DEFAULT = 600;
+/** The largest `template_interval` and `stats_interval` that the schema of Open vSwitch allows, in seconds. */
+const INTERVAL_MAX = 3600;
 /** The largest `cache_active_timeout`, in seconds: a flow's start must fit 32 bits of microseconds (RFC 5102, section 5.9). */
 export const CACHE_ACTIVE_TIMEOUT_MAX = 4200;
 
@@ -53,8 +55,8 @@ const columns = {
   obs_point_id: uint32.default(0),
   cache_active_timeout: z.int().min(0).max(CACHE_ACTIVE_TIMEOUT_MAX).default(0),
   cache_max_flows: uint32.default(0),
-  template_interval: uint32.min(1).default(TEMPLATE_INTERVAL_DEFAULT),
-  stats_interval: uint32.optional(),
+  template_interval: z.int().min(1).max(INTERVAL_MAX).default(TEMPLATE_INTERVAL_DEFAULT),
+  stats_interval: z.int().min(1).max(INTERVAL_MAX).optional(),
   external_ids: stringMap.default(new Map()),
   other_config: stringMap.default(new Map()),
 } as const;

@@ -29,7 +29,7 @@ export interface OvsSettings {
   /** Specifications of `--verbose`, as for `vlog/set`; the last one of a module applies. */
   readonly logSpecs: readonly string[];
   readonly logFile: string | undefined;
-  /** The register bit that marks a sampled packet; see docs/sampling.md. */
+  /** The register bit that marks a sampled packet; see docs/operation.md. */
   readonly mark: RegisterBit;
   /** The pid file of ovs-vswitchd. */
   readonly switchPidFile: string;

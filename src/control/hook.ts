@@ -1,7 +1,7 @@
 // The hook: the flow by which a bridge sends its packets to the daemon. It matches every packet whose mark bit is not set,
 // sends a copy that the meter bounds, sets the mark, and sends the packet through the tables from the start, where the
 // user's own flows decide as if the hook were not there. Everything here is pure: what the hook should be, and what has to be
-// sent for that. docs/sampling.md has the reasons for each part.
+// sent for that. docs/operation.md has the reasons for each part.
 
 import type { RegisterBit } from '../config/settings.ts';
 import { bridgeUserdata } from '../intake/userdata.ts';

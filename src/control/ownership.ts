@@ -1,6 +1,6 @@
 // Who exports for an IPFIX row: ovs-vswitchd, as long as the row has targets, or the daemon. This file decides which rows to
 // adopt, to annotate and to hand back, and what each of them should contain; it is pure. database-session.ts writes the
-// changes; docs/configuration.md describes the same rules for operators.
+// changes; docs/takeover.md describes the same rules for operators.
 
 import { type Condition, describeCondition } from '../config/condition.ts';
 import { type Configuration, isOurs, type UsedIpfixRow } from '../config/configuration.ts';

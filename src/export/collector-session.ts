@@ -1,50 +1,49 @@
-// What every transport to a collector looks like to the exporter: a place to hand messages to. A session moves bytes and
-// looks after its connection; sequence numbers and templates are the business of `CollectorStream`. The contract is tested
-// by test/export/session-contract.ts for each transport.
+// The interface between the exporter and a transport to a collector. A session moves messages and keeps its connection;
+// sequence numbers and templates are up to `CollectorStream`. test/export/session-contract.ts tests each transport for it.
 
-/** Where records go to. */
+/** Where records are sent. */
 export interface CollectorTarget {
   /** An IPv4 or IPv6 address without brackets, or a host name. */
   readonly host: string;
   readonly port: number;
-  /** The target as people read and write it, such as `[::1]:4739`. */
+  /** The target as operators read and write it, such as `[::1]:4739`. */
   readonly text: string;
   /** Default: udp. */
   readonly transport?: 'udp' | 'tcp';
 }
 
 /**
- * connecting: resolving or connecting, messages wait; open: messages leave; failing: messages leave, and the network reports
- * that they do not arrive (over UDP, by ICMP); waiting: the last attempt failed and the next has its time, messages are lost;
- * closing: what waits is still sent; closed: the end.
+ * connecting: resolving or connecting, messages wait; open: messages are sent; failing: messages are sent, and the network
+ * reports that they do not arrive (over UDP, by ICMP); backoff: the last attempt failed or the connection ended, messages are
+ * lost until the next attempt; closing: waiting messages are still sent; closed: the end.
  */
-export type SessionState = 'connecting' | 'open' | 'failing' | 'waiting' | 'closing' | 'closed';
+export type SessionState = 'connecting' | 'open' | 'failing' | 'backoff' | 'closing' | 'closed';
 
-/** What a session tells its owner. */
+/** What a session notifies its owner of. */
 export interface SessionListener {
   /**
-   * Messages from now on go over a new connection: RFC 7011, sections 3.1 and 8, wants sequence numbers and templates
-   * to begin anew. Called before any message of that connection is accepted; not called for the first connection.
+   * The next messages use a new connection, on which sequence numbers and templates start over (RFC 7011, sections 3.1 and
+   * 8). Called before any message of that connection is accepted; not called for the first connection.
    */
   restarted(): void;
-  /** The collector was out of reach and may have started anew itself: send it the templates again. */
+  /** The collector was unreachable and may have restarted: it needs the templates again. */
   templatesDoubtful(): void;
 }
 
-/** Facts about a session for operators. Counts are of the session's whole life. */
+/** A session for operators. Counts are since the session was created. */
 export interface SessionStatus {
   readonly state: SessionState;
   readonly transport: string;
-  /** The address that the host name stood for, when connected. */
+  /** The address that the host name resolved to, while connected. */
   readonly address: string | undefined;
-  /** Handed to the network; over UDP that says nothing of their arrival. */
+  /** Handed to the network; over UDP they may not have arrived. */
   readonly messagesSent: number;
   readonly recordsSent: number;
   readonly octetsSent: number;
   /** Not sent: no connection, a full backlog, or an error of the system. */
   readonly messagesLost: number;
   readonly recordsLost: number;
-  /** How often each fault occurred, by system error code; `BACKLOG` counts messages dropped for a full backlog. */
+  /** Counts by system error code; `BACKLOG` counts messages that were dropped for a full backlog. */
   readonly errors: Readonly<Record<string, number>>;
   readonly lastError: string | undefined;
   /** Messages that wait to be sent. */
@@ -55,20 +54,20 @@ export interface SessionStatus {
 
 /** One collector over one transport. */
 export interface CollectorSession {
-  /** True where nothing is lost while connected (TCP, TLS): templates are sent once a connection and not repeated. */
+  /** Whether the transport loses nothing while connected (TCP, TLS): templates are sent once a connection. */
   readonly isReliable: boolean;
   /** Messages that wait to be sent. */
   readonly backlogCount: number;
   start(): void;
   /**
-   * Takes over a message: `size` bytes of `bytes`, copied before this returns. False when it was dropped, which
-   * the session has counted.
+   * Accepts a message: `size` bytes of `bytes`, copied before this returns. Returns false when it was dropped, which the
+   * session has counted.
    */
   send(bytes: Buffer, size: number, recordCount: number): boolean;
-  /** Sends what waits, as far as that is possible within the session's drain time, and closes. Safe to repeat. */
+  /** Sends what waits, as far as possible within the drain time, and closes. Safe to repeat. */
   stop(): Promise<void>;
   status(): SessionStatus;
 }
 
-/** Makes the session of a target; handed to the exporter by the composition root. */
+/** Creates the session of a target; the composition root hands it to the exporter. */
 export type OpenSession = (target: CollectorTarget, listener: SessionListener) => CollectorSession;

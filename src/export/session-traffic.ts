@@ -1,18 +1,16 @@
-// The messages of a session on their way, and the account of them: what waits, what the socket has been given, what was
-// sent and what was lost. It is the same for each transport; sockets are the business of the sessions.
+// The messages of a session in transit and their counts: waiting, handed to the socket, sent, lost. It is the same for every
+// transport; the sessions own the sockets.
 
-import type { Clock } from '../runtime/clock.ts';
 import type { SessionStatus } from './collector-session.ts';
 import { MessageQueue } from './message-queue.ts';
 
-/** The part of a session's status that it keeps. */
+/** The part of a session's status about its messages. */
 export type TrafficStatus = Omit<SessionStatus, 'state' | 'transport' | 'address' | 'connectionCount'>;
 
-/** See the head of the file. */
 export class SessionTraffic {
   readonly #queue: MessageQueue;
   readonly #errors: Record<string, number> = {};
-  /** How many of the queue's messages the socket has been given. */
+  /** Messages of the queue that the socket has, from the oldest. */
   #handedCount = 0;
   #messagesSent = 0;
   #recordsSent = 0;
@@ -20,9 +18,9 @@ export class SessionTraffic {
   #messagesLost = 0;
   #recordsLost = 0;
   #lastError: string | undefined;
-  #emptied: (() => void) | undefined;
+  #onEmpty: (() => void) | undefined;
 
-  /** @param backlogMax messages that may wait; what comes then is lost */
+  /** @param backlogMax messages that may wait; the newest ones beyond are lost */
   constructor(backlogMax: number) {
     this.#queue = new MessageQueue(backlogMax);
   }
@@ -31,7 +29,7 @@ export class SessionTraffic {
     return this.#queue.count;
   }
 
-  /** Copies a message in; false when it is lost, because too many wait already. */
+  /** Copies a message in; returns false when it is lost because the backlog is full. */
   add(bytes: Buffer, size: number, recordCount: number): boolean {
     if (this.#queue.push(bytes, size, recordCount)) {
       return true;
@@ -41,7 +39,7 @@ export class SessionTraffic {
     return false;
   }
 
-  /** The next message that the socket does not have yet; its bytes stay as they are until `sent` has come to it. */
+  /** Returns the next message that the socket does not have yet; its bytes stay as they are until `sent` reaches it. */
   hand(): Buffer | undefined {
     if (this.#handedCount === this.#queue.count) {
       return undefined;
@@ -50,7 +48,7 @@ export class SessionTraffic {
     return this.#queue.bytesAt(this.#handedCount - 1);
   }
 
-  /** The oldest message that the socket was given has been sent, or not: sends end in the order in which they began. */
+  /** Notes that the oldest message that the socket has was sent or not: sends end in the order in which they began. */
   sent(isSent: boolean): { readonly size: number } {
     const size = this.#queue.sizeAt(0);
     const recordCount = this.#queue.recordCountAt(0);
@@ -64,33 +62,28 @@ export class SessionTraffic {
       this.countLost(recordCount);
     }
     if (this.#queue.count === 0) {
-      this.#emptied?.();
+      this.#onEmpty?.();
     }
     return { size };
   }
 
-  /** Gives up all that waits, and whatever the socket has not reported on. */
+  /** Counts all messages of the queue as lost, and forgets what the socket has not reported on. */
   drop(): void {
     while (this.#queue.count > 0) {
       this.countLost(this.#queue.recordCountAt(0));
       this.#queue.shift();
     }
     this.#handedCount = 0;
-    this.#emptied?.();
+    this.#onEmpty?.();
   }
 
-  /** Fulfilled when nothing waits any more, or when the time is up. */
-  async emptied(clock: Clock, timeoutMs: number): Promise<void> {
-    if (this.#queue.count === 0) {
-      return;
+  /** Resolves when the queue is empty. */
+  async emptied(): Promise<void> {
+    if (this.#queue.count > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onEmpty = resolve;
+      });
     }
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimer(resolve, timeoutMs);
-      this.#emptied = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
   }
 
   countLost(recordCount: number): void {
@@ -118,7 +111,7 @@ export class SessionTraffic {
   }
 }
 
-/** The system's code of an error, such as ECONNREFUSED. */
+/** Returns the system's code of an error, such as ECONNREFUSED. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
 }

@@ -60,7 +60,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
   const mood = session.hook === 'installed' ? 'head' : 'bad';
   const lines = [
     ...foldText(head).map((line) => paint(mood, line)),
-    `  limited to ${rate} packet-ins/s; reinstalled ${session.hookRepairs} times`,
+    `  bounded to ${rate} packet-ins/s; reinstalled ${session.hookRepairs} times`,
   ];
   if (sampling !== undefined) {
     lines.push(

@@ -117,7 +117,7 @@ export class Reconnect {
       this.#backoff.reset();
     } else {
       if (wasUp && this.#activityMs - this.#connectedMs >= this.#backoff.delayMs) {
-        // A peer that stayed for longer than the last delay does more than accept and hang up.
+        // Only a connection that lasted resets the backoff: a peer may accept connections and close them immediately.
         this.#backoff.reset();
       }
       this.#backoff.grow();

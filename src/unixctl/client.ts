@@ -1,4 +1,4 @@
-// Asks a daemon's control socket one thing: what `ovs-appctl` does, for our own commands.
+// The client of the control socket: sends one command to a daemon, as `ovs-appctl` does.
 
 import type { Duplex } from 'node:stream';
 import { JsonFramer, type JsonObject, OvsdbError } from '../ovsdb-client/index.ts';
@@ -9,16 +9,16 @@ import { UnixctlError } from './errors.ts';
 /** Options of `askUnixctl`. */
 export interface AskOptions {
   readonly clock: Clock;
-  /** For connecting and for the answer together. Default 5 s. */
+  /** Milliseconds for connecting and for the answer together. Default 5,000. */
   readonly timeoutMs?: number;
 }
 
-/** Bytes of an answer; a status of thousands of exporters fits. */
+/** Largest answer, in bytes: a status of thousands of exporters. */
 export const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 const TIMEOUT_MS_DEFAULT = 5000;
 const ANSWER_DEPTH_MAX = 16;
 
-/** Runs a command of the daemon that listens at `path` and gives back what it says; a refusal is UNIXCTL_REFUSED. */
+/** Runs a command of the daemon that listens at `path` and returns its answer; rejects with UNIXCTL_REFUSED for a refusal. */
 export async function askUnixctl(
   path: string,
   command: string,
@@ -68,10 +68,12 @@ async function firstMessage(
   return new Promise((resolve, reject) => {
     const fail = (code: 'UNIXCTL_TIMEOUT' | 'UNIXCTL_PROTOCOL', why: string, cause?: unknown) =>
       reject(new UnixctlError(code, `The daemon at ${path} ${why}.`, cause));
-    signal.addEventListener('abort', () => fail('UNIXCTL_TIMEOUT', 'has not answered in time'), {
+    signal.addEventListener('abort', () => fail('UNIXCTL_TIMEOUT', 'did not answer in time'), {
       once: true,
     });
-    stream.on('error', (cause) => fail('UNIXCTL_PROTOCOL', `broke the connection (${cause.message})`, cause));
+    stream.on('error', (cause) =>
+      fail('UNIXCTL_PROTOCOL', `ended the connection with an error (${cause.message})`, cause),
+    );
     stream.on('close', () => fail('UNIXCTL_PROTOCOL', 'closed the connection without an answer'));
     stream.on('end', () => fail('UNIXCTL_PROTOCOL', 'closed the connection without an answer'));
     stream.on('data', (chunk: Buffer) => {
@@ -81,7 +83,7 @@ async function firstMessage(
         if (!(cause instanceof OvsdbError)) {
           throw cause;
         }
-        fail('UNIXCTL_PROTOCOL', `sent something that is no answer (${cause.code})`, cause);
+        fail('UNIXCTL_PROTOCOL', `sent an invalid answer (${cause.code})`, cause);
       }
     });
     send();

@@ -1,29 +1,29 @@
-// The commands that the control socket offers. Each part of the daemon that has something to say registers its own at
-// the composition root; the server only looks them up.
+// The registry of the control socket's commands. The composition root registers the commands of each part; the server runs them
+// by name.
 
 import { UnixctlError } from './errors.ts';
 
-/** In what form a connection wants its answers: `ovs-appctl --format`, from OVS 3.4 on. */
+/** The format of a connection's answers: `ovs-appctl --format`, OVS 3.4 and later. */
 export type AnswerFormat = 'text' | 'json';
 
-/** An answer that has a form for programs beside that for people. */
+/** An answer as text and as JSON. */
 export interface FormattedAnswer {
   readonly text: string;
   /** A value for `JSON.stringify`. */
   readonly json: unknown;
 }
 
-/** What a command may know of the connection that it came over. */
+/** The state of the connection that a command came over. */
 export interface CommandContext {
   format: AnswerFormat;
 }
 
-/** Answers a command. A thrown `UnixctlError` of code UNIXCTL_REFUSED is the operator's answer, too. */
+/** Answers a command. A thrown `UnixctlError` with the code UNIXCTL_REFUSED is sent to the operator. */
 export type CommandHandler = (args: readonly string[], context: CommandContext) => Answer | Promise<Answer>;
 
 type Answer = string | FormattedAnswer;
 
-/** A refusal: the sentence is what `ovs-appctl` shows. */
+/** Refuses a command; `ovs-appctl` prints the sentence. */
 export function refuse(sentence: string): never {
   throw new UnixctlError('UNIXCTL_REFUSED', sentence);
 }
@@ -38,7 +38,7 @@ export interface Command {
   readonly handler: CommandHandler;
 }
 
-/** The commands by name, with those that every daemon of OVS has: `list-commands`, `version` and `set-options`. */
+/** The commands by name, including those of every daemon of OVS: `list-commands`, `version` and `set-options`. */
 export class CommandRegistry {
   readonly #commands = new Map<string, Command>();
 
@@ -52,7 +52,7 @@ export class CommandRegistry {
     });
   }
 
-  /** Adds a command; a name can be taken once. */
+  /** Adds a command; throws when the name is registered already. */
   register(
     name: string,
     usage: string,
@@ -67,8 +67,8 @@ export class CommandRegistry {
   }
 
   /**
-   * Runs a command; refuses one that does not exist or has too few or too many arguments. The answer is a string, or a
-   * value for JSON where the context asks for that; an answer that is only text then becomes an object, as with OVS.
+   * Runs a command; refuses an unknown one and a wrong number of arguments. The answer is a string, or a value for JSON if the
+   * connection has that format; an answer that is only text is then wrapped in an object, as in OVS.
    */
   async run(name: string, args: readonly string[], context: CommandContext): Promise<unknown> {
     const command = this.#commands.get(name);
@@ -103,14 +103,14 @@ export class CommandRegistry {
   }
 }
 
-/** `--format json` or `--format=json`. */
+/** Parses `--format json` or `--format=json`. */
 function readFormat(args: readonly string[]): AnswerFormat {
   const [option, value] = args.length === 1 ? (args[0] ?? '').split('=', 2) : args;
   if (option !== '--format') {
-    refuse(`set-options knows --format only, not "${args[0]}".`);
+    refuse(`"${args[0]}" is not a valid option; set-options takes --format only.`);
   }
   if (value !== 'text' && value !== 'json') {
-    refuse(`There are the formats text and json, not "${value}".`);
+    refuse(`"${value}" is not a valid format; write text or json.`);
   }
   return value;
 }

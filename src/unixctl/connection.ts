@@ -1,4 +1,4 @@
-// One connection to the control socket: requests in, answers out in the order of the requests. Used by UnixctlServer.
+// One connection to the control socket: answers requests in their order. Used by UnixctlServer.
 
 import type { Socket } from 'node:net';
 import { JsonFramer, type JsonObject, OvsdbError } from '../ovsdb-client/index.ts';
@@ -17,9 +17,9 @@ export interface ControlConnectionOptions {
   readonly onClose: () => void;
 }
 
-/** A request has no reason to nest: an object with an array of strings. */
+/** Nesting of a request: an object with an array of strings. */
 const REQUEST_DEPTH_MAX = 4;
-/** Requests that wait for their turn on one connection; one more closes it. */
+/** Largest number of queued requests on one connection; one more closes it. */
 export const WAITING_REQUESTS_MAX = 64;
 
 /** See the head of the file. */
@@ -40,7 +40,7 @@ export class ControlConnection {
       depthMax: REQUEST_DEPTH_MAX,
     });
     socket.on('data', (chunk) => this.#receive(chunk));
-    // A client that hangs up early is no fault of ours; 'close' follows.
+    // A client that hangs up early is not an error; 'close' follows.
     socket.on('error', (error) => options.log.debug(`control connection: ${error.message}`));
     socket.once('close', () => {
       this.#state = 'closed';
@@ -50,7 +50,7 @@ export class ControlConnection {
     this.#restartIdleTimer();
   }
 
-  /** Takes no more requests, and closes when the present answer has left. */
+  /** Reads no more requests, and closes when the current answer is sent. */
   finish(): void {
     this.#waiting.length = 0;
     if (this.#state === 'answering') {
@@ -76,7 +76,7 @@ export class ControlConnection {
       return;
     }
     if (this.#waiting.length > WAITING_REQUESTS_MAX) {
-      this.#refuse(`more than ${WAITING_REQUESTS_MAX} requests wait`);
+      this.#refuse(`more than ${WAITING_REQUESTS_MAX} requests are queued`);
       return;
     }
     if (this.#state === 'open') {
@@ -106,7 +106,7 @@ export class ControlConnection {
     }
   }
 
-  /** A call, so that the compiler does not take the state for what it was before the awaits. */
+  /** A call, because the compiler assumes that the state has not changed since before the awaits. */
   #ending(): boolean {
     return this.#state === 'finishing';
   }
@@ -125,14 +125,18 @@ export class ControlConnection {
       if (error instanceof UnixctlError && error.code === 'UNIXCTL_REFUSED') {
         return { id, result: null, error: asLine(error.message) };
       }
-      // A fault in one of our commands: the operator who asked is told, and the log keeps where it was.
+      // A bug in a command: the operator gets a sentence, and the log the stack.
       const fault = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#options.log.error(`the command ${method} has failed: ${fault}`);
-      return { id, result: null, error: asLine(`The command ${method} has failed; the log says where.`) };
+      this.#options.log.error(`command ${method} failed: ${fault}`);
+      return {
+        id,
+        result: null,
+        error: asLine(`The command ${method} failed because of a bug; the log has the stack.`),
+      };
     }
   }
 
-  /** Fulfilled when the client has taken what was written, or is gone. */
+  /** Resolves when the written bytes are sent, or the connection is closed. */
   async #drained(): Promise<void> {
     await new Promise<void>((resolve) => {
       const done = () => {
@@ -146,7 +150,7 @@ export class ControlConnection {
   }
 
   #refuse(why: string): void {
-    this.#options.log.limited('requests').warn(`a connection to the control socket was closed: ${why}`);
+    this.#options.log.limited('requests').warn(`control connection closed: ${why}`);
     this.#socket.destroy();
   }
 
@@ -160,7 +164,7 @@ function isStrings(json: unknown): json is string[] {
   return Array.isArray(json) && json.every((item) => typeof item === 'string');
 }
 
-/** OVS's tools print a text as it is, so it ends with a newline. */
+/** Ends a text with a newline, because OVS's tools print it unchanged. */
 function asLine(answer: unknown): unknown {
   return typeof answer !== 'string' || answer === '' || answer.endsWith('\n') ? answer : `${answer}\n`;
 }

@@ -1,4 +1,4 @@
-// The commands that do something, and what every daemon of OVS says of itself.
+// The commands that change something, and those that every daemon of OVS has.
 
 import { memoryCounts } from '../report/counters.ts';
 import type { Coverage, CoverageRow } from '../report/coverage.ts';
@@ -6,19 +6,19 @@ import type { Report } from '../report/report.ts';
 import { UnknownWord } from '../report/unknown-word.ts';
 import { type CommandRegistry, refuse } from './commands.ts';
 
-/** What the commands need. */
+/** The parts of the daemon that the commands use. */
 export interface DaemonCommandParts {
   readonly report: Report;
   readonly coverage: Coverage;
-  /** What keeps the daemon from being ready; empty when it is. */
+  /** Returns what keeps the daemon from being ready; empty when it is. */
   readonly missing: () => readonly string[];
-  /** Looks at all rows and bridges at once instead of at the end of a pause. */
+  /** Reconciles all rows and bridges at once, without waiting for the end of a pause. */
   readonly readopt: () => void;
   /** Ends the daemon as SIGTERM does. */
   readonly exit: () => void;
 }
 
-/** Adds them; see docs/status.md. */
+/** Registers the commands; see docs/status.md. */
 export function registerDaemonCommands(registry: CommandRegistry, parts: DaemonCommandParts): void {
   const { report, coverage } = parts;
   registry.register('ready', '', 0, 0, () => {
@@ -50,7 +50,7 @@ export function registerDaemonCommands(registry: CommandRegistry, parts: DaemonC
 
 async function flush(report: Report, bridge: string | undefined, set: string | undefined): Promise<number> {
   if (set !== undefined && !/^\d{1,10}$/u.test(set)) {
-    refuse(`"${set}" is no collector set's id.`);
+    refuse(`"${set}" is not a valid id of a collector set.`);
   }
   try {
     const exporters = report.exporters(bridge, set === undefined ? undefined : Number(set));

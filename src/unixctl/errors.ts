@@ -1,18 +1,18 @@
-// The faults of the control socket.
+// The errors of the control socket.
 
-/** Names of the faults; stable, for programs. */
+/** Codes of the errors; stable. */
 export type UnixctlErrorCode =
-  /** The command was refused: unknown, wrongly used, or not possible now. The message is for the operator. */
+  /** The command was refused: unknown, wrong arguments, or not possible now. The message is for the operator. */
   | 'UNIXCTL_REFUSED'
   /** Another process listens at the path. */
   | 'UNIXCTL_IN_USE'
-  /** The socket cannot be made or reached. */
+  /** The socket cannot be created or reached. */
   | 'UNIXCTL_UNREACHABLE'
   | 'UNIXCTL_TIMEOUT'
-  /** What came over the socket is no reply. */
+  /** The peer sent an invalid reply. */
   | 'UNIXCTL_PROTOCOL';
 
-/** A fault of the control socket, or a command's refusal: then its message is what `ovs-appctl` shows. */
+/** An error of the control socket, or the refusal of a command, whose message `ovs-appctl` prints. */
 export class UnixctlError extends Error {
   readonly code: UnixctlErrorCode;
 

@@ -1,10 +1,10 @@
-// The log's commands, by the names that they have in every daemon of OVS.
+// The commands of the log, with the names that they have in every daemon of OVS.
 
 import type { Log } from '../runtime/log.ts';
 import { LOG_DESTINATIONS, type LogLevel } from '../runtime/vlog-spec.ts';
 import { type CommandRegistry, refuse } from './commands.ts';
 
-/** More than anybody types; each is checked before any is set. */
+/** Largest number of specifications in one command. */
 const SPECS_MAX = 64;
 
 const LABELS: Readonly<Record<LogLevel, string>> = {
@@ -15,10 +15,10 @@ const LABELS: Readonly<Record<LogLevel, string>> = {
   off: 'OFF',
 };
 
-/** What the commands do with the log. */
+/** The part of the log that the commands use. */
 export type CommandedLog = Pick<Log, 'destinationName' | 'levels' | 'reopen' | 'setLevels'>;
 
-/** Adds them. */
+/** Registers the commands. */
 export function registerLogCommands(registry: CommandRegistry, log: CommandedLog): void {
   registry.register('vlog/list', '', 0, 0, () => {
     const levels = log.levels();

@@ -1,4 +1,4 @@
-// The commands that only look: the state, the exporters with their caches, flows and collectors, and what is wrong.
+// The read-only commands: status, exporters, caches, collectors, sampling, conditions and flows.
 
 import { FlowFilter } from '../report/flow-filter.ts';
 import { interfaceTable } from '../report/interface-table.ts';
@@ -18,12 +18,12 @@ import { TOP_FLOWS_MAX } from '../report/top-flows.ts';
 import { UnknownWord } from '../report/unknown-word.ts';
 import { type CommandRegistry, type FormattedAnswer, refuse } from './commands.ts';
 
-/** Flows that are shown unless a number is given. */
+/** Flows to show without `top=N`. */
 const FLOWS_DEFAULT = 10;
-/** Words of a filter, bridge, set and number. */
+/** Largest number of words: filter, bridge, set and number. */
 const FLOWS_ARGUMENTS_MAX = 16;
 
-/** Adds them; see docs/status.md. */
+/** Registers the commands; see docs/status.md. */
 export function registerReportCommands(registry: CommandRegistry, report: Report): void {
   registry.register('status', '[text|json]', 0, 1, ([format = 'text']) => {
     const document = report.status();
@@ -31,7 +31,7 @@ export function registerReportCommands(registry: CommandRegistry, report: Report
       return statusJson(document);
     }
     if (format !== 'text') {
-      refuse(`status has the formats text and json, not "${format}".`);
+      refuse(`"${format}" is not a valid format; write text or json.`);
     }
     return { text: statusText(document), json: plainValue(document) };
   });
@@ -95,7 +95,7 @@ function numberOf(key: string, text: string | undefined, max: number): number | 
   }
   const number = /^\d{1,10}$/u.test(text) ? Number(text) : Number.NaN;
   if (!(number <= max)) {
-    throw new UnknownWord(`"${key}=${text}": a whole number from 0 to ${max} is meant.`);
+    throw new UnknownWord(`"${key}=${text}": "${text}" is not a whole number from 0 to ${max}.`);
   }
   return number;
 }
@@ -111,7 +111,7 @@ async function withSentences<Value>(answer: () => Promise<Value>): Promise<Value
   }
 }
 
-/** Maps as objects and whole numbers beyond 2^53 as strings, as in `status json`. */
+/** Returns a value with maps as objects and bigints as strings, as in `status json`. */
 function plainValue(value: unknown): unknown {
   return JSON.parse(plainJson(value));
 }

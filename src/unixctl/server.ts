@@ -1,6 +1,6 @@
-// The control socket: what `ovs-appctl -t PATH COMMAND [ARG...]` talks to. OVS's unixctl is JSON-RPC 1.0 over a unix
-// stream, one JSON text after the other: a request {id, method: COMMAND, params: [strings]} is answered with a string
-// as result or as error. Who may connect is decided by the file's mode alone.
+// The control socket, for `ovs-appctl -t PATH COMMAND [ARG...]`. OVS's unixctl is JSON-RPC 1.0 over a unix stream: a request
+// {id, method: COMMAND, params: [strings]} is answered with a string as result or as error. The mode of the file alone decides
+// who may connect.
 
 import { lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -14,16 +14,16 @@ import { UnixctlError } from './errors.ts';
 
 /** Options of `UnixctlServer`. */
 export interface UnixctlServerOptions {
-  /** The socket's path; OVS's tools look for NAME.PID.ctl in the run directory. */
+  /** The socket's path; OVS's tools expect NAME.PID.ctl in the run directory. */
   readonly path: string;
   readonly commands: CommandRegistry;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Connections at a time; one more is closed at once. Default 32. */
+  /** Largest number of connections; one more is closed at once. Default 32. */
   readonly connectionsMax?: number;
-  /** Bytes of a request; a longer one closes the connection. Default 65,536. */
+  /** Largest request in bytes; a longer one closes the connection. Default 65,536. */
   readonly requestBytesMax?: number;
-  /** A connection on which nothing happens for so long is closed. Default 60 s. */
+  /** Milliseconds after which an idle connection is closed. Default 60,000. */
   readonly idleTimeoutMs?: number;
 }
 
@@ -33,18 +33,18 @@ export const UNIXCTL_DEFAULTS = {
   idleTimeoutMs: 60_000,
 } as const;
 
-/** How long `start` waits for somebody else's answer at the path, in milliseconds. */
+/** Milliseconds in which another process must accept a connection at the path. */
 const PROBE_TIMEOUT_MS = 1000;
-/** How long `stop` lets answers that are under way leave, in milliseconds. */
+/** Milliseconds that `stop` leaves for answers in progress. */
 const DRAIN_TIMEOUT_MS = 500;
 
-/** What the server shows of itself. */
+/** The state and counters of the server. */
 export interface UnixctlStatus {
   readonly state: 'stopped' | 'listening';
   readonly path: string;
   readonly connectionCount: number;
   readonly requestCount: number;
-  /** Connections that were closed because there were too many. */
+  /** Connections that were closed at `connectionsMax`. */
   readonly refusedCount: number;
 }
 
@@ -60,7 +60,7 @@ export class UnixctlServer {
     this.#options = { ...UNIXCTL_DEFAULTS, ...options };
   }
 
-  /** Listens. A socket that a dead process has left behind is replaced; a living one's is an error. */
+  /** Listens. Replaces the socket of a dead process; rejects when another process listens. */
   async start(): Promise<void> {
     const { path } = this.#options;
     await this.#clearStaleSocket();
@@ -79,7 +79,7 @@ export class UnixctlServer {
         server.off('error', onError);
         resolve();
       });
-      // The file must never be open to others, not even for the moment until a chmod. Node binds within this call.
+      // The file must not be open to others even for the moment before a chmod. Node.js binds within this call.
       const umask = process.umask(0o077);
       try {
         server.listen(path);
@@ -91,7 +91,7 @@ export class UnixctlServer {
     this.#server = server;
   }
 
-  /** Stops listening, lets answers that are under way leave, and removes the file. */
+  /** Stops listening, sends answers in progress, and removes the file. */
   async stop(): Promise<void> {
     const server = this.#server;
     if (server === undefined) {
@@ -127,9 +127,7 @@ export class UnixctlServer {
     const { clock, commands, connectionsMax, idleTimeoutMs, log, requestBytesMax } = this.#options;
     if (this.#connections.size >= connectionsMax) {
       this.#refusedCount += 1;
-      log
-        .limited('connections')
-        .warn(`${connectionsMax} connections to the control socket are open; another one was refused`);
+      log.limited('connections').warn(`control connection refused: ${connectionsMax} are open`);
       socket.on('error', () => {});
       socket.destroy();
       return;
@@ -155,16 +153,22 @@ export class UnixctlServer {
       return;
     }
     if (!found.isSocket()) {
-      throw new UnixctlError('UNIXCTL_IN_USE', `${path} exists and is no socket; it is left as it is.`);
+      throw new UnixctlError(
+        'UNIXCTL_IN_USE',
+        `${path} exists and is not a socket; it is not replaced. Choose another path with --unixctl.`,
+      );
     }
     try {
       const stream = await dial({ kind: 'unix', path }, { clock, timeoutMs: PROBE_TIMEOUT_MS });
       stream.destroy();
     } catch {
-      // Nobody listens: the file is what a process that was killed has left behind.
+      // No process listens: a killed process has left the file.
       unlinkSync(path);
       return;
     }
-    throw new UnixctlError('UNIXCTL_IN_USE', `Another process listens at the control socket ${path}.`);
+    throw new UnixctlError(
+      'UNIXCTL_IN_USE',
+      `Another process listens at the control socket ${path}. Stop it, or choose another path with --unixctl.`,
+    );
   }
 }

@@ -1,27 +1,27 @@
-// Who may see the page. On a loopback address anybody on this host; elsewhere only who has the token, unless the operator
-// has said that it does not matter. Beside that, a page of another origin must not read ours through the browser of
-// somebody who may (cross-site WebSockets, and names that are made to point here).
+// Access control of the live page. On a loopback address every user of the host has access; elsewhere clients need the token,
+// unless the operator allows all with --web-insecure. Pages of another origin have no access through the browser of a user who
+// has it (cross-site WebSockets, DNS rebinding).
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 
-/** The cookie that holds the token after it was given in the address once. */
+/** The cookie that keeps the token after it was given in the URL once. */
 const COOKIE = 'ovs-ipfix-token';
 
-/** What came of looking at a request. */
+/** The result of a check. */
 export type Verdict =
   | { readonly kind: 'allowed' }
-  /** The token was right and in the address: it is put into a cookie, and out of the address. */
+  /** The token in the URL is right: it is moved to a cookie. */
   | { readonly kind: 'remember'; readonly cookie: string }
   | { readonly kind: 'refused'; readonly status: 400 | 401 | 403; readonly sentence: string };
 
-/** Decides by the rules above. */
+/** Checks requests by the rules above. */
 export class Access {
   readonly #token: Buffer | undefined;
   readonly #ownNames: ReadonlySet<string>;
 
-  /** `ownNames` are names of this host that a browser may use beside addresses and `localhost`. */
+  /** `ownNames` are names of this host that are valid in URLs beside addresses and `localhost`. */
   constructor(token: string | undefined, ownNames: readonly string[]) {
     this.#token = token === undefined ? undefined : digest(token);
     this.#ownNames = new Set(['localhost', ...ownNames.map((name) => name.toLowerCase())]);
@@ -30,12 +30,12 @@ export class Access {
   check(request: IncomingMessage): Verdict {
     const host = request.headers.host ?? '';
     if (!this.#isOwn(host)) {
-      const sentence = `"${host}" is no address or name of this host; use its address, or localhost.`;
+      const sentence = `"${host}" is not an address or a name of this host; use its address, or localhost.`;
       return { kind: 'refused', status: 400, sentence };
     }
     const { origin } = request.headers;
     if (origin !== undefined && hostOf(origin) !== host.toLowerCase()) {
-      return { kind: 'refused', status: 403, sentence: `Pages of ${origin} may not read this one.` };
+      return { kind: 'refused', status: 403, sentence: `Pages of ${origin} have no access to this server.` };
     }
     return this.#token === undefined ? { kind: 'allowed' } : this.#checkToken(request, this.#token);
   }
@@ -60,13 +60,13 @@ export class Access {
       return { kind: 'allowed' };
     }
     const sentence =
-      'The token is needed: open /?token=TOKEN once in a browser, or send "Authorization: Bearer TOKEN". ' +
+      'A token is required: open /?token=TOKEN once in a browser, or send "Authorization: Bearer TOKEN". ' +
       'It is in the file that --web-token-file names.';
     return { kind: 'refused', status: 401, sentence };
   }
 }
 
-/** Host and port of an origin in small letters; undefined when it is none, such as `null`. */
+/** Returns host and port of an origin in lower case; undefined for an invalid one such as `null`. */
 function hostOf(origin: string): string | undefined {
   return URL.canParse(origin) ? new URL(origin).host.toLowerCase() : undefined;
 }
@@ -79,12 +79,12 @@ function cookieOf(header: string): string | undefined {
   try {
     return decodeURIComponent(pair.slice(pair.indexOf('=') + 1).trim());
   } catch {
-    // No text of ours: a cookie that somebody has made up.
+    // Not set by this server: a forged cookie.
     return undefined;
   }
 }
 
-/** In constant time, whatever was given. */
+/** Compares in constant time. */
 function isSame(given: string, token: Buffer): boolean {
   return timingSafeEqual(digest(given), token);
 }

@@ -1,5 +1,5 @@
-// The WebSocket: a whole update each second to everybody who looks. Nothing is done while nobody does. The update is made
-// once for all, and one who takes too long misses some, and in the end the connection.
+// The WebSocket of the live page: sends a complete update to all browsers each second, and makes none while no browser is
+// connected. A browser that reads too slowly misses updates, and in the end loses its connection.
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -12,19 +12,19 @@ import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { LiveMessage } from './live-message.ts';
 
-/** Browsers at a time; one more is refused. */
+/** Largest number of browsers; one more is refused. */
 export const WEB_CLIENTS_MAX = 64;
-/** Bytes that may wait for one browser; while more do, it gets no update. */
+/** Largest send queue of one browser, in bytes; above it the browser gets no update. */
 export const WEB_BACKLOG_BYTES_MAX = 1024 * 1024;
-/** Updates in a row that a browser may miss; then its connection is ended. */
+/** Consecutive updates that a browser may miss; then its connection is closed. */
 export const WEB_SKIPS_MAX = 30;
-/** The page sends nothing. */
+/** Largest message of a browser, in bytes; the page sends none. */
 const CLIENT_MESSAGE_BYTES_MAX = 1024;
 
 const UPDATE_MS = 1000;
-/** Looking through all caches is the expensive part. */
+/** Updates between two searches of the caches, which are the expensive part. */
 const FLOWS_EVERY_UPDATES = 5;
-/** A browser that is gone without a word is found out by its silence. */
+/** Updates between two pings, which detect dead connections. */
 const PING_EVERY_UPDATES = 15;
 const FLOWS_SHOWN = 20;
 const RECORDS_SHOWN = 20;
@@ -49,7 +49,7 @@ export class LiveFeed {
   readonly #clients = new Set<Client>();
   #timer: Timer | undefined;
   #flows: TopFlows | undefined;
-  #isLooking = false;
+  #isSearching = false;
   #refused = 0;
   #updates = 0;
   #skipped = 0;
@@ -61,11 +61,11 @@ export class LiveFeed {
     this.#log = log;
   }
 
-  /** Takes over a request that was let in; false when there are too many. */
+  /** Upgrades a request that has access; false when there are too many browsers. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     if (this.#clients.size >= WEB_CLIENTS_MAX) {
       this.#refused += 1;
-      this.#log.limited('clients').warn(`${WEB_CLIENTS_MAX} browsers look already; another one was refused`);
+      this.#log.limited('clients').warn(`browser refused: ${WEB_CLIENTS_MAX} are connected`);
       return false;
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#add(webSocket));
@@ -99,7 +99,7 @@ export class LiveFeed {
     });
     socket.on('message', () => socket.close(1003, 'This page is read-only.'));
     // 'close' follows.
-    socket.on('error', (error) => this.#log.debug(`a browser: ${error.message}`));
+    socket.on('error', (error) => this.#log.debug(`browser: ${error.message}`));
     socket.once('close', () => this.#clients.delete(client));
     if (this.#timer === undefined) {
       this.#update();
@@ -108,7 +108,7 @@ export class LiveFeed {
     }
   }
 
-  /** Makes an update and plans the next one, as long as somebody looks. */
+  /** Sends an update and schedules the next one, as long as a browser is connected. */
   #update(): void {
     this.#timer = undefined;
     if (this.#clients.size === 0) {
@@ -119,7 +119,7 @@ export class LiveFeed {
     const count = this.#updates;
     this.#updates += 1;
     if (count % FLOWS_EVERY_UPDATES === 0 || this.#flows === undefined) {
-      this.#lookForFlows();
+      this.#findFlows();
     }
     const message = this.#message();
     for (const client of this.#clients) {
@@ -168,19 +168,19 @@ export class LiveFeed {
     client.socket.terminate();
   }
 
-  #lookForFlows(): void {
-    if (this.#isLooking) {
+  #findFlows(): void {
+    if (this.#isSearching) {
       return;
     }
-    this.#isLooking = true;
+    this.#isSearching = true;
     this.#report
       .topFlows({ count: FLOWS_SHOWN })
       .then((flows) => {
         this.#flows = flows;
       })
-      .catch((error: unknown) => this.#log.warn(`the largest flows could not be found: ${reasonOf(error)}`))
+      .catch((error: unknown) => this.#log.warn(`largest flows not found: ${reasonOf(error)}`))
       .finally(() => {
-        this.#isLooking = false;
+        this.#isSearching = false;
       });
   }
 }

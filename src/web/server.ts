@@ -1,5 +1,4 @@
-// The page's HTTP server: the page, its WebSocket, the state as JSON, and the metrics. It only reads. Off unless --web is
-// given.
+// The HTTP server of --web: the live page, its WebSocket, the status document and the metrics. Read-only.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
@@ -16,26 +15,26 @@ import { reasonOf } from '../runtime/sentence.ts';
 import { Access, type Verdict } from './access.ts';
 import { LiveFeed } from './live-feed.ts';
 
-/** Connections at a time, those of the WebSocket included; more wait to be accepted. */
+/** Largest number of connections, including WebSockets; more are closed. */
 export const WEB_CONNECTIONS_MAX = 256;
-/** Bytes of a request's header; a longer one is refused. */
+/** Largest header of a request, in bytes; a longer one is refused. */
 const HEADER_BYTES_MAX = 16_384;
-/** A request that is not there in time is ended, in milliseconds. */
+/** Milliseconds in which a request must be complete. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /** Options of `WebServer`. */
 export interface WebServerOptions {
   readonly listen: ListenAddress;
-  /** Who has it may look; undefined: anybody who can connect. */
+  /** The token that clients need; undefined: every client has access. */
   readonly token: string | undefined;
-  /** The folder with the page. */
+  /** The folder with the page's files. */
   readonly folder: string;
   readonly report: Report;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** On each answer: nothing of other hosts, nothing within other pages, nothing guessed. */
+/** Headers of each response: no content of other hosts, no embedding in other pages, no guessed types. */
 const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
@@ -59,12 +58,12 @@ export class WebServer {
     this.#access = new Access(options.token, [hostname()]);
     this.#feed = new LiveFeed(options.report, options.clock, options.log);
     this.#metrics = new Metrics(options.report);
-    // `dev`: looked up for each request. Otherwise sirv keeps a list, and a file of it that is removed, as by an upgrade, ends
-    // the daemon by an error of a stream that nobody hears.
+    // `dev`: sirv looks files up for each request. Otherwise it keeps a list, and a listed file that an upgrade removes ends the
+    // daemon with the unhandled error of a stream.
     this.#files = sirv(options.folder, { etag: true, dev: true });
   }
 
-  /** Listens; gives back where. Rejects with a sentence when that cannot be. */
+  /** Listens and returns the address; rejects with a sentence when it cannot. */
   async start(): Promise<ListenAddress> {
     const { listen, log } = this.#options;
     const server = createServer(
@@ -86,7 +85,7 @@ export class WebServer {
       );
       server.listen(listen.port, listen.host, resolve);
     });
-    server.on('error', (error) => log.warn(`the page: ${error.message}`));
+    server.on('error', (error) => log.warn(`http server: ${error.message}`));
     this.#server = server;
     const address = server.address();
     return {
@@ -95,7 +94,7 @@ export class WebServer {
     };
   }
 
-  /** Ends all connections. */
+  /** Stops listening and closes all connections. */
   async stop(): Promise<void> {
     const server = this.#server;
     if (server === undefined) {
@@ -123,11 +122,11 @@ export class WebServer {
       say(response, verdict.status, verdict.sentence);
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
-      say(response, 405, 'This server only shows; there is nothing to write.');
+      say(response, 405, 'This server is read-only.');
     } else if (verdict.kind === 'remember') {
       response.setHeader('Set-Cookie', verdict.cookie);
       response.setHeader('Location', '/');
-      say(response, 303, 'The token is kept in a cookie.');
+      say(response, 303, 'The token is stored in a cookie.');
     } else {
       this.#route(request, response);
     }
@@ -141,22 +140,22 @@ export class WebServer {
       this.#metrics.text().then(
         (text) => send(response, this.#metrics.contentType, text),
         (error: unknown) => {
-          this.#options.log.error(`the metrics cannot be made: ${reasonOf(error)}`);
-          say(response, 500, 'The metrics cannot be made; the log says why.');
+          this.#options.log.error(`metrics failed: ${reasonOf(error)}`);
+          say(response, 500, 'The metrics failed; the log has the reason.');
         },
       );
     } else if (path === '/ws') {
-      say(response, 426, 'Here is a WebSocket.');
+      say(response, 426, 'This path is a WebSocket.');
     } else {
       response.setHeader('Cache-Control', 'no-cache');
-      // The files are small, and sirv does not survive every range that a client may ask for.
+      // The files are small, and some ranges make sirv throw.
       delete request.headers.range;
       this.#files(request, response, () => say(response, 404, `There is nothing at ${path}.`));
     }
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // Until the WebSocket has it, a connection that breaks must not end the daemon.
+    // Until the WebSocket handles errors, a failing connection must not end the daemon.
     socket.on('error', () => socket.destroy());
     const verdict: Verdict = this.#access.check(request);
     if (verdict.kind === 'refused') {

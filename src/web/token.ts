@@ -1,12 +1,12 @@
-// The token for --web-token-file.
+// Reads the token of --web-token-file.
 
 import { readFileSync } from 'node:fs';
 import { reasonOf } from '../runtime/sentence.ts';
 
-/** A shorter one could be guessed. */
+/** Shortest token, in characters. */
 const TOKEN_CHARACTERS_MIN = 16;
 
-/** The first line of the file; throws a sentence when it cannot be read or is too short. */
+/** Returns the first line of the file; throws a sentence when it cannot be read or is too short. */
 export function readToken(file: string): string {
   let text: string;
   try {

@@ -48,7 +48,7 @@ function jsonLines(text: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-test('json is one object a record, with absolute times and where it came from', async (context) => {
+test('prints one JSON object a record, with absolute times and its origin', async (context) => {
   const { program, port } = await collect(context, [
     '--listen',
     '127.0.0.1:0',
@@ -98,7 +98,7 @@ test('json is one object a record, with absolute times and where it came from', 
   assert.match(program.stderr, /3 records in 4 messages, 0 problems\n$/);
 });
 
-test('the table fits into 80 columns and names exporter and domain', async (context) => {
+test('prints a table of 80 columns with exporter and domain', async (context) => {
   const { program, port } = await collect(context, ['--listen', '127.0.0.1:0', '--count', '13']);
   await sendUdp(port, uncached);
   assert.equal((await program.exited).exitCode, 0);
@@ -112,7 +112,7 @@ test('the table fits into 80 columns and names exporter and domain', async (cont
   assert.equal(lines.filter((line) => line.startsWith('from ')).length, 1);
 });
 
-test('what is wrong is said on standard error, and in json as an object', async (context) => {
+test('prints problems on standard error, and in JSON as objects', async (context) => {
   const [templates, first, second] = uncached;
   assert.ok(templates && first && second);
   const later = Buffer.from(second);
@@ -138,7 +138,7 @@ test('what is wrong is said on standard error, and in json as an object', async 
   );
 });
 
-test('TCP works as UDP does, and templates belong to their connection', async (context) => {
+test('receives over TCP as over UDP, with templates of each connection', async (context) => {
   const { program, port } = await collect(context, ['--listen', '[::1]:0', '--format', 'json']);
   const first = connect(port, '::1');
   first.end(Buffer.concat(uncached));
@@ -156,7 +156,7 @@ test('TCP works as UDP does, and templates belong to their connection', async (c
   assert.equal(jsonLines(program.stdout)[14]?.['problem'], 'bad-stream');
 });
 
-test('a signal ends it with a summary and exit 0', async (context) => {
+test('ends with a summary and exit code 0 on a signal', async (context) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const { program, port } = await collect(context, ['--listen', '127.0.0.1:0']);
     const idle = connect(port, '127.0.0.1');
@@ -168,7 +168,7 @@ test('a signal ends it with a summary and exit 0', async (context) => {
   }
 });
 
-test('too few records in the given time are exit 1', async (context) => {
+test('exits with 1 for too few records in the time', async (context) => {
   const { program } = await collect(context, ['--listen', '127.0.0.1:0', '--seconds', '1', '--count', '1']);
   assert.equal((await program.exited).exitCode, 1);
 });
@@ -184,7 +184,7 @@ test('each flag has an environment variable', async (context) => {
   assert.equal(jsonLines(program.stdout).length, 1);
 });
 
-test('a port that is taken is one sentence and exit 1', async (context) => {
+test('prints one sentence and exits with 1 for a port in use', async (context) => {
   const taken = createServer().listen(0, '127.0.0.1');
   context.after(() => taken.close());
   await once(taken, 'listening');
@@ -200,7 +200,7 @@ test('a port that is taken is one sentence and exit 1', async (context) => {
   );
 });
 
-test('listen addresses are read, and others refused', () => {
+test('parses listen addresses, and refuses others', () => {
   assert.deepEqual(parseListenAddress('192.0.2.1:4739'), { host: '192.0.2.1', port: 4739 });
   assert.deepEqual(parseListenAddress('[::1]:0'), { host: '::1', port: 0 });
   assert.deepEqual(parseListenAddress(':4739'), { host: '0.0.0.0', port: 4739 });

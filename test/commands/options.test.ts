@@ -6,7 +6,7 @@ import { migrateCommand } from '../../src/commands/migrate.ts';
 import { releaseCommand } from '../../src/commands/release.ts';
 import { runCommand } from '../../src/commands/run.ts';
 
-test('an environment variable means one thing: flags that share one are the same flag, with the same help', () => {
+test('gives each environment variable one meaning: flags that share one have the same help', () => {
   const meanings = new Map<string, string>();
   for (const command of [runCommand(), releaseCommand(), migrateCommand(), collectCommand(), demoCommand()]) {
     for (const { envVar, flags, description } of command.options) {

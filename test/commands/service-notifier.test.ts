@@ -1,4 +1,4 @@
-// What systemd hears of the daemon. Node cannot open systemd's datagram socket, so a systemd-notify first on PATH writes
+// The notifications to systemd. Node.js cannot open systemd's datagram socket, so a systemd-notify first on PATH writes
 // down what it is told; that the real one is content with such words is a matter of systemd's manual.
 
 import assert from 'node:assert/strict';
@@ -38,7 +38,7 @@ function setUp(context: TestContext, environment: Readonly<Record<string, string
   };
 }
 
-test('systemd hears of the start, of each third of the watchdog time, of a new state, and of the stop', async (t) => {
+test('notifies systemd of the start, of a new state and of the stop, and pings its watchdog', async (t) => {
   const environment = { NOTIFY_SOCKET: '/run/x', WATCHDOG_USEC: '30000000', WATCHDOG_PID: '4711' };
   const { clock, faults, notifier, heard, become } = setUp(t, environment);
   await notifier.start();
@@ -55,17 +55,17 @@ test('systemd hears of the start, of each third of the watchdog time, of a new s
   assert.deepEqual(faults, []);
 });
 
-test('nothing is said without a NOTIFY_SOCKET', async (t) => {
+test('sends nothing without NOTIFY_SOCKET', async (t) => {
   const { notifier, heard } = setUp(t, { WATCHDOG_USEC: '30000000' });
   await notifier.start();
   await notifier.stop();
   assert.equal(heard(), '');
 });
 
-test('a systemd-notify that is missing is reported once', async (t) => {
+test('reports a missing systemd-notify once', async (t) => {
   const { notifier, faults } = setUp(t, { NOTIFY_SOCKET: '/run/x', PATH: '/nowhere' });
   await notifier.start();
   await notifier.stop();
   assert.equal(faults.length, 1);
-  assert.match(faults[0] ?? '', /^systemd cannot be told READY=1.*ENOENT/u);
+  assert.match(faults[0] ?? '', /^systemd-notify READY=1 .*failed: .*ENOENT/u);
 });

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { page, transcripts } from '../support/manual.ts';
 import { waitFor } from '../support/wait.ts';
 import {
   appctl,
@@ -96,6 +97,13 @@ test('the collector counts what the hosts have sent, to the packet', async (t) =
   for (const [kind, count] of Object.entries(packets)) {
     assert.ok(count > 0, kind);
   }
+});
+
+test('the collector shows the columns that docs/demo.md has', async () => {
+  const words = (text: string) => text.split('\n')[0]?.trim().split(/\s+/u);
+  const [shown] = transcripts(page('demo.md'));
+  assert.equal(shown?.command, 'docker compose exec collector flows');
+  assert.deepEqual(words(await inside('collector', 'flows')), words(shown.output));
 });
 
 for (const service of SERVICES) {

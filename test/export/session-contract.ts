@@ -1,5 +1,5 @@
-// What every transport to a collector has to do, as tests: each transport's own test file calls this with a way to run
-// a collector of its kind. Real sockets on loopback, so that the system's errors are the real ones.
+// The tests of every transport to a collector: the test file of each transport calls them with a collector of its kind. The
+// sockets are real ones on loopback, so that the system's errors are too.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -10,7 +10,7 @@ import type {
 } from '../../src/export/collector-session.ts';
 import { waitFor } from '../support/wait.ts';
 
-/** A collector that keeps the messages that it got, in order. */
+/** A collector that keeps the messages that it received, in order. */
 export interface ContractCollector {
   readonly port: number;
   readonly messages: readonly Buffer[];
@@ -21,7 +21,7 @@ export interface ContractCollector {
 export interface ContractTransport {
   readonly name: string;
   readonly isReliable: boolean;
-  /** Hosts of this machine to try: addresses of both families and a name. */
+  /** Hosts of this machine: addresses of both families and a name. */
   readonly hosts: readonly string[];
   openCollector(host: string, port?: number): Promise<ContractCollector>;
   openSession(target: CollectorTarget, listener: SessionListener): CollectorSession;
@@ -44,7 +44,7 @@ export class CountingListener implements SessionListener {
   }
 }
 
-/** A message that is nothing but a header, with its serial number in place of the sequence number. */
+/** Returns a message that consists of a header only, with `serial` as its sequence number. */
 export function numberedMessage(serial: number, size = 16): Buffer {
   const message = Buffer.alloc(size);
   message.writeUInt16BE(10, 0);
@@ -57,7 +57,7 @@ export function numberedMessage(serial: number, size = 16): Buffer {
 export function testSessionContract(transport: ContractTransport): void {
   describe(`a session over ${transport.name}`, () => {
     for (const host of transport.hosts) {
-      test(`delivers messages to ${host}, also those from before it was open, in order`, async () => {
+      test(`delivers messages to ${host} in order, those from before it was open as well`, async () => {
         const collector = await transport.openCollector(host);
         const listener = new CountingListener();
         const session = transport.openSession(targetAt(host, collector.port), listener);
@@ -108,7 +108,7 @@ export function testSessionContract(transport: ContractTransport): void {
       await collector.close();
     });
 
-    test('takes nothing after its end, and can be stopped twice', async () => {
+    test('accepts nothing after its end, and can be stopped twice', async () => {
       const [host = ''] = transport.hosts;
       const collector = await transport.openCollector(host);
       const session = transport.openSession(targetAt(host, collector.port), new CountingListener());
@@ -120,7 +120,7 @@ export function testSessionContract(transport: ContractTransport): void {
       await collector.close();
     });
 
-    test('a stop before the start, or right behind it, leaves nothing open', async () => {
+    test('leaves nothing open when it is stopped before or right after its start', async () => {
       const never = transport.openSession(targetAt('127.0.0.1', 9), new CountingListener());
       await never.stop();
       never.start();
@@ -131,7 +131,7 @@ export function testSessionContract(transport: ContractTransport): void {
       assert.equal(soon.status().state, 'closed');
     });
 
-    test('survives a collector that is not there, and reaches it when it comes', async () => {
+    test('keeps trying while there is no collector, and reaches it once there is', async () => {
       const [host = ''] = transport.hosts;
       const gone = await transport.openCollector(host);
       const { port } = gone;

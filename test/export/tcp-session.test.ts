@@ -9,7 +9,7 @@ import { silentLogger } from '../../src/runtime/log.ts';
 import { waitFor } from '../support/wait.ts';
 import { CountingListener, numberedMessage, targetAt, testSessionContract } from './session-contract.ts';
 
-/** A collector over TCP that may stop reading and hang up. */
+/** A collector over TCP that may stop reading and close connections. */
 async function openCollector(host: string, port = 0) {
   const messages: Buffer[] = [];
   const connections: Socket[] = [];
@@ -64,7 +64,7 @@ async function openPair(context: TestContext, options: Partial<TcpSessionOptions
   return { collector, listener, session };
 }
 
-/** Sends more than sockets hold, to a collector that does not read. */
+/** Sends more than sockets hold, to a collector that does not read; returns how many messages were accepted. */
 function fill(session: TcpSession, count: number): number {
   let taken = 0;
   for (let serial = 0; serial < count; serial += 1) {
@@ -75,7 +75,7 @@ function fill(session: TcpSession, count: number): number {
   return taken;
 }
 
-test('a collector that reads slowly loses nothing', async (t) => {
+test('loses nothing of a collector that reads slowly', async (t) => {
   const { collector, session } = await openPair(t);
   collector.connections[0]?.pause();
   assert.equal(fill(session, 400), 400);
@@ -92,7 +92,7 @@ test('a collector that reads slowly loses nothing', async (t) => {
   assert.deepEqual([messagesSent, recordsSent, octetsSent, recordsLost], [400, 800, 24_000_000, 0]);
 });
 
-test('at the limit of what may wait the newest is lost, and counted', async (t) => {
+test('loses and counts the newest message when the backlog is full', async (t) => {
   const { collector, session } = await openPair(t, { sendBacklogMax: 10 });
   collector.connections[0]?.pause();
   assert.equal(fill(session, 50), 10);
@@ -100,7 +100,7 @@ test('at the limit of what may wait the newest is lost, and counted', async (t) 
   assert.deepEqual([errors['BACKLOG'], messagesLost, recordsLost], [40, 40, 80]);
 });
 
-test('a stop does not wait for a collector that takes nothing, and counts what it has not taken', async (t) => {
+test('stops without waiting for a collector that accepts nothing, and counts what is lost', async (t) => {
   const { collector, session } = await openPair(t);
   collector.connections[0]?.pause();
   fill(session, 400);
@@ -111,7 +111,7 @@ test('a stop does not wait for a collector that takes nothing, and counts what i
   assert.equal(messagesSent + messagesLost, 400);
 });
 
-test('when the collector hangs up the next connection begins anew, and what waited is lost', async (t) => {
+test('connects again when the collector closes, and loses what waited', async (t) => {
   const { collector, listener, session } = await openPair(t);
   collector.connections[0]?.pause();
   fill(session, 400);

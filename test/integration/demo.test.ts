@@ -81,7 +81,7 @@ function assertVerdict({ program }: Demo, exit: ProgramExit): void {
   assert.match(program.stdout, /active 10\.0\.0\.\d+ > 10\.0\.0\.\d+\n/);
   assert.match(program.stdout, /forced 10\.0\.0\.\d+/);
   assert.match(program.stdout, /row, flows and meters are as they were before/);
-  assert.match(program.stdout, /Everything agreed, and everything is cleaned up\.\n$/);
+  assert.match(program.stdout, /All counts agree, and everything is cleaned up\.\n$/);
   assert.equal(program.stderr, '');
   const long = program.stdout.split('\n').filter((line) => line.length > 80 && !line.includes(tmpdir()));
   assert.deepEqual(long, []);
@@ -122,7 +122,7 @@ test(
 
 test('SIGINT ends it with a last flush and the verdict', tier('ovs', 'daemon'), async (t) => {
   const demo = await Demo.start(t, [], WITHOUT_NAMESPACES);
-  await demo.said(/records are accounted for/);
+  await demo.said(/records agree with the switch/);
   demo.program.signal('SIGINT');
   demo.program.signal('SIGINT');
   assertVerdict(demo, await demo.end());
@@ -167,5 +167,5 @@ test('a record of packets that nobody has sent is a disagreement', tier('ovs', '
   socket.send(message, port, '127.0.0.1', () => socket.close());
   const exit = await demo.end();
   assert.equal(exit.exitCode, 1, demo.program.stdout);
-  assert.match(demo.program.stderr, /other: 0 packets .* were sent, .* and records say 5 packets/);
+  assert.match(demo.program.stderr, /other: 0 packets .* were sent, .* and the records have 5 packets/);
 });

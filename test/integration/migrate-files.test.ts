@@ -171,12 +171,12 @@ test('a disk that is full in the middle leaves the old file, and no other', NEED
   assert.deepEqual(await contentOf(folder), before);
 });
 
-test('what is no regular file is not replaced by one', NEEDS, async (t) => {
+test('does not replace what is not a regular file', NEEDS, async (t) => {
   const { folder, old } = await folderWithOld(t);
   for (const output of ['/dev/null', folder]) {
     const { exitCode, stderr } = await migrate(['--schema', old, '--output', output]);
     assert.equal(exitCode, 1);
-    assert.match(stderr, /is no regular file: it cannot be replaced/u);
+    assert.match(stderr, /is not a regular file, so it cannot be replaced/u);
   }
   assert.ok((await stat('/dev/null')).isCharacterDevice());
   const absent = await migrate(['--schema', join(folder, 'absent')]);
@@ -184,14 +184,14 @@ test('what is no regular file is not replaced by one', NEEDS, async (t) => {
   assert.match(absent.stderr, /Cannot read .*absent: ENOENT/u);
 });
 
-test('flags that do not belong together are an error', NEEDS, async (t) => {
+test('refuses flags that exclude each other', NEEDS, async (t) => {
   const { folder, old } = await folderWithOld(t);
   const before = await contentOf(folder);
   const output = join(folder, 'output');
   const cases: readonly [readonly string[], RegExp][] = [
     [['--schema', old, 'unix:x'], /give a database or --schema, not both/u],
     [['--schema', old, '--db', 'unix:x'], /give a database or --schema, not both/u],
-    [['--output', output], /--output belongs to --schema/u],
+    [['--output', output], /--output needs --schema/u],
     [['--schema', old, '--check', '--output', output], /--check writes nothing/u],
     [['--db', 'unix:x', 'unix:y'], /the database is given twice/u],
     [['--frobnicate'], /unknown option/u],

@@ -1,4 +1,4 @@
-// The live page in Debian's chromium, beside a daemon with real traffic, and its server against those who may not look.
+// The live page in Debian's chromium, beside a daemon with real traffic, and the access control of its server.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -29,7 +29,7 @@ let browser: Browser | undefined;
 
 before(async () => {
   ovs = await startOvs({
-    // What ovs-vswitchd thinks of the name that there is not, in the moments in which the row is its own.
+    // Warnings of ovs-vswitchd about the name without an address, while it exports for the row.
     allowedWarnings: [/no-such-host\.invalid|no collectors could be initialized/],
   });
   daemon = await startDaemon(ovs, { arguments: ['--web', '127.0.0.1:0'] });
@@ -44,7 +44,7 @@ after(() =>
   ),
 );
 
-/** What the server answers to an attempt at its WebSocket; 101 when it lets the client in. */
+/** Returns the server's status for a WebSocket request; 101 when it accepts the client. */
 async function upgradeStatus(to: string, headers: Readonly<Record<string, string>> = {}): Promise<number> {
   const socket = new WebSocket(`${to.replace('http', 'ws')}ws`, { headers });
   return new Promise((resolve) => {
@@ -61,7 +61,7 @@ async function upgradeStatus(to: string, headers: Readonly<Record<string, string
 }
 
 test(
-  'the page shows exporter, counts, collector, flows and records as status does',
+  'shows exporter, counts, collector, flows and records as status does',
   tier('ovs', 'daemon', 'browser'),
   async (t) => {
     browser ??= await openBrowser();
@@ -92,19 +92,23 @@ test(
   },
 );
 
-test('a bad row’s condition comes with its action, and goes', tier('ovs', 'daemon', 'browser'), async (t) => {
-  browser ??= await openBrowser();
-  const br = await exportingBridge(t, ovs, daemon);
-  const { page } = await openPage(t, browser, url);
-  await setIpfixRow(ovs, br.row, { 'external_ids:ovs-ipfix-nonsense': '1' });
-  const condition = page.locator('.conditions li', { hasText: 'unknown-key' });
-  await condition.waitFor();
-  assert.match(await condition.locator('.action').innerText(), /\w+/u);
-  await ovs.vsctl('remove', 'IPFIX', br.row, 'external_ids', 'ovs-ipfix-nonsense');
-  await condition.waitFor({ state: 'detached' });
-});
+test(
+  'shows the condition of a row with its action, until it clears',
+  tier('ovs', 'daemon', 'browser'),
+  async (t) => {
+    browser ??= await openBrowser();
+    const br = await exportingBridge(t, ovs, daemon);
+    const { page } = await openPage(t, browser, url);
+    await setIpfixRow(ovs, br.row, { 'external_ids:ovs-ipfix-nonsense': '1' });
+    const condition = page.locator('.conditions li', { hasText: 'unknown-key' });
+    await condition.waitFor();
+    assert.match(await condition.locator('.action').innerText(), /\w+/u);
+    await ovs.vsctl('remove', 'IPFIX', br.row, 'external_ids', 'ovs-ipfix-nonsense');
+    await condition.waitFor({ state: 'detached' });
+  },
+);
 
-test('a collector that goes down and comes up is seen', tier('ovs', 'daemon', 'browser'), async (t) => {
+test('shows a collector that goes down and comes up', tier('ovs', 'daemon', 'browser'), async (t) => {
   browser ??= await openBrowser();
   const other = await UdpSink.open();
   const { port, target } = other;
@@ -133,7 +137,7 @@ test('a collector that goes down and comes up is seen', tier('ovs', 'daemon', 'b
   await page.locator('.verdict.good').waitFor();
 });
 
-test('a collector without an address is seen', tier('ovs', 'daemon', 'browser'), async (t) => {
+test('shows a collector without an address', tier('ovs', 'daemon', 'browser'), async (t) => {
   browser ??= await openBrowser();
   const br = await exportingBridge(t, ovs, daemon, {
     targets: '["127.0.0.1:9","no-such-host.invalid:4739"]',
@@ -148,7 +152,7 @@ test('a collector without an address is seen', tier('ovs', 'daemon', 'browser'),
 });
 
 test(
-  'the page says that the daemon is gone, and goes on by itself when it is back',
+  'shows that the daemon is not connected, and reconnects by itself',
   tier('ovs', 'daemon', 'browser'),
   async (t) => {
     browser ??= await openBrowser();
@@ -162,7 +166,7 @@ test(
 );
 
 test(
-  'it works by keyboard, on a phone and in the dark, without a sideways scroll',
+  'works by keyboard, on a phone and in dark colours, without horizontal scrolling',
   tier('ovs', 'daemon', 'browser'),
   async (t) => {
     browser ??= await openBrowser();
@@ -176,12 +180,12 @@ test(
         const sideways = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
         assert.equal(await page.evaluate(sideways), 0, `${width}`);
         await page.keyboard.press('Tab');
-        assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the state');
+        assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the status');
         await page.keyboard.press('Tab');
         await page.keyboard.press('Enter');
-        await page.getByRole('button', { name: 'Go on', pressed: true }).waitFor();
+        await page.getByRole('button', { name: 'Resume', pressed: true }).waitFor();
         await page.keyboard.press('Enter');
-        await page.getByRole('button', { name: 'Hold', pressed: false }).waitFor();
+        await page.getByRole('button', { name: 'Pause', pressed: false }).waitFor();
         if (shots !== undefined) {
           await page.locator('.u-over').first().waitFor();
           await page.screenshot({ path: join(shots, `${width}-${colorScheme}.png`), fullPage: true });
@@ -192,42 +196,35 @@ test(
   },
 );
 
-test(
-  'other origins, other names, other methods and other paths are refused',
-  tier('ovs', 'daemon'),
-  async () => {
-    assert.equal(await upgradeStatus(url), 101);
-    assert.equal(await upgradeStatus(url, { Origin: new URL(url).origin }), 101);
-    assert.equal(await upgradeStatus(url, { Origin: 'https://evil.example' }), 403);
-    assert.equal(await upgradeStatus(url, { Origin: 'null' }), 403);
-    assert.equal(await upgradeStatus(url, { Host: 'evil.example' }), 400);
-    assert.equal(await upgradeStatus(`${url}no/`), 404);
-    const answers = await Promise.all([
-      fetch(url, { method: 'POST' }),
-      fetch(`${url}nothing`),
-      fetch(`${url}../package.json`),
-      fetch(`${url}ws`),
-      fetch(url, { headers: { Origin: 'https://evil.example' } }),
-    ]);
-    assert.deepEqual(
-      answers.map(({ status }) => status),
-      [405, 404, 404, 426, 403],
-    );
-    const page = await fetch(url);
-    assert.match(
-      page.headers.get('content-security-policy') ?? '',
-      /^default-src 'none'; script-src 'self';/u,
-    );
-    assert.equal((await fetch(`${url}page.js`, { headers: { Range: 'bytes=5-2' } })).status, 200);
-    const json = (await (await fetch(`${url}status.json`)).json()) as { schema: string };
-    assert.equal(json.schema, 'ovs-ipfix/status');
-    const metrics = await fetch(`${url}metrics`);
-    assert.match(metrics.headers.get('content-type') ?? '', /^text\/plain/u);
-    assert.match(await metrics.text(), /^ovs_ipfix_ready 1$/mu);
-  },
-);
+test('refuses other origins, other names, other methods and other paths', tier('ovs', 'daemon'), async () => {
+  assert.equal(await upgradeStatus(url), 101);
+  assert.equal(await upgradeStatus(url, { Origin: new URL(url).origin }), 101);
+  assert.equal(await upgradeStatus(url, { Origin: 'https://evil.example' }), 403);
+  assert.equal(await upgradeStatus(url, { Origin: 'null' }), 403);
+  assert.equal(await upgradeStatus(url, { Host: 'evil.example' }), 400);
+  assert.equal(await upgradeStatus(`${url}no/`), 404);
+  const answers = await Promise.all([
+    fetch(url, { method: 'POST' }),
+    fetch(`${url}nothing`),
+    fetch(`${url}../package.json`),
+    fetch(`${url}ws`),
+    fetch(url, { headers: { Origin: 'https://evil.example' } }),
+  ]);
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [405, 404, 404, 426, 403],
+  );
+  const page = await fetch(url);
+  assert.match(page.headers.get('content-security-policy') ?? '', /^default-src 'none'; script-src 'self';/u);
+  assert.equal((await fetch(`${url}page.js`, { headers: { Range: 'bytes=5-2' } })).status, 200);
+  const json = (await (await fetch(`${url}status.json`)).json()) as { schema: string };
+  assert.equal(json.schema, 'ovs-ipfix/status');
+  const metrics = await fetch(`${url}metrics`);
+  assert.match(metrics.headers.get('content-type') ?? '', /^text\/plain/u);
+  assert.match(await metrics.text(), /^ovs_ipfix_ready 1$/mu);
+});
 
-test('a client that says anything is told that there is nothing to say', tier('ovs', 'daemon'), async () => {
+test('closes the WebSocket of a client that sends anything', tier('ovs', 'daemon'), async () => {
   const socket = new WebSocket(`${url.replace('http', 'ws')}ws`);
   await once(socket, 'open');
   socket.send('hello');
@@ -235,7 +232,7 @@ test('a client that says anything is told that there is nothing to say', tier('o
   assert.equal(code, 1003);
 });
 
-test('with a token, only who has it may look', tier('ovs', 'daemon'), async (t) => {
+test('requires the token of every client', tier('ovs', 'daemon'), async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'web-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, 'token');
@@ -263,61 +260,61 @@ test('with a token, only who has it may look', tier('ovs', 'daemon'), async (t) 
   assert.equal((await fetch(at, { headers: { Cookie: cookie.split(';', 1)[0] ?? '' } })).status, 200);
 });
 
-test('an address that others can reach needs a decision', tier('ovs', 'daemon'), async () => {
-  const run = (...args: readonly string[]) =>
-    runProgram(process.execPath, [DAEMON_FILE, 'run', '--db', ovs.dbEndpoint, ...args], {
-      environment: ovs.environment,
-    });
-  const refused = async (sentence: RegExp, ...args: readonly string[]) =>
-    assert.rejects(run(...args), (error: ProgramError) => {
-      assert.equal(error.exitCode, 1);
-      assert.match(error.stderr, sentence);
-      return true;
-    });
-  await refused(/--web: 0\.0\.0\.0:9550 can be reached from other hosts/u, '--web', '0.0.0.0:9550');
-  await refused(/--web: "here" is not a valid address; write ADDRESS:PORT/u, '--web', 'here');
-  await refused(/have no effect without --web/u, '--web-insecure');
-  await refused(/cannot be read: /u, '--web', ':9550', '--web-token-file', '/nowhere');
-  await refused(
-    /cannot listen on 127\.0\.0\.1:\d+: .*Choose another address with --web/u,
-    '--web',
-    new URL(url).host,
-  );
-});
-
 test(
-  'fifty browsers that never read do not keep one record from leaving',
+  'refuses an address that other hosts can reach without a token or --web-insecure',
   tier('ovs', 'daemon'),
-  async (t) => {
-    const { host, hostname, port } = new URL(url);
-    const slow: Socket[] = [];
-    t.after(() => slow.forEach((socket) => socket.destroy()));
-    for (let index = 0; index < 50; index += 1) {
-      const socket = connect(Number(port), hostname);
-      socket.on('error', () => {});
-      socket.write(
-        `GET /ws HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-          'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
-      );
-      socket.pause();
-      slow.push(socket);
-    }
-    const br = await exportingBridge(t, ovs, daemon);
-    const before = (await daemonStatus(daemon)).program.residentBytes;
-    const frames = Array.from({ length: 40 }, (_, index) => udpFrame({ sourcePort: 1 + index }));
-    for (let round = 0; round < 10; round += 1) {
-      await br.sample(...frames);
-    }
-    await br.sink.waitForPackets(400, 10_000);
-    const { program } = await daemonStatus(daemon);
-    assert.ok(
-      program.residentBytes - before < 200 * 1024 * 1024,
-      `${before} to ${program.residentBytes} bytes`,
+  async () => {
+    const run = (...args: readonly string[]) =>
+      runProgram(process.execPath, [DAEMON_FILE, 'run', '--db', ovs.dbEndpoint, ...args], {
+        environment: ovs.environment,
+      });
+    const refused = async (sentence: RegExp, ...args: readonly string[]) =>
+      assert.rejects(run(...args), (error: ProgramError) => {
+        assert.equal(error.exitCode, 1);
+        assert.match(error.stderr, sentence);
+        return true;
+      });
+    await refused(/--web: 0\.0\.0\.0:9550 can be reached from other hosts/u, '--web', '0.0.0.0:9550');
+    await refused(/--web: "here" is not a valid address; write ADDRESS:PORT/u, '--web', 'here');
+    await refused(/have no effect without --web/u, '--web-insecure');
+    await refused(/cannot be read: /u, '--web', ':9550', '--web-token-file', '/nowhere');
+    await refused(
+      /cannot listen on 127\.0\.0\.1:\d+: .*Choose another address with --web/u,
+      '--web',
+      new URL(url).host,
     );
   },
 );
 
-test('no more browsers than the limit look at a time', tier('ovs', 'daemon'), async (t) => {
+test('exports every record beside fifty browsers that never read', tier('ovs', 'daemon'), async (t) => {
+  const { host, hostname, port } = new URL(url);
+  const slow: Socket[] = [];
+  t.after(() => slow.forEach((socket) => socket.destroy()));
+  for (let index = 0; index < 50; index += 1) {
+    const socket = connect(Number(port), hostname);
+    socket.on('error', () => {});
+    socket.write(
+      `GET /ws HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    );
+    socket.pause();
+    slow.push(socket);
+  }
+  const br = await exportingBridge(t, ovs, daemon);
+  const before = (await daemonStatus(daemon)).program.residentBytes;
+  const frames = Array.from({ length: 40 }, (_, index) => udpFrame({ sourcePort: 1 + index }));
+  for (let round = 0; round < 10; round += 1) {
+    await br.sample(...frames);
+  }
+  await br.sink.waitForPackets(400, 10_000);
+  const { program } = await daemonStatus(daemon);
+  assert.ok(
+    program.residentBytes - before < 200 * 1024 * 1024,
+    `${before} to ${program.residentBytes} bytes`,
+  );
+});
+
+test('refuses more browsers than the limit', tier('ovs', 'daemon'), async (t) => {
   const sockets: WebSocket[] = [];
   t.after(() => sockets.forEach((socket) => socket.terminate()));
   const refused = await waitFor(

@@ -26,6 +26,9 @@ export interface DatabaseServerOptions {
   readonly extraDatabase?: { readonly file: string; readonly schemaFile: string };
 }
 
+/** A script of many commands takes as long on a machine that is busy with other tests. */
+const RUN_TIMEOUT_MS = 60_000;
+
 /** What a run of the program gave. */
 export interface RunResult {
   readonly exitCode: number;
@@ -138,7 +141,11 @@ export class DatabaseServer {
     try {
       return {
         exitCode: 0,
-        ...(await runForOutput(program, args, { environment: this.environment, cwd: this.folder })),
+        ...(await runForOutput(program, args, {
+          environment: this.environment,
+          cwd: this.folder,
+          timeoutMs: RUN_TIMEOUT_MS,
+        })),
       };
     } catch (error) {
       if (!(error instanceof ProgramError) || error.exitCode === undefined) {

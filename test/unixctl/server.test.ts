@@ -15,7 +15,7 @@ import { ProgramError, runProgram } from '../support/process.ts';
 import { waitFor } from '../support/wait.ts';
 import { startServer } from './control-server.ts';
 
-/** Sends bytes, and gives back all that is answered until the server closes or `until` is there. */
+/** Sends bytes, and returns the answer until the server closes or `until` arrives. */
 async function converse(path: string, bytes: string, until?: string): Promise<string> {
   const socket = connect(path);
   let said = '';
@@ -25,7 +25,7 @@ async function converse(path: string, bytes: string, until?: string): Promise<st
       socket.destroy();
     }
   });
-  // The server may close before it has read everything; what it said until then is the answer.
+  // The server may close before it has read everything; what it sent until then is the answer.
   socket.on('error', () => {});
   await new Promise((resolve) => {
     socket.once('close', resolve);
@@ -34,13 +34,13 @@ async function converse(path: string, bytes: string, until?: string): Promise<st
   return said;
 }
 
-test('our own client is told the same', async (t) => {
+test('answers its own client as it answers ovs-appctl', async (t) => {
   const { ask } = await startServer(t);
   assert.equal(await ask('version'), 'ovs-ipfix 1.2.3\n');
   await assert.rejects(ask('refuse'), { code: 'UNIXCTL_REFUSED', message: 'bridge br0 has no hook yet' });
 });
 
-test('a command with a wrong number of arguments is refused with its usage', async (t) => {
+test('refuses a wrong number of arguments with the usage of the command', async (t) => {
   const { ask } = await startServer(t);
   await assert.rejects(ask('echo'), {
     message: 'The command echo takes at least 1 arguments and got 0. Usage: echo [word]...',
@@ -49,13 +49,15 @@ test('a command with a wrong number of arguments is refused with its usage', asy
   await assert.rejects(ask('version', 'x'), /exactly 0 arguments and got 1/);
 });
 
-test('a command that breaks is reported to the operator and logged with its place', async (t) => {
+test('reports a failing command to the operator, and logs its stack', async (t) => {
   const { ask, lines } = await startServer(t);
-  await assert.rejects(ask('break'), { message: 'The command break has failed; the log says where.' });
+  await assert.rejects(ask('break'), {
+    message: 'The command break failed because of a bug; the log has the stack.',
+  });
   assert.ok(lines.some((line) => /\|unixctl\|ERR\|.*TypeError: two facts disagree/.test(line)));
 });
 
-test('requests are answered in order, whole, cut at each byte, or several at once', async (t) => {
+test('answers requests in order, whether whole, cut at each byte, or several at once', async (t) => {
   const { path } = await startServer(t);
   const requests =
     '{"id":1,"method":"later","params":[]}{"id":"two","method":"echo","params":["}{"]}\n{"id":3,"method":"version","params":[]}';
@@ -77,7 +79,7 @@ test('requests are answered in order, whole, cut at each byte, or several at onc
   socket.destroy();
 });
 
-test('what is no request closes the connection and nothing else', async (t) => {
+test('closes only the connection that sends an invalid request', async (t) => {
   const { path, ask, lines } = await startServer(t);
   for (const bytes of [
     'GET / HTTP/1.1\r\n\r\n',
@@ -97,7 +99,7 @@ test('what is no request closes the connection and nothing else', async (t) => {
   assert.ok(lines.every((line) => !line.includes('|ERR|')));
 });
 
-test('there are at most so many connections, and an idle one is closed', async (t) => {
+test('limits the number of connections, and closes an idle one', async (t) => {
   const clock = new ManualClock();
   const { path, server } = await startServer(t, { clock, connectionsMax: 2, idleTimeoutMs: 1000 });
   const [first, second] = [connect(path), connect(path)];
@@ -114,7 +116,7 @@ test('there are at most so many connections, and an idle one is closed', async (
   await waitFor(() => server.status().connectionCount === 0, { what: 'both are closed' });
 });
 
-test('the file is for its owner only, and is gone after the stop', async (t) => {
+test('opens the socket for its owner only, and removes it at the stop', async (t) => {
   const { path, server } = await startServer(t);
   assert.equal((await lstat(path)).mode & 0o777, 0o700);
   await server.stop();
@@ -122,7 +124,7 @@ test('the file is for its owner only, and is gone after the stop', async (t) => 
   assert.equal(server.status().state, 'stopped');
 });
 
-test('an answer that is under way still leaves when the server stops', async (t) => {
+test('sends an answer in progress when the server stops', async (t) => {
   const { server, ask, commands } = await startServer(t);
   const asked = new Promise<(text: string) => void>((resolve) => {
     commands.register('held', '', 0, 0, () => new Promise<string>(resolve));
@@ -135,7 +137,7 @@ test('an answer that is under way still leaves when the server stops', async (t)
   await stopped;
 });
 
-test('a socket left behind is replaced, a living one and an ordinary file are not', async (t) => {
+test('replaces a stale socket, but not one in use or an ordinary file', async (t) => {
   const { path, server } = await startServer(t);
   const another = new UnixctlServer({
     path,
@@ -159,7 +161,7 @@ test('a socket left behind is replaced, a living one and an ordinary file are no
   await another.stop();
 });
 
-test('the client names what is wrong with the other side', async (t) => {
+test('the client names the errors of the server', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'unixctl-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const path = join(folder, 'x.ctl');

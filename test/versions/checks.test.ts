@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CHECKS, FILES_WITHOUT_OVS } from './checks.ts';
+import { CHECKS, FILES_OF_ONE_VERSION, FILES_WITHOUT_OVS } from './checks.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const checked = [...CHECKS.flatMap(({ files }) => files), ...FILES_WITHOUT_OVS];
+const checked = [...CHECKS.flatMap(({ files }) => files), ...FILES_WITHOUT_OVS, ...FILES_OF_ONE_VERSION];
 
 test('each integration test and oracle is in exactly one check of the versions', () => {
   const files = ['test/integration', 'test/oracle'].flatMap((folder) =>

@@ -1,10 +1,10 @@
-// Whether the parties agree: what was sent (where that is known), what the switch has counted, what the records say.
+// Compares the counts of sender (if known), switch and flow records.
 
 import { type Count, type Counts, KINDS, totalOf } from './kinds.ts';
 
-/** The three accounts. */
+/** The counts of the three. */
 export interface Accounts {
-  /** Undefined where the kernel sends, too: then only the switch knows. */
+  /** Undefined when the kernel sends packets as well: then only the switch has counted all. */
   readonly sent: Counts | undefined;
   readonly counted: Counts;
   readonly exported: Counts;
@@ -12,7 +12,7 @@ export interface Accounts {
 
 const NOTHING: Count = { packets: 0, octets: 0 };
 
-/** A sentence for each kind of traffic about which the accounts disagree. */
+/** Returns a sentence for each kind of traffic whose counts differ. */
 export function disagreements({ sent, counted, exported }: Accounts): string[] {
   return KINDS.flatMap(({ name }) => {
     const bySwitch = counted.get(name) ?? NOTHING;
@@ -23,12 +23,12 @@ export function disagreements({ sent, counted, exported }: Accounts): string[] {
     }
     const sender = sent === undefined ? '' : `${amount(bySender)} were sent, `;
     return [
-      `${name}: ${sender}the switch has counted ${amount(bySwitch)}, and records say ${amount(byRecords)}.`,
+      `${name}: ${sender}the switch counted ${amount(bySwitch)}, and the records have ${amount(byRecords)}.`,
     ];
   });
 }
 
-/** The accounts side by side, in packets; 80 columns. */
+/** Returns a table of the counts, in packets; 80 columns. */
 export function accountsTable(accounts: Accounts): string {
   const { sent, counted, exported } = accounts;
   const lines = KINDS.filter(({ name }) => [sent, counted, exported].some((counts) => counts?.has(name))).map(

@@ -1,5 +1,5 @@
-// The Ethernet frames that the demo hands to a switch which has no real interfaces: ARP, and ICMP, UDP and TCP over IPv4
-// and IPv6. Lengths and checksums are right, so that a packet sniffer has nothing to complain about.
+// The Ethernet frames that the demo injects into a switch without real interfaces: ARP, and ICMP, UDP and TCP over IPv4 and
+// IPv6, with correct lengths and checksums.
 
 /** One end of a conversation. */
 export interface Host {
@@ -11,13 +11,13 @@ export interface Host {
   readonly ipv6: string;
 }
 
-/** What a frame carries above IP. */
+/** The payload of an IP packet. */
 export interface Payload {
   readonly protocol: number;
   readonly bytes: Buffer;
-  /** Where in `bytes` the checksum stands. */
+  /** Offset of the checksum in `bytes`. */
   readonly checksumOffset: number;
-  /** Whether the checksum covers addresses, too (all but ICMP over IPv4). */
+  /** Whether the checksum covers the addresses (all but ICMP over IPv4). */
   readonly coversAddresses: boolean;
 }
 
@@ -111,7 +111,7 @@ function summed(payload: Payload, addresses: Buffer): Buffer {
   const pseudo = coversAddresses ? [addresses, lengthAndProtocol] : [];
   const sum = checksum(Buffer.concat([...pseudo, bytes]));
   const message = Buffer.from(bytes);
-  // In UDP a sum of zero is sent as all ones; zero says that there is none.
+  // In UDP a sum of zero is sent as all ones; zero means no checksum.
   message.writeUInt16BE(sum === 0 && protocol === 17 ? 0xffff : sum, checksumOffset);
   return message;
 }

@@ -1,5 +1,5 @@
-// Traffic for a switch without interfaces: frames of two hosts that do not exist, handed to dummy ports by ovs-appctl.
-// Needs no root, and what was sent is known exactly.
+// Traffic for a switch without real interfaces: frames of two imaginary hosts, injected into dummy ports with ovs-appctl. Needs
+// no root, and the sent frames are known exactly.
 
 import {
   arpFrame,
@@ -29,10 +29,10 @@ const BOB: Host = {
 };
 const VLAN_ID = 7;
 const ECHO_COUNT = 5;
-/** Characters of a command's line that are shown; frames are long. */
+/** Characters of a command that are shown, because frames are long. */
 const SHOWN_HEX_LENGTH = 24;
 
-/** One frame: who sends it, and what it is. */
+/** One frame with its sender. */
 interface Sending {
   readonly port: (typeof PORTS)[number];
   readonly kind: string;
@@ -72,7 +72,7 @@ export class InjectedTraffic implements Traffic {
     return Promise.resolve();
   }
 
-  /** Frames in their order; neighbours that enter at the same port go in one command. */
+  /** Injects frames in order; consecutive frames of one port share a command. */
   async #send({ ovs, write }: TrafficParts, sendings: readonly Sending[]): Promise<void> {
     for (let at = 0; at < sendings.length; ) {
       const port = sendings[at]?.port ?? PORTS[0];
@@ -81,7 +81,7 @@ export class InjectedTraffic implements Traffic {
       const words = group.map(({ frame }) => frame.toString('hex'));
       if (!this.#isExplained) {
         this.#isExplained = true;
-        write(paragraph('Frames are handed to the ports in hex, by commands such as:'));
+        write(paragraph('Frames are injected into the ports in hex, with commands such as:'));
         const shown = `${words[0]?.slice(0, SHOWN_HEX_LENGTH)}...`;
         write(commandText(['ovs-appctl', 'netdev-dummy/receive', port, shown]));
       }
@@ -94,7 +94,7 @@ export class InjectedTraffic implements Traffic {
   }
 }
 
-/** A round; `number` makes the ports differ, so that each round has flows of its own. */
+/** Returns the frames of a round; `number` changes the ports, so that each round has its own flows. */
 function conversations(number: number): readonly (readonly Sending[])[] {
   const port = 40_000 + (number % 10_000);
   return [

@@ -1,6 +1,5 @@
-// Kinds of traffic, as three parties see them: people by a name, the switch by the match of a flow, and we by what a flow
-// record says. The three columns of this table are why the demo can compare what the switch has counted with what has
-// been exported.
+// Kinds of traffic: a name, the match of a flow in the switch, and a test of a flow record. With this table the demo compares
+// the counters of the switch with the exported records.
 
 import type { FieldValue } from '../../ipfix/reader-types.ts';
 
@@ -33,7 +32,7 @@ function ip(etherType: number, protocol: number): Kind['has'] {
     record.get('ethernetType') === etherType && record.get('protocolIdentifier') === protocol;
 }
 
-/** Each packet is of the first kind that it fits. */
+/** A packet is of the first kind that it matches. */
 export const KINDS: readonly Kind[] = [
   { name: 'VLAN-tagged', match: 'vlan_tci=0x1000/0x1000', has: (record) => record.has('vlanId') },
   { name: 'ARP', match: 'arp', has: (record) => record.get('ethernetType') === ARP },
@@ -46,7 +45,7 @@ export const KINDS: readonly Kind[] = [
   { name: 'other', match: '', has: () => true },
 ];
 
-/** The kind of a record. */
+/** Returns the kind of a record. */
 export function kindOf(record: RecordValues): string {
   return KINDS.find((kind) => kind.has(record))?.name ?? 'other';
 }

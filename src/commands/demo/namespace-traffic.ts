@@ -1,6 +1,6 @@
-// Traffic of two hosts that are real to the kernel: network namespaces on the switch's ports, with ping and with TCP and
-// UDP of a small peer. The kernel adds packets of its own (ARP, neighbour and router solicitations, multicast reports), so
-// only the switch's counters know how much there was.
+// Traffic of two network namespaces on the switch's ports: ping, and TCP and UDP of a small peer program. The kernel sends
+// packets of its own (ARP, neighbour and router solicitations, multicast reports), so only the switch's counters have the
+// total.
 
 import { HOST_INTERFACE, Namespaces, type Place, SWITCH_INTERFACES } from './namespaces.ts';
 import { PEER_COMMAND } from './peer.ts';
@@ -32,7 +32,7 @@ export class NamespaceTraffic implements Traffic {
     this.switchOptions = { datapath: 'netdev', vswitchdPrefix: namespaces.prefix('switch') } as const;
   }
 
-  /** Makes the hosts; throws a `ProgramError` with the reason where that is not possible. */
+  /** Creates the hosts; throws a `ProgramError` with the reason when it cannot. */
   static async create(): Promise<NamespaceTraffic> {
     return new NamespaceTraffic(await Namespaces.create());
   }
@@ -42,7 +42,7 @@ export class NamespaceTraffic implements Traffic {
       await this.#bringUp(host);
     }
     if (!this.#hasIpv6) {
-      write(paragraph('IPv6 is left out: this kernel has it switched off.'));
+      write(paragraph('IPv6 is left out: it is disabled in this kernel.'));
     }
     if (!this.#hasVlan) {
       write(paragraph('VLANs are left out: this kernel has no VLAN interfaces.'));
@@ -71,13 +71,13 @@ export class NamespaceTraffic implements Traffic {
     const targets = this.#hasVlan ? [...addresses, BOB.vlanIpv4] : addresses;
     const pings = targets.map((target): CommandLine => ['ping', '-c', '5', '-i', '0.2', target]);
     if (number === 1) {
-      write(paragraph('One host pings the other, and exchanges some UDP and TCP with it:'));
+      write(paragraph('One host pings the other, and exchanges UDP and TCP with it:'));
       for (const ping of pings) {
         write(commandText(ping));
       }
       write(
         paragraph(
-          'Beside that there are packets of the kernel itself: ARP, and ICMPv6 that looks for neighbours, routers and listeners.',
+          'The kernel also sends packets of its own: ARP, and ICMPv6 for neighbours, routers and multicast listeners.',
         ),
       );
     }
@@ -89,7 +89,7 @@ export class NamespaceTraffic implements Traffic {
 
   async finish(): Promise<void> {
     await this.#namespaces.run('alice', ['ping', '-c', '3', '-i', '0.2', BOB.ipv4]);
-    // Interfaces that are down send nothing: no late solicitation can make the accounts differ.
+    // Interfaces that are down send nothing, so that no late solicitation changes the counts.
     for (const { place } of HOSTS) {
       await this.#namespaces.run(place, ['ip', 'link', 'set', HOST_INTERFACE, 'down']);
     }
@@ -110,7 +110,7 @@ export class NamespaceTraffic implements Traffic {
     const address = (text: string, device: string, ...more: string[]): Promise<boolean> =>
       this.#namespaces.succeeds(place, ['ip', 'address', 'add', text, 'dev', device, ...more]);
     await this.#ip(place, 'address', 'add', `${ipv4}/24`, 'dev', HOST_INTERFACE);
-    // "nodad": the address can be used at once, without asking whether somebody has it.
+    // "nodad": the address can be used at once, without duplicate address detection.
     this.#hasIpv6 = await address(`${ipv6}/64`, HOST_INTERFACE, 'nodad');
     await this.#ip(place, 'link', 'set', HOST_INTERFACE, 'up');
     const vlan = `${HOST_INTERFACE}.${VLAN_ID}`;

@@ -1,12 +1,12 @@
 // Three network namespaces without names: one for the switch and one for each of two hosts, joined by veth pairs. Each is
-// held by a sleeping process; when those end, the kernel removes namespaces and interfaces, so nothing is left behind.
+// held by a sleeping process; when these end, the kernel removes namespaces and interfaces.
 
 import { constants } from 'node:fs';
 import { access, readlink } from 'node:fs/promises';
 import { BackgroundProgram, type CommandLine, hasProgram, ProgramError, run } from './programs.ts';
 import { becomes } from './wait.ts';
 
-/** Programs that are needed beside Open vSwitch, and the Debian package of each. */
+/** Required programs beside Open vSwitch, with their Debian packages. */
 const PROGRAMS = [
   ['ip', 'iproute2'],
   ['ping', 'iputils-ping'],
@@ -17,20 +17,20 @@ const PROGRAMS = [
 const HOLDER_TIMEOUT_MS = 5000;
 
 /**
- * Turns checksum offload off (ETHTOOL_STXCSUM by SIOCETHTOOL, see ethtool(8) -K): the switch would otherwise get packets
- * whose checksums the kernel has left for a network card to fill in.
+ * Turns checksum offload off (ETHTOOL_STXCSUM by SIOCETHTOOL, see ethtool(8) -K); otherwise the switch gets packets without
+ * checksums, which a network card would fill in.
  */
 const CHECKSUMS_IN_SOFTWARE = `use Socket;
 socket(my $socket, AF_INET, SOCK_DGRAM, 0) or die "socket: $!";
 my $value = pack("LL", 0x17, 0);
 ioctl($socket, 0x8946, pack("a16px16", $ARGV[0], $value)) or die "ioctl: $!";`;
 
-/** A host's name of its interface. */
+/** Name of the interface in a host. */
 export const HOST_INTERFACE = 'eth0';
 /** The switch's ends of the veth pairs. */
 export const SWITCH_INTERFACES = ['p1', 'p2'] as const;
 
-/** Who has a namespace. */
+/** The owner of a namespace. */
 export type Place = 'switch' | 'alice' | 'bob';
 
 /** See the head of the file. */
@@ -39,7 +39,7 @@ export class Namespaces {
 
   private constructor() {}
 
-  /** Makes them; throws a `ProgramError` with the reason where that is not possible. */
+  /** Creates the namespaces; throws a `ProgramError` with the reason when it cannot. */
   static async create(): Promise<Namespaces> {
     if (process.getuid?.() !== 0) {
       throw new ProgramError('you are not root');
@@ -49,7 +49,7 @@ export class Namespaces {
         throw new ProgramError(`there is no program "${program}" (apt-get install ${debianPackage})`);
       }
     }
-    // The switch's datapath for real interfaces makes a tap device for each bridge.
+    // The datapath for real interfaces creates a tap device for each bridge.
     await access('/dev/net/tun', constants.R_OK | constants.W_OK).catch((error: unknown) => {
       throw new ProgramError('/dev/net/tun cannot be opened', error);
     });
@@ -67,17 +67,17 @@ export class Namespaces {
     }
   }
 
-  /** What runs a command at a place. */
+  /** Returns the command prefix that enters a namespace. */
   prefix(place: Place): CommandLine {
     return ['nsenter', `--target=${this.#pid(place)}`, '--net', '--'];
   }
 
-  /** Runs a command at a place, for its output. */
+  /** Runs a command in a namespace and returns its output. */
   async run(place: Place, command: CommandLine): Promise<string> {
     return run([...this.prefix(place), ...command]);
   }
 
-  /** Whether a command works at a place. */
+  /** Whether a command succeeds in a namespace. */
   async succeeds(place: Place, command: CommandLine): Promise<boolean> {
     return this.run(place, command).then(
       () => true,
@@ -106,7 +106,7 @@ export class Namespaces {
     }
   }
 
-  /** A veth pair between a host and the switch; the host's end stays down. */
+  /** Creates a veth pair between a host and the switch; the host's end stays down. */
   async #join(host: Place, switchInterface: string): Promise<void> {
     const peer = ['peer', 'name', HOST_INTERFACE, 'netns', String(this.#pid(host))];
     await this.run('switch', ['ip', 'link', 'add', switchInterface, 'type', 'veth', ...peer]);

@@ -1,5 +1,5 @@
-// The two ends of the demo's TCP and UDP traffic between network namespaces, where Node itself cannot go: a hidden command
-// of this program, run by nsenter. `serve` sends back what it gets; `talk` sends a little and waits for it to come back.
+// The two ends of the demo's TCP and UDP traffic between network namespaces: a hidden command of this program, run by nsenter,
+// because Node.js cannot enter a namespace. `serve` echoes; `talk` sends data and waits for the echo.
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';

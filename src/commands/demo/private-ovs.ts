@@ -1,5 +1,5 @@
-// An Open vSwitch of the demo's own: a database server and a switch in a temporary folder, which know nothing of the
-// machine's. They run in the foreground as children and are ended by process id.
+// The demo's private Open vSwitch: ovsdb-server and ovs-vswitchd in a temporary folder, independent of the machine's. They run in
+// the foreground as child processes and are ended by process id.
 
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -7,24 +7,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BackgroundProgram, type CommandLine, hasProgram, ProgramError, run } from './programs.ts';
 
-/** The programs that it needs; all are in Debian's package openvswitch-switch and what that depends on. */
+/** Required programs; Debian's package openvswitch-switch and its dependencies have all. */
 const PROGRAMS = ['ovsdb-tool', 'ovsdb-server', 'ovs-vswitchd', 'ovs-vsctl', 'ovs-ofctl', 'ovs-appctl'];
 const SCHEMA_FOLDERS = ['/usr/share/openvswitch', '/usr/local/share/openvswitch'];
-/** The address of a unix socket has 108 bytes, one of them the end (unix(7)). */
+/** Longest path of a unix socket in bytes: 108 with the terminating null byte (unix(7)). */
 const SOCKET_PATH_LENGTH_MAX = 107;
 const LOG_LINES_SHOWN = 5;
 
 /** Options of `PrivateOvs.start`. */
 export interface PrivateOvsOptions {
-  /** `dummy` needs no root and takes frames that are handed to it; `netdev` opens real interfaces. */
+  /** `dummy` needs no root and takes injected frames; `netdev` opens real interfaces. */
   readonly datapath: 'dummy' | 'netdev';
-  /** What ovs-vswitchd is run by, such as `nsenter ... --`. */
+  /** Command prefix of ovs-vswitchd, such as `nsenter ... --`. */
   readonly vswitchdPrefix?: readonly string[];
 }
 
 /** See the head of the file. */
 export class PrivateOvs {
-  /** The folder of all its files: OVS_RUNDIR for whoever works with it. */
+  /** The folder of all files, to be used as OVS_RUNDIR. */
   readonly folder: string;
   readonly #programs: BackgroundProgram[] = [];
 
@@ -32,7 +32,7 @@ export class PrivateOvs {
     this.folder = folder;
   }
 
-  /** An empty folder; throws a sentence with what to install when a program is missing. */
+  /** Creates the folder; throws a sentence with what to install when a program is missing. */
   static async prepare(): Promise<PrivateOvs> {
     const missing = PROGRAMS.filter((program) => !hasProgram(program));
     if (missing.length > 0) {
@@ -54,13 +54,13 @@ export class PrivateOvs {
     return `unix:${join(this.folder, 'db.sock')}`;
   }
 
-  /** What leads OVS's programs and ours to this OVS. */
+  /** Returns the environment that directs programs to this OVS. */
   get variables(): Record<string, string> {
     const { folder } = this;
     return { OVS_RUNDIR: folder, OVS_LOGDIR: folder, OVS_DBDIR: folder, OVS_SYSCONFDIR: folder };
   }
 
-  /** Starts the two daemons; done when the database answers and the switch takes orders. */
+  /** Starts the two daemons; resolves when database and switch answer. */
   async start({ datapath, vswitchdPrefix = [] }: PrivateOvsOptions): Promise<void> {
     const file = join(this.folder, 'conf.db');
     await this.run(['ovsdb-tool', 'create', file, schemaFile()]);
@@ -71,7 +71,7 @@ export class PrivateOvs {
       ...this.#logArguments('ovsdb-server'),
     ]);
     await this.#answered(['ovs-vsctl', '--retry', '--timeout=10', '--no-wait', 'init']);
-    // Neither the kernel's datapath nor the machine's routes: only what is given to this switch.
+    // Neither the kernel's datapath nor the machine's routes are used.
     const only = ['--disable-system', '--disable-system-route'];
     await this.#start([
       ...vswitchdPrefix,
@@ -80,16 +80,16 @@ export class PrivateOvs {
       ...this.#logArguments('ovs-vswitchd'),
       this.database,
     ]);
-    // ovs-vsctl waits until the switch has done what was asked; this asks for as little as possible.
+    // ovs-vsctl waits until the switch has applied the change; this is the smallest one.
     await this.#answered(['ovs-vsctl', '--timeout=10', 'set', 'Open_vSwitch', '.', 'other_config:demo=true']);
   }
 
-  /** Runs one of OVS's programs for its output. */
+  /** Runs one of OVS's programs and returns its output. */
   async run(command: CommandLine): Promise<string> {
     return run(command, this.variables);
   }
 
-  /** Throws when a daemon has ended by itself. */
+  /** Throws when a daemon has exited. */
   assertRunning(): void {
     for (const program of this.#programs) {
       program.assertRunning();
@@ -139,13 +139,13 @@ export class PrivateOvs {
   }
 }
 
-/** The installed schema of the switch's database. */
+/** Returns the path of the installed schema. */
 function schemaFile(): string {
   const folders = [process.env['OVS_PKGDATADIR'] ?? '', ...SCHEMA_FOLDERS].filter((folder) => folder !== '');
   const file = folders.map((folder) => join(folder, 'vswitch.ovsschema')).find((path) => existsSync(path));
   if (file === undefined) {
     throw new ProgramError(
-      `vswitch.ovsschema is in none of ${folders.join(', ')}; set OVS_PKGDATADIR to its folder.`,
+      `vswitch.ovsschema was not found in ${folders.join(', ')}; set OVS_PKGDATADIR to its folder.`,
     );
   }
   return file;

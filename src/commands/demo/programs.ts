@@ -1,23 +1,23 @@
-// Other programs as the demo uses them: run once for their output, or kept in the background until the demo ends them by
-// their process id. Nothing that is started here outlives the demo.
+// Runs other programs: once for their output, or in the background until the demo ends them by process id. They do not outlive
+// the demo.
 
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { systemClock } from '../../runtime/clock.ts';
 
-/** Where Debian keeps system programs; an ordinary user's PATH lacks them. */
+/** Folders of system programs in Debian, which an ordinary user's PATH lacks. */
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 const PATH = [process.env['PATH'] ?? '', ...SYSTEM_FOLDERS].join(delimiter);
 const OUTPUT_BYTES_MAX = 4 * 1024 * 1024;
 const RUN_TIMEOUT_MS = 20_000;
-/** Of a background program, what is kept of its standard error to show when it fails. */
+/** Characters of a background program's standard error that are kept for its error message. */
 const SAID_CHARACTERS_MAX = 4000;
 
-/** A program, its arguments. */
+/** A program and its arguments. */
 export type CommandLine = readonly [program: string, ...args: string[]];
 
-/** A program that has failed; the message has what it said. */
+/** The failure of a program; the message has its output. */
 export class ProgramError extends Error {
   readonly code = 'PROGRAM_FAILED';
 
@@ -42,7 +42,7 @@ export function hasProgram(program: string): boolean {
   });
 }
 
-/** Runs a program to its end and gives its standard output back; a failure is a `ProgramError`. */
+/** Runs a program and returns its standard output; rejects with a `ProgramError`. */
 export async function run(
   [program, ...args]: CommandLine,
   variables: Readonly<Record<string, string>> = {},
@@ -121,7 +121,7 @@ export class BackgroundProgram {
     return pid;
   }
 
-  /** How it has ended, such as "has ended with exit code 1"; undefined while it runs. */
+  /** How it ended, such as "has ended with exit code 1"; undefined while it runs. */
   get end(): string | undefined {
     return this.#end;
   }
@@ -131,12 +131,12 @@ export class BackgroundProgram {
     return this.#exitCode;
   }
 
-  /** The last that it has said on standard error. */
+  /** The end of its standard error. */
   get said(): string {
     return this.#said.trim();
   }
 
-  /** Calls for each line of standard output; without a call the output is not read. */
+  /** Calls back for each line of standard output; without it the output is not read. */
   onLine(listener: (line: string) => void): void {
     let rest = '';
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -148,7 +148,7 @@ export class BackgroundProgram {
     });
   }
 
-  /** Throws when it has ended although nobody has asked it to. */
+  /** Throws when it has exited before it was stopped. */
   assertRunning(): void {
     if (this.#end === undefined) {
       return;
@@ -156,7 +156,7 @@ export class BackgroundProgram {
     throw new ProgramError(`${this.name} ${this.#end}${this.said === '' ? '.' : `: ${this.said}`}`);
   }
 
-  /** Ends it: SIGTERM, and SIGKILL when that was not enough. Safe to repeat. */
+  /** Ends it by SIGTERM, or SIGKILL when it does not exit in time. Safe to repeat. */
   async stop(timeoutMs = 5000): Promise<void> {
     if (this.#end === undefined) {
       this.#child.kill('SIGTERM');
@@ -167,7 +167,7 @@ export class BackgroundProgram {
   }
 }
 
-/** The command, run so that it is killed when we end; as it is where setpriv is missing or of another kind (busybox). */
+/** Wraps a command so that the kernel kills it when the demo ends; unchanged if setpriv is missing or busybox's. */
 function killedWithUs(command: CommandLine): CommandLine {
   const prefix = ['setpriv', '--pdeathsig', 'KILL', '--'] as const;
   const [program, ...args] = prefix;
@@ -175,7 +175,7 @@ function killedWithUs(command: CommandLine): CommandLine {
   return trial.status === 0 ? [...prefix, ...command] : command;
 }
 
-/** Ours, without settings that would lead OVS's programs or our daemon elsewhere. */
+/** Returns the environment without settings that direct programs to another OVS. */
 function environment(variables: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(OVS_(RUNDIR|LOGDIR|DBDIR|SYSCONFDIR)$|OVS_IPFIX_)/.test(name),

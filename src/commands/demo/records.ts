@@ -1,4 +1,4 @@
-// The demo's collector: the sockets and the reader of `ovs-ipfix collect`, printing a table and adding up by kind.
+// The demo's collector: the sockets and the reader of `ovs-ipfix collect`; prints a table and counts by kind.
 
 import { MessageReader } from '../../ipfix/message-reader.ts';
 import type { DecodedMessage, DecodedRecord } from '../../ipfix/reader-types.ts';
@@ -8,8 +8,8 @@ import { addCount, type Counts, kindOf } from './kinds.ts';
 import { paragraph, type Write } from './text.ts';
 
 const EXPLANATION =
-  'Each line is one flow: when it began (UTC), seconds from its first to its last packet, protocol, packets, octets, ' +
-  'why it was sent (active: its time was up; forced: the exporter was told to flush), and from where to where.';
+  'Each line is one flow: start (UTC), seconds from its first to its last packet, protocol, packets, octets, reason of the ' +
+  'record (active: active timeout; forced: the exporter was flushed), source and destination.';
 
 /** See the head of the file. */
 export class Records {
@@ -30,7 +30,7 @@ export class Records {
     });
   }
 
-  /** Listens on loopback, on any free port, and gives it back. */
+  /** Listens on loopback on a free port, and returns the port. */
   async listen(): Promise<number> {
     return (await this.#server.listen({ host: '127.0.0.1', port: 0 })).port;
   }
@@ -39,17 +39,17 @@ export class Records {
     await this.#server.close();
   }
 
-  /** Flow records so far. */
+  /** Number of flow records. */
   get recordCount(): number {
     return this.#recordCount;
   }
 
-  /** Faults of what was received so far, such as gaps in the sequence. */
+  /** Number of problems in messages, such as sequence gaps. */
   get problemCount(): number {
     return this.#problemCount;
   }
 
-  /** The next record gets the table's head again: something else was printed. */
+  /** Prints the table's head before the next record, because other text was printed. */
   endTable(): void {
     this.#isHeadDue = true;
   }

@@ -1,6 +1,5 @@
-// What the demo does, in its order: a private switch with a bridge and an IPFIX row, the daemon beside it, traffic through
-// it, the flow records that come of it, and whether they agree with what the switch has counted. Everything that was
-// started is ended, however it ends.
+// The steps of the demo: a private switch with a bridge and an IPFIX row, the daemon, traffic, flow records, and the comparison of
+// records and switch counters. Ends everything that it started, also after a failure.
 
 import { join } from 'node:path';
 import { systemClock } from '../../runtime/clock.ts';
@@ -21,20 +20,20 @@ import { becomes, pause } from './wait.ts';
 
 /** Options of `Scenario`. */
 export interface ScenarioOptions {
-  /** Whether to end by itself after the first round. */
+  /** Whether to end after the first round. */
   readonly isOnce: boolean;
-  /** Where text goes. */
+  /** Writes text. */
   readonly write: Write;
-  /** Aborted when the user wants it to end. */
+  /** Aborted when the user ends the demo. */
   readonly signal: AbortSignal;
 }
 
-/** How long accounts may take to agree, and how much is shown of them. */
+/** How long to wait for equal counts, and what to print. */
 interface AccountOptions {
   readonly timeoutMs: number;
-  /** Gives up without a fault when aborted. */
+  /** Ends without a fault when aborted. */
   readonly signal?: AbortSignal;
-  /** Without the table when all is well. */
+  /** Prints no table when the counts are equal. */
   readonly isBrief?: boolean;
 }
 
@@ -43,18 +42,18 @@ const FLOWS_MAX = 1000;
 const OBSERVATION_DOMAIN_ID = 123;
 const OBSERVATION_POINT_ID = 456;
 const READY_TIMEOUT_MS = 10_000;
-/** After traffic has ended, records may take the active timeout and what a busy machine takes. */
+/** Milliseconds after the end of traffic until all records arrive: the active timeout, and time for a busy machine. */
 const RECORDS_TIMEOUT_MS = ACTIVE_TIMEOUT_SECONDS * 1000 + 5000;
 const FLUSH_TIMEOUT_MS = 2000;
 const PAUSE_BETWEEN_ROUNDS_MS = 2000;
-/** Each look at the switch's counters runs two programs. */
+/** Milliseconds between two polls of the switch's counters, each of which runs two programs. */
 const LOOK_INTERVAL_MS = 250;
 
 /** See the head of the file. */
 export class Scenario {
   readonly #options: ScenarioOptions;
   readonly #records: Records;
-  /** What was started, in this order; ended in the opposite one. */
+  /** What was started, in order; ended in reverse order. */
   readonly #started: (() => Promise<unknown>)[] = [];
 
   constructor(options: ScenarioOptions) {
@@ -62,7 +61,7 @@ export class Scenario {
     this.#records = new Records((text) => options.write(text));
   }
 
-  /** Plays it; gives a sentence that says what went wrong, or undefined when all was well. */
+  /** Runs the steps; returns a sentence about a failure, or undefined. */
   async run(): Promise<string | undefined> {
     try {
       return await this.#play();
@@ -104,7 +103,7 @@ export class Scenario {
       await pause(PAUSE_BETWEEN_ROUNDS_MS, this.#options.signal);
     }
 
-    this.#say('A few packets more, and then SIGTERM for the daemon: it sends the flows that it still holds.');
+    this.#say('A few more packets, and then SIGTERM for the daemon: it sends the flows in its cache.');
     await traffic.finish(parts);
     let last: Accounts | undefined;
     await becomes(async () => (last = await look()) !== undefined, { timeoutMs: RECORDS_TIMEOUT_MS });
@@ -121,20 +120,20 @@ export class Scenario {
       if (!(error instanceof ProgramError)) {
         throw error;
       }
-      this.#say(`No network namespaces here (${error.message}): made-up frames are handed to the switch.`);
+      this.#say(`No network namespaces here (${error.message}): frames are injected into the switch.`);
       return new InjectedTraffic();
     });
     this.#started.push(() => traffic.stop());
     return traffic;
   }
 
-  /** A switch with a bridge, two ports, flows that count, and the IPFIX row. */
+  /** Starts a switch with a bridge, two ports, flows that count, and the IPFIX row. */
   async #startSwitch(ovs: PrivateOvs, traffic: Traffic): Promise<SwitchCounts> {
-    this.#say(`Starting a private Open vSwitch in ${ovs.folder}. Its programs find it by:`);
+    this.#say(`Starting a private Open vSwitch in ${ovs.folder}. Its programs find it with:`);
     this.#options.write(commandText(['export', `OVS_RUNDIR=${ovs.folder}`]));
     await ovs.start(traffic.switchOptions);
 
-    this.#say('A bridge with two ports; for each kind of traffic a flow, so that the switch counts it, too:');
+    this.#say('A bridge with two ports, and a flow for each kind of traffic, so that the switch counts it:');
     const { datapath } = traffic.switchOptions;
     const bridge = ['add-br', BRIDGE, '--', 'set', 'Bridge', BRIDGE, `datapath_type=${datapath}`];
     await this.#typed(ovs, ['ovs-vsctl', ...bridge, ...traffic.portArguments]);
@@ -144,14 +143,14 @@ export class Scenario {
     this.#started.push(() => this.#records.close());
     const port = await this.#records.listen();
     this.#say(
-      `A collector listens on 127.0.0.1:${port}. The row that asks for export, as for ovs-vswitchd's own exporter; here each packet is to be counted (sampling=1), and flows are sent after ${ACTIVE_TIMEOUT_SECONDS} s:`,
+      `A collector listens on 127.0.0.1:${port}. The row configures the export, as for ovs-vswitchd's own exporter; here each packet is sampled (sampling=1), and flows are sent after ${ACTIVE_TIMEOUT_SECONDS} s:`,
     );
     await this.#typed(ovs, ['ovs-vsctl', ...rowArguments(port)]);
     return counts;
   }
 
   async #startDaemon(ovs: PrivateOvs): Promise<BackgroundProgram> {
-    this.#say('The daemon; it takes the row over, and says "ready" when packets are sampled:');
+    this.#say('The daemon; it adopts the row, and is "ready" when packets are sampled:');
     this.#options.write(commandText(['ovs-ipfix', 'run']));
     const command = selfCommand('run', '--db', ovs.database);
     const daemon = await BackgroundProgram.start(command, ovs.variables);
@@ -175,14 +174,14 @@ export class Scenario {
       if (signal.aborted) {
         throw new ProgramError('The demo was ended before the daemon was ready.');
       }
-      throw new ProgramError(`The daemon does not become ready: ${refusal}\n${daemon.said}`);
+      throw new ProgramError(`The daemon did not become ready: ${refusal}\n${daemon.said}`);
     }
     this.#options.write(commandText(['ovs-appctl', '-t', controlPath(ovs, daemon), 'ready']));
     this.#options.write('ready\n');
     return daemon;
   }
 
-  /** Waits until the accounts agree and shows them; gives a sentence when they do not in time. */
+  /** Waits until the counts agree and prints them; returns a sentence when they do not in time. */
   async #account(
     look: () => Promise<Accounts | undefined>,
     { timeoutMs, signal, isBrief }: AccountOptions,
@@ -209,7 +208,7 @@ export class Scenario {
       return 'The records are right, but their messages had the problems above.';
     }
     this.#say(
-      `All ${this.#records.recordCount} records are accounted for: packets and octets agree for each kind.`,
+      `All ${this.#records.recordCount} records agree with the switch: packets and octets of each kind.`,
     );
     return undefined;
   }
@@ -225,7 +224,7 @@ export class Scenario {
     return undefined;
   }
 
-  /** A command of OVS, shown as a user would type it, and run. */
+  /** Prints a command of OVS as a user would type it, and runs it. */
   async #typed(ovs: PrivateOvs, command: CommandLine): Promise<void> {
     this.#options.write(commandText(command));
     await ovs.run([command[0], '--timeout=10', ...command.slice(1)]);
@@ -236,7 +235,7 @@ export class Scenario {
     return `The daemon's status:\n${status}`;
   }
 
-  /** In the opposite order; one that fails does not keep the others from being ended. */
+  /** Ends everything in reverse order; a failure does not prevent the rest. */
   async #endAll(): Promise<void> {
     const failures: unknown[] = [];
     for (const end of this.#started.reverse()) {
@@ -253,7 +252,7 @@ export class Scenario {
   }
 }
 
-/** The command of the manual page, with the values of the demo. */
+/** Returns the command of the manual page with the demo's values. */
 function rowArguments(port: number): string[] {
   const row = [
     `-- set Bridge ${BRIDGE} ipfix=@i -- --id=@i create IPFIX targets="127.0.0.1:${port}"`,

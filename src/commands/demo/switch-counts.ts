@@ -1,5 +1,5 @@
-// What the switch itself has counted: the demo gives its bridge one flow for each kind of traffic, all of which do what a
-// bridge without flows does (NORMAL), so that their counters are an account of the traffic that owes nothing to us.
+// The switch's own counts: the demo adds one flow with the action NORMAL for each kind of traffic, so that their counters count
+// the traffic independently of ovs-ipfix.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ export class SwitchCounts {
     this.#bridge = bridge;
   }
 
-  /** Puts the flows into the bridge; gives the command that did it. */
+  /** Adds the flows to the bridge; returns the command. */
   async install(): Promise<readonly string[]> {
     const file = join(this.#ovs.folder, 'counting-flows');
     const flows = KINDS.map(({ match }, index) => {
@@ -33,7 +33,7 @@ export class SwitchCounts {
     return command;
   }
 
-  /** Packets and octets of each kind so far; flows lag behind ports by up to half a second. */
+  /** Returns packets and octets of each kind; flows lag behind ports by up to half a second. */
   async byKind(): Promise<Counts> {
     const counts: Counts = new Map();
     const text = await this.#ovs.run(['ovs-ofctl', 'dump-flows', this.#bridge]);
@@ -50,16 +50,16 @@ export class SwitchCounts {
     return counts;
   }
 
-  /** Packets that have come in on all ports so far. */
+  /** Returns the packets received on all ports. */
   async received(): Promise<number> {
     const text = await this.#ovs.run(['ovs-ofctl', 'dump-ports', this.#bridge]);
     return [...text.matchAll(/rx pkts=(\d+)/g)].reduce((sum, [, packets]) => sum + Number(packets), 0);
   }
 
-  /** The counts, when the flows have caught up with the ports; else undefined. */
+  /** Returns the counts when those of flows and ports agree; otherwise undefined. */
   async settled(): Promise<Counts | undefined> {
     const counts = await this.byKind();
-    // Asked after the flows: equal sums then mean that the flows had counted everything.
+    // Read after the flows: equal sums mean that the flows have counted all packets.
     return totalOf(counts).packets === (await this.received()) ? counts : undefined;
   }
 }

@@ -1,19 +1,19 @@
-// What the demo says, wrapped for a terminal of 80 columns.
+// Wraps the demo's text for a terminal of 80 columns.
 
 import { TABLE_WIDTH } from '../../report/text-table.ts';
 
-/** Longer parts of a command are broken at their spaces. */
+/** Longest part of a command that is not wrapped at its spaces. */
 const PART_LENGTH_MAX = 60;
 
-/** Where text goes. */
+/** Writes text. */
 export type Write = (text: string) => void;
 
-/** A paragraph, wrapped at spaces. */
+/** Wraps a paragraph at spaces. */
 export function paragraph(text: string): string {
   return `${wrap(text.split(' '), TABLE_WIDTH, '', '').join('\n')}\n`;
 }
 
-/** A command as a user would type it, continued over lines that end in a backslash; what a `--` begins stays together. */
+/** Wraps a command as a user would type it, with a backslash at the end of continued lines; a part that begins with `--` stays together. */
 export function commandText(words: readonly string[]): string {
   const typed = words.map((word) => word.replaceAll('"', '\\"')).join(' ');
   const parts = typed

@@ -1,5 +1,4 @@
-// What a daemon of ours could leave behind in a switch, as text: taken before it starts and after it has ended, the two
-// must be the same.
+// The state of a switch that a daemon may leave behind, as text: equal before its start and after its end if nothing is left.
 
 import type { PrivateOvs } from './private-ovs.ts';
 import type { CommandLine } from './programs.ts';
@@ -11,10 +10,10 @@ const LOOKS: readonly (readonly [what: string, command: CommandLine])[] = [
   ['the meters of the bridge', ['ovs-ofctl', '-O', 'OpenFlow13', 'dump-meters', BRIDGE]],
 ];
 
-/** Each thing, with how it looks now. */
+/** The state by name, as text. */
 export type Traces = ReadonlyMap<string, string>;
 
-/** Looks at the row, the flows and the meters. */
+/** Reads the row, the flows and the meters. */
 export async function lookForTraces(ovs: PrivateOvs): Promise<Traces> {
   const traces = new Map<string, string>();
   for (const [what, command] of LOOKS) {
@@ -23,7 +22,7 @@ export async function lookForTraces(ovs: PrivateOvs): Promise<Traces> {
   return traces;
 }
 
-/** A sentence for each thing that is not as it was. */
+/** Returns a sentence for each difference. */
 export function differences(before: Traces, after: Traces): string[] {
   return [...before]
     .filter(([what, text]) => after.get(what) !== text)

@@ -1,4 +1,4 @@
-// Waiting for something to become true, with an end, for the demo.
+// Waits for a condition with a time limit, for the demo.
 
 import { systemClock } from '../../runtime/clock.ts';
 
@@ -7,13 +7,13 @@ const INTERVAL_MS_DEFAULT = 50;
 /** Options of `becomes`. */
 export interface WaitOptions {
   readonly timeoutMs: number;
-  /** Between two looks. Default 50. */
+  /** Milliseconds between two polls. Default 50. */
   readonly intervalMs?: number;
-  /** Gives up at once when aborted. */
+  /** Ends the wait when aborted. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Asks `condition` again and again; true as soon as it holds, false when the time is up or the signal aborted. */
+/** Polls `condition`; true as soon as it holds, false when the time is up or the signal aborted. */
 export async function becomes(
   condition: () => boolean | Promise<boolean>,
   { timeoutMs, intervalMs = INTERVAL_MS_DEFAULT, signal }: WaitOptions,
@@ -30,9 +30,9 @@ export async function becomes(
   }
 }
 
-/** Lets time pass, or less when the signal aborts. */
+/** Sleeps, until the signal aborts at the latest. */
 export async function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
-  // A signal that has aborted already tells nobody any more.
+  // A signal that has already aborted fires no event.
   if (signal?.aborted) {
     return;
   }

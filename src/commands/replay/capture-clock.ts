@@ -1,5 +1,5 @@
-// Time as a capture file tells it: it stands still until the next packet moves it, and never goes back. The exporter that
-// runs on it expires flows exactly as it would have done when the packets were captured, at whatever speed they are read.
+// The clock of a capture file: each packet sets it to its time, and it never goes back. An exporter on this clock expires flows
+// as it would have done when the packets were captured, at any reading speed.
 
 import type { Clock, Timer } from '../../runtime/clock.ts';
 
@@ -8,7 +8,7 @@ interface CaptureTimer extends Timer {
   readonly callback: () => void;
 }
 
-/** See the head of the file. Both of its clocks show the time of capture. */
+/** See the head of the file. Both wall and monotonic time are the time of capture. */
 export class CaptureClock implements Clock {
   /** In cells, because a computed double in a field would be an object: now, and when the next timer is due. */
   readonly #cells = new Float64Array([0, Number.POSITIVE_INFINITY]);

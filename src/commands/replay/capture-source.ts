@@ -1,5 +1,5 @@
-// The bytes of a capture, from a file, standard input, or either of them compressed by gzip, put into the reader's
-// memory piece by piece. Plain files are read where they go, without a copy.
+// Reads the bytes of a capture from a file or standard input, optionally compressed by gzip, into the reader's memory. Plain
+// files are read without a copy.
 
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
@@ -16,11 +16,11 @@ const GZIP_MAGIC_SIZE = 2;
 
 /** Where a capture comes from. */
 export interface CaptureSource {
-  /** Bytes of the file, compressed or not; undefined when nobody knows. */
+  /** Size of the file as stored, in bytes; undefined when it is unknown. */
   readonly fileBytes: number | undefined;
   /** How many of them have been read. */
   readonly readBytes: number;
-  /** Reads on; false at the end. */
+  /** Reads the next bytes; false at the end. */
   fill(reader: CaptureReader): boolean | Promise<boolean>;
   close(): void;
 }
@@ -37,7 +37,7 @@ export function openCapture(file: string): CaptureSource {
     if (stat.isDirectory()) {
       throw new CaptureSourceError('it is a folder');
     }
-    // A pipe cannot be looked at twice, and is read as a stream.
+    // A pipe cannot be read twice, so it is read as a stream.
     if (!stat.isFile()) {
       return new StreamSource(createReadStream(file, { fd: descriptor }), undefined, name);
     }
@@ -91,7 +91,7 @@ class StreamSource implements CaptureSource {
   readonly #name: string;
   readonly #chunks: AsyncIterator<Buffer>;
   #readBytes = 0;
-  /** What has come and found no room yet. */
+  /** Bytes that have arrived and not been copied yet. */
   #rest: Buffer = Buffer.alloc(0);
 
   constructor(input: Readable, fileBytes: number | undefined, name: string) {

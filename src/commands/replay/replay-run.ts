@@ -1,6 +1,6 @@
-// One replay: packets of a capture go through an exporter as samples that stand for themselves, as fast as the machine
-// can or as they were captured. The exporter, its cache, its encoder and its sessions are those of the daemon; what is
-// different is only where frames and time come from. Reading waits for the collectors, so that nothing is lost here.
+// One replay: sends the packets of a capture through an exporter as samples of weight 1, as fast as possible or at the recorded
+// speed. Exporter, cache, encoder and sessions are those of the daemon; only the source of frames and time differs. Reading
+// waits for the collectors, so that no record is lost here.
 
 import { CaptureReader } from '../../capture/capture-reader.ts';
 import { CaptureError } from '../../capture/captured-packet.ts';
@@ -14,7 +14,7 @@ import type { Logger } from '../../runtime/log.ts';
 import { CaptureClock } from './capture-clock.ts';
 import { type CaptureSource, CaptureSourceError } from './capture-source.ts';
 
-/** What a replay is told; plain values that have been checked. */
+/** Options of a replay, validated. */
 export interface ReplayOptions {
   readonly exporter: ExporterOptions;
   readonly speed: 'max' | 'recorded';
@@ -28,18 +28,18 @@ export interface ReplayParts {
   readonly openSession: OpenSession;
 }
 
-/** What a replay has done so far, or at its end; octets are those of whole frames. */
+/** Counts of a replay; octets are those of whole frames. */
 export interface ReplayStatus {
   readonly packets: number;
   readonly octets: number;
-  /** Octets of the frames that the file has, less than `octets` when it was captured with a snap length. */
+  /** Octets of the frames in the file, fewer than `octets` when it was captured with a snap length. */
   readonly octetsCaptured: number;
-  /** Packets whose time is before that of the packet before them; they count at that one's time. */
+  /** Packets whose time is before that of the previous packet; the previous time is used for them. */
   readonly outOfOrder: number;
   /** Times of capture in microseconds since 1970; undefined before the first packet. */
   readonly firstMicros: number | undefined;
   readonly lastMicros: number | undefined;
-  /** Why the file could not be read to its end; what came before is exported all the same. */
+  /** Why the file could not be read to its end; the packets before are exported. */
   readonly fault: string | undefined;
   readonly isInterrupted: boolean;
   readonly fileBytes: number | undefined;
@@ -47,14 +47,14 @@ export interface ReplayStatus {
   readonly exporter: ExporterStatus;
 }
 
-/** Messages that may wait at a collector before reading is held up, and down to which it stays so. */
+/** Send queue of a collector at which reading stops, and at which it resumes, in messages. */
 const BACKLOG_MAX = 256;
 const BACKLOG_LOW = 32;
-/** Packets between two looks at the backlog: a sample makes few records due, and a message holds several. */
+/** Packets between two checks of the send queue: a sample expires few records, and a message holds several. */
 const LOOK_PACKETS = 64;
-/** Packets after which what the exporter has put off is done; by number, so that a file gives the same messages each time. */
+/** Packets after which deferred work of the exporter runs; a count, so that a file gives the same messages each time. */
 const BATCH_PACKETS = 8192;
-/** How far ahead of its time a packet may be exported, in microseconds: a timer's own precision. */
+/** Microseconds that a packet may be exported before its time: the precision of timers. */
 const AHEAD_MICROS = 1000;
 
 // The cells of the counts.
@@ -68,31 +68,31 @@ export class Replay {
   readonly #source: CaptureSource;
   readonly #reader = new CaptureReader();
   readonly #time = new CaptureClock();
-  /** The exporter's clock where packets are replayed as recorded; they wait by the same one, so that both agree. */
+  /** The exporter's clock at the recorded speed; packets wait by the same clock. */
   readonly #machineTime = new BatchClock(systemClock);
   readonly #exporter: Exporter;
-  /** What the exporter has put off until the end of a batch of input. */
+  /** Work that the exporter has deferred to the end of a batch. */
   readonly #deferred: (() => void)[] = [];
   /** Counts, in cells because they outgrow small integers. */
   readonly #counts = new Float64Array(3);
   #outOfOrder = 0;
   #firstMicros: number | undefined;
-  /** What to take from a packet's time to get the machine's monotonic one, when it is replayed as recorded. */
+  /** Difference between a packet's time and monotonic time, at the recorded speed. */
   #offsetMicros: number | undefined;
   #fault: string | undefined;
   /** Whether the reader stands at a packet that is not sampled yet. */
   #hasPacket = false;
   #isInterrupted = false;
-  /** Ends the waiting for a packet's time. */
+  /** Ends the wait for a packet's time. */
   #wake: () => void = () => {};
-  /** Packets of the present batch. */
+  /** Packets of the current batch. */
   #batchPackets = 0;
 
   constructor(options: ReplayOptions, parts: ReplayParts) {
     this.#options = options;
     this.#source = parts.source;
     const putOff = (callback: () => void) => this.#deferred.push(callback);
-    // At full speed there is no event loop to wait for: what is put off follows when the collectors have room.
+    // At full speed the event loop does not run in between: deferred work runs when the collectors can take messages.
     const timing =
       options.speed === 'max'
         ? { clock: this.#time, defer: putOff, pace: { next: putOff } }
@@ -103,7 +103,7 @@ export class Replay {
 
   /** Reads to the end of the file, to its first fault or to `interrupt`, and flushes. */
   async run(): Promise<void> {
-    // The exporter takes the time of its beginning from the first packet.
+    // The exporter's start time is that of the first packet.
     if (await this.#readOn()) {
       this.#firstMicros = this.#reader.packet.timeMicros[0]!;
       this.#time.advance(this.#reader.packet.timeMicros);
@@ -184,7 +184,7 @@ export class Replay {
     return exporter.backlogCount > BACKLOG_MAX;
   }
 
-  /** Moves to the next packet of those that have been read; a fault of the file ends it. */
+  /** Moves to the next packet that has been read; an error of the file ends the replay. */
   #moveOn(): boolean {
     try {
       return this.#reader.next();
@@ -194,7 +194,7 @@ export class Replay {
     }
   }
 
-  /** Reads on until there is a packet; false at the end of the file, or where it cannot be understood any more. */
+  /** Reads until there is a packet; false at the end of the file, or at an error of its format. */
   async #readOn(): Promise<boolean> {
     try {
       while (this.#fault === undefined && !this.#isInterrupted) {
@@ -221,14 +221,14 @@ export class Replay {
     this.#fault = error.message;
   }
 
-  /** Lets the event loop look after others, and waits while a collector has much to take that it takes. */
+  /** Lets the event loop run, and waits while the send queue of a reachable collector is long. */
   async #roomAtCollectors(): Promise<void> {
     let backlog = this.#exporter.backlogCount;
     do {
       await new Promise<void>((resolve) => setImmediate(resolve));
       const before = backlog;
       backlog = this.#exporter.backlogCount;
-      // A socket that is full is looked at again later, so that waiting for it costs nothing.
+      // The queue is polled, so that waiting needs no processor time.
       if (backlog >= before && backlog > BACKLOG_LOW) {
         await new Promise<void>((resolve) => systemClock.setTimer(resolve, 1));
         backlog = this.#exporter.backlogCount;

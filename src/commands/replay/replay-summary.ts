@@ -1,9 +1,9 @@
-// What a replay says of itself: a line of progress while it runs, and at the end an account of each packet, record and
-// message, for people and for programs.
+// The output of a replay: a progress line while it runs, and a summary of packets, records and messages at its end, as text or
+// JSON.
 
 import type { ReplayStatus } from './replay-run.ts';
 
-/** A line for a terminal; `seconds` since the beginning. */
+/** Returns the progress line; `seconds` since the start. */
 export function progressLine(status: ReplayStatus, seconds: number): string {
   const { fileBytes, fileBytesRead, packets, exporter } = status;
   const share =
@@ -19,19 +19,19 @@ export function progressLine(status: ReplayStatus, seconds: number): string {
   );
 }
 
-/** Records made, whatever became of them. */
+/** Returns the number of records, sent or lost. */
 function recordCount({ exporter }: ReplayStatus): number {
   const { activeTimeout, forcedEnd, lackOfResources } = exporter.records;
   return activeTimeout + forcedEnd + lackOfResources;
 }
 
-/** What keeps a replay from being complete, as sentences; empty when every packet is in a record that was sent. */
+/** Returns what makes a replay incomplete, as sentences; empty when every packet is in a record that was sent. */
 export function shortfalls(status: ReplayStatus): string[] {
   const { exporter, fault } = status;
   const sentences = fault === undefined ? [] : [fault];
   if (exporter.cache.refused > 0) {
     sentences.push(
-      `${count(exporter.cache.refused)} packets found no room in the cache and are in no record.`,
+      `${count(exporter.cache.refused)} packets were refused by the full cache and are in no record.`,
     );
   }
   for (const { target, recordsLost, lastError } of exporter.collectors) {
@@ -44,7 +44,7 @@ export function shortfalls(status: ReplayStatus): string[] {
   return sentences;
 }
 
-/** The account as text, in lines of at most 80 columns. */
+/** Returns the summary as text, in lines of at most 80 columns. */
 export function summaryText(status: ReplayStatus, seconds: number): string {
   const { exporter, packets } = status;
   const { records, malformed, cache } = exporter;
@@ -57,7 +57,7 @@ export function summaryText(status: ReplayStatus, seconds: number): string {
     `packets    ${count(packets)}, ${count(status.octets)} octets (${count(status.octetsCaptured)} captured), ` +
       `${captureSeconds.toFixed(3)} s of capture`,
     `           ${count(cache.inserted + cache.aggregated)} counted in flows, ${count(cache.refused)} not`,
-    `           ${count(faults)} with a cut or impossible header, ${count(status.outOfOrder)} out of order`,
+    `           ${count(faults)} with a truncated or malformed header, ${count(status.outOfOrder)} out of order`,
     `flows      ${count(cache.inserted)}, of which ${count(cache.flows)} are left in the cache`,
     `records    ${count(recordCount(status))}: ${count(records.activeTimeout)} active timeout, ` +
       `${count(records.lackOfResources)} lack of resources,`,
@@ -72,7 +72,7 @@ export function summaryText(status: ReplayStatus, seconds: number): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The account for programs; docs/replay.md has the fields. */
+/** Returns the summary as an object; docs/replay.md has the fields. */
 export function summaryJson(status: ReplayStatus, seconds: number): string {
   const { exporter, ...replay } = status;
   const { records, malformed, cache, messages, collectors } = exporter;
@@ -105,7 +105,7 @@ export function summaryJson(status: ReplayStatus, seconds: number): string {
   )}\n`;
 }
 
-/** With commas; without the library of locales, which takes its time to load. */
+/** Formats a number with commas, without Intl, which is slow to load. */
 function count(value: number): string {
   return String(value).replace(/\B(?=(?:\d{3})+$)/gu, ',');
 }

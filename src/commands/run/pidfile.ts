@@ -1,6 +1,6 @@
-// `run --pidfile`: the file by which OVS's tools find a daemon by name. Its lock can only be taken by the launcher
-// (pidfile-launcher.pl), so a daemon that was started without it starts itself anew through it and waits. The systemd unit
-// calls the launcher itself, which saves the second process.
+// `run --pidfile`: the file by which OVS's tools find a daemon by name. Only the launcher (pidfile-launcher.pl) can lock it, so
+// a daemon that was started without the launcher runs itself again through it and waits. The systemd unit runs the launcher
+// directly, which saves the second process.
 
 import { spawn } from 'node:child_process';
 import { unlinkSync } from 'node:fs';
@@ -10,15 +10,15 @@ import { reasonOf } from '../../runtime/sentence.ts';
 
 /** The launcher's name beside the program. */
 const LAUNCHER = 'ovs-ipfix-pidfile';
-/** Signals that are handed on to the daemon. */
+/** Signals that are forwarded to the daemon. */
 const FORWARDED: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 
-/** Whether the launcher has made this very process, so that the file is ours. */
+/** Whether the launcher has started this process, so that the file is locked for it. */
 export function hasPidFile(): boolean {
   return process.env['OVS_IPFIX_PIDFILE_OWNER'] === String(process.pid);
 }
 
-/** Runs this program once more by the launcher, hands signals on, and gives its exit code. */
+/** Runs this program again through the launcher, forwards signals, and returns the exit code. */
 export async function runLocked(pidFile: string): Promise<number> {
   const [, program = '', ...args] = process.argv;
   const launcher = join(programFolder(), LAUNCHER);

@@ -1,4 +1,4 @@
-// The last minutes: samples, records, octets, the fullest cache, and what was lost.
+// Charts of the last five minutes: samples, records, octets, the fullest cache, losses.
 
 import { useEffect, useRef } from 'preact/hooks';
 import UPlot from 'uplot';
@@ -10,16 +10,16 @@ const CHARTS: readonly (readonly [series: Series, title: string, unit: string])[
   ['records', 'Records', '/s'],
   ['octets', 'Octets to collectors', 'B/s'],
   ['fill', 'Fullest cache', '%'],
-  ['lost', 'Lost: packets and records', '/s'],
+  ['lost', 'Lost packets and records', '/s'],
 ];
 const HEIGHT = 120;
-/** What a chart shows, in seconds; the history is as long. */
+/** Time span of a chart in seconds; the history has the same. */
 const SPAN_SECONDS = 300;
 
 export function Charts({ history }: { readonly history: History }) {
   return (
     <section aria-labelledby="charts">
-      <h2 id="charts">The last minutes</h2>
+      <h2 id="charts">Last five minutes</h2>
       <div class="charts">
         {CHARTS.map(([series, title, unit]) => (
           <Chart key={series} history={history} series={series} title={title} unit={unit} />

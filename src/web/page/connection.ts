@@ -1,15 +1,15 @@
-// The WebSocket to the daemon, made anew by itself whenever it ends.
+// The WebSocket to the daemon; reconnects when it closes.
 
 import { Backoff } from '../../runtime/backoff.ts';
 import type { LiveMessage } from '../live-message.ts';
 
-/** What the reader is told of the connection. */
+/** The state of the connection, as the page shows it. */
 export type LinkState =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'live' }
   | { readonly kind: 'waiting'; readonly seconds: number };
 
-/** Who hears of it. */
+/** Callbacks of the connection. */
 export interface LinkListener {
   readonly onMessage: (message: LiveMessage) => void;
   readonly onLink: (state: LinkState) => void;
@@ -17,10 +17,10 @@ export interface LinkListener {
 
 const RETRY_MS_MIN = 1000;
 const RETRY_MS_MAX = 10_000;
-/** The daemon says something each second; after so much silence the connection is taken for dead. */
+/** Milliseconds without an update, sent each second, after which the connection is closed. */
 const SILENCE_MS_MAX = 10_000;
 
-/** Connects, and goes on doing so until the function that it gives back is called. */
+/** Connects and reconnects until the returned function is called. */
 export function connect({ onMessage, onLink }: LinkListener): () => void {
   let socket: WebSocket | undefined;
   let timer: number | undefined;

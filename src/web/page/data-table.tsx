@@ -1,12 +1,12 @@
-// A table that scrolls sideways by itself where it is wider than the screen.
+// A table that scrolls horizontally when it is wider than the screen.
 
 import type { ComponentChildren } from 'preact';
 
-/** What a table needs. */
+/** Properties of a table. */
 export interface DataTableProps {
   /** The id of its heading. */
   readonly label: string;
-  /** Heads of the columns; one that begins with `>` is over numbers, at the right. */
+  /** Column heads; those that begin with `>` are aligned right. */
   readonly heads: readonly string[];
   /** Its rows. */
   readonly children: ComponentChildren;

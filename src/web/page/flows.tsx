@@ -1,4 +1,4 @@
-// The largest flows that are in the caches, and the last records that have left.
+// The largest flows in the caches, and the last exported records.
 
 import { IP_PROTOCOL_NAMES } from '../../report/protocol-names.ts';
 import type { RecordRow } from '../../report/record-rows.ts';
@@ -9,14 +9,14 @@ import { short, whole } from './format.ts';
 
 type Values = RecordRow['values'];
 
-const HEADS = ['from', 'to', 'protocol', '>packets', '>octets', 'began (UTC)', 'exporter', 'end'];
+const HEADS = ['from', 'to', 'protocol', '>packets', '>octets', 'start (UTC)', 'exporter', 'end'];
 
 export function Flows({ flows }: { readonly flows: TopFlows | undefined }) {
   return (
     <section aria-labelledby="flows">
       <h2 id="flows">Largest flows in the caches</h2>
       {flows === undefined || flows.rows.length === 0 ? (
-        <p class="empty">No flow is in a cache.</p>
+        <p class="empty">The caches are empty.</p>
       ) : (
         <>
           <p class="quiet">
@@ -34,7 +34,7 @@ export function Records({ records }: { readonly records: readonly RecordRow[] })
     <section aria-labelledby="records">
       <h2 id="records">Last records</h2>
       {records.length === 0 ? (
-        <p class="empty">No record has left yet.</p>
+        <p class="empty">No record has been exported yet.</p>
       ) : (
         <RowTable rows={records} label="records" />
       )}

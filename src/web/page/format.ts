@@ -1,8 +1,8 @@
-// Numbers for people.
+// Formats numbers.
 
 const SUFFIXES = ['', 'k', 'M', 'G', 'T', 'P'];
 
-/** At most four digits and a suffix. */
+/** Formats a number in at most four digits and a suffix. */
 export function short(value: number): string {
   let rest = value;
   let power = 0;
@@ -15,7 +15,12 @@ export function short(value: number): string {
   return `${digits}${SUFFIXES[power]}`;
 }
 
-/** With thousands apart. */
+/** Formats a number of things: `1 bridge`, `2 bridges`. */
+export function counted(value: number, noun: string): string {
+  return `${whole(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
+
+/** Formats a whole number with thousands separators. */
 export function whole(value: number): string {
   return Math.round(value).toLocaleString('en');
 }

@@ -1,9 +1,9 @@
-// Whether all is well, in one line, and what is wrong, with what to do.
+// Readiness in one line, and the conditions with their actions.
 
 import { listExporters } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
 import { durationText } from '../../report/status-text.ts';
-import { whole } from './format.ts';
+import { counted } from './format.ts';
 
 export function Verdict({ status }: { readonly status: StatusDocument }) {
   const { missing, bridges, conditions, program } = status;
@@ -17,11 +17,11 @@ export function Verdict({ status }: { readonly status: StatusDocument }) {
     missing.length > 0
       ? 'Not ready'
       : exporters.length === 0
-        ? 'Ready, with nothing to export'
+        ? 'Ready, nothing to export'
         : away.length > 0
           ? `${away.length} of ${collectors.length} collectors cannot be reached`
           : errors > 0
-            ? 'Exporting, with errors in the configuration'
+            ? 'Flows are exported, with errors in the configuration'
             : 'Flows are exported';
   return (
     <section class={`verdict ${mood}`} aria-live="polite">
@@ -32,8 +32,8 @@ export function Verdict({ status }: { readonly status: StatusDocument }) {
         <p key={sentence}>{sentence}</p>
       ))}
       <p class="quiet">
-        {whole(bridges.length)} bridges, {whole(exporters.length)} exporters, {whole(collectors.length)}{' '}
-        collectors; up {durationText(program.upSeconds)}
+        {counted(bridges.length, 'bridge')}, {counted(exporters.length, 'exporter')},{' '}
+        {counted(collectors.length, 'collector')}; up {durationText(program.upSeconds)}
       </p>
     </section>
   );
@@ -47,7 +47,7 @@ const MARKS: Readonly<Record<Mood, readonly [sign: string, word: string]>> = {
   bad: ['✗', 'bad'],
 };
 
-/** A sign beside the colour, because colours are not for everybody. */
+/** A sign beside the colour, for readers who cannot tell the colours apart. */
 export function Mark({ mood }: { readonly mood: Mood }) {
   const [sign, word] = MARKS[mood];
   return (

@@ -1,19 +1,18 @@
-// The last minutes, as rates: what the charts show. It lives in the browser, so that a page costs the daemon nothing that
-// grows.
+// Rates of the last five minutes, for the charts. They are kept in the browser, so that the daemon needs no memory for them.
 
 import { listExporters } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
 
-/** Updates that are kept: five minutes. */
+/** Number of kept updates: five minutes. */
 export const HISTORY_MAX = 300;
 
-/** The lines of the charts. */
+/** The series of the charts. */
 const SERIES = ['samples', 'records', 'octets', 'fill', 'lost'] as const;
 export type Series = (typeof SERIES)[number];
 
 type Totals = Readonly<Record<Series, number>>;
 
-/** Rates a second by time; the cache's fill in percent. */
+/** Rates a second by time; the fill of the fullest cache in percent. */
 export class History {
   /** Seconds since 1970. */
   readonly times: number[] = [];
@@ -39,7 +38,7 @@ export class History {
     if (last === undefined || seconds <= last.seconds) {
       return;
     }
-    // A daemon that was started again counts from zero, and so does an exporter.
+    // Counters start at zero with a new daemon or exporter.
     const isSame = last.startTime === document.program.startTime;
     this.times.push(seconds);
     for (const name of SERIES) {

@@ -1,5 +1,5 @@
-// The live page: what the daemon says over its WebSocket, each second, as an operator reads it from top to bottom: is all
-// well, what is wrong, from where to where flows go, what a record stands for, how much there is of everything.
+// The live page: shows the daemon's updates of each second, from top to bottom: readiness, conditions, the way from bridges to
+// collectors, sampling, charts, flows and records.
 
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
@@ -33,17 +33,17 @@ function Page() {
   return (
     <>
       <a class="skip" href="#main">
-        Skip to the state
+        Skip to the status
       </a>
       <header>
         <h1>ovs-ipfix</h1>
         <Link link={link} />
         <button type="button" aria-pressed={isPaused} onClick={() => setPaused(!isPaused)}>
-          {isPaused ? 'Go on' : 'Hold'}
+          {isPaused ? 'Resume' : 'Pause'}
         </button>
       </header>
       <main id="main" tabIndex={-1}>
-        {shown === undefined ? <p class="empty">Waiting for the daemon.</p> : <State message={shown} />}
+        {shown === undefined ? <p class="empty">No update received yet.</p> : <State message={shown} />}
       </main>
     </>
   );
@@ -61,7 +61,7 @@ function State({ message }: { readonly message: LiveMessage }) {
       <Flows flows={flows} />
       <Records records={records} />
       <footer>
-        ovs-ipfix {status.program.version}, pid {status.program.pid}. The same as{' '}
+        ovs-ipfix {status.program.version}, pid {status.program.pid}. The same data as{' '}
         <a href="/status.json">JSON</a> and as <a href="/metrics">metrics</a>.
       </footer>
     </>
@@ -72,7 +72,7 @@ function Link({ link }: { readonly link: LinkState }) {
   const text = {
     connecting: 'connecting',
     live: 'live',
-    waiting: `no connection; trying again ${link.kind === 'waiting' ? `in ${link.seconds} s` : ''}`,
+    waiting: `not connected; retrying ${link.kind === 'waiting' ? `in ${link.seconds} s` : ''}`,
   }[link.kind];
   return (
     <span class={`link ${link.kind}`} role="status">
@@ -81,7 +81,7 @@ function Link({ link }: { readonly link: LinkState }) {
   );
 }
 
-/** The value as it was when `isHeld` became true. */
+/** Returns the value, or while `isHeld` the one from before. */
 function useHeld<Value>(value: Value, isHeld: boolean): Value {
   const [held, setHeld] = useState(value);
   useEffect(() => {

@@ -1,4 +1,4 @@
-// From bridge to exporter to collector, with the health of each.
+// The way from bridges to exporters to collectors, with the state of each.
 
 import { type ListedExporter, listExporters } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
@@ -10,7 +10,9 @@ export function Topology({ status }: { readonly status: StatusDocument }) {
   return (
     <section aria-labelledby="topology">
       <h2 id="topology">From bridge to collector</h2>
-      {status.bridges.length === 0 && <p class="empty">No bridge has an IPFIX row that is exported here.</p>}
+      {status.bridges.length === 0 && (
+        <p class="empty">No bridge has an IPFIX row that this daemon exports.</p>
+      )}
       {status.bridges
         .toSorted((a, b) => (a.bridge < b.bridge ? -1 : 1))
         .map((bridge) => (

@@ -16,7 +16,7 @@ function counts(...entries: readonly (readonly [kind: string, packets: number, o
   return result;
 }
 
-test('a record is of the first kind that it fits', () => {
+test('a record is of the first kind that it matches', () => {
   const record = (values: Record<string, number>): string => kindOf(new Map(Object.entries(values)));
   assert.equal(record({ ethernetType: 0x0800, protocolIdentifier: 17, vlanId: 7 }), 'VLAN-tagged');
   assert.equal(record({ ethernetType: 0x0806 }), 'ARP');
@@ -27,14 +27,14 @@ test('a record is of the first kind that it fits', () => {
   assert.equal(new Set(KINDS.map(({ match }) => match)).size, KINDS.length);
 });
 
-test('counts add up, and equal accounts have no disagreement', () => {
+test('adds counts, and finds no difference in equal ones', () => {
   const sent = counts(['ARP', 1, 42], ['ARP', 2, 84], ['ICMP', 5, 490]);
   assert.deepEqual(sent.get('ARP'), { packets: 3, octets: 126 });
   assert.deepEqual(disagreements({ sent, counted: sent, exported: sent }), []);
   assert.deepEqual(disagreements({ sent: undefined, counted: sent, exported: sent }), []);
 });
 
-test('each account that is off is named, whether in packets, octets or a kind', () => {
+test('names each difference in packets, octets or a kind', () => {
   const right = counts(['ARP', 3, 126]);
   const fewer = counts(['ARP', 2, 84]);
   const longer = counts(['ARP', 3, 127]);
@@ -45,11 +45,11 @@ test('each account that is off is named, whether in packets, octets or a kind', 
     assert.equal(disagreements({ sent: wrong, counted: right, exported: right }).length, 1);
   }
   assert.deepEqual(disagreements({ sent: undefined, counted: right, exported: fewer }), [
-    'ARP: the switch has counted 3 packets (126 octets), and records say 2 packets (84 octets).',
+    'ARP: the switch counted 3 packets (126 octets), and the records have 2 packets (84 octets).',
   ]);
 });
 
-test('the table shows the kinds that occur, and their total, in 80 columns', () => {
+test('shows the kinds with traffic and their total in 80 columns', () => {
   const some = counts(['UDP over IPv6', 5, 1000], ['TCP over IPv4', 99_999_999, 123_456]);
   const lines = accountsTable({ sent: some, counted: some, exported: some }).trimEnd().split('\n');
   assert.deepEqual(
@@ -60,7 +60,7 @@ test('the table shows the kinds that occur, and their total, in 80 columns', () 
   assert.ok(lines.every((line) => line.length <= TABLE_WIDTH));
 });
 
-test('commands are shown in 80 columns as they would be typed, and paragraphs fit', () => {
+test('wraps commands as they would be typed, and paragraphs, in 80 columns', () => {
   const row = 'targets="127.0.0.1:4739" obs_domain_id=123 obs_point_id=456 cache_active_timeout=60';
   const words = `ovs-vsctl -- set Bridge br0 ipfix=@i -- --id=@i create IPFIX ${row}`.split(' ');
   const text = commandText(words);
@@ -76,7 +76,7 @@ test('commands are shown in 80 columns as they would be typed, and paragraphs fi
   assert.equal(wrapped.trimEnd().replaceAll('\n', ' '), sentence);
 });
 
-test('what a daemon has left behind is named and shown', () => {
+test('names and shows what a daemon has left behind', () => {
   const before = new Map([
     ['the IPFIX row', 'targets: x\n'],
     ['the flows of the bridge', 'NORMAL\n'],

@@ -19,7 +19,7 @@ const MACS = { source: '02:00:00:00:00:0a', destination: '02:00:00:00:00:0b' };
 const IPV4 = { source: '10.0.0.10', destination: '10.0.0.11', doNotFragment: true };
 const IPV6 = { source: 'fd00::a', destination: 'fd00::b' };
 
-test('an ARP request goes to all, and its reply to who has asked', () => {
+test('broadcasts an ARP request, and sends the reply to the requester', () => {
   assert.deepEqual(
     arpFrame(ALICE, BOB, 1),
     reference.ethernet(
@@ -42,7 +42,7 @@ test('an ARP request goes to all, and its reply to who has asked', () => {
   );
 });
 
-test('echoes are those of ICMP and ICMPv6, with and without a tag', () => {
+test('makes echoes of ICMP and ICMPv6, with and without a tag', () => {
   const data = Buffer.alloc(60);
   data.writeUInt16BE(1, 0);
   data.writeUInt16BE(3, 2);
@@ -56,7 +56,7 @@ test('echoes are those of ICMP and ICMPv6, with and without a tag', () => {
   assert.deepEqual(ipv6Frame(ALICE, BOB, echo(6, 'reply', 3)), reference.ethernet(MACS, reply));
 });
 
-test('datagrams and segments have the right lengths and checksums over both versions of IP', () => {
+test('makes datagrams and segments with correct lengths and checksums over both versions of IP', () => {
   const data = Buffer.alloc(31);
   const datagram = reference.udp({ source: 4000, destination: 53 }, data);
   assert.deepEqual(

@@ -1,4 +1,4 @@
-// Programs in the background, and waiting.
+// Background programs and waits of the demo.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,7 +18,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test('a program that fails is an error with what it has said', async () => {
+test('rejects with the output of a program that fails', async () => {
   await assert.rejects(run(['sh', '-c', 'echo no such thing >&2; exit 3']), (error) => {
     assert.ok(error instanceof ProgramError);
     assert.match(error.message, /^"sh -c .*" has failed: no such thing$/);
@@ -30,7 +30,7 @@ test('a program that fails is an error with what it has said', async () => {
   await assert.rejects(run(['a-program-that-nobody-has']), ProgramError);
 });
 
-test('settings of the caller do not lead children to another switch', async (t) => {
+test('does not pass settings of another switch to child processes', async (t) => {
   process.env['OVS_RUNDIR'] = '/elsewhere';
   process.env['OVS_IPFIX_DB'] = 'tcp:elsewhere';
   t.after(() => {
@@ -40,14 +40,14 @@ test('settings of the caller do not lead children to another switch', async (t) 
   assert.equal(await run(['sh', '-c', 'echo "[$OVS_RUNDIR$OVS_IPFIX_DB]"']), '[]\n');
 });
 
-test('one that has ended by itself is noticed, with its last words', async () => {
+test('reports a background program that has exited, with its standard error', async () => {
   const program = await BackgroundProgram.start(['sh', '-c', 'echo I give up >&2; exit 4']);
   await waitFor(() => program.end !== undefined, { what: 'the program has ended' });
   assert.equal(program.exitCode, 4);
   assert.throws(() => program.assertRunning(), /sh has ended with exit code 4: I give up/);
 });
 
-test('one that does not care for SIGTERM is killed', async () => {
+test('kills a program that ignores SIGTERM', async () => {
   const program = await BackgroundProgram.start([
     'sh',
     '-c',
@@ -64,7 +64,7 @@ test('one that does not care for SIGTERM is killed', async () => {
   await program.stop();
 });
 
-test('when the demo is killed, so are its programs', async () => {
+test('the kernel kills the programs when the demo is killed', async () => {
   const source = `const { BackgroundProgram } = await import(${JSON.stringify(MODULE)});
     const sleeper = await BackgroundProgram.start(['sleep', '60']);
     console.log(sleeper.pid);
@@ -82,7 +82,7 @@ test('when the demo is killed, so are its programs', async () => {
   await waitFor(() => !isAlive(pid), { what: 'the program is gone' });
 });
 
-test('waiting ends when the condition holds, when time is up, and when it is aborted', async () => {
+test('a wait ends when the condition holds, when time is up, and when it is aborted', async () => {
   let looks = 0;
   assert.equal(await becomes(() => (looks += 1) === 3, { timeoutMs: 60_000, intervalMs: 1 }), true);
   assert.equal(looks, 3);

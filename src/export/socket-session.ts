@@ -1,0 +1,191 @@
+// What the sessions over UDP and TCP share: the state, the messages in transit, and the attempts to connect with a backoff
+// between them. A subclass owns the socket: it connects, hands messages over, and reports what happens to the connection.
+//
+//     closed ──start──► connecting ──opened──► open ──stop──► closing ──► closed
+//                         ▲    │                 │
+//                         │    ▼ failed          │ failed
+//                         └── backoff ◄──────────┘
+
+import { Backoff } from '../runtime/backoff.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { settlesWithin } from '../runtime/within.ts';
+import type {
+  CollectorSession,
+  CollectorTarget,
+  SessionListener,
+  SessionState,
+  SessionStatus,
+} from './collector-session.ts';
+import { faultText } from './fault-text.ts';
+import { codeOf, SessionTraffic } from './session-traffic.ts';
+
+/** Limits and intervals of a session over any transport. */
+export interface SocketSessionOptions {
+  /** Messages that may wait while the socket does not accept them; the newest ones beyond are dropped and counted. */
+  readonly sendBacklogMax: number;
+  /** The backoff after a failed attempt or a connection that ended: it doubles up to the maximum. */
+  readonly retryMinMs: number;
+  readonly retryMaxMs: number;
+  /** How long `stop` waits for the messages in transit. */
+  readonly drainMs: number;
+}
+
+export const SESSION_DEFAULTS = { retryMinMs: 1000, retryMaxMs: 60_000, drainMs: 2000 } as const;
+
+/** What a session needs from outside. */
+export interface SocketSessionParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export abstract class SocketSession implements CollectorSession {
+  abstract readonly isReliable: boolean;
+  protected abstract readonly transport: 'udp' | 'tcp';
+  protected readonly target: CollectorTarget;
+  protected readonly listener: SessionListener;
+  protected readonly clock: Clock;
+  protected readonly log: Logger;
+  protected readonly traffic: SessionTraffic;
+  readonly #drainMs: number;
+  readonly #backoff: Backoff;
+  #state: SessionState = 'closed';
+  #timer: Timer | undefined;
+  #stopping: Promise<void> | undefined;
+  #connectionCount = 0;
+
+  constructor(
+    target: CollectorTarget,
+    listener: SessionListener,
+    parts: SocketSessionParts,
+    options: SocketSessionOptions,
+  ) {
+    this.target = target;
+    this.listener = listener;
+    this.clock = parts.clock;
+    this.log = parts.log.limited(`collector ${target.text}`);
+    this.traffic = new SessionTraffic(options.sendBacklogMax);
+    this.#drainMs = options.drainMs;
+    this.#backoff = new Backoff(options.retryMinMs, options.retryMaxMs);
+  }
+
+  /** Starts an attempt, which ends with `opened` or `failed`. */
+  protected abstract connect(): void;
+
+  /** Gives the socket every message that it does not have yet, if it is connected. */
+  protected abstract handOver(): void;
+
+  /** Detaches the socket at once, so that it reports nothing more; resolves when it is closed. */
+  protected abstract close(isDrained: boolean): Promise<void>;
+
+  /** The address of the collector while connected. */
+  protected abstract get address(): string | undefined;
+
+  /** Whether the network reports that messages do not arrive. */
+  protected get isFailing(): boolean {
+    return false;
+  }
+
+  get backlogCount(): number {
+    return this.traffic.backlogCount;
+  }
+
+  start(): void {
+    if (this.#state === 'closed' && this.#stopping === undefined) {
+      this.#attempt();
+    }
+  }
+
+  send(bytes: Buffer, size: number, recordCount: number): boolean {
+    if (this.#state !== 'open' && this.#state !== 'connecting') {
+      this.traffic.countLost(recordCount);
+      return false;
+    }
+    if (!this.traffic.add(bytes, size, recordCount)) {
+      return false;
+    }
+    if (this.#state === 'open') {
+      this.handOver();
+    }
+    return true;
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#drainAndClose();
+    return this.#stopping;
+  }
+
+  status(): SessionStatus {
+    return {
+      state: this.#state === 'open' && this.isFailing ? 'failing' : this.#state,
+      transport: this.transport,
+      address: this.address,
+      ...this.traffic.status(),
+      connectionCount: this.#connectionCount,
+    };
+  }
+
+  protected get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Replaces the session's timer. */
+  protected setTimer(callback: () => void, delayMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.clock.setTimer(callback, delayMs);
+  }
+
+  /** To be called when the attempt has succeeded. */
+  protected opened(): void {
+    this.#timer?.cancel();
+    this.#connectionCount += 1;
+    this.#backoff.reset();
+    if (this.#state !== 'closing') {
+      this.#state = 'open';
+    }
+    this.handOver();
+    this.log.debug(`collector ${this.target.text}: open (${this.transport}, address ${this.address})`);
+  }
+
+  /** To be called when the attempt has failed or the connection has ended, with the socket detached: what waits is lost. */
+  protected failed(error: unknown): void {
+    this.#timer?.cancel();
+    const text = faultText(error);
+    this.traffic.countError(codeOf(error), text);
+    this.traffic.drop();
+    if (this.#state === 'closing') {
+      return;
+    }
+    this.#state = 'backoff';
+    const delayMs = this.#backoff.grow();
+    this.log.warn(`collector ${this.target.text}: ${text}, retrying in ${delayMs / 1000} s`);
+    this.setTimer(() => this.reconnect(), delayMs);
+  }
+
+  /** Starts an attempt after a connection or an attempt that is over. */
+  protected reconnect(): void {
+    this.listener.restarted();
+    this.#attempt();
+  }
+
+  #attempt(): void {
+    this.#state = 'connecting';
+    this.connect();
+  }
+
+  async #drainAndClose(): Promise<void> {
+    const canDrain = this.#state === 'open' || this.#state === 'connecting';
+    if (!canDrain) {
+      this.#timer?.cancel();
+    }
+    this.#state = 'closing';
+    if (canDrain) {
+      await settlesWithin(this.clock, this.#drainMs, this.traffic.emptied());
+    }
+    this.#timer?.cancel();
+    const closed = this.close(this.traffic.backlogCount === 0);
+    this.traffic.drop();
+    this.#state = 'closed';
+    await closed;
+  }
+}
