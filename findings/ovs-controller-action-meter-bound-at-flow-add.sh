@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Guess: the meter_id of a `controller` action is looked up when a packet passes it: a meter that is added later bounds the
+# Guess: the meter_id of a `controller` action is looked up when the action is executed: a meter that is added later limits the
 #   action, and without a meter of that id nothing does.
-# Seen: the id is looked up when the flow is written, and never again. Without the meter the action runs unmetered, and goes on
-#   to do so when the meter is added. After the meter was deleted, the action passes the next meter that is added, whatever its
-#   id, because that one gets the datapath's freed id. Writing the flow again, with the same actions, looks the id up anew.
+# Seen: the id is looked up only when the flow is written. Without the meter the action is unmetered, and stays so when the meter
+#   is added. After the meter was deleted, the action uses the next meter that is added, whatever its id, because that one gets
+#   the freed id of the datapath. Writing the flow again, with the same actions, looks up the id again.
 # Package: openvswitch-switch 3.1.0-2+deb12u1 (Debian 12), userspace datapath. Date: 2026-11-28.
 set -euo pipefail
 VERSION=3.1.0-2+deb12u1
@@ -17,7 +17,7 @@ cleanup() {
 trap cleanup EXIT
 cd "$work"
 
-# Open vSwitch of this version in the temporary folder, with the libraries that this machine lacks.
+# Unpacks this version of Open vSwitch into the temporary folder, with the libraries that this machine lacks.
 missing=$(apt-get -s install --no-install-recommends "openvswitch-switch=$VERSION" | awk '$1 == "Inst" { print $2 }' | grep -v '^openvswitch-' || true)
 apt-get -q -o APT::Sandbox::User=root download "openvswitch-switch=$VERSION" "openvswitch-common=$VERSION" $missing >/dev/null
 for package in *.deb; do dpkg-deb -x "$package" root; done

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Guess: a flow that is read in OpenFlow 1.3 or later and written back unchanged, with every later dump identical to the first,
-#   does what it did before.
-# Seen: `mod_vlan_vid`, which an OpenFlow 1.0 controller writes, replaces the tag of a tagged packet. Later versions show it as
-#   push_vlan and set_field; written back like that the flow pushes a second tag, and the dumps of 1.0 and 1.3 stay the same.
+# Guess: a flow that is read in OpenFlow 1.3 or later and rewritten unchanged, with every later dump identical to the first, does
+#   the same as before.
+# Seen: `mod_vlan_vid`, written by an OpenFlow 1.0 controller, replaces the tag of a tagged packet. Later versions show it as
+#   push_vlan and set_field; rewritten so, the flow pushes a second tag, while the dumps of 1.0 and 1.3 are the same.
 # Package: openvswitch-switch 3.1.0-2+deb12u1 (Debian 12), userspace datapath. Date: 2026-11-28.
 set -euo pipefail
 VERSION=3.1.0-2+deb12u1
@@ -16,7 +16,7 @@ cleanup() {
 trap cleanup EXIT
 cd "$work"
 
-# Open vSwitch of this version in the temporary folder, with the libraries that this machine lacks.
+# Unpacks this version of Open vSwitch into the temporary folder, with the libraries that this machine lacks.
 missing=$(apt-get -s install --no-install-recommends "openvswitch-switch=$VERSION" | awk '$1 == "Inst" { print $2 }' | grep -v '^openvswitch-' || true)
 apt-get -q -o APT::Sandbox::User=root download "openvswitch-switch=$VERSION" "openvswitch-common=$VERSION" $missing >/dev/null
 for package in *.deb; do dpkg-deb -x "$package" root; done

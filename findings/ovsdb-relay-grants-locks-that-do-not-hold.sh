@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Guess: a relay of an OVSDB database (ovsdb-server relay:...) either offers locks (RFC 7047, section 4.1.8) or refuses the
+# Guess: a relay of an OVSDB database (ovsdb-server relay:...) either supports locks (RFC 7047, section 4.1.8) or refuses the
 #   `lock` request.
-# Seen: it grants the lock, a transaction with nothing but `assert` of it succeeds, and one that also changes a row fails with
-#   "not owner": the relay's lock is not the real server's, which carries out the change.
+# Seen: it grants the lock, and a transaction with only `assert` of it succeeds, but one that also changes a row fails with
+#   "not owner": the relay's lock is not a lock of the real server, which executes the change.
 # Package: openvswitch-switch 3.1.0-2+deb12u1 (Debian 12). Date: 2026-11-28.
 set -euo pipefail
 VERSION=3.1.0-2+deb12u1
@@ -16,7 +16,7 @@ cleanup() {
 trap cleanup EXIT
 cd "$work"
 
-# Open vSwitch of this version in the temporary folder, with the libraries that this machine lacks.
+# Unpacks this version of Open vSwitch into the temporary folder, with the libraries that this machine lacks.
 missing=$(apt-get -s install --no-install-recommends "openvswitch-switch=$VERSION" | awk '$1 == "Inst" { print $2 }' | grep -v '^openvswitch-' || true)
 apt-get -q -o APT::Sandbox::User=root download "openvswitch-switch=$VERSION" "openvswitch-common=$VERSION" $missing >/dev/null
 for package in *.deb; do dpkg-deb -x "$package" root; done

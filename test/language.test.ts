@@ -16,16 +16,25 @@ const FILES_MIN = 300;
 /** Files that have the words because they are about them, or because another program's output has them. */
 const NOT_READ = [
   'test/support/house-language.ts',
+  'test/language.test.ts',
+  // It lists the names that were replaced.
+  'docs/CHANGELOG.md',
   // Schemas of Open vSwitch as it ships them, and recorded data.
   'test/vectors/',
   'test/node-openflow/vectors/',
 ];
 
 /** Folders and files whose text was written before the rules, and is still to be read over; the list only gets shorter. */
-const UNSWEPT = ['src/', 'test/', 'docs/', 'docker/', '.ci/', 'findings/', 'README.md'];
+const UNSWEPT = ['src/control/', 'test/control/'];
 
 /** Uses that are right, each with the reason; one that occurs no more must go. */
-const ALLOWED: readonly { path: string; found: string; reason: string }[] = [];
+const ALLOWED: readonly { path: string; found: string; reason: string }[] = [
+  {
+    path: 'src/commands/run/pidfile-launcher.pl',
+    found: 'whence',
+    reason: 'the field l_whence of struct flock (fcntl(2))',
+  },
+];
 
 async function textFiles(): Promise<string[]> {
   const found = [...FILES];

@@ -262,8 +262,8 @@ export class OpenFlowConnection {
       return;
     }
     if (bytes[start] !== version && bytes[start + 1] === OFPT_ERROR) {
-      const { report, version: foreign } = decodeMismatchedError(bytes.subarray(start, end));
-      this.#onMismatchedError(report, foreign);
+      const { report, version: other } = decodeMismatchedError(bytes.subarray(start, end));
+      this.#onMismatchedError(report, other);
       return;
     }
     if (bytes[start] !== version && bytes[start + 1] !== OFPT_HELLO) {

@@ -1,5 +1,5 @@
-// The demo of docker/compose.yaml for real: what docs/demo.md promises is done and looked at, one step after another.
-// Run by `npm run test:docker`.
+// Runs the demo of docker/compose.yaml, and checks the steps of docs/demo.md one after another. Run by
+// `npm run test:docker`.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -20,7 +20,7 @@ import {
 } from './compose.ts';
 import { collected, compareRound, round, sent } from './traffic.ts';
 
-/** `ovs-vsctl` in the switch's container, as a reader of docs/demo.md types it. */
+/** Runs `ovs-vsctl` in the switch's container, as in docs/demo.md. */
 const vsctl = (line: string) => inside('ovs', 'ovs-vsctl', ...line.split(' '));
 
 before(async () => {
@@ -29,7 +29,7 @@ before(async () => {
 });
 after(() => compose('--profile', 'metrics', 'down', '-v', '--remove-orphans'));
 
-test('within 30 s of `up`, the collector has records of each kind of traffic', async (t) => {
+test('the collector has records of each kind of traffic within 30 s of `up`', async (t) => {
   const begin = performance.now();
   await compose('up', '-d', '--no-build');
   const isUp = performance.now();
@@ -46,7 +46,7 @@ test('within 30 s of `up`, the collector has records of each kind of traffic', a
   assert.match(await logOf('collect'), /10\.47\.0\.1:\d+ > 10\.47\.0\.3:80/u);
 });
 
-test('the page is on the loopback of this host, with its documents', async () => {
+test('the page and its documents are served on the loopback of this host', async () => {
   const page = await fetch(`${PAGE}/`);
   assert.equal(page.status, 200);
   assert.match(await page.text(), /<title>ovs-ipfix/u);
@@ -56,7 +56,7 @@ test('the page is on the loopback of this host, with its documents', async () =>
   assert.match(await docker('port', await idOf('ovs-ipfix')), /^9550\/tcp -> 127\.0\.0\.1:9550$/u);
 });
 
-test('the daemon is nobody, with no capability and nothing to write to', async () => {
+test('the daemon runs as an unprivileged user without capabilities, on a read-only file system', async () => {
   const id = await idOf('ovs-ipfix');
   const settings =
     '{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.Privileged}}';
@@ -68,7 +68,7 @@ test('the daemon is nobody, with no capability and nothing to write to', async (
   }
 });
 
-test('the same sources give the same program', async () => {
+test('the image is reproducible from the same sources', async () => {
   const digest = (image: string) =>
     docker(
       'run',
@@ -88,7 +88,7 @@ test('the same sources give the same program', async () => {
   }
 });
 
-test('the collector counts what the hosts have sent, to the packet', async (t) => {
+test('the collector counts exactly the packets that the hosts have sent', async (t) => {
   setDemoPause(0);
   await compose('up', '-d', '--no-build');
   await waitUntilSettled();
@@ -107,14 +107,14 @@ test('the collector shows the columns that docs/demo.md has', async () => {
 });
 
 for (const service of SERVICES) {
-  test(`${service} may be restarted`, async (t) => {
+  test(`${service} can be restarted`, async (t) => {
     await compose('restart', service);
     await waitUntilSettled();
     t.diagnostic(JSON.stringify(await compareRound()));
   });
 }
 
-test('a collector that is stopped does not stop the other one, and gets records again when it is back', async () => {
+test('a stopped collector does not affect the other one, and receives records again after its start', async () => {
   await compose('stop', 'collector');
   const linesBefore = (await logOf('collect')).split('\n').length;
   await round();
@@ -126,7 +126,7 @@ test('a collector that is stopped does not stop the other one, and gets records 
   await compareRound();
 });
 
-test('the commands of the walk: another sampling, and a `sample` action in a flow', async () => {
+test('the commands of docs/demo.md work: another sampling interval, and a `sample` action in a flow', async () => {
   const row = (await vsctl('get Bridge br0 ipfix')).trim();
   await vsctl(`set IPFIX ${row} sampling=64`);
   await waitFor(async () => /1 in 64\b/u.test(await appctl('status')), {
@@ -177,7 +177,7 @@ test('`stop ovs-ipfix` hands the export back to ovs-vswitchd, `start` takes it o
   await compareRound();
 });
 
-test('a killed daemon finds its place again', async () => {
+test('a killed daemon continues after its restart', async () => {
   await compose('kill', 'ovs-ipfix');
   await compose('start', 'ovs-ipfix');
   await waitUntilSettled();
@@ -220,7 +220,7 @@ test('Grafana of the profile "metrics" shows the dashboard', async (t) => {
   });
 });
 
-test('`down -v` leaves nothing', async () => {
+test('`down -v` removes everything', async () => {
   await compose('--profile', 'metrics', 'down', '-v', '--remove-orphans');
   assert.deepEqual(await leftovers(), []);
 });

@@ -1,4 +1,4 @@
-// The two sides of the comparison: what the hosts' kernels have sent, and what the collector has counted.
+// Compares what the hosts' kernels have sent with what the collector has counted.
 
 import { isDeepStrictEqual } from 'node:util';
 import { waitFor, waitUntilQuiet } from '../support/wait.ts';
@@ -21,7 +21,7 @@ const between = (proto: string, vlan: number, host?: string) => (pair: Collected
   pair.vlan === vlan &&
   (host === undefined || pair.ip_src === host || pair.ip_dst === host);
 
-/** The kinds that `demo-hosts sent` counts, as the collector sees them. */
+/** The kinds of traffic that `demo-hosts sent` counts, as pairs of the collector. */
 const KINDS: Readonly<Record<string, readonly ((pair: CollectedPair) => boolean)[]>> = {
   ping: [between('icmp', 0, '10.47.0.2')],
   icmpv6: [between('ipv6-icmp', 0)],
@@ -34,13 +34,13 @@ const KINDS: Readonly<Record<string, readonly ((pair: CollectedPair) => boolean)
   'vlan-http': [between('tcp', 10, '10.47.10.2')],
 };
 
-/** Packets that the hosts' kernels have sent, since the hosts were made. */
+/** Returns the packets that the hosts' kernels have sent since the hosts were made. */
 export async function sent(): Promise<PacketsByKind> {
   const lines = (await inside('hosts', 'demo-hosts', 'sent')).trim().split('\n');
   return Object.fromEntries(lines.map((line) => [line.split(' ')[0]!, Number(line.split(' ')[1])]));
 }
 
-/** Packets that the collector has counted, since it was started. */
+/** Returns the packets that the collector has counted since its start. */
 export async function collected(): Promise<PacketsByKind> {
   const lines = (await inside('collector', 'flows', '-O', 'json')).trim().split('\n');
   const pairs = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as CollectedPair);
@@ -52,12 +52,12 @@ export async function collected(): Promise<PacketsByKind> {
   );
 }
 
-/** One round of all kinds. */
+/** Sends one round of all kinds of traffic. */
 export async function round(): Promise<void> {
   await inside('hosts', 'demo-hosts', 'round', '10');
 }
 
-/** The switch tells of packets that it could not hand over; a round in which it did so cannot be compared. */
+/** Returns how many packet-ins the switch has dropped; a round with dropped packet-ins cannot be compared. */
 async function notHandedOver(): Promise<number> {
   const document = (await (await fetch(`${PAGE}/status.json`)).json()) as StatusPart;
   const bridge = document.bridges?.find((each) => each.bridge === 'br0');
@@ -76,7 +76,7 @@ interface StatusPart {
 }
 
 /**
- * Makes a round of traffic, and waits until the collector has counted exactly what the hosts have sent in it. A round in
+ * Sends a round of traffic, and waits until the collector has counted exactly what the hosts have sent in it. A round in
  * which the switch has lost packet-ins is repeated; gives the number of rounds back.
  */
 export async function compareRound(): Promise<{ rounds: number; packets: PacketsByKind }> {
@@ -104,7 +104,7 @@ export async function compareRound(): Promise<{ rounds: number; packets: Packets
     if (failure === undefined) {
       return { rounds, packets };
     }
-    // The switch's word arrives once a second.
+    // The switch's counter is read once a second.
     if ((await notHandedOver()) === missedBefore) {
       throw failure;
     }
@@ -112,7 +112,7 @@ export async function compareRound(): Promise<{ rounds: number; packets: Packets
   throw new Error('The switch has lost packet-ins in five rounds of traffic, so none could be compared.');
 }
 
-/** Both sides when nothing is on its way. */
+/** Returns both counts when no packet is in transit. */
 async function baseline(): Promise<{ sent: PacketsByKind; collected: PacketsByKind }> {
   const look = async () => {
     await appctl('flush');

@@ -1,5 +1,5 @@
-// `npm run test:forwarding -- [PAIRS]`: users' traffic through many starts, stops and kills of the daemon, beside as many control
-// runs. support/forwarding-comparison.ts says what is compared. Prints a line after each pair, and exits with 1 when the runs
+// `npm run test:forwarding -- [PAIRS]`: users' traffic over many starts, stops and kills of the daemon, and as many control
+// runs. support/forwarding-comparison.ts says what is compared. Prints a line after each pair, and exits with 1 if the runs
 // with a daemon have lost more.
 
 import { ForwardingLab } from '../support/forwarding.ts';

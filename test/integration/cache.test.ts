@@ -1,5 +1,4 @@
-// The flow cache behind a real switch: what is aggregated, which flow leaves first and why, and that the clock alone makes
-// flows leave.
+// The flow cache with a real switch: aggregation, which flow is exported first and why, and expiry by time alone.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,11 +14,11 @@ import { withDaemon } from '../support/with-daemon.ts';
 
 const ACTIVE_TIMEOUT = 2;
 const LACK_OF_RESOURCES = 5;
-/** A flow's lifetime is a second in tests that wait for its end. */
+/** Active timeout in tests that wait for it, in milliseconds. */
 const TIMEOUT_MS = 1000;
-/** The goal is 100 ms after the timeout; a machine with every core at work may be this much later. */
+/** Latest export after the timeout. The goal is 100 ms; a machine whose cores are all busy may be this late. */
 const LATENESS_MS_MAX = 250;
-/** Two programs on one machine read one clock, but each rounds. */
+/** Tolerance in milliseconds: two programs read the same clock, but each rounds. */
 const CLOCK_SLACK_MS = 5;
 
 let ovs: Ovs;
@@ -29,7 +28,7 @@ withDaemon((running) => {
   ({ ovs, daemon } = running);
 });
 
-/** The flow of a source port; its payload makes the frame longer. */
+/** Returns a frame of the flow of a source port, with a payload of that size. */
 function flow(sourcePort: number, dataBytes = 18): Buffer {
   return udpFrame({ sourcePort, dataBytes });
 }
@@ -42,7 +41,7 @@ function reasons(records: readonly FlowRecord[]): unknown[] {
   return records.map(({ fields }) => fields['flowEndReason']);
 }
 
-/** Milliseconds since 1970. */
+/** Returns the start of a record's flow in milliseconds since 1970. */
 function startOf(record: FlowRecord): number {
   return record.exportTimeSeconds * 1000 - Number(record.fields['flowStartDeltaMicroseconds']) / 1000;
 }
@@ -59,7 +58,7 @@ function assertBetween(value: number, low: number, high: number, what: string): 
 }
 
 test(
-  'samples of one flow become one record with their sums, extremes and times',
+  'samples of one flow become one record with sums, minima and maxima, and times',
   tier('ovs', 'daemon'),
   async (t) => {
     const br = await exportingBridge(t, ovs, daemon, { cache_active_timeout: 60, cache_max_flows: 100 });
@@ -92,7 +91,7 @@ test(
 );
 
 test(
-  'a full cache gives up the flow that began first, however often it was seen since',
+  'a full cache evicts the flow that started first, however often it was sampled since',
   tier('ovs', 'daemon'),
   async (t) => {
     const br = await exportingBridge(t, ovs, daemon, { cache_active_timeout: 60, cache_max_flows: 13 });
@@ -115,7 +114,7 @@ function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
-test('a lower limit makes the flows that are too many leave at once', tier('ovs', 'daemon'), async (t) => {
+test('a lower limit evicts the excess flows immediately', tier('ovs', 'daemon'), async (t) => {
   const br = await exportingBridge(t, ovs, daemon, { cache_active_timeout: 60, cache_max_flows: 13 });
   await br.sample(...range(1, 13).map((port) => flow(port)));
   const sink = await FlowRecordSink.open();
@@ -129,7 +128,7 @@ test('a lower limit makes the flows that are too many leave at once', tier('ovs'
   assert.equal(br.sink.records.length, 0);
 });
 
-/** A column as the manual page allows it: unset, 0, or a value. */
+/** Settings of a column: unset, 0, or a value. */
 const SETTINGS = ['unset', 'zero', 'set'] as const;
 type Setting = (typeof SETTINGS)[number];
 
@@ -147,7 +146,7 @@ async function applySetting(
 }
 
 test(
-  'a cache needs both columns; without one of them each sample is a record',
+  'caching needs both columns; without one of them each sample is a record',
   tier('ovs', 'daemon'),
   async (t) => {
     const br = await exportingBridge(t, ovs, daemon);
@@ -165,7 +164,7 @@ test(
           br.sink.clear();
           await br.sample(flow(1), flow(1), flow(2));
           if (timeout === 'set' && limit === 'set') {
-            // What would have left by itself has had its chance: the collector got what is sent before this change.
+            // Records that would have been exported without the change arrive before those of the change.
             await br.set({ cache_max_flows: 1 });
             const [only] = await br.sink.waitForPackets(2);
             assert.equal(only?.fields['packetDeltaCount'], 2);
@@ -181,10 +180,10 @@ test(
   },
 );
 
-test('on an idle switch a flow leaves when its time is over', tier('ovs', 'daemon'), async (t) => {
+test('a flow expires by its timeout on an idle switch', tier('ovs', 'daemon'), async (t) => {
   const br = await exportingBridge(t, ovs, daemon, { cache_active_timeout: 1, cache_max_flows: 100 });
   const lateness: number[] = [];
-  // Two flows of different ages, thrice, so that the timer is set for the first, again for the second, and anew.
+  // Two flows of different ages, three times, so that the timer is set for the first, for the second, and again.
   for (let round = 0; round < 3; round += 1) {
     br.sink.clear();
     await br.sample(flow(1), flow(1));
@@ -204,12 +203,12 @@ test('on an idle switch a flow leaves when its time is over', tier('ovs', 'daemo
     }
   }
   t.diagnostic(`left after the timeout by ms: ${lateness.map((ms) => ms.toFixed(1)).join(' ')}`);
-  assert.ok(Math.min(...lateness) >= -CLOCK_SLACK_MS, `left early: ${lateness.join(' ')}`);
-  assert.ok(Math.max(...lateness) <= LATENESS_MS_MAX, `left late: ${lateness.join(' ')}`);
+  assert.ok(Math.min(...lateness) >= -CLOCK_SLACK_MS, `expired early: ${lateness.join(' ')}`);
+  assert.ok(Math.max(...lateness) <= LATENESS_MS_MAX, `expired late: ${lateness.join(' ')}`);
 });
 
 test(
-  'a lower timeout makes the flows that are older leave at once, to the new collector',
+  'a lower timeout expires older flows immediately, to the new collector',
   tier('ovs', 'daemon'),
   async (t) => {
     const br = await exportingBridge(t, ovs, daemon, { cache_active_timeout: 60, cache_max_flows: 100 });
@@ -222,11 +221,11 @@ test(
     t.after(() => sink.close());
     await ovs.vsctl('set', 'IPFIX', br.row, 'cache_active_timeout=1', targetsArgument([sink.target]));
     const [first] = await sink.waitForRecords(1);
-    assert.ok(Date.now() < youngFrom + TIMEOUT_MS, 'the old flow has waited for the young one');
+    assert.ok(Date.now() < youngFrom + TIMEOUT_MS, 'the old flow expired with the young one');
     assert.equal(first?.fields['sourceTransportPort'], 1);
     assert.equal(first.fields['flowEndReason'], ACTIVE_TIMEOUT);
     const [, second] = await sink.waitForRecords(2);
-    assert.ok(Date.now() >= youngFrom + TIMEOUT_MS, 'the young flow has left early');
+    assert.ok(Date.now() >= youngFrom + TIMEOUT_MS, 'the young flow expired early');
     assert.equal(second?.fields['flowEndReason'], ACTIVE_TIMEOUT);
     assert.equal(br.sink.records.length, 0);
   },

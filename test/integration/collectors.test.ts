@@ -1,6 +1,6 @@
-// The collectors that users run, on what the daemon sends for two bridges at once: tshark and ipfixDump must find nothing
-// to complain about, nfacctd and nfcapd must count what was sent. One bridge caches and one does not, and the observation
-// domain of one changes while the daemon runs.
+// Collectors that users run, with the messages of two bridges: tshark and ipfixDump must report no error, nfacctd and nfcapd
+// must count what was sent. One bridge caches, the other does not, and the observation domain of one changes while the
+// daemon runs.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -32,20 +32,20 @@ const ROUNDS = 3;
 
 type Fields = Readonly<Record<string, FieldValue>>;
 
-/** What was sent, as the strict reader has it. */
+/** The messages sent, decoded by the strict reader. */
 interface Sent {
   readonly messages: readonly Buffer[];
   readonly records: readonly Fields[];
   readonly packets: number;
 }
 
-/** Frames of all kinds, and one long flow. */
+/** Returns frames of all kinds, and one flow of many packets. */
 function roundOfFrames(): readonly Buffer[] {
   const varied = recordVectors.map(({ frame }) => Buffer.from(frame, 'hex'));
   return [...varied, ...Array.from({ length: 30 }, () => udpFrame({ dataBytes: 1000, sourcePort: 33 }))];
 }
 
-/** Runs the traffic with these targets beside a plain socket, and gives back what the socket has received. */
+/** Sends the traffic to these targets and to a plain socket, and returns what the socket received. */
 async function sendTraffic(t: TestContext, ...targets: readonly string[]): Promise<Sent> {
   const ovs = await startOvs();
   const sink = await UdpSink.open();
@@ -90,7 +90,7 @@ async function sendTraffic(t: TestContext, ...targets: readonly string[]): Promi
   return sent;
 }
 
-/** Runs the traffic for one collector, ends it, and gives back its output too. */
+/** Sends the traffic to one collector, ends the collector, and returns its output as well. */
 async function sendTo(t: TestContext, collector: PortCollector): Promise<Sent & { readonly output: string }> {
   try {
     const sent = await sendTraffic(t, collector.target);
@@ -102,7 +102,7 @@ async function sendTo(t: TestContext, collector: PortCollector): Promise<Sent & 
   }
 }
 
-/** Fails when the strict reader finds anything wrong, such as a gap in the sequence numbers of a domain. */
+/** Decodes messages; fails on any error, such as a gap in the sequence numbers of a domain. */
 function decode(messages: readonly Buffer[]): Sent {
   const reader = new MessageReader();
   const domains = new Set<number>();
@@ -128,7 +128,7 @@ function sumOf(records: readonly Fields[], element: string): number {
 }
 
 test(
-  'tshark and ipfixDump decode every record without a complaint',
+  'tshark and ipfixDump decode every record without an error',
   tier('ovs', 'daemon', 'tshark', 'fixbuf'),
   async (t) => {
     const { messages, records } = await sendTraffic(t);
@@ -164,7 +164,7 @@ test('nfacctd counts packets and bytes of each flow', tier('ovs', 'daemon', 'pma
   t.diagnostic(`${counted.size} flows`);
 });
 
-/** Packets and octets of each flow as nfacctd names it; it counts IP only. */
+/** Returns packets and octets of each flow by nfacctd's name; it counts IP only. */
 function flowTotals(records: readonly Fields[]): Map<string, [packets: number, bytes: number]> {
   const totals = new Map<string, [packets: number, bytes: number]>();
   for (const fields of records.filter(({ ipVersion }) => ipVersion !== undefined)) {
@@ -203,7 +203,7 @@ function sorted<T>(map: ReadonlyMap<string, T>): [string, T][] {
  * message's: it shows 0 bytes and the year 1970. Flows and packets are right, and sequence numbers are checked.
  */
 test(
-  'nfcapd takes all flows, counts packets, and misses none in the sequence',
+  'nfcapd stores all flows, counts packets, and reports no gap in the sequence',
   tier('ovs', 'daemon', 'nfdump'),
   async (t) => {
     const nfcapd = await startNfcapd();
@@ -228,7 +228,7 @@ test(
   },
 );
 
-/** Waits until a program has taken everything from its socket, of which nothing may have been dropped. */
+/** Waits until a program has read everything from its socket; fails if anything was dropped. */
 async function received(port: number): Promise<void> {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const drops = await waitFor(

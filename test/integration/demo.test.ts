@@ -1,4 +1,4 @@
-// `ovs-ipfix demo` as a newcomer runs it: its verdict, that the verdict can be bad, and that nothing stays behind.
+// `ovs-ipfix demo` as a new user runs it: its verdict, that the verdict can be a failure, and that it leaves nothing.
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
@@ -10,12 +10,12 @@ import { BackgroundProgram, type ProgramExit } from '../support/process.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
 
-/** Root without the right to make namespaces is as an ordinary user; setpriv keeps the files readable. */
+/** Runs as root without the capability to make namespaces, like an ordinary user; setpriv keeps the files readable. */
 const WITHOUT_NAMESPACES =
   process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all'] : [];
 const DEMO_TIMEOUT_MS = 50_000;
 
-/** The demo with a temporary folder of its own, which must be empty afterwards. */
+/** A run of the demo with its own temporary folder, which must be empty afterwards. */
 class Demo {
   readonly folder: string;
   readonly program: BackgroundProgram;
@@ -39,7 +39,7 @@ class Demo {
     return demo;
   }
 
-  /** Fulfilled when it has said this. */
+  /** Waits until its output matches. */
   async said(pattern: RegExp): Promise<RegExpExecArray> {
     const state = await waitFor(
       () => pattern.exec(this.program.stdout) ?? (this.program.exit === undefined ? false : 'ended'),
@@ -51,7 +51,7 @@ class Demo {
     return state;
   }
 
-  /** Waits for its end, and makes sure that neither a file nor a process of it is left. */
+  /** Waits for its end, and fails if it leaves a file or a process. */
   async end(): Promise<ProgramExit> {
     const exit = await waitFor(() => this.program.exit, {
       what: 'the demo has ended',
@@ -62,7 +62,7 @@ class Demo {
     return exit;
   }
 
-  /** Processes whose command line names the demo's folder and this. */
+  /** Returns the processes whose command line includes the demo's folder and this word. */
   async processes(word: string): Promise<number[]> {
     const found: number[] = [];
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
@@ -97,30 +97,26 @@ test(
   },
 );
 
-test(
-  'one round with frames that are handed over agrees with what was sent',
-  tier('ovs', 'daemon'),
-  async (t) => {
-    const demo = await Demo.start(t, ['--once'], WITHOUT_NAMESPACES);
-    assertVerdict(demo, await demo.end());
-    const { stdout } = demo.program;
-    assert.match(stdout, /netdev-dummy\/receive/);
-    for (const kind of [
-      'VLAN-tagged',
-      'ARP',
-      'ICMP',
-      'UDP over IPv4',
-      'TCP over IPv4',
-      'ICMPv6',
-      'UDP over IPv6',
-      'TCP over IPv6',
-    ]) {
-      assert.match(stdout, new RegExp(`^${kind} +(\\d+) +\\1 +\\1 +\\d+$`, 'm'));
-    }
-  },
-);
+test('one round with injected frames agrees with what was sent', tier('ovs', 'daemon'), async (t) => {
+  const demo = await Demo.start(t, ['--once'], WITHOUT_NAMESPACES);
+  assertVerdict(demo, await demo.end());
+  const { stdout } = demo.program;
+  assert.match(stdout, /netdev-dummy\/receive/);
+  for (const kind of [
+    'VLAN-tagged',
+    'ARP',
+    'ICMP',
+    'UDP over IPv4',
+    'TCP over IPv4',
+    'ICMPv6',
+    'UDP over IPv6',
+    'TCP over IPv6',
+  ]) {
+    assert.match(stdout, new RegExp(`^${kind} +(\\d+) +\\1 +\\1 +\\d+$`, 'm'));
+  }
+});
 
-test('SIGINT ends it with a last flush and the verdict', tier('ovs', 'daemon'), async (t) => {
+test('SIGINT ends the demo with a last flush and the verdict', tier('ovs', 'daemon'), async (t) => {
   const demo = await Demo.start(t, [], WITHOUT_NAMESPACES);
   await demo.said(/records agree with the switch/);
   demo.program.signal('SIGINT');
@@ -128,14 +124,14 @@ test('SIGINT ends it with a last flush and the verdict', tier('ovs', 'daemon'), 
   assertVerdict(demo, await demo.end());
 });
 
-test('--seconds ends it by itself', tier('ovs', 'daemon'), async (t) => {
+test('--seconds ends the demo', tier('ovs', 'daemon'), async (t) => {
   const demo = await Demo.start(t, ['--seconds', '3'], WITHOUT_NAMESPACES);
   const exit = await demo.end();
   assert.equal(exit.exitCode, 0, demo.program.stdout + demo.program.stderr);
   assert.match(demo.program.stdout, /forced 10\.0\.0\./);
 });
 
-test('a daemon that dies is a failure, and nothing stays behind', tier('ovs', 'daemon'), async (t) => {
+test('the demo fails when its daemon dies, and leaves nothing', tier('ovs', 'daemon'), async (t) => {
   const demo = await Demo.start(t, [], WITHOUT_NAMESPACES);
   await demo.said(/\nready\n/);
   const [pid, ...others] = await demo.processes('run');
@@ -147,7 +143,7 @@ test('a daemon that dies is a failure, and nothing stays behind', tier('ovs', 'd
   assert.match(demo.program.stderr, /was killed by SIGKILL/);
 });
 
-test('a record of packets that nobody has sent is a disagreement', tier('ovs', 'daemon'), async (t) => {
+test('the demo fails on a record of packets that were not sent', tier('ovs', 'daemon'), async (t) => {
   const demo = await Demo.start(t, ['--once'], WITHOUT_NAMESPACES);
   const port = Number((await demo.said(/targets=\\"127\.0\.0\.1:(\d+)/))[1]);
   await demo.said(/\nready\n/);

@@ -1,6 +1,6 @@
-// The same frames through ovs-vswitchd's own exporter and through ours, record by record: two equal bridges of one Open
-// vSwitch, of which one keeps its IPFIX row and the other has a row of ours. Everything that both sides put into a record
-// must be the same, except for what support/exporter-differences.ts lists with its reason.
+// Compares the daemon's records with those of ovs-vswitchd's exporter for the same frames: two equal bridges of one Open
+// vSwitch, one with its IPFIX row left to ovs-vswitchd, the other with an adopted row. All elements that both records have
+// must be equal, except those that support/exporter-differences.ts lists with a reason.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -20,21 +20,21 @@ import { differs, hasDifference } from '../versions/differences.ts';
 const NEEDS = tier('ovs', 'daemon');
 const DOMAIN = 11;
 const IDS = { obs_domain_id: DOMAIN, obs_point_id: 22 };
-/** Frames that are injected at once; OVS queues 100 packet-ins. */
+/** Frames injected at once; OVS queues 100 packet-ins. */
 const PORTION = 50;
 const ACTIVE_TIMEOUT = 2;
 const FORCED_END = 4;
 const LACK_OF_RESOURCES = 5;
-/** Two equal bridges, `theirs` and `ours`, with a collector each. */
-interface Twins {
+/** Two equal bridges, one exported by ovs-vswitchd (`theirs`) and one by the daemon (`ours`), with a collector each. */
+interface ComparedBridges {
   readonly ovs: Ovs;
-  /** The same frames into both. */
+  /** Injects the same frames into both. */
   inject(frames: readonly Buffer[]): Promise<void>;
-  /** The records of each side, as soon as they stand for so many packets. */
+  /** Waits until the records of each side count that many packets, and returns them. */
   records(packets: number): Promise<{ readonly theirs: readonly Fields[]; readonly ours: readonly Fields[] }>;
 }
 
-async function startTwins(t: TestContext, columns: RowColumns = {}): Promise<Twins> {
+async function startComparedBridges(t: TestContext, columns: RowColumns = {}): Promise<ComparedBridges> {
   const ovs = await startOvs();
   const sink = await FlowRecordSink.open();
   const switchSink = await SwitchRecordSink.open();
@@ -92,8 +92,8 @@ async function startTwins(t: TestContext, columns: RowColumns = {}): Promise<Twi
 }
 
 /**
- * By default vswitchd samples each packet where it enters and at each port where it leaves. The key that stops the latter
- * has stood for its contrary in some versions (in 3.1 `true` turns it off), so the test tries.
+ * By default vswitchd samples each packet at its input port and at each output port. The key that disables the latter is
+ * inverted in some versions (in 3.1 `true` disables it), so the test tries both values.
  */
 async function turnOutputSamplingOff(ovs: Ovs, row: string, sink: SwitchRecordSink): Promise<void> {
   let port = 0;
@@ -104,16 +104,16 @@ async function turnOutputSamplingOff(ovs: Ovs, row: string, sink: SwitchRecordSi
     const recordsOf = (wanted: number) =>
       sink.records.filter(({ fields }) => fields['sourceTransportPort'] === wanted);
     await waitFor(() => recordsOf(port).length > 0, { what: 'vswitchd has exported the second frame' });
-    // The copies of the first frame came before the second frame.
+    // Both records of the first frame come before that of the second frame.
     if (recordsOf(port - 1).length === 1) {
       sink.clear();
       return;
     }
   }
-  throw new Error('This vswitchd cannot be told to sample only where packets enter.');
+  throw new Error('This vswitchd cannot be configured to sample input only.');
 }
 
-/** Fails where the records of frames differ without a known reason; gives back the names of the reasons it has used. */
+/** Fails if records of frames differ without a known reason; returns the names of the reasons that applied. */
 function compareUncached(
   frames: readonly Buffer[],
   theirs: readonly Fields[],
@@ -140,33 +140,29 @@ function compareUncached(
   return used;
 }
 
-/** Frames of records that must agree without exception. */
+/** Frames whose records must be equal without exception. */
 const agreedFrames = recordVectors
   .map(({ frame }) => Buffer.from(frame, 'hex'))
   .filter((frame) => !KNOWN_DIFFERENCES.some(({ appliesTo }) => appliesTo(frame)));
 
-test(
-  'each frame that the exporter of 2013 was shown gives the record that vswitchd gives',
-  NEEDS,
-  async (t) => {
-    const twins = await startTwins(t);
-    const frames = recordVectors.map(({ frame }) => Buffer.from(frame, 'hex'));
-    await twins.inject(frames);
-    const { theirs, ours } = await twins.records(frames.length);
-    const used = compareUncached(frames, theirs, ours);
-    t.diagnostic(`${frames.length} frames, ${agreedFrames.length} agree without exception`);
-    assert.deepEqual([...used], ['IP length past the frame', 'ports of SCTP']);
-  },
-);
+test('each frame of the 2013 exporter has the same record as from vswitchd', NEEDS, async (t) => {
+  const pair = await startComparedBridges(t);
+  const frames = recordVectors.map(({ frame }) => Buffer.from(frame, 'hex'));
+  await pair.inject(frames);
+  const { theirs, ours } = await pair.records(frames.length);
+  const used = compareUncached(frames, theirs, ours);
+  t.diagnostic(`${frames.length} frames, ${agreedFrames.length} agree without exception`);
+  assert.deepEqual([...used], ['IP length past the frame', 'ports of SCTP']);
+});
 
-test('random changes of those frames give the records that vswitchd gives', NEEDS, async (t) => {
+test('randomly modified frames have the same records as from vswitchd', NEEDS, async (t) => {
   const seed = Number(process.env['DIFFERENTIAL_SEED'] ?? 1);
   t.diagnostic(`DIFFERENTIAL_SEED=${seed}`);
-  const twins = await startTwins(t);
-  twins.ovs.allowWarnings(/dropping packet with partial VLAN tag/);
+  const pair = await startComparedBridges(t);
+  pair.ovs.allowWarnings(/dropping packet with partial VLAN tag/);
   const frames = mutatedFrames(seed, 2000);
-  await twins.inject(frames);
-  const { theirs, ours } = await twins.records(frames.length);
+  await pair.inject(frames);
+  const { theirs, ours } = await pair.records(frames.length);
   const used = compareUncached(frames, theirs, ours);
   const known = KNOWN_DIFFERENCES.filter(
     ({ ovsDifference }) => ovsDifference === undefined || differs(t, ovsDifference),
@@ -174,24 +170,24 @@ test('random changes of those frames give the records that vswitchd gives', NEED
   assert.deepEqual([...used].sort(), known.map(({ name }) => name).sort());
 });
 
-test('a cache that overflows and is then flushed gives the records that vswitchd gives', NEEDS, async (t) => {
-  const twins = await startTwins(t, { cache_active_timeout: 600, cache_max_flows: 20 });
-  // Each frame twice in a row and the whole list twice: some flows are found in the cache, some have been pushed out.
+test('a cache that overflows and is then flushed exports the same records as vswitchd', NEEDS, async (t) => {
+  const pair = await startComparedBridges(t, { cache_active_timeout: 600, cache_max_flows: 20 });
+  // Each frame twice in a row and the whole list twice: some flows are found in the cache, some have been evicted.
   const frames = agreedFrames.flatMap((frame) => [frame, frame]);
-  await twins.inject([...frames, ...frames]);
-  await twins.ovs.vsctl('clear', 'Bridge', 'theirs', 'ipfix', '--', 'clear', 'Bridge', 'ours', 'ipfix');
-  const { theirs, ours } = await twins.records(frames.length * 2);
+  await pair.inject([...frames, ...frames]);
+  await pair.ovs.vsctl('clear', 'Bridge', 'theirs', 'ipfix', '--', 'clear', 'Bridge', 'ours', 'ipfix');
+  const { theirs, ours } = await pair.records(frames.length * 2);
   compareCached(theirs, ours);
   const reasons = ours.map((fields) => fields['flowEndReason']);
   assert.deepEqual(new Set(reasons), new Set([LACK_OF_RESOURCES, FORCED_END]));
   assert.equal(reasons.filter((reason) => reason === FORCED_END).length, 20);
 });
 
-test('flows that reach the active timeout give the records that vswitchd gives', NEEDS, async (t) => {
-  const twins = await startTwins(t, { cache_active_timeout: 2, cache_max_flows: 1000 });
+test('flows that reach the active timeout have the same records as from vswitchd', NEEDS, async (t) => {
+  const pair = await startComparedBridges(t, { cache_active_timeout: 2, cache_max_flows: 1000 });
   const frames = [...agreedFrames, ...agreedFrames];
-  await twins.inject(frames);
-  const { theirs, ours } = await twins.records(frames.length);
+  await pair.inject(frames);
+  const { theirs, ours } = await pair.records(frames.length);
   compareCached(theirs, ours);
   assert.equal(ours.length, flowCount(agreedFrames));
   assert.ok(ours.every((fields) => fields['flowEndReason'] === ACTIVE_TIMEOUT));
@@ -203,30 +199,30 @@ const HALF_CONFIGURED: readonly [columns: RowColumns, reason: number][] = [
 ];
 for (const [columns, reason] of HALF_CONFIGURED) {
   const name = Object.keys(columns).join();
-  test(`with ${name} alone nothing is cached, and the reason is vswitchd's`, NEEDS, async (t) => {
-    const twins = await startTwins(t, columns);
-    await twins.inject([...agreedFrames, ...agreedFrames]);
-    const { theirs, ours } = await twins.records(agreedFrames.length * 2);
+  test(`with ${name} alone nothing is cached, and the end reason is that of vswitchd`, NEEDS, async (t) => {
+    const pair = await startComparedBridges(t, columns);
+    await pair.inject([...agreedFrames, ...agreedFrames]);
+    const { theirs, ours } = await pair.records(agreedFrames.length * 2);
     compareCached(theirs, ours);
     assert.ok(ours.every((fields) => fields['flowEndReason'] === reason));
   });
 }
 
-/** Fails unless the records are the same, in the same order. */
+/** Fails unless the records are equal and in the same order. */
 function compareCached(theirs: readonly Fields[], ours: readonly Fields[]): void {
   for (const [index, fields] of ours.entries()) {
     assert.deepEqual([...recordDifferences(theirs[index], fields).values()], [], `record ${index}`);
   }
 }
 
-/** Frames of record-vectors.json that are one flow are counted once: those of equal template and key. */
+/** Returns the number of flows: frames of record-vectors.json with equal template and key are one flow. */
 function flowCount(frames: readonly Buffer[]): number {
   const hex = new Set(frames.map((frame) => frame.toString('hex')));
   const flows = recordVectors.filter(({ frame }) => hex.has(frame));
   return new Set(flows.map(({ templateId, key }) => `${templateId} ${key}`)).size;
 }
 
-/** Frames of record-vectors.json with some bytes changed, most of them in their headers, and some cut short. */
+/** Returns frames of record-vectors.json with some bytes changed, mostly in headers, and some truncated. */
 function mutatedFrames(seed: number, count: number): readonly Buffer[] {
   const source = new RandomSource(seed);
   const below = (limit: number) => (source.next() >>> 0) % limit;

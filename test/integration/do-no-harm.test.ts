@@ -1,5 +1,5 @@
-// What users have in their bridges is never worse off because of the daemon: instructions that an OpenFlow version hides,
-// groups, flows where the hook would be, bridges that cannot be sampled, and stops while a bridge cannot be reached.
+// The daemon does no harm to what users have in their bridges: instructions that an OpenFlow version hides, groups, flows in
+// the hook's slot, bridges that cannot be sampled, and stops while a bridge is unreachable.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -94,7 +94,7 @@ test('with OpenFlow 1.0 and 1.5 the daemon uses 1.5: flows keep what 1.0 hides, 
   assert.deepEqual(await bothDumps(flows), before);
 });
 
-test('release restores what a killed daemon left, with everything that OpenFlow 1.0 hides', async () => {
+test('release restores flows after the daemon was killed, with everything that OpenFlow 1.0 hides', async () => {
   const flows = await addHiddenFlows();
   const before = await bothDumps(flows);
   daemon = await startDaemon(ovs);
@@ -224,20 +224,20 @@ async function startBehindProxy(): Promise<{ proxy: OpenFlowProxy; flows: Sample
   return { proxy, flows, running: daemon };
 }
 
-test('a stop while the bridge cannot be reached connects again and removes everything', async () => {
+test('a stop while the bridge is unreachable reconnects and removes everything', async () => {
   const { proxy, flows, running } = await startBehindProxy();
   await proxy.cut();
   await running.waitForRefusal(/not hooked/u);
   running.signal('SIGTERM');
   await waitFor(() => running.log.includes('SIGTERM received'), { what: 'the stop has begun' });
-  await proxy.mend();
+  await proxy.restore();
   assert.equal((await running.exited).exitCode, 0);
   assert.equal(await flows.countOurs(), 0);
   assert.equal((await flows.ofctl('-O', 'OpenFlow13', 'dump-meters', 'br0')).includes('65000'), false);
   await proxy.cut();
 });
 
-test('a stop that cannot reach the bridge says what may be left, with the command that removes it, and fails', async () => {
+test('a stop that cannot reach the bridge reports what may be left, with the command that removes it, and fails', async () => {
   const { proxy, flows, running } = await startBehindProxy();
   await proxy.cut();
   await running.waitForRefusal(/not hooked/u);
@@ -250,7 +250,7 @@ test('a stop that cannot reach the bridge says what may be left, with the comman
   assert.equal(await flows.countOurs(), 0);
 });
 
-test('a stop while the database is away says that rows are still adopted, and fails', async () => {
+test('a stop while the database is down reports that rows are still adopted, and fails', async () => {
   bed = await SampledFlows.make(ovs);
   await createIpfixRow(ovs, 'br0', [sink.target]);
   daemon = await startDaemon(ovs);

@@ -24,11 +24,11 @@ async function ownOvs(t: TestContext): Promise<Ovs> {
 
 test('reports a daemon of another version, and a meter that drops', tier('ovs', 'daemon'), async (t) => {
   const folder = await emptyFolder(t);
-  // A daemon that ends after its OVS could not hand its rows back.
+  // A daemon that ends after its OVS could not release its rows.
   const daemons: Daemon[] = [];
   t.after(() => Promise.all(daemons.map((each) => each.stop())));
   const own = await ownOvs(t);
-  // The same program, but for the number that it has of itself.
+  // The same program with another version number.
   const program = join(folder, 'ovs-ipfix.cjs');
   const source = await readFile(DAEMON_FILE, 'utf8');
   const edited = source.replace(
@@ -114,7 +114,7 @@ test(
     assert.match(await about('no-meters'), /OpenFlow 1\.0.*"ovs-vsctl set Bridge bry protocols=/u);
     await own.vsctl('clear', 'Bridge', 'bry', 'protocols');
 
-    // What keeps the hook out of a bridge is no finding where no row asks for it.
+    // An obstacle to the hook is not reported where no row needs the hook.
     await own.addBridge('brz');
     await own.vsctl('set', 'Bridge', 'brz', 'protocols=OpenFlow10');
     lacks(await diagnose(environment), 'no-meters');

@@ -36,7 +36,7 @@ after(() =>
   ),
 );
 
-/** Runs it beside the Open vSwitch of this file. */
+/** Runs the doctor beside the Open vSwitch of this file. */
 const doctor = (args: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) =>
   diagnose({ ...ovs.environment, ...environment }, args);
 

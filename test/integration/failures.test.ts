@@ -1,4 +1,4 @@
-// What must be survived: servers that restart, bridges that come and go, a second look at everything that is left behind.
+// Failures that the daemon must survive: servers that restart, bridges that are deleted and recreated, and stale state.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ const frame = ethernet(
   ipv4({ source: '10.0.0.1', destination: '10.0.0.2' }, udp({ source: 1, destination: 2 })),
 );
 
-/** An OVS with a sampled bridge whose cache keeps flows for a minute, a collector, and the daemon. */
+/** Starts an OVS with a sampled bridge whose active timeout is a minute, a collector, and the daemon. */
 async function setUp(t: { after: (fn: () => Promise<void>) => void }, options: OvsOptions = {}) {
   const ovs = await startOvs(options);
   const sink = await FlowRecordSink.open();
@@ -43,7 +43,7 @@ async function exporterOf(daemon: Daemon, bridge = 'br0') {
   return status.bridges.find((each: { bridge: string }) => each.bridge === bridge)?.sampling?.exporter;
 }
 
-test('while ovsdb-server is away the cache expires as ever, and after its return sampling goes on', async (t) => {
+test('flows expire while ovsdb-server is down, and sampling continues after its return', async (t) => {
   const { ovs, sink, daemon } = await setUp(t);
   const row = (await ovs.vsctl('get', 'Bridge', 'br0', 'ipfix')).trim();
   await ovs.vsctl('set', 'IPFIX', row, 'cache_active_timeout=1');
@@ -54,7 +54,7 @@ test('while ovsdb-server is away the cache expires as ever, and after its return
   });
   const [expired] = await sink.waitForPackets(2);
   assert.equal(expired?.fields['flowEndReason'], 2);
-  // vswitchd without its database forwards, but serves no OpenFlow connection: what it queued comes with the return.
+  // vswitchd without its database forwards, but serves no OpenFlow connection: queued packet-ins arrive after the return.
   await ovs.inject('br0-1', frame);
   await ovs.startOvsdbServer();
   await daemon.waitForReady(15_000);
@@ -64,7 +64,7 @@ test('while ovsdb-server is away the cache expires as ever, and after its return
   await daemon.stop();
 });
 
-test('a converted database changes nothing for the exporters', async (t) => {
+test('exporters continue over a conversion of the database', async (t) => {
   const { ovs, sink, daemon } = await setUp(t);
   ovs.allowWarnings(/\|WARN\|/u);
   await ovs.inject('br0-1', frame);
@@ -79,7 +79,7 @@ test('a converted database changes nothing for the exporters', async (t) => {
   await sink.waitForPackets(2);
 });
 
-test('columns that appear with a conversion are used without a restart', async (t) => {
+test('columns added by a conversion are used without a restart', async (t) => {
   const { ovs, daemon } = await setUpWithoutColumns(t);
   assert.match(await daemon.appctl('status'), /no-cache-columns/u);
   const schema = JSON.parse(await ovs.run('ovsdb-client', 'get-schema', ovs.dbEndpoint));
@@ -121,7 +121,7 @@ async function setUpWithoutColumns(t: { after: (fn: () => Promise<void>) => void
   return { ovs, daemon };
 }
 
-test('vswitchd restarts: the cache is kept, and hook and samples come back', async (t) => {
+test('the cache is kept over a restart of vswitchd, and hook and samples return', async (t) => {
   const { ovs, sink, daemon } = await setUp(t);
   await ovs.inject('br0-1', frame);
   await waitFor(async () => (await exporterOf(daemon))?.samples === 1, { what: 'the first sample has come' });
@@ -142,7 +142,7 @@ test('vswitchd restarts: the cache is kept, and hook and samples come back', asy
   assert.equal(record?.fields['flowEndReason'], 4);
 });
 
-test('a datapath of another type is hooked again, and one bridge never disturbs the other', async (t) => {
+test('a bridge whose datapath type changes is hooked again, without effect on another bridge', async (t) => {
   const { ovs, sink, daemon } = await setUp(t);
   await addSampledBridge(ovs, sink, 'br1');
   await daemon.waitForReady();
@@ -162,7 +162,7 @@ test('a datapath of another type is hooked again, and one bridge never disturbs 
   await daemon.stop();
 });
 
-test('a bridge without an OpenFlow version of ours is named as such, and what to do helps', async (t) => {
+test('a bridge without a supported OpenFlow version is reported, and the action fixes it', async (t) => {
   const { ovs, daemon } = await setUp(t);
   ovs.allowWarnings(/rconn|vconn/u);
   await ovs.vsctl('set', 'Bridge', 'br0', 'protocols=OpenFlow11');
@@ -182,7 +182,7 @@ test('a bridge without an OpenFlow version of ours is named as such, and what to
   await daemon.stop();
 });
 
-test('a killed daemon leaves a bridge that forwards', async (t) => {
+test('a bridge forwards after the daemon was killed', async (t) => {
   const { ovs, daemon } = await setUp(t);
   await ovs.addDummyPort('br0', 'br0-2');
   await daemon.kill();

@@ -1,5 +1,5 @@
-// Translating `sample` actions at size and against the clock: thousands of flows while other clients are served, flow
-// monitors that pause, users who change flows while they are rewritten, and what flows keep of themselves.
+// Translation of `sample` actions at scale and under change: thousands of flows while other clients are served, flow
+// monitors that pause, flows that users change during the translation, and what flows keep.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -34,7 +34,7 @@ afterEach(async () => {
   await sink.close();
 });
 
-/** So many flows that differ in their source address. */
+/** Returns flows that differ in their source address. */
 function manyFlows(count: number, actions: string): string[] {
   return Array.from(
     { length: count },
@@ -43,7 +43,7 @@ function manyFlows(count: number, actions: string): string[] {
   );
 }
 
-/** A stop ends within 5 s; what a busy machine has not restored by then is left to `release`. */
+/** Stops the daemon, which takes at most 5 s, and releases what a busy machine has not restored by then. */
 async function stopAndRelease(running: Daemon): Promise<void> {
   await running.stop().catch((error: unknown) => {
     assert.match(String(error), /run "ovs-ipfix release"/u);
@@ -51,7 +51,7 @@ async function stopAndRelease(running: Daemon): Promise<void> {
   await ovs.run(process.execPath, DAEMON_FILE, 'release', ovs.dbEndpoint);
 }
 
-/** How long another client of the bridge waits for its barriers, in milliseconds, until it is stopped. */
+/** Measures how long another client of the bridge waits for its barriers, in milliseconds, until it is stopped. */
 async function probeBarriers(): Promise<() => Promise<{ median: number; max: number; count: number }>> {
   const socket = connect(`${ovs.rundir}/br0.mgmt`);
   await once(socket, 'connect');
@@ -76,12 +76,12 @@ async function probeBarriers(): Promise<() => Promise<{ median: number; max: num
   };
 }
 
-describe('at size', () => {
+describe('at scale', () => {
   for (const { count, goalMs, boundMs } of [
     { count: 10_000, goalMs: 3000, boundMs: 10_000 },
     { count: 50_000, goalMs: 6000, boundMs: 25_000 },
   ]) {
-    test(`${count} flows are translated soon after the start, while other clients are served, and restored`, async (t) => {
+    test(`translates ${count} flows soon after the start, while other clients are served, and restores them`, async (t) => {
       bed = await SampledFlows.make(ovs);
       await bed.addSet(1, sink.target);
       await bed.add(manyFlows(count, `${sampleAction(1)},NORMAL`));
@@ -106,7 +106,7 @@ describe('at size', () => {
   }
 });
 
-describe('users who are faster than we are', () => {
+describe('concurrent changes by users', () => {
   const pauses = async () =>
     Number(await ovs.appctl('coverage/read-counter', 'ofmonitor_pause').catch(() => 'NaN'));
 
@@ -116,7 +116,7 @@ describe('users who are faster than we are', () => {
   ]) {
     const needs = protocols.includes('OpenFlow10') ? {} : unlessDiffers({ skip: false }, 'flow-monitor');
     test(
-      `a burst of changes that pauses the flow monitor ends translated, and as the user wants it (${protocols.join()})`,
+      `a burst of changes that pauses the flow monitor ends as the user wrote it, and translated (${protocols.join()})`,
       needs,
       async (t) => {
         bed = await SampledFlows.make(ovs, protocols);
@@ -156,7 +156,7 @@ describe('users who are faster than we are', () => {
     );
   }
 
-  test('a user who takes all samples away while flows are being rewritten has none afterwards', async (t) => {
+  test('samples that a user removes during the translation are not written again', async (t) => {
     bed = await SampledFlows.make(ovs);
     await bed.addSet(1, sink.target);
     const count = 10_000;
@@ -165,7 +165,7 @@ describe('users who are faster than we are', () => {
       daemon = await startDaemon(ovs, { waitForReady: false });
       const seen = await waitFor(
         async () => {
-          // A question about one flow is answered at once; a dump of all would take as long as the translation.
+          // A request for one flow is answered immediately; a dump of all would take as long as the translation.
           const last = `udp,nw_src=10.0.${20 + round * 8}.0`;
           return (await bed.ofctl('-O', 'OpenFlow13', 'dump-flows', 'br0', last)).includes('id=18768');
         },
@@ -197,7 +197,7 @@ describe('what flows keep', () => {
     dump.replaceAll(/ duration=[\d.]+s,/gu, '').replaceAll(/,(idle|hard)_age=\d+/gu, '');
   const withoutOurs = (dump: string) => dump.replaceAll(/,controller\([^)]*id=18768[^)]*\)/gu, '');
 
-  test('counters, cookies, timeouts, flags and importance are the same before, while and after flows are translated', async () => {
+  test('counters, cookies, timeouts, flags and importance are the same before, during and after the translation', async () => {
     bed = await SampledFlows.make(ovs);
     await bed.add(
       [
@@ -216,7 +216,7 @@ describe('what flows keep', () => {
     };
     const before = await settled();
     assert.match(before, /n_packets=2, n_bytes=\d\d+,.*importance=77/u);
-    // Not earlier, for vswitchd would have exported the packets of before.
+    // Not earlier, because vswitchd would have exported the earlier packets.
     await bed.addSet(1, sink.target);
     daemon = await startDaemon(ovs);
     assert.equal(await bed.countOurs(), 4);
@@ -231,7 +231,7 @@ describe('what flows keep', () => {
     assert.equal(await settled(), more);
   });
 
-  test('flows that time out while they are translated go, and are counted no more', async () => {
+  test('translated flows that time out are removed, and are not counted any more', async () => {
     bed = await SampledFlows.make(ovs);
     await bed.addSet(1, sink.target);
     daemon = await startDaemon(ovs);
@@ -253,7 +253,7 @@ describe('what flows keep', () => {
     await daemon.stop();
   });
 
-  test('a flow that is too large for our actions is named, and the others are translated', async () => {
+  test('a flow that is too large for another action is reported, and the others are translated', async () => {
     bed = await SampledFlows.make(ovs);
     await bed.addSet(1, sink.target);
     const large = Array.from({ length: 800 }, () => sampleAction(1)).join(',');

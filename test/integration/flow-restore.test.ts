@@ -1,8 +1,8 @@
-// A restart of ovs-vswitchd that keeps the flows (support/flow-restore.ts) brings back what we have put into a bridge, but not
-// our meters, and a `controller` action whose meter does not exist when its flow is added is not metered, even when the meter
-// is added later. So what is saved, and what becomes of it, is shown here for a daemon that runs, was stopped, and was killed.
-// The users' flows are compared with those after a restart without us: ovs-save reads and writes them over the bridge's highest
-// OpenFlow version, in which some actions print otherwise.
+// A restart of ovs-vswitchd that keeps the flows (support/flow-restore.ts) restores the daemon's flows and actions, but not its
+// meters, and a `controller` action whose meter does not exist when its flow is added is not metered, even if the meter is
+// added later. These tests restart with a daemon that runs, was stopped, or was killed. Users' flows are compared with those
+// after a restart without the daemon: ovs-save reads and writes them over the bridge's highest OpenFlow version, in which some
+// actions are printed differently.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -19,15 +19,15 @@ import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
 
 const NEEDS = tier('ovs', 'daemon');
-/** Nobody listens there. */
+/** A target without a collector. */
 const COLLECTOR = '127.0.0.1:9';
-/** A packet that the hook and one companion send to us. */
+/** A packet that the hook and one companion send to the daemon. */
 const SAMPLED = 'in_port=1,udp,udp_dst=53';
 const BOTH_METERED: Metering = { metered: 2, unmetered: 0 };
 const NOTHING: Metering = { metered: 0, unmetered: 0 };
-/** The hook's hard timeout, and a second for the switch to see that it is over. */
+/** The hook's hard timeout, and a second until the switch expires it. */
 const HOOK_LIFE_MS = 31_000;
-/** How long a program that is to wait for the restored flows gets to end too early. */
+/** How long a program that must wait for the restored flows is observed not to end. */
 const HEAD_START_MS = 2000;
 
 const USERS_FLOWS = [
@@ -40,7 +40,7 @@ const USERS_FLOWS = [
   'priority=0,actions=NORMAL',
 ];
 
-/** A bridge with users' flows, exported as a whole and for a collector set; saved and restored once without us. */
+/** A bridge with users' flows, exported as a whole and for a collector set; saved and restored once without the daemon. */
 interface Restored {
   readonly ovs: Ovs;
   readonly bridge: SampledFlows;
@@ -48,12 +48,12 @@ interface Restored {
   run: () => Promise<Daemon>;
   restart: (hooks?: Parameters<typeof restartWithSavedFlows>[2]) => Promise<void>;
   metering(): Promise<Metering>;
-  /** Fails unless users' flows, groups and meters are what they were before the daemon first ran. */
+  /** Fails unless users' flows, groups and meters are the same as before the daemon first ran. */
   assertUntouched(): Promise<void>;
 }
 
 async function setUp(t: TestContext): Promise<Restored> {
-  // The daemon is cut off from vswitchd, and vswitchd from a daemon that is killed.
+  // The daemon loses vswitchd, and vswitchd a daemon that is killed.
   const ovs = await startOvs({
     allowedWarnings: [/rconn.*connection (dropped|reset)/u, /Connection refused/u],
   });
@@ -93,14 +93,14 @@ async function killAll(daemons: readonly Daemon[]): Promise<void> {
   }
 }
 
-/** Flows, groups and meters, as an operator sees them. */
+/** Returns flows, groups and meters as printed by ovs-ofctl. */
 async function everything(bridge: SampledFlows): Promise<string> {
   const ofctl = (command: string) => bridge.ofctl('-O', 'OpenFlow15', command, 'br0');
   const parts = [await bridge.dump('OpenFlow15'), await ofctl('dump-groups'), await ofctl('dump-meters')];
   return parts.join('\n').replaceAll(/\(xid=0x[0-9a-f]+\)/gu, '');
 }
 
-/** What the unit's ExecStopPost runs. */
+/** Runs the command of the unit's ExecStopPost. */
 function startRelease(ovs: Ovs): Promise<BackgroundProgram> {
   return BackgroundProgram.start(process.execPath, [DAEMON_FILE, 'release', ovs.dbEndpoint], {
     environment: ovs.environment,
@@ -113,20 +113,20 @@ async function release(ovs: Ovs): Promise<void> {
   assert.equal(exitCode, 0, program.stderr);
 }
 
-/** Waits for a promise, but no longer than the time given: it may rightly be pending until a later step of the test. */
+/** Waits for a promise for a limited time: it may be pending until a later step of the test. */
 async function firstOf(promise: Promise<unknown> | undefined, timeoutMs: number): Promise<void> {
   const end = new AbortController();
   await Promise.race([promise, delay(timeoutMs, undefined, { signal: end.signal })]);
   end.abort();
 }
 
-/** Waits until what ended the daemon has nothing of ours left in the bridge. */
+/** Waits until nothing of the daemon is left in the bridge. */
 async function assertReleased(restored: Restored): Promise<void> {
   assert.deepEqual(await restored.metering(), NOTHING);
   await restored.assertUntouched();
 }
 
-/** Waits until hook and companion are metered, and by our meters: each counts the packets. Gives back the milliseconds. */
+/** Waits until the daemon's meters count the packets of hook and companion. Returns the milliseconds. */
 async function waitForMeters(restored: Restored): Promise<number> {
   const { ovs, bridge } = restored;
   const sinceMs = performance.now();
@@ -141,7 +141,7 @@ async function waitForMeters(restored: Restored): Promise<number> {
   return tookMs;
 }
 
-/** Packets that the hook's meter and that of the companions have counted. */
+/** Returns the packets counted by the hook's meter and by that of the companions. */
 async function countedByMeters(bridge: SampledFlows): Promise<number[]> {
   const text = await bridge.ofctl('-O', 'OpenFlow15', 'meter-stats', 'br0');
   return [65_000, 65_001].map((id) => {
@@ -154,7 +154,7 @@ function isSame(a: Metering, b: Metering): boolean {
   return a.metered === b.metered && a.unmetered === b.unmetered;
 }
 
-test('the daemon runs, and has its meters installed before the flows are restored', NEEDS, async (t) => {
+test('a running daemon installs its meters before the flows are restored', NEEDS, async (t) => {
   const restored = await setUp(t);
   const daemon = await restored.run();
   await restored.restart({ beforeRestore: () => daemon.waitForReady() });
@@ -164,7 +164,7 @@ test('the daemon runs, and has its meters installed before the flows are restore
   await restored.assertUntouched();
 });
 
-test('the daemon runs, and sees the switch only after the flows are restored', NEEDS, async (t) => {
+test('a running daemon that connects after the flows are restored has them metered', NEEDS, async (t) => {
   const restored = await setUp(t);
   const daemon = await restored.run();
   daemon.signal('SIGSTOP');
@@ -180,18 +180,22 @@ test('the daemon runs, and sees the switch only after the flows are restored', N
   await restored.assertUntouched();
 });
 
-test('the daemon runs, and what comes first is left to chance', NEEDS, async (t) => {
-  const restored = await setUp(t);
-  const daemon = await restored.run();
-  await restored.restart();
-  t.diagnostic(`${JSON.stringify(await restored.metering())} right after the restart`);
-  const tookMs = await waitForMeters(restored);
-  t.diagnostic(`metered ${tookMs.toFixed(0)} ms after the end of the restart`);
-  await daemon.stop();
-  await restored.assertUntouched();
-});
+test(
+  'a running daemon has flows metered in whatever order it connects and flows are restored',
+  NEEDS,
+  async (t) => {
+    const restored = await setUp(t);
+    const daemon = await restored.run();
+    await restored.restart();
+    t.diagnostic(`${JSON.stringify(await restored.metering())} right after the restart`);
+    const tookMs = await waitForMeters(restored);
+    t.diagnostic(`metered ${tookMs.toFixed(0)} ms after the end of the restart`);
+    await daemon.stop();
+    await restored.assertUntouched();
+  },
+);
 
-test('the daemon was stopped before the restart: nothing of ours is saved', NEEDS, async (t) => {
+test('nothing of the daemon is saved if it was stopped before the restart', NEEDS, async (t) => {
   const restored = await setUp(t);
   await (await restored.run()).stop();
   await restored.restart();
@@ -199,18 +203,22 @@ test('the daemon was stopped before the restart: nothing of ours is saved', NEED
   await restored.assertUntouched();
 });
 
-test("the daemon was killed, and the unit's ExecStopPost has run before the restart", NEEDS, async (t) => {
-  const restored = await setUp(t);
-  await (await restored.run()).kill();
-  assert.deepEqual(await restored.metering(), BOTH_METERED);
-  await release(restored.ovs);
-  await restored.restart();
-  assert.deepEqual(await restored.metering(), NOTHING);
-  await restored.assertUntouched();
-});
+test(
+  "nothing of the daemon is saved if it was killed and the unit's ExecStopPost ran before the restart",
+  NEEDS,
+  async (t) => {
+    const restored = await setUp(t);
+    await (await restored.run()).kill();
+    assert.deepEqual(await restored.metering(), BOTH_METERED);
+    await release(restored.ovs);
+    await restored.restart();
+    assert.deepEqual(await restored.metering(), NOTHING);
+    await restored.assertUntouched();
+  },
+);
 
 test(
-  'the daemon was killed without ExecStopPost: release after the restart removes everything',
+  'release after the restart removes everything of a daemon that was killed without ExecStopPost',
   NEEDS,
   async (t) => {
     const restored = await setUp(t);
@@ -228,7 +236,7 @@ test(
 );
 
 test(
-  'the daemon is stopped while vswitchd is away: nothing of ours stays in the restored flows',
+  'nothing of a daemon that is stopped while vswitchd is down stays in the restored flows',
   NEEDS,
   async (t) => {
     const restored = await setUp(t);
@@ -243,7 +251,7 @@ test(
 );
 
 test(
-  'the daemon is killed and ExecStopPost runs while vswitchd is away: nothing of ours stays',
+  'nothing stays if the daemon is killed and ExecStopPost runs while vswitchd is down',
   NEEDS,
   async (t) => {
     const restored = await setUp(t);
@@ -284,7 +292,7 @@ test(
   },
 );
 
-test('release while vswitchd does not run ends soon, for there is nothing to remove', NEEDS, async (t) => {
+test('release ends soon if vswitchd does not run, as there is nothing to remove', NEEDS, async (t) => {
   const { ovs, run } = await setUp(t);
   await (await run()).kill();
   await ovs.killVswitchd();

@@ -1,4 +1,4 @@
-// Flow-based sampling over each version of OpenFlow alone, and through what happens to rows, bridges and daemons.
+// Flow-based sampling over each version of OpenFlow alone, and over changes of rows, bridges and daemons.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { type Ovs, startOvs } from '../support/ovs.ts';
 import { SampledFlows, sampleAction, sampledBridgeOf, udpTo } from '../support/sampled-flows.ts';
 import { waitFor } from '../support/wait.ts';
 
-/** OFPP_TABLE: through the flow tables. */
+/** OFPP_TABLE: the packet is processed by the flow tables. */
 const OFPP_TABLE = 0xffff_fff9;
 
 let ovs: Ovs;
@@ -24,7 +24,7 @@ let daemon: Daemon | undefined;
 
 before(async () => {
   ovs = await startOvs({
-    // Groups are rewritten in OpenFlow 1.5, which some bridges of these tests do not speak, and others nothing else.
+    // Groups are rewritten in OpenFlow 1.5, which some bridges of these tests do not allow, and others allow only.
     allowedWarnings: [
       /vconn\|WARN\|.*version negotiation failed/u,
       /rconn\|WARN\|br0<->unix#\d+: connection dropped \(Protocol error\)/u,
@@ -43,8 +43,8 @@ afterEach(async () => {
   await other.close();
 });
 
-describe('a bridge that speaks one version only', () => {
-  /** Actions of many kinds, as a user of that version can write them. */
+describe('a bridge that allows one version only', () => {
+  /** Actions of many kinds that a user of every version can write. */
   const COMMON = [
     `priority=9,udp,tp_dst=1,actions=${sampleAction(1, 1)},output:2`,
     `priority=9,udp,tp_dst=2,actions=clone(${sampleAction(1, 2)},output:2),load:0x5->NXM_NX_REG0[0..15],move:NXM_NX_REG0[]->NXM_NX_REG1[],push:NXM_NX_REG0[],pop:NXM_NX_REG2[],resubmit(2,3)`,
@@ -62,7 +62,7 @@ describe('a bridge that speaks one version only', () => {
     { version: 'OpenFlow14', flows: [...COMMON, ...OF13] },
     { version: 'OpenFlow15', flows: [...COMMON, ...OF13] },
   ]) {
-    test(`${version}: samples reach us, and flows are left as they were, byte for byte`, async () => {
+    test(`${version}: samples are received, and flows are restored byte for byte`, async () => {
       bed = await SampledFlows.make(ovs, [version]);
       await bed.addSet(1, sink.target);
       await bed.add(flows, version);
@@ -76,7 +76,7 @@ describe('a bridge that speaks one version only', () => {
         sink.records.map(({ observationDomainId }) => observationDomainId).sort((a, b) => a - b),
         [1, 2, 3, 4],
       );
-      // A change is followed over each version, too.
+      // A change is translated over each version, too.
       await bed.ofctl(
         '-O',
         version,
@@ -103,7 +103,7 @@ describe('a bridge that speaks one version only', () => {
     });
   }
 
-  test('OpenFlow10: flows are left as they are, and the row stays with ovs-vswitchd until another version is allowed', async () => {
+  test('OpenFlow10: flows are not changed, and the row stays with ovs-vswitchd until another version is allowed', async () => {
     bed = await SampledFlows.make(ovs, ['OpenFlow10']);
     await bed.addSet(1, sink.target);
     await bed.add(COMMON, 'OpenFlow10');
@@ -115,7 +115,7 @@ describe('a bridge that speaks one version only', () => {
     assert.equal(await ovs.vsctl('--columns=targets', 'list', 'IPFIX'), targets);
     await ovs.vsctl('add', 'Bridge', 'br0', 'protocols', 'OpenFlow14');
     await daemon.waitForReady();
-    // The flow with enqueue, which only OpenFlow 1.0 can write, is left as it is and reported.
+    // The flow with enqueue, which only OpenFlow 1.0 can write, is not changed and is reported.
     assert.equal(await bed.countOurs('OpenFlow14'), COMMON.length - 1);
     assert.match(
       await daemon.appctl('status'),
@@ -180,7 +180,7 @@ describe('rows', () => {
     await daemon.stop();
   });
 
-  test('a set that is given another IPFIX row sends there what its cache holds', async () => {
+  test('a set whose IPFIX row is replaced exports its cached flows to the new collector', async () => {
     bed = await SampledFlows.make(ovs);
     const caching = ['cache_active_timeout=60', 'cache_max_flows=100'];
     await bed.addSet(1, sink.target, ...caching);
@@ -208,7 +208,7 @@ describe('rows', () => {
   });
 });
 
-/** Packets to the UDP port 1 into the bridge's tables, as fast as the daemon can be told of them. */
+/** Sends packets to UDP port 1 to the bridge's tables as fast as the daemon reads the packet-ins. */
 async function* packetBursts(packets: number): AsyncGenerator<void> {
   const socket = connect(`${ovs.rundir}/br0.mgmt`);
   await once(socket, 'connect');
@@ -224,7 +224,7 @@ async function* packetBursts(packets: number): AsyncGenerator<void> {
   try {
     for (;;) {
       assert.deepEqual(await connection.transact(Array.from({ length: packets }, () => packetOut)), []);
-      // OVS keeps no more than some hundred packet-ins for a controller that does not read them at once.
+      // OVS queues at most some hundred packet-ins for a controller that does not read them.
       await delay(2);
       yield;
     }
@@ -238,7 +238,7 @@ test('a probability of 1 in 100 is estimated without bias over 200,000 samples',
   await bed.addSet(1, sink.target, 'cache_active_timeout=60', 'cache_max_flows=100');
   const limits = ['external_ids:ovs-ipfix-max-rate=1000000', 'other_config:controller-queue-size=512'];
   await ovs.vsctl('set', 'Bridge', 'br0', ...limits);
-  // Each packet is sampled so many times, independently.
+  // Each packet is sampled that many times, independently.
   const copies = 8;
   const actions = Array.from({ length: copies }, () => sampleAction(1, 7, 9, 655));
   await bed.add([`priority=5,udp,actions=${actions.join(',')},output:2`]);
@@ -270,8 +270,8 @@ test('a probability of 1 in 100 is estimated without bias over 200,000 samples',
   assert.ok(Math.abs(errors) < 4);
 });
 
-describe('ends and beginnings', () => {
-  test('after a restart of vswitchd the flows that users add again are translated again', async () => {
+describe('restarts', () => {
+  test('flows that users add again after a restart of vswitchd are translated', async () => {
     bed = await SampledFlows.make(ovs);
     await bed.addSet(1, sink.target);
     const flows = [`udp,actions=${sampleAction(1)},output:2`];
@@ -281,7 +281,7 @@ describe('ends and beginnings', () => {
     await bed.add(flows);
     await bed.waitForOurs(1);
     await waitFor(async () => (await sampledBridgeOf(daemon as Daemon)).session.hook === 'installed', {
-      what: 'all is in place',
+      what: 'hook and actions are installed',
     });
     await ovs.inject('p1', udpTo(1));
     await sink.waitForPackets(1);
@@ -289,7 +289,7 @@ describe('ends and beginnings', () => {
     assert.equal(await bed.countOurs(), 0);
   });
 
-  test('after SIGKILL and a start without sets, a stray sample has our actions taken out', async () => {
+  test('a start without sets removes the stale actions of a daemon that was killed', async () => {
     bed = await SampledFlows.make(ovs);
     await bed.addSet(1, other.target);
     await bed.add([
@@ -306,7 +306,7 @@ describe('ends and beginnings', () => {
     await ovs.appctl('revalidator/purge');
     await ovs.inject('p1', udpTo(1));
     await waitFor(async () => !/sample\([^)]*\),controller/u.test(await bed.dump()), {
-      what: 'our actions are gone',
+      what: "the daemon's actions are removed",
     });
     assert.equal((await sampledBridgeOf(daemon)).unmanagedPacketIns, 1);
     await daemon.stop();

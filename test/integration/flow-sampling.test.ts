@@ -1,5 +1,5 @@
-// `sample` actions in users' flows: they reach us while a collector set is ours, whatever is done to the flows, and are
-// left as their writer wrote them.
+// `sample` actions in users' flows: their packets reach the daemon while it manages the collector set, whatever is done to
+// the flows, and the flows are restored as their writer wrote them.
 
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
@@ -32,7 +32,7 @@ beforeEach(async (t) => {
   void t;
 });
 
-/** Everything that a test leaves behind; a set holds on to its bridge, so sets go first. */
+/** Removes everything that a test has made; sets first, because a set keeps a reference to its bridge. */
 async function clean(daemon?: Daemon): Promise<void> {
   await daemon?.kill();
   await ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');
@@ -57,7 +57,7 @@ const sample = (set: number, domain = 7, point = 9, probability = 65_535) =>
   `sample(probability=${probability},collector_set_id=${set},obs_domain_id=${domain},obs_point_id=${point})`;
 const frame = (destination: number, source = 1000) =>
   ethernet({}, ipv4({ source: '10.0.0.1', destination: '10.0.0.2' }, udp({ source, destination })));
-/** Sorted, for a flow that is rewritten moves in a dump among those of its priority. */
+/** Returns a sorted dump, because a rewritten flow moves among those of its priority. */
 const dump = async (version = 'OpenFlow13') => {
   const text = await ovs.ofctl('-O', version, '--no-stats', 'dump-flows', 'br0');
   return text.split('\n').sort().join('\n');
@@ -74,7 +74,7 @@ async function bridgeOf(daemon: Daemon) {
   return bridge;
 }
 
-test('two sets and the bridge are exported at once, each to its own collector', async () => {
+test('two sets and the bridge are exported at the same time, each to its own collector', async () => {
   const third = await FlowRecordSink.open();
   await addSet(1, first.target);
   await addSet(2, second.target, 'cache_active_timeout=60', 'cache_max_flows=10');
@@ -118,7 +118,7 @@ test('two sets and the bridge are exported at once, each to its own collector', 
   }
 });
 
-test('samples inside clone and in every variant reach us, group buckets are translated too, and nothing else is changed', async () => {
+test('samples inside clone, of every variant and in group buckets are received, and nothing else is changed', async () => {
   await addSet(1, first.target);
   await ovs.ofctl(
     '-O',
@@ -157,8 +157,8 @@ test('samples inside clone and in every variant reach us, group buckets are tran
       flowSampling.map((set) => [set.flows, set.groups]),
       [[4, 1]],
     );
-    // A group that is changed while we watch is translated again. (OVS 3.1 executes a bucket as an action set, in which
-    // neither `sample` nor `controller` has a place: nothing comes of either.)
+    // A group that is modified is translated again. (OVS 3.1 executes a bucket as an action set, which ignores `sample` and
+    // `controller`.)
     await ovs.ofctl(
       '-O',
       'OpenFlow15',
@@ -189,7 +189,7 @@ test('samples inside clone and in every variant reach us, group buckets are tran
   }
 });
 
-test('flows that users add, change and replace are followed, with a bounded number of rewritings', async () => {
+test('flows that users add, change and replace are translated, with a bounded number of rewritings', async () => {
   await addSet(1, first.target);
   const daemon = await startDaemon(ovs);
   try {
@@ -214,7 +214,7 @@ test('flows that users add, change and replace are followed, with a bounded numb
     await first.waitForPackets(1);
     assert.equal(first.records[0]?.observationDomainId, 4);
     assert.ok((await rewrites()) <= 6, `${await rewrites()} rewritings`);
-    // The set goes: our action goes, the user's stays.
+    // Without the set the daemon's action is removed, and the user's stays.
     await ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');
     await waitForTranslated(0);
     assert.match(await dump(), /sample\(/u);
@@ -224,7 +224,7 @@ test('flows that users add, change and replace are followed, with a bounded numb
   }
 });
 
-test('while flows are replaced every 200 ms, samples keep coming', async (t) => {
+test('samples are received while flows are replaced every 200 ms', async (t) => {
   await addSet(1, first.target);
   const daemon = await startDaemon(ovs);
   try {
@@ -249,7 +249,7 @@ test('while flows are replaced every 200 ms, samples keep coming', async (t) => 
   }
 });
 
-test('after SIGKILL, release takes our actions out of flows and groups', async () => {
+test("release removes the daemon's actions from flows and groups after SIGKILL", async () => {
   await addSet(1, first.target);
   await addFlows(`priority=5,udp,tp_dst=1,actions=clone(${sample(1)},output:2),${sample(1)},NORMAL`);
   await ovs.ofctl(
@@ -300,7 +300,7 @@ test('10,000 flows with samples are translated soon after the start, while other
   }
 });
 
-test("a pipeline like OVN's forwards the same packets with and without us", async () => {
+test("a pipeline like OVN's forwards the same packets with and without the daemon", async () => {
   await ovs.ofctl('del-flows', 'br0');
   await addFlows(
     'table=0,priority=100,in_port=1,actions=set_field:0x1->reg13,set_field:0x2->reg14,set_field:0x1->metadata,resubmit(,8)',
@@ -324,7 +324,7 @@ test("a pipeline like OVN's forwards the same packets with and without us", asyn
   const before = await dump();
   const daemon = await startDaemon(ovs);
   try {
-    // What the datapath has cached of the packets before is looked at anew some milliseconds after the flows have changed.
+    // The datapath revalidates its cached flows some milliseconds after the flows have changed.
     await ovs.appctl('revalidator/wait');
     assert.equal(await send(), alone);
     await first.waitForPackets(3);
@@ -336,7 +336,7 @@ test("a pipeline like OVN's forwards the same packets with and without us", asyn
   }
 });
 
-test('a deleted bridge whose set is still there is a named condition, and nothing else waits for it', async () => {
+test('a deleted bridge whose set still exists is reported, and delays nothing else', async () => {
   await addSet(1, first.target, 'cache_active_timeout=60', 'cache_max_flows=10');
   await addFlows(`priority=5,udp,actions=${sample(1)},NORMAL`);
   const daemon = await startDaemon(ovs);

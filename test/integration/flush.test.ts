@@ -1,5 +1,5 @@
-// What ends an exporter, and what does not: a cache is flushed with forcedEnd to the collectors that it had when there is
-// nothing to export for any more, and it is kept when its row, or the switch below it, only changes.
+// When an exporter ends: its cache is flushed with forcedEnd to its collectors when there is nothing to export for any more,
+// and kept when its row or the switch only changes.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -27,9 +27,9 @@ withDaemon(
   {
     ovs: {
       allowedWarnings: [
-        // OVS counts the flows of a deleted bridge that sent packets to a controller as a leak, and then lets go of them.
+        // OVS reports flows of a deleted bridge that sent packets to a controller as a leak, and then frees them.
         /recirc_id \d+ left allocated when ofproto \(br\d+\) is destructed/,
-        // ovs-vswitchd's opinion of the unusable target, in the moments in which the row is its own.
+        // ovs-vswitchd warns about the unusable target while the row is not adopted.
         /127\.0\.0\.1:99999|no collectors could be initialized/,
       ],
     },
@@ -40,14 +40,14 @@ function flow(sourcePort: number): Buffer {
   return udpFrame({ sourcePort });
 }
 
-/** Source port, packets and reason of each record. */
+/** Returns source port, packets and end reason of each record. */
 function summary(records: readonly FlowRecord[]): unknown[] {
   return records.map(({ fields }) =>
     [fields['sourceTransportPort'], fields['packetDeltaCount'], fields['flowEndReason']].map(Number),
   );
 }
 
-/** What an operator may do that leaves nothing to export for. */
+/** Commands of an operator after which there is nothing to export for. */
 const ENDINGS: Readonly<Record<string, (br: ExportingBridge) => readonly string[]>> = {
   'the row is taken from the bridge': ({ name }) => ['clear', 'Bridge', name, 'ipfix'],
   'the row is deleted': ({ name, row }) => ['clear', 'Bridge', name, 'ipfix', '--', 'destroy', 'IPFIX', row],
@@ -65,7 +65,7 @@ const ENDINGS: Readonly<Record<string, (br: ExportingBridge) => readonly string[
 };
 
 for (const [what, command] of Object.entries(ENDINGS)) {
-  test(`when ${what}, its flows leave with forcedEnd`, tier('ovs', 'daemon'), async (t) => {
+  test(`when ${what}, its flows are exported with forcedEnd`, tier('ovs', 'daemon'), async (t) => {
     const br = await exportingBridge(t, ovs, daemon, CACHED);
     await br.sample(flow(1), flow(1), flow(2));
     await ovs.vsctl(...command(br));
@@ -76,7 +76,7 @@ for (const [what, command] of Object.entries(ENDINGS)) {
     ]);
     if (what !== 'the bridge is deleted') {
       const flows = await ovs.ofctl('-O', 'OpenFlow15', 'dump-flows', br.name);
-      assert.equal(flows.includes('controller('), false, 'the hook is gone');
+      assert.equal(flows.includes('controller('), false, 'the hook is removed');
     }
   });
 }
@@ -95,7 +95,7 @@ test('a row that gets a usable target again is exported again', tier('ovs', 'dae
 });
 
 test(
-  'when the targets change nothing is flushed; what leaves later goes to the new collector only',
+  'nothing is flushed when the targets change; later records go to the new collector only',
   tier('ovs', 'daemon'),
   async (t) => {
     const br = await exportingBridge(t, ovs, daemon, CACHED);
@@ -117,7 +117,7 @@ test(
 );
 
 test(
-  'when ovs-vswitchd is killed the caches are kept, and flows expire by time whether or not it is back',
+  'caches are kept when ovs-vswitchd is killed, and flows expire whether or not it has restarted',
   tier('ovs', 'daemon'),
   async (t) => {
     const long = await exportingBridge(t, ovs, daemon, CACHED);
@@ -144,7 +144,7 @@ test(
 );
 
 test(
-  'when the daemon is told to end, every cache is flushed to every collector',
+  'every cache is flushed to every collector when the daemon is stopped',
   tier('ovs', 'daemon'),
   async (t) => {
     const own = await startOvs();

@@ -1,5 +1,5 @@
-// Users' traffic while daemons are started, stopped, killed and cleaned up after: the short form of `npm run test:forwarding`.
-// support/forwarding-comparison.ts says what is compared, and how a busy machine is told from a daemon that does harm.
+// Users' traffic while daemons are started, stopped, killed and released: the short form of `npm run test:forwarding`.
+// support/forwarding-comparison.ts says what is compared, and how losses by a busy machine and by the daemon are told apart.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -24,7 +24,7 @@ test('starts, stops and kills of the daemon lose no more packets and pings than 
   assert.equal(comparison.isWorse, false, describeComparison(comparison));
 });
 
-test('a switch that drops packets for a moment is seen in the run in which it does so', NEEDS, async (t) => {
+test('a loss is reported for the run in which the switch drops packets', NEEDS, async (t) => {
   const lab = await ForwardingLab.start();
   t.after(() => lab.stop());
   const { ovs } = lab;

@@ -1,5 +1,5 @@
-// The hook in a real bridge: it stands in every OpenFlow version, comes back when somebody takes it away, leaves the
-// user's forwarding alone, and goes when we do.
+// The hook in a real bridge: it is installed over every OpenFlow version, reinstalled when another client removes it, does
+// not change the user's forwarding, and is removed with the daemon.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -16,7 +16,7 @@ let ovs: Ovs;
 let sink: FlowRecordSink;
 
 before(async () => {
-  // A bridge of OpenFlow 1.5 alone refuses our first hello, which is for the versions that are better to us.
+  // A bridge that allows OpenFlow 1.5 only refuses the first hello, which offers the preferred versions.
   ovs = await startOvs({
     allowedWarnings: [/version negotiation failed/u, /connection dropped \(Protocol error\)/u],
   });
@@ -27,7 +27,7 @@ after(async () => {
   await ovs.stop();
 });
 
-/** A bridge of its own for each test, with two ports and an uncached IPFIX row. */
+/** Adds a bridge with two ports and an uncached IPFIX row. */
 async function addSampledBridge(name: string, protocols: readonly string[] = ALL): Promise<void> {
   await ovs.addBridge(name, { protocols });
   await ovs.addDummyPort(name, `${name}-1`);
@@ -57,7 +57,7 @@ const frame = (port: number) =>
   ethernet({}, ipv4({ source: '10.0.0.1', destination: '10.0.0.2' }, udp({ source: port, destination: 53 })));
 
 for (const version of ['OpenFlow13', 'OpenFlow14', 'OpenFlow15']) {
-  test(`a bridge that speaks only ${version} is hooked with a meter, sampled, repaired and left clean`, async (t) => {
+  test(`a bridge that allows only ${version} is hooked with a meter, sampled, repaired and left clean`, async (t) => {
     await addSampledBridge('br0', [version]);
     t.after(() => removeBridge('br0'));
     const flows = await dumpFlows('br0', version);
@@ -88,7 +88,7 @@ for (const version of ['OpenFlow13', 'OpenFlow14', 'OpenFlow15']) {
   });
 }
 
-test('a bridge that speaks only OpenFlow 1.0 has no meters, which is refused unless it is allowed', async (t) => {
+test('a bridge that allows only OpenFlow 1.0 has no meters, which is refused unless it is allowed', async (t) => {
   await addSampledBridge('br0', ['OpenFlow10']);
   t.after(() => removeBridge('br0'));
   const refusing = await startDaemon(ovs, { waitForReady: false });
@@ -111,7 +111,7 @@ test('a bridge that speaks only OpenFlow 1.0 has no meters, which is refused unl
   assert.equal(await isHooked('br0'), false);
 });
 
-test("what somebody does to the hook is repaired, and the user's own flows are not touched", async (t) => {
+test("changes of the hook by other clients are repaired, and users' flows are not changed", async (t) => {
   await addSampledBridge('br0');
   t.after(() => removeBridge('br0'));
   const daemon = await startDaemon(ovs);
@@ -122,7 +122,7 @@ test("what somebody does to the hook is repaired, and the user's own flows are n
   const harm: readonly (readonly [what: string, harm: () => Promise<unknown>])[] = [
     ['deleted with all flows', () => ovs.ofctl('del-flows', 'br0')],
     [
-      'deleted by its place',
+      'deleted by table, priority and match',
       () => ovs.ofctl('--strict', 'del-flows', 'br0', 'priority=65535,reg11=0/0x80000000'),
     ],
     [
@@ -170,7 +170,7 @@ test("what somebody does to the hook is repaired, and the user's own flows are n
   }
 });
 
-test('while flows are deleted again and again, nearly every packet still arrives', async (t) => {
+test('nearly every packet arrives while flows are deleted repeatedly', async (t) => {
   await addSampledBridge('br0');
   t.after(() => removeBridge('br0'));
   const daemon = await startDaemon(ovs);
@@ -179,7 +179,7 @@ test('while flows are deleted again and again, nearly every packet still arrives
     await daemon.stop();
   });
   sink.clear();
-  // In portions, so that the switch's queue of 100 packet-ins does not overflow: that is another test's concern.
+  // In portions, so that the switch's queue of 100 packet-ins does not overflow.
   const injected = (async () => {
     for (let portion = 0; portion < 50; portion += 1) {
       const frames = Array.from({ length: 80 }, (_, index) => frame(index));
@@ -204,7 +204,7 @@ test('while flows are deleted again and again, nearly every packet still arrives
   assert.ok(sink.packetCount > 3600 && sink.packetCount <= 4001, `${sink.packetCount} packets`);
 });
 
-test('the switch removes the hook of a dead daemon by itself, and goes on forwarding', async (t) => {
+test('the switch removes the hook of a dead daemon by its hard timeout, and continues forwarding', async (t) => {
   ovs.allowWarnings(/ovs_rcu.*\|WARN\|blocked \d+ ms/u);
   await addSampledBridge('br0');
   t.after(() => removeBridge('br0'));

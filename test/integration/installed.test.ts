@@ -1,5 +1,5 @@
-// The program as a package installs it: in a folder of its own, started through a symbolic link on the path, and upgraded
-// under the feet of a running daemon.
+// The program as a package installs it: in its own folder, started through a symbolic link in PATH, and upgraded while a
+// daemon runs.
 
 import assert from 'node:assert/strict';
 import { cp, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
@@ -33,7 +33,7 @@ after(async () => {
 });
 
 test(
-  'through a symbolic link, page and pid file work, and a replaced or removed page ends nothing',
+  'page and pid file work through a symbolic link, and survive a replaced or removed page',
   tier('ovs', 'daemon'),
   async (t) => {
     const program = await BackgroundProgram.start(
@@ -62,6 +62,6 @@ test(
   },
 );
 
-test('through a symbolic link, the program knows its version', tier('daemon'), async () => {
+test('the program prints its version when started through a symbolic link', tier('daemon'), async () => {
   assert.match(await runProgram(join(folder, 'bin', 'ovs-ipfix'), ['--version']), /^\d+\.\d+\.\d+\n$/u);
 });

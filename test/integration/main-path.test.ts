@@ -1,4 +1,4 @@
-// The main job: a row written with ovs-vsctl, frames into a real Open vSwitch, records out of a UDP socket.
+// The main use: a row is written with ovs-vsctl, frames enter a real Open vSwitch, and records arrive at a UDP socket.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { ethernet, ipv4, udp } from '../support/frames.ts';
 import { createIpfixRow } from '../support/ipfix-rows.ts';
 import { startOvs } from '../support/ovs.ts';
 
-test('a row written as in the manual page exports flow records, and stopping leaves OVS as it was', async (t) => {
+test('a row written as in the manual page exports flow records, and a stop restores OVS', async (t) => {
   const atEnd = lastFirst(t);
   const ovs = await startOvs();
   atEnd(() => ovs.stop());

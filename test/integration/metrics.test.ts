@@ -1,4 +1,4 @@
-// The metrics as promtool and a real daemon's state see them.
+// The metrics, checked by promtool and compared with the state of a real daemon.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -20,13 +20,13 @@ function read(file: string): string {
   return readFileSync(join(METRICS_FOLDER, file), 'utf8');
 }
 
-/** The value of a series, given as it stands in the text. */
+/** Returns the value of a series by its text. */
 function valueOf(text: string, series: string): number | undefined {
   const line = text.split('\n').find((each) => each.startsWith(`${series} `));
   return line === undefined ? undefined : Number(line.slice(series.length + 1));
 }
 
-test('promtool accepts the alert rules, and they fire when they are to', tier('prometheus'), async () => {
+test('promtool accepts the alert rules, and they fire when expected', tier('prometheus'), async () => {
   const cwd = METRICS_FOLDER;
   assert.match(await runProgram('promtool', ['check', 'rules', 'alerts.yml'], { cwd }), /SUCCESS/u);
   const alerts = [...read('alerts.yml').matchAll(/- alert: (\w+)/gu)].map(([, name]) => name);
@@ -36,7 +36,7 @@ test('promtool accepts the alert rules, and they fire when they are to', tier('p
   assert.match(await runProgram('promtool', ['test', 'rules', 'alerts.test.yml'], { cwd }), /SUCCESS/u);
 });
 
-/** The series of a text that are counters, with their values. */
+/** Returns the counters of a text, with their values. */
 function counters(text: string): Map<string, number> {
   const lines = text.split('\n').filter((line) => /^[a-z_]+_total[{ ]/u.test(line));
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
@@ -54,7 +54,7 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     { daemon: { readyTimeoutMs: 20_000 } },
   );
 
-  /** The text for the state now, which promtool has nothing against. */
+  /** Returns the text for the current state, after promtool has accepted it. */
   async function checkedText(change = (document: StatusDocument) => document): Promise<string> {
     const document = change(await daemonStatus(daemon));
     const text = await new Metrics({ status: () => document }).text();
@@ -62,7 +62,7 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     return text;
   }
 
-  test('are right before anything is exported', async () => {
+  test('are correct before anything is exported', async () => {
     const text = await checkedText();
     assert.equal(valueOf(text, 'ovs_ipfix_ready'), 1);
     assert.equal(valueOf(text, 'ovs_ipfix_database_lock_state{state="held"}'), 1);
@@ -70,7 +70,7 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     assert.ok(!text.includes('bridge='));
   });
 
-  test('are those of its status, and counters only grow', async (t) => {
+  test('equal its status, and counters only grow', async (t) => {
     const br = await exportingBridge(t, ovs, daemon, COLUMNS);
     await br.sample(udpFrame({ sourcePort: 1 }), udpFrame({ sourcePort: 2 }), udpFrame({ sourcePort: 2 }));
     const document = await daemonStatus(daemon);
@@ -99,7 +99,7 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     assert.equal(later.get(`ovs_ipfix_samples_total{${labels}}`), 5);
   });
 
-  test('tell a collector set from the bridge, and have nothing of a bridge that is gone', async (t) => {
+  test('distinguish a collector set and its bridge, and have no series of a deleted bridge', async (t) => {
     const br = await exportingBridge(t, ovs, daemon, COLUMNS);
     const row = ['--id=@i', 'create', 'IPFIX', `targets="${br.sink.target}"`];
     const set = ['create', 'Flow_Sample_Collector_Set', 'id=4', 'bridge=@b', 'ipfix=@i'];
@@ -129,7 +129,7 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     assert.ok(!(await checkedText()).includes(`"${br.name}"`));
   });
 
-  test('have names of any kind, and a lock that was lost', async (t) => {
+  test('escape names of any kind, and report a lost lock', async (t) => {
     const br = await exportingBridge(t, ovs, daemon, COLUMNS);
     const text = await checkedText((document) => ({
       ...document,
@@ -148,7 +148,7 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     assert.equal(valueOf(text, 'ovs_ipfix_database_lock_state{state="held"}'), 0);
   });
 
-  test('are made once for all who ask at a time, and let the event loop go on meanwhile', async (t) => {
+  test('are collected once for concurrent requests, without blocking the event loop', async (t) => {
     await exportingBridge(t, ovs, daemon, COLUMNS);
     const document = await daemonStatus(daemon);
     const [bridge] = document.bridges;

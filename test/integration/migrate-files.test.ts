@@ -1,5 +1,5 @@
-// `ovs-ipfix migrate --schema` as a program: what it reads, where it writes, its exit codes, and that a refusal or a
-// failure leaves the output file and its folder as they were.
+// `ovs-ipfix migrate --schema` as a program: input, output, exit codes, and that a refusal or a failure leaves the output file
+// and its folder unchanged.
 
 import assert from 'node:assert/strict';
 import { chmod, copyFile, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
@@ -44,7 +44,7 @@ async function run(
   }
 }
 
-/** A folder with the old schema in it, as `old`. */
+/** Makes a folder with the old schema as `old`. */
 async function folderWithOld(t: TestContext): Promise<{ folder: string; old: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'schema-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
@@ -54,7 +54,7 @@ async function folderWithOld(t: TestContext): Promise<{ folder: string; old: str
   return { folder, old };
 }
 
-/** All that is in a folder. */
+/** Returns the content of all files of a folder. */
 async function contentOf(folder: string): Promise<Record<string, string>> {
   const names = (await readdir(folder)).sort();
   return Object.fromEntries(
@@ -62,7 +62,7 @@ async function contentOf(folder: string): Promise<Record<string, string>> {
   );
 }
 
-test('from a file or standard input, to a file or standard output, it is the same text', NEEDS, async (t) => {
+test('writes the same text from a file or standard input, to a file or standard output', NEEDS, async (t) => {
   const { folder, old } = await folderWithOld(t);
   const text = await readFile(old, 'utf8');
   const printed = await migrate(['--schema', old]);
@@ -81,7 +81,7 @@ test('from a file or standard input, to a file or standard output, it is the sam
 });
 
 test(
-  'in place: the mode stays, a link stays a link, and a second run does not touch the file',
+  'keeps the mode and a link when it replaces its input, and does not write the file in a second run',
   NEEDS,
   async (t) => {
     const { folder, old } = await folderWithOld(t);
@@ -98,13 +98,13 @@ test(
   },
 );
 
-test('the installed schema comes out as it is', tier('daemon', 'ovs'), async () => {
+test('does not change the installed schema', tier('daemon', 'ovs'), async () => {
   const { exitCode, stdout } = await migrate(['--schema', installedSchemaPath()]);
   assert.equal(exitCode, 0);
   assert.equal(stdout, await readFile(installedSchemaPath(), 'utf8'));
 });
 
-test('--check says by its exit code whether the columns are there', NEEDS, async (t) => {
+test('--check returns by its exit code whether the columns exist', NEEDS, async (t) => {
   const { old } = await folderWithOld(t);
   const lacks = await migrate(['--schema', old, '--check']);
   assert.equal(lacks.exitCode, 3);
@@ -115,7 +115,7 @@ test('--check says by its exit code whether the columns are there', NEEDS, async
     [has.exitCode, has.stdout],
     [0, 'standard input (version 7.3.0): table IPFIX has cache_active_timeout and cache_max_flows.\n'],
   );
-  // The environment twins of the flags.
+  // The environment variables of the flags.
   assert.equal(
     (await migrate([], '', { OVS_IPFIX_MIGRATE_SCHEMA: old, OVS_IPFIX_MIGRATE_CHECK: '1' })).exitCode,
     3,
@@ -144,7 +144,7 @@ const REFUSALS: Readonly<Record<string, { make: (old: string) => string | Buffer
 };
 
 for (const [what, { make, says }] of Object.entries(REFUSALS)) {
-  test(`nothing is written for ${what}`, NEEDS, async (t) => {
+  test(`writes nothing for ${what}`, NEEDS, async (t) => {
     const { folder, old } = await folderWithOld(t);
     await writeFile(old, make(await readFile(old, 'utf8')));
     const output = join(folder, 'output');
@@ -161,7 +161,7 @@ for (const [what, { make, says }] of Object.entries(REFUSALS)) {
   });
 }
 
-test('a disk that is full in the middle leaves the old file, and no other', NEEDS, async (t) => {
+test('leaves the old file, and no other, when the disk is full', NEEDS, async (t) => {
   const { folder, old } = await folderWithOld(t);
   const before = await contentOf(folder);
   const script = `ulimit -f 8; exec '${process.execPath}' '${DAEMON_FILE}' migrate --schema '${old}' --output '${old}'`;

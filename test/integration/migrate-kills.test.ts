@@ -1,5 +1,5 @@
-// A migration that is cut off at any moment leaves the old database or the new one, whole, and a server that opens it.
-// The moments are drawn from a seed; what happens at each depends on the machine, and each outcome is right.
+// A migration that is interrupted at any moment leaves the whole old or new database, which a server opens. The moments are
+// random with a seed; the outcome of each depends on the machine, and both are correct.
 
 import assert from 'node:assert/strict';
 import { copyFile } from 'node:fs/promises';
@@ -16,7 +16,7 @@ const SEED = 4739;
 const KILLS = 20;
 const QUEUES = 3000;
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+/** Returns a random generator with a seed (mulberry32). */
 function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -27,7 +27,7 @@ function random(seed: number): () => number {
   };
 }
 
-/** An old database with so many rows that its conversion takes a while. */
+/** Makes an old database with so many rows that its conversion takes a while. */
 async function bigDatabase(t: TestContext): Promise<DatabaseServer> {
   const server = await DatabaseServer.create();
   t.after(() => server.remove());
@@ -45,7 +45,7 @@ async function bigDatabase(t: TestContext): Promise<DatabaseServer> {
   return server;
 }
 
-/** Which of the two schemas the database has now; fails when it is neither, or when a row is not as it was. */
+/** Returns which of the two schemas the database has; fails if it has neither, or if a row has changed. */
 async function outcome(
   server: DatabaseServer,
   schemas: Readonly<Record<'old' | 'new', unknown>>,
@@ -54,12 +54,12 @@ async function outcome(
   const schema = await server.schema();
   const isNew = 'cache_max_flows' in (schema.tables['IPFIX']?.columns ?? {});
   assert.deepEqual(schema, isNew ? schemas.new : schemas.old);
-  // There is no row in table IPFIX, so the rows look the same by both schemas.
+  // Table IPFIX has no row, so rows are equal in both schemas.
   assert.deepEqual(await server.content(), content);
   return isNew ? 'new' : 'old';
 }
 
-/** Both schemas as the server writes them; the server is left with the old one. */
+/** Returns both schemas as the server writes them, and leaves the server with the old one. */
 async function bothSchemas(server: DatabaseServer) {
   const old = await server.schema();
   assert.equal((await server.migrate()).exitCode, 0);
@@ -76,7 +76,7 @@ async function convertBack(server: DatabaseServer, schema: object): Promise<void
 }
 
 test(
-  'a migrating client that is killed leaves the old schema or the new one',
+  'leaves the old or the new schema when the migrating client is killed',
   tier('ovs', 'daemon'),
   async (t) => {
     const server = await bigDatabase(t);
@@ -93,14 +93,14 @@ test(
         environment: server.environment,
       });
       if (kill % 2 === 0) {
-        // Somewhere while the server converts, which is the lesser part of the time.
+        // At a moment during the conversion by the server, which is the smaller part of the time.
         await waitFor(() => client.stdout.includes('Converting'), { what: 'it converts', intervalMs: 1 });
         await delay(draw() * 20);
       } else {
         await delay(draw() * durationMs);
       }
       await client.stop('SIGKILL');
-      // What the server was asked to do before the kill it may still be doing: the next request waits for that.
+      // The server may still be executing a request sent before the kill: the next request waits for that.
       seen[await outcome(server, schemas, content)] += 1;
     }
     t.diagnostic(`${seen.old} times the old schema, ${seen.new} times the new one`);
@@ -110,7 +110,7 @@ test(
 );
 
 test(
-  'an ovsdb-server that is killed leaves a database that opens, old or new',
+  'leaves a database that opens, old or new, when ovsdb-server is killed',
   tier('ovs', 'daemon'),
   async (t) => {
     const server = await bigDatabase(t);
@@ -122,7 +122,7 @@ test(
     const draw = random(SEED);
     const seen = { old: 0, new: 0 };
     let durationMs = 0;
-    // The first round is not cut off: it tells how long a conversion takes.
+    // The first round is not interrupted: it measures how long a conversion takes.
     for (let kill = 0; kill <= KILLS; kill += 1) {
       await copyFile(pristine, server.file);
       await server.start();
@@ -151,7 +151,7 @@ test(
       await server.start();
       const found = await outcome(server, schemas, content);
       seen[found] += 1;
-      // Who was told that it is done must not find it undone; who was told nothing must not think so.
+      // A client with a reply must find the new schema; one without a reply must not report success.
       if (result === 'done') {
         assert.equal(found, 'new');
       } else if (found === 'new') {

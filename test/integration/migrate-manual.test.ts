@@ -1,5 +1,5 @@
-// docs/migration.md: its transcripts are replayed in order beside a 7.3.0 database, and must come out as they stand
-// there; the commands by hand are those that the program shows.
+// Replays the transcripts of docs/migration.md in order beside a 7.3.0 database, and compares the output; the commands by
+// hand must be those of the program's advice.
 
 import assert from 'node:assert/strict';
 import { copyFile, readFile } from 'node:fs/promises';
@@ -17,13 +17,13 @@ interface Step {
   readonly output: string;
 }
 
-/** The indented blocks of the page. */
+/** Returns the indented blocks of the page. */
 async function blocks(): Promise<string[]> {
   const page = await readFile(PAGE, 'utf8');
   return [...page.matchAll(/(?:^ {4}.*\n)+/gmu)].map(([block]) => block.replaceAll(/^ {4}/gmu, ''));
 }
 
-/** The commands with a prompt in a block, each with what follows it. */
+/** Returns the commands of a block, each with its output. */
 function steps(block: string): Step[] {
   if (!block.startsWith(PROMPT)) {
     return [];
@@ -37,7 +37,7 @@ function steps(block: string): Step[] {
     });
 }
 
-/** The places of an installed Open vSwitch, and where they are in the test's folder. */
+/** Paths of an installed Open vSwitch, and those of the test's folder. */
 const PLACES = [
   '/var/run/openvswitch/db.sock',
   '/etc/openvswitch/conf.db',
@@ -60,12 +60,12 @@ function asInstalled(text: string, folder: string): string {
 
 const MARK = '@@ end of a step';
 
-/** A shell script that runs the commands one by one, each seeing the exit code of the one before. */
+/** Returns a shell script that runs the commands one by one, each with the exit code of the previous one. */
 function script(commands: readonly string[]): string {
   const lines = commands.flatMap((command) => [
     command,
     'status=$?',
-    // What a person does not see between two commands: the server's end takes a moment.
+    // The server needs a moment to end, as between two commands of a person.
     command.endsWith('exit') ? 'while [ -e ovsdb-server.pid ]; do sleep 0.01; done' : '',
     `echo "${MARK}"`,
     '(exit $status)',
@@ -73,30 +73,26 @@ function script(commands: readonly string[]): string {
   return ['exec 2>&1', ...lines, 'true'].join('\n');
 }
 
-test(
-  'the transcripts of the page about migration come out as they stand there',
-  tier('ovs', 'daemon'),
-  async (t) => {
-    const server = await DatabaseServer.create();
-    t.after(() => server.remove());
-    await copyFile(OLD_SCHEMA_FILE, join(server.folder, 'vswitch.ovsschema'));
-    const vsctl = ['ovs-vsctl', '--no-wait', `--db=${server.method}`] as const;
-    await server.run(...vsctl, 'init');
-    await server.run(...vsctl, 'add-br', 'br0');
-    const row = ['create', 'IPFIX', 'targets="192.0.2.1:4739"', 'obs_domain_id=123'];
-    await server.run(...vsctl, '--', 'set', 'Bridge', 'br0', 'ipfix=@i', '--', '--id=@i', ...row);
+test('replays the transcripts of the page about migration', tier('ovs', 'daemon'), async (t) => {
+  const server = await DatabaseServer.create();
+  t.after(() => server.remove());
+  await copyFile(OLD_SCHEMA_FILE, join(server.folder, 'vswitch.ovsschema'));
+  const vsctl = ['ovs-vsctl', '--no-wait', `--db=${server.method}`] as const;
+  await server.run(...vsctl, 'init');
+  await server.run(...vsctl, 'add-br', 'br0');
+  const row = ['create', 'IPFIX', 'targets="192.0.2.1:4739"', 'obs_domain_id=123'];
+  await server.run(...vsctl, '--', 'set', 'Bridge', 'br0', 'ipfix=@i', '--', '--id=@i', ...row);
 
-    const all = (await blocks()).flatMap(steps);
-    assert.ok(all.length > 12, `only ${all.length} commands were found`);
-    const { stdout } = await server.shell(script(all.map(({ command }) => inFolder(command, server.folder))));
-    const outputs = asInstalled(stdout, server.folder).split(`${MARK}\n`);
-    for (const [index, { command, output }] of all.entries()) {
-      assert.equal(outputs[index]?.trimEnd(), output, command);
-    }
-  },
-);
+  const all = (await blocks()).flatMap(steps);
+  assert.ok(all.length > 12, `only ${all.length} commands were found`);
+  const { stdout } = await server.shell(script(all.map(({ command }) => inFolder(command, server.folder))));
+  const outputs = asInstalled(stdout, server.folder).split(`${MARK}\n`);
+  for (const [index, { command, output }] of all.entries()) {
+    assert.equal(outputs[index]?.trimEnd(), output, command);
+  }
+});
 
-test('the commands by hand on the page are those that the program shows', async () => {
+test('the manual commands of the page are those of the advice', async () => {
   const shown = adviseByHand('NO_CONVERT', 'unix:/var/run/openvswitch/db.sock', '')
     .split('\n')
     .filter((line) => line.startsWith('  '))

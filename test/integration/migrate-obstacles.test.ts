@@ -1,5 +1,4 @@
-// Live databases that cannot be migrated from here: each is named, nothing is written, and the commands that are shown
-// instead do what they say.
+// Live databases that `migrate` cannot convert: each is named, nothing is written, and the commands of the advice work.
 
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -14,7 +13,7 @@ import { waitFor } from '../support/wait.ts';
 import { unlessDiffers } from '../versions/differences.ts';
 
 const NEEDS = tier('ovs', 'daemon');
-/** The schema of a database that tells ovsdb-server its remotes, with their roles and whether they may write. */
+/** The schema of a database with the remotes of ovsdb-server, their roles and whether they are read-only. */
 const REMOTES_SCHEMA_FILE = join(import.meta.dirname, '..', 'vectors', 'remotes.ovsschema');
 
 async function create(t: TestContext, options: DatabaseServerOptions = {}): Promise<DatabaseServer> {
@@ -23,7 +22,7 @@ async function create(t: TestContext, options: DatabaseServerOptions = {}): Prom
   return server;
 }
 
-/** Migrates by that method; checks that it fails, and that file and schema stay. Gives what was said. */
+/** Migrates by that method; checks that it fails and that file and schema are unchanged. Returns the advice. */
 async function refused(
   server: DatabaseServer,
   method: string,
@@ -39,7 +38,7 @@ async function refused(
   return stderr;
 }
 
-/** The commands in an advice: its indented lines. */
+/** Returns the commands of an advice: its indented lines. */
 function commandsIn(advice: string): string[] {
   return advice
     .split('\n')
@@ -60,7 +59,7 @@ async function proxy(t: TestContext, server: DatabaseServer, verdicts: Readonly<
 }
 
 test(
-  'a server without convert: the commands that are shown convert the file, and rows are kept',
+  'a server without convert: the commands of the advice convert the file, and rows are kept',
   NEEDS,
   async (t) => {
     const server = await create(t);
@@ -94,7 +93,7 @@ test(
   },
 );
 
-test('a clustered database: the commands that are shown convert it', NEEDS, async (t) => {
+test('a clustered database: the commands of the advice convert it', NEEDS, async (t) => {
   const server = await create(t, { isClustered: true });
   await waitFor(() => server.content(), { what: 'the cluster has a leader' });
   const advice = await refused(server, server.method);
@@ -104,23 +103,23 @@ test('a clustered database: the commands that are shown convert it', NEEDS, asyn
   assert.ok(await hasColumns(server));
 });
 
-test('a relay is left alone, and so is its source', unlessDiffers(NEEDS, 'relay'), async (t) => {
+test('a relay is not converted, and neither is its source', unlessDiffers(NEEDS, 'relay'), async (t) => {
   const source = await create(t);
   const relay = await create(t, { arguments: [`relay:Open_vSwitch:${source.method}`] });
   await waitFor(() => relay.content(), { what: 'the relay has the content' });
   assert.match(await refused(relay, relay.method, source), /is a relay of another server/u);
 });
 
-test('a backup server is left alone, and so is the one that it follows', NEEDS, async (t) => {
+test('a backup server is not converted, and neither is the active one', NEEDS, async (t) => {
   const active = await create(t);
-  // OVS_DBDIR of the backup is its own folder, where conf.db is found.
+  // OVS_DBDIR is the backup's folder, which has its conf.db.
   const backup = await create(t, { arguments: ['conf.db', `--sync-from=${active.method}`] });
   const advice = await refused(backup, backup.method, active);
   assert.match(advice, /is read-only over this connection \(.*read only mode\)\. Nothing was changed\./u);
   assert.ok(commandsIn(advice).includes('ovs-appctl -t ovsdb-server ovsdb-server/sync-status'));
 });
 
-/** A server with remotes that have a role or may not write, as a database of it says. */
+/** Makes a server with remotes that have a role or are read-only, configured in a database. */
 async function withRemote(t: TestContext, remote: { read_only: boolean; role: string }) {
   const server = await create(t, {
     arguments: ['conf.db', 'remotes.db', '--remote=db:Remotes,Config,connections'],
@@ -143,16 +142,16 @@ async function withRemote(t: TestContext, remote: { read_only: boolean; role: st
   return { server, method: `unix:${path}` };
 }
 
-test('a read-only remote is respected, although ovsdb-server would convert for it', NEEDS, async (t) => {
+test('a read-only remote is refused, although ovsdb-server would convert', NEEDS, async (t) => {
   const { server, method } = await withRemote(t, { read_only: true, role: '' });
   const advice = await refused(server, method);
   assert.match(advice, /is read-only over this connection/u);
   assert.ok(commandsIn(advice).includes(`ovs-ipfix migrate ${server.method}`));
-  // It may look, all the same.
+  // It may read the schema, though.
   assert.equal((await server.migrate('--check', method)).exitCode, 3);
 });
 
-test('a remote with a role: the local socket that is shown instead can do it', NEEDS, async (t) => {
+test('a remote with a role: the local socket of the advice can convert', NEEDS, async (t) => {
   const { server, method } = await withRemote(t, { read_only: false, role: 'ovn-controller' });
   const advice = await refused(server, method);
   assert.match(advice, /role of this connection may not convert.*Nothing was changed/u);
@@ -162,7 +161,7 @@ test('a remote with a role: the local socket that is shown instead can do it', N
   assert.ok(await hasColumns(server));
 });
 
-test('a server of other databases says which', NEEDS, async (t) => {
+test('a server of other databases is refused with their names', NEEDS, async (t) => {
   const server = await create(t, { schemaFile: REMOTES_SCHEMA_FILE });
   const before = await readFile(server.file);
   for (const args of [[server.method], ['--check', server.method]]) {
@@ -173,7 +172,7 @@ test('a server of other databases says which', NEEDS, async (t) => {
   assert.deepEqual(await readFile(server.file), before);
 });
 
-/** The old schema with one text in place of another. */
+/** Makes a database of the old schema with a text replaced. */
 async function editedSchema(t: TestContext, from: string, to: string): Promise<DatabaseServer> {
   const folder = (await create(t)).folder;
   const text = await readFile(OLD_SCHEMA_FILE, 'utf8');
@@ -183,7 +182,7 @@ async function editedSchema(t: TestContext, from: string, to: string): Promise<D
   return create(t, { schemaFile });
 }
 
-test('a live column of another type is refused, and named', NEEDS, async (t) => {
+test('a live column of another type is refused by name', NEEDS, async (t) => {
   const server = await editedSchema(
     t,
     '"obs_point_id": {',
@@ -196,7 +195,7 @@ test('a live column of another type is refused, and named', NEEDS, async (t) => 
   assert.equal((await server.migrate('--check')).exitCode, 1);
 });
 
-test('a limit that JavaScript would round is not sent back rounded', NEEDS, async (t) => {
+test('a limit that JavaScript would round is not written rounded', NEEDS, async (t) => {
   const server = await editedSchema(
     t,
     '"obs_point_id": {',
@@ -208,7 +207,7 @@ test('a limit that JavaScript would round is not sent back rounded', NEEDS, asyn
   );
 });
 
-test('another error of the server is shown as it is', NEEDS, async (t) => {
+test('any other error of the server is printed', NEEDS, async (t) => {
   const server = await create(t);
   const { method } = await proxy(t, server, {
     convert: { error: { error: 'I/O error', details: 'no space left on device' } },
@@ -216,7 +215,7 @@ test('another error of the server is shown as it is', NEEDS, async (t) => {
   assert.match(await refused(server, method), /refused to convert the database \(no space left on device\)/u);
 });
 
-test('a server that says it is done and is not is found out', NEEDS, async (t) => {
+test('a server that reports a conversion without doing it is detected', NEEDS, async (t) => {
   const server = await create(t);
   const { method } = await proxy(t, server, { convert: { result: {} } });
   assert.match(
@@ -225,19 +224,15 @@ test('a server that says it is done and is not is found out', NEEDS, async (t) =
   );
 });
 
-test(
-  'when the connection ends before the answer, both outcomes are possible, and so it is said',
-  NEEDS,
-  async (t) => {
-    const server = await create(t);
-    const { method } = await proxy(t, server, { convert: 'hang-up' });
-    const advice = await refused(server, method);
-    assert.match(advice, /it is unknown whether the server has converted the database/u);
-    assert.deepEqual(commandsIn(advice), [`ovs-ipfix migrate --check ${method}`]);
-  },
-);
+test('a connection that ends before the reply is reported as an unknown outcome', NEEDS, async (t) => {
+  const server = await create(t);
+  const { method } = await proxy(t, server, { convert: 'hang-up' });
+  const advice = await refused(server, method);
+  assert.match(advice, /it is unknown whether the server has converted the database/u);
+  assert.deepEqual(commandsIn(advice), [`ovs-ipfix migrate --check ${method}`]);
+});
 
-test('a server that does not answer is given up', NEEDS, async (t) => {
+test('a server that does not answer ends in a timeout', NEEDS, async (t) => {
   const server = await create(t);
   const { proxy: between, method } = await proxy(t, server, { convert: 'silence' });
   const client = await server.connect(between.path);
@@ -253,7 +248,7 @@ test('a server that does not answer is given up', NEEDS, async (t) => {
   client.close();
 });
 
-test('where no server is, that is said', NEEDS, async (t) => {
+test('a missing server is reported', NEEDS, async (t) => {
   const server = await create(t);
   const { exitCode, stderr } = await server.migrate(`unix:${join(server.folder, 'no.sock')}`);
   assert.equal(exitCode, 1);

@@ -1,4 +1,5 @@
-// `ovs-ipfix migrate` on live databases: rows are kept, clients stay or come back, and the daemon uses the new columns.
+// `ovs-ipfix migrate` on live databases: rows are kept, clients stay connected or reconnect, and the daemon uses the new
+// columns.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -15,7 +16,7 @@ const frame = ethernet(
   {},
   ipv4({ source: '10.0.0.1', destination: '10.0.0.2' }, udp({ source: 1, destination: 2 })),
 );
-/** As the server writes it, which leaves out what is the default. */
+/** Returns a column as the server writes it, without defaults. */
 const integer = (max: number) => ({
   type: { key: { type: 'integer', minInteger: 0, maxInteger: max }, min: 0 },
 });
@@ -27,7 +28,7 @@ async function oldDatabase(t: TestContext): Promise<DatabaseServer> {
   return server;
 }
 
-/** Rows of many types: references, maps, sets, optional values, and values that nobody has set. */
+/** Adds rows with columns of many types: references, maps, sets, optional values, and defaults. */
 async function addRows(server: DatabaseServer): Promise<void> {
   const vsctl = ['--no-wait', `--db=${server.method}`];
   const ipfix = (id: string, domain: number) =>
@@ -78,7 +79,7 @@ test(
       Object.assign(row, { cache_active_timeout: ['set', []], cache_max_flows: ['set', []] });
     }
     assert.deepEqual(await server.content(), content);
-    // What the server has said is also what it has written.
+    // The file has what the server replied.
     await server.end('SIGKILL');
     await server.start();
     assert.deepEqual(await server.schema(), withColumns(schema));
@@ -86,7 +87,7 @@ test(
 );
 
 test(
-  '--check tells by its exit code, and a second migration changes nothing',
+  '--check returns the state by its exit code, and a second migration changes nothing',
   tier('ovs', 'daemon'),
   async (t) => {
     const server = await oldDatabase(t);
@@ -99,7 +100,7 @@ test(
     );
     assert.deepEqual(await server.schema(), schema);
 
-    // The default is the socket in OVS_RUNDIR; --db is another way to say it, and the first that answers counts.
+    // The default is the socket in OVS_RUNDIR; of several methods of --db the first that answers is used.
     assert.equal((await server.migrate()).exitCode, 0);
     const has = await server.migrate(
       '--check',
@@ -116,7 +117,7 @@ test(
 );
 
 test(
-  'a database with one of the columns gets the other, and the value stays',
+  'a database with one of the columns gets the other, and the value is kept',
   tier('ovs', 'daemon'),
   async (t) => {
     const server = await oldDatabase(t);
@@ -138,12 +139,12 @@ test(
 );
 
 test(
-  'the daemon beside a 7.3.0 database uses the columns when they come, without a restart',
+  'a daemon beside a 7.3.0 database uses the columns when they are added, without a restart',
   tier('ovs', 'daemon'),
   async (t) => {
     const server = await oldDatabase(t);
     const sink = await FlowRecordSink.open();
-    // Today's ovs-vswitchd forwards with such a database, although it cannot write all of its status there.
+    // A current ovs-vswitchd forwards with such a database, although it cannot write all of its status there.
     const vswitchd = await BackgroundProgram.start(
       'ovs-vswitchd',
       [
@@ -191,7 +192,7 @@ test(
         what: 'the port is there',
       });
     await isReady();
-    // Caching is off: a record for each packet. That is said once.
+    // Caching is off: each packet is a record. It is logged once.
     await inject();
     await inject();
     assert.deepEqual(
@@ -209,7 +210,7 @@ test(
     ]);
     await waitFor(() => monitor.stdout.includes('initial'), { what: 'the monitor runs' });
     assert.equal((await server.migrate()).exitCode, 0);
-    // ovsdb-client monitors one schema, and ends with it; the daemon and vswitchd go on.
+    // ovsdb-client monitors one schema and ends with it; the daemon and vswitchd continue.
     assert.equal((await monitor.exited).exitCode, 1);
     assert.match(monitor.stderr, /Open_vSwitch database was removed/u);
     await server.transact({
@@ -241,14 +242,14 @@ test(
       [2],
     );
     assert.equal(vswitchd.exit, undefined);
-    // A row of 7.3.0 must have a target, so ours had an empty one; vswitchd has its own back.
+    // A row of 7.3.0 must have a target, so an adopted one has an empty target; now it is restored.
     const [rows] = await server.transact({ op: 'select', table: 'IPFIX', where: [], columns: ['targets'] });
     assert.deepEqual(rows, { rows: [{ targets: sink.target }] });
   },
 );
 
 test(
-  'a running switch keeps its flows and its connection, and old clients are hung up on',
+  'a running switch keeps its flows and its connection, and the connections of old clients are closed',
   tier('ovs', 'daemon'),
   async (t) => {
     const ovs = await startOvs({ cacheColumns: false });
@@ -258,7 +259,7 @@ test(
     await ovs.addDummyPort('br0', 'p2');
     await ovs.ofctl('add-flow', 'br0', 'cookie=0x99,in_port=p1,actions=output:p2');
     const vswitchd = ovs.vswitchdPid;
-    // A client that has not said that it knows of conversions.
+    // A client without set_db_change_aware.
     const client = await BackgroundProgram.start('ovsdb-client', ['lock', ovs.dbEndpoint, 'x']);
     await waitFor(() => client.stdout.includes('locked'), { what: 'the old client has its lock' });
     ovs.allowWarnings(/\|WARN\|/u);
@@ -267,7 +268,7 @@ test(
     });
     assert.match(stdout, /Converted and read back/u);
     await waitFor(() => client.exit, { what: 'the old client is hung up on' });
-    // ovs-vsctl waits until vswitchd has done it, so that vswitchd has seen the new database.
+    // ovs-vsctl waits for vswitchd, which has then seen the new database.
     await ovs.vsctl('add-port', 'br0', 'p3', '--', 'set', 'Interface', 'p3', 'type=dummy');
     await ovs.inject('p1', frame, frame);
     await waitFor(async () => /cookie=0x99,.* n_packets=2,/u.test(await ovs.ofctl('dump-flows', 'br0')), {

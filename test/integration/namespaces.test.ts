@@ -1,6 +1,5 @@
-// Real hosts: two network namespaces, joined by a bridge with a datapath in user space, that ping each other and run
-// iperf3. What our records say must be what the ports' own counters say, and the hosts must notice nothing of us, alive or
-// dead.
+// Real hosts: two network namespaces on a bridge with a userspace datapath, which ping each other and run iperf3. The records
+// must agree with the ports' counters, and the daemon, alive or dead, must not affect the hosts.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -21,7 +20,7 @@ const HOSTS = [
 const IPV4 = '10.9.0.2';
 const IPV6 = 'fd09::2';
 
-/** A bridge with two hosts that are still silent. */
+/** A bridge with two hosts that do not send yet. */
 interface Network {
   readonly ovs: Ovs;
   readonly sink: FlowRecordSink;
@@ -63,7 +62,7 @@ async function startNetwork(t: TestContext): Promise<Network> {
   };
 }
 
-/** What a port has received: the switch's own counters. */
+/** Returns what a port has received, by the switch's counters. */
 async function received(ovs: Ovs, port: string): Promise<{ packets: bigint; octets: bigint }> {
   const text = await ovs.ofctl('dump-ports', 'br0', port);
   const [, packets, octets] = /rx pkts=(\d+), bytes=(\d+)/.exec(text) ?? [];
@@ -73,7 +72,7 @@ async function received(ovs: Ovs, port: string): Promise<{ packets: bigint; octe
   return { packets: BigInt(packets), octets: BigInt(octets) };
 }
 
-/** What records say that a host has sent. */
+/** Returns what a host has sent, by the records. */
 function sentBy(records: readonly FlowRecord[], mac: string): { packets: bigint; octets: bigint } {
   const sum = { packets: 0n, octets: 0n };
   for (const { fields } of records) {
@@ -91,7 +90,7 @@ async function ping(host: NamespaceHost, address: string): Promise<void> {
   assert.match(text, /50 packets transmitted, 50 received, 0% packet loss/);
 }
 
-/** One run of iperf3 from the first host to the second; gives back its report. */
+/** Runs iperf3 from the first host to the second, and returns its report. */
 async function iperf(hosts: Network['hosts'], ...args: readonly string[]): Promise<IperfEnd> {
   const [client, server] = hosts;
   const program = await server.start('iperf3', '--server', '--one-off', '--forceflush');
@@ -136,7 +135,7 @@ test("pings and iperf3 between real hosts: records agree with the ports' counter
   const { sampler } = await waitForBridge(
     daemon,
     'br0',
-    'the pool is all that the ports have received',
+    'the sample pool is what the ports have received',
     (status) => {
       return status.sampler.observedPackets === total;
     },
@@ -150,7 +149,7 @@ test("pings and iperf3 between real hosts: records agree with the ports' counter
 
   await ovs.vsctl('clear', 'Bridge', 'br0', 'ipfix');
   const records = await sink.waitForPackets(sampler.received);
-  // What is missing in the directions is what the status says was dropped or lost: nothing, but for a rare burst.
+  // What is missing must be dropped or lost by the status: nothing, except in a rare burst.
   const missing = sampler.droppedByMeter + sampler.lost;
   assert.ok(missing < total / 100);
   let packetsShort = 0n;
@@ -172,70 +171,65 @@ test("pings and iperf3 between real hosts: records agree with the ports' counter
       fields['ipVersion'] === 6,
   );
   assert.equal(udpFlow.length, 1);
-  // iperf3 opens and closes a stream of UDP with a packet more.
+  // iperf3 sends one more packet at the start and at the end of a UDP stream.
   const udpPackets = Number(udpFlow[0]?.fields['packetDeltaCount']);
   const reported = udp.sum.packets ?? 0;
   assert.ok(udpPackets >= reported - missing && udpPackets <= reported + 2, `${udpPackets} of ${reported}`);
 });
 
-test(
-  'hosts lose no packet while the daemon comes, is killed, and its hook goes by itself',
-  NEEDS,
-  async (t) => {
-    const network = await startNetwork(t);
-    const { ovs, hosts } = network;
-    // vswitchd exports by itself as long as no daemon runs, and there is no collector in its own namespace. And it notices
-    // that the daemon dies.
-    ovs.allowWarnings(/collectors.*Connection refused/, /rconn.*connection dropped/);
-    for (const host of hosts) {
-      await host.bringUp();
-    }
-    await ping(hosts[0], IPV4);
+test('hosts lose no packet while the daemon starts, is killed, and its hook times out', NEEDS, async (t) => {
+  const network = await startNetwork(t);
+  const { ovs, hosts } = network;
+  // vswitchd exports while no daemon runs, without a collector in its namespace, and it logs that the daemon died.
+  ovs.allowWarnings(/collectors.*Connection refused/, /rconn.*connection dropped/);
+  for (const host of hosts) {
+    await host.bringUp();
+  }
+  await ping(hosts[0], IPV4);
 
-    const pings: BackgroundProgram[] = [];
-    for (const address of [IPV4, IPV6]) {
-      pings.push(await hosts[0].start('ping', '-n', '-i', '0.02', address));
-    }
-    const passes = async (what: string) => {
-      const counts = pings.map(({ stdout }) => replies(stdout).length);
-      await waitFor(
-        () => pings.every(({ stdout }, index) => replies(stdout).length >= (counts[index] ?? 0) + 25),
-        {
-          what: `pings pass ${what}`,
-        },
-      );
-    };
-    await passes('before the daemon');
-    const daemon = await network.startDaemon();
-    await passes('with the hook');
-    await daemon.kill();
-    await passes('after the death of the daemon');
-    assert.equal(await isHooked(ovs), true);
-    await ovs.appctl('time/warp', '31000');
-    await waitFor(async () => !(await isHooked(ovs)), { what: 'the switch has removed the hook' });
-    await passes('after the hook');
-    for (const program of pings) {
-      await program.stop('SIGINT');
-      const numbers = replies(program.stdout);
-      // Replies are numbered from 1; the last request may have been on its way when ping was told to end.
-      assert.deepEqual(
-        numbers,
-        Array.from(numbers, (_, index) => index + 1),
-      );
-      const [, transmitted] = /(\d+) packets transmitted/.exec(program.stdout) ?? [];
-      assert.ok(Number(transmitted) - numbers.length <= 1, program.stdout.slice(-200));
-      t.diagnostic(`${transmitted} pings, ${numbers.length} replies`);
-    }
-    const tcp = await iperf(hosts, IPV4, '--bitrate', '20M');
-    assert.ok(tcp.sum_received.bytes > 3_000_000);
-  },
-);
+  const pings: BackgroundProgram[] = [];
+  for (const address of [IPV4, IPV6]) {
+    pings.push(await hosts[0].start('ping', '-n', '-i', '0.02', address));
+  }
+  const passes = async (what: string) => {
+    const counts = pings.map(({ stdout }) => replies(stdout).length);
+    await waitFor(
+      () => pings.every(({ stdout }, index) => replies(stdout).length >= (counts[index] ?? 0) + 25),
+      {
+        what: `pings pass ${what}`,
+      },
+    );
+  };
+  await passes('before the daemon');
+  const daemon = await network.startDaemon();
+  await passes('with the hook');
+  await daemon.kill();
+  await passes('after the death of the daemon');
+  assert.equal(await isHooked(ovs), true);
+  await ovs.appctl('time/warp', '31000');
+  await waitFor(async () => !(await isHooked(ovs)), { what: 'the switch has removed the hook' });
+  await passes('after the hook');
+  for (const program of pings) {
+    await program.stop('SIGINT');
+    const numbers = replies(program.stdout);
+    // Replies are numbered from 1; the last request may be unanswered when ping ends.
+    assert.deepEqual(
+      numbers,
+      Array.from(numbers, (_, index) => index + 1),
+    );
+    const [, transmitted] = /(\d+) packets transmitted/.exec(program.stdout) ?? [];
+    assert.ok(Number(transmitted) - numbers.length <= 1, program.stdout.slice(-200));
+    t.diagnostic(`${transmitted} pings, ${numbers.length} replies`);
+  }
+  const tcp = await iperf(hosts, IPV4, '--bitrate', '20M');
+  assert.ok(tcp.sum_received.bytes > 3_000_000);
+});
 
 async function isHooked(ovs: Ovs): Promise<boolean> {
   return (await ovs.ofctl('dump-flows', 'br0')).includes('id=18768');
 }
 
-/** The sequence numbers in ping's output. */
+/** Returns the sequence numbers in ping's output. */
 function replies(text: string): number[] {
   return [...text.matchAll(/icmp_seq=(\d+) ttl=/g)].map(([, number]) => Number(number));
 }

@@ -1,4 +1,4 @@
-// The library against a real ovs-vswitchd, over BRIDGE.mgmt as the daemon uses it.
+// The OpenFlow library with a real ovs-vswitchd, over BRIDGE.mgmt as the daemon uses it.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -89,7 +89,7 @@ const meterMod = (command: 'add' | 'modify' | 'delete', rate = 1000): OpenFlowMe
   bands: command === 'delete' ? [] : [{ type: 'drop', rate, burstSize: 100 }],
 });
 
-/** A flow that drops, or one that a switch without that group refuses. */
+/** Returns a flow that drops, or with a group, one that a switch without the group refuses. */
 const addFlow = (priority: number, groupId?: number): OpenFlowMessage => ({
   type: 'flow_mod',
   ...flowMod({
@@ -102,14 +102,14 @@ const addFlow = (priority: number, groupId?: number): OpenFlowMessage => ({
 
 const deleteAllFlows = { type: 'flow_mod', ...flowMod({ command: 'delete', tableId: 0xff }) } as const;
 
-test('the highest version that a bridge speaks is chosen from those offered', needsOvs, async () => {
+test('the highest offered version that a bridge allows is negotiated', needsOvs, async () => {
   const connection = open({});
   assert.equal(await connection.ready, 6);
   connection.close();
   assert.equal((await connection.ended).reason, 'closed');
 });
 
-test('a bridge that speaks none of our versions refuses us by name', needsOvs, async () => {
+test('a bridge that allows no offered version refuses the connection by name', needsOvs, async () => {
   await ovs.addBridge('br1', { protocols: ['OpenFlow13'] });
   const connection = new OpenFlowConnection(connect(join(ovs.rundir, 'br1.mgmt')), { versions: [1] });
   await assert.rejects(connection.ready, { code: 'OPENFLOW_VERSION' });
@@ -139,7 +139,7 @@ for (const version of OPENFLOW_VERSIONS) {
     });
   });
 
-  test(`version ${version}: the role of a connection is asked for and changed`, needsOvs, async () => {
+  test(`version ${version}: the role of a connection is requested and changed`, needsOvs, async () => {
     await withConnection(version, async (connection) => {
       const secondary = await connection.request({
         type: 'role_request',
@@ -154,7 +154,7 @@ for (const version of OPENFLOW_VERSIONS) {
     });
   });
 
-  test(`version ${version}: changes of a port arrive unsolicited`, needsOvs, async () => {
+  test(`version ${version}: changes of a port are reported`, needsOvs, async () => {
     await withConnection(version, async (connection, messages) => {
       await done(
         connection,
@@ -171,42 +171,46 @@ for (const version of OPENFLOW_VERSIONS) {
     });
   });
 
-  test(`version ${version}: a controller action with userdata is a packet-in2`, needsOvs, async () => {
-    const seen: { userdata: string; packet: string; fields: string[] }[] = [];
-    const connection = open({
-      versions: [version],
-      onPacketIn: (view) => {
-        seen.push({
-          userdata: view.bytes.toString('hex', view.userdataStart, view.userdataEnd),
-          packet: view.bytes.toString('hex', view.packetStart, view.packetEnd),
-          fields: decodeMetadata(view).map(({ field }) => field),
-        });
-      },
-    });
-    await connection.ready;
-    await done(
-      connection,
-      { type: 'set_controller_id', controllerId: 18768 },
-      { type: 'set_packet_in_format', format: PACKET_IN_FORMATS.nxtPacketIn2 },
-      { type: 'set_config', flags: 0, missSendLength: 128 },
-      { type: 'set_async', packetIn: { active: 2, secondary: 2 } },
-    );
-    await ovs.ofctl(
-      '-OOpenFlow13',
-      'add-flow',
-      BRIDGE,
-      `in_port=${PORT},actions=controller(id=18768,max_len=65535,userdata=01.02.03)`,
-    );
-    for (let n = 0; n < 50; n += 1) {
-      await ovs.inject('p1', FRAME);
-    }
-    await waitFor(() => seen.length === 50, { what: 'all 50 packet-ins have come' });
-    assert.equal(connection.status().packetIns, 50);
-    assert.ok(seen.every(({ userdata, packet }) => userdata === '010203' && packet === FRAME));
-    assert.ok(seen.every(({ fields }) => fields.some((field) => field.startsWith('in_port'))));
-    await ovs.ofctl('-OOpenFlow13', 'del-flows', BRIDGE);
-    connection.close();
-  });
+  test(
+    `version ${version}: a controller action with userdata sends an NXT_PACKET_IN2`,
+    needsOvs,
+    async () => {
+      const seen: { userdata: string; packet: string; fields: string[] }[] = [];
+      const connection = open({
+        versions: [version],
+        onPacketIn: (view) => {
+          seen.push({
+            userdata: view.bytes.toString('hex', view.userdataStart, view.userdataEnd),
+            packet: view.bytes.toString('hex', view.packetStart, view.packetEnd),
+            fields: decodeMetadata(view).map(({ field }) => field),
+          });
+        },
+      });
+      await connection.ready;
+      await done(
+        connection,
+        { type: 'set_controller_id', controllerId: 18768 },
+        { type: 'set_packet_in_format', format: PACKET_IN_FORMATS.nxtPacketIn2 },
+        { type: 'set_config', flags: 0, missSendLength: 128 },
+        { type: 'set_async', packetIn: { active: 2, secondary: 2 } },
+      );
+      await ovs.ofctl(
+        '-OOpenFlow13',
+        'add-flow',
+        BRIDGE,
+        `in_port=${PORT},actions=controller(id=18768,max_len=65535,userdata=01.02.03)`,
+      );
+      for (let n = 0; n < 50; n += 1) {
+        await ovs.inject('p1', FRAME);
+      }
+      await waitFor(() => seen.length === 50, { what: 'all 50 packet-ins have come' });
+      assert.equal(connection.status().packetIns, 50);
+      assert.ok(seen.every(({ userdata, packet }) => userdata === '010203' && packet === FRAME));
+      assert.ok(seen.every(({ fields }) => fields.some((field) => field.startsWith('in_port'))));
+      await ovs.ofctl('-OOpenFlow13', 'del-flows', BRIDGE);
+      connection.close();
+    },
+  );
 
   test(
     `version ${version}: thousands of flows are added, listed in one reply, and deleted`,
@@ -237,7 +241,7 @@ for (const version of OPENFLOW_VERSIONS) {
   );
 
   test(
-    `version ${version}: a refused flow is named, and the others of its transaction are there`,
+    `version ${version}: a refused flow is named, and the others of its transaction are added`,
     needsOvs,
     async () => {
       await withConnection(version, async (connection) => {
@@ -254,7 +258,7 @@ for (const version of OPENFLOW_VERSIONS) {
   );
 
   test(
-    `version ${version}: groups are added, described and counted, and another connection hears of it`,
+    `version ${version}: groups are added, described and counted, and another connection is notified`,
     needsOvs,
     async () => {
       await withConnection(version, async (watcher, heard) => {
@@ -311,7 +315,7 @@ for (const version of OPENFLOW_VERSIONS) {
   );
 
   const needsMonitor = version === 1 ? needsOvs : unlessDiffers(needsOvs, 'flow-monitor');
-  test(`version ${version}: a flow monitor tells of flows that come and go`, needsMonitor, async () => {
+  test(`version ${version}: a flow monitor reports added and removed flows`, needsMonitor, async () => {
     await withConnection(version, async (connection, messages) => {
       await ovs.ofctl('-OOpenFlow13', 'add-flow', BRIDGE, 'table=0,priority=5,cookie=0x5,actions=drop');
       const initial = await connection.request({
@@ -333,28 +337,37 @@ for (const version of OPENFLOW_VERSIONS) {
     });
   });
 
-  test(`version ${version}: a flow that asked for it is reported when it goes`, needsOvs, async () => {
-    await withConnection(version, async (connection, messages) => {
-      await done(
-        connection,
-        ...(version === 1 ? [{ type: 'set_flow_format', format: 2 } as const] : []),
-        { type: 'set_config', flags: 0, missSendLength: 128 },
-        { type: 'set_async', flowRemoved: { active: 7, secondary: 0 } },
-      );
-      await ovs.ofctl('-OOpenFlow13', 'add-flow', BRIDGE, 'priority=9,cookie=0x9,send_flow_rem,actions=drop');
-      await ovs.ofctl('-OOpenFlow13', 'del-flows', BRIDGE);
-      const removed = await waitFor(() => messages.find(({ type }) => type === 'flow_removed'), {
-        what: 'the switch reports the flow',
+  test(
+    `version ${version}: a flow with OFPFF_SEND_FLOW_REM is reported when it is removed`,
+    needsOvs,
+    async () => {
+      await withConnection(version, async (connection, messages) => {
+        await done(
+          connection,
+          ...(version === 1 ? [{ type: 'set_flow_format', format: 2 } as const] : []),
+          { type: 'set_config', flags: 0, missSendLength: 128 },
+          { type: 'set_async', flowRemoved: { active: 7, secondary: 0 } },
+        );
+        await ovs.ofctl(
+          '-OOpenFlow13',
+          'add-flow',
+          BRIDGE,
+          'priority=9,cookie=0x9,send_flow_rem,actions=drop',
+        );
+        await ovs.ofctl('-OOpenFlow13', 'del-flows', BRIDGE);
+        const removed = await waitFor(() => messages.find(({ type }) => type === 'flow_removed'), {
+          what: 'the switch reports the flow',
+        });
+        assert.ok(removed.type === 'flow_removed');
+        assert.deepEqual([removed.cookie, removed.priority, removed.reason], [9n, 9, 'delete']);
       });
-      assert.ok(removed.type === 'flow_removed');
-      assert.deepEqual([removed.cookie, removed.priority, removed.reason], [9n, 9, 'delete']);
-    });
-  });
+    },
+  );
 }
 
 for (const version of METER_VERSIONS) {
   test(
-    `version ${version}: a meter is added, read, changed and deleted, and another connection hears of it`,
+    `version ${version}: a meter is added, read, changed and deleted, and another connection is notified`,
     needsOvs,
     async () => {
       await withConnection(version, async (watcher, heard) => {

@@ -6,7 +6,7 @@ import { startOvs } from '../support/ovs.ts';
 import { tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
 
-test('a private OVS takes injected frames, one by one and by the thousand', tier('ovs'), async () => {
+test('a private OVS receives injected frames, one by one and by the thousand', tier('ovs'), async () => {
   const ovs = await startOvs();
   await ovs.addBridge('br0', { protocols: ['OpenFlow10', 'OpenFlow15'] });
   assert.equal(await ovs.addDummyPort('br0', 'p1', 7), 7);
@@ -23,7 +23,7 @@ test('a private OVS takes injected frames, one by one and by the thousand', tier
   await assert.rejects(access(ovs.rundir), { code: 'ENOENT' });
 });
 
-test('both servers can be killed and come back with what they had', tier('ovs'), async () => {
+test('both servers can be killed, and restart with what they had', tier('ovs'), async () => {
   const ovs = await startOvs();
   await ovs.addBridge('br0');
   await ovs.addDummyPort('br0', 'p1');
@@ -45,12 +45,12 @@ async function provokeWarning(allowed: RegExp[]): Promise<void> {
   await ovs.stop();
 }
 
-test('a warning that nobody announced fails the stop; an announced one does not', tier('ovs'), async () => {
+test('an unannounced warning fails the stop; an announced one does not', tier('ovs'), async () => {
   await assert.rejects(provokeWarning([]), /OVS has warned:\n.*\|WARN\|.*no-such-type/);
   await provokeWarning([/no-such-type/, /could not open network device p1/]);
 });
 
-test('the columns of the cache are there, or are not, as the test wants', tier('ovs'), async () => {
+test('the schema has the columns of the cache or lacks them, as requested', tier('ovs'), async () => {
   for (const cacheColumns of [true, false]) {
     const ovs = await startOvs({ cacheColumns });
     const columns = await ovs.run('ovsdb-client', 'list-columns', ovs.dbEndpoint, 'Open_vSwitch', 'IPFIX');
@@ -59,7 +59,7 @@ test('the columns of the cache are there, or are not, as the test wants', tier('
   }
 });
 
-test('a namespace of its own carries real interfaces', tier('ovs', 'namespaces'), async () => {
+test('real interfaces work in a separate namespace', tier('ovs', 'namespaces'), async () => {
   const ovs = await startOvs({ mode: 'netdev' });
   await ovs.addBridge('br0');
   await ovs.inNamespace('ip', 'address', 'add', '10.9.9.1/24', 'dev', 'br0');

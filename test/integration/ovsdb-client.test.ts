@@ -1,4 +1,4 @@
-// The OVSDB library against a real ovsdb-server, with the stock ovsdb-client as the second writer.
+// The OVSDB library with a real ovsdb-server, and OVS's ovsdb-client as the second writer.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -30,7 +30,7 @@ import { waitFor } from '../support/wait.ts';
 const DATABASE = 'Open_vSwitch';
 const SCHEMA_FILE = installedSchemaPath();
 
-/** An ovsdb-server of this file's own, in its own folder. */
+/** A private ovsdb-server in its own folder. */
 class Server {
   readonly folder: string;
   readonly endpoint: string;
@@ -91,14 +91,14 @@ class Server {
     return client;
   }
 
-  /** The stock client's transact, as the writer that knows nothing of this library. */
+  /** Runs a transaction by OVS's ovsdb-client, a writer that is independent of this library. */
   async stockTransact(...operations: readonly object[]): Promise<unknown> {
     const request = JSON.stringify([DATABASE, ...operations]);
     return JSON.parse(await runProgram('ovsdb-client', ['--timeout=5', 'transact', this.endpoint, request]));
   }
 }
 
-/** A replica and all that it has told. */
+/** Makes a replica that records what it reports. */
 function record(options: Partial<ReplicaOptions>): {
   replica: Replica;
   told: { snapshot: Snapshot; changes: readonly RowChange[] }[];
@@ -123,7 +123,7 @@ async function rejection(promise: Promise<unknown>): Promise<OvsdbError> {
   assert.fail('It did not reject.');
 }
 
-/** The schema with one more column of strings in table Bridge. */
+/** Returns the schema with one more column of strings in table Bridge. */
 function withColumn(schema: DatabaseSchema, column: string): object {
   const json = structuredClone(schema.json) as { tables: { Bridge: { columns: Record<string, unknown> } } };
   json.tables.Bridge.columns[column] = { type: 'string' };
@@ -139,19 +139,19 @@ describe('one server', () => {
   });
   after(() => server.remove());
 
-  test('lists its databases, echoes and has an id', async () => {
+  test('lists its databases, answers echo requests and has an id', async () => {
     assert.deepEqual([...(await client.listDbs())].sort(), ['Open_vSwitch', '_Server']);
     await client.probe();
     assert.match(await client.getServerId(), /^[0-9a-f-]{36}$/);
     assert.ok(client.receivedBytes > 0);
   });
 
-  test('gives the schema that its file has', async () => {
+  test('returns the schema of its file', async () => {
     const schema = await client.getSchema(DATABASE);
     const file = parseDatabaseSchema(JSON.parse(await readFile(SCHEMA_FILE, 'utf8')));
     assert.equal(schema.version, file.version);
     assert.equal(schema.cksum, file.cksum);
-    // The server sorts columns and drops what is the default; parsed, both are the same.
+    // The server sorts columns and omits defaults; parsed, both are equal.
     for (const [name, table] of file.tables) {
       const served = schema.tables.get(name);
       assert.ok(served, name);
@@ -170,7 +170,7 @@ describe('one server', () => {
     assert.ok(internal.tables.has('Database'));
   });
 
-  test('does every operation of RFC 7047, with typed results', async () => {
+  test('executes every operation of RFC 7047, with typed results', async () => {
     const schema = await client.getSchema(DATABASE);
     const [ipfix, bridge, root, comment, commit] = await client.transact(DATABASE, [
       {
@@ -271,7 +271,7 @@ describe('one server', () => {
     assert.deepEqual(bridges.rows, [], 'rows without references are collected');
   });
 
-  test('names each way that a transaction can fail, and where', async () => {
+  test('reports each way that a transaction can fail, and the operation', async () => {
     const ovs: Operation = { op: 'insert', table: 'Open_vSwitch', row: {} };
     const cases: [string, number, Operation[]][] = [
       ['aborted', 1, [ovs, { op: 'abort' }, { op: 'comment', comment: 'not reached' }]],
@@ -290,7 +290,7 @@ describe('one server', () => {
           },
         ],
       ],
-      ['not owner', 0, [{ op: 'assert', lock: 'nobody' }]],
+      ['not owner', 0, [{ op: 'assert', lock: 'unheld' }]],
       ['constraint violation', 0, [insertIpfix({ sampling: 0 })]],
       ['constraint violation', 0, [{ op: 'insert', table: 'Bridge', row: { fail_mode: 'neither' } }]],
       ['constraint violation', 2, [ovs, ovs]],
@@ -348,7 +348,7 @@ describe('one server', () => {
     }
   });
 
-  test('answers requests that it cannot serve with its own error', async () => {
+  test('rejects unsupported requests with the error of the server', async () => {
     const faults: [Promise<unknown>, string][] = [
       [client.getSchema('Nowhere'), 'unknown database'],
       [client.transact('Nowhere', []), 'unknown database'],
@@ -374,7 +374,7 @@ describe('one server', () => {
     assert.equal(client.end, undefined);
   });
 
-  test('cancels a transaction that waits, when its caller gives up', async () => {
+  test('cancels a waiting transaction that its caller aborts', async () => {
     const controller = new AbortController();
     const waiting = rejection(
       client.transact(
@@ -396,7 +396,7 @@ describe('one server', () => {
     await client.probe();
     controller.abort();
     assert.equal((await waiting).code, 'OVSDB_ABORTED');
-    // What it waited for comes true, and the rest of it is not done.
+    // Its condition becomes true, and the rest of it is not executed.
     await client.transact(DATABASE, [
       { op: 'insert', table: 'Bridge', row: { name: 'late' }, uuidName: 'b' },
       { op: 'insert', table: 'Open_vSwitch', row: { bridges: { namedUuid: 'b' } } },
@@ -464,7 +464,7 @@ describe('a replica of one server', () => {
   };
 
   for (const method of Object.values(MonitorMethod)) {
-    test(`is what select says after each of many changes, with ${method}`, async () => {
+    test(`equals the result of select after each of many changes, with ${method}`, async () => {
       const client = await server.connect();
       const { replica, told } = record({ tables, methods: [method] });
       await replica.attach(client);
@@ -473,7 +473,7 @@ describe('a replica of one server', () => {
       const random = mulberry32(20_261_122);
       let generation = 0;
       for (const operations of changes(random, method)) {
-        // One transaction in eight comes from the stock client.
+        // One transaction in eight is by OVS's client.
         generation += 1;
         if (generation % 8 === 1) {
           await server.stockTransact(...operations.map((operation) => stockOperation(operation)));
@@ -489,7 +489,7 @@ describe('a replica of one server', () => {
     });
   }
 
-  test('has what a transaction changed before that transaction resolves', async () => {
+  test('has the changes of a transaction before the transaction resolves', async () => {
     const client = await server.connect();
     const { replica } = record({ tables });
     await replica.attach(client);
@@ -503,7 +503,7 @@ describe('a replica of one server', () => {
     client.close();
   });
 
-  test('tells nothing after a restart of the server, but what changed while it was away', async () => {
+  test('reports only what changed during a restart of the server', async () => {
     const { replica, told } = record({ tables });
     let client = await server.connect();
     await replica.attach(client);
@@ -534,7 +534,7 @@ describe('a replica of one server', () => {
     assert.equal(told.length, 2);
   });
 
-  test('lives through a conversion of the database, and shows the new column', async () => {
+  test('continues over a conversion of the database, and has the new column', async () => {
     const client = await server.connect();
     const { replica, told } = record({ tables: { ...tables, Bridge: ['name', 'colour', 'shape'] } });
     await replica.attach(client);
@@ -545,7 +545,7 @@ describe('a replica of one server', () => {
     const bridges = replica.snapshot?.table('Bridge').size ?? 0;
     assert.ok(bridges > 0);
 
-    // Once by this connection, once by the stock client.
+    // Once by this connection, once by OVS's client.
     await client.convert(DATABASE, withColumn(await client.getSchema(DATABASE), 'colour'));
     await waitFor(() => replica.missing().length === 1, { what: 'the first new column is seen' });
     assert.equal(told.length, 2);
@@ -571,7 +571,7 @@ describe('a replica of one server', () => {
     client.close();
   });
 
-  test('says nothing about a conversion that does not concern it', async () => {
+  test('does not report a conversion without effect on its columns', async () => {
     const client = await server.connect();
     const { replica, told } = record({ tables });
     await replica.attach(client);
@@ -592,7 +592,7 @@ describe('a replica of one server', () => {
     client.close();
   });
 
-  test('answers the probes of the server, which closes those who do not', async () => {
+  test('answers the probes of the server, which closes other connections', async () => {
     const writer = await server.connect();
     const schema = await writer.getSchema(DATABASE);
     await writer.transact(DATABASE, [
@@ -666,7 +666,7 @@ describe('a replica of a clustered server', () => {
     const { replica, told } = record({ tables });
     const first = await server.connect();
     await replica.attach(first);
-    // The server keeps a history only as long as it is smaller than the database, so there is some ballast first.
+    // The server keeps a history only if it is smaller than the database, so the database gets more rows first.
     const ballast = Array.from({ length: 2000 }, (_, number): [string, string] => [`key${number}`, 'value']);
     await first.transact(DATABASE, [
       { op: 'insert', table: 'Queue', row: { external_ids: new Map(ballast) } },
@@ -711,7 +711,7 @@ function contentOf(
   );
 }
 
-/** The same by select: whole values, in which no monitor has a part. */
+/** Returns the same by select, without a monitor. */
 async function selectAll(
   client: OvsdbClient,
   schema: DatabaseSchema,
@@ -734,7 +734,7 @@ async function selectAll(
   return content;
 }
 
-/** Applies all changes that were told to nothing, and compares with each snapshot. */
+/** Applies all reported changes to an empty content, and compares with each snapshot. */
 function assertChangesLeadTo(
   told: readonly { snapshot: Snapshot; changes: readonly RowChange[] }[],
   tables: Readonly<Record<string, readonly string[]>>,
@@ -753,7 +753,7 @@ function assertChangesLeadTo(
   }
 }
 
-/** Eighty transactions that touch every kind of column: optional, set, map, reference, rows that come and go. */
+/** Yields eighty transactions on every kind of column: optional, set, map, reference, rows inserted and deleted. */
 function* changes(random: () => number, prefix: string): Generator<Operation[]> {
   const pick = (count: number): number => Math.floor(random() * count);
   const numbers = (): number[] =>
@@ -844,7 +844,7 @@ function* changes(random: () => number, prefix: string): Generator<Operation[]> 
   }
 }
 
-/** An operation as the stock client wants it: written out by hand, independent of the library's encoder. */
+/** Encodes an operation for OVS's client, independently of the library's encoder. */
 function stockOperation(operation: Operation): object {
   const text = JSON.stringify(operation, (_key, value: unknown): unknown => {
     if (value instanceof Map) {
@@ -873,7 +873,7 @@ function stockOperation(operation: Operation): object {
   };
 }
 
-/** A small seeded generator, so that a failure can be had again. */
+/** Returns a random generator with a seed, so that a failure can be reproduced. */
 function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,4 +1,4 @@
-// Who exports: vswitchd, or we. Rows are taken over and handed back in a real database beside a real vswitchd, whose own
+// Who exports, vswitchd or the daemon: rows are adopted and released in a real database beside a real vswitchd, whose own
 // exporter is recognised by its messages.
 
 import assert from 'node:assert/strict';
@@ -17,7 +17,7 @@ let sink: UdpSink;
 let other: UdpSink;
 
 before(async () => {
-  // A bad target of a test, which vswitchd 2.15 tries to resolve in the moment before the row is adopted.
+  // An invalid target of a test, which vswitchd 2.15 tries to resolve before the row is adopted.
   ovs = await startOvs({ allowedWarnings: [/dns_resolve\|ERR\|1\.2\.3: failed to resolve/u] });
   sink = await UdpSink.open();
   other = await UdpSink.open();
@@ -44,14 +44,14 @@ const rowUuid = async () => (await ovs.vsctl('get', 'Bridge', 'br0', 'ipfix')).t
 const rowText = () => ovs.vsctl('--columns=targets,external_ids,sampling,obs_domain_id', 'list', 'IPFIX');
 
 let nextPort = 1;
-/** A frame of a flow of its own; vswitchd exports it when its row has targets, we do when it is ours. */
+/** Injects a frame of a new flow; vswitchd exports it if the row has targets, the daemon if it has adopted the row. */
 async function inject(): Promise<void> {
   const ports = { source: nextPort, destination: 53 };
   nextPort += 1;
   await ovs.inject('p1', ethernet({}, ipv4({ source: '10.0.0.1', destination: '10.0.0.2' }, udp(ports))));
 }
 
-/** Our templates are numbers below 268 with an 80-byte UDP record; vswitchd 3.1's data records are longer than ours. */
+/** Returns the exporter: the daemon's templates are below 268, with UDP records of 80 bytes; vswitchd's are longer. */
 async function exporterOf(collector: UdpSink): Promise<'ours' | 'vswitchd'> {
   collector.clear();
   const ourRecordSize = 16 + 4 + 19 + 6 + 8 + 4 + 25 + 24;
@@ -62,7 +62,7 @@ async function exporterOf(collector: UdpSink): Promise<'ours' | 'vswitchd'> {
   return data?.length === ourRecordSize ? 'ours' : 'vswitchd';
 }
 
-test('a row is taken over with the daemon, and goes back as it was when it stops', async () => {
+test('a row is adopted when the daemon starts, and restored when it stops', async () => {
   await setRow([sink.target], { obs_domain_id: 5, 'external_ids:owner': 'me' });
   const before = await rowText();
   assert.equal(await exporterOf(sink), 'vswitchd');
@@ -77,7 +77,7 @@ test('a row is taken over with the daemon, and goes back as it was when it stops
   assert.equal(await exporterOf(sink), 'vswitchd');
 });
 
-test('targets that the user sets on an adopted row are taken over at once', async () => {
+test('targets that the user sets on an adopted row are adopted immediately', async () => {
   await setRow([sink.target]);
   const daemon = await startDaemon(ovs);
   assert.equal(await exporterOf(sink), 'ours');
@@ -94,7 +94,7 @@ test('targets that the user sets on an adopted row are taken over at once', asyn
   assert.match(await rowText(), new RegExp(`targets *: \\["${other.target}"\\]`, 'u'));
 });
 
-test('with --adopt=marked only a marked row is taken over, and with none only a native one', async () => {
+test('--adopt=marked adopts only a marked row, and --adopt=none only a native one', async () => {
   await setRow([sink.target]);
   const marked = await startDaemon(ovs, { arguments: ['--adopt', 'marked'] });
   assert.equal(await exporterOf(sink), 'vswitchd');
@@ -115,7 +115,7 @@ test('with --adopt=marked only a marked row is taken over, and with none only a 
   assert.equal(await rowText(), native);
 });
 
-test('a bad target is written to the row as a condition, and goes when it is mended', async () => {
+test('a bad target is written to the row as a condition, which is removed when the target is fixed', async () => {
   ovs.allowWarnings(/(collectors|dns_resolve).*\|WARN\|.*1\.2\.3/u);
   await setRow([sink.target, '1.2.3:99']);
   const before = await rowText();
@@ -135,7 +135,7 @@ test('a bad target is written to the row as a condition, and goes when it is men
   assert.equal(await rowText(), before);
 });
 
-test('after SIGKILL the next daemon goes on with the row, and release hands everything back', async () => {
+test('after SIGKILL the next daemon continues with the row, and release restores everything', async () => {
   await setRow([sink.target], { obs_domain_id: 6 });
   const before = await rowText();
   const first = await startDaemon(ovs);
@@ -157,7 +157,7 @@ test('after SIGKILL the next daemon goes on with the row, and release hands ever
   assert.equal(await exporterOf(sink), 'vswitchd');
 });
 
-test('release beside a running daemon ends its exporting until it is started anew', async () => {
+test('release beside a running daemon ends its export until it is restarted', async () => {
   await setRow([sink.target]);
   const before = await rowText();
   const daemon = await startDaemon(ovs);
@@ -169,7 +169,7 @@ test('release beside a running daemon ends its exporting until it is started ane
   assert.equal(await rowText(), before);
 });
 
-test('release takes the lock for good: a daemon that waits for it exports, and the one that lost it does not', async () => {
+test('release takes the lock for good: a standby daemon exports, and the previous holder does not', async () => {
   await setRow([sink.target]);
   const first = await startDaemon(ovs);
   const second = await startDaemon(ovs, { waitForReady: false });
@@ -178,7 +178,7 @@ test('release takes the lock for good: a daemon that waits for it exports, and t
   await second.waitForReady();
   assert.equal(await exporterOf(sink), 'ours');
   await second.stop();
-  // Nobody holds the lock now, and still the loser does not ask for it.
+  // The lock is free now, and the previous holder does not request it.
   await first.waitForRefusal(/lock of the active daemon was taken/u);
   assert.equal(await exporterOf(sink), 'vswitchd');
   const third = await startDaemon(ovs);
@@ -187,7 +187,7 @@ test('release takes the lock for good: a daemon that waits for it exports, and t
   await first.stop();
 });
 
-test('a second daemon waits for the first one to leave, and then exports', async () => {
+test('a second daemon exports after the first one has stopped', async () => {
   await setRow([sink.target]);
   const first = await startDaemon(ovs);
   const second = await startDaemon(ovs, { waitForReady: false });
@@ -199,9 +199,9 @@ test('a second daemon waits for the first one to leave, and then exports', async
   await second.stop();
 });
 
-test('release without a database says so and fails', async () => {
+test('release without a database reports it and fails', async () => {
   await assert.rejects(
-    ovs.run(process.execPath, DAEMON_FILE, 'release', `unix:${ovs.rundir}/nobody.sock`),
-    /could not be reached: [^\n]*nobody\.sock[^.\n]*\.(?:\n|$)/u,
+    ovs.run(process.execPath, DAEMON_FILE, 'release', `unix:${ovs.rundir}/absent.sock`),
+    /could not be reached: [^\n]*absent\.sock[^.\n]*\.(?:\n|$)/u,
   );
 });

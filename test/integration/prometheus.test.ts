@@ -1,5 +1,5 @@
 // A real Prometheus beside a real daemon and OVS: it scrapes /metrics, evaluates every alert rule and every query of the
-// dashboard, sees a collector that goes away as an alert, and no series of a bridge that is exported no more.
+// dashboard, raises an alert for a collector that is down, and has no series of a bridge that is not exported any more.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ withDaemon(
   },
 );
 
-/** The queries of the dashboard's panels, with values in place of Grafana's variables. */
+/** Returns the queries of the dashboard's panels, with values instead of Grafana's variables. */
 function dashboardQueries(): string[] {
   const text = readFileSync(join(METRICS_FOLDER, 'dashboard.json'), 'utf8');
   const { panels } = JSON.parse(text) as { panels: { targets?: { expr: string }[] }[] };
@@ -98,40 +98,36 @@ test('Prometheus scrapes the daemon, and can evaluate all rules and the dashboar
   }
 });
 
-test(
-  'a collector that is gone becomes an alert, and a bridge that is gone leaves no series',
-  TIERS,
-  async (t) => {
-    const br = await exportingBridge(t, ovs, daemon);
-    const prometheus = await Prometheus.start(t, new URL(await pageAddress(daemon)).host);
-    const ofBridge = `{__name__=~"ovs_ipfix_.*",bridge="${br.name}"}`;
-    await waitFor(async () => (await prometheus.query(ofBridge)).length > 30, {
-      what: 'Prometheus has the series of the bridge',
-      timeoutMs: 20_000,
-    });
+test('an unreachable collector raises an alert, and a deleted bridge leaves no series', TIERS, async (t) => {
+  const br = await exportingBridge(t, ovs, daemon);
+  const prometheus = await Prometheus.start(t, new URL(await pageAddress(daemon)).host);
+  const ofBridge = `{__name__=~"ovs_ipfix_.*",bridge="${br.name}"}`;
+  await waitFor(async () => (await prometheus.query(ofBridge)).length > 30, {
+    what: 'Prometheus has the series of the bridge',
+    timeoutMs: 20_000,
+  });
 
-    await br.sink.close();
-    // Over UDP the system tells of a closed port when the next message is sent.
-    await waitFor(
-      async () => {
-        await br.inject(udpFrame({}));
-        const rules = await alertRules(prometheus);
-        return rules.some(({ name, state }) => name === 'OvsIpfixCollectorLosing' && state !== 'inactive');
-      },
-      { what: 'the alert about lost records is pending', timeoutMs: 20_000, intervalMs: 200 },
-    );
-    const errors = await prometheus.query(`ovs_ipfix_collector_errors_total{bridge="${br.name}"}`);
-    assert.deepEqual(
-      errors.map(({ metric }) => metric['error']),
-      ['ECONNREFUSED'],
-    );
+  await br.sink.close();
+  // Over UDP the system reports a closed port when the next message is sent.
+  await waitFor(
+    async () => {
+      await br.inject(udpFrame({}));
+      const rules = await alertRules(prometheus);
+      return rules.some(({ name, state }) => name === 'OvsIpfixCollectorLosing' && state !== 'inactive');
+    },
+    { what: 'the alert about lost records is pending', timeoutMs: 20_000, intervalMs: 200 },
+  );
+  const errors = await prometheus.query(`ovs_ipfix_collector_errors_total{bridge="${br.name}"}`);
+  assert.deepEqual(
+    errors.map(({ metric }) => metric['error']),
+    ['ECONNREFUSED'],
+  );
 
-    await ovs.vsctl('clear', 'Bridge', br.name, 'ipfix');
-    await waitForNoBridge(daemon, br.name);
-    assert.ok((await daemonStatus(daemon)).missing.length === 0);
-    await waitFor(async () => (await prometheus.query(ofBridge)).length === 0, {
-      what: 'Prometheus has no series of the bridge any more',
-      timeoutMs: 20_000,
-    });
-  },
-);
+  await ovs.vsctl('clear', 'Bridge', br.name, 'ipfix');
+  await waitForNoBridge(daemon, br.name);
+  assert.ok((await daemonStatus(daemon)).missing.length === 0);
+  await waitFor(async () => (await prometheus.query(ofBridge)).length === 0, {
+    what: 'Prometheus has no series of the bridge any more',
+    timeoutMs: 20_000,
+  });
+});

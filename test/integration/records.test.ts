@@ -1,5 +1,5 @@
-// Frames that the exporter of 2013 was shown, through a real Open vSwitch and the daemon: each record must come out of the
-// UDP socket as it came then (test/vectors/record-vectors.json).
+// Frames of the 2013 exporter, through a real Open vSwitch and the daemon: each record must be the same as that exporter's
+// (test/vectors/record-vectors.json).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,13 +14,14 @@ import { type RawRecord, rawRecords } from '../support/raw-records.ts';
 import { tier } from '../support/tiers.ts';
 import { UdpSink } from '../support/udp-sink.ts';
 
-/** Times, counts and the end reason, which every record has behind its key; and what IP records have behind that. */
+/** Size in bytes of times, counts and the end reason, which follow the key of every record. */
 const COMMON_SIZE = 4 + 4 + 8 + 8 + 1;
+/** Size in bytes of the sums and extremes of IP lengths, which follow in records of IP. */
 const IP_SIZE = 3 * 8;
 const ACTIVE_TIMEOUT = 2;
 
 test(
-  'the frames that the exporter of 2013 was shown give its records, reserved addresses included',
+  'frames of the 2013 exporter have its records, reserved addresses included',
   tier('ovs', 'daemon'),
   async (t) => {
     const atEnd = lastFirst(t);
@@ -55,7 +56,7 @@ test(
 
     const records = rawRecords(bytes.datagrams);
     assert.equal(records.length, vectors.length);
-    // Records come in the order of their frames, for nothing is cached.
+    // Records come in the order of their frames, because nothing is cached.
     for (const [index, vector] of vectors.entries()) {
       await t.test(vector.desc, () => assertIsRecordOf(vector, records[index]));
     }
@@ -63,7 +64,7 @@ test(
 );
 
 test(
-  'a frame that OVS takes for itself, such as LLDP where that is on, is not seen; elsewhere it is',
+  'a frame that OVS consumes, such as LLDP where it is enabled, is not sampled; elsewhere it is',
   tier('ovs', 'daemon'),
   async (t) => {
     const atEnd = lastFirst(t);
@@ -138,7 +139,7 @@ function isDoubleTagged(vector: RecordVector): boolean {
   return vector.frame.startsWith('8100', 24) && vector.frame.startsWith('8100', 32);
 }
 
-/** With a service tag around a customer tag the record is that of two customer tags. */
+/** Returns the vector with a service tag around a customer tag: the record is that of two customer tags. */
 function withServiceTag(vector: RecordVector): RecordVector {
   const { frame } = vector;
   return {

@@ -1,4 +1,4 @@
-// `ovs-ipfix replay` as a program: what collectors receive for a capture, and the account that it gives of itself.
+// `ovs-ipfix replay` as a program: what collectors receive for a capture, and the summary that it prints.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -58,7 +58,7 @@ interface Summary {
   readonly seconds: number;
 }
 
-/** Runs it to its end; fails unless it ends with 0. */
+/** Runs it to its end; fails unless it exits with 0. */
 async function replay(file: string, ...args: readonly string[]): Promise<Summary> {
   const text = await runProgram(
     process.execPath,
@@ -68,7 +68,7 @@ async function replay(file: string, ...args: readonly string[]): Promise<Summary
   return JSON.parse(text) as Summary;
 }
 
-/** The same where it fails: exit code, and what it says on standard error and of itself. */
+/** Runs it to its failure; returns exit code, standard error and summary. */
 async function failedReplay(
   file: string,
   ...args: readonly string[]
@@ -86,7 +86,7 @@ async function failedReplay(
   return { exitCode, stderr, summary: stdout === '' ? undefined : (JSON.parse(stdout) as Summary) };
 }
 
-/** Frames of some flows in turn, a millisecond apart. */
+/** Returns frames of some flows in turn, a millisecond apart. */
 function mixed(count: number, flowCount: number): TestPacket[] {
   return Array.from({ length: count }, (_, index) => ({
     frame: udpFrame({ sourcePort: 1 + (index % flowCount), dataBytes: 18 + (index % 700) }),
@@ -97,7 +97,7 @@ function mixed(count: number, flowCount: number): TestPacket[] {
 const sum = (values: readonly (number | undefined)[]): number =>
   values.reduce((total: number, value) => total + (value ?? 0), 0);
 
-test('the records stand for every packet and octet of the capture', tier('daemon'), async (t) => {
+test('the records count every packet and octet of the capture', tier('daemon'), async (t) => {
   const sink = await flowSink(t);
   const packets = mixed(5000, 1500);
   const file = await fileOf('all.pcap', pcapFile(packets));
@@ -112,9 +112,9 @@ test('the records stand for every packet and octet of the capture', tier('daemon
   assert.deepEqual(summary.shortfalls, []);
 });
 
-test('active timeouts are those of the time of capture', tier('daemon'), async (t) => {
+test('active timeouts follow the time of the capture', tier('daemon'), async (t) => {
   const sink = await flowSink(t);
-  // A packet a second: the flow ends 10 s after its first packet, and the next packet begins another.
+  // A packet a second: the flow ends 10 s after its first packet, and the next packet starts another.
   const packets = Array.from({ length: 26 }, (_, index) => ({
     frame: udpFrame({ sourcePort: 9 }),
     micros: BEGIN + index * SECOND + 250_000,
@@ -139,7 +139,7 @@ test('active timeouts are those of the time of capture', tier('daemon'), async (
 });
 
 test(
-  'the same file gives the same messages, as pcap, as pcapng, compressed, and from a pipe',
+  'the messages are the same from pcap, pcapng, compressed, and from a pipe',
   tier('daemon', 'tshark'),
   async (t) => {
     const file = await fileOf('same.pcap', pcapFile(mixed(4000, 200)));
@@ -174,7 +174,7 @@ test(
 );
 
 test(
-  'octets are those of whole frames, also when the capture has their beginnings only',
+  'octets are those of whole frames, also if the capture has truncated frames',
   tier('daemon'),
   async (t) => {
     const sink = await flowSink(t);
@@ -192,7 +192,7 @@ test(
   },
 );
 
-test('a packet that is out of order does not turn time back', tier('daemon'), async (t) => {
+test('a packet out of order does not set the time back', tier('daemon'), async (t) => {
   const sink = await flowSink(t);
   const at = (seconds: number) => ({ frame: udpFrame({ sourcePort: 9 }), micros: BEGIN + seconds * SECOND });
   const file = await fileOf('order.pcap', pcapFile([at(5), at(3), at(6)]));
@@ -202,13 +202,16 @@ test('a packet that is out of order does not turn time back', tier('daemon'), as
   assert.equal(Number(record?.fields['flowStartDeltaMicroseconds']), SECOND);
 });
 
-test('a damaged file is exported up to the damage, which is named; exit 1', tier('daemon'), async (t) => {
+test('a damaged file is exported up to the damage, which is reported; exit 1', tier('daemon'), async (t) => {
   const sink = await flowSink(t);
   const bytes = pcapFile(mixed(100, 10));
   const cut = await failedReplay(await fileOf('cut.pcap', bytes.subarray(0, -5)), '--to', sink.target);
   await sink.waitForPackets(99);
   assert.equal(cut.exitCode, 1);
-  assert.match(cut.summary?.shortfalls[0] ?? '', /^At byte \d+ of the capture: the file ends in the middle/u);
+  assert.match(
+    cut.summary?.shortfalls[0] ?? '',
+    /^At byte \d+ of the capture: the file is truncated within a record/u,
+  );
   assert.deepEqual([cut.summary?.packets, cut.summary?.packetsInFlows], [99, 99]);
   const make = pcapngBlocks(false);
   const wifi = Buffer.concat([make.section(), make.interface(127), make.packet(Buffer.alloc(60), 1n)]);
@@ -221,12 +224,12 @@ test('a damaged file is exported up to the damage, which is named; exit 1', tier
   assert.match(broken.summary?.fault ?? '', /cut\.gz" cannot be read: /u);
 });
 
-test('what cannot be used is refused with a sentence', tier('daemon'), async () => {
+test('invalid files and flags are refused with a sentence', tier('daemon'), async () => {
   const file = await fileOf('ok.pcap', pcapFile(mixed(1, 1)));
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [[join(folder, 'none.pcap'), '--to', '127.0.0.1:9'], /none\.pcap" cannot be opened: /u],
     [[folder, '--to', '127.0.0.1:9'], /cannot be opened: it is a folder/u],
-    [[file, '--to', 'nobody:port'], /--to: "nobody:port" has the port "port"/u],
+    [[file, '--to', 'collector:port'], /--to: "collector:port" has the port "port"/u],
     [[file], /required option '--to/u],
     [[file, '--to', '127.0.0.1:9', '--cache-active-timeout', '4201'], /--cache-active-timeout: "4201"/u],
     [[file, '--to', '127.0.0.1:9', '--speed', 'fast'], /--speed: "fast" is not one of max and recorded/u],
@@ -241,7 +244,7 @@ test('what cannot be used is refused with a sentence', tier('daemon'), async () 
 });
 
 test(
-  'a collector that nobody can reach costs its records, which are counted; the others get theirs',
+  'records to an unreachable collector are lost and counted; other collectors receive theirs',
   tier('daemon'),
   async (t) => {
     const sink = await flowSink(t);
@@ -294,7 +297,7 @@ test('over TCP a collector gets everything, with the templates once', tier('daem
   assert.equal(packets, 12_000);
 });
 
-test('as recorded, a capture takes as long as it took', tier('daemon'), async (t) => {
+test('--speed recorded takes as long as the capture', tier('daemon'), async (t) => {
   const sink = await flowSink(t);
   const packets = [0, 400_000, 800_000].map((later) => ({
     frame: udpFrame({ sourcePort: 9 }),
@@ -307,7 +310,7 @@ test('as recorded, a capture takes as long as it took', tier('daemon'), async (t
   const lasted =
     Number(record?.fields['flowStartDeltaMicroseconds']) - Number(record?.fields['flowEndDeltaMicroseconds']);
   assert.ok(lasted >= 799_000 && lasted < 10 * SECOND, `${lasted} us`);
-  // Times are those of the machine.
+  // Times are those of the system clock.
   assert.ok((record?.exportTimeSeconds ?? 0) > BEGIN / SECOND + 10_000_000);
 });
 
@@ -338,7 +341,7 @@ test('Ctrl-C ends reading, and what was read is exported', tier('daemon'), async
   assert.match(program.stdout, /packets {4}1, /u);
 });
 
-test('a million flows are all there in the account', tier('daemon'), async (t) => {
+test('the summary accounts for a million flows', tier('daemon'), async (t) => {
   const file = join(folder, 'million.pcap');
   writeCapture(file, { packets: 1_200_000, flows: 1_000_000, distribution: 'uniform', seconds: 60, seed: 3 });
   const sink = await UdpSink.open();
@@ -367,7 +370,7 @@ test('nfcapd and ipfixDump read what is sent', tier('daemon', 'nfdump', 'fixbuf'
   assert.equal(text.match(/--- data record/gu)?.length, 100);
 });
 
-test('the text of the summary fits 80 columns and names what is missing', tier('daemon'), async (t) => {
+test('the text of the summary fits 80 columns and reports what is missing', tier('daemon'), async (t) => {
   const sink = await flowSink(t);
   const file = await fileOf('text.pcap', pcapFile(mixed(100, 10)));
   const { stdout } = await runForOutput(process.execPath, [DAEMON_FILE, 'replay', file, '--to', sink.target]);

@@ -1,13 +1,13 @@
-// Users' flows are the same to the byte before, while and after the daemon runs, over every version that can show them:
+// Users' flows are the same to the byte before, during and after a run of the daemon, over every version that can show them:
 // random rich flows of every action and instruction that ovs-ofctl can parse, on bridges with different versions.
 // RICH_FLOWS_SEED repeats a run.
 //
-// Open vSwitch remembers of each action over which version it was written, and shows it otherwise when it was written over
-// another: what a user wrote as `set_tunnel64` over 1.0 is a `load` there once it has been written back over 1.4, untouched.
-// So a flow that samples may be shown as before, or as on a twin bridge where the same flows were read over one version and
-// written back as they were, without a daemon. A flow that does not sample must not change at all, and what any flow does, as
-// ovs-vswitchd keeps it, must not change either. The last has a reason: over 1.0, `mod_vlan_vid` adds a tag only to packets
-// that have none; later versions show it as a push, and who writes that back makes it one, unseen in any version.
+// Open vSwitch keeps for each action the version over which it was written, and shows it differently if it was written over
+// another: what a user wrote as `set_tunnel64` over 1.0 is a `load` there once it has been rewritten over 1.4, unchanged.
+// So a flow with samples may be shown as before, or as on a reference bridge whose flows were read and rewritten over one
+// version without a daemon. A flow without samples must not change at all, nor may the meaning of any flow, as ovs-vswitchd
+// stores it: over 1.0, `mod_vlan_vid` adds a tag only to packets without one; later versions show it as a push, which becomes
+// a push when it is rewritten, without a difference in any version.
 
 import assert from 'node:assert/strict';
 import * as runner from 'node:test';
@@ -46,16 +46,16 @@ import { differs } from '../versions/differences.ts';
 
 const seed = Number(process.env['RICH_FLOWS_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
 const FLOWS_PER_BRIDGE = 200;
-/** Of those, so many at least must have been taken by the switch: a generator of nonsense proves nothing. */
+/** Least part of the flows that the switch must accept, so that the test is about valid flows. */
 const TAKEN_MIN = 0.9;
 const TRANSLATION_MS_MAX = 10_000;
 
 interface RichBridge {
   readonly name: string;
   readonly protocols: readonly string[];
-  /** Those that flows are added over. */
+  /** Versions over which flows are added. */
   readonly writers: readonly string[];
-  /** Whether a version shows all of a flow, without which the daemon must leave flows alone. It is one that has meters, too. */
+  /** Whether a version shows flows whole, without which the daemon must not rewrite flows. Such a version has meters, too. */
   readonly isTranslated: boolean;
 }
 
@@ -79,13 +79,13 @@ let ovs: Ovs;
 let sink: FlowRecordSink;
 interface BeforeDaemon {
   readonly shown: ReadonlyMap<string, Shown>;
-  /** What the bridge would show if all flows had been read and written back over one of its versions but 1.0. */
-  readonly twins: readonly ReadonlyMap<string, Shown>[];
+  /** What the bridge would show if all flows had been read and rewritten over one of its versions but 1.0. */
+  readonly references: readonly ReadonlyMap<string, Shown>[];
   /** What flows do, by key. */
   readonly meaning: ReadonlyMap<string, string>;
   /** Keys of the flows that sample for the managed set. */
   readonly sampled: ReadonlySet<string>;
-  /** Keys of flows that may stay as they are: the switch does not take them back, or what they do cannot be told. */
+  /** Keys of flows that need not be translated: the switch refuses them when rewritten, or their meaning is ambiguous. */
   readonly exempt: ReadonlySet<string>;
 }
 const before = new Map<RichBridge, BeforeDaemon>();
@@ -96,7 +96,7 @@ runner.before(async () => {
   }
   ovs = await startOvs({
     allowedWarnings: [
-      // Flows that the switch refuses, groups that are asked for in a version which lacks them, and the daemon's versions.
+      // Flows that the switch refuses, groups requested in a version that lacks them, and the daemon's versions.
       /\|(ofp_\w+|ofproto|nx_match|meta_flow|vconn|rconn|bundles|learn)\|WARN\|/u,
     ],
   });
@@ -110,7 +110,7 @@ runner.after(async () => {
   await ovs.stop();
 });
 
-/** What a bridge shows in each version that it speaks and we read. */
+/** Returns what a bridge shows in each of its versions that the daemon reads. */
 async function showBridge(
   name: string,
   writers: readonly string[],
@@ -122,12 +122,12 @@ async function showBridge(
   return new Map(shown);
 }
 
-/** What one flow looks like in all versions of a bridge. */
+/** Returns the form of one flow in all versions of a bridge. */
 function formOf(shown: ReadonlyMap<string, Shown>, key: string): string {
   return [...shown].map(([version, { flows }]) => `${version} ${flows.get(key) ?? 'absent'}`).join('\n');
 }
 
-/** Where a flow differs: ovs-ofctl's lines if they do, else the bytes. */
+/** Describes the difference of a flow: ovs-ofctl's lines if they differ, else the bytes. */
 function describeFlow(
   key: string,
   shown: ReadonlyMap<string, Shown>,
@@ -147,7 +147,7 @@ function describeFlow(
   return [`flow ${key}:`, ...lines].join('\n');
 }
 
-/** Fails when flows or groups of a bridge are shown in a form that is not allowed; returns how many flows have another form than before. */
+/** Fails if flows or groups of a bridge are shown in a form that is not allowed; returns how many flows have changed their form. */
 async function assertUnchanged(bridge: RichBridge, when: string, strips = false): Promise<number> {
   const stripped = !strips ? 'nothing' : bridge.isTranslated ? 'the hook and actions' : 'the hook';
   const expected = before.get(bridge);
@@ -166,7 +166,7 @@ async function assertUnchanged(bridge: RichBridge, when: string, strips = false)
     }
     rewritten += 1;
     const isRewritten =
-      expected.sampled.has(key) && expected.twins.some((twin) => formOf(twin, key) === form);
+      expected.sampled.has(key) && expected.references.some((reference) => formOf(reference, key) === form);
     if (!isRewritten) {
       differences.push(describeFlow(key, shown, expected.shown));
     }
@@ -182,7 +182,7 @@ async function assertUnchanged(bridge: RichBridge, when: string, strips = false)
   return rewritten;
 }
 
-/** Fails when a flow does anything else than before. */
+/** Fails if the meaning of a flow has changed. */
 async function assertSameMeaning(bridge: RichBridge, when: string): Promise<void> {
   const meaning = await meaningOf(ovs, bridge.name);
   const differences = [...(before.get(bridge)?.meaning ?? [])].flatMap(([key, wanted]) => {
@@ -193,7 +193,7 @@ async function assertSameMeaning(bridge: RichBridge, when: string): Promise<void
   assert.equal(differences.length, 0, `${when}, ${differences.length} differences (seed ${seed}):\n${first}`);
 }
 
-/** Waits until what the daemon is to translate is translated, and the hook installed. */
+/** Waits until the daemon has translated the flows and installed the hook. */
 async function waitForTranslation(bridge: RichBridge, isUnmetered: boolean): Promise<void> {
   const { name, writers, isTranslated } = bridge;
   const exempt = before.get(bridge)?.exempt;
@@ -214,13 +214,13 @@ async function waitForTranslation(bridge: RichBridge, isUnmetered: boolean): Pro
   );
 }
 
-/** A daemon, and what went wrong on bridges where its work could not be waited for. */
+/** A daemon, and the errors of bridges whose translation did not complete. */
 interface Translating {
   readonly daemon: Daemon;
   readonly failures: ReadonlyMap<RichBridge, unknown>;
 }
 
-/** Starts the daemon and fulfils when it has done on each bridge what is to be done, or has had the time for it. */
+/** Starts the daemon and waits until each bridge is translated, or its time is over. */
 async function startTranslating(isUnmetered: boolean): Promise<Translating> {
   const args = isUnmetered ? ['--unmetered=allow'] : [];
   const daemon = await startDaemon(ovs, { waitForReady: false, arguments: args });
@@ -233,7 +233,7 @@ async function startTranslating(isUnmetered: boolean): Promise<Translating> {
   return { daemon, failures };
 }
 
-/** A bridge with references and random flows; the same numbers make the same flows. */
+/** Makes a bridge with references and random flows; the same numbers make the same flows. */
 async function makeBridge(
   name: string,
   { protocols, writers }: RichBridge,
@@ -248,7 +248,7 @@ async function makeBridge(
   return addFlows(name, writers, kinds, random);
 }
 
-test('the switch takes random flows of every kind', needs, async (t) => {
+test('the switch accepts random flows of every kind', needs, async (t) => {
   t.diagnostic(`seed ${seed}`);
   const all = await parsableKinds(ovs, new Random(seed));
   const counts = new Map<string, number>();
@@ -261,7 +261,7 @@ test('the switch takes random flows of every kind', needs, async (t) => {
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
     }
     assert.ok(flows.length >= TAKEN_MIN * FLOWS_PER_BRIDGE, `${name}: ${flows.length} flows were taken`);
-    const twins: ReadonlyMap<string, Shown>[] = [];
+    const references: ReadonlyMap<string, Shown>[] = [];
     const exempt = new Set(
       protocols.includes('OpenFlow10') && isTranslated
         ? await ambiguousFlows(ovs, name, writers.at(-1) ?? '')
@@ -271,20 +271,20 @@ test('the switch takes random flows of every kind', needs, async (t) => {
       exempt.add(group);
     }
     for (const version of writers.length === 1 ? [] : writers.filter((each) => each !== 'OpenFlow10')) {
-      const twin = `${name}-${version.slice(-2)}`;
-      await makeBridge(twin, bridge, all, seed + index);
-      for (const key of await writeBack(ovs, twin, version)) {
+      const reference = `${name}-${version.slice(-2)}`;
+      await makeBridge(reference, bridge, all, seed + index);
+      for (const key of await writeBack(ovs, reference, version)) {
         exempt.add(key);
       }
-      twins.push(await showBridge(twin, writers, 'nothing'));
+      references.push(await showBridge(reference, writers, 'nothing'));
     }
     const shown = await showBridge(name, writers, 'nothing');
     const sampled = await sampledFlows(ovs, name, writers.at(-1) ?? '');
-    before.set(bridge, { shown, twins, meaning: await meaningOf(ovs, name), sampled, exempt });
+    before.set(bridge, { shown, references, meaning: await meaningOf(ovs, name), sampled, exempt });
     t.diagnostic(
       `bridge ${name}: ${flows.length} of ${FLOWS_PER_BRIDGE} flows were taken, ${sampled.size} sample, ${exempt.size} are exempt`,
     );
-    assert.equal(await assertUnchanged(bridge, 'twice without a daemon'), 0);
+    assert.equal(await assertUnchanged(bridge, 'read twice without a daemon'), 0);
   }
   const kinds = [...all, ...INSTRUCTION_KINDS].map(({ name }) => name);
   const missing = kinds.filter((kind) => !counts.has(kind));
@@ -297,7 +297,7 @@ test('the switch takes random flows of every kind', needs, async (t) => {
   assert.ok(only10?.get('OpenFlow10')?.flowText !== undefined);
 });
 
-/** Only OpenFlow 1.5 shows all of a group; without it they stay as they are. */
+/** Returns the groups to compare: only OpenFlow 1.5 shows groups whole; without it they are not rewritten. */
 function groupKeys(): string[] {
   return Array.from({ length: GROUP_COUNT }, (_, index) => `group ${index + 1}`);
 }
@@ -320,7 +320,7 @@ async function addFlows(
   return taken;
 }
 
-/** Two tests for each bridge. */
+/** Runs two tests for each bridge. */
 async function checkAll(
   t: TestContext,
   when: string,
@@ -340,7 +340,7 @@ async function checkAll(
 }
 
 test(
-  'flows are the same while the daemon runs, but for our actions behind samples, and after it',
+  'flows are the same while the daemon runs, except its actions after samples, and after it has stopped',
   needs,
   async (t) => {
     for (const { name } of BRIDGES) {
@@ -363,7 +363,7 @@ test(
 );
 
 test(
-  'without meters too, flows are the same while the daemon runs, after it was killed, and after a release',
+  'flows are the same without meters while the daemon runs, after it was killed, and after a release',
   needs,
   async (t) => {
     const { daemon, failures } = await startTranslating(true);

@@ -1,5 +1,5 @@
-// Every column of an IPFIX row changed while packets come: what takes effect, what is kept, and that the messages stay good:
-// FlowRecordSink fails on a gap in a domain's sequence numbers and on a record whose template has not come in its domain.
+// Changes of every column of an IPFIX row under traffic: what takes effect, what is kept, and that the messages stay valid:
+// FlowRecordSink fails on a gap in a domain's sequence numbers and on a record without a template in its domain.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -26,14 +26,14 @@ function flow(sourcePort: number): Buffer {
   return udpFrame({ sourcePort });
 }
 
-/** What stands in the hook's action for the switch to hand back; it changes with the ids. */
+/** Returns the userdata of the hook's action, which changes with the ids. */
 async function hookUserdata(bridge: string): Promise<string | undefined> {
   const flows = await ovs.ofctl('-O', 'OpenFlow14', 'dump-flows', bridge);
   return /userdata=([0-9a-f.]+)/.exec(flows)?.[1];
 }
 
 test(
-  'new ids make new flows, in a domain with templates and sequence numbers of its own; the old flows stay as they were',
+  'new ids start new flows, in a domain with its own templates and sequence numbers; the old flows are kept',
   tier('ovs', 'daemon'),
   async (t) => {
     const br = await exportingBridge(t, ovs, daemon, { ...CACHED, obs_domain_id: 1, obs_point_id: 10 });
@@ -66,7 +66,7 @@ test(
       new Set(ids.map(([domain, point]) => String([domain, point, 2]))),
     );
 
-    // Back in the first domain its count goes on: two records have gone before.
+    // Back in the first domain its sequence number continues after two records.
     await ovs.vsctl('set', 'IPFIX', br.row, 'obs_domain_id=1');
     await waitFor(
       async () => {
@@ -84,7 +84,7 @@ test(
 );
 
 test(
-  'a new sampling interval weighs what comes then; flows keep what they have',
+  'a new sampling interval applies to later samples; flows keep their counts',
   tier('ovs', 'daemon'),
   async (t) => {
     const br = await exportingBridge(t, ovs, daemon, CACHED);
@@ -103,7 +103,7 @@ test(
   },
 );
 
-test('cache columns change without a flow lost or counted twice', tier('ovs', 'daemon'), async (t) => {
+test('no flow is lost or counted twice when the cache columns change', tier('ovs', 'daemon'), async (t) => {
   const br = await exportingBridge(t, ovs, daemon, CACHED);
   await br.sample(flow(1), flow(2), flow(3));
   await br.set({ cache_max_flows: 200 });
@@ -134,7 +134,7 @@ test('cache columns change without a flow lost or counted twice', tier('ovs', 'd
 });
 
 test(
-  'a collector added has its own session, with templates first; one removed gets no more',
+  'an added collector has its own session, with templates first; a removed one gets no more messages',
   tier('ovs', 'daemon'),
   async (t) => {
     const br = await exportingBridge(t, ovs, daemon, { obs_domain_id: 5 });
@@ -162,7 +162,7 @@ test(
   },
 );
 
-test('a row written anew with the same meaning changes nothing', tier('ovs', 'daemon'), async (t) => {
+test('a row rewritten with the same meaning changes nothing', tier('ovs', 'daemon'), async (t) => {
   const br = await exportingBridge(t, ovs, daemon, CACHED);
   const second = await FlowRecordSink.open();
   t.after(() => second.close());
@@ -173,7 +173,7 @@ test('a row written anew with the same meaning changes nothing', tier('ovs', 'da
   await br.sample(flow(1));
   const hookBefore = await ovs.ofctl('-O', 'OpenFlow14', 'dump-flows', br.name);
 
-  // With targets the other way round, and then something that shows that the daemon has seen it.
+  // With targets in another order, and then a change that shows that the daemon has read it.
   await ovs.vsctl('set', 'IPFIX', br.row, targetsArgument(targets.toReversed()), 'sampling=1');
   await waitFor(async () => (await ovs.vsctl('get', 'IPFIX', br.row, 'targets')).trim() === '[]', {
     what: 'the row is adopted again',
@@ -191,7 +191,7 @@ test('a row written anew with the same meaning changes nothing', tier('ovs', 'da
   assert.equal(session.hookRepairs, 0);
   const duration = (text: string) => Number(/duration=([\d.]+)s/.exec(text)?.[1]);
   const hookAfter = await ovs.ofctl('-O', 'OpenFlow14', 'dump-flows', br.name);
-  assert.ok(duration(hookAfter) > duration(hookBefore), 'the hook was put in anew');
+  assert.ok(duration(hookAfter) > duration(hookBefore), 'the hook was reinstalled');
   await br.set({ cache_max_flows: 0 });
   await br.sink.waitForRecords(1);
   await second.waitForRecords(1);

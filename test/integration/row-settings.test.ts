@@ -1,4 +1,4 @@
-// Settings of rows that are reported or decide who exports, and a database that is a relay, beside a real Open vSwitch.
+// Settings of rows that are reported or that determine who exports, and a database that is a relay, with a real Open vSwitch.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import { waitFor } from '../support/wait.ts';
 import { differs, ovsVersion, unlessDiffers } from '../versions/differences.ts';
 
 const needs = tier('ovs', 'daemon');
-/** flowDirection (61): where ovs-vswitchd has taken the sample. */
+/** flowDirection (61) of samples at output. */
 const EGRESS = 1;
 
 let ovs: Ovs;
@@ -26,7 +26,7 @@ before(async () => {
     return;
   }
   ovs = await startOvs({ allowedWarnings: [/collector/] });
-  // As ovs-ctl(8) does.
+  // As started by ovs-ctl(8).
   await ovs.vsctl('set', 'Open_vSwitch', '.', `ovs_version=${ovsVersion().join('.')}.0`);
 });
 
@@ -61,7 +61,7 @@ test('a row that disables input sampling is left to ovs-vswitchd, which exports 
   assert.ok(condition.where.includes(row));
   assert.equal(await column(row, 'targets'), `["${sink.target}"]`);
   await ovs.inject('o1', udpFrame({}));
-  // ovs-vswitchd sends statistics of the exporter as well.
+  // ovs-vswitchd exports statistics of its exporter as well.
   const directions = () => sink.records.flatMap(({ fields }) => fields['flowDirection'] ?? []);
   await waitFor(() => directions().length > 0, { what: 'a record of a flow' });
   assert.deepEqual(new Set(directions()), new Set([EGRESS]));
@@ -75,7 +75,7 @@ test('a row that disables input sampling is left to ovs-vswitchd, which exports 
   await ovs.vsctl('del-br', 'output');
 });
 
-test('settings that are not supported are named in status and in the row', needs, async (t) => {
+test('settings that are not supported are reported in status and in the row', needs, async (t) => {
   const daemon = await startDaemon(ovs);
   t.after(() => daemon.kill());
   const br = await exportingBridge(t, ovs, daemon, { obs_domain_id: 11 });
@@ -97,7 +97,7 @@ test('settings that are not supported are named in status and in the row', needs
 });
 
 test(
-  'a domain that ovs-vswitchd sends to the same collector is reported by daemon and doctor',
+  'a domain that ovs-vswitchd exports to the same collector is reported by daemon and doctor',
   needs,
   async (t) => {
     const sink = await FlowRecordSink.open();
@@ -126,7 +126,7 @@ test(
 );
 
 test(
-  'a database that is a relay is named as the cause by daemon, doctor and release',
+  'a database that is a relay is reported as the cause by daemon, doctor and release',
   unlessDiffers(needs, 'relay'),
   async (t) => {
     const socket = join(ovs.rundir, 'relay.sock');
@@ -164,7 +164,7 @@ test(
       (error: ProgramError) => error,
     );
     assert.match(release?.stderr ?? '', /is a relay/u);
-    // With the real server behind it among the methods, that one is used.
+    // With the relay's source among the methods, the source is used.
     const both = await startDaemon(ovs, { arguments: ['--db', `${endpoint},${ovs.dbEndpoint}`] });
     assert.deepEqual(await conditionsOf(both, 'database-is-relay'), []);
     await both.stop();

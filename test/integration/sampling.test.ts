@@ -13,11 +13,11 @@ import { withDaemon } from '../support/with-daemon.ts';
 
 const CACHED = { cache_active_timeout: 60, cache_max_flows: 10_000 };
 const FLOW_COUNT = 16;
-/** Frames injected at once that OVS's queue of packet-ins surely holds. */
+/** Frames injected at once, which OVS's queue of packet-ins holds. */
 const PORTION = 80;
-/** The largest rate that a bridge's row takes, in packet-ins a second. */
+/** Largest rate of a bridge's row, in packet-ins a second. */
 const RATE_MAX = 1_000_000;
-/** An honest sampler is further off in one run of 16,000. */
+/** Largest deviation in standard errors; a correct sampler exceeds it in one run of 16,000. */
 const STANDARD_ERRORS_MAX = 4;
 
 let ovs: Ovs;
@@ -27,7 +27,7 @@ withDaemon((running) => {
   ({ ovs, daemon } = running);
 });
 
-/** Frames of several flows in turn, each of its own size. */
+/** Returns frames of several flows in turn, each with its own size. */
 function mixedFrames(count: number): Buffer[] {
   const flows = Array.from({ length: FLOW_COUNT }, (_, index) =>
     udpFrame({ sourcePort: 1 + index, dataBytes: 18 + 60 * index }),
@@ -44,7 +44,7 @@ async function meters(br: ExportingBridge): Promise<string> {
   return ovs.ofctl('-O', 'OpenFlow15', 'dump-meters', br.name);
 }
 
-/** The status when the meter has been read after all frames. */
+/** Waits until the meter has counted all frames, and returns the status. */
 function afterPool(br: ExportingBridge, packetCount: number) {
   return br.waitForStatus(
     `the meter has counted ${packetCount} packets`,
@@ -52,7 +52,7 @@ function afterPool(br: ExportingBridge, packetCount: number) {
   );
 }
 
-/** Ends caching, so that all flows leave, and adds up what their records say. */
+/** Disables caching, so that all flows are exported, and returns the sums of their records. */
 async function totals(
   br: ExportingBridge,
 ): Promise<{ packets: number; octets: number; byPort: Map<number, number> }> {
@@ -70,39 +70,43 @@ async function totals(
   return { packets, octets, byPort };
 }
 
-test('at 1 in 16 the records stand for all packets, within chance', tier('ovs', 'daemon'), async (t) => {
-  const interval = 16;
-  const count = 20_000;
-  const br = await exportingBridge(t, ovs, daemon, { ...CACHED, sampling: interval });
-  // The meter must let everything pass here, or the machine's pace would be what is measured.
-  await setMaxRate(br, RATE_MAX);
-  const frames = mixedFrames(count);
-  // In portions that OVS's queue of packet-ins holds, so that this is about chance and not about losses.
-  for (let at = 0; at < count; at += PORTION) {
-    await ovs.injectMany(br.name, br.port, frames.slice(at, at + PORTION));
-  }
-  const { sampler } = await afterPool(br, count);
-  t.diagnostic(`pool ${sampler.observedPackets}, received ${sampler.received}, lost ${sampler.lost}`);
-  assert.equal(sampler.observedPackets, count);
-  assert.equal(
-    sampler.observedOctets,
-    frames.reduce((sum, frame) => sum + frame.length, 0),
-  );
+test(
+  'at 1 in 16 the weights of the records add up to all packets, within chance',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const interval = 16;
+    const count = 20_000;
+    const br = await exportingBridge(t, ovs, daemon, { ...CACHED, sampling: interval });
+    // The meter must let everything pass here, or the machine's pace would be what is measured.
+    await setMaxRate(br, RATE_MAX);
+    const frames = mixedFrames(count);
+    // In portions that OVS's queue of packet-ins holds, so that this is about chance and not about losses.
+    for (let at = 0; at < count; at += PORTION) {
+      await ovs.injectMany(br.name, br.port, frames.slice(at, at + PORTION));
+    }
+    const { sampler } = await afterPool(br, count);
+    t.diagnostic(`pool ${sampler.observedPackets}, received ${sampler.received}, lost ${sampler.lost}`);
+    assert.equal(sampler.observedPackets, count);
+    assert.equal(
+      sampler.observedOctets,
+      frames.reduce((sum, frame) => sum + frame.length, 0),
+    );
 
-  const { packets, octets, byPort } = await totals(br);
-  assert.equal(packets, sampler.selected * interval);
-  for (const weighed of byPort.values()) {
-    assert.equal(weighed % interval, 0);
-  }
-  assert.equal(octets % interval, 0);
-  const arrived = sampler.received;
-  const standardError = Math.sqrt((interval - 1) / arrived);
-  const deviation = packets / arrived - 1;
-  t.diagnostic(
-    `total off by ${(100 * deviation).toFixed(2)}%, standard error ${(100 * standardError).toFixed(2)}%`,
-  );
-  assert.ok(Math.abs(deviation) < STANDARD_ERRORS_MAX * standardError);
-});
+    const { packets, octets, byPort } = await totals(br);
+    assert.equal(packets, sampler.selected * interval);
+    for (const weighed of byPort.values()) {
+      assert.equal(weighed % interval, 0);
+    }
+    assert.equal(octets % interval, 0);
+    const arrived = sampler.received;
+    const standardError = Math.sqrt((interval - 1) / arrived);
+    const deviation = packets / arrived - 1;
+    t.diagnostic(
+      `total off by ${(100 * deviation).toFixed(2)}%, standard error ${(100 * standardError).toFixed(2)}%`,
+    );
+    assert.ok(Math.abs(deviation) < STANDARD_ERRORS_MAX * standardError);
+  },
+);
 
 test(
   'counts what the meter drops, and compensates for it by what arrives then',
@@ -110,7 +114,7 @@ test(
   async (t) => {
     const br = await exportingBridge(t, ovs, daemon, CACHED);
     await setMaxRate(br, 200);
-    // A steady overload of some seconds, and then a trickle that everything of passes, for what is owed at the end.
+    // A steady overload of some seconds, and then slow traffic that passes the meter, to compensate the pending loss.
     let count = 0;
     const inject = async (portion: number) => {
       count += portion;

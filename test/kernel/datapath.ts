@@ -1,6 +1,6 @@
-// The daemon on the kernel datapath: what it installs, that records count to the packet what the switch has received, and
-// what stays when it stops, is killed, or ovs-vswitchd restarts with saved flows. Run by `npm run test:kernel`; the tests
-// build on each other. TCP is not here: of a segmented packet the meter counts one, and the daemon gets each segment.
+// The daemon with the kernel datapath: what it installs, that records count exactly the packets that the switch received, and
+// what remains when it stops, is killed, or ovs-vswitchd restarts with saved flows. Run by `npm run test:kernel`; the tests
+// depend on each other. TCP is not tested: the meter counts a segmented packet once, and the daemon gets each segment.
 
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
@@ -11,7 +11,7 @@ import { Guest, HOST_ADDRESS } from './guest.ts';
 import { GUEST_TIMEOUT_MS, GuestSwitch, LOCAL, macOf, type Source } from './guest-switch.ts';
 
 const PINGS = 50;
-/** Octets of a ping's frame: Ethernet, IPv4 and ICMP headers, and the 56 that ping sends unless told otherwise. */
+/** Size of a ping's frame in octets: Ethernet, IPv4 and ICMP headers, and ping's default of 56. */
 const PING_OCTETS = 14 + 20 + 8 + 56;
 const HOOK_TIMEOUT_SECONDS = 30;
 const FORWARDING = [
@@ -46,7 +46,7 @@ after(async () => {
 
 const targets = (port: number) => `targets='"${HOST_ADDRESS}:${port}"'`;
 
-/** A test that shows the daemon's log when it fails. */
+/** Defines a test that prints the daemon's log when it fails. */
 function check(name: string, body: (t: TestContext) => Promise<void>): void {
   test(name, async (t) => {
     try {
@@ -58,14 +58,14 @@ function check(name: string, body: (t: TestContext) => Promise<void>): void {
   });
 }
 
-/** `PINGS` of them and as many replies, or it fails. */
+/** Sends `PINGS` pings; fails unless all are answered. */
 const ping = (host: string, address: string, size = 56) =>
   ovs.on(
     host,
     `ping -q -n -c ${PINGS} -i 0.05 -W 20 -s ${size} ${address} | grep ' ${PINGS} received, 0% packet loss'`,
   );
 
-/** What records say of those that have all these values. */
+/** Returns the sums of the records with all these values. */
 function counted(
   records: readonly FlowRecord[],
   match: Readonly<Record<string, unknown>>,
@@ -77,12 +77,12 @@ function counted(
   return { packets: sum('packetDeltaCount'), octets: sum('layer2OctetDeltaCount') };
 }
 
-/** ICMP of an IPv4 host. */
+/** Returns the values of records of a host's ICMP. */
 const icmpOf = (source: Source) => ({ sourceMacAddress: source.mac, protocolIdentifier: 1 });
 
 /**
- * The records of what `traffic` makes the sources send. They count as many packets of each source as the switch has received
- * from it; hosts may send an ARP request later, so both are read again until the switch has received nothing meanwhile.
+ * Returns the records of `traffic`. For each source their packets must be those that the switch received from it. Hosts may
+ * send an ARP request later, so both are read until the switch has received nothing in between.
  */
 async function recordsOf(
   sources: readonly Source[],
@@ -104,7 +104,7 @@ async function recordsOf(
         cause,
       });
     });
-    // The daemon answers behind all packet-ins that it had when it was asked.
+    // The daemon replies after all packet-ins that it received before the request.
     await ovs.status();
     const packets = recorded();
     last = await received();
@@ -116,7 +116,7 @@ async function recordsOf(
   }
 }
 
-/** Pings between a and b, and that all are in the records. */
+/** Sends pings between a and b; fails unless the records have all of them. */
 async function assertPingsExact(): Promise<void> {
   const records = await recordsOf([a, b], () => ping('a', '10.0.0.2'));
   const expected = { packets: PINGS, octets: PINGS * PING_OCTETS };
@@ -124,7 +124,7 @@ async function assertPingsExact(): Promise<void> {
   assert.deepEqual(counted(records, icmpOf(b)), expected);
 }
 
-/** The flows in which the daemon has nothing. */
+/** Returns the flows without actions of the daemon. */
 const userFlows = async () => (await ovs.flows()).filter((flow) => !flow.includes('id=18768'));
 
 const meters = () => guest.run('ovs-ofctl -O OpenFlow13 dump-meters br0');
@@ -254,33 +254,30 @@ check("`sample` actions send each packet to their collector set, and to the brid
   await guest.run('ovs-vsctl --all destroy Flow_Sample_Collector_Set');
 });
 
-check(
-  'a stop leaves flows, meters and row as they were, loses no ping, and ovs-vswitchd exports',
-  async (t) => {
-    const users = await userFlows();
-    const pings = await ovs.startPings('a', '10.0.0.2');
-    await pings.pass(10);
-    await stopDaemon(t);
-    await pings.pass(10);
-    const { sent, received } = await pings.stop();
-    assert.equal(received, sent);
-    assert.deepEqual(await ovs.flows(), users);
-    assert.doesNotMatch(await meters(), /meter=/u);
-    assert.equal(
-      await guest.run('ovs-vsctl --bare --columns=targets,external_ids list IPFIX'),
-      `${HOST_ADDRESS}:${sink.port}\n\n`,
-    );
-    // The records of ovs-vswitchd are not those that the strict reader takes: they go elsewhere from here.
-    await sink.close();
-    const builtIn = await UdpSink.open();
-    await guest.run(`ovs-vsctl set IPFIX $(ovs-vsctl get Bridge br0 ipfix) ${targets(builtIn.port)}`);
-    await ping('a', '10.0.0.2');
-    await builtIn.waitForCount(1, GUEST_TIMEOUT_MS);
-    sink = await FlowRecordSink.open();
-    await guest.run(`ovs-vsctl set IPFIX $(ovs-vsctl get Bridge br0 ipfix) ${targets(sink.port)}`);
-    await builtIn.close();
-  },
-);
+check('a stop restores flows, meters and row, loses no ping, and ovs-vswitchd exports', async (t) => {
+  const users = await userFlows();
+  const pings = await ovs.startPings('a', '10.0.0.2');
+  await pings.pass(10);
+  await stopDaemon(t);
+  await pings.pass(10);
+  const { sent, received } = await pings.stop();
+  assert.equal(received, sent);
+  assert.deepEqual(await ovs.flows(), users);
+  assert.doesNotMatch(await meters(), /meter=/u);
+  assert.equal(
+    await guest.run('ovs-vsctl --bare --columns=targets,external_ids list IPFIX'),
+    `${HOST_ADDRESS}:${sink.port}\n\n`,
+  );
+  // The strict reader refuses messages of ovs-vswitchd: they go to another target from here on.
+  await sink.close();
+  const builtIn = await UdpSink.open();
+  await guest.run(`ovs-vsctl set IPFIX $(ovs-vsctl get Bridge br0 ipfix) ${targets(builtIn.port)}`);
+  await ping('a', '10.0.0.2');
+  await builtIn.waitForCount(1, GUEST_TIMEOUT_MS);
+  sink = await FlowRecordSink.open();
+  await guest.run(`ovs-vsctl set IPFIX $(ovs-vsctl get Bridge br0 ipfix) ${targets(sink.port)}`);
+  await builtIn.close();
+});
 
 async function stopDaemon(t: TestContext): Promise<void> {
   const { neededRelease } = await ovs.stopDaemon();
@@ -289,7 +286,7 @@ async function stopDaemon(t: TestContext): Promise<void> {
   }
 }
 
-/** Seconds until none of the daemon's flows is left, in the guest's time. */
+/** Waits until none of the daemon's flows is left; returns the seconds of the guest's clock. */
 async function secondsUntilUnhooked(first = ''): Promise<number> {
   const text = await guest.run(`
     ${first}
@@ -300,7 +297,7 @@ async function secondsUntilUnhooked(first = ''): Promise<number> {
 }
 
 check(
-  'after SIGKILL the hook goes by its hard timeout, no ping is lost, and the next start goes on',
+  'after SIGKILL the hook is removed by its hard timeout, no ping is lost, and the next start continues',
   async (t) => {
     const users = await ovs.flows();
     await ovs.startDaemon();
@@ -308,7 +305,7 @@ check(
     await pings.pass(10);
     const seconds = await secondsUntilUnhooked('kill -KILL $(cat /tmp/daemon.pid)');
     t.diagnostic(`the hook was gone after ${seconds} s`);
-    // It was refreshed less than a timeout ago, and did not go with the connection.
+    // It was refreshed less than a hard timeout ago, and was not removed with the connection.
     assert.ok(seconds > HOOK_TIMEOUT_SECONDS / 3 && seconds <= HOOK_TIMEOUT_SECONDS + 2, `${seconds} s`);
     await pings.pass(10);
     const { sent, received } = await pings.stop();
@@ -330,7 +327,7 @@ check('saved and restored flows under a living daemon: it hooks the bridge again
     /^meter=65000 pktps burst stats bands=\ntype=drop rate=5000 burst_size=100$/mu,
   );
   await assertPingsExact();
-  // A controller action keeps the meter that there was when its flow was written: the datapath's flow shows it.
+  // A controller action keeps the meter that existed when its flow was written: the datapath's flow shows it.
   assert.match(
     await guest.run('ovs-appctl dpctl/dump-flows'),
     /in_port\(\d+\).*actions:.*meter\(\d+\),userspace/u,

@@ -1,5 +1,5 @@
-// Debian's Open vSwitch on the kernel datapath of a guest, with hosts on the ports of bridge br0 and the daemon beside it.
-// Hosts are network namespaces without IPv6, so that they send only what a test has them send.
+// Debian's Open vSwitch with the kernel datapath of a guest, hosts on the ports of bridge br0, and the daemon. Hosts are network
+// namespaces without IPv6, so that they send only what a test sends.
 //
 //     const ovs = await GuestSwitch.start(guest);
 //     await ovs.addHost({ name: 'a', address: '10.0.0.1/24' });
@@ -10,14 +10,14 @@ import type { StatusDocument } from '../../src/report/status-document.ts';
 import { waitFor } from '../support/wait.ts';
 import type { Guest } from './guest.ts';
 
-/** Everything takes ten times longer in the guest than on the host, and far longer on a busy one. */
+/** Time limit in milliseconds: the guest is ten times slower than the host, and much slower on a busy host. */
 export const GUEST_TIMEOUT_MS = 180_000;
-/** What `node -e 0` takes in a guest that is too slow for the daemon's deadlines; about 1 s on an idle host. */
+/** Duration of `node -e 0` in a guest that is too slow for the daemon's deadlines; about 1 s on an idle host. */
 const BUSY_SECONDS = 3;
 const CONTROL_SOCKET = '/run/openvswitch/ovs-ipfix.ctl';
 const OVS_CTL = '/usr/share/openvswitch/scripts/ovs-ctl --no-monitor --no-record-hostname --system-id=random';
 
-/** Where frames come into br0: the port, and the hardware address of the one host behind it. */
+/** A source of frames in br0: the port, and the MAC address of its only host. */
 export interface Source {
   readonly port: string;
   readonly mac: string;
@@ -38,7 +38,7 @@ export interface GuestHost {
   readonly vlan?: { readonly id: number; readonly address: string };
 }
 
-/** See the head of the file. */
+/** The switch of a guest; see the head of the file. */
 export class GuestSwitch {
   readonly guest: Guest;
 
@@ -47,7 +47,7 @@ export class GuestSwitch {
   }
 
   /**
-   * Starts ovsdb-server and ovs-vswitchd where ovs-ctl has them. The first bridge is in the database before ovs-vswitchd
+   * Starts ovsdb-server and ovs-vswitchd in ovs-ctl's paths. The first bridge is in the database before ovs-vswitchd
    * starts: ovs-vswitchd 3.1 on kernel 6.1 may lose every upcall of a first bridge that is added while it runs.
    */
   static async start(guest: Guest): Promise<GuestSwitch> {
@@ -62,7 +62,7 @@ export class GuestSwitch {
     return new GuestSwitch(guest);
   }
 
-  /** What Debian's `systemctl reload ovs-vswitchd` does: ovs-ctl saves the flows by ovs-save, restarts, and restores them. */
+  /** Restarts ovs-vswitchd as Debian's `systemctl reload ovs-vswitchd` does: ovs-ctl saves the flows by ovs-save, and restores them. */
   async reload(): Promise<void> {
     await this.guest.run(`${OVS_CTL} --no-ovsdb-server restart`, { timeoutMs: GUEST_TIMEOUT_MS });
   }
@@ -96,7 +96,7 @@ export class GuestSwitch {
     return this.guest.run(`ip netns exec ${host} ${command}`, options);
   }
 
-  /** How many packets the switch has received on a port, by the datapath's own counter. */
+  /** Returns the number of packets received on a port, by the datapath's counter. */
   async received(port: string): Promise<number> {
     const text = await this.guest.run(`ovs-ofctl dump-ports br0 ${port}`);
     const [, packets] = /rx pkts=(\d+)/u.exec(text) ?? [];
@@ -106,7 +106,7 @@ export class GuestSwitch {
     return Number(packets);
   }
 
-  /** The flows of br0 without what changes by itself, sorted, because a rewritten flow moves in a dump. */
+  /** Returns the flows of br0 without counters and ages, sorted, because a rewritten flow moves in a dump. */
   async flows(): Promise<string[]> {
     const text = await this.guest.run('ovs-ofctl -O OpenFlow15 --no-stats --no-names dump-flows br0');
     return text
@@ -115,12 +115,12 @@ export class GuestSwitch {
       .sort();
   }
 
-  /** The flows that are the daemon's, or have an action of it. */
+  /** Returns the daemon's flows, and flows with its actions. */
   async ownFlows(): Promise<string[]> {
     return (await this.flows()).filter((flow) => flow.includes('id=18768'));
   }
 
-  /** Replaces the user's flows; those of the daemon stay. */
+  /** Replaces users' flows; those of the daemon are kept. */
   async setFlows(...flows: readonly string[]): Promise<void> {
     await this.guest.run(`
       ovs-ofctl del-flows br0 cookie=0/-1
@@ -130,9 +130,9 @@ END
       ovs-appctl revalidator/wait`);
   }
 
-  /** Starts the daemon; fulfilled when it is ready and no datapath flow is older than its hook. */
+  /** Starts the daemon; waits until it is ready and no datapath flow is older than its hook. */
   async startDaemon(): Promise<void> {
-    // The shell that waits keeps the exit code.
+    // The waiting shell keeps the exit code.
     await this.guest.run(`
       rm -f /tmp/daemon.exit
       ( set +e
@@ -143,9 +143,9 @@ END
     await this.waitForReady();
   }
 
-  /** As `startDaemon` after a restart of ovs-vswitchd under a running daemon. */
+  /** Waits as `startDaemon` does, after a restart of ovs-vswitchd. */
   async waitForReady(): Promise<void> {
-    // Each question takes time from the one processor on which the daemon starts.
+    // Each request takes time from the only processor, on which the daemon starts.
     await waitFor(() => this.appctl('ready'), {
       what: 'the daemon is ready',
       timeoutMs: GUEST_TIMEOUT_MS,
@@ -154,7 +154,7 @@ END
     await this.guest.run('ovs-appctl revalidator/wait');
   }
 
-  /** A command of the daemon. */
+  /** Runs a command of the daemon. */
   async appctl(command: string): Promise<string> {
     return this.guest.run(`ovs-appctl --timeout=10 -t ${CONTROL_SOCKET} ${command}`);
   }
@@ -176,8 +176,8 @@ END
   }
 
   /**
-   * SIGTERM; fails unless the daemon exits with 0. On a host so busy that the guest takes seconds for nothing, the daemon's
-   * deadline of 4.5 s may pass: then `release` cleans up, as it says, and the result is true.
+   * Stops the daemon by SIGTERM; fails unless it exits with 0. On a very busy host the daemon's
+   * deadline of 4.5 s may pass: then `release` cleans up, and the result is true.
    */
   async stopDaemon(): Promise<{ readonly neededRelease: boolean }> {
     const exitCode = await this.endDaemon('TERM');
@@ -196,12 +196,12 @@ END
     return { neededRelease: true };
   }
 
-  /** What the daemon has logged. */
+  /** Returns the daemon's log. */
   async log(): Promise<string> {
     return this.guest.run('cat /tmp/daemon.log /tmp/daemon.console');
   }
 
-  /** Pings without an end from one host to an address, ten a second. */
+  /** Starts pings from one host to an address, ten a second. */
   async startPings(host: string, address: string): Promise<Pings> {
     const file = `/tmp/pings-${host}`;
     await this.guest.run(
@@ -211,7 +211,7 @@ END
   }
 }
 
-/** Pings that go on while a test does something else. */
+/** Pings in the background of a test. */
 export class Pings {
   readonly #guest: Guest;
   readonly #file: string;
@@ -221,7 +221,7 @@ export class Pings {
     this.#file = file;
   }
 
-  /** Fulfilled when `count` more replies have come. */
+  /** Waits for `count` more replies. */
   async pass(count: number): Promise<void> {
     const replies = async () => Number(await this.#guest.run(`grep -c ttl= ${this.#file} || true`));
     const before = await replies();
@@ -231,7 +231,7 @@ export class Pings {
     });
   }
 
-  /** Ends them; gives back how many were sent and how many came back, without the one that may be on its way. */
+  /** Ends the pings; returns the numbers of requests and replies, without a last request that may be unanswered. */
   async stop(): Promise<{ readonly sent: number; readonly received: number }> {
     const text = await this.#guest.run(`
       pid=$(cat ${this.#file}.pid)
@@ -243,7 +243,7 @@ export class Pings {
   }
 }
 
-/** The hardware address of a host, from the first letter of its name. */
+/** Returns the MAC address of a host, from the first letter of its name. */
 export function macOf(host: string): string {
   return `02:00:00:00:00:${host.charCodeAt(0).toString(16).padStart(2, '0')}`;
 }

@@ -1,7 +1,6 @@
-// A virtual machine with a kernel of its own, for what needs the kernel datapath of Open vSwitch: qemu with software
-// emulation, from the disk that `.ci/kernel-guest` makes. It runs shell scripts one by one or side by side; nothing that
-// they do outlives it. Emulated time is real time, but the processor is some ten times slower: measure counts and ratios in
-// it, and no speeds.
+// A virtual machine for tests of Open vSwitch's kernel datapath: qemu with software emulation, and the disk that
+// `.ci/kernel-guest` makes. It runs shell scripts, one by one or concurrently, and keeps none of their changes. Emulated time
+// is real time, but the processor is some ten times slower: measure counts and ratios in it, not speeds.
 //
 //     const guest = await Guest.boot();
 //     t.after(() => guest.stop());
@@ -15,29 +14,29 @@ import { BackgroundProgram, ProgramError } from '../support/process.ts';
 import { waitFor } from '../support/wait.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-/** The host's loopback addresses as the guest sees them. */
+/** The guest's address for the host's loopback. */
 export const HOST_ADDRESS = '10.0.2.2';
-/** 10 s on an idle machine; the guest is nicer than all that a busy one does. */
+/** Time limit in milliseconds; 10 s on an idle machine, longer on a busy one, where the guest runs at low priority. */
 const BOOT_TIMEOUT_MS = 300_000;
-/** For a script that takes seconds on an idle machine. */
+/** Default time limit in milliseconds of a script that takes seconds on an idle machine. */
 const RUN_TIMEOUT_MS = 120_000;
-/** A script that is at its limit ends by itself; when nothing is heard of it this much later, the guest hangs. */
+/** A script ends at its time limit; without a result this many milliseconds later, the guest hangs. */
 const GRACE_MS = 20_000;
 
-/** In place of an exit code, for scripts that ran when the guest ended. */
+/** The exit code of scripts that were running when the guest ended. */
 const GUEST_ENDED = -1;
 
 /** Options of `Guest.boot`. */
 export interface GuestOptions {
-  /** The suite of Debian that `.ci/kernel-guest` has made a disk of. Default bookworm. */
+  /** The Debian suite of the disk, made by `.ci/kernel-guest`. Default: bookworm. */
   readonly suite?: string | undefined;
-  /** Default 1: under emulation a second one costs the host more than it gives the guest. */
+  /** Default: 1. Under emulation a second one costs the host more than the guest gains. */
   readonly processorCount?: number;
 }
 
-/** See the head of the file. */
+/** A running guest. */
 export class Guest {
-  /** Shared with the guest, which has it as /work. */
+  /** A folder shared with the guest, where it is /work. */
   readonly folder: string;
   readonly #server: Server;
   readonly #qemu: BackgroundProgram;
@@ -54,7 +53,7 @@ export class Guest {
     server.once('connection', (socket) => this.#connect(socket));
   }
 
-  /** Fulfilled when the guest takes scripts. */
+  /** Boots a guest; waits until it accepts scripts. */
   static async boot(options: GuestOptions = {}): Promise<Guest> {
     const folder = await mkdtemp(join(tmpdir(), 'guest-'));
     await writeFile(join(folder, 'init.sh'), await readFile(join(import.meta.dirname, 'init.sh')));
@@ -64,7 +63,7 @@ export class Guest {
       server.listen(join(folder, 'jobs'), resolve);
     });
     const command = ['qemu-system-x86_64', ...qemuArguments(folder, options)];
-    // nice becomes qemu, so that its process id is qemu's.
+    // nice executes qemu, so its process id is qemu's.
     const qemu = await BackgroundProgram.start('nice', ['-n', '5', ...command]);
     const guest = new Guest(folder, server, qemu);
     try {
@@ -84,17 +83,17 @@ export class Guest {
     return guest;
   }
 
-  /** The end of what the kernel and qemu have said. */
+  /** The last output of the kernel and qemu. */
   get console(): string {
     return `${this.#qemu.stdout}${this.#qemu.stderr}`.slice(-4000);
   }
 
-  /** Runs a bash script to its end and gives its standard output back; an exit code but 0 is a `ProgramError`. */
+  /** Runs a bash script and returns its standard output; throws `ProgramError` unless it exits with 0. */
   async run(script: string, options: { readonly timeoutMs?: number } = {}): Promise<string> {
     return this.#run(`set -euo pipefail\n${script}\n`, options.timeoutMs ?? RUN_TIMEOUT_MS);
   }
 
-  /** Ends qemu, whatever the guest does. Safe to repeat. */
+  /** Ends qemu. Idempotent. */
   async stop(): Promise<void> {
     await this.#qemu.stop('SIGTERM');
     this.#port?.destroy();
@@ -147,7 +146,7 @@ export class Guest {
         this.#receive(line);
       }
     });
-    // The guest has ended, by `stop` or by itself; an error is followed by the same event.
+    // The guest has ended, by `stop` or on its own; an error is followed by the same event.
     socket.on('error', () => {});
     socket.once('close', () => {
       for (const end of this.#waiting.values()) {

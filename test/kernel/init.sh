@@ -1,7 +1,7 @@
 #!/bin/bash
-# Process 1 of the guest (guest.ts): runs the jobs that the host names on the serial port "jobs". A line is a job's name and
-# its time limit in seconds; the job is /work/NAME.sh, its output goes to NAME.out and NAME.err, and its end is the line
-# "NAME EXIT-CODE". Jobs run beside each other. Everything is gone with the guest: its disk is a snapshot.
+# Process 1 of the guest (guest.ts): runs the jobs that the host sends on the serial port "jobs". A line is a job's name and its
+# time limit in seconds; the job is /work/NAME.sh, its output goes to NAME.out and NAME.err, and its end is reported by the line
+# "NAME EXIT-CODE". Jobs run concurrently. Changes are lost with the guest, whose disk is a snapshot.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
@@ -9,7 +9,7 @@ mkdir -p /run/openvswitch /run/netns /dist
 ln -s /proc/self/fd /dev/fd
 mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose,msize=262144 dist /dist
 ip link set lo up
-# The host's loopback is 10.0.2.2 behind the user network of qemu.
+# 10.0.2.2 is the host's loopback in qemu's user network.
 modprobe virtio_net
 until [ -e /sys/class/net/eth0 ]; do sleep 0.1; done
 ip address add 10.0.2.15/24 dev eth0

@@ -1,5 +1,5 @@
-// The columns as data, and the rows that the daemon reads, against real schemas: those of Open vSwitch before the
-// columns and of the installed version.
+// Compares the columns, and the rows that the daemon reads, with real schemas: that of Open vSwitch before the columns, and
+// that of the installed version.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -62,13 +62,13 @@ test('the manual text has each column with its range', () => {
   }
 });
 
-/** Columns of IPFIX that the daemon reads and a schema of that version does not have yet. */
+/** Columns of IPFIX that the daemon reads and the schema of that version lacks. */
 const YOUNGER: Record<string, readonly string[]> = {
   '7.3.0': ['cache_active_timeout', 'cache_max_flows', 'template_interval', 'stats_interval', 'other_config'],
   installed: ['template_interval', 'stats_interval'],
 };
 
-/** Values at the edges of what a column may hold: what the daemon must take without a remark. */
+/** Returns values at the limits of a column, which the daemon must accept. */
 function edges(type: ColumnType): Value[] {
   const { minInteger, maxInteger } = type.key;
   if (type.key.type === 'integer') {
@@ -103,7 +103,7 @@ for (const [name, schemaOf] of Object.entries({ '7.3.0': old, installed })) {
     }
   });
 
-  test(`the other tables that the daemon watches are there: ${name}`, tier('ovs'), () => {
+  test(`the schema has the other tables that the daemon monitors: ${name}`, tier('ovs'), () => {
     const { tables } = schemaOf();
     for (const [table, columns] of [
       ...Object.entries(WATCHED_COLUMNS),

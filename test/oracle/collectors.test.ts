@@ -1,4 +1,4 @@
-// The collectors of others, as the tests use them, each on a message that is written out here.
+// The third-party collectors that tests use, each with a message encoded here.
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
@@ -13,7 +13,7 @@ import {
 import { tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
 
-/** A message by hand (RFC 7011): a template of addresses, counters, protocol and times, and one record of it. */
+/** A message encoded by hand (RFC 7011): a template of addresses, counters, protocol and times, and one record of it. */
 const MESSAGE = Buffer.from(
   '000a0061655b0000000000000000000100020024' +
     '010000070008000400' +
@@ -31,17 +31,17 @@ async function send(collector: PortCollector): Promise<void> {
   socket.close();
 }
 
-test('nfcapd and nfdump show a record that was sent to them', tier('nfdump'), async () => {
+test('nfcapd and nfdump print a record that was sent to them', tier('nfdump'), async () => {
   const collector = await startNfcapd();
   await send(collector);
   await waitFor(() => collector.complaints().includes('New ipfix exporter'), { what: 'nfcapd has it' });
   assert.match(await collector.stop(), /"src4_addr" : "10\.0\.0\.1"/);
 });
 
-test('nfacctd shows records that were sent to it', tier('pmacct'), async () => {
+test('nfacctd prints records that were sent to it', tier('pmacct'), async () => {
   const collector = await startNfacctd();
   const hasOutput = async () => {
-    // It writes only while more comes in, or when it ends.
+    // It writes only while more messages arrive, or when it ends.
     await send(collector);
     return (await collector.output()).includes('"ip_src": "10.0.0.1"');
   };
@@ -51,14 +51,14 @@ test('nfacctd shows records that were sent to it', tier('pmacct'), async () => {
 });
 
 test(
-  'tshark and ipfixDump decode a message, and complain about a broken one',
+  'tshark and ipfixDump decode a message, and report an invalid one',
   tier('tshark', 'fixbuf'),
   async () => {
     assert.match(await tsharkText([MESSAGE]), /SrcAddr: 10\.0\.0\.1/);
     const good = await ipfixDump([MESSAGE]);
     assert.match(good.text, /sourceIPv4Address : 10\.0\.0\.1/);
     assert.equal(good.warnings, '');
-    // The record says that it follows another template.
+    // The record refers to another template.
     const broken = Buffer.from(MESSAGE);
     broken.writeUInt16BE(300, 52);
     assert.match((await ipfixDump([broken])).warnings, /Missing external template/);

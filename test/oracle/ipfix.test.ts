@@ -1,5 +1,5 @@
-// What others make of our messages: tshark's dissector and ipfixDump, which is strict. The messages come from an exporter
-// that was shown every frame of record-vectors.json, uncached and cached, with several domains and small messages.
+// The daemon's messages, decoded by tshark and by ipfixDump, which is strict. The messages come from an exporter with every
+// frame of record-vectors.json, uncached and cached, with several domains and small messages.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ const frames = (
   JSON.parse(readFileSync(new URL('../vectors/record-vectors.json', import.meta.url), 'utf8')) as Vectors
 ).vectors.map((vector) => Buffer.from(vector.frame, 'hex'));
 
-/** All messages of an exporter that is shown all frames in each of three domains, some seconds apart, twice. */
+/** Returns the messages of an exporter that samples all frames in each of three domains, some seconds apart, twice. */
 async function exportFrames(options: Partial<ExporterOptions>): Promise<readonly Buffer[]> {
   const clock = new ManualClock(1_400_000_000_250_000);
   const deferred: (() => void)[] = [];
@@ -85,7 +85,7 @@ function folder(context: TestContext): string {
   return path;
 }
 
-/** A capture file of UDP datagrams from one port of this machine to another (pcap, link type 101: plain IP). */
+/** Returns a capture file of UDP datagrams from one local port to another (pcap, link type 101: IP). */
 function capture(messages: readonly Buffer[]): Buffer {
   const file = Buffer.alloc(24);
   file.writeUInt32LE(0xa1b2c3d4, 0);
@@ -123,7 +123,7 @@ const cases: readonly [name: string, options: Partial<ExporterOptions>][] = [
 
 for (const [name, options] of cases) {
   test(
-    `tshark reads what we export ${name} without a complaint, with our values`,
+    `tshark decodes messages exported ${name} without an error, to the same values`,
     tier('tshark'),
     async (context) => {
       const messages = await exportFrames(options);
@@ -162,7 +162,7 @@ for (const [name, options] of cases) {
   );
 
   test(
-    `ipfixDump reads what we export ${name} without a warning, and as many records`,
+    `ipfixDump decodes messages exported ${name} without a warning, and as many records`,
     tier('fixbuf'),
     async (context) => {
       const messages = await exportFrames(options);

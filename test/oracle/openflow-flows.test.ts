@@ -1,5 +1,5 @@
-// What this library writes is shown to ovs-ofctl, and what ovs-ofctl writes is read: matches, actions, flow mods and
-// monitors. The vectors of the unit tests come from the same program, but here it judges our bytes and our texts.
+// ovs-ofctl decodes what the library encodes, and the library decodes what ovs-ofctl encodes: matches, actions, flow mods and
+// monitors. The vectors of the unit tests come from the same program, but here it checks the library's bytes and texts.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Action, eachAction, loadBits } from '../../src/node-openflow/actions.ts';
@@ -47,13 +47,13 @@ function flowModHex(version: OpenFlowVersion, mod: FlowMod): string {
   });
 }
 
-/** Values that satisfy what each field requires; most fields take any number. */
+/** Returns a value that the field accepts; most fields accept any number. */
 function someValue(width: number): bigint {
   return BigInt(`0x${'12'.repeat(width)}`);
 }
 
-describe('our bytes, as ovs-ofctl prints them', tier('ovs'), () => {
-  test('the hook', async () => {
+describe('bytes of the library, printed by ovs-ofctl', tier('ovs'), () => {
+  test('the hook flow', async () => {
     for (const version of OPENFLOW_VERSIONS) {
       const actions: Action[] = [
         {
@@ -155,8 +155,8 @@ describe('our bytes, as ovs-ofctl prints them', tier('ovs'), () => {
     }
   });
 
-  test('matches on each field of the table that stands alone', async () => {
-    // Whichever fields ovs-ofctl does not reject by their prerequisites.
+  test('matches on each field of the table without a prerequisite', async () => {
+    // All fields that ovs-ofctl does not reject for a missing prerequisite.
     const names = [
       'reg0',
       'xreg1',
@@ -188,12 +188,12 @@ describe('our bytes, as ovs-ofctl prints them', tier('ovs'), () => {
   });
 });
 
-describe("our texts, in ovs-ofctl's hands", tier('ovs'), () => {
+describe('texts of the library, parsed by ovs-ofctl', tier('ovs'), () => {
   const vectors = readVectors('flow-mods.json', /_FLOW_MOD .*: ADD/);
-  /** ovs-ofctl has an enqueue of its own only in OpenFlow 1.0; later it is several actions, one with a max length. */
+  /** ovs-ofctl encodes enqueue as one action only in OpenFlow 1.0; later as several, one with a max length. */
   const SPLIT_UP = /enqueue/;
 
-  test('become the bytes again that they were made of', async () => {
+  test('are encoded to the bytes that they were formatted from', async () => {
     let count = 0;
     for (const version of [1, 4, 6] as const) {
       for (const vector of vectors.filter(

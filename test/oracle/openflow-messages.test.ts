@@ -1,4 +1,4 @@
-// What we encode is shown to ovs-ofctl, which must read it as meant; and the numbers of errors are compared with its own.
+// ovs-ofctl decodes what the library encodes, and must print what is meant; and error numbers are compared with its own.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -24,7 +24,7 @@ async function printed(version: OpenFlowVersion, message: OpenFlowMessage): Prom
   return (await runProgram('ovs-ofctl', ['--no-names', 'ofp-print', hex])).trim().replaceAll(/\s+/g, ' ');
 }
 
-/** The message, what ovs-ofctl says after the transaction id, and the versions that have it. */
+/** The message, what ovs-ofctl prints after the transaction id, and the versions that have it. */
 type Case = readonly [OpenFlowMessage, string, readonly OpenFlowVersion[]];
 const ALL = OPENFLOW_VERSIONS;
 const SINCE_13 = [4, 5, 6] as const;
@@ -139,22 +139,18 @@ const CASES: readonly Case[] = [
 
 for (const [message, expected, versions] of CASES) {
   for (const version of versions) {
-    test(
-      `version ${version}: ovs-ofctl reads our ${message.type} as "${expected}"`,
-      tier('ovs'),
-      async () => {
-        const text = await printed(version, message);
-        const name = /^(\S+)/.exec(text)?.[1] ?? '';
-        assert.match(name, /^(OFPT|NXT|ONFT|OFPST|NXST)_/);
-        const said = text.replace(/^.*?\(xid=0x1234\):?/, '').trim();
-        assert.equal(said, expected);
-      },
-    );
+    test(`version ${version}: ovs-ofctl prints ${message.type} as "${expected}"`, tier('ovs'), async () => {
+      const text = await printed(version, message);
+      const name = /^(\S+)/.exec(text)?.[1] ?? '';
+      assert.match(name, /^(OFPT|NXT|ONFT|OFPST|NXST)_/);
+      const said = text.replace(/^.*?\(xid=0x1234\):?/, '').trim();
+      assert.equal(said, expected);
+    });
   }
 }
 
 for (const version of SINCE_13) {
-  test(`version ${version}: ovs-ofctl reads what is in our bundle`, tier('ovs'), async () => {
+  test(`version ${version}: ovs-ofctl prints the message in a bundle`, tier('ovs'), async () => {
     const message = { type: 'flow_mod', ...flowMod({ command: 'add', priority: 7 }) } as const;
     const text = await printed(version, { type: 'bundle_add_message', bundleId: 9, flags: 3, message });
     assert.match(
@@ -165,7 +161,7 @@ for (const version of SINCE_13) {
 }
 
 for (const version of SINCE_14) {
-  test(`version ${version}: ovs-ofctl reads that we want forwarded requests`, tier('ovs'), async () => {
+  test(`version ${version}: ovs-ofctl prints that forwarded requests are enabled`, tier('ovs'), async () => {
     const text = await printed(version, { type: 'set_async', requestForward: { active: 3, secondary: 1 } });
     assert.match(
       text,
@@ -175,7 +171,7 @@ for (const version of SINCE_14) {
 }
 
 for (const version of ALL) {
-  test(`version ${version}: ovs-ofctl finds our flow messages in their places`, tier('ovs'), async (t) => {
+  test(`version ${version}: ovs-ofctl recognises flow messages by their numbers`, tier('ovs'), async (t) => {
     const mod = await printed(version, {
       type: 'flow_mod',
       ...flowMod({ command: 'add', tableId: 3, priority: 9 }),
@@ -194,7 +190,7 @@ for (const version of ALL) {
   });
 }
 
-test('errors have the numbers that Open vSwitch gives them', tier('ovs'), async () => {
+test('errors have the same numbers as in Open vSwitch', tier('ovs'), async () => {
   const names = new Set<string>();
   for (const version of ALL) {
     for (const vendor of [0, 0x2320, 0x4f4e_4600]) {

@@ -1,6 +1,6 @@
-// The daemon rewrites users' flows. Here every action that ovs-ofctl knows stands in a flow of a real switch; each flow is
-// read, written back as it was read, and must read the same again, in every version. OpenFlow 1.3 and 1.4 leave users'
-// flows as the users wrote them.
+// The daemon rewrites users' flows. Here a real switch has a flow with each action that ovs-ofctl supports; each flow is read,
+// rewritten unchanged, and must be the same when read again, in every version. OpenFlow 1.3 and 1.4 keep flows as users
+// wrote them.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -16,11 +16,11 @@ import { ACTION_TEXTS } from '../node-openflow/vectors/flow-texts.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
 import { tier } from '../support/tiers.ts';
 
-/** What needs meters, groups or tunnel options that this switch has not, or cannot be said in all versions. */
+/** Actions that need meters, groups or tunnel options that this switch lacks, or that some versions lack. */
 const NEEDS_MORE =
   /meter|group|delete_field|encap|decap|debug|push_vlan|write_metadata:0x4|resubmit\(,4,ct\)/;
 
-/** One flow for each line of actions, told apart by table and cookie. */
+/** Returns one flow for each line of actions, with its own table and cookie. */
 function flowTexts(): string[] {
   return ACTION_TEXTS.filter(([, actions]) => !NEEDS_MORE.test(actions)).map(
     ([match, actions], index) =>
@@ -37,7 +37,7 @@ async function dump(connection: OpenFlowConnection): Promise<readonly FlowStats[
   return reply.entries.toSorted((a, b) => a.tableId - b.tableId || (a.cookie < b.cookie ? -1 : 1));
 }
 
-/** A flow without what passes with time. */
+/** Returns a flow without what changes with time. */
 function lasting(flow: FlowStats): object {
   return { ...flow, durationSeconds: 0, durationNanoseconds: 0 };
 }
@@ -60,7 +60,7 @@ function rewritten(flow: FlowStats): OpenFlowMessage {
   };
 }
 
-test('flows with all kinds of actions are written back as they were read', tier('ovs'), async (t) => {
+test('flows with all kinds of actions are rewritten as they were read', tier('ovs'), async (t) => {
   const ovs = await startOvs();
   t.after(() => ovs.stop());
   await ovs.addBridge('br0', { protocols: ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'] });
@@ -73,8 +73,8 @@ test('flows with all kinds of actions are written back as they were read', tier(
       await runOfctl(['-O', 'OpenFlow13', 'replace-flows', target, file]);
       const before = await printed();
       await rewriteAll(ovs, version);
-      // In 1.0 and 1.5 the switch itself tells some actions in other words (set_field as load, goto_table as resubmit;
-      // load as set_field), and keeps those words when they are written back.
+      // In 1.0 and 1.5 the switch itself shows some actions as others (set_field as load, goto_table as resubmit;
+      // load as set_field), and keeps those when they are rewritten.
       if (version === 4 || version === 5) {
         assert.equal(await printed(), before);
       }

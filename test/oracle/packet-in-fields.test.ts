@@ -1,6 +1,6 @@
-// Fields of packet-ins against Open vSwitch's own values for them. Each field is read by OVS in the actions of a flow: since
-// 3.4 by `sample` actions that take their observation point from it, so that ovs-vswitchd's records have the value, and before
-// by `move` to a register, which packet-ins show. The same packet-ins are then asked for the field by its name.
+// Compares fields of packet-ins with Open vSwitch's own values. OVS reads each field in the actions of a flow: since 3.4 by
+// `sample` actions that take their observation point from it, so that ovs-vswitchd's records have the value, and before by
+// `move` to a register, which packet-ins have. The field is then read from the same packet-ins by its name.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -75,7 +75,7 @@ const IPV6 = [
 const OTHER_METADATA =
   'in_port in_port_oxm tun_id tun_src tun_dst tun_flags tun_ipv6_src tun_gbp_id tun_gbp_flags metadata pkt_mark ' +
   'ct_state ct_zone ct_mark ct_label packet_type xxreg0 xxreg1 xxreg2';
-/** Without reg15 and what has it, which the flows of this test write. */
+/** Without reg15 and the registers that include it, which the flows of this test write. */
 const METADATA = [
   ...OTHER_METADATA.split(' '),
   ...Array.from({ length: 15 }, (_, index) => `reg${index}`),
@@ -83,7 +83,7 @@ const METADATA = [
 ] as Name[];
 
 interface Kind {
-  /** What a `move` of the fields needs to have been matched. */
+  /** The match that a `move` of the fields needs. */
   readonly match: string;
   readonly frame: Buffer;
   readonly fields: readonly Name[];
@@ -217,10 +217,10 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
 };
 
-/** All of them, for an oracle that reads any field from any packet. */
+/** All fields, for an oracle that reads any field from any packet. */
 const EVERY_FIELD = [...new Set(Object.values(KINDS).flatMap(({ fields }) => fields))];
 
-/** Widths that are not whole bytes, in bits. */
+/** Widths in bits of fields that are not whole bytes. */
 const ODD_WIDTHS: Readonly<Partial<Record<Name, number>>> = {
   vlan_vid: 12,
   vlan_pcp: 3,
@@ -242,7 +242,7 @@ interface Slice {
   readonly bitCount: number;
 }
 
-/** A field in parts of 32 bits, and the bits in the middle of a wide one. */
+/** Returns the slices of a field: parts of 32 bits, and the middle of a wide one. */
 function slices(name: Name): readonly Slice[] {
   const width = ODD_WIDTHS[name] ?? (fieldByName(name)?.width ?? 0) * 8;
   const offsets = Array.from({ length: Math.ceil(width / 32) }, (_, index) => index * 32);
@@ -252,7 +252,7 @@ function slices(name: Name): readonly Slice[] {
 
 const text = ({ name, offset, bitCount }: Slice) => `${name}[${offset}..${offset + bitCount - 1}]`;
 
-/** Registers, tunnel and so on before the connection is tracked, and that. */
+/** Sets registers, tunnel fields and others, and then tracks the connection. */
 const SETUP = [
   'load:0x11223344->NXM_NX_REG0[],load:0x55667788->NXM_NX_REG1[],load:0x99aabbcc->NXM_NX_REG3[]',
   'load:0x1->NXM_NX_REG4[],load:0xffffffff->NXM_NX_REG7[],load:0x80000001->NXM_NX_REG9[],load:0x77->NXM_NX_REG14[]',
@@ -263,28 +263,28 @@ const TRACK =
   'ct(commit,table=1,zone=77,exec(load:0xdead0001->NXM_NX_CT_MARK[],load:0x1122334455667788->NXM_NX_CT_LABEL[0..63],' +
   'load:0x99aabbccddeeff01->NXM_NX_CT_LABEL[64..127]))';
 
-/** Slices of one flow, so that its packet-ins fit the switch's queue for a connection (100). */
+/** Slices of one flow, so that its packet-ins fit into the switch's queue of a connection (100). */
 const SLICES_MAX = 40;
-/** Observation domains of the records of a flow's slices begin here; domain 0 has statistics of the exporter. */
+/** First observation domain of the records of a flow's slices; domain 0 has statistics of the exporter. */
 const FIRST_DOMAIN = 1000;
 
-/** How OVS tells the values that it has for slices of fields. */
+/** A way to read OVS's values of slices of fields. */
 interface Oracle {
-  /** The actions that tell the value of a slice and send a packet-in with its index. */
+  /** Returns the actions that report the value of a slice and send a packet-in with its index. */
   readonly actions: (slice: Slice, index: number) => string;
   /** Called with each packet-in. */
   readonly read: (index: number, packetIn: PacketInView) => void;
-  /** The value of each slice, by index, once there are so many. */
+  /** Waits for that many values, and returns the value of each slice by its index. */
   readonly values: (count: number) => Promise<ReadonlyMap<number, number>>;
   readonly clear: () => void;
-  /** Whether fields can be read from packets that do not have them. */
+  /** Whether fields can only be read from packets that have them. */
   readonly needsMatch: boolean;
 }
 
-/** `controller` with the index as its userdata. */
+/** Returns `controller` with the index as userdata. */
 const tell = (index: number) => `controller(userdata=${index.toString(16).padStart(2, '0')})`;
 
-/** Before OVS 3.4: the value is moved to reg15 for the packet-in. */
+/** Makes the oracle for OVS before 3.4: the value is moved to reg15 for the packet-in. */
 function registerOracle(): Oracle {
   const values = new Map<number, number>();
   return {
@@ -292,7 +292,7 @@ function registerOracle(): Oracle {
     actions: (slice, index) =>
       `load:0->NXM_NX_REG15[],move:${text(slice)}->NXM_NX_REG15[0..${slice.bitCount - 1}],${tell(index)}`,
     read: (index, packetIn) => {
-      // OpenFlow 1.5 shows it as half of xreg7.
+      // OpenFlow 1.5 has it as half of xreg7.
       const register = decodeMetadata(packetIn).find(({ field }) => field === 'reg15' || field === 'xreg7');
       values.set(index, register === undefined ? 0 : Number(BigInt.asUintN(32, fieldValue(register))));
     },
@@ -304,7 +304,7 @@ function registerOracle(): Oracle {
   };
 }
 
-/** Since OVS 3.4: the value is the observation point of a record of ovs-vswitchd's exporter. */
+/** Makes the oracle for OVS 3.4 and later: the value is the observation point of a record of ovs-vswitchd. */
 async function exporterOracle(t: TestContext, ovs: Ovs): Promise<Oracle> {
   const sink = await UdpSink.open();
   t.after(() => sink.close());
@@ -329,7 +329,7 @@ async function exporterOracle(t: TestContext, ovs: Ovs): Promise<Oracle> {
   };
 }
 
-/** The observation points of ovs-vswitchd's messages by domain; its records begin with it, and each has a message. */
+/** Returns the observation points of ovs-vswitchd's messages by domain; records begin with it, one in each message. */
 function points(messages: readonly Buffer[]): ReadonlyMap<number, number> {
   const data = messages.filter((message) => message.readUInt16BE(16) >= 256);
   const ofFlows = data.filter((message) => message.readUInt32BE(12) >= FIRST_DOMAIN);
@@ -339,7 +339,7 @@ function points(messages: readonly Buffer[]): ReadonlyMap<number, number> {
 }
 
 for (const version of [1, 5, 6] as const) {
-  test(`every field of a packet-in has OVS's own value, ${versionName(version)}`, tier('ovs'), async (t) => {
+  test(`every field of a packet-in has OVS's value, ${versionName(version)}`, tier('ovs'), async (t) => {
     const ovs = await startOvs();
     t.after(() => ovs.stop());
     const protocols = ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'];

@@ -1,4 +1,4 @@
-// The schema file of the installed Open vSwitch, which has the columns of the cache, as the migration sees it.
+// Migrates the schema file of the installed Open vSwitch, which has the columns of the cache.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ const FLOWS = column('cache_max_flows', 4_294_967_295);
 const migrate = (text: string): string => migrateSchemaText(text, 'the schema').text;
 
 test(
-  'the installed schema is unchanged, and comes back whole when the columns are cut out',
+  'does not change the installed schema, and restores it after the columns were removed',
   tier('ovs'),
   () => {
     const installed = readFileSync(installedSchemaPath(), 'utf8');

@@ -1,5 +1,5 @@
-// The scripted switch must not lie: one dialogue is held with it and with a real Open vSwitch, over each version, and the
-// answers are compared: replies, errors, what flow monitors and forwarded requests say.
+// Compares the scripted switch with a real Open vSwitch: the same dialogue over each version must have the same replies,
+// errors, flow monitor updates and forwarded requests.
 
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
@@ -37,7 +37,7 @@ import { unlessDiffers } from '../versions/differences.ts';
 const needsOvs = tier('ovs');
 const BRIDGE = 'br0';
 const PORT = 7;
-/** The version of the other client, which makes what the one under test is shown. */
+/** The version of the other client, which makes the changes that the client under test is notified of. */
 const OTHER_VERSION: OpenFlowVersion = 5;
 
 let ovs: Ovs;
@@ -45,7 +45,7 @@ before(async () => {
   if (needsOvs.skip !== false) {
     return;
   }
-  // A flow mod of OpenFlow 1.0 that names its table before it may.
+  // A flow mod of OpenFlow 1.0 with a table before flow_mod_table_id.
   ovs = await startOvs({ allowedWarnings: [/flow_mod_table_id extension is not enabled/] });
   await ovs.addBridge(BRIDGE, {
     protocols: ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'],
@@ -77,7 +77,7 @@ const copyToUs = {
   userdata: Buffer.from('010203', 'hex'),
 } as const;
 
-/** The flows of the other client: everything that versions show in different ways. */
+/** The flows of the other client: everything that versions show differently. */
 const FLOWS: readonly OpenFlowMessage[] = [
   {
     type: 'flow_mod',
@@ -172,7 +172,7 @@ const modify = (
   }),
 });
 
-/** Both ends of a dialogue with a switch, and everything that the switch said. */
+/** A dialogue of two clients with a switch, and everything that the switch sent. */
 class Dialogue {
   readonly said: string[] = [];
   readonly one: OpenFlowConnection;
@@ -189,7 +189,7 @@ class Dialogue {
     });
   }
 
-  /** Messages of a client, the errors, and then what both were told meanwhile. */
+  /** Sends messages of a client; records the errors, and then what both clients received meanwhile. */
   async send(who: 'one' | 'other', ...messages: readonly OpenFlowMessage[]): Promise<void> {
     this.said.push(`${who}: ${messages.map(formatMessage).join(' | ')}`);
     const errors = await this[who].transact(messages);
@@ -215,7 +215,7 @@ class Dialogue {
     this.other.close();
   }
 
-  /** Entries in an order of their own, for Open vSwitch's is that of a hash; without ages. */
+  /** Records a message with sorted entries, because Open vSwitch's order is that of a hash, and without ages. */
   #say(what: string, message: object): void {
     const { entries, ...rest } = message as { readonly entries?: readonly object[] };
     const lines = (entries ?? []).map((entry) =>

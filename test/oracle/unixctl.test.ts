@@ -1,4 +1,4 @@
-// Our control socket as ovs-appctl sees it.
+// The control socket with ovs-appctl as its client.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,7 +6,7 @@ import { type ProgramError, runProgram } from '../support/process.ts';
 import { tier } from '../support/tiers.ts';
 import { startServer } from '../unixctl/control-server.ts';
 
-test('ovs-appctl lists, runs and is refused commands', tier('ovs'), async (t) => {
+test('ovs-appctl lists and runs commands, and prints refusals', tier('ovs'), async (t) => {
   const { path } = await startServer(t);
   const appctl = (...args: string[]) => runProgram('ovs-appctl', ['-t', path, ...args]);
   const list = await appctl('list-commands');

@@ -1,8 +1,8 @@
 #!/bin/sh
-# The life of the Debian package inside a clean Debian root, in which it lies as /root/ovs-ipfix.deb and its next version as
-# /root/ovs-ipfix-next.deb, with a nodejs >= 20 and openvswitch-switch installed, and /proc mounted:
-# `chroot ROOT sh /root/deb-in-root.sh`, as root. systemd does not run in a chroot, so the unit's own command lines are taken
-# out of the unit and run as it would run them.
+# Installs, upgrades and removes the Debian package in a new Debian root with /root/ovs-ipfix.deb, its next version as
+# /root/ovs-ipfix-next.deb, nodejs >= 20 and openvswitch-switch, and with /proc mounted: run
+# `chroot ROOT sh /root/deb-in-root.sh` as root. systemd does not run in a chroot, so the command lines of the unit are run as
+# systemd would run them.
 set -eu
 export OVS_RUNDIR=/run/openvswitch
 say() { echo "deb-in-root: $*"; }
@@ -28,7 +28,7 @@ dpkg -i /root/ovs-ipfix.deb >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log; fail 'Th
 [ ! -e /etc/systemd/system/multi-user.target.wants/ovs-ipfix.service ] || fail 'The installation has enabled the service.'
 [ ! -e "$OVS_RUNDIR"/ovs-ipfix.*.ctl ] || fail 'The installation has started the daemon.'
 say "installed: $(ovs-ipfix --version)"
-# The unit: it starts after those of Open vSwitch, and no restart of theirs waits for its end, as PartOf= and the others would.
+# The unit starts after those of Open vSwitch, whose restarts do not wait for its end, as with PartOf=.
 for other in ovsdb-server ovs-vswitchd openvswitch-switch; do
   grep -q "^After=.*\\b$other\\.service" "$unit" || fail "The unit is not ordered after $other.service."
   [ -e "/lib/systemd/system/$other.service" ] || fail "Open vSwitch has no unit $other.service."
@@ -55,7 +55,7 @@ start
 [ "$(hooks)" -gt 0 ] || fail 'The bridge has no hook while the daemon runs.'
 say "ready by the unit's ExecStart"
 dpkg -i /root/ovs-ipfix.deb >/tmp/dpkg.log 2>&1 || fail 'The same version cannot be installed over itself.'
-# An upgrade under a running daemon, with settings that the operator has changed and a page that is looked at.
+# An upgrade under a running daemon, with changed settings and an open page.
 echo '# changed by the operator' >>/etc/default/ovs-ipfix
 dpkg -i /root/ovs-ipfix-next.deb >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log; fail 'The upgrade has failed.'; }
 [ -e /usr/share/doc/ovs-ipfix/NEXT ] || fail 'The upgrade has not brought the new file.'
@@ -63,10 +63,10 @@ grep -q 'changed by the operator' /etc/default/ovs-ipfix || fail "The upgrade ha
 [ "$(ovs-appctl -t ovs-ipfix ready)" = ready ] || fail 'The daemon has not survived the upgrade.'
 say "installed over itself, and upgraded to $(dpkg-query -W -f '${Version}' ovs-ipfix) under a running daemon; settings kept"
 kill -KILL "$daemon"; wait "$daemon" || true; daemon=''
-[ "$(hooks)" -gt 0 ] || fail 'A killed daemon has left no hook, so ExecStopPost would have nothing to do.'
+[ "$(hooks)" -gt 0 ] || fail 'The bridge has no hook after SIGKILL, so ExecStopPost would have nothing to do.'
 $(command_of ExecStopPost) || fail 'ExecStopPost has failed.'
 [ "$(hooks)" -eq 0 ] || fail 'ExecStopPost has left a hook.'
-say "a killed daemon's hook is taken out by the unit's ExecStopPost"
+say "the hook of a killed daemon is removed by the unit's ExecStopPost"
 start
 kill "$daemon"; wait "$daemon" || fail "The daemon has not ended with 0: $(cat /tmp/daemon.log)"; daemon=''
 [ "$(hooks)" -eq 0 ] || fail 'A stopped daemon has left a hook.'

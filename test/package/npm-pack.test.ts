@@ -1,5 +1,5 @@
-// The npm package as a user gets it: packed, installed into an empty project without a network, and used. The program
-// runs, both libraries are imported by their names and speak to each other's peers, and a consumer type-checks.
+// The npm package as a user gets it: packed, installed into an empty project without a network, and used. The program runs,
+// both libraries are imported by their names and connect to peers, and a consumer type-checks.
 
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -51,16 +51,16 @@ export async function flows(stream: Duplex): Promise<readonly FlowStats[]> {
 export async function bridges(stream: Duplex): Promise<number> {
   const replica = new Replica({ database: 'Open_vSwitch', tables: { Bridge: ['name'] }, onChange() {} });
   await replica.attach(new OvsdbClient(stream));
-  // @ts-expect-error: the mistake; without types of the package it would be none.
+  // @ts-expect-error: the mistake, which only the types of the package reveal.
   new OvsdbClient('a path');
   const count: number = replica.snapshot?.table('Bridge').size ?? 0;
   return count;
 }
 `;
 
-/** Packs the built tree; gives the tarball's path and what is in it. */
+/** Packs the built tree; returns the tarball's path and its files. */
 async function pack(folder: string): Promise<{ tarball: string; files: readonly string[] }> {
-  // Without scripts: `npm run build` has built what is packed.
+  // Without scripts, because `npm run build` has built it.
   const args = ['pack', '--ignore-scripts', '--json', `--pack-destination=${folder}`];
   const [report] = JSON.parse(await runProgram('npm', args, { cwd: ROOT, timeoutMs: TIMEOUT_MS })) as {
     filename: string;
@@ -69,7 +69,7 @@ async function pack(folder: string): Promise<{ tarball: string; files: readonly 
   return { tarball: join(folder, report!.filename), files: report!.files.map(({ path }) => path) };
 }
 
-/** An empty project that has, beside the package, the package's dependencies from this repository and no others. */
+/** Makes a project with the package and its dependencies, copied from this repository, only. */
 async function install(project: string, tarball: string): Promise<void> {
   const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { dev?: boolean; optional?: boolean }>;
@@ -99,7 +99,7 @@ before(async () => {
 });
 
 test(
-  'the tarball has the program, the page, both libraries with types, and nothing that is made or tested with',
+  'the tarball has the program, the page, both libraries with types, and no development files',
   options,
   () => {
     const wanted = [
@@ -128,13 +128,13 @@ test(
   },
 );
 
-test('the installed program says its version', options, async () => {
+test('the installed program prints its version', options, async () => {
   const said = await runForOutput(join(project, 'node_modules', '.bin', 'ovs-ipfix'), ['--version']);
   assert.equal(said.stdout.trim(), version);
 });
 
 test(
-  'both libraries are imported by their sub-paths and work; what is inside them is not reached',
+  'both libraries can be imported by their sub-paths and work; their internals cannot be imported',
   options,
   async () => {
     writeFileSync(join(project, 'use.mjs'), IMPORTING);
@@ -151,7 +151,7 @@ test(
   },
 );
 
-test('a consumer type-checks against the types, and a mistake in it is found', options, async () => {
+test('a consumer type-checks against the types, and a mistake in it is reported', options, async () => {
   symlinkSync(join(ROOT, 'node_modules', '@types'), join(project, 'node_modules', '@types'));
   writeFileSync(join(project, 'consumer.ts'), CONSUMER);
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');

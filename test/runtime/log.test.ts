@@ -19,7 +19,7 @@ test("writes lines in the format of OVS's vlog files", () => {
   logger.info('bridge br0: hooked');
   logger.warn('a warning');
   logger.module('unixctl').error('an error');
-  logger.debug('nobody sees this');
+  logger.debug('below the level');
   assert.deepEqual(lines, [
     '2024-02-29T12:34:56.007Z|00001|reconciler|INFO|bridge br0: hooked',
     '2024-02-29T12:34:56.007Z|00002|reconciler|WARN|a warning',

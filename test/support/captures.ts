@@ -1,15 +1,15 @@
-// Capture files for tests, put together by hand: pcap and pcapng in both byte orders.
+// Makes capture files for tests: pcap and pcapng in both byte orders.
 
 /** A packet of a capture. */
 export interface TestPacket {
   readonly frame: Uint8Array;
-  /** Length of the whole frame; default: what is there of it. */
+  /** Length of the whole frame in bytes. Default: that of the captured part. */
   readonly originalLength?: number;
   /** Microseconds since 1970. */
   readonly micros?: number;
 }
 
-/** How a pcap file is written. */
+/** The format of a pcap file. */
 export interface PcapStyle {
   readonly bigEndian?: boolean;
   readonly nanoseconds?: boolean;
@@ -38,7 +38,7 @@ export function pcapFile(packets: readonly TestPacket[], style: PcapStyle = {}):
   return Buffer.concat([...header, ...records.flat()]);
 }
 
-/** Blocks of pcapng in one byte order. */
+/** Returns makers of pcapng blocks in one byte order. */
 export function pcapngBlocks(bigEndian: boolean) {
   const put = writer(bigEndian);
   const block = (type: number, ...parts: readonly Uint8Array[]): Buffer => {
@@ -63,7 +63,7 @@ export function pcapngBlocks(bigEndian: boolean) {
       block(1, put.u16(linkType), put.u16(0), put.u32(snapLength), ...options),
     timeResolution: (value: number) => option(9, Uint8Array.of(value)),
     timeOffset: (seconds: bigint) => option(14, put.i64(seconds)),
-    /** An enhanced packet block; `units` is its time as the interface counts. */
+    /** Makes an enhanced packet block; `units` is its time in units of the interface. */
     packet: (frame: Uint8Array, units: bigint, number = 0, originalLength = frame.length) =>
       block(
         6,

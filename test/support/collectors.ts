@@ -1,5 +1,5 @@
-// The collectors that users run, as referees: nfcapd with nfdump, nfacctd, tshark and libfixbuf's ipfixDump. Each gets
-// the bytes that we export and says what it makes of them.
+// Third-party collectors that users run: nfcapd with nfdump, nfacctd, tshark and libfixbuf's ipfixDump. Each decodes the bytes
+// that the daemon exports.
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -14,15 +14,15 @@ export interface PortCollector {
   /** `IP:PORT` for the targets of an IPFIX row. */
   readonly target: string;
   readonly port: number;
-  /** All that it has understood so far (nfcapd: only after `stop`, which gives it back too). */
+  /** Returns what it has decoded so far (nfcapd: only after `stop`, which returns it too). */
   output(): Promise<string>;
-  /** What it has complained about. */
+  /** Returns its error output. */
   complaints(): string;
-  /** Ends it and gives its last output. */
+  /** Ends it and returns its last output. */
   stop(): Promise<string>;
 }
 
-/** nfcapd, read with `nfdump -o json` or another format when it stops. */
+/** Starts nfcapd, whose files are read with `nfdump -o json` or another format when it stops. */
 export async function startNfcapd(
   nfdumpArguments: readonly string[] = ['-o', 'json'],
 ): Promise<PortCollector> {
@@ -50,7 +50,7 @@ export async function startNfcapd(
   };
 }
 
-/** nfacctd with its print plugin, JSON lines. It writes each second while more comes in, and what is left when it ends. */
+/** Starts nfacctd with its print plugin (JSON lines). It writes each second while messages arrive, and the rest when it ends. */
 export async function startNfacctd(
   aggregate = 'src_host,dst_host,src_port,dst_port,proto',
 ): Promise<PortCollector> {
@@ -97,7 +97,7 @@ export async function startNfacctd(
         .filter((line) => /WARN|ERROR/.test(line))
         .join('\n'),
     stop: async () => {
-      // SIGINT makes it write what it holds.
+      // On SIGINT it writes what it holds.
       await program.stop('SIGINT');
       const last = await output();
       await rm(folder, { recursive: true, force: true });
@@ -106,7 +106,7 @@ export async function startNfacctd(
   };
 }
 
-/** tshark over messages that have been received, as `-T json` with the IPFIX dissector; `port` is what they were sent to. */
+/** Decodes received messages by tshark (`-T json`, IPFIX dissector); `port` is their destination port. */
 export async function tsharkJson(messages: readonly Uint8Array[], port = 4739): Promise<unknown[]> {
   return withFile('messages.pcap', udpPcap(messages, port), async (file) => {
     const text = await runProgram(
@@ -118,7 +118,7 @@ export async function tsharkJson(messages: readonly Uint8Array[], port = 4739): 
   });
 }
 
-/** tshark's text of all layers and what its experts complain about, as `-V` prints it. */
+/** Decodes received messages by tshark (`-V`): the text of all layers with expert information. */
 export async function tsharkText(messages: readonly Uint8Array[], port = 4739): Promise<string> {
   return withFile('messages.pcap', udpPcap(messages, port), (file) =>
     runProgram('tshark', ['-n', '-r', file, '-d', `udp.port==${port},cflow`, '-V'], { timeoutMs: 60_000 }),
@@ -126,8 +126,8 @@ export async function tsharkText(messages: readonly Uint8Array[], port = 4739): 
 }
 
 /**
- * libfixbuf's ipfixDump over messages in a file; the bar is that it warns of nothing. Count the records in its text, too:
- * a set with a wrong length it drops without a word.
+ * Decodes messages by libfixbuf's ipfixDump, which must print no warning. Count the records in its text, too: it drops a set
+ * with a wrong length silently.
  */
 export async function ipfixDump(
   messages: readonly Uint8Array[],
@@ -138,12 +138,12 @@ export async function ipfixDump(
   });
 }
 
-/** A capture file of UDP datagrams from 127.0.0.1 to 127.0.0.1:`port`. */
+/** Returns a capture file of UDP datagrams from 127.0.0.1 to 127.0.0.1:`port`. */
 export function udpPcap(messages: readonly Uint8Array[], port: number): Buffer {
   return framePcap(messages.map((message) => datagramFrame(message, port)));
 }
 
-/** A capture file (pcap, Ethernet) of frames, a microsecond apart. */
+/** Returns a capture file (pcap, Ethernet) of frames, a microsecond apart. */
 export function framePcap(frames: readonly Uint8Array[]): Buffer {
   const head = Buffer.alloc(24);
   head.writeUInt32LE(0xa1b2_c3d4, 0);
@@ -163,7 +163,7 @@ export function framePcap(frames: readonly Uint8Array[]): Buffer {
 }
 
 function datagramFrame(message: Uint8Array, port: number): Buffer {
-  // Checksums stay zero: tshark does not look at them unless told to.
+  // Checksums are zero: tshark does not verify them by default.
   const headers = Buffer.from('00'.repeat(12) + '08004500' + '00'.repeat(4) + '400040110000', 'hex');
   const addresses = Buffer.from('7f0000017f000001', 'hex');
   const udp = Buffer.alloc(8);
@@ -185,7 +185,7 @@ async function withFile<T>(name: string, bytes: Uint8Array, use: (file: string) 
   }
 }
 
-/** A UDP port of 127.0.0.1 that was free a moment ago, for programs that cannot choose one. */
+/** Returns a UDP port of 127.0.0.1 that was free just now, for programs that cannot choose one. */
 export async function freeUdpPort(): Promise<number> {
   const socket = createSocket('udp4');
   socket.bind(0, '127.0.0.1');
@@ -196,7 +196,7 @@ export async function freeUdpPort(): Promise<number> {
   return port;
 }
 
-/** Looks into the kernel's table of sockets until somebody has the port. */
+/** Waits until a process has bound the port, by the kernel's table of sockets. */
 async function listening(port: number, program: BackgroundProgram): Promise<void> {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const state = await waitFor(
@@ -219,7 +219,7 @@ async function nfcapdHelp(): Promise<string> {
   return stdout + stderr;
 }
 
-/** The folder's flag was `-l` up to nfdump 1.6 and is `-w` since 1.7, where `-l` is going away. */
+/** Returns nfcapd's flag of the folder: `-l` up to nfdump 1.6, `-w` since 1.7, where `-l` is deprecated. */
 function nfcapdFolderFlag(help: string): string {
   return /^-w\s/m.test(help) ? '-w' : '-l';
 }

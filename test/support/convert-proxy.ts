@@ -1,11 +1,11 @@
-// Stands between a client and a real ovsdb-server and answers some requests itself: servers that are not installed here,
-// such as one of Open vSwitch before 2.9, and moments that are hard to meet. All else goes through.
+// A proxy before a real ovsdb-server that answers some requests itself, to imitate servers that are not installed, such as
+// those before 2.9, and failures at a certain moment. It forwards everything else.
 
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { JsonFramer, type JsonObject, OVSDB_CLIENT_DEFAULTS } from '../../src/ovsdb-client/index.ts';
 
-/** What becomes of a request: an error, a result, the end of the connection, nothing at all, or the server's answer. */
+/** The fate of a request: an error, a result, the end of the connection, no reply, or the server's reply. */
 export type Verdict =
   | { readonly error: unknown }
   | { readonly result: unknown }
@@ -15,7 +15,7 @@ export type Verdict =
 
 export class ConvertProxy {
   readonly path: string;
-  /** The methods that were asked for, in order. */
+  /** The requested methods, in order. */
   readonly methods: string[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();

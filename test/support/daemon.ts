@@ -1,4 +1,4 @@
-// The daemon as a user runs it: the built file under plain node, beside a test's private OVS.
+// Runs the daemon as a user does: the built file under plain node, with a test's private OVS.
 
 import { join } from 'node:path';
 import type { Ovs } from './ovs.ts';
@@ -14,7 +14,7 @@ export interface DaemonOptions {
   /** Arguments after `run --db ENDPOINT`. */
   readonly arguments?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** Whether to wait until `ready` is answered with success. Default true. */
+  /** Whether to wait until `ready` succeeds. Default: true. */
   readonly waitForReady?: boolean;
   readonly readyTimeoutMs?: number;
 }
@@ -54,7 +54,7 @@ export class Daemon {
     return this.#program.pid;
   }
 
-  /** What it has logged so far. */
+  /** Its log so far. */
   get log(): string {
     return this.#program.stderr;
   }
@@ -63,17 +63,17 @@ export class Daemon {
     return this.#program.stdout;
   }
 
-  /** Fulfilled when it has ended. */
+  /** Resolves when it has ended. */
   get exited(): Promise<ProgramExit> {
     return this.#program.exited;
   }
 
-  /** A command by ovs-appctl. */
+  /** Runs a command by ovs-appctl. */
   async appctl(...command: readonly string[]): Promise<string> {
     return this.#ovs.appctl('-t', this.controlPath, ...command);
   }
 
-  /** Fulfilled when the daemon says that the database is in sync and all bridges are hooked. */
+  /** Waits until `ready` succeeds: the database is in sync and all bridges are hooked. */
   async waitForReady(timeoutMs = 5000): Promise<void> {
     const state = await waitFor(
       async (): Promise<string> => (this.#program.exit === undefined ? this.appctl('ready') : 'ended'),
@@ -84,7 +84,7 @@ export class Daemon {
     }
   }
 
-  /** Fulfilled when `ready` is refused with an answer that matches. */
+  /** Waits until `ready` fails with a matching answer. */
   async waitForRefusal(answer: RegExp, timeoutMs = 5000): Promise<void> {
     await waitFor(
       async () => {
@@ -95,7 +95,7 @@ export class Daemon {
     );
   }
 
-  /** SIGTERM; fails unless it ends with 0 in time. */
+  /** Sends SIGTERM; fails unless it exits with 0 in time. */
   async stop(): Promise<void> {
     const { exitCode, signal } = await this.#program.stop('SIGTERM', STOP_TIMEOUT_MS);
     if (exitCode !== 0) {
@@ -104,12 +104,12 @@ export class Daemon {
     }
   }
 
-  /** SIGKILL, or another signal that leaves it no time. */
+  /** Sends SIGKILL or another signal, and waits for its end. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await this.#program.stop(signal);
   }
 
-  /** Sends a signal and does not wait: SIGSTOP and SIGCONT, or SIGINT. */
+  /** Sends a signal without waiting, such as SIGSTOP, SIGCONT or SIGINT. */
   signal(signal: NodeJS.Signals): void {
     this.#program.signal(signal);
   }

@@ -1,5 +1,5 @@
-// A bare ovsdb-server in a folder of its own, with a database of whatever schema: for tests of conversions, which need no
-// switch. Its folder is OVS_RUNDIR and OVS_DBDIR for whoever works with it.
+// Runs ovsdb-server without a switch, in its own folder with a database of any schema: for tests of conversions. The folder is
+// OVS_RUNDIR and OVS_DBDIR of the programs that it runs.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { BackgroundProgram, ProgramError, runForOutput, runProgram } from './pro
 import { DAEMON_FILE } from './tiers.ts';
 import { waitFor } from './wait.ts';
 
-/** The schema before the two columns, as Open vSwitch had it. */
+/** The schema of Open vSwitch before the two columns. */
 export const OLD_SCHEMA_FILE = join(import.meta.dirname, '..', 'vectors', 'vswitch-7.3.0.ovsschema');
 
 /** Options of `DatabaseServer.create`. */
@@ -20,7 +20,7 @@ export interface DatabaseServerOptions {
   readonly schemaFile?: string;
   /** Arguments of ovsdb-server; default: `conf.db`, made from the schema. */
   readonly arguments?: readonly string[];
-  /** Whether conf.db is that of a cluster with this one server. */
+  /** Whether conf.db is a cluster of this one server. */
   readonly isClustered?: boolean;
   /** A second database, whose file is in the folder. */
   readonly extraDatabase?: { readonly file: string; readonly schemaFile: string };
@@ -79,7 +79,7 @@ export class DatabaseServer {
     return join(this.folder, 'db.sock');
   }
 
-  /** Starts ovsdb-server; fulfilled when it answers. */
+  /** Starts ovsdb-server; waits until it answers. */
   async start(): Promise<void> {
     const server = await BackgroundProgram.start(
       'ovsdb-server',
@@ -104,7 +104,7 @@ export class DatabaseServer {
     }
   }
 
-  /** Ends the server by a signal, and waits until it is gone. */
+  /** Ends the server by a signal, and waits for its end. */
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     await this.#server?.stop(signal);
     this.#server = undefined;
@@ -116,23 +116,23 @@ export class DatabaseServer {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** A connection of our own library. */
+  /** Connects a client of src/ovsdb-client. */
   async connect(method = this.socketPath): Promise<OvsdbClient> {
     return new OvsdbClient(await dial({ kind: 'unix', path: method }, { clock: systemClock }));
   }
 
-  /** Any program, in this folder. */
+  /** Runs a program in the folder. */
   async run(program: string, ...args: readonly string[]): Promise<string> {
     return runProgram(program, args, { environment: this.environment, cwd: this.folder });
   }
 
-  /** Lines of a shell, in this folder, with `ovs-ipfix` as if it were installed. */
+  /** Runs lines of shell in the folder, with `ovs-ipfix` in PATH. */
   async shell(script: string): Promise<RunResult> {
     const alias = `ovs-ipfix() { '${process.execPath}' '${DAEMON_FILE}' "$@"; }`;
     return this.#result('bash', ['-c', `${alias}\n${script}`]);
   }
 
-  /** `ovs-ipfix migrate`, as a user runs it. */
+  /** Runs `ovs-ipfix migrate`. */
   async migrate(...args: readonly string[]): Promise<RunResult> {
     return this.#result(process.execPath, [DAEMON_FILE, 'migrate', ...args]);
   }
@@ -155,7 +155,7 @@ export class DatabaseServer {
     }
   }
 
-  /** Operations of RFC 7047, section 5.2, by ovsdb-client. */
+  /** Runs operations (RFC 7047, section 5.2) by ovsdb-client. */
   async transact(...operations: readonly object[]): Promise<unknown[]> {
     const request = JSON.stringify(['Open_vSwitch', ...operations]);
     return JSON.parse(await this.run('ovsdb-client', 'transact', this.method, request)) as unknown[];
@@ -167,7 +167,7 @@ export class DatabaseServer {
     ) as SchemaJson;
   }
 
-  /** All rows with all their columns but `_version`, by table and uuid, as the server sends them. */
+  /** Returns all rows with all columns but `_version`, by table and UUID, as the server sends them. */
   async content(): Promise<Record<string, Record<string, Record<string, unknown>>>> {
     const tables = Object.entries((await this.schema()).tables);
     const selects = tables.map(([table, { columns }]) => ({
@@ -186,7 +186,7 @@ export class DatabaseServer {
   }
 }
 
-/** As much of a schema's JSON as tests look at. */
+/** The part of a schema's JSON that tests read. */
 export interface SchemaJson {
   readonly tables: Record<string, { readonly columns: Record<string, unknown> }>;
 }

@@ -1,4 +1,4 @@
-// `ovs-ipfix doctor` as an operator runs it, and what it finds.
+// Runs `ovs-ipfix doctor` as an operator does, and checks its findings.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -8,13 +8,13 @@ import type { Finding } from '../../src/commands/doctor/finding.ts';
 import { ProgramError, runProgram } from './process.ts';
 import { DAEMON_FILE } from './tiers.ts';
 
-/** What it said. */
+/** The output of the doctor. */
 export interface Diagnosis {
   readonly findings: readonly Finding[];
   readonly exitCode: number;
 }
 
-/** Runs it in an environment, such as that of a test's Open vSwitch. */
+/** Runs the doctor in an environment, such as that of a test's Open vSwitch. */
 export async function diagnose(
   environment: Readonly<Record<string, string>>,
   args: readonly string[] = [],
@@ -39,7 +39,7 @@ export async function diagnose(
   return { findings, exitCode };
 }
 
-/** The finding of a code about a place; it must be there, and have something to say and to do. */
+/** Returns the finding of a code at a place; fails if it is missing, or lacks a message or an action. */
 export function found({ findings }: Diagnosis, code: string, where: RegExp): Finding {
   const one = findings.find((each) => each.code === code && where.test(each.where));
   assert.ok(one, `${code} about ${where} among ${JSON.stringify(findings, undefined, 1)}`);
@@ -48,7 +48,7 @@ export function found({ findings }: Diagnosis, code: string, where: RegExp): Fin
   return one;
 }
 
-/** No finding has the code. */
+/** Fails if a finding has the code. */
 export function lacks({ findings }: Diagnosis, code: string): void {
   assert.deepEqual(
     findings.filter((each) => each.code === code),
@@ -56,7 +56,7 @@ export function lacks({ findings }: Diagnosis, code: string): void {
   );
 }
 
-/** A folder for the time of a test. */
+/** Makes a folder that is removed after the test. */
 export async function emptyFolder(t: { after: (end: () => Promise<void>) => void }): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'doctor-'));
   t.after(() => rm(folder, { recursive: true, force: true }));

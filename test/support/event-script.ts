@@ -1,5 +1,5 @@
-// Tests of state machines as scripts: a list of events and their times, and the printed states to compare, like
-// tests/reconnect.at of Open vSwitch. Only what differs from the state before is printed.
+// Scripts for tests of state machines: a list of events with their times, and the printed states to compare, like
+// tests/reconnect.at of Open vSwitch. Only lines that differ from the previous state are printed.
 //
 //     const printed = await runScript(clock, () => [`hook: ${session.status().hook}`], [
 //       { atMs: 0, what: 'start', act: () => session.start() },
@@ -9,18 +9,18 @@
 
 import type { ManualClock } from './manual-clock.ts';
 
-/** Something that happens at a time, in milliseconds after the start of the script. */
+/** An event at a time, in milliseconds after the start of the script. */
 export interface ScriptEvent {
   readonly atMs: number;
-  /** A line for the print. */
+  /** The printed line. */
   readonly what: string;
-  /** Nothing but the passing of time if it is absent. */
+  /** Default: only time passes. */
   readonly act?: () => unknown;
 }
 
 /**
- * Runs the events in their order, each at its time and with everything that follows from it at once. `print` gives the
- * state as lines; after each event those lines are printed, indented, that the state before did not have.
+ * Runs the events in order, each at its time, and everything that follows from it immediately. `print` returns the state as
+ * lines; after each event the lines that the previous state did not have are printed, indented.
  */
 export async function runScript(
   clock: ManualClock,

@@ -1,5 +1,5 @@
-// Where the records of ovs-vswitchd's own exporter (seen with 3.1) differ from ours on purpose, as data: which frames,
-// which elements, and why. The comparison in differential.test.ts takes these and nothing else.
+// Intended differences between the records of ovs-vswitchd's exporter (seen with 3.1) and the daemon's, as data: the frames,
+// the elements, and the reason. The comparison in differential.test.ts accepts these only.
 
 import type { OvsDifferenceName } from '../versions/differences.ts';
 
@@ -14,14 +14,14 @@ const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 const PROTOCOL_SCTP = 132;
 
-/** One way in which the two may differ. */
+/** One intended difference. */
 export interface Difference {
   readonly name: string;
   readonly reason: string;
-  /** Elements of a frame's record that may differ, or stand in one of the records only. */
+  /** Elements of a frame's record that may differ, or that only one of the records has. */
   readonly elements: ReadonlySet<string>;
   readonly appliesTo: (frame: Buffer) => boolean;
-  /** Only versions with this difference have it. */
+  /** Applies only to versions with this difference. */
   readonly ovsDifference?: OvsDifferenceName;
 }
 
@@ -35,7 +35,7 @@ const ADDRESSES = [
 const IP_HEADER = ['ipTTL', 'protocolIdentifier', 'ipDiffServCodePoint', 'ipPrecedence', 'ipClassOfService'];
 const PORTS = ['sourceTransportPort', 'destinationTransportPort'];
 
-/** All that is known. A rule that no frame of the test needs any more fails it. */
+/** All intended differences. The test fails if one of them does not apply to any frame. */
 export const KNOWN_DIFFERENCES: readonly Difference[] = [
   {
     name: 'IP length past the frame',
@@ -95,7 +95,7 @@ export const KNOWN_DIFFERENCES: readonly Difference[] = [
   {
     name: 'ports of SCTP',
     reason:
-      'OVS 3.1 has the ports of SCTP in its records; the record of 2013, which is ours, has those of TCP and UDP.',
+      "OVS 3.1 has the ports of SCTP in its records; the record of 2013, which is the daemon's, has those of TCP and UDP.",
     elements: new Set(PORTS),
     appliesTo: (frame) => {
       const { type, bytes } = networkLayer(frame);
@@ -108,16 +108,15 @@ export const KNOWN_DIFFERENCES: readonly Difference[] = [
 ];
 
 /**
- * Whether a frame ends with the EtherType of IP. The record that vswitchd makes of it is shorter than its template, for it
- * leaves out the part about IP when the sum of squares is 0 (the first departure of wire-format.md), and no collector can
- * read it, or what follows in its message.
+ * Whether a frame ends with the EtherType of IP. vswitchd's record of it is shorter than its template, because it omits the
+ * part about IP when the sum of squares is 0, and no collector can decode it or the rest of its message.
  */
 export function isIpWithoutBytes(frame: Buffer): boolean {
   const { type, bytes } = networkLayer(frame);
   return (type === TYPE_IPV4 || type === TYPE_IPV6) && bytes.length === 0;
 }
 
-/** The EtherType behind the outermost tag, and what follows it; SNAP is left out, because no test has IP in it. */
+/** Returns the EtherType after the outermost tag, and what follows it; without SNAP, because no test has IP in it. */
 function networkLayer(frame: Buffer): { readonly type: number; readonly bytes: Buffer } {
   const outer = frame.readUInt16BE(ETHERNET_TYPE_AT);
   const isTagged = (outer === 0x8100 || outer === 0x88a8) && frame.length >= ETHERNET_TYPE_AT + 6;
@@ -125,7 +124,7 @@ function networkLayer(frame: Buffer): { readonly type: number; readonly bytes: B
   return { type: frame.readUInt16BE(at), bytes: frame.subarray(at + 2) };
 }
 
-/** The length of the whole packet as its header states it; undefined when this is no IP packet or its header is short. */
+/** Returns the length of the packet by its header; undefined if it is not an IP packet or its header is truncated. */
 function ipLength(type: number, bytes: Buffer): number | undefined {
   if (type === TYPE_IPV4 && bytes.length >= IPV4_HEADER_SIZE) {
     return bytes.readUInt16BE(2);
@@ -140,7 +139,7 @@ function ipv4HeaderSize(bytes: Buffer): number {
   return (bytes.readUInt8(0) & 15) * 4;
 }
 
-/** Whether the chain of extension headers ends within the packet's stated length. */
+/** Whether the chain of extension headers ends within the length of the packet's header. */
 function extensionsFit(bytes: Buffer): boolean {
   const end = Math.min(bytes.length, IPV6_HEADER_SIZE + bytes.readUInt16BE(4));
   let header = bytes.readUInt8(6);

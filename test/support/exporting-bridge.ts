@@ -1,5 +1,5 @@
-// A bridge that the daemon exports for, with a port to inject into and a collector: what most tests of behaviour begin
-// with. Several of them live beside each other on one OVS and one daemon.
+// A bridge that the daemon exports for, with a port to inject into and a collector. One OVS and one daemon can have several of
+// them.
 //
 //     const br = await exportingBridge(t, ovs, daemon, { cache_active_timeout: 60, cache_max_flows: 13 });
 //     await br.inject(udpFrame({}));
@@ -18,17 +18,17 @@ import {
 } from './ipfix-rows.ts';
 import type { Ovs } from './ovs.ts';
 
-/** See the head of the file. */
+/** An exported bridge; see the head of the file. */
 export interface ExportingBridge {
   readonly name: string;
   readonly port: string;
   /** UUID of its IPFIX row. */
   readonly row: string;
-  /** The collector that the row was made with. */
+  /** The collector of the row's first target. */
   readonly sink: FlowRecordSink;
-  /** Frames into the port, in order. */
+  /** Injects frames into the port, in order. */
   inject(...frames: readonly (string | Uint8Array)[]): Promise<void>;
-  /** As `inject`; fulfilled when the daemon has counted all of them as samples (sampling 1). */
+  /** Injects frames, and waits until the daemon has counted a sample for each (sampling 1). */
   sample(...frames: readonly (string | Uint8Array)[]): Promise<void>;
   /** Changes columns of the row. */
   set(columns: RowColumns): Promise<void>;
@@ -37,8 +37,7 @@ export interface ExportingBridge {
 
 let bridgeCount = 0;
 
-/** Makes it and waits for its hook; `sampling` is 1 unless the columns say otherwise. Only the collector ends with the
- * test; the bridge stays as long as its OVS. */
+/** Makes a bridge and waits for its hook; `sampling` is 1 by default. Only the collector is closed after the test. */
 export async function exportingBridge(
   t: TestContext,
   ovs: Ovs,

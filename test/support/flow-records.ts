@@ -1,12 +1,12 @@
-// A collector for tests that decodes what it receives by the strict reader: records by element name, and a failure for
-// anything that the reader has to say against the messages.
+// A collector for tests that decodes messages by the strict reader: records by element name, and a failure for any error of
+// the reader.
 
 import { MessageReader } from '../../src/ipfix/message-reader.ts';
 import type { DecodedMessage, FieldValue } from '../../src/ipfix/reader-types.ts';
 import { UdpSink } from './udp-sink.ts';
 import { waitFor } from './wait.ts';
 
-/** One data record with what its message says about it. */
+/** One data record with the header of its message. */
 export interface FlowRecord {
   readonly templateId: number;
   readonly observationDomainId: number;
@@ -14,7 +14,7 @@ export interface FlowRecord {
   readonly fields: Readonly<Record<string, FieldValue>>;
 }
 
-/** See the head of the file. */
+/** The collector. */
 export class FlowRecordSink {
   readonly #sink: UdpSink;
   readonly #reader = new MessageReader();
@@ -40,7 +40,7 @@ export class FlowRecordSink {
     return this.#sink.target;
   }
 
-  /** The messages so far; throws when the reader has found anything wrong with one. */
+  /** The messages so far; throws if the reader reported an error. */
   get messages(): readonly DecodedMessage[] {
     for (const datagram of this.#sink.datagrams.slice(this.#readCount)) {
       // Two sockets are two transport sessions (RFC 7011, section 2), each with templates and sequence numbers of its own.
@@ -68,7 +68,7 @@ export class FlowRecordSink {
     );
   }
 
-  /** Fulfilled when so many records are there; fails when there are more. */
+  /** Waits for that many records; fails if there are more. */
   async waitForRecords(count: number, timeoutMs = 5000): Promise<readonly FlowRecord[]> {
     await waitFor(() => this.records.length >= count, { what: `${count} records have arrived`, timeoutMs });
     if (this.records.length > count) {
@@ -77,14 +77,14 @@ export class FlowRecordSink {
     return this.records;
   }
 
-  /** Fulfilled when the packets of all records add up to the count; fails when they exceed it. */
+  /** Waits until the packets of all records add up to the count; fails if they exceed it. */
   async waitForPackets(count: number, timeoutMs = 5000): Promise<readonly FlowRecord[]> {
     await waitFor(() => this.packetCount >= count, {
       what: `records of ${count} packets have arrived`,
       timeoutMs,
     });
     if (this.packetCount > count) {
-      throw new Error(`the records stand for ${this.packetCount} packets instead of ${count}`);
+      throw new Error(`the records count ${this.packetCount} packets instead of ${count}`);
     }
     return this.records;
   }
@@ -93,12 +93,12 @@ export class FlowRecordSink {
     return this.records.reduce((sum, { fields }) => sum + Number(fields['packetDeltaCount']), 0);
   }
 
-  /** The next messages come from an exporter that has been started anew. */
+  /** Expects messages of a restarted exporter. */
   expectNewSession(): void {
     this.#session = `after ${this.messages.length} messages`;
   }
 
-  /** Forgets the messages, but not the templates and sequence numbers. */
+  /** Clears the messages, but keeps templates and sequence numbers. */
   clear(): void {
     void this.messages;
     this.#messages.length = 0;

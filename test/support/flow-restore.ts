@@ -1,23 +1,23 @@
-// A restart of ovs-vswitchd that keeps the flows: the steps of restart() in OVS's ovs-lib, as "systemctl reload
-// openvswitch-switch" and "ovs-ctl restart" run them, with the real ovs-save. ovs-save saves flows and groups of a bridge, and
-// no meters. And what the switch does with our actions afterwards: whether a meter bounds them.
+// Restarts ovs-vswitchd with its flows: the steps of restart() in OVS's ovs-lib, as run by "systemctl reload
+// openvswitch-switch" and "ovs-ctl restart", with the real ovs-save, which saves flows and groups of a bridge, but no meters.
+// And reads whether a meter limits the daemon's actions afterwards.
 
 import { chmod, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Ovs } from './ovs.ts';
 import { installedSchemaPath } from './ovs-schema.ts';
 
-/** Steps of a test between those of the restart. */
+/** Steps of a test during the restart. */
 export interface RestoreHooks {
-  /** While vswitchd does not run: the flows are in the saved script only. */
+  /** Runs while vswitchd is down: the flows are in the saved script only. */
   readonly whileDown?: () => Promise<void>;
-  /** vswitchd runs with flow-restore-wait set, and has no flow yet. */
+  /** Runs while vswitchd has flow-restore-wait set, and no flow yet. */
   readonly beforeRestore?: () => Promise<void>;
-  /** The flows are back, and flow-restore-wait is still set: vswitchd handles no packet before it is removed. */
+  /** Runs after the flows were restored, with flow-restore-wait still set: vswitchd handles no packet before it is removed. */
   readonly afterRestore?: () => Promise<void>;
 }
 
-/** Restarts vswitchd with the flows of a bridge saved before and restored after. */
+/** Saves the flows of a bridge, restarts vswitchd, and restores them. */
 export async function restartWithSavedFlows(
   ovs: Ovs,
   bridge: string,
@@ -37,13 +37,13 @@ export async function restartWithSavedFlows(
   await ovs.vsctl('--if-exists', 'remove', 'Open_vSwitch', '.', 'other_config', 'flow-restore-wait=true');
 }
 
-/** How a packet's packet-ins to us leave the datapath. */
+/** How a packet's packet-ins to the daemon leave the datapath. */
 export interface Metering {
   readonly metered: number;
   readonly unmetered: number;
 }
 
-/** What the datapath would do with a packet: `flow` as ofproto/trace reads it. */
+/** Returns what the datapath would do with a packet, given as a flow of ofproto/trace. */
 export async function meteringOf(ovs: Ovs, bridge: string, flow: string): Promise<Metering> {
   const text = await ovs.appctl('ofproto/trace', bridge, flow);
   const actions = /^Datapath actions: (.*)$/mu.exec(text)?.[1];

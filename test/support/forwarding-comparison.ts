@@ -1,12 +1,11 @@
-// Whether hosts lose more while a daemon comes and goes than without one.
+// Compares the losses of hosts while a daemon is started and ended with those without one.
 //
-// A machine that is busy with other work loses packets by itself now and then: vswitchd gets no processor for so long that the
-// queue of a port overflows. Such a loss falls into a run with a daemon as easily as into a control run of the same length
-// beside it, so the runs alternate (daemon, control, control, daemon, ...), and what is compared are the totals of both kinds.
-// A total of the daemon's that is not greater is the end, after the number of pairs that was asked for. While it is greater,
-// further pairs are run. A loss that the machine has caused is evened out by control runs that lose as well. One that the
-// daemon has caused is not: on a machine that loses nothing by itself, a single packet that is lost in a run with a daemon fails
-// the comparison.
+// A busy machine loses packets without a daemon as well: vswitchd gets no processor for so long that the queue of a port
+// overflows. Such a loss is as likely in a run with a daemon as in a control run of the same length, so the runs alternate
+// (daemon, control, control, daemon, ...), and the totals of both kinds are compared. The comparison ends after the requested
+// number of pairs if the total with a daemon is not greater; while it is greater, further pairs are run. Losses by the machine
+// are balanced by those of control runs, losses by the daemon are not: on a machine without other losses, a single packet lost
+// in a run with a daemon fails the comparison.
 
 import type { ForwardingLab, RunKind, RunLoss } from './forwarding.ts';
 
@@ -22,19 +21,19 @@ export interface LossTotal {
 export interface ForwardingComparison {
   readonly daemon: LossTotal;
   readonly control: LossTotal;
-  /** The daemon's runs have lost more packets or more pings. */
+  /** Whether the runs with a daemon have lost more packets or more pings. */
   readonly isWorse: boolean;
 }
 
 export interface ComparisonOptions {
   readonly pairs: number;
-  /** Pairs after which a total of the daemon's that is still greater is final. */
+  /** Most pairs; a total that is greater after them is final. */
   readonly pairsMax: number;
-  /** Told after each pair. */
+  /** Called after each pair. */
   readonly onPair?: (comparison: ForwardingComparison) => void;
 }
 
-/** Runs pairs of runs; see the head of the file. */
+/** Runs pairs of runs and compares them; see the head of the file. */
 export async function compareForwarding(
   lab: ForwardingLab,
   options: ComparisonOptions,
@@ -57,7 +56,7 @@ export async function compareForwarding(
   }
 }
 
-/** The totals of both kinds. */
+/** Returns the totals of both kinds. */
 export function compareLosses(losses: readonly RunLoss[]): ForwardingComparison {
   const daemon = totalOf(losses, 'daemon');
   const control = totalOf(losses, 'control');
@@ -65,7 +64,7 @@ export function compareLosses(losses: readonly RunLoss[]): ForwardingComparison 
   return { daemon, control, isWorse };
 }
 
-/** A line for people. */
+/** Formats a comparison as a line of text. */
 export function describeComparison({ daemon, control }: ForwardingComparison): string {
   return `${describeTotal('with daemons', daemon)}; ${describeTotal('control', control)}`;
 }

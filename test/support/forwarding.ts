@@ -1,6 +1,6 @@
-// Two hosts on a bridge with a datapath in user space, which send each other numbered UDP packets and pings without a break,
-// while runs come and go: a run with a daemon is started, stopped, started, killed and cleaned up after; a control run is as
-// many packets without a daemon. Afterwards each lost number is put to the run in which it was sent.
+// Two hosts on a bridge with a userspace datapath exchange numbered UDP packets and pings continuously during runs: in a run
+// with a daemon it is started, stopped, started, killed and released; a control run is as many packets without a daemon.
+// Afterwards each lost number is assigned to the run in which it was sent.
 
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
@@ -21,14 +21,14 @@ export const PACKET_RATE = 2000;
 /** Seconds between two pings. */
 const PING_INTERVAL = '0.005';
 const PORT = 4000;
-/** Packets that pass between two things done to the daemon. */
+/** Packets between two steps of a run. */
 const PASS_PACKETS = PACKET_RATE / 5;
-/** Further flows that the daemon rewrites at each start and end. */
+/** Number of further flows that the daemon rewrites at each start and end. */
 const OTHER_FLOWS = 200;
-/** The hook, a companion in the flow of UDP and in that of ICMP, and those of the further flows. */
-const OUR_ACTIONS = 3 + OTHER_FLOWS;
+/** Number of the daemon's actions: the hook, companions in the flows of UDP and ICMP, and those of the further flows. */
+const DAEMON_ACTIONS = 3 + OTHER_FLOWS;
 const READY_TIMEOUT_MS = 20_000;
-/** A run's last ping may be on its way when ping is told to end. */
+/** A run's last ping may be unanswered when ping is ended. */
 const PINGS_ON_THE_WAY = 1;
 const HOSTS: readonly [HostOptions, HostOptions] = [
   { port: 'port1', mac: '02:00:00:00:09:01', ipv4: '10.9.0.1/24', ipv6: 'fd09::1/64' },
@@ -38,7 +38,7 @@ const RECEIVER = '10.9.0.2';
 
 export type RunKind = 'daemon' | 'control';
 
-/** What a run has sent and lost. */
+/** What a run sent and lost. */
 export interface RunLoss {
   readonly kind: RunKind;
   readonly packets: number;
@@ -49,14 +49,14 @@ export interface RunLoss {
 
 interface Run {
   readonly kind: RunKind;
-  /** Numbers of the packets, from the first to the one after the last. */
+  /** Numbers of the packets: the first, and the one after the last. */
   readonly from: number;
   readonly to: number;
   readonly pings: number;
   readonly lostPings: number;
 }
 
-/** See the head of the file. */
+/** The hosts and their traffic; see the head of the file. */
 export class ForwardingLab {
   readonly ovs: Ovs;
   readonly #sink: UdpSink;
@@ -71,11 +71,11 @@ export class ForwardingLab {
     this.#sink = sink;
   }
 
-  /** The lab with its traffic running; to be ended by `stop`, also when a run has failed. */
+  /** Starts the hosts and their traffic; call `stop` also after a failed run. */
   static async start(): Promise<ForwardingLab> {
     const ovs = await startOvs({
       mode: 'netdev',
-      // vswitchd exports by itself while there is no daemon, without a collector in its namespace; and daemons are killed.
+      // vswitchd exports while there is no daemon, without a collector in its namespace; and daemons are killed.
       allowedWarnings: [
         /collectors.*Connection refused/u,
         /rconn.*connection (dropped|reset)/u,
@@ -92,7 +92,7 @@ export class ForwardingLab {
     return lab;
   }
 
-  /** A run of which a test says what is done in it. */
+  /** Runs steps of a test as a run. */
   async run(kind: RunKind, act: () => Promise<void>): Promise<void> {
     const ping = await this.#hosts[0]?.start('ping', '-n', '-i', PING_INTERVAL, RECEIVER);
     if (ping === undefined) {
@@ -113,7 +113,7 @@ export class ForwardingLab {
     this.#runs.push({ kind, from, to, pings, lostPings: lostPings.length });
   }
 
-  /** A run with a daemon that is started, stopped, started, killed, and cleaned up after as by the unit's ExecStopPost. */
+  /** Runs a daemon that is started, stopped, started, killed, and released as by the unit's ExecStopPost. */
   async runDaemon(): Promise<void> {
     await this.run('daemon', async () => {
       await (await this.#startDaemon()).stop();
@@ -127,7 +127,7 @@ export class ForwardingLab {
     });
   }
 
-  /** As many packets as the newest run with a daemon had, without one. */
+  /** Runs as many packets as the last run with a daemon, without one. */
   async runControl(): Promise<void> {
     const model = this.#runs.findLast(({ kind }) => kind === 'daemon');
     if (model === undefined) {
@@ -136,7 +136,7 @@ export class ForwardingLab {
     await this.run('control', () => this.pass(model.to - model.from));
   }
 
-  /** What became of each run's packets and pings. */
+  /** Returns what each run sent and lost. */
   async losses(): Promise<readonly RunLoss[]> {
     const receiver = running(this.#receiver);
     const end = this.#runs.at(-1)?.to ?? 0;
@@ -156,7 +156,7 @@ export class ForwardingLab {
     }));
   }
 
-  /** Fails when OVS has warned of something that belongs to no run. */
+  /** Ends everything; fails if OVS logged a warning that no run explains. */
   async stop(): Promise<void> {
     await this.#daemon?.kill();
     await this.#sender?.stop();
@@ -207,35 +207,35 @@ export class ForwardingLab {
     await waitFor(async () => (await this.#received()) > PACKET_RATE / 10, { what: 'packets arrive' });
   }
 
-  /** Waits until so many packets more have arrived, or have been lost before one that arrived. */
+  /** Waits until that many more packets have arrived, or were lost before one that arrived. */
   async pass(count: number): Promise<void> {
     const end = (await this.#received()) + count;
     const timeoutMs = (count / PACKET_RATE) * 1000 + 10_000;
     await waitFor(async () => (await this.#received()) >= end, { what: `${count} packets pass`, timeoutMs });
   }
 
-  /** The daemon with hook and companions installed, and some packets that have passed them. */
+  /** Starts the daemon; waits until hook and companions are installed and some packets have passed them. */
   async #startDaemon(): Promise<Daemon> {
     const daemon = await startDaemon(this.ovs, { readyTimeoutMs: READY_TIMEOUT_MS });
     this.#daemon = daemon;
-    await this.#expectActions(OUR_ACTIONS);
+    await this.#expectActions(DAEMON_ACTIONS);
     await this.pass(PASS_PACKETS);
     return daemon;
   }
 
-  /** Fails unless the bridge has so many actions of ours: a daemon that does nothing loses nothing. */
+  /** Fails unless the bridge has that many actions of the daemon: one that does nothing loses nothing. */
   async #expectActions(count: number): Promise<void> {
     const flows = await this.ovs.ofctl('-O', 'OpenFlow13', 'dump-flows', 'br0');
-    assert.equal(flows.split('id=18768').length - 1, count, 'actions of ours in the bridge');
+    assert.equal(flows.split('id=18768').length - 1, count, 'actions of the daemon in the bridge');
   }
 
-  /** The number after the highest that has arrived. */
+  /** Returns the number after the highest that has arrived. */
   async #received(): Promise<number> {
     return Number(await ask(running(this.#receiver)));
   }
 }
 
-/** The line that a program answers to a signal. */
+/** Sends a program a signal and returns the line that it prints. */
 async function ask(program: BackgroundProgram, signal: NodeJS.Signals = 'SIGUSR2'): Promise<string> {
   const before = program.stdout.length;
   program.signal(signal);
@@ -257,7 +257,7 @@ function program(file: string): string[] {
   return [process.execPath, '--import', 'tsx', fileURLToPath(new URL(file, import.meta.url))];
 }
 
-/** How many numbers of an inclusive range are in [from, to). */
+/** Returns how many numbers of an inclusive range are in [from, to). */
 function overlap([first, last]: readonly [number, number], from: number, to: number): number {
   return Math.max(0, Math.min(last + 1, to) - Math.max(first, from));
 }

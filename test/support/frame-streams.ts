@@ -1,13 +1,13 @@
-// The fast way into a dummy port of OVS: a port with options:pstream=punix:PATH takes frames from a stream, each behind
-// its length as two bytes, most significant first.
+// Writes frames to dummy ports of OVS fast: a port with options:pstream=punix:PATH reads frames from a stream, each after its
+// length in two bytes, most significant first.
 
 import { connect, type Socket } from 'node:net';
 
-/** The connections of one OVS's ports. They stay open: what is still in one when it is closed would be lost. */
+/** The connections to one OVS's ports. They stay open, because closing one would lose frames that are still in it. */
 export class FrameStreams {
   readonly #sockets = new Map<string, Socket>();
 
-  /** Writes frames into the port that listens at `path`; fulfilled when the kernel has taken them. */
+  /** Writes frames to the port that listens at `path`; resolves when the kernel has accepted them. */
   async write(path: string, frames: readonly Uint8Array[]): Promise<void> {
     const socket = await this.#socket(path);
     for (const frame of frames) {
@@ -37,9 +37,9 @@ export class FrameStreams {
       socket.once('connect', resolve);
       socket.once('error', reject);
     });
-    // What the switch sends out of the port comes back here; nobody wants it, but it must not fill the stream.
+    // Frames that the switch sends out of the port arrive here; they are read so that they do not fill the stream.
     socket.resume();
-    // The switch may be killed while the stream is open; the next write makes a new one.
+    // The switch may be killed while the stream is open; the next write opens a new one.
     socket.on('error', () => this.#sockets.delete(path));
     this.#sockets.set(path, socket);
     return socket;

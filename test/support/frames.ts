@@ -1,21 +1,21 @@
-// Ethernet frames for tests, written from the standards (IEEE 802.3 and 802.1Q, RFC 826, 791, 8200, 9293, 768, 792, 4443)
-// and apart from the product's own dissection. Lengths and checksums are right unless a test says otherwise.
+// Builds Ethernet frames for tests by the standards (IEEE 802.3 and 802.1Q, RFC 826, 791, 8200, 9293, 768, 792, 4443),
+// independently of the product's dissection. Lengths and checksums are correct by default.
 //
 //     ethernet({ vlans: [{ id: 7, priority: 3 }] }, ipv4({ source: '10.0.0.1', ... }, udp({ ... }, payload)))
 
-/** Something above Ethernet: its EtherType and its bytes. */
+/** A payload of Ethernet: its EtherType and its bytes. */
 export interface EthernetPayload {
   readonly etherType: number;
   readonly bytes: Buffer;
 }
 
-/** Something above IP; the checksum needs the addresses, so the bytes are made when they are known. */
+/** A payload of IP; its bytes are built when the addresses are known, which the checksum needs. */
 export interface IpPayload {
   readonly protocol: number;
   readonly build: (pseudo: PseudoHeader) => Buffer;
 }
 
-/** What TCP, UDP and ICMPv6 sum beside themselves (RFC 9293, section 3.1, RFC 8200, section 8.1). */
+/** The pseudo-header in checksums of TCP, UDP and ICMPv6 (RFC 9293, section 3.1, RFC 8200, section 8.1). */
 export interface PseudoHeader {
   readonly source: Buffer;
   readonly destination: Buffer;
@@ -26,7 +26,7 @@ export interface VlanTag {
   readonly id: number;
   readonly priority?: number;
   readonly dropEligible?: boolean;
-  /** 0x8100 unless said otherwise; 0x88a8 for the outer tag of 802.1ad. */
+  /** Default: 0x8100; 0x88a8 for the outer tag of 802.1ad. */
   readonly tpid?: number;
 }
 
@@ -37,7 +37,7 @@ export interface EthernetOptions {
   readonly vlans?: readonly VlanTag[];
 }
 
-/** A frame without its check sequence. Not padded to 60 bytes: OVS's dummy ports take it as it is. */
+/** Builds a frame without check sequence, and without padding to 60 bytes, which OVS's dummy ports accept. */
 export function ethernet(options: EthernetOptions, payload: EthernetPayload): Buffer {
   const tags = (options.vlans ?? []).map((vlan) => {
     const tag = Buffer.alloc(4);
@@ -54,7 +54,7 @@ export function ethernet(options: EthernetOptions, payload: EthernetPayload): Bu
   ]);
 }
 
-/** Any EtherType with any bytes. */
+/** Builds a payload of any EtherType. */
 export function rawEthernetPayload(etherType: number, bytes: Uint8Array): EthernetPayload {
   return { etherType, bytes: Buffer.from(bytes) };
 }
@@ -68,7 +68,7 @@ export interface ArpOptions {
   readonly targetIp: string;
 }
 
-/** ARP for IPv4 over Ethernet (RFC 826). */
+/** Builds ARP for IPv4 over Ethernet (RFC 826). */
 export function arp(options: ArpOptions): EthernetPayload {
   const bytes = Buffer.concat([
     Buffer.from('0001080006040000', 'hex'),
@@ -85,7 +85,7 @@ export interface Ipv4Options {
   readonly source: string;
   readonly destination: string;
   readonly ttl?: number;
-  /** The whole octet: DSCP in the upper six bits, ECN in the lower two. */
+  /** DSCP in the upper six bits, ECN in the lower two. */
   readonly tos?: number;
   readonly identification?: number;
   readonly moreFragments?: boolean;
@@ -94,11 +94,11 @@ export interface Ipv4Options {
   readonly fragmentOffset?: number;
   /** A multiple of four bytes. */
   readonly options?: Uint8Array;
-  /** Written in place of the right length. */
+  /** Overrides the correct length. */
   readonly totalLength?: number;
 }
 
-/** An IPv4 packet (RFC 791). */
+/** Builds an IPv4 packet (RFC 791). */
 export function ipv4(options: Ipv4Options, payload: IpPayload): EthernetPayload {
   const source = ipv4Address(options.source);
   const destination = ipv4Address(options.destination);
@@ -121,7 +121,7 @@ export function ipv4(options: Ipv4Options, payload: IpPayload): EthernetPayload 
 }
 
 export interface Ipv6Options {
-  /** In full or with `::`. */
+  /** Text, with or without `::`. */
   readonly source: string;
   readonly destination: string;
   readonly hopLimit?: number;
@@ -134,11 +134,11 @@ export interface Ipv6Options {
 export interface Ipv6Extension {
   /** 0 hop-by-hop, 43 routing, 44 fragment, 60 destination options. */
   readonly header: number;
-  /** The whole header; its first byte is overwritten with what follows. */
+  /** The whole header; its first byte is overwritten with the next header. */
   readonly bytes: Uint8Array;
 }
 
-/** An IPv6 packet (RFC 8200). */
+/** Builds an IPv6 packet (RFC 8200). */
 export function ipv6(options: Ipv6Options, payload: IpPayload): EthernetPayload {
   const source = ipv6Address(options.source);
   const destination = ipv6Address(options.destination);
@@ -169,11 +169,11 @@ export interface Ports {
 export interface TcpOptions extends Ports {
   readonly sequence?: number;
   readonly acknowledgement?: number;
-  /** FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128. Default ACK. */
+  /** FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128. Default: ACK. */
   readonly flags?: number;
 }
 
-/** A TCP segment (RFC 9293). */
+/** Builds a TCP segment (RFC 9293). */
 export function tcp(options: TcpOptions, data: Uint8Array = new Uint8Array()): IpPayload {
   return {
     protocol: 6,
@@ -191,7 +191,7 @@ export function tcp(options: TcpOptions, data: Uint8Array = new Uint8Array()): I
   };
 }
 
-/** A UDP datagram (RFC 768). */
+/** Builds a UDP datagram (RFC 768). */
 export function udp(options: Ports, data: Uint8Array = new Uint8Array()): IpPayload {
   return {
     protocol: 17,
@@ -201,7 +201,7 @@ export function udp(options: Ports, data: Uint8Array = new Uint8Array()): IpPayl
       header.writeUInt16BE(options.destination, 2);
       header.writeUInt16BE(8 + data.length, 4);
       const datagram = summed(Buffer.concat([header, data]), 6, pseudo);
-      // A sum of zero is sent as all ones; zero says that there is none.
+      // A checksum of zero is sent as all ones; zero means that there is none.
       if (datagram.readUInt16BE(6) === 0) {
         datagram.writeUInt16BE(0xffff, 6);
       }
@@ -215,7 +215,7 @@ export interface IcmpOptions {
   readonly code?: number;
 }
 
-/** An ICMP message (RFC 792); `data` begins with the rest of its header. */
+/** Builds an ICMP message (RFC 792); `data` begins with the rest of its header. */
 export function icmp(options: IcmpOptions, data: Uint8Array = new Uint8Array(4)): IpPayload {
   return {
     protocol: 1,
@@ -227,7 +227,7 @@ export function icmp(options: IcmpOptions, data: Uint8Array = new Uint8Array(4))
   };
 }
 
-/** An ICMPv6 message (RFC 4443); `data` begins with the rest of its header. */
+/** Builds an ICMPv6 message (RFC 4443); `data` begins with the rest of its header. */
 export function icmpv6(options: IcmpOptions, data: Uint8Array = new Uint8Array(4)): IpPayload {
   return {
     protocol: 58,
@@ -236,12 +236,12 @@ export function icmpv6(options: IcmpOptions, data: Uint8Array = new Uint8Array(4
   };
 }
 
-/** Any protocol with any bytes, for example the rest of a fragment. */
+/** Builds a payload of any protocol, for example the rest of a fragment. */
 export function rawIpPayload(protocol: number, bytes: Uint8Array): IpPayload {
   return { protocol, build: () => Buffer.from(bytes) };
 }
 
-/** A UDP frame over IPv4 in one call, the flow of most tests. */
+/** Builds a UDP frame over IPv4, the flow of most tests. */
 export function udpFrame(flow: {
   readonly source?: string;
   readonly destination?: string;
@@ -272,7 +272,7 @@ function summed(message: Buffer, at: number, pseudo: PseudoHeader): Buffer {
   return message;
 }
 
-/** The one's complement sum of RFC 1071. */
+/** Returns the one's complement sum of RFC 1071. */
 export function internetChecksum(bytes: Buffer): number {
   let sum = 0;
   for (let at = 0; at < bytes.length; at += 2) {
@@ -293,7 +293,7 @@ function u16(value: number): Buffer {
 function mac(text: string): Buffer {
   const bytes = Buffer.from(text.replaceAll(':', ''), 'hex');
   if (bytes.length !== 6) {
-    throw new RangeError(`"${text}" is no MAC address.`);
+    throw new RangeError(`"${text}" is not a valid MAC address.`);
   }
   return bytes;
 }
@@ -301,7 +301,7 @@ function mac(text: string): Buffer {
 function ipv4Address(text: string): Buffer {
   const bytes = Buffer.from(text.split('.').map(Number));
   if (bytes.length !== 4) {
-    throw new RangeError(`"${text}" is no IPv4 address.`);
+    throw new RangeError(`"${text}" is not a valid IPv4 address.`);
   }
   return bytes;
 }
@@ -313,7 +313,7 @@ function ipv6Address(text: string): Buffer {
   const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
   const words = tail === undefined ? before : [...before, ...zeros, ...after];
   if (words.length !== 8) {
-    throw new RangeError(`"${text}" is no IPv6 address.`);
+    throw new RangeError(`"${text}" is not a valid IPv6 address.`);
   }
   return Buffer.concat(words.map((word) => u16(Number.parseInt(word, 16))));
 }

@@ -1,5 +1,5 @@
-// IPFIX rows as an operator writes them with ovs-vsctl, and waiting until the daemon has taken a change in: ovs-vsctl
-// waits for ovs-vswitchd, and the daemon hears of the change at its own pace.
+// Writes IPFIX rows by ovs-vsctl, as an operator does, and waits until the daemon has applied a change: ovs-vsctl waits for
+// ovs-vswitchd only.
 
 import type { BridgeSamplingStatus, SampledBridgeStatus } from '../../src/control/sampled-bridge.ts';
 import type { StatusDocument } from '../../src/report/status-document.ts';
@@ -7,10 +7,10 @@ import type { Daemon } from './daemon.ts';
 import type { Ovs } from './ovs.ts';
 import { waitFor } from './wait.ts';
 
-/** Columns of an IPFIX row beside the targets, in ovs-vsctl's words. */
+/** Columns of an IPFIX row besides the targets, as values of ovs-vsctl. */
 export type RowColumns = Readonly<Record<string, string | number>>;
 
-/** Creates a row for a bridge and gives back its UUID. */
+/** Creates a row for a bridge and returns its UUID. */
 export async function createIpfixRow(
   ovs: Ovs,
   bridge: string,
@@ -27,7 +27,7 @@ export async function setIpfixRow(ovs: Ovs, row: string, columns: RowColumns): P
   await ovs.vsctl('set', 'IPFIX', row, ...columnArguments(columns));
 }
 
-/** The argument that sets `targets`. */
+/** Returns the argument that sets `targets`. */
 export function targetsArgument(targets: readonly string[]): string {
   return targets.length === 0 ? 'targets=[]' : `targets=${targets.map((target) => `"${target}"`).join(',')}`;
 }
@@ -36,22 +36,22 @@ function columnArguments(columns: RowColumns): string[] {
   return Object.entries(columns).map(([column, value]) => `${column}=${value}`);
 }
 
-/** What the daemon says of itself by `status json`. */
+/** Returns the document of `status json`. */
 export async function daemonStatus(daemon: Daemon): Promise<StatusDocument> {
   return JSON.parse(await daemon.appctl('status', 'json')) as StatusDocument;
 }
 
-/** A bridge that is sampled as a whole. */
+/** The status of a bridge that is sampled as a whole. */
 export type WholeBridgeStatus = SampledBridgeStatus & BridgeSamplingStatus;
 
-/** The status of one bridge; undefined when nothing is exported for it. */
+/** Returns the status of one bridge; undefined if it is not exported. */
 export async function bridgeStatus(daemon: Daemon, bridge: string): Promise<WholeBridgeStatus | undefined> {
   const { bridges } = await daemonStatus(daemon);
   const status = bridges.find((each) => each.bridge === bridge);
   return status?.sampling && { ...status, ...status.sampling };
 }
 
-/** Waits until a bridge's status fulfils a condition, and gives it back. */
+/** Waits until a bridge's status satisfies a condition, and returns it. */
 export async function waitForBridge(
   daemon: Daemon,
   bridge: string,
@@ -68,12 +68,12 @@ export async function waitForBridge(
   );
 }
 
-/** Waits until the bridge is hooked and its row taken over. */
+/** Waits until the bridge is hooked and its row is adopted. */
 export async function waitForHook(daemon: Daemon, bridge: string, timeoutMs = 5000): Promise<void> {
   await waitForBridge(
     daemon,
     bridge,
-    'hook in place',
+    'the hook is installed',
     (status) => status.session.hook === 'installed',
     timeoutMs,
   );
@@ -82,14 +82,14 @@ export async function waitForHook(daemon: Daemon, bridge: string, timeoutMs = 50
   });
 }
 
-/** Waits until nothing is exported for a bridge any more. */
+/** Waits until a bridge is not exported any more. */
 export async function waitForNoBridge(daemon: Daemon, bridge: string): Promise<void> {
   await waitFor(async () => (await bridgeStatus(daemon, bridge)) === undefined, {
     what: `nothing is exported for ${bridge}`,
   });
 }
 
-/** A collector set of a bridge, with an IPFIX row of its own. */
+/** Creates a collector set of a bridge with its own IPFIX row. */
 export async function createCollectorSet(
   ovs: Ovs,
   bridge: string,

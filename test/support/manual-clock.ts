@@ -1,4 +1,4 @@
-// A clock that a test owns: time moves only when the test says so, and timers fire in the order of their times.
+// A clock that a test controls: time advances only when the test advances it, and timers fire in the order of their times.
 
 import type { Clock, Timer } from '../../src/runtime/clock.ts';
 
@@ -8,14 +8,14 @@ interface PendingTimer {
   readonly callback: () => void;
 }
 
-/** See the head of the file. */
+/** The clock. */
 export class ManualClock implements Clock {
   #monotonicMicros: number;
   #wallMicros: number;
   #serial = 0;
   #pending: PendingTimer[] = [];
 
-  /** Wall time begins at 2024-01-01T00:00:00Z unless said otherwise; monotonic time at 1,000 s. */
+  /** By default wall time starts at 2024-01-01T00:00:00Z and monotonic time at 1,000 s. */
   constructor(wallMicros = 1_704_067_200_000_000, monotonicMicros = 1_000_000_000) {
     this.#wallMicros = wallMicros;
     this.#monotonicMicros = monotonicMicros;
@@ -41,12 +41,12 @@ export class ManualClock implements Clock {
     };
   }
 
-  /** How many timers wait. */
+  /** Number of pending timers. */
   get pendingCount(): number {
     return this.#pending.length;
   }
 
-  /** Moves time on; each timer that becomes due fires with the clock at its own time. */
+  /** Advances time; each timer that becomes due fires with the clock at its time. */
   advance(micros: number): void {
     const endMicros = this.#monotonicMicros + micros;
     for (let next = this.#next(endMicros); next !== undefined; next = this.#next(endMicros)) {
@@ -57,7 +57,7 @@ export class ManualClock implements Clock {
     this.#move(endMicros);
   }
 
-  /** `advance` in milliseconds, letting promises that the timers settle run between any two milliseconds that matter. */
+  /** Advances time in milliseconds, and runs promises that timers settle between the times of timers. */
   async advanceMs(ms: number): Promise<void> {
     const endMicros = this.#monotonicMicros + ms * 1000;
     await settled();
@@ -69,7 +69,7 @@ export class ManualClock implements Clock {
     await settled();
   }
 
-  /** Somebody sets the clock: wall time jumps, monotonic time does not. */
+  /** Steps the wall clock; monotonic time does not change. */
   stepWall(micros: number): void {
     this.#wallMicros += micros;
   }
@@ -86,7 +86,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Fulfilled when the promises that are ready have run, and what they have made ready. */
+/** Resolves when all promises that are settled have run, and those settled by them. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) {
     await new Promise<void>((resolve) => {

@@ -1,5 +1,5 @@
-// A host on a switch's port that is real to the kernel: a network namespace of its own with one interface, joined to the
-// namespace of an Ovs of mode `netdev` by a veth pair. Its addresses exist nowhere else.
+// A host on a switch's port with a real network stack: a network namespace with one interface, connected to the namespace of
+// an Ovs of mode `netdev` by a veth pair.
 
 import { readlink } from 'node:fs/promises';
 import type { Ovs } from './ovs.ts';
@@ -9,25 +9,25 @@ import { waitFor } from './wait.ts';
 const INTERFACE = 'eth0';
 
 /**
- * Turns checksum offload off (ETHTOOL_STXCSUM by SIOCETHTOOL), and with it segmentation offload: else the switch in user
- * space gets packets whose checksums the kernel has left to a network card. perl is on every Debian, ethtool is not.
+ * Disables checksum offload (ETHTOOL_STXCSUM by SIOCETHTOOL), and with it segmentation offload: otherwise the userspace switch
+ * gets packets whose checksums the kernel leaves to a network card. perl is on every Debian, ethtool is not.
  */
 const CHECKSUMS_IN_SOFTWARE = `use Socket;
 socket(my $socket, AF_INET, SOCK_DGRAM, 0) or die "socket: $!";
 my $value = pack("LL", 0x17, 0);
 ioctl($socket, 0x8946, pack("a16px16", $ARGV[0], $value)) or die "ioctl: $!";`;
 
-/** What a host is called on its link and in its networks. */
+/** Port and addresses of a host. */
 export interface HostOptions {
-  /** The switch's interface, and its port. */
+  /** The name of the switch's interface and port. */
   readonly port: string;
   readonly mac: string;
-  /** With the length of the prefix. */
+  /** With the prefix length. */
   readonly ipv4: string;
   readonly ipv6: string;
 }
 
-/** See the head of the file. */
+/** A running host. */
 export class NamespaceHost {
   readonly options: HostOptions;
   readonly #ovs: Ovs;
@@ -39,7 +39,7 @@ export class NamespaceHost {
     this.#holder = holder;
   }
 
-  /** Makes the host and adds its port to the bridge; it says nothing before `bringUp`. */
+  /** Makes the host and adds its port to the bridge; it sends nothing before `bringUp`. */
   static async create(ovs: Ovs, bridge: string, options: HostOptions): Promise<NamespaceHost> {
     const own = await readlink('/proc/self/ns/net');
     const holder = await BackgroundProgram.start('unshare', ['--net', 'sleep', 'infinity']);
@@ -55,16 +55,16 @@ export class NamespaceHost {
     return host;
   }
 
-  /** From here on the kernel sends what it likes to: neighbour and router solicitations, multicast reports. */
+  /** Sets the interface up. From here on the kernel sends neighbour and router solicitations and multicast reports. */
   async bringUp(): Promise<void> {
     const { ipv4, ipv6 } = this.options;
     await this.run('ip', 'address', 'add', ipv4, 'dev', INTERFACE);
-    // "nodad": usable at once, without asking whether somebody has the address.
+    // "nodad": usable immediately, without duplicate address detection.
     await this.run('ip', 'address', 'add', ipv6, 'dev', INTERFACE, 'nodad');
     await this.run('ip', 'link', 'set', INTERFACE, 'up');
   }
 
-  /** Nothing comes from the host after this. */
+  /** Sets the interface down: the host sends nothing any more. */
   async bringDown(): Promise<void> {
     await this.run('ip', 'link', 'set', INTERFACE, 'down');
   }
@@ -79,7 +79,7 @@ export class NamespaceHost {
     return BackgroundProgram.start('nsenter', this.#arguments(command));
   }
 
-  /** The host is gone, its link with it, and before both its port, whose loss the switch would report. */
+  /** Removes the port, whose loss the switch would report, and then host and link. */
   async stop(): Promise<void> {
     await this.#ovs.vsctl('del-port', this.options.port);
     await this.#holder.stop();

@@ -1,22 +1,22 @@
-// A program of the test of forwarding: receives the packets of numbered-sender.ts at `PORT` until SIGTERM. SIGUSR2 makes it
-// print the number after the highest that has come, and SIGHUP, as JSON, how many came and which numbers below the highest did
-// not.
+// A program of the forwarding test: receives the packets of numbered-sender.ts at `PORT` until SIGTERM. On SIGUSR2 it prints
+// the number after the highest received, and on SIGHUP, as JSON, how many were received and which numbers below the highest
+// were not.
 
 import { createSocket } from 'node:dgram';
 
 export interface ReceivedNumbers {
   readonly received: number;
-  /** Packets that came a second time. */
+  /** Packets received more than once. */
   readonly repeated: number;
-  /** Ranges of numbers that did not come, each with its first and its last. */
+  /** Ranges of missing numbers, each with its first and last. */
   readonly missing: readonly (readonly [number, number])[];
 }
 
-/** Holds the packets of seconds in which this process gets no processor. */
+/** Holds the packets of some seconds in which this process gets no processor. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
-/** A byte for each number: how often it came. */
+/** A byte for each number: how often it was received. */
 let counts = new Uint8Array(65_536);
 let received = 0;
 let repeated = 0;

@@ -1,11 +1,11 @@
-// A program of the test of forwarding: sends numbered UDP packets at a steady rate, to `ADDRESS PORT PACKETS-A-SECOND`, until
-// SIGTERM. SIGUSR2 makes it print how many it has sent, which is the number of the next one. A packet has 64 bytes and begins
+// A program of the forwarding test: sends numbered UDP packets at a steady rate, `ADDRESS PORT PACKETS-A-SECOND`, until
+// SIGTERM. On SIGUSR2 it prints how many it has sent, which is the number of the next one. A packet has 64 bytes and starts
 // with its number.
 
 import { createSocket } from 'node:dgram';
 
 const PACKET_BYTES = 64;
-/** What is sent at once at most after a pause of this process: more would be a burst that no switch has to bear. */
+/** Largest burst after a pause of this process, so that the switch's queues do not overflow. */
 const BURST_MAX = 20;
 
 const [address, port, rate] = process.argv.slice(2);
@@ -38,7 +38,7 @@ process.on('SIGTERM', () => {
 });
 const timer = setInterval(tick, 1);
 timer.unref();
-// Connected: no name is looked up for a packet, and an ICMP error would end the program, as it should.
+// Connected: no name is resolved for a packet, and an ICMP error ends the program, as it should.
 socket.connect(Number(port), address, () => {
   lastMs = performance.now();
   timer.ref();

@@ -1,20 +1,20 @@
-// A relay in front of a bridge's OpenFlow socket that a test can cut and mend, so that the switch lives and cannot be reached.
+// A relay before a bridge's OpenFlow socket that a test can cut and restore, so that a running switch is unreachable.
 
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 
-/** See the head of the file. Give the daemon `--openflow unix:${proxy.template}`. */
+/** The relay. Start the daemon with `--openflow unix:${proxy.template}`. */
 export class OpenFlowProxy {
   readonly #path: string;
   readonly #bridgePath: string;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
 
-  /** Relays `path` to `bridgePath`, both sockets of the file system. */
+  /** Relays `path` to `bridgePath`, both unix sockets. */
   static async open(path: string, bridgePath: string): Promise<OpenFlowProxy> {
     const proxy = new OpenFlowProxy(path, bridgePath);
-    await proxy.mend();
+    await proxy.restore();
     return proxy;
   }
 
@@ -35,8 +35,8 @@ export class OpenFlowProxy {
     await rm(this.#path, { force: true });
   }
 
-  /** Accepts connections, again. */
-  async mend(): Promise<void> {
+  /** Accepts connections again. */
+  async restore(): Promise<void> {
     this.#server = createServer((client) => this.#relay(client));
     this.#server.listen(this.#path);
     await once(this.#server, 'listening');

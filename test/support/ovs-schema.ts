@@ -1,5 +1,5 @@
-// The database schema of a test's OVS: the installed one, with or without the two columns of the flow cache, so that
-// both kinds of database can be met whatever version is installed. Written apart from the product's own migration.
+// The database schema of a test's OVS: the installed one, with or without the two columns of the flow cache, so that both kinds
+// of database can be tested with any version. Independent of the product's migration.
 
 import { accessSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const CACHE_COLUMNS = {
   },
 };
 
-/** The installed vswitch.ovsschema: in $OVS_PKGDATADIR or in the usual places. */
+/** Returns the path of the installed vswitch.ovsschema: in $OVS_PKGDATADIR or in the usual folders. */
 export function installedSchemaPath(): string {
   const folders = [process.env['OVS_PKGDATADIR'], ...FOLDERS].filter((folder) => folder !== undefined);
   const found = folders
@@ -34,7 +34,7 @@ export function installedSchemaPath(): string {
   return found;
 }
 
-/** The text of the installed schema, with the cache columns present or absent as wanted. */
+/** Returns the text of the installed schema, with or without the cache columns. */
 export function schemaText(withCacheColumns: boolean): string {
   const schema = JSON.parse(readFileSync(installedSchemaPath(), 'utf8')) as {
     cksum?: string;
@@ -48,7 +48,7 @@ export function schemaText(withCacheColumns: boolean): string {
       delete columns[name];
     }
   }
-  // The checksum would not agree any more; without one ovsdb-tool takes the file as it is.
+  // The checksum would be wrong; ovsdb-tool accepts a file without one.
   delete schema.cksum;
   return JSON.stringify(schema, undefined, 2);
 }

@@ -1,5 +1,5 @@
-// A private Open vSwitch for a test: its own folder, its own ovsdb-server and ovs-vswitchd, nothing shared with the
-// machine's. A warning in OVS's logs that the test has not announced fails the test when it stops the switch.
+// A private Open vSwitch for a test: its own folder, ovsdb-server and ovs-vswitchd, nothing shared with the machine's. A
+// warning in OVS's logs that the test has not announced fails the test when it stops the switch.
 //
 //     const ovs = await startOvs();
 //     t.after(() => ovs.stop());
@@ -23,40 +23,40 @@ export interface OvsOptions {
    * (see `inNamespace`), with real interfaces.
    */
   readonly mode?: 'dummy' | 'netdev';
-  /** Whether table IPFIX has cache_active_timeout and cache_max_flows. Default true. */
+  /** Whether table IPFIX has cache_active_timeout and cache_max_flows. Default: true. */
   readonly cacheColumns?: boolean;
   /** Warnings in OVS's logs that this test expects. */
   readonly allowedWarnings?: readonly RegExp[];
   /** More arguments for ovs-vswitchd. */
   readonly vswitchdArguments?: readonly string[];
-  /** More places where ovsdb-server listens, such as `ptcp:0:127.0.0.1`. */
+  /** Further remotes of ovsdb-server, such as `ptcp:0:127.0.0.1`. */
   readonly remotes?: readonly string[];
 }
 
-/** All OpenFlow versions, for questions of this file that shall work on any bridge. */
+/** All OpenFlow versions, for requests of this file to any bridge. */
 const ALL_VERSIONS = 'OpenFlow10,OpenFlow11,OpenFlow12,OpenFlow13,OpenFlow14,OpenFlow15';
 const FAULT_LINE = /\|(WARN|ERR|EMER)\|/;
 
-/** Warnings that say nothing about the product. */
+/** Warnings that are not about the product. */
 const HARMLESS_WARNINGS = [
   // A busy machine.
   /timeval.*\|WARN\|/,
   /poll_loop.*\|WARN\|/,
   /ovs_rcu.*\|WARN\|blocked \d+ ms/,
-  // vswitchd exports for a row that was handed back, to a collector that the test has closed.
+  // vswitchd exports for a released row to a collector that the test has closed.
   /\|collectors\|WARN\|.*Connection refused/,
-  // A client of ovsdb-server or of a bridge that did not wait for its answer, or was killed.
+  // A client of ovsdb-server or of a bridge did not wait for its reply, or was killed.
   /\|(jsonrpc|reconnect)\|WARN\|unix#\d+: (send error|receive error|connection dropped)/,
   /\|rconn\|WARN\|\S+<->unix#\d+: connection dropped \((Broken pipe|Connection reset by peer)\)/,
   // vswitchd keeps the state of the last packet-ins of a bridge that is deleted; it does so for any `controller` action.
   /\|ofproto_dpif_rid\|ERR\|recirc_id \d+ left allocated when ofproto/,
-  // Repetitions of lines that stand above it, each of which was looked at.
+  // Repetitions of earlier lines, each of which was checked.
   /\|WARN\|Dropped \d+ log messages in last/,
-  // A daemon that was told to end.
+  // A daemon was stopped.
   /fatal_signal.*\|WARN\|terminating with signal/,
 ];
 
-/** Starts a private OVS; it is ready for ovs-vsctl when the promise is fulfilled. */
+/** Starts a private OVS; resolves when it is ready for ovs-vsctl. */
 export async function startOvs(options: OvsOptions = {}): Promise<Ovs> {
   const rundir = await mkdtemp(join(tmpdir(), 'ovs-'));
   const ovs = new Ovs(rundir, options);
@@ -71,7 +71,7 @@ export async function startOvs(options: OvsOptions = {}): Promise<Ovs> {
 
 /** One private OVS. */
 export class Ovs {
-  /** The folder of all its files; OVS_RUNDIR for whoever works with it. */
+  /** The folder of all its files; OVS_RUNDIR of the programs that use it. */
   readonly rundir: string;
   /** The connection method of its database. */
   readonly dbEndpoint: string;
@@ -90,13 +90,13 @@ export class Ovs {
     this.#streams = new FrameStreams();
   }
 
-  /** The environment of OVS's programs, and of ours beside this OVS. */
+  /** The environment of OVS's programs and of the daemon with this OVS. */
   get environment(): Record<string, string> {
     const { rundir } = this;
     return { OVS_RUNDIR: rundir, OVS_LOGDIR: rundir, OVS_DBDIR: rundir, OVS_SYSCONFDIR: rundir };
   }
 
-  /** Process ids, for tests that look at memory or processor time. */
+  /** Process ids, for tests that measure memory or processor time. */
   get vswitchdPid(): number {
     return running(this.#vswitchd, 'ovs-vswitchd').pid;
   }
@@ -115,18 +115,18 @@ export class Ovs {
     }
     await this.startOvsdbServer();
     await this.startVswitchd();
-    // Tests delete bridges whose meters a killed daemon has left.
+    // Tests delete bridges with stale meters of a killed daemon.
     if (this.otherBridgeCount > 0) {
       await this.addBridge('keeps-datapath');
     }
   }
 
-  /** Bridges that are there beside those of the test. */
+  /** Number of bridges besides those of the test. */
   get otherBridgeCount(): number {
     return hasDifference('last-meter') ? 1 : 0;
   }
 
-  /** All meters of a bridge are deleted, as another client does it. */
+  /** Deletes all meters of a bridge, as another client does. */
   async deleteMeters(bridge: string, version = 'OpenFlow15'): Promise<void> {
     const command = hasDifference('del-meters') ? ['del-meter', bridge, 'meter=all'] : ['del-meters', bridge];
     await this.ofctl('-O', version, ...command);
@@ -157,7 +157,7 @@ export class Ovs {
       ...(this.#options.vswitchdArguments ?? []),
     ];
     this.#vswitchd = await this.#background('ovs-vswitchd', args);
-    // ovs-vsctl waits for vswitchd only when it changes something, so something is changed, and changed back.
+    // ovs-vsctl waits for vswitchd only after a change, so something is changed and restored.
     await this.#answering('ovs-vswitchd', this.#vswitchd, async () => {
       await this.vsctl('--timeout=3', 'set', 'Open_vSwitch', '.', 'external_ids:started=true');
       await this.vsctl('--timeout=3', 'remove', 'Open_vSwitch', '.', 'external_ids', 'started');
@@ -165,34 +165,34 @@ export class Ovs {
     });
   }
 
-  /** ovs-vsctl; waits until vswitchd has done it. */
+  /** Runs ovs-vsctl, which waits for vswitchd. */
   async vsctl(...args: readonly string[]): Promise<string> {
     return this.#run('ovs-vsctl', [`--db=${this.dbEndpoint}`, '--timeout=10', ...args]);
   }
 
-  /** ovs-ofctl; say `-O` where it matters. */
+  /** Runs ovs-ofctl; pass `-O` where the version matters. */
   async ofctl(...args: readonly string[]): Promise<string> {
     return this.#run('ovs-ofctl', ['--timeout=10', ...args]);
   }
 
-  /** ovs-appctl, to ovs-vswitchd unless the arguments begin with `-t TARGET`. */
+  /** Runs ovs-appctl, for ovs-vswitchd unless the arguments begin with `-t TARGET`. */
   async appctl(...args: readonly string[]): Promise<string> {
     return this.#run('ovs-appctl', ['--timeout=10', ...args]);
   }
 
-  /** Operations of RFC 7047 section 5.2, by ovsdb-client: for columns that ovs-vsctl does not know. */
+  /** Runs operations (RFC 7047, section 5.2) by ovsdb-client, for columns that ovs-vsctl does not support. */
   async transact(...operations: readonly object[]): Promise<unknown[]> {
     const request = JSON.stringify(['Open_vSwitch', ...operations]);
     const reply = await this.#run('ovsdb-client', ['--timeout=10', 'transact', this.dbEndpoint, request]);
     return JSON.parse(reply) as unknown[];
   }
 
-  /** Any program, beside this OVS. */
+  /** Runs a program in the environment of this OVS. */
   async run(program: string, ...args: readonly string[]): Promise<string> {
     return this.#run(program, args);
   }
 
-  /** A bridge; it forwards (NORMAL) unless `failMode` says otherwise. */
+  /** Adds a bridge; it forwards (NORMAL) unless `failMode` is set. */
   async addBridge(
     name: string,
     options: { readonly protocols?: readonly string[]; readonly failMode?: 'standalone' | 'secure' } = {},
@@ -208,7 +208,7 @@ export class Ovs {
     await this.vsctl('add-br', name, '--', 'set', 'Bridge', name, ...set);
   }
 
-  /** A port into which frames can be injected, by `inject` and `injectMany`. Gives its OpenFlow number. */
+  /** Adds a port for `inject` and `injectMany`. Returns its OpenFlow number. */
   async addDummyPort(bridge: string, name: string, ofport?: number): Promise<number> {
     const set = ['type=dummy', `options:pstream=punix:${this.#streamPath(name)}`];
     if (ofport !== undefined) {
@@ -218,7 +218,7 @@ export class Ovs {
     return Number(await this.vsctl('get', 'Interface', name, 'ofport'));
   }
 
-  /** One frame into a dummy port, in order with everything else that is asked of vswitchd. */
+  /** Injects frames into a dummy port one by one, in order with other requests to vswitchd. */
   async inject(port: string, ...frames: readonly (string | Uint8Array)[]): Promise<void> {
     const hex = frames.map((frame) =>
       typeof frame === 'string' ? frame : Buffer.from(frame).toString('hex'),
@@ -226,7 +226,7 @@ export class Ovs {
     await this.appctl('netdev-dummy/receive', port, ...hex);
   }
 
-  /** Many frames into a dummy port, thousands a second; fulfilled when the switch has received them all. */
+  /** Injects many frames into a dummy port, thousands a second; resolves when the switch has received them all. */
   async injectMany(
     bridge: string,
     port: string,
@@ -241,7 +241,7 @@ export class Ovs {
     });
   }
 
-  /** The switch's count of packets received on a port, at once (the database's statistics lag by seconds). */
+  /** Returns the switch's current count of packets received on a port (the database's statistics lag by seconds). */
   async receivedPackets(bridge: string, port: string): Promise<number> {
     const text = await this.#run('ovs-ofctl', [
       '--timeout=10',
@@ -263,14 +263,14 @@ export class Ovs {
     return this.#run('nsenter', [...this.#namespaceArguments(), ...command]);
   }
 
-  /** Ends vswitchd by a signal, and waits until it is gone. */
+  /** Ends vswitchd by a signal, and waits for its end. */
   async killVswitchd(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     this.#streams.close();
     await this.#vswitchd?.stop(signal);
     this.#vswitchd = undefined;
   }
 
-  /** As after a crash and the monitor's restart, or after `systemctl restart` with SIGTERM. */
+  /** Restarts vswitchd, as by its monitor after a crash (SIGKILL), or as by `systemctl restart` (SIGTERM). */
   async restartVswitchd(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     await this.killVswitchd(signal);
     await this.startVswitchd();
@@ -288,12 +288,12 @@ export class Ovs {
     await this.startOvsdbServer();
   }
 
-  /** Announces warnings that a later step of the test provokes. */
+  /** Announces warnings of later steps of the test. */
   allowWarnings(...patterns: readonly RegExp[]): void {
     this.#allowed.push(...patterns);
   }
 
-  /** Lines of level WARN and above in OVS's logs that nobody has announced. */
+  /** Returns the unannounced lines of level WARN and above in OVS's logs. */
   async warnings(): Promise<string[]> {
     const lines = (await this.log('ovsdb-server')) + (await this.log('ovs-vswitchd'));
     return lines
@@ -302,7 +302,7 @@ export class Ovs {
       .filter((line) => !this.#allowed.some((pattern) => pattern.test(line)));
   }
 
-  /** The log of one of the two daemons. */
+  /** Returns the log of one of the two daemons. */
   async log(daemon: 'ovsdb-server' | 'ovs-vswitchd'): Promise<string> {
     try {
       return await readFile(join(this.rundir, `${daemon}.log`), 'utf8');
@@ -314,7 +314,7 @@ export class Ovs {
     }
   }
 
-  /** Ends everything and removes the folder; fails when OVS has warned of something unannounced. */
+  /** Ends everything and removes the folder; fails if OVS logged an unannounced warning. */
   async stop(): Promise<void> {
     await this.#end();
     const warnings = await this.warnings();
@@ -324,7 +324,7 @@ export class Ovs {
     }
   }
 
-  /** Ends everything without a look at the logs. */
+  /** Ends everything without checking the logs. */
   async abandon(): Promise<void> {
     await this.#end();
     await rm(this.rundir, { recursive: true, force: true });
@@ -338,7 +338,7 @@ export class Ovs {
   }
 
   async #startNamespace(): Promise<void> {
-    // A process that does nothing keeps the namespace while vswitchd is restarted.
+    // An idle process keeps the namespace while vswitchd is restarted.
     this.#holder = await BackgroundProgram.start('unshare', ['--net', 'sleep', 'infinity']);
     const { pid } = this.#holder;
     await waitFor(async () => (await readFile(`/proc/${pid}/comm`, 'utf8')).trim() === 'sleep', {
@@ -368,7 +368,7 @@ export class Ovs {
 
   async #answering(name: string, program: BackgroundProgram, ask: () => Promise<true>): Promise<void> {
     const state = await waitFor(
-      // A daemon that has ended will not answer any more: no use in waiting for it.
+      // A daemon that has ended does not answer any more.
       async (): Promise<'ended' | true> => (program.exit === undefined ? ask() : 'ended'),
       { what: `${name} answers`, timeoutMs: 10_000 },
     );

@@ -1,4 +1,4 @@
-// The live page of a test's daemon in a real browser.
+// Opens the live page of a test's daemon in a real browser.
 
 import type { TestContext } from 'node:test';
 import { type Browser, chromium, type Page } from 'playwright-core';
@@ -17,19 +17,19 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** A browser for the tests of a file. */
+/** Starts a browser for the tests of a file. */
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: programPath('chromium') ?? '', args: FLAGS });
 }
 
-/** The page's address, from the daemon's log. */
+/** Returns the page's address, from the daemon's log. */
 export async function pageAddress(daemon: Daemon): Promise<string> {
   return waitFor(async () => /the page is at (?<url>http:\S+)/u.exec(daemon.log)?.groups?.['url'], {
     what: 'the daemon says where its page is',
   });
 }
 
-/** A look at the page; what it must never do is collected: requests to other hosts, and errors on its console. */
+/** An open page, with its requests to other hosts and errors on its console, of which there must be none. */
 export interface Look {
   readonly page: Page;
   readonly faults: string[];
@@ -41,7 +41,7 @@ export interface LookOptions {
   readonly colorScheme?: 'light' | 'dark';
 }
 
-/** Opens the page; it is closed with the test. */
+/** Opens the page; it is closed after the test. */
 export async function openPage(
   t: TestContext,
   browser: Browser,

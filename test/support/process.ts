@@ -1,9 +1,9 @@
-// Programs that tests run: once for their output, or in the background until the test ends them by their process id.
+// Runs programs: once for their output, or in the background until the test ends them by their process id.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 
-/** A program that failed, with all that it said. */
+/** A failed program, with its output. */
 export class ProgramError extends Error {
   readonly exitCode: number | undefined;
   readonly stdout: string;
@@ -20,7 +20,7 @@ export class ProgramError extends Error {
 
 /** Options of `runProgram`. */
 export interface RunOptions {
-  /** Added to the environment. */
+  /** Variables added to the environment. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Written to its standard input. */
   readonly input?: string | Uint8Array;
@@ -31,7 +31,7 @@ export interface RunOptions {
 
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Runs a program to its end and gives its standard output back; a failure is a `ProgramError`. */
+/** Runs a program and returns its standard output; throws `ProgramError` if it fails. */
 export async function runProgram(
   program: string,
   args: readonly string[],
@@ -40,7 +40,7 @@ export async function runProgram(
   return (await runForOutput(program, args, options)).stdout;
 }
 
-/** As `runProgram`, with standard error beside the output. */
+/** Runs a program and returns standard output and standard error; throws `ProgramError` if it fails. */
 export async function runForOutput(
   program: string,
   args: readonly string[],
@@ -67,7 +67,7 @@ export async function runForOutput(
         reject(new ProgramError([program, ...args].join(' '), exitCode, stdout, said));
       },
     );
-    // A program that ends without reading its input breaks the pipe; its exit tells whether that was a failure.
+    // A program that ends without reading its input breaks the pipe; its exit code tells whether it failed.
     child.stdin?.on('error', () => {});
     child.stdin?.end(options.input ?? '');
   });
@@ -79,7 +79,7 @@ export interface ProgramExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Programs that still run; ended the hard way when the test's process exits without having stopped them. */
+/** Running programs; killed if the test's process exits without having stopped them. */
 const live = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of live) {
@@ -114,7 +114,7 @@ export class BackgroundProgram {
     });
   }
 
-  /** Starts a program; fulfilled when it runs, rejected when it cannot be run. */
+  /** Starts a program; resolves when it runs, rejects if it cannot be run. */
   static async start(
     program: string,
     args: readonly string[],
@@ -127,7 +127,7 @@ export class BackgroundProgram {
     });
     const started = new BackgroundProgram(program, child);
     live.add(child);
-    // A test that fails may leave it running: it must not keep the test's process alive, which ends it on its own way out.
+    // A failed test may leave it running: it must not keep the test's process alive, which kills it when it exits.
     child.unref();
     for (const pipe of [child.stdout, child.stderr]) {
       (pipe as Socket | null)?.unref();
@@ -150,9 +150,9 @@ export class BackgroundProgram {
     return pid;
   }
 
-  /** Fulfilled when it has ended. */
+  /** Resolves when it has ended. */
   get exited(): Promise<ProgramExit> {
-    // Somebody waits for it now, so it may keep the test's process alive.
+    // The test waits for it now, so it may keep the test's process alive.
     this.#child.ref();
     return this.#exited;
   }
@@ -162,7 +162,7 @@ export class BackgroundProgram {
     return this.#exit;
   }
 
-  /** All that it has said so far. */
+  /** Its output so far. */
   get stdout(): string {
     return this.#stdout;
   }
@@ -176,7 +176,7 @@ export class BackgroundProgram {
     this.#child.kill(signal);
   }
 
-  /** Ends it: the signal, and SIGKILL when that was not enough. Safe to repeat. */
+  /** Ends it by the signal, and by SIGKILL after the timeout. Idempotent. */
   async stop(signal: NodeJS.Signals = 'SIGTERM', timeoutMs = 5000): Promise<ProgramExit> {
     if (this.#exit !== undefined) {
       return this.#exit;
@@ -192,8 +192,8 @@ export class BackgroundProgram {
 }
 
 /**
- * The environment of a program: ours, without an OVS_* setting that would lead it to the machine's own OVS, and with
- * the folders of system programs in PATH (an ordinary user's PATH on Debian lacks them).
+ * Returns the environment of a program: that of the test, without OVS_* variables, which would lead it to the machine's OVS,
+ * and with the folders of system programs in PATH, which an ordinary user's PATH on Debian lacks.
  */
 export function programEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const { OVS_RUNDIR: _run, OVS_LOGDIR: _log, OVS_DBDIR: _db, OVS_SYSCONFDIR: _etc, ...own } = process.env;

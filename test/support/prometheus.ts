@@ -1,4 +1,4 @@
-// A real Prometheus that scrapes a test's daemon each second, with the alert rules of docker/metrics loaded.
+// Runs a real Prometheus that scrapes a test's daemon each second, with the alert rules of docker/metrics.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,13 +9,13 @@ import { waitFor } from './wait.ts';
 
 export const METRICS_FOLDER = join(import.meta.dirname, '..', '..', 'docker', 'metrics');
 
-/** A series of an answer: its labels, and its value as text. */
+/** A series of a result: its labels, and its value as text. */
 export interface QuerySeries {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: readonly [number, string];
 }
 
-/** See the head of the file. */
+/** A running Prometheus. */
 export class Prometheus {
   readonly #url: string;
 
@@ -23,7 +23,7 @@ export class Prometheus {
     this.#url = url;
   }
 
-  /** Starts it for one daemon, whose page is at HOST:PORT; it ends with the test. */
+  /** Starts Prometheus for one daemon, whose page is at HOST:PORT; it is ended after the test. */
   static async start(t: TestContext, target: string): Promise<Prometheus> {
     const folder = await mkdtemp(join(tmpdir(), 'prometheus-'));
     const config = {
@@ -49,13 +49,13 @@ export class Prometheus {
     return new Prometheus(`http://${address}/api/v1/`);
   }
 
-  /** The present value of an expression; rejects with what Prometheus has against it. */
+  /** Returns the current value of an expression; rejects with the error of Prometheus. */
   async query(expression: string): Promise<readonly QuerySeries[]> {
     const data = await this.get(`query?query=${encodeURIComponent(expression)}`);
     return (data as { result: readonly QuerySeries[] }).result;
   }
 
-  /** The data of an answer of its API. */
+  /** Returns the data of a response of its API. */
   async get(path: string): Promise<unknown> {
     const response = await fetch(`${this.#url}${path}`);
     const answer = (await response.json()) as { status: string; data: unknown; error?: string };

@@ -1,18 +1,18 @@
-// Cuts data records out of IPFIX messages as bytes, for tests that compare with bytes which another exporter has sent. It
-// follows RFC 7011, section 3, by itself and knows nothing but what templates say of lengths.
+// Extracts data records from IPFIX messages as bytes, for tests that compare with the bytes of another exporter. Independent of
+// the product's reader: it uses only the lengths of templates (RFC 7011, section 3).
 
 const MESSAGE_HEADER_SIZE = 16;
 const SET_HEADER_SIZE = 4;
 const TEMPLATE_SET_ID = 2;
 
-/** A data record as it was sent. */
+/** The bytes of a data record. */
 export interface RawRecord {
   readonly templateId: number;
   readonly observationDomainId: number;
   readonly bytes: Buffer;
 }
 
-/** The data records of messages in order; templates count for all that follows, in every domain. */
+/** Returns the data records of messages in order; a template applies to all later messages, in every domain. */
 export function rawRecords(messages: readonly Buffer[]): RawRecord[] {
   const sizes = new Map<number, number>();
   return messages.flatMap((message) => recordsOfMessage(message, sizes));
@@ -45,7 +45,7 @@ function recordsOfMessage(message: Buffer, sizes: Map<number, number>): RawRecor
   return records;
 }
 
-/** Every field has a fixed length and no enterprise number; anything else is refused. */
+/** Reads templates, whose fields must have a fixed length and no enterprise number. */
 function learnTemplates(content: Buffer, sizes: Map<number, number>): void {
   for (let at = 0; at + SET_HEADER_SIZE <= content.length; ) {
     const templateId = content.readUInt16BE(at);
@@ -55,7 +55,7 @@ function learnTemplates(content: Buffer, sizes: Map<number, number>): void {
     for (let field = 0; field < fieldCount; field += 1, at += 4) {
       const fieldSize = content.readUInt16BE(at + 2);
       if (content.readUInt16BE(at) >= 0x8000 || fieldSize === 0xffff) {
-        throw new Error(`Template ${templateId} has a field that this test cannot cut out.`);
+        throw new Error(`Template ${templateId} has a field that this test cannot extract.`);
       }
       size += fieldSize;
     }

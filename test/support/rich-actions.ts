@@ -1,7 +1,7 @@
-// The actions and instructions of ovs-actions(7) in ovs-ofctl's words, each as a kind with random arguments: what users'
-// flows are made of in tests. A kind that an ovs-ofctl cannot parse is left out by whoever uses them.
+// The actions and instructions of ovs-actions(7) in ovs-ofctl's syntax, each as a kind with random arguments, for users' flows
+// in tests. Tests omit kinds that their ovs-ofctl cannot parse.
 
-/** Random numbers that a seed repeats (mulberry32). */
+/** A random generator with a seed (mulberry32). */
 export class Random {
   #state: number;
 
@@ -9,7 +9,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** A whole number from 0 to `bound - 1`. */
+  /** Returns an integer from 0 to `bound - 1`. */
   below(bound: number): number {
     this.#state = (this.#state + 0x6d2b_79f5) >>> 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
@@ -29,7 +29,7 @@ export class Random {
     return item;
   }
 
-  /** "01.fe.20" */
+  /** Returns bytes as "01.fe.20". */
   bytes(count: number): string {
     return Array.from({ length: count }, () => this.below(256).toString(16).padStart(2, '0')).join('.');
   }
@@ -39,7 +39,7 @@ export class Random {
   }
 }
 
-/** What packets must be for an action; the flow's match sees to it. */
+/** The packets that an action needs, which the flow's match selects. */
 export type Protocol =
   | 'any'
   | 'ethernet'
@@ -54,7 +54,7 @@ export type Protocol =
   | 'nsh'
   | 'bare ip';
 
-/** The part of a match that makes packets so. */
+/** The part of a match that selects packets of a protocol. */
 export const PROTOCOL_MATCHES: Readonly<Record<Protocol, string>> = {
   any: '',
   ethernet: '',
@@ -70,7 +70,7 @@ export const PROTOCOL_MATCHES: Readonly<Record<Protocol, string>> = {
   'bare ip': 'packet_type=(1,0x800)',
 };
 
-/** Whether packets of one protocol are also of the other. */
+/** Whether packets of one protocol are packets of the other as well. */
 export function isProtocol(packets: Protocol, needed: Protocol): boolean {
   if (needed === 'any' || packets === needed) {
     return true;
@@ -91,7 +91,7 @@ export interface ActionKind {
    * - `alone`, beside nothing but notes.
    */
   readonly place: 'anywhere' | 'last' | 'alone';
-  /** Wire numbers of the first and the last version that take it. */
+  /** Wire numbers of the first and the last version that accept it. */
   readonly versionMin: number;
   readonly versionMax: number;
   readonly text: (random: Random) => string;
@@ -116,10 +116,10 @@ function kinds(
   }));
 }
 
-/** The collector set that tests have exported, and one that nobody has. */
+/** The managed collector set of tests, and an unmanaged one. */
 export const MANAGED_SET = 1;
 const UNMANAGED_SET = 77;
-/** Groups and meters that the bridge has. */
+/** Numbers of groups and meters of the bridge. */
 export const GROUP_COUNT = 6;
 export const METER_COUNT = 3;
 const PORTS = ['1', '2', 'LOCAL', 'IN_PORT'];
@@ -130,7 +130,7 @@ const bits = (random: Random) => {
   return `[${first}..${first + random.below(16)}]`;
 };
 
-/** A `sample` action in one of its forms. */
+/** Returns a `sample` action in one of its forms. */
 export function sampleText(random: Random): string {
   return sampleFor(random.chance(0.8) ? MANAGED_SET : UNMANAGED_SET, random);
 }
@@ -156,7 +156,7 @@ function sampleFor(set: number, random: Random): string {
   return `sample(${parts.join(',')})`;
 }
 
-/** Bits that the mask does not have must be 0. */
+/** Returns a value with a mask; bits outside the mask must be 0. */
 function maskedText(random: Random): string {
   const mask = 1 + random.below(2 ** 31);
   return `set_field:0x${(random.below(2 ** 31) & mask).toString(16)}/0x${mask.toString(16)}->reg${random.below(16)}`;
@@ -166,7 +166,7 @@ function conjunctionText(random: Random): string {
   return `conjunction(${random.below(99)},${1 + random.below(2)}/2),note:${random.bytes(4)}`;
 }
 
-/** Ids from fields: Open vSwitch 3.4 and later. */
+/** Returns a `sample` action with ids from fields (Open vSwitch 3.4 and later). */
 function sampleFieldsText(random: Random): string {
   const domain = random.pick(['NXM_NX_REG0[]', 'NXM_NX_XXREG0[0..31]', 'NXM_OF_IN_PORT[]', '5']);
   const point = random.pick(['NXM_NX_CT_LABEL[96..127]', 'NXM_NX_REG3[]', 'NXM_OF_ETH_TYPE[]']);
@@ -336,8 +336,8 @@ const LAST = [
 ];
 
 /**
- * What OpenFlow 1.0 takes of any packet, and later versions only of packets that the match says something about. `mod_vlan_vid`
- * replaces the tag of a packet or adds one; later versions show it as a push of one more tag, and so it comes back from them.
+ * Actions that OpenFlow 1.0 accepts for any packet, and later versions only with a prerequisite match. `mod_vlan_vid` replaces
+ * the tag of a packet or adds one; later versions show it as a push of another tag, which a rewritten flow then has.
  */
 const INCONSISTENT = kinds(
   'ethernet',
@@ -363,7 +363,7 @@ export const ACTION_KINDS: readonly ActionKind[] = [
   ...LAST,
 ];
 
-/** What an action set may hold. */
+/** Actions of an action set. */
 const ACTION_SETS: readonly Text[] = [
   (random) => `output:${random.pick(['1', '2'])}`,
   (random) => `group:${1 + random.below(GROUP_COUNT)}`,
@@ -373,7 +373,7 @@ const ACTION_SETS: readonly Text[] = [
   'drop',
 ];
 
-/** A kind of instruction beside apply_actions, in the order in which ovs-ofctl wants them. */
+/** A kind of instruction besides apply_actions, in the order that ovs-ofctl requires. */
 export interface InstructionKind {
   readonly name: string;
   readonly place: 'before the actions' | 'behind the actions';

@@ -1,4 +1,5 @@
-// Random rich flows for a bridge, and what they refer to: for tests that users' flows stay as they are.
+// Random flows with all kinds of actions for a bridge, and the objects that they refer to: for tests that users' flows are not
+// changed.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,7 +29,7 @@ export const VERSION_NUMBERS: Readonly<Record<string, OpenFlowVersion>> = {
 
 const ALL_VERSIONS = Object.keys(VERSION_NUMBERS).join(',');
 
-/** A flow in ovs-ofctl's words, and the kinds of what is in it. */
+/** A flow in ovs-ofctl's syntax, and the kinds of its actions. */
 export interface RichFlow {
   readonly text: string;
   readonly kinds: readonly string[];
@@ -37,7 +38,7 @@ export interface RichFlow {
 /** The register whose value is a flow's number in the list, so that no two flows have the same match. */
 export const NUMBER_REGISTER = 'reg5';
 const PROTOCOLS = Object.keys(PROTOCOL_MATCHES) as Protocol[];
-/** Matches beside the protocol's. */
+/** Further matches besides the protocol's. */
 const MORE_MATCHES = [
   'in_port=1',
   'dl_src=00:01:02:03:04:05',
@@ -50,7 +51,7 @@ const MORE_MATCHES = [
   'tun_metadata0=0x5',
 ];
 
-/** Those kinds that an ovs-ofctl can parse; the others are found by halving the list. */
+/** Returns the kinds that ovs-ofctl can parse; the others are found by bisecting the list. */
 export async function parsableKinds(
   ovs: Ovs,
   random: Random,
@@ -73,7 +74,7 @@ export async function parsableKinds(
   return [...first, ...(await parsableKinds(ovs, random, kinds.slice(middle)))];
 }
 
-/** A random flow of that number, that the version can express. */
+/** Returns a random flow with that number, which the version can express. */
 export function richFlow(
   random: Random,
   number: number,
@@ -82,7 +83,7 @@ export function richFlow(
 ): RichFlow {
   const version = VERSION_NUMBERS[versionName] ?? 1;
   const known = kinds.filter(({ versionMin, versionMax }) => version >= versionMin && version <= versionMax);
-  // Each kind has its turn.
+  // Each kind in turn.
   const turn = known[number % known.length];
   if (turn === undefined) {
     throw new Error(`There is no kind of action for ${versionName}.`);
@@ -142,7 +143,7 @@ function chooseActions(
   return last.length > 0 && random.chance(0.2) ? [...list, random.pick(last)] : list;
 }
 
-/** Adds flows over a version, all that the switch takes; the others are found by halving the list. */
+/** Adds the flows that the switch accepts over a version; the others are found by bisecting the list. */
 export async function addRichFlows(
   ovs: Ovs,
   bridge: string,
@@ -165,7 +166,7 @@ export async function addRichFlows(
   return [...first, ...(await addRichFlows(ovs, bridge, version, flows.slice(middle)))];
 }
 
-/** Whether ovs-ofctl does it; any other failure than its own refusal is a failure of the test. */
+/** Whether ovs-ofctl succeeds; a failure other than a refusal fails the test. */
 async function succeeds(run: Promise<string>): Promise<boolean> {
   try {
     await run;
@@ -178,7 +179,7 @@ async function succeeds(run: Promise<string>): Promise<boolean> {
   }
 }
 
-/** Meters, groups and a tunnel option that rich flows refer to, as far as the version has them. */
+/** Adds the meters, groups and the tunnel option that flows refer to, if the version has them. */
 export async function addReferences(
   ovs: Ovs,
   bridge: string,

@@ -1,5 +1,5 @@
-// A bridge with flows that have `sample` actions, its collector sets, and what dumps show of them: for tests of flow-based
-// sampling. The bridge is always br0, with the ports p1 (1) and p2 (2).
+// A bridge with flows with `sample` actions, its collector sets, and dumps of them: for tests of flow-based sampling. The
+// bridge is br0, with the ports p1 (1) and p2 (2).
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,18 +16,18 @@ export const SAMPLED_VERSIONS = ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'Open
 /** Thousands of flows take ovs-ofctl a while on a busy machine. */
 const OFCTL_TIMEOUT_MS = 60_000;
 
-/** A `sample` action as ovs-ofctl reads and prints it. */
+/** Returns a `sample` action in ovs-ofctl's syntax. */
 export function sampleAction(set: number, domain = 7, point = 9, probability = 65_535): string {
   return `sample(probability=${probability},collector_set_id=${set},obs_domain_id=${domain},obs_point_id=${point})`;
 }
 
-/** A UDP packet to that port. */
+/** Returns a UDP packet to that port. */
 export function udpTo(destination: number): Uint8Array {
   const header = { source: '10.0.0.1', destination: '10.0.0.2' };
   return ethernet({}, ipv4(header, udp({ source: 1000, destination })));
 }
 
-/** See the head of the file. */
+/** The bridge; see the head of the file. */
 export class SampledFlows {
   readonly ovs: Ovs;
 
@@ -42,7 +42,7 @@ export class SampledFlows {
     this.ovs = ovs;
   }
 
-  /** Ends the daemon and removes the bridge with its sets; a set holds on to its bridge, so sets go first. */
+  /** Stops the daemon and removes the bridge after its sets, because a set keeps a reference to its bridge. */
   async clean(daemon?: Daemon): Promise<void> {
     daemon?.signal('SIGCONT');
     await daemon?.kill();
@@ -50,12 +50,12 @@ export class SampledFlows {
     await this.ovs.vsctl('del-br', 'br0');
   }
 
-  /** A collector set with an IPFIX row of its own. */
+  /** Adds a collector set with its own IPFIX row. */
   async addSet(id: number, target: string, ...columns: readonly string[]): Promise<void> {
     await createCollectorSet(this.ovs, 'br0', id, target, ...columns);
   }
 
-  /** Flows all at once, in a single connection of ovs-ofctl. */
+  /** Adds flows over one connection of ovs-ofctl. */
   async add(flows: readonly string[], version = 'OpenFlow13'): Promise<void> {
     const file = join(this.ovs.rundir, 'flows');
     await writeFile(file, `${flows.join('\n')}\n`);
@@ -67,7 +67,7 @@ export class SampledFlows {
     return runProgram('ovs-ofctl', args, { environment, timeoutMs: OFCTL_TIMEOUT_MS });
   }
 
-  /** Sorted, for a flow that is rewritten moves in a dump among those of its priority. */
+  /** Returns a sorted dump, because a rewritten flow moves among those of its priority. */
   async dump(version = 'OpenFlow13', ...options: readonly string[]): Promise<string> {
     const text = await this.ofctl(
       '-O',
@@ -79,7 +79,7 @@ export class SampledFlows {
     return text.split('\n').sort().join('\n');
   }
 
-  /** How many actions in flows are the daemon's. */
+  /** Returns the number of the daemon's actions in flows. */
   async countOurs(version = 'OpenFlow13'): Promise<number> {
     return (await this.dump(version)).split('id=18768').length - 1;
   }
@@ -92,7 +92,7 @@ export class SampledFlows {
   }
 }
 
-/** What the daemon says of br0, when that is all that it exports for. */
+/** Returns the status of br0, which must be the only exported bridge. */
 export async function sampledBridgeOf(daemon: Daemon): Promise<SampledBridgeStatus> {
   const [bridge] = (await daemonStatus(daemon)).bridges;
   if (bridge === undefined) {

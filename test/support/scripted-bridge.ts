@@ -1,6 +1,6 @@
-// A BridgeSession on a scripted switch, for unit tests of src/control: no Open vSwitch, no sockets, time by hand. When the
-// test ends, the session must have made no step that the tables of states do not have, and have logged no warning that the
-// test has not taken.
+// A BridgeSession with a scripted switch, for unit tests of src/control: no Open vSwitch, no sockets, a manual clock. At the
+// end of the test the session must have made only transitions of the tables of states, and logged no warning that the test
+// has not taken.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -28,15 +28,15 @@ export const HOOK_DESIRED: BridgeDesired = {
   hook: { observationDomainId: 1, observationPointId: 2 },
   collectorSets: new Set(),
 };
-/** The hook, as the switch shows it. */
+/** The slot of the hook, as the switch shows it. */
 export const HOOK_PLACE = 'table=0,priority=65535,reg11=0x0/0x80000000';
 
-/** The desired state of a bridge with a hook, unless another one is given, and collector sets. */
+/** Returns the desired state of a bridge with collector sets and a hook. */
 export function samplingSets(sets: readonly number[], hook = HOOK_DESIRED.hook): BridgeDesired {
   return { maxSampleRate: 1000, hook, collectorSets: new Set(sets) };
 }
 
-/** A `sample` action of the collector set. */
+/** Returns a `sample` action of the collector set. */
 export function sample(collectorSetId: number): SampleAction {
   return {
     type: 'sample',
@@ -52,7 +52,7 @@ export function sample(collectorSetId: number): SampleAction {
 export const output = (port: number): Action => ({ type: 'output', port, maxLength: 0 });
 export const apply = (...actions: readonly Action[]): Instruction => ({ type: 'apply_actions', actions });
 
-/** The flow mod by which a user adds, modifies or deletes flow number `index`. */
+/** Returns the flow mod by which a user adds, modifies or deletes flow number `index`. */
 export function userFlow(
   index: number,
   instructions: readonly Instruction[],
@@ -62,7 +62,7 @@ export function userFlow(
   return { type: 'flow_mod', ...flowMod({ command, tableId: 3, priority: 100, match, instructions }) };
 }
 
-/** How a test wants its bridge. */
+/** Options of a scripted bridge. */
 export interface ScriptedBridgeOptions {
   readonly behaviour?: Partial<SwitchBehaviour>;
   readonly desired?: BridgeDesired;
@@ -111,25 +111,25 @@ export class ScriptedBridge {
     });
   }
 
-  /** Starts the session and lets everything happen that follows at once. */
+  /** Starts the session and runs everything that follows immediately. */
   async start(): Promise<void> {
     this.session.start();
     await this.clock.advanceMs(0);
   }
 
-  /** What another client does; it must not be refused. */
+  /** Applies a change of another client, which must not be refused. */
   doAsAnother(message: Parameters<ScriptedSwitch['doAsAnother']>[0]): void {
     assert.equal(this.ofswitch.doAsAnother(message), undefined);
   }
 
-  /** Another client deletes the hook. */
+  /** Deletes the hook as another client. */
   deleteHook(): void {
     const match = [matchField(`reg${MARK.register}`, 0, 2 ** MARK.bit)];
     const mod = flowMod({ command: 'delete_strict', priority: 65_535, match });
     this.doAsAnother({ type: 'flow_mod', ...mod });
   }
 
-  /** The messages of warnings and errors since the last call. */
+  /** Returns the messages of warnings and errors since the last call. */
   takeWarnings(): string[] {
     const lines = this.#lines.splice(0);
     return lines
@@ -137,7 +137,7 @@ export class ScriptedBridge {
       .map((line) => line.split('|').slice(4).join('|'));
   }
 
-  /** Flows that are not the hook. */
+  /** Returns the flows except the hook. */
   userFlows(): string[] {
     return this.ofswitch.flows().filter((flow) => !flow.startsWith(HOOK_PLACE));
   }
@@ -146,7 +146,7 @@ export class ScriptedBridge {
     return this.ofswitch.flows().some((flow) => flow.startsWith(HOOK_PLACE));
   }
 
-  /** For `runScript`. */
+  /** Returns the state for `runScript`. */
   print(): string[] {
     const { hook, translation, connection, protocol, flowMonitor } = this.session.status();
     return [

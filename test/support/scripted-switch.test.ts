@@ -1,4 +1,4 @@
-// The scripted switch with our connection as its client: a dialogue, the differences between versions, and each fault.
+// The scripted switch with an OpenFlowConnection as its client: a dialogue, the differences between versions, and each fault.
 // test/oracle/scripted-switch.test.ts compares its answers with those of Open vSwitch.
 
 import assert from 'node:assert/strict';
@@ -56,7 +56,7 @@ function start(behaviour: Partial<SwitchBehaviour> = {}) {
   return { clock, ofswitch, dial };
 }
 
-/** Whether a promise is settled once everything that is due has happened. */
+/** Whether a promise is settled after everything that is due has run. */
 async function isSettled(clock: ManualClock, promise: Promise<unknown>): Promise<boolean> {
   let isOver = false;
   const note = () => {
@@ -67,7 +67,7 @@ async function isSettled(clock: ManualClock, promise: Promise<unknown>): Promise
   return isOver;
 }
 
-test('a dialogue is kept as a transcript of what was said and what changed', async () => {
+test('records a dialogue as a transcript of messages and changes', async () => {
   const { clock, ofswitch, dial } = start();
   const { connection } = await dial(5);
   await connection.request(monitor());
@@ -106,7 +106,7 @@ test('a dialogue is kept as a transcript of what was said and what changed', asy
   assert.deepEqual(ofswitch.flows(), ['table=1,priority=5,reg1=0x7 actions=output:2']);
 });
 
-test('a script prints what differs after each event', async () => {
+test('prints what differs after each event of a script', async () => {
   const { clock, ofswitch, dial } = start();
   const refresh = flow('modify_strict', { instructions: [output(2)] });
   const { connection } = await dial(4);
@@ -128,7 +128,7 @@ test('a script prints what differs after each event', async () => {
   ]);
 });
 
-test('the version is the highest in common, and without one the client is refused', async () => {
+test('negotiates the highest common version, and refuses a client without one', async () => {
   const { ofswitch } = start({ versions: [1, 6] });
   const connection = new OpenFlowConnection(await ofswitch.dial());
   assert.equal(await connection.ready, 6);
@@ -137,7 +137,7 @@ test('the version is the highest in common, and without one the client is refuse
   assert.deepEqual([...ofswitch.versions()], [[1, 6]]);
 });
 
-test('what OpenFlow 1.0 hides is not shown there, and lost when it is written back', async () => {
+test('hides in OpenFlow 1.0 what it cannot show, and loses it when it is written back', async () => {
   const { ofswitch, dial } = start();
   ofswitch.doAsAnother(meter('add'));
   const instructions: Instruction[] = [
@@ -159,7 +159,7 @@ test('what OpenFlow 1.0 hides is not shown there, and lost when it is written ba
   assert.deepEqual(ofswitch.flows(), ['table=0,priority=5 actions=output:2,resubmit(,7)']);
 });
 
-test('a switch without meters says so, and one that does not know them refuses', async () => {
+test('reports that it has no meters, or refuses meter messages', async () => {
   const { ofswitch, dial } = start({ meters: 'none' });
   const { connection } = await dial(4);
   assert.equal((await connection.request({ type: 'meter_features_request' })).meterCountMax, 0);
@@ -171,7 +171,7 @@ test('a switch without meters says so, and one that does not know them refuses',
   });
 });
 
-test('a meter that is deleted takes the flows with it whose instructions use it', async () => {
+test('deletes the flows whose instructions use a deleted meter', async () => {
   const { ofswitch } = start();
   ofswitch.doAsAnother(meter('add'));
   ofswitch.doAsAnother(flow('add', { instructions: [{ type: 'meter', meterId: 1 }] }));
@@ -180,7 +180,7 @@ test('a meter that is deleted takes the flows with it whose instructions use it'
   assert.deepEqual(ofswitch.flows(), ['table=1,priority=5 actions=output:2']);
 });
 
-test('other connections hear of meters and groups when they have asked for it', async () => {
+test('forwards changes of meters and groups to other connections that have enabled it', async () => {
   const { ofswitch, clock, dial } = start();
   const { connection, messages } = await dial(5);
   const requestForward = { active: 3, secondary: 0 };
@@ -196,7 +196,7 @@ test('other connections hear of meters and groups when they have asked for it', 
   );
 });
 
-test('monitors pause, hold back what changes, and tell it when they go on', async () => {
+test('pauses monitors, and reports the changes when they resume', async () => {
   const { ofswitch, clock, dial } = start();
   const { connection, messages } = await dial(5);
   await connection.transact([flow('add', { priority: 1 }), flow('add', { priority: 2 })]);
@@ -215,7 +215,7 @@ test('monitors pause, hold back what changes, and tell it when they go on', asyn
   );
 });
 
-test('before Open vSwitch 3.0 a request for a monitor over 1.4 is answered by an error of 1.0 that answers nothing', async () => {
+test('answers a monitor request over 1.4, as before Open vSwitch 3.0, with an error of 1.0 of another transaction id', async () => {
   const { ofswitch, clock, dial } = start({ monitors: 'OpenFlow 1.0 only' });
   const over10 = await dial(1);
   assert.deepEqual((await over10.connection.request(monitor())).entries, []);
@@ -229,7 +229,7 @@ test('before Open vSwitch 3.0 a request for a monitor over 1.4 is answered by an
   assert.ok(ofswitch.takeTranscript().includes('3 -> error OFPMOFC_BAD_FLAGS (OpenFlow 1.0)'));
 });
 
-test('messages are refused, ignored, answered late or not at all, and end the connection, as faults say', async () => {
+test('refuses, ignores, delays or does not answer messages, or ends the connection, by its faults', async () => {
   const { ofswitch, clock, dial } = start();
   const { connection } = await dial(4);
   ofswitch.fail({ type: 'flow_mod', action: 'refuse', errorName: 'OFPFMFC_TABLE_FULL', from: 2, times: 1 });
@@ -260,7 +260,7 @@ test('messages are refused, ignored, answered late or not at all, and end the co
   assert.equal((await dial(4)).connection.status().state, 'ready');
 });
 
-test('garbage, another version and a restart end a connection; silence and a full pipe do not', async () => {
+test('ends a connection by garbage, another version and a restart, but not by silence or a full pipe', async () => {
   const { ofswitch, clock, dial } = start();
   const garbage = await dial(4);
   ofswitch.sendGarbage();
@@ -286,7 +286,7 @@ test('garbage, another version and a restart end a connection; silence and a ful
   await assert.rejects(ofswitch.dial(), { code: 'ECONNREFUSED' });
 });
 
-test('packets go to the connections that have asked for them, one or very many', async () => {
+test('sends packet-ins to the connections that have enabled them, one or very many', async () => {
   const { ofswitch, clock, dial } = start();
   const seen: string[] = [];
   const { connection } = await dial(4, {
@@ -322,7 +322,7 @@ test('packets go to the connections that have asked for them, one or very many',
   );
 });
 
-test('a long list of flows comes in several messages, as one reply', async () => {
+test('sends a long list of flows in several messages of one reply', async () => {
   const { dial } = start();
   const { connection } = await dial(6);
   await connection.transact(

@@ -1,6 +1,6 @@
-// A scripted OpenFlow switch for unit tests: no Open vSwitch, no sockets, no real time. It imitates as much of Open vSwitch
-// as a controller's logic meets (the files of scripted-switch/), can be told to be like another version or to fail, and
-// keeps a transcript of what was said and what changed, for tests to compare.
+// A scripted OpenFlow switch for unit tests: no Open vSwitch, no sockets, no real time. It imitates the behaviour of Open
+// vSwitch that a controller depends on (the files of scripted-switch/), can behave as another version or fail, and records
+// messages and changes in a transcript, for tests to compare.
 //
 //     const clock = new ManualClock();
 //     const ofswitch = new ScriptedSwitch({ clock });
@@ -10,7 +10,7 @@
 //     await clock.advanceMs(30_000);
 //     assert.deepEqual(ofswitch.takeTranscript(/^switch:/), [ ... ]);
 //
-// Everything that is due happens in one turn of the event loop: `await clock.advanceMs(0)` lets a whole dialogue pass.
+// Everything that is due runs in one turn of the event loop: `await clock.advanceMs(0)` completes a whole dialogue.
 //
 // A line of the transcript is one of
 //     1 <- flow_mod add table=0,priority=5 actions=drop      connection 1 sent it
@@ -40,12 +40,12 @@ export interface ScriptedSwitchOptions {
   /** For timeouts and ages. */
   readonly clock: Clock;
   readonly ports?: readonly SwitchPort[];
-  /** Where the switch is other than Open vSwitch 3.1. */
+  /** Differences from Open vSwitch 3.1. */
   readonly behaviour?: Partial<SwitchBehaviour>;
 }
 
 export class ScriptedSwitch {
-  /** Changed by assignment, at any time. */
+  /** Can be assigned at any time. */
   readonly behaviour: SwitchBehaviour;
   readonly #state: SwitchState;
   #dialCount = 0;
@@ -57,7 +57,7 @@ export class ScriptedSwitch {
     Object.assign(this.behaviour, behaviour);
   }
 
-  /** A new connection, as from `dial` of src/runtime/endpoint.ts; rejects with ECONNREFUSED while nobody listens. */
+  /** Connects, like `dial` of src/runtime/endpoint.ts; rejects with ECONNREFUSED while the switch does not listen. */
   async dial(): Promise<SwitchConnection> {
     if (!this.behaviour.isListening) {
       this.#state.note('dialling refused');
@@ -66,7 +66,7 @@ export class ScriptedSwitch {
     return this.connect();
   }
 
-  /** The same at once. */
+  /** Connects synchronously. */
   connect(): SwitchConnection {
     this.#dialCount += 1;
     this.#state.note(`${this.#dialCount} opened`);
@@ -80,29 +80,29 @@ export class ScriptedSwitch {
     return [...this.#state.connections];
   }
 
-  /** How often it was dialled with success. */
+  /** Number of successful connections. */
   get dialCount(): number {
     return this.#dialCount;
   }
 
   // Faults
 
-  /** From now on messages of the type have this fate. The first fault that matches a message takes it. */
+  /** Adds a fault of messages of a type. The first fault that matches a message applies. */
   fail(fault: Fault): void {
     this.#state.faults.add(fault);
   }
 
-  /** Forgets all faults. */
+  /** Removes all faults. */
   recover(): void {
     this.#state.faults.clear();
   }
 
-  /** Keeps back the answers to messages of these types, or all answers, until `release`. Messages take effect all the same. */
+  /** Holds the replies to messages of these types, or all replies, until `release`. Messages take effect nevertheless. */
   hold(...types: readonly OpenFlowMessageType[]): void {
     this.#state.hold(types.length === 0 ? 'everything' : new Set(types));
   }
 
-  /** Sends what was kept back, in order, and keeps nothing back any more. */
+  /** Sends the held replies, in order, and holds no more. */
   release(): void {
     this.#state.hold('nothing');
     for (const connection of this.connections) {
@@ -110,7 +110,7 @@ export class ScriptedSwitch {
     }
   }
 
-  /** Reads again what clients have written while `behaviour.isReading` was false. */
+  /** Reads what clients have written while `behaviour.isReading` was false. */
   read(): void {
     this.behaviour.isReading = true;
     for (const connection of this.connections) {
@@ -118,14 +118,14 @@ export class ScriptedSwitch {
     }
   }
 
-  /** Ends all connections, or one. */
+  /** Closes the given connections, or all. */
   hangUp(...connections: readonly SwitchConnection[]): void {
     for (const connection of connections.length === 0 ? this.connections : connections) {
       connection.hangUp();
     }
   }
 
-  /** As ovs-vswitchd restarted: connections end, meters are gone, and so are flows and groups unless they were saved. */
+  /** Imitates a restart of ovs-vswitchd: connections end, meters are lost, and flows and groups unless they are saved. */
   restart(keeps: 'nothing' | 'flows' = 'nothing'): void {
     this.#state.note(`switch: restarted, keeping ${keeps}`);
     this.#state.clear(keeps);
@@ -143,21 +143,21 @@ export class ScriptedSwitch {
     }
   }
 
-  /** Sends bytes that are no OpenFlow on all connections; by default the header's length is too small. */
+  /** Sends bytes that are not an OpenFlow message on all connections; by default the header's length is too small. */
   sendGarbage(bytes: Buffer = Buffer.from('04ff000100000000', 'hex')): void {
     for (const connection of this.connections) {
       connection.sendRaw(bytes, `garbage ${bytes.toString('hex')}`);
     }
   }
 
-  /** Pauses the flow monitors of all connections, as when they do not read. */
+  /** Pauses the flow monitors of all connections, as if they did not read. */
   pauseMonitors(): void {
     for (const connection of this.connections) {
       connection.sendBytes(...(connection.monitors?.pause() ?? []));
     }
   }
 
-  /** Lets them go on: what has changed meanwhile is told first. */
+  /** Resumes the flow monitors, which report the changes since the pause first. */
   resumeMonitors(): void {
     for (const connection of this.connections) {
       connection.sendBytes(...(connection.monitors?.resume() ?? []));
@@ -166,7 +166,7 @@ export class ScriptedSwitch {
 
   // Packets
 
-  /** Sends a packet to the connections with that controller id that take packet-ins; returns to how many. */
+  /** Sends a packet-in to the connections with that controller id that have enabled packet-ins; returns how many. */
   sendPacketIn(packet: SwitchPacketIn): number {
     const takers = this.connections.filter(({ settings, version }) => {
       const reasons = settings.asyncConfig.packetIn?.active ?? 0xff;
@@ -181,14 +181,14 @@ export class ScriptedSwitch {
     return takers.length;
   }
 
-  /** Sends the packet so many times. */
+  /** Sends the packet-in `count` times. */
   flood(count: number, packet: SwitchPacketIn): void {
     for (let sent = 0; sent < count; sent += 1) {
       this.sendPacketIn(packet);
     }
   }
 
-  /** Lets a meter count, so much more: packets that came to it, and those of them that it dropped. */
+  /** Increases a meter's counters: packets, and those of them that it dropped. */
   countPackets(meterId: number, packets: number, droppedPackets = 0, bytesPerPacket = 100): void {
     const meter = this.#state.meters.get(meterId);
     if (meter === undefined) {
@@ -202,7 +202,7 @@ export class ScriptedSwitch {
 
   // The switch's state, and other clients of it
 
-  /** What another client does, with a flow, meter or group mod; the name of the error if the switch refuses it. */
+  /** Applies a flow, meter or group mod of another client; returns the name of the error if it is refused. */
   doAsAnother(
     message: Extract<OpenFlowMessage, { readonly type: 'flow_mod' | 'meter_mod' | 'group_mod' }>,
   ): string | undefined {
@@ -226,12 +226,12 @@ export class ScriptedSwitch {
     }
   }
 
-  /** The flows as objects, whose counters a test may change. */
+  /** The flows, whose counters a test may change. */
   get flowTable(): readonly SwitchFlow[] {
     return this.#state.flowTable.flows;
   }
 
-  /** The flows as ovs-ofctl writes them, in alphabetical order. */
+  /** Returns the flows in ovs-ofctl's syntax, in alphabetical order. */
   flows(): string[] {
     return this.#state.flowTable.flows.map(formatFlow).sort();
   }
@@ -240,17 +240,17 @@ export class ScriptedSwitch {
     return [...this.#state.meters.values()].map(formatMeter).sort();
   }
 
-  /** Ids of the groups. */
+  /** Returns the ids of the groups. */
   groups(): number[] {
     return [...this.#state.groups.keys()].sort((a, b) => a - b);
   }
 
-  /** Versions of the open connections, by number of connection. */
+  /** Returns the versions of the open connections, by number of connection. */
   versions(): ReadonlyMap<number, OpenFlowVersion | undefined> {
     return new Map(this.connections.map(({ number, version }) => [number, version]));
   }
 
-  /** The transcript since the last call, or those of its lines that match; the other lines are forgotten too. */
+  /** Returns the lines of the transcript since the last call that match; the other lines are discarded. */
   takeTranscript(pattern = /^/): string[] {
     return this.#state.transcript.splice(0).filter((line) => pattern.test(line));
   }

@@ -1,5 +1,5 @@
-// What a bridge shows of its rich flows in each version, to the byte, and what of that is the daemon's: for comparing it
-// before, while and after the daemon runs.
+// Reads the flows of a bridge in each version, to the byte, and the daemon's part of them: for comparisons before, during and
+// after a run of the daemon.
 
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -23,23 +23,23 @@ import { ProgramError } from './process.ts';
 import { MANAGED_SET } from './rich-actions.ts';
 import { NUMBER_REGISTER, VERSION_NUMBERS } from './rich-flows.ts';
 
-/** What a bridge shows in one version. */
+/** The flows and groups of a bridge as shown in one version. */
 export interface Shown {
-  /** By number of flow: bytes that would make the flow again, and ovs-ofctl's line. What is no rich flow is its own key. */
+  /** By number of flow: the flow mod that would add the flow, and ovs-ofctl's line. A flow without number is its own key. */
   readonly flows: ReadonlyMap<string, string>;
   readonly groups: readonly string[];
-  /** Undefined where this ovs-ofctl cannot read what the switch says, as some flows in OpenFlow 1.0. */
+  /** Undefined if ovs-ofctl cannot decode the reply, as for some flows in OpenFlow 1.0. */
   readonly flowText: readonly string[] | undefined;
 }
 
-/** Our controller id, and the cookie of the hook. */
+/** The daemon's controller id, and the cookie of the hook. */
 const CONTROLLER_ID = 18_768;
 const HOOK_COOKIE = 0x6f76_732d_6970_6678n;
 
-/** What is left out: the hook, and our action directly behind each `sample` of the managed set. */
+/** What is omitted: the hook, and the daemon's action directly after each `sample` of the managed set. */
 export type Stripped = 'nothing' | 'the hook' | 'the hook and actions';
 
-/** Everything of one bridge in one version, but for what is stripped. */
+/** Reads everything of one bridge in one version, except what is stripped. */
 export async function show(
   ovs: Ovs,
   bridge: string,
@@ -75,7 +75,7 @@ export async function show(
   };
 }
 
-/** The numbers of the flows that sample for the managed set; the daemon must not touch any other. */
+/** Returns the numbers of the flows that sample for the managed set; the daemon must not change any other. */
 export async function sampledFlows(
   ovs: Ovs,
   bridge: string,
@@ -89,9 +89,9 @@ export async function sampledFlows(
 }
 
 /**
- * The numbers of flows that a later version shows with a push of a tag, and that may have been written over OpenFlow 1.0 with
- * `mod_vlan_vid` or `mod_vlan_pcp`, which add a tag only to packets that have none; and of those with the form of `enqueue`.
- * Nothing in OpenFlow tells these apart.
+ * Returns the numbers of flows that a later version shows with a push of a tag, and that may have been written over OpenFlow 1.0
+ * with `mod_vlan_vid` or `mod_vlan_pcp`, which add a tag only to packets without one; and of those with the form of `enqueue`.
+ * OpenFlow does not distinguish these.
  */
 export async function ambiguousFlows(
   ovs: Ovs,
@@ -117,8 +117,8 @@ function isAmbiguous({ match, instructions }: FlowStats): boolean {
 }
 
 /**
- * Reads all flows over a version and writes them back as they are: what a rewriting over it does at least. Returns the keys
- * of those that the switch refuses.
+ * Reads all flows over a version and rewrites them unchanged, as a translation over it does at least. Returns the keys of those
+ * that the switch refuses.
  */
 export async function writeBack(ovs: Ovs, bridge: string, versionName: string): Promise<readonly string[]> {
   return withBridge(ovs, bridge, versionName, async (connection) => {
@@ -133,11 +133,11 @@ export async function writeBack(ovs: Ovs, bridge: string, versionName: string): 
   });
 }
 
-/** How far the daemon has come with a bridge. */
+/** The progress of the daemon's translation of a bridge. */
 export interface TranslationState {
-  /** Keys of flows, and ids of groups ("group 3"), where not every `sample` of the managed set has our action behind it. */
+  /** Keys of flows, and ids of groups ("group 3"), where a `sample` of the managed set is not followed by the daemon's action. */
   readonly pending: readonly string[];
-  /** How many actions of ours there are, the hook's apart. */
+  /** Number of the daemon's actions, without the hook's. */
   readonly companionCount: number;
   readonly hasHook: boolean;
 }
@@ -168,8 +168,8 @@ export async function translationState(
 }
 
 /**
- * What flows do, by number, as ovs-vswitchd itself keeps them (`bridge/dump-flows`), without the actions that only set a
- * field: their form depends on the version over which a flow was written, and they mean the same.
+ * Returns the meaning of flows, by number, as ovs-vswitchd stores them (`bridge/dump-flows`), without the actions that only set
+ * a field: their form depends on the version over which a flow was written, but not their meaning.
  */
 export async function meaningOf(ovs: Ovs, bridge: string): Promise<ReadonlyMap<string, string>> {
   const text = await ovs.appctl('bridge/dump-flows', bridge);
@@ -181,7 +181,7 @@ export async function meaningOf(ovs: Ovs, bridge: string): Promise<ReadonlyMap<s
 
 const SETTING =
   /(load|set_field):[^>]*->[\w[\].]+|set_(tunnel|tunnel64|mpls_\w+)[:(]\w+\)?|mod_(dl|nw|tp)_\w+:[\w.:]+/gu;
-/** Of packets that have a tag for certain, these set a field. */
+/** These set a field of packets that certainly have a tag. */
 const TAG_SETTING = /mod_vlan_\w+:\d+/gu;
 const ENQUEUE = /enqueue:(\w+):(\w+)/gu;
 
@@ -201,7 +201,7 @@ function actionsWithoutSettings(line: string): string {
     .replaceAll(',)', ')');
 }
 
-/** The actions of a flow whose packets have no tag: there `mod_vlan_vid` and `mod_vlan_pcp` push one, unless one was pushed. */
+/** Returns the actions of a flow for packets without a tag: `mod_vlan_vid` and `mod_vlan_pcp` push one, unless one was pushed. */
 function withPushes(actions: string): string {
   let hasTag = false;
   return actions.replaceAll(/mod_vlan_\w+:\d+|push_vlan:\w+|strip_vlan|pop_vlan/gu, (action) => {
@@ -242,7 +242,7 @@ async function withBridge<Result>(
   }
 }
 
-/** The flow's number, or everything by which it is told from others if it has none. */
+/** Returns the flow's number, or table, priority and match if it has none. */
 function flowKey({ tableId, priority, match }: Pick<FlowStats, 'tableId' | 'priority' | 'match'>): string {
   const number = match.flatMap(splitRegisters).find(({ field }) => field === NUMBER_REGISTER);
   return number === undefined
@@ -255,7 +255,7 @@ function textKey(line: string): string {
   return number === undefined ? line : String(BigInt(number));
 }
 
-/** The flow mod that would make the flow again, in hex. */
+/** Returns the flow mod that would add the flow, in hex. */
 function flowBytes(version: OpenFlowVersion, flow: FlowStats, strips: boolean): string {
   const { packetCount: _p, byteCount: _b, durationSeconds: _s, durationNanoseconds: _n, ...fields } = flow;
   const instructions = strips ? flow.instructions.map(stripInstruction) : flow.instructions;
@@ -281,7 +281,7 @@ function stripInstruction(instruction: Instruction): Instruction {
     : instruction;
 }
 
-/** The actions without ours, where ours is to be: directly behind a `sample` of the managed set. */
+/** Returns the actions without the daemon's where they are expected: directly after a `sample` of the managed set. */
 function stripActions(actions: readonly Action[]): readonly Action[] {
   return actions
     .filter((action, index) => !(isCompanion(action) && isManagedSample(actions[index - 1])))
@@ -298,7 +298,7 @@ function isManagedSample(action: Action | undefined): boolean {
   return action !== undefined && 'collectorSetId' in action && action.collectorSetId === MANAGED_SET;
 }
 
-/** Sorted, for a flow that was rewritten moves in a dump; without the line about the request. */
+/** Returns the sorted lines of a dump, because a rewritten flow moves in it; without the line about the request. */
 function textLines(text: string, stripped: Stripped): string[] {
   const lines = text
     .split('\n')

@@ -1,15 +1,15 @@
-// The tables of states at the heads of files in src/control: read from the source, so that a test can compare the steps of
-// a state machine with what its table says.
+// Reads the tables of states in the heads of files in src/control, so that tests can compare the transitions of a state machine
+// with its table.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The states that may follow each state. */
+/** The allowed next states of each state. */
 export type StateTable = ReadonlyMap<string, readonly string[]>;
 
 const CONTROL = join(import.meta.dirname, '..', '..', 'src', 'control');
 
-/** Reads the table of a file such as `hook-reconciler.ts`; throws when the file has none. */
+/** Reads the table of a file such as `hook-reconciler.ts`; throws if the file has none. */
 export function readStateTable(file: string): StateTable {
   const lines = readFileSync(join(CONTROL, file), 'utf8').split('\n');
   const start = lines.findIndex((line) => /^\/\/ {3}state +meaning +next states$/u.test(line));
@@ -34,7 +34,7 @@ export function readStateTable(file: string): StateTable {
   return table;
 }
 
-/** Follows a state machine and notes the steps that its table does not have. */
+/** Records the transitions of a state machine that its table does not have. */
 export class StateTrace {
   readonly states: string[] = [];
   readonly undocumented: string[] = [];
@@ -44,7 +44,7 @@ export class StateTrace {
     this.#table = readStateTable(file);
   }
 
-  /** The state now; the same one again is not a step. */
+  /** Records the current state; the same state again is not a transition. */
   note(state: string): void {
     const before = this.states.at(-1);
     if (state === before) {

@@ -1,4 +1,4 @@
-// The tools of the tests that need no program of others.
+// The parts of test/support that need no other program.
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
@@ -9,7 +9,7 @@ import { ManualClock } from './manual-clock.ts';
 import { UdpSink } from './udp-sink.ts';
 import { waitFor } from './wait.ts';
 
-test('the manual clock fires timers in the order of their times, each at its own time', () => {
+test('the manual clock fires timers in the order of their times, each at its time', () => {
   const clock = new ManualClock();
   const startMicros = clock.monotonicMicros();
   const seen: string[] = [];
@@ -31,7 +31,7 @@ test('the manual clock fires timers in the order of their times, each at its own
   assert.equal(clock.pendingCount, 0);
 });
 
-test('a wait that is in vain says what for and what it saw', async () => {
+test('a wait that times out reports its condition and the last value', async () => {
   let looks = 0;
   const look = () => {
     looks += 1;
@@ -49,7 +49,7 @@ test('a wait that is in vain says what for and what it saw', async () => {
   );
 });
 
-test('the UDP sink keeps datagrams in order, over IPv4 and IPv6', async () => {
+test('the UDP sink stores datagrams in order, over IPv4 and IPv6', async () => {
   for (const host of ['127.0.0.1', '::1']) {
     const sink = await UdpSink.open({ host });
     const socket = createSocket(host === '::1' ? 'udp6' : 'udp4');
@@ -65,7 +65,7 @@ test('the UDP sink keeps datagrams in order, over IPv4 and IPv6', async () => {
   }
 });
 
-test('everything is ended in order, whatever fails on the way, and the first failure is told', async () => {
+test('all ends run in order even if one fails, and the first failure is reported', async () => {
   const ended: string[] = [];
   const end = (name: string) => async () => void ended.push(name);
   const fail = (name: string) => async () => {
@@ -77,7 +77,7 @@ test('everything is ended in order, whatever fails on the way, and the first fai
   assert.deepEqual(ended, ['a', 'b', 'c', 'd', 'e']);
 });
 
-test('a row without targets is written as one', () => {
+test('a row without targets is written with an empty set', () => {
   assert.equal(targetsArgument([]), 'targets=[]');
   assert.equal(targetsArgument(['127.0.0.1:1', '[::1]:2']), 'targets="127.0.0.1:1","[::1]:2"');
 });

@@ -1,6 +1,6 @@
-// A collector for tests that decodes what ovs-vswitchd's own exporter sends. Its messages are read leniently in three
-// points: its sequence numbers count messages, from 1 and in one count for all domains; it describes its exporting process
-// in messages of domain 0, which are not about flows; and OVS 3.5 sends the first of those before their template.
+// A collector for tests that decodes messages of ovs-vswitchd's exporter, leniently in three points: its sequence numbers count
+// messages, from 1 and for all domains together; messages of domain 0 describe its exporting process and no flows; and OVS 3.5
+// sends the first of those before their template.
 
 import assert from 'node:assert/strict';
 import { MessageReader } from '../../src/ipfix/message-reader.ts';
@@ -9,9 +9,9 @@ import { TEMPLATES } from '../../src/ipfix/record-layout.ts';
 import { UdpSink } from './udp-sink.ts';
 import { waitFor } from './wait.ts';
 
-/** Times depend on when a side has got its frames; that they are right is the matter of other tests. */
+/** Times depend on when each exporter received its frames; other tests check them. */
 const TIMES = new Set(['flowStartDeltaMicroseconds', 'flowEndDeltaMicroseconds']);
-/** Elements that no template of ours has are not compared. */
+/** Elements that no template of the daemon has are not compared. */
 const OUR_ELEMENTS = new Set(TEMPLATES.flatMap(({ fields }) => fields.map(({ element }) => element.name)));
 
 /** The elements of a record, by name. */
@@ -23,7 +23,7 @@ export interface SwitchRecord {
   readonly fields: Fields;
 }
 
-/** See the head of the file. */
+/** The collector. */
 export class SwitchRecordSink {
   readonly #sink: UdpSink;
   readonly #reader = new MessageReader();
@@ -59,7 +59,7 @@ export class SwitchRecordSink {
     return this.#records;
   }
 
-  /** Fulfilled when the packets of all records add up to the count; fails when they exceed it. */
+  /** Waits until the packets of all records add up to the count; fails if they exceed it. */
   async waitForPackets(count: number): Promise<readonly SwitchRecord[]> {
     const packetCount = () =>
       this.records.reduce((sum, { fields }) => sum + Number(fields['packetDeltaCount']), 0);
@@ -68,7 +68,7 @@ export class SwitchRecordSink {
     return this.records;
   }
 
-  /** Forgets the records, but not the templates. */
+  /** Clears the records, but keeps the templates. */
   clear(): void {
     void this.records;
     this.#records.length = 0;
@@ -79,7 +79,7 @@ export class SwitchRecordSink {
   }
 }
 
-/** Element by element what two records have not in common, as "element: theirs, ours". */
+/** Returns the differences of two records by element, as "element: theirs, ours". */
 export function recordDifferences(theirs: Fields | undefined, ours: Fields | undefined): Map<string, string> {
   const found = new Map<string, string>();
   for (const name of OUR_ELEMENTS) {

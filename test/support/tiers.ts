@@ -1,5 +1,5 @@
-// What a test needs of the machine. A missing piece is a visible skip on a developer's machine and a failure when
-// CI=true, so that the tests which matter cannot fall silent where it counts:
+// What a test needs of the machine. A missing program skips the test visibly on a developer's machine and is a failure if
+// CI=true, so that no test is skipped unnoticed there:
 //
 //     test('a frame that is injected is exported', tier('ovs'), async () => { ... });
 
@@ -7,7 +7,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { programEnvironment } from './process.ts';
 
-/** The pieces, each with the programs that prove it. */
+/** The tiers, each with its programs. */
 const PROGRAMS = {
   ovs: ['ovsdb-server', 'ovs-vswitchd', 'ovs-vsctl', 'ovs-ofctl', 'ovs-appctl', 'ovsdb-client', 'ovsdb-tool'],
   ovn: ['ovn-northd', 'ovn-controller', 'ovn-nbctl', 'ovn-appctl'],
@@ -28,7 +28,7 @@ export type Tier = keyof typeof PROGRAMS;
 /** The file that `npm run build` makes. */
 export const DAEMON_FILE = join(import.meta.dirname, '..', '..', 'dist', 'ovs-ipfix.cjs');
 
-/** Options for `test` that skip it when the machine lacks something; under CI=true the lack is an error. */
+/** Returns options for `test` that skip it if the machine lacks a program, which is an error if CI=true. */
 export function tier(...tiers: readonly Tier[]): { skip: string | false } {
   const missing = tiers.flatMap(missingOf);
   if (missing.length === 0) {
@@ -52,7 +52,7 @@ function missingOf(name: Tier): string[] {
   return missing;
 }
 
-/** Where a program is, if it is anywhere. */
+/** Returns the path of a program, if PATH has it. */
 export function programPath(program: string): string | undefined {
   const folders = (programEnvironment()['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   return folders

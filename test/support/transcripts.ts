@@ -16,7 +16,7 @@ const LAUNCHER = join(DAEMON_FILE, '..', 'ovs-ipfix-pidfile');
 const STEP_MS = 5_000;
 const SWITCH_FOLDER = '/var/run/openvswitch';
 
-/** What differs between two runs, and what the comparison has in its place. */
+/** What differs between two runs, and what the comparison replaces it by. */
 const VOLATILE: readonly (readonly [RegExp, string])[] = [
   [/[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}/gu, '<uuid>'],
   [/duration([=:])[\d.]+s/gu, 'duration$1<time>'],

@@ -1,4 +1,4 @@
-// A UDP socket that keeps what it receives: the plainest collector. It decodes nothing.
+// A UDP socket that stores the datagrams that it receives: a collector that does not decode.
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
@@ -6,11 +6,11 @@ import { waitFor } from './wait.ts';
 
 const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
 
-/** See the head of the file. */
+/** The socket. */
 export class UdpSink {
-  /** What has arrived, in order. */
+  /** The received datagrams, in order. */
   readonly datagrams: Buffer[] = [];
-  /** Where each of them came from, as `ADDRESS PORT`. */
+  /** The source of each of them, as `ADDRESS PORT`. */
   readonly sources: string[] = [];
   readonly #socket: Socket;
   #closed = false;
@@ -23,7 +23,7 @@ export class UdpSink {
     });
   }
 
-  /** Binds a port: any free one unless said otherwise. */
+  /** Binds a port. Default: any free one. */
   static async open(options: { readonly host?: string; readonly port?: number } = {}): Promise<UdpSink> {
     const host = options.host ?? '127.0.0.1';
     const socket = createSocket({
@@ -39,13 +39,13 @@ export class UdpSink {
     return this.#socket.address().port;
   }
 
-  /** `IP:PORT` as it is written into the targets of an IPFIX row. */
+  /** `IP:PORT` for the targets of an IPFIX row. */
   get target(): string {
     const { address, port } = this.#socket.address();
     return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
   }
 
-  /** Fulfilled with all datagrams when there are at least `count`. */
+  /** Waits for at least `count` datagrams, and returns all. */
   async waitForCount(count: number, timeoutMs = 5000): Promise<readonly Buffer[]> {
     await waitFor(() => this.datagrams.length >= count, {
       what: `${count} datagrams have arrived at port ${this.port}`,
@@ -54,7 +54,7 @@ export class UdpSink {
     return this.datagrams;
   }
 
-  /** Fulfilled when the condition holds for what has arrived. */
+  /** Waits until the received datagrams satisfy a condition. */
   async waitUntil(
     condition: (datagrams: readonly Buffer[]) => boolean,
     what: string,
@@ -64,7 +64,7 @@ export class UdpSink {
     return this.datagrams;
   }
 
-  /** Forgets what has arrived. */
+  /** Discards the received datagrams. */
   clear(): void {
     this.datagrams.length = 0;
     this.sources.length = 0;

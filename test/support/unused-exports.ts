@@ -1,17 +1,16 @@
-// Finds the exported values that no other file of the program imports. Types are left out: they are the words of the
-// signatures that they stand in.
+// Finds exported values that no other file of the program imports. Types are ignored, because exported signatures use them.
 
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
 
-/** What one file exports, and what it imports from files beside it. */
+/** The exports of one file, and its imports from other files. */
 interface FileNames {
   readonly exported: readonly string[];
   /** As `PATH NAME`; `*` for all names of a file. */
   readonly imported: readonly string[];
 }
 
-/** Texts of files by their path; the exports of `doors` are for users of a library, and are not looked at. */
+/** Returns the unused exports of files, given by path and text; those of `doors` are for users of a library, and are ignored. */
 export function unusedExports(texts: ReadonlyMap<string, string>, doors: readonly string[]): string[] {
   const files = [...texts].map(([path, text]) => [path, readNames(path, text)] as const);
   const imported = new Set(files.flatMap(([, names]) => names.imported));
@@ -44,7 +43,7 @@ function exportsOf(statement: ts.Statement): string[] {
   return isValue && statement.name !== undefined ? [statement.name.text] : [];
 }
 
-/** Pairs of a file and a name: of `import`, `export from`, and `(await import(FILE)).NAME`. */
+/** Returns pairs of a file and a name: of `import`, `export from`, and `(await import(FILE)).NAME`. */
 function importsOf(node: ts.Node): (readonly [string, string])[] {
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) {
     if (node.moduleSpecifier === undefined || !ts.isStringLiteral(node.moduleSpecifier)) {

@@ -1,20 +1,20 @@
-// Waiting for something to become true, in place of sleeping for a guessed time. Every wait has an end, and says at the
-// end what it waited for and what it saw last.
+// Waits for a condition, instead of sleeping for a guessed time. Every wait has a time limit, and reports at its end what it
+// waited for and the last value.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
 /** Options of `waitFor`. */
 export interface WaitOptions {
-  /** What is waited for, for the error: "the flow is in the table". */
+  /** The condition in words, for the error: "the flow is in the table". */
   readonly what: string;
-  /** Default 5000. */
+  /** Default: 5000. */
   readonly timeoutMs?: number;
-  /** Pause between two looks. Default 10. */
+  /** Polling interval. Default: 10. */
   readonly intervalMs?: number;
 }
 
-/** Asks `condition` again and again until its value is neither false, undefined nor null, and gives that value back. */
+/** Polls `condition` until its value is not false, undefined or null, and returns the value. */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions,
@@ -30,7 +30,7 @@ export async function waitFor<T>(
       }
       seen = value;
     } catch (error) {
-      // A condition may ask something that does not exist yet; the last failure is shown if it never does.
+      // A condition may use something that does not exist yet; the last failure is reported if the wait times out.
       seen = error;
     }
     if (performance.now() >= endMs) {
@@ -41,7 +41,7 @@ export async function waitFor<T>(
   }
 }
 
-/** Looks until the value has been the same for `quietMs`, and gives it back: for "nothing more comes". */
+/** Polls until the value has not changed for `quietMs`, and returns it: for "nothing more arrives". */
 export async function waitUntilQuiet<T>(
   look: () => T | Promise<T>,
   options: WaitOptions & { readonly quietMs: number },

@@ -1,4 +1,4 @@
-// What most integration tests begin with: one Open vSwitch and one daemon for all tests of a file or of a group.
+// The set-up of most integration tests: one Open vSwitch and one daemon for all tests of a file or of a group.
 
 import { after, before } from 'node:test';
 import { type Daemon, type DaemonOptions, startDaemon } from './daemon.ts';
@@ -10,15 +10,15 @@ export interface Running {
   readonly daemon: Daemon;
 }
 
-/** How both are started. */
+/** Options of both. */
 export interface WithDaemonOptions {
   readonly ovs?: OvsOptions;
   readonly daemon?: DaemonOptions;
-  /** Nothing is started when all tests are skipped, as `tier` says. */
+  /** As returned by `tier`: nothing is started if all tests are skipped. */
   readonly skip?: string | false;
 }
 
-/** Starts both before the tests and ends them after, the daemon first; `started` is told of them. */
+/** Starts both before the tests and ends them after, the daemon first; `started` is called with them. */
 export function withDaemon(started: (running: Running) => void, options: WithDaemonOptions = {}): void {
   if (typeof options.skip === 'string') {
     return;

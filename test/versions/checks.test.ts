@@ -1,4 +1,4 @@
-// The list of `npm run test:versions` is complete: each test that an Open vSwitch takes part in is in one of its checks.
+// Checks that the list of `npm run test:versions` is complete: each test that uses Open vSwitch is in one of its checks.
 
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
@@ -25,7 +25,7 @@ test('each integration test and oracle is in exactly one check of the versions',
   }
 });
 
-test('each file of a check is there', () => {
+test('each file of a check exists', () => {
   assert.deepEqual(
     checked.filter((file) => !existsSync(join(ROOT, file))),
     [],

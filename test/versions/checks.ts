@@ -1,7 +1,7 @@
-// What `npm run test:versions` runs: the Debian suites whose Open vSwitch is tried, and the checks, each a row of the table
-// in docs/compatibility.md.
+// The Debian suites whose Open vSwitch `npm run test:versions` tests, and its checks, each a row of the table in
+// docs/compatibility.md.
 
-/** A suite of Debian and what is unpacked of it. */
+/** A Debian suite and the packages to unpack. */
 export interface Suite {
   readonly name: string;
   readonly packages: readonly string[];
@@ -22,7 +22,7 @@ export const SUITES: readonly Suite[] = [
 export interface Check {
   readonly title: string;
   readonly files: readonly string[];
-  /** The suites that have what the check needs, and why the others do not; default: all have. */
+  /** The suites that have what the check needs, and why others lack it. Default: all. */
   readonly only?: { readonly suites: readonly string[]; readonly reason: string };
 }
 
@@ -122,7 +122,7 @@ export const CHECKS: readonly Check[] = [
   },
 ];
 
-/** Tests of test/integration and test/oracle that no Open vSwitch takes part in. */
+/** Tests of test/integration and test/oracle without Open vSwitch. */
 export const FILES_WITHOUT_OVS: readonly string[] = [
   ...integration('replay'),
   'test/oracle/collectors.test.ts',

@@ -1,7 +1,7 @@
-// Where a version of Open vSwitch behaves otherwise than the newest one, as data: what differs, before which version, and
-// why. A test that cannot be fulfilled there is skipped by `unlessDiffers`; one that expects something else there asks `differs`.
-// `npm run test:versions` fails when a difference is not used on a version that it is said to apply to, and puts the list
-// into docs/compatibility.md.
+// Differences between versions of Open vSwitch as data: what differs from the newest one, before which version, and why. A
+// test that cannot pass there is skipped by `unlessDiffers`; one that expects another result there calls `differs`.
+// `npm run test:versions` fails when a difference is not used on a version that it applies to, and writes the list into
+// docs/compatibility.md.
 
 import { execFileSync } from 'node:child_process';
 import type { TestContext } from 'node:test';
@@ -72,12 +72,12 @@ export const OVS_DIFFERENCES = {
 } as const satisfies Record<string, OvsDifference>;
 export type OvsDifferenceName = keyof typeof OVS_DIFFERENCES;
 
-/** What `tier` gives. */
+/** The result of `tier`. */
 type TestSkip = { readonly skip: string | false };
 
 let version: OvsVersion | undefined;
 
-/** The version of the Open vSwitch under test: of the ovs-vswitchd that is first in PATH. */
+/** Returns the version of the Open vSwitch under test: of the first ovs-vswitchd in PATH. */
 export function ovsVersion(): OvsVersion {
   if (version === undefined) {
     const said = execFileSync('ovs-vswitchd', ['--version'], { env: programEnvironment(), encoding: 'utf8' });
@@ -92,12 +92,12 @@ export function isBefore([major, minor]: OvsVersion, [limitMajor, limitMinor]: O
   return major < limitMajor || (major === limitMajor && minor < limitMinor);
 }
 
-/** Whether the Open vSwitch under test differs in this. */
+/** Whether the difference applies to the Open vSwitch under test. */
 export function hasDifference(name: OvsDifferenceName): boolean {
   return isBefore(ovsVersion(), OVS_DIFFERENCES[name].before);
 }
 
-/** As `hasDifference`; the test says so, for the table of versions. */
+/** Like `hasDifference`, and reports the use of the difference for the table of versions. */
 export function differs(t: Pick<TestContext, 'diagnostic'>, name: OvsDifferenceName): boolean {
   if (!hasDifference(name)) {
     return false;
@@ -106,7 +106,7 @@ export function differs(t: Pick<TestContext, 'diagnostic'>, name: OvsDifferenceN
   return true;
 }
 
-/** The options of a test, which also skip it, with the reason, where Open vSwitch lacks what it is about. */
+/** Returns the options of a test, which skip it with the reason where the difference applies. */
 export function unlessDiffers(tier: TestSkip, name: OvsDifferenceName): TestSkip {
   if (tier.skip !== false || !hasDifference(name)) {
     return tier;

@@ -1,5 +1,5 @@
-// A bridge that another program controls: Open vSwitch's own learning switch (ovs-testcontroller) over OpenFlow, in both
-// fail modes. The controller adds a flow for each pair of hosts that it has seen.
+// A bridge with a controller: Open vSwitch's learning switch (ovs-testcontroller) over OpenFlow, in both fail modes. The
+// controller adds a flow for each pair of hosts that it has learned.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -19,14 +19,14 @@ const HOSTS = [
   { port: 'port2', mac: '02:00:00:00:09:02', ipv4: '10.9.0.2/24', ipv6: 'fd09::2/64' },
 ] as const;
 type FailMode = 'secure' | 'standalone';
-/** vswitchd says that a controller is away, and that it forwards by itself. */
+/** Warnings of vswitchd about a missing controller, and that it forwards on its own. */
 const CONTROLLER_AWAY = [
   /\|rconn\|WARN\|br0<->unix:/,
   /\|fail_open\|WARN\|/,
   /\|stream_unix\|ERR\|.*connection to .*controller\.sock failed/,
 ];
 
-/** A bridge with two hosts whose controller is not there yet. */
+/** A bridge with two hosts whose controller is not started yet. */
 interface ControlledBridge {
   readonly ovs: Ovs;
   readonly sink: FlowRecordSink;
@@ -97,13 +97,13 @@ async function pingBothWays({ hosts }: ControlledBridge): Promise<void> {
   await ping(hosts[0], 'fd09::2');
 }
 
-/** What both ports have received by the switch's own counters. */
+/** Returns what both ports have received, by the switch's counters. */
 async function receivedPackets(ovs: Ovs): Promise<number> {
   const counts = await Promise.all(HOSTS.map(({ port }) => ovs.receivedPackets('br0', port)));
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** Fails unless the records, which are all in the cache until the row goes, have each packet of the ports. */
+/** Fails unless the records, which stay in the cache until the row is removed, have each packet of the ports. */
 async function assertRecordsAgree(bridge: ControlledBridge, before: number): Promise<void> {
   const { ovs, sink, hosts } = bridge;
   for (const host of hosts) {
@@ -121,7 +121,7 @@ async function assertRecordsAgree(bridge: ControlledBridge, before: number): Pro
         ({ fields }) => fields['sourceMacAddress'] === source && fields['protocolIdentifier'] === protocol,
       )
       .reduce((sum, { fields }) => sum + Number(fields['packetDeltaCount']), 0);
-  // 50 requests and 50 answers each way of IPv4.
+  // 50 requests and 50 replies of IPv4 each way.
   for (const { mac } of HOSTS) {
     assert.equal(packetsOf(mac, 1), 100);
   }
@@ -143,14 +143,14 @@ for (const failMode of ['secure', 'standalone'] as const) {
       }
       await pingBothWays(bridge);
       assert.deepEqual((await daemonStatus(daemon)).conditions, []);
-      // The controller's flows are there beside the hook.
+      // The bridge has the controller's flows and the hook.
       assert.match(await ovs.ofctl('dump-flows', 'br0'), /priority=1,icmp,in_port=1/u);
       await assertRecordsAgree(bridge, before);
     },
   );
 }
 
-/** A bridge with its controller, daemon and hosts, whose hosts have reached each other. */
+/** Starts a bridge with controller, daemon and hosts; waits until the hosts have reached each other. */
 async function startAll(
   t: TestContext,
   failMode: FailMode,
@@ -162,7 +162,7 @@ async function startAll(
   for (const host of bridge.hosts) {
     await host.bringUp();
   }
-  // A host that asks for an address anew would need the controller.
+  // A host that repeats an ARP request would need the controller.
   await first.run(...permanentNeighbour(HOSTS[1]));
   await second.run(...permanentNeighbour(HOSTS[0]));
   await ping(first, '10.9.0.2');
@@ -174,7 +174,7 @@ function permanentNeighbour({ ipv4, mac }: { readonly ipv4: string; readonly mac
   return ['ip', 'neighbour', 'replace', address, 'lladdr', mac, 'nud', 'permanent', 'dev', 'eth0'];
 }
 
-/** Fails unless each packet that the ports receive from now on, some pings, is sampled. */
+/** Sends pings; fails unless each packet that the ports receive is sampled. */
 async function assertSampled(bridge: ControlledBridge, daemon: Daemon): Promise<void> {
   const notSampled = async () => {
     const status = await bridgeStatus(daemon, 'br0');
@@ -198,7 +198,7 @@ test(
       timeoutMs: 15_000,
     });
     await daemon.waitForReady();
-    // The controller's flows of these hosts are still there.
+    // The bridge still has the controller's flows of these hosts.
     await assertSampled(bridge, daemon);
     await bridge.startController();
     await waitForHook(daemon, 'br0');
@@ -213,7 +213,7 @@ test(
     const bridge = await startAll(t, 'standalone');
     const { hosts, controller, daemon } = bridge;
     await controller.stop();
-    // OVS waits for three times the controller's inactivity probe before it forwards by itself.
+    // OVS waits for three times the controller's inactivity probe before it forwards on its own.
     await daemon.waitForRefusal(/fail_mode is standalone/u, 40_000);
     const codes = (await daemonStatus(daemon)).conditions.map(({ code }) => code);
     assert.ok(codes.includes('fail-open'), codes.join());

@@ -18,7 +18,7 @@ const RESULTS = join(ROOT, '.cache', 'versions');
 const BEGIN = '<!-- The table that npm run test:versions writes begins here. -->';
 const END = '<!-- It ends here. -->';
 const UNPACK_TIMEOUT_MS = 600_000;
-/** The exit code of .ci/unpack-suite when the mirror does not have what it should unpack. */
+/** The exit code of .ci/unpack-suite when the mirror lacks the suite or a package. */
 const EXIT_NOT_THERE = 3;
 
 const say = (text: string) => void process.stdout.write(`test-versions: ${text}\n`);
@@ -37,7 +37,7 @@ async function unpack(suite: Suite): Promise<{ folder: string } | { reason: stri
   }
 }
 
-/** Runs test files against an unpacked suite; says each failure as it comes. */
+/** Runs test files with an unpacked suite; prints each failure as it comes. */
 async function runFiles(folder: string, files: readonly string[]): Promise<ResultLine[]> {
   const child = spawn(join(ROOT, '.ci', 'run-tests'), [...files], {
     cwd: ROOT,
@@ -84,7 +84,7 @@ async function runSuite(suite: Suite): Promise<SuiteResult> {
   say(`${suite.name}: ${checks.length} checks in ${unpacked.folder}`);
   const [first, ...others] = checks;
   const lines = await runFiles(unpacked.folder, first?.files ?? []);
-  // With other programs than those of the suite, its other checks would say nothing.
+  // With programs other than those of the suite, its other checks would be meaningless.
   if (lines.every((line) => line.kind === 'note' || line.result !== 'failed')) {
     const files = others.flatMap((check) => check.files);
     lines.push(...(await runFiles(unpacked.folder, files)));
@@ -97,7 +97,7 @@ async function runSuite(suite: Suite): Promise<SuiteResult> {
   return result;
 }
 
-/** What makes the run a failure, as sentences. */
+/** Returns why the run failed, as sentences. */
 function faults(results: readonly SuiteResult[]): string[] {
   return results.flatMap((result) => {
     const { suite, skipped, lines } = result;

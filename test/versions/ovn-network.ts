@@ -31,7 +31,7 @@ export const HOSTS = {
 
 const SYNC_TIMEOUT_MS = 20_000;
 
-/** See the head of the file. */
+/** A running OVN network; see the head of the file. */
 export class OvnNetwork {
   readonly #ovs: Ovs;
   #databases: BackgroundProgram | undefined;
@@ -42,7 +42,7 @@ export class OvnNetwork {
     this.#ovs = ovs;
   }
 
-  /** Starts all and makes the network; br-int has its flows when the promise is fulfilled. */
+  /** Starts OVN and makes the network; waits until br-int has its flows. */
   static async start(ovs: Ovs): Promise<OvnNetwork> {
     const network = new OvnNetwork(ovs);
     try {
@@ -58,17 +58,17 @@ export class OvnNetwork {
     return network;
   }
 
-  /** ovn-nbctl. */
+  /** Runs ovn-nbctl. */
   async nbctl(...args: readonly string[]): Promise<string> {
     return this.#run('ovn-nbctl', `--db=${this.#socket('ovnnb_db')}`, '--timeout=15', ...args);
   }
 
-  /** Fulfilled when ovn-controller has done all that the northbound database says. */
+  /** Waits until ovn-controller has applied the northbound database. */
   async sync(): Promise<void> {
     await this.nbctl('--wait=hv', 'sync');
   }
 
-  /** A command to ovn-controller by ovn-appctl. */
+  /** Runs a command of ovn-controller by ovn-appctl. */
   async controllerCommand(...command: readonly string[]): Promise<string> {
     return this.#run('ovn-appctl', '-t', join(this.#ovs.rundir, 'controller.ctl'), ...command);
   }
@@ -81,14 +81,14 @@ export class OvnNetwork {
     });
   }
 
-  /** Ends ovn-controller by a signal, which leaves its flows, and starts it anew. */
+  /** Ends ovn-controller by a signal, which leaves its flows, and starts it again. */
   async restartController(signal: NodeJS.Signals): Promise<void> {
     await this.#controller?.stop(signal);
     await this.startController();
     await this.sync();
   }
 
-  /** Flows of br-int without what changes by itself, sorted. */
+  /** Returns the flows of br-int without counters and ages, sorted. */
   async flows(): Promise<readonly string[]> {
     const text = await this.#ovs.ofctl('-O', 'OpenFlow15', '--no-stats', 'dump-flows', 'br-int');
     return text.split('\n').sort();
@@ -174,7 +174,7 @@ export class OvnNetwork {
     await this.sync();
   }
 
-  /** Several commands in one transaction. */
+  /** Runs several commands in one transaction. */
   async #nbctlAll(commands: readonly (readonly string[])[]): Promise<void> {
     await this.nbctl(...commands.flatMap((command) => ['--', ...command]));
   }
@@ -203,7 +203,7 @@ export class OvnNetwork {
   }
 }
 
-/** A schema of OVN's: in share/ovn beside the program's bin, or where the unpacked suite has it. */
+/** Returns the path of a schema of OVN: in share/ovn beside the program's bin, or in the unpacked suite. */
 function schemaFile(name: string): string {
   const folder =
     process.env['OVN_PKGDATADIR'] ?? join(programPath('ovn-northd') ?? '', '..', '..', 'share', 'ovn');

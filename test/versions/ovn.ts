@@ -1,5 +1,5 @@
-// A real OVN whose ACLs sample: the records of the daemon are compared with those of ovs-vswitchd's own exporter for the same
-// packets, and OVN is restarted and told to recompute while the daemon runs.
+// A real OVN with sampling ACLs: compares the records of the daemon with those of ovs-vswitchd's exporter for the same
+// packets, and restarts and recomputes OVN while the daemon runs.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -49,7 +49,7 @@ after(async () => {
   await bridgeSink.close();
 });
 
-/** A UDP packet from one host to the other, by way of the router. */
+/** Returns a UDP packet from one host to the other, through the router. */
 function packet(from: 'a' | 'b', clientPort: number): Buffer {
   const [source, target] = from === 'a' ? [HOSTS.a, HOSTS.b] : [HOSTS.b, HOSTS.a];
   const ports = from === 'a' ? [clientPort, 53] : [53, clientPort];
@@ -62,7 +62,7 @@ function packet(from: 'a' | 'b', clientPort: number): Buffer {
   );
 }
 
-/** Connections from `a` to `b`: a request, its answer, and another request, each of `FLOWS` client ports. */
+/** Sends connections from `a` to `b`: a request, its reply, and another request, for each of `FLOWS` client ports. */
 async function sendConnections(): Promise<void> {
   await ovs.appctl('dpctl/flush-conntrack');
   for (let flow = 0; flow < FLOWS; flow += 1) {
@@ -72,13 +72,13 @@ async function sendConnections(): Promise<void> {
   }
 }
 
-/** How many packets have left through a host's port. */
+/** Returns the number of packets sent through a host's port. */
 async function delivered(host: 'a' | 'b'): Promise<number> {
   const text = await ovs.ofctl('-O', 'OpenFlow15', 'dump-ports', 'br-int', host);
   return Number(/tx pkts=(\d+)/u.exec(text)?.[1]);
 }
 
-/** Fails unless the connections reach their hosts as they do without the daemon. */
+/** Sends connections; fails unless they reach their hosts as without the daemon. */
 async function sendAndCount(): Promise<void> {
   const start = [await delivered('a'), await delivered('b')] as const;
   await sendConnections();
@@ -92,7 +92,7 @@ interface Sample {
   readonly fields: SwitchRecord['fields'];
 }
 
-/** One line a record: the application of its domain, its point and its ports; the order of a packet's samples is OVN's. */
+/** Returns a line for each record: application, point and ports; sorted, as OVN determines the order of a packet's samples. */
 function lines(samples: readonly Sample[]): string[] {
   return samples.map(({ observationDomainId, fields }) => {
     const { observationPointId, sourceTransportPort, destinationTransportPort } = fields;
@@ -101,7 +101,7 @@ function lines(samples: readonly Sample[]): string[] {
   });
 }
 
-/** What the ACLs of the network say about a connection. */
+/** Returns the expected lines of a connection, by the network's ACLs. */
 function expectedLines(): string[] {
   const { sw0, sw1 } = POINTS;
   return Array.from({ length: FLOWS }, (_, flow) => 2000 + flow).flatMap((port) => [
@@ -114,39 +114,35 @@ function expectedLines(): string[] {
   ]);
 }
 
-test(
-  'the records of sampling ACLs have the points that vswitchd gives, record by record',
-  NEEDS,
-  async (t) => {
-    const switchSink = await SwitchRecordSink.open();
-    t.after(() => switchSink.close());
-    await createCollectorSet(ovs, 'br-int', COLLECTOR_SET, switchSink.target);
-    // ovn-controller writes `sample` actions only for sets that are there.
-    await waitFor(async () => (await ovn.flows()).some((flow) => flow.includes('sample(')), {
-      what: 'OVN samples',
-    });
-    await sendAndCount();
-    const theirs = await switchSink.waitForPackets(SAMPLES);
-    assert.deepEqual(lines(theirs), expectedLines());
+test('records of sampling ACLs have the same points as those of vswitchd', NEEDS, async (t) => {
+  const switchSink = await SwitchRecordSink.open();
+  t.after(() => switchSink.close());
+  await createCollectorSet(ovs, 'br-int', COLLECTOR_SET, switchSink.target);
+  // ovn-controller writes `sample` actions only for sets that exist.
+  await waitFor(async () => (await ovn.flows()).some((flow) => flow.includes('sample(')), {
+    what: 'OVN samples',
+  });
+  await sendAndCount();
+  const theirs = await switchSink.waitForPackets(SAMPLES);
+  assert.deepEqual(lines(theirs), expectedLines());
 
-    const before = await ovn.flows();
-    const [row] = (await ovs.vsctl('--bare', '--columns=ipfix', 'list', 'Flow_Sample_Collector_Set')).split(
-      '\n',
-    );
-    await ovs.vsctl('set', 'IPFIX', row ?? '', targetsArgument([sink.target]));
-    daemon = await startDaemon(ovs);
-    await sendAndCount();
-    const ours = await sink.waitForRecords(SAMPLES);
-    assert.deepEqual(lines(ours), expectedLines());
-    for (const [index, record] of ours.entries()) {
-      assert.equal(record.observationDomainId, theirs[index]?.observationDomainId);
-      assert.deepEqual([...recordDifferences(theirs[index]?.fields, record.fields).values()], []);
-    }
-    assert.deepEqual((await daemonStatus(daemon)).conditions, []);
-    await daemon.stop();
-    assert.deepEqual(await ovn.flows(), before);
-  },
-);
+  const before = await ovn.flows();
+  const [row] = (await ovs.vsctl('--bare', '--columns=ipfix', 'list', 'Flow_Sample_Collector_Set')).split(
+    '\n',
+  );
+  await ovs.vsctl('set', 'IPFIX', row ?? '', targetsArgument([sink.target]));
+  daemon = await startDaemon(ovs);
+  await sendAndCount();
+  const ours = await sink.waitForRecords(SAMPLES);
+  assert.deepEqual(lines(ours), expectedLines());
+  for (const [index, record] of ours.entries()) {
+    assert.equal(record.observationDomainId, theirs[index]?.observationDomainId);
+    assert.deepEqual([...recordDifferences(theirs[index]?.fields, record.fields).values()], []);
+  }
+  assert.deepEqual((await daemonStatus(daemon)).conditions, []);
+  await daemon.stop();
+  assert.deepEqual(await ovn.flows(), before);
+});
 
 test('a sampled br-int forwards as before, and the doctor has nothing to report', NEEDS, async () => {
   await createIpfixRow(ovs, 'br-int', [bridgeSink.target], { sampling: 1, obs_domain_id: 5 });
@@ -202,13 +198,13 @@ for (const [what, disturb] of DISTURBANCES) {
   });
 }
 
-/** Flows with a `sample` action that no action of the daemon follows. */
+/** Returns the flows with a `sample` action that is not followed by an action of the daemon. */
 async function unsampled(): Promise<readonly string[]> {
   const flows = await ovn.flows();
   return flows.filter((flow) => flow.includes('sample(') && !flow.includes('id=18768'));
 }
 
-test('when the daemon stops, br-int is as OVN has made it', NEEDS, async () => {
+test('br-int has only the flows of OVN after the daemon has stopped', NEEDS, async () => {
   await daemon?.stop();
   daemon = undefined;
   const text = (await ovn.flows()).join('\n');

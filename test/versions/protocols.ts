@@ -1,6 +1,6 @@
-// The OpenFlow versions that those who run bridges allow on them: with each of them a bridge is sampled as a whole and by
-// `sample` actions, behind a meter, and is left as it was. Who sets the versions may set them again at any time, as Antrea's
-// agent does at each start.
+// The OpenFlow versions that controllers and platforms allow on their bridges: with each of them a bridge is sampled as a whole
+// and by `sample` actions, through a meter, and is restored. The versions may be set again at any time, as Antrea's agent does
+// at each start.
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
@@ -15,7 +15,7 @@ const NEEDS = tier('ovs', 'daemon');
 
 const ALL = ['OpenFlow10', 'OpenFlow13', 'OpenFlow15'];
 const PROTOCOLS: readonly [who: string, protocols: readonly string[]][] = [
-  ['nobody, as on br-int of OVN', []],
+  ['the default, as on br-int of OVN', []],
   ['Antrea', ['OpenFlow10', 'OpenFlow15']],
   ['Neutron', ['OpenFlow10', 'OpenFlow13', 'OpenFlow14']],
   ['controllers that allow no OpenFlow 1.0', ['OpenFlow13', 'OpenFlow14', 'OpenFlow15']],
@@ -52,7 +52,7 @@ async function sampleTwice(): Promise<void> {
 
 for (const [who, protocols] of PROTOCOLS) {
   const list = protocols.join(', ');
-  test(`as set by ${who}: ${list === '' ? 'all versions' : list}`, NEEDS, async () => {
+  test(`protocols of ${who}: ${list === '' ? 'all versions' : list}`, NEEDS, async () => {
     bridgeSink = await FlowRecordSink.open();
     setSink = await FlowRecordSink.open();
     bed = await SampledFlows.make(ovs, protocols.length === 0 ? ALL : protocols);
@@ -67,7 +67,7 @@ for (const [who, protocols] of PROTOCOLS) {
     await sampleTwice();
     const meters = await bed.ofctl('-O', version, 'dump-meters', 'br0');
     assert.equal(meters.match(/meter=6500[01] /gu)?.length, 2, meters);
-    // The same again, and by way of another value.
+    // The same again, and by a change to another value.
     for (const value of [protocols, ['OpenFlow13'], protocols]) {
       await ovs.vsctl('set', 'Bridge', 'br0', `protocols=[${value.join(',')}]`);
     }

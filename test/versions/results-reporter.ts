@@ -1,9 +1,9 @@
-// A reporter of Node's test runner for `npm run test:versions`: one line of JSON for each test, and for each diagnostic that
-// is about Open vSwitch's versions.
+// A reporter of Node's test runner for `npm run test:versions`: prints a line of JSON for each test, and for each diagnostic
+// about versions of Open vSwitch.
 
 import type { TestEvent } from 'node:test/reporters';
 
-/** What a line says. */
+/** The content of a line. */
 export type ResultLine =
   | { readonly kind: 'test'; readonly file: string; readonly name: string; readonly result: 'passed' }
   | {
@@ -15,7 +15,7 @@ export type ResultLine =
     }
   | { readonly kind: 'note'; readonly file: string; readonly text: string };
 
-/** Called by Node, which takes a reporter from the default export. */
+/** The reporter; Node expects it as the default export. */
 // oxlint-disable-next-line import/no-default-export
 export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   for await (const event of events) {
@@ -34,7 +34,7 @@ function lineOf(event: TestEvent): ResultLine | undefined {
   if (event.type === 'test:fail') {
     const { name, file = '', details } = event.data;
     const { error } = details;
-    // A test or suite that failed because one in it failed says nothing new.
+    // A test or suite that failed because of a subtest adds no information.
     if ('failureType' in error && error.failureType === 'subtestsFailed') {
       return undefined;
     }

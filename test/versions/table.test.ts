@@ -23,7 +23,7 @@ const recent: SuiteResult = {
 };
 const away: SuiteResult = { suite: 'away', skipped: 'the mirror does not have it', lines: [] };
 
-test('the table says what passes, fails, was not run and why, and names differences', () => {
+test('the table shows what passed, failed and was not run with the reason, and lists differences', () => {
   const { what, reason } = OVS_DIFFERENCES['flow-monitor'];
   assert.deepEqual(compatibilityTable(CHECKS, [old, recent, away]).split('\n'), [
     '|  | 2.15.0 (old) | 4.0.0 (new) | ? (away) |',
@@ -45,7 +45,7 @@ test('a check without any result fails', () => {
   assert.match(compatibilityTable(CHECKS, [{ ...old, lines: [] }]), /\| One \| \*\*fails\*\* \|/u);
 });
 
-test('a difference that no test of a version has used is named', () => {
+test('reports a difference that no test of a version has used', () => {
   const others = Object.keys(OVS_DIFFERENCES).filter((name) => name !== 'flow-monitor');
   assert.deepEqual(unusedDifferences(old), others);
   assert.deepEqual(unusedDifferences(recent), []);

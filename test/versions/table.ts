@@ -1,22 +1,22 @@
-// The results of all suites as the table of docs/compatibility.md, and the list of differences beneath it.
+// Formats the results of all suites as the table of docs/compatibility.md, with the list of differences below it.
 
 import type { Check } from './checks.ts';
 import { isBefore, OVS_DIFFERENCES, type OvsDifferenceName, type OvsVersion } from './differences.ts';
 import type { ResultLine } from './results-reporter.ts';
 
-/** What one suite gave. */
+/** The result of one suite. */
 export interface SuiteResult {
   readonly suite: string;
-  /** Such as 3.5.0; undefined when nothing could be unpacked. */
+  /** Such as 3.5.0; undefined if nothing could be unpacked. */
   readonly version?: string;
-  /** Why nothing was run. */
+  /** Why the suite was not run. */
   readonly skipped?: string;
   readonly lines: readonly ResultLine[];
 }
 
 const DIFFERENCE = /^OVS difference: ([\w-]+)/u;
 
-/** The table and what explains it, in Markdown. */
+/** Returns the table and its notes, in Markdown. */
 export function compatibilityTable(checks: readonly Check[], results: readonly SuiteResult[]): string {
   const notes: string[] = [];
   const noteOf = (text: string) => {
@@ -65,7 +65,7 @@ function linesOf(check: Check, { lines }: SuiteResult): readonly ResultLine[] {
   return lines.filter(({ file }) => check.files.some((each) => file.endsWith(`/${each}`)));
 }
 
-/** The differences that tests have named. */
+/** Returns the differences that tests have used. */
 export function differencesIn(lines: readonly ResultLine[]): Set<OvsDifferenceName> {
   const found = new Set<OvsDifferenceName>();
   for (const line of lines) {
@@ -78,7 +78,7 @@ export function differencesIn(lines: readonly ResultLine[]): Set<OvsDifferenceNa
   return found;
 }
 
-/** Differences that are said to apply to the version, and of which no test has made use. */
+/** Returns the differences that apply to the version and that no test has used. */
 export function unusedDifferences({ version, lines }: SuiteResult): string[] {
   const [major = 0, minor = 0] = (version ?? '').split('.').map(Number);
   const installed: OvsVersion = [major, minor];

@@ -1,5 +1,5 @@
-// The first check of each version: the programs that the other checks run are those of the version under test, and so are
-// the switch and the database schema.
+// The first check of each version: the programs of the other checks, the switch and the database schema are those of the
+// version under test.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

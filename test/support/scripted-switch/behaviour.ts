@@ -1,5 +1,5 @@
-// What a test may set of a scripted switch, at any time: which Open vSwitch it is like, and single faults. A fault is a
-// rule about one type of message; the first rule that matches a message takes it.
+// The settings of a scripted switch, which a test can change at any time: the behaviour of a version of Open vSwitch, and
+// faults. A fault is a rule about one type of message; the first rule that matches a message applies.
 
 import type {
   OpenFlowMessage,
@@ -7,9 +7,9 @@ import type {
   OpenFlowVersion,
 } from '../../../src/node-openflow/index.ts';
 
-/** What kind of switch it is. All fields can be changed while connections are open. */
+/** The behaviour of the switch. All members can be changed while connections are open. */
 export interface SwitchBehaviour {
-  /** Versions that the bridge allows (column `protocols`); a change applies to connections that are opened later. */
+  /** Versions that the bridge allows (column `protocols`); a change applies to later connections. */
   versions: readonly OpenFlowVersion[];
   /**
    * - `present`: as in Open vSwitch.
@@ -26,15 +26,15 @@ export interface SwitchBehaviour {
    * - `refused`: every request for a monitor is refused with OFPBRC_BAD_STAT.
    */
   monitors: 'all versions' | 'OpenFlow 1.0 only' | 'refused';
-  /** The software in the description. Default: the release that has such monitors. */
+  /** The software of the description. Default: a release with such monitors. */
   software: string | undefined;
-  /** Milliseconds that the switch takes to answer messages of these types; later answers on the connection wait behind. */
+  /** Delay in milliseconds of replies to messages of these types; later replies on the connection follow. */
   answerMs: Readonly<Partial<Record<OpenFlowMessageType, number>>>;
-  /** Whether a new connection gets a hello. Without one the connection is open and silent. */
+  /** Whether the switch sends a hello. Without it a connection is open and silent. */
   saysHello: boolean;
-  /** Whether what clients write is read. While false, it stays in their streams. */
+  /** Whether the switch reads. While false, what clients write stays in their streams. */
   isReading: boolean;
-  /** Whether dialling succeeds. While false it fails with ECONNREFUSED; open connections are not affected. */
+  /** Whether the switch listens. While false, connecting fails with ECONNREFUSED; open connections are not affected. */
   isListening: boolean;
 }
 
@@ -51,7 +51,7 @@ export const OVS_BEHAVIOUR: SwitchBehaviour = {
 };
 
 /**
- * What happens to a message:
+ * The effect of a fault:
  * - `refuse`: answered with the error, and has no effect.
  * - `ignore`: neither effect nor answer.
  * - `mute`: takes effect, but is not answered.
@@ -64,17 +64,17 @@ export type FaultAction = 'refuse' | 'ignore' | 'mute' | 'hang up' | 'hang up af
 export interface Fault {
   readonly type: OpenFlowMessageType;
   readonly action: FaultAction;
-  /** For `refuse`: the name of the error as `errorName` gives it. Default OFPBRC_EPERM. */
+  /** For `refuse`: the name of the error, as returned by `errorName`. Default: OFPBRC_EPERM. */
   readonly errorName?: string;
-  /** Only messages for which this is true, of that type. */
+  /** Only messages of the type for which this is true. */
   readonly when?: (message: OpenFlowMessage, version: OpenFlowVersion) => boolean;
-  /** The n-th such message is the first one; default 1. */
+  /** The first such message that the fault applies to, counted from 1. Default: 1. */
   readonly from?: number;
-  /** How many messages it takes before it is over; default all. */
+  /** Number of messages that it applies to. Default: all. */
   readonly times?: number;
 }
 
-/** The faults that are set, and how far each has been counted. */
+/** The faults, with the number of messages that each has matched. */
 export class FaultList {
   #faults: { readonly fault: Fault; seen: number }[] = [];
 
@@ -86,7 +86,7 @@ export class FaultList {
     this.#faults = [];
   }
 
-  /** The fault that takes this message, if there is one. */
+  /** Returns the fault that applies to this message, if any, and counts it. */
   take(message: OpenFlowMessage, version: OpenFlowVersion): Fault | undefined {
     for (const entry of this.#faults) {
       const { type, when, from = 1, times = Number.POSITIVE_INFINITY } = entry.fault;
@@ -102,7 +102,7 @@ export class FaultList {
   }
 }
 
-/** Thrown by the parts of the scripted switch when they refuse a message: becomes an error message. */
+/** Thrown when a message is refused; becomes an OFPT_ERROR. */
 export class Refusal extends Error {
   readonly errorName: string;
 

@@ -1,6 +1,6 @@
-// Flows independent of version, and how Open vSwitch shows them in each: what OpenFlow 1.0 hides, registers in pairs in
-// 1.5, `set_field` where older versions load. What a real switch shows in another way than is known here makes an error,
-// so that no test rests on a guess. test/support/scripted-switch.test.ts compares it with Open vSwitch.
+// Converts flows to a form independent of version, and to the form that Open vSwitch shows in each version: what OpenFlow 1.0
+// hides, registers in pairs in 1.5, `set_field` where older versions load. Throws for flows whose form is not known here, so
+// that no test depends on a guess. test/oracle/scripted-switch.test.ts compares it with Open vSwitch.
 
 import {
   type Action,
@@ -18,7 +18,7 @@ const REGISTER_COUNT = 16;
 const VLAN_VID_BITS = 0x1fff;
 const VLAN_PCP_SHIFT = 13;
 
-/** A match without the differences between versions: single registers, in_port in 32 bits, no needless masks. */
+/** Returns a match in the form independent of version: single registers, in_port in 32 bits, no full masks. */
 export function plainMatch(fields: readonly MatchField[]): MatchField[] {
   return fields
     .flatMap((field) => splitRegisters(field))
@@ -28,7 +28,7 @@ export function plainMatch(fields: readonly MatchField[]): MatchField[] {
     .flatMap(reduceMask);
 }
 
-/** The match as the switch writes it in a version. */
+/** Returns the match as the switch encodes it in a version. */
 export function shownMatch(version: OpenFlowVersion, match: readonly MatchField[]): MatchField[] {
   if (version === 1) {
     return joinVlan(match.map(narrowPort));
@@ -110,7 +110,7 @@ function joinVlan(match: readonly MatchField[]): MatchField[] {
   return [...rest.slice(0, at), ...reduceMask(tci), ...rest.slice(at)];
 }
 
-/** In OpenFlow 1.5 registers are shown in pairs, where the first of the two was. */
+/** Joins registers to pairs, as in OpenFlow 1.5, at the position of the first of the two. */
 function joinRegisters(match: readonly MatchField[]): MatchField[] {
   const joined = new Set<number>();
   return match.flatMap((field) => {
@@ -133,7 +133,7 @@ function joinRegisters(match: readonly MatchField[]): MatchField[] {
   });
 }
 
-/** The order in which the switch keeps instructions, whatever the order in which they came. */
+/** The order in which the switch stores instructions. */
 const INSTRUCTION_ORDER = [
   'meter',
   'apply_actions',
@@ -144,7 +144,7 @@ const INSTRUCTION_ORDER = [
   'unknown',
 ];
 
-/** Instructions as they are kept: `meter` and `write_metadata` as instructions, in the order of the switch. */
+/** Returns instructions as they are stored: `meter` and `write_metadata` as instructions, in the order of the switch. */
 export function plainInstructions(instructions: readonly Instruction[]): Instruction[] {
   return instructions
     .flatMap((instruction) =>
@@ -167,7 +167,7 @@ function splitActions(actions: readonly Action[]): Instruction[] {
   return rest.length === 0 ? instructions : [...instructions, { type: 'apply_actions', actions: rest }];
 }
 
-/** The instructions as the switch writes them in a version. */
+/** Returns the instructions as the switch encodes them in a version. */
 export function shownInstructions(
   version: OpenFlowVersion,
   instructions: readonly Instruction[],
@@ -183,7 +183,7 @@ export function shownInstructions(
   return version === 6 ? withMeterAction(converted) : converted;
 }
 
-/** OpenFlow 1.0: actions only. `meter`, `clear_actions` and `write_actions` are missing, `goto_table` is a resubmit. */
+/** Returns the form of OpenFlow 1.0: actions only, without `meter`, `clear_actions` and `write_actions`; `goto_table` is a resubmit. */
 function flattened(instructions: readonly Instruction[]): readonly Instruction[] {
   const actions = instructions.flatMap((instruction): readonly Action[] => {
     switch (instruction.type) {
@@ -204,7 +204,7 @@ function flattened(instructions: readonly Instruction[]): readonly Instruction[]
   return actions.length === 0 ? [] : [{ type: 'apply_actions', actions }];
 }
 
-/** OpenFlow 1.5: `meter` is the first of the applied actions. */
+/** Returns the form of OpenFlow 1.5: `meter` is the first of the applied actions. */
 function withMeterAction(instructions: readonly Instruction[]): readonly Instruction[] {
   const [first, ...rest] = instructions;
   if (first?.type !== 'meter') {
@@ -217,7 +217,7 @@ function withMeterAction(instructions: readonly Instruction[]): readonly Instruc
     : [{ type: 'apply_actions', actions: [meter] }, ...rest];
 }
 
-/** Actions as the switch writes them in a version. */
+/** Returns actions as the switch encodes them in a version. */
 export function shownActions(version: OpenFlowVersion, actions: readonly Action[]): readonly Action[] {
   return actions.flatMap((action): readonly Action[] => {
     switch (action.type) {
@@ -248,7 +248,7 @@ function loadAsSetField({ target, value }: Extract<Action, { readonly type: 'reg
   return { type: 'set_field', field: reduceMask(field)[0] ?? field };
 }
 
-/** Fields whose setting OpenFlow 1.0 has actions of its own for, which are not imitated here. */
+/** Fields that OpenFlow 1.0 sets by separate actions, which are not imitated. */
 const LEGACY_FIELDS = /^(vlan_|eth_|ip_|ipv4_|nw_|tcp_|udp_|tp_)/;
 
 function shownSetField(version: OpenFlowVersion, given: MatchField): readonly Action[] {
@@ -267,7 +267,7 @@ function shownSetField(version: OpenFlowVersion, given: MatchField): readonly Ac
   return loadSegments(field);
 }
 
-/** A load for each run of bits that the mask has. */
+/** Returns a load for each run of bits of the mask. */
 function loadSegments(field: MatchField): Action[] {
   const width = field.value.length * 8;
   const value = BigInt(`0x${field.value.toString('hex')}`);

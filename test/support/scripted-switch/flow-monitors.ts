@@ -1,6 +1,5 @@
-// The flow monitors of one connection: which changes it is told, in full or as its own, and what it is told when they go
-// on after a pause. As in Open vSwitch's connmgr: changes are collected while a message is executed and sent before the
-// answer to it.
+// The flow monitors of one connection: which changes it is notified of, in full or abbreviated, and the updates after a pause.
+// As in Open vSwitch's connmgr, changes are collected while a message is executed and sent before its reply.
 
 import {
   type FlowMonitorRequest,
@@ -13,7 +12,7 @@ import { isWithin, plainMatch } from './flow-forms.ts';
 import type { FlowChange, FlowTable, SwitchFlow } from './flow-table.ts';
 import { abbreviatedEntry, multipart, pauseMessage, updateEntry } from './replies.ts';
 
-/** What a flow monitor may ask for; 1.0 and 1.3 refuse a request without one of the first three. */
+/** A flow monitor; 1.0 and 1.3 refuse a request without one of the first three flags. */
 type Monitor = FlowMonitorRequest;
 
 export class FlowMonitors {
@@ -22,7 +21,7 @@ export class FlowMonitors {
   readonly #monitors = new Map<number, Monitor>();
   #updates: Buffer[] = [];
   #hasAbbreviation = false;
-  /** The serial of the pause that is under way, or 0. */
+  /** The serial of the current pause, or 0. */
   #pausedAt = 0;
 
   constructor(table: FlowTable, version: OpenFlowVersion) {
@@ -34,7 +33,7 @@ export class FlowMonitors {
     return this.#monitors.size;
   }
 
-  /** Executes a request and returns the entries of the reply: the flows that are there, if it asks for them. */
+  /** Executes a request and returns the entries of the reply: the existing flows, if it requests them. */
   request(request: FlowMonitorRequest): Buffer[] {
     const { monitorId, command, flags } = request;
     const isKnown = this.#monitors.has(monitorId);
@@ -70,7 +69,7 @@ export class FlowMonitors {
     }
   }
 
-  /** Notes a change for the next `flush`. `xid` is that of the connection's own message, if it made the change. */
+  /** Records a change for the next `flush`. `xid` is that of the connection's own message, if it made the change. */
   report(change: FlowChange, xid: number | undefined): void {
     const isPaused = this.#pausedAt !== 0;
     if (isPaused && (change.event !== 'removed' || change.flow.addedSerial > this.#pausedAt)) {
@@ -94,7 +93,7 @@ export class FlowMonitors {
     }
   }
 
-  /** The messages about the changes that have been noted. */
+  /** Returns the messages about the recorded changes. */
   flush(): Buffer[] {
     const updates = this.#updates;
     this.#updates = [];
@@ -102,7 +101,7 @@ export class FlowMonitors {
     return updates.length === 0 ? [] : multipart(this.#version, 'flow_monitor_update', 0, updates);
   }
 
-  /** As when the connection does not read what it is told. */
+  /** Pauses the monitors, as if the connection did not read. */
   pause(): Buffer[] {
     if (this.#pausedAt !== 0) {
       return [];
@@ -111,7 +110,7 @@ export class FlowMonitors {
     return [...this.flush(), pauseMessage(this.#version, 'paused')];
   }
 
-  /** Tells what has changed since the pause, own changes too, and that it is over. */
+  /** Returns the changes since the pause, own ones included, and the message that it is over. */
   resume(): Buffer[] {
     const since = this.#pausedAt;
     if (since === 0) {

@@ -1,4 +1,4 @@
-// The flow tables of a scripted switch: flow mods, timeouts, and the changes that monitors report. Time is the test's.
+// The flow tables of a scripted switch: flow mods, timeouts, and the changes that monitors report, on the test's clock.
 
 import {
   eachAction,
@@ -18,10 +18,10 @@ import { isWithin, plainInstructions, plainMatch } from './flow-forms.ts';
 
 /** OFPRR_*. */
 export const REMOVED_BY = { hardTimeout: 1, delete: 2, groupDelete: 3, meterDelete: 4 } as const;
-/** Table 254 is the switch's own. */
+/** Table 254 is reserved for the switch. */
 const TABLE_COUNT = 254;
 
-/** A flow as the switch has it, independent of version. */
+/** A flow, independent of version. */
 export interface SwitchFlow {
   readonly tableId: number;
   readonly priority: number;
@@ -36,34 +36,34 @@ export interface SwitchFlow {
   packetCount: bigint;
   byteCount: bigint;
   createdMicros: number;
-  /** Counts all changes of the switch, for monitors that were paused meanwhile. */
+  /** The serial of the change that added it, for monitors that were paused. */
   addedSerial: number;
   modifiedSerial: number;
   timer: Timer | undefined;
 }
 
-/** A change to one flow. */
+/** A change of one flow. */
 export interface FlowChange {
   readonly event: 'added' | 'modified' | 'removed';
-  /** OFPRR_*, when it is removed. */
+  /** OFPRR_*, if it was removed. */
   readonly reason: number;
   readonly flow: SwitchFlow;
 }
 
-/** What flows may refer to. */
+/** Objects that flows refer to. */
 export interface FlowReferences {
   hasMeter(meterId: number): boolean;
   hasGroup(groupId: number): boolean;
 }
 
-/** The flow on one line: "table=0,priority=5,udp_dst=1 actions=output:2". */
+/** Formats a flow: "table=0,priority=5,udp_dst=1 actions=output:2". */
 export function formatFlow(
   flow: Pick<SwitchFlow, 'tableId' | 'priority' | 'match' | 'instructions'>,
 ): string {
   return `${formatPlace(flow)} actions=${formatInstructions(flow.instructions)}`;
 }
 
-/** Table, priority and match. */
+/** Formats table, priority and match. */
 export function formatPlace(flow: Pick<SwitchFlow, 'tableId' | 'priority' | 'match'>): string {
   const match = flow.match.length === 0 ? '' : `,${formatMatch(flow.match)}`;
   return `table=${flow.tableId},priority=${flow.priority}${match}`;
@@ -90,18 +90,18 @@ export class FlowTable {
     this.#onTimeout = onTimeout;
   }
 
-  /** All flows, in the order in which they came. */
+  /** All flows, in the order in which they were added. */
   get flows(): readonly SwitchFlow[] {
     return [...this.#flows.values()];
   }
 
-  /** The number of the latest change, and a new one. */
+  /** Returns the serial of a new change. */
   nextSerial(): number {
     this.#serial += 1;
     return this.#serial;
   }
 
-  /** Flows that a request asks for. */
+  /** Returns the flows that a request selects. */
   select(
     request: Pick<FlowStatsRequest, 'tableId' | 'outPort' | 'cookie' | 'cookieMask' | 'match'>,
   ): SwitchFlow[] {
@@ -133,14 +133,14 @@ export class FlowTable {
     }
   }
 
-  /** Removes flows for the reason given. */
+  /** Removes flows with the given reason. */
   removeWhere(condition: (flow: SwitchFlow) => boolean, reason: number): void {
     for (const flow of this.flows.filter(condition)) {
       this.#remove(flow, reason);
     }
   }
 
-  /** Forgets all flows without a word, as a switch that ends. */
+  /** Removes all flows without a report, as when the switch ends. */
   clear(): void {
     for (const flow of this.#flows.values()) {
       flow.timer?.cancel();
@@ -148,7 +148,7 @@ export class FlowTable {
     this.#flows.clear();
   }
 
-  /** Starts the timeouts of all flows anew: they have been saved and restored. */
+  /** Restarts the timeouts of all flows, which were saved and restored. */
   restartTimeouts(): void {
     for (const flow of this.#flows.values()) {
       flow.createdMicros = this.#clock.monotonicMicros();
@@ -199,7 +199,7 @@ export class FlowTable {
     this.#onChange({ event: 'added', reason: 0, flow });
   }
 
-  /** Timeouts, flags and counters stay; the hard timeout begins anew. What changes nothing is not reported. */
+  /** Modifies flows: timeouts, flags and counters are kept, the hard timeout restarts. Unchanged flows are not reported. */
   #modify(mod: FlowMod): void {
     const flows = this.#affected(mod);
     if (flows.length === 0) {
@@ -257,7 +257,7 @@ export class FlowTable {
   }
 }
 
-/** Whether a flow uses the meter by an instruction; `controller` actions do not count, as in Open vSwitch. */
+/** Whether a flow has the meter as an instruction; `controller` actions are ignored, as in Open vSwitch. */
 export function usesMeter(flow: SwitchFlow, meterId: number): boolean {
   return flow.instructions.some(
     (instruction) => instruction.type === 'meter' && instruction.meterId === meterId,

@@ -1,4 +1,4 @@
-// What a scripted switch answers to each message. A handler returns the answer's messages, and throws `Refusal` for an
+// The handlers of messages to a scripted switch. A handler returns the messages of the reply, and throws `Refusal` for an
 // error.
 
 import {
@@ -30,17 +30,17 @@ import type { SwitchState } from './switch-state.ts';
 const DATAPATH_ID = 0x0000_0200_0000_0001n;
 const TABLE_COUNT = 254;
 const PORT_ANY = 0xffff_ffff;
-/** OFPC_*, as Open vSwitch 3.1 says them. */
+/** OFPC_* of Open vSwitch 3.1. */
 const CAPABILITIES = { 1: 0xc7, 4: 0x4f, 5: 0x24f, 6: 0x24f } as const;
 
-/** A message as it has arrived. */
+/** A received message. */
 export interface Request {
   readonly message: OpenFlowMessage;
   readonly xid: number;
   readonly bytes: Buffer;
 }
 
-/** Executes a message of a connection and returns the answer; throws `Refusal`. */
+/** Executes a message of a connection and returns the reply; throws `Refusal`. */
 export function executeRequest(
   state: SwitchState,
   connection: SwitchConnection,
@@ -115,7 +115,7 @@ function executeSetting(
     case 'set_flow_format':
       return [];
     case 'set_async':
-      // The fixed form of 1.0 and 1.3 says nothing about forwarded requests.
+      // The fixed layout of 1.0 and 1.3 has no masks of forwarded requests.
       settings.asyncConfig = { ...settings.asyncConfig, ...withoutType(message) };
       return [];
     case 'set_async_config2':
@@ -218,7 +218,7 @@ function flowMonitor(
 ): Buffer[] {
   const { monitors } = connection;
   if (monitors === undefined) {
-    throw new Error('A flow monitor was asked for before the hello.');
+    throw new Error('A flow monitor was requested before the hello.');
   }
   if (state.behaviour.monitors === 'refused') {
     throw new Refusal('OFPBRC_BAD_STAT');
@@ -242,7 +242,7 @@ function flowMonitor(
     if (!(error instanceof Refusal)) {
       throw error;
     }
-    // Open vSwitch (3.1, 4.0) takes the bytes behind the request for its header: the error answers nothing.
+    // Open vSwitch (3.1, 4.0) reads the bytes after the request as its header: the error has another transaction id.
     return [errorReply(1, error.errorName, 0, Buffer.alloc(0))];
   }
 }
@@ -258,7 +258,7 @@ function withoutType<Message extends { readonly type: string }>(message: Message
   return rest;
 }
 
-/** What the description says, or the release that has such monitors. */
+/** Returns the software of the description. */
 function release({ behaviour }: SwitchState): string {
   return behaviour.software ?? (behaviour.monitors === 'all versions' ? '3.1.0' : '2.17.0');
 }

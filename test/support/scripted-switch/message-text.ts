@@ -1,5 +1,5 @@
-// Messages as one line of text each, for transcripts: what matters to a controller's logic, in the words of ovs-ofctl.
-// Transaction ids, counters and ages are left out, so that transcripts can be compared.
+// Formats messages as one line each, for transcripts: what a controller's logic depends on, in the syntax of ovs-ofctl.
+// Transaction ids, counters and ages are omitted, so that transcripts can be compared.
 
 import {
   FLOW_FLAGS,
@@ -18,7 +18,7 @@ import {
 } from '../../../src/node-openflow/index.ts';
 import { formatPlace } from './flow-table.ts';
 
-/** The message on one line: its type, then what it says. */
+/** Formats a message on one line: its type, then its content. */
 export function formatMessage(message: OpenFlowMessage): string {
   const details = detailsOf(message);
   return details === '' ? message.type : `${message.type} ${details}`;
@@ -141,7 +141,7 @@ function formatEvent(event: FlowMonitorEvent): string {
   }
 }
 
-/** "meter=1 pktps burst stats drop:1000:100" */
+/** Formats a meter: "meter=1 pktps burst stats drop:1000:100". */
 export function formatMeter({ meterId, flags, bands }: MeterConfig): string {
   const names = ['kbps', 'pktps', 'burst', 'stats'].filter((_, bit) => ((flags >> bit) & 1) === 1);
   return [`meter=${meterId}`, ...names, ...bands.map(formatBand)].join(' ');

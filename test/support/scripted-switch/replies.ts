@@ -1,6 +1,5 @@
-// The bytes of what only a switch sends, written here and not by the library, whose encoders end where a controller's
-// part ends. The layouts are those drawn above the decoders in src/node-openflow; every message that is sent is also read
-// by them, for the transcript.
+// Encodes messages that only a switch sends, for which the library has no encoders. The layouts are those above the decoders in
+// src/node-openflow, which decode every message for the transcript.
 
 import { errorName } from '../../../src/node-openflow/error-names.ts';
 import { MESSAGE_BYTES_MAX } from '../../../src/node-openflow/framing.ts';
@@ -25,7 +24,7 @@ const MULTIPART_MORE = 1;
 
 type MessageName = keyof typeof MESSAGES;
 
-/** A message whose header comes from the library's table and whose body is given. */
+/** Encodes a message with the header of the library's table and the given body. */
 export function messageOf(
   version: OpenFlowVersion,
   type: MessageName,
@@ -44,7 +43,7 @@ export function messageOf(
   return writer.setU16(2, writer.size).finish();
 }
 
-/** A reply in as many parts as it takes; one without entries is one empty part. */
+/** Encodes a reply in as many parts as needed; one without entries is one empty part. */
 export function multipart(
   version: OpenFlowVersion,
   type: MessageName,
@@ -66,21 +65,21 @@ export function multipart(
     const bytes = messageOf(version, type, xid, (writer) => {
       writer.put(Buffer.concat(part));
     });
-    // The flags stand behind ofp_header and the type of the multipart message.
+    // The flags follow ofp_header and the type of the multipart message.
     bytes.writeUInt16BE(index < parts.length - 1 ? MULTIPART_MORE : 0, 10);
     return bytes;
   });
 }
 
-/** An error about a message: its first 64 bytes are in it. */
+/** Encodes an error about a message, with its first 64 bytes. */
 export function errorReply(version: OpenFlowVersion, name: string, xid: number, data: Buffer): Buffer {
   return encodeMessage(version, { type: 'error', ...errorNumbers(version, name), name, data }, xid);
 }
 
 /**
- * What Open vSwitch before 3.0 answers to a request for a flow monitor over OpenFlow 1.4 and 1.5: it takes the body for
- * that of 1.0, finds its flags wrong (they are half of out_port), and then takes the match for the request's header. Its
- * version (0) is unknown, so the error is one of OpenFlow 1.0; its transaction id is the header of the first field.
+ * Encodes the reply of Open vSwitch before 3.0 to a flow monitor request over OpenFlow 1.4 and 1.5: it reads the body as that of
+ * 1.0, whose flags (half of out_port) are invalid, and then the match as the request's header. Its version (0) is unknown, so
+ * the error is one of OpenFlow 1.0; its transaction id is the header of the first field.
  */
 export function misreadMonitorReply(request: Buffer): Buffer {
   const multipartHeaderSize = 16;
@@ -92,7 +91,7 @@ export function misreadMonitorReply(request: Buffer): Buffer {
 
 const ERROR_NUMBERS = new Map<string, { errorType: number; errorCode: number; vendor: number }>();
 
-/** Type, code and vendor of an error in a version: the library's table of names, searched. */
+/** Returns type, code and vendor of an error in a version, by a search of the library's table of names. */
 function errorNumbers(version: OpenFlowVersion, name: string) {
   const key = `${version} ${name}`;
   const known = ERROR_NUMBERS.get(key);
@@ -107,7 +106,7 @@ function errorNumbers(version: OpenFlowVersion, name: string) {
         if (errorName(version, vendor, errorType, errorCode) !== name) {
           continue;
         }
-        // Experimenters' errors of 1.2 and later have the type of all of them.
+        // Experimenters' errors of 1.2 and later share one type.
         const numbers = { errorType: vendor !== 0 && version !== 1 ? 0xffff : errorType, errorCode, vendor };
         ERROR_NUMBERS.set(key, numbers);
         return numbers;
@@ -153,7 +152,7 @@ export function portEntry(version: OpenFlowVersion, port: SwitchPort): Buffer {
   return writer.u32(0).u32(0).u16(0).u16(ethernetSize).zeros(28).finish();
 }
 
-/** OFPMP_DESC: how an Open vSwitch of that release describes itself. */
+/** Encodes OFPMP_DESC of an Open vSwitch of that release. */
 export function description(writer: WireWriter, release: string): void {
   const text = (value: string, size: number) => {
     const bytes = Buffer.alloc(size);
@@ -167,7 +166,7 @@ export function description(writer: WireWriter, release: string): void {
   text('None', 256);
 }
 
-/** The same with the length of the entry in its first two bytes. */
+/** Encodes an entry, with its length in two bytes at `lengthAt`. */
 function entry(write: (writer: WireWriter) => void, lengthAt = 0): Buffer {
   const writer = new WireWriter();
   write(writer);
@@ -183,7 +182,7 @@ function putInstructions(writer: WireWriter, version: OpenFlowVersion, flow: Swi
   encodeInstructions(version, shownInstructions(version, flow.instructions), writer);
 }
 
-/** An entry of a flow statistics reply. */
+/** Encodes an entry of a flow statistics reply. */
 export function flowEntry(version: OpenFlowVersion, flow: SwitchFlow, ageMicros: number): Buffer {
   const seconds = Math.floor(ageMicros / 1_000_000);
   const nanoseconds = (ageMicros % 1_000_000) * 1000;
@@ -242,7 +241,7 @@ function flowDescriptionEntry(flow: SwitchFlow, seconds: number, nanoseconds: nu
 
 export type UpdateEvent = 'initial' | 'added' | 'removed' | 'modified';
 
-/** An entry of a flow monitor's reply about one flow. */
+/** Encodes an entry of a flow monitor's reply about one flow. */
 export function updateEntry(
   version: OpenFlowVersion,
   event: UpdateEvent,
@@ -250,7 +249,7 @@ export function updateEntry(
   flow: SwitchFlow,
   hasInstructions: boolean,
 ): Buffer {
-  // Before 1.4 there is no "initial": those flows are added too.
+  // Before 1.4 there is no "initial": those flows are reported as added.
   const names = ['initial', 'added', 'removed', 'modified'];
   const number = version >= 5 ? names.indexOf(event) : Math.max(0, names.indexOf(event) - 1);
   return entry((writer) => {
@@ -271,7 +270,7 @@ export function updateEntry(
   });
 }
 
-/** The entry that stands for a change by the connection itself. */
+/** Encodes the entry of a change by the connection itself. */
 export function abbreviatedEntry(version: OpenFlowVersion, xid: number): Buffer {
   return new WireWriter()
     .u16(8)
@@ -280,7 +279,7 @@ export function abbreviatedEntry(version: OpenFlowVersion, xid: number): Buffer 
     .finish();
 }
 
-/** What says that the monitors of a connection are paused, or go on. */
+/** Encodes the message that the monitors of a connection are paused or resumed. */
 export function pauseMessage(version: OpenFlowVersion, kind: 'paused' | 'resumed'): Buffer {
   if (version < 5) {
     return messageOf(version, kind === 'paused' ? 'flow_monitor_paused' : 'flow_monitor_resumed', 0);
@@ -293,7 +292,7 @@ export function pauseMessage(version: OpenFlowVersion, kind: 'paused' | 'resumed
   });
 }
 
-/** A meter with what it has counted. */
+/** A meter with its counters. */
 export interface SwitchMeter extends MeterConfig {
   createdMicros: number;
   packetCount: bigint;
@@ -303,7 +302,7 @@ export interface SwitchMeter extends MeterConfig {
   droppedBytes: bigint;
 }
 
-/** An entry of OFPMP_METER. */
+/** Encodes an entry of OFPMP_METER. */
 export function meterStatsEntry(meter: SwitchMeter, flowCount: number, ageMicros: number): Buffer {
   return entry((writer) => {
     writer.u32(meter.meterId).u16(0).zeros(6).u32(flowCount).u64(meter.packetCount).u64(meter.byteCount);
@@ -314,7 +313,7 @@ export function meterStatsEntry(meter: SwitchMeter, flowCount: number, ageMicros
   }, 4);
 }
 
-/** An entry of OFPMP_METER_CONFIG: the body of a meter mod, with a length in place of the command. */
+/** Encodes an entry of OFPMP_METER_CONFIG: the body of a meter mod, with a length instead of the command. */
 export function meterConfigEntry({ meterId, flags, bands }: MeterConfig): Buffer {
   const mod = encodeMessage(4, { type: 'meter_mod', command: 'add', meterId, flags, bands }, 0);
   const body = Buffer.from(mod.subarray(8));
@@ -322,7 +321,7 @@ export function meterConfigEntry({ meterId, flags, bands }: MeterConfig): Buffer
   return body;
 }
 
-/** OFPMP_METER_FEATURES. */
+/** Encodes OFPMP_METER_FEATURES. */
 export function meterFeatures(writer: WireWriter, meterCountMax: number): void {
   const isThere = meterCountMax > 0;
   writer
@@ -335,7 +334,7 @@ export function meterFeatures(writer: WireWriter, meterCountMax: number): void {
     .zeros(2);
 }
 
-/** An entry of OFPMP_GROUP_DESC: the buckets of a group mod behind a header of its own. */
+/** Encodes an entry of OFPMP_GROUP_DESC: the buckets of a group mod after its own header. */
 export function groupEntry(version: OpenFlowVersion, group: GroupDescription): Buffer {
   const buckets = group.buckets.map((bucket) => ({
     ...bucket,
@@ -354,17 +353,17 @@ export function groupEntry(version: OpenFlowVersion, group: GroupDescription): B
   return body;
 }
 
-/** OFPT_REQUESTFORWARD: another connection's request. */
+/** Encodes OFPT_REQUESTFORWARD: another connection's request. */
 export function requestForward(version: OpenFlowVersion, request: OpenFlowMessage): Buffer {
   return messageOf(version, 'requestforward', 0, (writer) => writer.put(encodeMessage(version, request, 0)));
 }
 
-/** A packet that the switch sends to the controller: see `ScriptedSwitch.sendPacketIn`. */
+/** A packet-in; see `ScriptedSwitch.sendPacketIn`. */
 export interface SwitchPacketIn {
   readonly controllerId: number;
   readonly frame: Uint8Array;
   readonly userdata?: Uint8Array;
-  /** Length of the whole frame in bytes, when less of it is sent. */
+  /** Length of the whole frame in bytes, if it is truncated. */
   readonly fullLength?: number;
   readonly tableId?: number;
   readonly cookie?: bigint;
@@ -375,7 +374,7 @@ export interface SwitchPacketIn {
 const NXT_PACKET_IN2 = 30;
 const OFPR_ACTION = 1;
 
-/** NXT_PACKET_IN2. */
+/** Encodes NXT_PACKET_IN2. */
 export function packetIn2(version: OpenFlowVersion, packet: SwitchPacketIn): Buffer {
   const writer = new WireWriter();
   writer.u8(version).u8(4).u16(0).u32(0).u32(VENDOR.nicira).u32(NXT_PACKET_IN2);

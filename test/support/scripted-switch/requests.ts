@@ -1,5 +1,4 @@
-// Reading what a controller sends. Most of it the library reads; the bodies of those few requests that it only writes are
-// read here.
+// Decodes a controller's messages: by the library, except the bodies of requests that it only encodes.
 
 import { readHeader } from '../../../src/node-openflow/header.ts';
 import {
@@ -10,7 +9,7 @@ import {
 import { WireReader } from '../../../src/node-openflow/wire.ts';
 import { messageOf } from './replies.ts';
 
-/** Requests whose body begins with one number, or is empty in some versions. */
+/** Requests whose body starts with one number, or is empty in some versions. */
 const NUMBERED = [
   'meter_stats_request',
   'meter_config_request',
@@ -19,7 +18,7 @@ const NUMBERED = [
   'port_desc_request',
 ] as const;
 
-/** A request and its transaction id. */
+/** Decodes a request and its transaction id. */
 export function decodeRequest(
   version: OpenFlowVersion,
   bytes: Buffer,

@@ -1,5 +1,5 @@
-// One connection to a scripted switch, as the stream that a client gets when it dials. It has no socket and no timer: what
-// the switch says arrives in the same turn of the event loop, after the promises that are ready.
+// One connection to a scripted switch, as the stream that a client gets when it connects. It has no socket and no timer: the
+// switch's messages arrive in the same turn of the event loop, after settled promises have run.
 
 import { Duplex } from 'node:stream';
 import { MessageFramer } from '../../../src/node-openflow/framing.ts';
@@ -26,20 +26,20 @@ import type { SwitchState } from './switch-state.ts';
 const OFPT_HELLO = 0;
 const ERROR_DATA_BYTES = 64;
 
-/** What a client has asked of its connection. */
+/** Settings of a connection by its client. */
 export interface ConnectionSettings {
   controllerId: number;
   packetInFormat: number;
-  /** 0 until the client sets it: then it gets no unsolicited message but those of flow monitors. */
+  /** While it is 0, the client gets no unsolicited messages but those of flow monitors. */
   missSendLength: number;
   asyncConfig: AsyncConfig;
   role: ControllerRole;
-  /** OpenFlow 1.0: whether flow mods name their table. */
+  /** OpenFlow 1.0: whether flow mods have a table. */
   namesTables: boolean;
 }
 
 export class SwitchConnection extends Duplex {
-  /** 1 for the first connection to the switch. */
+  /** Counted from 1. */
   readonly number: number;
   readonly settings: ConnectionSettings = {
     controllerId: 0,
@@ -55,14 +55,14 @@ export class SwitchConnection extends Duplex {
   #monitors: FlowMonitors | undefined;
   #isOver = false;
   #outgoing: Buffer[] = [];
-  /** Answers that take their time, and when the last of them is or was due. */
+  /** Number of delayed replies, and when the last of them is or was due. */
   #lateAnswers = 0;
   #busyUntilMs = 0;
-  /** What waits for `ScriptedSwitch.release`. */
+  /** Replies held until `ScriptedSwitch.release`. */
   #held: Buffer[] = [];
-  /** Writes that wait until the switch reads again. */
+  /** Writes that wait until the switch reads. */
   #unread: (() => void)[] = [];
-  /** While own messages are executed: their transaction id. */
+  /** The transaction id of the message that is being executed. */
   #executing: number | undefined;
 
   constructor(number: number, state: SwitchState) {
@@ -79,7 +79,7 @@ export class SwitchConnection extends Duplex {
     }
   }
 
-  /** The version in use; undefined before the client's hello. */
+  /** The negotiated version; undefined before the client's hello. */
   get version(): OpenFlowVersion | undefined {
     return this.#version;
   }
@@ -92,12 +92,12 @@ export class SwitchConnection extends Duplex {
     return this.#monitors;
   }
 
-  /** The transaction id of the message that is being executed, if it is this connection's. */
+  /** The transaction id of the message of this connection that is being executed, if any. */
   get executingXid(): number | undefined {
     return this.#executing;
   }
 
-  /** Sends messages, now or, while answers are held, when they are released. */
+  /** Sends messages, or holds them while replies are held. */
   sendBytes(...messages: readonly Buffer[]): void {
     if (this.#isOver) {
       return;
@@ -121,7 +121,7 @@ export class SwitchConnection extends Duplex {
     process.nextTick(() => this.#deliver());
   }
 
-  /** The switch ends the connection: at once, after what it has said already. */
+  /** Closes the connection from the switch's side, after the messages sent. */
   hangUp(): void {
     if (this.#isOver) {
       return;
@@ -135,14 +135,14 @@ export class SwitchConnection extends Duplex {
     });
   }
 
-  /** Reads what waits, if the switch reads again. */
+  /** Reads the waiting writes, if the switch reads. */
   resumeReading(): void {
     for (const proceed of this.#unread.splice(0)) {
       proceed();
     }
   }
 
-  /** Sends what was held. */
+  /** Sends the held replies. */
   releaseHeld(): void {
     this.sendBytes(...this.#held.splice(0));
   }
@@ -233,7 +233,7 @@ export class SwitchConnection extends Duplex {
     }
   }
 
-  /** Executes a message; what flow monitors say about it is sent before the answer. */
+  /** Executes a message; flow monitor updates about it are sent before the reply. */
   #execute(version: OpenFlowVersion, message: OpenFlowMessage, xid: number, bytes: Buffer): Buffer[] {
     this.#executing = xid;
     try {
@@ -296,7 +296,7 @@ export class SwitchConnection extends Duplex {
   }
 }
 
-/** A message of ours as text, read by the library; what has another version than the connection says so. */
+/** Formats a message of the switch, decoded by the library, with its version if it differs from the connection's. */
 function describe(agreed: OpenFlowVersion | undefined, bytes: Buffer): string {
   const version = bytes.readUInt8(0);
   const text = formatMessage(decodeMessage(isOpenFlowVersion(version) ? version : 4, bytes).message);

@@ -1,4 +1,4 @@
-// What all connections to a scripted switch share: its tables, meters and groups, its behaviour, and the transcript.
+// The state shared by all connections to a scripted switch: tables, meters and groups, behaviour, and the transcript.
 
 import {
   type FlowMod,
@@ -43,7 +43,7 @@ export class SwitchState {
   readonly behaviour: SwitchBehaviour = { ...OVS_BEHAVIOUR };
   readonly transcript: string[] = [];
   ports: readonly SwitchPort[] = [];
-  /** `OFPC_FRAG_*` of the whole bridge. */
+  /** OFPC_FRAG_* of the bridge. */
   configFlags = 0;
   #held: 'nothing' | 'everything' | ReadonlySet<OpenFlowMessageType> = 'nothing';
 
@@ -65,7 +65,7 @@ export class SwitchState {
     this.#held = types;
   }
 
-  /** Whether the answer to a message of that type is held. */
+  /** Whether replies to messages of that type are held. */
   isHeld(type: OpenFlowMessageType): boolean {
     if (typeof this.#held === 'string') {
       return this.#held === 'everything';
@@ -77,7 +77,7 @@ export class SwitchState {
     this.connections.delete(connection);
   }
 
-  /** Sends what monitors have noted. */
+  /** Sends the recorded changes of all flow monitors. */
   flushMonitors(): void {
     for (const connection of this.connections) {
       connection.sendBytes(...(connection.monitors?.flush() ?? []));
@@ -92,7 +92,7 @@ export class SwitchState {
     return this.flowTable.select(request);
   }
 
-  /** Executes a meter mod of that connection, or of nobody's; throws `Refusal`. */
+  /** Executes a meter mod of that connection, or of another client; throws `Refusal`. */
   applyMeterMod(mod: MeterMod, source: SwitchConnection | undefined): void {
     const { command, meterId, flags, bands } = mod;
     const meter = this.meters.get(meterId);
@@ -161,7 +161,7 @@ export class SwitchState {
     this.#forward({ type: 'group_mod', ...mod, buckets }, source);
   }
 
-  /** As when ovs-vswitchd ends: nothing is reported, all connections are over. */
+  /** Clears the state as when ovs-vswitchd ends: nothing is reported, all connections end. */
   clear(keeps: 'nothing' | 'flows'): void {
     for (const connection of this.connections) {
       connection.hangUp();
@@ -199,7 +199,7 @@ export class SwitchState {
     this.flowTable.removeWhere((flow) => usesGroup(flow, groupId), REMOVED_BY.groupDelete);
   }
 
-  /** Tells the other connections that asked for it. */
+  /** Forwards a request to the other connections that have enabled it. */
   #forward(
     request: ({ readonly type: 'meter_mod' } & MeterMod) | ({ readonly type: 'group_mod' } & GroupMod),
     source: SwitchConnection | undefined,
@@ -224,7 +224,7 @@ function newMeter({ meterId, flags, bands }: MeterMod, createdMicros: number): S
   return { meterId, flags, bands, createdMicros, ...none };
 }
 
-/** Buckets with ids, numbered where they came without; only those of select groups have weights. */
+/** Returns buckets with ids, numbered if they had none; only those of select groups have weights. */
 function plainBuckets({ buckets, groupType }: GroupMod): GroupMod['buckets'] {
   return buckets.map((bucket, index) => ({
     ...bucket,
