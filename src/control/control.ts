@@ -24,9 +24,14 @@ import {
   withOwnershipConditions,
 } from './ownership.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
-import { type RunningExporter, SampledBridge, type SampledBridgeStatus } from './sampled-bridge.ts';
+import {
+  type BridgeInterfaces,
+  type RunningExporter,
+  SampledBridge,
+  type SampledBridgeStatus,
+} from './sampled-bridge.ts';
 
-export type { RunningExporter } from './sampled-bridge.ts';
+export type { BridgeInterfaces, RunningExporter } from './sampled-bridge.ts';
 
 /** The dependencies of `Control`. */
 export interface ControlParts {
@@ -84,6 +89,7 @@ export class Control {
       tls: settings.tls,
       lock: 'queue',
       onChange: () => this.#follow(),
+      onInterfaces: (bridges) => this.#followInterfaces(bridges),
     });
     this.#rows = new Reconciler({
       clock: parts.clock,
@@ -138,6 +144,11 @@ export class Control {
   /** The exporters of all bridges. */
   exporters(): readonly RunningExporter[] {
     return [...this.#bridges.values()].flatMap((bridge) => bridge.exporters());
+  }
+
+  /** The interfaces of all bridges. */
+  interfaces(): readonly BridgeInterfaces[] {
+    return [...this.#bridges.values()].map((bridge) => bridge.interfaces());
   }
 
   conditions(): readonly Condition[] {
@@ -225,6 +236,13 @@ export class Control {
     }
   }
 
+  /** Interfaces of these bridges have changed; nothing else depends on them. */
+  #followInterfaces(names: ReadonlySet<string>): void {
+    for (const name of names) {
+      this.#bridges.get(name)?.setInterfaces(this.#database.interfacesOf(name));
+    }
+  }
+
   /** Whether the bridge has a row for which it should be programmed. */
   #isDesired(config: BridgeConfig): boolean {
     return rowsOf(config).some((row) => this.#desired(config.name, row.ipfixRow));
@@ -244,6 +262,7 @@ export class Control {
       randomSeed: this.#parts.randomSeed,
       onSamplability: () => this.#scheduleFollow(),
     });
+    bridge.setInterfaces(this.#database.interfacesOf(config.name));
     this.#bridges.set(config.name, bridge);
     const sets = [...config.flowSampling.keys()].map((id) => `collector set ${id}`);
     const what = [...(config.sampling === undefined ? [] : ['the whole bridge']), ...sets].join(', ');

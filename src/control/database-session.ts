@@ -3,8 +3,16 @@
 
 import type { Condition } from '../config/condition.ts';
 import type { ConfigurationTables } from '../config/configuration.ts';
+import type { InterfaceList } from '../config/interfaces.ts';
 import { type DatabaseRow, IPFIX_COLUMN_NAMES } from '../config/ipfix-row.ts';
-import { type Operation, OvsdbClient, Replica, type Snapshot, type Uuid } from '../ovsdb-client/index.ts';
+import {
+  type Operation,
+  OvsdbClient,
+  Replica,
+  type RowChange as ReplicaChange,
+  type Snapshot,
+  type Uuid,
+} from '../ovsdb-client/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
@@ -12,6 +20,7 @@ import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { settlesWithin } from '../runtime/within.ts';
 import { DATABASE_RELAY, DatabaseRelayError, isRelay, relayCondition } from './database-relay.ts';
+import { areOfInterfaces, INTERFACE_COLUMNS, InterfaceWatch } from './interface-watch.ts';
 import type { RowChange } from './ownership.ts';
 import { TargetsColumn } from './targets-column.ts';
 
@@ -22,13 +31,20 @@ export const DATABASE_NAME = 'Open_vSwitch';
  */
 const LOCK_NAME = 'ovs_ipfix';
 
-/** The tables and columns that the daemon reads; what a database lacks is left out. */
-export const WATCHED_COLUMNS: Readonly<Record<string, readonly string[]>> = {
+/** The tables and columns that the configuration is read from; what a database lacks is left out. */
+export const WATCHED_COLUMNS = {
   Open_vSwitch: ['bridges', 'ovs_version', 'other_config'],
   Bridge: ['name', 'ipfix', 'external_ids', 'controller', 'fail_mode'],
   Controller: ['is_connected'],
   IPFIX: IPFIX_COLUMN_NAMES,
   Flow_Sample_Collector_Set: ['id', 'bridge', 'ipfix', 'local_group_id'],
+} satisfies Readonly<Record<string, readonly string[]>>;
+
+/** The same with the interfaces of bridges. */
+const WATCHED_WITH_INTERFACES: Readonly<Record<string, readonly string[]>> = {
+  ...WATCHED_COLUMNS,
+  ...INTERFACE_COLUMNS,
+  Bridge: [...WATCHED_COLUMNS.Bridge, ...INTERFACE_COLUMNS.Bridge],
 };
 
 /** waiting: another ovs-ipfix has the lock; lost: another client took it, and it is not requested again. */
@@ -47,14 +63,20 @@ export interface DatabaseSessionOptions {
   readonly tls: TlsFiles | undefined;
   /** How to get the lock: queue for it, as the daemon does, or take it from its holder, as `release` does. */
   readonly lock: 'queue' | 'steal';
-  /** Called with each whole snapshot, and again when the lock changes hands. */
+  /** Called with each snapshot that is not about interfaces only, and again when the lock changes hands. */
   readonly onChange: () => void;
+  /**
+   * Called with the names of the bridges whose interfaces have changed, before `onChange`. Interfaces are not read without
+   * it.
+   */
+  readonly onInterfaces?: (bridges: ReadonlySet<string>) => void;
 }
 
 export class DatabaseSession {
   readonly #options: DatabaseSessionOptions;
   readonly #keeper: ConnectionKeeper<OvsdbClient>;
   readonly #replica: Replica;
+  readonly #interfaces = new InterfaceWatch();
   #snapshot: Snapshot | undefined;
   #lock: LockState = 'none';
   #onHeld: () => void = () => {};
@@ -65,12 +87,8 @@ export class DatabaseSession {
     this.#options = options;
     this.#replica = new Replica({
       database: DATABASE_NAME,
-      tables: WATCHED_COLUMNS,
-      onChange: (snapshot) => {
-        this.#snapshot = snapshot;
-        this.#targetsColumn = new TargetsColumn(this.#replica.schema);
-        options.onChange();
-      },
+      tables: options.onInterfaces === undefined ? WATCHED_COLUMNS : WATCHED_WITH_INTERFACES,
+      onChange: (snapshot, changes) => this.#changed(snapshot, changes),
     });
     this.#keeper = new ConnectionKeeper<OvsdbClient>({
       name: 'ovsdb',
@@ -119,6 +137,11 @@ export class DatabaseSession {
   /** The newest whole snapshot, which outlives its connection; undefined before the first. */
   tables(): ConfigurationTables | undefined {
     return this.#snapshot && configurationTables(this.#snapshot, this.#targetsColumn);
+  }
+
+  /** The interfaces of a bridge as the newest snapshot has them; they outlive the connection as well. */
+  interfacesOf(bridge: string): InterfaceList {
+    return this.#interfaces.listOf(bridge);
   }
 
   /**
@@ -172,6 +195,18 @@ export class DatabaseSession {
     } else if (this.#lock === 'lost') {
       this.#lock = 'none';
       await this.#askForLock(client);
+    }
+  }
+
+  #changed(snapshot: Snapshot, changes: readonly ReplicaChange[]): void {
+    this.#snapshot = snapshot;
+    this.#targetsColumn = new TargetsColumn(this.#replica.schema);
+    const bridges = this.#interfaces.update(snapshot, changes);
+    if (bridges.size > 0) {
+      this.#options.onInterfaces?.(bridges);
+    }
+    if (!areOfInterfaces(changes)) {
+      this.#options.onChange();
     }
   }
 

@@ -4,9 +4,15 @@
 
 import type { Condition } from '../config/condition.ts';
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
+import { type InterfaceList, NO_INTERFACES } from '../config/interfaces.ts';
 import { type Exporter, type ExporterStatus } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { BridgeIntake, type HookSamplerStatus } from '../intake/bridge-intake.ts';
+import {
+  type BridgeInterface,
+  IngressInterfaces,
+  type IngressInterfacesStatus,
+} from '../intake/ingress-interfaces.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
 import type { SamplerStatus } from '../intake/sampler.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -47,6 +53,12 @@ export interface FlowSamplingStatus {
   readonly groups: number;
 }
 
+/** The interfaces of a bridge, for operators. */
+export interface BridgeInterfacesStatus extends IngressInterfacesStatus {
+  /** See `InterfaceList.skipped`. */
+  readonly skipped: number;
+}
+
 /** The status of a bridge; plain data. */
 export interface SampledBridgeStatus {
   readonly bridge: string;
@@ -59,6 +71,13 @@ export interface SampledBridgeStatus {
   readonly sampleActionMeter: MeterLedgerStatus;
   /** See `BridgeIntake.unmanagedPacketIns`. */
   readonly unmanagedPacketIns: number;
+  readonly interfaces: BridgeInterfacesStatus;
+}
+
+/** The interfaces of one bridge, by port. */
+export interface BridgeInterfaces {
+  readonly bridge: string;
+  readonly interfaces: readonly BridgeInterface[];
 }
 
 /** An exporter and what it exports for: the whole bridge, or one of its collector sets. */
@@ -84,12 +103,14 @@ export class SampledBridge {
   readonly #parts: SampledBridgeParts;
   readonly #session: BridgeSession;
   readonly #intake: BridgeIntake;
+  readonly #interfaces = new IngressInterfaces();
   readonly #sets = new Map<number, RowExporter>();
   /** Exporters that are not needed any more and still flush. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #watch: SamplingWatch;
   #whole: RowExporter | undefined;
   #failOpen: Condition | undefined;
+  #skippedInterfaces = NO_INTERFACES.skipped;
   #nextScanMs = 0;
   #isStarted = false;
 
@@ -155,6 +176,12 @@ export class SampledBridge {
     this.#follow();
   }
 
+  /** Sets the interfaces that the bridge has from now on. */
+  setInterfaces({ interfaces, skipped }: InterfaceList): void {
+    this.#interfaces.replace(interfaces);
+    this.#skippedInterfaces = skipped;
+  }
+
   /**
    * Removes everything from the switch, then flushes the caches to the collectors: sources stop before sinks. Resolves to a
    * sentence about what is left in the switch, or undefined.
@@ -207,6 +234,10 @@ export class SampledBridge {
     return [{ bridge, collectorSetId: undefined, exporter: whole.exporter }, ...sets];
   }
 
+  interfaces(): BridgeInterfaces {
+    return { bridge: this.name, interfaces: this.#interfaces.list };
+  }
+
   status(): SampledBridgeStatus {
     const session = this.#session.status();
     return {
@@ -226,6 +257,7 @@ export class SampledBridge {
         }),
       sampleActionMeter: this.#intake.sampleActionMeterStatus(),
       unmanagedPacketIns: this.#intake.unmanagedPacketIns,
+      interfaces: { ...this.#interfaces.status(), skipped: this.#skippedInterfaces },
     };
   }
 

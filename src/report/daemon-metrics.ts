@@ -129,6 +129,20 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'Packet-ins that belong to no row that is exported now',
     ({ unmanagedPacketIns }) => unmanagedPacketIns,
   ),
+  perBridge(
+    'ovs_ipfix_interfaces',
+    'gauge',
+    'interfaces',
+    'Interfaces of the bridge with an OpenFlow port',
+    ({ interfaces }) => interfaces.count,
+  ),
+  perBridge(
+    'ovs_ipfix_unknown_interface_samples_total',
+    'counter',
+    'samples',
+    'Samples from an OpenFlow port that no interface in the database has',
+    ({ interfaces }) => interfaces.unknownLookups,
+  ),
 
   one(
     'ovs_ipfix_event_loop_busy_seconds_total',

@@ -1,7 +1,7 @@
 // The daemon's state for the control socket and the live page: the status document, the largest flows and the last records.
 // Read-only.
 
-import type { Control, RunningExporter } from '../control/control.ts';
+import type { BridgeInterfaces, Control, RunningExporter } from '../control/control.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { FlowFilter } from './flow-filter.ts';
 import { RecordDecoder, type RecordRow } from './record-rows.ts';
@@ -18,7 +18,7 @@ import { UnknownWord } from './unknown-word.ts';
 /** The sources of a report. */
 export interface ReportParts {
   readonly clock: Clock;
-  readonly control: Pick<Control, 'status' | 'exporters'>;
+  readonly control: Pick<Control, 'status' | 'exporters' | 'interfaces'>;
   readonly version: string;
   readonly logLinesLost: () => number;
   readonly web: () => WebStatus | undefined;
@@ -80,6 +80,19 @@ export class Report {
       }
       return rows.slice(0, countMax);
     });
+  }
+
+  /** Returns the interfaces of all bridges that are exported, or of one; throws `UnknownWord` for another one. */
+  interfaces(bridge?: string): readonly BridgeInterfaces[] {
+    const all = this.#parts.control.interfaces();
+    const some = all.filter((each) => bridge === undefined || each.bridge === bridge);
+    if (some.length === 0 && bridge !== undefined) {
+      const names = all.map((each) => each.bridge).join(', ');
+      throw new UnknownWord(
+        `Nothing is exported for bridge ${bridge}; ${names === '' ? 'no bridge is exported' : `exported are: ${names}`}.`,
+      );
+    }
+    return some;
   }
 
   /** Returns the exporters, or those of one bridge or set; throws `UnknownWord` when there are none of it. */

@@ -135,7 +135,7 @@ function table(
 }
 
 /** Makes column heads; those that begin with `>` are aligned right. */
-function columns(...heads: readonly string[]): readonly TableColumn[] {
+export function columns(...heads: readonly string[]): readonly TableColumn[] {
   return heads.map((head) =>
     head.startsWith('>') ? { head: head.slice(1), align: 'right' } : { head, align: 'left' },
   );

@@ -1,6 +1,7 @@
 // The read-only commands: status, exporters, caches, collectors, sampling, conditions and flows.
 
 import { FlowFilter } from '../report/flow-filter.ts';
+import { interfaceTable } from '../report/interface-table.ts';
 import { TABLE_HEAD } from '../report/record-format.ts';
 import type { FlowRequest, Report } from '../report/report.ts';
 import { plainJson, type StatusDocument, statusJson } from '../report/status-document.ts';
@@ -47,6 +48,12 @@ export function registerReportCommands(registry: CommandRegistry, report: Report
       return { text, json: plainValue(json) };
     });
   }
+  registry.register('interfaces', '[BRIDGE]', 0, 1, async ([bridge]) =>
+    withSentences(async () => {
+      const { text, json } = interfaceTable(report.interfaces(bridge));
+      return { text, json: plainValue(json) };
+    }),
+  );
   registry.register(
     'flows',
     '[bridge=NAME] [set=ID] [top=N] [KEY=VALUE]...',

@@ -116,6 +116,7 @@ test('list-commands shows all commands', tier('ovs', 'daemon'), async () => {
     'exporters',
     'flows',
     'flush',
+    'interfaces',
     'list-commands',
     'memory/show',
     'readopt',

@@ -192,7 +192,8 @@ test('status.md: status, the largest flows, and the log', options, async (t) => 
   await shell.run(SET_ROW.replace('timeout=10', 'timeout=60'));
   await waitForSet(daemon);
   await shell.ovs.inject('p1', DNS, DNS, DNS, ...Array.from({ length: 40 }, () => WEB));
-  await shell.replay('status.md', 'ovs-appctl');
+  await shell.replay('status.md', 'ovs-appctl -t ovs-ipfix status');
+  await shell.replay('status.md', 'ovs-appctl -t ovs-ipfix flows');
 
   const block = indentedBlocks(page('status.md')).find((each) => /^\d{4}-\d\d-\d\dT/u.test(each)) ?? '';
   const lines = block.trimEnd().split('\n').map(withoutTime);
@@ -283,6 +284,26 @@ test('README.md: the commands that configure an export', options, async (t) => {
   await waitForSet(daemon);
   assert.equal(await shell.runExamples('../README.md', 'ovs-vsctl clear'), 1);
   await waitForNoBridge(daemon, 'br0');
+  await daemon.stop();
+});
+
+test('status.md: the interfaces of a bridge', options, async (t) => {
+  const shell = await ManualShell.open(t);
+  const daemon = await shell.startDaemon();
+  await shell.run(BRIDGE_ROW);
+  await waitForHook(daemon, 'br0');
+  // In place of a kernel, the options give the devices of the dummy datapath their ifindex.
+  const interfaces: readonly (readonly [name: string, ofport: number, ...columns: string[]])[] = [
+    ['tap0', 1, 'options:ifindex=14', 'external_ids:vm-name=web-1'],
+    ['int0', 2, 'type=internal', 'options:ifindex=15'],
+    ['vx0', 3, 'type=vxlan', 'options:remote_ip=192.0.2.1'],
+  ];
+  await shell.run('ovs-vsctl del-port p1 -- del-port p2 -- set Interface br0 options:ifindex=13');
+  for (const [name, ofport, ...columns] of interfaces) {
+    const set = `set Interface ${name} ofport_request=${ofport} ${columns.join(' ')}`;
+    await shell.run(`ovs-vsctl add-port br0 ${name} -- ${set}`);
+  }
+  await shell.replay('status.md', 'ovs-appctl -t ovs-ipfix interfaces');
   await daemon.stop();
 });
 

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import type { Condition } from '../../src/config/condition.ts';
 import { CACHE_ACTIVE_TIMEOUT_MAX, IPFIX_COLUMN_NAMES, readIpfixRow } from '../../src/config/ipfix-row.ts';
 import { WATCHED_COLUMNS } from '../../src/control/database-session.ts';
+import { INTERFACE_COLUMNS } from '../../src/control/interface-watch.ts';
 import {
   type ColumnType,
   type DatabaseSchema,
@@ -104,7 +105,10 @@ for (const [name, schemaOf] of Object.entries({ '7.3.0': old, installed })) {
 
   test(`the schema has the other tables that the daemon monitors: ${name}`, tier('ovs'), () => {
     const { tables } = schemaOf();
-    for (const [table, columns] of Object.entries(WATCHED_COLUMNS)) {
+    for (const [table, columns] of [
+      ...Object.entries(WATCHED_COLUMNS),
+      ...Object.entries(INTERFACE_COLUMNS),
+    ]) {
       if (table === 'IPFIX') {
         continue;
       }

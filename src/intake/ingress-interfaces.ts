@@ -1,0 +1,111 @@
+// The interface numbers of one bridge for the packet path: maps the OpenFlow port that a packet came in by to the number
+// that its record has as ingressInterface (element 10). The list comes from config/interfaces.ts and is replaced as a whole
+// whenever ports come, go or are renumbered.
+
+/** One interface of a bridge. */
+export interface BridgeInterface {
+  /** OpenFlow port number of 16 bits: 1 to `OFPORT_MAX`, or `OFPP_LOCAL`. */
+  readonly ofport: number;
+  /** The number in records: `Interface.ifindex`, or `fallbackNumber`. Tunnel ports of one type may share it. */
+  readonly number: number;
+  readonly name: string;
+  /** `Interface.type`; empty for an ordinary network device. */
+  readonly type: string;
+  /** What is attached, such as a virtual machine; the name where that is not known. */
+  readonly description: string;
+}
+
+/** An interface table, for operators. */
+export interface IngressInterfacesStatus {
+  /** Interfaces with an OpenFlow port. */
+  readonly count: number;
+  /** Look-ups of ports that have no interface in the table. */
+  readonly unknownLookups: number;
+}
+
+/** The highest OpenFlow port that an interface can have (OFPP_MAX less one in OpenFlow 1.0). */
+export const OFPORT_MAX = 65_279;
+/** The port of the bridge itself; 0xfffffffe in OpenFlow 1.1 and later. */
+export const OFPP_LOCAL = 65_534;
+/** Where packet-outs of controllers come from; it is not an interface. */
+const OFPP_CONTROLLER = 65_533;
+/** OFPP_NONE of OpenFlow 1.0: the port is not known. */
+const OFPP_NONE = 65_535;
+/** Reserved ports have 0xff00 to 0xffff in 16 bits and 0xffffff00 to 0xffffffff in 32 bits. */
+const RESERVED_OFFSET = 0xffff_0000;
+/** Above what the kernel and DPDK (24 bits) number interfaces with, so that it is never the ifindex of another one. */
+const FALLBACK_BASE = 0x0100_0000;
+
+/** Returns the number in records of a port without an ifindex. */
+export function fallbackNumber(ofport: number): number {
+  return FALLBACK_BASE + ofport;
+}
+
+/** Returns an OpenFlow port number of 16 or 32 bits as one of 16 bits; other numbers are returned as they are. */
+export function ofportOf(port: number): number {
+  return port >= RESERVED_OFFSET + 0xff00 ? port - RESERVED_OFFSET : port;
+}
+
+export class IngressInterfaces {
+  #list: readonly BridgeInterface[] = [];
+  /** By OpenFlow port; 0 where no interface is. */
+  #numbers = new Uint32Array(0);
+  #localNumber = 0;
+  #unknownLookups = 0;
+
+  /** Replaces all interfaces. Of two with one port, the last has it. */
+  replace(interfaces: readonly BridgeInterface[]): void {
+    const ordinary = interfaces.filter(({ ofport }) => ofport !== OFPP_LOCAL);
+    const highest = ordinary.reduce((max, { ofport }) => Math.max(max, ofport), 0);
+    const numbers = new Uint32Array(highest + 1);
+    for (const { ofport, number } of ordinary) {
+      numbers[ofport] = number;
+    }
+    this.#list = interfaces;
+    this.#numbers = numbers;
+    this.#localNumber = interfaces.findLast(({ ofport }) => ofport === OFPP_LOCAL)?.number ?? 0;
+  }
+
+  /**
+   * Returns the interface number of a port of 16 or 32 bits, without an allocation. It is never 0: collectors drop records
+   * without an interface. A port that is not in the table is counted and has its fallback number; one that does not exist
+   * in OpenFlow has that of OFPP_NONE.
+   */
+  numberOf(inPort: number): number {
+    const ofport = ofportOf(inPort);
+    if (ofport === OFPP_LOCAL) {
+      return this.#localNumber === 0 ? this.#unknown(ofport) : this.#localNumber;
+    }
+    const number = ofport < this.#numbers.length ? (this.#numbers[ofport] ?? 0) : 0;
+    return number === 0 ? this.#unknown(ofport) : number;
+  }
+
+  /**
+   * Returns what is attached to the interface with a number of `numberOf`, for showing; "vxlan (3 ports)" where ports
+   * share it. Undefined for a number that no interface has now.
+   */
+  nameOf(number: number): string | undefined {
+    const [first, ...others] = this.#list.filter((each) => each.number === number);
+    if (first === undefined || others.length === 0) {
+      return first?.description;
+    }
+    return `${first.type === '' ? 'system' : first.type} (${others.length + 1} ports)`;
+  }
+
+  /** The interfaces, by port. */
+  get list(): readonly BridgeInterface[] {
+    return this.#list;
+  }
+
+  status(): IngressInterfacesStatus {
+    return { count: this.#list.length, unknownLookups: this.#unknownLookups };
+  }
+
+  #unknown(ofport: number): number {
+    if (ofport === OFPP_CONTROLLER) {
+      return fallbackNumber(ofport);
+    }
+    this.#unknownLookups += 1;
+    return fallbackNumber(ofport >= 1 && ofport <= OFPP_LOCAL ? ofport : OFPP_NONE);
+  }
+}

@@ -1,0 +1,67 @@
+// Run by allocation.test.ts in a process of its own, with a young generation so large that nothing is collected while a run is
+// measured: then the growth of the heap is what the run has allocated. Prints bytes a look-up, as JSON.
+
+import { IngressInterfaces } from '../../src/intake/ingress-interfaces.ts';
+
+const WARM_UP_COUNT = 1_000_000;
+const ROUND_COUNT = 5;
+const LOOKUP_COUNT = 1_000_000;
+const PORT_COUNT = 1000;
+
+const interfaces = new IngressInterfaces();
+interfaces.replace(
+  Array.from({ length: PORT_COUNT }, (_, index) => ({
+    ofport: index + 1,
+    // The largest ifindex of Linux is among them.
+    number: 2 ** 31 - 1 - index,
+    name: `p${index}`,
+    type: '',
+    description: '',
+  })).concat({ ofport: 65_534, number: 4, name: 'br0', type: 'internal', description: '' }),
+);
+// Ports as they are read from a message.
+const message = Buffer.alloc(4);
+let sink = 0;
+const kept: object[] = [];
+
+function lookUp(count: number, first: number): void {
+  for (let index = 0; index < count; index += 1) {
+    message.writeUInt32BE(first + (index % PORT_COUNT));
+    sink ^= interfaces.numberOf(message.readUInt32BE());
+  }
+}
+
+function lookUpLocal(count: number): void {
+  message.writeUInt32BE(0xffff_fffe);
+  for (let index = 0; index < count; index += 1) {
+    sink ^= interfaces.numberOf(message.readUInt32BE());
+  }
+}
+
+function allocate(count: number): void {
+  for (let index = 0; index < count; index += 1) {
+    kept[index & 0xff] = { index };
+  }
+}
+
+/** The median of some rounds: in one or the other, code is thrown away and compiled again. */
+function bytesEach(body: (count: number) => void): number {
+  body(WARM_UP_COUNT);
+  const rounds: number[] = [];
+  for (let round = 0; round < ROUND_COUNT; round += 1) {
+    globalThis.gc?.();
+    const before = process.memoryUsage().heapUsed;
+    body(LOOKUP_COUNT);
+    rounds.push((process.memoryUsage().heapUsed - before) / LOOKUP_COUNT);
+  }
+  return rounds.sort((a, b) => a - b)[ROUND_COUNT >> 1] ?? Number.NaN;
+}
+
+const result = {
+  known: bytesEach((count) => lookUp(count, 1)),
+  unknown: bytesEach((count) => lookUp(count, PORT_COUNT + 1)),
+  local: bytesEach(lookUpLocal),
+  allocating: bytesEach(allocate),
+  sink,
+};
+process.stdout.write(JSON.stringify(result));
