@@ -3,6 +3,7 @@
 
 import type { CollectorTarget } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
+import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import type { Condition } from './condition.ts';
 import { isFailOpen } from './fail-open.ts';
 import { type DatabaseRow, type IpfixRow, readIpfixRow } from './ipfix-row.ts';
@@ -175,6 +176,7 @@ function exporterOptions(
     flowsMax: row.cacheMaxFlows,
     templateIntervalSeconds: row.templateInterval,
     messageBytesMax,
+    recordFormat: RECORD_FORMAT_DEFAULT,
   };
 }
 

@@ -52,6 +52,7 @@ export function replayExporterOptions(settings: ReplaySettings) {
     flowsMax: settings.cacheMaxFlows,
     templateIntervalSeconds: EXPORTER_DEFAULTS.templateIntervalSeconds,
     messageBytesMax: settings.messageBytesMax,
+    recordFormat: EXPORTER_DEFAULTS.recordFormat,
   };
 }
 

@@ -119,6 +119,7 @@ export class SampledBridge {
     this.name = config.name;
     this.#parts = parts;
     this.#intake = new BridgeIntake({
+      interfaces: this.#interfaces,
       randomSeed: parts.randomSeed,
       onUnexpectedSet: () => this.#scan(),
     });

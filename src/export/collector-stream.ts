@@ -3,6 +3,7 @@
 
 import { MessageWriter } from '../ipfix/message-writer.ts';
 import { SEQUENCE_NUMBER_OFFSET } from '../ipfix/protocol.ts';
+import type { RecordFormat } from '../ipfix/record-layout.ts';
 import type { CollectorSession, CollectorTarget, OpenSession, SessionStatus } from './collector-session.ts';
 import type { OpenMessage } from './open-message.ts';
 
@@ -16,8 +17,9 @@ export const STREAM_DOMAINS_MAX = 4096;
 export interface StreamOptions {
   /** Seconds after which templates are repeated over an unreliable transport. */
   readonly templateIntervalSeconds: number;
-  /** All templates, in sets that each fit into a message. */
+  /** All templates of the record format, in sets that each fit into a message. */
   readonly templateSets: readonly Buffer[];
+  readonly recordFormat: RecordFormat;
   readonly messageBytesMax: number;
 }
 
@@ -68,11 +70,7 @@ export class CollectorStream {
     this.#templateWriter = new MessageWriter(options.messageBytesMax);
     this.#session = openSession(target, {
       restarted: () => this.#startOver(),
-      templatesDoubtful: () => {
-        for (const domain of this.#domains.values()) {
-          domain.templateSteadySeconds = Number.NEGATIVE_INFINITY;
-        }
-      },
+      templatesDoubtful: () => this.#templatesAreDue(),
     });
   }
 
@@ -89,10 +87,13 @@ export class CollectorStream {
     return this.#session.stop();
   }
 
-  /** Applies new options and keeps the connection. */
+  /** Applies new options and keeps the connection. The templates of another format are sent before the next records. */
   setOptions(options: StreamOptions): void {
     if (options.messageBytesMax !== this.#options.messageBytesMax) {
       this.#templateWriter = new MessageWriter(options.messageBytesMax);
+    }
+    if (options.recordFormat !== this.#options.recordFormat) {
+      this.#templatesAreDue();
     }
     this.#options = options;
   }
@@ -125,6 +126,12 @@ export class CollectorStream {
       })),
       domainsForgotten: this.#domainsForgotten,
     };
+  }
+
+  #templatesAreDue(): void {
+    for (const domain of this.#domains.values()) {
+      domain.templateSteadySeconds = Number.NEGATIVE_INFINITY;
+    }
   }
 
   /** Templates are repeated at intervals over UDP and sent once over a reliable connection (RFC 7011, section 8.1). */

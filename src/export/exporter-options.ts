@@ -1,5 +1,6 @@
 // The options of an exporter: collectors, limits and intervals.
 
+import { RECORD_FORMAT_DEFAULT, type RecordFormat } from '../ipfix/record-layout.ts';
 import type { CollectorTarget } from './collector-session.ts';
 
 /** Plain values, validated by the configuration. */
@@ -13,6 +14,7 @@ export interface ExporterOptions {
   readonly templateIntervalSeconds: number;
   /** The longest message in bytes, 256 to 65,535. */
   readonly messageBytesMax: number;
+  readonly recordFormat: RecordFormat;
 }
 
 export const EXPORTER_DEFAULTS = {
@@ -20,6 +22,7 @@ export const EXPORTER_DEFAULTS = {
   flowsMax: 0,
   templateIntervalSeconds: 600,
   messageBytesMax: 1400,
+  recordFormat: RECORD_FORMAT_DEFAULT,
 } as const;
 
 /** Returns whether both have the same meaning: targets are a set, as in the database. */
@@ -31,6 +34,7 @@ export function sameOptions(a: ExporterOptions, b: ExporterOptions): boolean {
     a.flowsMax === b.flowsMax &&
     a.templateIntervalSeconds === b.templateIntervalSeconds &&
     a.messageBytesMax === b.messageBytesMax &&
+    a.recordFormat === b.recordFormat &&
     targetsOfA.size === targetsOfB.size &&
     [...targetsOfA].every((key) => targetsOfB.has(key))
   );

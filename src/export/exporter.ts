@@ -7,13 +7,16 @@ import { FlowCache } from '../flow/flow-cache.ts';
 import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
 import { BATCH_SAMPLES_MAX, SampleBatch } from '../flow/sample-batch.ts';
+import { isExtended, type RecordFormat } from '../ipfix/record-layout.ts';
 import { encodeTemplateSets } from '../ipfix/template-sets.ts';
 import { dissect } from '../packet/dissect.ts';
+import { dissectExtended } from '../packet/dissect-extended.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { OpenSession } from './collector-session.ts';
-import { CollectorStream, type StreamOptions } from './collector-stream.ts';
-import { type ExporterOptions, sameOptions, targetKey } from './exporter-options.ts';
+import type { StreamOptions } from './collector-stream.ts';
+import { CollectorStreams } from './collector-streams.ts';
+import { type ExporterOptions, sameOptions } from './exporter-options.ts';
 import {
   countFaults,
   countRecord,
@@ -51,7 +54,6 @@ export class Exporter {
   readonly name: string;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #openSession: OpenSession;
   readonly #defer: (callback: () => void) => void;
   readonly #pace: Pace;
   readonly #batch = new SampleBatch();
@@ -62,9 +64,11 @@ export class Exporter {
   #options: ExporterOptions;
   #packer: MessagePacker;
   readonly #recent = new RecentMessages();
-  #streams = new Map<string, CollectorStream>();
-  /** Removed collectors that still send what waits. */
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #streams: CollectorStreams;
+  /** The format of the records that are sent now; it differs from that of the options until older flows have been sent. */
+  #sentFormat: RecordFormat;
+  /** Flows at the old end of the cache that started in another format. */
+  #outdatedFlows = 0;
   #state: ExporterStatus['state'] = 'idle';
   #stopped: Promise<void> | undefined;
   #timer: Timer | undefined;
@@ -93,10 +97,11 @@ export class Exporter {
     this.name = name;
     this.#clock = parts.clock;
     this.#log = parts.log;
-    this.#openSession = parts.openSession;
+    this.#streams = new CollectorStreams(parts.openSession);
     this.#defer = parts.defer ?? setImmediate;
     this.#pace = parts.pace ?? new Pacer(this.#clock, this.#defer, () => this.backlogCount);
     this.#options = options;
+    this.#sentFormat = options.recordFormat;
     this.#cache = new FlowCache({
       activeTimeoutMicros: options.activeTimeoutSeconds * 1_000_000,
       flowsMax: options.flowsMax,
@@ -107,6 +112,10 @@ export class Exporter {
     this.#visitor = {
       flow: (record, reason) => {
         countRecord(this.#records, reason);
+        this.#outdatedFlows = Math.max(0, this.#outdatedFlows - 1);
+        if (isExtended(record.templateId) !== (this.#sentFormat === 'extended')) {
+          this.#changeSentFormat();
+        }
         this.#packer.add(record, reason);
       },
     };
@@ -123,7 +132,8 @@ export class Exporter {
 
   /**
    * Applies other options. The cache stays; flows that the new limits make due expire at once, to the new collectors. A
-   * collector that stays keeps its session. Does nothing when the options have the same meaning, or after `stop`.
+   * collector that stays keeps its session. With another record format, flows of the cache are sent in the old one, with
+   * forcedEnd, before those that start from now on. Does nothing when the options have the same meaning, or after `stop`.
    */
   configure(options: ExporterOptions): void {
     if (this.#state === 'stopping' || this.#state === 'stopped') {
@@ -134,6 +144,9 @@ export class Exporter {
     }
     this.#addBatch();
     this.#packer.finishAll();
+    if (options.recordFormat !== this.#options.recordFormat) {
+      this.#outdatedFlows = this.#cache.flowCount;
+    }
     this.#options = options;
     this.#packer = this.#makePacker();
     this.#cache.setLimits(options.activeTimeoutSeconds * 1_000_000, options.flowsMax);
@@ -148,7 +161,8 @@ export class Exporter {
 
   /**
    * Adds one sampled frame, `frame[start, end)`, whose size in the switch was `frameSize` bytes and which represents `weight`
-   * packets. Records that become due are sent at the end of the batch.
+   * packets. Records that become due are sent at the end of the batch. `ingressInterface` is in records of the format
+   * `extended` only.
    */
   sample(
     frame: Uint8Array,
@@ -158,6 +172,7 @@ export class Exporter {
     weight: number,
     observationDomainId: number,
     observationPointId: number,
+    ingressInterface: number,
   ): void {
     if (this.#state !== 'running') {
       this.#samplesIgnored += 1;
@@ -167,7 +182,11 @@ export class Exporter {
     const batch = this.#batch;
     const index = batch.count;
     const sample = batch.samples[index]!;
-    dissect(frame, start, end, observationPointId, sample);
+    if (this.hasInterfaces) {
+      dissectExtended(frame, start, end, observationPointId, ingressInterface, sample);
+    } else {
+      dissect(frame, start, end, observationPointId, sample);
+    }
     if (sample.faults !== 0) {
       countFaults(this.#malformed, sample.faults);
     }
@@ -187,13 +206,14 @@ export class Exporter {
     return this.#state;
   }
 
+  /** Whether records have the interface that packets came in by. */
+  get hasInterfaces(): boolean {
+    return this.#options.recordFormat === 'extended';
+  }
+
   /** Messages that wait at the collector with the longest backlog. */
   get backlogCount(): number {
-    let count = 0;
-    for (const stream of this.#streams.values()) {
-      count = Math.max(count, stream.backlogCount);
-    }
-    return count;
+    return this.#streams.backlogCount;
   }
 
   /** Flushes the cache with forcedEnd to the current collectors, waits until they have sent it, and closes them. */
@@ -241,7 +261,7 @@ export class Exporter {
       malformed: { ...this.#malformed },
       records: { ...this.#records },
       messages: this.#messages,
-      collectors: Array.from(this.#streams.values(), (stream) => stream.status()),
+      collectors: this.#streams.status(),
     };
   }
 
@@ -269,45 +289,27 @@ export class Exporter {
       (message) => {
         this.#messages += 1;
         this.#recent.keep(message.writer.bytes, message.writer.size);
-        for (const stream of this.#streams.values()) {
-          stream.deliver(message);
-        }
+        this.#streams.deliver(message);
       },
     );
   }
 
-  /** Opens new collectors, passes the options to those that stay, and stops the others. */
   #setCollectors(): void {
-    const { templateIntervalSeconds, messageBytesMax } = this.#options;
-    const templateSets = encodeTemplateSets(messageBytesMax);
-    const streamOptions: StreamOptions = { templateIntervalSeconds, templateSets, messageBytesMax };
-    const streams = new Map<string, CollectorStream>();
-    for (const target of this.#options.targets) {
-      const key = targetKey(target);
-      const known = this.#streams.get(key);
-      known?.setOptions(streamOptions);
-      streams.set(
-        key,
-        known ?? streams.get(key) ?? new CollectorStream(target, this.#openSession, streamOptions),
-      );
-    }
-    const before = this.#streams;
-    this.#streams = streams;
-    for (const [key, stream] of before) {
-      if (!streams.has(key)) {
-        this.#stopStream(stream);
-      }
-    }
-    for (const [key, stream] of streams) {
-      if (!before.has(key)) {
-        stream.start();
-      }
-    }
+    this.#streams.setTargets(this.#options.targets, this.#streamOptions());
   }
 
-  #stopStream(stream: CollectorStream): void {
-    const left = stream.stop().finally(() => this.#leaving.delete(left));
-    this.#leaving.add(left);
+  #streamOptions(): StreamOptions {
+    const { templateIntervalSeconds, messageBytesMax } = this.#options;
+    const recordFormat = this.#sentFormat;
+    const templateSets = encodeTemplateSets(recordFormat, messageBytesMax);
+    return { templateIntervalSeconds, templateSets, recordFormat, messageBytesMax };
+  }
+
+  /** Ends the messages of one format; the templates of the other are sent before its first record. */
+  #changeSentFormat(): void {
+    this.#packer.finishAll();
+    this.#sentFormat = this.#sentFormat === 'extended' ? 'original' : 'extended';
+    this.#streams.setOptions(this.#streamOptions());
   }
 
   /** Schedules the expiry of the oldest flow, but not before the pause; does nothing while the cache is empty. */
@@ -329,9 +331,12 @@ export class Exporter {
     }
     this.#addBatch();
     const nowMicros = this.#clock.monotonicMicros();
-    this.#cache.expire(nowMicros, this.#visitor, SLICE_RECORDS_MAX);
+    const count = this.#cache.expire(nowMicros, this.#visitor, SLICE_RECORDS_MAX);
+    if (this.#outdatedFlows > 0) {
+      this.#cache.flush(this.#visitor, Math.min(this.#outdatedFlows, SLICE_RECORDS_MAX - count));
+    }
     this.#packer.finishAll();
-    if (this.#cache.nextExpiryMicros() > nowMicros) {
+    if (this.#cache.nextExpiryMicros() > nowMicros && this.#outdatedFlows === 0) {
       if (this.#timer === undefined) {
         this.#setTimer(nowMicros, EXPIRY_PAUSE_MS);
       }
@@ -381,7 +386,7 @@ export class Exporter {
     this.#timer?.cancel();
     this.#timer = undefined;
     await this.#flushFlows();
-    await Promise.all([...Array.from(this.#streams.values(), (stream) => stream.stop()), ...this.#leaving]);
+    await this.#streams.stop();
     this.#state = 'stopped';
     this.#log.debug(`exporter ${this.name}: stopped`);
   }

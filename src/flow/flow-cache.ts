@@ -2,6 +2,7 @@
 // many. It has no clock and no timer: its owner passes the time, and calls `expire` when `nextExpiryMicros` says so. It
 // allocates nothing for a sample, and writes no records: it passes flows to a visitor.
 
+import { isExtended, keyWordCount } from '../ipfix/record-layout.ts';
 import type { FlowKey } from '../packet/flow-key.ts';
 import { EntryStore, segmentOf, wordOf } from './entry-store.ts';
 import { isTimeUpTo, putTime, TIME_WORD, TIME_WORD_INVERSE } from './entry-time.ts';
@@ -11,10 +12,11 @@ import {
   ENTRY_KEY,
   ENTRY_START,
   ENTRY_TEMPLATE,
+  entryWordCount,
+  foldExtended,
   foldSample,
   foldTime,
   isEntryOf,
-  keyWordCount,
 } from './flow-entry.ts';
 import { hashFlow, hashSecrets } from './flow-hash.ts';
 import { FlowIndex } from './flow-index.ts';
@@ -210,7 +212,7 @@ export class FlowCache {
   }
 
   #hashOf(key: FlowKey, domain: number): number {
-    return hashFlow(this.#secrets, key.words, (key.size + 3) >> 2, key.templateId, domain);
+    return hashFlow(this.#secrets, key.words, keyWordCount(key.templateId), key.templateId, domain);
   }
 
   /** Hashes all samples, and prefetches what adding them will read. */
@@ -237,7 +239,7 @@ export class FlowCache {
   }
 
   #add(key: FlowKey, hash: number, domain: number, weight: number, frameSize: number): void {
-    const wordCount = (key.size + 3) >> 2;
+    const wordCount = keyWordCount(key.templateId);
     const { table } = this.#index;
     const { segments } = this.#store;
     const mask = table.length - 1;
@@ -250,6 +252,9 @@ export class FlowCache {
         if (isEntryOf(words, entry, key, domain, wordCount)) {
           this.#counters[Counter.aggregated]! += 1;
           foldSample(words, entry, key, weight, frameSize);
+          if (isExtended(key.templateId)) {
+            foldExtended(words, entry + ENTRY_KEY + wordCount, key, weight, frameSize);
+          }
           if (!foldTime(words, entry, this.#nowHigh, this.#nowLow)) {
             this.#noteDue();
           }
@@ -262,7 +267,7 @@ export class FlowCache {
 
   /** Adds a sample whose flow is not in the current table of the index: it is in the outgrown one, or new. */
   #addOther(key: FlowKey, hash: number, domain: number, weight: number, frameSize: number): void {
-    const wordCount = (key.size + 3) >> 2;
+    const wordCount = keyWordCount(key.templateId);
     let address = this.#findInOld(hash, key, domain, wordCount);
     if (address === 0) {
       address = this.#insert(hash, key, domain, wordCount);
@@ -276,6 +281,9 @@ export class FlowCache {
     }
     const words = this.#store.segments[segmentOf(address)]!;
     foldSample(words, wordOf(address), key, weight, frameSize);
+    if (isExtended(key.templateId)) {
+      foldExtended(words, wordOf(address) + ENTRY_KEY + wordCount, key, weight, frameSize);
+    }
     foldTime(words, wordOf(address), this.#nowHigh, this.#nowLow);
     this.#noteDue();
   }
@@ -346,7 +354,7 @@ export class FlowCache {
 
   /** Creates an entry with the key, the time of the sample and zeros; returns 0 when the store is full. */
   #insert(hash: number, key: FlowKey, domain: number, wordCount: number): number {
-    const address = this.#store.append(ENTRY_KEY + wordCount);
+    const address = this.#store.append(entryWordCount(key.templateId));
     if (address === 0) {
       return 0;
     }
@@ -364,7 +372,7 @@ export class FlowCache {
     const words = this.#store.segments[segment]!;
     this.#view.move(words, this.#store.segmentBytes[segment]!, at);
     this.#index.remove(words[at + ENTRY_HASH]!, head);
-    this.#store.removeHead(ENTRY_KEY + keyWordCount(words[at + ENTRY_TEMPLATE]!));
+    this.#store.removeHead(entryWordCount(words[at + ENTRY_TEMPLATE]!));
     this.#counters[Counter.byReason + reason]! += 1;
     visitor.flow(this.#view, reason);
   }

@@ -1,7 +1,7 @@
 // The layout of a flow in the memory of the cache, and how a sample changes it. All functions take the words of a segment and
 // the word where the entry begins; they run for each sample, so they neither allocate nor return objects.
 
-import { keySize } from '../ipfix/record-layout.ts';
+import { isExtended, keyWordCount } from '../ipfix/record-layout.ts';
 import type { FlowKey } from '../packet/flow-key.ts';
 import { addProduct, addSmall, SMALL_MAX } from './counter64.ts';
 import { isTimeUpTo, putTime } from './entry-time.ts';
@@ -26,9 +26,15 @@ export const ENTRY_OCTETS = 10;
 export const ENTRY_SQUARES = 12;
 export const ENTRY_KEY = 14;
 
-/** Returns the words of the key of a template: the last one is padded with zeros. */
-export function keyWordCount(templateId: number): number {
-  return (keySize(templateId) + 3) >> 2;
+// Words behind the key of an entry of the format `extended`, from the end of the key.
+export const EXTENDED_OCTETS = 0;
+/** The flags of all samples. */
+export const EXTENDED_TCP_FLAGS = 2;
+const EXTENDED_WORD_COUNT = 3;
+
+/** Returns the words of an entry of a template. */
+export function entryWordCount(templateId: number): number {
+  return ENTRY_KEY + keyWordCount(templateId) + (isExtended(templateId) ? EXTENDED_WORD_COUNT : 0);
 }
 
 /** Initialises an entry: with the key, and zeros for all that samples will change. */
@@ -48,6 +54,9 @@ export function beginEntry(
   }
   for (let index = 0; index < wordCount; index += 1) {
     words[at + ENTRY_KEY + index] = key.words[index]!;
+  }
+  for (let word = at + ENTRY_KEY + wordCount; word < at + entryWordCount(key.templateId); word += 1) {
+    words[word] = 0;
   }
 }
 
@@ -123,6 +132,28 @@ export function foldSample(
   if (length !== 0) {
     foldLength(words, at + ENTRY_LENGTHS, length);
   }
+}
+
+/**
+ * Adds what only entries of the format `extended` have, behind the key at `at`: the TCP flags, and octets of the length that the
+ * IP header says. Where it says none, or more than the frame has, and for other frames: the frame without its Ethernet header.
+ */
+export function foldExtended(
+  words: Int32Array,
+  at: number,
+  key: FlowKey,
+  weight: number,
+  frameSize: number,
+): void {
+  const room = Math.max(0, frameSize - key.ethernetHeaderLength);
+  const said = key.ipTotalLength;
+  const octets = said === 0 || said > room ? room : said;
+  if (weight <= SMALL_MAX && weight * octets <= SMALL_MAX) {
+    addSmall(words, at + EXTENDED_OCTETS, weight * octets);
+  } else {
+    addProduct(words, at + EXTENDED_OCTETS, weight, octets, false);
+  }
+  words[at + EXTENDED_TCP_FLAGS]! |= key.tcpControlBits;
 }
 
 /** Updates minimum and maximum with a length that is not 0; a minimum of 0 means that there is none yet. */

@@ -3,12 +3,11 @@
 // word is split in two, the halves are multiplied, the products are added. Two different keys of one length collide for at
 // most about one seed in 2^15, and the products do not depend on each other.
 
-import { KEY_SIZE_MAX } from '../ipfix/record-layout.ts';
+import { KEY_WORD_COUNT_MAX } from '../ipfix/record-layout.ts';
 import { randomWord } from './random.ts';
 
 /** Domain and template are two words before those of the key. */
 const PREFIX_WORD_COUNT = 2;
-const KEY_WORD_COUNT_MAX = Math.ceil(KEY_SIZE_MAX / 4);
 
 /** Returns the secret words that a seed expands to. */
 export function hashSecrets(seed: number): Int32Array {

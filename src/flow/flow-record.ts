@@ -1,7 +1,7 @@
 // One flow of the cache, as the encoder of records reads it. The cache has one view, which it moves from flow to flow.
 
 import { endianness } from 'node:os';
-import { keySize } from '../ipfix/record-layout.ts';
+import { keySize, keyWordCount } from '../ipfix/record-layout.ts';
 import { timeOf } from './entry-time.ts';
 import {
   ENTRY_DOMAIN,
@@ -13,7 +13,8 @@ import {
   ENTRY_SQUARES,
   ENTRY_START,
   ENTRY_TEMPLATE,
-  keyWordCount,
+  EXTENDED_OCTETS,
+  EXTENDED_TCP_FLAGS,
 } from './flow-entry.ts';
 
 /** The words of a key are in the byte order of the machine. */
@@ -25,11 +26,11 @@ export type FlowEndReason = (typeof FlowEndReason)[keyof typeof FlowEndReason];
 
 /** One flow. It is a view, valid only during the call that it is passed to. Numbers of 32 bits are unsigned. */
 export interface FlowRecord {
-  /** The flow key, the first part of the exported record, is `keyBytes[keyStart, keyStart + keySize)`. */
+  /** The leading part of the flow key, with which the exported record begins, is `keyBytes[keyStart, keyStart + keySize)`. */
   readonly keyBytes: Buffer;
   readonly keyStart: number;
   readonly keySize: number;
-  /** Writes the flow key at `at` by words: up to 3 bytes behind it become zeros, and what follows the key overwrites them. */
+  /** Writes the leading part of the flow key at `at` by words: up to 3 bytes behind it become zeros, and what follows the key overwrites them. */
   copyKey(to: DataView, at: number): void;
   readonly templateId: number;
   readonly observationDomainId: number;
@@ -44,6 +45,14 @@ export interface FlowRecord {
   readonly sumOfSquaresLow: number;
   readonly minimumIpTotalLength: number;
   readonly maximumIpTotalLength: number;
+  // Only in records of the format `extended`, the second only with type and code of ICMP:
+  readonly ingressInterface: number;
+  readonly icmpTypeCode: number;
+  /** The TCP flags of all samples. */
+  readonly tcpControlBits: number;
+  /** Of IP packets as their headers say it. */
+  readonly ipOctetsHigh: number;
+  readonly ipOctetsLow: number;
 }
 
 /** Receives each flow that expires, oldest first. It must not use the cache during the call. */
@@ -67,7 +76,7 @@ export class EntryView implements FlowRecord {
   copyKey(to: DataView, at: number): void {
     const words = this.#words;
     const from = this.#at + ENTRY_KEY;
-    const wordCount = keyWordCount(this.templateId);
+    const wordCount = this.#leadingWordCount;
     for (let index = 0; index < wordCount; index += 1) {
       to.setInt32(at + index * 4, words[from + index]!, IS_LITTLE_ENDIAN);
     }
@@ -127,6 +136,34 @@ export class EntryView implements FlowRecord {
 
   get maximumIpTotalLength(): number {
     return this.#words[this.#at + ENTRY_LENGTHS]! & 0xffff;
+  }
+
+  get ingressInterface(): number {
+    return this.#unsigned(ENTRY_KEY + this.#leadingWordCount);
+  }
+
+  get icmpTypeCode(): number {
+    return this.#unsigned(ENTRY_KEY + this.#leadingWordCount + 1);
+  }
+
+  get tcpControlBits(): number {
+    return this.#unsigned(this.#extended + EXTENDED_TCP_FLAGS);
+  }
+
+  get ipOctetsHigh(): number {
+    return this.#unsigned(this.#extended + EXTENDED_OCTETS + 1);
+  }
+
+  get ipOctetsLow(): number {
+    return this.#unsigned(this.#extended + EXTENDED_OCTETS);
+  }
+
+  get #leadingWordCount(): number {
+    return (keySize(this.templateId) + 3) >> 2;
+  }
+
+  get #extended(): number {
+    return ENTRY_KEY + keyWordCount(this.templateId);
   }
 
   #unsigned(word: number): number {

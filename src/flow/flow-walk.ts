@@ -2,7 +2,7 @@
 // packets. Flows may leave and start between two slices; the walk passes on those that exist from its start to their turn.
 
 import { type EntryStore, segmentOf, wordOf } from './entry-store.ts';
-import { ENTRY_KEY, ENTRY_TEMPLATE, keyWordCount } from './flow-entry.ts';
+import { ENTRY_TEMPLATE, entryWordCount } from './flow-entry.ts';
 import { EntryView, type FlowRecord } from './flow-record.ts';
 
 /** One walk; `FlowCache.walk` starts it. */
@@ -31,7 +31,7 @@ export class FlowWalk {
       const words = this.#store.segments[segment]!;
       this.#view.move(words, this.#store.segmentBytes[segment]!, at);
       visit(this.#view);
-      this.#address = this.#store.after(this.#address, ENTRY_KEY + keyWordCount(words[at + ENTRY_TEMPLATE]!));
+      this.#address = this.#store.after(this.#address, entryWordCount(words[at + ENTRY_TEMPLATE]!));
       this.#removedBefore = (this.#removedBefore + 1) | 0;
       this.#remaining -= 1;
     }

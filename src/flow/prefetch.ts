@@ -3,7 +3,7 @@
 // read are of no use: a sum is returned only so that the compiler keeps the reads.
 
 import { type EntryStore, segmentOf, wordOf } from './entry-store.ts';
-import { ENTRY_HASH, ENTRY_KEY, ENTRY_TEMPLATE, keyWordCount } from './flow-entry.ts';
+import { ENTRY_HASH, ENTRY_TEMPLATE, entryWordCount } from './flow-entry.ts';
 import type { Sample } from './sample-batch.ts';
 
 /** A word of an entry in the second of the cache lines (64 bytes each) that it lies in. */
@@ -49,7 +49,7 @@ export function prefetchOldest(table: Int32Array, store: EntryStore, count: numb
     const words = store.segments[segmentOf(address)]!;
     const at = wordOf(address);
     sum ^= table[(words[at + ENTRY_HASH]! << 1) & mask]!;
-    address = store.after(address, ENTRY_KEY + keyWordCount(words[at + ENTRY_TEMPLATE]!));
+    address = store.after(address, entryWordCount(words[at + ENTRY_TEMPLATE]!));
   }
   return sum;
 }

@@ -3,6 +3,7 @@
 // nothing per packet, except for ids that come from fields. What is installed in the switch is decided in control/.
 
 import type { PacketInView } from '../node-openflow/index.ts';
+import { type IngressInterfaces, UNKNOWN_INTERFACE } from './ingress-interfaces.ts';
 import { type MeterCounters, MeterLedger, type MeterLedgerStatus } from './meter-ledger.ts';
 import { Sampler, type SamplerStatus } from './sampler.ts';
 import {
@@ -22,6 +23,8 @@ const PROBABILITY_MAX = 65_535;
 
 /** Where samples go; an exporter. See `Exporter.sample`. */
 export interface SampleSink {
+  /** Whether `ingressInterface` is used. */
+  readonly hasInterfaces: boolean;
   sample(
     bytes: Buffer,
     frameStart: number,
@@ -30,10 +33,13 @@ export interface SampleSink {
     weight: number,
     observationDomainId: number,
     observationPointId: number,
+    ingressInterface: number,
   ): void;
 }
 
 export interface BridgeIntakeOptions {
+  /** The interfaces of the bridge. */
+  readonly interfaces: IngressInterfaces;
   /** Returns random 32-bit numbers, the seeds of samplers. */
   readonly randomSeed: () => number;
   /** Called for each packet-in of a `sample` action whose collector set is not expected. */
@@ -173,7 +179,7 @@ export class BridgeIntake {
     }
     const { bytes, userdataStart } = packetIn;
     const domainId = userdataDomainId(bytes, userdataStart);
-    forward(sink, packetIn, hook.sampler.weight(), domainId, userdataPointId(bytes, userdataStart));
+    this.#forward(sink, packetIn, hook.sampler.weight(), domainId, userdataPointId(bytes, userdataStart));
   }
 
   #receiveFromSample(packetIn: PacketInView, isFromFields: boolean): void {
@@ -198,26 +204,28 @@ export class BridgeIntake {
     const weight = sampler.weight();
     if (isFromFields) {
       const { domainId, pointId } = idsFromFields(packetIn);
-      forward(sink, packetIn, weight, domainId, pointId);
+      this.#forward(sink, packetIn, weight, domainId, pointId);
     } else {
       const domainId = userdataDomainId(bytes, userdataStart);
-      forward(sink, packetIn, weight, domainId, userdataPointId(bytes, userdataStart));
+      this.#forward(sink, packetIn, weight, domainId, userdataPointId(bytes, userdataStart));
     }
+  }
+
+  #forward(
+    sink: SampleSink,
+    packetIn: PacketInView,
+    weight: number,
+    domainId: number,
+    pointId: number,
+  ): void {
+    const { bytes, packetStart, packetEnd, fullLength } = packetIn;
+    const { interfaces } = this.#options;
+    const ingress = sink.hasInterfaces ? interfaces.numberOf(packetIn.inPort) : UNKNOWN_INTERFACE;
+    sink.sample(bytes, packetStart, packetEnd, fullLength, weight, domainId, pointId, ingress);
   }
 
   #newHook(): HookIntake {
     const ledger = new MeterLedger();
     return { interval: 1, ledger, sampler: new Sampler(this.#options.randomSeed(), ledger.factorCell) };
   }
-}
-
-function forward(
-  sink: SampleSink,
-  packetIn: PacketInView,
-  weight: number,
-  domainId: number,
-  pointId: number,
-): void {
-  const { bytes, packetStart, packetEnd, fullLength } = packetIn;
-  sink.sample(bytes, packetStart, packetEnd, fullLength, weight, domainId, pointId);
 }

@@ -36,6 +36,9 @@ const RESERVED_OFFSET = 0xffff_0000;
 /** Above what the kernel and DPDK (24 bits) number interfaces with, so that it is never the ifindex of another one. */
 const FALLBACK_BASE = 0x0100_0000;
 
+/** The number in records of frames whose port is not known, such as those of a capture file. */
+export const UNKNOWN_INTERFACE = FALLBACK_BASE + OFPP_NONE;
+
 /** Returns the number in records of a port without an ifindex. */
 export function fallbackNumber(ofport: number): number {
   return FALLBACK_BASE + ofport;

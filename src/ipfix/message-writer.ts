@@ -34,7 +34,7 @@ export class MessageWriter {
   #observationDomainId = 0;
   #exportTimeSeconds = 0;
 
-  /** @param messageBytesMax the longest message, 139 (header, set header, longest record) to 65,535 bytes */
+  /** @param messageBytesMax the longest message, 177 (header, set header, longest record) to 65,535 bytes */
   constructor(messageBytesMax: number) {
     if (messageBytesMax > MESSAGE_SIZE_MAX) {
       throw new RangeError(

@@ -12,8 +12,8 @@ export type Layer2 = (typeof Layer2)[keyof typeof Layer2];
 export const Layer3 = { other: 0, ipv4: 1, ipv6: 2 } as const;
 export type Layer3 = (typeof Layer3)[keyof typeof Layer3];
 
-/** Whether the flow key has ports. */
-export const Layer4 = { other: 0, tcpUdp: 1 } as const;
+/** What the flow key has of the transport header: nothing, ports, or type and code of ICMP (format `extended` only). */
+export const Layer4 = { other: 0, ports: 1, icmp: 2 } as const;
 export type Layer4 = (typeof Layer4)[keyof typeof Layer4];
 
 interface Layers {
@@ -33,7 +33,13 @@ interface RecordPart {
 }
 
 /** The parts of a format in the order of the record, by name. */
-type RecordFormat = Readonly<Record<string, RecordPart>>;
+type RecordParts = Readonly<Record<string, RecordPart>>;
+
+/** The formats of records: that of the exporter of 2013, and that record with what today's collectors need behind it. */
+export const RECORD_FORMATS = ['original', 'extended'] as const;
+export type RecordFormat = (typeof RECORD_FORMATS)[number];
+/** The format of rows and replays that do not choose one. */
+export const RECORD_FORMAT_DEFAULT: RecordFormat = 'original';
 
 const isIp = ({ layer3 }: Layers): boolean => layer3 !== Layer3.other;
 
@@ -89,7 +95,7 @@ const ORIGINAL = {
   },
   ports: {
     isKey: true,
-    when: ({ layer4 }) => layer4 === Layer4.tcpUdp,
+    when: ({ layer4 }) => layer4 === Layer4.ports,
     fields: [
       ['sourceTransportPort', 2],
       ['destinationTransportPort', 2],
@@ -114,11 +120,53 @@ const ORIGINAL = {
       ['maximumIpTotalLength', 8],
     ],
   },
-} as const satisfies RecordFormat;
+} as const satisfies RecordParts;
+
+/** The original record, then what today's collectors need. The elements of its key behind the first part have a word each. */
+const EXTENDED = {
+  ...ORIGINAL,
+  ingress: { isKey: true, fields: [['ingressInterface', 4]] },
+  egress: {
+    isKey: false,
+    fields: [
+      ['egressInterface', 4],
+      ['flowDirection', 1],
+    ],
+  },
+  tcp: {
+    isKey: false,
+    when: ({ layer4 }) => layer4 === Layer4.ports,
+    // 1 byte: nfacctd reads 2 bytes, the size of the type, as 0.
+    fields: [['tcpControlBits', 1]],
+  },
+  icmp: {
+    isKey: true,
+    when: ({ layer3, layer4 }) => layer3 === Layer3.ipv4 && layer4 === Layer4.icmp,
+    fields: [['icmpTypeCodeIPv4', 2]],
+  },
+  icmpv6: {
+    isKey: true,
+    when: ({ layer3, layer4 }) => layer3 === Layer3.ipv6 && layer4 === Layer4.icmp,
+    fields: [['icmpTypeCodeIPv6', 2]],
+  },
+  octets: { isKey: false, fields: [['octetDeltaCount', 8]] },
+  sampling: { isKey: false, fields: [['samplingInterval', 4]] },
+  // Behind the deltas and last: of two times, old releases of nfdump and goflow2 take the later one in the record.
+  times: {
+    isKey: false,
+    fields: [
+      ['flowStartMilliseconds', 8],
+      ['flowEndMilliseconds', 8],
+    ],
+  },
+} as const satisfies RecordParts;
 
 /** The first template id; smaller ones are reserved (RFC 7011, section 3.4.1). */
 const TEMPLATE_ID_FIRST = 256;
-const TEMPLATE_ID_COUNT = 12;
+/** The first template id of the format `extended`: a collector that keeps templates never sees one id with two layouts. */
+const EXTENDED_ID_FIRST = 512;
+/** Ids up to that of a tagged ICMPv6 packet. */
+const TEMPLATE_ID_COUNT = EXTENDED_ID_FIRST + 6 * 4 - TEMPLATE_ID_FIRST;
 
 /** One field of a record. */
 export interface TemplateField {
@@ -129,6 +177,20 @@ export interface TemplateField {
   readonly size: number;
 }
 
+/** Offsets of the elements that only the format `extended` has, in bytes from the start of the record; -1 without the element. */
+export interface ExtendedOffsets {
+  readonly ingressInterface: number;
+  readonly egressInterface: number;
+  readonly flowDirection: number;
+  readonly tcpControlBits: number;
+  /** Of icmpTypeCodeIPv4 or icmpTypeCodeIPv6. */
+  readonly icmpTypeCode: number;
+  readonly octetDeltaCount: number;
+  readonly samplingInterval: number;
+  readonly flowStartMilliseconds: number;
+  readonly flowEndMilliseconds: number;
+}
+
 /** One template, with the sizes in bytes that follow from its fields. */
 export interface RecordTemplate {
   readonly id: number;
@@ -136,23 +198,37 @@ export interface RecordTemplate {
   /** Whether the records have the parts about IP. */
   readonly isIp: boolean;
   readonly fields: readonly TemplateField[];
-  /** The flow key, which is the first part of the record. */
+  /** The leading part of the flow key, which is the first part of the record. */
   readonly keySize: number;
+  /** Elements of the flow key that stand further behind in the record: its trailing part. */
+  readonly trailingKeyFieldCount: number;
   readonly recordSize: number;
+  /** Undefined in the format `original`. */
+  readonly extended: ExtendedOffsets | undefined;
 }
 
-/** All templates by ascending id: 256, 258 to 262, 264 to 267. */
-export const TEMPLATES: readonly RecordTemplate[] = [Layer2.untagged, Layer2.vlan].flatMap((layer2) =>
-  [Layer3.other, Layer3.ipv4, Layer3.ipv6].flatMap((layer3) =>
-    (layer3 === Layer3.other ? [Layer4.other] : [Layer4.other, Layer4.tcpUdp]).map((layer4) =>
-      templateOf({ layer2, layer3, layer4 }, Object.values(ORIGINAL)),
-    ),
+const layersOfPackets: readonly Layers[] = [Layer2.untagged, Layer2.vlan].flatMap((layer2) => [
+  { layer2, layer3: Layer3.other, layer4: Layer4.other },
+  ...[Layer3.ipv4, Layer3.ipv6].flatMap((layer3) =>
+    [Layer4.other, Layer4.ports, Layer4.icmp].map((layer4) => ({ layer2, layer3, layer4 })),
   ),
-);
+]);
 
-/** The longest flow key and the longest record, in bytes. */
-export const KEY_SIZE_MAX = Math.max(...TEMPLATES.map((template) => template.keySize));
-export const RECORD_SIZE_MAX = Math.max(...TEMPLATES.map((template) => template.recordSize));
+/** The templates of each format by ascending id: 256, 258 to 262, 264 to 267; 512, 516 to 518, 520 to 522 and so on to 534. */
+export const TEMPLATES: Readonly<Record<RecordFormat, readonly RecordTemplate[]>> = {
+  original: layersOfPackets
+    .filter(({ layer4 }) => layer4 !== Layer4.icmp)
+    .map((layers) => templateOf(layers, templateId(layers.layer2, layers.layer3, layers.layer4), ORIGINAL)),
+  extended: layersOfPackets.map((layers) => {
+    const original = templateId(layers.layer2, layers.layer3, Layer4.other);
+    return templateOf(layers, extendedTemplateId(original, layers.layer4), EXTENDED);
+  }),
+};
+
+const ALL_TEMPLATES = RECORD_FORMATS.flatMap((format) => TEMPLATES[format]);
+
+/** The longest record of both formats, in bytes. */
+export const RECORD_SIZE_MAX = Math.max(...ALL_TEMPLATES.map((template) => template.recordSize));
 
 /** Sizes of the parts of a flow key, in bytes. */
 export const KeyPartSize = {
@@ -167,19 +243,45 @@ export const KeyPartSize = {
 // What the packet path looks up, by template id less TEMPLATE_ID_FIRST.
 const byIndex: (RecordTemplate | undefined)[] = Array.from({ length: TEMPLATE_ID_COUNT });
 const keySizes = new Uint8Array(TEMPLATE_ID_COUNT);
-for (const template of TEMPLATES) {
-  byIndex[template.id - TEMPLATE_ID_FIRST] = template;
-  keySizes[template.id - TEMPLATE_ID_FIRST] = template.keySize;
+const keyWordCounts = new Uint8Array(TEMPLATE_ID_COUNT);
+for (const template of ALL_TEMPLATES) {
+  const index = template.id - TEMPLATE_ID_FIRST;
+  byIndex[index] = template;
+  keySizes[index] = template.keySize;
+  keyWordCounts[index] = ((template.keySize + 3) >> 2) + template.trailingKeyFieldCount;
 }
 
-/** Returns the id of the template of these layers. There is no template with ports and without IP. */
+/** The longest flow key of both formats, in words. */
+export const KEY_WORD_COUNT_MAX = Math.max(...keyWordCounts);
+
+/** Returns the id of the template of these layers in the format `original`. There is no template with ports and without IP. */
 export function templateId(layer2: Layer2, layer3: Layer3, layer4: Layer4): number {
   return TEMPLATE_ID_FIRST + (layer2 * 3 + layer3) * 2 + layer4;
 }
 
-/** Returns the bytes of the flow key of a template. */
+/** Returns the id in the format `extended`, 512 + (layer 2 * 3 + layer 3) * 4 + layer 4, from that in `original`. */
+export function extendedTemplateId(original: number, layer4: Layer4): number {
+  return EXTENDED_ID_FIRST + ((original - TEMPLATE_ID_FIRST) >> 1) * 4 + layer4;
+}
+
+/** Returns the network protocol of a template of the format `original`. */
+export function layer3Of(original: number): Layer3 {
+  return (((original - TEMPLATE_ID_FIRST) >> 1) % 3) as Layer3;
+}
+
+/** Returns whether a template is one of the format `extended`. */
+export function isExtended(id: number): boolean {
+  return id >= EXTENDED_ID_FIRST;
+}
+
+/** Returns the bytes of the leading part of the flow key of a template. */
 export function keySize(id: number): number {
   return keySizes[id - TEMPLATE_ID_FIRST]!;
+}
+
+/** Returns the words of the flow key of a template: its leading part, padded with zeros, and a word for each other element. */
+export function keyWordCount(id: number): number {
+  return keyWordCounts[id - TEMPLATE_ID_FIRST]!;
 }
 
 /** Returns the template with that id, which must be one of ours. */
@@ -203,9 +305,9 @@ export function offsetInPart(part: keyof typeof KeyPartSize, name: string): numb
   throw new Error(`element ${name} is not in the part "${part}" of the flow key`);
 }
 
-/** Returns where an aggregated element begins behind the flow key, in bytes; it is the same in all templates. */
+/** Returns where an aggregated element of the original record begins behind the key, in bytes; it is the same in all templates. */
 export function offsetBehindKey(name: string): number {
-  for (const template of TEMPLATES) {
+  for (const template of TEMPLATES.original) {
     const field = template.fields.find(({ element }) => element.name === name);
     if (field !== undefined && field.offset >= template.keySize) {
       return field.offset - template.keySize;
@@ -214,8 +316,8 @@ export function offsetBehindKey(name: string): number {
   throw new Error(`element ${name} is not aggregated`);
 }
 
-function templateOf(layers: Layers, format: readonly RecordPart[]): RecordTemplate {
-  const parts = format.filter(({ when }) => when === undefined || when(layers));
+function templateOf(layers: Layers, id: number, format: RecordParts): RecordTemplate {
+  const parts = Object.values(format).filter(({ when }) => when === undefined || when(layers));
   let recordSize = 0;
   const fields = parts.flatMap((part) =>
     part.fields.map(([name, size]) => {
@@ -224,13 +326,33 @@ function templateOf(layers: Layers, format: readonly RecordPart[]): RecordTempla
       return { element: elementNamed(name), offset, size };
     }),
   );
+  const leadingCount = parts.findIndex((part) => !part.isKey);
+  const trailing = parts.slice(leadingCount).filter((part) => part.isKey);
   return {
-    id: templateId(layers.layer2, layers.layer3, layers.layer4),
+    id,
     isVlan: layers.layer2 === Layer2.vlan,
     isIp: isIp(layers),
     fields,
-    keySize: parts.filter((part) => part.isKey).reduce((size, part) => size + sizeOf(part), 0),
+    keySize: parts.slice(0, leadingCount).reduce((size, part) => size + sizeOf(part), 0),
+    trailingKeyFieldCount: trailing.reduce((count, part) => count + part.fields.length, 0),
     recordSize,
+    extended: format === EXTENDED ? extendedOffsets(fields) : undefined,
+  };
+}
+
+function extendedOffsets(fields: readonly TemplateField[]): ExtendedOffsets {
+  const offsetOf = (...names: readonly string[]): number =>
+    fields.find(({ element }) => names.includes(element.name))?.offset ?? -1;
+  return {
+    ingressInterface: offsetOf('ingressInterface'),
+    egressInterface: offsetOf('egressInterface'),
+    flowDirection: offsetOf('flowDirection'),
+    tcpControlBits: offsetOf('tcpControlBits'),
+    icmpTypeCode: offsetOf('icmpTypeCodeIPv4', 'icmpTypeCodeIPv6'),
+    octetDeltaCount: offsetOf('octetDeltaCount'),
+    samplingInterval: offsetOf('samplingInterval'),
+    flowStartMilliseconds: offsetOf('flowStartMilliseconds'),
+    flowEndMilliseconds: offsetOf('flowEndMilliseconds'),
   };
 }
 

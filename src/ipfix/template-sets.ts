@@ -1,18 +1,18 @@
 // Encodes the templates of our records as Template Sets (RFC 7011, section 3.4.1).
 
 import { MESSAGE_HEADER_SIZE, SET_HEADER_SIZE, TEMPLATE_SET_ID } from './protocol.ts';
-import { type RecordTemplate, TEMPLATES } from './record-layout.ts';
+import { type RecordFormat, type RecordTemplate, TEMPLATES } from './record-layout.ts';
 
 /**
- * Encodes all templates as whole Template Sets, each of which fits into a message of `messageBytesMax` bytes; one set unless
- * messages are small.
+ * Encodes all templates of a format as whole Template Sets, each of which fits into a message of `messageBytesMax` bytes; one
+ * set unless messages are small.
  */
-export function encodeTemplateSets(messageBytesMax: number): readonly Buffer[] {
+export function encodeTemplateSets(format: RecordFormat, messageBytesMax: number): readonly Buffer[] {
   const setSizeMax = messageBytesMax - MESSAGE_HEADER_SIZE;
   const sets: Buffer[] = [];
   let records: Buffer[] = [];
   let size = SET_HEADER_SIZE;
-  for (const template of TEMPLATES) {
+  for (const template of TEMPLATES[format]) {
     const record = encodeTemplateRecord(template);
     if (size + record.length > setSizeMax && records.length > 0) {
       sets.push(templateSet(records));

@@ -44,7 +44,39 @@ export class PacketInView {
   /** The state with which a paused packet is resumed. */
   continuationStart = 0;
   continuationEnd = 0;
+
+  /**
+   * The OpenFlow port that the packet came in by, as in OpenFlow 1.0: 16 bits, with reserved ports from 0xff00 on; 0 when the
+   * packet-in has none. Read from the metadata with each access, where OVS puts it first or nearly so.
+   */
+  get inPort(): number {
+    const { bytes, metadataEnd } = this;
+    for (let at = this.metadataStart; metadataEnd - at > FIELD_HEADER_SIZE; ) {
+      const header = bytes.readInt32BE(at);
+      const valueAt = at + FIELD_HEADER_SIZE;
+      const length = header & 0xff;
+      if (header === OXM_IN_PORT && metadataEnd - valueAt >= length) {
+        return shortPort(bytes.readUInt16BE(valueAt), bytes.readUInt16BE(valueAt + 2));
+      }
+      if (header === NXM_IN_PORT && metadataEnd - valueAt >= length) {
+        return bytes.readUInt16BE(valueAt);
+      }
+      at = valueAt + length;
+    }
+    return 0;
+  }
 }
+
+/** Returns a port of 32 bits, given in halves, as one of 16: a number above 2^31 would be an object. */
+function shortPort(high: number, low: number): number {
+  return high === 0 || (high === 0xffff && low >= 0xff00) ? low : 0;
+}
+
+/** Bytes before the value of a field: class, field number with a bit for a mask, and length of the value. */
+const FIELD_HEADER_SIZE = 4;
+/** The headers of in_port in OXM (0x80000004, as a signed number) and in NXM. */
+const OXM_IN_PORT = 0x8000_0004 | 0;
+const NXM_IN_PORT = 0x0000_0002;
 
 const PROPERTY_HEADER_SIZE = 4;
 const PROPERTY = {

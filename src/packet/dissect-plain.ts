@@ -23,7 +23,7 @@ const FRAGMENT_OFFSET = 0xff1f;
 
 /** The last byte of the common part and the first of the IP part, behind the type: 14 bytes of header, version 4. */
 const TYPE_WORD = 0x04_0e_00_08;
-const TEMPLATE_ID = templateId(Layer2.untagged, Layer3.ipv4, Layer4.tcpUdp);
+const TEMPLATE_ID = templateId(Layer2.untagged, Layer3.ipv4, Layer4.ports);
 const KEY_SIZE = keySize(TEMPLATE_ID);
 
 /**

@@ -1,10 +1,10 @@
 // Dissects a frame: writes the flow key that an exported record starts with. It does what ovs-vswitchd's own exporter was
 // observed to do, with malformed frames as well: a fault is a property of the frame and never an error. It runs for each
-// sample, so it allocates nothing and writes into the `FlowKey` of the caller.
+// sample, so it allocates nothing and writes into the `FlowKey` of the caller. dissect-extended.ts is for the other format.
 
 import { KeyPartSize, Layer2, Layer3, Layer4, offsetInPart, templateId } from '../ipfix/record-layout.ts';
 import { dissectPlain } from './dissect-plain.ts';
-import { type FlowKey, FrameFault } from './flow-key.ts';
+import { type FlowKey, FrameFault, NO_HEADER } from './flow-key.ts';
 
 const EtherType = { ipv4: 0x0800, vlan: 0x8100, serviceVlan: 0x88a8, ipv6: 0x86dd } as const;
 /** Below this the field is the length of an 802.3 frame and not a type. */
@@ -31,8 +31,6 @@ const IPV6_HEADER_SIZE = 40;
 const IPV6_EXTENSION_SIZE_MIN = 8;
 const TCP_HEADER_SIZE_MIN = 20;
 const UDP_HEADER_SIZE = 8;
-/** In place of the offset of a transport header: the packet has none. */
-const NO_TRANSPORT = -1;
 
 // Offsets of the elements in the parts of the key, in bytes.
 const OBSERVATION_POINT = offsetInPart('common', 'observationPointId');
@@ -63,12 +61,24 @@ export function dissect(
   observationPointId: number,
   key: FlowKey,
 ): void {
-  const size = end - start;
-  if (dissectPlain(key.frames.of(frame), start, size, observationPointId, key)) {
-    return;
+  if (!dissectPlain(key.frames.of(frame), start, end - start, observationPointId, key)) {
+    dissectFrame(frame, start, end, observationPointId, key);
   }
+}
+
+/** Writes the key of a frame that `dissectPlain` does not know, and notes where its headers begin. */
+export function dissectFrame(
+  frame: Uint8Array,
+  start: number,
+  end: number,
+  observationPointId: number,
+  key: FlowKey,
+): void {
+  const size = end - start;
   key.faults = 0;
   key.protocol = 0;
+  key.networkAt = NO_HEADER;
+  key.transportAt = NO_HEADER;
   putU32(key.bytes, OBSERVATION_POINT, observationPointId);
   if (size < ETHERNET_HEADER_SIZE) {
     key.faults = FrameFault.ethernet;
@@ -135,11 +145,12 @@ function dissectIpv4(
     finish(key, portsAt, layer2, Layer3.ipv4, Layer4.other);
     return;
   }
+  key.networkAt = at;
   key.protocol = frame[at + 9]!;
   putIp(bytes, keyAt, 4, frame[at + 8]!, key.protocol, frame[at + 1]!);
   copy(frame, at + 12, bytes, addressesAt, KeyPartSize.ipv4);
   const isLaterFragment = (u16(frame, at + 6) & 0x1fff) !== 0;
-  finishIp(frame, isLaterFragment ? NO_TRANSPORT : at + headerSize, end, key, portsAt, layer2, Layer3.ipv4);
+  finishIp(frame, isLaterFragment ? NO_HEADER : at + headerSize, end, key, portsAt, layer2, Layer3.ipv4);
 }
 
 function dissectIpv6(
@@ -160,6 +171,7 @@ function dissectIpv6(
     finish(key, portsAt, layer2, Layer3.ipv6, Layer4.other);
     return;
   }
+  key.networkAt = at;
   const transportAt = skipIpv6Extensions(frame, at, end, key);
   const trafficClass = (u16(frame, at) >> 4) & 0xff;
   putIp(bytes, keyAt, 6, frame[at + 7]!, key.protocol, trafficClass);
@@ -189,11 +201,11 @@ function skipIpv6Extensions(frame: Uint8Array, at: number, end: number, key: Flo
     if (end - next < Math.max(size, IPV6_EXTENSION_SIZE_MIN)) {
       key.faults |= FrameFault.ipv6Extension;
       key.protocol = Protocol.none;
-      return NO_TRANSPORT;
+      return NO_HEADER;
     }
     if (protocol === Protocol.fragment && (u16(frame, next + 2) & 0xfff8) !== 0) {
       key.protocol = Protocol.fragment;
-      return NO_TRANSPORT;
+      return NO_HEADER;
     }
     protocol = frame[next]!;
     next += size;
@@ -223,19 +235,20 @@ function finishIp(
   layer3: Layer3,
 ): void {
   const { bytes, protocol } = key;
+  key.transportAt = transportAt;
   if (protocol !== Protocol.tcp && protocol !== Protocol.udp) {
     finish(key, portsAt, layer2, layer3, Layer4.other);
     return;
   }
-  if (transportAt !== NO_TRANSPORT && transportHeaderFits(frame, transportAt, end, protocol)) {
+  if (transportAt !== NO_HEADER && transportHeaderFits(frame, transportAt, end, protocol)) {
     copy(frame, transportAt, bytes, portsAt, KeyPartSize.ports);
   } else {
-    if (transportAt !== NO_TRANSPORT) {
+    if (transportAt !== NO_HEADER) {
       key.faults |= FrameFault.transport;
     }
     putU32(bytes, portsAt, 0);
   }
-  finish(key, portsAt + KeyPartSize.ports, layer2, layer3, Layer4.tcpUdp);
+  finish(key, portsAt + KeyPartSize.ports, layer2, layer3, Layer4.ports);
 }
 
 /** Returns whether the frame has the whole header; a TCP header is as long as its data offset says, options included. */
@@ -255,7 +268,12 @@ function finish(key: FlowKey, size: number, layer2: Layer2, layer3: Layer3, laye
   key.size = size;
   key.templateId = templateId(layer2, layer3, layer4);
   key.isIp = layer3 !== Layer3.other;
-  for (let at = size; (at & 3) !== 0; at += 1) {
+  padKey(key);
+}
+
+/** Fills the last word of the leading part with zeros. */
+export function padKey(key: FlowKey): void {
+  for (let at = key.size; (at & 3) !== 0; at += 1) {
     key.bytes[at] = 0;
   }
 }
@@ -301,7 +319,7 @@ function putIp(
   bytes[at + IP_CLASS] = classOfService;
 }
 
-function putU32(bytes: Buffer, at: number, value: number): void {
+export function putU32(bytes: Buffer, at: number, value: number): void {
   bytes[at] = value >>> 24;
   bytes[at + 1] = value >>> 16;
   bytes[at + 2] = value >>> 8;
@@ -309,7 +327,7 @@ function putU32(bytes: Buffer, at: number, value: number): void {
 }
 
 /** A loop: for so few bytes it is faster than `Buffer.copy`, and `subarray` would allocate an object. */
-function copy(from: Uint8Array, fromAt: number, to: Buffer, toAt: number, size: number): void {
+export function copy(from: Uint8Array, fromAt: number, to: Buffer, toAt: number, size: number): void {
   for (let index = 0; index < size; index += 1) {
     to[toAt + index] = from[fromAt + index]!;
   }
@@ -317,7 +335,7 @@ function copy(from: Uint8Array, fromAt: number, to: Buffer, toAt: number, size: 
 
 // The caller of both has checked the bounds.
 
-function u16(bytes: Uint8Array, at: number): number {
+export function u16(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 8) | bytes[at + 1]!;
 }
 

@@ -1,7 +1,7 @@
 // The flow key between the dissector and the flow cache. Its owner uses one object for every frame, so that a sample allocates
 // nothing.
 
-import { KEY_SIZE_MAX } from '../ipfix/record-layout.ts';
+import { KEY_WORD_COUNT_MAX } from '../ipfix/record-layout.ts';
 import { FrameView } from './frame-view.ts';
 
 /** Faults that the dissector found in a frame, as bits of `FlowKey.faults`. The frame is counted all the same. */
@@ -12,19 +12,26 @@ export const FrameFault = {
   ipHeader: 2,
   /** The chain of IPv6 extension headers exceeds the frame: the protocol is 59, "no next header". */
   ipv6Extension: 4,
-  /** The TCP or UDP header is malformed or truncated: the ports are 0. */
+  /**
+   * The TCP or UDP header is malformed or truncated: the ports are 0. In the format `extended` also that of SCTP, and of ICMP:
+   * type and code are 0.
+   */
   transport: 8,
 } as const;
 
-const WORD_COUNT_MAX = Math.ceil(KEY_SIZE_MAX / 4) + 1;
+/** In place of the offset of a header: the frame does not have it. */
+export const NO_HEADER = -1;
 
-/** The flow key of one frame, in wire order; overwritten by each `dissect`. */
+/**
+ * The flow key of one frame, overwritten by each dissection: its leading part in the order of the record and, in the format
+ * `extended`, a word for each element behind it (ingressInterface, then type and code of ICMP).
+ */
 export class FlowKey {
-  /** The key is `bytes[0, size)`, followed by zeros up to a multiple of 4. */
+  /** The leading part is `bytes[0, size)`, followed by zeros up to a multiple of 4 and the words of the trailing part. */
   readonly bytes: Buffer;
   /** The same memory as words in the byte order of the machine, for hashing and comparing. */
   readonly words: Int32Array;
-  /** Bytes of the key: always `keySize(templateId)`. */
+  /** Bytes of the leading part: always `keySize(templateId)`. */
   size = 0;
   /** The template of records with this key. */
   templateId = 0;
@@ -36,6 +43,13 @@ export class FlowKey {
   protocol = 0;
   /** Bits of `FrameFault`; 0 for a well-formed frame. */
   faults = 0;
+  /** Format `extended`: the flags of the TCP header, 0 without one. */
+  tcpControlBits = 0;
+  /** Format `extended`: the length of the packet that the IP header says; 0 without one, or when the header has no number. */
+  ipTotalLength = 0;
+  /** Where dissect.ts has found the IP header and the header behind it, in bytes of the frame's memory, or `NO_HEADER`. */
+  networkAt = NO_HEADER;
+  transportAt = NO_HEADER;
 
   /** The view of the memory in which frames lie. */
   readonly frames: FrameView;
@@ -43,7 +57,7 @@ export class FlowKey {
   /** Keys of frames in the same memory may share its view. */
   constructor(frames = new FrameView()) {
     this.frames = frames;
-    const memory = new ArrayBuffer(WORD_COUNT_MAX * 4);
+    const memory = new ArrayBuffer((KEY_WORD_COUNT_MAX + 1) * 4);
     this.bytes = Buffer.from(memory);
     this.words = new Int32Array(memory);
   }

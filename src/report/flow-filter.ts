@@ -3,7 +3,7 @@
 
 import ipaddr from 'ipaddr.js';
 import type { FlowRecord } from '../flow/flow-record.ts';
-import { TEMPLATES } from '../ipfix/record-layout.ts';
+import { RECORD_FORMATS, type RecordTemplate, TEMPLATES } from '../ipfix/record-layout.ts';
 import { IP_PROTOCOL_NAMES } from './protocol-names.ts';
 import { UnknownWord } from './unknown-word.ts';
 
@@ -39,7 +39,11 @@ export class FlowFilter {
   private constructor(terms: readonly Term[], domainId: number | undefined) {
     this.#terms = terms;
     this.#domainId = domainId;
-    this.#testsByTemplate = new Map(TEMPLATES.map(({ id }) => [id, this.#compile(id)]));
+    this.#testsByTemplate = new Map(
+      RECORD_FORMATS.flatMap((format) =>
+        TEMPLATES[format].map((template) => [template.id, this.#compile(template)]),
+      ),
+    );
   }
 
   /** Reads words of the form `KEY=VALUE`; throws `UnknownWord` with a sentence. */
@@ -72,8 +76,7 @@ export class FlowFilter {
     return terms.every((tests) => tests.some((test) => isMatch(keyBytes, keyStart + test.offset, test)));
   }
 
-  #compile(templateId: number): readonly (readonly FieldTest[])[] {
-    const fields = TEMPLATES.find(({ id }) => id === templateId)?.fields ?? [];
+  #compile({ fields }: RecordTemplate): readonly (readonly FieldTest[])[] {
     return this.#terms.map(({ elements, value, mask }) =>
       fields
         .filter(({ element, size }) => elements.includes(element.name) && size === value.length)

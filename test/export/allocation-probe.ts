@@ -5,6 +5,7 @@ import { BatchClock } from '../../src/export/batch-clock.ts';
 import type { CollectorSession, SessionStatus } from '../../src/export/collector-session.ts';
 import { Exporter } from '../../src/export/exporter.ts';
 import { EXPORTER_DEFAULTS } from '../../src/export/exporter-options.ts';
+import type { RecordFormat } from '../../src/ipfix/record-layout.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 
@@ -37,7 +38,12 @@ class NullSession implements CollectorSession {
 }
 
 /** Measures the bytes that a sample allocates in an exporter with these options, from `flowCount` flows in turn. */
-function bytesPerSample(activeTimeoutSeconds: number, flowsMax: number, flowCount: number): number {
+function bytesPerSample(
+  recordFormat: RecordFormat,
+  activeTimeoutSeconds: number,
+  flowsMax: number,
+  flowCount: number,
+): number {
   const deferred: (() => void)[] = [];
   const exporter = new Exporter(
     'probe',
@@ -45,6 +51,7 @@ function bytesPerSample(activeTimeoutSeconds: number, flowsMax: number, flowCoun
       ...EXPORTER_DEFAULTS,
       activeTimeoutSeconds,
       flowsMax,
+      recordFormat,
       targets: [{ host: '192.0.2.1', port: 1, text: '192.0.2.1:1' }],
     },
     {
@@ -59,7 +66,7 @@ function bytesPerSample(activeTimeoutSeconds: number, flowsMax: number, flowCoun
   const run = (count: number) => {
     for (let sample = 0; sample < count; sample += 1) {
       frame.writeUInt32BE(sample % flowCount, 26);
-      exporter.sample(frame, 0, frame.length, 1514, 400, 1 + (sample & 3), 22);
+      exporter.sample(frame, 0, frame.length, 1514, 400, 1 + (sample & 3), 22, 2 ** 31 - 1 - (sample & 7));
       if (sample % BATCH_COUNT === 0) {
         for (let end = deferred.pop(); end; end = deferred.pop()) {
           end();
@@ -81,9 +88,12 @@ function bytesPerSample(activeTimeoutSeconds: number, flowsMax: number, flowCoun
 }
 
 const result = {
-  cached: bytesPerSample(4200, 100_000, 4000),
-  uncached: bytesPerSample(0, 0, 4000),
-  full: bytesPerSample(4200, 1000, 4000),
+  cached: bytesPerSample('original', 4200, 100_000, 4000),
+  uncached: bytesPerSample('original', 0, 0, 4000),
+  full: bytesPerSample('original', 4200, 1000, 4000),
+  extendedCached: bytesPerSample('extended', 4200, 100_000, 4000),
+  extendedUncached: bytesPerSample('extended', 0, 0, 4000),
+  extendedFull: bytesPerSample('extended', 4200, 1000, 4000),
   octetCount,
 };
 process.stdout.write(JSON.stringify(result), () => process.exit(0));

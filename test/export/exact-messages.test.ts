@@ -60,6 +60,7 @@ function play(run: Run): readonly Buffer[] {
       flowsMax: config.cache_max_flows ?? 0,
       templateIntervalSeconds: 600,
       messageBytesMax: 1400,
+      recordFormat: 'original',
     },
     { clock, log: silentLogger, openSession, defer: (callback) => deferred.push(callback), hashSeed: 1 },
   );
@@ -71,7 +72,7 @@ function play(run: Run): readonly Buffer[] {
         continue;
       }
       const frame = Buffer.from(packet.hex, 'hex');
-      exporter.sample(frame, 0, frame.length, frame.length, 1, config.obs_domain_id, config.obs_point_id);
+      exporter.sample(frame, 0, frame.length, frame.length, 1, config.obs_domain_id, config.obs_point_id, 1);
     }
     for (const callback of deferred.splice(0)) {
       callback();

@@ -46,7 +46,7 @@ class Bench {
   sample(flow: number, domain = 1, weight = 1): void {
     this.#frame.writeUInt32BE(flow, 8);
     this.#frame.writeUInt16BE(0x0806, 12);
-    this.exporter.sample(this.#frame, 0, 60, 60, weight, domain, 5);
+    this.exporter.sample(this.#frame, 0, 60, 60, weight, domain, 5, 1);
   }
 
   endBatch(): void {
@@ -180,7 +180,7 @@ describe('departures from the exporter of 2013', () => {
     const ip = Buffer.concat([frame, Buffer.alloc(14 + 256 - frame.length)]);
     // 256 x 256 x 2^48 = 2^64: 2^17 samples of 2^31 packets.
     for (let count = 0; count < 2 ** 17; count += 1) {
-      bench.exporter.sample(ip, 0, 270, 270, 2 ** 31, 1, 5);
+      bench.exporter.sample(ip, 0, 270, 270, 2 ** 31, 1, 5, 1);
     }
     bench.clock.advance(60 * SECOND);
     const [record] = bench.records();
@@ -525,7 +525,7 @@ test('counts samples, faults of frames, records by reason, messages and domains 
   for (const flow of [1, 2, 3]) {
     bench.sample(flow, 4);
   }
-  bench.exporter.sample(Buffer.alloc(10), 0, 10, 10, 1, 4, 5);
+  bench.exporter.sample(Buffer.alloc(10), 0, 10, 10, 1, 4, 5, 1);
   bench.endBatch();
   bench.clock.advance(10 * SECOND);
   const status = bench.exporter.status();

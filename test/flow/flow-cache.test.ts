@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { FlowCache, type FlowRecord } from '../../src/flow/flow-cache.ts';
 import { hashSecrets } from '../../src/flow/flow-hash.ts';
 import { templateWithId } from '../../src/ipfix/record-layout.ts';
-import { CollectingVisitor, flowKey, setKey, TEMPLATE_IDS } from './flow-samples.ts';
+import { CollectingVisitor, flowKey, keyText, setKey, TEMPLATE_IDS } from './flow-samples.ts';
 import { NaiveCache } from './naive-cache.ts';
 
 const SECOND = 1_000_000;
@@ -33,13 +33,19 @@ class Pair {
     nowMicros: number,
     weight: number,
     size: number,
+    extra = 0,
   ): void {
     const key = this.#key;
-    setKey(key, templateId, number);
+    // The keys differ in the interface, in type and code of ICMP, or in both.
+    setKey(key, templateId, number, 0x2_0003 + (extra & 0x1_0001));
+    const room = Math.max(0, size - key.ethernetHeaderLength);
+    key.ipTotalLength = [0, room, Math.max(0, room - 6), room + 1, 0xffff][extra % 5] ?? 0;
+    key.tcpControlBits = extra & 0xff;
     this.cache.add(key, domain, nowMicros, weight, size);
-    const ipLength = key.isIp ? Math.max(0, size - key.ethernetHeaderLength) : undefined;
-    const keyText = key.bytes.toString('hex', 0, key.size);
-    this.naive.add({ domain, templateId, key: keyText, nowMicros, weight, frameSize: size, ipLength });
+    const sample = { domain, templateId, key: keyText(key), nowMicros, weight, frameSize: size };
+    const ipLength = key.isIp ? room : undefined;
+    const extended = { said: key.ipTotalLength, room, tcpFlags: key.tcpControlBits };
+    this.naive.add(templateId < 512 ? { ...sample, ipLength } : { ...sample, ipLength, extended });
   }
 
   expire(nowMicros: number, countMax: number, isFlush: boolean): void {
@@ -78,6 +84,7 @@ const operation = fc.oneof(
       later: fc.integer({ min: -3, max: 10 }),
       weight: fc.oneof(fc.nat({ max: 3 }), fc.constantFrom(400, 0xffff_ffff)),
       size: fc.oneof(fc.constantFrom(0, 14, 18, 60), fc.integer({ min: 14, max: 65_535 })),
+      extra: fc.nat({ max: 0x1_00ff }),
     }),
   },
   {
@@ -105,7 +112,7 @@ test('agrees with the plain cache over any sequence of operations', () => {
       for (const step of operations) {
         if (step.what === 'add') {
           now += step.later;
-          pair.add(step.templateId, step.number, step.domain, now, step.weight, step.size);
+          pair.add(step.templateId, step.number, step.domain, now, step.weight, step.size, step.extra);
         } else if (step.what === 'limits') {
           pair.setLimits(step.timeout, step.flowsMax);
         } else {
@@ -128,8 +135,9 @@ test('agrees with the plain cache while tens of thousands of flows start and exp
   for (let round = 0; round < 150_000; round += 1) {
     seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
     const number = round - ((seed >>> 8) % 20_000);
-    const templateId = TEMPLATE_IDS[number % 10 >= 0 ? number % 10 : 0] ?? 256;
-    pair.add(templateId, Math.abs(number), 1, round * 1000, 1 + (seed % 3), 60 + (seed % 1000));
+    const templateId = TEMPLATE_IDS[Math.abs(number) % TEMPLATE_IDS.length] ?? 256;
+    const extra = (number & 0x1_0001) + 2 * (seed % 100);
+    pair.add(templateId, Math.abs(number), 1, round * 1000, 1 + (seed % 3), 60 + (seed % 1000), extra);
     if (round % 50 === 0) {
       pair.expire(round * 1000, 400, false);
     }
@@ -248,6 +256,7 @@ test('counts exactly modulo 2^64 for any weight and size', () => {
       const pair = new Pair(0, 0, 1);
       for (const [weight, size] of samples) {
         pair.add(259, 1, 1, 1, weight, size);
+        pair.add(517, 1, 1, 1, weight, size, 2 * (size % 7));
       }
       pair.expire(1, 1, false);
     }),
@@ -353,6 +362,14 @@ for (const [templateId, bytesMax] of [
   [265, 128],
   [261, 168],
   [267, 168],
+  // Tagged as well: a flow of IPv4 in `extended` takes 16 bytes more than in `original`.
+  [516, 144],
+  [517, 144],
+  [518, 144],
+  [528, 144],
+  [529, 144],
+  [530, 144],
+  [533, 184],
 ] as const) {
   test(`takes at most ${bytesMax} bytes for a flow of template ${templateId}, however full the index is`, () => {
     const cache = cacheOf(60 * SECOND, 0xffff_ffff);
@@ -393,4 +410,43 @@ test('carries packets into the high word for frames without bytes as well', () =
   }
   cache.expire(1000, visitor);
   assert.equal(visitor.flows[0]?.packets, 0xffff_ffffn + 400n);
+});
+
+test('separates flows of the format extended by interface and by type and code of ICMP', () => {
+  const cache = cacheOf(0, 0);
+  const visitor = new CollectingVisitor();
+  const key = flowKey(518, 1);
+  for (const trailing of [0x1_0800, 0x2_0800, 0x1_0000, 0x1_0800]) {
+    setKey(key, 518, 1, trailing);
+    cache.add(key, 1, 1, 1, 100);
+  }
+  cache.flush(visitor);
+  assert.deepEqual(
+    visitor.flows.map((flow) => [flow.key.split('/').slice(1).join('/'), flow.packets]),
+    [
+      ['1/2048', 2n],
+      ['2/2048', 1n],
+      ['1/0', 1n],
+    ],
+  );
+});
+
+test('adds octets of the length in the IP header, and ORs the TCP flags of all samples', () => {
+  const cache = cacheOf(0, 0);
+  const visitor = new CollectingVisitor();
+  const key = flowKey(517, 1);
+  for (const [length, flags, size, weight] of [
+    [40, 0x02, 60, 3],
+    [0, 0x10, 60, 1],
+    [47, 0x18, 60, 1],
+    [46, 0x01, 60, 0xffff_ffff],
+  ] as const) {
+    key.ipTotalLength = length;
+    key.tcpControlBits = flags;
+    cache.add(key, 1, 1, weight, size);
+  }
+  cache.flush(visitor);
+  assert.equal(visitor.flows[0]?.ipOctets, 3n * 40n + 46n + 46n + 0xffff_ffffn * 46n);
+  assert.equal(visitor.flows[0]?.tcpFlags, 0x1b);
+  assert.equal(visitor.flows[0]?.octets, (5n + 0xffff_ffffn) * 60n);
 });

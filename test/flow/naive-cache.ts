@@ -10,6 +10,8 @@ export interface NaiveSample {
   readonly frameSize: number;
   /** Length of the frame without its Ethernet header; undefined when the template is not IP. */
   readonly ipLength: number | undefined;
+  /** In the format `extended`: the length that the IP header says (0: none), the frame without its Ethernet header, TCP flags. */
+  readonly extended?: { readonly said: number; readonly room: number; readonly tcpFlags: number };
 }
 
 export interface NaiveFlow {
@@ -24,6 +26,9 @@ export interface NaiveFlow {
   minimum: number;
   maximum: number;
   reason: number;
+  /** Undefined in the format `original`, like the flags. */
+  ipOctets: bigint | undefined;
+  tcpFlags: number | undefined;
 }
 
 const modulo64 = (value: bigint): bigint => BigInt.asUintN(64, value);
@@ -55,6 +60,8 @@ export class NaiveCache {
       minimum: 0,
       maximum: 0,
       reason: 0,
+      ipOctets: sample.extended && 0n,
+      tcpFlags: sample.extended && 0,
     };
     this.flows.set(name, flow);
     flow.startMicros = Math.min(flow.startMicros, nowMicros);
@@ -65,6 +72,12 @@ export class NaiveCache {
     const lengths = [flow.minimum, length].filter((some) => some > 0);
     flow.minimum = lengths.length === 0 ? 0 : Math.min(...lengths);
     flow.maximum = Math.max(flow.maximum, length);
+    if (sample.extended !== undefined) {
+      const { said, room, tcpFlags } = sample.extended;
+      const octets = said > 0 && said <= room ? said : room;
+      flow.ipOctets = modulo64((flow.ipOctets ?? 0n) + weight * BigInt(octets));
+      flow.tcpFlags = (flow.tcpFlags ?? 0) | tcpFlags;
+    }
   }
 
   expire(nowMicros: number, countMax: number, isFlush: boolean): NaiveFlow[] {

@@ -37,6 +37,8 @@ class Caches {
     const batch = this.#batch;
     for (const { templateId, number, domain, nowMicros, weight, size } of samples) {
       setKey(this.#key, templateId, number);
+      this.#key.ipTotalLength = size >> 1;
+      this.#key.tcpControlBits = weight & 0xff;
       this.plain.add(this.#key, domain, nowMicros, weight, size);
       if (this.plain.isDue(nowMicros)) {
         this.plain.expire(nowMicros, this.seenPlain, EXPIRIES_MAX);
@@ -45,6 +47,8 @@ class Caches {
       const sample = batch.samples[index];
       assert.ok(sample !== undefined);
       setKey(sample, templateId, number);
+      sample.ipTotalLength = size >> 1;
+      sample.tcpControlBits = weight & 0xff;
       sample.domain = domain | 0;
       sample.timeMicros = nowMicros;
       sample.weight = weight;
@@ -110,7 +114,7 @@ test('adds batches with the same result while a large cache grows, turns over an
       Array.from({ length: count }, (_, index) => {
         const number = first + index - ((Math.imul(seed, index + 1) >>> 9) % 30_000);
         return {
-          templateId: TEMPLATE_IDS[Math.abs(number) % 10] ?? 256,
+          templateId: TEMPLATE_IDS[Math.abs(number) % TEMPLATE_IDS.length] ?? 256,
           number: Math.abs(number),
           domain: 1,
           nowMicros: (first + index) * 500,

@@ -3,9 +3,10 @@ import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import { RandomSource } from '../../src/flow/random.ts';
 import { dissect } from '../../src/packet/dissect.ts';
+import { dissectExtended } from '../../src/packet/dissect-extended.ts';
 import { FlowKey } from '../../src/packet/flow-key.ts';
-import { KEY_SIZES } from '../flow/flow-samples.ts';
-import { naiveDissect } from '../packet/naive-dissector.ts';
+import { EXTENDED_KEY_SIZES, KEY_SIZES } from '../flow/flow-samples.ts';
+import { naiveDissect, naiveDissectExtended } from '../packet/naive-dissector.ts';
 import { recordVectors } from '../packet/record-vectors.ts';
 
 const FRAME_COUNT = 1_000_000;
@@ -13,7 +14,8 @@ const FRAME_COUNT = 1_000_000;
 const COMPARED_ONE_IN = 20;
 /** Values with a meaning somewhere in a header, which random bytes hit too rarely. */
 const TELLING_BYTES = [
-  0x00, 0x06, 0x08, 0x11, 0x2b, 0x2c, 0x33, 0x3c, 0x45, 0x60, 0x81, 0x86, 0x88, 0xa8, 0xaa, 0xdd, 0xff,
+  0x00, 0x01, 0x06, 0x08, 0x11, 0x2b, 0x2c, 0x33, 0x3a, 0x3c, 0x45, 0x60, 0x81, 0x84, 0x86, 0x88, 0xa8, 0xaa,
+  0xdd, 0xff,
 ];
 
 test('dissects a million random and mutated frames, each to a key of the size of its template', () => {
@@ -43,9 +45,19 @@ test('dissects a million random and mutated frames, each to a key of the size of
     try {
       dissect(memory, start, start + size, random.next() >>> 0, key);
       assert.equal(key.size, KEY_SIZES.get(key.templateId));
+      const point = key.bytes.readUInt32BE(0);
+      const frame = memory.subarray(start, start + size);
       if (round % COMPARED_ONE_IN === 0) {
-        const naive = naiveDissect(memory.subarray(start, start + size), key.bytes.readUInt32BE(0));
+        assert.equal(key.bytes.toString('hex', 0, key.size), naiveDissect(frame, point).key);
+      }
+      seen.add(key.templateId);
+      dissectExtended(memory, start, start + size, point, 7, key);
+      assert.equal(key.size, EXTENDED_KEY_SIZES.get(key.templateId));
+      if (round % COMPARED_ONE_IN === 0) {
+        const naive = naiveDissectExtended(frame, point);
         assert.equal(key.bytes.toString('hex', 0, key.size), naive.key);
+        assert.deepEqual([key.tcpControlBits, key.ipTotalLength], [naive.tcpFlags, naive.ipTotalLength]);
+        assert.equal(key.words[(key.size + 3) >> 2], 7);
       }
     } catch (error) {
       const frame = memory.toString('hex', start, start + size);
@@ -53,5 +65,9 @@ test('dissects a million random and mutated frames, each to a key of the size of
     }
     seen.add(key.templateId);
   }
-  assert.equal(seen.size, KEY_SIZES.size, `FUZZ_SEED=${seed}: every template was met`);
+  assert.equal(
+    seen.size,
+    KEY_SIZES.size + EXTENDED_KEY_SIZES.size,
+    `FUZZ_SEED=${seed}: every template was met`,
+  );
 });

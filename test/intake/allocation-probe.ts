@@ -1,7 +1,10 @@
 // Run by allocation.test.ts in a process of its own, with a young generation so large that nothing is collected while a run is
 // measured: then the growth of the heap is what the run has allocated. Prints bytes a look-up, as JSON.
 
+import { BridgeIntake } from '../../src/intake/bridge-intake.ts';
 import { IngressInterfaces } from '../../src/intake/ingress-interfaces.ts';
+import { bridgeUserdata } from '../../src/intake/userdata.ts';
+import { PacketInView } from '../../src/node-openflow/index.ts';
 
 const WARM_UP_COUNT = 1_000_000;
 const ROUND_COUNT = 5;
@@ -38,6 +41,36 @@ function lookUpLocal(count: number): void {
   }
 }
 
+/** Packet-ins of the hook, each of which becomes a sample with its interface. */
+const intake = new BridgeIntake({ interfaces, randomSeed: () => 1, onUnexpectedSet: () => {} });
+intake.setHookInterval(1);
+intake.setHookSink({
+  hasInterfaces: true,
+  sample(_bytes, start, end, _length, weight, domain, point, ingress) {
+    sink ^= start ^ end ^ weight ^ domain ^ point ^ ingress;
+  },
+});
+const packetIn = new PacketInView();
+const userdata = bridgeUserdata(1, 2);
+packetIn.bytes = Buffer.concat([userdata, Buffer.from('8000000400000000', 'hex'), Buffer.alloc(60)]);
+packetIn.userdataEnd = userdata.length;
+packetIn.metadataStart = userdata.length;
+packetIn.metadataEnd = userdata.length + 8;
+packetIn.packetStart = packetIn.metadataEnd;
+packetIn.packetEnd = packetIn.bytes.length;
+packetIn.fullLength = 60;
+
+function receive(count: number): void {
+  for (let index = 0; index < count; index += 1) {
+    // Some ports are above 2^31: that of the bridge itself.
+    packetIn.bytes.writeUInt32BE(
+      index % 8 === 0 ? 0xffff_fffe : 1 + (index % PORT_COUNT),
+      userdata.length + 4,
+    );
+    intake.receive(packetIn);
+  }
+}
+
 function allocate(count: number): void {
   for (let index = 0; index < count; index += 1) {
     kept[index & 0xff] = { index };
@@ -61,6 +94,7 @@ const result = {
   known: bytesEach((count) => lookUp(count, 1)),
   unknown: bytesEach((count) => lookUp(count, PORT_COUNT + 1)),
   local: bytesEach(lookUpLocal),
+  packetIn: bytesEach(receive),
   allocating: bytesEach(allocate),
   sink,
 };

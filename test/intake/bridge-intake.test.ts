@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BridgeIntake, type SampleSink } from '../../src/intake/bridge-intake.ts';
+import { type BridgeInterface, IngressInterfaces } from '../../src/intake/ingress-interfaces.ts';
 import { bridgeUserdata, sampleUserdata } from '../../src/intake/userdata.ts';
 import { PacketInView } from '../../src/node-openflow/index.ts';
 
@@ -34,6 +35,8 @@ function sampleOf(collectorSetId: number, probability: number): PacketInView {
 
 class Samples implements SampleSink {
   readonly seen: string[] = [];
+  readonly ingress: number[] = [];
+  hasInterfaces = false;
   sample(
     bytes: Buffer,
     start: number,
@@ -42,15 +45,22 @@ class Samples implements SampleSink {
     weight: number,
     domain: number,
     point: number,
+    ingress: number,
   ): void {
+    this.ingress.push(ingress);
     this.seen.push(`${bytes.toString('hex', start, end)} ${length} x${weight} ${domain}/${point}`);
   }
 }
 
 function setUp() {
   const unexpected: number[] = [];
-  const intake = new BridgeIntake({ randomSeed: () => 1, onUnexpectedSet: () => unexpected.push(1) });
-  return { intake, unexpected, hook: new Samples(), set: new Samples() };
+  const interfaces = new IngressInterfaces();
+  const intake = new BridgeIntake({
+    interfaces,
+    randomSeed: () => 1,
+    onUnexpectedSet: () => unexpected.push(1),
+  });
+  return { intake, interfaces, unexpected, hook: new Samples(), set: new Samples() };
 }
 
 test('forwards packet-ins of the hook with their ids, and reports its sampler with the ledger of its meter', () => {
@@ -125,4 +135,52 @@ test('counts packet-ins that belong to no row, and reports a set that is not exp
   intake.receive(packetIn(bridgeUserdata(5, 6)));
   assert.equal(intake.unmanagedPacketIns, 4);
   assert.equal(intake.hookStatus()?.received, 1);
+});
+
+/** A packet-in of the hook whose metadata is these fields in hex. */
+function packetInBy(metadata: string): PacketInView {
+  const view = packetIn(bridgeUserdata(5, 6));
+  view.metadataStart = view.bytes.length;
+  view.bytes = Buffer.concat([view.bytes, Buffer.from(metadata, 'hex')]);
+  view.metadataEnd = view.bytes.length;
+  return view;
+}
+
+test('forwards the number of the interface of in_port, and looks no port up for a sink that does not use it', () => {
+  const { intake, interfaces, hook } = setUp();
+  const port = (ofport: number, number: number): BridgeInterface => ({
+    ofport,
+    number,
+    name: `p${ofport}`,
+    type: '',
+    description: `p${ofport}`,
+  });
+  interfaces.replace([port(3, 77), port(300, 2 ** 31 - 1), port(65_534, 9)]);
+  intake.setHookInterval(1);
+  intake.setHookSink(hook);
+  intake.receive(packetInBy('8000000400000004'));
+  assert.deepEqual(hook.ingress, [0x0100_ffff]);
+  assert.equal(interfaces.status().unknownLookups, 0);
+  hook.hasInterfaces = true;
+  const register = '00010004deadbeef';
+  const experimenter = 'ffff00080000232001020304';
+  for (const metadata of [
+    '8000000400000003',
+    '000000020003',
+    `${register}${experimenter}800000040000012c`,
+    '80000004fffffffe',
+    '00000002fffe',
+    '8000000400000004',
+    // Without a port, and with one that is truncated.
+    register,
+    '80000004000000',
+    '8000000400010003',
+    '',
+  ]) {
+    intake.receive(packetInBy(metadata));
+  }
+  const unknown = 0x0100_ffff;
+  const seen = [77, 77, 2 ** 31 - 1, 9, 9, 0x0100_0004, unknown, unknown, unknown, unknown];
+  assert.deepEqual(hook.ingress.slice(1), seen);
+  assert.equal(interfaces.status().unknownLookups, 5);
 });

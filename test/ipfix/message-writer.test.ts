@@ -76,24 +76,24 @@ test('fills a message to its last byte', () => {
 test('writes all templates and a record of each into one message, which the reader decodes', () => {
   const writer = new MessageWriter(65_535);
   writer.begin(7, 9);
-  for (const set of encodeTemplateSets(1400)) {
+  for (const set of encodeTemplateSets('original', 1400)) {
     assert.ok(writer.appendSet(set));
   }
-  for (const template of TEMPLATES) {
+  for (const template of TEMPLATES.original) {
     assert.ok(reserve(writer, template.id, template.id & 0xff));
   }
   const decoded = new MessageReader().read('s', finished(writer));
   assert.deepEqual(decoded.problems, []);
   assert.deepEqual(
     decoded.records.map((record) => record.template.id),
-    TEMPLATES.map((template) => template.id),
+    TEMPLATES.original.map((template) => template.id),
   );
 });
 
 test('refuses a set that does not fit', () => {
   const writer = new MessageWriter(512);
   writer.begin(1, 1);
-  const [set] = encodeTemplateSets(1400);
+  const [set] = encodeTemplateSets('original', 1400);
   assert.ok(set);
   assert.equal(writer.appendSet(set), false);
   assert.equal(finished(writer).length, 16);

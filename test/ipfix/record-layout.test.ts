@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  KEY_SIZE_MAX,
+  extendedTemplateId,
+  isExtended,
+  KEY_WORD_COUNT_MAX,
   keySize,
+  keyWordCount,
   Layer2,
   Layer3,
   Layer4,
+  layer3Of,
   offsetBehindKey,
   offsetInPart,
   RECORD_SIZE_MAX,
@@ -18,14 +22,14 @@ import {
 const templates: readonly (readonly [number, Layer2, Layer3, Layer4, readonly number[]])[] = [
   [256, Layer2.untagged, Layer3.other, Layer4.other, [19]],
   [258, Layer2.untagged, Layer3.ipv4, Layer4.other, [19, 6, 8]],
-  [259, Layer2.untagged, Layer3.ipv4, Layer4.tcpUdp, [19, 6, 8, 4]],
+  [259, Layer2.untagged, Layer3.ipv4, Layer4.ports, [19, 6, 8, 4]],
   [260, Layer2.untagged, Layer3.ipv6, Layer4.other, [19, 6, 36]],
-  [261, Layer2.untagged, Layer3.ipv6, Layer4.tcpUdp, [19, 6, 36, 4]],
+  [261, Layer2.untagged, Layer3.ipv6, Layer4.ports, [19, 6, 36, 4]],
   [262, Layer2.vlan, Layer3.other, Layer4.other, [19, 5]],
   [264, Layer2.vlan, Layer3.ipv4, Layer4.other, [19, 5, 6, 8]],
-  [265, Layer2.vlan, Layer3.ipv4, Layer4.tcpUdp, [19, 5, 6, 8, 4]],
+  [265, Layer2.vlan, Layer3.ipv4, Layer4.ports, [19, 5, 6, 8, 4]],
   [266, Layer2.vlan, Layer3.ipv6, Layer4.other, [19, 5, 6, 36]],
-  [267, Layer2.vlan, Layer3.ipv6, Layer4.tcpUdp, [19, 5, 6, 36, 4]],
+  [267, Layer2.vlan, Layer3.ipv6, Layer4.ports, [19, 5, 6, 36, 4]],
 ];
 
 for (const [id, layer2, layer3, layer4, parts] of templates) {
@@ -39,15 +43,16 @@ for (const [id, layer2, layer3, layer4, parts] of templates) {
   });
 }
 
-test('the template ids are 256 to 267, and the longest key is KEY_SIZE_MAX', () => {
+test('the template ids are 256 to 267, and the longest key has 70 bytes', () => {
   assert.equal(Math.min(...templates.map(([id]) => id)), 256);
   assert.equal(Math.max(...templates.map(([id]) => id)), 267);
-  assert.equal(Math.max(...templates.map(([id]) => keySize(id))), KEY_SIZE_MAX);
+  assert.equal(Math.max(...templates.map(([id]) => keySize(id))), 70);
+  assert.ok(templates.every(([id]) => !isExtended(id) && keyWordCount(id) === Math.ceil(keySize(id) / 4)));
 });
 
 test('templates have the ids and sizes of the flow key and of the aggregated part', () => {
   const common = 19;
-  const sizes = TEMPLATES.map(({ id, keySize, recordSize, isIp, isVlan }) => ({
+  const sizes = TEMPLATES.original.map(({ id, keySize, recordSize, isIp, isVlan }) => ({
     id,
     keySize,
     aggregatedSize: recordSize - keySize,
@@ -68,11 +73,11 @@ test('templates have the ids and sizes of the flow key and of the aggregated par
     { id: 266, keySize: common + 5 + 6 + 36, ...ip, isVlan: true },
     { id: 267, keySize: common + 5 + 6 + 36 + 4, ...ip, isVlan: true },
   ]);
-  assert.equal(RECORD_SIZE_MAX, 70 + 49);
+  assert.equal(RECORD_SIZE_MAX, 152 + 5);
 });
 
 test('fields follow each other without a gap', () => {
-  for (const template of TEMPLATES) {
+  for (const template of [...TEMPLATES.original, ...TEMPLATES.extended]) {
     let end = 0;
     for (const field of template.fields) {
       assert.equal(field.offset, end);
@@ -83,16 +88,16 @@ test('fields follow each other without a gap', () => {
 });
 
 test('an id that is not ours has no template', () => {
-  for (const id of [0, 255, 257, 263, 268]) {
+  for (const id of [0, 255, 257, 263, 268, 511, 513, 514, 515, 519, 523, 525, 527, 531, 535, 536, 0xffff]) {
     assert.throws(() => templateWithId(id), /is not one of our templates/);
   }
-  for (const template of TEMPLATES) {
+  for (const template of [...TEMPLATES.original, ...TEMPLATES.extended]) {
     assert.equal(templateWithId(template.id), template);
   }
 });
 
 test('offsets are the same in every template that has the element', () => {
-  for (const { fields, keySize: size } of TEMPLATES) {
+  for (const { fields, keySize: size } of TEMPLATES.original) {
     for (const { element, offset } of fields.filter((field) => field.offset >= size)) {
       assert.equal(offset - size, offsetBehindKey(element.name));
     }
@@ -100,4 +105,60 @@ test('offsets are the same in every template that has the element', () => {
   assert.throws(() => offsetBehindKey('ipTTL'), /is not aggregated/);
   assert.equal(offsetInPart('ip', 'ipTTL'), 1);
   assert.throws(() => offsetInPart('ip', 'vlanId'), /is not in the part "ip"/);
+});
+
+// Written from the description of the format `extended`: id, record size, bytes of the key's leading part and words of the key.
+const extended: readonly (readonly [id: number, size: number, leading: number, words: number])[] = [
+  [512, 81, 19, 5 + 1],
+  [516, 119, 33, 9 + 1],
+  [517, 124, 37, 10 + 1],
+  [518, 121, 33, 9 + 2],
+  [520, 147, 61, 16 + 1],
+  [521, 152, 65, 17 + 1],
+  [522, 149, 61, 16 + 2],
+  [524, 81 + 5, 24, 6 + 1],
+  [528, 119 + 5, 38, 10 + 1],
+  [529, 124 + 5, 42, 11 + 1],
+  [530, 121 + 5, 38, 10 + 2],
+  [532, 147 + 5, 66, 17 + 1],
+  [533, 152 + 5, 70, 18 + 1],
+  [534, 149 + 5, 66, 17 + 2],
+];
+
+test('the format extended has 14 templates of these sizes, with 413 fields', () => {
+  assert.deepEqual(
+    TEMPLATES.extended.map(({ id, recordSize }) => [id, recordSize, keySize(id), keyWordCount(id)]),
+    extended,
+  );
+  assert.equal(
+    TEMPLATES.extended.reduce((sum, { fields }) => sum + fields.length, 0),
+    413,
+  );
+  assert.equal(KEY_WORD_COUNT_MAX, 19);
+  assert.ok(TEMPLATES.extended.every(({ id }) => isExtended(id)));
+});
+
+test('an extended record begins with the original one of the same layers, and ends with its own elements', () => {
+  const original = (id: number) => TEMPLATES.original.find((template) => template.id === id)?.fields ?? [];
+  for (const [layer2, layer3, layer4] of [
+    [Layer2.untagged, Layer3.other, Layer4.other],
+    [Layer2.vlan, Layer3.ipv4, Layer4.other],
+    [Layer2.untagged, Layer3.ipv4, Layer4.ports],
+    [Layer2.vlan, Layer3.ipv4, Layer4.icmp],
+    [Layer2.untagged, Layer3.ipv6, Layer4.icmp],
+    [Layer2.vlan, Layer3.ipv6, Layer4.ports],
+  ] as const) {
+    const first = templateId(layer2, layer3, layer4 === Layer4.icmp ? Layer4.other : layer4);
+    assert.equal(layer3Of(first), layer3);
+    const { fields, id } = templateWithId(extendedTemplateId(first, layer4));
+    assert.equal(id, 512 + (layer2 * 3 + layer3) * 4 + layer4);
+    const behind = fields.slice(original(first).length);
+    assert.deepEqual(fields.slice(0, original(first).length), original(first));
+    const icmp = layer3 === Layer3.ipv4 ? [32, 2] : [139, 2];
+    const transport = [[], [[6, 1]], [icmp]][layer4] ?? [];
+    assert.deepEqual(
+      behind.map(({ element, size }) => [element.id, size]),
+      [[10, 4], [14, 4], [61, 1], ...transport, [1, 8], [34, 4], [152, 8], [153, 8]],
+    );
+  }
 });

@@ -11,9 +11,9 @@ const [run] = JSON.parse(
 const templateMessage = Buffer.from(run?.datagrams[0] ?? '', 'hex');
 
 test('encodes all templates in one set, byte for byte as the exporter of 2013', () => {
-  assert.deepEqual(encodeTemplateSets(1400), [templateMessage.subarray(16)]);
+  assert.deepEqual(encodeTemplateSets('original', 1400), [templateMessage.subarray(16)]);
   assert.equal(
-    encodeTemplateSets(templateMessage.length).length,
+    encodeTemplateSets('original', templateMessage.length).length,
     1,
     'the smallest message that has room for all',
   );
@@ -21,7 +21,7 @@ test('encodes all templates in one set, byte for byte as the exporter of 2013', 
 
 test('splits the templates into several sets for small messages, in the same order', () => {
   for (const messageBytesMax of [256, 300, 512, templateMessage.length - 1]) {
-    const sets = encodeTemplateSets(messageBytesMax);
+    const sets = encodeTemplateSets('original', messageBytesMax);
     assert.ok(sets.length > 1);
     for (const set of sets) {
       assert.ok(set.length <= messageBytesMax - 16);
@@ -29,4 +29,17 @@ test('splits the templates into several sets for small messages, in the same ord
     }
     assert.deepEqual(Buffer.concat(sets.map((set) => set.subarray(4))), templateMessage.subarray(20));
   }
+});
+
+test('encodes the templates of the format extended in one message of 1,728 bytes, or in two of 1,316 and 432', () => {
+  const messageSizes = (messageBytesMax: number) =>
+    encodeTemplateSets('extended', messageBytesMax).map((set) => set.length + 16);
+  assert.deepEqual(messageSizes(1728), [1728]);
+  assert.deepEqual(messageSizes(1400), [1316, 432]);
+  const [first = Buffer.alloc(0)] = encodeTemplateSets('extended', 1400);
+  // The template for other frames, from the description: element and size of each field.
+  const fields =
+    '008a0004 00380006 00500006 01000002 00f00001 009e0004 009f0004 00020008 01600008 00880001 ' +
+    '000a0004 000e0004 003d0001 00010008 00220004 00980008 00990008';
+  assert.equal(first.toString('hex', 0, 8 + 4 * 17), `0002051402000011${fields.replaceAll(' ', '')}`);
 });

@@ -50,7 +50,7 @@ async function exportFrames(options: Partial<ExporterOptions>): Promise<readonly
   for (let round = 0; round < 2; round += 1) {
     for (const domain of [1, 7, 0xffff_ffff]) {
       for (const frame of frames) {
-        exporter.sample(frame, 0, frame.length, frame.length, 400, domain, 22);
+        exporter.sample(frame, 0, frame.length, frame.length, 400, domain, 22, 3);
         clock.advance(1000);
       }
       endBatch();

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { keySize } from '../../src/ipfix/record-layout.ts';
+import { keySize, keyWordCount } from '../../src/ipfix/record-layout.ts';
 import { dissect } from '../../src/packet/dissect.ts';
+import { dissectExtended } from '../../src/packet/dissect-extended.ts';
 import { FlowKey, FrameFault } from '../../src/packet/flow-key.ts';
-import { naiveDissect } from './naive-dissector.ts';
+import { naiveDissect, naiveDissectExtended } from './naive-dissector.ts';
 import { isServiceTagged, VECTOR_OBSERVATION_POINT_ID as POINT, recordVectors } from './record-vectors.ts';
 
 /** A key full of other bytes: what a dissection does not write shows. */
@@ -37,6 +38,27 @@ function assertAgrees(frame: Buffer, point: number): void {
   assert.equal(key.size, keySize(key.templateId));
   assert.equal(key.isIp, key.size > 24);
   assert.equal(key.ethernetHeaderLength, key.bytes[18]);
+  for (let at = key.size; at % 4 !== 0; at += 1) {
+    assert.equal(key.bytes[at], 0, 'the last word is filled up with zeros');
+  }
+  assertExtendedAgrees(around, 3, frame, point);
+}
+
+function assertExtendedAgrees(around: Buffer, start: number, frame: Buffer, point: number): void {
+  const ingress = 0x0100_0000 + (point % 0x10000);
+  const key = usedKey();
+  dissectExtended(around, start, start + frame.length, point, ingress, key);
+  const naive = naiveDissectExtended(frame, point);
+  const text = frame.toString('hex');
+  assert.equal(keyHex(key), naive.key, text);
+  assert.equal(key.templateId, naive.templateId, text);
+  assert.equal(key.size, keySize(key.templateId));
+  const trailing = naive.icmpTypeCode === undefined ? [ingress] : [ingress, naive.icmpTypeCode];
+  const leadingWords = Math.ceil(key.size / 4);
+  assert.equal(keyWordCount(key.templateId), leadingWords + trailing.length);
+  assert.deepEqual([...key.words.subarray(leadingWords, leadingWords + trailing.length)], trailing, text);
+  assert.equal(key.tcpControlBits, naive.tcpFlags, text);
+  assert.equal(key.ipTotalLength, naive.ipTotalLength, text);
   for (let at = key.size; at % 4 !== 0; at += 1) {
     assert.equal(key.bytes[at], 0, 'the last word is filled up with zeros');
   }
@@ -143,7 +165,7 @@ test('dissects IP inside LLC and SNAP as IP, tagged or not', () => {
 /** Parts of generated frames, which pass the first header more often than random bytes. */
 const piece = fc.oneof(
   fc.constantFrom('0800', '86dd', '8100', '88a8', '8847', '0028', 'aaaa03000000', '0800450000', '86dd60'),
-  fc.constantFrom('06', '11', '00', '2b', '2c', '33', '3c', '3b', '50', '60', '45', '4f'),
+  fc.constantFrom('01', '84', '3a', '06', '11', '00', '2b', '2c', '33', '3c', '3b', '50', '60', '45', '4f'),
   fc.uint8Array({ minLength: 1, maxLength: 2 }).map((bytes) => Buffer.from(bytes).toString('hex')),
   fc.constantFrom(8, 20, 32).map((size) => '01'.repeat(size)),
 );
@@ -158,11 +180,12 @@ const chainedFrame = fc
     chain: fc.array(fc.constantFrom(0, 43, 44, 51, 60), { maxLength: 4 }),
     lengths: fc.array(fc.nat({ max: 2 }), { minLength: 4, maxLength: 4 }),
     fragmentOffsets: fc.array(fc.constantFrom(0, 0, 1, 6, 8, 0xfff8), { minLength: 4, maxLength: 4 }),
-    last: fc.constantFrom(6, 17, 58, 50, 59, 132),
+    last: fc.constantFrom(6, 17, 1, 58, 50, 59, 132),
+    payloadLength: fc.constantFrom('0000', '0001', 'ffff', '0123'),
     trailer: fc.uint8Array({ maxLength: 40 }),
     cut: fc.nat({ max: 12 }),
   })
-  .map(({ tag, chain, lengths, fragmentOffsets, last, trailer, cut }) => {
+  .map(({ tag, chain, lengths, fragmentOffsets, last, payloadLength, trailer, cut }) => {
     const extensions = chain.map((protocol, index) => {
       const next = chain[index + 1] ?? last;
       const length = lengths[index] ?? 0;
@@ -174,7 +197,10 @@ const chainedFrame = fc
       return bytes;
     });
     const first = (chain[0] ?? last).toString(16).padStart(2, '0');
-    const start = Buffer.from(`${ETHERNET}${tag}86dd6a5fffff0000${first}40${'fd'.repeat(32)}`, 'hex');
+    const start = Buffer.from(
+      `${ETHERNET}${tag}86dd6a5fffff${payloadLength}${first}40${'fd'.repeat(32)}`,
+      'hex',
+    );
     const frame = Buffer.concat([start, ...extensions, trailer]);
     return frame.subarray(0, frame.length - cut);
   });
@@ -207,4 +233,56 @@ test('agrees with the plain dissector on vectors with a few changed bytes', () =
     ),
     { numRuns: 10_000 },
   );
+});
+
+const IPV4 = (protocol: string, fragment = '0000', length = '0028'): string =>
+  `08004500${length}0007${fragment}40${protocol}00000101010102020202`;
+const TCP = '00500051000000010000000250120000000000000000';
+// Written by hand: protocol and header, then template, end of the leading part, trailing part, flags and length.
+const extendedFrames: readonly (readonly [string, string, number, string, number[], number, number])[] = [
+  ['TCP', `${IPV4('06')}${TCP}`, 517, '00500051', [9], 0x12, 40],
+  ['TCP with a tag', `8100e00a${IPV4('06')}${TCP}`, 529, '00500051', [9], 0x12, 40],
+  ['UDP', `${IPV4('11')}0035003600080000`, 517, '00350036', [9], 0, 40],
+  ['SCTP', `${IPV4('84')}0b590b5a0000000100000000`, 517, '0b590b5a', [9], 0, 40],
+  ['SCTP in IPv6', `${IPV6('84')}0b590b5a0000000100000000`, 521, '0b590b5a', [9], 0, 0],
+  ['an echo request', `${IPV4('01')}0800f7ff00000000`, 518, '02020202', [9, 0x0800], 0, 40],
+  ['an unreachable port', `${IPV4('01', '2000')}0303f7ff00000000`, 518, '02020202', [9, 0x0303], 0, 40],
+  ['a neighbor solicitation', `${IPV6('3a')}87000000`, 522, '00000000', [9, 0x8700], 0, 0],
+  ['ICMPv6 with a tag', `81000001${IPV6('3a')}01040000`, 534, '00000000', [9, 0x0104], 0, 0],
+  ['ICMP in IPv6', `${IPV6('01')}0800f7ff00000000`, 520, '00000000', [9], 0, 0],
+  ['ICMPv6 in IPv4', `${IPV4('3a')}8700f7ff00000000`, 516, '02020202', [9], 0, 40],
+  ['GRE', `${IPV4('2f')}0000080000000000`, 516, '02020202', [9], 0, 40],
+  ['a later fragment of TCP', `${IPV4('06', '0007')}${TCP}`, 517, '00000000', [9], 0, 40],
+  ['a later fragment of SCTP', `${IPV4('84', '2007')}${TCP}`, 517, '00000000', [9], 0, 40],
+  ['a later fragment of ICMP', `${IPV4('01', '0007')}${TCP}`, 518, '02020202', [9, 0], 0, 40],
+  ['a length of 0', `${IPV4('11', '0000', '0000')}0035003600080000`, 517, '00350036', [9], 0, 0],
+  ['ARP', `0806${'01'.repeat(28)}`, 512, '08060e', [9], 0, 0],
+];
+for (const [what, bytes, templateId, keyEnd, trailing, flags, length] of extendedFrames) {
+  test(`dissects for the format extended: ${what}`, () => {
+    const frame = Buffer.from(`${ETHERNET}${bytes}`, 'hex');
+    const key = usedKey();
+    dissectExtended(frame, 0, frame.length, POINT, 9, key);
+    const leadingWords = Math.ceil(key.size / 4);
+    assert.equal(key.templateId, templateId);
+    assert.equal(keyHex(key).slice(-keyEnd.length), keyEnd);
+    assert.deepEqual([...key.words.subarray(leadingWords, keyWordCount(templateId))], trailing);
+    assert.deepEqual([key.tcpControlBits, key.ipTotalLength, key.faults], [flags, length, 0]);
+    assertExtendedAgrees(frame, 0, frame, POINT);
+  });
+}
+
+test('reports a fault for a truncated header of SCTP or ICMP in the format extended only', () => {
+  for (const bytes of [
+    `${IPV4('84')}${'11'.repeat(11)}`,
+    `${IPV4('01')}${'11'.repeat(7)}`,
+    `${IPV6('3a')}111111`,
+  ]) {
+    const frame = Buffer.from(`${ETHERNET}${bytes}`, 'hex');
+    const key = usedKey();
+    dissectExtended(frame, 0, frame.length, POINT, 9, key);
+    assert.equal(key.faults, FrameFault.transport);
+    assert.equal(dissected(frame).faults, 0);
+    assertExtendedAgrees(frame, 0, frame, POINT);
+  }
 });

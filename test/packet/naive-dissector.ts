@@ -7,6 +7,15 @@ export interface NaiveKey {
   readonly key: string;
 }
 
+/** What the format `extended` has of a frame. */
+export interface NaiveExtendedKey extends NaiveKey {
+  /** Type and code of ICMP; undefined when the template has neither. */
+  readonly icmpTypeCode: number | undefined;
+  readonly tcpFlags: number;
+  /** Length of the packet as its IP header says it; 0 when it does not. */
+  readonly ipTotalLength: number;
+}
+
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
 
 /** The rest of a frame; `take` removes bytes from its front and returns undefined when there are not enough. */
@@ -31,12 +40,60 @@ interface IpPart {
   readonly text: string;
   /** What follows the IP headers; undefined without a transport header. */
   readonly transport: Rest | undefined;
+  /** See `NaiveExtendedKey`. */
+  readonly totalLength: number;
+}
+
+interface Parts {
+  readonly layer2: number;
+  /** The key up to the IP header. */
+  readonly ethernet: string;
+  readonly ip: IpPart | undefined;
 }
 
 export function naiveDissect(frame: Buffer, observationPointId: number): NaiveKey {
+  const { layer2, ethernet, ip } = partsOf(frame, observationPointId);
+  if (ip === undefined) {
+    return { templateId: 256 + layer2 * 6, key: ethernet };
+  }
+  const hasPorts = ip.protocol === 6 || ip.protocol === 17;
+  const ports = hasPorts ? portsOf(ip) : '';
+  return {
+    templateId: 256 + (layer2 * 3 + ip.layer3) * 2 + (hasPorts ? 1 : 0),
+    key: `${ethernet}${ip.text}${ports}`,
+  };
+}
+
+export function naiveDissectExtended(frame: Buffer, observationPointId: number): NaiveExtendedKey {
+  const { layer2, ethernet, ip } = partsOf(frame, observationPointId);
+  const nothing = { icmpTypeCode: undefined, tcpFlags: 0, ipTotalLength: ip?.totalLength ?? 0 };
+  const id = (layer4: number) => 512 + (layer2 * 3 + (ip?.layer3 ?? 0)) * 4 + layer4;
+  if (ip === undefined) {
+    return { ...nothing, templateId: id(0), key: ethernet };
+  }
+  const key = `${ethernet}${ip.text}`;
+  switch (`${ip.layer3}/${ip.protocol}`) {
+    case '1/6':
+    case '2/6':
+      return { ...nothing, templateId: id(1), key: `${key}${portsOf(ip)}`, tcpFlags: tcpFlagsOf(ip) };
+    case '1/17':
+    case '2/17':
+    case '1/132':
+    case '2/132':
+      return { ...nothing, templateId: id(1), key: `${key}${portsOf(ip)}` };
+    case '1/1':
+      return { ...nothing, templateId: id(2), key, icmpTypeCode: icmpOf(ip, 8) };
+    case '2/58':
+      return { ...nothing, templateId: id(2), key, icmpTypeCode: icmpOf(ip, 4) };
+    default:
+      return { ...nothing, templateId: id(0), key };
+  }
+}
+
+function partsOf(frame: Buffer, observationPointId: number): Parts {
   const point = hex(observationPointId, 8);
   if (frame.length < 14) {
-    return { templateId: 256, key: `${point}${'00'.repeat(14)}0e` };
+    return { layer2: 0, ethernet: `${point}${'00'.repeat(14)}0e`, ip: undefined };
   }
   const rest = new Rest(frame);
   const destination = rest.take(6)!.toString('hex');
@@ -58,15 +115,7 @@ export function naiveDissect(frame: Buffer, observationPointId: number): NaiveKe
   const ethernet = `${point}${source}${destination}${hex(type, 4)}${vlan === '' ? '0e' : '12'}${vlan}`;
   const layer2 = vlan === '' ? 0 : 1;
   const ip = type === 0x800 ? ipv4Part(rest) : type === 0x86dd ? ipv6Part(rest) : undefined;
-  if (ip === undefined) {
-    return { templateId: 256 + layer2 * 6, key: ethernet };
-  }
-  const hasPorts = ip.protocol === 6 || ip.protocol === 17;
-  const ports = hasPorts ? portsOf(ip) : '';
-  return {
-    templateId: 256 + (layer2 * 3 + ip.layer3) * 2 + (hasPorts ? 1 : 0),
-    key: `${ethernet}${ip.text}${ports}`,
-  };
+  return { layer2, ethernet, ip };
 }
 
 function ipText(version: number, ttl: number, protocol: number, tos: number): string {
@@ -79,25 +128,28 @@ function ipv4Part(rest: Rest): IpPart {
   const whole = rest.bytes;
   const size = whole.length === 0 ? 0 : (whole.readUInt8(0) % 16) * 4;
   if (size < 20 || whole.length < size) {
-    return { layer3: 1, protocol: 0, text: `04${'00'.repeat(13)}`, transport: undefined };
+    return { layer3: 1, protocol: 0, text: `04${'00'.repeat(13)}`, transport: undefined, totalLength: 0 };
   }
   const header = rest.take(size)!;
   const protocol = header.readUInt8(9);
   const isLater = header.readUInt16BE(6) % 8192 > 0;
   const text = `${ipText(4, header.readUInt8(8), protocol, header.readUInt8(1))}${header.toString('hex', 12, 20)}`;
-  return { layer3: 1, protocol, text, transport: isLater ? undefined : rest };
+  const totalLength = header.readUInt16BE(2);
+  return { layer3: 1, protocol, text, transport: isLater ? undefined : rest, totalLength };
 }
 
 function ipv6Part(rest: Rest): IpPart {
   const header = rest.take(40);
   if (header === undefined) {
-    return { layer3: 2, protocol: 0, text: `06${'00'.repeat(41)}`, transport: undefined };
+    return { layer3: 2, protocol: 0, text: `06${'00'.repeat(41)}`, transport: undefined, totalLength: 0 };
   }
   const first = header.readUInt32BE(0);
   const behind = behindExtensions(rest, header.readUInt8(6));
   const tos = Math.floor(first / 2 ** 20) % 256;
   const text = `${ipText(6, header.readUInt8(7), behind.protocol, tos)}${header.toString('hex', 8, 40)}${hex(first % 2 ** 20, 8)}`;
-  return { layer3: 2, protocol: behind.protocol, text, transport: behind.transport };
+  const payload = header.readUInt16BE(4);
+  const totalLength = payload > 0 ? payload + 40 : 0;
+  return { layer3: 2, protocol: behind.protocol, text, transport: behind.transport, totalLength };
 }
 
 function behindExtensions(rest: Rest, first: number): { protocol: number; transport: Rest | undefined } {
@@ -124,7 +176,7 @@ function behindExtensions(rest: Rest, first: number): { protocol: number; transp
 
 function portsOf(ip: IpPart): string {
   const bytes = ip.transport?.bytes;
-  if (bytes === undefined || bytes.length < (ip.protocol === 17 ? 8 : 20)) {
+  if (bytes === undefined || bytes.length < ({ 17: 8, 132: 12 }[ip.protocol] ?? 20)) {
     return '00000000';
   }
   if (ip.protocol === 6) {
@@ -134,4 +186,16 @@ function portsOf(ip: IpPart): string {
     }
   }
   return bytes.toString('hex', 0, 4);
+}
+
+/** The byte behind the data offset, where the header is whole. */
+function tcpFlagsOf(ip: IpPart): number {
+  const bytes = ip.transport?.bytes ?? Buffer.alloc(0);
+  const words = bytes.length < 20 ? 0 : Math.floor(bytes.readUInt8(12) / 16);
+  return words >= 5 && words * 4 <= bytes.length ? bytes.readUInt8(13) : 0;
+}
+
+function icmpOf(ip: IpPart, headerSize: number): number {
+  const bytes = ip.transport?.bytes ?? Buffer.alloc(0);
+  return bytes.length < headerSize ? 0 : bytes.readUInt8(0) * 256 + bytes.readUInt8(1);
 }

@@ -9,6 +9,7 @@ import type { OpenSession } from '../../export/collector-session.ts';
 import { Exporter } from '../../export/exporter.ts';
 import type { ExporterOptions } from '../../export/exporter-options.ts';
 import type { ExporterStatus } from '../../export/exporter-status.ts';
+import { UNKNOWN_INTERFACE } from '../../intake/ingress-interfaces.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { CaptureClock } from './capture-clock.ts';
@@ -152,7 +153,7 @@ export class Replay {
    * behind it; true when a collector has to be waited for.
    */
   #sampleOn(): boolean {
-    const { observationDomainId, observationPointId, speed } = this.#options;
+    const { observationDomainId: domainId, observationPointId: pointId, speed } = this.#options;
     const reader = this.#reader;
     const exporter = this.#exporter;
     const time = this.#time;
@@ -166,7 +167,7 @@ export class Replay {
       if (!time.advance(packet.timeMicros)) {
         this.#outOfOrder += 1;
       }
-      exporter.sample(memory, start, end, originalLength, 1, observationDomainId, observationPointId);
+      exporter.sample(memory, start, end, originalLength, 1, domainId, pointId, UNKNOWN_INTERFACE);
       packets += 1;
       octets += originalLength;
       captured += end - start;
