@@ -18,6 +18,7 @@ import { replayCommand } from '../src/commands/replay.ts';
 import { runCommand } from '../src/commands/run.ts';
 import { statusCommand } from '../src/commands/status.ts';
 import { CONDITION_CODES } from '../src/config/condition.ts';
+import { type RecordTemplate, TEMPLATES } from '../src/ipfix/record-layout.ts';
 import {
   DOCS,
   numbersWithUnit,
@@ -36,7 +37,7 @@ const LINE_LENGTH_MAX = 130;
 const OPENING_LINES_MAX = 4;
 
 /** Exported names in `_MAX` that are facts of a format or of a table, and bound nothing that grows. */
-const FACTS = new Set(['KEY_SIZE_MAX', 'RECORD_SIZE_MAX', 'METER_MAX', 'SMALL_MAX']);
+const FACTS = new Set(['KEY_WORD_COUNT_MAX', 'RECORD_SIZE_MAX', 'METER_MAX', 'SMALL_MAX']);
 
 /** Pages whose numbers with a unit are all in a table of test/support/manual-numbers.ts. */
 const NUMBERED_PAGES = [
@@ -357,3 +358,28 @@ function manualSection(text: string, command: string): string {
   const end = rest.search(/^(?: {3})?\w/mu);
   return rest.slice(0, end < 0 ? undefined : end);
 }
+
+test('records.md has the templates of both formats with their fields and bytes', () => {
+  const page = readFileSync(join(ROOT, 'docs', 'records.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| (\d{3}) \| [^|]+ \| (\d+) \| (\d+) \| (\d+) \|$/gmu)];
+  const trailingBytes = (template: RecordTemplate) =>
+    // The interface has 4 bytes, type and code of ICMP have 2.
+    [0, 4, 6][template.trailingKeyFieldCount] ?? Number.NaN;
+  assert.deepEqual(
+    rows.map(([, ...numbers]) => numbers.map(Number)),
+    [...TEMPLATES.original, ...TEMPLATES.extended].map((template) => [
+      template.id,
+      template.fields.length,
+      template.keySize + trailingBytes(template),
+      template.recordSize,
+    ]),
+  );
+  const elements = new Set(
+    [...page.matchAll(/^\| (\w+) \| (\d+) \| (\d+) \|/gmu)].map(([, ...cells]) => cells.join(' ')),
+  );
+  for (const { fields } of TEMPLATES.extended) {
+    for (const { element, size } of fields) {
+      assert.ok(elements.has(`${element.name} ${element.id} ${size}`), element.name);
+    }
+  }
+});

@@ -11,6 +11,7 @@ import {
 import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/settings.ts';
 import { TcpSession } from '../export/tcp-session.ts';
 import { UdpSession } from '../export/udp-session.ts';
+import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
 import { flag, flagOf } from './options.ts';
@@ -62,6 +63,12 @@ export function replayCommand(): Command {
       flag(
         '--message-bytes-max <bytes>',
         `largest IPFIX message over UDP (default: ${MESSAGE_BYTES_MAX_DEFAULT})`,
+      ),
+    )
+    .addOption(
+      flag(
+        '--record-format <format>',
+        `format of records: extended or original (default: ${RECORD_FORMAT_DEFAULT})`,
       ),
     )
     .addOption(flagOf('replay', '--observation-domain-id <id>', 'of all messages (default: 0)'))

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { type RunSettings, readRunSettings } from '../config/settings.ts';
 import { Daemon } from '../daemon.ts';
+import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { flag, foldDatabase } from './options.ts';
 import { addOvsOptions } from './ovs-options.ts';
@@ -28,6 +29,12 @@ export function runCommand(): Command {
       flag('--unmetered <what>', 'bridges without OpenFlow meters: refuse or allow (default: refuse)'),
     )
     .addOption(flag('--message-bytes-max <bytes>', 'largest IPFIX message over UDP (default: 1400)'))
+    .addOption(
+      flag(
+        '--record-format <format>',
+        `format of records where a row sets none: extended or original (default: ${RECORD_FORMAT_DEFAULT})`,
+      ),
+    )
     .addOption(
       flag('--unixctl <file>', 'control socket for ovs-appctl (default: $OVS_RUNDIR/ovs-ipfix.PID.ctl)'),
     )

@@ -3,7 +3,7 @@
 
 import type { CollectorTarget } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
-import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
+import { RECORD_FORMAT_DEFAULT, type RecordFormat } from '../ipfix/record-layout.ts';
 import type { Condition } from './condition.ts';
 import { isFailOpen } from './fail-open.ts';
 import { type DatabaseRow, type IpfixRow, readIpfixRow } from './ipfix-row.ts';
@@ -87,8 +87,15 @@ export const MAX_SAMPLE_RATE_DEFAULT = 5000;
 /** Largest `ovs-ipfix-max-rate`, in packet-ins a second. */
 export const MAX_SAMPLE_RATE_LIMIT = 1_000_000;
 
-/** Reads a snapshot of the rows. `messageBytesMax` is the size of the daemon's largest IPFIX message, in bytes of UDP payload. */
-export function readConfiguration(tables: ConfigurationTables, messageBytesMax: number): Configuration {
+/**
+ * Reads a snapshot of the rows. `messageBytesMax` is the size of the daemon's largest IPFIX message, in bytes of UDP payload;
+ * `recordFormat` is that of rows that do not choose one.
+ */
+export function readConfiguration(
+  tables: ConfigurationTables,
+  messageBytesMax: number,
+  recordFormat: RecordFormat = RECORD_FORMAT_DEFAULT,
+): Configuration {
   const conditions: Condition[] = [];
   const bridgeRows = [...tables.bridges];
   const collectorSets = [...tables.collectorSets];
@@ -115,7 +122,10 @@ export function readConfiguration(tables: ConfigurationTables, messageBytesMax: 
     const exporterOf = (uuid: string | undefined) => {
       const used = rows.get(uuid ?? '');
       return used !== undefined && used.targets.length > 0
-        ? { row: used.row, exporter: exporterOptions(used.row, used.targets, messageBytesMax) }
+        ? {
+            row: used.row,
+            exporter: exporterOptions(used.row, used.targets, { messageBytesMax, recordFormat }),
+          }
         : undefined;
     };
     const wholeRow = referenceOf(bridgeRow.columns['ipfix']);
@@ -168,15 +178,15 @@ interface ExportedRow {
 function exporterOptions(
   row: IpfixRow,
   targets: readonly CollectorTarget[],
-  messageBytesMax: number,
+  ofProcess: Pick<ExporterOptions, 'messageBytesMax' | 'recordFormat'>,
 ): ExporterOptions {
   return {
     targets,
     activeTimeoutSeconds: row.cacheActiveTimeout,
     flowsMax: row.cacheMaxFlows,
     templateIntervalSeconds: row.templateInterval,
-    messageBytesMax,
-    recordFormat: RECORD_FORMAT_DEFAULT,
+    messageBytesMax: ofProcess.messageBytesMax,
+    recordFormat: row.recordFormat ?? ofProcess.recordFormat,
   };
 }
 

@@ -2,8 +2,9 @@
 // other columns apply. ovs-vswitchd.conf.db(5) describes the columns; docs/configuration.md those that ovs-ipfix adds.
 
 import * as z from 'zod';
+import { RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import type { Condition } from './condition.ts';
-import { HELD_TARGETS_KEY, parseHeldTargets } from './row-keys.ts';
+import { HELD_TARGETS_KEY, parseHeldTargets, RECORD_FORMAT_KEY } from './row-keys.ts';
 
 /** A row as the replica of the database has it: columns decoded by the schema, absent where the schema lacks them. */
 export interface DatabaseRow {
@@ -30,6 +31,8 @@ export interface IpfixRow {
   readonly templateInterval: number;
   /** `stats_interval` in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.3). */
   readonly statsInterval: number | undefined;
+  /** The format of the row's records; undefined for the default. */
+  readonly recordFormat: RecordFormat | undefined;
   readonly externalIds: ReadonlyMap<string, string>;
   readonly otherConfig: ReadonlyMap<string, string>;
 }
@@ -89,9 +92,30 @@ export function readIpfixRow(row: DatabaseRow, where: string, conditions: Condit
     cacheMaxFlows: column('cache_max_flows'),
     templateInterval: column('template_interval'),
     statsInterval: column('stats_interval'),
+    recordFormat: readRecordFormat(row.uuid, externalIds.get(RECORD_FORMAT_KEY), where, conditions),
     externalIds,
     otherConfig: column('other_config'),
   };
+}
+
+function readRecordFormat(
+  uuid: string,
+  text: string | undefined,
+  where: string,
+  conditions: Condition[],
+): RecordFormat | undefined {
+  const format = RECORD_FORMATS.find((each) => each === text);
+  if (text !== undefined && format === undefined) {
+    conditions.push({
+      code: 'bad-value',
+      severity: 'warning',
+      where: `${where}, external_ids:${RECORD_FORMAT_KEY}`,
+      ipfixRow: uuid,
+      message: `${JSON.stringify(text)} is not one of ${RECORD_FORMATS.join(' and ')}; the default is used.`,
+      action: `Set it with "ovs-vsctl set IPFIX ${uuid} external_ids:${RECORD_FORMAT_KEY}=extended".`,
+    });
+  }
+  return format;
 }
 
 function badColumn(row: DatabaseRow, where: string, name: ColumnName, error: z.ZodError): Condition {

@@ -3,8 +3,9 @@
 import * as z from 'zod';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import { EXPORTER_DEFAULTS } from '../export/exporter-options.ts';
+import type { RecordFormat } from '../ipfix/record-layout.ts';
 import { CACHE_ACTIVE_TIMEOUT_MAX } from './ipfix-row.ts';
-import { choice, messageBytes, parse, SettingsError, wholeNumber } from './settings.ts';
+import { choice, messageBytes, parse, recordFormat, SettingsError, wholeNumber } from './settings.ts';
 import { parseTarget } from './target.ts';
 
 /** Settings of `replay`. */
@@ -16,6 +17,7 @@ export interface ReplaySettings {
   readonly cacheActiveTimeoutSeconds: number;
   readonly cacheMaxFlows: number;
   readonly messageBytesMax: number;
+  readonly recordFormat: RecordFormat;
   readonly observationDomainId: number;
   readonly observationPointId: number;
 }
@@ -34,6 +36,7 @@ const schema = z.object({
   ),
   cacheMaxFlows: wholeNumber(0, UINT32_MAX).default(REPLAY_DEFAULTS.cacheMaxFlows),
   messageBytesMax: messageBytes,
+  recordFormat,
   observationDomainId: wholeNumber(0, UINT32_MAX).default(0),
   observationPointId: wholeNumber(0, UINT32_MAX).default(0),
 });
@@ -52,7 +55,7 @@ export function replayExporterOptions(settings: ReplaySettings) {
     flowsMax: settings.cacheMaxFlows,
     templateIntervalSeconds: EXPORTER_DEFAULTS.templateIntervalSeconds,
     messageBytesMax: settings.messageBytesMax,
-    recordFormat: EXPORTER_DEFAULTS.recordFormat,
+    recordFormat: settings.recordFormat,
   };
 }
 

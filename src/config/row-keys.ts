@@ -8,6 +8,8 @@ export const STATE_KEY = 'ovs-ipfix-state';
 export const PROBLEM_KEY = 'ovs-ipfix-problem';
 /** Set to "adopt" by an operator to mark a row for `--adopt=marked`. */
 export const ADOPT_MARK_KEY = 'ovs-ipfix';
+/** The format of the row's records, a `RecordFormat`; without it that of `--record-format`. */
+export const RECORD_FORMAT_KEY = 'ovs-ipfix-record-format';
 /** In `Bridge.external_ids`: the rate of each meter of the bridge, in packet-ins a second. */
 export const MAX_RATE_KEY = 'ovs-ipfix-max-rate';
 
@@ -15,7 +17,11 @@ export const MAX_RATE_KEY = 'ovs-ipfix-max-rate';
 export const OWN_IPFIX_KEYS: readonly string[] = [HELD_TARGETS_KEY, STATE_KEY, PROBLEM_KEY];
 
 /** The valid keys with the prefix `ovs-ipfix` in an IPFIX row. */
-export const KNOWN_IPFIX_KEYS: ReadonlySet<string> = new Set([...OWN_IPFIX_KEYS, ADOPT_MARK_KEY]);
+export const KNOWN_IPFIX_KEYS: ReadonlySet<string> = new Set([
+  ...OWN_IPFIX_KEYS,
+  ADOPT_MARK_KEY,
+  RECORD_FORMAT_KEY,
+]);
 
 /** The valid keys with the prefix `ovs-ipfix` in a Bridge row. */
 export const KNOWN_BRIDGE_KEYS: ReadonlySet<string> = new Set([MAX_RATE_KEY]);

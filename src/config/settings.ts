@@ -2,6 +2,7 @@
 // the environment variables. Settings of a bridge or a collector live in OVSDB rows, not here.
 
 import * as z from 'zod';
+import { RECORD_FORMAT_DEFAULT, RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import {
   type Endpoint,
   EndpointError,
@@ -47,6 +48,8 @@ export interface RunSettings extends OvsSettings {
   readonly unmetered: 'refuse' | 'allow';
   /** Largest IPFIX message over UDP, in bytes of payload. */
   readonly messageBytesMax: number;
+  /** The format of records of rows that do not choose one. */
+  readonly recordFormat: RecordFormat;
 }
 
 /** Where the live page listens, and who has access. */
@@ -117,6 +120,9 @@ export function wholeNumber(min: number, max: number) {
 /** The value of `--message-bytes-max`. */
 export const messageBytes = wholeNumber(512, 65_535).default(MESSAGE_BYTES_MAX_DEFAULT);
 
+/** The value of `--record-format`. */
+export const recordFormat = choice(RECORD_FORMATS).default(RECORD_FORMAT_DEFAULT);
+
 const filledText = z.string().min(1, { error: 'the value is empty' }).optional();
 
 /** The modules of the log; docs/status.md describes them. */
@@ -175,6 +181,7 @@ const runSchema = z.object({
   adopt: choice(['all', 'marked', 'none']).default('all'),
   unmetered: choice(['refuse', 'allow']).default('refuse'),
   messageBytesMax: messageBytes,
+  recordFormat,
 });
 
 const statusSchema = z.object({
@@ -217,8 +224,8 @@ export function readOvsSettings(flags: unknown): OvsSettings {
 
 /** Reads the flags of `run`; throws `SettingsError`. */
 export function readRunSettings(flags: unknown): RunSettings {
-  const { unixctl, pidfile, web, webTokenFile, webInsecure, adopt, unmetered, messageBytesMax, ...ovs } =
-    parse(runSchema, flags);
+  const { unixctl, pidfile, web, webTokenFile, webInsecure, ...rest } = parse(runSchema, flags);
+  const { adopt, unmetered, messageBytesMax, recordFormat, ...ovs } = rest;
   return {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
@@ -227,6 +234,7 @@ export function readRunSettings(flags: unknown): RunSettings {
     adopt,
     unmetered,
     messageBytesMax,
+    recordFormat,
   };
 }
 

@@ -215,7 +215,8 @@ export class Control {
     if (this.#isStopping || tables === undefined || !isSynced || lock === 'none') {
       return;
     }
-    const configuration = readConfiguration(tables, this.#settings.messageBytesMax);
+    const { messageBytesMax, recordFormat } = this.#settings;
+    const configuration = readConfiguration(tables, messageBytesMax, recordFormat);
     this.#configuration = withOwnershipConditions(configuration, this.#settings.adopt);
     this.#sayConditions(this.#configuration.conditions);
     const isActive = lock === 'held';

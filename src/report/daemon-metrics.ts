@@ -140,7 +140,7 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'ovs_ipfix_unknown_interface_samples_total',
     'counter',
     'samples',
-    'Samples from an OpenFlow port that no interface in the database has',
+    'Samples of the format extended from an OpenFlow port that no interface in the database has',
     ({ interfaces }) => interfaces.unknownLookups,
   ),
 

@@ -5,6 +5,7 @@ import { FLOW_END_REASON_NAMES } from '../ipfix/elements.ts';
 import type { DecodedMessage, DecodedRecord, FieldValue } from '../ipfix/reader-types.ts';
 import { addressText } from '../runtime/address-text.ts';
 import { IP_PROTOCOL_NAMES } from './protocol-names.ts';
+import { icmpText, interfaceText, tcpFlagsText, type ValueOf } from './record-words.ts';
 import { TABLE_WIDTH } from './text-table.ts';
 
 /** A value in JSON: whole numbers past 2^53 as decimal text, bytes as hex. */
@@ -18,7 +19,8 @@ export const TABLE_HEAD =
 /**
  * Returns one record as a flat object: its `origin`, then its elements by name. An element that occurs twice, or has the name
  * of one of the first keys, gets `#2` behind its name. `flowStart` and `flowEnd` are absolute, computed from the
- * deltas and the export time (RFC 7011, section 3.1, and elements 158 and 159), or taken from absolute elements.
+ * deltas and the export time (RFC 7011, section 3.1, and elements 158 and 159), or taken from absolute elements. `tcpFlags` and
+ * `icmp` are tcpControlBits as letters, and type and code of ICMP in words.
  */
 export function recordObject(
   origin: Readonly<Record<string, JsonValue>>,
@@ -40,7 +42,15 @@ export function recordObject(
   if (flowEnd !== undefined) {
     object['flowEnd'] = flowEnd;
   }
-  for (const [index, field] of record.template.fields.entries()) {
+  const { fields } = record.template;
+  const valueOf: ValueOf = (name) => record.values[fields.findIndex((field) => field.name === name)];
+  const words = { tcpFlags: tcpFlagsText(valueOf), icmp: icmpText(valueOf) };
+  for (const [name, text] of Object.entries(words)) {
+    if (text !== undefined) {
+      object[name] = text;
+    }
+  }
+  for (const [index, field] of fields.entries()) {
     let key = field.name;
     for (let count = 2; Object.hasOwn(object, key); count += 1) {
       key = `${field.name}#${count}`;
@@ -72,11 +82,21 @@ export function recordText(message: DecodedMessage, record: DecodedRecord): stri
     reasonText(values.get('flowEndReason')).padEnd(6),
   ].join(' ');
   const [from, to] = endsOf(values);
-  const text = `${from} > ${to}`;
+  const ends = `${from} > ${to}`;
+  const valueOf: ValueOf = (name) => values.get(name);
+  const words = [interfaceText(valueOf), tcpFlagsText(valueOf), icmpText(valueOf)];
+  const detail = words.filter((each) => each !== undefined).join(' ');
+  const text = detail === '' ? ends : `${ends} ${detail}`;
   if (line.length + 1 + text.length <= TABLE_WIDTH) {
     return `${line} ${text}\n`;
   }
-  return text.length + 4 <= TABLE_WIDTH ? `${line}\n    ${text}\n` : `${line}\n    ${from}\n    > ${to}\n`;
+  if (text.length + 4 <= TABLE_WIDTH) {
+    return `${line}\n    ${text}\n`;
+  }
+  const endLines = ends.length + 4 <= TABLE_WIDTH ? [ends] : [from, `> ${to}`];
+  return [line, ...[...endLines, ...(detail === '' ? [] : [detail])].map((each) => `    ${each}`), ''].join(
+    '\n',
+  );
 }
 
 /** Escapes control characters of text from the network for a terminal. */

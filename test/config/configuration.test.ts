@@ -55,6 +55,7 @@ test('gives a native row with only targets the defaults of ovs-vswitchd', () => 
         flowsMax: 0,
         templateIntervalSeconds: 600,
         messageBytesMax: 1400,
+        recordFormat: 'original',
       },
     },
     flowSampling: new Map(),
@@ -316,4 +317,29 @@ test('reports by name settings that only ovs-vswitchd supports, and not where it
   assert.match(conditions[2]?.where ?? '', /stats_interval$/u);
   assert.deepEqual(codes(withKeys(settings, '3.5.0', { stats_interval: 60, ...THEIRS })), []);
   assert.deepEqual(codes(withKeys({ 'enable-tunnel-sampling': 'false', virtual_obs_id: '' }, '3.5.0')), []);
+});
+
+test('reads the record format of a row, and uses that of the process for other rows and invalid values', () => {
+  const withFormat = (format: string | undefined) =>
+    tables({
+      external_ids: new Map([
+        ['ovs-ipfix-targets', '127.0.0.1:4739'],
+        ...(format === undefined ? [] : [['ovs-ipfix-record-format', format] as const]),
+      ]),
+    });
+  const formatOf = (format: string | undefined, ofProcess: 'original' | 'extended') =>
+    readConfiguration(withFormat(format), 1400, ofProcess).bridges.get('br0')?.sampling?.exporter
+      .recordFormat;
+  for (const ofProcess of ['original', 'extended'] as const) {
+    assert.equal(formatOf('extended', ofProcess), 'extended');
+    assert.equal(formatOf('original', ofProcess), 'original');
+    assert.equal(formatOf(undefined, ofProcess), ofProcess);
+    assert.equal(formatOf('Extended', ofProcess), ofProcess);
+  }
+  assert.deepEqual(codes(withFormat('extended')), []);
+  const [condition, ...others] = readConfiguration(withFormat('both'), 1400).conditions;
+  assert.deepEqual(others, []);
+  assert.equal(condition?.code, 'bad-value');
+  assert.match(condition.where, /^IPFIX row .*, external_ids:ovs-ipfix-record-format$/u);
+  assert.equal(condition.message, '"both" is not one of original and extended; the default is used.');
 });

@@ -242,11 +242,17 @@ export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
   ...allowed(EXAMPLE, 'sampling.md', 'a meter of 200 packets/s', 'which 93% were dropped'),
   ...allowed(MEASURED, 'takeover.md', '2 to 12 ms after'),
   ...allowed(MEASURED, 'flow-rewriting.md', 'was ready 1.1 s after'),
-  ...allowed('derived; test/ipfix encodes it', 'records.md', 'Template Set of 904 bytes'),
+  ...allowed(
+    'derived; test/ipfix encodes it',
+    'records.md',
+    'Template Set of 904 bytes',
+    'one message of 1,728 bytes',
+  ),
   ...allowed(
     OPEN_VSWITCH,
     'records.md',
     'the 40 bytes of an IPv6 header',
+    '(IPv6: with its 40 bytes)',
     'upper 6 bits',
     'upper 3 bits',
     'all 8 bits',

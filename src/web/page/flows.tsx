@@ -2,6 +2,7 @@
 
 import { IP_PROTOCOL_NAMES } from '../../report/protocol-names.ts';
 import type { RecordRow } from '../../report/record-rows.ts';
+import { icmpText, interfaceText, tcpFlagsText } from '../../report/record-words.ts';
 import type { TopFlows } from '../../report/top-flows.ts';
 import { addressText } from '../../runtime/address-text.ts';
 import { DataTable } from './data-table.tsx';
@@ -49,13 +50,17 @@ function RowTable({ rows, label }: { readonly rows: readonly RecordRow[]; readon
         <tr key={index}>
           <td>{endText(values, 'source')}</td>
           <td>{endText(values, 'destination')}</td>
-          <td>{protocolText(values)}</td>
+          <td>
+            {protocolText(values)}
+            {spaced(tcpFlagsText((name) => values[name]) ?? icmpText((name) => values[name]))}
+          </td>
           <td class="number">{short(Number(values['packetDeltaCount']))}</td>
           <td class="number">{short(Number(values['layer2OctetDeltaCount']))}</td>
           <td>{String(values['flowStart'] ?? '').slice(11, 19)}</td>
           <td>
             {values['bridge']}
             {values['collectorSetId'] === undefined ? '' : ` set ${values['collectorSetId']}`}
+            {spaced(interfaceText((name) => values[name]))}
           </td>
           <td>{REASONS.get(Number(values['flowEndReason'])) ?? ''}</td>
         </tr>
@@ -69,6 +74,10 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   [4, 'forced'],
   [5, 'cache full'],
 ]);
+
+function spaced(text: string | undefined): string {
+  return text === undefined ? '' : ` ${text}`;
+}
 
 function protocolText(values: Values): string {
   const protocol = values['protocolIdentifier'];
