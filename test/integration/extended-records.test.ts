@@ -115,7 +115,9 @@ const ORIGINAL_RECORDS = FLOWS.length - 1;
 const FLAG_LETTERS = 'CEUAPRSF';
 
 const lettersOf = (flags: number): string =>
-  [...FLAG_LETTERS].map((letter, index) => ((flags & (0x80 >> index)) === 0 ? '.' : letter)).join('');
+  FLAG_LETTERS.split('')
+    .map((letter, index) => ((flags & (0x80 >> index)) === 0 ? '.' : letter))
+    .join('');
 
 /** Finds the record of a flow among those of the extended format. */
 function recordOf(flow: Flow, records: readonly FlowRecord[]): FlowRecord {
@@ -396,7 +398,7 @@ test(
       .map(({ templateId }) => (templateId >= 512 ? 'extended' : 'original'))
       .filter((format, index, all) => format !== all[index - 1]);
     assert.deepEqual(changes.slice(-formats.length), formats);
-    assert.ok(changes.length <= formats.length + 1, `${changes}`);
+    assert.ok(changes.length <= formats.length + 1, changes.join(' '));
   },
 );
 

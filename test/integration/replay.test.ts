@@ -380,3 +380,23 @@ test('the text of the summary fits 80 columns and reports what is missing', tier
   assert.match(stdout, /^packets {4}100, \d+,\d+ octets/mu);
   assert.match(stdout, /^records {4}10: 0 active timeout/mu);
 });
+
+test('exports the extended format, from an interface that is not known', tier('daemon'), async (t) => {
+  const sink = await flowSink(t);
+  const packets = [1, 2].map((port, index) => ({
+    micros: BEGIN + index * SECOND,
+    frame: udpFrame({ sourcePort: port }),
+  }));
+  const file = await fileOf('extended.pcap', pcapFile(packets));
+  await replay(file, '--to', sink.target, '--record-format', 'extended');
+  const records = await sink.waitForRecords(2);
+  assert.deepEqual(
+    records.map(({ templateId, fields }) => [
+      templateId,
+      fields['ingressInterface'],
+      fields['flowStartMilliseconds'],
+      fields['octetDeltaCount'],
+    ]),
+    [0, 1].map((index) => [517, 16_842_751, new Date(BEGIN / 1000 + index * 1000).toISOString(), 46]),
+  );
+});

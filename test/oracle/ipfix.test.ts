@@ -119,6 +119,8 @@ const cases: readonly [name: string, options: Partial<ExporterOptions>][] = [
   ['cached', { activeTimeoutSeconds: 5, flowsMax: 20 }],
   ['in small messages', { messageBytesMax: 256 }],
   ['in the largest messages of UDP', { messageBytesMax: 65_507 }],
+  ['in the format extended', { recordFormat: 'extended', activeTimeoutSeconds: 5, flowsMax: 20 }],
+  ['in the format extended in small messages', { recordFormat: 'extended', messageBytesMax: 256 }],
 ];
 
 for (const [name, options] of cases) {
