@@ -74,7 +74,16 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: 'Rows, ownership, cache, flush, collectors',
-    files: integration('row-changes', 'row-settings', 'ownership', 'cache', 'flush', 'collectors'),
+    files: integration(
+      'row-changes',
+      'row-settings',
+      'ownership',
+      'cache',
+      'flush',
+      'collectors',
+      'extended-records',
+      'interfaces',
+    ),
   },
   {
     title: 'Failures: restarts of both servers, conversion, bridges that change',
