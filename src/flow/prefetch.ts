@@ -2,6 +2,7 @@
 // depend on each other, so the processor does them at the same time, and the look-ups find the data in its cache. The values
 // read are of no use: a sum is returned only so that the compiler keeps the reads.
 
+import { isExtended } from '../ipfix/record-layout.ts';
 import { type EntryStore, segmentOf, wordOf } from './entry-store.ts';
 import { ENTRY_HASH, ENTRY_TEMPLATE, entryWordCount } from './flow-entry.ts';
 import type { Sample } from './sample-batch.ts';
@@ -30,11 +31,15 @@ export function prefetchSamples(
   const { segments } = store;
   let sum = 0;
   for (let index = 0; index < count; index += 1) {
-    const { address } = samples[index]!;
+    const { address, templateId } = samples[index]!;
     if (address > 0) {
       const words = segments[segmentOf(address)]!;
       const at = wordOf(address);
       sum ^= words[at]! ^ words[at + SECOND_LINE_WORD]!;
+      if (isExtended(templateId)) {
+        // Half of these entries end in a third line. The entry may be that of another, shorter flow, at the segment's end.
+        sum ^= words[Math.min(at + entryWordCount(templateId), words.length) - 1]!;
+      }
     }
   }
   return sum;
