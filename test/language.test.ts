@@ -17,6 +17,8 @@ const FILES_MIN = 300;
 const NOT_READ = [
   'test/support/house-language.ts',
   'test/language.test.ts',
+  // It lists the names that were replaced.
+  'docs/CHANGELOG.md',
   // Schemas of Open vSwitch as it ships them, and recorded data.
   'test/vectors/',
   'test/node-openflow/vectors/',
@@ -24,47 +26,21 @@ const NOT_READ = [
 
 /** Folders and files whose text was written before the rules, and is still to be read over; the list only gets shorter. */
 const UNSWEPT = [
-  'src/capture/',
-  'src/commands/',
-  'src/config/',
-  'src/control/',
-  'src/export/',
-  'src/flow/',
-  'src/intake/',
-  'src/ipfix/',
-  'src/packet/',
-  'src/report/',
-  'src/unixctl/',
-  'src/web/',
-  'src/daemon.ts',
-  'src/main.ts',
-  'test/bench/',
-  'test/capture/',
-  'test/commands/',
-  'test/config/',
-  'test/control/',
-  'test/export/',
-  'test/flow/',
-  'test/fuzz/',
-  'test/intake/',
-  'test/ipfix/',
-  'test/packet/',
-  'test/report/',
-  'test/unixctl/',
-  'test/docs.test.ts',
-  'test/layers.test.ts',
-  // Texts of the program that are still to be changed.
-  'test/integration/appctl.test.ts',
-  'test/integration/flow-robustness.test.ts',
-  'test/integration/migrate-files.test.ts',
-  'test/integration/sampling.test.ts',
-  'docs/',
-  'docker/',
-  'README.md',
+  'src/control/flow-reader.ts',
+  'src/control/flow-translator.ts',
+  'src/control/translation-reconciler.ts',
+  'test/control/bridge-stop.test.ts',
+  'test/control/flow-translator.test.ts',
 ];
 
 /** Uses that are right, each with the reason; one that occurs no more must go. */
-const ALLOWED: readonly { path: string; found: string; reason: string }[] = [];
+const ALLOWED: readonly { path: string; found: string; reason: string }[] = [
+  {
+    path: 'src/commands/run/pidfile-launcher.pl',
+    found: 'whence',
+    reason: 'the field l_whence of struct flock (fcntl(2))',
+  },
+];
 
 async function textFiles(): Promise<string[]> {
   const found = [...FILES];

@@ -1,6 +1,6 @@
-// Finds the packets in a capture file of either format. Whoever has the file puts its bytes into the reader's memory,
-// as much as there is room for, and moves from packet to packet; nothing is allocated and hardly anything copied. It does
-// no reading of its own, so that a file, a pipe and an unpacker are the same to it.
+// Reads the packets of a capture file in either format. The owner of the file puts its bytes into the reader's memory, as many
+// as it has room for, and moves from packet to packet; nothing is allocated and little copied. The reader does no I/O, so that
+// the source may be a file, a pipe or a decompressor.
 
 import {
   CapturedPacket,
@@ -12,25 +12,24 @@ import {
 import { isPcap, PcapFormat } from './pcap.ts';
 import { isPcapng, PcapngFormat } from './pcapng.ts';
 
-/** Bytes of the reader's memory: room for the largest packet with its headers, and few enough for a processor's cache. */
+/** Bytes of the reader's memory: room for the largest packet and its headers, small enough for the processor's cache. */
 const CAPTURE_BUFFER_BYTES = 2 * PACKET_BYTES_MAX;
 const MAGIC_SIZE = 4;
 
-/** Moves through one capture file: see the head of the file. */
 export class CaptureReader {
-  /** Where `next` has moved to; its bytes stay until `makeRoom` is called. */
+  /** The current packet; its bytes stay until `makeRoom` is called. */
   readonly packet = new CapturedPacket();
   readonly memory = Buffer.allocUnsafeSlow(CAPTURE_BUFFER_BYTES);
   readonly #view = new DataView(this.memory.buffer, this.memory.byteOffset, this.memory.length);
   #format: CaptureFormat | undefined;
   #at = 0;
   #end = 0;
-  /** Bytes still to come that are of no interest. */
+  /** Bytes that are still to be skipped. */
   #skip = 0;
-  /** Bytes of the file before `memory[0]`, in a cell because files are longer than small integers. */
+  /** Bytes of the file before `memory[0]`, in a cell because they may exceed a small integer. */
   readonly #base = new Float64Array(1);
 
-  /** Makes room behind what is not read yet, and returns where it begins; it goes up to the end of `memory`. */
+  /** Makes room behind the bytes that are not read yet; returns its offset. It extends to the end of `memory`. */
   makeRoom(): number {
     this.memory.copyWithin(0, this.#at, this.#end);
     this.#base[0]! += this.#at;
@@ -39,12 +38,12 @@ export class CaptureReader {
     return this.#end;
   }
 
-  /** Says that so many bytes of the file have been put where `makeRoom` said. */
+  /** Notes that so many bytes of the file were written at the offset of `makeRoom`. */
   filled(byteCount: number): void {
     this.#end += byteCount;
   }
 
-  /** Moves to the next packet; false when more of the file is needed. Throws `CaptureError`. */
+  /** Moves to the next packet; returns false when it needs more of the file. Throws `CaptureError`. */
   next(): boolean {
     for (;;) {
       if (this.#skip > 0 && !this.#skipOn()) {
@@ -66,23 +65,23 @@ export class CaptureReader {
     }
   }
 
-  /** Where the reader stands, in bytes from the beginning of the file. */
+  /** The offset in the file, in bytes. */
   get offset(): number {
     return this.#base[0]! + this.#at;
   }
 
-  /** To be called at the end of the file: throws `CaptureError` when it ends inside of something. */
+  /** To be called at the end of the file: throws `CaptureError` when it is truncated. */
   finish(): void {
     const left = this.#end - this.#at;
     if (this.#format === undefined) {
-      throw new CaptureError(0, `${left} bytes are no capture file (pcap or pcapng).`);
+      throw new CaptureError(0, `a file of ${left} bytes is not a capture file (pcap or pcapng).`);
     }
     if (left > 0 || this.#skip > 0) {
-      throw new CaptureError(this.offset, 'the file ends in the middle of a record.');
+      throw new CaptureError(this.offset, 'the file is truncated within a record.');
     }
   }
 
-  /** Whether all that is of no interest has been passed. */
+  /** Skips as much as the memory has; returns whether all is skipped. */
   #skipOn(): boolean {
     const step = Math.min(this.#skip, this.#end - this.#at);
     this.#at += step;
@@ -109,6 +108,6 @@ export class CaptureReader {
       return new PcapngFormat(parts);
     }
     const magic = this.memory.toString('hex', 0, MAGIC_SIZE);
-    throw new CaptureError(0, `the file begins with ${magic}, which neither pcap nor pcapng does.`);
+    throw new CaptureError(0, `the file begins with ${magic}; it is neither pcap nor pcapng.`);
   }
 }

@@ -1,5 +1,5 @@
-// The classic capture file, as tcpdump writes it (draft-ietf-opsawg-pcap): a file header and then a record a packet, in
-// the byte order of the machine that captured, with times in micro- or nanoseconds.
+// The pcap format, as tcpdump writes it (draft-ietf-opsawg-pcap): a file header, then a record for each packet, in the byte
+// order of the machine that captured, with times in micro- or nanoseconds.
 
 import {
   type CapturedPacket,
@@ -22,7 +22,7 @@ const MAGIC_NANOS = 0xa1b23c4d;
 const FILE_HEADER_SIZE = 24;
 const RECORD_HEADER_SIZE = 16;
 
-/** Whether a file that begins with these bytes is pcap. */
+/** Returns whether a file that begins with these bytes is pcap. */
 export function isPcap(view: DataView): boolean {
   return [true, false].some((isLittle) => {
     const magic = view.getUint32(0, isLittle);
@@ -58,7 +58,7 @@ export class PcapFormat implements CaptureFormat {
     const captured = view.getUint32(at + 8, isLittle);
     if (captured > PACKET_BYTES_MAX) {
       this.#parts.fail(
-        `a record says that ${captured} bytes were captured, more than the ${PACKET_BYTES_MAX} that are possible.`,
+        `a record has ${captured} captured bytes, more than the possible ${PACKET_BYTES_MAX}.`,
       );
     }
     const start = at + RECORD_HEADER_SIZE;
@@ -85,7 +85,7 @@ export class PcapFormat implements CaptureFormat {
     const linkType = view.getUint32(at + 20, this.#isLittle) & 0xffff;
     if (linkType !== LINK_TYPE_ETHERNET) {
       this.#parts.fail(
-        `the link type is ${linkType}, and flows are made of Ethernet frames (link type ${LINK_TYPE_ETHERNET}).`,
+        `link type ${linkType} is not supported; only Ethernet is (link type ${LINK_TYPE_ETHERNET}).`,
       );
     }
     this.#hasHeader = true;

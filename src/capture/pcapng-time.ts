@@ -1,26 +1,26 @@
-// Times in pcapng: 64 bits in units that each interface chooses, a power of 10 or of 2 of a second. Nanoseconds since
-// 1970 do not fit a double, so the two halves are turned into microseconds without being put together.
+// Times in pcapng: 64 bits in a unit of each interface, a power of 10 or of 2 of a second. Nanoseconds since 1970 do not fit a
+// double, so the two halves are converted to microseconds separately.
 
-/** How an interface counts time. */
+/** The time unit of an interface. */
 export interface TimeUnit {
-  /** Units in a microsecond, when that is a whole number; else 0. */
+  /** Units in a microsecond, if that is a whole number; else 0. */
   readonly perMicro: number;
-  /** 2^32 units are so many whole microseconds, and so many units more (when `perMicro` is not 0). */
+  /** 2^32 units as whole microseconds and a rest in units (if `perMicro` is not 0). */
   readonly highMicros: number;
   readonly highRest: number;
   /** Units in a second. */
   readonly perSecond: number;
-  /** To be added to each time. */
+  /** The offset of all times, in microseconds. */
   readonly offsetMicros: number;
 }
 
 const WORD = 0x1_0000_0000;
 
-/** The unit for an `if_tsresol` (a power of 10, or of 2 with the highest bit set) and an `if_tsoffset` in seconds. */
+/** Returns the unit of an `if_tsresol` (a power of 10, or of 2 with the highest bit set) and an `if_tsoffset` in seconds. */
 export function timeUnit(resolution: number, offsetSeconds: number): TimeUnit {
   const isBinary = (resolution & 0x80) !== 0;
   const perSecond = isBinary ? 2 ** (resolution & 0x7f) : 10 ** resolution;
-  // Beyond picoseconds the remainder below would no longer be exact.
+  // Beyond picoseconds the rest below would not be exact.
   const perMicro = !isBinary && resolution >= 6 && resolution <= 12 ? 10 ** (resolution - 6) : 0;
   return {
     perMicro,
@@ -31,7 +31,7 @@ export function timeUnit(resolution: number, offsetSeconds: number): TimeUnit {
   };
 }
 
-/** Whole microseconds since 1970 of a time that is given as its upper and lower 32 bits. */
+/** Converts a time, as its upper and lower 32 bits, to whole microseconds since 1970. */
 export function unitsToMicros(unit: TimeUnit, high: number, low: number): number {
   if (unit.perMicro !== 0) {
     return (

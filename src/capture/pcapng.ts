@@ -1,6 +1,6 @@
-// The newer capture file, as Wireshark writes it (draft-ietf-opsawg-pcapng): blocks, each with its length before and
-// after it. A file may have several sections, each with a byte order of its own, and a section several interfaces, each
-// with a resolution of time and a snap length of its own. Blocks that say nothing of packets are skipped.
+// The pcapng format, as Wireshark writes it (draft-ietf-opsawg-pcapng): blocks, each with its length at both ends. A file may
+// have several sections, each with its own byte order, and a section several interfaces, each with its own time resolution and
+// snap length. Blocks that do not concern packets are skipped.
 
 import {
   type CapturedPacket,
@@ -19,11 +19,11 @@ const Block = {
   enhancedPacket: 6,
 } as const;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
-/** Type and length in front, the length again at the end. */
+/** Type and length at the beginning, the length again at the end. */
 const BLOCK_SIZE_MIN = 12;
-/** Room for the largest packet and its options; only blocks that are skipped may be larger. */
+/** Bytes of the largest packet and its options; only blocks that are skipped may be larger. */
 const BLOCK_SIZE_MAX = PACKET_BYTES_MAX + 65_536;
-/** Interfaces of a section that are remembered. */
+/** Interfaces of a section that are stored. */
 export const INTERFACES_MAX = 65_536;
 
 const Option = { end: 0, timeResolution: 9, timeOffset: 14 } as const;
@@ -34,7 +34,7 @@ interface CaptureInterface {
   readonly unit: TimeUnit;
 }
 
-/** Whether a file that begins with these bytes is pcapng; the type of its first block reads the same both ways. */
+/** Returns whether a file that begins with these bytes is pcapng; the type of its first block is a palindrome. */
 export function isPcapng(view: DataView): boolean {
   return view.getUint32(0, true) === Block.section;
 }
@@ -65,19 +65,19 @@ export class PcapngFormat implements CaptureFormat {
     }
     const size = view.getUint32(at + 4, this.#isLittle);
     if (size < BLOCK_SIZE_MIN || (size & 3) !== 0) {
-      this.#fail(`a block says that it has ${size} bytes, which no block can have.`);
+      this.#fail(`block length ${size} is not valid.`);
     }
     if (!isUsed(type)) {
       return -size;
     }
     if (size > BLOCK_SIZE_MAX) {
-      this.#fail(`a block of type ${type} says that it has ${size} bytes.`);
+      this.#fail(`block length ${size} is too long for a block of type ${type}.`);
     }
     if (end - at < size) {
       return 0;
     }
     if (view.getUint32(at + size - 4, this.#isLittle) !== size) {
-      this.#fail(`a block begins with the length ${size} and ends with another one.`);
+      this.#fail(`block length ${size} differs from the length at the end of the block.`);
     }
     const bodyEnd = at + size - 4;
     if (type === Block.section) {
@@ -96,14 +96,14 @@ export class PcapngFormat implements CaptureFormat {
     const view = this.#view;
     this.#isLittle = view.getUint32(at + 8, true) === BYTE_ORDER_MAGIC;
     if (!this.#isLittle && view.getUint32(at + 8, false) !== BYTE_ORDER_MAGIC) {
-      this.#fail('a section does not say in which byte order it is.');
+      this.#fail('the byte-order magic of a section is not valid.');
     }
   }
 
   #addInterface(at: number, end: number): void {
     const view = this.#view;
     if (end - at < 8) {
-      this.#fail('the description of an interface is too short.');
+      this.#fail('the block of an interface is too short.');
     }
     if (this.#interfaces.length === INTERFACES_MAX) {
       this.#fail(`the section has more than ${INTERFACES_MAX} interfaces.`);
@@ -152,11 +152,10 @@ export class PcapngFormat implements CaptureFormat {
         ? view.getUint32(at, isLittle)
         : view.getUint16(at, isLittle);
     const from =
-      this.#interfaces[number] ??
-      this.#fail(`a packet is of interface ${number}, which has not been described.`);
+      this.#interfaces[number] ?? this.#fail(`a packet is of interface ${number}, which has no description.`);
     if (from.linkType !== LINK_TYPE_ETHERNET) {
       this.#fail(
-        `a packet is of link type ${from.linkType}, and flows are made of Ethernet frames (link type ${LINK_TYPE_ETHERNET}).`,
+        `link type ${from.linkType} is not supported; only Ethernet is (link type ${LINK_TYPE_ETHERNET}).`,
       );
     }
     const original = view.getUint32(isSimple ? at : at + 16, isLittle);
@@ -164,9 +163,7 @@ export class PcapngFormat implements CaptureFormat {
       ? Math.min(original, from.snapLength === 0 ? original : from.snapLength, end - start)
       : view.getUint32(at + 12, isLittle);
     if (captured > end - start) {
-      this.#fail(
-        `a packet says that ${captured} bytes of it were captured, but its block has ${end - start}.`,
-      );
+      this.#fail(`a packet has ${captured} captured bytes, but its block has ${end - start}.`);
     }
     if (!isSimple) {
       const high = view.getUint32(at + 4, isLittle);

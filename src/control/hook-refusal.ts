@@ -5,7 +5,7 @@ import type { Condition } from '../config/condition.ts';
 import type { BridgeConnection, ObservedSwitch } from './bridge-connection.ts';
 import { isOurHook } from './hook.ts';
 import type { HookDesired } from './hook-desired.ts';
-import { isForeignMeter } from './meter.ts';
+import { isUnmanagedMeter } from './meter.ts';
 
 /** What to do on a bridge without meters: install nothing, or send every packet. */
 export type UnmeteredPolicy = 'refuse' | 'allow';
@@ -72,7 +72,7 @@ export function hookConditions(
     });
   }
   for (const meter of [needsHook && observed.hookMeter, needsSampleMeter && observed.sampleMeter]) {
-    if (meter !== false && meter !== undefined && isForeignMeter(meter)) {
+    if (meter !== false && meter !== undefined && isUnmanagedMeter(meter)) {
       conditions.push({
         ...about,
         code: 'meter-in-use',

@@ -59,7 +59,7 @@ export function planMeterRemoval(
   meterId: number | undefined,
   observed: MeterConfig | undefined,
 ): readonly SwitchStep[] {
-  if (meterId === undefined || observed === undefined || isForeignMeter(observed)) {
+  if (meterId === undefined || observed === undefined || isUnmanagedMeter(observed)) {
     return [];
   }
   const messages = [{ type: 'meter_mod', command: 'delete', meterId, flags: 0, bands: [] } as const];
@@ -70,7 +70,7 @@ export function planMeterRemoval(
  * Whether a meter with one of the daemon's ids is another client's. The daemon's have a shape that others are unlikely to
  * choose; the rate may be that of an earlier run.
  */
-export function isForeignMeter(meter: MeterConfig): boolean {
+export function isUnmanagedMeter(meter: MeterConfig): boolean {
   const [band, ...more] = meter.bands;
   const isOurs =
     meter.flags === FLAGS &&

@@ -1,19 +1,19 @@
-// A clock that is read once for each turn of the event loop, however many samples come in it: they came in one read, so
-// that none has a time of its own anyway, and asking the system for each would cost more than counting it. Both clocks
-// are read together. Timers are those of the clock beneath.
+// A clock that reads the time once for each turn of the event loop, however many samples arrive in it: they arrived in one
+// read, so none has a time of its own, and reading the system's clock for each would cost more than counting it. Both times
+// are read together. Timers are those of the underlying clock.
 
 import type { Clock, Timer } from '../runtime/clock.ts';
 
-/** See the head of the file; meant to be shared by all exporters of a process. */
+/** All exporters of a process share one. */
 export class BatchClock implements Clock {
   readonly #clock: Clock;
   readonly #defer: (callback: () => void) => void;
   readonly #forget: () => void;
-  /** Undefined between batches; that also keeps the number boxed, so that handing it out allocates nothing. */
+  /** Undefined between batches; that also keeps the number boxed, so that returning it allocates nothing. */
   #monotonicMicros: number | undefined = undefined;
   #wallMicros: number | undefined = undefined;
 
-  /** @param defer calls back at the end of the present batch of input; default `setImmediate` */
+  /** @param defer calls back at the end of the current batch of input; default `setImmediate` */
   constructor(clock: Clock, defer: (callback: () => void) => void = setImmediate) {
     this.#clock = clock;
     this.#defer = defer;

@@ -1,6 +1,5 @@
-// One collector as the exporter sees it: gives each message its sequence number and sends templates before the records
-// that need them. Both are kept per observation domain and connection, as RFC 7011, sections 3.1 and 8, wants it; how the
-// bytes travel is the session's business.
+// The stream of messages to one collector: gives each message its sequence number, and sends templates before the records that
+// need them. Both are kept per observation domain and connection (RFC 7011, sections 3.1 and 8); a session sends the bytes.
 
 import { MessageWriter } from '../ipfix/message-writer.ts';
 import { SEQUENCE_NUMBER_OFFSET } from '../ipfix/protocol.ts';
@@ -8,16 +7,16 @@ import type { CollectorSession, CollectorTarget, OpenSession, SessionStatus } fr
 import type { OpenMessage } from './open-message.ts';
 
 /**
- * Observation domains whose state a stream keeps. A `sample` action may take its domain from a packet's field, so there
- * can be any number; beyond this the one that was seen first is forgotten, and begins anew when it comes again.
+ * Observation domains whose state a stream keeps. A `sample` action may take its domain from a field of the packet, so there
+ * can be any number; beyond the limit the oldest one is dropped, and starts over when it appears again.
  */
 export const STREAM_DOMAINS_MAX = 4096;
 
-/** What changes with the exporter's options. */
+/** The options of the exporter that a stream uses. */
 export interface StreamOptions {
-  /** Seconds after which templates are repeated where the transport loses messages. */
+  /** Seconds after which templates are repeated over an unreliable transport. */
   readonly templateIntervalSeconds: number;
-  /** All templates, in sets that fit into a message each. */
+  /** All templates, in sets that each fit into a message. */
   readonly templateSets: readonly Buffer[];
   readonly messageBytesMax: number;
 }
@@ -28,7 +27,7 @@ interface DomainState {
   sequenceNumber: number;
   /** `steadySeconds` of the last templates; -Infinity when they are due at once. */
   templateSteadySeconds: number;
-  /** Export time of the last templates, for showing. */
+  /** Export time of the last templates, for status. */
   templateExportTimeSeconds: number | undefined;
 }
 
@@ -37,7 +36,7 @@ export interface DomainStatus {
   readonly observationDomainId: number;
   /** Sequence number of the next message. */
   readonly sequenceNumber: number;
-  /** Seconds since 1970; undefined when no templates have gone out yet. */
+  /** Seconds since 1970; undefined before the first templates. */
   readonly lastTemplateTimeSeconds: number | undefined;
 }
 
@@ -47,7 +46,7 @@ export interface CollectorStatus extends SessionStatus {
   readonly templateMessages: number;
   readonly lastTemplateTimeSeconds: number | undefined;
   readonly domains: readonly DomainStatus[];
-  /** Domains whose state was dropped at the limit of `STREAM_DOMAINS_MAX`. */
+  /** Domains whose state was dropped at `STREAM_DOMAINS_MAX`. */
   readonly domainsForgotten: number;
 }
 
@@ -68,7 +67,7 @@ export class CollectorStream {
     this.#options = options;
     this.#templateWriter = new MessageWriter(options.messageBytesMax);
     this.#session = openSession(target, {
-      restarted: () => this.#forgetAll(),
+      restarted: () => this.#startOver(),
       templatesDoubtful: () => {
         for (const domain of this.#domains.values()) {
           domain.templateSteadySeconds = Number.NEGATIVE_INFINITY;
@@ -90,7 +89,7 @@ export class CollectorStream {
     return this.#session.stop();
   }
 
-  /** Takes over new options without touching the connection. */
+  /** Applies new options and keeps the connection. */
   setOptions(options: StreamOptions): void {
     if (options.messageBytesMax !== this.#options.messageBytesMax) {
       this.#templateWriter = new MessageWriter(options.messageBytesMax);
@@ -99,8 +98,8 @@ export class CollectorStream {
   }
 
   /**
-   * Sends a finished message, templates first when they are due. The sequence number advances also for a message
-   * that the session drops, so that the collector sees from the gap that records are missing.
+   * Sends a finished message, templates first when they are due. The sequence number advances for a message that the session
+   * drops as well, so that the gap shows the collector that records are missing.
    */
   deliver(message: OpenMessage): void {
     const { writer } = message;
@@ -128,7 +127,7 @@ export class CollectorStream {
     };
   }
 
-  /** RFC 7011, section 8.1: repeated over UDP at intervals; a reliable connection needs them once. */
+  /** Templates are repeated at intervals over UDP and sent once over a reliable connection (RFC 7011, section 8.1). */
   #templatesDue(domain: DomainState, steadySeconds: number): boolean {
     if (domain.templateSteadySeconds === Number.NEGATIVE_INFINITY) {
       return true;
@@ -139,7 +138,7 @@ export class CollectorStream {
     return domain.templateSteadySeconds + this.#options.templateIntervalSeconds <= steadySeconds;
   }
 
-  /** When the session takes not all of them, they stay due. */
+  /** Sends all templates; they stay due if the session drops one. */
   #sendTemplates(domain: DomainState, message: OpenMessage): void {
     const writer = this.#templateWriter;
     const { exportTimeSeconds, observationDomainId } = message.writer;
@@ -157,7 +156,7 @@ export class CollectorStream {
     this.#lastTemplateTimeSeconds = exportTimeSeconds;
   }
 
-  /** A domain that was forgotten at the limit is never the last one used: only adding another one forgets it. */
+  /** The cached domain is never one that was dropped at the limit: adding a domain drops one, and is cached itself. */
   #domainOf(observationDomainId: number): DomainState {
     if (this.#lastDomain?.observationDomainId === observationDomainId) {
       return this.#lastDomain;
@@ -185,7 +184,7 @@ export class CollectorStream {
     return domain;
   }
 
-  #forgetAll(): void {
+  #startOver(): void {
     this.#domains.clear();
     this.#lastDomain = undefined;
   }

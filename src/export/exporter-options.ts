@@ -1,13 +1,13 @@
-// What an exporter is to do.
+// The options of an exporter: collectors, limits and intervals.
 
 import type { CollectorTarget } from './collector-session.ts';
 
-/** What an exporter is to do; plain values that configuration has checked. */
+/** Plain values, validated by the configuration. */
 export interface ExporterOptions {
   readonly targets: readonly CollectorTarget[];
-  /** Seconds that a flow gathers samples, 0 to 4,200; 0: no cache, each sample becomes a record. */
+  /** Seconds that a flow is aggregated, 0 to 4,200; 0: no cache, each sample becomes a record. */
   readonly activeTimeoutSeconds: number;
-  /** Flows that the cache holds at most, 0 to 2^32 - 1; 0: no cache. */
+  /** Flows in the cache, 0 to 2^32 - 1; 0: no cache. */
   readonly flowsMax: number;
   /** Seconds after which templates are repeated over UDP. */
   readonly templateIntervalSeconds: number;
@@ -22,7 +22,7 @@ export const EXPORTER_DEFAULTS = {
   messageBytesMax: 1400,
 } as const;
 
-/** Equal in meaning: targets are a set, as in the database. */
+/** Returns whether both have the same meaning: targets are a set, as in the database. */
 export function sameOptions(a: ExporterOptions, b: ExporterOptions): boolean {
   const targetsOfA = new Set(a.targets.map(targetKey));
   const targetsOfB = new Set(b.targets.map(targetKey));
@@ -36,7 +36,7 @@ export function sameOptions(a: ExporterOptions, b: ExporterOptions): boolean {
   );
 }
 
-/** Tells collectors apart. */
+/** Returns a key that identifies the collector. */
 export function targetKey(target: CollectorTarget): string {
   return `${target.host}\0${target.port}`;
 }

@@ -1,4 +1,4 @@
-// What an exporter shows of itself, and the counting of its records and of what was wrong with its samples.
+// The status of an exporter, and the counting of its records by reason and of its samples by fault.
 
 import type { FlowCacheStatus } from '../flow/flow-cache.ts';
 import { FlowEndReason } from '../flow/flow-record.ts';
@@ -21,16 +21,16 @@ export interface FaultCounts {
   transport: number;
 }
 
-/** Everything that an operator may want to know about an exporter. Counts are since it was made. */
+/** An exporter for operators. Counts are since it was created. */
 export interface ExporterStatus {
   readonly name: string;
   readonly state: 'idle' | 'running' | 'stopping' | 'stopped';
   readonly options: ExporterOptions;
   readonly cache: FlowCacheStatus;
   readonly samples: number;
-  /** Samples that came while the exporter did not run. */
+  /** Samples that arrived while the exporter did not run. */
   readonly samplesIgnored: number;
-  /** Samples whose frame had a fault; they are counted in flows all the same, as far as the frame could be read. */
+  /** Samples whose frame had a fault; they are counted in flows all the same. */
   readonly malformed: Readonly<FaultCounts>;
   readonly records: Readonly<ReasonCounts>;
   /** Messages with data records, each counted once for all collectors. */
@@ -38,7 +38,7 @@ export interface ExporterStatus {
   readonly collectors: readonly CollectorStatus[];
 }
 
-/** Counts a record by the reason for which its flow has ended. */
+/** Counts a record by the reason for which its flow expired. */
 export function countRecord(counts: ReasonCounts, reason: FlowEndReason): void {
   if (reason === FlowEndReason.activeTimeout) {
     counts.activeTimeout += 1;

@@ -1,6 +1,6 @@
-// The data plane on one screen: a sample is dissected, its flow is found in the cache, and flows that are due become
-// records, messages and datagrams. One exporter for each bridge's IPFIX row and for each collector set; it lives as long
-// as the row has usable targets. It never waits for a collector, and never holds the event loop for long.
+// The exporter: dissects a sample, adds it to its flow in the cache, and turns flows that are due into records, messages and
+// datagrams. There is one for the IPFIX row of each bridge and for each collector set; it lives as long as the row has usable
+// targets. It never waits for a collector, and never blocks the event loop for long.
 
 import { randomInt } from 'node:crypto';
 import { FlowCache } from '../flow/flow-cache.ts';
@@ -27,14 +27,11 @@ import { RecentMessages } from './recent-messages.ts';
 
 export type { ExporterStatus } from './exporter-status.ts';
 
-/** Records that one turn of the event loop expires, so that a million flows due at once do not stop it. */
+/** Records that one turn of the event loop expires, so that a million flows that are due at once do not block it. */
 export const SLICE_RECORDS_MAX = 256;
-/**
- * Pause between two runs of the timer, so that flows which are due one shortly after the other share messages; the first
- * one after a quiet time leaves at once.
- */
+/** Pause between two runs of the timer, so that flows that are due in short succession share messages. */
 export const EXPIRY_PAUSE_MS = 20;
-/** Records that a single sample may expire; more than one, so that a lowered limit is reached. */
+/** Records that one sample may expire; more than one, so that the cache shrinks to a lowered limit. */
 const SAMPLE_RECORDS_MAX = 16;
 
 /** What an exporter needs from outside. */
@@ -42,15 +39,14 @@ export interface ExporterParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly openSession: OpenSession;
-  /** Calls back at the end of the present batch of input, before the event loop waits. Default: `setImmediate`. */
+  /** Calls back at the end of the current batch of input, before the event loop waits. Default: `setImmediate`. */
   readonly defer?: (callback: () => void) => void;
-  /** Says when the next slice of a long run of records may follow. Default: a `Pacer` that looks at the backlogs. */
+  /** Decides when the next slice of a long run of records follows. Default: a `Pacer` that reads the backlogs. */
   readonly pace?: Pace;
-  /** Keeps peers from choosing keys that collide. Default: random. */
+  /** Secret seed of the cache's hash, against senders that choose keys which collide. Default: random. */
   readonly hashSeed?: number;
 }
 
-/** An exporter: see the head of the file. */
 export class Exporter {
   readonly name: string;
   readonly #clock: Clock;
@@ -67,18 +63,18 @@ export class Exporter {
   #packer: MessagePacker;
   readonly #recent = new RecentMessages();
   #streams = new Map<string, CollectorStream>();
-  /** Collectors that are no longer wanted and still send what they have. */
+  /** Removed collectors that still send what waits. */
   readonly #leaving = new Set<Promise<void>>();
   #state: ExporterStatus['state'] = 'idle';
   #stopped: Promise<void> | undefined;
   #timer: Timer | undefined;
-  /** What is to follow at the end of this batch: sending what is open, and the next slice. */
+  /** Whether the end of this batch will send the open messages, and whether the next slice is scheduled. */
   #isBatchEndPlanned = false;
   #isSliceEndPlanned = false;
   #samples = 0;
   #samplesIgnored = 0;
   #messages = 0;
-  /** Made once: a function that makes a closure allocates each time that it is called, also when it returns before. */
+  /** Created once: a function that creates a closure allocates with each call, even when it returns before. */
   readonly #endBatch = () => {
     if (this.#state === 'running') {
       this.#addBatch();
@@ -126,9 +122,8 @@ export class Exporter {
   }
 
   /**
-   * Takes over other options while it runs. The cache stays; flows that the new limits make due leave at once, to the
-   * new collectors. A collector that stays keeps its session. Nothing happens when the options mean the same, or after
-   * `stop`.
+   * Applies other options. The cache stays; flows that the new limits make due expire at once, to the new collectors. A
+   * collector that stays keeps its session. Does nothing when the options have the same meaning, or after `stop`.
    */
   configure(options: ExporterOptions): void {
     if (this.#state === 'stopping' || this.#state === 'stopped') {
@@ -152,8 +147,8 @@ export class Exporter {
   }
 
   /**
-   * Counts one sampled frame, `frame[start, end)`, of which the switch saw `frameSize` bytes and which stands for `weight`
-   * packets. Records that it makes due are sent at the end of the batch.
+   * Adds one sampled frame, `frame[start, end)`, whose size in the switch was `frameSize` bytes and which represents `weight`
+   * packets. Records that become due are sent at the end of the batch.
    */
   sample(
     frame: Uint8Array,
@@ -192,7 +187,7 @@ export class Exporter {
     return this.#state;
   }
 
-  /** Messages that wait at the collector that has the longest backlog. */
+  /** Messages that wait at the collector with the longest backlog. */
   get backlogCount(): number {
     let count = 0;
     for (const stream of this.#streams.values()) {
@@ -201,13 +196,13 @@ export class Exporter {
     return count;
   }
 
-  /** Flushes the cache with forcedEnd to the collectors that it has, waits until they have sent it, and closes them. */
+  /** Flushes the cache with forcedEnd to the current collectors, waits until they have sent it, and closes them. */
   stop(): Promise<void> {
     this.#stopped ??= this.#flushAndClose();
     return this.#stopped;
   }
 
-  /** Begins a look at the flows in the cache, the newest samples included. */
+  /** Starts a walk over the flows in the cache, the newest samples included. */
   walkFlows(): FlowWalk {
     if (this.#state === 'running') {
       this.#addBatch();
@@ -216,8 +211,8 @@ export class Exporter {
   }
 
   /**
-   * Sends all flows of the cache now, with forcedEnd, and goes on; fulfilled with their number when the last one is on its
-   * way. Flows that begin meanwhile stay.
+   * Sends all flows of the cache with forcedEnd and keeps running; resolves with their number when the last one is sent. Flows
+   * that start meanwhile stay.
    */
   async flush(): Promise<number> {
     if (this.#state !== 'running') {
@@ -227,7 +222,7 @@ export class Exporter {
     return this.#flushFlows();
   }
 
-  /** Copies of the newest messages with records, newest first, without sequence numbers; good until the next message. */
+  /** Returns copies of the newest messages with records, newest first, without sequence numbers; valid until the next one. */
   recentMessages(): readonly Buffer[] {
     return this.#recent.newestFirst();
   }
@@ -250,7 +245,7 @@ export class Exporter {
     };
   }
 
-  /** Adds the samples that wait. In a small cache none waits: what a batch buys is overlapping reads of memory. */
+  /** Adds the samples of the batch. A small cache has batches of one: they only serve to overlap reads of memory. */
   #addBatch(): void {
     const batch = this.#batch;
     if (batch.count === 0) {
@@ -281,7 +276,7 @@ export class Exporter {
     );
   }
 
-  /** New collectors are opened, those that stay are told the options, and the others are left to finish alone. */
+  /** Opens new collectors, passes the options to those that stay, and stops the others. */
   #setCollectors(): void {
     const { templateIntervalSeconds, messageBytesMax } = this.#options;
     const templateSets = encodeTemplateSets(messageBytesMax);
@@ -300,7 +295,7 @@ export class Exporter {
     this.#streams = streams;
     for (const [key, stream] of before) {
       if (!streams.has(key)) {
-        this.#leave(stream);
+        this.#stopStream(stream);
       }
     }
     for (const [key, stream] of streams) {
@@ -310,12 +305,12 @@ export class Exporter {
     }
   }
 
-  #leave(stream: CollectorStream): void {
+  #stopStream(stream: CollectorStream): void {
     const left = stream.stop().finally(() => this.#leaving.delete(left));
     this.#leaving.add(left);
   }
 
-  /** Fires when the oldest flow is due, but not before the pause; nothing is set while the cache is empty. */
+  /** Schedules the expiry of the oldest flow, but not before the pause; does nothing while the cache is empty. */
   #setTimer(nowMicros: number, pauseMs: number): void {
     const expiryMicros = this.#cache.nextExpiryMicros();
     if (expiryMicros === Number.POSITIVE_INFINITY) {
@@ -327,7 +322,7 @@ export class Exporter {
     );
   }
 
-  /** Sends what is due, up to a slice; the rest follows when the event loop has looked after others. */
+  /** Sends the flows that are due, up to a slice; the rest follows after the event loop has served others. */
   #expireSlice(): void {
     if (this.#state !== 'running') {
       return;
@@ -364,7 +359,7 @@ export class Exporter {
     this.#defer(this.#endBatch);
   }
 
-  /** Sends the flows that there are now, in slices, unless the state changes meanwhile; gives back how many. */
+  /** Sends the flows of the cache, in slices, unless the state changes meanwhile; returns how many. */
   async #flushFlows(): Promise<number> {
     const state = this.#state;
     const flowCount = this.#cache.flowCount;
@@ -388,6 +383,6 @@ export class Exporter {
     await this.#flushFlows();
     await Promise.all([...Array.from(this.#streams.values(), (stream) => stream.stop()), ...this.#leaving]);
     this.#state = 'stopped';
-    this.#log.debug(`Exporter ${this.name} has stopped.`);
+    this.#log.debug(`exporter ${this.name}: stopped`);
   }
 }

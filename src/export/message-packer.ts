@@ -1,7 +1,7 @@
-// Groups records into messages: one open message for each observation domain, because the domain stands in the message's
-// header. A message leaves when it is full, when its export time has passed, or when the exporter ends a batch. Here the
-// cache's monotonic times meet the wall clock, once a message, so that a step of the wall clock moves flows together
-// with their message and never makes a delta absurd.
+// Groups records into messages: one open message for each observation domain, because the header has the domain. A message is
+// finished when it is full, when its export time has passed, or when the exporter ends a batch. The cache's monotonic times
+// are converted to the wall clock here, once a message, so that a step of the wall clock moves flows together with their
+// message and never falsifies a delta.
 
 import type { FlowRecord } from '../flow/flow-record.ts';
 import { MESSAGE_HEADER_SIZE, SET_HEADER_SIZE } from '../ipfix/protocol.ts';
@@ -10,15 +10,15 @@ import type { Clock } from '../runtime/clock.ts';
 import { OpenMessage } from './open-message.ts';
 import { encodeRecord } from './record-encoder.ts';
 
-/** Messages that are open at a time; records of one more domain send the one that was opened first. */
+/** Open messages; a record of one more domain finishes the message that was opened first. */
 export const OPEN_MESSAGES_MAX = 16;
 
-/** Packs records into messages and hands each finished message on; the message is used again afterwards. */
+/** Packs records into messages and delivers each finished message, which is reused afterwards. */
 export class MessagePacker {
   readonly #clock: Clock;
   readonly #messageBytesMax: number;
   readonly #deliver: (message: OpenMessage) => void;
-  /** Wall time minus monotonic time when the first message could have been made. */
+  /** Wall time minus monotonic time when the exporter was created. */
   readonly #steadyOffsetMicros: number;
   /** In the order in which they were opened. */
   readonly #open: OpenMessage[] = [];
@@ -33,7 +33,7 @@ export class MessagePacker {
     const sizeMin = MESSAGE_HEADER_SIZE + SET_HEADER_SIZE + RECORD_SIZE_MAX;
     if (messageBytesMax < sizeMin) {
       throw new RangeError(
-        `A message has to have room for any record: ${sizeMin} bytes, not ${messageBytesMax}.`,
+        `message size limit of ${messageBytesMax} bytes is too small for a record; at least ${sizeMin}`,
       );
     }
     this.#clock = clock;
@@ -42,7 +42,7 @@ export class MessagePacker {
     this.#deliver = deliver;
   }
 
-  /** True while a message waits for more records. */
+  /** Whether a message is open. */
   get hasOpenMessages(): boolean {
     return this.#open.length > 0;
   }
@@ -60,7 +60,7 @@ export class MessagePacker {
     encodeRecord(message, offset, template, record, reason);
   }
 
-  /** Sends all messages that have records. */
+  /** Finishes all open messages. */
   finishAll(): void {
     for (let message = this.#open[0]; message !== undefined; message = this.#open[0]) {
       this.#finish(message);
@@ -68,8 +68,8 @@ export class MessagePacker {
   }
 
   /**
-   * The open message of the record's domain, unless the flow ended after its export time: the end delta would be
-   * negative. Times are not handed from function to function here, because each would be an object on the heap then.
+   * Returns the open message of the record's domain, unless the flow ended after its export time: the end delta would be
+   * negative. Times are not passed from function to function here, because each would be an object on the heap.
    */
   #messageFor(record: FlowRecord): OpenMessage {
     const { observationDomainId } = record;

@@ -1,7 +1,6 @@
-// The messages that a session has accepted and not yet sent, oldest first: a ring of buffers that are allocated when
-// they are first needed and then used again. The socket reads a message's buffer until it reports the end of that
-// send, so a slot is free only after `shift`. At the limit `push` refuses: the newest message is the one that is lost,
-// because the oldest ones carry the templates.
+// The messages that a session has accepted and not yet sent, oldest first: a ring of buffers that are allocated when first
+// needed and then reused. The socket reads the buffer of a message until it reports the end of that send, so a slot is free
+// only after `shift`. At the limit `push` refuses the newest message, because the oldest ones have the templates.
 
 interface Slot {
   bytes: Buffer;
@@ -25,7 +24,7 @@ export class MessageQueue {
     return this.#count;
   }
 
-  /** Copies a message in; false when the queue is full. */
+  /** Copies a message in; returns false when the queue is full. */
   push(bytes: Buffer, size: number, recordCount: number): boolean {
     if (this.#count === this.#countMax) {
       return false;
@@ -44,7 +43,7 @@ export class MessageQueue {
     return true;
   }
 
-  /** The bytes of the message at `index` from the oldest; they stay as they are until it is shifted out. */
+  /** Returns the bytes of the message at `index` from the oldest; they stay as they are until it is removed. */
   bytesAt(index: number): Buffer {
     const slot = this.#slotAt(index);
     return slot.bytes.subarray(0, slot.size);
@@ -58,16 +57,16 @@ export class MessageQueue {
     return this.#slotAt(index).recordCount;
   }
 
-  /** Forgets the oldest message. */
+  /** Removes the oldest message. */
   shift(): void {
     if (this.#count === 0) {
-      throw new Error('An empty message queue was shifted.');
+      throw new Error('message queue is empty');
     }
     this.#head = (this.#head + 1) % this.#slots.length;
     this.#count -= 1;
   }
 
-  /** A full ring is straightened, so that new slots come behind the newest message; doubling keeps that rare. */
+  /** Rotates a full ring, so that new slots follow the newest message; doubling keeps that rare. */
   #grow(): void {
     const straight = [...this.#slots.slice(this.#head), ...this.#slots.slice(0, this.#head)];
     const added = Math.min(Math.max(8, straight.length), this.#countMax - straight.length);
@@ -81,7 +80,7 @@ export class MessageQueue {
   #slotAt(index: number): Slot {
     const slot = this.#slots[(this.#head + index) % this.#slots.length];
     if (slot === undefined) {
-      throw new Error(`A message queue of ${this.#count} has no message ${index}.`);
+      throw new Error(`message queue of ${this.#count} has no message ${index}`);
     }
     return slot;
   }

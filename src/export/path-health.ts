@@ -1,29 +1,28 @@
-// Whether messages over UDP reach anybody, as far as a sender can know: routers and hosts answer with ICMP errors, some time
-// after the message. So a collector counts as failing from an error on, until a message has been followed by none for a while.
+// Whether messages over UDP arrive, as far as a sender can know: routers and hosts answer with ICMP errors some time after the
+// message. A path is failing from an error on, until no error has followed a message for the recovery time.
 
 import type { Clock } from '../runtime/clock.ts';
 
-/** See the head of the file. */
 export class PathHealth {
   readonly #clock: Clock;
   readonly #recoveryMicros: number;
   #hasFailed = false;
-  /** When the first message since the last error left; 0 when none has. */
+  /** When the first message after the last error was sent; 0 when none was. */
   #sentMicros = 0;
 
-  /** @param recoveryMs how long no error must have followed a message until all is well again */
+  /** @param recoveryMs how long no error must follow a message until the path is not failing any more */
   constructor(clock: Clock, recoveryMs: number) {
     this.#clock = clock;
     this.#recoveryMicros = recoveryMs * 1000;
   }
 
-  /** An error has come. */
+  /** Notes an error. */
   failed(): void {
     this.#hasFailed = true;
     this.#sentMicros = 0;
   }
 
-  /** A message has left. */
+  /** Notes a message that was sent. */
   sent(): void {
     if (this.#hasFailed && this.#sentMicros === 0) {
       this.#sentMicros = this.#clock.monotonicMicros();

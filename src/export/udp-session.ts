@@ -28,7 +28,7 @@ export interface UdpSessionOptions extends SocketSessionOptions {
   readonly sendBufferBytes: number;
   /** How often a host name is resolved again while connected. */
   readonly resolveIntervalMs: number;
-  /** How long no error must have followed a message until a failing collector counts as open again. */
+  /** How long no error must follow a message until a failing collector is open again. */
   readonly recoveryMs: number;
 }
 

@@ -1,36 +1,29 @@
-// The memory of the flow cache: entries of differing sizes, first in, first out. Flows leave a cache only from
-// its old end, so the order in which the entries lie in memory is the list by flow start, and needs no links
-// and no free list. The memory is segments of equal size, chained as they were filled: growing takes one more
-// and moves nothing.
+// The memory of the flow cache: entries of different sizes, first in, first out. Flows leave a cache only from its old end, so
+// the order of the entries in memory is the list by flow start, and needs neither links nor a free list. The memory consists
+// of segments of equal size, chained in the order in which they were filled: growing adds one and moves nothing.
 
-/**
- * Words of a segment; an address is the segment's number and, in the low 16 bits, the word where the entry
- * begins.
- */
+/** Words of a segment; an address is the segment's number and, in the low 16 bits, the word where the entry begins. */
 const SEGMENT_BITS = 16;
 const SEGMENT_WORDS = 1 << SEGMENT_BITS;
 const SEGMENT_BYTES = SEGMENT_WORDS * 4;
-/** Entries begin at word 1, so that no entry has the address 0, which stands for "none". */
+/** Not 0, so that no entry has the address 0, which means "none". */
 const FIRST_WORD = 12;
-/** Numbers above this would not be small integers once shifted. It bounds a store to 8 GiB. */
+/** Larger numbers would not be small integers once shifted. It limits a store to 8 GiB. */
 const SEGMENT_COUNT_MAX = 1 << 15;
 
-/** The number of the segment that an address lies in. */
+/** Returns the number of the segment of an address. */
 export function segmentOf(address: number): number {
   return address >>> SEGMENT_BITS;
 }
 
-/** The word of its segment that an address stands for. */
+/** Returns the word of an address in its segment. */
 export function wordOf(address: number): number {
   return address & (SEGMENT_WORDS - 1);
 }
 
-/**
- * Segmented first-in-first-out memory. Who stores an entry knows its size, and gives it again to have it
- * removed.
- */
+/** Segmented first-in-first-out memory. The owner of an entry knows its size, and passes it again to remove the entry. */
 export class EntryStore {
-  /** The memory of each segment by words, and (below) the same by bytes; empty where it has been given back. */
+  /** The memory of each segment as words, and (below) as bytes; empty where it was released. */
   readonly segments: Int32Array[] = [];
   readonly segmentBytes: Buffer[] = [];
   /** Where a segment's last entry ends, and which segment follows it. */
@@ -48,22 +41,18 @@ export class EntryStore {
   #liveWordCount = 0;
   #removedCount = 0;
 
-  /**
-   * Room for `bytesMax` bytes of entries is certain; somewhere in the segment beyond, `append` begins to
-   * refuse.
-   */
+  /** The store has room for `bytesMax` bytes of entries; in the segment beyond, `append` starts to refuse. */
   constructor(bytesMax: number) {
-    // The oldest entries may have left most of the first segment and the newest not have reached most of the
-    // last one.
+    // Most of the first segment and of the last one may be unused.
     this.#segmentCountMax = Math.min(Math.ceil(bytesMax / SEGMENT_BYTES) + 1, SEGMENT_COUNT_MAX);
   }
 
-  /** Bytes of the entries that are stored. */
+  /** Bytes of all entries. */
   get liveBytes(): number {
     return this.#liveWordCount * 4;
   }
 
-  /** Bytes that the store has from the system: the segments in use and the spare ones. */
+  /** Bytes of memory: the segments in use and the spare ones. */
   get memoryBytes(): number {
     return (this.#usedSegmentCount + this.#spares.length) * SEGMENT_BYTES;
   }
@@ -73,12 +62,12 @@ export class EntryStore {
     return this.#removedCount;
   }
 
-  /** Address of the oldest entry; 0 when there is none. */
+  /** Address of the oldest entry; 0 without one. */
   get head(): number {
     return this.#liveWordCount === 0 ? 0 : (this.#headSegment << SEGMENT_BITS) | this.#headWord;
   }
 
-  /** Address of the entry that follows one of `wordCount` words; 0 when that is the newest. */
+  /** Returns the address of the entry behind one of `wordCount` words; 0 when that is the newest. */
   after(address: number, wordCount: number): number {
     const segment = segmentOf(address);
     const next = wordOf(address) + wordCount;
@@ -90,10 +79,7 @@ export class EntryStore {
       : (segment << SEGMENT_BITS) | next;
   }
 
-  /**
-   * Makes room for an entry of `wordCount` words behind the newest one: its address, or 0 when the store is
-   * full.
-   */
+  /** Reserves an entry of `wordCount` words behind the newest one; returns its address, or 0 when the store is full. */
   append(wordCount: number): number {
     if (this.#tailSegment < 0 || this.#tailWord + wordCount > SEGMENT_WORDS) {
       if (!this.#extend()) {
@@ -106,7 +92,7 @@ export class EntryStore {
     return address;
   }
 
-  /** Forgets the oldest entry. Its words stay as they are until the next `append`. */
+  /** Removes the oldest entry. Its words stay as they are until the next `append`. */
   removeHead(wordCount: number): void {
     this.#headWord += wordCount;
     this.#liveWordCount -= wordCount;
@@ -146,9 +132,7 @@ export class EntryStore {
     return segment;
   }
 
-  /**
-   * Keeps some emptied segments for reuse, in proportion to those in use, and gives the memory of others back.
-   */
+  /** Keeps some emptied segments for reuse, in proportion to those in use, and releases the memory of the others. */
   #releaseHeadSegment(): void {
     const segment = this.#headSegment;
     this.#headSegment = this.#nexts[segment]!;

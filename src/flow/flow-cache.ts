@@ -1,7 +1,6 @@
-// The flow cache of one exporter: aggregates samples by flow, and gives each flow up when its active timeout or
-// the room for flows ends. It is told the time, and never acts by itself: whoever owns it calls `expire` when
-// `nextExpiryMicros` says so. Nothing is allocated for a sample; the cache makes no records, it shows flows to
-// a visitor.
+// The flow cache of one exporter: aggregates samples by flow, and expires a flow at its active timeout or when there are too
+// many. It has no clock and no timer: its owner passes the time, and calls `expire` when `nextExpiryMicros` says so. It
+// allocates nothing for a sample, and writes no records: it passes flows to a visitor.
 
 import type { FlowKey } from '../packet/flow-key.ts';
 import { EntryStore, segmentOf, wordOf } from './entry-store.ts';
@@ -21,65 +20,59 @@ import { hashFlow, hashSecrets } from './flow-hash.ts';
 import { FlowIndex } from './flow-index.ts';
 import { EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
 import { FlowWalk } from './flow-walk.ts';
+import { prefetchOldest, prefetchSamples } from './prefetch.ts';
 import type { Sample, SampleBatch } from './sample-batch.ts';
-import { touchOldest, touchSamples } from './touch.ts';
 
-// Whoever owns a cache is handed these.
+// Owners of a cache use these.
 export type { FlowRecord, FlowVisitor } from './flow-record.ts';
 
-/**
- * Past this many bytes of flows the oldest leave for lack of resources, whatever the limit on flows: some 11
- * million.
- */
+/** Bytes of flows beyond which the oldest expire for lack of resources, whatever the limit on flows: some 11 million flows. */
 export const FLOW_BYTES_MAX = 1024 * 1024 * 1024;
 
-/** From so many flows on, index and entries are larger than a processor's second cache. */
+/** Flows from which index and entries exceed a processor's second-level cache. */
 const LARGE_FLOW_COUNT = 4096;
-/** Flows whose slots are touched together before they leave: a power of 2. */
-const TOUCH_COUNT = 32;
-const TOUCH_MASK = TOUCH_COUNT - 1;
+/** Flows whose slots are prefetched together before they expire: a power of 2. */
+const PREFETCH_COUNT = 32;
+const PREFETCH_MASK = PREFETCH_COUNT - 1;
 
-/** What a cache is made with. */
 export interface FlowCacheOptions {
-  /** How long a flow is aggregated from its first sample, in microseconds; 0 makes each sample due at once. */
+  /** How long a flow is aggregated from its first sample, in microseconds; with 0 each sample expires at once. */
   readonly activeTimeoutMicros: number;
-  /** How many flows may stay; with 0, each is due at once. */
+  /** Flows that may stay; with 0 each expires at once. */
   readonly flowsMax: number;
-  /** Secret 32 bits that decide where flows are put, against senders who would make flows collide. */
+  /** Secret 32 bits of the hash, against senders that choose keys which collide. */
   readonly hashSeed: number;
   /**
-   * How many bytes of flows may stay, where `flowsMax` is more than the machine has memory for;
-   * `FLOW_BYTES_MAX` if not given. The index comes on top, with 13 to 26 bytes a flow. Flows may exceed it by
-   * an eighth until `expire` is called; beyond that, samples of new flows are refused and counted as such.
+   * Bytes of flows that may stay, for a `flowsMax` that exceeds the memory of the machine. Default: `FLOW_BYTES_MAX`. The
+   * index needs 13 to 26 bytes a flow in addition. Flows may exceed the limit by an eighth until `expire` is called; beyond
+   * that, samples of new flows are refused and counted.
    */
   readonly flowBytesMax?: number;
 }
 
-/** What a cache has done and what it holds. Counts are from its creation on. */
+/** Counts since the cache was created, and what it holds. */
 export interface FlowCacheStatus {
   readonly flows: number;
   readonly flowsMax: number;
   readonly activeTimeoutMicros: number;
-  /** What the cache has from the system, index included. */
+  /** Memory of the cache, index included. */
   readonly memoryBytes: number;
-  /** Samples that began a flow, that joined one, and that found no room. */
+  /** Samples that started a flow, that joined one, and that were refused for lack of memory. */
   readonly inserted: number;
   readonly aggregated: number;
   readonly refused: number;
-  /** Flows that left, by reason. Those that left for the limit in bytes are also in `expiredByFlowBytes`. */
+  /** Flows that expired, by reason. Those that expired for the limit in bytes are in `expiredByFlowBytes` as well. */
   readonly expiredByActiveTimeout: number;
   readonly expiredByLackOfResources: number;
   readonly expiredByForcedEnd: number;
   readonly expiredByFlowBytes: number;
 }
 
-/**
- * Cells of the counters, which are in a Float64Array because a number past 2^31 in a field would be an object.
- */
+/** Cells of the counters, which are in a Float64Array because a number above 2^31 in a field would be an object. */
 const Counter = { inserted: 0, aggregated: 1, refused: 2, byFlowBytes: 3, byReason: 4 } as const;
 const COUNTER_COUNT = Counter.byReason + FlowEndReason.lackOfResources + 1;
 
-/** Flows by key, in the order in which they began. */
+/** Flows by key, in the order in which they started. */
 export class FlowCache {
   readonly #store: EntryStore;
   readonly #index = new FlowIndex();
@@ -89,13 +82,13 @@ export class FlowCache {
   readonly #flowBytesMax: number;
   #activeTimeoutMicros: number;
   #flowsMax: number;
-  /** When the next flow is due: see `nextExpiryMicros`. In a cell, because a double in a field would be an object. */
+  /** The next expiry, see `nextExpiryMicros`; in a cell because a double in a field would be an object. */
   readonly #dueMicros = new Float64Array([Number.POSITIVE_INFINITY]);
   /** The time of the sample that is being added. */
   #nowHigh = 0;
   #nowLow = 0;
-  /** What has been touched goes here, so that it is read at all. */
-  readonly #touched = new Int32Array(1);
+  /** Where the sums of prefetched words go, so that the compiler keeps the reads. */
+  readonly #prefetched = new Int32Array(1);
 
   constructor(options: FlowCacheOptions) {
     this.#activeTimeoutMicros = options.activeTimeoutMicros;
@@ -110,7 +103,7 @@ export class FlowCache {
     return this.#index.count;
   }
 
-  /** Changes the limits. Flows stay; those that are due by the new limits leave with the next `expire`. */
+  /** Changes the limits. Flows that exceed the new limits leave with the next `expire`. */
   setLimits(activeTimeoutMicros: number, flowsMax: number): void {
     this.#activeTimeoutMicros = activeTimeoutMicros;
     this.#flowsMax = flowsMax;
@@ -118,13 +111,12 @@ export class FlowCache {
   }
 
   /**
-   * Adds a sample to its flow, or to a new one at the tail; expires nothing. Times are whole microseconds, not
-   * below 0. The sample stands for `weight` packets (at most 2^32 - 1) of `frameSize` bytes, which is the size
-   * of the whole frame also if less of it was dissected.
+   * Adds a sample to its flow, or to a new one at the tail; expires nothing. Times are whole microseconds, not below 0. The
+   * sample represents `weight` packets (at most 2^32 - 1) of `frameSize` bytes: the size of the whole frame, even if it was
+   * truncated.
    */
   add(key: FlowKey, observationDomainId: number, nowMicros: number, weight: number, frameSize: number): void {
-    // From here on the time is two integers, because a computed double that is passed to a function becomes an
-    // object.
+    // The time is two integers from here on, because a computed double that is passed to a function becomes an object.
     this.#nowHigh = Math.floor(nowMicros * TIME_WORD_INVERSE) | 0;
     this.#nowLow = nowMicros | 0;
     const domain = observationDomainId | 0;
@@ -132,9 +124,9 @@ export class FlowCache {
   }
 
   /**
-   * Adds the samples of a batch in their order, and expires after each of them what is due then, up to
-   * `expiriesMax` flows a sample: the same as `add`, `isDue` and `expire` in turn. Returns how many flows have
-   * left. The batch is empty afterwards.
+   * Adds the samples of a batch in their order, and expires after each of them the flows that are due, up to `expiriesMax` a
+   * sample: the same as `add`, `isDue` and `expire` in turn. Returns how many flows have expired. The batch is empty
+   * afterwards.
    */
   addBatch(batch: SampleBatch, visitor: FlowVisitor, expiriesMax: number): number {
     const { samples, count } = batch;
@@ -155,42 +147,39 @@ export class FlowCache {
     return this.#addAndExpire(sample, visitor, expiriesMax);
   }
 
-  /** Whether the cache is so large that samples are better added in batches. */
+  /** Whether the cache is so large that batches of samples are faster. */
   get isLarge(): boolean {
     return this.#index.count > LARGE_FLOW_COUNT;
   }
 
   /**
-   * When `expire` is next to be called: the oldest flow's start and the active timeout. Infinity when there is
-   * no flow, -Infinity when a limit is exceeded.
+   * Returns when `expire` is to be called: the oldest flow's start plus the active timeout. Infinity without a flow, -Infinity
+   * when a limit is exceeded.
    */
   nextExpiryMicros(): number {
     return this.#dueMicros[0]!;
   }
 
-  /** Whether `expire` has something to do. */
+  /** Returns whether `expire` has something to do. */
   isDue(nowMicros: number): boolean {
     return nowMicros >= this.#dueMicros[0]!;
   }
 
   /**
-   * Shows the flows that are due to `visitor` and removes them, from the oldest up to the first that need not
-   * go, and not more than `countMax`. Returns how many have left.
+   * Passes the flows that are due to `visitor` and removes them, from the oldest to the first that is not due, up to
+   * `countMax`. Returns how many.
    */
   expire(nowMicros: number, visitor: FlowVisitor, countMax: number = Number.POSITIVE_INFINITY): number {
     const startMax = nowMicros - this.#activeTimeoutMicros;
     return this.#expire(Math.floor(startMax * TIME_WORD_INVERSE) | 0, startMax | 0, visitor, countMax);
   }
 
-  /**
-   * Shows flows to `visitor` and removes them, oldest first, due or not, up to `countMax`. Returns how many
-   * have left.
-   */
+  /** Passes flows to `visitor` and removes them, oldest first, due or not, up to `countMax`. Returns how many. */
   flush(visitor: FlowVisitor, countMax: number = Number.POSITIVE_INFINITY): number {
     let count = 0;
     for (; count < countMax && this.#store.head !== 0; count += 1) {
-      if ((count & TOUCH_MASK) === 0) {
-        this.#touched[0] = touchOldest(this.#index.table, this.#store, TOUCH_COUNT);
+      if ((count & PREFETCH_MASK) === 0) {
+        this.#prefetched[0] = prefetchOldest(this.#index.table, this.#store, PREFETCH_COUNT);
       }
       this.#remove(this.#store.head, visitor, FlowEndReason.forcedEnd);
     }
@@ -198,7 +187,7 @@ export class FlowCache {
     return count;
   }
 
-  /** Begins a look at all flows; see flow-walk.ts. */
+  /** Starts a walk over all flows; see flow-walk.ts. */
   walk(): FlowWalk {
     return new FlowWalk(this.#store, this.flowCount);
   }
@@ -224,15 +213,15 @@ export class FlowCache {
     return hashFlow(this.#secrets, key.words, (key.size + 3) >> 2, key.templateId, domain);
   }
 
-  /** Hashes all samples, and touches what adding them will need. */
+  /** Hashes all samples, and prefetches what adding them will read. */
   #prepare(batch: SampleBatch, count: number): void {
     for (let index = 0; index < count; index += 1) {
       const sample = batch.samples[index]!;
       sample.hash = this.#hashOf(sample, sample.domain);
     }
-    this.#touched[0] = touchSamples(this.#index.table, this.#store, batch.samples, count);
+    this.#prefetched[0] = prefetchSamples(this.#index.table, this.#store, batch.samples, count);
     if (batch.samples[0]!.timeMicros >= this.#dueMicros[0]!) {
-      this.#touched[0] = touchOldest(this.#index.table, this.#store, count);
+      this.#prefetched[0] = prefetchOldest(this.#index.table, this.#store, count);
     }
   }
 
@@ -271,7 +260,7 @@ export class FlowCache {
     this.#addOther(key, hash, domain, weight, frameSize);
   }
 
-  /** Adds a sample whose flow is not in the index's table: in the one that it outgrows, or new. */
+  /** Adds a sample whose flow is not in the current table of the index: it is in the outgrown one, or new. */
   #addOther(key: FlowKey, hash: number, domain: number, weight: number, frameSize: number): void {
     const wordCount = (key.size + 3) >> 2;
     let address = this.#findInOld(hash, key, domain, wordCount);
@@ -298,8 +287,8 @@ export class FlowCache {
       if (head === 0) {
         break;
       }
-      if ((count & TOUCH_MASK) === 0 && countMax > TOUCH_COUNT) {
-        this.#touched[0] = touchOldest(this.#index.table, this.#store, TOUCH_COUNT);
+      if ((count & PREFETCH_MASK) === 0 && countMax > PREFETCH_COUNT) {
+        this.#prefetched[0] = prefetchOldest(this.#index.table, this.#store, PREFETCH_COUNT);
       }
       const words = this.#store.segments[segmentOf(head)]!;
       if (isTimeUpTo(words, wordOf(head) + ENTRY_START, startMaxHigh, startMaxLow)) {
@@ -317,7 +306,7 @@ export class FlowCache {
     return count;
   }
 
-  /** To be called whenever the oldest flow, its start or a limit may have changed. */
+  /** Updates the next expiry; called whenever the oldest flow, its start or a limit may have changed. */
   #noteDue(): void {
     const head = this.#store.head;
     if (head === 0) {
@@ -327,7 +316,7 @@ export class FlowCache {
     } else {
       const words = this.#store.segments[segmentOf(head)]!;
       const at = wordOf(head) + ENTRY_START;
-      // As in `timeOf`, written out: what a function returns may become an object.
+      // `timeOf` written out: a double that a function returns may become an object.
       this.#dueMicros[0] = words[at + 1]! * TIME_WORD + (words[at]! >>> 0) + this.#activeTimeoutMicros;
     }
   }
@@ -336,7 +325,7 @@ export class FlowCache {
     return this.#index.count > this.#flowsMax || this.#store.liveBytes > this.#flowBytesMax;
   }
 
-  /** The address of the flow's entry in the table that is outgrown; 0 when it is not there. */
+  /** Returns the address of the flow's entry in the outgrown table; 0 when it is not there. */
   #findInOld(hash: number, key: FlowKey, domain: number, wordCount: number): number {
     const { old } = this.#index;
     if (old === undefined) {
@@ -355,7 +344,7 @@ export class FlowCache {
     return 0;
   }
 
-  /** Makes an entry with the key, the present time and zeros; 0 when there is no room. */
+  /** Creates an entry with the key, the time of the sample and zeros; returns 0 when the store is full. */
   #insert(hash: number, key: FlowKey, domain: number, wordCount: number): number {
     const address = this.#store.append(ENTRY_KEY + wordCount);
     if (address === 0) {
@@ -368,7 +357,7 @@ export class FlowCache {
     return address;
   }
 
-  /** Removes the oldest flow, then shows it: its memory stays as it is until the cache is used again. */
+  /** Removes the oldest flow, then passes it to the visitor: its memory stays as it is until the cache is used again. */
   #remove(head: number, visitor: FlowVisitor, reason: FlowEndReason): void {
     const segment = segmentOf(head);
     const at = wordOf(head);

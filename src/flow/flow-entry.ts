@@ -1,6 +1,5 @@
-// How a flow lies in the memory of the cache, and what becomes of it when a sample is added. All functions get
-// the words of a segment and the word where the entry begins; they run for each sample, so they neither make
-// nor return objects.
+// The layout of a flow in the memory of the cache, and how a sample changes it. All functions take the words of a segment and
+// the word where the entry begins; they run for each sample, so they neither allocate nor return objects.
 
 import { keySize } from '../ipfix/record-layout.ts';
 import type { FlowKey } from '../packet/flow-key.ts';
@@ -8,17 +7,17 @@ import { addProduct, addSmall, SMALL_MAX } from './counter64.ts';
 import { isTimeUpTo, putTime } from './entry-time.ts';
 
 /**
- * Lengths of IP packets are kept in 16 bits; a longer one (offloaded, or a jumbogram of RFC 2675) counts as
- * this long in minimum, maximum and sum of squares. Octets count it whole.
+ * The largest length of an IP packet in minimum, maximum and sum of squares, which have 16 bits for it; a longer one
+ * (offloaded, or a jumbogram of RFC 2675) is limited to it there. Octets are not limited.
  */
 export const IP_TOTAL_LENGTH_MAX = 0xffff;
 
-// Words of an entry, from its start. Counters and times are two words, the low one first. They are plain numbers, and not
-// one table of them, because the build puts plain numbers where they are used.
+// Words of an entry, from its start. Counters and times are two words, the low one first. They are plain numbers instead of a
+// table, because the build inlines plain numbers.
 export const ENTRY_HASH = 0;
 export const ENTRY_DOMAIN = 1;
 export const ENTRY_TEMPLATE = 2;
-/** The smallest IP total length in the upper half, the largest in the lower. */
+/** The minimum IP total length in the upper half, the maximum in the lower. */
 export const ENTRY_LENGTHS = 3;
 export const ENTRY_START = 4;
 export const ENTRY_END = 6;
@@ -27,12 +26,12 @@ export const ENTRY_OCTETS = 10;
 export const ENTRY_SQUARES = 12;
 export const ENTRY_KEY = 14;
 
-/** How many words the key of a template takes: its last word is filled up with zeros. */
+/** Returns the words of the key of a template: the last one is padded with zeros. */
 export function keyWordCount(templateId: number): number {
   return (keySize(templateId) + 3) >> 2;
 }
 
-/** Makes an entry of the flow: with its key, and zeros for all that samples and time will make of it. */
+/** Initialises an entry: with the key, and zeros for all that samples will change. */
 export function beginEntry(
   words: Int32Array,
   at: number,
@@ -52,7 +51,7 @@ export function beginEntry(
   }
 }
 
-/** Whether the entry has this domain, template and key. Keys of one template are of one size. */
+/** Returns whether the entry has this domain, template and key. Keys of one template have one size. */
 export function isEntryOf(
   words: Int32Array,
   at: number,
@@ -62,7 +61,7 @@ export function isEntryOf(
 ): boolean {
   const keyWords = key.words;
   const from = at + ENTRY_KEY;
-  // Differences are gathered and looked at once: where a hash agrees, a key nearly always does.
+  // All differences are combined and tested once: where the hash is equal, the key nearly always is.
   let difference = (words[at + ENTRY_DOMAIN]! ^ domain) | (words[at + ENTRY_TEMPLATE]! ^ key.templateId);
   let index = 0;
   for (; index + 1 < wordCount; index += 2) {
@@ -76,8 +75,8 @@ export function isEntryOf(
 }
 
 /**
- * Makes the flow last until this time, or begin with it. Samples come in order almost always, so the end is
- * first; false when this one did not.
+ * Extends the flow to this time, at its end or at its start. Nearly all samples arrive in order, so the end is tested first;
+ * returns false for one that does not.
  */
 export function foldTime(words: Int32Array, at: number, high: number, low: number): boolean {
   if (isTimeUpTo(words, at + ENTRY_END, high, low)) {
@@ -90,7 +89,7 @@ export function foldTime(words: Int32Array, at: number, high: number, low: numbe
   return false;
 }
 
-/** The square of a smaller size is at most `SMALL_MAX`. */
+/** The square of a smaller size does not exceed `SMALL_MAX`. */
 const ONCE_SIZE_MAX = 46_341;
 
 /** Adds a sample of `weight` packets to the counters. */
@@ -126,7 +125,7 @@ export function foldSample(
   }
 }
 
-/** Minimum and maximum of lengths that are not 0: 0 means that there is none yet. */
+/** Updates minimum and maximum with a length that is not 0; a minimum of 0 means that there is none yet. */
 function foldLength(words: Int32Array, at: number, length: number): void {
   const lengths = words[at]!;
   const minimum = lengths >>> 16;

@@ -1,31 +1,29 @@
-// From the hash of a flow to the address of its entry: open addressing with linear probing. A slot holds the
-// whole hash beside the address, so that a probe looks at an entry only when it is very likely the right one,
-// and so that slots can be moved without looking at entries at all. It does not know what an entry is.
+// Maps the hash of a flow to the address of its entry: open addressing with linear probing. A slot holds the whole hash and
+// the address, so that a probe reads an entry only when it is very likely the right one, and slots are moved without reading
+// entries. The index does not know what an entry is.
 
 /** A table of fewer slots is not worth shrinking. */
 const SLOT_COUNT_MIN = 1 << 10;
-/**
- * Slots of an outgrown table that each insertion or removal moves: both tables exist until all have been moved.
- */
+/** Slots of an outgrown table that each insertion or removal moves; both tables exist until all are moved. */
 const MOVED_PER_STEP = 32;
-/** In the outgrown table: the slot was moved or removed, but probes have to go on past it. */
+/** In the outgrown table: the slot was moved or removed, but probes continue behind it. */
 const MOVED = -1;
 const EMPTY = 0;
 
 /**
- * Pairs of words: a hash, and the address that goes with it or `EMPTY`. A table that has become too small or
- * too large is replaced by one of twice or half the slots; its entries are moved over a few at a time, so that
- * no single operation stops the loop. Meanwhile insertions go to the new table, and searches look into both.
+ * Pairs of words: a hash, and its address or `EMPTY`. A table that is too small or too large is replaced by one of twice or
+ * half the slots; its slots are moved a few at a time, so that no operation blocks the event loop. Meanwhile insertions go to
+ * the new table, and searches read both.
  */
 export class FlowIndex {
   #table = new Int32Array(SLOT_COUNT_MIN * 2);
   #mask = SLOT_COUNT_MIN - 1;
   #count = 0;
-  /** The table being emptied; its slots below `#oldNext` have been. Undefined most of the time. */
+  /** The outgrown table, whose slots below `#oldNext` are moved. Undefined most of the time. */
   #old: Int32Array | undefined;
   #oldNext = 0;
 
-  /** How many addresses the index holds. */
+  /** Addresses in the index. */
   get count(): number {
     return this.#count;
   }
@@ -34,7 +32,7 @@ export class FlowIndex {
     return this.#table.byteLength + (this.#old === undefined ? 0 : this.#old.byteLength);
   }
 
-  /** The table to search, to be given to `probe` with `slot` 0: whether there is a second one says `old`. */
+  /** The table to search; `old` is a second one, if there is one. */
   get table(): Int32Array {
     return this.#table;
   }
@@ -43,18 +41,18 @@ export class FlowIndex {
     return this.#old;
   }
 
-  /** Adds an address, which must not be in the index yet. */
+  /** Adds an address that is not in the index yet. */
   insert(hash: number, address: number): void {
     this.#step();
     this.#place(hash, address);
     this.#count += 1;
-    // At five eighths of the slots a search looks at two to five of them, which lie side by side.
+    // With five eighths of the slots in use, a search reads two to five of them, which lie side by side.
     if (this.#old === undefined && this.#count * 8 > (this.#mask + 1) * 5) {
       this.#resize((this.#mask + 1) * 2);
     }
   }
 
-  /** Removes an address that was inserted with this hash; it is an error in the cache if it is not there. */
+  /** Removes an address that was inserted with this hash; throws if it is not there, which is a bug of the cache. */
   remove(hash: number, address: number): void {
     this.#step();
     if (!this.#removeFromTable(hash, address) && !this.#removeFromOld(hash, address)) {
@@ -88,8 +86,7 @@ export class FlowIndex {
       }
       hole = (hole + 1) & mask;
     }
-    // Backward shift: each later slot of the run that may lie where the hole is moves there, and leaves a hole
-    // itself.
+    // Backward shift: each later slot of the run that may lie in the hole moves there, and leaves a hole itself.
     for (let slot = (hole + 1) & mask; table[slot * 2 + 1] !== EMPTY; slot = (slot + 1) & mask) {
       const distanceFromHome = (slot - table[slot * 2]!) & mask;
       if (distanceFromHome >= ((slot - hole) & mask)) {
@@ -126,9 +123,7 @@ export class FlowIndex {
     this.#mask = slotCount - 1;
   }
 
-  /**
-   * Moves the next few slots of the outgrown table, if there is one; it ends well before the new table is full.
-   */
+  /** Moves the next few slots of the outgrown table, if there is one; that ends well before the new table is full. */
   #step(): void {
     const old = this.#old;
     if (old === undefined) {

@@ -1,5 +1,4 @@
-// What the flow cache knows about one flow, as whoever writes records sees it. The cache hands out one view,
-// which it moves from flow to flow.
+// One flow of the cache, as the encoder of records reads it. The cache has one view, which it moves from flow to flow.
 
 import { endianness } from 'node:os';
 import { keySize } from '../ipfix/record-layout.ts';
@@ -17,25 +16,20 @@ import {
   keyWordCount,
 } from './flow-entry.ts';
 
-/** The words of a key are as the machine has them. */
+/** The words of a key are in the byte order of the machine. */
 const IS_LITTLE_ENDIAN = endianness() === 'LE';
 
-/** Why a flow left the cache: values of flowEndReason (IPFIX information element 136). */
+/** Why a flow expired: values of flowEndReason (IPFIX information element 136). */
 export const FlowEndReason = { activeTimeout: 2, forcedEnd: 4, lackOfResources: 5 } as const;
 export type FlowEndReason = (typeof FlowEndReason)[keyof typeof FlowEndReason];
 
-/**
- * One flow. It is a view: it holds only during the call that it is passed to. Numbers of 32 bits are unsigned.
- */
+/** One flow. It is a view, valid only during the call that it is passed to. Numbers of 32 bits are unsigned. */
 export interface FlowRecord {
   /** The flow key, the first part of the exported record, is `keyBytes[keyStart, keyStart + keySize)`. */
   readonly keyBytes: Buffer;
   readonly keyStart: number;
   readonly keySize: number;
-  /**
-   * Writes the flow key at `at`, by words: up to 3 bytes behind it become zeros, which whatever follows the key is to
-   * overwrite.
-   */
+  /** Writes the flow key at `at` by words: up to 3 bytes behind it become zeros, and what follows the key overwrites them. */
   copyKey(to: DataView, at: number): void;
   readonly templateId: number;
   readonly observationDomainId: number;
@@ -52,12 +46,12 @@ export interface FlowRecord {
   readonly maximumIpTotalLength: number;
 }
 
-/** Is told of each flow that leaves the cache, oldest first. It must not use the cache meanwhile. */
+/** Receives each flow that expires, oldest first. It must not use the cache during the call. */
 export interface FlowVisitor {
   flow(record: FlowRecord, reason: FlowEndReason): void;
 }
 
-/** The one view of a cache. Its getters read the entry's memory, so that moving it costs nothing. */
+/** The view of a cache or a walk. Its getters read the entry's memory, so that moving it costs nothing. */
 export class EntryView implements FlowRecord {
   keyBytes: Buffer = Buffer.alloc(0);
   #words: Int32Array = new Int32Array(0);

@@ -1,18 +1,17 @@
-// A look at the flows of a cache while it goes on working: oldest first, in slices, so that a million of them do not hold
-// up the packets. Flows may leave and begin between two slices; those that were there at the beginning and still are when
-// their turn comes are shown.
+// Walks over the flows of a cache while it keeps working: oldest first, in slices, so that a million flows do not delay the
+// packets. Flows may leave and start between two slices; the walk passes on those that exist from its start to their turn.
 
 import { type EntryStore, segmentOf, wordOf } from './entry-store.ts';
 import { ENTRY_KEY, ENTRY_TEMPLATE, keyWordCount } from './flow-entry.ts';
 import { EntryView, type FlowRecord } from './flow-record.ts';
 
-/** One walk; `FlowCache.walk` begins it. */
+/** One walk; `FlowCache.walk` starts it. */
 export class FlowWalk {
   readonly #store: EntryStore;
   readonly #view = new EntryView();
-  /** Flows that are still to be shown, or have left meanwhile. */
+  /** Flows that are still to be visited, or have left meanwhile. */
   #remaining: number;
-  /** The next entry, and how many have been removed once it is the oldest (modulo 2^32). */
+  /** The next entry, and how many entries have been removed once it is the oldest (modulo 2^32). */
   #address: number;
   #removedBefore: number;
 
@@ -23,7 +22,7 @@ export class FlowWalk {
     this.#removedBefore = store.removedCount;
   }
 
-  /** Shows up to `countMax` flows; each view is good during its call only. False when there are no more. */
+  /** Visits up to `countMax` flows; each view is valid during its call only. Returns false when there are no more. */
   next(visit: (record: FlowRecord) => void, countMax: number): boolean {
     this.#skipRemoved();
     for (let count = 0; count < countMax && this.#remaining > 0 && this.#address !== 0; count += 1) {
@@ -39,7 +38,7 @@ export class FlowWalk {
     return this.#remaining > 0 && this.#address !== 0;
   }
 
-  /** Entries leave from the old end only: when ours has left, the oldest one that is there comes next. */
+  /** Entries leave from the old end only: when the next entry has left, the oldest one takes its turn. */
   #skipRemoved(): void {
     const skipped = (this.#store.removedCount - this.#removedBefore) | 0;
     if (skipped <= 0) {

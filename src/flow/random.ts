@@ -1,7 +1,7 @@
-// Random numbers from a seed: fast, the same on each run with the same seed, and not for secrets that somebody
-// may compute back from what he sees. The sampler draws from it, and the flow cache spreads its seed with it.
+// Random numbers from a seed: fast, and reproducible with the same seed. They are not for secrets, because an observer of the
+// numbers could compute the seed. The sampler draws from it, and the flow cache expands its seed with it.
 
-/** The word number `index` of the sequence that belongs to `seed`; any 32 bits, as a signed number. */
+/** Returns word `index` of the sequence of `seed`: any 32 bits, as a signed number. */
 export function randomWord(seed: number, index: number): number {
   let word = (seed + Math.imul(index + 1, 0x9e3779b9)) | 0;
   word = Math.imul(word ^ (word >>> 16), 0x21f0aaad);
@@ -9,10 +9,7 @@ export function randomWord(seed: number, index: number): number {
   return word ^ (word >>> 15);
 }
 
-/**
- * A generator of 32-bit words: sfc32, of period 2^32 at least. Its state is small integers, so a draw makes no
- * objects.
- */
+/** A generator of 32-bit words: sfc32, of period 2^32 at least. Its state is small integers, so a draw allocates nothing. */
 export class RandomSource {
   #a: number;
   #b: number;
@@ -28,7 +25,7 @@ export class RandomSource {
     }
   }
 
-  /** The next word: any 32 bits, as a signed number. */
+  /** Returns the next word: any 32 bits, as a signed number. */
   next(): number {
     const sum = (((this.#a + this.#b) | 0) + this.#counter) | 0;
     this.#counter = (this.#counter + 1) | 0;

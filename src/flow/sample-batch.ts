@@ -1,31 +1,31 @@
-// Samples that have been dissected and wait to be added to a cache together. A large cache lies in main memory, where a
-// look-up waits; those of a batch wait at the same time. Adding a batch gives what adding its samples one by one gives.
+// Dissected samples that are added to a cache together. A large cache lies in main memory, for which each look-up waits; the
+// look-ups of a batch wait at the same time. The result is the same as that of adding the samples one by one.
 
 import { FlowKey } from '../packet/flow-key.ts';
 import { FrameView } from '../packet/frame-view.ts';
 
-/** Samples of a batch at most: enough to keep the memory busy, few enough for the processor's first cache. */
+/** Samples of a batch: enough to keep the memory busy, few enough for the processor's first-level cache. */
 export const BATCH_SAMPLES_MAX = 32;
 
-/** A flow key with what is to be counted for it. Its fields are set anew for each sample, so that none costs memory. */
+/** A flow key and what is counted for it. Its fields are overwritten by each sample, so that a sample allocates nothing. */
 export class Sample extends FlowKey {
   /** The observation domain id, as a signed number. */
   domain = 0;
-  /** How many packets it stands for, at most 2^32 - 1. */
+  /** Packets that the sample represents, at most 2^32 - 1. */
   weight = 0;
-  /** Bytes of the whole frame, also when less of it was dissected. */
+  /** Bytes of the whole frame, even if it was truncated. */
   frameSize = 0;
-  /** Whole microseconds, not below 0. It begins as a fraction so that the field is one for doubles, not for objects. */
+  /** Whole microseconds, not below 0. The initial fraction makes it a field for doubles instead of objects. */
   timeMicros = 0.5;
-  /** Set by the cache: the hash of the flow, and where its entry probably is. */
+  /** Set by the cache: the hash of the flow, and the probable address of its entry. */
   hash = 0;
   address = 0;
 }
 
-/** The memory for one batch, to be used again and again. */
+/** The memory of one batch, which is reused. */
 export class SampleBatch {
   readonly samples: readonly Sample[];
-  /** How many of them are to be added. */
+  /** Samples that are to be added. */
   count = 0;
 
   constructor() {

@@ -183,7 +183,7 @@ export class BridgeIntake {
     const probability = userdataProbability(bytes, userdataStart);
     this.#sampleLedger.arrive();
     if (set === undefined || probability === 0) {
-      // The row is not adopted yet, the set was removed meanwhile, or a killed daemon left the action.
+      // The row is not adopted yet, the set was removed meanwhile, or the action is stale.
       this.#unmanagedPacketIns += 1;
       if (!this.#expectedSets.has(collectorSetId)) {
         this.#options.onUnexpectedSet();

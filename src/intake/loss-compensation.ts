@@ -73,7 +73,8 @@ export class LossCompensation {
     }
     const pending = this.#writeOff(this.cells[PENDING]! + lost);
     // The best estimate of how many packets will arrive is how many have arrived; when fewer do, the rest stays pending. No
-    // packet represents more than a packet of the last intervals had to, so that traffic after a burst does not stand for it.
+    // packet represents more than a packet of the last intervals had to, so that little traffic after a burst
+    // does not represent all of it.
     const worst = this.#intervals.reduce((ratio, interval) => Math.max(ratio, interval.ratio), 1);
     const factor = arrived === 0 ? 1 : 1 + pending / arrived;
     this.#factorAtObservation = Math.min(Math.max(factor, FACTOR_MIN), worst);

@@ -1,5 +1,5 @@
-// The bytes that our controller actions carry and our packet-ins bring back (NXAST_CONTROLLER2 "userdata"): they say
-// what was sampled, so that a packet-in is understood without looking anything up.
+// The userdata of our controller actions (NXAST_CONTROLLER2), which the packet-ins contain: it says what was sampled, so that a
+// packet-in is read without a look-up.
 //
 //   0       1       2               4                               8                               12
 //   +-------+-------+---------------+-------------------------------+-------------------------------+
@@ -8,12 +8,12 @@
 //   |       collector set id        |  the field of the domain id, the field of the point id ...
 //   +-------------------------------+----------------------------------------
 //
-// The userdata of a bridge's hook ends before the collector set id, and that of a `sample` action behind it, unless the
-// action takes an id from a field (NXAST_SAMPLE4). Then that id is 0 here, and both fields follow, each as
+// The userdata of a bridge's hook ends before the collector set id, that of a `sample` action behind it, unless the action
+// takes an id from a field (NXAST_SAMPLE4). Then that id is 0 here, and both fields follow, each as
 //
 //   u8 length of its name, or 0 where the id is a number; the name; u8 lowest bit; u8 number of bits
 //
-// The id of a field that packet-ins do not tell (`unresolvedFields`) is 0.
+// The id of a field that packet-ins do not contain (`unresolvedFields`) is 0.
 
 import {
   type FieldBits,
@@ -24,7 +24,7 @@ import {
   type SampleAction,
 } from '../node-openflow/index.ts';
 
-/** Version of this layout; packet-ins of another one (an older daemon's hook) are counted and dropped. */
+/** Version of this layout; packet-ins of another version (the hook of an older daemon) are counted and dropped. */
 const USERDATA_VERSION = 1;
 /** Sampled by the hook of a whole bridge. */
 export const KIND_BRIDGE = 1;
@@ -32,7 +32,7 @@ export const KIND_BRIDGE = 1;
 const KIND_SAMPLE = 2;
 /** Sampled by a `sample` action with at least one id from a field. */
 export const KIND_SAMPLE_FIELDS = 3;
-/** None that this version knows. */
+/** Not a kind of this version. */
 export const KIND_UNKNOWN = 0;
 
 const BRIDGE_SIZE = 12;
@@ -43,12 +43,12 @@ const DOMAIN_OFFSET = 4;
 const POINT_OFFSET = 8;
 const SET_OFFSET = 12;
 
-/** The userdata of a bridge's hook. */
+/** Encodes the userdata of a bridge's hook. */
 export function bridgeUserdata(observationDomainId: number, observationPointId: number): Buffer {
   return head(KIND_BRIDGE, BRIDGE_SIZE, 0, observationDomainId, observationPointId);
 }
 
-/** The userdata of our action behind a `sample` action. */
+/** Encodes the userdata of our action behind a `sample` action. */
 export function sampleUserdata(sample: SampleAction): Buffer {
   const { observationDomainId: domain, observationPointId: point, probability, collectorSetId } = sample;
   const isFixed = typeof domain === 'number' && typeof point === 'number';
@@ -58,7 +58,7 @@ export function sampleUserdata(sample: SampleAction): Buffer {
   return isFixed ? bytes : Buffer.concat([bytes, fieldBytes(domain), fieldBytes(point)]);
 }
 
-/** Which of the kinds the userdata `bytes[start, end)` is. Like the readers below it allocates nothing. */
+/** Returns the kind of the userdata `bytes[start, end)`. Like the readers below it allocates nothing. */
 export function userdataKind(bytes: Buffer, start: number, end: number): number {
   const size = end - start;
   if (size < BRIDGE_SIZE || bytes[start] !== USERDATA_VERSION) {
@@ -72,29 +72,29 @@ export function userdataKind(bytes: Buffer, start: number, end: number): number 
   return isWhole ? kind : KIND_UNKNOWN;
 }
 
-/** The observation domain id; 0 where it comes from a field. */
+/** Returns the observation domain id; 0 where it comes from a field. */
 export function userdataDomainId(bytes: Buffer, start: number): number {
   return bytes.readUInt32BE(start + DOMAIN_OFFSET);
 }
 
-/** The observation point id; 0 where it comes from a field. */
+/** Returns the observation point id; 0 where it comes from a field. */
 export function userdataPointId(bytes: Buffer, start: number): number {
   return bytes.readUInt32BE(start + POINT_OFFSET);
 }
 
-/** The probability of a `sample` action: so many of 65,535 packets are samples. */
+/** Returns the probability of a `sample` action, 0 to 65,535. */
 export function userdataProbability(bytes: Buffer, start: number): number {
   return bytes.readUInt16BE(start + PROBABILITY_OFFSET);
 }
 
-/** The collector set of a `sample` action. */
+/** Returns the collector set id of a `sample` action. */
 export function userdataCollectorSet(bytes: Buffer, start: number): number {
   return bytes.readUInt32BE(start + SET_OFFSET);
 }
 
 /**
- * Both ids of a packet-in of `KIND_SAMPLE_FIELDS`: the values that the fields had at the `sample` action. They are 0 where the
- * packet lacks the field, as in ovs-vswitchd's own records.
+ * Returns both ids of a packet-in of `KIND_SAMPLE_FIELDS`: the values that the fields had at the `sample` action. They are 0
+ * where the packet lacks the field, as in ovs-vswitchd's own records.
  */
 export function idsFromFields(packetIn: PacketInView): { domainId: number; pointId: number } {
   const { bytes, userdataStart: start, userdataEnd: end } = packetIn;
@@ -115,7 +115,7 @@ export function idsFromFields(packetIn: PacketInView): { domainId: number; point
   return { domainId: read(userdataDomainId(bytes, start)), pointId: read(userdataPointId(bytes, start)) };
 }
 
-/** The fields that a `sample` action takes an id from and that packet-ins do not tell, as ovs-ofctl names the ids. */
+/** Returns the fields of the ids of a `sample` action that packet-ins do not contain, with the ids as ovs-ofctl names them. */
 export function unresolvedFields(sample: SampleAction): readonly string[] {
   const ids = [
     ['obs_domain_id', sample.observationDomainId],

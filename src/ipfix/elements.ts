@@ -1,8 +1,8 @@
-// The information elements that we export, and those that OVS's own exporter and common probes send, so that `collect`
-// can name them. One table: templates, reader and printing use it. Numbers, names and types are those of IANA's
-// registry "IPFIX Information Elements" (RFC 7012); the enterprise ones are those of OVS.
+// The information elements that we export, and those of OVS's own exporter and of common probes, which `collect` names. Record
+// layout, reader and output use this table. Numbers, names and types are from IANA's registry "IPFIX Information Elements"
+// (RFC 7012); the enterprise-specific ones are those of OVS.
 
-/** Abstract data types of RFC 7012, section 3.1; `structured` stands for the lists of RFC 6313, kept as bytes. */
+/** Abstract data types of RFC 7012, section 3.1; `structured` are the lists of RFC 6313, kept as bytes. */
 export type ElementType =
   | 'unsigned'
   | 'signed'
@@ -19,7 +19,7 @@ export type ElementType =
   | 'dateTimeNanoseconds'
   | 'structured';
 
-/** Units of RFC 7012, section 6.3, as far as our elements have them. */
+/** Units of RFC 7012, section 6.3, that our elements have. */
 export type ElementUnits =
   | ''
   | 'octets'
@@ -45,7 +45,7 @@ export interface Element {
   readonly units: ElementUnits;
 }
 
-/** The enterprise under which OVS sends what it knows about tunnels. */
+/** The enterprise number of the tunnel elements of OVS. */
 const ENTERPRISE_VMWARE = 6876;
 
 type Row = readonly [id: number, name: string, type: ElementType, size: number, units?: ElementUnits];
@@ -273,16 +273,16 @@ export const ELEMENTS: readonly Element[] = [
 const byNumber = new Map(ELEMENTS.map((element) => [numberKey(element.id, element.enterprise), element]));
 const byName = new Map(ELEMENTS.map((element) => [element.name, element]));
 
-/** The element of that number, or undefined when the table does not have it. */
+/** Returns the element of that number, or undefined when the table does not have it. */
 export function findElement(id: number, enterprise = 0): Element | undefined {
   return byNumber.get(numberKey(id, enterprise));
 }
 
-/** The element of that name; it must exist. */
+/** Returns the element of that name, which must exist. */
 export function elementNamed(name: string): Element {
   const element = byName.get(name);
   if (element === undefined) {
-    throw new Error(`The table of information elements has no element "${name}".`);
+    throw new Error(`information element "${name}" is not in the table of elements`);
   }
   return element;
 }

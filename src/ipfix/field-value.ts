@@ -1,13 +1,13 @@
-// The value of one field: bytes and abstract data type in, plain value out (RFC 7011, section 6.1). Whole numbers are
-// exact: those past 2^53 are bigints. Times become text, ISO 8601 in UTC. What has no meaning stays bytes.
+// Decodes the value of one field by its abstract data type (RFC 7011, section 6.1). Whole numbers are exact: those above 2^53
+// are bigints. Times become text, ISO 8601 in UTC. Values of an unknown type stay bytes.
 
 import type { ElementType } from './elements.ts';
 import type { FieldValue, ReaderField } from './reader-types.ts';
 
-/** Seconds from 1900, when NTP's era 0 began, to 1970 (RFC 7011, sections 6.1.9 and 6.1.10). */
+/** Seconds from 1900, the epoch of NTP's era 0, to 1970 (RFC 7011, sections 6.1.9 and 6.1.10). */
 const NTP_TO_UNIX_SECONDS = 2_208_988_800n;
 
-/** Bytes that a type takes; numbers may take fewer (reduced-size encoding, RFC 7011, section 6.2). */
+/** Bytes of the types of fixed size; numbers may have fewer (reduced-size encoding, RFC 7011, section 6.2). */
 const FIXED_SIZES: Partial<Record<ElementType, number>> = {
   boolean: 1,
   macAddress: 6,
@@ -19,7 +19,7 @@ const FIXED_SIZES: Partial<Record<ElementType, number>> = {
   dateTimeNanoseconds: 8,
 };
 
-/** Whether an element of this type can have `size` bytes. */
+/** Returns whether an element of this type can have `size` bytes. */
 export function isPossibleSize(type: ElementType, size: number): boolean {
   const fixed = FIXED_SIZES[type];
   if (fixed !== undefined) {
@@ -34,7 +34,7 @@ export function isPossibleSize(type: ElementType, size: number): boolean {
   return true;
 }
 
-/** Decodes `bytes`, whose size `isPossibleSize` has found possible; undefined for a value that the type excludes. */
+/** Decodes `bytes`, whose size is possible (`isPossibleSize`); returns undefined for a value that the type does not allow. */
 export function decodeValue(field: ReaderField, bytes: Buffer): FieldValue | undefined {
   switch (field.element?.type) {
     case 'unsigned':
@@ -63,7 +63,7 @@ export function decodeValue(field: ReaderField, bytes: Buffer): FieldValue | und
       return timeText(milliseconds / 1000n, milliseconds % 1000n, 3);
     }
     case 'dateTimeMicroseconds':
-      // The lowest 11 bits of the fraction are less than a microsecond and to be ignored (section 6.1.9).
+      // The lowest 11 bits of the fraction are less than a microsecond and are ignored (RFC 7011, section 6.1.9).
       return ntpText(bytes.readUInt32BE(0), (bytes.readUInt32BE(4) & ~0x7ff) >>> 0, 6);
     case 'dateTimeNanoseconds':
       return ntpText(bytes.readUInt32BE(0), bytes.readUInt32BE(4), 9);
@@ -93,7 +93,7 @@ function ntpText(seconds: number, fraction: number, digits: number): string {
   return timeText(BigInt(seconds) - NTP_TO_UNIX_SECONDS + parts / one, parts % one, digits);
 }
 
-/** A time in UTC; one that no calendar has (more than 8.64e15 ms) is shown as its seconds. */
+/** Returns a time in UTC; one beyond the range of `Date` (8.64e15 ms) is shown in seconds. */
 function timeText(seconds: bigint, fraction: bigint, digits: number): string {
   const date = new Date(Number(seconds) * 1000);
   const suffix = digits === 0 ? '' : `.${fraction.toString().padStart(digits, '0')}`;
@@ -103,7 +103,7 @@ function timeText(seconds: bigint, fraction: bigint, digits: number): string {
   return `${date.toISOString().slice(0, -5)}${suffix}Z`;
 }
 
-/** The longest run of zero groups is left out, and IPv4-mapped addresses end in dots (RFC 5952). */
+/** Returns the canonical text of an address (RFC 5952). */
 function ipv6Text(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(2 * index).toString(16)).join(
     ':',

@@ -1,5 +1,5 @@
-// A strict IPFIX decoder for `collect` and for the tests: it decodes what can be decoded and says in sentences what
-// is wrong. It has no socket and no clock; whoever owns it hands it whole messages with the name of their session.
+// A strict IPFIX reader for `collect` and for the tests: it decodes as much of a message as it can, and reports what is wrong
+// in sentences. It has no socket and no clock: its owner passes whole messages and the names of their sessions.
 
 import { decodeValue, isPossibleSize } from './field-value.ts';
 import {
@@ -29,12 +29,12 @@ import {
   type TemplateStoreStatus,
 } from './template-store.ts';
 
-/** Padding aligns sets to 4 or 8 bytes (RFC 7011, section 3.3.1); more bytes that are not zero were meant to be a record. */
+/** Padding aligns sets to 4 or 8 bytes (RFC 7011, section 3.3.1); more bytes that are not zeros are a truncated record. */
 const PADDING_SIZE_MAX = 7;
-/** Problems of one message that are kept; the first ones tell, and a hostile message can have thousands. */
+/** Problems of one message that are kept; a hostile message can have thousands. */
 const PROBLEMS_MAX = 100;
 
-/** How a message came. */
+/** How a message was received. */
 export type ReaderTransport = 'udp' | 'tcp';
 
 /** Reads messages of any number of sessions. */
@@ -46,14 +46,14 @@ export class MessageReader {
   }
 
   /**
-   * Decodes one message, which is all of `bytes`. Templates and sequence numbers are remembered for the session, which
-   * over UDP is a pair of addresses and ports, else a connection (RFC 7011, section 2, "Transport Session").
+   * Decodes one message, which is all of `bytes`. Templates and sequence numbers are stored for the session, which is a pair of
+   * addresses and ports over UDP and a connection otherwise (RFC 7011, section 2, "Transport Session").
    */
   read(session: string, bytes: Buffer, transport: ReaderTransport = 'udp'): DecodedMessage {
     return new MessageDecoding(this.#store, session, bytes, transport).decode();
   }
 
-  /** Forgets a session that has ended. */
+  /** Removes a session that has ended. */
   endSession(session: string): void {
     this.#store.endSession(session);
   }
@@ -63,7 +63,7 @@ export class MessageReader {
   }
 }
 
-/** The decoding of one message: a cursor-free walk over its sets that collects what it finds. */
+/** The decoding of one message: walks over its sets and collects records, templates and problems. */
 class MessageDecoding {
   readonly #store: TemplateStore;
   readonly #session: string;
@@ -73,7 +73,7 @@ class MessageDecoding {
   readonly #withdrawals: number[] = [];
   readonly #records: DecodedRecord[] = [];
   readonly #problems: ReaderProblem[] = [];
-  /** False as soon as data records may have gone uncounted, so that the next sequence number is unknown. */
+  /** False as soon as data records may not have been counted, so that the next sequence number is unknown. */
   #isCountComplete = true;
 
   constructor(store: TemplateStore, session: string, bytes: Buffer, transport: ReaderTransport) {
@@ -86,7 +86,7 @@ class MessageDecoding {
   decode(): DecodedMessage {
     const bytes = this.#bytes;
     if (bytes.length < MESSAGE_HEADER_SIZE) {
-      const text = `A message has ${bytes.length} bytes, fewer than the ${MESSAGE_HEADER_SIZE} of its header.`;
+      const text = `The message has ${bytes.length} bytes, fewer than the ${MESSAGE_HEADER_SIZE} of its header.`;
       this.#problem('short-message', 0, text);
       return this.#result(0, 0, 0);
     }
@@ -97,13 +97,13 @@ class MessageDecoding {
       this.#problem(
         'bad-version',
         0,
-        `A message has the version ${version}${name}; IPFIX has ${IPFIX_VERSION}.`,
+        `The message has version ${version}${name}; IPFIX is version ${IPFIX_VERSION}.`,
       );
       return result();
     }
     const length = bytes.readUInt16BE(2);
     if (length !== bytes.length) {
-      const text = `A message says that it has ${length} bytes, and has ${bytes.length}.`;
+      const text = `The message has ${bytes.length} bytes, and ${length} according to its header.`;
       this.#problem('bad-message-length', 2, text);
       return result();
     }
@@ -112,7 +112,7 @@ class MessageDecoding {
       this.#problem(
         'domain-limit',
         12,
-        'More sessions or observation domains than are kept; the oldest is forgotten.',
+        'Too many sessions or observation domains; the least recently used one is dropped.',
       );
     }
     const isLate = this.#checkSequence(state, bytes.readUInt32BE(8));
@@ -126,8 +126,8 @@ class MessageDecoding {
   }
 
   /**
-   * RFC 7011, section 3.1: the sequence number counts the data records of this domain before this message. True for a
-   * message that comes late; one that begins at 0, or that follows upon the last late one, shows a new beginning.
+   * Checks that the sequence number counts the data records of this domain before this message (RFC 7011, section 3.1).
+   * Returns true for a message that is late; one with 0, or that follows the last late one, is from a restarted exporter.
    */
   #checkSequence(state: DomainState, sequenceNumber: number): boolean {
     const expected = state.nextSequenceNumber;
@@ -135,12 +135,12 @@ class MessageDecoding {
       return false;
     }
     const missing = (sequenceNumber - expected) >>> 0;
-    const facts = `the sequence number is ${sequenceNumber} and should be ${expected}`;
+    const facts = `sequence number ${sequenceNumber}, expected ${expected}`;
     if (missing < 0x8000_0000) {
       this.#problem('sequence-gap', 8, `${missing} data records are missing: ${facts}.`);
       return false;
     }
-    const text = `A message is repeated, late, or of an exporter that has started anew: ${facts}.`;
+    const text = `The message is repeated or late, or its exporter has restarted: ${facts}.`;
     this.#problem('sequence-repeat', 8, text);
     return sequenceNumber !== 0 && sequenceNumber !== state.lateSequenceNumber;
   }
@@ -152,8 +152,8 @@ class MessageDecoding {
       const left = bytes.length - at;
       const length = left < SET_HEADER_SIZE ? 0 : bytes.readUInt16BE(at + 2);
       if (length < SET_HEADER_SIZE || length > left) {
-        const facts = left < SET_HEADER_SIZE ? 'no room for a header' : `the length ${length}`;
-        const text = `A set has ${facts} where ${left} bytes of the message are left; the rest is not read.`;
+        const facts = left < SET_HEADER_SIZE ? 'a truncated header' : `length ${length}`;
+        const text = `A set has ${facts} where ${left} bytes of the message are left; the rest is ignored.`;
         this.#problem('bad-set-length', at, text);
         this.#isCountComplete = false;
         return;
@@ -165,11 +165,7 @@ class MessageDecoding {
 
   #readSet(state: DomainState, setId: number, start: number, end: number): void {
     if (start === end) {
-      this.#problem(
-        'empty-set',
-        start,
-        `A set with the number ${setId} has no record (RFC 7011, section 3.3).`,
-      );
+      this.#problem('empty-set', start, `Set ${setId} has no record (RFC 7011, section 3.3).`);
       return;
     }
     if (setId === TEMPLATE_SET_ID || setId === OPTIONS_TEMPLATE_SET_ID) {
@@ -177,7 +173,7 @@ class MessageDecoding {
     } else if (setId >= DATA_SET_ID_MIN) {
       this.#readDataSet(state, setId, start, end);
     } else {
-      const text = `A set has the number ${setId}, which IPFIX does not use (RFC 7011, section 3.3.2).`;
+      const text = `Set id ${setId} is reserved (RFC 7011, section 3.3.2).`;
       this.#problem('reserved-set-id', start, text);
     }
   }
@@ -197,7 +193,7 @@ class MessageDecoding {
         break;
       }
       if (id < DATA_SET_ID_MIN && (id !== setId || fieldCount !== 0)) {
-        const text = `A template has the number ${id}; numbers begin at ${DATA_SET_ID_MIN}. The rest of its set is not read.`;
+        const text = `Template id ${id} is less than ${DATA_SET_ID_MIN}; the rest of the set is ignored.`;
         this.#problem('bad-template-id', at, text);
         return;
       }
@@ -215,7 +211,7 @@ class MessageDecoding {
     this.#checkPadding(at, end, 'a template');
   }
 
-  /** Reads one template record; the offset behind it, or undefined when its set has not all of it. */
+  /** Reads one template record; returns the offset behind it, or undefined when it is truncated. */
   #readTemplate(state: DomainState, setId: number, start: number, end: number): number | undefined {
     const bytes = this.#bytes;
     const id = bytes.readUInt16BE(start);
@@ -226,7 +222,7 @@ class MessageDecoding {
     while (fields.length < fieldCount) {
       const size = end - at < 4 ? 4 : (bytes.readUInt16BE(at) & 0x8000) === 0 ? 4 : 8;
       if (end - at < size) {
-        const text = `Template ${id} should have ${fieldCount} fields, and its set ends after ${fields.length}.`;
+        const text = `Template ${id} has ${fieldCount} fields, and its set ends after ${fields.length}.`;
         this.#problem('short-template', start, text);
         return undefined;
       }
@@ -238,7 +234,7 @@ class MessageDecoding {
     }
     const scopeCount = isOptions ? bytes.readUInt16BE(start + 4) : 0;
     if (isOptions && (scopeCount === 0 || scopeCount > fieldCount)) {
-      const text = `Options template ${id} has ${fieldCount} fields, of which it says ${scopeCount} are scope.`;
+      const text = `Options template ${id} has ${scopeCount} scope fields and ${fieldCount} fields.`;
       this.#problem('bad-scope-count', start + 4, text);
     } else {
       this.#addTemplate(state, { id, fields, scopeCount, recordSizeMin: recordSizeMin(fields) }, start);
@@ -248,35 +244,35 @@ class MessageDecoding {
 
   #addTemplate(state: DomainState, template: ReaderTemplate, offset: number): void {
     for (const { element, size, name } of template.fields) {
-      // A field without bytes is of no use, and a record of such fields would be endless.
+      // A set would have an unlimited number of records without bytes.
       const isPossible =
         size === VARIABLE_LENGTH || (element === undefined ? true : isPossibleSize(element.type, size));
       if (size > 0 && isPossible) {
         continue;
       }
-      this.#problem('bad-field-length', offset, `Template ${template.id} gives ${name} the length ${size}.`);
-      // Its records cannot be decoded by an older template of that number either.
+      this.#problem('bad-field-length', offset, `Template ${template.id} has length ${size} for ${name}.`);
+      // Its records cannot be decoded with an older template of that id either.
       this.#store.removeTemplate(state, template.id);
       return;
     }
     const known = state.templates.get(template.id);
     if (known !== undefined && !sameTemplate(known, template)) {
-      const text = `Template ${template.id} has other fields than before and was not withdrawn (RFC 7011, section 8.1).`;
+      const text = `Template ${template.id} has changed without a withdrawal (RFC 7011, section 8.1).`;
       this.#problem('template-changed', offset, text);
     }
     if (!this.#store.addTemplate(state, template)) {
       this.#store.removeTemplate(state, template.id);
-      const text = `Template ${template.id} is not kept, because as many are known as the reader keeps.`;
+      const text = `Template ${template.id} exceeds the number of templates that are stored; it is ignored.`;
       this.#problem('template-limit', offset, text);
       return;
     }
     this.#templates.push(template);
   }
 
-  /** The number of a set in place of a template's withdraws all templates of that kind. */
+  /** Withdraws a template; the id of a template set withdraws all templates of that kind. */
   #withdraw(state: DomainState, id: number, offset: number): void {
     if (this.#transport === 'udp') {
-      const text = `Template ${id} is withdrawn over UDP, which must not be; it is ignored (RFC 7011, section 8.4).`;
+      const text = `Template ${id} is withdrawn over UDP, which is not allowed; it stays (RFC 7011, section 8.4).`;
       this.#problem('withdrawal-over-udp', offset, text);
       return;
     }
@@ -289,14 +285,14 @@ class MessageDecoding {
         }
       }
     } else if (!this.#store.removeTemplate(state, id)) {
-      this.#problem('unknown-withdrawal', offset, `Template ${id} is withdrawn and was not known.`);
+      this.#problem('unknown-withdrawal', offset, `Template ${id} is withdrawn and is unknown.`);
     }
   }
 
   #readDataSet(state: DomainState, setId: number, start: number, end: number): void {
     const template = state.templates.get(setId);
     if (template === undefined) {
-      const text = `A set of ${end - start} bytes needs template ${setId}, which has not come yet; it cannot be read.`;
+      const text = `A set of ${end - start} bytes needs template ${setId}, which is unknown; it is ignored.`;
       this.#problem('unknown-template', start, text);
       this.#isCountComplete = false;
       return;
@@ -311,14 +307,14 @@ class MessageDecoding {
       at = next;
     }
     if (end - at > PADDING_SIZE_MAX && !isZero(this.#bytes, at, end)) {
-      const text = `A record of template ${setId} has ${end - at} bytes where it needs ${template.recordSizeMin}.`;
+      const text = `A record of template ${setId} has ${end - at} bytes instead of ${template.recordSizeMin}.`;
       this.#problem('short-record', at, text);
       return;
     }
     this.#checkPadding(at, end, `a record of template ${setId}`);
   }
 
-  /** Reads one record; the offset behind it, or undefined when a field runs past the set's end. */
+  /** Reads one record; returns the offset behind it, or undefined when it is truncated. */
   #readRecord(template: ReaderTemplate, start: number, end: number): number | undefined {
     const bytes = this.#bytes;
     const values: FieldValue[] = [];
@@ -333,7 +329,7 @@ class MessageDecoding {
         at += lengthSize;
       }
       if (size > end - at) {
-        const text = `A record of template ${template.id} ends in the middle of ${field.name}, with its set.`;
+        const text = `A record of template ${template.id} is truncated at ${field.name}, where its set ends.`;
         this.#problem('short-record', start, text);
         return undefined;
       }
@@ -355,17 +351,17 @@ class MessageDecoding {
     this.#problem(
       'bad-value',
       start,
-      `${field.name} has ${bytes.length} bytes that are no value of it: 0x${shown}.`,
+      `The value of ${field.name} is not valid: 0x${shown}, ${bytes.length} bytes.`,
     );
     return Buffer.from(bytes);
   }
 
-  /** RFC 7011, section 3.3.1: padding is zeros. */
+  /** Checks that padding is zeros (RFC 7011, section 3.3.1). */
   #checkPadding(start: number, end: number, record: string): void {
     if (isZero(this.#bytes, start, end)) {
       return;
     }
-    const text = `${end - start} bytes behind ${record} are neither a record nor zeros.`;
+    const text = `${end - start} bytes behind ${record} are neither a record nor padding of zeros.`;
     this.#problem('padding-nonzero', start, text);
   }
 

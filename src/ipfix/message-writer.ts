@@ -1,6 +1,6 @@
-// Builds one IPFIX message at a time in memory that it allocates once. The caller reserves room for a record and writes
-// the record's bytes itself; consecutive records of one template share one Data Set. Nothing is allocated per message or
-// record. Sequence numbers belong to sessions, which set them at SEQUENCE_NUMBER_OFFSET.
+// Writes one IPFIX message at a time into memory that it allocates once. The caller reserves room for a record and writes its
+// bytes; consecutive records of one template share a Data Set. Nothing is allocated per message or record. The sessions write
+// their sequence numbers at SEQUENCE_NUMBER_OFFSET.
 
 import { IPFIX_VERSION, MESSAGE_HEADER_SIZE, MESSAGE_SIZE_MAX, SET_HEADER_SIZE } from './protocol.ts';
 
@@ -37,19 +37,21 @@ export class MessageWriter {
   /** @param messageBytesMax the longest message, 139 (header, set header, longest record) to 65,535 bytes */
   constructor(messageBytesMax: number) {
     if (messageBytesMax > MESSAGE_SIZE_MAX) {
-      throw new RangeError(`An IPFIX message has at most ${MESSAGE_SIZE_MAX} bytes, not ${messageBytesMax}.`);
+      throw new RangeError(
+        `message size limit of ${messageBytesMax} bytes exceeds the ${MESSAGE_SIZE_MAX} of IPFIX`,
+      );
     }
     this.bytes = Buffer.alloc(messageBytesMax);
     this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
     this.bytes.writeUInt16BE(IPFIX_VERSION, 0);
   }
 
-  /** Bytes so far, header included. */
+  /** Bytes written, header included. */
   get size(): number {
     return this.#size;
   }
 
-  /** Data records so far. */
+  /** Data records written. */
   get recordCount(): number {
     return this.#recordCount;
   }
@@ -58,12 +60,12 @@ export class MessageWriter {
     return this.#observationDomainId;
   }
 
-  /** As given to `begin`, modulo 2^32. */
+  /** The argument of `begin`, modulo 2^32. */
   get exportTimeSeconds(): number {
     return this.#exportTimeSeconds;
   }
 
-  /** Starts a new message, whatever was in this one; its sequence number is 0 until a session sets it. */
+  /** Starts a new message and discards the current one; its sequence number is 0 until a session sets it. */
   begin(exportTimeSeconds: number, observationDomainId: number): void {
     this.#exportTimeSeconds = exportTimeSeconds >>> 0;
     this.#observationDomainId = observationDomainId >>> 0;
@@ -76,8 +78,8 @@ export class MessageWriter {
   }
 
   /**
-   * Makes room for a data record of `recordSize` bytes and returns its offset in `bytes`, or -1 when the message is full.
-   * All `recordSize` bytes must then be written.
+   * Reserves a data record of `recordSize` bytes; returns its offset in `bytes`, or -1 when the message is full. The caller
+   * must write all bytes.
    */
   reserveRecord(templateId: number, recordSize: number): number {
     const setHeaderSize = templateId === this.#setId ? 0 : SET_HEADER_SIZE;
@@ -94,7 +96,7 @@ export class MessageWriter {
     return offset;
   }
 
-  /** Appends a whole set, such as a Template Set; false when the message has no room for it. */
+  /** Appends a whole set, such as a Template Set; returns false when the message has no room for it. */
   appendSet(set: Uint8Array): boolean {
     if (this.#size + set.length > this.bytes.length) {
       return false;
@@ -106,7 +108,7 @@ export class MessageWriter {
     return true;
   }
 
-  /** Fills in the lengths; returns the message's size. */
+  /** Writes the lengths; returns the size of the message. */
   finish(): number {
     this.#closeSet();
     this.#setId = 0;

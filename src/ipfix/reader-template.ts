@@ -1,10 +1,10 @@
-// Templates as an exporter has described them: made field by field, and compared.
+// Templates that the reader received: their fields and their comparison.
 
 import { findElement } from './elements.ts';
 import { VARIABLE_LENGTH } from './protocol.ts';
 import type { ReaderField, ReaderTemplate } from './reader-types.ts';
 
-/** A field of a template; the enterprise number is 0 for the elements of IANA. */
+/** Returns a field of a template; the enterprise number is 0 for the elements of IANA. */
 export function fieldOf(id: number, enterprise: number, size: number): ReaderField {
   const element = findElement(id, enterprise);
   const number = enterprise === 0 ? `element ${id}` : `enterprise ${enterprise} element ${id}`;

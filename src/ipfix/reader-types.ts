@@ -1,8 +1,8 @@
-// What the reader gives back: messages, records and problems as plain values.
+// What the reader returns: messages, records and problems as plain values.
 
 import type { Element } from './elements.ts';
 
-/** Everything that can be wrong with what an exporter sends; stable, for programs. */
+/** What can be wrong with messages of an exporter; stable codes, for programs. */
 export type ReaderProblemCode =
   | 'short-message'
   | 'bad-version'
@@ -26,7 +26,7 @@ export type ReaderProblemCode =
   | 'sequence-repeat'
   | 'bad-value';
 
-/** Something wrong: a sentence for people, with the place in the message that it is about. */
+/** A violation of RFC 7011, or records that cannot be decoded: a sentence, and the offset that it is about. */
 export interface ReaderProblem {
   readonly code: ReaderProblemCode;
   readonly message: string;
@@ -34,26 +34,26 @@ export interface ReaderProblem {
   readonly offset: number;
 }
 
-/** A value: an exact whole number, text (addresses, names), a truth, or bytes that the reader has no meaning for. */
+/** A value: an exact whole number, text (addresses, names), a boolean, or bytes of an unknown type. */
 export type FieldValue = number | bigint | string | boolean | Buffer;
 
-/** One field of a template as an exporter has described it. */
+/** One field of a template from an exporter. */
 export interface ReaderField {
   readonly id: number;
   readonly enterprise: number;
   /** Bytes, or `VARIABLE_LENGTH`. */
   readonly size: number;
-  /** Undefined when the table of elements has no such number. */
+  /** Undefined when the table of elements does not have the number. */
   readonly element: Element | undefined;
   /** The element's name, or `element ID` and `enterprise PEN element ID` for those without one. */
   readonly name: string;
 }
 
-/** A template as an exporter has described it (RFC 7011, section 3.4). */
+/** A template from an exporter (RFC 7011, section 3.4). */
 export interface ReaderTemplate {
   readonly id: number;
   readonly fields: readonly ReaderField[];
-  /** How many of the first fields say what the others are about; 0 unless from an Options Template Set. */
+  /** Scope fields, which come first (RFC 7011, section 3.4.2.1); 0 except in an Options Template Set. */
   readonly scopeCount: number;
   /** The shortest record, in bytes. */
   readonly recordSizeMin: number;
@@ -65,15 +65,15 @@ export interface DecodedRecord {
   readonly values: readonly FieldValue[];
 }
 
-/** A decoded message, as far as it could be. */
+/** A message, as far as it could be decoded. */
 export interface DecodedMessage {
-  /** Seconds since 1970; 0 when there was no whole header. */
+  /** Seconds since 1970; 0 when the header is truncated. */
   readonly exportTimeSeconds: number;
   readonly sequenceNumber: number;
   readonly observationDomainId: number;
-  /** Templates that this message describes, the known ones repeated as well. */
+  /** Templates in this message, including those that were known. */
   readonly templates: readonly ReaderTemplate[];
-  /** Numbers of templates that it withdraws. */
+  /** Ids of templates that it withdraws. */
   readonly withdrawals: readonly number[];
   readonly records: readonly DecodedRecord[];
   readonly problems: readonly ReaderProblem[];

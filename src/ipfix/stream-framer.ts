@@ -1,10 +1,9 @@
-// Cuts the bytes of a TCP connection into IPFIX messages by the length in each header (RFC 7011, section 10.4.2.1). It
-// keeps at most one unfinished message. After a header that cannot be one there is no way to find the next, so the
-// connection has to end.
+// Splits the bytes of a TCP connection into IPFIX messages by the length in each header (RFC 7011, section 10.4.2.1). It keeps
+// at most one incomplete message. Behind an invalid header the next message cannot be found: the connection has to be closed.
 
 import { IPFIX_VERSION, MESSAGE_HEADER_SIZE } from './protocol.ts';
 
-/** Why a stream cannot be read on; the sentence says what was found. */
+/** The stream has an invalid header; the message says which. */
 class FramingError extends Error {
   readonly code = 'bad-stream';
 
@@ -14,7 +13,7 @@ class FramingError extends Error {
   }
 }
 
-/** One connection's bytes, in order. */
+/** Takes the bytes of one connection in order. */
 export class StreamFramer {
   #rest: Buffer = Buffer.alloc(0);
 
@@ -23,7 +22,7 @@ export class StreamFramer {
     return this.#rest.length;
   }
 
-  /** Calls `onMessage` for each message that `chunk` completes; throws a `FramingError` at bytes that are no header. */
+  /** Calls `onMessage` for each message that `chunk` completes; throws a `FramingError` at an invalid header. */
   push(chunk: Buffer, onMessage: (message: Buffer) => void): void {
     let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     this.#rest = Buffer.alloc(0);
@@ -32,7 +31,7 @@ export class StreamFramer {
       const length = bytes.readUInt16BE(2);
       if (version !== IPFIX_VERSION || length < MESSAGE_HEADER_SIZE) {
         throw new FramingError(
-          `The stream has the version ${version} and the length ${length} where a message should begin.`,
+          `The stream has no message header where one is due: version ${version}, length ${length}.`,
         );
       }
       if (bytes.length < length) {

@@ -1,10 +1,10 @@
-// The templates that exporters have described, per session and observation domain, and what their sequence numbers
-// should be (RFC 7011, section 8). Anyone can send UDP datagrams, so everything here has a limit: sessions and domains
-// beyond theirs drop the one used longest ago, and templates beyond theirs are refused.
+// The templates and the next sequence numbers of exporters, per session and observation domain (RFC 7011, section 8). Any host
+// can send UDP datagrams, so everything here has a limit: a session or domain beyond it replaces the least recently used one,
+// and templates beyond it are refused.
 
 import type { ReaderTemplate } from './reader-types.ts';
 
-/** How much a reader remembers. */
+/** Limits of what a reader stores. */
 export interface ReaderLimits {
   /** Sessions (exporters). */
   readonly sessionsMax: number;
@@ -12,7 +12,7 @@ export interface ReaderLimits {
   readonly domainsMax: number;
   /** Templates of one domain. */
   readonly templatesMax: number;
-  /** Fields of all templates of all sessions together; what bounds the memory. */
+  /** Fields of all templates of all sessions; this limits the memory. */
   readonly fieldsMax: number;
 }
 
@@ -23,7 +23,7 @@ export const READER_LIMITS: ReaderLimits = {
   fieldsMax: 262_144,
 };
 
-/** What the reader remembers, and what it has dropped at its limits. */
+/** What the reader stores, and what it dropped at its limits. */
 export interface TemplateStoreStatus {
   readonly sessions: number;
   readonly templateFields: number;
@@ -34,17 +34,17 @@ export interface TemplateStoreStatus {
 
 /** One observation domain of one session. */
 export class DomainState {
-  /** The sequence number that the next message should have; undefined when there is no telling. */
+  /** The expected sequence number of the next message; undefined when it is unknown. */
   nextSequenceNumber: number | undefined;
-  /** The number that would follow upon the last message, when that came late. */
+  /** The sequence number that would follow the last message, if that was late. */
   lateSequenceNumber: number | undefined;
   readonly templates = new Map<number, ReaderTemplate>();
 }
 
-/** All that a reader remembers between messages. */
+/** What a reader stores between messages. */
 export class TemplateStore {
   readonly #limits: ReaderLimits;
-  /** Both maps are in the order of use, the oldest first. */
+  /** Both maps are in the order of use, the least recently used first. */
   readonly #sessions = new Map<string, Map<number, DomainState>>();
   #templateFields = 0;
   #sessionsDropped = 0;
@@ -55,7 +55,7 @@ export class TemplateStore {
     this.#limits = limits;
   }
 
-  /** The state of a domain, made when there is none. `isOtherDropped` says that another one had to go for it. */
+  /** Returns the state of a domain, which is created if needed. `isOtherDropped` says that it replaced another one. */
   domain(session: string, observationDomainId: number): { state: DomainState; isOtherDropped: boolean } {
     let domains = this.#sessions.get(session);
     let isOtherDropped = false;
@@ -81,7 +81,7 @@ export class TemplateStore {
     return { state, isOtherDropped };
   }
 
-  /** Remembers a template; false when a limit forbids it. */
+  /** Stores a template; returns false when it would exceed a limit. */
   addTemplate(domain: DomainState, template: ReaderTemplate): boolean {
     const known = domain.templates.get(template.id);
     const fieldsAfter = this.#templateFields - (known?.fields.length ?? 0) + template.fields.length;
@@ -95,7 +95,7 @@ export class TemplateStore {
     return true;
   }
 
-  /** Forgets a template; false when it was not known. */
+  /** Removes a template; returns false when it was not known. */
   removeTemplate(domain: DomainState, id: number): boolean {
     const known = domain.templates.get(id);
     if (known === undefined) {
@@ -106,7 +106,7 @@ export class TemplateStore {
     return true;
   }
 
-  /** Forgets a session, such as a TCP connection that has ended (RFC 7011, section 8.3). */
+  /** Removes a session, such as a TCP connection that has ended (RFC 7011, section 8.3). */
   endSession(session: string): void {
     const domains = this.#sessions.get(session);
     if (domains === undefined) {

@@ -53,7 +53,7 @@ const FLOW_LABEL = offsetInPart('ipv6', 'flowLabelIPv6');
 
 /**
  * Writes the flow key of `frame[start, end)` into `key`. The frame may have been truncated when it was captured: a header
- * that lacks a byte counts as one that does not fit its frame. A frame of less than 14 bytes gets a record of template 256
+ * that lacks a byte is treated as one that does not fit its frame. A frame of less than 14 bytes gets a record of template 256
  * whose addresses and type are zeros.
  */
 export function dissect(

@@ -60,7 +60,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
   const mood = session.hook === 'installed' ? 'head' : 'bad';
   const lines = [
     ...foldText(head).map((line) => paint(mood, line)),
-    `  bounded to ${rate} packet-ins/s; reinstalled ${session.hookRepairs} times`,
+    `  limited to ${rate} packet-ins/s; reinstalled ${session.hookRepairs} times`,
   ];
   if (sampling !== undefined) {
     lines.push(
@@ -68,7 +68,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
       `    sampling   1 in ${sampling.sampler.interval} where packets enter`,
       ...meterLines(sampling.sampler, paint),
       ...foldText(
-        `    samples    ${sampling.sampler.selected} kept, each counted as ${numberText(sampling.sampler.sampleWeight)} packets`,
+        `    samples    ${sampling.sampler.selected} kept, weight ${numberText(sampling.sampler.sampleWeight)}`,
         VALUE_INDENT,
       ),
       ...exporterLines(sampling.exporter, paint),

@@ -1,8 +1,8 @@
-// Which flow a packet of the benchmark is of: evenly chosen or by Zipf's law, from a seed, the same everywhere.
+// Chooses the flow of a packet of the benchmark: uniformly or by Zipf's law, reproducibly from a seed.
 
 export type Distribution = 'uniform' | 'zipf';
 
-/** Numbers from 0 to below 1, by mulberry32: good enough to choose flows. */
+/** Returns a generator of numbers from 0 to below 1 (mulberry32). */
 export function generator(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -13,7 +13,7 @@ export function generator(seed: number): () => number {
   };
 }
 
-/** A flow below `flows` for a draw from `generator`. */
+/** Returns a flow below `flows` for a draw from `generator`. */
 export function chosenFlow(draw: number, flows: number, distribution: Distribution): number {
   if (distribution === 'uniform') {
     return Math.floor(draw * flows);

@@ -1,6 +1,6 @@
 // `npm run bench -- [PART...]`: measures the exporter, part by part, each in a process of its own; prints one table and writes
-// .cache/bench.json. Ratios are of one run, of things measured in turn; a figure alone says more about the machine.
-// docs/performance.md explains each. BENCH_SCALE below 1 makes everything smaller, to see whether it works at all.
+// .cache/bench.json. The values of a ratio were measured alternately in one run; single figures depend on the machine.
+// docs/performance.md explains each. BENCH_SCALE below 1 makes everything smaller, for a test of the benchmark itself.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
@@ -77,7 +77,7 @@ async function runParts(chosen: readonly string[]): Promise<void> {
   process.stderr.write('bench: the rows are in .cache/bench.json\n');
 }
 
-/** Parts start this program again for what has to be a process or a thread of its own. */
+/** Parts start this program again for what needs its own process or thread. */
 const [role = '', ...args] = process.argv.slice(2);
 if (role === 'sink') {
   runSink();

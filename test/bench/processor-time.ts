@@ -1,4 +1,4 @@
-// Processor time of a program as bash accounts for it, for GNU time is not part of a bare Debian.
+// Measures the processor time of a program with bash's `times`, because a minimal Debian lacks GNU time.
 
 import { spawnSync } from 'node:child_process';
 
@@ -14,7 +14,7 @@ export function processorSeconds(command: readonly string[]): number {
   return childSeconds(stdout);
 }
 
-/** The second line of what `times` prints: user and system time of the children, as 0m1.234s. */
+/** Reads the second line of `times`: user and system time of the children, as 0m1.234s. */
 export function childSeconds(text: string): number {
   const [, line = ''] = text.split('\n');
   return [...line.matchAll(/(\d+)m([\d.]+)s/gu)].reduce(

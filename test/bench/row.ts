@@ -1,4 +1,4 @@
-// What the parts of the benchmark have in common: rows of the table, medians, and the size of a run.
+// Rows of the table, medians and the scale of a run, for all parts of the benchmark.
 
 /** A row of the table. */
 export interface Row {
@@ -9,18 +9,18 @@ export interface Row {
   readonly unit: string;
   /** The smallest and the largest of the rounds. */
   readonly spread?: readonly [number, number];
-  /** What is to be reached, as text. */
+  /** The goal, as text. */
   readonly goal?: string;
   readonly note?: string;
 }
 
-/** Measures its part; tells of each row as soon as it is there. */
+/** Measures its part; reports each row as soon as it is measured. */
 export type BenchPart = (told: (row: Row) => void) => Promise<readonly Row[]>;
 
-/** How large runs are; 1 is what the figures of the manual were measured with. */
+/** The scale of a run; 1 for the figures of the manual. */
 export const SCALE = Number(process.env['BENCH_SCALE'] ?? 1);
 
-/** A number of packets or flows at the chosen scale. */
+/** Returns a number of packets or flows at the scale of the run. */
 export function scaled(count: number): number {
   return Math.max(1, Math.round(count * SCALE));
 }

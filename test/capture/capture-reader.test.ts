@@ -11,7 +11,7 @@ interface Seen {
   readonly micros: number;
 }
 
-/** What a reader finds in a file that comes in pieces of these sizes, the last of which is repeated. */
+/** Reads a file in pieces of these sizes, the last of which is repeated. */
 function readPieces(file: Buffer, sizes: readonly number[]): { seen: Seen[]; fault: string | undefined } {
   const reader = new CaptureReader();
   const seen: Seen[] = [];
@@ -63,21 +63,21 @@ for (const bigEndian of [false, true]) {
   for (const nanoseconds of [false, true]) {
     const name = `pcap, ${bigEndian ? 'big' : 'little'}-endian, ${nanoseconds ? 'nano' : 'micro'}seconds`;
     const file = pcapFile(packets, { bigEndian, nanoseconds });
-    test(`${name}: each packet is found, whole and byte by byte`, () => {
+    test(`${name}: reads each packet, from a whole file and byte by byte`, () => {
       assert.deepEqual(readPieces(file, [file.length]), { seen: expected, fault: undefined });
       assert.deepEqual(readPieces(file, [1]), { seen: expected, fault: undefined });
     });
   }
 }
 
-test('pcap: cut anywhere into two pieces it reads the same', () => {
+test('pcap: reads the same from a file in any two pieces', () => {
   const file = pcapFile(packets.slice(0, 2));
   for (let cut = 1; cut < file.length; cut += 1) {
     assert.deepEqual(readPieces(file, [cut, file.length]), { seen: expected.slice(0, 2), fault: undefined });
   }
 });
 
-test('pcap: each shorter file gives the packets that are whole, and says where it ends', () => {
+test('pcap: reads the whole packets of a truncated file, and reports where it ends', () => {
   const file = pcapFile(packets.slice(0, 2));
   for (let size = 0; size < file.length; size += 1) {
     const { seen, fault } = readPieces(file.subarray(0, size), [file.length]);
@@ -87,24 +87,24 @@ test('pcap: each shorter file gives the packets that are whole, and says where i
     if (isWhole) {
       assert.equal(fault, undefined);
     } else if (size < 4) {
-      assert.match(fault ?? '', /no capture file/u);
+      assert.match(fault ?? '', /is not a capture file/u);
     } else {
-      assert.match(fault ?? '', /the file ends in the middle/u, `${size}`);
+      assert.match(fault ?? '', /truncated within a record/u, `${size}`);
     }
   }
 });
 
-test('pcap: what is no Ethernet, no capture, or says impossible things is named with its place', () => {
+test('pcap: reports another link type, another file and an invalid length, with the offset', () => {
   const wrong = (file: Buffer) => readPieces(file, [file.length]).fault;
-  assert.match(wrong(pcapFile(packets, { linkType: 113 })) ?? '', /At byte 0 .*link type is 113/u);
+  assert.match(wrong(pcapFile(packets, { linkType: 113 })) ?? '', /At byte 0 .*link type 113/u);
   assert.match(wrong(Buffer.from('GIF89a......')) ?? '', /begins with 47494638/u);
   const file = pcapFile(packets.slice(0, 2));
   file.writeUInt32LE(262_145, 24 + 76 + 8);
-  assert.match(wrong(file) ?? '', /At byte 100 .*262145 bytes/u);
+  assert.match(wrong(file) ?? '', /At byte 100 .*262145 captured bytes/u);
   assert.deepEqual(readPieces(file, [file.length]).seen, expected.slice(0, 1));
 });
 
-test('a packet of the largest size passes the reader, and its memory is never too small', () => {
+test('reads a packet of the largest size; the memory is never too small', () => {
   const large = { frame: frame(262_144, 9), micros: MICROS };
   const file = pcapFile([large, large, large]);
   const memorySize = new CaptureReader().memory.length;
@@ -114,7 +114,7 @@ test('a packet of the largest size passes the reader, and its memory is never to
 });
 
 for (const bigEndian of [false, true]) {
-  test(`pcapng, ${bigEndian ? 'big' : 'little'}-endian: all kinds of packets, and blocks in between`, () => {
+  test(`pcapng, ${bigEndian ? 'big' : 'little'}-endian: reads all kinds of packet blocks, with other blocks between them`, () => {
     const make = pcapngBlocks(bigEndian);
     const file = Buffer.concat([
       make.section(),
@@ -138,7 +138,7 @@ for (const bigEndian of [false, true]) {
   });
 }
 
-test('pcapng: a section begins anew, with its own byte order and interfaces', () => {
+test('pcapng: reads each section with its own byte order and interfaces', () => {
   const little = pcapngBlocks(false);
   const big = pcapngBlocks(true);
   const first = [little.section(), little.interface(), little.packet(frame(60, 1), 5n)];
@@ -154,10 +154,10 @@ test('pcapng: a section begins anew, with its own byte order and interfaces', ()
     [5, 3_000_000],
   );
   const orphan = Buffer.concat([...first, big.section(), big.packet(frame(60, 3), 1n)]);
-  assert.match(readPieces(orphan, [1000]).fault ?? '', /interface 0, which has not been described/u);
+  assert.match(readPieces(orphan, [1000]).fault ?? '', /interface 0, which has no description/u);
 });
 
-test('pcapng: times are exact to the microsecond in every resolution that a capture has', () => {
+test('pcapng: reads times exactly to the microsecond in every resolution', () => {
   const make = pcapngBlocks(false);
   for (const [resolution, perSecond] of [
     [6, 10n ** 6n],
@@ -182,19 +182,19 @@ test('pcapng: times are exact to the microsecond in every resolution that a capt
   }
 });
 
-test('pcapng: damaged blocks are named with their place, and what came before is read', () => {
+test('pcapng: reports damaged blocks with their offset, and reads what precedes them', () => {
   const make = pcapngBlocks(false);
   const start = Buffer.concat([make.section(), make.interface(), make.packet(frame(60, 1), 1n)]);
   const after = (bytes: Uint8Array) => readPieces(Buffer.concat([start, bytes]), [10_000]);
   const cases: readonly (readonly [Buffer, RegExp])[] = [
-    [changed(make.packet(frame(60, 2), 1n), 4, 13), /has 13 bytes/u],
-    [changed(make.packet(frame(60, 2), 1n), 4, 400_000), /says that it has 400000 bytes/u],
-    [changed(make.packet(frame(60, 2), 1n), 88, 60), /ends with another/u],
-    [changed(make.packet(frame(60, 2), 1n), 20, 100), /100 bytes of it were captured, but its block has 60/u],
+    [changed(make.packet(frame(60, 2), 1n), 4, 13), /block length 13 /u],
+    [changed(make.packet(frame(60, 2), 1n), 4, 400_000), /block length 400000/u],
+    [changed(make.packet(frame(60, 2), 1n), 88, 60), /differs from the length at the end/u],
+    [changed(make.packet(frame(60, 2), 1n), 20, 100), /100 captured bytes, but its block has 60/u],
     [make.packet(frame(60, 2), 1n, 5), /interface 5/u],
     [Buffer.concat([make.interface(127), make.packet(frame(60, 2), 1n, 1)]), /link type 127/u],
-    [make.packet(frame(60, 2), 1n).subarray(0, 50), /ends in the middle/u],
-    [changed(make.section(), 8, 5), /byte order/u],
+    [make.packet(frame(60, 2), 1n).subarray(0, 50), /truncated within a record/u],
+    [changed(make.section(), 8, 5), /byte-order magic/u],
   ];
   for (const [bytes, message] of cases) {
     const { seen, fault } = after(bytes);
@@ -207,7 +207,7 @@ test('pcapng: damaged blocks are named with their place, and what came before is
   }
 });
 
-test('any file of any style in any pieces gives the packets that were put in', () => {
+test('reads the packets that were written, for any file of any format in any pieces', () => {
   const packet = fc.record({
     frame: fc.uint8Array({ maxLength: 300 }),
     extra: fc.nat(2000),

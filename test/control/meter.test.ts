@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  isForeignMeter,
+  isUnmanagedMeter,
   METER_BURST_MIN,
   meterIds,
   planMeter,
@@ -40,11 +40,11 @@ test('deletes managed meters only', () => {
 });
 
 test("recognises a meter of another shape as a user's, but not one of another rate", () => {
-  assert.equal(isForeignMeter(meter), false);
-  assert.equal(isForeignMeter({ ...meter, bands: [{ type: 'drop', rate: 1, burstSize: 100 }] }), false);
-  assert.equal(isForeignMeter({ ...meter, flags: METER_FLAGS.kbps }), true);
-  assert.equal(isForeignMeter({ ...meter, bands: [] }), true);
-  assert.equal(isForeignMeter({ ...meter, bands: [{ type: 'drop', rate: 5000, burstSize: 99 }] }), true);
+  assert.equal(isUnmanagedMeter(meter), false);
+  assert.equal(isUnmanagedMeter({ ...meter, bands: [{ type: 'drop', rate: 1, burstSize: 100 }] }), false);
+  assert.equal(isUnmanagedMeter({ ...meter, flags: METER_FLAGS.kbps }), true);
+  assert.equal(isUnmanagedMeter({ ...meter, bands: [] }), true);
+  assert.equal(isUnmanagedMeter({ ...meter, bands: [{ type: 'drop', rate: 5000, burstSize: 99 }] }), true);
 });
 
 test('sets a burst of at least a millisecond of the rate, without which a userspace meter is never filled again', () => {
@@ -58,6 +58,6 @@ test('sets a burst of at least a millisecond of the rate, without which a usersp
     const [message] = planMeter(1, undefined, rate)[0]?.messages ?? [];
     assert.equal(message?.type, 'meter_mod');
     assert.deepEqual(message.bands, [{ type: 'drop', rate, burstSize }]);
-    assert.equal(isForeignMeter({ ...meter, bands: message.bands }), false);
+    assert.equal(isUnmanagedMeter({ ...meter, bands: message.bands }), false);
   }
 });

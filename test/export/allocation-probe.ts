@@ -1,5 +1,5 @@
-// Run by allocation.test.ts in a process of its own, with a young generation so large that nothing is collected while a
-// run is measured: then the growth of the heap is what the run has allocated. Prints bytes a sample, as JSON.
+// Run by allocation.test.ts in its own process, with a young generation so large that nothing is collected during a
+// measurement: the growth of the heap is what was allocated. Prints bytes a sample as JSON.
 
 import { BatchClock } from '../../src/export/batch-clock.ts';
 import type { CollectorSession, SessionStatus } from '../../src/export/collector-session.ts';
@@ -9,7 +9,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 
 const WARM_UP_COUNT = 500_000;
-/** The median of some rounds is taken: in one or the other, code is thrown away and compiled again. */
+/** The result is the median of some rounds: in some of them code is deoptimised and compiled again. */
 const ROUND_COUNT = 5;
 const SAMPLES_PER_ROUND = 300_000;
 const BATCH_COUNT = 512;
@@ -21,7 +21,7 @@ const frame = Buffer.from(
 const collectGarbage = globalThis.gc;
 let octetCount = 0;
 
-/** Takes messages and forgets them: what a socket allocates for a message is not measured here. */
+/** Drops messages: what a socket allocates for a message is not measured here. */
 class NullSession implements CollectorSession {
   readonly isReliable = false;
   readonly backlogCount = 0;
@@ -36,7 +36,7 @@ class NullSession implements CollectorSession {
   }
 }
 
-/** Bytes that a sample allocates in an exporter with these options, from `flowCount` flows in turn. */
+/** Measures the bytes that a sample allocates in an exporter with these options, from `flowCount` flows in turn. */
 function bytesPerSample(activeTimeoutSeconds: number, flowsMax: number, flowCount: number): number {
   const deferred: (() => void)[] = [];
   const exporter = new Exporter(
@@ -75,7 +75,7 @@ function bytesPerSample(activeTimeoutSeconds: number, flowsMax: number, flowCoun
     run(SAMPLES_PER_ROUND);
     rounds.push((process.memoryUsage().heapUsed - before) / SAMPLES_PER_ROUND);
   }
-  // The exporter's timer would keep the process alive for as long as a flow may stay.
+  // The exporter's timer would keep the process alive until the active timeout.
   void exporter.stop();
   return rounds.sort((a, b) => a - b)[ROUND_COUNT >> 1] ?? Number.NaN;
 }

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '../support/process.ts';
 
-test('neither a sample nor a record allocates, cached, uncached or with a full cache', async () => {
+test('allocates nothing for a sample or a record, with a cache, without and with a full one', async () => {
   const probe = fileURLToPath(new URL('./allocation-probe.ts', import.meta.url));
-  // Half a gigabyte of young generation: nothing is collected while the probe measures.
+  // Half a gigabyte of young generation: nothing is collected during a measurement.
   const flags = ['--expose-gc', '--min-semi-space-size=256', '--max-semi-space-size=256', '--import', 'tsx'];
   const output = await runProgram(process.execPath, [...flags, probe], { timeoutMs: 60_000 });
   const result = JSON.parse(output) as Record<string, number>;

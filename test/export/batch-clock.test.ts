@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { BatchClock } from '../../src/export/batch-clock.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
-test('within a batch time stands still on both clocks, and after it has moved on', () => {
+test('stops both times within a batch, and continues after it', () => {
   const clock = new ManualClock(5_000_000, 1_000_000);
   const deferred: (() => void)[] = [];
   const batch = new BatchClock(clock, (callback) => deferred.push(callback));
@@ -15,7 +15,7 @@ test('within a batch time stands still on both clocks, and after it has moved on
   assert.deepEqual([batch.monotonicMicros(), batch.wallMicros()], [1_000_700, 5_000_700]);
 });
 
-test('timers are those of the clock beneath', () => {
+test('passes timers to the underlying clock', () => {
   const clock = new ManualClock();
   const batch = new BatchClock(clock, () => {});
   let isFired = false;

@@ -1,6 +1,6 @@
-// Three runs of the exporter of 2013 with its clock frozen (test/vectors/exact-messages.json), byte for byte. What is made
-// alike before comparing is what wire-format.md departs from: sequence numbers, several records in a message, and the
-// time of templates by domain (which here, with one domain, makes no difference). Each has a test of its own elsewhere.
+// Three runs of the exporter of 2013 with a frozen clock (test/vectors/exact-messages.json), byte for byte. Our intended
+// departures are normalised before comparing: sequence numbers, several records in a message, and the time of templates by
+// domain (which makes no difference with one domain). exporter.test.ts tests each of them.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ const runs = JSON.parse(
 ) as Run[];
 
 for (const run of runs) {
-  test(`the run ${run.name} gives the messages that the exporter of 2013 sent`, () => {
+  test(`sends the messages of the exporter of 2013 in the run ${run.name}`, () => {
     const expected = run.datagrams.map((hex) => Buffer.from(hex, 'hex'));
     for (const message of expected) {
       assert.equal(message.readUInt16BE(2), message.length);
@@ -41,7 +41,7 @@ for (const run of runs) {
   });
 }
 
-/** Moves the clock to each moment of the run, in order, and samples the packets of that moment. */
+/** Moves the clock to each time of the run, in order, and samples the packets of that time. */
 function play(run: Run): readonly Buffer[] {
   const { config, packets } = run;
   const moments = new Set([
@@ -82,7 +82,7 @@ function play(run: Run): readonly Buffer[] {
   return session.messages;
 }
 
-/** A message of several records as one message for each record, with its own set; the rest of the header stays. */
+/** Splits a message of several records into one message for each record, with its own set and the same header. */
 function oneRecordEach(message: Buffer): Buffer[] {
   const messages: Buffer[] = [];
   for (let at = 16; at < message.length; at += message.readUInt16BE(at + 2)) {
@@ -105,7 +105,7 @@ function oneRecordEach(message: Buffer): Buffer[] {
   return messages;
 }
 
-/** From wire-format.md: the parts of the key and of what is aggregated, added up. */
+/** From the description of the wire format: the sizes of the parts of key and aggregate, added up. */
 const RECORD_SIZES: Readonly<Record<number, number>> = {
   256: 44,
   258: 82,

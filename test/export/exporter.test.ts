@@ -1,5 +1,5 @@
-// The exporter with a clock, a batch end and sessions that the test owns. What the exporter of 2013 did, byte for byte, is
-// in exact-messages.test.ts; here are our departures from it, and the life of an exporter.
+// The exporter with a clock, a batch end and sessions that the test controls: our departures from the exporter of 2013, whose
+// messages exact-messages.test.ts reproduces byte for byte, and the life of an exporter.
 
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
@@ -19,7 +19,7 @@ function target(port: number) {
   return { host: '192.0.2.1', port, text: `192.0.2.1:${port}` };
 }
 
-/** An exporter, its surroundings, and short words for what tests do with them. */
+/** An exporter with its parts, and short names for what tests do with it. */
 class Bench {
   readonly clock = new ManualClock(1_400_000_000_250_000);
   readonly deferred: (() => void)[] = [];
@@ -42,7 +42,7 @@ class Bench {
     this.exporter.start();
   }
 
-  /** Samples an ARP frame whose source is `flow`: 60 bytes, of which each stands for `weight` packets. */
+  /** Samples an ARP frame of 60 bytes whose source is `flow`, with a weight in packets. */
   sample(flow: number, domain = 1, weight = 1): void {
     this.#frame.writeUInt32BE(flow, 8);
     this.#frame.writeUInt16BE(0x0806, 12);
@@ -66,7 +66,7 @@ class Bench {
     return session;
   }
 
-  /** All messages of a session, read strictly; any problem fails the test. */
+  /** Decodes all messages of a session; any problem fails the test. */
   read(index = 0): DecodedMessage[] {
     const reader = new MessageReader();
     return this.session(index).messages.map((message) => {
@@ -89,7 +89,7 @@ function valueOf(record: DecodedRecord | undefined, name: string): unknown {
 }
 
 describe('departures from the exporter of 2013', () => {
-  test('sequence numbers count data records from 0, for each domain and collector', () => {
+  test('counts data records from 0 in sequence numbers, for each domain and collector', () => {
     const bench = new Bench({ targets: [target(1), target(2)] });
     for (const domain of [1, 1, 2]) {
       bench.sample(1, domain);
@@ -114,7 +114,7 @@ describe('departures from the exporter of 2013', () => {
     }
   });
 
-  test('a collector that comes later has its own templates and counts from 0', () => {
+  test('sends templates to a collector that is added later, and counts from 0', () => {
     const bench = new Bench();
     bench.sample(1);
     bench.endBatch();
@@ -132,7 +132,7 @@ describe('departures from the exporter of 2013', () => {
     );
   });
 
-  test('records of one batch share messages up to the size limit, and of one template a set', () => {
+  test('packs records of one batch into messages up to the size limit, those of one template into a set', () => {
     const bench = new Bench();
     for (let flow = 0; flow < 100; flow += 1) {
       bench.sample(flow);
@@ -144,7 +144,7 @@ describe('departures from the exporter of 2013', () => {
     assert.equal(bench.records().length, 100);
   });
 
-  test('each domain gets its templates before its first record, and again after the interval', () => {
+  test('sends templates of each domain before its first record, and again after the interval', () => {
     const bench = new Bench();
     const sample = (domain: number) => {
       bench.sample(1, domain);
@@ -171,7 +171,7 @@ describe('departures from the exporter of 2013', () => {
     ]);
   });
 
-  test('an IP flow whose sum of squares wraps to 0 is still written by its template', () => {
+  test('writes an IP flow by its template when its sum of squares wraps to 0', () => {
     const bench = new Bench({ activeTimeoutSeconds: 60, flowsMax: 10 });
     const frame = Buffer.from(
       '020000000002020000000001080045000014000000004001000000000000' + '0a0000010a000002'.slice(8),
@@ -192,7 +192,7 @@ describe('departures from the exporter of 2013', () => {
 });
 
 describe('batches', () => {
-  test('without a cache nothing is sent until the batch ends, and then at once', () => {
+  test('sends samples at the end of the batch without a cache', () => {
     const bench = new Bench();
     bench.sample(1);
     bench.sample(1);
@@ -204,7 +204,7 @@ describe('batches', () => {
     assert.equal(valueOf(data.records[0], 'flowEndReason'), 2);
   });
 
-  test('a batch that goes over a second begins another message, so that no flow ends in the future', () => {
+  test('starts another message when a batch crosses a second, so that no flow ends in the future', () => {
     const bench = new Bench();
     bench.sample(1);
     bench.clock.advance(SECOND);
@@ -223,7 +223,7 @@ describe('batches', () => {
     );
   });
 
-  test('records of many domains in one batch all leave, each in a message of its domain', () => {
+  test('sends records of many domains in one batch, each in a message of its domain', () => {
     const bench = new Bench();
     const domains = OPEN_MESSAGES_MAX * 3;
     for (let round = 0; round < 2; round += 1) {
@@ -243,7 +243,7 @@ describe('batches', () => {
 });
 
 describe('expiry', () => {
-  test('a timer sends a flow at its start and the active timeout, on an idle switch', () => {
+  test('sends a flow at its start plus the active timeout, on an idle switch', () => {
     const bench = new Bench({ activeTimeoutSeconds: 10, flowsMax: 10 });
     bench.sample(1, 1, 3);
     bench.clock.advance(4 * SECOND);
@@ -260,7 +260,7 @@ describe('expiry', () => {
     assert.equal(bench.clock.pendingCount, 0, 'no timer is set while the cache is empty');
   });
 
-  test('a flow over the limit pushes out the oldest, for lack of resources', () => {
+  test('expires the oldest flow for lack of resources when the limit is exceeded', () => {
     const bench = new Bench({ activeTimeoutSeconds: 10, flowsMax: 2 });
     for (const flow of [1, 2, 1, 3]) {
       bench.sample(flow);
@@ -273,7 +273,7 @@ describe('expiry', () => {
     assert.equal(valueOf(record, 'flowEndReason'), 5);
   });
 
-  test('a timeout without room for flows makes each sample a record for lack of resources', () => {
+  test('expires each sample for lack of resources with a timeout and a limit of 0 flows', () => {
     const bench = new Bench({ activeTimeoutSeconds: 10, flowsMax: 0 });
     bench.sample(1);
     bench.sample(1);
@@ -284,7 +284,7 @@ describe('expiry', () => {
     );
   });
 
-  test('many flows that are due at once leave in slices', () => {
+  test('expires many flows that are due at once in slices', () => {
     const bench = new Bench({ activeTimeoutSeconds: 10, flowsMax: 1_000_000 });
     const count = 2 * SLICE_RECORDS_MAX + 10;
     for (let flow = 0; flow < count; flow += 1) {
@@ -299,7 +299,7 @@ describe('expiry', () => {
     assert.equal(bench.deferred.length, 0);
   });
 
-  test('while a collector works off its backlog expiry waits, and one that is stuck is not waited for', () => {
+  test('delays expiry while the backlog of a collector shrinks, and does not wait for one that is stuck', () => {
     const bench = new Bench({ activeTimeoutSeconds: 10, flowsMax: 1_000_000 });
     for (let flow = 0; flow < 4 * SLICE_RECORDS_MAX; flow += 1) {
       bench.sample(flow);
@@ -323,7 +323,7 @@ describe('the wall clock', () => {
     ['forward', 5 * 3600 * SECOND],
     ['back', -5 * 3600 * SECOND],
   ] as const) {
-    test(`a step ${name} moves flows with their message and changes no delta and no interval`, () => {
+    test(`a step ${name} shifts flows with their message and changes no delta and no interval`, () => {
       const bench = new Bench({ activeTimeoutSeconds: 10, flowsMax: 10 });
       bench.sample(1);
       bench.clock.advance(3 * SECOND);
@@ -349,7 +349,7 @@ describe('the wall clock', () => {
 });
 
 describe('configure', () => {
-  test('equal options, targets in another order, change nothing', () => {
+  test('changes nothing with equal options and targets in another order', () => {
     const bench = new Bench({ targets: [target(1), target(2)], activeTimeoutSeconds: 10, flowsMax: 10 });
     bench.sample(1);
     bench.configure({ targets: [target(2), target(1)] });
@@ -358,7 +358,7 @@ describe('configure', () => {
     assert.equal(bench.exporter.status().cache.flows, 1);
   });
 
-  test('the cache is kept, and flows that are due now leave at once, to the new collectors', () => {
+  test('keeps the cache, and sends flows that are due now to the new collectors at once', () => {
     const bench = new Bench({ activeTimeoutSeconds: 60, flowsMax: 10 });
     bench.sample(1);
     bench.clock.advance(20 * SECOND);
@@ -374,7 +374,7 @@ describe('configure', () => {
     assert.equal(bench.records(1).length, 2, 'the timer follows the new timeout');
   });
 
-  test('a lower limit pushes out the oldest flows', () => {
+  test('expires the oldest flows at a lower limit', () => {
     const bench = new Bench({ activeTimeoutSeconds: 60, flowsMax: 10 });
     for (const flow of [1, 2, 3]) {
       bench.sample(flow);
@@ -391,7 +391,7 @@ describe('configure', () => {
     );
   });
 
-  test('records that wait for the end of the batch go to the collectors of before', () => {
+  test('sends records that wait for the end of the batch to the previous collectors', () => {
     const bench = new Bench();
     bench.sample(1);
     bench.configure({ targets: [target(2)] });
@@ -400,7 +400,7 @@ describe('configure', () => {
     assert.equal(bench.session(1).messages.length, 0);
   });
 
-  test('a collector that stays keeps its session, sequence and templates', () => {
+  test('keeps session, sequence and templates of a collector that stays', () => {
     const bench = new Bench({ targets: [target(1), target(2)] });
     bench.sample(1);
     bench.endBatch();
@@ -425,7 +425,7 @@ describe('configure', () => {
 });
 
 describe('sessions', () => {
-  test('a session that restarts gets templates and counts from 0', () => {
+  test('sends templates to a session that restarts, and counts from 0', () => {
     const bench = new Bench();
     const sample = () => {
       bench.sample(1);
@@ -439,7 +439,7 @@ describe('sessions', () => {
     assert.equal(bench.session().templateMessages.length, 2);
   });
 
-  test('a collector that was out of reach gets templates again, and its sequence goes on', () => {
+  test('sends templates again to a collector that was unreachable, and continues its sequence', () => {
     const bench = new Bench();
     bench.sample(1);
     bench.endBatch();
@@ -452,7 +452,7 @@ describe('sessions', () => {
     );
   });
 
-  test('templates that were refused are sent before the next records; lost records leave a gap', () => {
+  test('sends dropped templates again before the next records; lost records leave a gap', () => {
     const bench = new Bench();
     bench.session().accepts = false;
     bench.sample(1);
@@ -469,7 +469,7 @@ describe('sessions', () => {
     );
   });
 
-  test('a reliable connection gets templates once', () => {
+  test('sends templates once over a reliable connection', () => {
     const bench = new Bench({}, true);
     for (let round = 0; round < 3; round += 1) {
       bench.sample(1);
@@ -503,7 +503,7 @@ describe('stop', () => {
     await bench.exporter.stop();
   });
 
-  test('waits for collectors that were left before', async () => {
+  test('waits for collectors that were removed before', async () => {
     const bench = new Bench();
     const leaving = new EventEmitter();
     bench.session().stop = async () => {
@@ -520,7 +520,7 @@ describe('stop', () => {
   });
 });
 
-test('the status counts samples, faults of frames, records by reason, messages and domains', () => {
+test('counts samples, faults of frames, records by reason, messages and domains in its status', () => {
   const bench = new Bench({ activeTimeoutSeconds: 10, flowsMax: 2 });
   for (const flow of [1, 2, 3]) {
     bench.sample(flow, 4);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MessageQueue } from '../../src/export/message-queue.ts';
 
-/** A small generator of numbers that can be repeated (xorshift). */
+/** A reproducible random generator (xorshift). */
 function randomSource(seed: number): (below: number) => number {
   let state = seed | 1;
   return (below) => {
@@ -13,13 +13,13 @@ function randomSource(seed: number): (below: number) => number {
   };
 }
 
-test('a queue behaves as a list with a limit, whatever is pushed and shifted', () => {
+test('behaves like a list with a limit, whatever is pushed and shifted', () => {
   const seed = 20_240_101;
   const random = randomSource(seed);
   const queue = new MessageQueue(50);
   const model: Buffer[] = [];
   for (let step = 0; step < 20_000; step += 1) {
-    // Long phases of growth and of decline, so that the ring wraps and is full and empty often.
+    // Long phases of growth and of decline, so that the ring often wraps, is full and is empty.
     const isGrowing = step % 400 < 200;
     if (random(10) < (isGrowing ? 7 : 3)) {
       const message = Buffer.alloc(1 + random(40), random(256));
@@ -44,6 +44,6 @@ test('a queue behaves as a list with a limit, whatever is pushed and shifted', (
   }
 });
 
-test('an empty queue cannot be shifted', () => {
-  assert.throws(() => new MessageQueue(1).shift(), /empty message queue/);
+test('throws when it is shifted while empty', () => {
+  assert.throws(() => new MessageQueue(1).shift(), /message queue is empty/);
 });

@@ -1,4 +1,4 @@
-// A collector session for tests that keeps what it is given, and lets the test play the network's part.
+// A collector session for tests that keeps the messages it gets and lets the test act as the network.
 
 import type {
   CollectorSession,
@@ -8,14 +8,13 @@ import type {
   SessionStatus,
 } from '../../src/export/collector-session.ts';
 
-/** See the head of the file. */
 export class RecordingSession implements CollectorSession {
   readonly isReliable: boolean;
   readonly target: CollectorTarget;
   readonly listener: SessionListener;
   readonly messages: Buffer[] = [];
   backlogCount = 0;
-  /** What `send` answers; a message that is refused is not kept. */
+  /** What `send` returns; a dropped message is not kept. */
   accepts = true;
   isStarted = false;
   isStopped = false;
@@ -68,7 +67,7 @@ export class RecordingSession implements CollectorSession {
   }
 }
 
-/** An `openSession` for `ExporterParts`, and the sessions that it has made. */
+/** Returns an `openSession` for `ExporterParts`, and the sessions that it creates. */
 export function recordingSessions(isReliable = false): {
   readonly sessions: RecordingSession[];
   readonly openSession: OpenSession;

@@ -27,7 +27,7 @@ export interface ContractTransport {
   openSession(target: CollectorTarget, listener: SessionListener): CollectorSession;
 }
 
-/** A target on this machine. */
+/** Returns a target on this machine. */
 export function targetAt(host: string, port: number): CollectorTarget {
   return { host, port, text: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}` };
 }

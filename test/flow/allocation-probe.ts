@@ -1,6 +1,5 @@
-// Run by allocation.test.ts in a process of its own, with a young generation so large that nothing is collected
-// while a run is measured: then the growth of the heap is what the run has allocated. Prints bytes a packet, as
-// JSON.
+// Run by allocation.test.ts in its own process, with a young generation so large that nothing is collected during a
+// measurement: the growth of the heap is what was allocated. Prints bytes a packet as JSON.
 
 import { FlowCache, type FlowRecord } from '../../src/flow/flow-cache.ts';
 import { BATCH_SAMPLES_MAX, SampleBatch } from '../../src/flow/sample-batch.ts';
@@ -10,12 +9,12 @@ import { dissect } from '../../src/packet/dissect.ts';
 import { FlowKey } from '../../src/packet/flow-key.ts';
 
 const WARM_UP_COUNT = 1_000_000;
-/** The median of some rounds is taken: in one or the other, code is thrown away and compiled again. */
+/** The result is the median of some rounds: in some of them code is deoptimised and compiled again. */
 const ROUND_COUNT = 5;
 const PACKETS_PER_ROUND = 300_000;
-/** As many packets have one time, as those of a batch have. */
+/** Packets that share one time, like those of a batch. */
 const BATCH_COUNT = 1024;
-/** Past 2^31, so that no time is a small integer. */
+/** Above 2^31, so that no time is a small integer. */
 const START_MICROS = 5e12;
 
 const frame = Buffer.from(
@@ -34,14 +33,14 @@ const visitor = {
   },
 };
 
-/** Samples of `flowCount` flows in turn; with `flowsMax` below that, each begins a flow and ends another. */
+/** Samples of `flowCount` flows in turn; with `flowsMax` below that, each starts a flow and expires another. */
 function run(cache: FlowCache, count: number, flowCount: number): void {
   for (let first = 0; first < count; first += BATCH_COUNT) {
     runBatch(cache, first, flowCount, START_MICROS + first).next();
   }
 }
 
-/** The same as an exporter does it, in batches of which each sample has a time of its own. */
+/** The same as an exporter does it: in batches, each sample with its own time. */
 function runInBatches(cache: FlowCache, count: number, flowCount: number): void {
   for (let packet = 0; packet < count; packet += 1) {
     frame.writeUInt32BE(packet % flowCount, 26);
@@ -60,8 +59,8 @@ function runInBatches(cache: FlowCache, count: number, flowCount: number): void 
 }
 
 /**
- * A generator only because it is never inlined: so the time of the batch is one boxed number, as it is to the
- * owner of a cache who has been handed it. Inlined, it would be boxed for each call that is not.
+ * A generator, because it is never inlined: the time of the batch is one boxed number, as it is for the owner of a cache.
+ * Inlined, it would be boxed for each call that is not.
  */
 function* runBatch(cache: FlowCache, first: number, flowCount: number, nowMicros: number): Generator<void> {
   for (let packet = first; packet < first + BATCH_COUNT; packet += 1) {
@@ -94,7 +93,7 @@ function runSetSampler(ledger: MeterLedger, sampler: Sampler, count: number): vo
   }
 }
 
-/** What the others would show if they did allocate: one small object a packet. */
+/** Allocates one small object a packet: what the others would show if they did. */
 function runAllocating(kept: object[], count: number): void {
   for (let packet = 0; packet < count; packet += 1) {
     kept[packet & 0xff] = { packet };

@@ -5,12 +5,12 @@ import { RandomSource } from '../../src/flow/random.ts';
 
 const SEGMENT_BYTES = 256 * 1024;
 
-test('entries leave in the order in which they came, with the words that were put there', () => {
+test('removes entries in the order in which they were appended, with their words', () => {
   const store = new EntryStore(64 * SEGMENT_BYTES);
   const random = new RandomSource(8);
   const entries: { address: number; size: number; mark: number }[] = [];
   let first = 0;
-  // Longer stretches of more coming than going, and the reverse, down to an empty store now and then.
+  // Phases of growth and of decline, down to an empty store now and then.
   for (let round = 0; round < 300_000; round += 1) {
     const isGrowing = Math.floor(round / 60_000) % 2 === 0;
     if (((random.next() & 3) !== 0) === isGrowing) {
@@ -38,7 +38,7 @@ test('entries leave in the order in which they came, with the words that were pu
   );
 });
 
-test('a full store refuses until the oldest entries have left', () => {
+test('refuses entries while it is full, until the oldest are removed', () => {
   const store = new EntryStore(SEGMENT_BYTES);
   let count = 0;
   while (store.append(32) !== 0) {
@@ -53,7 +53,7 @@ test('a full store refuses until the oldest entries have left', () => {
   assert.notEqual(store.append(32), 0);
 });
 
-test('the promised room is there wherever in the segments the entries lie', () => {
+test('has room for its limit wherever in the segments the entries lie', () => {
   const store = new EntryStore(10_000);
   for (let filled = 0; filled < 10_000 / 128 - 1; filled += 1) {
     store.append(32);

@@ -14,7 +14,7 @@ function cacheOf(activeTimeoutMicros: number, flowsMax: number, flowBytesMax?: n
   return new FlowCache(flowBytesMax === undefined ? options : { ...options, flowBytesMax });
 }
 
-/** A cache and its plain counterpart, driven alike. */
+/** A cache and its plain counterpart, which get the same calls. */
 class Pair {
   readonly cache: FlowCache;
   readonly naive: NaiveCache;
@@ -37,7 +37,7 @@ class Pair {
     const key = this.#key;
     setKey(key, templateId, number);
     this.cache.add(key, domain, nowMicros, weight, size);
-    const ipLength = key.isIp ? Math.max(0, size - key.ethernetHeaderLength) : null;
+    const ipLength = key.isIp ? Math.max(0, size - key.ethernetHeaderLength) : undefined;
     const keyText = key.bytes.toString('hex', 0, key.size);
     this.naive.add({ domain, templateId, key: keyText, nowMicros, weight, frameSize: size, ipLength });
   }
@@ -97,7 +97,7 @@ const operation = fc.oneof(
   },
 );
 
-test('the cache does what the plain cache does, over any sequence of operations', () => {
+test('agrees with the plain cache over any sequence of operations', () => {
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 120 }), fc.integer(), (operations, seed) => {
       const pair = new Pair(20, 8, seed);
@@ -121,10 +121,9 @@ test('the cache does what the plain cache does, over any sequence of operations'
   );
 });
 
-test('the cache does what the plain cache does while tens of thousands of flows come and go', () => {
+test('agrees with the plain cache while tens of thousands of flows start and expire', () => {
   const pair = new Pair(40 * SECOND, 30_000, 99);
-  // A walk over flows that goes back by half of what it goes on: hits, insertions, growth, shrinking, segments
-  // reused.
+  // A walk over flow numbers with steps back of half their length: hits, insertions, growth, shrinking, reused segments.
   let seed = 7;
   for (let round = 0; round < 150_000; round += 1) {
     seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
@@ -144,7 +143,7 @@ test('the cache does what the plain cache does while tens of thousands of flows 
   assert.equal(pair.cache.flowCount, 0);
 });
 
-test('with both limits 0 each sample is a record of reason activeTimeout', () => {
+test('expires each sample for activeTimeout with both limits 0', () => {
   const cache = cacheOf(0, 0);
   const visitor = new CollectingVisitor();
   for (const now of [5, 5, 6]) {
@@ -162,7 +161,7 @@ test('with both limits 0 each sample is a record of reason activeTimeout', () =>
   );
 });
 
-test('with a timeout and no room for flows each sample is a record of reason lackOfResources', () => {
+test('expires each sample for lackOfResources with a timeout and a limit of 0 flows', () => {
   const cache = cacheOf(60 * SECOND, 0);
   const visitor = new CollectingVisitor();
   for (const now of [5, 6]) {
@@ -175,7 +174,7 @@ test('with a timeout and no room for flows each sample is a record of reason lac
   );
 });
 
-test('a flow is due at its start and the timeout exactly, and not a microsecond before', () => {
+test('expires a flow exactly at its start plus the timeout, and not a microsecond before', () => {
   const cache = cacheOf(10 * SECOND, 10);
   const visitor = new CollectingVisitor();
   cache.add(flowKey(259, 1), 1, 1000, 1, 100);
@@ -186,7 +185,7 @@ test('a flow is due at its start and the timeout exactly, and not a microsecond 
   assert.equal(cache.nextExpiryMicros(), Number.POSITIVE_INFINITY);
 });
 
-test('a timeout comes before a limit as the reason, and the limit takes only what is too much', () => {
+test('prefers the timeout to the limit as the reason, and expires for the limit only what exceeds it', () => {
   const cache = cacheOf(10 * SECOND, 2);
   const visitor = new CollectingVisitor();
   for (const [number, start] of [0, 1, 8, 9, 9].entries()) {
@@ -204,8 +203,8 @@ test('a timeout comes before a limit as the reason, and the limit takes only wha
   assert.equal(cache.flowCount, 2);
 });
 
-test('flows of other domains and templates stay apart when their hashes are the same', () => {
-  // Where the upper half of a secret word is 0, the hash does not depend on what that word is added to.
+test('separates flows of other domains and templates with equal hashes', () => {
+  // Where the upper half of a secret word is 0, the hash does not depend on the word that it is added to.
   const seedWhere = (word: number): number => {
     for (let seed = 0; ; seed += 1) {
       if ((hashSecrets(seed)[word] ?? 0) >>> 16 === 0) {
@@ -221,7 +220,7 @@ test('flows of other domains and templates stay apart when their hashes are the 
   assert.equal(ofDomains.flush(visitor), 2);
   const ofTemplates = new FlowCache({ activeTimeoutMicros: 0, flowsMax: 0, hashSeed: seedWhere(1) });
   ofTemplates.add(key, 7, 1, 1, 100);
-  // The key of 264 is one byte longer than that of 259, and takes as many words.
+  // The key of 264 is one byte longer than that of 259, and has as many words.
   key.templateId = 264;
   key.size = 38;
   ofTemplates.add(key, 7, 1, 1, 100);
@@ -237,7 +236,7 @@ test('flows of other domains and templates stay apart when their hashes are the 
   );
 });
 
-test('counters are exact modulo 2^64 for any weight and size', () => {
+test('counts exactly modulo 2^64 for any weight and size', () => {
   const weight = fc.oneof(
     fc.constantFrom(0, 1, 0xffff_ffff, 0x8000_0000, 2 ** 20 + 1),
     fc.nat({ max: 0xffff_ffff }),
@@ -256,11 +255,11 @@ test('counters are exact modulo 2^64 for any weight and size', () => {
   );
 });
 
-test('counters wrap at 2^64', () => {
+test('wraps counters at 2^64', () => {
   const cache = cacheOf(0, 0);
   const visitor = new CollectingVisitor();
   const square = 0xffff_ffffn * 65_535n ** 2n;
-  // Two of these pass 2^64.
+  // Two of these exceed 2^64.
   for (const size of [65_549, 65_549, 0xffff_ffff, 0xffff_ffff]) {
     cache.add(flowKey(259, 1), 1, 1, 0xffff_ffff, size);
   }
@@ -270,7 +269,7 @@ test('counters wrap at 2^64', () => {
   assert.equal(visitor.flows[0]?.packets, 4n * 0xffff_ffffn);
 });
 
-test('a length beyond 16 bits counts as 65,535, and octets count it whole', () => {
+test('limits a length to 65,535, and does not limit octets', () => {
   const cache = cacheOf(0, 0);
   const visitor = new CollectingVisitor();
   cache.add(flowKey(261, 1), 1, 1, 2, 200_000);
@@ -282,7 +281,7 @@ test('a length beyond 16 bits counts as 65,535, and octets count it whole', () =
   );
 });
 
-test('a length of 0 neither lowers the minimum nor keeps the first real length from being it', () => {
+test('ignores a length of 0 in minimum and maximum', () => {
   const cache = cacheOf(0, 0);
   const visitor = new CollectingVisitor();
   for (const size of [14, 114, 14, 94]) {
@@ -292,7 +291,7 @@ test('a length of 0 neither lowers the minimum nor keeps the first real length f
   assert.deepEqual([visitor.flows[0]?.minimum, visitor.flows[0]?.maximum], [80, 100]);
 });
 
-test('past the limit in bytes the oldest flows leave for lack of resources, though flows may be 4 billion', () => {
+test('expires the oldest flows for lack of resources beyond the limit in bytes, with a limit of 4 billion flows', () => {
   const flowBytes = 96;
   const cache = cacheOf(60 * SECOND, 0xffff_ffff, 10 * flowBytes);
   const visitor = new CollectingVisitor();
@@ -306,7 +305,7 @@ test('past the limit in bytes the oldest flows leave for lack of resources, thou
   assert.deepEqual([visitor.flows[0]?.key.slice(-8), visitor.flows[0]?.reason], ['00000000', 5]);
 });
 
-test('a cache that is never relieved refuses new flows at the end of its memory, and counts on with the old ones', () => {
+test('refuses new flows when its memory is full, and keeps counting in the old ones', () => {
   const cache = cacheOf(60 * SECOND, 0xffff_ffff, 96);
   const key = flowKey(259, 0);
   for (let number = 0; number < 9000; number += 1) {
@@ -328,11 +327,11 @@ test('a cache that is never relieved refuses new flows at the end of its memory,
   assert.equal(cache.flowCount, 1);
 });
 
-test('the view holds the flow during the call although the flow has left by then', () => {
+test('keeps the view valid during the call, although the flow has left', () => {
   const cache = cacheOf(0, 0);
   const key = flowKey(267, 77);
   cache.add(key, 0xffff_ffff, 2 ** 40 + 5, 3, 118);
-  let seen: FlowRecord | null = null;
+  let seen: FlowRecord | undefined;
   cache.flush({
     flow(record) {
       seen = record;
@@ -346,7 +345,7 @@ test('the view holds the flow during the call although the flow has left by then
       assert.equal(record.observationDomainId, 0xffff_ffff);
     },
   });
-  assert.notEqual(seen, null);
+  assert.notEqual(seen, undefined);
 });
 
 for (const [templateId, bytesMax] of [
@@ -355,10 +354,10 @@ for (const [templateId, bytesMax] of [
   [261, 168],
   [267, 168],
 ] as const) {
-  test(`a flow of template ${templateId} takes at most ${bytesMax} bytes, however full the index is`, () => {
+  test(`takes at most ${bytesMax} bytes for a flow of template ${templateId}, however full the index is`, () => {
     const cache = cacheOf(60 * SECOND, 0xffff_ffff);
     const key = flowKey(templateId, 0);
-    // The index grows past 81,920 flows, and its predecessor is there until some 4,000 more have come.
+    // The index grows at 81,920 flows, and keeps its outgrown table for some 4,000 more.
     const counts = [60_000, 81_000, 90_000, 120_000];
     for (let number = 0; number < 120_000; number += 1) {
       setKey(key, templateId, number);
@@ -371,7 +370,7 @@ for (const [templateId, bytesMax] of [
   });
 }
 
-test('memory is given back after a peak', () => {
+test('releases memory after a peak', () => {
   const cache = cacheOf(60 * SECOND, 0xffff_ffff);
   const key = flowKey(261, 0);
   for (let number = 0; number < 100_000; number += 1) {
@@ -386,7 +385,7 @@ test('memory is given back after a peak', () => {
   assert.ok(cache.status().memoryBytes < 1024 * 1024);
 });
 
-test('packets carry into the high word also for frames without bytes', () => {
+test('carries packets into the high word for frames without bytes as well', () => {
   const cache = new FlowCache({ activeTimeoutMicros: 0, flowsMax: 10, hashSeed: 1 });
   const visitor = new CollectingVisitor();
   for (const weight of [400, 0xffff_ffff]) {

@@ -6,7 +6,7 @@ import { RandomSource } from '../../src/flow/random.ts';
 const WORD_COUNT = 10;
 const BITS = 16;
 
-/** How many values of the low bits the hashes of some keys take, against what chance would give. */
+/** Counts the values of the low bits that the hashes of some keys have, relative to random hashes. */
 function spread(secrets: Int32Array, keys: Iterable<Int32Array>): { distinct: number; expected: number } {
   const seen = new Set<number>();
   let count = 0;
@@ -42,7 +42,7 @@ const patterns: readonly (readonly [string, (key: Int32Array, number: number) =>
   ],
 ];
 for (const [what, change] of patterns) {
-  test(`keys spread over slots as chance would have it: ${what}`, () => {
+  test(`spreads keys over slots like random hashes: ${what}`, () => {
     for (const seed of [0, 1, 0xdead_beef]) {
       const { distinct, expected } = spread(hashSecrets(seed), keysBy(change));
       assert.ok(distinct > 0.97 * expected, `seed ${seed}: ${distinct} of ${expected}`);
@@ -50,7 +50,7 @@ for (const [what, change] of patterns) {
   });
 }
 
-test('pairs of keys that differ in a chosen way collide for few seeds, whatever the difference', () => {
+test('lets pairs of keys collide for few seeds, whatever their difference', () => {
   const random = new RandomSource(11);
   const differences: number[][] = [
     [0x8000_0000, 0x8000_0000],
@@ -81,7 +81,7 @@ test('pairs of keys that differ in a chosen way collide for few seeds, whatever 
   }
 });
 
-test('domain, template and every word of the key count, and words beyond do not', () => {
+test('depends on domain, template and every word of the key, and not on words beyond', () => {
   const secrets = hashSecrets(3);
   const key = new Int32Array(WORD_COUNT);
   const hash = hashFlow(secrets, key, 9, 259, 7);

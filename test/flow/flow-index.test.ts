@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { FlowIndex } from '../../src/flow/flow-index.ts';
 import { RandomSource } from '../../src/flow/random.ts';
 
-/** The addresses that a search for `hash` meets, in both tables, as the cache searches. */
+/** Returns the addresses that a search for `hash` finds in both tables, as the cache searches. */
 function found(index: FlowIndex, hash: number): number[] {
   const addresses: number[] = [];
   for (const table of [index.table, index.old ?? new Int32Array(2)]) {
@@ -18,12 +18,12 @@ function found(index: FlowIndex, hash: number): number[] {
   return addresses;
 }
 
-/** How many slots of an outgrown table have been moved. */
+/** Counts the moved slots of an outgrown table. */
 function movedCount(table: Int32Array): number {
   return table.reduce((count, word, at) => count + (at % 2 === 1 && word === -1 ? 1 : 0), 0);
 }
 
-/** Adds and removes flows at random around a size that swings, and compares with a Map all the while. */
+/** Adds and removes flows at random around a size that swings, and compares with a Map. */
 function swing(hashOf: (address: number) => number, sizes: readonly number[]): void {
   const index = new FlowIndex();
   const random = new RandomSource(5);
@@ -58,20 +58,20 @@ function swing(hashOf: (address: number) => number, sizes: readonly number[]): v
   }
 }
 
-test('addresses are found while the index grows and shrinks', () => {
+test('finds addresses while it grows and shrinks', () => {
   swing((address) => Math.imul(address, 0x9e3779b1), [600, 700, 5000, 1400, 12_000, 300, 0, 2000, 0]);
 });
 
-test('addresses are found when hashes fall on few slots and at the end of the table', () => {
+test('finds addresses when hashes share few slots at the end of the table', () => {
   swing((address) => -1 - (address % 7), [40, 10, 300, 0]);
   swing((address) => 0x3f8 + (address % 16), [40, 700, 3, 200, 0]);
 });
 
-test('addresses of one hash are told apart', () => {
+test('distinguishes addresses of one hash', () => {
   swing(() => 0x1234_5678, [30, 5, 60, 0]);
 });
 
-test('the table follows the number of flows down again', () => {
+test('shrinks the table with the number of flows', () => {
   const index = new FlowIndex();
   const empty = index.memoryBytes;
   for (let address = 1; address <= 100_000; address += 1) {
@@ -84,7 +84,7 @@ test('the table follows the number of flows down again', () => {
   assert.ok(index.memoryBytes <= empty * 3);
 });
 
-test('no insertion moves more than a few slots, however large the table', () => {
+test('moves few slots with each insertion, however large the table', () => {
   const index = new FlowIndex();
   let movedMax = 0;
   for (let address = 1; address <= 50_000; address += 1) {
@@ -98,7 +98,7 @@ test('no insertion moves more than a few slots, however large the table', () => 
   assert.ok(movedMax > 0 && movedMax <= 32, `${movedMax}`);
 });
 
-test('to remove what is not there is a broken invariant', () => {
+test('throws when an address is removed that is not there', () => {
   const index = new FlowIndex();
   index.insert(1, 1);
   assert.throws(() => index.remove(1, 2), /flow index: address 2 with hash 1 is stored but not indexed/);

@@ -1,11 +1,10 @@
-// Flow keys for tests of the cache, made without the dissector, and what a test remembers of the flows that it
-// sees.
+// Flow keys for tests of the cache, made without the dissector, and a visitor that keeps copies of flows.
 
 import type { FlowRecord, FlowVisitor } from '../../src/flow/flow-cache.ts';
 import { FlowKey } from '../../src/packet/flow-key.ts';
 import type { NaiveFlow } from './naive-cache.ts';
 
-/** Key sizes by template, added up by hand from the page about the wire format. */
+/** Key sizes by template, from the description of the wire format. */
 export const KEY_SIZES: ReadonlyMap<number, number> = new Map([
   [256, 19],
   [258, 33],
@@ -39,7 +38,7 @@ export function flowKey(templateId: number, number: number): FlowKey {
 
 const wide = (high: number, low: number): bigint => (BigInt(high) << 32n) | BigInt(low);
 
-/** Keeps a copy of each flow that it is shown. */
+/** Keeps a copy of each flow that it receives. */
 export class CollectingVisitor implements FlowVisitor {
   flows: NaiveFlow[] = [];
 

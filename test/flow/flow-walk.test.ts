@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { FlowCache, type FlowVisitor } from '../../src/flow/flow-cache.ts';
 import { flowKey, TEMPLATE_IDS } from './flow-samples.ts';
 
-const nobody: FlowVisitor = { flow: () => {} };
+const noVisitor: FlowVisitor = { flow: () => {} };
 
 function cacheWith(flowCount: number): FlowCache {
   const cache = new FlowCache({ activeTimeoutMicros: 1e9, flowsMax: 1e6, hashSeed: 1 });
@@ -19,12 +19,12 @@ function add(cache: FlowCache, number: number): void {
   cache.add(flowKey(templateId, number), 0, 1000 + number, 1, 100);
 }
 
-/** The number that `add` has put into the key. */
+/** Returns the number that `add` wrote into the key. */
 function numberOf(record: { keyBytes: Buffer; keyStart: number; keySize: number }): number {
   return record.keyBytes.readUInt32BE(record.keyStart + record.keySize - 4);
 }
 
-test('a walk shows each flow once, oldest first, across segments', () => {
+test('visits each flow once, oldest first, across segments', () => {
   const cache = cacheWith(20_000);
   const walk = cache.walk();
   const seen: number[] = [];
@@ -39,7 +39,7 @@ test('a walk shows each flow once, oldest first, across segments', () => {
   );
 });
 
-test('an empty cache has nothing to show', () => {
+test('visits nothing in an empty cache', () => {
   assert.equal(
     cacheWith(0)
       .walk()
@@ -48,7 +48,7 @@ test('an empty cache has nothing to show', () => {
   );
 });
 
-test('whatever leaves and begins meanwhile, flows that stay are shown once and in order, and none that has left', () => {
+test('visits flows that stay once and in order, and none that has left, whatever starts and leaves meanwhile', () => {
   const step = fc.record({
     look: fc.integer({ min: 0, max: 40 }),
     leave: fc.integer({ min: 0, max: 60 }),
@@ -68,7 +68,7 @@ test('whatever leaves and begins meanwhile, flows that stay are shown once and i
           assert.ok(number > (seen.at(-1) ?? -1), 'in order');
           seen.push(number);
         }, look);
-        oldest += cache.flush(nobody, leave);
+        oldest += cache.flush(noVisitor, leave);
         for (let count = 0; count < begin; count += 1) {
           add(cache, next);
           next += 1;

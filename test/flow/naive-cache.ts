@@ -1,5 +1,5 @@
-// The flow cache as it would be written without a thought for speed: a Map from text to objects, in the order
-// in which flows began, counting with bigint. Tests compare the real one with it.
+// A plain flow cache without optimisations: a Map from text to objects, in the order in which flows started, counting with
+// bigint. Tests compare the real one with it.
 
 export interface NaiveSample {
   readonly domain: number;
@@ -8,8 +8,8 @@ export interface NaiveSample {
   readonly nowMicros: number;
   readonly weight: number;
   readonly frameSize: number;
-  /** Length of the frame without its Ethernet header; null when the template is not IP. */
-  readonly ipLength: number | null;
+  /** Length of the frame without its Ethernet header; undefined when the template is not IP. */
+  readonly ipLength: number | undefined;
 }
 
 export interface NaiveFlow {

@@ -1,4 +1,4 @@
-// Batches against the plain way: the same samples, one by one, each followed by what it makes due.
+// Batches compared with the same samples one by one, each followed by the expiry of what is due.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,7 +18,7 @@ interface Sample {
   readonly size: number;
 }
 
-/** Two caches with the same secret, one of which is given batches. */
+/** Two caches with the same secret, one of which gets batches. */
 class Caches {
   readonly plain: FlowCache;
   readonly batched: FlowCache;
@@ -57,7 +57,7 @@ class Caches {
     assert.equal(batch.count, 0);
   }
 
-  /** Both have shown and counted the same, and flush the same. */
+  /** Checks that both have passed on and counted the same, and flush the same. */
   compare(): void {
     assert.deepEqual(this.batched.status(), this.plain.status());
     assert.equal(this.batched.nextExpiryMicros(), this.plain.nextExpiryMicros());
@@ -67,7 +67,7 @@ class Caches {
   }
 }
 
-test('a batch gives what its samples give one by one, whatever they are', () => {
+test('adds a batch with the same result as its samples one by one', () => {
   const sample = fc.record({
     templateId: fc.constantFrom(...TEMPLATE_IDS),
     number: fc.nat({ max: 9 }),
@@ -97,7 +97,7 @@ test('a batch gives what its samples give one by one, whatever they are', () => 
   );
 });
 
-test('batches give the same while a large cache grows, turns over and shrinks', () => {
+test('adds batches with the same result while a large cache grows, turns over and shrinks', () => {
   const caches = new Caches(50_000_000, 40_000);
   let seed = 11;
   let sent = 0;

@@ -9,14 +9,14 @@ import { naiveDissect } from '../packet/naive-dissector.ts';
 import { recordVectors } from '../packet/record-vectors.ts';
 
 const FRAME_COUNT = 1_000_000;
-/** How many of the frames go to the plain dissector as well, which is slow. */
+/** One frame in so many is passed to the plain dissector as well, which is slow. */
 const COMPARED_ONE_IN = 20;
-/** Values that mean something somewhere in a header; noise hits them too rarely. */
+/** Values with a meaning somewhere in a header, which random bytes hit too rarely. */
 const TELLING_BYTES = [
   0x00, 0x06, 0x08, 0x11, 0x2b, 0x2c, 0x33, 0x3c, 0x45, 0x60, 0x81, 0x86, 0x88, 0xa8, 0xaa, 0xdd, 0xff,
 ];
 
-test('a million random and mutated frames are dissected, each into a key as long as its template says', () => {
+test('dissects a million random and mutated frames, each to a key of the size of its template', () => {
   const seed = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31));
   const random = new RandomSource(seed);
   const below = (limit: number): number => (random.next() >>> 0) % limit;

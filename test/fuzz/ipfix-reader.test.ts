@@ -1,5 +1,5 @@
-// A million hostile inputs to the reader: it must neither throw nor grow, and count what it reads. Inputs are messages of
-// the exporter of 2013 and hand-made ones, mutated; most keep a right header, so that the mutations reach the sets.
+// A million hostile inputs to the reader, which must neither throw nor grow. Inputs are mutated messages of the exporter of
+// 2013 and hand-made ones; most keep a valid header, so that the mutations reach the sets.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ const HEAP_GROWTH_MAX = 256 * 1024 * 1024;
 const LIMITS = { sessionsMax: 4, domainsMax: 8, templatesMax: 32, fieldsMax: 2000 };
 const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31)) | 1;
 
-/** A fast generator of whole numbers that the seed repeats (xorshift). */
+/** A fast, reproducible random generator of whole numbers (xorshift). */
 class Random {
   #state: number;
 
@@ -34,7 +34,7 @@ const HAND_MADE = [
   '0002 0018 012c 0003 0052 ffff 837c ffff 00001adc 270f 0002 012c 000e 04 65746830 02 aabb abcd 00',
   // An options template and its record.
   '0003 0014 0101 0002 0001 0095 0004 002a 0008 0000 0101 0010 0000000b 0000000000000001',
-  // Times, floats and truths.
+  // Times, floats and booleans.
   '0002 0020 0100 0006 0098 0008 009a 0008 009c 0008 0096 0004 0137 0004 0114 0001 0100 0025 ' +
     '000000e8d4a510fb bf454880 80000000 bf454880 80000000 3b9aca00 3f000000 01',
   // Withdrawals.
@@ -55,7 +55,7 @@ function seedMessages(): Buffer[] {
   return [...recorded, ...handMade, ...handMade, ...handMade];
 }
 
-/** Values that sit at the edges of what fields mean. */
+/** Boundary values of fields. */
 const EDGES = [0, 1, 2, 3, 4, 127, 128, 254, 255];
 
 /** Mutates a copy of a seed in `buffer`; returns its size. */
@@ -67,7 +67,7 @@ function mutate(random: Random, seeds: readonly Buffer[], buffer: Buffer): numbe
     size = random.below(size + 1);
   }
   if (kind === 1) {
-    // The sets of another message behind these.
+    // Appends the sets of another message.
     const other = seeds[random.below(seeds.length)] ?? Buffer.alloc(0);
     size += other.copy(buffer, size, 16);
   }
@@ -83,7 +83,7 @@ function mutate(random: Random, seeds: readonly Buffer[], buffer: Buffer): numbe
   return size;
 }
 
-test(`a million mutated messages neither throw nor grow (FUZZ_SEED=${SEED})`, () => {
+test(`reads a million mutated messages without throwing or growing (FUZZ_SEED=${SEED})`, () => {
   const random = new Random(SEED);
   const seeds = seedMessages();
   const reader = new MessageReader(LIMITS);
@@ -116,7 +116,7 @@ test(`a million mutated messages neither throw nor grow (FUZZ_SEED=${SEED})`, ()
   const heapGrowth = process.memoryUsage().heapUsed - heapBefore;
   assert.ok(heapGrowth < HEAP_GROWTH_MAX, `the heap grew by ${heapGrowth} bytes`);
   assert.ok(recordCount > INPUT_COUNT / 20, `${recordCount} records were read`);
-  // The mutations reach nearly everything that the reader can find wrong.
+  // The mutations cause nearly every problem that the reader reports.
   const reached = [...seen.keys()].sort();
   for (const code of [
     'unknown-template',
@@ -134,7 +134,7 @@ test(`a million mutated messages neither throw nor grow (FUZZ_SEED=${SEED})`, ()
   assert.equal(reader.status().templateFields, 0, 'every template that was added was taken away');
 });
 
-test(`hostile streams are cut into messages or end, and keep at most one message (FUZZ_SEED=${SEED})`, () => {
+test(`splits hostile streams into messages or throws, and keeps at most one message (FUZZ_SEED=${SEED})`, () => {
   const random = new Random(SEED);
   const seeds = seedMessages();
   const buffer = Buffer.alloc(8192);

@@ -1,5 +1,5 @@
-// A million damaged and random bodies through the decoders of flows: each is decoded, or refused by the one named error,
-// with no more memory than the message gives cause for; and what is decoded can be encoded.
+// A million damaged and random bodies through the decoders of flows: each is decoded or refused with the one named error, with
+// memory in proportion to the message; and what is decoded can be encoded.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeFlowMod, encodeFlowMod } from '../../src/node-openflow/flow-mod.ts';
@@ -36,7 +36,7 @@ function each(decode: Decode): Decode {
   };
 }
 
-/** Every decoder, with what its vectors are printed as. */
+/** Every decoder, with the command that prints its vectors. */
 const DECODERS: readonly (readonly [file: string, printed: RegExp, decode: Decode])[] = [
   ['flow-mods.json', /^\w+_FLOW_MOD/, decodeFlowModThere],
   ['flow-mods.json', /^OFPT_PACKET_OUT/, decodePacketOut],
@@ -49,7 +49,7 @@ const DECODERS: readonly (readonly [file: string, printed: RegExp, decode: Decod
   ['switch-messages.json', /^NXT_PACKET_IN2/, decodePacketIn2There],
 ];
 
-/** What decodes must be encodable, and must then decode to the same again. */
+/** Checks that a decoded value can be encoded, and decodes to the same again. */
 function decodeFlowModThere(version: OpenFlowVersion, reader: WireReader): void {
   const mod = decodeFlowMod(version, reader);
   const writer = new WireWriter();
@@ -59,7 +59,7 @@ function decodeFlowModThere(version: OpenFlowVersion, reader: WireReader): void 
   assert.equal(again.instructions.length, mod.instructions.length);
 }
 
-/** Instructions are written as exactly the bytes that they were. */
+/** Checks that instructions are encoded to their original bytes. */
 function instructionsThere(version: OpenFlowVersion, reader: WireReader): void {
   const bytes = reader.bytes.subarray(reader.offset, reader.end);
   const writer = new WireWriter();
@@ -72,7 +72,7 @@ function decodePacketIn2There(_version: OpenFlowVersion, reader: WireReader): vo
   decodeMetadata(view);
 }
 
-/** Numbers from 0 up to a limit, always the same ones for a seed (xorshift of 32 bits). */
+/** Returns a reproducible generator of numbers from 0 to a limit (xorshift of 32 bits). */
 function randomNumbers(seed: number): (limit: number) => number {
   let state = seed | 1;
   return (limit) => {
@@ -85,7 +85,7 @@ function randomNumbers(seed: number): (limit: number) => number {
 
 const INTERESTING = [0, 1, 4, 7, 8, 16, 0x20, 0x23, 0x7f, 0x80, 0xfe, 0xff];
 
-/** The bytes with some of them changed, cut off, left out or doubled. */
+/** Returns the bytes with some of them changed, truncated, removed or repeated. */
 function damage(bytes: Buffer, random: (limit: number) => number): Buffer {
   const copy = Buffer.from(bytes);
   for (let changes = 1 + random(4); changes > 0 && copy.length > 0; changes -= 1) {
@@ -120,7 +120,7 @@ function tryDecode(decode: Decode, version: OpenFlowVersion, bytes: Buffer, seed
   }
 }
 
-test(`${DAMAGED_BODIES} damaged bodies are decoded or refused by the named error (seed ${SEED})`, () => {
+test(`decodes ${DAMAGED_BODIES} damaged bodies or refuses them with the named error (seed ${SEED})`, () => {
   const random = randomNumbers(SEED);
   const cases = DECODERS.flatMap(([file, printed, decode]) =>
     readVectors(file, printed).map((vector) => ({
@@ -143,7 +143,7 @@ test(`${DAMAGED_BODIES} damaged bodies are decoded or refused by the named error
   assert.ok(growth < MEMORY_GROWTH_MAX_BYTES, `memory grew by ${growth} bytes`);
 });
 
-test(`${RANDOM_BODIES} bodies out of nothing are decoded or refused by the named error (seed ${SEED})`, () => {
+test(`decodes ${RANDOM_BODIES} random bodies or refuses them with the named error (seed ${SEED})`, () => {
   const random = randomNumbers(SEED + 1);
   const decoders: Decode[] = [...DECODERS.map(([, , decode]) => decode), decodeOxmMatch, instructionsThere];
   for (let index = 0; index < RANDOM_BODIES; index += 1) {
@@ -158,7 +158,7 @@ test(`${RANDOM_BODIES} bodies out of nothing are decoded or refused by the named
   }
 });
 
-test(`${DAMAGED_LISTS} damaged instructions are written as the bytes that they were (seed ${SEED})`, () => {
+test(`encodes ${DAMAGED_LISTS} damaged instructions to their original bytes (seed ${SEED})`, () => {
   const random = randomNumbers(SEED + 2);
   const lists = readVectors('flow-mods.json', /^\w+_FLOW_MOD/).flatMap((vector) => {
     const writer = new WireWriter();

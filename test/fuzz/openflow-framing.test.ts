@@ -1,5 +1,5 @@
-// Hostile bytes for the reader: streams cut anywhere, lengths that lie, bodies that are noise or real messages with bytes
-// flipped. Each input must end in messages, in more bytes awaited, or in the named error, with bounded memory.
+// Hostile bytes for the reader: streams in any chunks, false lengths, bodies of random bytes or real messages with changed
+// bytes. Each input must end in messages, in an incomplete message, or in the named error, with bounded memory.
 import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ const FRAMER_INPUTS = 300_000;
 const DECODER_INPUTS = 650_000;
 const CONNECTION_INPUTS = 50_000;
 
-/** A small generator (xorshift32), so that a failure can be had again from its seed. */
+/** A reproducible random generator (xorshift32): the seed repeats a failure. */
 function randomFrom(seed: number): (below: number) => number {
   let state = seed >>> 0 || 1;
   return (below) => {
@@ -29,7 +29,7 @@ function randomFrom(seed: number): (below: number) => number {
 test(`the framer survives ${FRAMER_INPUTS} hostile chunks (seed ${SEED})`, () => {
   const random = randomFrom(SEED);
   const pool = Buffer.alloc(4096);
-  // Zeros among the noise, so that lengths are often small enough for something to be delivered.
+  // Zeros among the random bytes, so that lengths are often small enough for a message.
   for (let at = 0; at < pool.length; at += 1) {
     pool[at] = random(2) === 0 ? 0 : random(256);
   }
@@ -135,7 +135,7 @@ test(`a connection survives ${CONNECTION_INPUTS} damaged messages in chunks of a
   assert.deepEqual([...reasons.keys()].sort(), ['malformed', 'protocol'], `seed ${SEED}`);
 });
 
-/** Copies a message and spoils it: bytes changed, the end cut off or noise appended. Returns its size. */
+/** Copies a message with changed bytes, truncated, or with random bytes appended. Returns its size. */
 function damage(original: Buffer, scratch: Buffer, random: (below: number) => number): number {
   const kept = random(4) === 0 ? 8 + random(Math.max(1, original.length - 8)) : original.length;
   original.copy(scratch, 0, 0, kept);
@@ -149,7 +149,7 @@ function damage(original: Buffer, scratch: Buffer, random: (below: number) => nu
   }
   const changes = random(6);
   for (let change = 0; change < changes; change += 1) {
-    // Small numbers and extremes are what lengths and counts break on.
+    // Small numbers and extremes are the critical values of lengths and counts.
     const value = [0, 1, 4, 8, 0xff, random(256)][random(6)] ?? 0;
     scratch[random(size)] = value;
   }

@@ -1,5 +1,5 @@
-// Hostile bytes and hostile JSON for the OVSDB library: each input must end in messages, in more bytes awaited, or in an
-// OvsdbError, with bounded memory, and however a stream is cut it must come to the same. FUZZ_SEED repeats a run.
+// Hostile bytes and hostile JSON for the OVSDB library: each input must end in messages, in an incomplete message, or in an
+// OvsdbError, with bounded memory, and with the same result in any chunks. FUZZ_SEED repeats a run.
 
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
@@ -16,13 +16,13 @@ const SEED = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31));
 const STREAMS = 600_000;
 const DOCUMENTS = 400_000;
 const SESSIONS = 5_000;
-/** Beyond what was in use at the beginning, in bytes: garbage that was not collected yet, and nothing that grows. */
+/** Growth of the heap, in bytes: garbage that is not collected yet. */
 const MEMORY_GROWTH_MAX = 300 * 1024 * 1024;
 
 const LIMITS = { messageBytesMax: 200, depthMax: 12 };
 const UUID = '11111111-1111-4111-8111-111111111111';
 
-/** Bytes that mean something to the scanner, and some that UTF-8 or JSON forbid. */
+/** Bytes with a meaning for the scanner, and some that UTF-8 or JSON forbid. */
 const TELLING_BYTES = Buffer.from([...Buffer.from('{}[]":,\\ \n0-e'), 0x00, 0x80, 0xbf, 0xc3, 0xe2, 0xff]);
 
 const MESSAGES = [
@@ -55,7 +55,7 @@ function usedBytes(): number {
   return heapUsed + arrayBuffers;
 }
 
-/** A few messages with some bytes changed, or telling bytes alone. Valid in `memory` until the next call. */
+/** Returns a few messages with some changed bytes, or only bytes with a meaning. Valid in `memory` until the next call. */
 function hostileStream(random: Random, memory: Buffer): Buffer {
   let size = 0;
   if (random(8) === 0) {
@@ -84,7 +84,7 @@ function hostileStream(random: Random, memory: Buffer): Buffer {
   return memory.subarray(0, size);
 }
 
-/** What comes of a stream: the messages, and the code of the error at the end if there is one. */
+/** Returns the messages of a stream, and the code of the error at its end if there is one. */
 function outcome(stream: Buffer, cut: (size: number) => number): unknown[] {
   const framer = new JsonFramer(LIMITS);
   const seen: unknown[] = [];
@@ -105,7 +105,7 @@ function outcome(stream: Buffer, cut: (size: number) => number): unknown[] {
   return seen;
 }
 
-test(`${STREAMS} hostile streams come to messages or to named errors, however they are cut (seed ${SEED})`, () => {
+test(`reads messages or a named error from ${STREAMS} hostile streams, in any chunks (seed ${SEED})`, () => {
   const random = randomFrom(SEED);
   const memory = Buffer.alloc(4096);
   const before = usedBytes();
@@ -122,7 +122,7 @@ test(`${STREAMS} hostile streams come to messages or to named errors, however th
     }
   }
   assert.ok(usedBytes() - before < MEMORY_GROWTH_MAX);
-  // An input that never reaches a kind of fault would test nothing of it.
+  // Every kind of fault must occur, or it is not tested.
   for (const code of [
     'no error',
     'OVSDB_INVALID_JSON',
@@ -156,7 +156,7 @@ const CONTENT = new ReplicaContent(MONITORED).update(
   decodeMonitorReply('monitor_cond', { T: { [UUID]: { initial: ROW } } }),
 ).content;
 
-/** One of each thing that the server says, and what reads it. */
+/** One of each document that the server sends, and its reader. */
 const DOCUMENTS_READ: readonly { json: unknown; read: (json: unknown) => unknown }[] = [
   { json: SCHEMA_JSON, read: parseDatabaseSchema },
   {
@@ -223,7 +223,7 @@ const REPLACEMENTS: readonly unknown[] = [
   UUID,
 ];
 
-/** A copy with some of its parts replaced, removed or renamed; the parts that stay are shared. */
+/** Returns a copy with some of its parts replaced, removed or renamed; the other parts are shared. */
 function hostileDocument(json: unknown, random: Random): unknown {
   if (random(12) === 0) {
     return REPLACEMENTS[random(REPLACEMENTS.length)];
@@ -253,14 +253,14 @@ function hostileDocument(json: unknown, random: Random): unknown {
   return Object.fromEntries(entries);
 }
 
-test(`${DOCUMENTS} hostile documents are read or refused with a named error (seed ${SEED})`, () => {
+test(`reads ${DOCUMENTS} hostile documents or refuses them with a named error (seed ${SEED})`, () => {
   const random = randomFrom(SEED + 1);
   const before = usedBytes();
   let refused = 0;
   for (let round = 0; round < DOCUMENTS; round += 1) {
     const { json, read } = DOCUMENTS_READ[round % DOCUMENTS_READ.length] ?? assert.fail();
     const hostile = hostileDocument(json, random);
-    // The peer hands on only arrays as parameters.
+    // The peer forwards only arrays as parameters.
     const document = Array.isArray(json) && !Array.isArray(hostile) ? [hostile] : hostile;
     try {
       read(document);
@@ -274,7 +274,7 @@ test(`${DOCUMENTS} hostile documents are read or refused with a named error (see
   assert.equal(Object.hasOwn(Object.prototype, 'n'), false);
 });
 
-test(`${SESSIONS} sessions with a hostile server end, and settle all that waits (seed ${SEED})`, async () => {
+test(`settles all requests of ${SESSIONS} sessions with a hostile server (seed ${SEED})`, async () => {
   const random = randomFrom(SEED + 2);
   const memory = Buffer.alloc(4096);
   for (let round = 0; round < SESSIONS; round += 1) {

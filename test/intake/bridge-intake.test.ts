@@ -6,7 +6,7 @@ import { PacketInView } from '../../src/node-openflow/index.ts';
 
 const COUNTED_NOTHING = { packets: 0n, octets: 0n, dropped: 0n };
 
-/** A packet-in with this userdata and a frame of four bytes of which the switch saw 60. */
+/** Returns a packet-in with this userdata and four bytes of a frame of 60. */
 function packetIn(userdata: Buffer): PacketInView {
   const view = new PacketInView();
   view.bytes = Buffer.concat([userdata, Buffer.from('f00d0001', 'hex')]);

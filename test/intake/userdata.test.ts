@@ -31,7 +31,7 @@ const sample: SampleAction = {
   direction: 0,
 };
 
-test('the userdata of a hook brings back its ids, wherever it stands in a message', () => {
+test('reads the ids of a hook from its userdata, at any offset of a message', () => {
   const userdata = bridgeUserdata(0xffff_fffe, 456);
   assert.equal(userdata.toString('hex'), '01010000fffffffe000001c8');
   const message = Buffer.concat([Buffer.from('junk'), userdata, Buffer.from('more')]);
@@ -40,7 +40,7 @@ test('the userdata of a hook brings back its ids, wherever it stands in a messag
   assert.equal(userdataPointId(message, 4), 456);
 });
 
-test('the userdata of a sample action brings back probability, set and ids', () => {
+test('reads probability, set and ids of a sample action from its userdata', () => {
   const userdata = sampleUserdata(sample);
   assert.equal(userdata.toString('hex'), '0102028f000000070000000800000009');
   assert.equal(userdataKind(userdata, 0, 16), 2);
@@ -48,7 +48,7 @@ test('the userdata of a sample action brings back probability, set and ids', () 
   assert.equal(userdataCollectorSet(userdata, 0), 9);
 });
 
-test('userdata of another size, version or kind is unknown', () => {
+test('does not know userdata of another size, version or kind', () => {
   const userdata = bridgeUserdata(1, 2);
   assert.equal(userdataKind(userdata, 0, 11), KIND_UNKNOWN);
   assert.equal(userdataKind(userdata, 0, 0), KIND_UNKNOWN);
@@ -65,7 +65,7 @@ test('userdata of another size, version or kind is unknown', () => {
   }
 });
 
-/** A packet-in of a `sample4` action with these ids; metadata and frame as hex, built by hand from ovs-fields(7). */
+/** Returns a packet-in of a `sample4` action with these ids; metadata and frame are hex, written by hand from ovs-fields(7). */
 function packetIn(ids: Partial<SampleAction>, metadata: string, frame = ''): PacketInView {
   const userdata = sampleUserdata({ ...sample, type: 'sample4', ...ids });
   const view = new PacketInView();
@@ -83,16 +83,16 @@ const bytesOf = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 
 const bits = (field: MatchField['field'], offset = 0, bitCount = 32) => ({ field, offset, bitCount });
 
-/** in_port 7 (OXM), reg0, reg2 and reg3 (NXM), as OpenFlow 1.0 to 1.4 has them; reg1 is 0 and left out. */
+/** in_port 7 (OXM), reg0, reg2 and reg3 (NXM), as in OpenFlow 1.0 to 1.4; reg1 is 0 and absent. */
 const REGISTERS = '80000004 00000007 00010004 11223344 00010404 00000abc 00010604 fedc0001';
 
-test('an id from a register is read from the metadata, and another that is a number stays', () => {
+test('reads an id of a register from the metadata, and keeps an id that is a number', () => {
   const view = packetIn({ observationDomainId: bits('reg2', 4, 8), observationPointId: 77 }, REGISTERS);
   assert.equal(userdataKind(view.bytes, 0, view.userdataEnd), KIND_SAMPLE_FIELDS);
   assert.deepEqual(idsFromFields(view), { domainId: 0xab, pointId: 77 });
 });
 
-test('registers of 64 and 128 bits are put together from those of 32 bits, which are left out when they are 0', () => {
+test('combines registers of 64 and 128 bits from those of 32 bits, which are absent when they are 0', () => {
   const ids = (domain: FieldBits, point: FieldBits, metadata = REGISTERS) =>
     idsFromFields(packetIn({ observationDomainId: domain, observationPointId: point }, metadata));
   // OVN takes the point of new connections from the lowest 32 bits of xxreg0, which are reg3.
@@ -107,7 +107,7 @@ test('registers of 64 and 128 bits are put together from those of 32 bits, which
   assert.deepEqual(ids(bits('reg3'), bits('xreg1', 32), of15), { domainId: 0xfedc_0001, pointId: 0x0abc });
 });
 
-test('the input port has another name in the metadata, for reserved ports too', () => {
+test('reads the input port by its name in the metadata, reserved ports as well', () => {
   const ids = (metadata: string) =>
     idsFromFields(
       packetIn(
@@ -120,7 +120,7 @@ test('the input port has another name in the metadata, for reserved ports too', 
   assert.deepEqual(ids('00000002fffe'), { domainId: 0xfffe, pointId: 0xffff_fffe });
 });
 
-test('connection tracking, tunnel and metadata are read from the metadata', () => {
+test('reads connection tracking, tunnel and metadata fields from the metadata', () => {
   const metadata = [
     '0001d810 99aabbcc000000000000000000000001', // ct_label
     '0001d604 dead0001', // ct_mark
@@ -137,7 +137,7 @@ test('connection tracking, tunnel and metadata are read from the metadata', () =
   assert.equal(id(bits('pkt_mark', 1, 31)), 0x657f_0001);
 });
 
-test('fields of headers are read from the frame', () => {
+test('reads header fields from the frame', () => {
   const frame =
     // Ethernet with VLAN 0x789 and priority 5, IPv4 with TOS 0xb9 and TTL 7, UDP.
     '020000000002 020000000001 8100a789 0800 45b9001c 00004000 07110000 0a010203 c000024d 04578123 00080000';
@@ -150,7 +150,7 @@ test('fields of headers are read from the frame', () => {
   assert.equal(id(bits('tcp_flags', 0, 12)), 0);
 });
 
-test('only fields that packet-ins do not tell are unresolved', () => {
+test('reports as unresolved only fields that packet-ins do not contain', () => {
   const unresolved = (
     domain: SampleAction['observationDomainId'],
     point: SampleAction['observationPointId'],

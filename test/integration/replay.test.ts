@@ -208,7 +208,10 @@ test('a damaged file is exported up to the damage, which is reported; exit 1', t
   const cut = await failedReplay(await fileOf('cut.pcap', bytes.subarray(0, -5)), '--to', sink.target);
   await sink.waitForPackets(99);
   assert.equal(cut.exitCode, 1);
-  assert.match(cut.summary?.shortfalls[0] ?? '', /^At byte \d+ of the capture: the file ends in the middle/u);
+  assert.match(
+    cut.summary?.shortfalls[0] ?? '',
+    /^At byte \d+ of the capture: the file is truncated within a record/u,
+  );
   assert.deepEqual([cut.summary?.packets, cut.summary?.packetsInFlows], [99, 99]);
   const make = pcapngBlocks(false);
   const wifi = Buffer.concat([make.section(), make.interface(127), make.packet(Buffer.alloc(60), 1n)]);

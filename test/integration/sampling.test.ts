@@ -70,7 +70,7 @@ async function totals(
   return { packets, octets, byPort };
 }
 
-test('at 1 in 16 the records stand for all packets, within chance', tier('ovs', 'daemon'), async (t) => {
+test('at 1 in 16 the records represent all packets, within chance', tier('ovs', 'daemon'), async (t) => {
   const interval = 16;
   const count = 20_000;
   const br = await exportingBridge(t, ovs, daemon, { ...CACHED, sampling: interval });

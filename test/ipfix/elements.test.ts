@@ -8,5 +8,5 @@ test('the table of elements has each number and each name once', () => {
   assert.equal(findElement(352)?.name, 'layer2OctetDeltaCount');
   assert.equal(findElement(893, 6876)?.name, 'tunnelSourceIPv4Address');
   assert.equal(findElement(893), undefined);
-  assert.throws(() => elementNamed('noSuchElement'), /no element "noSuchElement"/);
+  assert.throws(() => elementNamed('noSuchElement'), /"noSuchElement" is not in the table/);
 });

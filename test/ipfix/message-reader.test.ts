@@ -1,4 +1,4 @@
-// The bytes here are written by hand from RFC 7011, not by the writer of ours.
+// The reader against bytes that are written by hand from RFC 7011, independently of our writer.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import type { DecodedMessage } from '../../src/ipfix/reader-types.ts';
 
 const EXPORT_TIME = '53724e01';
 
-/** A message of domain 11 around sets in hex. */
+/** Returns a message of domain 11 with these sets, in hex. */
 function message(setsHex: string, sequenceNumber = 0, domain = 11): Buffer {
   const sets = Buffer.from(setsHex.replaceAll(/\s/g, ''), 'hex');
   const header = Buffer.from(`000a0000${EXPORT_TIME}0000000000000000`, 'hex');
@@ -31,7 +31,7 @@ function namesAndValues(decoded: DecodedMessage): Record<string, unknown>[] {
 // Template 256: protocolIdentifier (1 byte), sourceTransportPort (2 bytes).
 const TEMPLATE_256 = '0002 0010 0100 0002 0004 0001 0007 0002';
 
-test('each message of the exporter of 2013 decodes without a problem but for its sequence numbers', () => {
+test('decodes each message of the exporter of 2013 without a problem', () => {
   const runs = JSON.parse(
     readFileSync(new URL('../vectors/exact-messages.json', import.meta.url), 'utf8'),
   ) as { datagrams: string[] }[];
@@ -39,7 +39,7 @@ test('each message of the exporter of 2013 decodes without a problem but for its
     const reader = new MessageReader();
     const decoded = run.datagrams.map((hex) => reader.read('s', Buffer.from(hex, 'hex')));
     const problems = decoded.flatMap((result) => result.problems);
-    // The first template message has the number 1, as the first data message has: no problem at all.
+    // The first template message has sequence number 1, as the first data message has.
     assert.deepEqual(problems, []);
     assert.equal(decoded[0]?.templates.length, 10);
     for (const result of decoded.slice(1)) {
@@ -48,7 +48,7 @@ test('each message of the exporter of 2013 decodes without a problem but for its
   }
 });
 
-test('a record of the exporter of 2013 decodes to the values of its packet', () => {
+test('decodes a record of the exporter of 2013 to the values of its packet', () => {
   const [run] = JSON.parse(
     readFileSync(new URL('../vectors/exact-messages.json', import.meta.url), 'utf8'),
   ) as { datagrams: string[] }[];
@@ -91,7 +91,7 @@ test('a record of the exporter of 2013 decodes to the values of its packet', () 
   assert.equal(record['flowLabelIPv6'], 0xabcde);
 });
 
-test('several records of a set are decoded, and zeros behind them are padding', () => {
+test('decodes several records of a set, and takes zeros behind them for padding', () => {
   const reader = new MessageReader();
   const decoded = reader.read('s', message(`${TEMPLATE_256} 0100 000c 060050 110035 0000`));
   assert.deepEqual(codes(decoded), []);
@@ -101,7 +101,7 @@ test('several records of a set are decoded, and zeros behind them are padding', 
   ]);
 });
 
-test('variable lengths have one byte or three, and elements without a name stay bytes', () => {
+test('decodes variable lengths of one byte and of three, and leaves unknown elements as bytes', () => {
   const reader = new MessageReader();
   // Template 300: interfaceName (variable), enterprise 6876 element 892 (variable), element 9999 of IANA (2 bytes).
   const template = '0002 0018 012c 0003 0052 ffff 837c ffff 00001adc 270f 0002';
@@ -114,7 +114,7 @@ test('variable lengths have one byte or three, and elements without a name stay 
   ]);
 });
 
-test('options templates have scopes', () => {
+test('decodes options templates with their scopes', () => {
   const reader = new MessageReader();
   // Options template 257: scope observationDomainId (4), then exportedFlowRecordTotalCount (8).
   const decoded = reader.read(
@@ -128,7 +128,7 @@ test('options templates have scopes', () => {
   ]);
 });
 
-test('whole numbers are exact in every size, and times are text', () => {
+test('decodes whole numbers exactly in every size, and times to text', () => {
   const reader = new MessageReader();
   const template =
     '0002 0028 0100 0008 0002 0003 0001 0007 0098 0008 009a 0008 009c 0008 0096 0004 0137 0004 0114 0001';
@@ -158,16 +158,16 @@ test('whole numbers are exact in every size, and times are text', () => {
 const faults: readonly [name: string, bytes: Buffer, code: string][] = [
   ['a message shorter than its header', message('').subarray(0, 15), 'short-message'],
   ['another version', Buffer.concat([Buffer.from('0009', 'hex'), message('').subarray(2)]), 'bad-version'],
-  ['a message that is cut short', message(TEMPLATE_256).subarray(0, 30), 'bad-message-length'],
+  ['a truncated message', message(TEMPLATE_256).subarray(0, 30), 'bad-message-length'],
   ['bytes behind the message', Buffer.concat([message(TEMPLATE_256), Buffer.of(0)]), 'bad-message-length'],
   ['a set longer than the message', message('0100 0020 0000'), 'bad-set-length'],
   ['a set shorter than its header', message('0100 0003'), 'bad-set-length'],
   ['bytes for less than a set header', message('0100'), 'bad-set-length'],
   ['a set without records', message('0002 0004'), 'empty-set'],
-  ['a set number that IPFIX does not use', message('0004 0008 00000000'), 'reserved-set-id'],
-  ['a set number of NetFlow version 9', message('0000 0008 00000000'), 'reserved-set-id'],
-  ['a template number below 256', message('0002 000c 00ff 0001 0004 0001'), 'bad-template-id'],
-  ['a template that ends too soon', message('0002 000c 0100 0002 0004 0001'), 'short-template'],
+  ['a reserved set id', message('0004 0008 00000000'), 'reserved-set-id'],
+  ['a set id of NetFlow version 9', message('0000 0008 00000000'), 'reserved-set-id'],
+  ['a template id below 256', message('0002 000c 00ff 0001 0004 0001'), 'bad-template-id'],
+  ['a truncated template', message('0002 000c 0100 0002 0004 0001'), 'short-template'],
   ['a field without bytes', message('0002 000c 0100 0001 0004 0000'), 'bad-field-length'],
   ['a MAC address of 5 bytes', message('0002 000c 0100 0001 0038 0005'), 'bad-field-length'],
   ['a number of 9 bytes', message('0002 000c 0100 0001 0002 0009'), 'bad-field-length'],
@@ -176,37 +176,41 @@ const faults: readonly [name: string, bytes: Buffer, code: string][] = [
   ['a template that is withdrawn over UDP', message('0002 0008 0100 0000'), 'withdrawal-over-udp'],
   ['a set whose template is unknown', message('0100 0008 01020304'), 'unknown-template'],
   [
-    'a truth that is neither true nor false',
+    'a boolean that is neither true nor false',
     message('0002 000c 0100 0001 0114 0001 0100 0005 07'),
     'bad-value',
   ],
   ['padding that is not zero', message(`${TEMPLATE_256} 0100 0008 060050 01`), 'padding-nonzero'],
   ['padding of templates that is not zero', message('0002 000e 0100 0001 0004 0001 0001'), 'padding-nonzero'],
   [
-    'a record that ends too soon',
+    'a truncated record',
     message('0002 0010 0100 0002 001b 0010 0004 0001 0100 0014 fd0000000000000000000000 00000001'),
     'short-record',
   ],
   ['a variable length past the end', message('0002 000c 0100 0001 0052 ffff 0100 0006 0561'), 'short-record'],
-  ['a long variable length cut off', message('0002 000c 0100 0001 0052 ffff 0100 0006 ff01'), 'short-record'],
+  [
+    'a truncated long variable length',
+    message('0002 000c 0100 0001 0052 ffff 0100 0006 ff01'),
+    'short-record',
+  ],
 ];
 
 for (const [name, bytes, code] of faults) {
-  test(`${name} is a problem of its own`, () => {
+  test(`reports ${name}`, () => {
     const decoded = new MessageReader().read('s', bytes);
     assert.deepEqual(codes(decoded), [code]);
     assert.match(decoded.problems[0]?.message ?? '', /^[A-Z0-9a-z].*\.$/);
   });
 }
 
-test('a message that is cut at any place is never taken for whole', () => {
+test('reports a message that is truncated at any byte', () => {
   const whole = message(`${TEMPLATE_256} 0100 000a 060050 110035`);
   for (let size = 0; size < whole.length; size += 1) {
     assert.notDeepEqual(codes(new MessageReader().read('s', whole.subarray(0, size))), []);
   }
 });
 
-test('records that are missing are counted by the sequence numbers of each domain and session', () => {
+test('counts missing records by the sequence numbers of each domain and session', () => {
   const reader = new MessageReader();
   const two = `${TEMPLATE_256} 0100 000a 060050 110035`;
   assert.deepEqual(
@@ -223,7 +227,7 @@ test('records that are missing are counted by the sequence numbers of each domai
   assert.deepEqual(codes(reader.read('a', message(two, 10))), []);
 });
 
-test('a late message does not move the sequence, and a new beginning does', () => {
+test('keeps the sequence at a late message, and follows a restarted exporter', () => {
   const reader = new MessageReader();
   const two = `${TEMPLATE_256} 0100 000a 060050 110035`;
   reader.read('a', message(two, 100));
@@ -232,7 +236,7 @@ test('a late message does not move the sequence, and a new beginning does', () =
   assert.deepEqual(
     codes(reader.read('a', message(two, 0))),
     ['sequence-repeat'],
-    'an exporter has started anew',
+    'an exporter has restarted',
   );
   assert.deepEqual(codes(reader.read('a', message(two, 2))), []);
   reader.read('a', message(two, 900));
@@ -245,22 +249,22 @@ test('a late message does not move the sequence, and a new beginning does', () =
   assert.deepEqual(codes(reader.read('a', message(two, 54))), []);
 });
 
-test('after records that cannot be counted, the next message may have any number', () => {
+test('accepts any sequence number after records that cannot be counted', () => {
   const reader = new MessageReader();
   assert.deepEqual(codes(reader.read('a', message('0100 000a 060050 110035', 5))), ['unknown-template']);
   assert.deepEqual(codes(reader.read('a', message(TEMPLATE_256, 7))), []);
 });
 
-test('a template that changes without withdrawal is a problem, and the new one holds', () => {
+test('reports a template that changes without withdrawal, and uses the new one', () => {
   const reader = new MessageReader();
   reader.read('s', message(TEMPLATE_256));
-  assert.deepEqual(codes(reader.read('s', message(TEMPLATE_256))), [], 'the same again is none');
+  assert.deepEqual(codes(reader.read('s', message(TEMPLATE_256))), [], 'an equal template is not reported');
   const changed = reader.read('s', message('0002 000c 0100 0001 000b 0002 0100 0006 0050'));
   assert.deepEqual(codes(changed), ['template-changed']);
   assert.deepEqual(namesAndValues(changed), [{ destinationTransportPort: 80 }]);
 });
 
-test('over TCP a template can be withdrawn, alone or with all of its kind', () => {
+test('withdraws a template over TCP, alone or with all of its kind', () => {
   const reader = new MessageReader();
   const options = '0003 000e 0101 0001 0001 0095 0004';
   reader.read('s', message(`${TEMPLATE_256} ${options}`), 'tcp');
@@ -280,7 +284,7 @@ test('over TCP a template can be withdrawn, alone or with all of its kind', () =
   assert.deepEqual(codes(reader.read('s', message('0101 0008 0000000b'), 'tcp')), ['unknown-template']);
 });
 
-test('a session that ends takes its templates along', () => {
+test('removes the templates of a session that ends', () => {
   const reader = new MessageReader();
   reader.read('s', message(TEMPLATE_256), 'tcp');
   assert.equal(reader.status().templateFields, 2);
@@ -289,14 +293,14 @@ test('a session that ends takes its templates along', () => {
   assert.deepEqual(codes(reader.read('s', message('0100 0007 060050'), 'tcp')), ['unknown-template']);
 });
 
-test('sessions and domains beyond their limits replace the one used longest ago', () => {
+test('replaces the least recently used session or domain beyond its limit', () => {
   const reader = new MessageReader({ sessionsMax: 2, domainsMax: 2 });
   const data = '0100 0007 060050';
   reader.read('a', message(TEMPLATE_256));
   reader.read('b', message(TEMPLATE_256));
   reader.read('a', message(TEMPLATE_256));
   assert.deepEqual(codes(reader.read('c', message(TEMPLATE_256))), ['domain-limit']);
-  assert.deepEqual(codes(reader.read('a', message(data))), [], 'b was used longest ago');
+  assert.deepEqual(codes(reader.read('a', message(data))), [], 'b was least recently used');
   reader.read('a', message(TEMPLATE_256, 0, 12));
   assert.deepEqual(codes(reader.read('a', message(TEMPLATE_256, 0, 13))), ['domain-limit']);
   assert.deepEqual(codes(reader.read('a', message(data, 0, 12))), []);
@@ -304,7 +308,7 @@ test('sessions and domains beyond their limits replace the one used longest ago'
   assert.deepEqual([sessions, sessionsDropped, domainsDropped, templateFields], [2, 1, 1, 6]);
 });
 
-test('templates beyond their limits are refused and counted', () => {
+test('refuses and counts templates beyond their limits', () => {
   const reader = new MessageReader({ templatesMax: 1, fieldsMax: 3 });
   assert.deepEqual(codes(reader.read('s', message(TEMPLATE_256))), []);
   assert.deepEqual(codes(reader.read('s', message('0002 000c 0101 0001 0004 0001'))), ['template-limit']);

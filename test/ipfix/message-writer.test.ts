@@ -18,20 +18,20 @@ function reserve(writer: MessageWriter, templateId: number, fill: number): boole
   return offset >= 0;
 }
 
-test('a message without sets is its header', () => {
+test('writes a message without sets as its header', () => {
   const writer = new MessageWriter(1400);
   writer.begin(0x53724e01, 11);
   assert.equal(finished(writer).toString('hex'), '000a001053724e01000000000000000b');
 });
 
-test('export time and domain are unsigned and modulo 2^32', () => {
+test('writes export time and domain unsigned, modulo 2^32', () => {
   const writer = new MessageWriter(1400);
   writer.begin(2 ** 32 + 5, 0xffff_ffff);
   assert.equal(finished(writer).toString('hex'), '000a00100000000500000000ffffffff');
   assert.deepEqual([writer.exportTimeSeconds, writer.observationDomainId], [5, 0xffff_ffff]);
 });
 
-test('consecutive records of one template share a set, and another template begins another', () => {
+test('puts consecutive records of one template into a set, and starts another for another template', () => {
   const writer = new MessageWriter(1400);
   writer.begin(1, 1);
   for (const templateId of [256, 256, 259, 256]) {
@@ -51,7 +51,7 @@ test('consecutive records of one template share a set, and another template begi
   ]);
 });
 
-test('a record that does not fit is refused, and leaves the message as it was', () => {
+test('refuses a record that does not fit, and keeps the message as it was', () => {
   const writer = new MessageWriter(16 + 4 + 44 + 4 + 85);
   writer.begin(1, 1);
   assert.ok(reserve(writer, 256, 1));
@@ -62,7 +62,7 @@ test('a record that does not fit is refused, and leaves the message as it was', 
   assert.equal(writer.recordCount, 2);
 });
 
-test('a message is filled to its last byte', () => {
+test('fills a message to its last byte', () => {
   const writer = new MessageWriter(16 + 4 + 3 * 86);
   writer.begin(1, 1);
   let count = 0;
@@ -73,7 +73,7 @@ test('a message is filled to its last byte', () => {
   assert.equal(finished(writer).length, 16 + 4 + 3 * 86);
 });
 
-test('templates and records of all templates can be in one message, and the reader agrees', () => {
+test('writes all templates and a record of each into one message, which the reader decodes', () => {
   const writer = new MessageWriter(65_535);
   writer.begin(7, 9);
   for (const set of encodeTemplateSets(1400)) {
@@ -90,7 +90,7 @@ test('templates and records of all templates can be in one message, and the read
   );
 });
 
-test('a set that does not fit is refused', () => {
+test('refuses a set that does not fit', () => {
   const writer = new MessageWriter(512);
   writer.begin(1, 1);
   const [set] = encodeTemplateSets(1400);
@@ -99,7 +99,7 @@ test('a set that does not fit is refused', () => {
   assert.equal(finished(writer).length, 16);
 });
 
-test('a writer is used again for the next message', () => {
+test('is reused for the next message', () => {
   const writer = new MessageWriter(1400);
   writer.begin(1, 1);
   reserve(writer, 267, 0xff);
@@ -111,6 +111,6 @@ test('a writer is used again for the next message', () => {
   assert.ok(message.subarray(20).every((byte) => byte === 0));
 });
 
-test('messages longer than their length field can say cannot be made', () => {
+test('refuses a limit that exceeds the length field', () => {
   assert.throws(() => new MessageWriter(65_536), RangeError);
 });

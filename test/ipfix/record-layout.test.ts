@@ -29,7 +29,7 @@ const templates: readonly (readonly [number, Layer2, Layer3, Layer4, readonly nu
 ];
 
 for (const [id, layer2, layer3, layer4, parts] of templates) {
-  test(`template ${id} has the id and the key size that its layers give`, () => {
+  test(`template ${id} has the id and the key size of its layers`, () => {
     assert.equal(templateId(layer2, layer3, layer4), id);
     assert.equal(
       keySize(id),
@@ -39,7 +39,7 @@ for (const [id, layer2, layer3, layer4, parts] of templates) {
   });
 }
 
-test('the first and the last template id and the longest key are what the limits say', () => {
+test('the template ids are 256 to 267, and the longest key is KEY_SIZE_MAX', () => {
   assert.equal(Math.min(...templates.map(([id]) => id)), 256);
   assert.equal(Math.max(...templates.map(([id]) => id)), 267);
   assert.equal(Math.max(...templates.map(([id]) => keySize(id))), KEY_SIZE_MAX);

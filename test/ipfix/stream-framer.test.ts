@@ -20,23 +20,23 @@ function framed(chunks: Iterable<Buffer>): Buffer[] {
   return found;
 }
 
-test('a stream that comes whole is cut into its messages', () => {
+test('splits a stream that arrives whole into its messages', () => {
   assert.deepEqual(framed([stream]), messages);
 });
 
-test('a stream that is cut in two anywhere gives the same messages', () => {
+test('splits a stream that arrives in any two chunks into the same messages', () => {
   const short = Buffer.concat(messages.slice(0, 4));
   for (let at = 0; at <= short.length; at += 1) {
     assert.deepEqual(framed([short.subarray(0, at), short.subarray(at)]), messages.slice(0, 4));
   }
 });
 
-test('a stream that comes byte by byte gives the same messages', () => {
+test('splits a stream that arrives byte by byte into the same messages', () => {
   const short = Buffer.concat(messages.slice(0, 4));
   assert.deepEqual(framed(Array.from(short, (byte) => Buffer.of(byte))), messages.slice(0, 4));
 });
 
-test('bytes that are no header end the stream, behind the messages before them', () => {
+test('throws at an invalid header, behind the messages before it', () => {
   for (const bad of ['00090010', '000a000f', '16030100']) {
     const framer = new StreamFramer();
     const found: Buffer[] = [];

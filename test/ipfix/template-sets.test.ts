@@ -10,7 +10,7 @@ const [run] = JSON.parse(
 ) as { datagrams: string[] }[];
 const templateMessage = Buffer.from(run?.datagrams[0] ?? '', 'hex');
 
-test('all templates in one set are byte for byte what the exporter of 2013 sent', () => {
+test('encodes all templates in one set, byte for byte as the exporter of 2013', () => {
   assert.deepEqual(encodeTemplateSets(1400), [templateMessage.subarray(16)]);
   assert.equal(
     encodeTemplateSets(templateMessage.length).length,
@@ -19,7 +19,7 @@ test('all templates in one set are byte for byte what the exporter of 2013 sent'
   );
 });
 
-test('small messages get several sets, which have the same templates in the same order', () => {
+test('splits the templates into several sets for small messages, in the same order', () => {
   for (const messageBytesMax of [256, 300, 512, templateMessage.length - 1]) {
     const sets = encodeTemplateSets(messageBytesMax);
     assert.ok(sets.length > 1);

@@ -7,7 +7,7 @@ import { FlowKey, FrameFault } from '../../src/packet/flow-key.ts';
 import { naiveDissect } from './naive-dissector.ts';
 import { isServiceTagged, VECTOR_OBSERVATION_POINT_ID as POINT, recordVectors } from './record-vectors.ts';
 
-/** A key that holds rubbish: what a dissection leaves unwritten shows. */
+/** A key full of other bytes: what a dissection does not write shows. */
 function usedKey(): FlowKey {
   const key = new FlowKey();
   key.bytes.fill(0xee);
@@ -27,7 +27,7 @@ function dissected(frame: Buffer, point = POINT): FlowKey {
 }
 
 function assertAgrees(frame: Buffer, point: number): void {
-  // The frame lies between other bytes, which must not be read.
+  // The frame lies between other bytes, which must not affect the key.
   const around = Buffer.concat([Buffer.alloc(3, 0x45), frame, Buffer.alloc(64, 0x45)]);
   const key = usedKey();
   dissect(around, 3, 3 + frame.length, point, key);
@@ -43,7 +43,7 @@ function assertAgrees(frame: Buffer, point: number): void {
 }
 
 for (const vector of recordVectors.filter((vector) => !isServiceTagged(vector))) {
-  test(`the record of 2013 is reproduced: ${vector.desc}`, () => {
+  test(`reproduces the record of 2013: ${vector.desc}`, () => {
     const frame = Buffer.from(vector.frame, 'hex');
     const key = dissected(frame);
     assert.equal(keyHex(key), vector.key);
@@ -56,7 +56,7 @@ for (const vector of recordVectors.filter((vector) => !isServiceTagged(vector)))
   });
 }
 
-test('a tag of TPID 0x88a8 is a VLAN tag, which it was not in 2013', () => {
+test('takes a tag of TPID 0x88a8 for a VLAN tag, unlike the exporter of 2013', () => {
   const vectors = recordVectors.filter(isServiceTagged);
   assert.ok(vectors.length > 0);
   for (const vector of vectors) {
@@ -69,14 +69,14 @@ test('a tag of TPID 0x88a8 is a VLAN tag, which it was not in 2013', () => {
   }
 });
 
-test('a service tag around a customer tag leaves the customer tag as the type', () => {
+test('takes the customer tag inside a service tag for the type', () => {
   const frame = Buffer.from(`${'02'.repeat(12)}88a860c88100a06408004500${'00'.repeat(40)}`, 'hex');
   const key = dissected(frame);
   assert.equal(key.templateId, 262);
   assert.equal(keyHex(key).slice(32), '81001200c800c803');
 });
 
-test('every truncation of every vector gives what the plain dissector gives', () => {
+test('agrees with the plain dissector on every truncation of every vector', () => {
   for (const { frame } of recordVectors) {
     const bytes = Buffer.from(frame, 'hex');
     for (let size = 0; size <= Math.min(bytes.length, 200); size += 1) {
@@ -85,7 +85,7 @@ test('every truncation of every vector gives what the plain dissector gives', ()
   }
 });
 
-test('a frame shorter than an Ethernet header is a faulty record of zeros', () => {
+test('dissects a frame shorter than an Ethernet header to zeros, with a fault', () => {
   const key = dissected(Buffer.alloc(13, 0xff));
   assert.equal(keyHex(key), `00000016${'00'.repeat(14)}0e`);
   assert.equal(key.templateId, 256);
@@ -111,14 +111,14 @@ const faultyFrames: readonly (readonly [string, string, number, number])[] = [
   ['a TCP data offset of 4', `${IPV6('06')}${'40'.repeat(20)}`, FrameFault.transport, 261],
 ];
 for (const [what, bytes, fault, templateId] of faultyFrames) {
-  test(`a fault is told and the record stays: ${what}`, () => {
+  test(`reports a fault and keeps the record: ${what}`, () => {
     const key = dissected(Buffer.from(`${ETHERNET}${bytes}`, 'hex'));
     assert.equal(key.faults, fault);
     assert.equal(key.templateId, templateId);
   });
 }
 
-test('a sound frame, also a later fragment, has no fault', () => {
+test('reports no fault for a well-formed frame, including a later fragment', () => {
   for (const size of [0, 20]) {
     const fragment = `0800450000640007${(size / 4).toString(16).padStart(4, '0')}4011000001010101020202020035003500080000`;
     const key = dissected(Buffer.from(`${ETHERNET}${fragment}`, 'hex'));
@@ -129,7 +129,7 @@ test('a sound frame, also a later fragment, has no fault', () => {
   }
 });
 
-test('IP inside LLC and SNAP is IP, tagged or not', () => {
+test('dissects IP inside LLC and SNAP as IP, tagged or not', () => {
   const udp = '450000200007000040110000010101010202020200350036000c000061626364';
   const plain = dissected(Buffer.from(`${ETHERNET}0028aaaa030000000800${udp}`, 'hex'));
   assert.equal(plain.templateId, 259);
@@ -140,9 +140,7 @@ test('IP inside LLC and SNAP is IP, tagged or not', () => {
   assert.equal(keyHex(tagged).slice(-8), '00350036');
 });
 
-/**
- * Pieces that frames are made of, so that generated ones get past the first header more often than noise would.
- */
+/** Parts of generated frames, which pass the first header more often than random bytes. */
 const piece = fc.oneof(
   fc.constantFrom('0800', '86dd', '8100', '88a8', '8847', '0028', 'aaaa03000000', '0800450000', '86dd60'),
   fc.constantFrom('06', '11', '00', '2b', '2c', '33', '3c', '3b', '50', '60', '45', '4f'),
@@ -153,7 +151,7 @@ const generatedFrame = fc
   .tuple(fc.uint8Array({ minLength: 12, maxLength: 12 }), fc.array(piece, { maxLength: 20 }))
   .map(([addresses, pieces]) => Buffer.concat([addresses, Buffer.from(pieces.join(''), 'hex')]));
 
-/** Packets whose headers are sound and chained by their next-header fields, then cut somewhere. */
+/** Packets with well-formed headers, chained by their next-header fields, then truncated. */
 const chainedFrame = fc
   .record({
     tag: fc.constantFrom('', '8100e123', '88a80000'),
@@ -181,7 +179,7 @@ const chainedFrame = fc
     return frame.subarray(0, frame.length - cut);
   });
 
-test('generated frames give what the plain dissector gives', () => {
+test('agrees with the plain dissector on generated frames', () => {
   const frame = fc.oneof(generatedFrame, chainedFrame);
   fc.assert(
     fc.property(frame, fc.nat({ max: 0xffff_ffff }), (frame, point) => assertAgrees(frame, point)),
@@ -189,7 +187,7 @@ test('generated frames give what the plain dissector gives', () => {
   );
 });
 
-test('vectors with a few bytes changed give what the plain dissector gives', () => {
+test('agrees with the plain dissector on vectors with a few changed bytes', () => {
   const frames = recordVectors.map((vector) => Buffer.from(vector.frame, 'hex').subarray(0, 128));
   const change = fc.tuple(fc.nat({ max: 127 }), fc.nat({ max: 255 }));
   fc.assert(

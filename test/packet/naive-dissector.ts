@@ -1,5 +1,5 @@
-// A second dissector, written from the description of the wire format without a look at the first one: it
-// copies, slices and builds objects, and is as plain as it can be. Tests compare the two.
+// A second, plain dissector, written from the description of the wire format and independently of the first one: it copies,
+// slices and allocates. Tests compare the two.
 
 /** The record key of a frame, as template id and hex. */
 export interface NaiveKey {
@@ -9,15 +9,15 @@ export interface NaiveKey {
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
 
-/** What is left of a frame, taken from its front; `take` gives null when there is not enough. */
+/** The rest of a frame; `take` removes bytes from its front and returns undefined when there are not enough. */
 class Rest {
   bytes: Buffer;
   constructor(bytes: Buffer) {
     this.bytes = bytes;
   }
-  take(size: number): Buffer | null {
+  take(size: number): Buffer | undefined {
     if (this.bytes.length < size) {
-      return null;
+      return undefined;
     }
     const taken = this.bytes.subarray(0, size);
     this.bytes = this.bytes.subarray(size);
@@ -29,8 +29,8 @@ interface IpPart {
   readonly layer3: number;
   readonly protocol: number;
   readonly text: string;
-  /** What follows the IP headers; null when there is nothing to look for there. */
-  readonly transport: Rest | null;
+  /** What follows the IP headers; undefined without a transport header. */
+  readonly transport: Rest | undefined;
 }
 
 export function naiveDissect(frame: Buffer, observationPointId: number): NaiveKey {
@@ -51,14 +51,14 @@ export function naiveDissect(frame: Buffer, observationPointId: number): NaiveKe
   }
   if (type < 0x600) {
     const llc = rest.take(8);
-    const isSnap = llc !== null && llc.subarray(0, 6).toString('hex') === 'aaaa03000000';
+    const isSnap = llc !== undefined && llc.subarray(0, 6).toString('hex') === 'aaaa03000000';
     const inner = isSnap ? llc.readUInt16BE(6) : 0;
     type = inner >= 0x600 ? inner : 0x5ff;
   }
   const ethernet = `${point}${source}${destination}${hex(type, 4)}${vlan === '' ? '0e' : '12'}${vlan}`;
   const layer2 = vlan === '' ? 0 : 1;
-  const ip = type === 0x800 ? ipv4Part(rest) : type === 0x86dd ? ipv6Part(rest) : null;
-  if (ip === null) {
+  const ip = type === 0x800 ? ipv4Part(rest) : type === 0x86dd ? ipv6Part(rest) : undefined;
+  if (ip === undefined) {
     return { templateId: 256 + layer2 * 6, key: ethernet };
   }
   const hasPorts = ip.protocol === 6 || ip.protocol === 17;
@@ -79,19 +79,19 @@ function ipv4Part(rest: Rest): IpPart {
   const whole = rest.bytes;
   const size = whole.length === 0 ? 0 : (whole.readUInt8(0) % 16) * 4;
   if (size < 20 || whole.length < size) {
-    return { layer3: 1, protocol: 0, text: `04${'00'.repeat(13)}`, transport: null };
+    return { layer3: 1, protocol: 0, text: `04${'00'.repeat(13)}`, transport: undefined };
   }
   const header = rest.take(size)!;
   const protocol = header.readUInt8(9);
   const isLater = header.readUInt16BE(6) % 8192 > 0;
   const text = `${ipText(4, header.readUInt8(8), protocol, header.readUInt8(1))}${header.toString('hex', 12, 20)}`;
-  return { layer3: 1, protocol, text, transport: isLater ? null : rest };
+  return { layer3: 1, protocol, text, transport: isLater ? undefined : rest };
 }
 
 function ipv6Part(rest: Rest): IpPart {
   const header = rest.take(40);
-  if (header === null) {
-    return { layer3: 2, protocol: 0, text: `06${'00'.repeat(41)}`, transport: null };
+  if (header === undefined) {
+    return { layer3: 2, protocol: 0, text: `06${'00'.repeat(41)}`, transport: undefined };
   }
   const first = header.readUInt32BE(0);
   const behind = behindExtensions(rest, header.readUInt8(6));
@@ -100,21 +100,21 @@ function ipv6Part(rest: Rest): IpPart {
   return { layer3: 2, protocol: behind.protocol, text, transport: behind.transport };
 }
 
-function behindExtensions(rest: Rest, first: number): { protocol: number; transport: Rest | null } {
+function behindExtensions(rest: Rest, first: number): { protocol: number; transport: Rest | undefined } {
   let protocol = first;
   while ([0, 43, 44, 51, 60].includes(protocol)) {
     const start = rest.take(8);
-    if (start === null) {
-      return { protocol: 59, transport: null };
+    if (start === undefined) {
+      return { protocol: 59, transport: undefined };
     }
     if (protocol === 44) {
       if (start.readUInt16BE(2) >= 8) {
-        return { protocol: 44, transport: null };
+        return { protocol: 44, transport: undefined };
       }
     } else {
       const size = protocol === 51 ? (start.readUInt8(1) + 2) * 4 : (start.readUInt8(1) + 1) * 8;
-      if (rest.take(size - 8) === null) {
-        return { protocol: 59, transport: null };
+      if (rest.take(size - 8) === undefined) {
+        return { protocol: 59, transport: undefined };
       }
     }
     protocol = start.readUInt8(0);

@@ -23,7 +23,7 @@ export const recordVectors: readonly RecordVector[] = (
 /** The observation point of all vectors. */
 export const VECTOR_OBSERVATION_POINT_ID = 22;
 
-/** In 2013 a tag of TPID 0x88a8 was an unknown type. Since OVS 2.8 it is a VLAN tag, and we take it as one. */
+/** In 2013 a tag of TPID 0x88a8 was an unknown type. Since OVS 2.8 it is a VLAN tag, and in our records as well. */
 export function isServiceTagged(vector: RecordVector): boolean {
   return vector.frame.startsWith('88a8', 24);
 }

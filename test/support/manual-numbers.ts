@@ -70,6 +70,8 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('configuration.md', 'not applicable | {} |', ...SAMPLING),
   checked('configuration.md', '0 to {} | 0: no caching | the longest', ...TIMEOUT_MAX),
   checked('configuration.md', '| {} | how often templates are repeated', ...TEMPLATES),
+  checked('configuration.md', '1 to {} | 600 | how often', 'config/ipfix-row.ts', 'INTERVAL_MAX'),
+  checked('configuration.md', '1 to {} | 600 | reported', 'config/ipfix-row.ts', 'INTERVAL_MAX'),
   checked('configuration.md', 'honoured | {} s | 600 s', ...TEMPLATES),
   checked('configuration.md', 'honoured | 600 s | {} s', ...TEMPLATES),
   checked('configuration.md', 'The default port is {}.', 'config/target.ts', 'COLLECTOR_PORT_DEFAULT'),

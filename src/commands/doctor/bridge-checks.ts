@@ -5,7 +5,7 @@ import type { BridgeConfig } from '../../config/configuration.ts';
 import { failOpenCondition } from '../../control/fail-open.ts';
 import { HOOK_COOKIE } from '../../control/hook.ts';
 import { hookConditions } from '../../control/hook-refusal.ts';
-import { isForeignMeter } from '../../control/meter.ts';
+import { isUnmanagedMeter } from '../../control/meter.ts';
 import { hasOurActions } from '../../control/translation.ts';
 import { shownInPart } from '../../control/translation-conditions.ts';
 import type { FlowUpdate } from '../../node-openflow/index.ts';
@@ -43,7 +43,7 @@ function checkStaleState({ bridge, flows, observed }: BridgeFacts): Finding[] {
     ...(observed.hook?.cookie === HOOK_COOKIE ? ['the hook'] : []),
     ...(rewritten === 0 ? [] : [`actions in ${rewritten} flows`]),
     ...[observed.hookMeter, observed.sampleMeter]
-      .filter((meter) => meter !== undefined && !isForeignMeter(meter))
+      .filter((meter) => meter !== undefined && !isUnmanagedMeter(meter))
       .map((meter) => `meter ${meter?.meterId}`),
   ];
   if (parts.length === 0) {

@@ -1,6 +1,6 @@
-// The core of the exporter, step by step: what a packet costs in the dissector, the hash, the cache and the encoder, what a
-// flow takes in memory, how long the event loop is held, and what the collector of garbage has to do. Where there is a C
-// compiler, a tight loop of ours in C does the same look-ups in the same batches, as the measure of what is possible.
+// The core of the exporter, step by step: the cost of a packet in dissector, hash, cache and encoder, the memory of a flow, the
+// time for which the event loop is blocked, and the garbage collections. If there is a C compiler, a tight loop in C does the
+// same look-ups in the same batches, for comparison with what is possible.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -46,7 +46,7 @@ export const corePart: BenchPart = async (told) => {
   return rows;
 };
 
-/** Hits in our cache and, in turn with it, in the one in C. */
+/** Measures hits in our cache and in the one in C, alternately. */
 function addHits(
   add: (what: string, unit: string, measured: Summary, more?: Partial<Row>) => void,
   inC: Yardstick | undefined,

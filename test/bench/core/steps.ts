@@ -1,4 +1,4 @@
-// The steps of the core as loops to be timed, over the parts as the exporter uses them.
+// The steps of the core as loops that are timed, on the parts as the exporter uses them.
 
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { BatchClock } from '../../../src/export/batch-clock.ts';
@@ -15,7 +15,7 @@ import { scaled } from '../row.ts';
 
 export const FLOW_COUNTS = [1000, 100_000, 1_000_000];
 
-/** Frames that lie beside each other, as those of one read do. */
+/** Frames side by side in memory, like those of one read. */
 const FRAME_COUNT = 16_384;
 const FRAME_SIZE = 60;
 const FRAME = Buffer.from(
@@ -27,7 +27,7 @@ const IPV6_FRAME = Buffer.from(
   '02000000000102000000000286dd600000000008114020010db800000000000000000000000120010db80000000000000000000000020400003500080000',
   'hex',
 );
-/** A time of today, so that it is no small integer. */
+/** A present time in microseconds, which exceeds a small integer. */
 const START_MICROS = 1.7e15;
 const NO_VISITOR: FlowVisitor = { flow: () => {} };
 
@@ -49,7 +49,7 @@ class Frames {
     }
   }
 
-  /** Gives each frame a flow. */
+  /** Assigns a flow to each frame. */
   shuffle(flows: number, shape: Distribution): void {
     for (let index = 0; index < FRAME_COUNT; index += 1) {
       this.setFlow(index, chosenFlow(this.#random(), flows, shape));
@@ -78,7 +78,7 @@ class Frames {
 
 const frames = new Frames();
 
-/** Dissection, and the hash of what it gives; nanoseconds a packet for each round. */
+/** Measures dissection and hash; returns nanoseconds a packet for each round. */
 export function stepNanos(rounds: number): Record<string, number[]> {
   const key = new FlowKey();
   const secrets = hashSecrets(5);
@@ -121,7 +121,7 @@ export function stepNanos(rounds: number): Record<string, number[]> {
 
 const caches = new Map<number, FlowCache>();
 
-/** A cache that holds so many flows, each of which has just been looked up: the kernel may have put idle memory away. */
+/** Returns a cache of so many flows, each of which was just looked up: the kernel may have swapped idle memory out. */
 function fullCache(flows: number): FlowCache {
   const cache = caches.get(flows) ?? new FlowCache({ activeTimeoutMicros: 4e9, flowsMax: 2e6, hashSeed: 7 });
   caches.set(flows, cache);
@@ -136,12 +136,12 @@ function fullCache(flows: number): FlowCache {
   return cache;
 }
 
-/** Passes for the compiler, which are not counted. */
+/** Rounds for the compiler, which are not counted. */
 const WARM_UP_PASSES = 5;
 
 /**
- * Nanoseconds to add a sample to a flow that is there, in batches as the exporter makes them: a loop over frames, less the
- * same loop without the cache.
+ * Returns the nanoseconds to add a sample to an existing flow, in batches like those of the exporter: a loop over frames, less
+ * the same loop without the cache.
  */
 export function hitNanos(flows: number, shape: Distribution): number {
   const cache = fullCache(flows);
@@ -185,7 +185,7 @@ export interface Growth {
   readonly ipv6Bytes: number;
 }
 
-/** Fills a cache and empties it into messages again. */
+/** Fills a cache, and expires all flows into messages. */
 export function runGrowth(flows: number): Growth {
   const cache = new FlowCache({ activeTimeoutMicros: 1000, flowsMax: 2e6, hashSeed: 9 });
   const batch = new SampleBatch();
@@ -202,7 +202,7 @@ export function runGrowth(flows: number): Growth {
     }
   });
   const ipv4Bytes = cache.status().memoryBytes / flows;
-  // As in the daemon, the system is asked for the time once a turn.
+  // As in the daemon, the clock is read once a turn.
   let endTurn = (): void => {};
   const clock = new BatchClock(systemClock, (callback) => {
     endTurn = callback;
@@ -242,7 +242,7 @@ export interface Garbage {
   readonly bytesPerPacket: number;
 }
 
-/** Packets through dissection and cache, with what the collector of garbage had to do meanwhile. */
+/** Runs packets through dissector and cache, and counts the garbage collections. */
 export async function runGarbage(packets: number): Promise<Garbage> {
   const cache = fullCache(100_000);
   const batch = new SampleBatch();
@@ -266,7 +266,7 @@ export async function runGarbage(packets: number): Promise<Garbage> {
   const before = process.memoryUsage().heapUsed;
   run(packets);
   const grown = process.memoryUsage().heapUsed - before;
-  // Entries are told of in a later turn.
+  // Entries are reported in a later turn.
   await new Promise<void>((resolve) => setImmediate(resolve));
   observer.disconnect();
   return {

@@ -1,5 +1,5 @@
-// Packet-ins: what one costs from the socket to the sample, read into one piece of memory and by 'data' events; and the
-// daemon beside a real Open vSwitch that sends it many of them.
+// The cost of a packet-in from the socket to the sample, read into one buffer and by 'data' events; and the daemon with a real
+// Open vSwitch that sends many of them.
 
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -42,7 +42,7 @@ export const intakePart: BenchPart = async (told) => {
   return rows;
 };
 
-/** Receives so many packet-ins from a thread that writes them; nanoseconds of this thread's processor time for each. */
+/** Receives so many packet-ins from a thread that writes them; returns this thread's nanoseconds of processor time for each. */
 async function receive(count: number, pieceBytes: number, isDirect: boolean): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-intake-'));
   const path = join(folder, 'socket');
@@ -85,13 +85,13 @@ async function receive(count: number, pieceBytes: number, isDirect: boolean): Pr
   }
 }
 
-/** User and system time of the main thread, in microseconds: the kernel's ticks are too coarse, its schedule is not. */
+/** Returns user and system time of the main thread, in microseconds; the kernel's ticks are too coarse. */
 function threadMicros(): number {
   const [nanos = '0'] = readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ');
   return Number(nanos) / 1000;
 }
 
-/** The other thread: a switch that says hello and, when it has got more than that, sends packet-ins. */
+/** The other thread: a switch that sends a hello and, after a message that is not one, packet-ins. */
 export function runStream(path: string, count: number, pieceBytes: number, isReady: () => void): Server {
   const message = packetIn();
   const perPiece = Math.max(1, Math.floor(pieceBytes / message.length));
@@ -103,7 +103,7 @@ export function runStream(path: string, count: number, pieceBytes: number, isRea
     let got = 0;
     socket.on('data', (bytes) => {
       got += bytes.length;
-      // The hello alone is at most 16 bytes.
+      // A hello has at most 16 bytes.
       if (hasBegun || got <= 16) {
         return;
       }
@@ -123,7 +123,7 @@ async function write(socket: Socket, piece: Buffer, messageBytes: number, count:
   }
 }
 
-/** NXT_PACKET_IN2 as OVS sends it for the hook: a frame of 64 bytes, its length, table, cookie, reason, userdata. */
+/** Returns an NXT_PACKET_IN2 like those of OVS for the hook: a frame of 64 bytes, its length, table, cookie, reason, userdata. */
 function packetIn(): Buffer {
   const property = (type: number, value: Buffer): Buffer => {
     const size = 4 + value.length;

@@ -1,5 +1,5 @@
-// The daemon beside a real Open vSwitch: packets enter a bridge as fast as packet-outs bring them, all of them are sampled,
-// and the daemon's processor time for each is the kernel's account of its process.
+// The daemon with a real Open vSwitch: packets enter a bridge by packet-outs, all of them are sampled, and the kernel's account
+// of the process gives the daemon's processor time for each.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -112,7 +112,7 @@ function cpuMicros(pid: number): number {
   return ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS;
 }
 
-/** The sender, a process of its own: packet-outs to the flow tables at a pace, a burst each millisecond. */
+/** The sender, in its own process: packet-outs to the flow tables at a rate, a burst each millisecond. */
 export async function runSender(path: string, packets: number, rate: number): Promise<void> {
   const socket = connect(path);
   const connection = new OpenFlowConnection(socket, { versions: [4] });

@@ -1,6 +1,6 @@
-// What a user of the datapath feels: packets through a bridge in user space between two network namespaces, with nothing
-// enabled, with our hook at its default cap, and with ovs-vswitchd's own exporter. And what an operator feels: how soon we
-// are ready, and what an idle daemon takes.
+// The effect on forwarding: packets through a bridge in user space between two network namespaces, with nothing enabled, with
+// our hook at its default cap, and with ovs-vswitchd's own exporter. And the cost for an operator: the time until the daemon
+// is ready, and the resources of an idle daemon.
 
 import { readFileSync } from 'node:fs';
 import { type Daemon, startDaemon } from '../../support/daemon.ts';
@@ -128,7 +128,7 @@ async function openPlace(): Promise<Place> {
   return { ovs, sink, hosts };
 }
 
-/** Small datagrams as fast as iperf3 sends them, for some seconds. */
+/** Sends small datagrams as fast as iperf3 does, for some seconds. */
 async function measure(place: Place, setting: Setting): Promise<Load> {
   const { ovs, hosts } = place;
   const end = await setting.set(place);
@@ -145,7 +145,7 @@ async function measure(place: Place, setting: Setting): Promise<Load> {
   return { packetsPerSecond: packets / seconds, microsPerPacket: micros / packets };
 }
 
-/** Packets that the switch has sent out to the second host. */
+/** Returns the packets that the switch has sent to the second host. */
 async function delivered(ovs: Ovs): Promise<number> {
   const text = await ovs.ofctl('dump-ports', BRIDGE, 'port2');
   return Number(/tx pkts=(\d+)/u.exec(text)?.[1]);
@@ -181,7 +181,7 @@ async function builtIn(
   };
 }
 
-/** Start beside many flows with sample actions, the effect of a row, and an idle daemon. */
+/** Measures the start with many flows with sample actions, the effect of a row, and an idle daemon. */
 async function operator(add: (row: Row) => void): Promise<void> {
   const ovs = await startOvs({ allowedWarnings: [/./u] });
   const sink = await UdpSink.open();

@@ -1,10 +1,10 @@
-// Makes the captures of the replay benchmark: small frames of TCP and UDP over IPv4, of so many flows, evenly chosen or
-// by Zipf's law, their times spread evenly. The same seed makes the same file.
+// Writes the captures of the replay benchmark: small frames of TCP and UDP over IPv4, of so many flows, chosen uniformly or by
+// Zipf's law, at equal intervals. The same seed gives the same file.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { chosenFlow, type Distribution, generator } from '../flow-choice.ts';
 
-/** What a capture is made of. */
+/** The parameters of a capture. */
 export interface CaptureShape {
   readonly packets: number;
   readonly flows: number;
@@ -47,11 +47,11 @@ export function writeCapture(file: string, shape: CaptureShape): void {
   }
 }
 
-/** Gives the flow of a packet. */
+/** Returns the flow of a packet. */
 function chooser(shape: CaptureShape): (packet: number) => number {
   const { flows, distribution } = shape;
   const random = generator(shape.seed);
-  // The first packets go through all flows in a scattered order, so that each is there.
+  // The first packets are of all flows in a scattered order, so that each flow occurs.
   const stride = coprime(flows);
   return (packet) => (packet < flows ? (packet * stride) % flows : chosenFlow(random(), flows, distribution));
 }

@@ -1,6 +1,6 @@
-// `ovs-ipfix replay` beside the exporters in C and C++ that read captures: softflowd, which Debian has, and YAF and
-// ipfixprobe where they are on the path. What counts is the processor time of the whole process, in turns; wall time would
-// flatter us, since others sleep while they send.
+// `ovs-ipfix replay` compared with the exporters in C and C++ that read captures: softflowd from Debian, and YAF and ipfixprobe
+// if they are on the path. The measure is the processor time of the whole process, alternately; wall time would favour us,
+// because others sleep while they send.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ interface Scenario {
   readonly distribution: Distribution;
   /** Seconds of the active timeout. */
   readonly activeTimeout: number;
-  /** How many times softflowd's speed is to be reached. */
+  /** The goal as a multiple of softflowd's speed. */
   readonly goal: string;
 }
 
@@ -87,7 +87,7 @@ const PEERS: readonly Exporter[] = [
   },
 ];
 
-/** A command without spaces in its words; the files are ours. */
+/** Splits a command at its spaces; no word has one. */
 function words(command: string): readonly string[] {
   return command.split(' ');
 }
@@ -170,7 +170,7 @@ async function measure(
   }
 }
 
-/** Every packet has to be in a record that was sent, by our own account. */
+/** Checks by our own counts that every packet is in a record that was sent. */
 function checkAccount({ stdout }: Run, packets: number): void {
   const { packetsInFlows, shortfalls } = JSON.parse(stdout) as {
     packetsInFlows: number;
@@ -181,7 +181,7 @@ function checkAccount({ stdout }: Run, packets: number): void {
   }
 }
 
-/** Runs an exporter to its end, with a sink of its own. */
+/** Runs an exporter to its end, with its own sink. */
 async function runExporter(exporter: Exporter, file: string, scenario: Scenario): Promise<Run> {
   const sink = spawn(process.execPath, [process.argv[1] ?? '', 'sink'], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -201,7 +201,7 @@ async function runExporter(exporter: Exporter, file: string, scenario: Scenario)
   return { cpuSeconds, memoryMegabytes, counts, stdout };
 }
 
-/** Runs a command; its processor time is the shell's account of it, for GNU time is no part of a bare Debian. */
+/** Runs a command; returns its processor time from the shell, because a minimal Debian lacks GNU time. */
 async function runMeasured(command: readonly string[]): Promise<Omit<Run, 'counts'>> {
   const script = '"$@"; status=$?; times >&3; exit $status';
   const child = spawn('bash', ['-c', script, 'bench', ...command], {
@@ -225,13 +225,13 @@ async function runMeasured(command: readonly string[]): Promise<Omit<Run, 'count
   return { cpuSeconds: childSeconds(texts[3] ?? ''), memoryMegabytes, stdout: texts[1] ?? '' };
 }
 
-/** The peak of the one child that a shell has, as the kernel counts it; 0 when it is gone. */
+/** Returns the peak memory of the one child of a shell, from the kernel; 0 when it has ended. */
 function peakMegabytesOfChild(shell: number): number {
   try {
     const [child = ''] = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').split(' ');
     return Number(/VmHWM:\s+(\d+)/u.exec(readFileSync(`/proc/${child}/status`, 'utf8'))?.[1] ?? 0) / 1024;
   } catch {
-    // It has ended between two looks, and the last look counts.
+    // It has ended between two readings, and the last one is used.
     return 0;
   }
 }

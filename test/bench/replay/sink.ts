@@ -1,5 +1,5 @@
-// The collector of the replay benchmark: counts what it receives over UDP, and says so when it is asked to end. It decodes
-// nothing, so that it does not slow the exporters down; that nothing is missing is seen from their own accounts.
+// The collector of the replay benchmark: counts what it receives over UDP, and prints the counts at the end. It decodes
+// nothing, so that it does not slow the exporters down; their own counts show that nothing is missing.
 
 import { createSocket } from 'node:dgram';
 

@@ -1,5 +1,5 @@
-// The start of the program: the size of its file, and the processor time of `ovs-ipfix --version` beside that of Node with
-// nothing to do. A command is loaded when it is called, so this is what every call of the program costs.
+// The start of the program: the size of its file, and the processor time of `ovs-ipfix --version` relative to `node -e 0`. A
+// command is loaded when it is called, so every call of the program has this cost.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';

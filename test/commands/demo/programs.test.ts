@@ -26,8 +26,8 @@ test('rejects with the output of a program that fails', async () => {
   });
   assert.equal(await run(['sh', '-c', 'echo $WORD'], { WORD: 'well' }), 'well\n');
   assert.equal(hasProgram('sh'), true);
-  assert.equal(hasProgram('a-program-that-nobody-has'), false);
-  await assert.rejects(run(['a-program-that-nobody-has']), ProgramError);
+  assert.equal(hasProgram('a-missing-program'), false);
+  await assert.rejects(run(['a-missing-program']), ProgramError);
 });
 
 test('does not pass settings of another switch to child processes', async (t) => {
@@ -41,10 +41,10 @@ test('does not pass settings of another switch to child processes', async (t) =>
 });
 
 test('reports a background program that has exited, with its standard error', async () => {
-  const program = await BackgroundProgram.start(['sh', '-c', 'echo I give up >&2; exit 4']);
+  const program = await BackgroundProgram.start(['sh', '-c', 'echo no such port >&2; exit 4']);
   await waitFor(() => program.end !== undefined, { what: 'the program has ended' });
   assert.equal(program.exitCode, 4);
-  assert.throws(() => program.assertRunning(), /sh has ended with exit code 4: I give up/);
+  assert.throws(() => program.assertRunning(), /sh has ended with exit code 4: no such port/);
 });
 
 test('kills a program that ignores SIGTERM', async () => {

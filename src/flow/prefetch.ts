@@ -1,26 +1,26 @@
-// Reads what the flow cache is going to read. In a large cache each look-up waits for main memory; the reads here do not
-// need each other's results, so the memory is asked for many things at once, and the look-ups then find them in the
-// processor's own cache. What is read decides nothing: it is returned only so that it is read at all.
+// Prefetches what the flow cache is about to read. In a large cache each look-up waits for main memory; the reads here do not
+// depend on each other, so the processor does them at the same time, and the look-ups find the data in its cache. The values
+// read are of no use: a sum is returned only so that the compiler keeps the reads.
 
 import { type EntryStore, segmentOf, wordOf } from './entry-store.ts';
 import { ENTRY_HASH, ENTRY_KEY, ENTRY_TEMPLATE, keyWordCount } from './flow-entry.ts';
 import type { Sample } from './sample-batch.ts';
 
-/** A word of an entry in the second of the cache lines that it lies in, of 64 bytes each. */
+/** A word of an entry in the second of the cache lines (64 bytes each) that it lies in. */
 const SECOND_LINE_WORD = 16;
 
 /**
- * Touches what adding the first `count` samples will need, whose hashes are there: the slots of the index (`table`), then
- * the entries.
+ * Prefetches what adding the first `count` samples will read, whose hashes are set: the slots of the index (`table`), then the
+ * entries.
  */
-export function touchSamples(
+export function prefetchSamples(
   table: Int32Array,
   store: EntryStore,
   samples: readonly Sample[],
   count: number,
 ): number {
   const mask = table.length - 1;
-  // A flow is nearly always in one of the first two slots of its run; without a search the reads do not wait for branches
+  // A flow is nearly always in one of the first two slots of its run; without a search there are no branches to wait for
   // either.
   for (let index = 0; index < count; index += 1) {
     const sample = samples[index]!;
@@ -40,8 +40,8 @@ export function touchSamples(
   return sum;
 }
 
-/** Touches the slots of the `count` oldest flows, which removing them will need. */
-export function touchOldest(table: Int32Array, store: EntryStore, count: number): number {
+/** Prefetches the slots of the `count` oldest flows, which removing them will read. */
+export function prefetchOldest(table: Int32Array, store: EntryStore, count: number): number {
   const mask = table.length - 1;
   let address = store.head;
   let sum = 0;
