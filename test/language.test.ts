@@ -25,7 +25,13 @@ const NOT_READ = [
 ];
 
 /** Folders and files whose text was written before the rules, and is still to be read over; the list only gets shorter. */
-const UNSWEPT = ['src/control/', 'test/control/'];
+const UNSWEPT = [
+  'src/control/flow-reader.ts',
+  'src/control/flow-translator.ts',
+  'src/control/translation-reconciler.ts',
+  'test/control/bridge-stop.test.ts',
+  'test/control/flow-translator.test.ts',
+];
 
 /** Uses that are right, each with the reason; one that occurs no more must go. */
 const ALLOWED: readonly { path: string; found: string; reason: string }[] = [

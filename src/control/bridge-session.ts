@@ -134,7 +134,7 @@ export class BridgeSession {
     this.#follow();
   }
 
-  /** Reads all flows and removes actions of ours that nothing is configured for. */
+  /** Reads all flows and removes stale actions, for which nothing is configured. */
   scanForStaleActions(): void {
     this.#hasLeftovers = true;
     this.#translation.scanForStaleActions();
