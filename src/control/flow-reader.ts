@@ -48,11 +48,21 @@ export class FlowReader {
 
   /** An event of a flow monitor in OpenFlow 1.0: it only decides whether flows are read again. */
   observePartial(event: FlowMonitorEvent, isWatching: boolean): void {
-    const isRelevant =
-      event.event === 'resumed' ||
-      event.event === 'removed' ||
-      ('instructions' in event && this.#options.translator.isNews(event));
-    if (isWatching && isRelevant) {
+    const { translator } = this.#options;
+    if (!isWatching || ('match' in event && translator.expects(event))) {
+      return;
+    }
+    if (event.event === 'resumed') {
+      this.requestDump();
+      return;
+    }
+    if (!('match' in event)) {
+      return;
+    }
+    const isRemoved = event.event === 'removed';
+    if (isRemoved && !hasVlan(event)) {
+      translator.forgetFlow(event);
+    } else if (isRemoved || translator.isNews(event)) {
       this.#holdBack(event);
       this.requestDump();
     }
@@ -62,13 +72,12 @@ export class FlowReader {
    * What was read of a flow is older than the change: it is not written any more until the flow was read again. OpenFlow 1.0
    * shows VLAN tags in another form, so that such a flow is not found, and all are held back.
    */
-  #holdBack(event: FlowMonitorEvent): void {
-    const isFound =
-      'match' in event && !event.match.some(({ field }) => field === 'vlan_tci' || field.startsWith('vlan_'));
-    if (isFound && this.#changed.length < HELD_BACK_MAX) {
-      this.#options.translator.forgetFlow(event);
-      this.#changed.push(event);
-    } else {
+  #holdBack(flow: FlowIdentity): void {
+    if (!hasVlan(flow) && this.#changed.length < HELD_BACK_MAX) {
+      this.#options.translator.forgetFlow(flow);
+      this.#changed.push(flow);
+    } else if (!this.#options.translator.isWriting) {
+      // While flows are written, each write shows whether what was read was older.
       this.#hasReportedChange = true;
     }
   }
@@ -137,4 +146,9 @@ export class FlowReader {
       this.#early = undefined;
     }
   }
+}
+
+/** OpenFlow 1.0 shows VLAN tags in another form, so that the flow is not found among those that were read. */
+function hasVlan({ match }: FlowIdentity): boolean {
+  return match.some(({ field }) => field === 'vlan_tci' || field.startsWith('vlan_'));
 }
