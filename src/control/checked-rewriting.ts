@@ -1,11 +1,11 @@
 // Rewrites flows where no flow monitor shows them whole (Open vSwitch before 3.0). OpenFlow has no compare-and-swap, but Open
 // vSwitch handles the messages of a connection in their order, up to 50 of them before it turns to its other clients. So each
 // flow is read right before it is written, by requests that reach the switch in the same write: either some flows one by
-// one, or a whole table and the commit of a bundle. The reply shows what the write has replaced. When it is not what was
+// one, or all of a batch and the commit of a bundle. The reply shows what the write has replaced. When it is not what was
 // expected, another client has modified the flow since it was last read, and flow-translator.ts writes that version back.
 //
-// Between the two messages other clients have their turn in one case: Open vSwitch stops reading a connection while 100
-// replies to it wait, each of up to 64 kB. Tables of about 30,000 flows need more. RewritesInFlight finds out about that.
+// Other clients may have their turn between the two messages when the switch receives them apart, or when 100 replies to
+// the connection wait, since Open vSwitch reads no more of it until they are sent. foreign-changes.ts finds out about that.
 
 import {
   BUNDLE_FLAGS,
@@ -26,22 +26,14 @@ import {
   refusalsOf,
   rewritingMessage,
 } from './flow-rewriting.ts';
+import { commonMatch, READ_EACH_MAX } from './rewriting-batch.ts';
 
-/** Flows that are read one by one; with their modifications they are 40 messages, and the hook has some as well. */
-const READ_EACH_MAX = 20;
 /** Open vSwitch has one space of bundle ids for each connection, and this file is the only one that sends bundles on it. */
 const BUNDLE_ID = 1;
 const BUNDLE = { bundleId: BUNDLE_ID, flags: BUNDLE_FLAGS.atomic | BUNDLE_FLAGS.ordered } as const;
 
-/** The bounds of a bundle: each one has a whole table read, and the switch serves nobody else while it commits it. */
-const BUNDLE_MIN = 1000;
-const BUNDLE_MAX = 10_000;
-const BUNDLES = 4;
-
-/** Flows in a batch, so that a table with all of them is read a few times. */
-export function checkedBatchMax(flowCount: number): number {
-  return Math.min(Math.max(Math.ceil(flowCount / BUNDLES), BUNDLE_MIN), BUNDLE_MAX);
-}
+/** Flows in a batch: their statistics take about 20 messages, and Open vSwitch commits so many within some 10 ms. */
+export const CHECKED_BATCH = 4000;
 
 /**
  * Writes a batch of flows of one table and returns what each write has replaced. `isOvertaken`: whether another client is
@@ -52,19 +44,40 @@ export async function rewriteChecked(
   batch: readonly Rewriting[],
   isOvertaken: () => boolean,
 ): Promise<RewritingOutcome> {
-  const refusals = new Map<string, string>();
-  const encodable = batch.filter((rewriting) => {
-    const message = encodeFault(connection, rewriting);
-    if (message !== undefined) {
-      refusals.set(rewriting.key, message);
+  if (batch.length <= READ_EACH_MAX) {
+    return writeFaultless(connection, batch, (faultless) => writeEach(connection, faultless));
+  }
+  try {
+    return await writeBundle(connection, batch, isOvertaken);
+  } catch (error) {
+    if (!(error instanceof OpenFlowEncodeError)) {
+      throw error;
     }
-    return message === undefined;
-  });
-  const outcome =
-    encodable.length > READ_EACH_MAX
-      ? await writeBundle(connection, encodable, isOvertaken)
-      : await writeEach(connection, encodable);
-  return { ...outcome, refusals: new Map([...refusals, ...outcome.refusals]) };
+    await control(connection, 'discard_request');
+    return writeFaultless(connection, batch, (faultless) =>
+      rewriteChecked(connection, faultless, isOvertaken),
+    );
+  }
+}
+
+/** Writes the flows that fit into messages, and refuses the others. */
+async function writeFaultless(
+  connection: OpenFlowConnection,
+  batch: readonly Rewriting[],
+  write: (faultless: readonly Rewriting[]) => Promise<RewritingOutcome>,
+): Promise<RewritingOutcome> {
+  const faults = new Map<string, string>();
+  const faultless: Rewriting[] = [];
+  for (const rewriting of batch) {
+    const fault = encodeFault(connection, rewriting);
+    if (fault === undefined) {
+      faultless.push(rewriting);
+    } else {
+      faults.set(rewriting.key, fault);
+    }
+  }
+  const outcome = await write(faultless);
+  return { ...outcome, refusals: new Map([...faults, ...outcome.refusals]) };
 }
 
 /** Why a flow cannot be sent, such as one whose actions with ours are larger than a message; undefined when it can. */
@@ -113,9 +126,7 @@ async function writeBundle(
     }
     const errors = await connection.transact(rest.map(inBundle));
     if (errors.length === 0) {
-      return isOvertaken()
-        ? giveUp(connection, refusals)
-        : commitBundle(connection, batch, refusals);
+      return isOvertaken() ? giveUp(connection, refusals) : commitBundle(connection, batch, refusals);
     }
     // Open vSwitch would commit the others.
     await control(connection, 'discard_request');
@@ -136,7 +147,7 @@ async function giveUp(
   return { refusals, isGivenUp: true };
 }
 
-/** Reads the table and commits the bundle in one write. */
+/** Reads the flows and commits the bundle in one write. */
 async function commitBundle(
   connection: OpenFlowConnection,
   batch: readonly Rewriting[],
@@ -144,8 +155,9 @@ async function commitBundle(
 ): Promise<RewritingOutcome> {
   const accepted = batch.filter(({ key }) => !refusals.has(key));
   const tableId = batch[0]?.flow.tableId ?? TABLE_ALL;
+  const match = commonMatch(batch.map(({ flow }) => flow));
   const [found, isCommitted] = await connection.together(() =>
-    Promise.all([readFlows(connection, { tableId, match: [] }), control(connection, 'commit_request')]),
+    Promise.all([readFlows(connection, { tableId, match }), control(connection, 'commit_request')]),
   );
   return isCommitted
     ? { refusals, replaced: select(found, batch) }

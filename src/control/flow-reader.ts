@@ -14,6 +14,8 @@ export interface FlowReaderOptions {
   readonly translator: FlowTranslator;
   /** Called when a flow can be rewritten, or flows have to be read again. */
   readonly onRead: () => void;
+  /** Resolves when all events of the flow monitor in OpenFlow 1.0 have been received, if there is one. */
+  readonly syncMonitor: () => Promise<void>;
 }
 
 /** Without a flow monitor, all flows are read this often, and more rarely where that takes long. */
@@ -29,6 +31,8 @@ export class FlowReader {
   #hasReportedChange = false;
   /** The flows whose change was reported since the last dump began: what it shows of them may be older. */
   #changed: FlowIdentity[] = [];
+  /** Whether the monitor in OpenFlow 1.0 is paused; it resumes, or ends and starts again, and a dump is requested then. */
+  #isMonitorPaused = false;
   /** Events that arrive while the reply with all flows does: they are newer than it. */
   #early: FlowMonitorEvent[] | undefined;
 
@@ -49,14 +53,16 @@ export class FlowReader {
   /** An event of a flow monitor in OpenFlow 1.0: it only decides whether flows are read again. */
   observePartial(event: FlowMonitorEvent, isWatching: boolean): void {
     const { translator } = this.#options;
-    if (!isWatching || ('match' in event && translator.expects(event))) {
+    if (!isWatching) {
       return;
     }
-    if (event.event === 'resumed') {
+    if (event.event === 'paused') {
+      this.#isMonitorPaused = true;
+    } else if (event.event === 'resumed') {
       this.requestDump();
-      return;
     }
-    if (!('match' in event)) {
+    // What has changed in a pause is reported at its end, and read then.
+    if (!('match' in event) || this.#isMonitorPaused || translator.expects(event)) {
       return;
     }
     const isRemoved = event.event === 'removed';
@@ -84,6 +90,7 @@ export class FlowReader {
 
   /** Has all flows read again, as soon as the pause after the last dump allows. */
   requestDump(): void {
+    this.#isMonitorPaused = false;
     this.#dumps.request();
   }
 
@@ -114,6 +121,8 @@ export class FlowReader {
 
   /** Reads all flows, and has later changes reported where the connection has a monitor. */
   async read(connection: BridgeConnection): Promise<void> {
+    // Changes that were reported before the dump are in it.
+    await this.#options.syncMonitor();
     this.#hasReportedChange = false;
     this.#changed = [];
     await this.#dumps.read(async () => {

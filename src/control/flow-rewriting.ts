@@ -99,9 +99,17 @@ export function rewritingMessage({ flow, instructions }: Rewriting): OpenFlowMes
   };
 }
 
+/** Keys of matches, which are costly: copies of a flow share its match. */
+const matchKeys = new WeakMap<ObservedFlow['match'], string>();
+
 /** The identity of a flow in a bridge, as a key. */
 export function keyOf(flow: Pick<ObservedFlow, 'tableId' | 'priority' | 'match'>): string {
-  return `table=${flow.tableId},priority=${flow.priority},${matchKey(flow.match)}`;
+  let key = matchKeys.get(flow.match);
+  if (key === undefined) {
+    key = matchKey(flow.match);
+    matchKeys.set(flow.match, key);
+  }
+  return `table=${flow.tableId},priority=${flow.priority},${key}`;
 }
 
 /** The flow as ovs-ofctl takes it: "table=0,priority=100,in_port=1". */

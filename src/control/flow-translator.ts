@@ -19,14 +19,16 @@ import {
   type RunOptions,
   type WriteBatch,
 } from './flow-rewriting.ts';
+import type { FlowTranslatorStatus } from './flow-translator-status.ts';
 import { ForeignChanges } from './foreign-changes.ts';
 import { hiddenForm } from './hidden-forms.ts';
 import { MonitorPause } from './monitor-pause.ts';
+import { chooseBatch } from './rewriting-batch.ts';
 import {
   concernsSampling,
+  countBySet,
   hasOurActions,
   isSameTranslation,
-  sampledSets,
   type TranslationOptions,
   translateInstructions,
 } from './translation.ts';
@@ -42,21 +44,6 @@ export const SAMPLING_FLOWS_MAX = 200_000;
 export const REWRITE_BATCH = 200;
 /** Refused flows that are named as problems; the others are only counted. */
 const REFUSALS_MAX = 20;
-
-export interface FlowTranslatorStatus {
-  /** Flows that have our action behind a `sample` of the set, by collector set id. */
-  readonly flowsBySet: ReadonlyMap<number, number>;
-  /** Flows rewritten since the start, each time counted. */
-  readonly rewrites: number;
-  /** Flows that the switch refused to have rewritten; they are retried when another client modifies them. */
-  readonly refused: number;
-  /** Flows that were not followed because of the limit, since all flows were last read. */
-  readonly ignored: number;
-  /** Modifications by other clients that a rewriting has replaced and that were written back, since the start. */
-  readonly restored: number;
-  /** Modifications by other clients that a rewriting has replaced and that are lost, since the start. */
-  readonly lost: number;
-}
 
 export interface FlowTranslatorOptions {
   readonly bridge: string;
@@ -344,12 +331,16 @@ export class FlowTranslator {
   }
 
   status(): FlowTranslatorStatus {
-    const isPending = (key: string) => this.#dirty.has(key) || this.#refusals.has(key);
-    this.#flowsBySet ??= countBySet(this.#flows, this.#options, isPending);
+    this.#flowsBySet ??= this.#countBySet();
     const flowsBySet = this.#flowsBySet;
     const { restored, lost } = this.#foreign;
     const refused = this.#refusals.size;
     return { flowsBySet, rewrites: this.#rewrites, refused, ignored: this.#ignored, restored, lost };
+  }
+
+  #countBySet(): ReadonlyMap<number, number> {
+    const translated = [...this.#flows].filter(([key]) => !this.#dirty.has(key) && !this.#refusals.has(key));
+    return countBySet(new Map(translated).values(), this.#options.collectorSets);
   }
 
   #judge(key: string, flow: ObservedFlow): void {
@@ -389,43 +380,21 @@ export class FlowTranslator {
 
   /** `onlyRestored`: only flows that have our version in place of another client's. */
   #takeBatch(options: RunOptions, onlyRestored: boolean): readonly Rewriting[] {
-    const { batchMax = REWRITE_BATCH, isChecked = false } = options;
-    const batch: Rewriting[] = [];
     this.#flowsBySet = undefined;
-    for (const key of onlyRestored ? this.#overwritten.keys() : this.#dirty) {
+    const { batchMax = REWRITE_BATCH, isChecked = false } = options;
+    const pending = [...(onlyRestored ? this.#overwritten.keys() : this.#dirty)];
+    const keys = isChecked ? chooseBatch(pending, this.#flows, batchMax) : pending.slice(0, batchMax);
+    return keys.flatMap((key) => {
       const flow = this.#flows.get(key);
-      const tableId = batch[0]?.flow.tableId;
-      if (isChecked && flow !== undefined && tableId !== undefined && tableId !== flow.tableId) {
-        continue;
-      }
-      if (flow !== undefined) {
-        const instructions = translateInstructions(flow.instructions, this.#options);
-        batch.push({ key, flow, instructions, replaces: this.#overwritten.get(key) ?? flow.instructions });
-        this.#inFlight.set(key, instructions);
-      }
+      const replaces = this.#overwritten.get(key) ?? flow?.instructions;
       this.#dirty.delete(key);
       this.#overwritten.delete(key);
-      if (batch.length === batchMax) {
-        break;
+      if (flow === undefined || replaces === undefined) {
+        return [];
       }
-    }
-    return batch;
+      const instructions = translateInstructions(flow.instructions, this.#options);
+      this.#inFlight.set(key, instructions);
+      return [{ key, flow, instructions, replaces }];
+    });
   }
-}
-
-/** Flows that have our action behind a `sample` of the set, by collector set id; those that are pending have none. */
-function countBySet(
-  flows: ReadonlyMap<string, ObservedFlow>,
-  { collectorSets }: TranslationOptions,
-  isPending: (key: string) => boolean,
-): ReadonlyMap<number, number> {
-  const flowsBySet = new Map<number, number>();
-  for (const [key, flow] of flows) {
-    for (const set of isPending(key) ? [] : new Set(sampledSets(appliedActions(flow.instructions)))) {
-      if (collectorSets.has(set)) {
-        flowsBySet.set(set, (flowsBySet.get(set) ?? 0) + 1);
-      }
-    }
-  }
-  return flowsBySet;
 }

@@ -18,10 +18,11 @@ import { appliedActions, type FlowMonitorEvent, OpenFlowConnectionError } from '
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
-import { checkedBatchMax, rewriteChecked } from './checked-rewriting.ts';
+import { CHECKED_BATCH, rewriteChecked } from './checked-rewriting.ts';
 import { FlowReader } from './flow-reader.ts';
 import { sendRewritings, type Transact, type WriteBatch } from './flow-rewriting.ts';
-import { FlowTranslator, type FlowTranslatorStatus } from './flow-translator.ts';
+import { FlowTranslator } from './flow-translator.ts';
+import type { FlowTranslatorStatus } from './flow-translator-status.ts';
 import { GroupSession, type GroupSessionOptions } from './group-session.ts';
 import { isInHookSlot } from './hook.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
@@ -87,6 +88,7 @@ export class TranslationReconciler {
       clock: options.clock,
       translator: this.#translator,
       onRead: () => this.#reconciler.trigger(),
+      syncMonitor: options.syncMonitor,
     });
     this.#groups = new GroupSession(options);
     this.#reconciler = new Reconciler({
@@ -291,8 +293,7 @@ export class TranslationReconciler {
   /** Rewrites flows; resolves to whether all have to be read again. */
   async #rewrite(connection: BridgeConnection): Promise<boolean> {
     const { openflow } = connection;
-    const { pending } = this.#translator;
-    if (pending > 0) {
+    if (this.#translator.pending > 0) {
       // The events that the switch has queued arrive before the reply: without them a newer change would be overwritten.
       await openflow.request({ type: 'barrier_request' });
     }
@@ -307,7 +308,7 @@ export class TranslationReconciler {
       await this.#options.syncMonitor();
       return outcome;
     };
-    return this.#translator.run(write, { isOutdated, isChecked: true, batchMax: checkedBatchMax(pending) });
+    return this.#translator.run(write, { isOutdated, isChecked: true, batchMax: CHECKED_BATCH });
   }
 
   /** A refused flow or group is a problem and stops nothing else, but one that keeps our actions is a failure. */
