@@ -94,7 +94,12 @@ export class BridgeSession {
       onSampleMeterAdded: () => this.#translation.meterAdded(),
       onChange,
     });
-    this.#translation = new TranslationReconciler({ ...dialled, log, onChange });
+    this.#translation = new TranslationReconciler({
+      ...dialled,
+      log,
+      onChange,
+      syncMonitor: () => this.#monitor.sync(),
+    });
     this.#monitor = new MonitorKeeper({
       ...dialled,
       log,

@@ -67,6 +67,15 @@ export class MonitorKeeper {
     }
   }
 
+  /** Resolves when the events of all changes so far have been received, or the connection has ended. */
+  async sync(): Promise<void> {
+    try {
+      await this.#keeper?.session?.sync();
+    } catch (error) {
+      this.#options.log.debug(`bridge ${this.#options.bridge}: flow monitor not read: ${reasonOf(error)}`);
+    }
+  }
+
   async stop(): Promise<void> {
     const keeper = this.#keeper;
     this.#keeper = undefined;

@@ -18,8 +18,11 @@ import { appliedActions, type FlowMonitorEvent, OpenFlowConnectionError } from '
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
+import { CHECKED_BATCH, rewriteChecked } from './checked-rewriting.ts';
 import { FlowReader } from './flow-reader.ts';
-import { FlowTranslator, type FlowTranslatorStatus } from './flow-translator.ts';
+import { sendRewritings, type Transact, type WriteBatch } from './flow-rewriting.ts';
+import { FlowTranslator } from './flow-translator.ts';
+import type { FlowTranslatorStatus } from './flow-translator-status.ts';
 import { GroupSession, type GroupSessionOptions } from './group-session.ts';
 import { isInHookSlot } from './hook.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
@@ -40,6 +43,8 @@ export interface TranslationReconcilerOptions extends GroupSessionOptions {
   readonly log: Logger;
   /** Called when the state has changed. */
   readonly onChange: () => void;
+  /** Resolves when all events of the flow monitor in OpenFlow 1.0 have been received, if there is one. */
+  readonly syncMonitor: () => Promise<void>;
 }
 
 export interface TranslationStatus extends FlowTranslatorStatus {
@@ -83,6 +88,7 @@ export class TranslationReconciler {
       clock: options.clock,
       translator: this.#translator,
       onRead: () => this.#reconciler.trigger(),
+      syncMonitor: options.syncMonitor,
     });
     this.#groups = new GroupSession(options);
     this.#reconciler = new Reconciler({
@@ -263,14 +269,9 @@ export class TranslationReconciler {
     if (isDesired || this.#translator.pending > 0) {
       this.#enterUnlessTranslated('rewriting');
     }
-    if (this.#translator.pending > 0) {
-      // The events that the switch has queued arrive before the reply: without them a newer change would be overwritten.
-      await connection.openflow.request({ type: 'barrier_request' });
+    if (await this.#rewrite(connection)) {
+      this.#reader.requestDump();
     }
-    await this.#translator.run(
-      (messages) => connection.openflow.transact(messages),
-      () => this.#reader.isOutdated,
-    );
     if (this.#reader.isOutdated) {
       // Flows are read again as soon as the pace of dumps allows, which triggers the next pass.
       return;
@@ -287,6 +288,27 @@ export class TranslationReconciler {
     if (this.#connection === connection) {
       this.#finish(collectorSets);
     }
+  }
+
+  /** Rewrites flows; resolves to whether all have to be read again. */
+  async #rewrite(connection: BridgeConnection): Promise<boolean> {
+    const { openflow } = connection;
+    if (this.#translator.pending > 0) {
+      // The events that the switch has queued arrive before the reply: without them a newer change would be overwritten.
+      await openflow.request({ type: 'barrier_request' });
+    }
+    const isOutdated = () => this.#reader.isOutdated;
+    if (connection.hasMonitor) {
+      const transact: Transact = (messages) => openflow.transact(messages);
+      return this.#translator.run((batch) => sendRewritings(batch, transact), { isOutdated });
+    }
+    await this.#options.syncMonitor();
+    const write: WriteBatch = async (batch, isOvertaken) => {
+      const outcome = await rewriteChecked(openflow, batch, isOvertaken);
+      await this.#options.syncMonitor();
+      return outcome;
+    };
+    return this.#translator.run(write, { isOutdated, isChecked: true, batchMax: CHECKED_BATCH });
   }
 
   /** A refused flow or group is a condition and stops nothing else, but one that keeps our actions is a failure. */

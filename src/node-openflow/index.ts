@@ -38,6 +38,7 @@ export {
   OpenFlowRequestError,
 } from './errors.ts';
 export { PACKET_IN_FORMATS } from './extensions.ts';
+export { fieldByName } from './fields.ts';
 export {
   FLOW_FLAGS,
   type FlowMod,

@@ -178,6 +178,8 @@ test('reads a flow whose change was reported in OpenFlow 1.0 over the main conne
       `2 -> flow_monitor_update added ${place}`,
       '1 <- flow_stats_request all tables',
       `1 -> flow_stats_reply of 2: ${HOOK_PLACE}; ${place}`,
+      `1 <- flow_stats_request ${place.replace('priority=100,', '')}`,
+      `1 -> flow_stats_reply of 1: ${place}`,
       `1 <- flow_mod modify_strict ${place}`,
       `2 -> flow_monitor_update modified ${place}`,
     ],
