@@ -32,8 +32,11 @@ import { commonMatch, READ_EACH_MAX } from './rewriting-batch.ts';
 const BUNDLE_ID = 1;
 const BUNDLE = { bundleId: BUNDLE_ID, flags: BUNDLE_FLAGS.atomic | BUNDLE_FLAGS.ordered } as const;
 
-/** Flows in a batch: their statistics take about 20 messages, and Open vSwitch commits so many within some 10 ms. */
-export const CHECKED_BATCH = 4000;
+/**
+ * Flows in a batch. Their events take less than the 128 kB of a connection that does not read at once, beyond which Open
+ * vSwitch pauses its flow monitors, so that all flows would have to be read again.
+ */
+export const CHECKED_BATCH = 500;
 
 /**
  * Writes a batch of flows of one table and returns what each write has replaced. `isOvertaken`: whether another client is

@@ -23,7 +23,7 @@ import {
 import type { FlowTranslatorStatus } from './flow-translator-status.ts';
 import { hiddenForm } from './hidden-forms.ts';
 import { MonitorPause } from './monitor-pause.ts';
-import { chooseBatch } from './rewriting-batch.ts';
+import { BatchPlan, firstOf } from './rewriting-batch.ts';
 import {
   concernsSampling,
   countBySet,
@@ -64,6 +64,7 @@ export class FlowTranslator {
   readonly #overwritten = new Map<string, readonly Instruction[]>();
   readonly #clientChanges = new ClientChanges();
   readonly #pause = new MonitorPause();
+  readonly #plan = new BatchPlan();
   #options: TranslationOptions = { collectorSets: new Set(), meterId: undefined };
   #rewrites = 0;
   #ignored = 0;
@@ -141,7 +142,6 @@ export class FlowTranslator {
     return this.#overwritten.has(key);
   }
 
-  /** Whether a batch has been sent and not been acknowledged. */
   get isWriting(): boolean {
     return this.#inFlight.size > 0;
   }
@@ -208,7 +208,8 @@ export class FlowTranslator {
     let hasAbandoned = false;
     await this.#pause.ended();
     while (this.#dirty.size > 0) {
-      const batch = this.#takeBatch(options, isOutdated());
+      // Versions of other clients that ours has replaced come first.
+      const batch = this.#takeBatch(options, isOutdated() || (isChecked && this.#overwritten.size > 0));
       if (batch.length === 0 && isOutdated()) {
         break;
       }
@@ -382,8 +383,8 @@ export class FlowTranslator {
   #takeBatch(options: RunOptions, onlyRestored: boolean): readonly Rewriting[] {
     this.#flowsBySet = undefined;
     const { batchMax = REWRITE_BATCH, isChecked = false } = options;
-    const pending = [...(onlyRestored ? this.#overwritten.keys() : this.#dirty)];
-    const keys = isChecked ? chooseBatch(pending, this.#flows, batchMax) : pending.slice(0, batchMax);
+    const pending = onlyRestored ? new Set(this.#overwritten.keys()) : this.#dirty;
+    const keys = isChecked ? this.#plan.next(pending, this.#flows, batchMax) : firstOf(pending, batchMax);
     return keys.flatMap((key) => {
       const flow = this.#flows.get(key);
       const replaces = this.#overwritten.get(key) ?? flow?.instructions;

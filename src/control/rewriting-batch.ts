@@ -13,38 +13,114 @@ const SAMPLE_FLOWS = 500;
 /** See `kindOf`, by match: matches do not change. */
 const kinds = new WeakMap<ObservedFlow['match'], string>();
 
-/** Takes some of the flows with these keys, `max` at most, all of one table; at least one, if there are any. */
-export function chooseBatch(
+/** Divides the flows that are pending into batches, each time that the last ones are done. */
+export class BatchPlan {
+  #batches: (readonly string[])[] = [];
+
+  /** Keys of the next batch; at least one, when some of `pending` are among the flows. */
+  next(
+    pending: ReadonlySet<string>,
+    flows: ReadonlyMap<string, ObservedFlow>,
+    max: number,
+  ): readonly string[] {
+    for (;;) {
+      const batch = this.#batches.pop();
+      if (batch === undefined) {
+        const planned = planBatches([...pending], flows, max);
+        if (planned.length === 0) {
+          return [];
+        }
+        this.#batches = planned;
+        continue;
+      }
+      const left = batch.filter((key) => pending.has(key) && flows.has(key));
+      if (left.length > 0) {
+        return left;
+      }
+    }
+  }
+}
+
+interface KeyedFlow extends ObservedFlow {
+  readonly key: string;
+}
+
+/** Divides flows into batches of `max` at most, each of one table. */
+function planBatches(
   keys: readonly string[],
   flowsByKey: ReadonlyMap<string, ObservedFlow>,
   max: number,
-): readonly string[] {
-  const keyByFlow = new Map<ObservedFlow, string>();
-  let tableId: number | undefined;
-  for (const key of keys) {
+): string[][] {
+  const flows = keys.flatMap((key) => {
     const flow = flowsByKey.get(key);
-    tableId ??= flow?.tableId;
-    if (flow !== undefined && flow.tableId === tableId) {
-      keyByFlow.set(flow, key);
-    }
-  }
-  return chooseFlows([...keyByFlow.keys()], max).map((flow) => keyByFlow.get(flow) ?? '');
+    return flow === undefined ? [] : [{ ...flow, key }];
+  });
+  const batches = groupBy(flows, ({ tableId }) => tableId).flatMap((ofTable) => {
+    const ofKinds = groupBy(ofTable, kindOf).flatMap((ofKind) => divide(ofKind, max));
+    const few = ofKinds.filter(({ length }) => length <= READ_EACH_MAX).flat();
+    return [...ofKinds.filter(({ length }) => length > READ_EACH_MAX), ...chunks(few, READ_EACH_MAX)];
+  });
+  return batches.map((batch) => batch.map(({ key }) => key));
 }
 
-function chooseFlows(flows: readonly ObservedFlow[], max: number): readonly ObservedFlow[] {
+/** Divides flows of one kind by the low bits of the field that differs most, and then of the next one. */
+function divide(flows: readonly KeyedFlow[], max: number): (readonly KeyedFlow[])[] {
   const [first] = flows;
-  if (first === undefined) {
-    return [];
+  let parts = [flows];
+  for (const name of first === undefined || flows.length <= max ? [] : splitOrder(first, flows)) {
+    parts = parts.flatMap((part) => split(part, name, 0, max));
   }
-  const kind = kindOf(first);
-  let chosen: readonly ObservedFlow[] = flows.filter((flow) => kindOf(flow) === kind);
-  if (chosen.length <= READ_EACH_MAX) {
-    return flows.slice(0, READ_EACH_MAX);
+  return parts.flatMap((part) => chunks(part, max));
+}
+
+/** Divides flows that agree in the `bits` lowest bits of the field by more of them, until no part is larger than `max`. */
+function split(
+  flows: readonly KeyedFlow[],
+  name: MatchField['field'],
+  bits: number,
+  max: number,
+): (readonly KeyedFlow[])[] {
+  const [first] = flows;
+  const bitsMax = first === undefined ? 0 : valueOf(first, name).length * 8;
+  if (flows.length <= max || bits >= bitsMax) {
+    return [flows];
   }
-  for (const name of splitOrder(first, chosen)) {
-    chosen = split(chosen, name, max);
+  const more = Math.min(bitsMax, bits + Math.ceil(Math.log2(flows.length / max)));
+  return groupBy(flows, (flow) => lowBits(valueOf(flow, name), more)).flatMap((part) =>
+    split(part, name, more, max),
+  );
+}
+
+/** The lowest bits as a string; up to 7 further ones are cleared. */
+function lowBits(value: Buffer, bits: number): string {
+  const low = Buffer.from(value.subarray(value.length - Math.ceil(bits / 8)));
+  if (bits % 8 !== 0) {
+    low[0] = (low[0] ?? 0) & ((1 << (bits % 8)) - 1);
   }
-  return chosen.slice(0, max);
+  return low.toString('latin1');
+}
+
+function groupBy<Key>(
+  flows: readonly KeyedFlow[],
+  keyFor: (flow: KeyedFlow) => Key,
+): (readonly KeyedFlow[])[] {
+  const groups = new Map<Key, KeyedFlow[]>();
+  for (const flow of flows) {
+    const key = keyFor(flow);
+    const group = groups.get(key);
+    if (group === undefined) {
+      groups.set(key, [flow]);
+    } else {
+      group.push(flow);
+    }
+  }
+  return [...groups.values()];
+}
+
+function chunks(flows: readonly KeyedFlow[], size: number): (readonly KeyedFlow[])[] {
+  return Array.from({ length: Math.ceil(flows.length / size) }, (_, index) =>
+    flows.slice(index * size, (index + 1) * size),
+  );
 }
 
 /** What all flows have in common, as the match of a request that selects them; empty for flows of several kinds. */
@@ -101,40 +177,6 @@ function splitOrder(first: ObservedFlow, flows: readonly ObservedFlow[]): readon
   return counts.sort((a, b) => b.count - a.count).map(({ field }) => field);
 }
 
-/** Keeps the flows that agree with the first one in as many low bits of the field as leave no more than `max` of them. */
-function split(
-  flows: readonly ObservedFlow[],
-  name: MatchField['field'],
-  max: number,
-): readonly ObservedFlow[] {
-  const [first] = flows;
-  if (first === undefined) {
-    return flows;
-  }
-  const wanted = valueOf(first, name);
-  const bitsMax = wanted.length * 8;
-  let chosen = flows;
-  let bits = 0;
-  while (chosen.length > max && bits < bitsMax) {
-    bits = Math.min(bitsMax, bits + Math.ceil(Math.log2(chosen.length / max)));
-    const mask = lowBits(wanted.length, bits);
-    chosen = chosen.filter((flow) => {
-      const value = valueOf(flow, name);
-      return mask.every((byte, index) => (((value[index] ?? 0) ^ (wanted[index] ?? 0)) & byte) === 0);
-    });
-  }
-  return chosen;
-}
-
-function lowBits(width: number, bits: number): Buffer {
-  return Buffer.from(
-    Array.from({ length: width }, (_, index) => {
-      const inByte = Math.min(8, Math.max(0, bits - (width - 1 - index) * 8));
-      return (1 << inByte) - 1;
-    }),
-  );
-}
-
 function valueOf(flow: ObservedFlow, name: MatchField['field']): Buffer {
   return flow.match.find(({ field }) => field === name)?.value ?? Buffer.alloc(0);
 }
@@ -145,4 +187,16 @@ function masked(field: MatchField, mask: Buffer): MatchField {
   }
   const value = Buffer.from(field.value.map((byte, index) => byte & (mask[index] ?? 0)));
   return { ...field, value, mask };
+}
+
+/** The first keys of a set. */
+export function firstOf(keys: ReadonlySet<string>, count: number): readonly string[] {
+  const first: string[] = [];
+  for (const key of keys) {
+    if (first.length === count) {
+      break;
+    }
+    first.push(key);
+  }
+  return first;
 }
