@@ -1,11 +1,9 @@
-// Translates the users' flows of one bridge: follows them by flow monitor events or dumps, and rewrites in batches those whose
-// `sample` actions lack our action or have an outdated one. It stores only flows that sample. OpenFlow has no
-// compare-and-swap: when a user modifies a flow while it is rewritten, our message may undo that change. The monitor reports
-// the change, and the flow is rewritten from the report in any case, so that it ends as the user modified it, with our
-// actions added, after at most one more rewrite per change. While the monitor is paused nothing is known of users' changes,
-// and nothing is rewritten. One case remains: a user who modifies a flow twice within the milliseconds of one batch, while
-// the first change has paused the monitor, may lose the second change. Where no monitor shows flows whole, each write shows
-// what it has replaced (checked-rewriting.ts), and a user's change that it has replaced is written back in the same way.
+// Translates the users' flows of one bridge. It follows the flows with `sample` actions, by the events of a flow monitor or by
+// dumps, and rewrites in batches those whose companion actions differ from the desired ones. OpenFlow has no compare-and-swap,
+// so a rewriting may replace a modification that a user makes at the same time: the monitor reports it, and the flow is
+// rewritten from the report. While the monitor is paused nothing is rewritten. A user who modifies a flow twice during one
+// batch, when the first modification has paused the monitor, may lose the second. Where no monitor shows flows whole, each
+// write returns what it has replaced (checked-rewriting.ts).
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Condition } from '../config/condition.ts';
