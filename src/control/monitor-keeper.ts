@@ -67,10 +67,13 @@ export class MonitorKeeper {
     }
   }
 
-  /** Resolves when the events of all changes so far have been received, or the connection has ended. */
+  /** Has all flows watched; resolves when the events of all changes so far have been received, or the connection has ended. */
   async sync(): Promise<void> {
+    this.#isWatchingFlows = true;
+    const connection = this.#keeper?.session;
     try {
-      await this.#keeper?.session?.sync();
+      await connection?.watchFlows();
+      await connection?.sync();
     } catch (error) {
       this.#options.log.debug(`bridge ${this.#options.bridge}: flow monitor not read: ${reasonOf(error)}`);
     }

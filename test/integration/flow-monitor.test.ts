@@ -11,6 +11,7 @@ import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { daemonStatus } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
+import { runProgram } from '../support/process.ts';
 import { SampledFlows, sampleAction, sampledBridgeOf, udpTo } from '../support/sampled-flows.ts';
 import { DAEMON_FILE } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
@@ -43,12 +44,19 @@ function manyFlows(count: number, actions: string): string[] {
   );
 }
 
+/** `release` gives each bridge 30 s, and the database 5 s. */
+const RELEASE_TIMEOUT_MS = 40_000;
+
 /** Stops the daemon, which takes at most 5 s, and releases what a busy machine has not restored by then. */
 async function stopAndRelease(running: Daemon): Promise<void> {
   await running.stop().catch((error: unknown) => {
     assert.match(String(error), /run "ovs-ipfix release"/u);
   });
-  await ovs.run(process.execPath, DAEMON_FILE, 'release', ovs.dbEndpoint);
+  const command = [DAEMON_FILE, 'release', ovs.dbEndpoint];
+  await runProgram(process.execPath, command, {
+    environment: ovs.environment,
+    timeoutMs: RELEASE_TIMEOUT_MS,
+  });
 }
 
 /** Measures how long another client of the bridge waits for its barriers, in milliseconds, until it is stopped. */
@@ -150,7 +158,7 @@ describe('concurrent changes by users', () => {
         const { rewrites } = (await sampledBridgeOf(daemon)).session.translation;
         t.diagnostic(`${(performance.now() - start).toFixed(0)} ms after SIGCONT, ${rewrites} rewritings`);
         assert.ok(rewrites <= 4 * count);
-        await daemon.stop();
+        await stopAndRelease(daemon);
         assert.equal(await bed.countDaemonActions(), 0);
       },
     );
