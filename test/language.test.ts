@@ -26,33 +26,11 @@ const NOT_READ = [
 
 /** Folders and files whose text was written before the rules, and is still to be read over; the list only gets shorter. */
 const UNSWEPT = [
-  'src/control/',
-  'src/node-openflow/',
-  'src/ovsdb-client/',
-  'src/runtime/',
-  'src/schema/',
-  'test/control/',
-  'test/docker/',
-  'test/docs.test.ts',
-  'test/forwarding/',
-  'test/integration/',
-  'test/kernel/',
-  'test/language.test.ts',
-  'test/layers.test.ts',
-  'test/node-openflow/',
-  'test/oracle/',
-  'test/ovsdb-client/',
-  'test/package/',
-  'test/runtime/',
-  'test/schema/',
-  'test/support/',
-  'test/vectors/',
-  'test/versions/',
-  'docker/Dockerfile',
-  'docker/compose.yaml',
-  'docker/demo/',
-  '.ci/',
-  'findings/',
+  'src/control/flow-reader.ts',
+  'src/control/flow-translator.ts',
+  'src/control/translation-reconciler.ts',
+  'test/control/bridge-stop.test.ts',
+  'test/control/flow-translator.test.ts',
 ];
 
 /** Uses that are right, each with the reason; one that occurs no more must go. */

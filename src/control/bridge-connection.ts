@@ -35,7 +35,7 @@ import {
 
 export interface BridgeConnectionOptions {
   readonly bridge: string;
-  /** Where the stream's bytes come from, when it has no 'data' events. */
+  /** The source of the stream's bytes, if it emits no 'data' events. */
   readonly source?: ByteSource;
   readonly mark: RegisterBit;
   readonly log: Logger;
@@ -47,42 +47,42 @@ export interface BridgeConnectionOptions {
   readonly onFlowEvents: (events: readonly FlowMonitorEvent[]) => void;
 }
 
-/** What the switch has in the hook's slot and under the ids of our meters. */
+/** The flow in the hook's slot and the meters with the daemon's ids. */
 export interface ObservedSwitch {
-  /** The flow in the hook's slot, whatever it does. */
+  /** The flow in the hook's slot, whatever its actions. */
   readonly hook: FlowStats | undefined;
   readonly hookMeter: MeterConfig | undefined;
   readonly sampleMeter: MeterConfig | undefined;
 }
 
 /**
- * OpenFlow versions in order of preference: 1.4 and 1.3 print rewritten flows in their writer's words, 1.5 prints load as
+ * OpenFlow versions in order of preference: 1.4 and 1.3 show rewritten flows as their writer wrote them, 1.5 shows load as
  * set_field, and 1.0 has no meters and hides parts of flows.
  */
 const VERSION_PREFERENCE: readonly OpenFlowVersion[] = [5, 4, 6, 1];
-/** Reasons for packet-ins in the async mask: actions in a table's flow, and from OpenFlow 1.4 on in action sets, groups and packet-outs. */
+/** The async mask's bit of packet-ins by actions; since OpenFlow 1.4 also by action sets, groups and packet-outs. */
 const ACTION_REASONS = 0b10;
 const ACTION_REASONS_14 = 0b11_1010;
-/** Not 0, which would ask for no asynchronous message at all; no packet of a table miss comes to our controller id. */
+/** Not 0, which would disable all asynchronous messages. Table misses are not sent to the daemon's controller id. */
 const MISS_SEND_LENGTH = 128;
 
 export class BridgeConnection implements KeptSession {
   readonly ended: Promise<SessionEnd>;
   /** Whether this connection has a flow monitor; otherwise changes are read from a monitor connection or by polling. */
   hasMonitor = false;
-  /** For the parts that speak OpenFlow themselves. */
+  /** For parts that send OpenFlow messages themselves. */
   readonly openflow: OpenFlowConnection;
   /** Whether `watchFlows` has been called. */
   isWatchingFlows = false;
-  /** The ids of our meters on this bridge. */
+  /** The ids of the daemon's meters on this bridge. */
   meters: MeterIds = { hook: undefined, sample: undefined };
-  /** The Open vSwitch behind the bridge; undefined when its description does not say. */
+  /** The version of Open vSwitch; undefined if the description does not have it. */
   switchVersion: SwitchVersion | undefined;
   readonly #options: BridgeConnectionOptions;
   #slot: HookSlot;
-  #onForeignError: () => void = () => {};
+  #onMismatchedError: () => void = () => {};
 
-  /** Negotiates a version and sets the connection up; rejects with what the switch refused. */
+  /** Negotiates a version and sets up the connection; rejects with the switch's refusal. */
   static async open(stream: Duplex, options: BridgeConnectionOptions): Promise<BridgeConnection> {
     const connection = new BridgeConnection(stream, options);
     try {
@@ -104,9 +104,11 @@ export class BridgeConnection implements KeptSession {
       onMessage: (message) => this.#receive(message),
       onMismatchedError: (report, version) => {
         options.log
-          .limited('foreign error')
-          .info(`bridge ${options.bridge}: ${report.name} in ${versionName(version)} answers no request`);
-        this.#onForeignError();
+          .limited('mismatched error')
+          .info(
+            `bridge ${options.bridge}: ${report.name} in ${versionName(version)} does not belong to a request`,
+          );
+        this.#onMismatchedError();
       },
     });
     this.ended = this.openflow.ended.then((end) =>
@@ -118,23 +120,23 @@ export class BridgeConnection implements KeptSession {
     return this.openflow.receivedBytes;
   }
 
-  /** The OpenFlow version in use, as people write it: "OpenFlow 1.4". */
+  /** The negotiated OpenFlow version as text: "OpenFlow 1.4". */
   get protocol(): string {
     const { version } = this.openflow.status();
     return version === null ? 'no version' : versionName(version);
   }
 
-  /** Whether flows that are read over this connection are shown whole, so that they may be written back. */
+  /** Whether flows read over this connection are whole, so that they may be rewritten. */
   get showsWholeFlows(): boolean {
     return showsWholeFlows(this.#slot.version);
   }
 
-  /** Whether the bridge allows an OpenFlow version beside the one in use. */
+  /** Whether the bridge allows an OpenFlow version besides the negotiated one. */
   allows(version: OpenFlowVersion): boolean {
     return this.openflow.status().peerVersions.includes(version);
   }
 
-  /** The mark, and the id that the hook's meter has on this bridge. */
+  /** The hook's slot, and the id of its meter on this bridge. */
   get slot(): HookSlot {
     return this.#slot;
   }
@@ -147,7 +149,7 @@ export class BridgeConnection implements KeptSession {
     this.openflow.close(reason?.message);
   }
 
-  /** Reads the hook's slot and our meters: three requests. */
+  /** Reads the hook's slot and the daemon's meters: three requests. */
   async observe(): Promise<ObservedSwitch> {
     const hook = await this.observeHook();
     const hookMeter = await this.observeMeter(this.meters.hook);
@@ -163,7 +165,7 @@ export class BridgeConnection implements KeptSession {
     return reply.entries.find((entry) => isInHookSlot(entry, this.#slot.mark));
   }
 
-  /** Reads a meter; undefined when it is not there or the bridge has no meters. */
+  /** Reads a meter; undefined if it does not exist or the bridge has no meters. */
   async observeMeter(meterId: number | undefined): Promise<MeterConfig | undefined> {
     if (meterId === undefined) {
       return undefined;
@@ -173,7 +175,7 @@ export class BridgeConnection implements KeptSession {
     return reply?.entries.find((entry) => entry.meterId === meterId);
   }
 
-  /** All flows with their instructions: at once, and from then on each change where this connection has a monitor. */
+  /** Returns all flows with their instructions; from then on each change is reported if this connection has a monitor. */
   async watchFlows(): Promise<readonly FlowMonitorEvent[]> {
     this.isWatchingFlows = true;
     if (!this.hasMonitor) {
@@ -183,13 +185,13 @@ export class BridgeConnection implements KeptSession {
     return reply.entries;
   }
 
-  /** All flows with their instructions, once. */
+  /** Returns all flows with their instructions. */
   async dumpFlows(): Promise<readonly FlowUpdate[]> {
     const reply = await this.openflow.request({ type: 'flow_stats_request', ...flowStatsRequest() });
     return reply.entries.map((flow) => ({ event: 'initial', reason: 0, ...flow }));
   }
 
-  /** Sends messages and a barrier, and rejects when the switch refuses one: `what` was being done. */
+  /** Sends messages and a barrier; rejects when the switch refuses one, with `what` in the message. */
   async apply(what: string, messages: readonly OpenFlowMessage[]): Promise<void> {
     const [error] = await this.openflow.transact(messages);
     if (error !== undefined) {
@@ -199,7 +201,7 @@ export class BridgeConnection implements KeptSession {
     }
   }
 
-  /** What a meter has counted; undefined when the bridge has no meters or the meter is not there. */
+  /** Returns the counters of a meter; undefined if it does not exist or the bridge has no meters. */
   async pool(meterId: number | undefined): Promise<MeterCounters | undefined> {
     if (meterId === undefined) {
       return undefined;
@@ -219,9 +221,9 @@ export class BridgeConnection implements KeptSession {
     const version = await this.openflow.ready;
     const description = await orUndefinedIfRefused(this.openflow.request({ type: 'desc_request' }));
     this.switchVersion = parseSwitchVersion(description?.software ?? '');
-    // The flags of the configuration belong to the bridge and not to this connection: they are sent back as they are.
+    // The flags of the configuration belong to the bridge, not to this connection: they are sent back unchanged.
     const config = await this.openflow.request({ type: 'get_config_request' });
-    await this.apply('set up our connection', [
+    await this.apply('set up the connection', [
       { type: 'set_controller_id', controllerId: CONTROLLER_ID },
       { type: 'set_packet_in_format', format: PACKET_IN_FORMATS.nxtPacketIn2 },
       ...(version === 1 ? [{ type: 'flow_mod_table_id', enabled: true } as const] : []),
@@ -240,20 +242,20 @@ export class BridgeConnection implements KeptSession {
     this.hasMonitor = canMonitorFlows(version, this.switchVersion) && (await this.#startMonitor());
   }
 
-  /** An unknown switch may answer like an OVS before 3.0, with an error that does not name our request. */
+  /** Starts the hook's monitor. An unknown switch may answer like OVS before 3.0, with an error of another transaction id. */
   async #startMonitor(): Promise<boolean> {
-    const foreignError = new Promise<undefined>((resolve) => {
-      this.#onForeignError = () => resolve(undefined);
+    const mismatchedError = new Promise<undefined>((resolve) => {
+      this.#onMismatchedError = () => resolve(undefined);
     });
     const request = this.openflow.request(
       monitorRequest(HOOK_MONITOR, { match: hookMatch(this.#slot.mark) }),
     );
-    const reply = await Promise.race([orUndefinedIfRefused(request), foreignError]);
-    this.#onForeignError = () => {};
+    const reply = await Promise.race([orUndefinedIfRefused(request), mismatchedError]);
+    this.#onMismatchedError = () => {};
     return reply !== undefined;
   }
 
-  /** For what an older OVS may lack and the daemon can do without. */
+  /** Sends an optional message, which an older OVS may refuse. */
   async #try(what: string, message: OpenFlowMessage): Promise<void> {
     const [error] = await this.openflow.transact([message]);
     if (error !== undefined) {
@@ -274,7 +276,7 @@ export class BridgeConnection implements KeptSession {
       case 'error':
         this.#options.log
           .limited('error')
-          .warn(`bridge ${this.#options.bridge}: ${message.name} answers no request of ours`);
+          .warn(`bridge ${this.#options.bridge}: ${message.name} does not belong to a request`);
         return;
       default:
         return;
@@ -285,7 +287,7 @@ export class BridgeConnection implements KeptSession {
 const FORWARDED = REQUEST_FORWARD_REASONS.meterMod | REQUEST_FORWARD_REASONS.groupMod;
 const requestForwards = { requestForward: { active: FORWARDED, secondary: 0 } };
 
-/** Packet-ins of actions and forwarded meter mods, and none of the rest. */
+/** Enables packet-ins of actions and forwarded requests, and no other messages. */
 function asyncConfig(isPropertyForm: boolean) {
   const reasons = isPropertyForm ? ACTION_REASONS_14 : ACTION_REASONS;
   return {
@@ -296,7 +298,7 @@ function asyncConfig(isPropertyForm: boolean) {
   };
 }
 
-/** The reply, or undefined when the switch refused the request; any other failure is passed on. */
+/** Resolves to the reply, or to undefined if the switch refused the request; rejects with any other failure. */
 async function orUndefinedIfRefused<Reply>(reply: Promise<Reply>): Promise<Reply | undefined> {
   try {
     return await reply;

@@ -1,11 +1,11 @@
-// What a bridge should have of ours; plain values that are compared.
+// The desired state of a bridge, as plain values.
 
 import type { HookOptions } from './hook.ts';
 import { isSameSets } from './translation.ts';
 
-/** What a bridge should have of ours. */
+/** The desired state of a bridge. */
 export interface BridgeDesired {
-  /** Packet-ins a second that each of our meters lets pass at most. */
+  /** Rate of each of the daemon's meters, in packet-ins a second. */
   readonly maxSampleRate: number;
   /** Undefined: the bridge is not sampled as a whole. */
   readonly hook: HookOptions | undefined;
@@ -13,15 +13,15 @@ export interface BridgeDesired {
   readonly collectorSets: ReadonlySet<number>;
 }
 
-/** The desired state of a bridge that should have nothing of ours. */
+/** The desired state of a bridge that the daemon does not use. */
 export const NOTHING_DESIRED: BridgeDesired = { maxSampleRate: 0, hook: undefined, collectorSets: new Set() };
 
-/** Whether nothing of ours is desired. */
+/** Whether nothing is desired. */
 export function isNothing(desired: BridgeDesired): boolean {
   return desired.hook === undefined && desired.collectorSets.size === 0;
 }
 
-/** Whether both ask for the same. */
+/** Whether both are equal. */
 export function isSameDesired(a: BridgeDesired, b: BridgeDesired): boolean {
   return (
     a.maxSampleRate === b.maxSampleRate &&

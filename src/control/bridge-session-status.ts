@@ -1,4 +1,4 @@
-// What a bridge session shows of itself; docs/status.md explains each field.
+// The status of a bridge session; docs/status.md explains each field.
 
 import type { KeeperStatus } from '../runtime/keeper.ts';
 import type { HookState } from './hook-reconciler.ts';
@@ -8,15 +8,15 @@ import type { TranslationStatus } from './translation-reconciler.ts';
 export interface BridgeSessionStatus {
   readonly hook: HookState;
   readonly connection: KeeperStatus;
-  /** The OpenFlow version in use, such as "OpenFlow 1.4". */
+  /** The negotiated OpenFlow version, such as "OpenFlow 1.4". */
   readonly protocol: string | undefined;
-  /** The Open vSwitch behind the bridge, such as "3.1". */
+  /** The version of Open vSwitch, such as "3.1". */
   readonly switchVersion: string | undefined;
-  /** How changes of flows are noticed: by a monitor on the main connection, by one in OpenFlow 1.0, or by polling. */
+  /** How changes of flows are detected: by a monitor on the main connection, by one in OpenFlow 1.0, or by polling. */
   readonly flowMonitor: 'main' | 'OpenFlow 1.0' | 'none' | undefined;
-  /** Packet-ins a second that each of our meters lets pass; undefined without meters. */
+  /** Rate of each of the daemon's meters, in packet-ins a second; undefined without meters. */
   readonly meterRate: number | undefined;
-  /** How often the hook or a meter was missing or modified and was reinstalled. */
+  /** Times that a missing or modified hook or meter was reinstalled. */
   readonly hookRepairs: number;
   readonly hookReconciler: ReconcilerStatus;
   readonly translation: TranslationStatus;

@@ -1,6 +1,6 @@
-// One bridge: the connection that is reopened whenever it ends, and the two reconcilers that keep the bridge as desired over
-// it: hook-reconciler.ts (the hook and two meters) and translation-reconciler.ts (users' flows and groups). They are
-// independent but for the meter of our actions, which is installed before the first action and removed after the last.
+// The session of one bridge: a connection that is reopened whenever it ends, and two reconcilers: hook-reconciler.ts (the hook
+// and two meters) and translation-reconciler.ts (users' flows and groups). They are independent except for the meter of the
+// translated actions, which is installed before the first action and removed after the last.
 
 import type { Duplex } from 'node:stream';
 import type { Condition } from '../config/condition.ts';
@@ -29,9 +29,9 @@ import { rewritingIsSlow } from './translation-conditions.ts';
 import { TranslationReconciler } from './translation-reconciler.ts';
 import { unreachableCondition } from './unreachable.ts';
 
-/** What a session calls back. */
+/** Callbacks of a session. */
 export interface BridgeEvents {
-  /** Called for each packet-in to our controller id; the view is only valid until the call returns. */
+  /** Called for each packet-in to the daemon's controller id; the view is only valid until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
   /** See `HookReconcilerOptions`. */
   readonly onPool: (pool: MeterCounters) => void;
@@ -48,19 +48,19 @@ export interface BridgeSessionOptions extends BridgeEvents {
   readonly log: Logger;
   readonly mark: RegisterBit;
   readonly unmetered: UnmeteredPolicy;
-  /** Whether the bridge is known to be deleted, so that nothing of ours is there. */
+  /** Whether the bridge is known to be deleted, and with it everything installed. */
   readonly isBridgeGone: () => boolean;
-  /** Whether ovs-vswitchd is known not to run, so that nothing is installed; it may come back with saved flows. */
+  /** Whether ovs-vswitchd is known not to run, so that nothing is installed; it may restart with saved flows. */
   readonly isSwitchStopped: () => boolean;
-  /** Whether OVS is restoring saved flows (Open_vSwitch.other_config:flow-restore-wait), which may have our actions. */
+  /** Whether OVS is restoring saved flows (Open_vSwitch.other_config:flow-restore-wait), which may have the daemon's actions. */
   readonly isRestoringFlows: () => boolean;
-  /** Makes a stream to the bridge; a test hands in a scripted switch. */
+  /** Makes a stream to the bridge; tests pass a scripted switch. */
   readonly dial?: KeeperOptions<BridgeConnection>['dial'];
 }
 
-/** Bytes that are read from a bridge at once at most: some hundred packet-ins. */
+/** Size of the receive buffer of a bridge in bytes: some hundred packet-ins. */
 export const READ_MEMORY_BYTES = 65_536;
-/** Milliseconds after which a translation of users' flows that is still running is reported as a condition. */
+/** Milliseconds after which a running translation of users' flows is reported as a condition. */
 const TRANSLATION_SLOW_MS = 2000;
 export class BridgeSession {
   readonly #options: BridgeSessionOptions;
@@ -70,9 +70,9 @@ export class BridgeSession {
   readonly #translation: TranslationReconciler;
   readonly #waiters = new Set<() => void>();
   #desired: BridgeDesired = NOTHING_DESIRED;
-  /** That of the last desired state with something in it: a meter that is still in use keeps its rate. */
+  /** That of the last desired state that was not empty: a meter that is still in use keeps its rate. */
   #maxSampleRate = 0;
-  /** Whether something of ours may be in the bridge. */
+  /** Whether the bridge may have something of the daemon. */
   #hasLeftovers = false;
   #dumpTimer: Timer | undefined;
   #translationTimer: Timer | undefined;
@@ -120,7 +120,7 @@ export class BridgeSession {
     this.#keeper.start();
   }
 
-  /** Sets what the bridge should have of ours from now on. */
+  /** Sets the desired state of the bridge. */
   setDesired(desired: BridgeDesired): void {
     if (isSameDesired(desired, this.#desired)) {
       return;
@@ -134,13 +134,13 @@ export class BridgeSession {
     this.#follow();
   }
 
-  /** Reads all flows and removes actions of ours that nothing is configured for. */
+  /** Reads all flows and removes stale actions, for which nothing is configured. */
   scanForStaleActions(): void {
     this.#hasLeftovers = true;
     this.#translation.scanForStaleActions();
   }
 
-  /** Connects at once if a pause between attempts is running, and reads again all that the switch has of ours. */
+  /** Ends a backoff, and reads the actual state of the switch again. */
   resync(): void {
     this.#keeper.endPause();
     this.#hook.resync();
@@ -154,7 +154,7 @@ export class BridgeSession {
   }
 
   /**
-   * Removes everything, connecting again if need be, and closes the connection. Resolves to a sentence about what is left
+   * Removes everything, reconnecting if necessary, and closes the connection. Resolves to a sentence about what is left
    * after `timeoutMs`, with the command that removes it; undefined when nothing is left.
    */
   async stop(timeoutMs: number): Promise<string | undefined> {
@@ -169,7 +169,7 @@ export class BridgeSession {
     return left;
   }
 
-  /** Resolves when the bridge is clean; rejects with the reason when that takes longer than `timeoutMs`. */
+  /** Resolves when nothing of the daemon is in the bridge; rejects with the reason after `timeoutMs`. */
   async cleaned(timeoutMs: number): Promise<void> {
     const left = await this.#removed(timeoutMs);
     if (left !== undefined) {
@@ -177,7 +177,7 @@ export class BridgeSession {
     }
   }
 
-  /** What is not installed yet, as a sentence; undefined when everything is. */
+  /** Returns a sentence about what is not installed yet; undefined when everything is. */
   missing(): string | undefined {
     const where = `Bridge ${this.#options.bridge}`;
     if (isNothing(this.#desired)) {
@@ -205,7 +205,7 @@ export class BridgeSession {
       state === 'failed' || state === 'unsafe'
         ? (condition?.message ?? this.#translation.reconciler().lastError)
         : `${pending} flows are still to be rewritten`;
-    return `${where}: its "sample" actions do not all reach us yet${because(detail)}.`;
+    return `${where}: the daemon does not get all of its "sample" actions yet${because(detail)}.`;
   }
 
   conditions(): readonly Condition[] {
@@ -292,7 +292,7 @@ export class BridgeSession {
     this.#follow();
   }
 
-  /** Where nothing reports changes of flows, all flows are read again each second. */
+  /** Reads all flows again each second where no monitor reports changes of flows. */
   #armDump(connection: BridgeConnection): void {
     this.#dumpTimer = this.#options.clock.setTimer(() => {
       if (!this.#monitor.isUp) {
@@ -316,7 +316,7 @@ export class BridgeSession {
     }
   }
 
-  /** Hands the reconcilers what depends on each other: the meter before our actions, and after the last of them. */
+  /** Orders the two reconcilers: the meter is installed before the translated actions and removed after the last of them. */
   #follow(): void {
     const { hook, collectorSets } = this.#desired;
     const isMeterInUse =
@@ -345,7 +345,7 @@ export class BridgeSession {
     return isConnected && isHookRemoved && this.#translation.state === 'off';
   }
 
-  /** Waits until nothing of ours is in the bridge; after `timeoutMs`, resolves to a sentence about what is left. */
+  /** Waits until nothing of the daemon is in the bridge; after `timeoutMs`, resolves to a sentence about what is left. */
   #removed(timeoutMs: number): Promise<string | undefined> {
     const { bridge, clock, log, endpoint, isBridgeGone, isSwitchStopped, isRestoringFlows } = this.#options;
     const isLocal = () => this.#keeper.session === undefined && endpoint.kind === 'unix';
@@ -359,7 +359,7 @@ export class BridgeSession {
       isClean: () => this.#isClean(),
       isGone: () => isLocal() && isBridgeGone(),
       isStopped: () => isLocal() && isSwitchStopped(),
-      // The meter of our actions stays as long as a flow has them: that it is there does not mean that waiting helps.
+      // The meter of the translated actions stays as long as a flow has them, so it does not mean that waiting helps.
       isStuck: () => this.#hook.isSettled && !this.#translation.canRestore,
       onRestored: () => this.resync(),
       changed: (ms) => this.#changed(ms),

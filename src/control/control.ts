@@ -1,6 +1,6 @@
-// The control plane: reads the configuration from the database, runs a `SampledBridge` for each bridge with a row that is ours
-// or should be, and adopts rows and hands them back. Every change triggers one reconciliation with the newest whole snapshot.
-// While the database is away, the last good configuration stays in force.
+// The control plane: reads the configuration from the database, runs a `SampledBridge` for each bridge with a row that is or
+// should be adopted, and adopts and releases rows. Every change triggers one reconciliation with the newest whole snapshot.
+// While the database is down, the last good configuration stays in force.
 
 import { type Condition, describeCondition } from '../config/condition.ts';
 import { type BridgeConfig, type Configuration, readConfiguration } from '../config/configuration.ts';
@@ -28,10 +28,10 @@ import { type RunningExporter, SampledBridge, type SampledBridgeStatus } from '.
 
 export type { RunningExporter } from './sampled-bridge.ts';
 
-/** What `Control` needs from outside. */
+/** The dependencies of `Control`. */
 export interface ControlParts {
   readonly clock: Clock;
-  /** For the packet path, where reading the time once a batch is enough. */
+  /** The clock of the packet path, read once a batch. */
   readonly sampleClock: Clock;
   readonly log: Logger;
   readonly openSession: OpenSession;
@@ -41,19 +41,19 @@ export interface ControlParts {
   readonly isSwitchStopped: () => boolean;
 }
 
-/** The whole state for operators; plain data. */
+/** The whole status for operators; plain data. */
 export interface ControlStatus {
   readonly database: DatabaseStatus;
   readonly rows: ReconcilerStatus;
   readonly bridges: readonly SampledBridgeStatus[];
   readonly conditions: readonly Condition[];
-  /** What keeps us from being ready, as sentences; empty when everything that is configured runs. */
+  /** Why the daemon is not ready, as sentences; empty when everything that is configured runs. */
   readonly missing: readonly string[];
 }
 
-/** Attempts to hand rows back at a stop: a row that is edited at that moment is planned again. */
+/** Most attempts to release rows at a stop: a row that is edited at that moment is planned again. */
 const RELEASE_ROUNDS_MAX = 5;
-/** Milliseconds that a stop waits for a database that is away while rows are adopted. */
+/** Milliseconds that a stop waits for a database that is down while rows are adopted. */
 const DATABASE_WAIT_MS = 800;
 
 export class Control {
@@ -63,9 +63,9 @@ export class Control {
   readonly #database: DatabaseSession;
   readonly #rows: Reconciler;
   readonly #bridges = new Map<string, SampledBridge>();
-  /** Bridges that are no longer wanted and are still flushing. */
+  /** Bridges that are not desired any more and are still flushing. */
   readonly #leaving = new Map<string, Promise<void>>();
-  /** Sentences about what could not be removed or handed back. */
+  /** Sentences about what could not be removed or released. */
   readonly #left: string[] = [];
   readonly #saidConditions = new Set<string>();
   #configuration: Configuration | undefined;
@@ -97,8 +97,8 @@ export class Control {
   }
 
   /**
-   * Sources first: hooks are removed, caches flushed, and then the rows handed back to ovs-vswitchd. Resolves to sentences
-   * about what is left in switches and rows, each with the command that removes it.
+   * Removes hooks, flushes caches, and then hands the rows back to ovs-vswitchd: sources stop before sinks. Resolves to
+   * sentences about what is left in switches and rows, each with the command that removes it.
    */
   async stop(): Promise<readonly string[]> {
     this.#isStopping = true;
@@ -124,7 +124,7 @@ export class Control {
     };
   }
 
-  /** Reads everything again now, ends pauses between attempts, and requests a lost lock again. */
+  /** Reads everything again, ends backoffs, and requests a lost lock again. */
   resync(): void {
     this.#database.resync().catch((error: unknown) => {
       this.#log.warn(`the lock of the active daemon could not be requested: ${reasonOf(error)}`);
@@ -155,7 +155,7 @@ export class Control {
     } else if (lock !== 'held') {
       missing.push(
         lock === 'lost'
-          ? 'The lock of the active daemon was taken from us by another client.'
+          ? 'The lock of the active daemon was taken by another client.'
           : 'Another ovs-ipfix has the lock of the active daemon.',
       );
     } else if (this.#rows.status().state !== 'idle') {
@@ -170,7 +170,7 @@ export class Control {
     return missing;
   }
 
-  /** A bridge that is sampled, for a row that is not adopted yet. */
+  /** Returns a sentence if the bridge is sampled for a row that is not adopted yet. */
   #missingRow(name: string): string | undefined {
     const config = this.#configuration?.bridges.get(name);
     const rows = config === undefined ? [] : rowsOf(config);
@@ -185,7 +185,7 @@ export class Control {
     };
   }
 
-  /** The samplability of a bridge has changed: which rows are desired and adopted depends on it. */
+  /** Schedules a reconciliation after a bridge's samplability has changed, on which the adoption of rows depends. */
   #scheduleFollow(): void {
     if (!this.#isFollowDue) {
       this.#isFollowDue = true;
@@ -196,11 +196,11 @@ export class Control {
     }
   }
 
-  /** The database has changed, or the connection to it or the lock has, or a bridge can be sampled now or no longer. */
+  /** Reconciles after a change of the database, its connection, the lock, or a bridge's samplability. */
   #follow(): void {
     const tables = this.#database.tables();
     const { lock, isSynced } = this.#database.status();
-    // A connection that ends takes the lock with it; no other daemon has it for that, and what runs continues.
+    // The end of a connection releases the lock; that alone does not mean that another daemon has it, so sampling continues.
     if (this.#isStopping || tables === undefined || !isSynced || lock === 'none') {
       return;
     }
@@ -225,7 +225,7 @@ export class Control {
     }
   }
 
-  /** Whether the bridge has a row that it should be programmed for. */
+  /** Whether the bridge has a row for which it should be programmed. */
   #isDesired(config: BridgeConfig): boolean {
     return rowsOf(config).some((row) => this.#desired(config.name, row.ipfixRow));
   }
@@ -248,7 +248,7 @@ export class Control {
     const sets = [...config.flowSampling.keys()].map((id) => `collector set ${id}`);
     const what = [...(config.sampling === undefined ? [] : ['the whole bridge']), ...sets].join(', ');
     this.#log.info(`bridge ${config.name}: sampling started (${what})`);
-    // A predecessor of this name that is still removing its hook must not remove the new one.
+    // An earlier bridge of this name that is still removing its hook must not remove the new one.
     const leaving = this.#leaving.get(config.name);
     void (leaving ?? Promise.resolve()).then(() => {
       if (this.#bridges.get(config.name) === bridge) {
@@ -304,7 +304,7 @@ export class Control {
     }
   }
 
-  /** What is left of ours is reported where it is found and again, with the exit status, when the process ends. */
+  /** Reports what is left: here, and again with the exit status when the process ends. */
   #noteLeft(sentence: string): void {
     this.#log.error(sentence);
     if (this.#isStopping) {
@@ -312,7 +312,7 @@ export class Control {
     }
   }
 
-  /** Hands rows back. A database that is away is waited for shortly; what remains adopted is reported. */
+  /** Releases rows. Waits shortly for a database that is down, and reports rows that remain adopted. */
   async #releaseRows(): Promise<void> {
     if (this.#adoptedRows().length > 0 && this.#database.lock === 'none') {
       await this.#database.held(DATABASE_WAIT_MS);
@@ -333,18 +333,18 @@ export class Control {
       const { lastError } = this.#database.status();
       const why = lastError === undefined ? '' : ` (${clause(lastError)})`;
       this.#noteLeft(
-        `${adopted} IPFIX rows are still adopted, because the database is away${why}; run "ovs-ipfix release".`,
+        `${adopted} IPFIX rows are still adopted, because the database is down${why}; run "ovs-ipfix release".`,
       );
     }
   }
 
-  /** The changes that hand all rows back. */
+  /** Returns the changes that release all rows. */
   #adoptedRows(): readonly RowChange[] {
     const rows = [...(this.#database.tables()?.ipfix.values() ?? [])];
     return planRelease(rows.map((row) => readIpfixRow(row, '', [])));
   }
 
-  /** Each condition is logged once, and again when it comes back after having gone. */
+  /** Logs each condition once, and again when it recurs. */
   #sayConditions(conditions: readonly Condition[]): void {
     const now = new Set(conditions.map(describeCondition));
     for (const said of this.#saidConditions) {
@@ -361,7 +361,7 @@ export class Control {
   }
 }
 
-/** The rows of a bridge, whether ours or not. */
+/** Returns all rows of a bridge. */
 function rowsOf(config: BridgeConfig): readonly { readonly ipfixRow: string; readonly isOurs: boolean }[] {
   const { sampling, flowSampling } = config;
   return [...(sampling === undefined ? [] : [sampling]), ...flowSampling.values()];

@@ -1,5 +1,5 @@
-// The connection to the OVS database: keeps a replica of the tables that concern us, holds the lock that makes us the
-// only ovs-ipfix of this OVS, and writes the changes that ownership.ts plans. What rows mean is not decided here.
+// The connection to the OVS database: keeps a replica of the tables that the daemon reads, holds the lock of the only active
+// ovs-ipfix of this OVS, and writes the changes that ownership.ts plans. It does not interpret rows.
 
 import type { Condition } from '../config/condition.ts';
 import type { ConfigurationTables } from '../config/configuration.ts';
@@ -15,11 +15,10 @@ import { DATABASE_RELAY, DatabaseRelayError, isRelay, relayCondition } from './d
 import type { RowChange } from './ownership.ts';
 import { TargetsColumn } from './targets-column.ts';
 
-/** The database that ovs-vswitchd is configured by. */
+/** The name of ovs-vswitchd's configuration database. */
 export const DATABASE_NAME = 'Open_vSwitch';
 /**
- * Name of the OVSDB lock (RFC 7047, section 4.1.8) that the active daemon holds. A lock's name is an <id> of section 3.1,
- * which has no hyphen.
+ * Name of the OVSDB lock of the active daemon (RFC 7047, section 4.1.8): an <id> (section 3.1), which has no hyphen.
  */
 const LOCK_NAME = 'ovs_ipfix';
 
@@ -32,12 +31,12 @@ export const WATCHED_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   Flow_Sample_Collector_Set: ['id', 'bridge', 'ipfix', 'local_group_id'],
 };
 
-/** waiting: another ovs-ipfix has the lock; lost: it was taken from us, and we do not ask for it again. */
+/** waiting: another ovs-ipfix has the lock; lost: another client took it, and it is not requested again. */
 export type LockState = 'none' | 'waiting' | 'held' | 'lost';
 
 export interface DatabaseStatus extends KeeperStatus {
   readonly lock: LockState;
-  /** Whether the replica is that of the present connection. */
+  /** Whether the replica is that of the current connection. */
   readonly isSynced: boolean;
 }
 
@@ -46,7 +45,7 @@ export interface DatabaseSessionOptions {
   readonly log: Logger;
   readonly endpoints: readonly Endpoint[];
   readonly tls: TlsFiles | undefined;
-  /** How to come by the lock: queue for it, as the daemon does, or take it from its holder, as `release` does. */
+  /** How to get the lock: queue for it, as the daemon does, or take it from its holder, as `release` does. */
   readonly lock: 'queue' | 'steal';
   /** Called with each whole snapshot, and again when the lock changes hands. */
   readonly onChange: () => void;
@@ -97,7 +96,7 @@ export class DatabaseSession {
     return { ...this.#keeper.status(), lock: this.#lock, isSynced: this.#keeper.session !== undefined };
   }
 
-  /** What an operator has to change so that the database can be used. */
+  /** Returns the conditions that prevent the use of the database. */
   conditions(): readonly Condition[] {
     const isDown = this.#keeper.session === undefined;
     const isOfRelay = isDown && this.#keeper.status().lastErrorCode === DATABASE_RELAY;
@@ -123,8 +122,8 @@ export class DatabaseSession {
   }
 
   /**
-   * Writes the changes, a transaction each; one is undone by the server when the row is no longer as it was seen, or when
-   * the lock is not ours. Rejects with the first failure after all have been tried.
+   * Writes the changes, each in a transaction, which the server aborts if the row has changed meanwhile or the lock is not
+   * held. Rejects with the first failure after all have been tried.
    */
   async write(changes: readonly RowChange[]): Promise<void> {
     const client = this.#keeper.session;
@@ -165,7 +164,7 @@ export class DatabaseSession {
     this.#onHeld = () => {};
   }
 
-  /** Connects at once if a pause between attempts is running, and requests the lock again if another client took it. */
+  /** Ends a backoff, and requests the lock again if another client took it. */
   async resync(): Promise<void> {
     const client = this.#keeper.session;
     if (client === undefined) {
@@ -193,7 +192,7 @@ export class DatabaseSession {
     await (this.#options.lock === 'steal' ? client.steal(LOCK_NAME, onHeld) : client.lock(LOCK_NAME, onHeld));
   }
 
-  /** Hears of the lock in the order of the wire; the end of a connection takes it away without anybody's will. */
+  /** Handles changes of the lock, in the order received. The end of a connection releases it: another client did not take it. */
   #lockChanged(client: OvsdbClient, isHeld: boolean): void {
     const before = this.#lock;
     if (client.end !== undefined) {
@@ -204,7 +203,7 @@ export class DatabaseSession {
       this.#lock = before === 'held' ? 'lost' : 'waiting';
     }
     if (this.#lock === 'waiting') {
-      this.#options.log.warn('another ovs-ipfix has the lock in this database; waiting for it to leave');
+      this.#options.log.warn('another ovs-ipfix has the lock of the active daemon; standing by');
     } else if (this.#lock === 'lost' && before === 'held') {
       this.#options.log.warn(
         'another program took the lock of the active daemon; exporting ends until "ovs-appctl -t ovs-ipfix readopt" or a restart',
@@ -215,16 +214,16 @@ export class DatabaseSession {
     this.#options.onChange();
   }
 
-  /** Who lost the lock stays queued for it (RFC 7047, section 4.1.8), before others that wait and would make use of it. */
+  /** Leaves the queue of a lost lock, in which the previous holder stays, before standby daemons (RFC 7047, section 4.1.8). */
   #leaveQueue(client: OvsdbClient): void {
     client.unlock(LOCK_NAME).catch((error: unknown) => {
-      // A connection that has ended has left the queue as well, and the next one does not ask for the lock.
-      this.#options.log.debug(`the lock could not be given up: ${reasonOf(error)}`);
+      // The end of a connection leaves the queue as well, and the next one does not request the lock.
+      this.#options.log.debug(`the queue for the lock could not be left: ${reasonOf(error)}`);
     });
   }
 }
 
-/** The rows of a snapshot of the watched columns. */
+/** Returns the rows of a snapshot. */
 export function configurationTables(snapshot: Snapshot, targetsColumn: TargetsColumn): ConfigurationTables {
   return {
     bridges: rootedBridges(snapshot),
@@ -235,7 +234,7 @@ export function configurationTables(snapshot: Snapshot, targetsColumn: TargetsCo
   };
 }
 
-/** The version of Open vSwitch as the root row has it; undefined when it is not written there. */
+/** Returns the version of Open vSwitch in the root row; undefined if it is not set. */
 function ovsVersion(snapshot: Snapshot): string | undefined {
   const [root] = snapshot.table('Open_vSwitch').values();
   const version = root?.columns['ovs_version'];
@@ -243,7 +242,7 @@ function ovsVersion(snapshot: Snapshot): string | undefined {
 }
 
 /**
- * The bridges that ovs-vswitchd has: those that the root row refers to. A deleted bridge's row lives on as long as a
+ * Returns the bridges of ovs-vswitchd: those that the root row refers to. The row of a deleted bridge is kept as long as a
  * collector set refers to it.
  */
 function rootedBridges(snapshot: Snapshot): readonly DatabaseRow[] {
@@ -258,7 +257,7 @@ function rootedBridges(snapshot: Snapshot): readonly DatabaseRow[] {
   return bridges.filter((bridge) => rooted.has(bridge.uuid));
 }
 
-/** The transaction for a change: nothing happens when somebody else has changed the row meanwhile. */
+/** Returns the transaction of a change, which is aborted if another client has changed the row meanwhile. */
 function changeOperations(change: RowChange, column: TargetsColumn): readonly Operation[] {
   const { row } = change;
   const where: readonly ['_uuid', '==', { uuid: string }][] = [['_uuid', '==', { uuid: row.uuid }]];

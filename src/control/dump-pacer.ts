@@ -1,16 +1,16 @@
-// Paces the dumps that show all flows of a bridge, where no flow monitor shows them whole: one at a time, and after each a
-// pause, so that they take a tenth of the switch's time at most.
+// Paces dumps of all flows of a bridge, where no flow monitor shows them whole: one at a time, each followed by a pause, so
+// that they take at most a tenth of the switch's time.
 //
 //   state     meaning                                                    next states
 //   --------  ---------------------------------------------------------  ----------------------
 //   unread    flows may have changed since they were last read           reading
 //   reading   they are being read                                        read, outdated, unread
-//   outdated  they are being read, and may have changed since it began   unread
+//   outdated  they are being read, and may have changed since the start  unread
 //   read      no change is known since they were read                    unread
 
 import type { Clock, Timer } from '../runtime/clock.ts';
 
-/** Pause between two dumps, in times of how long the last one took. */
+/** Pause between two dumps, as a multiple of the duration of the last one. */
 const PAUSE_FACTOR = 9;
 
 /** See the head of the file. */
@@ -23,7 +23,7 @@ export class DumpPacer {
   #nextMs = 0;
   #timer: Timer | undefined;
 
-  /** `onDue` is called when a dump is due that was requested. */
+  /** `onDue` is called when a requested dump is due. */
   constructor({ clock, onDue }: { readonly clock: Clock; readonly onDue: () => void }) {
     this.#clock = clock;
     this.#onDue = onDue;
@@ -33,7 +33,7 @@ export class DumpPacer {
     return this.#state === 'unread';
   }
 
-  /** Flows may have changed: the next pass reads them. */
+  /** Flows may have changed: the next reconciliation reads them. */
   outdate(): void {
     this.#enter(this.#state === 'reading' || this.#state === 'outdated' ? 'outdated' : 'unread');
   }
@@ -43,7 +43,7 @@ export class DumpPacer {
     this.outdate();
     const waitMs = this.#nextMs - this.#nowMs();
     if (this.#state === 'outdated') {
-      // The pause begins when the dump that is running has ended.
+      // The pause begins when the running dump has ended.
       return;
     }
     if (waitMs <= 0) {
@@ -56,7 +56,7 @@ export class DumpPacer {
     }
   }
 
-  /** Has `dump` read all flows, and measures it. */
+  /** Reads all flows by `dump`, and measures its duration. */
   async read(dump: () => Promise<void>): Promise<void> {
     const startMs = this.#nowMs();
     this.#enter('reading');

@@ -1,6 +1,6 @@
-// The two flow monitors of a bridge: of the hook's slot, and of all flows with their instructions. Both are asked for on the
-// main connection where the switch has flow monitors in its version, and otherwise on the connection of
-// monitor-connection.ts, in OpenFlow 1.0.
+// The two flow monitors of a bridge: of the hook's slot, and of all flows with their instructions. Both run on the main
+// connection if the switch has flow monitors in its version, and otherwise on the connection of monitor-connection.ts, in
+// OpenFlow 1.0.
 
 import {
   type FlowMonitorEvent,
@@ -13,7 +13,7 @@ import {
 } from '../node-openflow/index.ts';
 import { HOOK_TABLE } from './hook.ts';
 
-/** A monitor's id on its connection, the table that it is about, and whether it shows instructions. */
+/** A monitor's id on its connection, its table, and whether it shows instructions. */
 export interface FlowMonitor {
   readonly monitorId: number;
   readonly tableId: number;
@@ -23,7 +23,7 @@ export interface FlowMonitor {
 export const HOOK_MONITOR: FlowMonitor = { monitorId: 1, tableId: HOOK_TABLE, hasActions: false };
 export const FLOWS_MONITOR: FlowMonitor = { monitorId: 2, tableId: TABLE_ALL, hasActions: true };
 
-/** Changes by other connections; own changes come as `abbrev` events. */
+/** Changes by other connections in full; own changes are `abbrev` events. */
 const CHANGES: FlowMonitorFlags = {
   initial: false,
   add: true,
@@ -33,7 +33,7 @@ const CHANGES: FlowMonitorFlags = {
   own: false,
 };
 
-/** The request for a monitor. `initial`: the flows that are there already are reported first. */
+/** Returns the request for a monitor. `initial`: the existing flows are reported first. */
 export function monitorRequest(
   monitor: FlowMonitor,
   { initial = false, match = [] }: { readonly initial?: boolean; readonly match?: readonly MatchField[] },
@@ -50,8 +50,8 @@ export function monitorRequest(
 }
 
 /**
- * The events in a message of a flow monitor; undefined for other messages. OpenFlow 1.0 and 1.3 have messages of their own for
- * a pause and its end; since 1.4 these are events like the others.
+ * Returns the events of a flow monitor's message; undefined for other messages. OpenFlow 1.0 and 1.3 have separate messages for
+ * a pause and its end; since 1.4 these are events.
  */
 export function flowEventsOf(message: OpenFlowMessage): readonly FlowMonitorEvent[] | undefined {
   switch (message.type) {

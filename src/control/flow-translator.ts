@@ -220,7 +220,7 @@ export class FlowTranslator {
         code: 'translation-refused',
         severity: 'error',
         where: `Bridge ${this.#bridge}, flow ${formatFlow(flow)}`,
-        message: `Our action could not be added behind its "sample" action, or removed: ${clause(message)}.`,
+        message: `The daemon's action could not be added after its "sample" action, or removed: ${clause(message)}.`,
         action: 'See what the flow does with "ovs-ofctl dump-flows"; it is retried when the flow changes.',
       }));
     if (this.#hasHardTimeouts) {

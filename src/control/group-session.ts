@@ -1,6 +1,6 @@
-// Keeps the groups of one bridge translated for translation-reconciler.ts: reads on the main connection whether any needs
-// rewriting, and rewrites them in OpenFlow 1.5 only, the one version that shows all of a group (selection method, bucket ids).
-// Where the bridge does not allow 1.5, groups with `sample` actions are left as they are and reported.
+// Keeps the groups of one bridge translated, for translation-reconciler.ts: reads on the main connection whether any needs
+// rewriting, and rewrites them in OpenFlow 1.5 only, the only version that shows groups whole (selection method, bucket ids).
+// If the bridge does not allow 1.5, groups with `sample` actions are not rewritten but reported.
 
 import type { Condition } from '../config/condition.ts';
 import { OpenFlowConnection, type OpenFlowVersion } from '../node-openflow/index.ts';
@@ -18,11 +18,11 @@ export interface GroupSessionOptions {
   readonly tls: TlsFiles | undefined;
   readonly clock: Clock;
   readonly bridge: string;
-  /** Makes a stream to the bridge; a test hands in a scripted switch. */
+  /** Makes a stream to the bridge; tests pass a scripted switch. */
   readonly dial?: KeeperOptions<KeptSession>['dial'];
 }
 
-/** Refused groups that are named as conditions. */
+/** Most refused groups that are reported by name. */
 const REFUSALS_MAX = 20;
 /** OpenFlow 1.5. */
 const GROUP_VERSION: OpenFlowVersion = 6;
@@ -40,7 +40,7 @@ export class GroupSession {
     this.#options = options;
   }
 
-  /** Groups that have our action behind a `sample` of the set, by collector set id. */
+  /** Number of groups with the daemon's action after a `sample` of the set, by collector set id. */
   get groupsBySet(): ReadonlyMap<number, number> {
     return this.#groupsBySet;
   }
@@ -56,7 +56,7 @@ export class GroupSession {
         code: 'translation-refused',
         severity: 'error',
         where: `Bridge ${bridge}, group ${groupId}`,
-        message: `Our action could not be added behind its "sample" action, or removed: ${clause(message)}.`,
+        message: `The daemon's action could not be added after its "sample" action, or removed: ${clause(message)}.`,
         action: `See what it does with "ovs-ofctl -O OpenFlow15 dump-groups ${bridge}"; it is retried when groups change.`,
       }),
     );
@@ -67,7 +67,7 @@ export class GroupSession {
     ];
   }
 
-  /** Translates all groups. `main` is the bridge's connection, in whatever version it uses. */
+  /** Translates all groups. `main` is the bridge's main connection, in any version. */
   async run(main: BridgeConnection, options: TranslationOptions): Promise<void> {
     this.isStale = false;
     try {

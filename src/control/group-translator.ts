@@ -1,6 +1,6 @@
 // Translates the buckets of a bridge's groups. Groups are few and change rarely, so all of them are read each time. Only
-// OpenFlow 1.5 shows the selection method and the bucket ids of a group, so that a group that was read in another version is
-// never written back; group-session.ts chooses the connection.
+// OpenFlow 1.5 shows the selection method and the bucket ids of a group, so a group that was read in another version is never
+// rewritten; group-session.ts chooses the connection.
 
 import {
   type GroupDescription,
@@ -17,18 +17,18 @@ import {
   unresolvedIds,
 } from './translation.ts';
 
-/** What reading and rewriting the groups found and did. */
+/** The result of reading and rewriting the groups. */
 export interface GroupTranslation {
-  /** Groups with our action behind a `sample` of the set, by collector set id. */
+  /** Number of groups with the daemon's action after a `sample` of the set, by collector set id. */
   readonly groupsBySet: ReadonlyMap<number, number>;
   readonly rewrites: number;
-  /** Groups that could not be rewritten, by group id, and what was said about each. */
+  /** Why groups could not be rewritten, by group id. */
   readonly refusals: ReadonlyMap<number, string>;
-  /** Ids of `sample` actions that come from fields which packet-ins do not tell, by group id; see `unresolvedIds`. */
+  /** Ids of `sample` actions from fields that packet-ins lack, by group id; see `unresolvedIds`. */
   readonly unresolved: ReadonlyMap<number, readonly string[]>;
 }
 
-/** The ids of the groups that have to be rewritten, as far as this connection's version shows. */
+/** Returns the ids of the groups that need rewriting, as far as this connection's version shows. */
 export async function staleGroups(
   connection: OpenFlowConnection,
   options: TranslationOptions,
@@ -37,7 +37,7 @@ export async function staleGroups(
   return groups.filter((group) => rewriting(group, options) !== undefined).map(({ groupId }) => groupId);
 }
 
-/** Rewrites the groups that need it, each for itself, and reads them again. */
+/** Rewrites the groups that need it, one by one, and reads them again. */
 export async function translateGroups(
   connection: OpenFlowConnection,
   options: TranslationOptions,
@@ -49,7 +49,7 @@ export async function translateGroups(
   return { groupsBySet: countBySet(groups, options), rewrites: mods.length, refusals, unresolved };
 }
 
-/** Rewrites nothing and reports the groups that would have to be: the bridge does not allow OpenFlow 1.5. */
+/** Reports the groups that would need rewriting, without rewriting them: the bridge does not allow OpenFlow 1.5. */
 export async function refuseGroups(
   connection: OpenFlowConnection,
   stale: readonly number[],
@@ -74,7 +74,7 @@ async function send(
         refusals.set(mod.groupId, refusal.message);
       }
     } catch (error) {
-      // Such as a group whose buckets with our actions are larger than a message.
+      // For example, a group whose buckets with the added actions exceed the size of a message.
       if (!(error instanceof OpenFlowEncodeError)) {
         throw error;
       }
@@ -84,7 +84,7 @@ async function send(
   return refusals;
 }
 
-/** OpenFlow 1.0 has no groups, which an OVS says by refusing the question. */
+/** Reads all groups. OVS refuses the request in OpenFlow 1.0, which has no groups. */
 async function describeGroups(connection: OpenFlowConnection): Promise<readonly GroupDescription[]> {
   try {
     return (await connection.request({ type: 'group_desc_request' })).entries;

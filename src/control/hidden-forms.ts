@@ -1,7 +1,7 @@
-// Actions that OpenFlow 1.3 and later show in a form which they would write as another action. Only OpenFlow 1.0 has `enqueue`,
-// `mod_vlan_vid` and `mod_vlan_pcp`: the first is shown as set_queue, output and pop_queue, the others as push_vlan, with or
-// without a set_field, although they push a tag only on packets that have none. Where a bridge allows OpenFlow 1.0, nothing
-// tells which of both a flow has, so that a flow with such a form is not rewritten.
+// Detects actions that OpenFlow 1.3 and later show in a form that would be rewritten as another action. Only OpenFlow 1.0 has
+// `enqueue`, `mod_vlan_vid` and `mod_vlan_pcp`: the first is shown as set_queue, output and pop_queue, the others as push_vlan,
+// with or without a set_field, although they push a tag only on packets without one. If a bridge allows OpenFlow 1.0, the two
+// cannot be distinguished, so a flow with such a form is not rewritten.
 
 import { type Action, appliedActions, type Instruction, type MatchField } from '../node-openflow/index.ts';
 import { innerActions } from './translation.ts';
@@ -9,7 +9,7 @@ import { innerActions } from './translation.ts';
 /** OFPVID_PRESENT; the same bit in Nicira's vlan_tci. */
 const TAG_PRESENT = 0x1000;
 
-/** Why a flow must not be written back over OpenFlow 1.3 or later, as a clause; undefined when it may. */
+/** Returns why a flow must not be rewritten over OpenFlow 1.3 or later, as a clause; undefined if it may. */
 export function hiddenForm(
   match: readonly MatchField[],
   instructions: readonly Instruction[],
@@ -21,22 +21,22 @@ export function hiddenForm(
   if (!match.some(tellsTag) && hasSequence(actions, isPush)) {
     return (
       'its push_vlan may be mod_vlan_vid or mod_vlan_pcp, which only OpenFlow 1.0 can write; ' +
-      'a match on the VLAN tag, such as vlan_tci=0, would tell'
+      'a match on the VLAN tag, such as vlan_tci=0, would make it certain'
     );
   }
   return undefined;
 }
 
 /**
- * Whether all packets of a flow have a tag or none does, so that both forms do the same: OFPVID_PRESENT (OpenFlow 1.3.5,
- * section 7.2.3.7) is among the bits that are matched.
+ * Whether all packets of a flow have a tag, or none has, so that both forms are equivalent: the match includes OFPVID_PRESENT
+ * (OpenFlow 1.3.5, section 7.2.3.7).
  */
 function tellsTag({ field, mask }: MatchField): boolean {
   const isTag = field === 'vlan_vid' || field === 'vlan_tci';
   return isTag && (mask === undefined || (mask.readUInt16BE(mask.length - 2) & TAG_PRESENT) !== 0);
 }
 
-/** Whether the actions have a sequence, at any depth, that begins at some index. */
+/** Whether a sequence begins at some index of the actions, at any depth. */
 function hasSequence(
   actions: readonly Action[],
   isSequence: (actions: readonly Action[], index: number) => boolean,

@@ -1,28 +1,27 @@
-// What a bridge should have of ours apart from actions in users' flows, and which meters have to be added, changed or removed
-// for that. Everything here is pure.
+// The desired hook and meters of a bridge, and the meters to add, change or remove for them. Everything here is pure.
 
 import type { BridgeConnection, ObservedSwitch } from './bridge-connection.ts';
 import { type HookOptions, isOurHook } from './hook.ts';
 import { planMeter, planMeterRemoval, type SwitchStep } from './meter.ts';
 
-/** What a bridge should have of ours, apart from actions in users' flows. */
+/** The desired hook and meters of a bridge. */
 export interface HookDesired {
   /** Undefined: the bridge is not sampled as a whole. */
   readonly hook: HookOptions | undefined;
-  /** Whether our actions behind `sample` actions need their meter. */
+  /** Whether the actions after `sample` actions need their meter. */
   readonly hasSampleMeter: boolean;
-  /** Packet-ins a second that each meter lets pass at most. */
+  /** Rate of each meter, in packet-ins a second. */
   readonly maxSampleRate: number;
 }
 
 export const NO_HOOK: HookDesired = { hook: undefined, hasSampleMeter: false, maxSampleRate: 0 };
 
 /** Whether nothing is desired. */
-export function isNoHook(desired: HookDesired): boolean {
+export function isNothingDesired(desired: HookDesired): boolean {
   return desired.hook === undefined && !desired.hasSampleMeter;
 }
 
-/** Whether both ask for the same. */
+/** Whether both are equal. */
 export function isSameHook(a: HookDesired, b: HookDesired): boolean {
   return (
     a.hasSampleMeter === b.hasSampleMeter &&
@@ -32,7 +31,7 @@ export function isSameHook(a: HookDesired, b: HookDesired): boolean {
   );
 }
 
-/** The meters that are missing or have another rate. */
+/** Returns the steps for meters that are missing or have another rate. */
 export function planMeters(
   { meters }: BridgeConnection,
   observed: ObservedSwitch,
@@ -45,7 +44,7 @@ export function planMeters(
   ];
 }
 
-/** The meters that are not used any more. */
+/** Returns the steps that remove meters that are not used any more. */
 export function planMeterRemovals(
   { meters }: BridgeConnection,
   observed: ObservedSwitch,

@@ -1,11 +1,11 @@
-// Keeps the hook of one bridge and the two meters as desired: three objects, so that a pass never takes more than ten
-// messages and is not delayed by the users' flows, which translation-reconciler.ts looks after. Once a second it polls what
-// the meters have counted, and three times per hard timeout it restarts the hook's hard timeout.
+// Reconciles the hook and the two meters of one bridge: three objects, so a reconciliation takes at most ten messages and is
+// not delayed by users' flows, which translation-reconciler.ts reconciles. Once a second it polls the meters' counters, and
+// three times per hard timeout it refreshes the hook's hard timeout.
 //
 //   state      meaning                                                         next states
 //   ---------  --------------------------------------------------------------  ----------------------------
-//   absent     nothing is desired, and nothing of ours is known to be there    pending
-//   pending    desired, and not yet read back on the present connection        installed, refused, removing
+//   absent     nothing is desired, and nothing is known to be installed        pending
+//   pending    desired, and not yet read back on the current connection        installed, refused, removing
 //   installed  the meters and the hook were read back as desired               pending, refused, removing
 //   refused    the bridge cannot have them; a condition says why; retried        installed, pending, removing
 //   removing   no longer desired, and the removal is not confirmed             absent, pending
@@ -21,7 +21,7 @@ import type { BridgeConnection } from './bridge-connection.ts';
 import { HOOK_HARD_TIMEOUT_SECONDS, hookRefresh, planHook } from './hook.ts';
 import {
   type HookDesired,
-  isNoHook,
+  isNothingDesired,
   isSameHook,
   NO_HOOK,
   planMeterRemovals,
@@ -39,11 +39,11 @@ export interface HookReconcilerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly unmetered: UnmeteredPolicy;
-  /** Called with what the hook's meter has counted: about once a second, and with zeros when it was added. */
+  /** Called with the counters of the hook's meter: about once a second, and with zeros when it was added. */
   readonly onPool: (pool: MeterCounters) => void;
-  /** The same for the meter of our actions behind `sample` actions. */
+  /** The same for the meter of the actions after `sample` actions. */
   readonly onSamplePool: (pool: MeterCounters) => void;
-  /** Called when the meter of our actions behind `sample` actions was added. */
+  /** Called when the meter of the actions after `sample` actions was added. */
   readonly onSampleMeterAdded: () => void;
   /** Called when the state or what is installed has changed. */
   readonly onChange: () => void;
@@ -51,9 +51,9 @@ export interface HookReconcilerOptions {
 
 /** Milliseconds between two polls of the meters. */
 export const POLL_MS = 1000;
-/** Milliseconds after which the hook's hard timeout is restarted: a third of it. */
+/** Milliseconds after which the hook's hard timeout is refreshed: a third of it. */
 const REFRESH_MS = (HOOK_HARD_TIMEOUT_SECONDS * 1000) / 3;
-/** Milliseconds that the switch may take for a pass or a poll; then the connection is closed and opened again. */
+/** Milliseconds that the switch may take for a reconciliation or a poll; then the connection is closed and reopened. */
 const ANSWER_MS_MAX = 10_000;
 const EMPTY_POOL: MeterCounters = { packets: 0n, octets: 0n, dropped: 0n };
 /** OFPRR_HARD_TIMEOUT (OpenFlow 1.4.1, section 7.4.4). */
@@ -65,7 +65,7 @@ export class HookReconciler {
   #state: HookState = 'absent';
   #desired: HookDesired = NO_HOOK;
   #connection: BridgeConnection | undefined;
-  /** What was read back on the present connection. */
+  /** What was read back on the current connection. */
   #installed: HookDesired | undefined;
   #condition: Condition | undefined;
   #pollTimer: Timer | undefined;
@@ -86,17 +86,17 @@ export class HookReconciler {
     return this.#state;
   }
 
-  /** Whether everything that is desired was read back on the present connection. */
+  /** Whether the desired state was read back on the current connection. */
   get isSettled(): boolean {
     return this.#installed !== undefined && isSameHook(this.#installed, this.#desired);
   }
 
-  /** Whether the meter of our actions behind `sample` actions may be used: it is installed, or the bridge has no meters. */
+  /** Whether the actions after `sample` actions may be added: their meter is installed, or the bridge has no meters. */
   get hasSampleMeter(): boolean {
     return this.#installed?.hasSampleMeter === true;
   }
 
-  /** How often the hook or a meter was missing or modified and was reinstalled. */
+  /** Times that a missing or modified hook or meter was reinstalled. */
   get repairs(): number {
     return this.#repairs;
   }
@@ -109,13 +109,13 @@ export class HookReconciler {
     return this.#reconciler.status();
   }
 
-  /** Sets what the bridge should have from now on. */
+  /** Sets the desired state. */
   setDesired(desired: HookDesired): void {
     if (isSameHook(desired, this.#desired)) {
       return;
     }
     this.#desired = desired;
-    if (!isNoHook(desired)) {
+    if (!isNothingDesired(desired)) {
       this.#enter(this.#state === 'refused' ? 'refused' : 'pending');
     } else if (this.#state !== 'absent') {
       this.#enter('removing');
@@ -123,7 +123,7 @@ export class HookReconciler {
     this.#reconciler.trigger();
   }
 
-  /** A connection is ready: what the bridge has is read again. */
+  /** A connection is ready: the actual state is read again. */
   connected(connection: BridgeConnection): void {
     this.#connection = connection;
     this.#installed = undefined;
@@ -142,12 +142,12 @@ export class HookReconciler {
     this.#options.onChange();
   }
 
-  /** Another client has modified something: what the bridge has is read again. */
+  /** Another client has modified something: the actual state is read again. */
   trigger(): void {
     this.#reconciler.trigger();
   }
 
-  /** What the bridge has is unknown until it was read again. */
+  /** Reads the actual state again, which is unknown until then. */
   resync(): void {
     this.#installed = undefined;
     this.#reconciler.trigger();
@@ -161,7 +161,7 @@ export class HookReconciler {
     this.#reconciler.trigger();
   }
 
-  /** Starts no pass and no poll any more. */
+  /** Stops reconciling and polling. */
   stop(): void {
     this.#reconciler.stop();
     this.#pollTimer?.cancel();
@@ -181,7 +181,7 @@ export class HookReconciler {
     this.#installed = desired;
     this.#condition = undefined;
     if (isSameHook(desired, this.#desired)) {
-      this.#enter(isNoHook(desired) ? 'absent' : 'installed');
+      this.#enter(isNothingDesired(desired) ? 'absent' : 'installed');
     }
     if (isFirst) {
       const { hook } = connection.meters;
@@ -193,14 +193,14 @@ export class HookReconciler {
     this.#options.onChange();
   }
 
-  /** Meters before the hook, which would run unmetered without them, and meters that nothing uses after it. */
+  /** Adds meters before the hook, which would be unmetered without them, and removes unused meters after it. */
   async #apply(connection: BridgeConnection, desired: HookDesired): Promise<void> {
     const observed = await connection.observe();
     checkRefusal(this.#options, connection, observed, desired);
     const { meters, slot } = connection;
     const before = planMeters(connection, observed, desired);
     const isHookMeterNew = before.some((step) => step.newMeterId === meters.hook);
-    // OVS looks up the meter of an action when the flow is written: a hook from before its meter would run unmetered.
+    // OVS looks up the meter of an action when the flow is written: a hook older than its meter would be unmetered.
     const isHookOutdated = isHookMeterNew && desired.hook !== undefined;
     const hook = planHook(isHookOutdated ? undefined : observed.hook, slot, desired.hook);
     this.#noteRepair([...before, ...hook], desired);
@@ -221,7 +221,7 @@ export class HookReconciler {
     }
   }
 
-  /** All messages of the steps and one barrier. */
+  /** Sends all messages of the steps and one barrier. */
   async #send(connection: BridgeConnection, steps: readonly SwitchStep[]): Promise<void> {
     if (steps.length > 0) {
       const what = steps.map((step) => step.what).join(' and ');
@@ -232,7 +232,7 @@ export class HookReconciler {
     }
   }
 
-  /** A switch may accept a message and do nothing: the hook, and the meter that bounds it, are read again. */
+  /** Reads the hook and its meter back, because a switch may accept a message without effect. */
   async #readBack(connection: BridgeConnection, desired: HookDesired): Promise<void> {
     const { slot, meters } = connection;
     const hook = await connection.observeHook();
@@ -243,12 +243,12 @@ export class HookReconciler {
     ];
     if (left !== undefined) {
       throw new Error(
-        `Bridge ${this.#options.bridge} accepted the request to ${left.what} and did not do it`,
+        `Bridge ${this.#options.bridge} accepted the request to ${left.what} but did not do it`,
       );
     }
   }
 
-  /** A step that an earlier pass had done already means that another client has undone it, or that the hook timed out. */
+  /** Records a repair: a repeated step means that another client has undone it, or that the hook timed out. */
   #noteRepair(steps: readonly SwitchStep[], desired: HookDesired): void {
     const isOverdue = this.#nowMs() - this.#refreshedMs >= HOOK_HARD_TIMEOUT_SECONDS * 1000;
     const hasTimedOut = desired.hook !== undefined && (this.#hasTimedOut || isOverdue);
@@ -263,7 +263,7 @@ export class HookReconciler {
       .limited('repair')
       .warn(
         hasTimedOut
-          ? `bridge ${bridge}: the hook's hard timeout ended before it was restarted; reinstalled (${what})`
+          ? `bridge ${bridge}: the hook's hard timeout expired before it was refreshed; reinstalled (${what})`
           : `bridge ${bridge}: another client modified the hook or its meters; reinstalled (${what})`,
       );
   }
@@ -274,7 +274,7 @@ export class HookReconciler {
       // The keeper reports the end of the connection and opens the next one.
       return;
     }
-    if (!isNoHook(this.#desired)) {
+    if (!isNothingDesired(this.#desired)) {
       this.#enter('refused');
     }
     this.#condition =
@@ -307,7 +307,7 @@ export class HookReconciler {
         await this.#bounded(connection, this.#read(connection, installed));
       }
     } catch (error) {
-      // A connection that has ended is reported by the keeper; any other failure shows in the next pass.
+      // The keeper reports the end of the connection; any other failure recurs in the next reconciliation.
       this.#options.log.debug(`bridge ${this.#options.bridge}: ${reasonOf(error)}`);
       this.#reconciler.trigger();
     }
@@ -316,7 +316,7 @@ export class HookReconciler {
     }
   }
 
-  /** Reads the meters, restarts the hard timeout when that is due, and looks at the hook where no monitor reports it. */
+  /** Reads the meters, refreshes the hard timeout when due, and reads the hook where no monitor reports it. */
   async #read(connection: BridgeConnection, installed: HookDesired): Promise<void> {
     const { meters, slot } = connection;
     const hookPool = installed.hook === undefined ? undefined : await connection.pool(meters.hook);
@@ -335,7 +335,7 @@ export class HookReconciler {
     if (isMeterMissing || isHookWrong) {
       this.#reconciler.trigger();
     } else if (installed.hook !== undefined && this.#nowMs() - this.#refreshedMs >= REFRESH_MS) {
-      await connection.apply('restart the hard timeout of the hook', [hookRefresh(slot, installed.hook)]);
+      await connection.apply('refresh the hard timeout of the hook', [hookRefresh(slot, installed.hook)]);
       this.#refreshedMs = this.#nowMs();
     }
   }
@@ -344,7 +344,7 @@ export class HookReconciler {
     return planHook(hook, connection.slot, this.#desired.hook).length === 0;
   }
 
-  /** A switch that answers echo requests and not ours would otherwise keep the pass waiting for ever. */
+  /** Limits the time of `work`: a switch may answer echo requests but no others. */
   async #bounded(connection: BridgeConnection, work: Promise<void>): Promise<void> {
     const { bridge, clock } = this.#options;
     const late = `bridge ${bridge} has not answered for ${ANSWER_MS_MAX} ms`;

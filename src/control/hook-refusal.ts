@@ -1,5 +1,5 @@
-// The conditions that keep the hook and its meters out of a bridge: a bridge without meters, and a meter or a flow of another
-// client in a slot of ours. Nothing of another client is replaced or removed. The doctor reports the same conditions.
+// The conditions that prevent the hook and its meters: a bridge without meters, and a meter or a flow of another client with the
+// id or in the slot of the daemon's. Nothing of another client is replaced or removed. The doctor reports the same conditions.
 
 import type { Condition } from '../config/condition.ts';
 import type { BridgeConnection, ObservedSwitch } from './bridge-connection.ts';
@@ -7,7 +7,7 @@ import { isOurHook } from './hook.ts';
 import type { HookDesired } from './hook-desired.ts';
 import { isUnmanagedMeter } from './meter.ts';
 
-/** What to do on a bridge without meters: install nothing, or have every packet sent. */
+/** What to do on a bridge without meters: install nothing, or send every packet. */
 export type UnmeteredPolicy = 'refuse' | 'allow';
 
 /** A condition that an operator can correct. */
@@ -21,18 +21,18 @@ export class HookRefused extends Error {
   }
 }
 
-/** A bridge, and what the daemon needs there. */
+/** A bridge, and what the daemon needs on it. */
 export interface HookNeeds {
   readonly bridge: string;
-  /** The OpenFlow version in use: "OpenFlow 1.4". */
+  /** The negotiated OpenFlow version: "OpenFlow 1.4". */
   readonly protocol: string;
   readonly hasMeters: boolean;
   readonly needsHook: boolean;
-  /** Whether actions behind `sample` actions need their meter. */
+  /** Whether the actions after `sample` actions need their meter. */
   readonly needsSampleMeter: boolean;
 }
 
-/** Throws `HookRefused` when the bridge cannot have what is desired. */
+/** Throws `HookRefused` if a condition prevents the desired state. */
 export function checkRefusal(
   { bridge, unmetered }: { readonly bridge: string; readonly unmetered: UnmeteredPolicy },
   connection: BridgeConnection,
@@ -52,7 +52,7 @@ export function checkRefusal(
   }
 }
 
-/** Returns the conditions that keep out what the daemon needs; none when it can be installed. */
+/** Returns the conditions that prevent what the daemon needs; none if it can be installed. */
 export function hookConditions(
   needs: HookNeeds,
   observed: ObservedSwitch,

@@ -1,7 +1,7 @@
 // The hook: the flow by which a bridge sends its packets to the daemon. It matches every packet whose mark bit is not set,
-// sends a copy that the meter bounds, sets the mark, and sends the packet through the tables from the start, where the
-// user's own flows decide as if the hook were not there. Everything here is pure: what the hook should be, and what has to be
-// sent for that. docs/operation.md has the reasons for each part.
+// sends a copy to the daemon through a meter, sets the mark bit, and sends the packet through the tables again, where the
+// user's flows apply as if the hook did not exist. Everything here is pure: the desired hook, and the messages that install
+// it. docs/operation.md has the reasons for each part.
 
 import type { RegisterBit } from '../config/settings.ts';
 import { bridgeUserdata } from '../intake/userdata.ts';
@@ -20,36 +20,36 @@ import {
 } from '../node-openflow/index.ts';
 import type { SwitchStep } from './meter.ts';
 
-/** Our controller id: packet-ins of `controller(id=18768)` come to no other connection. */
+/** The daemon's controller id: packet-ins of `controller(id=18768)` are sent to its connections only. */
 export const CONTROLLER_ID = 18_768;
 /** The hook is the first flow of the first table. */
 export const HOOK_TABLE = 0;
 const HOOK_PRIORITY = 65_535;
 /** "ovs-ipfx" in ASCII, for people who read dumps. */
 export const HOOK_COOKIE = 0x6f76_732d_6970_6678n;
-/** If the daemon dies, the switch removes the hook by itself after this time. */
+/** If the daemon dies, the switch removes the hook after this time. */
 export const HOOK_HARD_TIMEOUT_SECONDS = 30;
-/** Bytes of a packet that are asked for; OVS of today sends packets whole all the same. */
+/** Requested bytes of a packet; current OVS sends whole packets nevertheless. */
 const HOOK_MAX_LENGTH = 192;
-/** OFPP_TABLE: through the flow tables again, but unlike resubmit with the user's own table-miss packet-ins. */
+/** OFPP_TABLE: processes the packet by the flow tables; unlike resubmit, with the user's table-miss packet-ins. */
 const OFPP_TABLE = 0xffff_fff9;
 
-/** What a hook says about its packets. */
+/** The options of a hook. */
 export interface HookOptions {
   readonly observationDomainId: number;
   readonly observationPointId: number;
 }
 
-/** The hook's table, priority and match on a bridge, and what its actions depend on beside its options. */
+/** The hook's slot on a bridge (table, priority and match), and what its actions depend on besides its options. */
 export interface HookSlot {
   readonly mark: RegisterBit;
-  /** The OpenFlow version of our connection. */
+  /** The OpenFlow version of the daemon's connection. */
   readonly version: OpenFlowVersion;
-  /** Undefined where the bridge has no meters. */
+  /** Undefined if the bridge has no meters. */
   readonly meterId: number | undefined;
 }
 
-/** The match of the hook: the mark is not set. */
+/** Returns the match of the hook: the mark bit is not set. */
 export function hookMatch(mark: RegisterBit): readonly MatchField[] {
   return [matchField(`reg${mark.register}`, 0, markMask(mark))];
 }
@@ -57,7 +57,7 @@ export function hookMatch(mark: RegisterBit): readonly MatchField[] {
 /** What identifies a flow in a bridge. */
 export type FlowIdentity = Pick<FlowStats, 'tableId' | 'priority' | 'match'>;
 
-/** Whether a flow has the hook's table, priority and match, whatever it does. */
+/** Whether a flow has the hook's table, priority and match, whatever its actions. */
 export function isInHookSlot(flow: FlowIdentity, mark: RegisterBit): boolean {
   return (
     flow.tableId === HOOK_TABLE && flow.priority === HOOK_PRIORITY && isSameMatch(flow.match, hookMatch(mark))
@@ -65,8 +65,8 @@ export function isInHookSlot(flow: FlowIdentity, mark: RegisterBit): boolean {
 }
 
 /**
- * Whether the flow in the hook's slot is a hook of ours, of this daemon or an earlier one. Another client's mod-flows keeps
- * at least one of the three: the cookie, our action, or the hard timeout.
+ * Whether the flow in the hook's slot is a hook of this daemon or an earlier one. After mod-flows by another client it still
+ * has at least one of the cookie, the daemon's action, and the hard timeout.
  */
 export function isOurHook(flow: FlowStats): boolean {
   return (
@@ -78,7 +78,7 @@ export function isOurHook(flow: FlowStats): boolean {
   );
 }
 
-/** What has to be sent so that the hook is as desired; `options` undefined: so that it is gone. Empty: nothing. */
+/** Returns the steps to the desired hook; `options` undefined: to no hook. Empty if nothing is to be done. */
 export function planHook(
   observed: FlowStats | undefined,
   slot: HookSlot,
@@ -94,7 +94,7 @@ export function planHook(
     : [{ what: 'add the hook', messages: [hookFlowMod(slot, options)] }];
 }
 
-/** The message that restarts the hook's hard timeout; it does not add a hook that is not there. */
+/** Returns the message that refreshes the hook's hard timeout; it does not add a missing hook. */
 export function hookRefresh(slot: HookSlot, options: HookOptions): OpenFlowMessage {
   return { ...hookFlowMod(slot, options), command: 'modify_strict' };
 }
@@ -122,7 +122,7 @@ function hookDelete(slot: HookSlot): MessageOf<'flow_mod'> {
   };
 }
 
-/** `controller` before the mark is loaded, so that the mark is not in the metadata of our packet-ins. */
+/** Returns the hook's actions: `controller` before the load of the mark, so that packet-ins do not have it in their metadata. */
 function hookActions(slot: HookSlot, options: HookOptions): readonly Action[] {
   return [
     {
@@ -137,7 +137,7 @@ function hookActions(slot: HookSlot, options: HookOptions): readonly Action[] {
   ];
 }
 
-/** Whether the flow in the hook's slot does what the hook should do. */
+/** Whether the flow in the hook's slot is the desired hook. */
 function isHook(flow: FlowStats, slot: HookSlot, options: HookOptions): boolean {
   const [instruction, ...moreInstructions] = flow.instructions;
   if (instruction?.type !== 'apply_actions' || moreInstructions.length > 0) {

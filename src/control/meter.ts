@@ -1,30 +1,30 @@
-// The meters that bound what a bridge sends us: one for the hook, whose counters are the pool of bridge sampling, and one
-// for all our actions behind `sample` actions. Pure: what has to be sent so that a meter is there as desired, or not there.
+// The meters that limit the packet-ins of a bridge: one of the hook, whose counters are the sample pool of bridge sampling, and
+// one of all actions after `sample` actions. Pure: the messages that add, change and remove a meter.
 
 import { METER_FLAGS, type MeterConfig, type OpenFlowMessage } from '../node-openflow/index.ts';
 
-/** The ids of our meters, or the two highest that the datapath has when those are less. */
+/** The ids of the daemon's meters, or the two highest of the datapath if those are lower. */
 export const HOOK_METER_ID = 65_000;
 export const SAMPLE_METER_ID = 65_001;
-/** Burst size of a meter in packets, at least; larger bursts overflow OVS's queue of packet-ins. */
+/** Least burst size of a meter in packets; larger bursts overflow OVS's queue of packet-ins. */
 export const METER_BURST_MIN = 100;
 
-/** Messages to be sent together, before a barrier; steps are to be sent in their order. */
+/** Messages to send together, before a barrier; steps are sent in order. */
 export interface SwitchStep {
   /** What the step does, for messages about its failure: "add the hook". */
   readonly what: string;
   readonly messages: readonly OpenFlowMessage[];
-  /** The meter whose counters begin at 0 after this step. */
+  /** The meter whose counters are 0 after this step. */
   readonly newMeterId?: number;
 }
 
-/** Our two meters on a bridge; undefined where it has no meters. */
+/** The ids of the daemon's two meters on a bridge; undefined if it has no meters. */
 export interface MeterIds {
   readonly hook: number | undefined;
   readonly sample: number | undefined;
 }
 
-/** The ids that a bridge with so many meters has for ours. */
+/** Returns the ids of the daemon's meters on a bridge with that many meters. */
 export function meterIds(meterCountMax: number): MeterIds {
   if (meterCountMax < 2) {
     return { hook: undefined, sample: undefined };
@@ -35,7 +35,7 @@ export function meterIds(meterCountMax: number): MeterIds {
   };
 }
 
-/** Adds the meter, or changes its rate, in packets a second. Before the flows that use it: they would run unmetered. */
+/** Adds the meter, or changes its rate, in packets a second. Send it before the flows that use it, which would be unmetered. */
 export function planMeter(
   meterId: number | undefined,
   observed: MeterConfig | undefined,
@@ -54,7 +54,7 @@ export function planMeter(
     : [{ what: `change the rate of meter ${meterId}`, messages: [meterMod(meterId, 'modify', rate)] }];
 }
 
-/** Deletes the meter if it is there and ours: after the flows that use it. */
+/** Deletes the meter if it exists and is the daemon's. Send it after the removal of the flows that use it. */
 export function planMeterRemoval(
   meterId: number | undefined,
   observed: MeterConfig | undefined,
@@ -67,8 +67,8 @@ export function planMeterRemoval(
 }
 
 /**
- * Whether a meter with one of our ids is another client's. Ours has a shape that others are unlikely to choose; its rate may
- * be that of an earlier run.
+ * Whether a meter with one of the daemon's ids is another client's. The daemon's have a shape that others are unlikely to
+ * choose; the rate may be that of an earlier run.
  */
 export function isUnmanagedMeter(meter: MeterConfig): boolean {
   const [band, ...more] = meter.bands;
@@ -81,8 +81,8 @@ export function isUnmanagedMeter(meter: MeterConfig): boolean {
 }
 
 /**
- * A meter of OVS's userspace datapath is filled by whole milliseconds, as many as fill an empty one: a burst smaller than
- * what comes in a millisecond makes that none, and after the first burst such a meter lets nothing through for ever.
+ * Returns the burst size for a rate. OVS's userspace datapath fills a meter by whole milliseconds, at most as many as fill an
+ * empty one: with a burst below the rate per millisecond that is 0, and after the first burst such a meter drops everything.
  */
 function meterBurst(rate: number): number {
   return Math.max(METER_BURST_MIN, Math.ceil(rate / 1000));

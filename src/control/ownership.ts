@@ -1,6 +1,6 @@
-// Who exports for an IPFIX row: ovs-vswitchd, as long as the row has targets, or the daemon. This file decides which rows to
-// adopt, to annotate and to hand back, and what each of them should contain; it is pure. database-session.ts writes the
-// changes; docs/takeover.md describes the same rules for operators.
+// The ownership of IPFIX rows: ovs-vswitchd exports for a row with targets, the daemon for an adopted one. Decides which rows to
+// adopt, to annotate and to release, and the content of each; it is pure. database-session.ts writes the changes;
+// docs/takeover.md describes the rules for operators.
 
 import { type Condition, describeCondition } from '../config/condition.ts';
 import { type Configuration, isOurs, type UsedIpfixRow } from '../config/configuration.ts';
@@ -20,7 +20,7 @@ import type { Samplability } from './sampling-watch.ts';
 /** Which rows the daemon adopts: all, those marked `external_ids:ovs-ipfix=adopt`, or native rows only. */
 export type AdoptPolicy = RunSettings['adopt'];
 
-/** A row as it was seen, and the two columns as they are to be. */
+/** A change of a row: the row as it was read, and the new content of its two columns. */
 export interface RowChange {
   readonly kind: 'adopt' | 'annotate' | 'release';
   readonly row: IpfixRow;
@@ -28,14 +28,14 @@ export interface RowChange {
   readonly externalIds: ReadonlyMap<string, string>;
 }
 
-/** What adoption depends on beside the rows. */
+/** What adoption depends on besides the rows. */
 export interface AdoptionRules {
   readonly policy: AdoptPolicy;
   /** Whether packets of a bridge reach the daemon, by the bridge's name. */
   readonly samplability: (bridge: string) => Samplability;
 }
 
-/** What has to be written so that rows are ours by the rules, and have their conditions. */
+/** Returns the changes that adopt and release rows by the rules, and annotate rows with their conditions. */
 export function planOwnership(
   configuration: Configuration,
   rules: AdoptionRules,
@@ -65,9 +65,9 @@ export function planOwnership(
 }
 
 /**
- * The rows that a bridge should be programmed for, by uuid: those that are ours, and those that are to be adopted, so that
- * everything is installed before ovs-vswitchd stops exporting. A bridge is not programmed for a row that cannot be adopted
- * because another bridge of the row cannot be sampled.
+ * Returns the rows for which bridges should be programmed, by UUID: adopted rows, and those to be adopted, so that everything is
+ * installed before ovs-vswitchd stops exporting. A bridge is not programmed for a row that cannot be adopted because another
+ * bridge of the row cannot be sampled.
  */
 export function desiredRows(
   configuration: Configuration,
@@ -89,7 +89,7 @@ export function desiredRows(
   };
 }
 
-/** Conditions of rows that stay with ovs-vswitchd, or were handed back, because a bridge of theirs cannot be sampled. */
+/** Returns the conditions of rows that stay with ovs-vswitchd, or were released, because one of their bridges cannot be sampled. */
 export function notAdopted(configuration: Configuration, rules: AdoptionRules): readonly Condition[] {
   const wanted = wantedRows(configuration, { ...rules, samplability: () => 'pending' });
   return [...wanted].flatMap((used) => {
@@ -108,7 +108,7 @@ export function notAdopted(configuration: Configuration, rules: AdoptionRules): 
   });
 }
 
-/** The configuration with the conditions that depend on who exports for which row. */
+/** Returns the configuration with the conditions that depend on the ownership of rows. */
 export function withOwnershipConditions(configuration: Configuration, policy: AdoptPolicy): Configuration {
   const { ipfixRows, conditions } = configuration;
   const wanted = wantedRows(configuration, { policy, samplability: () => 'pending' });
@@ -123,7 +123,7 @@ export function withOwnershipConditions(configuration: Configuration, policy: Ad
   };
 }
 
-/** What has to be written so that vswitchd exports again for every row that was adopted; native rows stay silent. */
+/** Returns the changes that release every adopted row to ovs-vswitchd; native rows are not exported any more. */
 export function planRelease(rows: Iterable<IpfixRow>): readonly RowChange[] {
   return [...rows].map(releaseOf).filter(isChange);
 }
@@ -133,10 +133,10 @@ function isAdopted(row: IpfixRow): boolean {
 }
 
 /**
- * The rows that should be ours. All rows of a bridge are ours or none: with one that ovs-vswitchd exports for, it would still
- * process every `sample` action. A row that is marked stays with ovs-vswitchd as long as another row of one of its bridges
- * is neither marked nor native. So does every row whose bridge cannot be sampled, or whose bridge has a row that disables
- * input sampling.
+ * Returns the rows that should be adopted. All rows of a bridge are adopted or none, because ovs-vswitchd processes every
+ * `sample` action of a bridge as long as it exports for one of its rows. A marked row stays with ovs-vswitchd as long as another
+ * row of one of its bridges is neither marked nor native; so does every row whose bridge cannot be sampled, or whose bridge has
+ * a row that disables input sampling.
  */
 function wantedRows(
   configuration: Configuration,
@@ -150,13 +150,13 @@ function wantedRows(
   );
   for (let before = -1; before !== wanted.size; ) {
     before = wanted.size;
-    // A row without a usable target is exported by none, and does not keep other rows from being adopted.
-    const foreign = candidates.filter(
+    // A row without a usable target is not exported at all, and does not prevent the adoption of other rows.
+    const unmanaged = candidates.filter(
       (used) => !wanted.has(used) && !isNative(used.row) && used.hasUsableTarget,
     );
-    const foreignBridges = new Set(foreign.flatMap((used) => used.bridges));
+    const unmanagedBridges = new Set(unmanaged.flatMap((used) => used.bridges));
     for (const used of wanted) {
-      if (used.bridges.some((bridge) => foreignBridges.has(bridge))) {
+      if (used.bridges.some((bridge) => unmanagedBridges.has(bridge))) {
         wanted.delete(used);
       }
     }
@@ -172,14 +172,14 @@ function isNative(row: IpfixRow): boolean {
   return row.heldTargets !== undefined && row.targets.length === 0 && !isAdopted(row);
 }
 
-/** A row with targets that ovs-vswitchd exports for. One without a usable target is not adopted. */
+/** Whether ovs-vswitchd exports for the row and it is to be adopted. A row without a usable target is not adopted. */
 function isToBeAdopted(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): boolean {
   const { row } = used;
   if (row.targets.length === 0 || !wanted.has(used)) {
     return false;
   }
-  // New targets in a row with held ones are adopted in any case: otherwise the held ones, which the user has replaced, would
-  // be used again as soon as the new ones are removed.
+  // New targets of a row with held ones are adopted in any case; otherwise the held ones, which the user has replaced, would be
+  // used again when the new ones are removed.
   return isAdopted(row) || row.heldTargets !== undefined || used.hasUsableTarget;
 }
 
@@ -187,14 +187,14 @@ function isToBeReleased(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): 
   return isAdopted(used.row) && !wanted.has(used);
 }
 
-/** The keys of a row that keeps its owner. */
+/** Returns the keys of a row whose owner does not change. */
 function annotated(row: IpfixRow, conditions: readonly Condition[]): ReadonlyMap<string, string> {
   const externalIds = new Map(row.externalIds);
   if (isOurs(row)) {
     return withConditions(externalIds, row, conditions);
   }
   if (row.heldTargets === undefined && externalIds.delete(STATE_KEY)) {
-    // It was ours until its user took the held targets away.
+    // It was adopted until its user removed the held targets.
     externalIds.delete(PROBLEM_KEY);
   }
   return externalIds;

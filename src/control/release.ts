@@ -1,6 +1,5 @@
-// Leaves OVS as it would be without us, whether or not a daemon runs or ever ended well: rows go back to ovs-vswitchd,
-// hooks and meters come out of all bridges. Safe to repeat. Used by `ovs-ipfix release`, which a service manager runs
-// after the daemon.
+// Releases everything, whether a daemon runs, has stopped or was killed: hands rows back to ovs-vswitchd, and removes hooks,
+// meters and actions from all bridges. Idempotent. Used by `ovs-ipfix release`, which a service manager runs after the daemon.
 
 import { readIpfixRow } from '../config/ipfix-row.ts';
 import type { OvsSettings } from '../config/settings.ts';
@@ -13,19 +12,19 @@ import { BridgeSession } from './bridge-session.ts';
 import { DatabaseSession } from './database-session.ts';
 import { planRelease } from './ownership.ts';
 
-/** What was done; `failures` has a sentence for each bridge that could not be cleaned. */
+/** The result; `failures` has a sentence for each bridge that could not be cleaned. */
 export interface ReleaseReport {
   readonly rowCount: number;
   readonly bridgeCount: number;
   readonly failures: readonly string[];
 }
 
-/** How long to wait for the database. */
+/** Time limit for the database in milliseconds. */
 export const RELEASE_TIMEOUT_MS = 5000;
-/** How long one bridge may take, which may have tens of thousands of flows to be restored. */
+/** Time limit for each bridge in milliseconds, which may have tens of thousands of flows to restore. */
 export const RELEASE_BRIDGE_TIMEOUT_MS = 30_000;
 
-/** Rejects when the database cannot be reached or refuses; bridges are dealt with side by side, each for itself. */
+/** Releases rows, and cleans all bridges concurrently. Rejects when the database cannot be reached or refuses. */
 export async function release(
   settings: OvsSettings,
   parts: { readonly clock: Clock; readonly log: Logger },
@@ -50,7 +49,7 @@ export async function release(
   }
 }
 
-/** Connects and takes the lock from a daemon that may run: it stops exporting, and does not ask for the lock again. */
+/** Connects and takes the lock from a running daemon, which stops exporting and does not request it again. */
 async function openDatabase(
   settings: OvsSettings,
   parts: { readonly clock: Clock; readonly log: Logger },
@@ -82,7 +81,7 @@ async function openDatabase(
   return { database, bridges };
 }
 
-/** A session that wants no hook takes out the one that is there. */
+/** Removes everything from a bridge, by a session whose desired state is empty. */
 async function cleanBridge(
   bridge: string,
   settings: OvsSettings,

@@ -1,17 +1,17 @@
-// Waits at a stop until nothing of ours is in a bridge: through reconnections, through a restart of OVS that restores saved
+// Waits at a stop until nothing of the daemon is in a bridge: over reconnections, over a restart of OVS that restores saved
 // flows, and until a deadline.
 
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { leftInSavedFlows } from './leftovers.ts';
 
-/** The bridge whose removal is waited for. */
+/** A bridge from which everything is being removed. */
 export interface Removal {
   readonly bridge: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly timeoutMs: number;
-  /** Whether saved flows may bring actions of ours back when ovs-vswitchd restarts. */
+  /** Whether saved flows may restore the daemon's actions when ovs-vswitchd restarts. */
   readonly mayReturn: boolean;
   /** Whether OVS is restoring saved flows (Open_vSwitch.other_config:flow-restore-wait). */
   readonly isRestoring: () => boolean;
@@ -22,14 +22,14 @@ export interface Removal {
   readonly isStopped: () => boolean;
   /** Whether waiting does not help any more. */
   readonly isStuck: () => boolean;
-  /** Called when saved flows have been restored, so that the bridge has to be read again. */
+  /** Called when saved flows have been restored: the bridge has to be read again. */
   readonly onRestored: () => void;
-  /** Resolves when something has changed, or after so many milliseconds. */
+  /** Resolves when something has changed, or after that many milliseconds. */
   readonly changed: (timeoutMs: number) => Promise<void>;
   readonly describeLeft: () => string;
 }
 
-/** Milliseconds in which ovs-vswitchd may come back with saved flows; then it counts as stopped. */
+/** Milliseconds in which ovs-vswitchd may restart with saved flows; after that it is considered stopped. */
 const RESTART_MS = 2000;
 /** Milliseconds between two checks whether ovs-vswitchd still runs. */
 const GONE_CHECK_MS = 200;

@@ -1,6 +1,6 @@
-// One bridge that is or should be sampled: the session that keeps the switch as desired, and an exporter for the bridge as a
-// whole (`Bridge.ipfix`) and for each of its collector sets. The session installs what the rows ask for before they are
-// adopted; an exporter lives as long as its row is adopted or native, and what its cache holds is flushed when that ends.
+// One bridge that is or should be sampled: the session that reconciles the switch, and an exporter for the bridge as a whole
+// (`Bridge.ipfix`) and for each of its collector sets. The session installs the hook and translates flows before the rows are
+// adopted; an exporter exists as long as its row is adopted or native, and its cache is flushed when that ends.
 
 import type { Condition } from '../config/condition.ts';
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
@@ -16,10 +16,10 @@ import type { BridgeSessionStatus } from './bridge-session-status.ts';
 import { failOpenCondition } from './fail-open.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
 
-/** What a sampled bridge needs from outside. */
+/** The dependencies of a sampled bridge. */
 export interface SampledBridgeParts {
   readonly clock: Clock;
-  /** Makes the session of the bridge, which calls back as given. */
+  /** Makes the session of the bridge with the given callbacks. */
   readonly openBridge: (events: BridgeEvents) => BridgeSession;
   /** Makes an exporter; `name` is for its log lines. */
   readonly makeExporter: (name: string, options: ExporterOptions) => Exporter;
@@ -29,25 +29,25 @@ export interface SampledBridgeParts {
   readonly onSamplability: () => void;
 }
 
-/** A bridge as a whole, for operators. */
+/** The status of a bridge that is sampled as a whole. */
 export interface BridgeSamplingStatus {
   readonly ipfixRow: string;
   readonly sampler: HookSamplerStatus;
   readonly exporter: ExporterStatus;
 }
 
-/** A collector set, for operators. */
+/** The status of a collector set. */
 export interface FlowSamplingStatus {
   readonly collectorSetId: number;
   readonly ipfixRow: string;
   readonly sampler: SamplerStatus;
   readonly exporter: ExporterStatus;
-  /** Flows and groups whose `sample` actions for this set reach us. */
+  /** Numbers of flows and groups whose `sample` actions for this set reach the daemon. */
   readonly flows: number;
   readonly groups: number;
 }
 
-/** Everything that an operator may want to know about a bridge; plain data. */
+/** The status of a bridge; plain data. */
 export interface SampledBridgeStatus {
   readonly bridge: string;
   readonly session: BridgeSessionStatus;
@@ -74,7 +74,7 @@ interface RowExporter {
   readonly exporter: Exporter;
 }
 
-/** Milliseconds that a bridge may take at a stop until nothing of ours is in it. */
+/** Milliseconds that the removal from a bridge may take at a stop. */
 const REMOVAL_MS_MAX = 3500;
 /** Milliseconds between two scans for stale actions. */
 const SCAN_INTERVAL_MS = 60_000;
@@ -121,8 +121,8 @@ export class SampledBridge {
   }
 
   /**
-   * Follows changed rows; caches and what did not change go on. Exporters exist for rows that are ours and are ready before
-   * the switch is changed; the switch has what is desired for all rows that are ours or are to be adopted.
+   * Applies changed rows; caches are kept. Exporters exist for adopted and native rows, and are ready before the switch is
+   * changed; the desired state of the switch includes rows that are to be adopted.
    */
   configure(config: BridgeConfig, isDesired: (row: string) => boolean): void {
     const sampling = config.sampling && isDesired(config.sampling.ipfixRow) ? config.sampling : undefined;
@@ -172,12 +172,12 @@ export class SampledBridge {
     this.#session.resync();
   }
 
-  /** Whether packets reach the daemon; a row is adopted and handed back by this. */
+  /** Whether packets reach the daemon, on which adoption and release of rows depend. */
   get samplability(): Samplability {
     return this.#watch.state;
   }
 
-  /** What keeps this bridge from being sampled right now, as a sentence; undefined when everything is installed. */
+  /** Returns a sentence why this bridge is not sampled; undefined when everything is installed. */
   missing(): string | undefined {
     return (
       this.#session.missing() ??
@@ -281,7 +281,7 @@ export class SampledBridge {
     this.#leaving.add(leaving);
   }
 
-  /** Actions of sets that are not configured are removed; the scan reads all flows, so that one a minute is enough. */
+  /** Removes actions of sets that are not configured, once a minute, as the scan reads all flows. */
   #scan(): void {
     const nowMs = this.#parts.clock.monotonicMicros() / 1000;
     if (nowMs >= this.#nextScanMs) {

@@ -1,5 +1,5 @@
-// Whether a bridge can be sampled, as far as ownership of its rows depends on it: they are adopted once it is sampled, and
-// handed back to ovs-vswitchd when it has not been for longer than a restart of OVS takes.
+// Tracks whether a bridge can be sampled, on which the ownership of its rows depends: they are adopted once it is sampled, and
+// handed back to ovs-vswitchd when it has not been sampled for longer than a restart of OVS takes.
 //
 //   state       meaning                                                     next states
 //   ----------  ----------------------------------------------------------  --------------------
@@ -13,7 +13,7 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 /** See the head of the file. */
 export type Samplability = 'pending' | 'sampled' | 'impossible';
 
-/** How far a bridge is from what is desired. Rewriting many flows takes seconds, during which the hook samples already. */
+/** The progress towards the desired state. Rewriting many flows takes seconds, during which the hook samples already. */
 export type SamplingProgress = 'installed' | 'rewriting flows' | 'missing';
 
 /** Milliseconds without sampling after which adopted rows are handed back to ovs-vswitchd. */
@@ -37,7 +37,7 @@ export class SamplingWatch {
     return this.#state;
   }
 
-  /** Called whenever it may have changed whether everything that is desired is installed, or is being installed. */
+  /** Updates the progress. Call it whenever it may have changed. */
   update(progress: SamplingProgress): void {
     if (this.#isStopped) {
       return;

@@ -1,13 +1,13 @@
-// The column IPFIX.targets of old databases: up to schema 7.3.0 it has to hold one target at least, so that a row which
-// is ours cannot be emptied. There a single empty string stands for "no targets": vswitchd can reach no collector by it
-// (it says so in its log) and exports nothing. Everybody above database-session.ts sees an empty list.
+// The column IPFIX.targets of old databases: up to schema 7.3.0 it must have at least one target, so it cannot be emptied for an
+// adopted row. There a single empty string means "no targets": vswitchd cannot use it (which it logs) and exports nothing.
+// Callers of database-session.ts get an empty list.
 
 import type { DatabaseRow } from '../config/ipfix-row.ts';
 import type { DatabaseSchema } from '../ovsdb-client/index.ts';
 
 const NO_TARGETS: readonly string[] = [''];
 
-/** How this database's schema writes the targets of IPFIX rows. */
+/** Converts the targets of IPFIX rows to and from this database's schema. */
 export class TargetsColumn {
   readonly #needsOne: boolean;
 
@@ -15,12 +15,12 @@ export class TargetsColumn {
     this.#needsOne = schema?.tables.get('IPFIX')?.columns.get('targets')?.type.min === 1;
   }
 
-  /** Targets as they are to be written. */
+  /** Returns targets as they are written. */
   write(targets: readonly string[]): readonly string[] {
     return this.#needsOne && targets.length === 0 ? NO_TARGETS : targets;
   }
 
-  /** The rows with their targets as they are meant; the same map where nothing has to be changed. */
+  /** Returns rows with their targets converted; the same map if nothing is to be converted. */
   read(rows: ReadonlyMap<string, DatabaseRow>): ReadonlyMap<string, DatabaseRow> {
     if (!this.#needsOne) {
       return rows;

@@ -1,29 +1,29 @@
-// What is reported when users' flows cannot be rewritten, or are being rewritten for long.
+// The conditions of users' flows that cannot be rewritten, or whose rewriting takes long.
 
 import type { Condition } from '../config/condition.ts';
 
-/** A bridge that allows OpenFlow 1.0 only, so that no flow of it is rewritten. */
+/** Returns the condition of a bridge that allows OpenFlow 1.0 only, whose flows are not rewritten. */
 export function shownInPart(bridge: string): Condition {
   return {
     code: 'flows-shown-in-part',
     severity: 'error',
     where: `Bridge ${bridge}`,
     message:
-      'It allows OpenFlow 1.0 only, which does not show all of a flow, so flows with "sample" actions are not rewritten.',
+      'It allows OpenFlow 1.0 only, which does not show flows whole, so flows with "sample" actions are not rewritten.',
     action: `Allow another version with "ovs-vsctl add Bridge ${bridge} protocols OpenFlow14".`,
   };
 }
 
-/** Flows that have our actions and are not restored, because OpenFlow 1.0 does not show all of them; a sentence. */
+/** Returns a sentence about flows that keep the daemon's actions, because OpenFlow 1.0 does not show them whole. */
 export function leftInFlows(bridge: string, flowCount: number): string {
   return (
-    `Bridge ${bridge}: ${flowCount} flows keep our actions, because OpenFlow 1.0 does not show all of a flow ` +
+    `Bridge ${bridge}: ${flowCount} flows keep the daemon's actions, because OpenFlow 1.0 does not show flows whole ` +
     `and what it hides would be lost. Allow another version with "ovs-vsctl add Bridge ${bridge} protocols OpenFlow14", ` +
     'and run "ovs-ipfix release".'
   );
 }
 
-/** Flows whose rewriting takes long. */
+/** Returns the condition of flows whose rewriting takes long. */
 export function rewritingIsSlow(bridge: string, pending: number): Condition {
   return {
     code: 'translation-in-progress',

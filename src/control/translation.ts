@@ -1,6 +1,6 @@
-// What is done to users' actions so that their `sample` actions reach us: behind each one whose collector set is ours
-// stands a `controller` action of ours, wherever it is, and nothing else is changed. The original stays, so that a dump
-// still shows it and taking our actions out restores what the user wrote. Everything here is pure.
+// The translation of users' `sample` actions, so that their packets reach the daemon: a `controller` action is added after each
+// one whose collector set is managed, at any depth, and nothing else is changed. The original is kept, so dumps still show it,
+// and removing the added actions restores what the user wrote. Everything here is pure.
 
 import { sampleUserdata, unresolvedFields } from '../intake/userdata.ts';
 import type { Action, Controller2Action, Instruction, SampleAction } from '../node-openflow/index.ts';
@@ -8,15 +8,15 @@ import { CONTROLLER_ID } from './hook.ts';
 
 /** What the translation depends on. */
 export interface TranslationOptions {
-  /** Ids of the collector sets that we export for on this bridge; with none, our actions are only taken out. */
+  /** Ids of the managed collector sets on this bridge; with none, the added actions are only removed. */
   readonly collectorSets: ReadonlySet<number>;
-  /** The meter that the packet-ins pass; undefined where the bridge has none. */
+  /** The meter of the packet-ins; undefined if the bridge has none. */
   readonly meterId: number | undefined;
-  /** Whether the bridge allows OpenFlow 1.0 beside the version in use: see hidden-forms.ts. */
+  /** Whether the bridge allows OpenFlow 1.0 besides the negotiated version: see hidden-forms.ts. */
   readonly allowsOpenFlow10?: boolean;
 }
 
-/** Whether both lead to the same translation of everything. */
+/** Whether both result in the same translation. */
 export function isSameTranslation(a: TranslationOptions, b: TranslationOptions): boolean {
   return (
     isSameSets(a.collectorSets, b.collectorSets) &&
@@ -25,21 +25,21 @@ export function isSameTranslation(a: TranslationOptions, b: TranslationOptions):
   );
 }
 
-/** Whether the same collector sets are meant. */
+/** Whether both have the same collector sets. */
 export function isSameSets(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
   return a.size === b.size && [...a].every((set) => b.has(set));
 }
 
-/** Bytes of a packet that are asked for; OVS of today sends packets whole all the same. */
+/** Requested bytes of a packet; current OVS sends whole packets nevertheless. */
 const MAX_LENGTH = 192;
 
-/** The actions with ours behind each watched `sample`, and nowhere else; the same array when nothing changes. */
+/** Returns the actions with the added ones after each managed `sample`, and nowhere else; the same array if nothing changes. */
 export function translateActions(actions: readonly Action[], options: TranslationOptions): readonly Action[] {
   const translated: Action[] = [];
   let isChanged = false;
   for (const [index, action] of actions.entries()) {
     if (isOurAction(action)) {
-      // Ours is kept where it is right, which is seen at the sample before it; anywhere else it goes.
+      // An added action is kept if it is correct for the sample before it, and removed otherwise.
       isChanged ||= !isRightBehind(actions[index - 1], action, options);
       continue;
     }
@@ -56,7 +56,7 @@ export function translateActions(actions: readonly Action[], options: Translatio
   return isChanged ? translated : actions;
 }
 
-/** The same for a flow's instructions; only applied actions can hold a `sample`. */
+/** Translates a flow's instructions; only applied actions can have a `sample`. */
 export function translateInstructions(
   instructions: readonly Instruction[],
   options: TranslationOptions,
@@ -73,26 +73,26 @@ export function translateInstructions(
   return isChanged ? translated : instructions;
 }
 
-/** Whether one of the actions, at any depth, samples or is ours: other flows do not concern the translation. */
+/** Whether one of the actions, at any depth, is a `sample` or an added action; other flows are not translated. */
 export function concernsSampling(actions: readonly Action[]): boolean {
   return actions.some(
     (action) => isSample(action) || isOurAction(action) || concernsSampling(innerActions(action)),
   );
 }
 
-/** Whether one of the actions, at any depth, is ours. */
+/** Whether one of the actions, at any depth, is an added one. */
 export function hasOurActions(actions: readonly Action[]): boolean {
   return actions.some((action) => isOurAction(action) || hasOurActions(innerActions(action)));
 }
 
-/** The collector sets that the actions sample for, at any depth. */
+/** Returns the collector sets of the `sample` actions, at any depth. */
 export function sampledSets(actions: readonly Action[]): readonly number[] {
   return actions.flatMap((action) =>
     isSample(action) ? [action.collectorSetId] : sampledSets(innerActions(action)),
   );
 }
 
-/** The ids of translated `sample` actions, at any depth, that come from fields which packet-ins do not tell. */
+/** Returns the ids of translated `sample` actions, at any depth, that come from fields that packet-ins lack. */
 export function unresolvedIds(actions: readonly Action[], options: TranslationOptions): readonly string[] {
   return actions.flatMap((action) => {
     if (!isSample(action)) {
@@ -111,12 +111,12 @@ function isSample(action: Action): action is SampleAction {
   );
 }
 
-/** No other controller has our id, so that no `controller` action with it is the user's. */
+/** Whether the daemon added an action: no other controller uses its controller id. */
 function isOurAction(action: Action): action is Controller2Action {
   return action.type === 'controller2' && action.controllerId === CONTROLLER_ID;
 }
 
-/** The actions inside an action. */
+/** Returns the actions nested in an action. */
 export function innerActions(action: Action): readonly Action[] {
   return action.type === 'clone' || action.type === 'ct' ? action.actions : [];
 }
@@ -129,7 +129,7 @@ function translateInner(action: Action, options: TranslationOptions): Action {
   return actions === action.actions ? action : { ...action, actions };
 }
 
-/** Our action for a `sample`, or undefined for any other action and for sets that are not ours. */
+/** Returns the action to add for a `sample`; undefined for any other action and for unmanaged sets. */
 function companionOf(action: Action, options: TranslationOptions): Controller2Action | undefined {
   if (!isSample(action) || !options.collectorSets.has(action.collectorSetId)) {
     return undefined;

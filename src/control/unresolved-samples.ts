@@ -1,17 +1,17 @@
-// The flows of one bridge whose `sample` actions take an id from a field that packet-ins do not tell, such as dp_hash:
-// their samples are exported with the id 0, and the condition `sample-field-unresolved` names them. Groups have the same condition.
+// The flows of one bridge whose `sample` actions take an id from a field that packet-ins lack, such as dp_hash: their samples
+// are exported with the id 0, and the condition `sample-field-unresolved` names them. Groups have the same condition.
 
 import type { Condition } from '../config/condition.ts';
 import type { Action } from '../node-openflow/index.ts';
 import { type TranslationOptions, unresolvedIds } from './translation.ts';
 
-/** Flows that are named as conditions; see docs/conditions.md. */
+/** Most flows that are reported by name; see docs/conditions.md. */
 const NAMED_MAX = 20;
 
 export class UnresolvedSamples {
   readonly #found = new Map<string, { readonly ids: readonly string[]; readonly name: string }>();
 
-  /** Notes or forgets a flow. `nameOf` names it for operators: "flow table=0,priority=3,ip". */
+  /** Adds or removes a flow. `nameOf` returns its name for operators: "flow table=0,priority=3,ip". */
   update(key: string, actions: readonly Action[], options: TranslationOptions, nameOf: () => string): void {
     const ids = unresolvedIds(actions, options);
     if (ids.length > 0) {
@@ -36,7 +36,7 @@ export class UnresolvedSamples {
   }
 }
 
-/** The condition of one flow or group. */
+/** Returns the condition of one flow or group. */
 export function unresolvedCondition(where: string, ids: readonly string[]): Condition {
   return {
     code: 'sample-field-unresolved',

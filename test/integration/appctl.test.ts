@@ -350,7 +350,7 @@ test('readopt adopts the rows again after release has taken the lock', tier('ovs
   await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', ovs.dbEndpoint], {
     environment: ovs.environment,
   });
-  await daemon.waitForRefusal(/The lock of the active daemon was taken from us/u);
+  await daemon.waitForRefusal(/The lock of the active daemon was taken by another client/u);
   const notReady = runProgram(process.execPath, [DAEMON_FILE, 'status'], { environment: ovs.environment });
   await assert.rejects(notReady, (error: ProgramError) => error.exitCode === 3);
   assert.equal(await appctl('readopt'), '');

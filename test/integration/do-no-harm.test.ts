@@ -85,7 +85,7 @@ test('with OpenFlow 1.0 and 1.5 the daemon uses 1.5: flows keep what 1.0 hides, 
   const flows = await addHiddenFlows();
   const before = await bothDumps(flows);
   daemon = await startDaemon(ovs);
-  assert.equal(await flows.countOurs('OpenFlow15'), 3);
+  assert.equal(await flows.countDaemonActions('OpenFlow15'), 3);
   const sentBefore = await transmitted('p2');
   await ovs.inject('p1', udpTo(1), udpTo(2), udpTo(3));
   await sink.waitForPackets(3);
@@ -115,7 +115,7 @@ test('release over OpenFlow 1.0 alone changes no flow, reports the bridge and fa
   assert.match(text, new RegExp(`${ovs.otherBridgeCount} bridges free of our flows`, 'u'));
   assert.match(
     text,
-    /Bridge br0: 3 flows keep our actions, because OpenFlow 1\.0 does not show all of a flow/u,
+    /Bridge br0: 3 flows keep the daemon's actions, because OpenFlow 1\.0 does not show flows whole/u,
   );
   assert.match(text, /ovs-vsctl add Bridge br0 protocols OpenFlow14/u);
   await ovs.vsctl('set', 'Bridge', 'br0', `protocols=${ANTREA.join(',')}`);
@@ -232,7 +232,7 @@ test('a stop while the bridge is unreachable reconnects and removes everything',
   await waitFor(() => running.log.includes('SIGTERM received'), { what: 'the stop has begun' });
   await proxy.restore();
   assert.equal((await running.exited).exitCode, 0);
-  assert.equal(await flows.countOurs(), 0);
+  assert.equal(await flows.countDaemonActions(), 0);
   assert.equal((await flows.ofctl('-O', 'OpenFlow13', 'dump-meters', 'br0')).includes('65000'), false);
   await proxy.cut();
 });
@@ -247,7 +247,7 @@ test('a stop that cannot reach the bridge reports what may be left, with the com
   const targets = await ovs.vsctl('--columns=targets', 'list', 'IPFIX');
   assert.equal(targets.split(sink.target).length, 3, 'both rows are handed back');
   assert.equal((await release()).exitCode, 0);
-  assert.equal(await flows.countOurs(), 0);
+  assert.equal(await flows.countDaemonActions(), 0);
 });
 
 test('a stop while the database is down reports that rows are still adopted, and fails', async () => {

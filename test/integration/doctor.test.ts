@@ -5,35 +5,31 @@ import { createSocket } from 'node:dgram';
 import { chmod, cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { checkClock } from '../../src/commands/doctor/host-checks.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { diagnose, emptyFolder, found, lacks } from '../support/doctor.ts';
-import { endInOrder } from '../support/end-in-order.ts';
 import { exportingBridge } from '../support/exporting-bridge.ts';
 import { udpFrame } from '../support/frames.ts';
 import { createIpfixRow, setIpfixRow } from '../support/ipfix-rows.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
+import type { Ovs } from '../support/ovs.ts';
 import { type ProgramError, runProgram } from '../support/process.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
+import { withDaemon } from '../support/with-daemon.ts';
 
 let ovs: Ovs;
 let daemon: Daemon;
 
-before(async () => {
-  ovs = await startOvs({
-    allowedWarnings: [/collector|no-such-host\.invalid|reset by peer|bad port number/],
-  });
-  daemon = await startDaemon(ovs);
-});
-
-after(() =>
-  endInOrder(
-    () => daemon.stop(),
-    () => ovs.stop(),
-  ),
+withDaemon(
+  (running) => {
+    ({ ovs, daemon } = running);
+  },
+  {
+    ovs: { allowedWarnings: [/collector|no-such-host\.invalid|reset by peer|bad port number/] },
+    skip: tier('ovs', 'daemon').skip,
+  },
 );
 
 /** Runs the doctor beside the Open vSwitch of this file. */

@@ -91,7 +91,7 @@ describe('at scale', () => {
       daemon = await startDaemon(ovs, { readyTimeoutMs: boundMs });
       const readyMs = performance.now() - start;
       const { median, max, count: probes } = await stopProbe();
-      assert.equal(await bed.countOurs(), count);
+      assert.equal(await bed.countDaemonActions(), count);
       t.diagnostic(
         `${count} flows: ready after ${readyMs.toFixed(0)} ms (goal ${goalMs}); another client's barrier took ` +
           `${median.toFixed(1)} ms in the median, ${max.toFixed(1)} ms at most, of ${probes}`,
@@ -151,7 +151,7 @@ describe('concurrent changes by users', () => {
         t.diagnostic(`${(performance.now() - start).toFixed(0)} ms after SIGCONT, ${rewrites} rewritings`);
         assert.ok(rewrites <= 4 * count);
         await daemon.stop();
-        assert.equal(await bed.countOurs(), 0);
+        assert.equal(await bed.countDaemonActions(), 0);
       },
     );
   }
@@ -219,7 +219,7 @@ describe('what flows keep', () => {
     // Not earlier, because vswitchd would have exported the earlier packets.
     await bed.addSet(1, sink.target);
     daemon = await startDaemon(ovs);
-    assert.equal(await bed.countOurs(), 4);
+    assert.equal(await bed.countDaemonActions(), 4);
     assert.equal(withoutOurs(await settled()), before);
     await ovs.inject('p1', udpTo(1), udpTo(1), udpTo(1));
     await sink.waitForPackets(3);
@@ -240,11 +240,11 @@ describe('what flows keep', () => {
       `priority=9,udp,tp_dst=2,hard_timeout=2,actions=${sampleAction(1)},output:2`,
       `priority=9,udp,tp_dst=3,actions=${sampleAction(1)},output:2`,
     ]);
-    await bed.waitForOurs(3);
+    await bed.waitForDaemonActions(3);
     const flows = async () => (await sampledBridgeOf(daemon as Daemon)).flowSampling[0]?.flows;
     assert.equal(await flows(), 3);
     await waitFor(async () => (await flows()) === 1, { what: 'two flows have timed out', timeoutMs: 8000 });
-    await bed.waitForOurs(1);
+    await bed.waitForDaemonActions(1);
     const { conditions } = await daemonStatus(daemon);
     assert.deepEqual(
       conditions.map(({ code }) => code),
@@ -263,7 +263,7 @@ describe('what flows keep', () => {
     ]);
     const before = await bed.dump();
     daemon = await startDaemon(ovs);
-    assert.equal(await bed.countOurs(), 500);
+    assert.equal(await bed.countDaemonActions(), 500);
     const [condition] = (await daemonStatus(daemon)).conditions;
     assert.equal(condition?.code, 'translation-refused');
     assert.match(condition.where, /tcp|udp|tp_dst|udp_dst/u);

@@ -68,7 +68,7 @@ describe('a bridge that allows one version only', () => {
       await bed.add(flows, version);
       const before = await bed.dump(version);
       daemon = await startDaemon(ovs);
-      assert.equal(await bed.countOurs(version), flows.length);
+      assert.equal(await bed.countDaemonActions(version), flows.length);
       await ovs.appctl('revalidator/purge');
       await ovs.inject('p1', udpTo(1), udpTo(2), udpTo(3), udpTo(4));
       await sink.waitForPackets(4);
@@ -97,7 +97,7 @@ describe('a bridge that allows one version only', () => {
         'br0',
         `udp,tp_dst=1,actions=${sampleAction(1, 1)},output:2`,
       );
-      await bed.waitForOurs(flows.length, 5000, version);
+      await bed.waitForDaemonActions(flows.length, 5000, version);
       await daemon.stop();
       assert.equal(await bed.dump(version), before);
     });
@@ -110,13 +110,13 @@ describe('a bridge that allows one version only', () => {
     const before = await bed.dump('OpenFlow10');
     const targets = await ovs.vsctl('--columns=targets', 'list', 'IPFIX');
     daemon = await startDaemon(ovs, { arguments: ['--unmetered', 'allow'], waitForReady: false });
-    await daemon.waitForRefusal(/does not show all of a flow/u);
+    await daemon.waitForRefusal(/does not show flows whole/u);
     assert.match(await daemon.appctl('status'), /flows-shown-in-part/u);
     assert.equal(await ovs.vsctl('--columns=targets', 'list', 'IPFIX'), targets);
     await ovs.vsctl('add', 'Bridge', 'br0', 'protocols', 'OpenFlow14');
     await daemon.waitForReady();
     // The flow with enqueue, which only OpenFlow 1.0 can write, is not changed and is reported.
-    assert.equal(await bed.countOurs('OpenFlow14'), COMMON.length - 1);
+    assert.equal(await bed.countDaemonActions('OpenFlow14'), COMMON.length - 1);
     assert.match(
       await daemon.appctl('status'),
       /translation-refused: Bridge br0, flow[^]*may be an enqueue/u,
@@ -279,14 +279,14 @@ describe('restarts', () => {
     daemon = await startDaemon(ovs);
     await ovs.restartVswitchd();
     await bed.add(flows);
-    await bed.waitForOurs(1);
+    await bed.waitForDaemonActions(1);
     await waitFor(async () => (await sampledBridgeOf(daemon as Daemon)).session.hook === 'installed', {
       what: 'hook and actions are installed',
     });
     await ovs.inject('p1', udpTo(1));
     await sink.waitForPackets(1);
     await daemon.stop();
-    assert.equal(await bed.countOurs(), 0);
+    assert.equal(await bed.countDaemonActions(), 0);
   });
 
   test('a start without sets removes the stale actions of a daemon that was killed', async () => {
@@ -301,7 +301,7 @@ describe('restarts', () => {
     await daemon.kill();
     await ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');
     await createIpfixRow(ovs, 'br0', [sink.target], { sampling: 1 });
-    assert.equal(await bed.countOurs(), 2);
+    assert.equal(await bed.countDaemonActions(), 2);
     daemon = await startDaemon(ovs);
     await ovs.appctl('revalidator/purge');
     await ovs.inject('p1', udpTo(1));

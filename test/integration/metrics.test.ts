@@ -134,7 +134,7 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
     const text = await checkedText((document) => ({
       ...document,
       database: { ...document.database, lock: 'lost' },
-      missing: ['The lock of the active daemon was taken from us.'],
+      missing: ['The lock of the active daemon was taken by another client.'],
       bridges: document.bridges
         .filter(({ bridge }) => bridge === br.name)
         .map((bridge) => ({ ...bridge, bridge: 'a"b\\c\nd' })),

@@ -47,7 +47,7 @@ export class SampledFlows {
     daemon?.signal('SIGCONT');
     await daemon?.kill();
     await this.ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');
-    await this.ovs.vsctl('del-br', 'br0');
+    await this.ovs.vsctl('--if-exists', 'del-br', 'br0');
   }
 
   /** Adds a collector set with its own IPFIX row. */
@@ -80,13 +80,13 @@ export class SampledFlows {
   }
 
   /** Returns the number of the daemon's actions in flows. */
-  async countOurs(version = 'OpenFlow13'): Promise<number> {
+  async countDaemonActions(version = 'OpenFlow13'): Promise<number> {
     return (await this.dump(version)).split('id=18768').length - 1;
   }
 
-  async waitForOurs(count: number, timeoutMs = 20_000, version = 'OpenFlow13'): Promise<void> {
-    await waitFor(async () => (await this.countOurs(version)) === count, {
-      what: `${count} actions are ours`,
+  async waitForDaemonActions(count: number, timeoutMs = 20_000, version = 'OpenFlow13'): Promise<void> {
+    await waitFor(async () => (await this.countDaemonActions(version)) === count, {
+      what: `${count} actions are the daemon's`,
       timeoutMs,
     });
   }

@@ -73,7 +73,7 @@ for (const [who, protocols] of PROTOCOLS) {
     }
     await daemon.waitForReady(15_000);
     await waitForHook(daemon, 'br0');
-    await bed.waitForOurs(2, 20_000, version);
+    await bed.waitForDaemonActions(2, 20_000, version);
     await sampleTwice();
 
     await daemon.stop();
