@@ -28,7 +28,7 @@ export interface IpfixRow {
   readonly cacheMaxFlows: number;
   /** Seconds between repetitions of the templates over UDP. */
   readonly templateInterval: number;
-  /** `stats_interval` in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.3). */
+  /** `stats_interval` in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.2). */
   readonly statsInterval: number | undefined;
   readonly externalIds: ReadonlyMap<string, string>;
   readonly otherConfig: ReadonlyMap<string, string>;

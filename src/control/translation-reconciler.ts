@@ -1,5 +1,5 @@
 // Keeps the `sample` actions of one bridge's flows and groups translated: has flow-translator.ts and group-session.ts rewrite
-// them, in passes of their own that may take seconds and do not delay the hook. Flows are read over the main connection only,
+// them, in separate reconciliations that may take seconds and do not delay the hook. Flows are read over the main connection only,
 // and never written back in an OpenFlow version that does not show all of a flow.
 //
 //   state       meaning                                                   next states
@@ -11,7 +11,7 @@
 //   rewriting   flows and groups are being rewritten                      translated, reading, off, pending, failed
 //   translated  every flow and group that can be is as desired            reading, rewriting, off, pending, failed
 //   unsafe      OpenFlow 1.0 hides parts of flows: none is rewritten      reading, off, pending, failed
-//   failed      the last pass failed; it is retried                       reading, rewriting, unsafe, off, pending
+//   failed      the last reconciliation failed; it is retried             reading, rewriting, unsafe, off, pending
 
 import { type Condition, describeCondition } from '../config/condition.ts';
 import { appliedActions, type FlowMonitorEvent, OpenFlowConnectionError } from '../node-openflow/index.ts';
@@ -315,7 +315,9 @@ export class TranslationReconciler {
   #finish(collectorSets: ReadonlySet<number>): void {
     const refusal = this.conditions().find(({ code }) => code === 'translation-refused');
     if (refusal !== undefined && collectorSets.size === 0) {
-      throw new LeftBehind(`Actions of ours are left behind. ${refusal.where}: ${refusal.message}`);
+      throw new LeftBehind(
+        `Some companion actions could not be removed. ${refusal.where}: ${refusal.message}`,
+      );
     }
     if (refusal !== undefined) {
       this.#options.log.limited('translation').warn(describeCondition(refusal));

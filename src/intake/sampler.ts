@@ -1,4 +1,5 @@
-// Keeps packets of the sample pool (RFC 5476) at random, each with the same probability and independently of the others, and
+// Keeps packets of the sample pool (sFlow: all packets that could have been
+// sampled) at random, each with the same probability and independently of the others, and
 // gives each kept packet its weight. The probability is a fraction: 1/N for the hook, P/65535 for a `sample` action.
 //
 // While packets of the pool are lost, each packet that arrives represents more than one (loss-compensation.ts): then more

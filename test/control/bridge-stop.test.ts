@@ -262,7 +262,7 @@ test('a stop reports a refused restoration with the flow and the reason', async 
   assert.ok(ms < 500, `it was retried for ${ms} ms, which cannot help`);
   assert.match(
     left ?? '',
-    /Actions of ours are left behind\. Bridge br0, flow table=3,priority=100,reg0=0x0: .*OFPBRC_EPERM/u,
+    /Some companion actions could not be removed\. Bridge br0, flow table=3,priority=100,reg0=0x0: .*OFPBRC_EPERM/u,
   );
   assert.match(left ?? '', COMMAND);
   assert.equal(bridge.hasHook, false);
