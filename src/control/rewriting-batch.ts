@@ -2,7 +2,7 @@
 // request returns the flows whose match is at least as specific as its own, so a batch consists of flows that such a
 // request can select and that are not many: they have the same fields, and agree in the low bits of one or more of them.
 
-import { fieldByName, type MatchField, matchKey } from '../node-openflow/index.ts';
+import { type MatchField, matchKey } from '../node-openflow/index.ts';
 import type { ObservedFlow } from './flow-rewriting.ts';
 
 /** Flows that are read one by one; with their modifications they are 40 messages (see checked-rewriting.ts). */
@@ -100,11 +100,11 @@ function lowBits(value: Buffer, bits: number): string {
   return low.toString('latin1');
 }
 
-function groupBy<Key>(
+function groupBy(
   flows: readonly KeyedFlow[],
-  keyFor: (flow: KeyedFlow) => Key,
+  keyFor: (flow: KeyedFlow) => string | number,
 ): (readonly KeyedFlow[])[] {
-  const groups = new Map<Key, KeyedFlow[]>();
+  const groups = new Map<string | number, KeyedFlow[]>();
   for (const flow of flows) {
     const key = keyFor(flow);
     const group = groups.get(key);
@@ -157,14 +157,12 @@ function kindOf(flow: ObservedFlow): string {
   return kind;
 }
 
-/** Whether a request can select the field by some of its bits. A VLAN's priority can only be selected with the whole tag. */
+/** Fields of which a request can select any bits, and that need no other field but fixed ones. */
+const SPLITTABLE =
+  /^(?:(?:eth|ip|ipv6|tcp|udp|sctp|tun)_(?:src|dst)|x{0,2}reg\d+|metadata|tun_id|ct_mark|ct_label)$/u;
+
 function isSplittable({ field, mask }: MatchField): boolean {
-  return (
-    mask === undefined &&
-    field !== 'unknown' &&
-    !field.startsWith('vlan') &&
-    fieldByName(field)?.isMaskable === true
-  );
+  return mask === undefined && SPLITTABLE.test(field);
 }
 
 /** The names of the splittable fields, those with the most values first. */

@@ -38,7 +38,6 @@ export {
   OpenFlowRequestError,
 } from './errors.ts';
 export { PACKET_IN_FORMATS } from './extensions.ts';
-export { fieldByName } from './fields.ts';
 export {
   FLOW_FLAGS,
   type FlowMod,
