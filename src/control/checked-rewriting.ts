@@ -83,7 +83,7 @@ async function writeFaultless(
   return { ...outcome, refusals: new Map([...faults, ...outcome.refusals]) };
 }
 
-/** Why a flow cannot be sent, such as one whose actions with ours are larger than a message; undefined when it can. */
+/** Returns why a flow cannot be sent, such as one that is too large with its companion actions; undefined when it can. */
 function encodeFault(connection: OpenFlowConnection, rewriting: Rewriting): string | undefined {
   const { version } = connection.status();
   try {

@@ -1,6 +1,6 @@
-// What other clients have done to flows while the daemon rewrote them, where flow monitors show flows in part only
-// (checked-rewriting.ts). Each write shows what it has replaced. Events only add how often a flow has changed: one more time than
-// by our write, and no other version of the flow to be seen in it or after it, means that a version was replaced unseen.
+// Detects modifications by other clients that a rewriting has replaced, where flow monitors show flows in part only
+// (checked-rewriting.ts). Each write shows what it has replaced. Events add how often a flow has changed: if that is once more
+// than by the daemon, and the write has not shown another version, a version was replaced unseen.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Condition } from '../config/condition.ts';
@@ -8,17 +8,17 @@ import type { Instruction } from '../node-openflow/index.ts';
 import type { ObservedFlow } from './flow-rewriting.ts';
 import { changeOverwritten } from './translation-conditions.ts';
 
-/** Lost changes that are named as problems; the others are only counted. */
+/** Lost changes that are named as conditions; the others are only counted. */
 const LOST_MAX = 20;
 
 export class ClientChanges {
-  /** Changes by other clients that one of our writes has replaced, and that were written back. */
+  /** Changes by other clients that a write of the daemon has replaced, and that were written back. */
   restored = 0;
-  /** Changes by other clients that one of our writes has replaced unseen. */
+  /** Changes by other clients that a write of the daemon has replaced unseen. */
   lost = 0;
   /** Events about flows that are being written, by key. */
   readonly #events = new Map<string, number>();
-  /** Flows that have changed once too often, and what we sent for them: the next reading shows which version they have. */
+  /** Flows that have changed once too often, and what the daemon sent for them: the next reading shows their version. */
   readonly #suspects = new Map<string, readonly Instruction[]>();
   readonly #lostFlows = new Map<string, ObservedFlow>();
 
@@ -48,7 +48,7 @@ export class ClientChanges {
     this.#events.clear();
   }
 
-  /** A flow as it was read: when a suspect has our version, the other one is lost. */
+  /** A flow as it was read: when a suspect has the daemon's version, the other one is lost. */
   verify(key: string, flow: ObservedFlow): void {
     const sent = this.#suspects.get(key);
     if (sent !== undefined && isDeepStrictEqual(sent, flow.instructions)) {

@@ -94,7 +94,7 @@ export class FlowReader {
     this.#dumps.request();
   }
 
-  /** Flows may have changed: the next pass reads them. */
+  /** Flows may have changed: the next reconciliation reads them. */
   invalidate(): void {
     this.#dumps.outdate();
   }

@@ -28,7 +28,7 @@ export interface Rewriting {
   readonly key: string;
   readonly flow: ObservedFlow;
   readonly instructions: readonly Instruction[];
-  /** What the switch is expected to have until then: those of `flow`, or what we sent over a change by another client. */
+  /** The instructions that the switch should have until then: those of `flow`, or what has replaced another client's. */
   readonly replaces: readonly Instruction[];
 }
 
@@ -67,7 +67,7 @@ export async function sendRewritings(
     const errors = await transact(batch.map(rewritingMessage));
     return { refusals: refusalsOf(errors, batch) };
   } catch (error) {
-    // Such as a flow whose actions with ours are larger than a message.
+    // Such as a flow that with its companion actions is larger than a message.
     if (!(error instanceof OpenFlowEncodeError)) {
       throw error;
     }

@@ -1,7 +1,7 @@
 // What the translation of a bridge's flows has done, for `status` and metrics.
 
 export interface FlowTranslatorStatus {
-  /** Flows that have our action behind a `sample` of the set, by collector set id. */
+  /** Flows that have a companion action for the set, by collector set id. */
   readonly flowsBySet: ReadonlyMap<number, number>;
   /** Flows rewritten since the start, each time counted. */
   readonly rewrites: number;

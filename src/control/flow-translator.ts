@@ -35,7 +35,7 @@ import { UnresolvedSamples } from './unresolved-samples.ts';
 
 /**
  * Flows with `sample` actions that are followed on a bridge; further ones are not sampled, and are counted. A flow that has
- * our action already is followed in any case, so that the action can be removed.
+ * a companion action already is followed in any case, so that the action can be removed.
  */
 export const SAMPLING_FLOWS_MAX = 200_000;
 /** Flows rewritten between two barriers, so that the switch serves its other clients in between. */
@@ -58,7 +58,7 @@ export class FlowTranslator {
   readonly #unresolved = new UnresolvedSamples();
   /** The flows of the batch that was sent and not yet acknowledged, and what was sent for each. */
   readonly #inFlight = new Map<string, readonly Instruction[]>();
-  /** Flows that another client modified meanwhile: the switch may have this, which we sent, and not what is in `#flows`. */
+  /** Flows that another client modified meanwhile, and what the daemon sent: the switch may have that, not `#flows`. */
   readonly #overwritten = new Map<string, readonly Instruction[]>();
   readonly #clientChanges = new ClientChanges();
   readonly #pause = new MonitorPause();
@@ -175,7 +175,7 @@ export class FlowTranslator {
     const key = keyOf(flow);
     const sent = this.#inFlight.get(key) ?? this.#overwritten.get(key);
     if (sent !== undefined) {
-      // At the end of a pause our own changes are reported like another client's.
+      // At the end of a pause the daemon's own changes are reported like another client's.
       if (this.#pause.isPaused && isDeepStrictEqual(flow.instructions, sent)) {
         return;
       }
@@ -206,7 +206,7 @@ export class FlowTranslator {
     let hasAbandoned = false;
     await this.#pause.ended();
     while (this.#dirty.size > 0) {
-      // Versions of other clients that ours has replaced come first.
+      // Versions of other clients that the daemon's has replaced come first.
       const batch = this.#takeBatch(options, isOutdated() || (isChecked && this.#overwritten.size > 0));
       if (batch.length === 0 && isOutdated()) {
         break;
@@ -229,7 +229,7 @@ export class FlowTranslator {
     return hasAbandoned || this.#clientChanges.hasSuspects;
   }
 
-  /** What we know of the flow is older than a change; a version that is to be restored is not dropped for that. */
+  /** What is known of the flow is older than a change; a version that is to be restored is not dropped for that. */
   #isOvertaken({ key, flow, replaces }: Rewriting): boolean {
     return replaces === flow.instructions && this.#clientChanges.isCounted(key);
   }
@@ -245,7 +245,7 @@ export class FlowTranslator {
     }
     this.#rewrites += batch.length;
     for (const rewriting of batch) {
-      // Otherwise it was modified or removed by another client meanwhile; our own changes are not reported in full.
+      // Otherwise another client modified or removed it meanwhile; the daemon's own changes are not reported in full.
       if (this.#flows.get(rewriting.key) === rewriting.flow) {
         this.#endRewriting(rewriting, outcome);
       }
@@ -296,7 +296,7 @@ export class FlowTranslator {
     ];
   }
 
-  /** Schedules every flow with our actions: OVS looks up the meter of an action when the flow is written, and not later. */
+  /** Schedules every flow with companion actions: OVS looks up the meter of an action only when the flow is written. */
   rewriteAll(): void {
     for (const [key, { instructions }] of this.#flows) {
       if (hasOurActions(appliedActions(instructions))) {
@@ -310,7 +310,7 @@ export class FlowTranslator {
     return this.#dirty.size + this.#inFlight.size;
   }
 
-  /** Flows that have our actions now; it looks at all of them. */
+  /** Returns the number of flows that have companion actions now; takes time for each flow. */
   countWithOurActions(): number {
     let count = 0;
     for (const { instructions } of this.#flows.values()) {
@@ -321,7 +321,7 @@ export class FlowTranslator {
 
   /**
    * Whether a flow, which may be shown in part only, is not what was last read or written: it differs from its translation, is
-   * a known one without our actions, or has our actions and is not known, such as a flow that was restored.
+   * a known one without companion actions, or has companion actions and is not known, such as a flow that was restored.
    */
   isNews(flow: Pick<ObservedFlow, 'tableId' | 'priority' | 'match' | 'instructions'>): boolean {
     const isUntranslated = translateInstructions(flow.instructions, this.#options) !== flow.instructions;
@@ -347,7 +347,7 @@ export class FlowTranslator {
     const actions = appliedActions(flow.instructions);
     this.#unresolved.update(key, actions, this.#options, () => `flow ${formatFlow(flow)}`);
     const isRight = translateInstructions(flow.instructions, this.#options) === flow.instructions;
-    // Where our version has replaced another client's for certain, that one is written back in any form.
+    // Another client's version that the daemon's has certainly replaced is written back in any form.
     const isRestored = this.#isChecked && this.#overwritten.has(key);
     const hidden =
       isRight || isRestored || this.#options.allowsOpenFlow10 !== true || hasOurActions(actions)
@@ -377,7 +377,7 @@ export class FlowTranslator {
     this.#clientChanges.forgetFlow(key);
   }
 
-  /** `onlyRestored`: only flows that have our version in place of another client's. */
+  /** `onlyRestored`: only flows that have the daemon's version in place of another client's. */
   #takeBatch(options: RunOptions, onlyRestored: boolean): readonly Rewriting[] {
     this.#flowsBySet = undefined;
     const { batchMax = REWRITE_BATCH, isChecked = false } = options;

@@ -1,4 +1,4 @@
-// Whether a flow monitor is paused, and who waits for its end.
+// The pause of a flow monitor, and the callers that wait for its end.
 
 export class MonitorPause {
   readonly #waiters: (() => void)[] = [];

@@ -179,7 +179,7 @@ function dissectIpv6(
 }
 
 /**
- * Skips the extension headers (RFC 8200, section 4) of the IPv6 packet at `at`, stores the protocol behind them in
+ * Skips the extension headers (RFC 8200, section 4) of the IPv6 packet at `at`, stores the protocol after them in
  * `key.protocol`, and returns where its header begins. Each step takes 8 bytes or more, so the end of the frame bounds it.
  */
 function skipIpv6Extensions(frame: Uint8Array, at: number, end: number, key: FlowKey): number {
@@ -266,7 +266,7 @@ function finish(key: FlowKey, size: number, layer2: Layer2, layer3: Layer3, laye
   }
 }
 
-/** Writes the common part behind the observation point: source before destination, the reverse of the frame's order. */
+/** Writes the common part after the observation point: source before destination, the reverse of the frame's order. */
 function putEthernet(
   frame: Uint8Array,
   start: number,

@@ -2,7 +2,7 @@
 // record layout has them too; here they are exported numbers, because the build inlines those. test/packet/dissect.test.ts
 // compares what the dissector writes with the record layout.
 
-// The common part and the VLAN part behind it; these offsets are from the start of the key.
+// The common part and the VLAN part after it; these offsets are from the start of the key.
 export const OBSERVATION_POINT = 0;
 export const SOURCE_MAC = 4;
 export const DESTINATION_MAC = 10;
@@ -23,7 +23,7 @@ export const IP_PRECEDENCE = 4;
 export const IP_CLASS = 5;
 export const IP_SIZE = 6;
 
-// The addresses of IPv4, those of IPv6 with the flow label behind them, and the ports.
+// The addresses of IPv4, those of IPv6 with the flow label after them, and the ports.
 export const IPV4_SIZE = 8;
 export const FLOW_LABEL = 32;
 export const IPV6_SIZE = 36;

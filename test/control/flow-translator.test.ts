@@ -255,7 +255,7 @@ describe('a user who changes a flow while it is being rewritten', () => {
 });
 
 describe('what fails', () => {
-  test('a flow that is refused is a condition, is not counted as followed, and is tried again when it changes', async () => {
+  test('a flow that is refused is a condition, is not in the count of followed flows, and is retried when it changes', async () => {
     const { translator, run, script, sent } = scripted();
     script.refuses = 1;
     translator.observe(update('added', 1, apply(sample(1))));
@@ -363,7 +363,7 @@ describe('sets that come and go', () => {
     );
   });
 
-  test('the same wish again sends nothing', async () => {
+  test('setting the same options again sends nothing', async () => {
     const { translator, run, sent } = scripted();
     translator.observe(update('added', 1, apply(sample(1))));
     await run();
