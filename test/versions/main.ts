@@ -93,7 +93,41 @@ async function runSuite(suite: Suite): Promise<SuiteResult> {
     .map((line) => (line.kind === 'note' ? /^OVS version: (\S+)$/u.exec(line.text)?.[1] : undefined))
     .find((each) => each !== undefined);
   const result = { suite: suite.name, ...(version === undefined ? {} : { version }), lines };
-  await writeFile(join(RESULTS, `${suite.name}.json`), JSON.stringify(result, undefined, 1));
+  const kept: KeptResult = { source: await sourceHash(), result };
+  await writeFile(join(RESULTS, `${suite.name}.json`), JSON.stringify(kept, undefined, 1));
+  return result;
+}
+
+/** What a run of a suite keeps for later runs of other suites. */
+interface KeptResult {
+  /** See `sourceHash`. */
+  readonly source: string;
+  readonly result: SuiteResult;
+}
+
+/** Identifies the committed program that the tests ran with; a working tree with changes in `src` has no equal. */
+async function sourceHash(): Promise<string> {
+  const changes = await runProgram('git', ['status', '--porcelain', 'src'], { cwd: ROOT });
+  const hash = await runProgram('git', ['rev-parse', 'HEAD:src'], { cwd: ROOT });
+  return changes === '' ? hash.trim() : `${hash.trim()} and changes at ${new Date().toISOString()}`;
+}
+
+/** The result of a suite that is not run now, if it was run with the same program and nothing failed. */
+async function keptResult(suite: Suite): Promise<SuiteResult | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(RESULTS, `${suite.name}.json`), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      throw error;
+    }
+    return undefined;
+  }
+  const { source, result } = JSON.parse(text) as KeptResult;
+  if (source !== (await sourceHash())) {
+    return undefined;
+  }
+  say(`${suite.name}: the results of the last run, which was of the same program`);
   return result;
 }
 
@@ -129,15 +163,18 @@ async function keepTable(table: string): Promise<void> {
 }
 
 async function main(names: readonly string[]): Promise<boolean> {
-  const suites = SUITES.filter(({ name }) => names.length === 0 || names.includes(name));
-  const unknown = names.filter((name) => !suites.some((suite) => suite.name === name));
+  const unknown = names.filter((name) => !SUITES.some((suite) => suite.name === name));
   if (unknown.length > 0) {
     throw new Error(`There is no suite ${unknown.join(', ')} in test/versions/checks.ts.`);
   }
   await mkdir(RESULTS, { recursive: true });
   const results: SuiteResult[] = [];
-  for (const suite of suites) {
-    results.push(await runSuite(suite));
+  for (const suite of SUITES) {
+    const isRun = names.length === 0 || names.includes(suite.name);
+    const result = isRun ? await runSuite(suite) : await keptResult(suite);
+    if (result !== undefined) {
+      results.push(result);
+    }
   }
   const table = compatibilityTable(CHECKS, results);
   process.stdout.write(`\n${table}\n`);
