@@ -1,6 +1,7 @@
 // `npm run test:versions [-- SUITE...]`: unpacks Open vSwitch and OVN of each suite, runs the checks against it, one file at
 // a time, prints a table, and keeps it in docs/compatibility.md when all suites were run and nothing failed. Results are in
-// .cache/versions. A suite that cannot be had is skipped with its reason, which is a failure when CI=true.
+// .cache/versions: a suite that is not named counts with those of its last run, if that was of the same `src`. A suite that
+// cannot be fetched is skipped with its reason, which is a failure when CI=true.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -112,7 +113,7 @@ async function sourceHash(): Promise<string> {
   return changes === '' ? hash.trim() : `${hash.trim()} and changes at ${new Date().toISOString()}`;
 }
 
-/** The result of a suite that is not run now, if it was run with the same program and nothing failed. */
+/** The result of a suite that is not run now, if it was run with the same program. */
 async function keptResult(suite: Suite): Promise<SuiteResult | undefined> {
   let text: string;
   try {
