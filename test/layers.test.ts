@@ -276,6 +276,28 @@ function isPrimitive(node: ts.Expression): boolean {
   );
 }
 
+/** Calls of a logger. */
+const LOG_CALL = /(?:^|[.#])(?:log|logger)\??\.(?:debug|info|warn|error)$/iu;
+
+/** Log lines begin in lower case, but for abbreviations, and have no full stop, as in Open vSwitch. */
+const checkLogLines: Check = (file, source) => {
+  const remarks: string[] = [];
+  visit(source, (node) => {
+    if (!ts.isCallExpression(node) || !LOG_CALL.test(node.expression.getText(source))) {
+      return;
+    }
+    const [line] = node.arguments;
+    const text = line?.getText(source).slice(1, -1) ?? '';
+    if (line !== undefined && isText(line) && (/^[A-Z][a-z]/u.test(text) || text.endsWith('.'))) {
+      remarks.push(`${file}:${lineOf(source, node.getStart(source))} logs "${text}"`);
+    }
+  });
+  return remarks;
+};
+
+const isText = (node: ts.Expression) =>
+  ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node) || ts.isTemplateExpression(node);
+
 const CHECKS: Record<string, Check> = {
   [`no file has more than ${FILE_LINES_MAX} lines, but for tables`]: checkLength,
   [`no function has more than ${FUNCTION_LINES_MAX} lines`]: checkFunctions,
@@ -284,6 +306,7 @@ const CHECKS: Record<string, Check> = {
   'names of files say something': checkName,
   'RFCs are cited in one form': checkCitations,
   'constants are in capitals': checkConstants,
+  'log lines begin in lower case and have no full stop': checkLogLines,
 };
 
 for (const [rule, check] of Object.entries(CHECKS)) {
@@ -326,6 +349,11 @@ test('each rule about files can fail', () => {
     assert.equal(remarks(checkCitations, `// ${odd}`), 1, odd);
   }
   assert.equal(remarks(checkCitations, '// RFC 7011, section 3.1; RFC 826, 791 and 8200'), 0);
+  assert.equal(
+    remarks(checkLogLines, "log.info('Hook installed'); this.#log?.warn(`bridge ${x}: gone.`)"),
+    2,
+  );
+  assert.equal(remarks(checkLogLines, "log.info('IPFIX row: adopted'); command.error('A sentence.')"), 0);
   const constants =
     "const one = 1; const two = ONE * (2 + 3), three = -1n; const text = 'x'; const like = /x/u;";
   assert.equal(remarks(checkConstants, constants), 5);

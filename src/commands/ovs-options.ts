@@ -8,7 +8,9 @@ import { addDatabaseOptions, flag, openflowFlag } from './options.ts';
 export function addOvsOptions(command: Command): Command {
   return addDatabaseOptions(command)
     .addOption(openflowFlag())
-    .addOption(flag('--mark <bit>', `register bit that marks a sampled packet (default: ${MARK_DEFAULT})`))
+    .addOption(
+      flag('--mark <bit>', `register bit that the hook sets in each packet (default: ${MARK_DEFAULT})`),
+    )
     .addOption(
       flag(
         '-v, --verbose <spec>',

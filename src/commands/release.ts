@@ -24,9 +24,7 @@ export function releaseCommand(): Command {
       destination: settings.logFile === undefined ? 'stderr' : { file: settings.logFile },
     });
     const report = await release(settings, { clock: systemClock, log: log.logger('release') });
-    process.stdout.write(
-      `${report.rowCount} IPFIX rows changed, ${report.bridgeCount} bridges free of our flows and meters.\n`,
-    );
+    process.stdout.write(`${report.rowCount} IPFIX rows changed, ${report.bridgeCount} bridges cleaned.\n`);
     if (report.failures.length > 0) {
       throw new Error(`These bridges could not be cleaned: ${report.failures.join(' ')}`);
     }

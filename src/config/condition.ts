@@ -17,6 +17,7 @@ export const CONDITION_CODES = [
   'no-ipfix-row',
   'hard-timeout-restarts',
   'translation-refused',
+  'change-overwritten',
   'sample-field-unresolved',
   'dangling-reference',
   'no-meters',

@@ -29,7 +29,7 @@ export interface IpfixRow {
   readonly cacheMaxFlows: number;
   /** Seconds between repetitions of the templates over UDP. */
   readonly templateInterval: number;
-  /** `stats_interval` in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.3). */
+  /** `stats_interval` in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.2). */
   readonly statsInterval: number | undefined;
   /** The format of the row's records; undefined for the default. */
   readonly recordFormat: RecordFormat | undefined;

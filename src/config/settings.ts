@@ -303,7 +303,9 @@ function bridgeEndpoints(template: string | undefined): (bridge: string) => Endp
     return (bridge) => ({ kind: 'unix', path: bridgeSocketPath(bridge) });
   }
   if (!template.includes('%b')) {
-    throw new SettingsError(`--openflow: "${template}" lacks %b, the place of the bridge's name.`);
+    throw new SettingsError(
+      `--openflow: "${template}" does not contain %b, the placeholder for the bridge name.`,
+    );
   }
   const read = (bridge: string) =>
     named('--openflow', () =>

@@ -104,7 +104,7 @@ export class BridgeConnection implements KeptSession {
       onMessage: (message) => this.#receive(message),
       onMismatchedError: (report, version) => {
         options.log
-          .limited('foreign error')
+          .limited('mismatched error')
           .info(
             `bridge ${options.bridge}: ${report.name} in ${versionName(version)} does not belong to a request`,
           );
@@ -244,13 +244,13 @@ export class BridgeConnection implements KeptSession {
 
   /** Starts the hook's monitor. An unknown switch may answer like OVS before 3.0, with an error of another transaction id. */
   async #startMonitor(): Promise<boolean> {
-    const foreignError = new Promise<undefined>((resolve) => {
+    const mismatchedError = new Promise<undefined>((resolve) => {
       this.#onMismatchedError = () => resolve(undefined);
     });
     const request = this.openflow.request(
       monitorRequest(HOOK_MONITOR, { match: hookMatch(this.#slot.mark) }),
     );
-    const reply = await Promise.race([orUndefinedIfRefused(request), foreignError]);
+    const reply = await Promise.race([orUndefinedIfRefused(request), mismatchedError]);
     this.#onMismatchedError = () => {};
     return reply !== undefined;
   }

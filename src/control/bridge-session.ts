@@ -94,7 +94,12 @@ export class BridgeSession {
       onSampleMeterAdded: () => this.#translation.meterAdded(),
       onChange,
     });
-    this.#translation = new TranslationReconciler({ ...dialled, log, onChange });
+    this.#translation = new TranslationReconciler({
+      ...dialled,
+      log,
+      onChange,
+      syncMonitor: () => this.#monitor.sync(),
+    });
     this.#monitor = new MonitorKeeper({
       ...dialled,
       log,
@@ -134,7 +139,7 @@ export class BridgeSession {
     this.#follow();
   }
 
-  /** Reads all flows and removes actions of ours that nothing is configured for. */
+  /** Reads all flows and removes stale actions, for which nothing is configured. */
   scanForStaleActions(): void {
     this.#hasLeftovers = true;
     this.#translation.scanForStaleActions();

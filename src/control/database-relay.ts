@@ -16,7 +16,7 @@ export class DatabaseRelayError extends Error {
   readonly code = DATABASE_RELAY;
 
   constructor() {
-    super(`The database is a relay, which cannot assert locks: ${ACTION}.`);
+    super(`The server is a relay, whose locks the real server does not have: ${ACTION}.`);
     this.name = 'DatabaseRelayError';
   }
 }
@@ -42,7 +42,8 @@ export function relayCondition(endpoint: string): Condition {
     code: 'database-is-relay',
     severity: 'error',
     where: `OVS database ${endpoint}`,
-    message: 'It is a relay, which cannot assert locks, so no row can be adopted and nothing is exported.',
+    message:
+      'It is a relay, whose locks the real server does not have, so no row can be adopted and nothing is exported.',
     action: `${ACTION.charAt(0).toUpperCase()}${ACTION.slice(1)}.`,
   };
 }

@@ -241,7 +241,7 @@ export class DatabaseSession {
       this.#options.log.warn('another ovs-ipfix has the lock of the active daemon; standing by');
     } else if (this.#lock === 'lost' && before === 'held') {
       this.#options.log.warn(
-        'another program took the lock of the active daemon; exporting ends until "ovs-appctl -t ovs-ipfix readopt" or a restart',
+        'another client took the lock of the active daemon; export stopped until "ovs-appctl -t ovs-ipfix readopt" or a restart',
       );
       this.#leaveQueue(client);
     }
@@ -253,7 +253,7 @@ export class DatabaseSession {
   #leaveQueue(client: OvsdbClient): void {
     client.unlock(LOCK_NAME).catch((error: unknown) => {
       // The end of a connection leaves the queue as well, and the next one does not request the lock.
-      this.#options.log.debug(`the queue for the lock could not be left: ${reasonOf(error)}`);
+      this.#options.log.debug(`lock request not cancelled: ${reasonOf(error)}`);
     });
   }
 }

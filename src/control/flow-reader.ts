@@ -14,6 +14,8 @@ export interface FlowReaderOptions {
   readonly translator: FlowTranslator;
   /** Called when a flow can be rewritten, or flows have to be read again. */
   readonly onRead: () => void;
+  /** Resolves when all events of the flow monitor in OpenFlow 1.0 have been received, if there is one. */
+  readonly syncMonitor: () => Promise<void>;
 }
 
 /** Without a flow monitor, all flows are read this often, and more rarely where that takes long. */
@@ -29,6 +31,8 @@ export class FlowReader {
   #hasReportedChange = false;
   /** The flows whose change was reported since the last dump began: what it shows of them may be older. */
   #changed: FlowIdentity[] = [];
+  /** Whether the monitor in OpenFlow 1.0 is paused; it resumes, or ends and starts again, and a dump is requested then. */
+  #isMonitorPaused = false;
   /** Events that arrive while the reply with all flows does: they are newer than it. */
   #early: FlowMonitorEvent[] | undefined;
 
@@ -48,11 +52,23 @@ export class FlowReader {
 
   /** An event of a flow monitor in OpenFlow 1.0: it only decides whether flows are read again. */
   observePartial(event: FlowMonitorEvent, isWatching: boolean): void {
-    const isRelevant =
-      event.event === 'resumed' ||
-      event.event === 'removed' ||
-      ('instructions' in event && this.#options.translator.isNews(event));
-    if (isWatching && isRelevant) {
+    const { translator } = this.#options;
+    if (!isWatching) {
+      return;
+    }
+    if (event.event === 'paused') {
+      this.#isMonitorPaused = true;
+    } else if (event.event === 'resumed') {
+      this.requestDump();
+    }
+    // What has changed in a pause is reported at its end, and read then.
+    if (!('match' in event) || this.#isMonitorPaused || translator.expects(event)) {
+      return;
+    }
+    const isRemoved = event.event === 'removed';
+    if (isRemoved && !hasVlan(event)) {
+      translator.forgetFlow(event);
+    } else if (isRemoved || translator.isNews(event)) {
       this.#holdBack(event);
       this.requestDump();
     }
@@ -62,23 +78,23 @@ export class FlowReader {
    * What was read of a flow is older than the change: it is not written any more until the flow was read again. OpenFlow 1.0
    * shows VLAN tags in another form, so that such a flow is not found, and all are held back.
    */
-  #holdBack(event: FlowMonitorEvent): void {
-    const isFound =
-      'match' in event && !event.match.some(({ field }) => field === 'vlan_tci' || field.startsWith('vlan_'));
-    if (isFound && this.#changed.length < HELD_BACK_MAX) {
-      this.#options.translator.forgetFlow(event);
-      this.#changed.push(event);
-    } else {
+  #holdBack(flow: FlowIdentity): void {
+    if (!hasVlan(flow) && this.#changed.length < HELD_BACK_MAX) {
+      this.#options.translator.forgetFlow(flow);
+      this.#changed.push(flow);
+    } else if (!this.#options.translator.isWriting) {
+      // While flows are written, each write shows whether what was read was older.
       this.#hasReportedChange = true;
     }
   }
 
   /** Has all flows read again, as soon as the pause after the last dump allows. */
   requestDump(): void {
+    this.#isMonitorPaused = false;
     this.#dumps.request();
   }
 
-  /** Flows may have changed: the next pass reads them. */
+  /** Flows may have changed: the next reconciliation reads them. */
   invalidate(): void {
     this.#dumps.outdate();
   }
@@ -105,6 +121,8 @@ export class FlowReader {
 
   /** Reads all flows, and has later changes reported where the connection has a monitor. */
   async read(connection: BridgeConnection): Promise<void> {
+    // Changes that were reported before the dump are in it.
+    await this.#options.syncMonitor();
     this.#hasReportedChange = false;
     this.#changed = [];
     await this.#dumps.read(async () => {
@@ -137,4 +155,9 @@ export class FlowReader {
       this.#early = undefined;
     }
   }
+}
+
+/** OpenFlow 1.0 shows VLAN tags in another form, so that the flow is not found among those that were read. */
+function hasVlan({ match }: FlowIdentity): boolean {
+  return match.some(({ field }) => field === 'vlan_tci' || field.startsWith('vlan_'));
 }

@@ -1,54 +1,47 @@
-// Translates the users' flows of one bridge: follows them by flow monitor events or dumps, and rewrites in batches those whose
-// `sample` actions lack our action or have an outdated one. It stores only flows that sample. OpenFlow has no
-// compare-and-swap: when a user modifies a flow while it is rewritten, our message may undo that change. The monitor reports
-// the change, and the flow is rewritten from the report in any case, so that it ends as the user modified it, with our
-// actions added, after at most one more rewrite per change. While the monitor is paused nothing is known of users' changes,
-// and nothing is rewritten. One case remains: a user who modifies a flow twice within the milliseconds of one batch, while
-// the first change has paused the monitor, may lose the second change.
+// Translates the users' flows of one bridge. It follows the flows with `sample` actions, by the events of a flow monitor or by
+// dumps, and rewrites in batches those whose companion actions differ from the desired ones. OpenFlow has no compare-and-swap,
+// so a rewriting may replace a modification that a user makes at the same time: the monitor reports it, and the flow is
+// rewritten from the report. While the monitor is paused nothing is rewritten. A user who modifies a flow twice during one
+// batch, when the first modification has paused the monitor, may lose the second. Where no monitor shows flows whole, each
+// write returns what it has replaced (checked-rewriting.ts).
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Condition } from '../config/condition.ts';
 import { appliedActions, type FlowMonitorEvent, type Instruction } from '../node-openflow/index.ts';
-import { clause } from '../runtime/sentence.ts';
+import { ClientChanges } from './client-changes.ts';
 import {
   formatFlow,
   keyOf,
   type ObservedFlow,
   type Rewriting,
-  sendRewritings,
-  type Transact,
+  type RewritingOutcome,
+  type RunOptions,
+  type WriteBatch,
 } from './flow-rewriting.ts';
+import type { FlowTranslatorStatus } from './flow-translator-status.ts';
 import { hiddenForm } from './hidden-forms.ts';
+import { MonitorPause } from './monitor-pause.ts';
+import { BatchPlan, firstOf } from './rewriting-batch.ts';
 import {
   concernsSampling,
+  countBySet,
   hasOurActions,
   isSameTranslation,
-  sampledSets,
   type TranslationOptions,
   translateInstructions,
 } from './translation.ts';
+import { flowRefused, hardTimeoutsRestart, type RefusedFlow } from './translation-conditions.ts';
 import { UnresolvedSamples } from './unresolved-samples.ts';
 
 /**
  * Flows with `sample` actions that are followed on a bridge; further ones are not sampled, and are counted. A flow that has
- * our action already is followed in any case, so that the action can be removed.
+ * a companion action already is followed in any case, so that the action can be removed.
  */
 export const SAMPLING_FLOWS_MAX = 200_000;
 /** Flows rewritten between two barriers, so that the switch serves its other clients in between. */
 export const REWRITE_BATCH = 200;
 /** Refused flows that are named as conditions; the others are only counted. */
 const REFUSALS_MAX = 20;
-
-export interface FlowTranslatorStatus {
-  /** Flows that have our action behind a `sample` of the set, by collector set id. */
-  readonly flowsBySet: ReadonlyMap<number, number>;
-  /** Flows rewritten since the start, each time counted. */
-  readonly rewrites: number;
-  /** Flows that the switch refused to have rewritten; they are retried when another client modifies them. */
-  readonly refused: number;
-  /** Flows that were not followed because of the limit, since all flows were last read. */
-  readonly ignored: number;
-}
 
 export interface FlowTranslatorOptions {
   readonly bridge: string;
@@ -61,19 +54,20 @@ export class FlowTranslator {
   readonly #flowsMax: number;
   readonly #flows = new Map<string, ObservedFlow>();
   readonly #dirty = new Set<string>();
-  readonly #refusals = new Map<string, { readonly flow: ObservedFlow; readonly message: string }>();
+  readonly #refusals = new Map<string, RefusedFlow>();
   readonly #unresolved = new UnresolvedSamples();
   /** The flows of the batch that was sent and not yet acknowledged, and what was sent for each. */
   readonly #inFlight = new Map<string, readonly Instruction[]>();
-  /** Flows that another client modified meanwhile: the switch may have this, which we sent, and not what is in `#flows`. */
+  /** Flows that another client modified meanwhile, and what the daemon sent: the switch may have that, not `#flows`. */
   readonly #overwritten = new Map<string, readonly Instruction[]>();
-  /** Those that wait for the end of the monitor's pause. */
-  readonly #resumeWaiters: (() => void)[] = [];
-  #isPaused = false;
+  readonly #clientChanges = new ClientChanges();
+  readonly #pause = new MonitorPause();
+  readonly #plan = new BatchPlan();
   #options: TranslationOptions = { collectorSets: new Set(), meterId: undefined };
   #rewrites = 0;
   #ignored = 0;
   #hasHardTimeouts = false;
+  #isChecked = false;
   /** Cached until something changes: there may be many flows, and status is read each second. */
   #flowsBySet: ReadonlyMap<number, number> | undefined;
 
@@ -102,8 +96,9 @@ export class FlowTranslator {
     this.#unresolved.clear();
     this.#inFlight.clear();
     this.#overwritten.clear();
+    this.#clientChanges.forget();
     this.#ignored = 0;
-    this.#setPaused(false);
+    this.#pause.set(false);
   }
 
   /** Reads an event of the flow monitor; true when there is a flow that can be rewritten now. */
@@ -119,17 +114,34 @@ export class FlowTranslator {
         break;
       case 'paused':
       case 'resumed':
-        this.#setPaused(event.event === 'paused');
+        this.#pause.set(event.event === 'paused');
         break;
       case 'abbrev':
         break;
     }
-    return this.#dirty.size > 0 && !this.#isPaused;
+    return this.#dirty.size > 0 && !this.#pause.isPaused;
   }
 
-  /** Forgets a flow until it is read again; nothing is written to it meanwhile. */
+  /** Forgets a flow until it is read again; nothing is written to it meanwhile, unless another client's version is restored. */
   forgetFlow(flow: Pick<ObservedFlow, 'tableId' | 'priority' | 'match'>): void {
-    this.#drop(keyOf(flow));
+    const key = keyOf(flow);
+    if (!this.#inFlight.has(key) && !this.#overwritten.has(key)) {
+      this.#drop(key);
+    }
+  }
+
+  /** Whether a change that is reported is about a flow that is being written, which shows what it has replaced. */
+  expects(flow: Pick<ObservedFlow, 'tableId' | 'priority' | 'match'>): boolean {
+    const key = keyOf(flow);
+    if (this.#inFlight.has(key)) {
+      this.#clientChanges.count(key);
+      return true;
+    }
+    return this.#overwritten.has(key);
+  }
+
+  get isWriting(): boolean {
+    return this.#inFlight.size > 0;
   }
 
   /** Reads all flows of the switch, from a dump: those that are not among them have been removed. */
@@ -139,6 +151,14 @@ export class FlowTranslator {
     for (const flow of flows) {
       const key = keyOf(flow);
       gone.delete(key);
+      this.#clientChanges.verify(key, flow);
+      const sent = this.#overwritten.get(key);
+      if (sent !== undefined) {
+        if (isDeepStrictEqual(sent, flow.instructions)) {
+          continue;
+        }
+        this.#overwritten.delete(key);
+      }
       // One that has not changed is left alone, for it may have been refused.
       if (!isDeepStrictEqual(this.#flows.get(key)?.instructions, flow.instructions)) {
         this.observeFlow(flow);
@@ -147,6 +167,7 @@ export class FlowTranslator {
     for (const key of gone) {
       this.#drop(key);
     }
+    this.#clientChanges.endReading();
   }
 
   /** Reads a flow as another client made it. */
@@ -154,8 +175,8 @@ export class FlowTranslator {
     const key = keyOf(flow);
     const sent = this.#inFlight.get(key) ?? this.#overwritten.get(key);
     if (sent !== undefined) {
-      // At the end of a pause our own changes are reported like another client's.
-      if (this.#isPaused && isDeepStrictEqual(flow.instructions, sent)) {
+      // At the end of a pause the daemon's own changes are reported like another client's.
+      if (this.#pause.isPaused && isDeepStrictEqual(flow.instructions, sent)) {
         return;
       }
       this.#overwritten.set(key, sent);
@@ -176,69 +197,106 @@ export class FlowTranslator {
   }
 
   /**
-   * Rewrites until nothing is pending, a batch and a barrier at a time; waits while the monitor is paused, and ends early when
-   * the flows have to be read again.
+   * Rewrites until nothing is pending, a batch at a time; waits while the monitor is paused, and ends early when the flows
+   * have to be read again. Resolves to whether flows have to be read for another reason.
    */
-  async run(transact: Transact, isOutdated: () => boolean = () => false): Promise<void> {
-    await this.#resumed();
-    while (this.#dirty.size > 0 && !isOutdated()) {
-      const batch = this.#takeBatch();
-      let refusals: ReadonlyMap<string, string>;
+  async run(write: WriteBatch, options: RunOptions = {}): Promise<boolean> {
+    const { isOutdated = () => false, isChecked = false } = options;
+    this.#isChecked = isChecked;
+    let hasAbandoned = false;
+    await this.#pause.ended();
+    while (this.#dirty.size > 0) {
+      // Versions of other clients that the daemon's has replaced come first.
+      const batch = this.#takeBatch(options, isOutdated() || (isChecked && this.#overwritten.size > 0));
+      if (batch.length === 0 && isOutdated()) {
+        break;
+      }
       try {
-        refusals = await sendRewritings(batch, transact);
+        const outcome = await write(batch, () => batch.some((rewriting) => this.#isOvertaken(rewriting)));
+        hasAbandoned ||= outcome.isAbandoned === true;
+        this.#endBatch(batch, outcome);
       } catch (error) {
         // What was sent may have taken effect or not: all of it is sent again.
-        for (const { key } of batch.filter((rewriting) => this.#flows.has(rewriting.key))) {
-          this.#dirty.add(key);
-        }
+        this.#takeBack(batch.filter(({ key }) => this.#flows.has(key)));
         throw error;
       } finally {
         this.#flowsBySet = undefined;
         this.#inFlight.clear();
+        this.#clientChanges.endBatch();
       }
-      this.#rewrites += batch.length;
-      for (const { key, flow, instructions } of batch) {
-        const refusal = refusals.get(key);
-        if (this.#flows.get(key) !== flow) {
-          // Modified or removed by another client meanwhile; our own changes are not reported in full.
-          continue;
-        }
-        if (refusal === undefined) {
-          this.observeFlow({ ...flow, instructions });
-        } else {
-          this.#refusals.set(key, { flow, message: refusal });
-        }
+      await this.#pause.ended();
+    }
+    return hasAbandoned || this.#clientChanges.hasSuspects;
+  }
+
+  /** What is known of the flow is older than a change; a version that is to be restored is not dropped for that. */
+  #isOvertaken({ key, flow, replaces }: Rewriting): boolean {
+    return replaces === flow.instructions && this.#clientChanges.isCounted(key);
+  }
+
+  #endBatch(batch: readonly Rewriting[], outcome: RewritingOutcome): void {
+    if (outcome.isAbandoned === true) {
+      const overtaken = new Set(batch.filter((rewriting) => this.#isOvertaken(rewriting)));
+      this.#takeBack(batch.filter((rewriting) => !overtaken.has(rewriting)));
+      for (const { key } of overtaken) {
+        this.#drop(key);
       }
-      await this.#resumed();
+      return;
+    }
+    this.#rewrites += batch.length;
+    for (const rewriting of batch) {
+      // Otherwise another client modified or removed it meanwhile; the daemon's own changes are not reported in full.
+      if (this.#flows.get(rewriting.key) === rewriting.flow) {
+        this.#endRewriting(rewriting, outcome);
+      }
+    }
+  }
+
+  #endRewriting(rewriting: Rewriting, { refusals, replaced }: RewritingOutcome): void {
+    const { key, flow, instructions, replaces } = rewriting;
+    const refusal = refusals.get(key);
+    const found = replaced?.get(key);
+    if (refusal !== undefined) {
+      this.#inFlight.delete(key);
+      this.#refusals.set(key, { flow, message: refusal });
+      if (found !== undefined && !isDeepStrictEqual(found.instructions, replaces)) {
+        this.observeFlow(found);
+      }
+    } else if (replaced !== undefined && found === undefined) {
+      this.#drop(key);
+    } else if (found !== undefined && !isDeepStrictEqual(found.instructions, replaces)) {
+      this.#clientChanges.restored += 1;
+      this.observeFlow(found);
+    } else {
+      if (replaced !== undefined) {
+        this.#clientChanges.acknowledge(key, replaces, instructions);
+      }
+      this.#inFlight.delete(key);
+      this.observeFlow({ ...flow, instructions });
+    }
+  }
+
+  /** Schedules flows of a batch again that was not written, or of which that is not known. */
+  #takeBack(batch: readonly Rewriting[]): void {
+    for (const { key, flow, replaces } of batch) {
+      this.#dirty.add(key);
+      if (replaces !== flow.instructions) {
+        this.#overwritten.set(key, replaces);
+      }
     }
   }
 
   conditions(): readonly Condition[] {
-    const conditions: Condition[] = [...this.#refusals.values()]
-      .slice(0, REFUSALS_MAX)
-      .map(({ flow, message }) => ({
-        code: 'translation-refused',
-        severity: 'error',
-        where: `Bridge ${this.#bridge}, flow ${formatFlow(flow)}`,
-        message: `The daemon's action could not be added after its "sample" action, or removed: ${clause(message)}.`,
-        action: 'See what the flow does with "ovs-ofctl dump-flows"; it is retried when the flow changes.',
-      }));
-    if (this.#hasHardTimeouts) {
-      conditions.push({
-        code: 'hard-timeout-restarts',
-        severity: 'warning',
-        where: `Bridge ${this.#bridge}`,
-        message:
-          'Flows with "sample" actions have hard timeouts, which restart each time that the flow is rewritten.',
-        action:
-          'No action is needed unless such a flow must end on time: then add it while the daemon runs, which makes the ' +
-          'difference a few milliseconds.',
-      });
-    }
-    return [...conditions, ...this.#unresolved.conditions(this.#bridge)];
+    const refusals = [...this.#refusals.values()].slice(0, REFUSALS_MAX);
+    return [
+      ...refusals.map((refusal) => flowRefused(this.#bridge, refusal)),
+      ...(this.#hasHardTimeouts ? [hardTimeoutsRestart(this.#bridge)] : []),
+      ...this.#clientChanges.conditions(this.#bridge),
+      ...this.#unresolved.conditions(this.#bridge),
+    ];
   }
 
-  /** Schedules every flow with our actions: OVS looks up the meter of an action when the flow is written, and not later. */
+  /** Schedules every flow with companion actions: OVS looks up the meter of an action only when the flow is written. */
   rewriteAll(): void {
     for (const [key, { instructions }] of this.#flows) {
       if (hasOurActions(appliedActions(instructions))) {
@@ -252,7 +310,7 @@ export class FlowTranslator {
     return this.#dirty.size + this.#inFlight.size;
   }
 
-  /** Flows that have our actions now; it looks at all of them. */
+  /** Returns the number of flows that have companion actions now; takes time for each flow. */
   countWithOurActions(): number {
     let count = 0;
     for (const { instructions } of this.#flows.values()) {
@@ -263,7 +321,7 @@ export class FlowTranslator {
 
   /**
    * Whether a flow, which may be shown in part only, is not what was last read or written: it differs from its translation, is
-   * a known one without our actions, or has our actions and is not known, such as a flow that was restored.
+   * a known one without companion actions, or has companion actions and is not known, such as a flow that was restored.
    */
   isNews(flow: Pick<ObservedFlow, 'tableId' | 'priority' | 'match' | 'instructions'>): boolean {
     const isUntranslated = translateInstructions(flow.instructions, this.#options) !== flow.instructions;
@@ -274,22 +332,14 @@ export class FlowTranslator {
   status(): FlowTranslatorStatus {
     this.#flowsBySet ??= this.#countBySet();
     const flowsBySet = this.#flowsBySet;
-    return { flowsBySet, rewrites: this.#rewrites, refused: this.#refusals.size, ignored: this.#ignored };
+    const { restored, lost } = this.#clientChanges;
+    const refused = this.#refusals.size;
+    return { flowsBySet, rewrites: this.#rewrites, refused, ignored: this.#ignored, restored, lost };
   }
 
   #countBySet(): ReadonlyMap<number, number> {
-    const flowsBySet = new Map<number, number>();
-    for (const [key, flow] of this.#flows) {
-      if (this.#dirty.has(key) || this.#refusals.has(key)) {
-        continue;
-      }
-      for (const set of new Set(sampledSets(appliedActions(flow.instructions)))) {
-        if (this.#options.collectorSets.has(set)) {
-          flowsBySet.set(set, (flowsBySet.get(set) ?? 0) + 1);
-        }
-      }
-    }
-    return flowsBySet;
+    const translated = [...this.#flows].filter(([key]) => !this.#dirty.has(key) && !this.#refusals.has(key));
+    return countBySet(new Map(translated).values(), this.#options.collectorSets);
   }
 
   #judge(key: string, flow: ObservedFlow): void {
@@ -297,8 +347,10 @@ export class FlowTranslator {
     const actions = appliedActions(flow.instructions);
     this.#unresolved.update(key, actions, this.#options, () => `flow ${formatFlow(flow)}`);
     const isRight = translateInstructions(flow.instructions, this.#options) === flow.instructions;
+    // Another client's version that the daemon's has certainly replaced is written back in any form.
+    const isRestored = this.#isChecked && this.#overwritten.has(key);
     const hidden =
-      isRight || this.#options.allowsOpenFlow10 !== true || hasOurActions(actions)
+      isRight || isRestored || this.#options.allowsOpenFlow10 !== true || hasOurActions(actions)
         ? undefined
         : hiddenForm(flow.match, flow.instructions);
     if (hidden !== undefined) {
@@ -322,39 +374,26 @@ export class FlowTranslator {
     this.#refusals.delete(key);
     this.#unresolved.delete(key);
     this.#overwritten.delete(key);
+    this.#clientChanges.forgetFlow(key);
   }
 
-  #takeBatch(): readonly Rewriting[] {
-    const batch: Rewriting[] = [];
+  /** `onlyRestored`: only flows that have the daemon's version in place of another client's. */
+  #takeBatch(options: RunOptions, onlyRestored: boolean): readonly Rewriting[] {
     this.#flowsBySet = undefined;
-    for (const key of this.#dirty) {
+    const { batchMax = REWRITE_BATCH, isChecked = false } = options;
+    const pending = onlyRestored ? new Set(this.#overwritten.keys()) : this.#dirty;
+    const keys = isChecked ? this.#plan.next(pending, this.#flows, batchMax) : firstOf(pending, batchMax);
+    return keys.flatMap((key) => {
       const flow = this.#flows.get(key);
-      if (flow !== undefined) {
-        const instructions = translateInstructions(flow.instructions, this.#options);
-        batch.push({ key, flow, instructions });
-        this.#inFlight.set(key, instructions);
-      }
+      const replaces = this.#overwritten.get(key) ?? flow?.instructions;
       this.#dirty.delete(key);
       this.#overwritten.delete(key);
-      if (batch.length === REWRITE_BATCH) {
-        break;
+      if (flow === undefined || replaces === undefined) {
+        return [];
       }
-    }
-    return batch;
-  }
-
-  #setPaused(isPaused: boolean): void {
-    this.#isPaused = isPaused;
-    if (!isPaused) {
-      for (const resolve of this.#resumeWaiters.splice(0)) {
-        resolve();
-      }
-    }
-  }
-
-  async #resumed(): Promise<void> {
-    while (this.#isPaused) {
-      await new Promise<void>((resolve) => this.#resumeWaiters.push(resolve));
-    }
+      const instructions = translateInstructions(flow.instructions, this.#options);
+      this.#inFlight.set(key, instructions);
+      return [{ key, flow, instructions, replaces }];
+    });
   }
 }

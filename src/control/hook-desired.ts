@@ -17,7 +17,7 @@ export interface HookDesired {
 export const NO_HOOK: HookDesired = { hook: undefined, hasSampleMeter: false, maxSampleRate: 0 };
 
 /** Whether nothing is desired. */
-export function isNoHook(desired: HookDesired): boolean {
+export function isNothingDesired(desired: HookDesired): boolean {
   return desired.hook === undefined && !desired.hasSampleMeter;
 }
 

@@ -21,7 +21,7 @@ import type { BridgeConnection } from './bridge-connection.ts';
 import { HOOK_HARD_TIMEOUT_SECONDS, hookRefresh, planHook } from './hook.ts';
 import {
   type HookDesired,
-  isNoHook,
+  isNothingDesired,
   isSameHook,
   NO_HOOK,
   planMeterRemovals,
@@ -115,7 +115,7 @@ export class HookReconciler {
       return;
     }
     this.#desired = desired;
-    if (!isNoHook(desired)) {
+    if (!isNothingDesired(desired)) {
       this.#enter(this.#state === 'refused' ? 'refused' : 'pending');
     } else if (this.#state !== 'absent') {
       this.#enter('removing');
@@ -181,7 +181,7 @@ export class HookReconciler {
     this.#installed = desired;
     this.#condition = undefined;
     if (isSameHook(desired, this.#desired)) {
-      this.#enter(isNoHook(desired) ? 'absent' : 'installed');
+      this.#enter(isNothingDesired(desired) ? 'absent' : 'installed');
     }
     if (isFirst) {
       const { hook } = connection.meters;
@@ -274,7 +274,7 @@ export class HookReconciler {
       // The keeper reports the end of the connection and opens the next one.
       return;
     }
-    if (!isNoHook(this.#desired)) {
+    if (!isNothingDesired(this.#desired)) {
       this.#enter('refused');
     }
     this.#condition =

@@ -33,7 +33,7 @@ export function leftInBridge(bridge: string, left: Leftovers): string {
     ...(left.hasHook ? ['the hook or its meters'] : []),
     ...(left.flowCount === 0 ? [] : [`the daemon's actions in ${left.flowCount} flows`]),
   ];
-  const what = parts.length === 0 ? 'something of the daemon' : parts.join(' and ');
+  const what = parts.length === 0 ? 'state of the daemon' : parts.join(' and ');
   return `Bridge ${bridge} still has ${what}${because(left.hookFailure)}; ${COMMAND}.`;
 }
 

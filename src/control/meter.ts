@@ -6,7 +6,7 @@ import { METER_FLAGS, type MeterConfig, type OpenFlowMessage } from '../node-ope
 /** The ids of the daemon's meters, or the two highest of the datapath if those are lower. */
 export const HOOK_METER_ID = 65_000;
 export const SAMPLE_METER_ID = 65_001;
-/** Least burst size of a meter in packets; larger bursts overflow OVS's queue of packet-ins. */
+/** Least burst size of a meter in packets; larger bursts overflow OVS's packet-in queue (controller-queue-size, default 100). */
 export const METER_BURST_MIN = 100;
 
 /** Messages to send together, before a barrier; steps are sent in order. */

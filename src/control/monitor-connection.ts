@@ -65,6 +65,11 @@ export class MonitorConnection implements KeptSession {
     }
   }
 
+  /** Resolves when the events of all changes that the switch has reported so far have been received. */
+  async sync(): Promise<void> {
+    await this.#openflow.request({ type: 'barrier_request' });
+  }
+
   #receive(message: OpenFlowMessage): void {
     const events = flowEventsOf(message);
     if (events !== undefined) {

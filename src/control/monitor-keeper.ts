@@ -67,6 +67,18 @@ export class MonitorKeeper {
     }
   }
 
+  /** Has all flows watched; resolves when the events of all changes so far have been received, or the connection has ended. */
+  async sync(): Promise<void> {
+    this.#isWatchingFlows = true;
+    const connection = this.#keeper?.session;
+    try {
+      await connection?.watchFlows();
+      await connection?.sync();
+    } catch (error) {
+      this.#options.log.debug(`bridge ${this.#options.bridge}: flow monitor not read: ${reasonOf(error)}`);
+    }
+  }
+
   async stop(): Promise<void> {
     const keeper = this.#keeper;
     this.#keeper = undefined;

@@ -154,9 +154,9 @@ function wantedRows(
     const unmanaged = candidates.filter(
       (used) => !wanted.has(used) && !isNative(used.row) && used.hasUsableTarget,
     );
-    const foreignBridges = new Set(unmanaged.flatMap((used) => used.bridges));
+    const unmanagedBridges = new Set(unmanaged.flatMap((used) => used.bridges));
     for (const used of wanted) {
-      if (used.bridges.some((bridge) => foreignBridges.has(bridge))) {
+      if (used.bridges.some((bridge) => unmanagedBridges.has(bridge))) {
         wanted.delete(used);
       }
     }

@@ -53,7 +53,7 @@ export async function waitForRemoval(removal: Removal): Promise<string | undefin
     }
     const isStopped = nowMs() >= stoppedEndMs && removal.isStopped();
     if (!isRestoring && (isStopped || removal.isGone())) {
-      log.info(`bridge ${bridge}: gone, so nothing is installed there`);
+      log.info(`bridge ${bridge}: deleted, or ovs-vswitchd is not running; nothing to remove`);
       return undefined;
     }
     const leftMs = endMs - nowMs();

@@ -31,7 +31,7 @@ export function canMonitorFlows(version: OpenFlowVersion, software: SwitchVersio
 }
 
 /**
- * Whether an OpenFlow version shows flows whole. 1.0 omits write_actions, meter and write_metadata and shows goto_table as
+ * Whether an OpenFlow version shows flows whole. 1.0 omits meter, clear_actions and write_actions and shows goto_table as
  * resubmit, so a flow that was read in 1.0 must never be rewritten.
  */
 export function showsWholeFlows(version: OpenFlowVersion): boolean {

@@ -1,6 +1,8 @@
 // The conditions of users' flows that cannot be rewritten, or whose rewriting takes long.
 
 import type { Condition } from '../config/condition.ts';
+import { clause } from '../runtime/sentence.ts';
+import { formatFlow, type ObservedFlow } from './flow-rewriting.ts';
 
 /** Returns the condition of a bridge that allows OpenFlow 1.0 only, whose flows are not rewritten. */
 export function shownInPart(bridge: string): Condition {
@@ -31,5 +33,47 @@ export function rewritingIsSlow(bridge: string, pending: number): Condition {
     where: `Bridge ${bridge}`,
     message: `${pending} flows with "sample" actions are still to be rewritten; their samples are not exported yet.`,
     action: 'No action is needed; "ovs-ipfix status" shows the progress.',
+  };
+}
+
+/** A flow that could not be rewritten, and why. */
+export interface RefusedFlow {
+  readonly flow: ObservedFlow;
+  readonly message: string;
+}
+
+/** Returns the condition of a flow that the switch did not let be rewritten. */
+export function flowRefused(bridge: string, { flow, message }: RefusedFlow): Condition {
+  return {
+    code: 'translation-refused',
+    severity: 'error',
+    where: `Bridge ${bridge}, flow ${formatFlow(flow)}`,
+    message: `The daemon's action could not be added after its "sample" action, or removed: ${clause(message)}.`,
+    action: 'See what the flow does with "ovs-ofctl dump-flows"; it is retried when the flow changes.',
+  };
+}
+
+/** Returns the condition of a bridge whose sampled flows have hard timeouts. */
+export function hardTimeoutsRestart(bridge: string): Condition {
+  return {
+    code: 'hard-timeout-restarts',
+    severity: 'warning',
+    where: `Bridge ${bridge}`,
+    message:
+      'Flows with "sample" actions have hard timeouts, which restart each time that the flow is rewritten.',
+    action:
+      'No action is needed unless such a flow must end on time: then add it while the daemon runs, which makes the ' +
+      'difference a few milliseconds.',
+  };
+}
+
+/** Returns the condition of a modification by another client that a rewriting has replaced, and that is not known. */
+export function changeOverwritten(bridge: string, flow: ObservedFlow): Condition {
+  return {
+    code: 'change-overwritten',
+    severity: 'error',
+    where: `Bridge ${bridge}, flow ${formatFlow(flow)}`,
+    message: 'Another client modified the flow while it was being rewritten, and that modification is lost.',
+    action: 'Modify the flow again.',
   };
 }

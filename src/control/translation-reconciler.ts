@@ -1,25 +1,28 @@
 // Keeps the `sample` actions of one bridge's flows and groups translated: has flow-translator.ts and group-session.ts rewrite
-// them, in passes of their own that may take seconds and do not delay the hook. Flows are read over the main connection only,
+// them, in separate reconciliations that may take seconds and do not delay the hook. Flows are read over the main connection only,
 // and never written back in an OpenFlow version that does not show all of a flow.
 //
 //   state       meaning                                                   next states
 //   ----------  --------------------------------------------------------  --------------------------------------------
-//   off         no set is desired, and no flow is known to have our       pending, reading, rewriting, failed
-//               actions
-//   pending     without a connection or without the meter of our actions  reading, rewriting, unsafe, off, failed
+//   off         no set is desired, and no flow is known to have           pending, reading, rewriting, failed
+//               companion actions
+//   pending     no connection, or no meter for companion actions          reading, rewriting, unsafe, off, failed
 //   reading     all flows are being read                                  rewriting, unsafe, off, pending, failed
 //   rewriting   flows and groups are being rewritten                      translated, reading, off, pending, failed
 //   translated  every flow and group that can be is as desired            reading, rewriting, off, pending, failed
 //   unsafe      OpenFlow 1.0 hides parts of flows: none is rewritten      reading, off, pending, failed
-//   failed      the last pass failed; it is retried                       reading, rewriting, unsafe, off, pending
+//   failed      the last reconciliation failed; it is retried             reading, rewriting, unsafe, off, pending
 
 import { type Condition, describeCondition } from '../config/condition.ts';
 import { appliedActions, type FlowMonitorEvent, OpenFlowConnectionError } from '../node-openflow/index.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
+import { CHECKED_BATCH, rewriteChecked } from './checked-rewriting.ts';
 import { FlowReader } from './flow-reader.ts';
-import { FlowTranslator, type FlowTranslatorStatus } from './flow-translator.ts';
+import { sendRewritings, type Transact, type WriteBatch } from './flow-rewriting.ts';
+import { FlowTranslator } from './flow-translator.ts';
+import type { FlowTranslatorStatus } from './flow-translator-status.ts';
 import { GroupSession, type GroupSessionOptions } from './group-session.ts';
 import { isInHookSlot } from './hook.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
@@ -40,19 +43,21 @@ export interface TranslationReconcilerOptions extends GroupSessionOptions {
   readonly log: Logger;
   /** Called when the state has changed. */
   readonly onChange: () => void;
+  /** Resolves when all events of the flow monitor in OpenFlow 1.0 have been received, if there is one. */
+  readonly syncMonitor: () => Promise<void>;
 }
 
 export interface TranslationStatus extends FlowTranslatorStatus {
   readonly state: TranslationState;
   /** Flows that wait to be rewritten. */
   readonly pending: number;
-  /** Groups with our action behind a `sample` of the set, by collector set id. */
+  /** Groups with a companion action for the set, by collector set id. */
   readonly groupsBySet: ReadonlyMap<number, number>;
   readonly groupRewrites: number;
 }
 
-/** Our actions remain in flows or groups that the switch does not let us restore, or that are not shown whole. */
-class LeftBehind extends Error {}
+/** Companion actions remain in flows or groups that the switch refuses to restore, or that are not shown whole. */
+class NotRestored extends Error {}
 
 export class TranslationReconciler {
   readonly #options: TranslationReconcilerOptions;
@@ -64,15 +69,15 @@ export class TranslationReconciler {
   #collectorSets: ReadonlySet<number> = new Set();
   #connection: BridgeConnection | undefined;
   #isMeterInstalled = false;
-  /** Whether flows may have actions of ours, from this or another connection, that have not been removed since. */
+  /** Whether flows may have companion actions, from this or another connection, that have not been removed since. */
   #mayHaveActions = false;
   /** The sets that groups were last translated for, and flows. */
   #groupSets: ReadonlySet<number> | undefined;
   #translatedSets: ReadonlySet<number> = new Set();
-  /** Flows with our actions that cannot be restored on this connection. */
+  /** Flows with companion actions that cannot be restored on this connection. */
   #unrestorable = 0;
   #canRestore = true;
-  /** How often the meter was added, and after which addition all flows with our actions were last written. */
+  /** How often the meter was added, and after which addition all flows with companion actions were last written. */
   #meterAdditions = 0;
   #writtenAfter = 0;
 
@@ -83,6 +88,7 @@ export class TranslationReconciler {
       clock: options.clock,
       translator: this.#translator,
       onRead: () => this.#reconciler.trigger(),
+      syncMonitor: options.syncMonitor,
     });
     this.#groups = new GroupSession(options);
     this.#reconciler = new Reconciler({
@@ -96,7 +102,7 @@ export class TranslationReconciler {
     return this.#state;
   }
 
-  /** The sets for which the last pass that succeeded has translated all flows. */
+  /** The sets for which the last reconciliation that succeeded has translated all flows. */
   get translatedSets(): ReadonlySet<number> {
     return this.#translatedSets;
   }
@@ -106,17 +112,17 @@ export class TranslationReconciler {
     return this.#connection?.isWatchingFlows === true;
   }
 
-  /** Flows that have our actions: while nothing is desired, those that are not restored yet. It looks at all flows. */
+  /** Flows that have companion actions: while nothing is desired, those that are not restored yet. It reads all flows. */
   countWithOurActions(): number {
     return this.#unrestorable + this.#translator.countWithOurActions();
   }
 
-  /** Whether flows or groups that still have our actions may be restored by waiting; otherwise retries do not help. */
+  /** Whether flows or groups that still have companion actions may be restored by waiting; otherwise retries do not help. */
   get canRestore(): boolean {
     return this.#state !== 'failed' || this.#canRestore;
   }
 
-  /** Whether flows may have actions of ours, in the bridge or where OVS has saved them. */
+  /** Whether flows may have companion actions, in the bridge or where OVS has saved them. */
   get mayHaveActions(): boolean {
     return this.#mayHaveActions;
   }
@@ -158,7 +164,7 @@ export class TranslationReconciler {
     this.#reconciler.trigger();
   }
 
-  /** Reads all flows in the next pass and removes actions of ours that nothing is configured for. */
+  /** Reads all flows in the next reconciliation and removes companion actions that nothing is configured for. */
   scanForStaleActions(): void {
     this.#mayHaveActions = true;
     this.#reader.invalidate();
@@ -166,7 +172,7 @@ export class TranslationReconciler {
     this.#reconciler.trigger();
   }
 
-  /** A connection is ready. `isMeterInstalled`: the meter of our actions may be used. */
+  /** A connection is ready. `isMeterInstalled`: the meter of the companion actions may be used. */
   connected(connection: BridgeConnection, isMeterInstalled: boolean): void {
     if (this.#connection === connection && this.#isMeterInstalled === isMeterInstalled) {
       return;
@@ -192,7 +198,7 @@ export class TranslationReconciler {
     }
   }
 
-  /** The meter of our actions was added: actions that were written before it run unmetered until they are written again. */
+  /** The meter of the companion actions was added: older actions run unmetered until they are written again. */
   meterAdded(): void {
     this.#meterAdditions += 1;
     this.#reconciler.trigger();
@@ -263,16 +269,11 @@ export class TranslationReconciler {
     if (isDesired || this.#translator.pending > 0) {
       this.#enterUnlessTranslated('rewriting');
     }
-    if (this.#translator.pending > 0) {
-      // The events that the switch has queued arrive before the reply: without them a newer change would be overwritten.
-      await connection.openflow.request({ type: 'barrier_request' });
+    if (await this.#rewrite(connection)) {
+      this.#reader.requestDump();
     }
-    await this.#translator.run(
-      (messages) => connection.openflow.transact(messages),
-      () => this.#reader.isOutdated,
-    );
     if (this.#reader.isOutdated) {
-      // Flows are read again as soon as the pace of dumps allows, which triggers the next pass.
+      // Flows are read again as soon as the pace of dumps allows, which triggers the next reconciliation.
       return;
     }
     this.#writtenAfter = meterAdditions;
@@ -289,11 +290,34 @@ export class TranslationReconciler {
     }
   }
 
-  /** A refused flow or group is a condition and stops nothing else, but one that keeps our actions is a failure. */
+  /** Rewrites flows; resolves to whether all have to be read again. */
+  async #rewrite(connection: BridgeConnection): Promise<boolean> {
+    const { openflow } = connection;
+    if (this.#translator.pending > 0) {
+      // The events that the switch has queued arrive before the reply: without them a newer change would be overwritten.
+      await openflow.request({ type: 'barrier_request' });
+    }
+    const isOutdated = () => this.#reader.isOutdated;
+    if (connection.hasMonitor) {
+      const transact: Transact = (messages) => openflow.transact(messages);
+      return this.#translator.run((batch) => sendRewritings(batch, transact), { isOutdated });
+    }
+    await this.#options.syncMonitor();
+    const write: WriteBatch = async (batch, isOvertaken) => {
+      const outcome = await rewriteChecked(openflow, batch, isOvertaken);
+      await this.#options.syncMonitor();
+      return outcome;
+    };
+    return this.#translator.run(write, { isOutdated, isChecked: true, batchMax: CHECKED_BATCH });
+  }
+
+  /** A refused flow or group is a condition and stops nothing else, but one that keeps companion actions is a failure. */
   #finish(collectorSets: ReadonlySet<number>): void {
     const refusal = this.conditions().find(({ code }) => code === 'translation-refused');
     if (refusal !== undefined && collectorSets.size === 0) {
-      throw new LeftBehind(`Actions of ours are left behind. ${refusal.where}: ${refusal.message}`);
+      throw new NotRestored(
+        `Some companion actions could not be removed. ${refusal.where}: ${refusal.message}`,
+      );
     }
     if (refusal !== undefined) {
       this.#options.log.limited('translation').warn(describeCondition(refusal));
@@ -305,7 +329,7 @@ export class TranslationReconciler {
     }
   }
 
-  /** In OpenFlow 1.0 nothing is rewritten; flows that have our actions from another time are counted and reported. */
+  /** In OpenFlow 1.0 nothing is rewritten; flows that have companion actions from another time are counted and reported. */
   async #passUnsafe(connection: BridgeConnection): Promise<void> {
     const isDesired = this.#collectorSets.size > 0;
     const mustScan = !isDesired && this.#mayHaveActions;
@@ -318,7 +342,7 @@ export class TranslationReconciler {
     if (isDesired) {
       this.#enter('unsafe');
     } else if (this.#unrestorable > 0) {
-      throw new LeftBehind(leftInFlows(this.#options.bridge, this.#unrestorable));
+      throw new NotRestored(leftInFlows(this.#options.bridge, this.#unrestorable));
     } else {
       this.#mayHaveActions = false;
       this.#enter('off');
@@ -330,7 +354,7 @@ export class TranslationReconciler {
       // The keeper reports the end of the connection and opens the next one.
       return;
     }
-    this.#canRestore = !(error instanceof LeftBehind);
+    this.#canRestore = !(error instanceof NotRestored);
     this.#enter('failed');
     this.#options.log.limited('translation').warn(`bridge ${this.#options.bridge}: ${reasonOf(error)}`);
   }

@@ -3,7 +3,13 @@
 // and removing the added actions restores what the user wrote. Everything here is pure.
 
 import { sampleUserdata, unresolvedFields } from '../intake/userdata.ts';
-import type { Action, Controller2Action, Instruction, SampleAction } from '../node-openflow/index.ts';
+import {
+  type Action,
+  appliedActions,
+  type Controller2Action,
+  type Instruction,
+  type SampleAction,
+} from '../node-openflow/index.ts';
 import { CONTROLLER_ID } from './hook.ts';
 
 /** What the translation depends on. */
@@ -90,6 +96,22 @@ export function sampledSets(actions: readonly Action[]): readonly number[] {
   return actions.flatMap((action) =>
     isSample(action) ? [action.collectorSetId] : sampledSets(innerActions(action)),
   );
+}
+
+/** How many of the flows sample for each of the sets. */
+export function countBySet(
+  flows: Iterable<{ readonly instructions: readonly Instruction[] }>,
+  sets: ReadonlySet<number>,
+): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
+  for (const { instructions } of flows) {
+    for (const set of new Set(sampledSets(appliedActions(instructions)))) {
+      if (sets.has(set)) {
+        counts.set(set, (counts.get(set) ?? 0) + 1);
+      }
+    }
+  }
+  return counts;
 }
 
 /** Returns the ids of translated `sample` actions, at any depth, that come from fields that packet-ins lack. */

@@ -12,8 +12,8 @@ import { isTimeUpTo, putTime } from './entry-time.ts';
  */
 export const IP_TOTAL_LENGTH_MAX = 0xffff;
 
-// Words of an entry, from its start. Counters and times are two words, the low one first. They are plain numbers instead of a
-// table, because the build inlines plain numbers.
+// Words of an entry, from its start. Counters and times are two words, the low one first. They are exported numbers instead of
+// a table, because the build inlines those.
 export const ENTRY_HASH = 0;
 export const ENTRY_DOMAIN = 1;
 export const ENTRY_TEMPLATE = 2;

@@ -1,5 +1,5 @@
 // Walks over the flows of a cache while it keeps working: oldest first, in slices, so that a million flows do not delay the
-// packets. Flows may leave and start between two slices; the walk passes on those that exist from its start to their turn.
+// packets. Flows may leave and start between two slices; the walk visits each flow that exists from its start until it is reached.
 
 import { type EntryStore, segmentOf, wordOf } from './entry-store.ts';
 import { ENTRY_TEMPLATE, entryWordCount } from './flow-entry.ts';

@@ -125,7 +125,7 @@ export class BridgeIntake {
     this.#hook?.ledger.observe(counters);
   }
 
-  /** Notes the counters of the meter of our actions behind `sample` actions; zeros when it was added. */
+  /** Notes the counters of the meter of the companion actions; zeros when it was added. */
   observeSamplePool(counters: MeterCounters): void {
     this.#sampleLedger.observe(counters);
   }

@@ -8,10 +8,6 @@ export const PENDING_LOSS_OBSERVATIONS_MAX = 10;
 /** The least that a packet represents, when those before it represented too many. */
 const FACTOR_MIN = 0.5;
 
-// Cells of the compensation. They are plain numbers, which the build puts where they are used.
-const FACTOR = 0;
-const PENDING = 1;
-
 /** Lost packets and what became of them. */
 export interface LossCompensationStatus {
   /**
@@ -51,17 +47,17 @@ export class LossCompensation {
    */
   arrive(): void {
     const { cells } = this;
-    const extra = cells[FACTOR]! - 1;
+    const extra = cells[0]! - 1;
     if (extra === 0) {
       return;
     }
-    const pending = cells[PENDING]!;
+    const pending = cells[1]!;
     if (Math.abs(extra) <= Math.abs(pending)) {
-      cells[PENDING] = pending - extra;
+      cells[1] = pending - extra;
       return;
     }
-    cells[FACTOR] = 1 + pending;
-    cells[PENDING] = 0;
+    cells[0] = 1 + pending;
+    cells[1] = 0;
   }
 
   /** Ends an interval in which `arrived` packets arrived and `lost` did not. */
@@ -71,21 +67,21 @@ export class LossCompensation {
     if (this.#intervals.length > PENDING_LOSS_OBSERVATIONS_MAX) {
       this.#intervals.shift();
     }
-    const pending = this.#writeOff(this.cells[PENDING]! + lost);
+    const pending = this.#writeOff(this.cells[1]! + lost);
     // The best estimate of how many packets will arrive is how many have arrived; when fewer do, the rest stays pending. No
     // packet represents more than a packet of the last intervals had to, so that little traffic after a burst
     // does not represent all of it.
     const worst = this.#intervals.reduce((ratio, interval) => Math.max(ratio, interval.ratio), 1);
     const factor = arrived === 0 ? 1 : 1 + pending / arrived;
     this.#factorAtObservation = Math.min(Math.max(factor, FACTOR_MIN), worst);
-    this.cells[FACTOR] = this.#factorAtObservation;
-    this.cells[PENDING] = pending;
+    this.cells[0] = this.#factorAtObservation;
+    this.cells[1] = pending;
   }
 
   status(): LossCompensationStatus {
     return {
       compensationFactor: this.#factorAtObservation,
-      pendingLossPackets: this.cells[PENDING]!,
+      pendingLossPackets: this.cells[1]!,
       writtenOffPackets: this.#writtenOff,
     };
   }

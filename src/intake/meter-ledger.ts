@@ -1,4 +1,4 @@
-// The ledger of a meter: compares the packets of the sample pool (RFC 5476), which the meter in the datapath has counted, with
+// The ledger of a meter: compares the packets of the sample pool (an sFlow term), which the meter in the datapath has counted, with
 // those that arrived here, and compensates for the lost ones.
 
 import { LossCompensation, type LossCompensationStatus } from './loss-compensation.ts';

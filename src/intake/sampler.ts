@@ -1,4 +1,5 @@
-// Keeps packets of the sample pool (RFC 5476) at random, each with the same probability and independently of the others, and
+// Keeps packets of the sample pool (sFlow: all packets that could have been
+// sampled) at random, each with the same probability and independently of the others, and
 // gives each kept packet its weight. The probability is a fraction: 1/N for the hook, P/65535 for a `sample` action.
 //
 // While packets of the pool are lost, each packet that arrives represents more than one (loss-compensation.ts): then more
@@ -17,27 +18,16 @@ export interface SamplerStatus {
 
 const RANDOM_RANGE = 2 ** 32;
 
-// Cells of a sampler. They are plain numbers, which the build puts where they are used.
-const RECEIVED = 0;
-const SELECTED = 1;
-/** Packets of the pool that a kept packet represents, and the fraction that is carried to the next. */
-const WEIGHT = 2;
-const CARRY = 3;
-/** A draw (signed) below the threshold keeps; one equal to it keeps if a second draw is below the fraction. */
-const THRESHOLD = 4;
-const FRACTION = 5;
-/** The compensation factor that the cells above were computed for. */
-const FACTOR = 6;
-const CELL_COUNT = 7;
-
 export class Sampler {
   readonly #random: RandomSource;
   readonly #factor: Float64Array;
-  /** A double in a field would be an object. */
-  readonly #cells = new Float64Array(CELL_COUNT);
+  /**
+   * Received, selected, the fraction of a weight that is carried to the next sample, 2^32 times the probability, and 2^32
+   * divided by its denominator: in cells, because a double in a field would be an object.
+   */
+  readonly #cells = new Float64Array(5);
   #numerator = 1;
   #denominator = 1;
-  #keepsAll = true;
 
   /**
    * `seed` has 32 bits; `factor` is the cell of the compensation factor of the meter that the packets pass. Keeps all packets
@@ -46,7 +36,8 @@ export class Sampler {
   constructor(seed: number, factor: Float64Array = new Float64Array([1])) {
     this.#random = new RandomSource(seed);
     this.#factor = factor;
-    this.#prepare();
+    this.#cells[3] = RANDOM_RANGE;
+    this.#cells[4] = RANDOM_RANGE;
   }
 
   /** Changes the probability for the next packets: whole numbers, 1 <= numerator <= denominator < 2^32. */
@@ -59,54 +50,43 @@ export class Sampler {
         `sampling probability ${numerator}/${denominator} is not a fraction from 1/(2^32-1) to 1`,
       );
     }
+    const cells = this.#cells;
+    if (denominator !== this.#denominator) {
+      this.#denominator = denominator;
+      cells[4] = RANDOM_RANGE / denominator;
+    }
     this.#numerator = numerator;
-    this.#denominator = denominator;
-    this.#prepare();
+    cells[3] = numerator * cells[4]!;
   }
 
   /** Returns whether a packet becomes a sample. To be called once for each packet that arrives. */
   keep(): boolean {
     const cells = this.#cells;
-    cells[RECEIVED]! += 1;
-    if (this.#factor[0] !== cells[FACTOR]) {
-      this.#prepare();
-    }
-    if (!this.#keepsAll) {
-      const draw = this.#random.next();
-      const threshold = cells[THRESHOLD]!;
-      if (draw > threshold || (draw === threshold && this.#random.next() >>> 0 >= cells[FRACTION]!)) {
+    cells[0]! += 1;
+    // A draw below the limit keeps. The limit is rarely whole: where the draw is its whole part, a second draw is compared
+    // with its fraction, because rounding would show with a small probability.
+    const limit = this.#factor[0]! * cells[3]!;
+    if (limit < RANDOM_RANGE) {
+      const draw = this.#random.next() >>> 0;
+      if (draw + 1 > limit && (draw >= limit || this.#random.next() >>> 0 >= (limit - draw) * RANDOM_RANGE)) {
         return false;
       }
     }
-    cells[SELECTED]! += 1;
+    cells[1]! += 1;
     return true;
   }
 
   /** Returns the weight of the packet just kept: whole packets of the pool that it represents. */
   weight(): number {
-    const exact = this.#cells[WEIGHT]! + this.#cells[CARRY]!;
+    const cells = this.#cells;
+    const exact = Math.max(this.#denominator / this.#numerator, this.#factor[0]!) + cells[2]!;
     const whole = Math.floor(exact);
-    this.#cells[CARRY] = exact - whole;
+    cells[2] = exact - whole;
     return whole;
   }
 
   status(): SamplerStatus {
-    return { received: this.#cells[RECEIVED]!, selected: this.#cells[SELECTED]! };
-  }
-
-  #prepare(): void {
-    const factor = this.#factor[0]!;
-    const numerator = this.#numerator * factor;
-    this.#keepsAll = numerator >= this.#denominator;
-    // 2^32 times the probability is rarely whole. Its fraction decides in the one case in 2^32 that the whole part leaves
-    // open: with a small probability, rounding would show.
-    const exact = (RANDOM_RANGE * numerator) / this.#denominator;
-    const whole = Math.floor(exact);
-    const cells = this.#cells;
-    cells[FACTOR] = factor;
-    cells[WEIGHT] = Math.max(this.#denominator / this.#numerator, factor);
-    cells[THRESHOLD] = whole - RANDOM_RANGE / 2;
-    cells[FRACTION] = Math.round((exact - whole) * RANDOM_RANGE);
+    return { received: this.#cells[0]!, selected: this.#cells[1]! };
   }
 }
 

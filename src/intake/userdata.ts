@@ -8,7 +8,7 @@
 //   |       collector set id        |  the field of the domain id, the field of the point id ...
 //   +-------------------------------+----------------------------------------
 //
-// The userdata of a bridge's hook ends before the collector set id, that of a `sample` action behind it, unless the action
+// The userdata of a bridge's hook ends before the collector set id, that of a companion action after it, unless the action
 // takes an id from a field (NXAST_SAMPLE4). Then that id is 0 here, and both fields follow, each as
 //
 //   u8 length of its name, or 0 where the id is a number; the name; u8 lowest bit; u8 number of bits
@@ -48,7 +48,7 @@ export function bridgeUserdata(observationDomainId: number, observationPointId: 
   return head(KIND_BRIDGE, BRIDGE_SIZE, 0, observationDomainId, observationPointId);
 }
 
-/** Encodes the userdata of our action behind a `sample` action. */
+/** Encodes the userdata of a companion action. */
 export function sampleUserdata(sample: SampleAction): Buffer {
   const { observationDomainId: domain, observationPointId: point, probability, collectorSetId } = sample;
   const isFixed = typeof domain === 'number' && typeof point === 'number';

@@ -230,16 +230,6 @@ const ALL_TEMPLATES = RECORD_FORMATS.flatMap((format) => TEMPLATES[format]);
 /** The longest record of both formats, in bytes. */
 export const RECORD_SIZE_MAX = Math.max(...ALL_TEMPLATES.map((template) => template.recordSize));
 
-/** Sizes of the parts of a flow key, in bytes. */
-export const KeyPartSize = {
-  common: sizeOf(ORIGINAL.common),
-  vlan: sizeOf(ORIGINAL.vlan),
-  ip: sizeOf(ORIGINAL.ip),
-  ipv4: sizeOf(ORIGINAL.ipv4),
-  ipv6: sizeOf(ORIGINAL.ipv6),
-  ports: sizeOf(ORIGINAL.ports),
-} as const;
-
 // What the packet path looks up, by template id less TEMPLATE_ID_FIRST.
 const byIndex: (RecordTemplate | undefined)[] = Array.from({ length: TEMPLATE_ID_COUNT });
 const keySizes = new Uint8Array(TEMPLATE_ID_COUNT);
@@ -291,18 +281,6 @@ export function templateWithId(id: number): RecordTemplate {
     throw new Error(`template id ${id} is not one of our templates`);
   }
   return template;
-}
-
-/** Returns where an element of the flow key begins in its part, in bytes. */
-export function offsetInPart(part: keyof typeof KeyPartSize, name: string): number {
-  let offset = 0;
-  for (const [each, size] of ORIGINAL[part].fields) {
-    if (each === name) {
-      return offset;
-    }
-    offset += size;
-  }
-  throw new Error(`element ${name} is not in the part "${part}" of the flow key`);
 }
 
 /** Returns where an aggregated element of the original record begins behind the key, in bytes; it is the same in all templates. */

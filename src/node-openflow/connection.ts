@@ -29,7 +29,7 @@ import {
 } from './message-types.ts';
 import { decodePacketIn2, PacketInView } from './packet-in.ts';
 import { type Batch, PendingRequests } from './pending-requests.ts';
-import { closeStream, drained } from './stream-end.ts';
+import { closeStream, drained, endedError } from './stream-end.ts';
 import { OPENFLOW_VERSIONS, type OpenFlowVersion, versionName } from './version.ts';
 import { OpenFlowDecodeError, WireReader } from './wire.ts';
 
@@ -146,6 +146,14 @@ export class OpenFlowConnection {
     this.#requireBacklog();
     this.#requirePending();
     return await this.#ask(message);
+  }
+
+  /** Has what `act` sends, without waiting for anything, reach the switch in one write. */
+  together<Result>(act: () => Result): Result {
+    this.#stream.cork();
+    const result = act();
+    this.#stream.uncork();
+    return result;
   }
 
   /** Sends an echo request and waits for the reply. */
@@ -389,12 +397,4 @@ export class OpenFlowConnection {
     this.#pending.rejectAll(endedError(end));
     this.#resolveEnded(end);
   }
-}
-
-function endedError(end: OpenFlowEnd): OpenFlowConnectionError {
-  return new OpenFlowConnectionError(
-    'OPENFLOW_ENDED',
-    `the OpenFlow connection has ended: ${end.message}`,
-    end.error ?? undefined,
-  );
 }

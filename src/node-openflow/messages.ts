@@ -192,7 +192,12 @@ export const MESSAGES: {
       writer.u32(bundleId).u16(0).u16(flags);
       encodeInner(message);
     },
-    decode: null,
+    decode: (_version, reader, decodeInner) => {
+      const bundleId = reader.u32('bundle_add.bundle_id');
+      reader.u16('bundle_add.pad');
+      const flags = reader.u16('bundle_add.flags');
+      return { bundleId, flags, message: decodeInner(reader) };
+    },
   },
   desc_request: { places: [ofpstRequest(0)], encode: encodeNothing, decode: decodeNothing },
   desc_reply: { places: [ofpstReply(0)], encode: null, decode: decodeDescription },

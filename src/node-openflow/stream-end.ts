@@ -1,6 +1,8 @@
 // Waits for a stream to drain, and closes it so that OVS does not log a reset connection.
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
+import type { OpenFlowEnd } from './connection-options.ts';
+import { OpenFlowConnectionError } from './errors.ts';
 
 /** Resolves when the stream has nothing left to send, or when `ended` resolves. */
 export async function drained(stream: Duplex, ended: Promise<unknown>): Promise<void> {
@@ -33,4 +35,13 @@ export function closeStream(
   } else {
     stream.destroy();
   }
+}
+
+/** The error of what is asked of a connection that is over. */
+export function endedError(end: OpenFlowEnd): OpenFlowConnectionError {
+  return new OpenFlowConnectionError(
+    'OPENFLOW_ENDED',
+    `the OpenFlow connection is over: ${end.message}`,
+    end.error ?? undefined,
+  );
 }

@@ -4,7 +4,6 @@
 
 import {
   extendedTemplateId,
-  KeyPartSize,
   keySize,
   Layer2,
   Layer3,
@@ -15,6 +14,7 @@ import {
 import { copy, dissectFrame, padKey, putU32, u16 } from './dissect.ts';
 import { dissectPlain } from './dissect-plain.ts';
 import { type FlowKey, FrameFault, NO_HEADER } from './flow-key.ts';
+import { PORTS_SIZE } from './key-offsets.ts';
 
 const Protocol = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
 /** The common header of SCTP (RFC 9260, section 3.1), that of ICMP (RFC 792) and that of ICMPv6 (RFC 4443, section 2.1), in bytes. */
@@ -108,11 +108,11 @@ function fits(end: number, key: FlowKey, headerSize: number): boolean {
 /** Appends the ports to the leading part, which ends where those of TCP and UDP are. */
 function addSctpPorts(frame: Uint8Array, end: number, key: FlowKey): void {
   if (fits(end, key, SCTP_HEADER_SIZE)) {
-    copy(frame, key.transportAt, key.bytes, key.size, KeyPartSize.ports);
+    copy(frame, key.transportAt, key.bytes, key.size, PORTS_SIZE);
   } else {
     putU32(key.bytes, key.size, 0);
   }
-  key.size += KeyPartSize.ports;
+  key.size += PORTS_SIZE;
   padKey(key);
 }
 

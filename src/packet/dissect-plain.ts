@@ -21,7 +21,7 @@ const IPV4_PLAIN = 0x45_00_08;
 /** The bits of the fragment offset in the two bytes at the beginning of a little-endian word. */
 const FRAGMENT_OFFSET = 0xff1f;
 
-/** The last byte of the common part and the first of the IP part, behind the type: 14 bytes of header, version 4. */
+/** The last byte of the common part and the first of the IP part, after the type: 14 bytes of header, version 4. */
 const TYPE_WORD = 0x04_0e_00_08;
 const TEMPLATE_ID = templateId(Layer2.untagged, Layer3.ipv4, Layer4.ports);
 const KEY_SIZE = keySize(TEMPLATE_ID);
@@ -67,7 +67,7 @@ export function dissectPlain(
   words[6] = classOfService | (source << 8); // 24-27
   words[7] = (source >>> 24) | (destination << 8);
   words[8] = (destination >>> 24) | (ports << 8);
-  words[9] = ports >>> 24; // 36, and zeros behind the key
+  words[9] = ports >>> 24; // 36, and zeros after the key
   key.size = KEY_SIZE;
   key.templateId = TEMPLATE_ID;
   key.ethernetHeaderLength = 14;

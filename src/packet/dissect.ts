@@ -2,9 +2,32 @@
 // observed to do, with malformed frames as well: a fault is a property of the frame and never an error. It runs for each
 // sample, so it allocates nothing and writes into the `FlowKey` of the caller. dissect-extended.ts is for the other format.
 
-import { KeyPartSize, Layer2, Layer3, Layer4, offsetInPart, templateId } from '../ipfix/record-layout.ts';
+import { Layer2, Layer3, Layer4, templateId } from '../ipfix/record-layout.ts';
 import { dissectPlain } from './dissect-plain.ts';
 import { type FlowKey, FrameFault, NO_HEADER } from './flow-key.ts';
+import {
+  COMMON_SIZE,
+  DESTINATION_MAC,
+  DOT1Q_PRIORITY,
+  DOT1Q_VLAN_ID,
+  ETHERNET_HEADER_LENGTH,
+  ETHERNET_TYPE,
+  FLOW_LABEL,
+  IP_CLASS,
+  IP_DSCP,
+  IP_PRECEDENCE,
+  IP_PROTOCOL,
+  IP_SIZE,
+  IP_TTL,
+  IP_VERSION,
+  IPV4_SIZE,
+  IPV6_SIZE,
+  OBSERVATION_POINT,
+  PORTS_SIZE,
+  SOURCE_MAC,
+  VLAN_ID,
+  VLAN_SIZE,
+} from './key-offsets.ts';
 
 const EtherType = { ipv4: 0x0800, vlan: 0x8100, serviceVlan: 0x88a8, ipv6: 0x86dd } as const;
 /** Below this the field is the length of an 802.3 frame and not a type. */
@@ -31,23 +54,6 @@ const IPV6_HEADER_SIZE = 40;
 const IPV6_EXTENSION_SIZE_MIN = 8;
 const TCP_HEADER_SIZE_MIN = 20;
 const UDP_HEADER_SIZE = 8;
-
-// Offsets of the elements in the parts of the key, in bytes.
-const OBSERVATION_POINT = offsetInPart('common', 'observationPointId');
-const SOURCE_MAC = offsetInPart('common', 'sourceMacAddress');
-const DESTINATION_MAC = offsetInPart('common', 'destinationMacAddress');
-const ETHERNET_TYPE = offsetInPart('common', 'ethernetType');
-const ETHERNET_HEADER_LENGTH = offsetInPart('common', 'ethernetHeaderLength');
-const VLAN_ID = KeyPartSize.common + offsetInPart('vlan', 'vlanId');
-const DOT1Q_VLAN_ID = KeyPartSize.common + offsetInPart('vlan', 'dot1qVlanId');
-const DOT1Q_PRIORITY = KeyPartSize.common + offsetInPart('vlan', 'dot1qPriority');
-const IP_VERSION = offsetInPart('ip', 'ipVersion');
-const IP_TTL = offsetInPart('ip', 'ipTTL');
-const IP_PROTOCOL = offsetInPart('ip', 'protocolIdentifier');
-const IP_DSCP = offsetInPart('ip', 'ipDiffServCodePoint');
-const IP_PRECEDENCE = offsetInPart('ip', 'ipPrecedence');
-const IP_CLASS = offsetInPart('ip', 'ipClassOfService');
-const FLOW_LABEL = offsetInPart('ipv6', 'flowLabelIPv6');
 
 /**
  * Writes the flow key of `frame[start, end)` into `key`. The frame may have been truncated when it was captured: a header
@@ -82,21 +88,21 @@ export function dissectFrame(
   putU32(key.bytes, OBSERVATION_POINT, observationPointId);
   if (size < ETHERNET_HEADER_SIZE) {
     key.faults = FrameFault.ethernet;
-    key.bytes.fill(0, SOURCE_MAC, KeyPartSize.common);
+    key.bytes.fill(0, SOURCE_MAC, COMMON_SIZE);
     key.ethernetHeaderLength = ETHERNET_HEADER_SIZE;
     key.bytes[ETHERNET_HEADER_LENGTH] = ETHERNET_HEADER_SIZE;
-    finish(key, KeyPartSize.common, Layer2.untagged, Layer3.other, Layer4.other);
+    finish(key, COMMON_SIZE, Layer2.untagged, Layer3.other, Layer4.other);
     return;
   }
 
   let layer2: Layer2 = Layer2.untagged;
-  let keyAt: number = KeyPartSize.common;
+  let keyAt: number = COMMON_SIZE;
   let at = start + ETHERNET_HEADER_SIZE;
   let type = u16(frame, at - 2);
   if ((type === EtherType.vlan || type === EtherType.serviceVlan) && end - at >= VLAN_TAG_SIZE) {
     putVlan(key.bytes, u16(frame, at));
     layer2 = Layer2.vlan;
-    keyAt += KeyPartSize.vlan;
+    keyAt += VLAN_SIZE;
     at += VLAN_TAG_SIZE;
     type = u16(frame, at - 2);
   }
@@ -134,8 +140,8 @@ function dissectIpv4(
   layer2: Layer2,
 ): void {
   const { bytes } = key;
-  const addressesAt = keyAt + KeyPartSize.ip;
-  const portsAt = addressesAt + KeyPartSize.ipv4;
+  const addressesAt = keyAt + IP_SIZE;
+  const portsAt = addressesAt + IPV4_SIZE;
   // The version in the header is ignored: the EtherType decides.
   const headerSize = end > at ? (frame[at]! & 0x0f) * 4 : 0;
   if (headerSize < IPV4_HEADER_SIZE_MIN || headerSize > end - at) {
@@ -148,7 +154,7 @@ function dissectIpv4(
   key.networkAt = at;
   key.protocol = frame[at + 9]!;
   putIp(bytes, keyAt, 4, frame[at + 8]!, key.protocol, frame[at + 1]!);
-  copy(frame, at + 12, bytes, addressesAt, KeyPartSize.ipv4);
+  copy(frame, at + 12, bytes, addressesAt, IPV4_SIZE);
   const isLaterFragment = (u16(frame, at + 6) & 0x1fff) !== 0;
   finishIp(frame, isLaterFragment ? NO_HEADER : at + headerSize, end, key, portsAt, layer2, Layer3.ipv4);
 }
@@ -162,8 +168,8 @@ function dissectIpv6(
   layer2: Layer2,
 ): void {
   const { bytes } = key;
-  const addressesAt = keyAt + KeyPartSize.ip;
-  const portsAt = addressesAt + KeyPartSize.ipv6;
+  const addressesAt = keyAt + IP_SIZE;
+  const portsAt = addressesAt + IPV6_SIZE;
   if (end - at < IPV6_HEADER_SIZE) {
     key.faults = FrameFault.ipHeader;
     bytes.fill(0, keyAt, portsAt);
@@ -185,7 +191,7 @@ function dissectIpv6(
 }
 
 /**
- * Skips the extension headers (RFC 8200, section 4) of the IPv6 packet at `at`, stores the protocol behind them in
+ * Skips the extension headers (RFC 8200, section 4) of the IPv6 packet at `at`, stores the protocol after them in
  * `key.protocol`, and returns where its header begins. Each step takes 8 bytes or more, so the end of the frame bounds it.
  */
 function skipIpv6Extensions(frame: Uint8Array, at: number, end: number, key: FlowKey): number {
@@ -241,14 +247,14 @@ function finishIp(
     return;
   }
   if (transportAt !== NO_HEADER && transportHeaderFits(frame, transportAt, end, protocol)) {
-    copy(frame, transportAt, bytes, portsAt, KeyPartSize.ports);
+    copy(frame, transportAt, bytes, portsAt, PORTS_SIZE);
   } else {
     if (transportAt !== NO_HEADER) {
       key.faults |= FrameFault.transport;
     }
     putU32(bytes, portsAt, 0);
   }
-  finish(key, portsAt + KeyPartSize.ports, layer2, layer3, Layer4.ports);
+  finish(key, portsAt + PORTS_SIZE, layer2, layer3, Layer4.ports);
 }
 
 /** Returns whether the frame has the whole header; a TCP header is as long as its data offset says, options included. */
@@ -278,7 +284,7 @@ export function padKey(key: FlowKey): void {
   }
 }
 
-/** Writes the common part behind the observation point: source before destination, the reverse of the frame's order. */
+/** Writes the common part after the observation point: source before destination, the reverse of the frame's order. */
 function putEthernet(
   frame: Uint8Array,
   start: number,

@@ -116,6 +116,20 @@ export const DAEMON_METRICS: readonly Metric[] = [
     ({ session }) => session.translation.ignored,
   ),
   perBridge(
+    'ovs_ipfix_flow_changes_restored_total',
+    'counter',
+    'modifications',
+    'Modifications of flows by other clients that a rewriting replaced, and that were written back',
+    ({ session }) => session.translation.restored,
+  ),
+  perBridge(
+    'ovs_ipfix_flow_changes_lost_total',
+    'counter',
+    'modifications',
+    'Modifications of flows by other clients that a rewriting replaced, and that are lost',
+    ({ session }) => session.translation.lost,
+  ),
+  perBridge(
     'ovs_ipfix_packet_in_rate_limit',
     'gauge',
     'packets/s',

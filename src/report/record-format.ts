@@ -18,7 +18,7 @@ export const TABLE_HEAD =
 
 /**
  * Returns one record as a flat object: its `origin`, then its elements by name. An element that occurs twice, or has the name
- * of one of the first keys, gets `#2` behind its name. `flowStart` and `flowEnd` are absolute, computed from the
+ * of one of the first keys, gets `#2` after its name. `flowStart` and `flowEnd` are absolute, computed from the
  * deltas and the export time (RFC 7011, section 3.1, and elements 158 and 159), or taken from absolute elements. `tcpFlags` and
  * `icmp` are tcpControlBits as letters, and type and code of ICMP in words.
  */

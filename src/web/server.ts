@@ -141,7 +141,7 @@ export class WebServer {
         (text) => send(response, this.#metrics.contentType, text),
         (error: unknown) => {
           this.#options.log.error(`metrics failed: ${reasonOf(error)}`);
-          say(response, 500, 'The metrics failed; the log has the reason.');
+          say(response, 500, 'The metrics could not be generated; see the log.');
         },
       );
     } else if (path === '/ws') {

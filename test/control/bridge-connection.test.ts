@@ -1,4 +1,4 @@
-// The main connection to a bridge: the version that is chosen, what is set up, and odd switches during the set-up.
+// The main connection to a bridge: the negotiated version, the set-up, and faults of the switch during the set-up.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -29,7 +29,7 @@ function start(behaviour: Partial<SwitchBehaviour> = {}) {
   return { clock, ofswitch, lines, modified, open };
 }
 
-test('one hello is sent, which offers the preferred of the versions that the bridge allows and no other', async (t) => {
+test('offers only the preferred of the versions that the bridge allows, in one hello', async (t) => {
   const cases = [
     { versions: [1, 6], used: 'OpenFlow 1.5' },
     { versions: [1, 4, 5, 6], used: 'OpenFlow 1.4' },
@@ -48,7 +48,7 @@ test('one hello is sent, which offers the preferred of the versions that the bri
   }
 });
 
-test('the connection is set up before the flow monitor starts, in each version', async (t) => {
+test('sets up the connection before it starts the flow monitor, in each version', async (t) => {
   const common = [
     'desc_request',
     'get_config_request',
@@ -78,7 +78,7 @@ test('the connection is set up before the flow monitor starts, in each version',
   }
 });
 
-test('our meters have the two highest ids that the bridge has, and none where there are none', async (t) => {
+test('uses the two highest meter ids of a bridge, and none without meters', async (t) => {
   const cases: readonly [Partial<SwitchBehaviour>, number | undefined, number | undefined][] = [
     [{ meterCountMax: 262_144 }, 65_000, 65_001],
     [{ meterCountMax: 65_000 }, 64_999, 65_000],
@@ -93,7 +93,7 @@ test('our meters have the two highest ids that the bridge has, and none where th
   }
 });
 
-test('an Open vSwitch before 3.0 is asked for no flow monitor in any version but 1.0', async (t) => {
+test('requests no flow monitor in versions other than 1.0 from Open vSwitch before 3.0', async (t) => {
   const old = { monitors: 'OpenFlow 1.0 only', software: '2.15.0' } as const;
   for (const [version, hasMonitor] of [
     [1, true],
@@ -109,7 +109,7 @@ test('an Open vSwitch before 3.0 is asked for no flow monitor in any version but
   }
 });
 
-test('an unknown switch is asked, and an answer of another version does not end the connection', async (t) => {
+test('requests a flow monitor from an unknown switch, and stays connected after an error of another version', async (t) => {
   for (const version of [4, 5, 6] as const) {
     const software = 'a switch of ours';
     const { clock, ofswitch, lines, open } = start({
@@ -130,7 +130,7 @@ test('an unknown switch is asked, and an answer of another version does not end 
   }
 });
 
-test('a switch that refuses the monitor, its description or the meters is usable all the same', async (t) => {
+test('uses a switch that refuses the monitor, its description or meters', async (t) => {
   const { ofswitch, open } = start({ monitors: 'refused', meters: 'refused' });
   ofswitch.fail({ type: 'desc_request', action: 'refuse' });
   const connection = await open(t);
@@ -138,7 +138,7 @@ test('a switch that refuses the monitor, its description or the meters is usable
   await connection.probe();
 });
 
-test('without our packet-in format or controller id there is no connection, and the refusal says why', async (t) => {
+test('rejects with the refusal of the packet-in format or controller id', async (t) => {
   for (const type of ['set_controller_id', 'set_packet_in_format', 'set_async', 'set_config'] as const) {
     const { clock, ofswitch, open } = start();
     ofswitch.fail({ type, action: 'refuse', errorName: 'OFPBRC_BAD_TYPE' });
@@ -148,7 +148,7 @@ test('without our packet-in format or controller id there is no connection, and 
   }
 });
 
-test('garbage, another version and the end of the line during the set-up reject at once', async (t) => {
+test('rejects on garbage, another version and the end of the connection during the set-up', async (t) => {
   const causes: readonly [(ofswitch: ScriptedSwitch) => void, RegExp][] = [
     [(ofswitch) => ofswitch.sendGarbage(), /malformed/u],
     [(ofswitch) => ofswitch.speakVersion(6), /a message of OpenFlow 1\.5 on a connection of OpenFlow 1\.4/u],
@@ -172,7 +172,7 @@ test('garbage, another version and the end of the line during the set-up reject 
   }
 });
 
-test('the flags of the bridge are not changed by our set-up', async (t) => {
+test('does not change the flags of the bridge', async (t) => {
   const { ofswitch, open } = start();
   await open(t);
   const other = await open(t);
@@ -182,7 +182,7 @@ test('the flags of the bridge are not changed by our set-up', async (t) => {
   assert.deepEqual(ofswitch.takeTranscript(/<- set_config/u), ['3 <- set_config flags=1,miss_send_len=128']);
 });
 
-test('a meter or a group that another client modifies is noticed in every version that tells it', async (t) => {
+test('reports a meter or a group that another client modifies, in every version that forwards it', async (t) => {
   for (const versions of [[4], [5], [6]] as const) {
     const { clock, ofswitch, modified, open } = start({ versions });
     await open(t);

@@ -1,4 +1,5 @@
-// A bridge session on a scripted switch that drops the line at every message, sends garbage, answers late and restarts.
+// A bridge session with a scripted switch that closes the connection at every message, sends garbage, answers late and
+// restarts.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -38,12 +39,12 @@ const SENT = [
 const METERS_AND_HOOK = ['meter=65000', 'meter=65001', HOOK_PLACE];
 const SAMPLING_FLOWS = Array.from({ length: FLOWS }, (_, index) => `table=3,priority=100,reg0=0x${index}`);
 
-/** What a line of the transcript is about. */
-function placeOf(line: string): string {
+/** Returns the slot of a line of the transcript. */
+function slotOf(line: string): string {
   return /(?:meter|table)=\S+/u.exec(line)?.[0] ?? line;
 }
 
-/** A bridge with users' flows, some of which sample; not started. */
+/** Prepares a bridge with users' flows, some of which sample, without starting it. */
 function prepare(t: TestContext, behaviour: Partial<SwitchBehaviour> = {}): ScriptedBridge {
   const bridge = new ScriptedBridge(t, { behaviour, desired: samplingSets([1]) });
   for (let index = 0; index < FLOWS; index += 1) {
@@ -54,7 +55,7 @@ function prepare(t: TestContext, behaviour: Partial<SwitchBehaviour> = {}): Scri
   return bridge;
 }
 
-/** All that the switch has when everything is installed, and when nothing is. */
+/** Returns the state of the switch before the installation and after it. */
 async function reference(t: TestContext): Promise<{ before: string[]; installed: unknown }> {
   const bridge = prepare(t);
   const before = bridge.userFlows();
@@ -68,7 +69,7 @@ function stateOf(bridge: ScriptedBridge): unknown {
   return [bridge.ofswitch.flows(), bridge.ofswitch.meters(), bridge.print().slice(1), conditions];
 }
 
-/** Drops the line at the n-th message of a type, for each n that occurs; returns how often it was dropped. */
+/** Closes the connection at the n-th message of a type, for each n that occurs; returns how often it was closed. */
 async function dropAtEach(
   t: TestContext,
   type: OpenFlowMessageType,
@@ -87,7 +88,7 @@ async function dropAtEach(
   }
 }
 
-test('wherever the line drops during the installation, the same state is reached over the next connection', async (t) => {
+test('reaches the same state over the next connection wherever the connection ends during the installation', async (t) => {
   const { installed } = await reference(t);
   let drops = 0;
   for (const type of SENT) {
@@ -105,7 +106,7 @@ test('wherever the line drops during the installation, the same state is reached
   assert.ok(drops >= 40, `${drops} drops`);
 });
 
-test("wherever the line drops during the removal, nothing of ours remains and users' flows are as before", async (t) => {
+test("removes everything and restores users' flows wherever the connection ends during the removal", async (t) => {
   const { before } = await reference(t);
   for (const type of ['flow_mod', 'meter_mod', 'barrier_request', 'flow_stats_request'] as const) {
     for (const action of ['hang up', 'hang up after'] as const) {
@@ -123,7 +124,7 @@ test("wherever the line drops during the removal, nothing of ours remains and us
   }
 });
 
-test('garbage, another version and answers that nobody waits for end the connection at most, and all is well again', async (t) => {
+test('recovers from garbage, another version and unexpected replies', async (t) => {
   const { installed } = await reference(t);
   const causes: readonly [string, (bridge: ScriptedBridge) => void, number][] = [
     ['garbage', ({ ofswitch }) => ofswitch.sendGarbage(), 2],
@@ -153,7 +154,7 @@ test('garbage, another version and answers that nobody waits for end the connect
   }
 });
 
-test('garbage in the middle of a pass is like a line that drops', async (t) => {
+test('recovers from garbage during a reconciliation', async (t) => {
   const { installed } = await reference(t);
   for (const type of ['meter_config_request', 'barrier_request', 'flow_monitor_request'] as const) {
     const bridge = prepare(t);
@@ -167,7 +168,7 @@ test('garbage in the middle of a pass is like a line that drops', async (t) => {
   }
 });
 
-test('answers that are late by seconds change nothing but the time', async (t) => {
+test('reaches the same state with replies that are seconds late', async (t) => {
   const { before, installed } = await reference(t);
   const bridge = prepare(t);
   bridge.ofswitch.behaviour.answerMs = {
@@ -184,7 +185,7 @@ test('answers that are late by seconds change nothing but the time', async (t) =
   assert.deepEqual([bridge.userFlows(), bridge.hasHook, bridge.ofswitch.meters()], [before, false, []]);
 });
 
-test('a switch that accepts connections and says nothing is given up and dialled again', async (t) => {
+test('reconnects to a switch that accepts connections and sends no hello', async (t) => {
   const bridge = new ScriptedBridge(t, { behaviour: { saysHello: false }, desired: HOOK_DESIRED });
   const printed = await runScript(bridge.clock, () => bridge.print(), [
     { atMs: 0, what: 'start', act: () => bridge.start() },
@@ -214,7 +215,7 @@ test('a switch that accepts connections and says nothing is given up and dialled
   ]);
 });
 
-test('a restart of Open vSwitch that keeps flows and loses meters is repaired, with a refused dial in between', async (t) => {
+test('repairs a switch that restarted with its flows but without meters, after a refused connection', async (t) => {
   for (const keeps of ['nothing', 'flows'] as const) {
     const bridge = prepare(t);
     await bridge.start();
@@ -251,8 +252,8 @@ test('a restart of Open vSwitch that keeps flows and loses meters is repaired, w
     ]);
     assert.deepEqual([bridge.ofswitch.meters(), bridge.hasHook], [installed, true]);
     assert.equal(bridge.session.status().hookRepairs, 0);
-    // OVS looks up the meter of an action when the flow is written: what was kept is written again, after the meters.
-    const written = bridge.ofswitch.takeTranscript(/<- (?:meter_mod add|flow_mod)/u).map(placeOf);
+    // OVS looks up the meter of an action when the flow is written: kept flows are written again, after the meters.
+    const written = bridge.ofswitch.takeTranscript(/<- (?:meter_mod add|flow_mod)/u).map(slotOf);
     assert.deepEqual(
       written,
       keeps === 'nothing' ? METERS_AND_HOOK : [...METERS_AND_HOOK, ...SAMPLING_FLOWS],

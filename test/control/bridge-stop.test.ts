@@ -1,4 +1,4 @@
-// What a stop leaves in a bridge, and what it says about it.
+// What a stop leaves in a bridge, and what it reports.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -18,7 +18,7 @@ import {
 const STOP_MS = 3500;
 const COMMAND = /; run "ovs-ipfix release"\.$/u;
 
-/** A bridge with a hook and `flows` translated flows, and its users' flows as they were before. */
+/** Makes a bridge with a hook and `flows` translated flows; returns users' flows before the translation, too. */
 async function installed(t: TestContext, flows: number, options: ScriptedBridgeOptions = {}) {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]), ...options });
   for (let index = 0; index < flows; index += 1) {
@@ -33,11 +33,11 @@ async function installed(t: TestContext, flows: number, options: ScriptedBridgeO
 
 interface Stopped {
   readonly left: string | undefined;
-  /** Milliseconds that it took. */
+  /** Duration in milliseconds. */
   readonly ms: number;
 }
 
-/** Stops the session, has `act` happen at `atMs` during it, and lets time pass until the stop has ended. */
+/** Stops the session, calls `act` at `atMs` during the stop, and advances time until the stop has ended. */
 async function stop(bridge: ScriptedBridge, atMs = 0, act: () => void = () => {}): Promise<Stopped> {
   const stops: Stopped[] = [];
   const startMicros = bridge.clock.monotonicMicros();
@@ -55,7 +55,7 @@ async function stop(bridge: ScriptedBridge, atMs = 0, act: () => void = () => {}
   return stopped;
 }
 
-/** Ends the connection, and refuses new ones. */
+/** Closes the connection, and refuses new ones. */
 async function disconnect(bridge: ScriptedBridge): Promise<void> {
   bridge.ofswitch.behaviour.isListening = false;
   bridge.ofswitch.hangUp();
@@ -80,7 +80,7 @@ test('a stop removes everything and closes the connections', async (t) => {
   }
 });
 
-test('a stop while disconnected connects again and cleans up', async (t) => {
+test('a stop while disconnected reconnects and removes everything', async (t) => {
   const { bridge, before } = await installed(t, 3);
   bridge.ofswitch.behaviour.isListening = false;
   bridge.ofswitch.hangUp();
@@ -94,7 +94,7 @@ test('a stop while disconnected connects again and cleans up', async (t) => {
   assert.ok(bridge.takeWarnings().every((line) => line.includes('connection lost')));
 });
 
-test('a stop during the pause between two attempts does not wait for its end', async (t) => {
+test('a stop during a backoff does not wait for its end', async (t) => {
   const { bridge, before } = await installed(t, 1);
   bridge.ofswitch.behaviour.isListening = false;
   bridge.ofswitch.hangUp();
@@ -105,7 +105,7 @@ test('a stop during the pause between two attempts does not wait for its end', a
   bridge.takeWarnings();
 });
 
-test('a stop that cannot connect says within its time what may be left, and the command that removes it', async (t) => {
+test('a stop that cannot connect reports in time what may be left, with the command that removes it', async (t) => {
   const { bridge } = await installed(t, 1);
   bridge.ofswitch.behaviour.isListening = false;
   bridge.ofswitch.hangUp();
@@ -117,7 +117,7 @@ test('a stop that cannot connect says within its time what may be left, and the 
   bridge.takeWarnings();
 });
 
-test('a bridge that is gone has nothing left, and is not waited for', async (t) => {
+test('a stop does not wait for a deleted bridge, in which nothing is left', async (t) => {
   for (const desired of [HOOK_DESIRED, samplingSets([1])]) {
     let isGone = false;
     const { bridge } = await installed(t, 1, { desired, isBridgeGone: () => isGone });
@@ -128,7 +128,7 @@ test('a bridge that is gone has nothing left, and is not waited for', async (t) 
   }
 });
 
-test('an Open vSwitch that is stopped is only waited for where saved flows may bring our actions back', async (t) => {
+test("a stop waits for a stopped Open vSwitch only if saved flows may restore the daemon's actions", async (t) => {
   for (const [desired, ms] of [
     [HOOK_DESIRED, 0],
     [samplingSets([1]), 2000],
@@ -159,7 +159,7 @@ test('a stop during a restart of Open vSwitch cleans the flows that it restores'
   bridge.takeWarnings();
 });
 
-test('flows that are restored after we have connected are read again before the stop ends', async (t) => {
+test('a stop reads flows again that are restored after the connection', async (t) => {
   let isRestoring = false;
   const { bridge, before } = await installed(t, 3, { isRestoringFlows: () => isRestoring });
   const saved = bridge.ofswitch.flowTable
@@ -167,7 +167,7 @@ test('flows that are restored after we have connected are read again before the 
     .map(({ instructions }) => instructions);
   isRestoring = true;
   bridge.ofswitch.restart();
-  // The bridge is clean already when the line drops; over the next connection flows are not read without a reason.
+  // The bridge is clean when the connection ends; over the next connection flows are not read without a reason.
   bridge.clock.setTimer(() => bridge.ofswitch.hangUp(), 500);
   const { left, ms } = await stop(bridge, 1000, () => {
     for (const [index, instructions] of saved.entries()) {
@@ -181,7 +181,7 @@ test('flows that are restored after we have connected are read again before the 
   bridge.takeWarnings();
 });
 
-test('a restoration of saved flows that does not end during the stop is reported', async (t) => {
+test('a stop reports a restore of saved flows that does not end in time', async (t) => {
   let isRestoring = false;
   const { bridge } = await installed(t, 3, { isRestoringFlows: () => isRestoring });
   isRestoring = true;
@@ -192,7 +192,7 @@ test('a restoration of saved flows that does not end during the stop is reported
   );
 });
 
-test('a session that never installed anything is stopped at once, connected or not', async (t) => {
+test('a session that installed nothing stops immediately, connected or not', async (t) => {
   for (const isListening of [true, false]) {
     const bridge = new ScriptedBridge(t, { behaviour: { isListening } });
     await bridge.start();
@@ -211,7 +211,7 @@ test('a stop while the flow monitor is paused removes the hook and reports the f
   assert.notDeepEqual(bridge.userFlows(), before);
 });
 
-test('a flow monitor that goes on during the stop lets the flows be restored', async (t) => {
+test('a stop restores the flows when the flow monitor resumes', async (t) => {
   const { bridge, before } = await installed(t, 3);
   bridge.ofswitch.pauseMonitors();
   await bridge.clock.advanceMs(0);
@@ -221,7 +221,7 @@ test('a flow monitor that goes on during the stop lets the flows be restored', a
   assertClean(bridge, before);
 });
 
-test('a switch that never answers barriers does not delay the stop, and what is left is reported', async (t) => {
+test('a switch that never answers barriers does not delay the stop, which reports what is left', async (t) => {
   const { bridge } = await installed(t, 3);
   bridge.ofswitch.fail({ type: 'barrier_request', action: 'ignore' });
   const { left, ms } = await stop(bridge);
@@ -231,7 +231,7 @@ test('a switch that never answers barriers does not delay the stop, and what is 
   bridge.takeWarnings();
 });
 
-test('many translated flows on a switch without a flow monitor are all restored, or reported with their number', async (t) => {
+test('a stop on a switch without a flow monitor restores all of many translated flows, or reports their number', async (t) => {
   const flows = 6 * REWRITE_BATCH;
   const behaviour = { monitors: 'refused', software: '3.1.0' } as const;
   const { bridge, before } = await installed(t, flows, { behaviour });
@@ -250,7 +250,7 @@ test('many translated flows on a switch without a flow monitor are all restored,
   assert.ok(ms <= STOP_MS + 1000, `${ms} ms`);
 });
 
-test('a refused restoration is reported with the flow and the reason', async (t) => {
+test('a stop reports a refused restoration with the flow and the reason', async (t) => {
   const { bridge } = await installed(t, 2);
   bridge.ofswitch.fail({
     type: 'flow_mod',
@@ -259,17 +259,17 @@ test('a refused restoration is reported with the flow and the reason', async (t)
     when: (message) => message.type === 'flow_mod' && message.tableId === 3,
   });
   const { left, ms } = await stop(bridge);
-  assert.ok(ms < 500, `it was retried for ${ms} ms although that cannot help`);
+  assert.ok(ms < 500, `it was retried for ${ms} ms, which cannot help`);
   assert.match(
     left ?? '',
-    /Actions of ours are left behind\. Bridge br0, flow table=3,priority=100,reg0=0x0: .*OFPBRC_EPERM/u,
+    /Some companion actions could not be removed\. Bridge br0, flow table=3,priority=100,reg0=0x0: .*OFPBRC_EPERM/u,
   );
   assert.match(left ?? '', COMMAND);
   assert.equal(bridge.hasHook, false);
   bridge.takeWarnings();
 });
 
-test('a hook that the switch keeps is reported', async (t) => {
+test('a stop reports a hook that the switch does not remove', async (t) => {
   const { bridge } = await installed(t, 0, { desired: HOOK_DESIRED });
   bridge.ofswitch.fail({
     type: 'flow_mod',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import type { Transact } from '../../src/control/flow-rewriting.ts';
+import { sendRewritings, type Transact } from '../../src/control/flow-rewriting.ts';
 import { FlowTranslator, REWRITE_BATCH } from '../../src/control/flow-translator.ts';
 import { translateInstructions } from '../../src/control/translation.ts';
 import { sampleUserdata } from '../../src/intake/userdata.ts';
@@ -43,6 +43,11 @@ const ours = (sampling: SampleAction): Action => ({
 });
 
 const apply = (...actions: readonly Action[]): readonly Instruction[] => [{ type: 'apply_actions', actions }];
+
+/** Rewrites what is pending, as where a flow monitor shows flows whole. */
+function runWith(translator: FlowTranslator, transact: Transact): Promise<boolean> {
+  return translator.run((batch) => sendRewritings(batch, transact));
+}
 
 /** What the monitor tells of the flow of that number. */
 function update(
@@ -103,7 +108,7 @@ function scripted(flowsMax?: number) {
       numberOf(message) === script.refuses ? [refusal(index)] : [],
     );
   };
-  const run = () => translator.run(transact);
+  const run = () => runWith(translator, transact);
   const sent = () => batches.flat().map((message) => [numberOf(message), instructionsOf(message)] as const);
   return { translator, batches, script, transact, run, sent };
 }
@@ -238,7 +243,7 @@ describe('a user who changes a flow while it is being rewritten', () => {
     const { translator, run, sent } = scripted();
     translator.observe(update('added', 1, apply(sample(1))));
     await assert.rejects(
-      translator.run(async () => {
+      runWith(translator, async () => {
         translator.forget();
         throw new Error('the connection is over');
       }),
@@ -250,7 +255,7 @@ describe('a user who changes a flow while it is being rewritten', () => {
 });
 
 describe('what fails', () => {
-  test('a flow that is refused is a condition, is not counted as followed, and is tried again when it changes', async () => {
+  test('a flow that is refused is a condition, is not in the count of followed flows, and is retried when it changes', async () => {
     const { translator, run, script, sent } = scripted();
     script.refuses = 1;
     translator.observe(update('added', 1, apply(sample(1))));
@@ -291,7 +296,7 @@ describe('what fails', () => {
     for (let flow = 0; flow < 500; flow += 1) {
       translator.observe(update('added', flow, apply(sample(1))));
     }
-    await translator.run(async (messages) => messages.map((_, index) => refusal(index)));
+    await runWith(translator, async (messages) => messages.map((_, index) => refusal(index)));
     assert.equal(translator.conditions().length, 20);
     assert.equal(translator.status().refused, 500);
   });
@@ -300,7 +305,7 @@ describe('what fails', () => {
     const { translator, run, sent } = scripted();
     translator.observe(update('added', 1, apply(sample(1))));
     await assert.rejects(
-      translator.run(() => Promise.reject(new Error('too much waits'))),
+      runWith(translator, () => Promise.reject(new Error('too much waits'))),
       /too much/u,
     );
     await run();
@@ -312,7 +317,7 @@ describe('what fails', () => {
     for (let flow = 0; flow < 50; flow += 1) {
       translator.observe(update('added', flow, apply(sample(1))));
     }
-    await translator.run((messages) => {
+    await runWith(translator, (messages) => {
       if (messages.some((message) => numberOf(message) === 17)) {
         throw new OpenFlowEncodeError('flow_mod', 5, 'takes 70000 bytes');
       }
@@ -358,7 +363,7 @@ describe('sets that come and go', () => {
     );
   });
 
-  test('the same wish again sends nothing', async () => {
+  test('setting the same options again sends nothing', async () => {
     const { translator, run, sent } = scripted();
     translator.observe(update('added', 1, apply(sample(1))));
     await run();
@@ -579,7 +584,7 @@ test('whatever users do, and whenever, their flows end as they want them with ou
         };
         const run = async () => {
           const state = { isRunning: true };
-          const running = translator.run(transact).then(() => {
+          const running = runWith(translator, transact).then(() => {
             state.isRunning = false;
           });
           while (state.isRunning) {

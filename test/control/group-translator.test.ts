@@ -53,12 +53,12 @@ function refusal(name: string): OpenFlowRequestError {
 
 interface FakeOptions {
   readonly refuses?: number;
-  /** No message can hold what this group would become. */
+  /** The group whose translation exceeds the size of a message. */
   readonly tooLarge?: number;
   readonly hasNoGroups?: boolean;
 }
 
-/** A switch that has groups and nothing else. */
+/** Makes a switch that has groups only. */
 function fakeSwitch(groups: readonly GroupDescription[], options: FakeOptions = {}) {
   const table = new Map(groups.map((each) => [each.groupId, each]));
   const sent: OpenFlowMessage[] = [];
@@ -89,7 +89,7 @@ function fakeSwitch(groups: readonly GroupDescription[], options: FakeOptions = 
   return { connection: fake as OpenFlowConnection, sent, groups: () => [...table.values()] };
 }
 
-test('buckets with watched samples are translated, and everything else of a group stays as it is', async () => {
+test('translates buckets with managed samples, and changes nothing else of a group', async () => {
   const before = [
     group(1, bucket(4, sample(1), OUTPUT), bucket(9, OUTPUT)),
     group(2, bucket(1, OUTPUT)),
@@ -114,13 +114,13 @@ test('buckets with watched samples are translated, and everything else of a grou
       [2, 1],
     ],
   );
-  // What is right is left alone.
+  // A correct group is not rewritten.
   assert.deepEqual(await staleGroups(connection, watching(1, 2)), []);
   assert.equal((await translateGroups(connection, watching(1, 2))).rewrites, 0);
   assert.equal(sent.length, 2);
 });
 
-test('without a set the groups are as their writer made them', async () => {
+test('restores groups without a managed set', async () => {
   const before = [group(1, bucket(4, sample(1), OUTPUT)), group(2, bucket(1, sample(2)))];
   const { connection, groups } = fakeSwitch(before);
   await translateGroups(connection, watching(1, 2));
@@ -130,7 +130,7 @@ test('without a set the groups are as their writer made them', async () => {
   assert.equal(groupsBySet.size, 0);
 });
 
-test('a group that is refused or too large is told of, is not counted, and keeps no other back', async () => {
+test('reports a group that is refused or too large, does not count it, and translates the others', async () => {
   const before = [1, 2, 3].map((id) => group(id, bucket(1, sample(1))));
   const { connection, groups } = fakeSwitch(before, { refuses: 1, tooLarge: 2 });
   const { groupsBySet, refusals } = await translateGroups(connection, watching(1));
@@ -141,7 +141,7 @@ test('a group that is refused or too large is told of, is not counted, and keeps
   assert.deepEqual(groups(), [before[0], before[1], group(3, bucket(1, sample(1), ours(1)))]);
 });
 
-test('a switch without groups has none to translate; a connection that ends is an error', async () => {
+test('translates nothing on a switch without groups, and rejects when the connection ends', async () => {
   const { connection } = fakeSwitch([], { hasNoGroups: true });
   assert.deepEqual(await staleGroups(connection, watching(1)), []);
   assert.deepEqual(await translateGroups(connection, watching(1)), {

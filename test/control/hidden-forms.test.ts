@@ -13,25 +13,25 @@ const popQueue: Action = { type: 'pop_queue' };
 const formOf = (match: readonly MatchField[], ...actions: readonly Action[]) =>
   hiddenForm(match, [{ type: 'apply_actions', actions }]);
 
-test('the form of enqueue is recognised, at any depth, and its parts alone are not', () => {
+test('recognises the form of enqueue at any depth, but not its parts', () => {
   assert.match(formOf(udp, setQueue, output, popQueue) ?? '', /enqueue/u);
   assert.match(formOf(udp, { type: 'clone', actions: [setQueue, output, popQueue] }) ?? '', /enqueue/u);
   assert.equal(formOf(udp, setQueue, output), undefined);
   assert.equal(formOf(udp, setQueue, popQueue, output), undefined);
 });
 
-test('a pushed tag may be mod_vlan_vid unless the match says whether packets have a tag', () => {
+test('recognises a push as mod_vlan_vid unless the match includes whether packets have a tag', () => {
   assert.match(formOf(udp, push, setVid, output) ?? '', /mod_vlan_vid/u);
   assert.match(formOf(udp, push, output) ?? '', /mod_vlan_vid/u);
   assert.equal(formOf(udp, setVid, output), undefined);
   const presence = 0x1000;
   assert.equal(formOf([...udp, matchField('vlan_vid', 0)], push, output), undefined);
   assert.equal(formOf([...udp, matchField('vlan_vid', presence, presence)], push, output), undefined);
-  // A mask without the bit that says whether there is a tag.
+  // A mask without the bit of the tag's presence.
   assert.match(formOf([...udp, matchField('vlan_vid', 5, 0x0fff)], push, output) ?? '', /mod_vlan_vid/u);
 });
 
-test('other flows have no hidden form', () => {
+test('finds no hidden form in other flows', () => {
   assert.equal(formOf(udp, output), undefined);
   assert.equal(hiddenForm(udp, [{ type: 'write_actions', actions: [push, output] }]), undefined);
 });

@@ -1,4 +1,4 @@
-// The hook and its meters on a scripted switch, without the rest of a bridge session.
+// The hook reconciler with a scripted switch, without the rest of a bridge session.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -29,7 +29,7 @@ const DESIRED: HookDesired = {
 const METER = 'meter=65000 pktps burst stats drop:1000:100';
 const SAMPLE_METER = 'meter=65001 pktps burst stats drop:1000:100';
 
-/** What another client does to the flow in the hook's slot. */
+/** Returns a flow mod of another client for the hook's slot. */
 function inSlot(command: 'add' | 'modify_strict' | 'delete_strict', port?: number): MessageOf<'flow_mod'> {
   const match = [matchField(`reg${MARK.register}`, 0, 2 ** MARK.bit)];
   const actions = port === undefined ? [] : [output(port)];
@@ -42,7 +42,7 @@ function meterMod(command: 'add' | 'modify' | 'delete', meterId: number, rate = 
   return { type: 'meter_mod', command, meterId, flags: METER_FLAGS.pktps, bands };
 }
 
-/** The message that restarts the hard timeout. */
+/** Whether a message refreshes the hard timeout. */
 function isRefresh(message: OpenFlowMessage): boolean {
   return message.type === 'flow_mod' && message.command === 'modify_strict';
 }
@@ -105,7 +105,7 @@ class HookScript {
     await this.clock.advanceMs(0);
   }
 
-  /** Sets the desired state and lets everything happen that follows at once. */
+  /** Sets the desired state and runs everything that follows immediately. */
   async setDesired(desired: HookDesired): Promise<void> {
     this.reconciler.setDesired(desired);
     this.trace.note(this.reconciler.state);
@@ -117,7 +117,7 @@ class HookScript {
     await this.clock.advanceMs(0);
   }
 
-  /** How many messages we have sent since the transcript was last taken. */
+  /** Returns the number of messages sent since the transcript was last taken. */
   takeMessageCount(): number {
     return this.ofswitch.takeTranscript(/^\d+ <- /u).length;
   }
@@ -146,10 +146,10 @@ class HookScript {
 }
 
 const INSTALLED = ['  state: installed', `  flows: ${HOOK_PLACE}`, `  meters: ${METER}; ${SAMPLE_METER}`];
-/** Messages of one pass at most; the head of hook-reconciler.ts promises it. */
-const PASS_MESSAGES_MAX = 10;
+/** Most messages of one reconciliation, as stated in the head of hook-reconciler.ts. */
+const RECONCILIATION_MESSAGES_MAX = 10;
 
-test('the meters are installed before the hook, and the hook and what bounds it are read again', async (t) => {
+test('installs the meters before the hook, and reads the hook and its meter back', async (t) => {
   const hook = new HookScript(t);
   await hook.setDesired(DESIRED);
   await hook.connect();
@@ -174,7 +174,7 @@ test('the meters are installed before the hook, and the hook and what bounds it 
   assert.deepEqual(hook.trace.states, ['absent', 'pending', 'installed']);
 });
 
-test('a pass never takes more than ten messages, whether it installs, repairs, changes or removes', async (t) => {
+test('sends at most ten messages in a reconciliation that installs, repairs, changes or removes', async (t) => {
   for (const versions of [
     [1, 5],
     [1, 4],
@@ -198,14 +198,14 @@ test('a pass never takes more than ten messages, whether it installs, repairs, c
     await count('remove', () => hook.setDesired(NO_HOOK));
     assert.deepEqual([hook.ofswitch.flows(), hook.ofswitch.meters()], [[], []]);
     for (const [what, messages] of Object.entries(counts)) {
-      assert.ok(messages > 0 && messages <= PASS_MESSAGES_MAX, `${what}: ${messages} messages`);
+      assert.ok(messages > 0 && messages <= RECONCILIATION_MESSAGES_MAX, `${what}: ${messages} messages`);
     }
     assert.equal(hook.reconciler.repairs, 2);
     assert.equal(hook.takeWarnings().length, 2);
   }
 });
 
-test('the hard timeout is restarted every ten seconds, so that the hook never lapses', async (t) => {
+test('refreshes the hard timeout every ten seconds, so that the hook never expires', async (t) => {
   const hook = new HookScript(t);
   await hook.setDesired(DESIRED);
   await hook.connect();
@@ -220,7 +220,7 @@ test('the hard timeout is restarted every ten seconds, so that the hook never la
   assert.equal(hook.reconciler.repairs, 0);
 });
 
-test('a hook whose timeout could not be restarted is reinstalled, and no other client is blamed', async (t) => {
+test('reinstalls a hook whose timeout could not be refreshed, and does not blame another client', async (t) => {
   const hook = new HookScript(t);
   await hook.setDesired(DESIRED);
   await hook.connect();
@@ -240,7 +240,7 @@ test('a hook whose timeout could not be restarted is reinstalled, and no other c
   ]);
 });
 
-test('what another client does to the hook or a meter is undone at once', async (t) => {
+test('repairs the hook or a meter that another client modified immediately', async (t) => {
   const hook = new HookScript(t);
   await hook.setDesired(DESIRED);
   const printed = await runScript(hook.clock, () => hook.print(), [
@@ -265,7 +265,7 @@ test('what another client does to the hook or a meter is undone at once', async 
   assert.equal(hook.takeWarnings().length, 3);
 });
 
-test('without a flow monitor the next poll finds a hook that was deleted', async (t) => {
+test('finds a deleted hook by the next poll without a flow monitor', async (t) => {
   const hook = new HookScript(t, { monitors: 'refused', software: '3.1.0' });
   await hook.setDesired(DESIRED);
   const printed = await runScript(hook.clock, () => hook.print(), [
@@ -291,7 +291,7 @@ test('without a flow monitor the next poll finds a hook that was deleted', async
   assert.equal(hook.takeWarnings().length, 1);
 });
 
-test('a meter that is deleted without a notification is found by the next poll', async (t) => {
+test('finds a meter that was deleted without a notification by the next poll', async (t) => {
   const hook = new HookScript(t, { versions: [4] });
   hook.ofswitch.fail({ type: 'set_async_config2', action: 'refuse' });
   await hook.setDesired(DESIRED);
@@ -305,7 +305,7 @@ test('a meter that is deleted without a notification is found by the next poll',
   assert.equal(hook.takeWarnings().length, 2);
 });
 
-test('what the meters have counted is read each second, and starts at zero when they are added', async (t) => {
+test('reads the counters of the meters each second, from zero when they are added', async (t) => {
   const hook = new HookScript(t);
   await hook.setDesired(DESIRED);
   await hook.connect();
@@ -321,7 +321,7 @@ test('what the meters have counted is read each second, and starts at zero when 
   assert.equal(hook.takeWarnings().length, 1);
 });
 
-test('a bridge without meters is refused, or hooked without a meter where that is allowed', async (t) => {
+test('refuses a bridge without meters, or hooks it without a meter if allowed', async (t) => {
   for (const meters of ['none', 'refused'] as const) {
     const refused = new HookScript(t, { meters });
     await refused.setDesired(DESIRED);
@@ -353,11 +353,11 @@ test('a bridge without meters is refused, or hooked without a meter where that i
   }
 });
 
-test("another client's meter is not used, changed or deleted, and the hook follows when it is gone", async (t) => {
+test("does not use, change or delete another client's meter, and installs the hook when it is deleted", async (t) => {
   const hook = new HookScript(t);
   await hook.doAsAnother(meterMod('add', 65_000));
   await hook.setDesired(DESIRED);
-  const foreign = '  meters: meter=65000 pktps drop:5:0';
+  const unmanaged = '  meters: meter=65000 pktps drop:5:0';
   const printed = await runScript(hook.clock, () => hook.print(), [
     { atMs: 0, what: 'connected', act: () => hook.connect() },
     { atMs: 10_000, what: 'not desired', act: () => hook.setDesired(NO_HOOK) },
@@ -372,7 +372,7 @@ test("another client's meter is not used, changed or deleted, and the hook follo
     '0 ms: connected',
     '  state: refused',
     '  flows: ',
-    foreign,
+    unmanaged,
     '  condition: meter-in-use',
     '  repairs: 0',
     '10000 ms: not desired',
@@ -388,7 +388,7 @@ test("another client's meter is not used, changed or deleted, and the hook follo
   assert.match(hook.takeWarnings()[0] ?? '', /meter 65000 belongs to another client/u);
 });
 
-test("another client's flow in the hook's slot is neither replaced nor deleted", async (t) => {
+test("does not replace or delete another client's flow in the hook's slot", async (t) => {
   for (const behaviour of [{}, { monitors: 'refused', software: '3.1.0' }] as const) {
     const hook = new HookScript(t, behaviour);
     await hook.doAsAnother(inSlot('add', 3));
@@ -418,7 +418,7 @@ test("another client's flow in the hook's slot is neither replaced nor deleted",
   }
 });
 
-test('a hook that the switch accepts and does not have is refused, and installed by a later pass', async (t) => {
+test('reports a hook that the switch accepts without effect, and installs it by a later reconciliation', async (t) => {
   const hook = new HookScript(t);
   hook.ofswitch.fail({ type: 'flow_mod', action: 'ignore', times: 1 });
   await hook.setDesired(DESIRED);
@@ -431,7 +431,7 @@ test('a hook that the switch accepts and does not have is refused, and installed
   assert.deepEqual([hook.reconciler.state, hook.reconciler.condition], ['installed', undefined]);
 });
 
-test('a refusal is reported with its reason and retried after pauses that double to five seconds', async (t) => {
+test('reports a refusal with its reason, and retries with a backoff that doubles up to five seconds', async (t) => {
   const hook = new HookScript(t);
   hook.ofswitch.fail({ type: 'flow_mod', action: 'refuse', errorName: 'OFPFMFC_TABLE_FULL' });
   await hook.setDesired(DESIRED);
@@ -453,7 +453,7 @@ test('a refusal is reported with its reason and retried after pauses that double
   assert.match(hook.takeWarnings()[0] ?? '', /OFPFMFC_TABLE_FULL/u);
 });
 
-test('a switch that answers echo requests and nothing else is disconnected after ten seconds', async (t) => {
+test('disconnects a switch that answers only echo requests after ten seconds', async (t) => {
   for (const type of ['flow_stats_request', 'barrier_request', 'meter_stats_request'] as const) {
     const isPoll = type === 'meter_stats_request';
     const hook = new HookScript(t);

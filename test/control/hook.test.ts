@@ -19,13 +19,13 @@ import {
 const options: HookOptions = { observationDomainId: 123, observationPointId: 456 };
 
 /** Meters came with OpenFlow 1.3. */
-const placeOf = (version: OpenFlowVersion): HookSlot => ({
+const slotOf = (version: OpenFlowVersion): HookSlot => ({
   mark: { register: 11, bit: 31 },
   version,
   meterId: version === 1 ? undefined : 65_000,
 });
 
-/** The flow as a switch shows it after it was added. */
+/** Returns the flow as a switch shows it after it was added. */
 function shown(mod: MessageOf<'flow_mod'>): FlowStats {
   const {
     command: _command,
@@ -39,8 +39,8 @@ function shown(mod: MessageOf<'flow_mod'>): FlowStats {
   return { ...kept, packetCount: 0n, byteCount: 0n, durationSeconds: 0, durationNanoseconds: 0 };
 }
 
-function addedFlow(place: HookSlot): FlowStats {
-  const message = planHook(undefined, place, options)[0]?.messages[0];
+function addedFlow(slot: HookSlot): FlowStats {
+  const message = planHook(undefined, slot, options)[0]?.messages[0];
   assert.equal(message?.type, 'flow_mod');
   return shown(message);
 }
@@ -51,33 +51,33 @@ function actionsOf(flow: FlowStats): readonly Action[] {
   return instruction.actions;
 }
 
-test('a hook that is not wanted is deleted at its place', () => {
-  const place = placeOf(5);
-  const [step, ...more] = planHook(addedFlow(place), place, undefined);
+test('deletes a hook that is not desired by its slot', () => {
+  const slot = slotOf(5);
+  const [step, ...more] = planHook(addedFlow(slot), slot, undefined);
   assert.equal(more.length, 0);
   const [mod] = step?.messages ?? [];
   assert.ok(mod?.type === 'flow_mod' && mod.command === 'delete_strict' && mod.priority === 65_535);
 });
 
-test('what is as it should be needs nothing, wanted or not', () => {
+test('plans nothing if the actual state is desired', () => {
   for (const version of [1, 4, 5, 6] as const) {
-    const place = placeOf(version);
-    assert.deepEqual(planHook(addedFlow(place), place, options), [], `version ${version}`);
-    assert.deepEqual(planHook(undefined, place, undefined), []);
+    const slot = slotOf(version);
+    assert.deepEqual(planHook(addedFlow(slot), slot, options), [], `version ${version}`);
+    assert.deepEqual(planHook(undefined, slot, undefined), []);
   }
 });
 
-test('the packet is copied before it is marked, and then goes through the tables again', () => {
+test('copies the packet before it sets the mark, and then sends it through the tables', () => {
   for (const version of [4, 6] as const) {
-    const types = actionsOf(addedFlow(placeOf(version))).map((action) => action.type);
+    const types = actionsOf(addedFlow(slotOf(version))).map((action) => action.type);
     assert.deepEqual(types, ['controller2', version === 6 ? 'set_field' : 'reg_load', 'output']);
   }
 });
 
-test('other ids change the flow', () => {
-  const place = placeOf(5);
+test('replaces the flow for other ids', () => {
+  const slot = slotOf(5);
   for (const changed of [{ observationDomainId: 1 }, { observationPointId: 1 }]) {
-    const steps = planHook(addedFlow(place), place, { ...options, ...changed });
+    const steps = planHook(addedFlow(slot), slot, { ...options, ...changed });
     assert.deepEqual(
       steps.map((step) => step.what),
       ['add the hook'],
@@ -85,9 +85,9 @@ test('other ids change the flow', () => {
   }
 });
 
-test("a flow at the hook's place that does anything else is replaced", () => {
-  const place = placeOf(5);
-  const good = addedFlow(place);
+test("replaces a flow in the hook's slot with other actions", () => {
+  const slot = slotOf(5);
+  const good = addedFlow(slot);
   const [copy, load, output] = actionsOf(good);
   assert.ok(copy?.type === 'controller2' && load && output);
   const worse: readonly (readonly Action[])[] = [
@@ -104,16 +104,16 @@ test("a flow at the hook's place that does anything else is replaced", () => {
   for (const actions of worse) {
     const flow = { ...good, instructions: [{ type: 'apply_actions', actions }] } as FlowStats;
     assert.equal(
-      planHook(flow, place, options).length,
+      planHook(flow, slot, options).length,
       1,
       JSON.stringify(actions.map((action) => action.type)),
     );
   }
-  assert.equal(planHook({ ...good, hardTimeout: 0 }, place, options).length, 1);
+  assert.equal(planHook({ ...good, hardTimeout: 0 }, slot, options).length, 1);
 });
 
-test('the hook is recognised by table, priority and match alone', () => {
-  const flow = addedFlow(placeOf(5));
+test("recognises the hook's slot by table, priority and match", () => {
+  const flow = addedFlow(slotOf(5));
   const mark = { register: 11, bit: 31 };
   assert.equal(isInHookSlot(flow, mark), true);
   assert.equal(isInHookSlot({ ...flow, tableId: 1 }, mark), false);
@@ -125,10 +125,10 @@ test('the hook is recognised by table, priority and match alone', () => {
   assert.equal(isInHookSlot(flow, { register: 11, bit: 30 }), false);
 });
 
-test('the refresh is the same flow, as a change that never adds', () => {
-  const place = placeOf(5);
-  const refresh = hookRefresh(place, options);
+test('refreshes by the same flow as a modification, which never adds a flow', () => {
+  const slot = slotOf(5);
+  const refresh = hookRefresh(slot, options);
   assert.equal(refresh.type, 'flow_mod');
   assert.equal(refresh.command, 'modify_strict');
-  assert.deepEqual(shown(refresh), addedFlow(place));
+  assert.deepEqual(shown(refresh), addedFlow(slot));
 });

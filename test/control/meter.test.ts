@@ -15,14 +15,14 @@ const meter: MeterConfig = {
   bands: [{ type: 'drop', rate: 5000, burstSize: METER_BURST_MIN }],
 };
 
-test('our meters have fixed ids, or the highest of a datapath with fewer', () => {
+test('uses fixed meter ids, or the highest of a datapath with fewer', () => {
   assert.deepEqual(meterIds(262_144), { hook: 65_000, sample: 65_001 });
   assert.deepEqual(meterIds(65_000), { hook: 64_999, sample: 65_000 });
   assert.deepEqual(meterIds(2), { hook: 1, sample: 2 });
   assert.deepEqual(meterIds(0), { hook: undefined, sample: undefined });
 });
 
-test('a missing meter is added, one of another rate is changed, and a right one is left alone', () => {
+test('adds a missing meter, changes one of another rate, and keeps a correct one', () => {
   const [added] = planMeter(65_000, undefined, 5000);
   assert.deepEqual(added?.messages, [{ type: 'meter_mod', command: 'add', ...meter }]);
   assert.equal(added.newMeterId, 65_000);
@@ -33,13 +33,13 @@ test('a missing meter is added, one of another rate is changed, and a right one 
   assert.deepEqual(planMeter(undefined, undefined, 5000), []);
 });
 
-test('only a meter of ours is deleted', () => {
+test('deletes managed meters only', () => {
   assert.equal(planMeterRemoval(65_000, meter).length, 1);
   assert.deepEqual(planMeterRemoval(65_000, { ...meter, bands: [] }), []);
   assert.deepEqual(planMeterRemoval(65_000, undefined), []);
 });
 
-test("a meter of another shape is a user's, ours of another rate is not", () => {
+test("recognises a meter of another shape as a user's, but not one of another rate", () => {
   assert.equal(isUnmanagedMeter(meter), false);
   assert.equal(isUnmanagedMeter({ ...meter, bands: [{ type: 'drop', rate: 1, burstSize: 100 }] }), false);
   assert.equal(isUnmanagedMeter({ ...meter, flags: METER_FLAGS.kbps }), true);
@@ -47,7 +47,7 @@ test("a meter of another shape is a user's, ours of another rate is not", () => 
   assert.equal(isUnmanagedMeter({ ...meter, bands: [{ type: 'drop', rate: 5000, burstSize: 99 }] }), true);
 });
 
-test('the burst holds a millisecond of the rate, without which a userspace meter is never filled again', () => {
+test('sets a burst of at least a millisecond of the rate, without which a userspace meter is never filled again', () => {
   for (const [rate, burstSize] of [
     [1, 100],
     [5000, 100],

@@ -1,4 +1,4 @@
-// A bridge session on an Open vSwitch before 3.0, on one that is not known, and where there is no flow monitor at all.
+// A bridge session with Open vSwitch before 3.0, with an unknown switch, and without any flow monitor.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ const ANOTHER_CLIENT = [
 ];
 const MINUTES_5 = 300_000;
 
-test('before Open vSwitch 3.0 the flow monitor is on a second connection, in OpenFlow 1.0', async (t) => {
+test('monitors flows over a second connection in OpenFlow 1.0 before Open vSwitch 3.0', async (t) => {
   const bridge = new ScriptedBridge(t, { behaviour: OVS_2_15, desired: HOOK_DESIRED });
   await bridge.start();
   assert.deepEqual(bridge.print(), [
@@ -43,7 +43,7 @@ test('before Open vSwitch 3.0 the flow monitor is on a second connection, in Ope
   assert.equal(bridge.session.status().switchVersion, '2.15');
 });
 
-test('before Open vSwitch 3.0 a hook that another client deletes is reinstalled at once', async (t) => {
+test('reinstalls a deleted hook immediately before Open vSwitch 3.0', async (t) => {
   const bridge = new ScriptedBridge(t, { behaviour: OVS_2_15, desired: HOOK_DESIRED });
   await bridge.start();
   for (let time = 1; time <= 3; time += 1) {
@@ -60,7 +60,7 @@ test('before Open vSwitch 3.0 a hook that another client deletes is reinstalled 
   }
 });
 
-test('the hook never lapses for minutes, and no other client is blamed, with whatever monitor', async (t) => {
+test('keeps the hook for minutes without blaming another client, with any monitor', async (t) => {
   const switches = [
     {},
     OVS_2_15,
@@ -80,7 +80,7 @@ test('the hook never lapses for minutes, and no other client is blamed, with wha
   }
 });
 
-test('a switch that answers the monitor request with an error of OpenFlow 1.0 stays connected and is polled', async (t) => {
+test('polls a switch that answers the monitor request with an error of OpenFlow 1.0, and stays connected', async (t) => {
   const bridge = new ScriptedBridge(t, {
     behaviour: { ...UNKNOWN, versions: [5, 6] },
     desired: HOOK_DESIRED,
@@ -116,7 +116,7 @@ test('a switch that answers the monitor request with an error of OpenFlow 1.0 st
   assert.equal(transcript.filter((line) => line.includes('modify_strict')).length, transcript.length - 2);
 });
 
-test('a bridge without OpenFlow 1.0 on an old Open vSwitch is polled, and its hook reinstalled within a second', async (t) => {
+test('polls a bridge without OpenFlow 1.0 on an old Open vSwitch, and reinstalls its hook within a second', async (t) => {
   const behaviour = { ...OVS_2_15, versions: [5] as const };
   const bridge = new ScriptedBridge(t, { behaviour, desired: HOOK_DESIRED });
   await bridge.start();
@@ -133,7 +133,7 @@ test('a bridge without OpenFlow 1.0 on an old Open vSwitch is polled, and its ho
   assert.deepEqual(bridge.ofswitch.takeTranscript(/^switch:|flow_monitor|\bopened/u), []);
 });
 
-test('when the second connection ends, the hook is polled until it is back, and nothing else happens', async (t) => {
+test('polls the hook while the second connection is down, and does nothing else', async (t) => {
   const bridge = new ScriptedBridge(t, { behaviour: OVS_2_15, desired: HOOK_DESIRED });
   await bridge.start();
   const [, monitor] = bridge.ofswitch.connections;
@@ -156,7 +156,7 @@ test('when the second connection ends, the hook is polled until it is back, and 
   assert.equal(bridge.session.status().connection.upCount, 1);
 });
 
-test('a change that is reported in OpenFlow 1.0 has the flow read over the main connection and rewritten whole', async (t) => {
+test('reads a flow whose change was reported in OpenFlow 1.0 over the main connection, and rewrites it whole', async (t) => {
   const bridge = new ScriptedBridge(t, { behaviour: OVS_2_15, desired: samplingSets([1]) });
   await bridge.start();
   await bridge.clock.advanceMs(1000);
@@ -178,6 +178,8 @@ test('a change that is reported in OpenFlow 1.0 has the flow read over the main 
       `2 -> flow_monitor_update added ${place}`,
       '1 <- flow_stats_request all tables',
       `1 -> flow_stats_reply of 2: ${HOOK_PLACE}; ${place}`,
+      `1 <- flow_stats_request ${place.replace('priority=100,', '')}`,
+      `1 -> flow_stats_reply of 1: ${place}`,
       `1 <- flow_mod modify_strict ${place}`,
       `2 -> flow_monitor_update modified ${place}`,
     ],
@@ -186,7 +188,7 @@ test('a change that is reported in OpenFlow 1.0 has the flow read over the main 
   assert.deepEqual(bridge.ofswitch.takeTranscript(/flow_stats_request all|flow_mod .*reg0/u), []);
 });
 
-test('a change that is reported while flows are being read is read after the pause', async (t) => {
+test('reads flows again after the pause for a change that is reported while they are read', async (t) => {
   const bridge = new ScriptedBridge(t, { behaviour: OVS_2_15, desired: samplingSets([1]) });
   await bridge.start();
   await bridge.clock.advanceMs(1000);
@@ -203,7 +205,7 @@ test('a change that is reported while flows are being read is read after the pau
   assert.equal(await translated(400), 2);
 });
 
-test('a flow that a user modifies while all flows are read keeps what the user made of it', async (t) => {
+test("keeps a user's modification of a flow during a dump of all flows", async (t) => {
   const bridge = new ScriptedBridge(t, { behaviour: OVS_2_15, desired: samplingSets([1]) });
   await bridge.start();
   await bridge.clock.advanceMs(1000);
@@ -217,13 +219,13 @@ test('a flow that a user modifies while all flows are read keeps what the user m
   assert.match(flow ?? '', /output:2$/u);
 });
 
-test('dumps of all flows take at most a tenth of the time, and a change is followed by the next one', async (t) => {
+test('dumps all flows in at most a tenth of the time, and again after a change', async (t) => {
   for (const behaviour of [OVS_2_15, { ...OVS_2_15, versions: [5] as const }]) {
     const bridge = new ScriptedBridge(t, { behaviour, desired: samplingSets([1]) });
     await bridge.start();
     await bridge.clock.advanceMs(2000);
     assert.equal(bridge.session.status().translation.state, 'translated');
-    // The answer to a dump takes half a second, and a user changes flows all the time.
+    // The reply to a dump takes half a second, and a user changes flows all the time.
     bridge.ofswitch.behaviour.answerMs = { flow_stats_request: 500 };
     bridge.ofswitch.takeTranscript();
     for (let index = 0; index < 300; index += 1) {

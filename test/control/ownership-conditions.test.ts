@@ -16,7 +16,7 @@ const adopted = { ...native, 'ovs-ipfix-state': 'adopted' };
 const marked = { 'ovs-ipfix': 'adopt' };
 const noInput = { 'enable-input-sampling': 'false' };
 
-/** Bridge br0 has row 0, br1 row 1, and so on; `sets` names rows that a collector set of br0 has. */
+/** Makes a configuration in which bridge br0 has row 0, br1 row 1, and so on; collector sets of br0 have the rows `sets`. */
 function configurationOf(rows: readonly RowState[], sets: readonly number[] = []) {
   const database = rows.map(({ targets, externalIds, otherConfig, domain }, index) => ({
     uuid: `row ${index}`,
@@ -54,7 +54,7 @@ const plan = (rows: readonly RowState[], policy: AdoptPolicy, sets?: readonly nu
     ({ kind, row }) => `${kind} ${row.uuid}`,
   );
 
-test('a row that disables input sampling stays with ovs-vswitchd, and that is said where we would have adopted it', () => {
+test('leaves a row that disables input sampling to ovs-vswitchd, and reports it if it would have been adopted', () => {
   const row = { targets: [HELD], otherConfig: noInput };
   assert.deepEqual(plan([row], 'all'), []);
   const [condition] = conditionsOf([row], 'all');
@@ -66,11 +66,11 @@ test('a row that disables input sampling stays with ovs-vswitchd, and that is sa
   assert.deepEqual(codes([{ ...row, externalIds: marked }], 'marked'), ['input-sampling-disabled']);
 });
 
-test('an adopted row is handed back when its input sampling is disabled', () => {
+test('releases an adopted row when its input sampling is disabled', () => {
   assert.deepEqual(plan([{ externalIds: adopted, otherConfig: noInput }], 'all'), ['release row 0']);
 });
 
-test('a native row that disables input sampling is exported by nobody, which is an error under each policy', () => {
+test('reports a native row that disables input sampling, which is not exported at all, under each policy', () => {
   for (const policy of ['all', 'marked', 'none'] as const) {
     const [condition] = conditionsOf([{ externalIds: native, otherConfig: noInput }], policy);
     assert.equal(condition?.code, 'input-sampling-disabled');
@@ -79,7 +79,7 @@ test('a native row that disables input sampling is exported by nobody, which is 
   }
 });
 
-test('the sets of a bridge stay with ovs-vswitchd when its own row does', () => {
+test('leaves the sets of a bridge to ovs-vswitchd together with its row', () => {
   const rows = [{ targets: [HELD], otherConfig: noInput }, { targets: ['127.0.0.1:1'] }];
   assert.deepEqual(plan(rows, 'all', [1]), []);
   assert.deepEqual(plan([{ targets: [HELD] }, { targets: ['127.0.0.1:1'] }], 'all', [1]), [
@@ -88,7 +88,7 @@ test('the sets of a bridge stay with ovs-vswitchd when its own row does', () => 
   ]);
 });
 
-test('one collector with the same domain from ovs-vswitchd and from us is reported', () => {
+test('reports a collector with the same domain from ovs-vswitchd and the daemon', () => {
   const ours = { targets: [HELD], externalIds: marked, domain: 7 };
   const theirs = { targets: ['127.0.0.1:4739', '127.0.0.1:1'], domain: 7 };
   const [condition] = conditionsOf([ours, theirs], 'marked');
@@ -100,7 +100,7 @@ test('one collector with the same domain from ovs-vswitchd and from us is report
   ]);
 });
 
-test('another domain, another collector, or two rows of one exporter are nothing to report', () => {
+test('does not report another domain, another collector, or two rows of one exporter', () => {
   const ours = { targets: [HELD], externalIds: marked, domain: 7 };
   assert.deepEqual(codes([ours, { targets: [HELD], domain: 8 }], 'marked'), []);
   assert.deepEqual(codes([ours, { targets: ['127.0.0.1:1'], domain: 7 }], 'marked'), []);

@@ -38,7 +38,7 @@ function configurationOf(state: RowState, usedBySet = false) {
   );
 }
 
-/** The rules by which every bridge is sampled. */
+/** Returns rules by which every bridge is sampled. */
 function rules(policy: AdoptPolicy): AdoptionRules {
   return { policy, samplability: () => 'sampled' };
 }
@@ -61,24 +61,24 @@ function shown(changes: readonly RowChange[]) {
   }));
 }
 
-const foreign: RowState = { targets: ['127.0.0.1:4739'], externalIds: { owner: 'me' } };
+const unmanaged: RowState = { targets: ['127.0.0.1:4739'], externalIds: { owner: 'me' } };
 const adopted: RowState = {
   targets: [],
   externalIds: { owner: 'me', 'ovs-ipfix-targets': '127.0.0.1:4739', 'ovs-ipfix-state': 'adopted' },
 };
 const native: RowState = { targets: [], externalIds: { 'ovs-ipfix-targets': '127.0.0.1:4739' } };
 
-test('a row with targets is adopted: targets move to the key, other keys stay', () => {
-  assert.deepEqual(plan(foreign, 'all'), [{ kind: 'adopt', ...adopted }]);
+test('adopts a row with targets: targets move to the key, other keys are kept', () => {
+  assert.deepEqual(plan(unmanaged, 'all'), [{ kind: 'adopt', ...adopted }]);
 });
 
-test('an adopted and a native row need nothing', () => {
+test('plans nothing for adopted and native rows', () => {
   assert.deepEqual(plan(adopted, 'all'), []);
   assert.deepEqual(plan(native, 'all'), []);
   assert.deepEqual(plan(native, 'none'), []);
 });
 
-test('targets that the user sets on an adopted row are adopted again', () => {
+test('adopts targets again that the user sets on an adopted row', () => {
   const changed = { ...adopted, targets: ['127.0.0.1:1', '127.0.0.1:2'] };
   assert.deepEqual(plan(changed, 'all'), [
     {
@@ -89,22 +89,22 @@ test('targets that the user sets on an adopted row are adopted again', () => {
   ]);
 });
 
-test('with --adopt=marked only marked rows are adopted, and with none no row', () => {
-  const marked = { ...foreign, externalIds: { 'ovs-ipfix': 'adopt' } };
-  assert.deepEqual(plan(foreign, 'marked'), []);
+test('adopts only marked rows with --adopt=marked, and no row with none', () => {
+  const marked = { ...unmanaged, externalIds: { 'ovs-ipfix': 'adopt' } };
+  assert.deepEqual(plan(unmanaged, 'marked'), []);
   assert.equal(plan(marked, 'marked')[0]?.kind, 'adopt');
   assert.deepEqual(plan(marked, 'none'), []);
 });
 
-test('a row adopted under another policy is handed back', () => {
-  assert.deepEqual(plan(adopted, 'none'), [{ kind: 'release', ...foreign }]);
+test('releases a row that was adopted under another policy', () => {
+  assert.deepEqual(plan(adopted, 'none'), [{ kind: 'release', ...unmanaged }]);
 });
 
-test('a row that a collector set uses is adopted like any other', () => {
-  assert.equal(plan(foreign, 'all', true)[0]?.kind, 'adopt');
+test('adopts a row of a collector set like any other', () => {
+  assert.equal(plan(unmanaged, 'all', true)[0]?.kind, 'adopt');
 });
 
-test('with --adopt=marked all rows of a bridge are adopted or none', () => {
+test('adopts all rows of a bridge or none with --adopt=marked', () => {
   const rowOf = (uuid: string, externalIds: Record<string, string>) =>
     [
       uuid,
@@ -135,11 +135,11 @@ test('with --adopt=marked all rows of a bridge are adopted or none', () => {
   assert.deepEqual(adoptedOf(mark, mark), ['one', 'two']);
 });
 
-test('a row without a usable target is left alone', () => {
+test('does not adopt a row without a usable target', () => {
   assert.deepEqual(plan({ targets: ['no:good:one'], externalIds: {} }, 'all'), []);
 });
 
-test('a row of ours carries its conditions, and loses them when they are gone', () => {
+test('annotates an adopted row with its conditions, and removes them when they end', () => {
   const state = { ...native, externalIds: { 'ovs-ipfix-targets': '127.0.0.1:1 1.2.3:4' } };
   const [change] = plan(state, 'all');
   assert.equal(change?.kind, 'annotate');
@@ -150,38 +150,38 @@ test('a row of ours carries its conditions, and loses them when they are gone', 
   );
 });
 
-test('a row that was ours until its user took the held targets away loses our other keys', () => {
+test("removes the daemon's keys from a row whose user removed the held targets", () => {
   const left = { owner: 'me', 'ovs-ipfix-state': 'adopted', 'ovs-ipfix-problem': 'old' };
   for (const policy of ['all', 'none'] as const) {
     assert.deepEqual(plan({ targets: [], externalIds: left }, policy), [
       { kind: 'annotate', targets: [], externalIds: { owner: 'me' } },
     ]);
   }
-  assert.deepEqual(plan({ targets: foreign.targets, externalIds: left }, 'all'), [
+  assert.deepEqual(plan({ targets: unmanaged.targets, externalIds: left }, 'all'), [
     { kind: 'adopt', ...adopted },
   ]);
-  assert.deepEqual(plan({ targets: foreign.targets, externalIds: left }, 'none'), [
-    { kind: 'annotate', ...foreign },
+  assert.deepEqual(plan({ targets: unmanaged.targets, externalIds: left }, 'none'), [
+    { kind: 'annotate', ...unmanaged },
   ]);
 });
 
-test('release gives adopted rows their targets back, takes our keys away, and leaves native rows silent', () => {
-  assert.deepEqual(release(adopted), [{ kind: 'release', ...foreign }]);
+test("release restores the targets of adopted rows, removes the daemon's keys, and does not change native rows", () => {
+  assert.deepEqual(release(adopted), [{ kind: 'release', ...unmanaged }]);
   assert.deepEqual(release(native), []);
   assert.deepEqual(release({ ...native, externalIds: { ...native.externalIds, 'ovs-ipfix-problem': 'x' } }), [
     { kind: 'release', ...native },
   ]);
-  assert.deepEqual(release(foreign), []);
+  assert.deepEqual(release(unmanaged), []);
 });
 
-test('targets set while we leave win over the held ones', () => {
+test('prefers targets that are set during the release to the held ones', () => {
   const changed = { ...adopted, targets: ['127.0.0.1:9'] };
   assert.deepEqual(release(changed), [
     { kind: 'release', targets: ['127.0.0.1:9'], externalIds: { owner: 'me' } },
   ]);
 });
 
-test('whatever targets a user wrote, adopting and releasing restores them', () => {
+test('restores any targets by adoption and release', () => {
   const target = fc.oneof(fc.constantFrom('127.0.0.1:4739', '[::1]:1', 'a b', 'x,y', '["', ''), fc.string());
   fc.assert(
     fc.property(fc.uniqueArray(target, { minLength: 1 }), (others) => {
@@ -191,7 +191,7 @@ test('whatever targets a user wrote, adopting and releasing restores them', () =
       };
       const [taken] = plan(state, 'all');
       assert.ok(taken);
-      // The conditions that bad ones cause go away with the other keys.
+      // The conditions of invalid targets are removed with the other keys.
       assert.deepEqual(release(taken), [{ kind: 'release', ...state }]);
     }),
   );

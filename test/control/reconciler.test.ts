@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Reconciler } from '../../src/control/reconciler.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
-/** A reconciliation that the test ends, and those that are running. */
+/** Makes a reconciliation that the test ends, and counts the running ones. */
 function scriptedReconciliation() {
   const open: { resolve: () => void; reject: (error: Error) => void }[] = [];
   const reconcile = () => new Promise<void>((resolve, reject) => open.push({ resolve, reject }));
@@ -15,13 +15,13 @@ function scriptedReconciliation() {
     } else {
       first.reject(error);
     }
-    // The reconciler goes on in microtasks.
+    // The reconciler continues in microtasks.
     await new Promise((resolve) => setImmediate(resolve));
   };
   return { reconcile, finish, open };
 }
 
-test('triggers during a reconciliation lead to one more, never to two at a time', async () => {
+test('runs one more reconciliation after triggers during one, never two at a time', async () => {
   const { reconcile, finish, open } = scriptedReconciliation();
   const reconciler = new Reconciler({ clock: new ManualClock(), reconcile, onFailure: assert.fail });
   reconciler.trigger();
@@ -40,7 +40,7 @@ test('triggers during a reconciliation lead to one more, never to two at a time'
   });
 });
 
-test('a failed reconciliation is retried after a pause that doubles up to its limit, and starts over after a success', async () => {
+test('retries a failed reconciliation with a backoff that doubles up to its limit, and resets it after a success', async () => {
   const clock = new ManualClock();
   const failures: string[] = [];
   const { reconcile, finish, open } = scriptedReconciliation();
@@ -64,7 +64,7 @@ test('a failed reconciliation is retried after a pause that doubles up to its li
   assert.equal(failures.length, 5);
 });
 
-test('a trigger ends the pause', async () => {
+test('ends the backoff on a trigger', async () => {
   const { reconcile, finish, open } = scriptedReconciliation();
   const reconciler = new Reconciler({ clock: new ManualClock(), reconcile, onFailure: () => {} });
   reconciler.trigger();

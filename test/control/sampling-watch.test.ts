@@ -1,4 +1,4 @@
-// Whether a bridge can be sampled, over time, and what follows for the ownership of its rows.
+// The samplability of a bridge over time, and the ownership of its rows.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { runScript, type ScriptEvent } from '../support/event-script.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { StateTrace } from '../support/state-tables.ts';
 
-/** Runs a script about one bridge; each change of the state must be told, once. */
+/** Runs a script about one bridge; each change of the state must be reported once. */
 async function watch(events: (watch: SamplingWatch) => readonly ScriptEvent[]): Promise<string[]> {
   const clock = new ManualClock();
   const trace = new StateTrace('sampling-watch.ts');
@@ -28,7 +28,7 @@ async function watch(events: (watch: SamplingWatch) => readonly ScriptEvent[]): 
   return printed;
 }
 
-test('a bridge that is not sampled for thirty seconds cannot be sampled, until it is', async () => {
+test('a bridge that is not sampled for thirty seconds becomes impossible, until it is sampled', async () => {
   assert.equal(HAND_BACK_MS, 30_000);
   const printed = await watch((sampling) => [
     { atMs: 0, what: 'start' },
@@ -53,7 +53,7 @@ test('a bridge that is not sampled for thirty seconds cannot be sampled, until i
   ]);
 });
 
-test('a bridge that was sampled has thirty seconds to be sampled again', async () => {
+test('a bridge that was sampled becomes impossible only after thirty seconds without sampling', async () => {
   const printed = await watch((sampling) => [
     { atMs: 1000, what: 'installed', act: () => sampling.update('installed') },
     { atMs: 50_000, what: 'restart of Open vSwitch', act: () => sampling.update('missing') },
@@ -79,7 +79,7 @@ test('a bridge that was sampled has thirty seconds to be sampled again', async (
   ]);
 });
 
-test('a bridge is never given up while its flows are being rewritten, whatever that takes', async () => {
+test('a bridge stays pending while its flows are being rewritten, however long that takes', async () => {
   const rewriting = (sampling: SamplingWatch) =>
     Array.from({ length: 20 }, (_, index) => ({
       atMs: 10_000 * index,
@@ -106,7 +106,7 @@ test('a bridge is never given up while its flows are being rewritten, whatever t
   );
 });
 
-test('a watch that was stopped says nothing any more', async () => {
+test('a stopped watch reports nothing', async () => {
   const printed = await watch((sampling) => [
     { atMs: 0, what: 'stopped', act: () => sampling.stop() },
     { atMs: 60_000, what: 'installed', act: () => sampling.update('installed') },
@@ -117,7 +117,7 @@ test('a watch that was stopped says nothing any more', async () => {
 const HELD = '127.0.0.1:4739';
 const ADOPTED = { 'ovs-ipfix-targets': HELD, 'ovs-ipfix-state': 'adopted' };
 
-/** Bridges br0 and br1 share one row. */
+/** Makes a configuration in which bridges br0 and br1 share one row. */
 function sharedRow(isAdopted: boolean) {
   const columns = {
     targets: isAdopted ? [] : [HELD],
@@ -141,7 +141,7 @@ const rules = (br0: Samplability, br1: Samplability): AdoptionRules => ({
   samplability: (bridge) => (bridge === 'br0' ? br0 : br1),
 });
 
-test('a row is adopted once all its bridges are sampled, and handed back when one cannot be', () => {
+test('a row is adopted when all its bridges are sampled, and released when one is impossible', () => {
   const kinds = (isAdopted: boolean, br0: Samplability, br1: Samplability) =>
     planOwnership(sharedRow(isAdopted), rules(br0, br1), []).map(({ kind, targets }) => [kind, ...targets]);
   assert.deepEqual(kinds(false, 'sampled', 'sampled'), [['adopt']]);
@@ -153,19 +153,19 @@ test('a row is adopted once all its bridges are sampled, and handed back when on
   assert.deepEqual(kinds(true, 'sampled', 'impossible'), [['release', HELD]]);
 });
 
-test('bridges are programmed before their row is adopted, and not for one that another bridge prevents', () => {
+test('bridges are programmed before their row is adopted, but not for a row that another bridge prevents', () => {
   const desired = (isAdopted: boolean, br0: Samplability, br1: Samplability) => {
     const isDesired = desiredRows(sharedRow(isAdopted), rules(br0, br1));
     return [isDesired('br0', 'row'), isDesired('br1', 'row')];
   };
   assert.deepEqual(desired(false, 'pending', 'pending'), [true, true]);
   assert.deepEqual(desired(false, 'sampled', 'pending'), [true, true]);
-  // br1 itself is still tried; br0 is not hooked for a row that ovs-vswitchd keeps.
+  // br1 is still tried; br0 is not hooked for a row that stays with ovs-vswitchd.
   assert.deepEqual(desired(false, 'sampled', 'impossible'), [false, true]);
   assert.deepEqual(desired(true, 'sampled', 'impossible'), [true, true]);
 });
 
-test('a row that ovs-vswitchd keeps because a bridge cannot be sampled is reported', () => {
+test('a row that stays with ovs-vswitchd because a bridge cannot be sampled is reported', () => {
   const reported = (isAdopted: boolean, br0: Samplability, br1: Samplability) =>
     notAdopted(sharedRow(isAdopted), rules(br0, br1)).map(({ code, message }) => `${code}: ${message}`);
   assert.deepEqual(reported(false, 'sampled', 'impossible'), [

@@ -17,7 +17,7 @@ const young = parseDatabaseSchema({
 const rowsWith = (targets: readonly string[]) =>
   new Map([['u', { uuid: 'u', columns: { targets, sampling: 3 } }]]);
 
-test('where a row must have a target, an empty string stands for none, and back', () => {
+test('converts no targets to an empty string and back where a row must have a target', () => {
   const column = new TargetsColumn(old);
   assert.deepEqual(column.write([]), ['']);
   assert.deepEqual(column.write(['a:1', 'b:2']), ['a:1', 'b:2']);
@@ -25,7 +25,7 @@ test('where a row must have a target, an empty string stands for none, and back'
   assert.deepEqual(column.read(rowsWith(['', 'a:1'])), rowsWith(['', 'a:1']));
 });
 
-test('elsewhere an empty string is what it is: a target that somebody got wrong', () => {
+test('keeps an empty string elsewhere, where it is an invalid target', () => {
   for (const schema of [young, undefined]) {
     const column = new TargetsColumn(schema);
     assert.deepEqual(column.write([]), []);

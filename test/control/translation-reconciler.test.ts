@@ -1,4 +1,4 @@
-// The translation of users' flows by a bridge session on a scripted switch.
+// The translation of users' flows by a bridge session with a scripted switch.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ import {
   userFlow,
 } from '../support/scripted-bridge.ts';
 
-/** The group mod by which another client adds or modifies a group with one bucket. */
+/** Returns the group mod by which another client adds or modifies a group with one bucket. */
 function groupMod(command: 'add' | 'modify', actions: readonly Action[]): MessageOf<'group_mod'> {
   const noPort = 0xffff_ffff;
   return {
@@ -43,7 +43,7 @@ function groupMod(command: 'add' | 'modify', actions: readonly Action[]): Messag
 const OURS = /controller\(/u;
 const writes = { type: 'write_actions', actions: [output(2)] } as const;
 
-test('flows are read, rewritten once the meter of our actions is there, and restored when nothing is desired', async (t) => {
+test('reads flows, rewrites them when the meter is installed, and restores them when nothing is desired', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
   for (let index = 0; index < 3; index += 1) {
     bridge.doAsAnother(userFlow(index, [apply(sample(1), output(1)), writes]));
@@ -65,7 +65,7 @@ test('flows are read, rewritten once the meter of our actions is there, and rest
   assert.deepEqual([bridge.hasHook, bridge.ofswitch.meters()], [false, []]);
 });
 
-test('over OpenFlow 1.0 alone no flow of a user is ever modified, and the state says that it is unsafe', async (t) => {
+test("never modifies users' flows over OpenFlow 1.0 alone, in the state unsafe", async (t) => {
   const bridge = new ScriptedBridge(t, {
     behaviour: { versions: [1] },
     desired: samplingSets([1]),
@@ -104,7 +104,7 @@ test('over OpenFlow 1.0 alone no flow of a user is ever modified, and the state 
   );
 });
 
-test('over OpenFlow 1.0 alone flows that have our actions are left as they are and reported', async (t) => {
+test("does not restore flows with the daemon's actions over OpenFlow 1.0 alone, and reports them", async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
   bridge.doAsAnother(userFlow(1, [apply(sample(1), output(1)), writes]));
   await bridge.start();
@@ -128,7 +128,7 @@ test('over OpenFlow 1.0 alone flows that have our actions are left as they are a
   bridge.takeWarnings();
 });
 
-test('a translation that takes long delays neither the hook nor what refreshes it', async (t) => {
+test('does not delay the hook and its refresh by a long translation', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
   const flows = 20 * REWRITE_BATCH;
   for (let index = 0; index < flows; index += 1) {
@@ -178,7 +178,7 @@ test('a translation that takes long delays neither the hook nor what refreshes i
   assert.ok(bridge.userFlows().every((flow) => OURS.test(flow)));
 });
 
-test('what a user changes is followed over the monitor, and the flow keeps everything but our action', async (t) => {
+test('translates a flow that a user changes, and changes nothing else of it', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
   await bridge.start();
   bridge.ofswitch.takeTranscript();
@@ -194,7 +194,7 @@ test('what a user changes is followed over the monitor, and the flow keeps every
   assert.deepEqual(bridge.ofswitch.takeTranscript(/flow_stats_request all/u), []);
 });
 
-test('nothing is rewritten while the flow monitor is paused, and everything once it goes on', async (t) => {
+test('rewrites nothing while the flow monitor is paused, and everything when it resumes', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
   await bridge.start();
   bridge.ofswitch.pauseMonitors();
@@ -207,7 +207,7 @@ test('nothing is rewritten while the flow monitor is paused, and everything once
   assert.match(bridge.userFlows()[0] ?? '', OURS);
 });
 
-test('a change of sets during a pause of the monitor waits for its end, and undoes no change of a user', async (t) => {
+test("applies a change of sets after a pause of the monitor, without undoing a user's change", async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
   bridge.doAsAnother(userFlow(1, [apply(sample(2), output(1))]));
   await bridge.start();
@@ -222,7 +222,7 @@ test('a change of sets during a pause of the monitor waits for its end, and undo
   assert.match(bridge.userFlows()[0] ?? '', /actions=sample\(.*\),controller\(.*\),output:9$/u);
 });
 
-test('a change of a user that is on its way to us is not overwritten', async (t) => {
+test("does not overwrite a user's change whose report is in transit", async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
   bridge.doAsAnother(userFlow(1, [apply(sample(2), output(1))]));
   await bridge.start();
@@ -235,7 +235,7 @@ test('a change of a user that is on its way to us is not overwritten', async (t)
   assert.match(sent[0] ?? '', /,output:9$/u);
 });
 
-test('a change that is reported before the list of all flows is newer than it', async (t) => {
+test('prefers a change that is reported before the reply with all flows', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: HOOK_DESIRED });
   bridge.doAsAnother(userFlow(1, [apply(sample(1), output(1))]));
   await bridge.start();
@@ -252,7 +252,7 @@ test('a change that is reported before the list of all flows is newer than it', 
   assert.match(second ?? '', /controller\(.*\),output:2$/u);
 });
 
-test('groups are rewritten over OpenFlow 1.5 only, followed when another client modifies them, and restored', async (t) => {
+test('rewrites groups over OpenFlow 1.5 only, again when another client modifies them, and restores them', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
   const group = (command: 'add' | 'modify', ...actions: readonly Action[]) =>
     bridge.doAsAnother(groupMod(command, actions));
@@ -274,7 +274,7 @@ test('groups are rewritten over OpenFlow 1.5 only, followed when another client 
   assert.deepEqual(bridge.ofswitch.connections.length, 1);
 });
 
-test('a bridge without OpenFlow 1.5 keeps its groups as they are, and they are reported', async (t) => {
+test('reports groups of a bridge without OpenFlow 1.5, and does not rewrite them', async (t) => {
   const bridge = new ScriptedBridge(t, { behaviour: { versions: [1, 4, 5] }, desired: samplingSets([1]) });
   bridge.doAsAnother(groupMod('add', [sample(1), output(1)]));
   await bridge.start();
@@ -283,7 +283,7 @@ test('a bridge without OpenFlow 1.5 keeps its groups as they are, and they are r
   assert.match(bridge.takeWarnings()[0] ?? '', /group 5: .*only OpenFlow 1\.5 shows all of a group/u);
 });
 
-test('a flow that the switch refuses is reported and stops neither the others nor the hook', async (t) => {
+test('reports a flow that the switch refuses, and translates the others and installs the hook', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
   for (let index = 0; index < 5; index += 1) {
     bridge.doAsAnother(userFlow(index, [apply(sample(1))]));
@@ -310,7 +310,7 @@ test('a flow that the switch refuses is reported and stops neither the others no
   assert.ok(bridge.userFlows().every((flow) => !OURS.test(flow)));
 });
 
-test('actions of ours that nothing is configured for are found by a scan and removed', async (t) => {
+test('removes stale actions that are found by a scan', async (t) => {
   const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
   bridge.doAsAnother(userFlow(1, [apply(sample(1), output(1)), writes]));
   const before = bridge.userFlows();

@@ -28,7 +28,7 @@ const ours = (collectorSetId: number, meterId = 65_001): Action => ({
 const watching = (...sets: readonly number[]) => ({ collectorSets: new Set(sets), meterId: 65_001 });
 const NOTHING = watching();
 
-test('our action stands right behind each watched sample, wherever it is', () => {
+test('adds an action directly after each managed sample, at any depth', () => {
   assert.deepEqual(translateActions([OUTPUT, sample(1), OUTPUT, sample(2)], watching(1)), [
     OUTPUT,
     sample(1),
@@ -42,13 +42,13 @@ test('our action stands right behind each watched sample, wherever it is', () =>
   );
 });
 
-test('all variants of sample are translated', () => {
+test('translates all variants of sample', () => {
   for (const type of ['sample', 'sample2', 'sample3', 'sample4'] as const) {
     assert.equal(translateActions([sample(1, type)], watching(1)).length, 2, type);
   }
 });
 
-test('what is right already is the very same array, so that nothing is sent', () => {
+test('returns the same array for correct actions, so that nothing is sent', () => {
   const lists: readonly (readonly Action[])[] = [
     [],
     [OUTPUT],
@@ -61,7 +61,7 @@ test('what is right already is the very same array, so that nothing is sent', ()
   }
 });
 
-test('ours is replaced when it is stale, and goes when it stands where it should not', () => {
+test('replaces an outdated action, and removes one in the wrong position', () => {
   const good = [sample(1), ours(1)];
   assert.deepEqual(translateActions([sample(1), ours(1, 5)], watching(1)), good);
   assert.deepEqual(translateActions([sample(1), ours(2)], watching(1)), good);
@@ -70,14 +70,14 @@ test('ours is replaced when it is stale, and goes when it stands where it should
   assert.deepEqual(translateActions([sample(2), ours(2)], watching(1)), [sample(2)]);
 });
 
-test("a controller action of another id is the user's and stays", () => {
+test("keeps a user's controller action, which has another id", () => {
   const users: Action = { type: 'controller2', controllerId: 0, userdata: Buffer.from([1]) };
   const actions = [sample(1), users];
   assert.deepEqual(translateActions(actions, watching(1)), [sample(1), ours(1), users]);
   assert.equal(translateActions([users], NOTHING).length, 1);
 });
 
-test('only applied actions are looked at, and other instructions stay as they are', () => {
+test('translates applied actions only, and keeps other instructions', () => {
   const goto = { type: 'goto_table', tableId: 3 } as const;
   const before = [{ type: 'apply_actions', actions: [sample(1)] } as const, goto];
   assert.deepEqual(translateInstructions(before, watching(1)), [
@@ -96,7 +96,7 @@ const arbitraryAction: fc.Arbitrary<Action> = fc.letrec<{ action: Action }>((tie
   ),
 })).action;
 
-test('translating is idempotent, and taking out restores what the user wrote, whatever was watched before', () => {
+test('is idempotent, and a removal restores what the user wrote, whatever sets were managed before', () => {
   const sets = fc.uniqueArray(fc.integer({ min: 1, max: 3 }));
   fc.assert(
     fc.property(fc.array(arbitraryAction), sets, sets, (actions, first, second) => {
@@ -111,7 +111,7 @@ test('translating is idempotent, and taking out restores what the user wrote, wh
   );
 });
 
-test('flows without a sample or an action of ours do not concern us', () => {
+test('ignores flows without a sample or an added action', () => {
   assert.equal(concernsSampling([OUTPUT, { type: 'clone', actions: [OUTPUT] }]), false);
   assert.equal(
     concernsSampling([{ type: 'clone', actions: [{ type: 'clone', actions: [sample(1)] }] }]),

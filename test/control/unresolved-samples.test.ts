@@ -43,7 +43,7 @@ function flow(event: FlowUpdate['event'], ...actions: readonly Action[]): FlowUp
   };
 }
 
-test('a flow whose point comes from a field that packet-ins do not tell is named until it changes or goes', () => {
+test('reports a flow whose point comes from a field that packet-ins lack, until it is changed or removed', () => {
   const translator = new FlowTranslator({ bridge: 'br0' });
   translator.setOptions(OPTIONS);
   const codes = () => translator.conditions().map(({ code }) => code);
@@ -61,7 +61,7 @@ test('a flow whose point comes from a field that packet-ins do not tell is named
   assert.deepEqual(codes(), []);
 });
 
-test('only sets that we export for count, and a change of these counts at once', () => {
+test('reports samples of managed sets only, and updates the report when the sets change', () => {
   const translator = new FlowTranslator({ bridge: 'br0' });
   translator.setOptions(OPTIONS);
   translator.observe(flow('initial', sample(HASH, 2)));
@@ -72,7 +72,7 @@ test('only sets that we export for count, and a change of these counts at once',
   assert.deepEqual(translator.conditions(), []);
 });
 
-test('of many flows twenty are named', () => {
+test('reports twenty of many flows', () => {
   const unresolved = new UnresolvedSamples();
   for (let index = 0; index < 30; index += 1) {
     unresolved.update(`${index}`, [sample(HASH)], OPTIONS, () => `flow ${index}`);
@@ -82,7 +82,7 @@ test('of many flows twenty are named', () => {
   assert.equal(conditions[19]?.where, 'Bridge br0, flow 19');
 });
 
-test('groups are told of with the ids', async () => {
+test('reports groups with their ids', async () => {
   const buckets = [sample(HASH), sample(REGISTER)].map((action, bucketId) => {
     const watch = { weight: 0, watchPort: null, watchGroup: null, otherProperties: Buffer.alloc(0) };
     return { bucketId, ...watch, actions: [action] };

@@ -151,7 +151,7 @@ test(
     );
     const daemon = await startDaemon(ovs, { arguments: ['--db', endpoint], waitForReady: false });
     t.after(() => daemon.kill());
-    await daemon.waitForRefusal(/database is a relay, .* connect to the real ovsdb-server/u);
+    await daemon.waitForRefusal(/is a relay, .* connect to the real ovsdb-server/u);
     const condition = await waitForCondition(daemon, 'database-is-relay');
     assert.equal(condition.where, `OVS database ${endpoint}`);
     await daemon.stop();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { keySize, keyWordCount } from '../../src/ipfix/record-layout.ts';
+import { keySize, keyWordCount, templateWithId } from '../../src/ipfix/record-layout.ts';
 import { dissect } from '../../src/packet/dissect.ts';
 import { dissectExtended } from '../../src/packet/dissect-extended.ts';
 import { FlowKey, FrameFault } from '../../src/packet/flow-key.ts';
@@ -286,3 +286,55 @@ test('reports a fault for a truncated header of SCTP or ICMP in the format exten
     assertExtendedAgrees(frame, 0, frame, POINT);
   }
 });
+const TCP_HEADER = `04d2162e${'00'.repeat(8)}5000${'00'.repeat(6)}`;
+const LAYERS_2 = [
+  ['0800', 258, 259],
+  ['86dd', 260, 261],
+  ['810060640800', 264, 265],
+  ['8100606486dd', 266, 267],
+] as const;
+/** Values of the elements of the frames below, as hex. */
+const ELEMENT_VALUES: Readonly<Record<string, string>> = {
+  observationPointId: '00000016',
+  sourceMacAddress: '020000000001',
+  destinationMacAddress: '020000000002',
+  vlanId: '0064',
+  dot1qVlanId: '0064',
+  dot1qPriority: '03',
+  ipTTL: '40',
+  ipDiffServCodePoint: '2e',
+  ipPrecedence: '05',
+  ipClassOfService: 'b9',
+  sourceIPv4Address: '0a000001',
+  destinationIPv4Address: 'c0a80002',
+  sourceIPv6Address: 'fd000000000000000000000000000001',
+  destinationIPv6Address: 'fe000000000000000000000000000002',
+  flowLabelIPv6: '000abcde',
+  sourceTransportPort: '04d2',
+  destinationTransportPort: '162e',
+};
+
+for (const [types, ...templates] of LAYERS_2) {
+  for (const [hasPorts, id] of templates.entries()) {
+    test(`writes each element of the key of template ${id} where the record layout has it`, () => {
+      const protocol = hasPorts === 1 ? '06' : '2f';
+      const isIpv4 = types.endsWith('0800');
+      const ip = isIpv4
+        ? `45b900280000000040${protocol}00000a000001c0a80002`
+        : `6b9abcde0014${protocol}40${ELEMENT_VALUES['sourceIPv6Address']}${ELEMENT_VALUES['destinationIPv6Address']}`;
+      const key = dissected(Buffer.from(`${ETHERNET}${types}${ip}${TCP_HEADER}`, 'hex'));
+      const { fields, keySize: size } = templateWithId(id);
+      const own: Record<string, string> = {
+        ethernetType: types.slice(-4),
+        ethernetHeaderLength: types.length > 4 ? '12' : '0e',
+        ipVersion: isIpv4 ? '04' : '06',
+        protocolIdentifier: protocol,
+      };
+      assert.equal(key.templateId, id);
+      for (const { element, offset, size: bytes } of fields.filter((field) => field.offset < size)) {
+        const expected = own[element.name] ?? ELEMENT_VALUES[element.name];
+        assert.equal(key.bytes.toString('hex', offset, offset + bytes), expected, element.name);
+      }
+    });
+  }
+}

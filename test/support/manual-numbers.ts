@@ -257,6 +257,13 @@ export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
     'upper 3 bits',
     'all 8 bits',
   ),
+  ...allowed(
+    OPEN_VSWITCH,
+    'flow-rewriting.md',
+    'up to 50 messages of a connection',
+    'longer than 100 messages',
+    'some 30,000 flows of other',
+  ),
   ...allowed(OPEN_VSWITCH, 'records.md', 'registers of 32 bits', 'up to 1 s in the future'),
   ...allowed(
     EXAMPLE,

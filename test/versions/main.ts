@@ -1,6 +1,8 @@
-// `npm run test:versions [-- SUITE...]`: unpacks Open vSwitch and OVN of each suite, runs the checks against it, one file at
+// `npm run test:versions [-- SUITE... | --failed]`: unpacks Open vSwitch and OVN of each suite, runs the checks against it, one file at
 // a time, prints a table, and keeps it in docs/compatibility.md when all suites were run and nothing failed. Results are in
-// .cache/versions. A suite that cannot be had is skipped with its reason, which is a failure when CI=true.
+// .cache/versions: a suite that is not named counts with those of its last run, if that was of the same `src`. A suite that
+// cannot be fetched is skipped with its reason, which is a failure when CI=true. `--failed` runs only those files again
+// that had a failed test in the last run of the same `src`.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -93,7 +95,67 @@ async function runSuite(suite: Suite): Promise<SuiteResult> {
     .map((line) => (line.kind === 'note' ? /^OVS version: (\S+)$/u.exec(line.text)?.[1] : undefined))
     .find((each) => each !== undefined);
   const result = { suite: suite.name, ...(version === undefined ? {} : { version }), lines };
-  await writeFile(join(RESULTS, `${suite.name}.json`), JSON.stringify(result, undefined, 1));
+  await keepResult(suite, result);
+  return result;
+}
+
+/** Runs the files of a kept result again that have a failed test; all lines of such a file are replaced. */
+async function runFailed(suite: Suite): Promise<SuiteResult | undefined> {
+  const kept = await keptResult(suite);
+  const unpacked = await unpack(suite);
+  if (kept === undefined || 'reason' in unpacked) {
+    return undefined;
+  }
+  const failed = kept.lines.filter((line) => line.kind === 'test' && line.result === 'failed');
+  const files = new Set(failed.map(({ file }) => file));
+  if (files.size === 0) {
+    return kept;
+  }
+  const others = kept.lines.filter(({ file }) => !files.has(file));
+  const again = await runFiles(
+    unpacked.folder,
+    [...files].map((file) => relative(ROOT, file)),
+  );
+  const result = { ...kept, lines: [...others, ...again] };
+  await keepResult(suite, result);
+  return result;
+}
+
+async function keepResult(suite: Suite, result: SuiteResult): Promise<void> {
+  const kept: KeptResult = { source: await sourceHash(), result };
+  await writeFile(join(RESULTS, `${suite.name}.json`), JSON.stringify(kept, undefined, 1));
+}
+
+/** What a run of a suite keeps for later runs of other suites. */
+interface KeptResult {
+  /** See `sourceHash`. */
+  readonly source: string;
+  readonly result: SuiteResult;
+}
+
+/** Identifies the committed program that the tests ran with; a working tree with changes in `src` has no equal. */
+async function sourceHash(): Promise<string> {
+  const changes = await runProgram('git', ['status', '--porcelain', 'src'], { cwd: ROOT });
+  const hash = await runProgram('git', ['rev-parse', 'HEAD:src'], { cwd: ROOT });
+  return changes === '' ? hash.trim() : `${hash.trim()} and changes at ${new Date().toISOString()}`;
+}
+
+/** The result of a suite that is not run now, if it was run with the same program. */
+async function keptResult(suite: Suite): Promise<SuiteResult | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(RESULTS, `${suite.name}.json`), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      throw error;
+    }
+    return undefined;
+  }
+  const { source, result } = JSON.parse(text) as KeptResult;
+  if (source !== (await sourceHash())) {
+    return undefined;
+  }
+  say(`${suite.name}: the results of the last run, which was of the same program`);
   return result;
 }
 
@@ -128,16 +190,22 @@ async function keepTable(table: string): Promise<void> {
   say('docs/compatibility.md has a new table: look at it, and commit it.');
 }
 
-async function main(names: readonly string[]): Promise<boolean> {
-  const suites = SUITES.filter(({ name }) => names.length === 0 || names.includes(name));
-  const unknown = names.filter((name) => !suites.some((suite) => suite.name === name));
+async function main(words: readonly string[]): Promise<boolean> {
+  const onlyFailed = words.includes('--failed');
+  const names = words.filter((word) => word !== '--failed');
+  const unknown = names.filter((name) => !SUITES.some((suite) => suite.name === name));
   if (unknown.length > 0) {
     throw new Error(`There is no suite ${unknown.join(', ')} in test/versions/checks.ts.`);
   }
   await mkdir(RESULTS, { recursive: true });
   const results: SuiteResult[] = [];
-  for (const suite of suites) {
-    results.push(await runSuite(suite));
+  for (const suite of SUITES) {
+    const isNamed = names.length === 0 || names.includes(suite.name);
+    const run = onlyFailed ? runFailed : runSuite;
+    const result = await (isNamed ? run(suite) : keptResult(suite));
+    if (result !== undefined) {
+      results.push(result);
+    }
   }
   const table = compatibilityTable(CHECKS, results);
   process.stdout.write(`\n${table}\n`);

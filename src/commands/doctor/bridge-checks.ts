@@ -1,5 +1,5 @@
-// What keeps the hook and rewritten flows out of a bridge, and stale state of an earlier daemon. Only for when no daemon runs: a
-// running one reports its own conditions, and what is installed in a bridge is then in use.
+// Checks a bridge while no daemon runs: conditions that prevent the hook or flow rewriting, and stale state of an earlier daemon.
+// A running daemon reports its own conditions, and its state in the bridge is not stale.
 
 import type { BridgeConfig } from '../../config/configuration.ts';
 import { failOpenCondition } from '../../control/fail-open.ts';

@@ -114,14 +114,14 @@ function checkDaemon(status: StatusDocument): Finding[] {
       );
     }
     if (meter.writtenOffPackets >= 1 || meter.shareDropped > 0) {
-      const message = `${meter.droppedByMeter} sampled packets were dropped by the meter and ${meter.lost} lost; ${Math.round(meter.writtenOffPackets)} could not be compensated.`;
+      const message = `The meter dropped ${meter.droppedByMeter} packets, and ${meter.lost} packets were lost after it; ${Math.round(meter.writtenOffPackets)} packets could not be compensated.`;
       findings.push(
         finding(
           'warning',
           'packets-missing',
           `Exporter ${label}`,
           message,
-          'Raise "sampling" of the row, or external_ids:ovs-ipfix-max-rate of the bridge if the host has time for it.',
+          'Raise external_ids:ovs-ipfix-max-rate of the bridge if the host has spare CPU time; a larger "sampling" does not help.',
         ),
       );
     }

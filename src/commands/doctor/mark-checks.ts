@@ -1,4 +1,4 @@
-// Whether other flows use the register bit that the hook sets in sampled packets (the mark). A flow that reads the bit gets a value
+// Whether other flows use the register bit that the hook sets in each packet (the mark). A flow that reads the bit gets a value
 // that its user did not write. A flow that only writes it, as OVN does with all of reg11, is harmless unless another flow returns
 // packets to table 0, where they would be sampled twice or never.
 

@@ -52,7 +52,7 @@ function checkOwner({ row, bridges, hasUsableTarget }: UsedIpfixRow, isDaemonRun
         'note',
         'row-of-vswitchd',
         where,
-        'ovs-vswitchd exports for it, without the flow cache of ovs-ipfix.',
+        'ovs-vswitchd exports for it, not ovs-ipfix.',
         '--adopt decides that; with --adopt=all, or with --adopt=marked and external_ids:ovs-ipfix=adopt, ovs-ipfix takes it over.',
       ),
     ];

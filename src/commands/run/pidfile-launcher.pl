@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# ovs-ipfix-pidfile PIDFILE PROGRAM [ARGUMENT...]: becomes PROGRAM, with its pid in PIDFILE and a lock on it, as OVS's
-# tools want it before they take a name such as "ovs-ipfix" for a daemon. Node cannot take such a lock (fcntl(2), F_SETLK),
-# but keeps one that it has got with its process. PROGRAM must never open the file: closing it would end the lock.
+# ovs-ipfix-pidfile PIDFILE PROGRAM [ARGUMENT...]: writes its pid to PIDFILE, locks the file and executes PROGRAM.
+# OVS's tools find a daemon by name only through a locked pid file (read_pidfile() in lib/daemon-unix.c). Node cannot take the
+# lock (fcntl(2), F_SETLK), but a lock taken before exec belongs to the process and remains. PROGRAM must never open the file: closing it would end the lock.
 use strict;
 use warnings;
 use Fcntl;

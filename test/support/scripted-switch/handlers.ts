@@ -143,6 +143,9 @@ function executeMeterOrGroup(
     return executeMeter(state, connection, version, { message, xid });
   }
   switch (message.type) {
+    case 'bundle_control':
+    case 'bundle_add_message':
+      return bundle(state, connection, version, { message, xid });
     case 'group_mod':
       refuseSecondary(connection, version);
       state.applyGroupMod(message, connection);
@@ -162,6 +165,42 @@ function executeMeterOrGroup(
     default:
       throw new Refusal(message.type.endsWith('_request') ? 'OFPBRC_BAD_STAT' : 'OFPBRC_BAD_TYPE');
   }
+}
+
+/** Bundles of flow mods. An id that is open already is refused, and its bundle dropped, as in Open vSwitch. */
+function bundle(
+  state: SwitchState,
+  { bundles }: SwitchConnection,
+  version: OpenFlowVersion,
+  { message, xid }: Omit<Request, 'bytes'>,
+): Buffer[] {
+  if (message.type === 'bundle_add_message') {
+    if (message.message.type !== 'flow_mod') {
+      throw new Error(`The scripted switch takes no ${message.message.type} in a bundle.`);
+    }
+    const mods = bundles.get(message.bundleId) ?? [];
+    bundles.set(message.bundleId, [...mods, message.message]);
+    return [];
+  }
+  if (message.type !== 'bundle_control') {
+    throw new Refusal('OFPBRC_BAD_TYPE');
+  }
+  const mods = bundles.get(message.bundleId);
+  bundles.delete(message.bundleId);
+  const isOpening = message.control === 'open_request';
+  if (isOpening === (mods !== undefined)) {
+    throw new Refusal('OFPBFC_BAD_ID');
+  }
+  if (isOpening) {
+    bundles.set(message.bundleId, []);
+  }
+  for (const mod of message.control === 'commit_request' ? (mods ?? []) : []) {
+    state.applyFlowMod(mod);
+  }
+  const control = ({ open_request: 'open_reply', commit_request: 'commit_reply' } as const)[
+    message.control as 'open_request' | 'commit_request'
+  ];
+  return [encodeMessage(version, { ...message, control: control ?? 'discard_reply' }, xid)];
 }
 
 function executeMeter(

@@ -42,6 +42,10 @@ function detailsOf(message: OpenFlowMessage): string {
       return message.role;
     case 'flow_mod':
       return formatFlowMod(message);
+    case 'bundle_control':
+      return message.control;
+    case 'bundle_add_message':
+      return formatMessage(message.message);
     case 'flow_stats_request':
       return formatFilter(message.tableId, message.match);
     case 'flow_stats_reply':

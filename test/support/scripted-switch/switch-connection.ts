@@ -9,6 +9,7 @@ import {
   type ControllerRole,
   decodeMessage,
   encodeMessage,
+  type FlowMod,
   isOpenFlowVersion,
   OPENFLOW_VERSIONS,
   type OpenFlowMessage,
@@ -49,6 +50,8 @@ export class SwitchConnection extends Duplex {
     role: 'equal',
     namesTables: false,
   };
+  /** Bundles that are open, by id. */
+  readonly bundles = new Map<number, readonly FlowMod[]>();
   readonly #state: SwitchState;
   readonly #framer: MessageFramer;
   #version: OpenFlowVersion | undefined;
