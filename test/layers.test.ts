@@ -295,8 +295,7 @@ const checkLogLines: Check = (file, source) => {
   return remarks;
 };
 
-const isText = (node: ts.Expression) =>
-  ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node) || ts.isTemplateExpression(node);
+const isText = (node: ts.Expression) => ts.isStringLiteralLike(node) || ts.isTemplateExpression(node);
 
 const CHECKS: Record<string, Check> = {
   [`no file has more than ${FILE_LINES_MAX} lines, but for tables`]: checkLength,
