@@ -125,7 +125,7 @@ test('SIGINT ends the demo with a last flush and the verdict', tier('ovs', 'daem
 });
 
 test('--seconds ends the demo', tier('ovs', 'daemon'), async (t) => {
-  const demo = await Demo.start(t, ['--seconds', '3'], WITHOUT_NAMESPACES);
+  const demo = await Demo.start(t, ['--seconds', '10'], WITHOUT_NAMESPACES);
   const exit = await demo.end();
   assert.equal(exit.exitCode, 0, demo.program.stdout + demo.program.stderr);
   assert.match(demo.program.stdout, /forced 10\.0\.0\./);
