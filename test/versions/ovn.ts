@@ -151,7 +151,8 @@ test('a sampled br-int forwards as before, and the doctor has nothing to report'
   sink.expectNewSession();
   sink.clear();
   await sendAndCount();
-  assert.deepEqual(lines(await sink.waitForRecords(SAMPLES)), expectedLines());
+  // Two threads of ovs-vswitchd may handle a request and its reply, so their order is not compared.
+  assert.deepEqual(lines(await sink.waitForRecords(SAMPLES)).sort(), [...expectedLines()].sort());
   await bridgeSink.waitForRecords(FLOWS * PACKETS_PER_FLOW);
   const { findings } = await diagnose(ovs.environment);
   assert.deepEqual(
