@@ -9,25 +9,15 @@ import * as fc from 'fast-check';
 import { MigrationError } from '../../src/schema/migration-error.ts';
 import { migrateSchemaText } from '../../src/schema/schema-text.ts';
 import { runProgram } from '../support/process.ts';
+import { FLOWS_COLUMN, schemaColumn, TIMEOUT_COLUMN } from '../support/schema-column.ts';
 
 const SEED = 4739;
 const OLD = readFileSync(join(import.meta.dirname, '..', 'vectors', 'vswitch-7.3.0.ovsschema'), 'utf8');
 const OLD_CKSUM = '"1081379034 19765"';
 const NEW_CKSUM = '"2483452374 20182"';
 
-const column = (name: string, max: number): string =>
-  [
-    `       "${name}": {`,
-    '         "type": {"key": {"type": "integer",',
-    '                          "minInteger": 0,',
-    `                          "maxInteger": ${max}},`,
-    '                  "min": 0, "max": 1}},',
-    '',
-  ].join('\n');
-const TIMEOUT = column('cache_active_timeout', 4200);
-const FLOWS = column('cache_max_flows', 4_294_967_295);
-const POINT = column('obs_point_id', 4_294_967_295);
-const NEW = OLD.replace(POINT, POINT + TIMEOUT + FLOWS).replace(OLD_CKSUM, NEW_CKSUM);
+const POINT = schemaColumn('obs_point_id', 4_294_967_295);
+const NEW = OLD.replace(POINT, POINT + TIMEOUT_COLUMN + FLOWS_COLUMN).replace(OLD_CKSUM, NEW_CKSUM);
 
 const migrate = (text: string): string => migrateSchemaText(text, 'the schema').text;
 const withoutCksum = (text: string): string => text.replace(/ "cksum": "[0-9 ]+",\r?\n/, '');
@@ -74,7 +64,7 @@ test('does not change a schema that has the columns, so a second migration chang
 });
 
 test('inserts a missing column next to the other one', () => {
-  for (const missing of [TIMEOUT, FLOWS]) {
+  for (const missing of [TIMEOUT_COLUMN, FLOWS_COLUMN]) {
     const half = NEW.replace(missing, '').replace(NEW_CKSUM, '"0 0"');
     assert.equal(migrate(half), NEW);
     assert.equal(migrateSchemaText(half, 'the schema').added.length, 1);
@@ -252,19 +242,19 @@ const REFUSALS: readonly [string, string, MigrationError['code'], RegExp][] = [
   ],
   [
     'a column of another kind',
-    NEW.replace(TIMEOUT, '       "cache_active_timeout": {"type": "string"},\n'),
+    NEW.replace(TIMEOUT_COLUMN, '       "cache_active_timeout": {"type": "string"},\n'),
     'SCHEMA_OTHER_TYPE',
     /IPFIX\.cache_active_timeout of another type: string instead/u,
   ],
   [
     'a column that must be set',
-    NEW.replace(FLOWS, FLOWS.replace('"min": 0', '"min": 1')),
+    NEW.replace(FLOWS_COLUMN, FLOWS_COLUMN.replace('"min": 0', '"min": 1')),
     'SCHEMA_OTHER_TYPE',
     /IPFIX\.cache_max_flows of another type: integer 0 to 4294967295 instead/u,
   ],
   [
     'a column that is not kept over a restart',
-    NEW.replace(FLOWS, FLOWS.replace('"max": 1}}', '"max": 1}, "ephemeral": true}')),
+    NEW.replace(FLOWS_COLUMN, FLOWS_COLUMN.replace('"max": 1}}', '"max": 1}, "ephemeral": true}')),
     'SCHEMA_OTHER_TYPE',
     /optional, ephemeral instead/u,
   ],
