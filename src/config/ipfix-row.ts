@@ -1,7 +1,8 @@
 // One row of the table IPFIX, validated column by column: an invalid value is a condition and is replaced by the default; the
 // other columns apply. ovs-vswitchd.conf.db(5) describes the columns; docs/configuration.md those that ovs-ipfix adds.
 
-import * as z from 'zod';
+import * as z from 'zod/mini';
+import english from 'zod/v4/locales/en.js';
 import { RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import type { Condition } from './condition.ts';
 import { HELD_TARGETS_KEY, parseHeldTargets, RECORD_FORMAT_KEY } from './row-keys.ts';
@@ -37,8 +38,17 @@ export interface IpfixRow {
   readonly otherConfig: ReadonlyMap<string, string>;
 }
 
+// Without a language the small edition of zod says only "Invalid input".
+z.config(english());
+
 const UINT32_MAX = 0xffff_ffff;
-const uint32 = z.int().min(0).max(UINT32_MAX);
+
+/** Schema of a whole number of a column. */
+function wholeNumber(min: number, max: number) {
+  return z.int().check(z.minimum(min), z.maximum(max));
+}
+
+const uint32 = wholeNumber(0, UINT32_MAX);
 
 /** `sampling` of a bridge's row when the column is unset, as in ovs-vswitchd. */
 const SAMPLING_DEFAULT = 400;
@@ -52,16 +62,16 @@ export const CACHE_ACTIVE_TIMEOUT_MAX = 4200;
 const stringMap = z.map(z.string(), z.string());
 
 const columns = {
-  targets: z.array(z.string()).default([]),
-  sampling: uint32.min(1).default(SAMPLING_DEFAULT),
-  obs_domain_id: uint32.default(0),
-  obs_point_id: uint32.default(0),
-  cache_active_timeout: z.int().min(0).max(CACHE_ACTIVE_TIMEOUT_MAX).default(0),
-  cache_max_flows: uint32.default(0),
-  template_interval: z.int().min(1).max(INTERVAL_MAX).default(TEMPLATE_INTERVAL_DEFAULT),
-  stats_interval: z.int().min(1).max(INTERVAL_MAX).optional(),
-  external_ids: stringMap.default(new Map()),
-  other_config: stringMap.default(new Map()),
+  targets: z._default(z.array(z.string()), []),
+  sampling: z._default(wholeNumber(1, UINT32_MAX), SAMPLING_DEFAULT),
+  obs_domain_id: z._default(uint32, 0),
+  obs_point_id: z._default(uint32, 0),
+  cache_active_timeout: z._default(wholeNumber(0, CACHE_ACTIVE_TIMEOUT_MAX), 0),
+  cache_max_flows: z._default(uint32, 0),
+  template_interval: z._default(wholeNumber(1, INTERVAL_MAX), TEMPLATE_INTERVAL_DEFAULT),
+  stats_interval: z.optional(wholeNumber(1, INTERVAL_MAX)),
+  external_ids: z._default(stringMap, new Map()),
+  other_config: z._default(stringMap, new Map()),
 } as const;
 
 type ColumnName = keyof typeof columns;
@@ -118,7 +128,7 @@ function readRecordFormat(
   return format;
 }
 
-function badColumn(row: DatabaseRow, where: string, name: ColumnName, error: z.ZodError): Condition {
+function badColumn(row: DatabaseRow, where: string, name: ColumnName, error: z.core.$ZodError): Condition {
   const detail = error.issues.map((issue) => issue.message).join('; ');
   return {
     code: 'bad-value',

@@ -1,6 +1,6 @@
 // The flags of `replay`, from text to validated, readonly values.
 
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import { EXPORTER_DEFAULTS } from '../export/exporter-options.ts';
 import type { RecordFormat } from '../ipfix/record-layout.ts';
@@ -28,17 +28,18 @@ export const REPLAY_DEFAULTS = { cacheActiveTimeoutSeconds: 60, cacheMaxFlows: 1
 const UINT32_MAX = 2 ** 32 - 1;
 
 const schema = z.object({
-  to: z.array(z.string()).min(1),
-  speed: choice(['max', 'recorded']).default('max'),
-  format: choice(['text', 'json']).default('text'),
-  cacheActiveTimeout: wholeNumber(0, CACHE_ACTIVE_TIMEOUT_MAX).default(
+  to: z.array(z.string()).check(z.minLength(1)),
+  speed: z._default(choice(['max', 'recorded']), 'max'),
+  format: z._default(choice(['text', 'json']), 'text'),
+  cacheActiveTimeout: z._default(
+    wholeNumber(0, CACHE_ACTIVE_TIMEOUT_MAX),
     REPLAY_DEFAULTS.cacheActiveTimeoutSeconds,
   ),
-  cacheMaxFlows: wholeNumber(0, UINT32_MAX).default(REPLAY_DEFAULTS.cacheMaxFlows),
+  cacheMaxFlows: z._default(wholeNumber(0, UINT32_MAX), REPLAY_DEFAULTS.cacheMaxFlows),
   messageBytesMax: messageBytes,
   recordFormat,
-  observationDomainId: wholeNumber(0, UINT32_MAX).default(0),
-  observationPointId: wholeNumber(0, UINT32_MAX).default(0),
+  observationDomainId: z._default(wholeNumber(0, UINT32_MAX), 0),
+  observationPointId: z._default(wholeNumber(0, UINT32_MAX), 0),
 });
 
 /** Reads the flags of `replay`; throws `SettingsError`. */

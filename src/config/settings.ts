@@ -1,7 +1,7 @@
 // The flags of the commands that talk to OVS, from text to validated, readonly values. The command line has already read
 // the environment variables. Settings of a bridge or a collector live in OVSDB rows, not here.
 
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { RECORD_FORMAT_DEFAULT, RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import {
   type Endpoint,
@@ -86,19 +86,20 @@ export class SettingsError extends Error {
   }
 }
 
-const registerBit = z.string().transform((text, context): RegisterBit => {
-  const groups = /^(?:NXM_NX_)?reg(?<register>\d{1,2})\[(?<bit>\d{1,2})\]$/iu.exec(text)?.groups;
-  const register = Number(groups?.['register'] ?? Number.NaN);
-  const bit = Number(groups?.['bit'] ?? Number.NaN);
-  if (!(register <= 15 && bit <= 31)) {
-    context.addIssue({
-      code: 'custom',
-      message: `"${text}" is not a valid register bit; write reg0[0] to reg15[31]`,
-    });
-    return z.NEVER;
-  }
-  return { register, bit };
-});
+const registerBit = z.pipe(
+  z.string(),
+  z.transform((text, context): RegisterBit => {
+    const groups = /^(?:NXM_NX_)?reg(?<register>\d{1,2})\[(?<bit>\d{1,2})\]$/iu.exec(text)?.groups;
+    const register = Number(groups?.['register'] ?? Number.NaN);
+    const bit = Number(groups?.['bit'] ?? Number.NaN);
+    if (!(register <= 15 && bit <= 31)) {
+      const message = `"${text}" is not a valid register bit; write reg0[0] to reg15[31]`;
+      context.issues.push({ code: 'custom', message, input: text });
+      return z.NEVER;
+    }
+    return { register, bit };
+  }),
+);
 
 /** Schema of one of a few words. */
 export function choice<const Choice extends string>(choices: readonly Choice[]) {
@@ -110,20 +111,19 @@ export function choice<const Choice extends string>(choices: readonly Choice[]) 
 export function wholeNumber(min: number, max: number) {
   const error = ({ input }: { readonly input?: unknown }) =>
     `"${String(input)}" is not a whole number from ${min} to ${max}`;
-  return z
-    .string({ error })
-    .regex(/^\d+$/u, { error })
-    .transform(Number)
-    .pipe(z.number({ error }).min(min, { error }).max(max, { error }));
+  return z.pipe(
+    z.pipe(z.string({ error }).check(z.regex(/^\d+$/u, { error })), z.transform(Number)),
+    z.number({ error }).check(z.minimum(min, { error }), z.maximum(max, { error })),
+  );
 }
 
 /** The value of `--message-bytes-max`. */
-export const messageBytes = wholeNumber(512, 65_535).default(MESSAGE_BYTES_MAX_DEFAULT);
+export const messageBytes = z._default(wholeNumber(512, 65_535), MESSAGE_BYTES_MAX_DEFAULT);
 
 /** The value of `--record-format`. */
-export const recordFormat = choice(RECORD_FORMATS).default(RECORD_FORMAT_DEFAULT);
+export const recordFormat = z._default(choice(RECORD_FORMATS), RECORD_FORMAT_DEFAULT);
 
-const filledText = z.string().min(1, { error: 'the value is empty' }).optional();
+const filledText = z.optional(z.string().check(z.minLength(1, { error: 'the value is empty' })));
 
 /** The modules of the log; docs/status.md describes them. */
 export const LOG_MODULES = [
@@ -138,10 +138,9 @@ export const LOG_MODULES = [
 ];
 
 /** Schema of log specifications: a list from the command line, one text with spaces from the environment. */
-const logSpecs = z
-  .union([z.string(), z.array(z.string())])
-  .default([])
-  .transform((specs, context): readonly string[] => {
+const logSpecs = z.pipe(
+  z._default(z.union([z.string(), z.array(z.string())]), []),
+  z.transform((specs, context): readonly string[] => {
     const list = typeof specs === 'string' ? specs.split(/\s+/u) : specs;
     for (const text of list) {
       const spec = parseVlogSpec(text);
@@ -152,11 +151,12 @@ const logSpecs = z
             ? undefined
             : `"${spec.module}" is neither a level nor a module; the modules are ${LOG_MODULES.join(', ')}`;
       if (fault !== undefined) {
-        context.addIssue({ code: 'custom', message: fault.replace(/\.$/u, '') });
+        context.issues.push({ code: 'custom', message: fault.replace(/\.$/u, ''), input: specs });
       }
     }
     return list;
-  });
+  }),
+);
 
 const ovsFlags = {
   db: filledText,
@@ -166,7 +166,7 @@ const ovsFlags = {
   caCert: filledText,
   verbose: logSpecs,
   logFile: filledText,
-  mark: registerBit.prefault(MARK_DEFAULT),
+  mark: z.prefault(registerBit, MARK_DEFAULT),
 };
 
 const ovsSchema = z.object(ovsFlags);
@@ -177,21 +177,21 @@ const runSchema = z.object({
   pidfile: filledText,
   web: filledText,
   webTokenFile: filledText,
-  webInsecure: z.union([z.boolean(), z.string()]).optional(),
-  adopt: choice(['all', 'marked', 'none']).default('all'),
-  unmetered: choice(['refuse', 'allow']).default('refuse'),
+  webInsecure: z.optional(z.union([z.boolean(), z.string()])),
+  adopt: z._default(choice(['all', 'marked', 'none']), 'all'),
+  unmetered: z._default(choice(['refuse', 'allow']), 'refuse'),
   messageBytesMax: messageBytes,
   recordFormat,
 });
 
 const statusSchema = z.object({
-  format: choice(['table', 'json']).default('table'),
+  format: z._default(choice(['table', 'json']), 'table'),
   unixctl: filledText,
 });
 
 const doctorSchema = z.object({
   ...ovsFlags,
-  format: choice(['table', 'json']).default('table'),
+  format: z._default(choice(['table', 'json']), 'table'),
   unixctl: filledText,
 });
 
@@ -239,7 +239,7 @@ export function readRunSettings(flags: unknown): RunSettings {
 }
 
 /** Validates flags; throws `SettingsError` with a sentence that names each flag with an invalid value. */
-export function parse<Schema extends z.ZodType>(schema: Schema, flags: unknown): z.output<Schema> {
+export function parse<Schema extends z.ZodMiniType>(schema: Schema, flags: unknown): z.output<Schema> {
   const result = schema.safeParse(flags);
   if (result.success) {
     return result.data;
