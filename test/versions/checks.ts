@@ -70,7 +70,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: "Records against those of ovs-vswitchd's own exporter",
-    files: integration('differential', 'records'),
+    files: integration('differential', 'differential-extended', 'records'),
   },
   {
     title: 'Rows, ownership, cache, flush, collectors',
