@@ -86,17 +86,15 @@ export function recordText(message: DecodedMessage, record: DecodedRecord): stri
   const valueOf: ValueOf = (name) => values.get(name);
   const words = [interfaceText(valueOf), tcpFlagsText(valueOf), icmpText(valueOf)];
   const detail = words.filter((each) => each !== undefined).join(' ');
-  const text = detail === '' ? ends : `${ends} ${detail}`;
-  if (line.length + 1 + text.length <= TABLE_WIDTH) {
-    return `${line} ${text}\n`;
+  const further = detail === '' ? [] : [detail];
+  if (line.length + 1 + ends.length <= TABLE_WIDTH) {
+    return linesText(`${line} ${ends}`, further);
   }
-  if (text.length + 4 <= TABLE_WIDTH) {
-    return `${line}\n    ${text}\n`;
-  }
-  const endLines = ends.length + 4 <= TABLE_WIDTH ? [ends] : [from, `> ${to}`];
-  return [line, ...[...endLines, ...(detail === '' ? [] : [detail])].map((each) => `    ${each}`), ''].join(
-    '\n',
-  );
+  return linesText(line, [...(ends.length + 4 <= TABLE_WIDTH ? [ends] : [from, `> ${to}`]), ...further]);
+}
+
+function linesText(first: string, further: readonly string[]): string {
+  return [first, ...further.map((each) => `    ${each}`), ''].join('\n');
 }
 
 /** Escapes control characters of text from the network for a terminal. */

@@ -6,10 +6,15 @@ export type ValueOf = (name: string) => unknown;
 /** Flags from the highest bit of the octet on: CWR, ECE, URG, ACK, PSH, RST, SYN and FIN (RFC 9293, section 3.1). */
 const FLAG_LETTERS = 'CEUAPRSF';
 
-/** Returns the TCP flags as letters, with a point for each that is not set: `...AP.SF`. Undefined without the element. */
+const TCP = 6;
+
+/**
+ * Returns the TCP flags as letters, with a point for each that is not set: `...AP.SF`. Undefined without the element, and for
+ * UDP and SCTP, whose records may have it as well.
+ */
 export function tcpFlagsText(valueOf: ValueOf): string | undefined {
   const bits = valueOf('tcpControlBits');
-  if (typeof bits !== 'number') {
+  if (typeof bits !== 'number' || (valueOf('protocolIdentifier') ?? TCP) !== TCP) {
     return undefined;
   }
   return FLAG_LETTERS.replace(/./gu, (letter, at: number) => ((bits & (0x80 >> at)) === 0 ? '.' : letter));

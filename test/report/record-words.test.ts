@@ -13,6 +13,7 @@ test('shows TCP flags as letters', () => {
   // With the reserved bits of a field of two bytes.
   assert.equal(text(0x0101), '.......F');
   assert.equal(tcpFlagsText(valuesOf({})), undefined);
+  assert.equal(tcpFlagsText(valuesOf({ tcpControlBits: 0, protocolIdentifier: 17 })), undefined);
 });
 
 test('shows type and code of ICMP in words', () => {
