@@ -18,6 +18,8 @@ import { replayCommand } from '../src/commands/replay.ts';
 import { runCommand } from '../src/commands/run.ts';
 import { statusCommand } from '../src/commands/status.ts';
 import { CONDITION_CODES } from '../src/config/condition.ts';
+import { findElement } from '../src/ipfix/elements.ts';
+import { encodeOptionsSets } from '../src/ipfix/options-sets.ts';
 import { type RecordTemplate, TEMPLATES } from '../src/ipfix/record-layout.ts';
 import {
   DOCS,
@@ -359,6 +361,21 @@ function manualSection(text: string, command: string): string {
   const end = rest.search(/^(?: {3})?\w/mu);
   return rest.slice(0, end < 0 ? undefined : end);
 }
+
+test('records.md has the options templates with their elements', () => {
+  const page = readFileSync(join(ROOT, 'docs', 'records.md'), 'utf8');
+  const templates = encodeOptionsSets({ samplingPopulation: 1, interfaces: [] }).filter(
+    ({ recordCount }) => recordCount === 0,
+  );
+  assert.equal(templates.length, 2);
+  for (const { bytes } of templates) {
+    const fields = Array.from({ length: bytes.readUInt16BE(6) }, (_, index) => {
+      const id = bytes.readUInt16BE(10 + 4 * index);
+      return `${findElement(id)?.name} ${id}/${bytes.readUInt16BE(12 + 4 * index)}${index === 0 ? ' (scope)' : ''}`;
+    });
+    assert.ok(page.includes(`| ${bytes.readUInt16BE(4)} | ${fields.join(', ')} |`), fields.join(', '));
+  }
+});
 
 test('records.md has the templates of both formats with their fields and bytes', () => {
   const page = readFileSync(join(ROOT, 'docs', 'records.md'), 'utf8');

@@ -10,6 +10,7 @@ import { type DatabaseRow, type IpfixRow, readIpfixRow } from './ipfix-row.ts';
 import { referenceOf } from './reference.ts';
 import { rowConditions, unknownKeyConditions } from './row-conditions.ts';
 import { KNOWN_BRIDGE_KEYS, MAX_RATE_KEY, STATE_KEY } from './row-keys.ts';
+import { optionsRecords } from './row-options.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { parseTarget } from './target.ts';
 
@@ -88,6 +89,9 @@ export interface Configuration {
 /** Default of `ovs-ipfix-max-rate`, in packet-ins a second; docs/operation.md has the reason. */
 export const MAX_SAMPLE_RATE_DEFAULT = 5000;
 
+/** `samplingPopulation` of collector sets: each `sample` action has a probability of its own, so that no number is right. */
+const POPULATION_OF_SETS = 1;
+
 /** Largest `ovs-ipfix-max-rate`, in packet-ins a second. */
 export const MAX_SAMPLE_RATE_LIMIT = 1_000_000;
 
@@ -114,7 +118,7 @@ export function readConfiguration(
     const where = `IPFIX row ${uuid} (${user.described})`;
     const row = readIpfixRow(databaseRow, where, conditions);
     const targets = readTargets(row, where, conditions);
-    const context = { row, where, ovsVersion: tables.ovsVersion };
+    const context = { row, where, ovsVersion: tables.ovsVersion, recordFormat };
     const isForWholeBridge = user.wholeBridges.length > 0;
     conditions.push(...rowConditions({ ...context, databaseRow, isOurs: isOurs(row), isForWholeBridge }));
     rows.set(uuid, usedRow(user, targets, context));
@@ -191,6 +195,8 @@ function exporterOptions(
     templateIntervalSeconds: row.templateInterval,
     messageBytesMax: ofProcess.messageBytesMax,
     recordFormat: row.recordFormat ?? ofProcess.recordFormat,
+    hasTunnels: row.options.has('tunnel'),
+    optionsRecords: optionsRecords(row.options, row.sampling),
   };
 }
 
@@ -217,8 +223,13 @@ function flowSampling(
     const exported = exporterOf(ipfixRow);
     if (exported !== undefined) {
       const { row, exporter } = exported;
-      const rowSetsFormat = row.recordFormat !== undefined;
-      samplings.set(id, { collectorSetId: id, ipfixRow, isOurs: isOurs(row), rowSetsFormat, exporter });
+      samplings.set(id, {
+        collectorSetId: id,
+        ipfixRow,
+        isOurs: isOurs(row),
+        rowSetsFormat: row.recordFormat !== undefined,
+        exporter: { ...exporter, optionsRecords: optionsRecords(row.options, POPULATION_OF_SETS) },
+      });
     }
   }
   return samplings;

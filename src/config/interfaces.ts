@@ -31,6 +31,7 @@ export const NO_INTERFACES: InterfaceList = { interfaces: [], skipped: 0 };
 /** Keys of Interface.external_ids with what is attached, the first that is set counts. */
 const DESCRIPTION_KEYS: readonly string[] = ['vm-name', 'iface-id', 'attached-mac'];
 const IFINDEX_MAX = 0xffff_ffff;
+const TUNNEL_PORT_MAX = 65_535;
 
 /** Returns which Port and Interface rows a bridge has; `ports` are the Port rows by uuid. */
 export function membersOf(bridge: DatabaseRow, ports: ReadonlyMap<string, DatabaseRow>): BridgeMembers {
@@ -102,6 +103,7 @@ function readInterface({ columns }: DatabaseRow): BridgeInterface | 'no port' | 
     name,
     type: typeof type === 'string' ? type : '',
     description: attachedTo(columns['external_ids']) ?? name,
+    ...tunnelPortOf(columns['options']),
   };
 }
 
@@ -110,6 +112,13 @@ function numberOf(ifindex: unknown, ofport: number): number {
   const isIndex =
     typeof ifindex === 'number' && Number.isInteger(ifindex) && ifindex >= 1 && ifindex <= IFINDEX_MAX;
   return isIndex ? ifindex : fallbackNumber(ofport);
+}
+
+/** The UDP or TCP port of a tunnel; empty where it is not set. */
+function tunnelPortOf(options: unknown): { readonly tunnelPort?: number } {
+  const text: unknown = options instanceof Map ? options.get('dst_port') : undefined;
+  const port = typeof text === 'string' && /^\d{1,5}$/u.test(text) ? Number(text) : 0;
+  return port >= 1 && port <= TUNNEL_PORT_MAX ? { tunnelPort: port } : {};
 }
 
 function attachedTo(externalIds: unknown): string | undefined {

@@ -5,7 +5,8 @@ import * as z from 'zod/mini';
 import english from 'zod/v4/locales/en.js';
 import { RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import type { Condition } from './condition.ts';
-import { HELD_TARGETS_KEY, parseHeldTargets, RECORD_FORMAT_KEY } from './row-keys.ts';
+import { HELD_TARGETS_KEY, OPTIONS_KEY, parseHeldTargets, RECORD_FORMAT_KEY } from './row-keys.ts';
+import { type RowOption, readRowOptions } from './row-options.ts';
 
 /** A row as the replica of the database has it: columns decoded by the schema, absent where the schema lacks them. */
 export interface DatabaseRow {
@@ -34,6 +35,8 @@ export interface IpfixRow {
   readonly statsInterval: number | undefined;
   /** The format of the row's records; undefined for the default. */
   readonly recordFormat: RecordFormat | undefined;
+  /** What records have, or are accompanied by, beyond their format. */
+  readonly options: ReadonlySet<RowOption>;
   readonly externalIds: ReadonlyMap<string, string>;
   readonly otherConfig: ReadonlyMap<string, string>;
 }
@@ -103,6 +106,7 @@ export function readIpfixRow(row: DatabaseRow, where: string, conditions: Condit
     templateInterval: column('template_interval'),
     statsInterval: column('stats_interval'),
     recordFormat: readRecordFormat(row.uuid, externalIds.get(RECORD_FORMAT_KEY), where, conditions),
+    options: readRowOptions(row.uuid, externalIds.get(OPTIONS_KEY), where, conditions),
     externalIds,
     otherConfig: column('other_config'),
   };

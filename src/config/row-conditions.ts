@@ -1,9 +1,11 @@
 // Conditions of an IPFIX row beyond invalid values: cache columns that turn caching off, settings that ovs-vswitchd supports
 // and ovs-ipfix does not, and unknown keys. docs/configuration.md has the table of all columns and keys.
 
+import type { RecordFormat } from '../ipfix/record-layout.ts';
 import type { Condition } from './condition.ts';
 import type { DatabaseRow, IpfixRow } from './ipfix-row.ts';
 import { KNOWN_IPFIX_KEYS } from './row-keys.ts';
+import { tunnelConditions } from './row-options.ts';
 import { invertedKeyConditions, outputSamplingConditions } from './sampling-keys.ts';
 
 /** A row, and the facts that its conditions depend on. */
@@ -15,6 +17,8 @@ export interface ConditionContext {
   readonly where: string;
   /** See `ConfigurationTables`. */
   readonly ovsVersion: string | undefined;
+  /** The format of records of rows that do not choose one. */
+  readonly recordFormat: RecordFormat;
   /** Whether the daemon exports for the row; unsupported settings of other rows are not reported. */
   readonly isOurs: boolean;
   /** Whether a bridge refers to the row in its `ipfix` column. */
@@ -29,6 +33,9 @@ export function rowConditions(context: ConditionContext): readonly Condition[] {
     ...(isForWholeBridge ? invertedKeyConditions(context) : []),
     ...(isOurs && isForWholeBridge ? outputSamplingConditions(context) : []),
     ...(isOurs ? unsupportedSettings(context) : []),
+    ...(isOurs
+      ? tunnelConditions(row.uuid, row.options, row.recordFormat ?? context.recordFormat, where)
+      : []),
     ...unknownKeyConditions(row.externalIds, KNOWN_IPFIX_KEYS, {
       where,
       ipfixRow: row.uuid,
@@ -98,10 +105,10 @@ function unsupportedSettings({ row, where }: ConditionContext): readonly Conditi
   const settings = [
     {
       // ovs-vswitchd reads any value but "false" as true.
-      isSet: tunnel !== undefined && tunnel.toLowerCase() !== 'false',
+      isSet: tunnel !== undefined && tunnel.toLowerCase() !== 'false' && !row.options.has('tunnel'),
       name: 'other_config:enable-tunnel-sampling',
       consequence:
-        'records have no elements of tunnel headers (tunnelType to tunnelDestinationTransportPort)',
+        'records have elements of tunnel headers (tunnelType to tunnelDestinationTransportPort) only with the option tunnel',
       removal: `set IPFIX ${row.uuid} other_config:enable-tunnel-sampling=false`,
     },
     {

@@ -10,6 +10,8 @@ export const PROBLEM_KEY = 'ovs-ipfix-problem';
 export const ADOPT_MARK_KEY = 'ovs-ipfix';
 /** The format of the row's records, a `RecordFormat`; without it that of `--record-format`. */
 export const RECORD_FORMAT_KEY = 'ovs-ipfix-record-format';
+/** What records have or are accompanied by beyond their format: words of `ROW_OPTIONS`, separated by commas. */
+export const OPTIONS_KEY = 'ovs-ipfix-options';
 /** In `Bridge.external_ids`: the rate of each meter of the bridge, in packet-ins a second. */
 export const MAX_RATE_KEY = 'ovs-ipfix-max-rate';
 
@@ -21,6 +23,7 @@ export const KNOWN_IPFIX_KEYS: ReadonlySet<string> = new Set([
   ...OWN_IPFIX_KEYS,
   ADOPT_MARK_KEY,
   RECORD_FORMAT_KEY,
+  OPTIONS_KEY,
 ]);
 
 /** The valid keys with the prefix `ovs-ipfix` in a Bridge row. */

@@ -16,7 +16,7 @@ import type { RowChange, Snapshot } from '../ovsdb-client/index.ts';
 export const INTERFACE_COLUMNS = {
   Bridge: ['ports'],
   Port: ['interfaces'],
-  Interface: ['name', 'type', 'ofport', 'ifindex', 'external_ids'],
+  Interface: ['name', 'type', 'options', 'ofport', 'ifindex', 'external_ids'],
 } as const;
 
 /** A bridge and the rows that its list was read from. */

@@ -185,6 +185,10 @@ export class SampledBridge {
   setInterfaces({ interfaces, skipped }: InterfaceList): void {
     this.#interfaces.replace(interfaces);
     this.#skippedInterfaces = skipped;
+    const described = this.#interfaces.described();
+    for (const { exporter } of this.exporters()) {
+      exporter.setInterfaces(described);
+    }
   }
 
   /**
@@ -304,6 +308,7 @@ export class SampledBridge {
 
   #makeExporter(name: string, sampling: BridgeSampling | FlowSampling): Exporter {
     const exporter = this.#parts.makeExporter(name, sampling.exporter);
+    exporter.setInterfaces(this.#interfaces.described());
     if (this.#isStarted) {
       exporter.start();
     }

@@ -1,11 +1,16 @@
 // The stream of messages to one collector: gives each message its sequence number, and sends templates before the records that
-// need them. Both are kept per observation domain and connection (RFC 7011, sections 3.1 and 8); a session sends the bytes.
+// need them, and with them the options records. All are kept per observation domain and connection (RFC 7011, sections 3.1 and
+// 8); a session sends the bytes.
 
 import { MessageWriter } from '../ipfix/message-writer.ts';
+import { SCOPE_OFFSET } from '../ipfix/options-sets.ts';
 import { SEQUENCE_NUMBER_OFFSET } from '../ipfix/protocol.ts';
-import type { RecordFormat } from '../ipfix/record-layout.ts';
+import type { RecordLayout } from '../ipfix/record-layout.ts';
+import { encodeTemplateSets } from '../ipfix/template-sets.ts';
 import type { CollectorSession, CollectorTarget, OpenSession, SessionStatus } from './collector-session.ts';
+import type { ExporterOptions } from './exporter-options.ts';
 import type { OpenMessage } from './open-message.ts';
+import type { OptionsRecords } from './options-records.ts';
 
 /**
  * Observation domains whose state a stream keeps. A `sample` action may take its domain from a field of the packet, so there
@@ -13,14 +18,33 @@ import type { OpenMessage } from './open-message.ts';
  */
 export const STREAM_DOMAINS_MAX = 4096;
 
+/** Observation domains that get options records; those of one bridge can be 56 messages. */
+export const OPTIONS_DOMAINS_MAX = 64;
+/**
+ * Seconds between two runs of options records to a domain: templates are repeated after each error of the network, and
+ * options records then at most so often.
+ */
+const OPTIONS_PAUSE_SECONDS = 10;
+
 /** The options of the exporter that a stream uses. */
 export interface StreamOptions {
   /** Seconds after which templates are repeated over an unreliable transport. */
   readonly templateIntervalSeconds: number;
-  /** All templates of the record format, in sets that each fit into a message. */
+  /** All templates of the record layout, in sets that each fit into a message. */
   readonly templateSets: readonly Buffer[];
-  readonly recordFormat: RecordFormat;
+  readonly recordLayout: RecordLayout;
   readonly messageBytesMax: number;
+  readonly optionsRecords: OptionsRecords;
+}
+
+/** Returns the stream options of an exporter that sends records of the layout now. */
+export function streamOptions(
+  { templateIntervalSeconds, messageBytesMax }: ExporterOptions,
+  recordLayout: RecordLayout,
+  optionsRecords: OptionsRecords,
+): StreamOptions {
+  const templateSets = encodeTemplateSets(recordLayout, messageBytesMax);
+  return { templateIntervalSeconds, templateSets, recordLayout, messageBytesMax, optionsRecords };
 }
 
 interface DomainState {
@@ -31,6 +55,11 @@ interface DomainState {
   templateSteadySeconds: number;
   /** Export time of the last templates, for status. */
   templateExportTimeSeconds: number | undefined;
+  /** Whether the domain is one of those that get options records. */
+  readonly hasOptions: boolean;
+  areOptionsDue: boolean;
+  /** `steadySeconds` of the last options records; -Infinity before the first. */
+  optionsSteadySeconds: number;
 }
 
 /** One observation domain on one connection, for operators. */
@@ -47,6 +76,9 @@ export interface CollectorStatus extends SessionStatus {
   readonly target: string;
   readonly templateMessages: number;
   readonly lastTemplateTimeSeconds: number | undefined;
+  /** Messages with options records, and those records; they are not in `recordsSent`. */
+  readonly optionsMessages: number;
+  readonly optionsRecordsSent: number;
   readonly domains: readonly DomainStatus[];
   /** Domains whose state was dropped at `STREAM_DOMAINS_MAX`. */
   readonly domainsForgotten: number;
@@ -62,6 +94,8 @@ export class CollectorStream {
   #lastDomain: DomainState | undefined;
   #templateMessages = 0;
   #lastTemplateTimeSeconds: number | undefined;
+  #optionsMessages = 0;
+  #optionsRecordsSent = 0;
   #domainsForgotten = 0;
 
   constructor(target: CollectorTarget, openSession: OpenSession, options: StreamOptions) {
@@ -87,26 +121,41 @@ export class CollectorStream {
     return this.#session.stop();
   }
 
-  /** Applies new options and keeps the connection. The templates of another format are sent before the next records. */
+  /**
+   * Applies new options and keeps the connection. The templates of another layout, and other options records, are sent before
+   * the next records.
+   */
   setOptions(options: StreamOptions): void {
     if (options.messageBytesMax !== this.#options.messageBytesMax) {
       this.#templateWriter = new MessageWriter(options.messageBytesMax);
     }
-    if (options.recordFormat !== this.#options.recordFormat) {
+    if (options.recordLayout !== this.#options.recordLayout) {
       this.#templatesAreDue();
+    }
+    if (options.optionsRecords !== this.#options.optionsRecords) {
+      for (const domain of this.#domains.values()) {
+        domain.areOptionsDue = domain.hasOptions;
+        domain.optionsSteadySeconds = Number.NEGATIVE_INFINITY;
+      }
     }
     this.#options = options;
   }
 
   /**
-   * Sends a finished message, templates first when they are due. The sequence number advances for a message that the session
-   * drops as well, so that the gap shows the collector that records are missing.
+   * Sends a finished message, templates and options records first when they are due. The sequence number advances for a
+   * message that the session drops as well, so that the gap shows the collector that records are missing.
    */
   deliver(message: OpenMessage): void {
     const { writer } = message;
     const domain = this.#domainOf(writer.observationDomainId);
     if (this.#templatesDue(domain, message.steadySeconds)) {
       this.#sendTemplates(domain, message);
+    }
+    if (
+      domain.areOptionsDue &&
+      message.steadySeconds >= domain.optionsSteadySeconds + OPTIONS_PAUSE_SECONDS
+    ) {
+      this.#sendOptions(domain, message);
     }
     putSequenceNumber(writer.bytes, domain.sequenceNumber);
     domain.sequenceNumber = (domain.sequenceNumber + writer.recordCount) >>> 0;
@@ -119,6 +168,8 @@ export class CollectorStream {
       ...this.#session.status(),
       templateMessages: this.#templateMessages,
       lastTemplateTimeSeconds: this.#lastTemplateTimeSeconds,
+      optionsMessages: this.#optionsMessages,
+      optionsRecordsSent: this.#optionsRecordsSent,
       domains: Array.from(this.#domains.values(), (domain) => ({
         observationDomainId: domain.observationDomainId,
         sequenceNumber: domain.sequenceNumber,
@@ -161,6 +212,44 @@ export class CollectorStream {
     domain.templateSteadySeconds = message.steadySeconds;
     domain.templateExportTimeSeconds = exportTimeSeconds;
     this.#lastTemplateTimeSeconds = exportTimeSeconds;
+    domain.areOptionsDue = domain.hasOptions;
+  }
+
+  /**
+   * Sends all options templates and options records, in as few messages as possible. What the session drops is not sent
+   * before the next templates: a run is large, and would crowd out flow records.
+   */
+  #sendOptions(domain: DomainState, message: OpenMessage): void {
+    const writer = this.#templateWriter;
+    const { exportTimeSeconds, observationDomainId } = message.writer;
+    domain.areOptionsDue = false;
+    domain.optionsSteadySeconds = message.steadySeconds;
+    writer.begin(exportTimeSeconds, observationDomainId);
+    for (const { bytes, recordCount } of this.#options.optionsRecords.sets) {
+      if (!writer.appendSet(bytes, recordCount)) {
+        this.#sendOptionsMessage(domain);
+        writer.begin(exportTimeSeconds, observationDomainId);
+        writer.appendSet(bytes, recordCount);
+      }
+      if (recordCount > 0) {
+        writer.view.setUint32(writer.size - bytes.length + SCOPE_OFFSET, observationDomainId);
+      }
+    }
+    if (writer.recordCount > 0) {
+      this.#sendOptionsMessage(domain);
+    }
+  }
+
+  /** Sends the message that is being written. Options records are data records: the sequence number counts them. */
+  #sendOptionsMessage(domain: DomainState): void {
+    const { bytes, recordCount } = this.#templateWriter;
+    const size = this.#templateWriter.finish();
+    putSequenceNumber(bytes, domain.sequenceNumber);
+    domain.sequenceNumber = (domain.sequenceNumber + recordCount) >>> 0;
+    if (this.#session.send(bytes, size, 0)) {
+      this.#optionsMessages += 1;
+      this.#optionsRecordsSent += recordCount;
+    }
   }
 
   /** The cached domain is never one that was dropped at the limit: adding a domain drops one, and is cached itself. */
@@ -182,6 +271,9 @@ export class CollectorStream {
       this.#domainsForgotten += 1;
     }
     const domain: DomainState = {
+      hasOptions: this.#domains.size < OPTIONS_DOMAINS_MAX,
+      areOptionsDue: false,
+      optionsSteadySeconds: Number.NEGATIVE_INFINITY,
       observationDomainId,
       sequenceNumber: 0,
       templateSteadySeconds: Number.NEGATIVE_INFINITY,

@@ -1,6 +1,6 @@
 // The options of an exporter: collectors, limits and intervals.
 
-import { RECORD_FORMAT_DEFAULT, type RecordFormat } from '../ipfix/record-layout.ts';
+import { RECORD_FORMAT_DEFAULT, type RecordFormat, type RecordLayout } from '../ipfix/record-layout.ts';
 import type { CollectorTarget } from './collector-session.ts';
 
 /** Plain values, validated by the configuration. */
@@ -15,6 +15,18 @@ export interface ExporterOptions {
   /** The longest message in bytes, 256 to 65,535. */
   readonly messageBytesMax: number;
   readonly recordFormat: RecordFormat;
+  /** Whether records of the format `extended` have what is known of a packet's tunnel. Default: they have not. */
+  readonly hasTunnels?: boolean | undefined;
+  /** Undefined: no options records are sent. */
+  readonly optionsRecords?: OptionsSettings | undefined;
+}
+
+/** Which options records are sent (RFC 7011, section 3.4.2). */
+export interface OptionsSettings {
+  /** N of 1-in-N sampling for the record of the sampling; undefined: none is sent. */
+  readonly samplingPopulation: number | undefined;
+  /** Whether a record of each interface is sent. */
+  readonly hasInterfaces: boolean;
 }
 
 export const EXPORTER_DEFAULTS = {
@@ -34,10 +46,21 @@ export function sameOptions(a: ExporterOptions, b: ExporterOptions): boolean {
     a.flowsMax === b.flowsMax &&
     a.templateIntervalSeconds === b.templateIntervalSeconds &&
     a.messageBytesMax === b.messageBytesMax &&
-    a.recordFormat === b.recordFormat &&
+    layoutOf(a) === layoutOf(b) &&
+    sameOptionsRecords(a.optionsRecords, b.optionsRecords) &&
     targetsOfA.size === targetsOfB.size &&
     [...targetsOfA].every((key) => targetsOfB.has(key))
   );
+}
+
+/** Returns the layout of the records of flows that start with these options. */
+export function layoutOf({ recordFormat, hasTunnels }: ExporterOptions): RecordLayout {
+  return recordFormat === 'extended' && hasTunnels === true ? 'tunnel' : recordFormat;
+}
+
+/** Returns whether both have the same options records. */
+export function sameOptionsRecords(a: OptionsSettings | undefined, b: OptionsSettings | undefined): boolean {
+  return a?.samplingPopulation === b?.samplingPopulation && a?.hasInterfaces === b?.hasInterfaces;
 }
 
 /** Returns a key that identifies the collector. */

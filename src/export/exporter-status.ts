@@ -35,6 +35,8 @@ export interface ExporterStatus {
   readonly records: Readonly<ReasonCounts>;
   /** Messages with data records, each counted once for all collectors. */
   readonly messages: number;
+  /** Interfaces without an options record, at `OPTIONS_INTERFACES_MAX`. */
+  readonly interfacesOmitted: number;
   readonly collectors: readonly CollectorStatus[];
 }
 

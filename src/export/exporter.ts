@@ -7,16 +7,17 @@ import { FlowCache } from '../flow/flow-cache.ts';
 import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
 import { BATCH_SAMPLES_MAX, SampleBatch } from '../flow/sample-batch.ts';
-import { isExtended, type RecordFormat } from '../ipfix/record-layout.ts';
-import { encodeTemplateSets } from '../ipfix/template-sets.ts';
+import type { DescribedInterface } from '../ipfix/options-sets.ts';
+import { layoutOfTemplate, type RecordLayout, TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
 import { dissect } from '../packet/dissect.ts';
 import { dissectExtended } from '../packet/dissect-extended.ts';
+import { addTunnel } from '../packet/tunnel-key.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import type { OpenSession } from './collector-session.ts';
-import type { StreamOptions } from './collector-stream.ts';
+import { type StreamOptions, streamOptions } from './collector-stream.ts';
 import { CollectorStreams } from './collector-streams.ts';
-import { type ExporterOptions, sameOptions } from './exporter-options.ts';
+import { type ExporterOptions, layoutOf, sameOptions } from './exporter-options.ts';
+import type { ExporterParts } from './exporter-parts.ts';
 import {
   countFaults,
   countRecord,
@@ -25,6 +26,7 @@ import {
   type ReasonCounts,
 } from './exporter-status.ts';
 import { MessagePacker } from './message-packer.ts';
+import { OptionsRecords } from './options-records.ts';
 import { type Pace, Pacer } from './pacer.ts';
 import { RecentMessages } from './recent-messages.ts';
 
@@ -36,19 +38,7 @@ export const SLICE_RECORDS_MAX = 256;
 export const EXPIRY_PAUSE_MS = 20;
 /** Records that one sample may expire; more than one, so that the cache shrinks to a lowered limit. */
 const SAMPLE_RECORDS_MAX = 16;
-
-/** What an exporter needs from outside. */
-export interface ExporterParts {
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly openSession: OpenSession;
-  /** Calls back at the end of the current batch of input, before the event loop waits. Default: `setImmediate`. */
-  readonly defer?: (callback: () => void) => void;
-  /** Decides when the next slice of a long run of records follows. Default: a `Pacer` that reads the backlogs. */
-  readonly pace?: Pace;
-  /** Secret seed of the cache's hash, against senders that choose keys which collide. Default: random. */
-  readonly hashSeed?: number;
-}
+const NO_TUNNEL = new Int32Array(TUNNEL_WORD_COUNT);
 
 export class Exporter {
   readonly name: string;
@@ -65,9 +55,10 @@ export class Exporter {
   #packer: MessagePacker;
   readonly #recent = new RecentMessages();
   readonly #streams: CollectorStreams;
-  /** The format of the records that are sent now; it differs from that of the options until older flows have been sent. */
-  #sentFormat: RecordFormat;
-  /** Flows at the old end of the cache that started in another format. */
+  #optionsRecords: OptionsRecords;
+  /** The layout of the records that are sent now; it differs from that of the options until older flows have been sent. */
+  #sentLayout: RecordLayout;
+  /** Flows at the old end of the cache that started in another layout. */
   #outdatedFlows = 0;
   #state: ExporterStatus['state'] = 'idle';
   #stopped: Promise<void> | undefined;
@@ -101,7 +92,8 @@ export class Exporter {
     this.#defer = parts.defer ?? setImmediate;
     this.#pace = parts.pace ?? new Pacer(this.#clock, this.#defer, () => this.backlogCount);
     this.#options = options;
-    this.#sentFormat = options.recordFormat;
+    this.#optionsRecords = new OptionsRecords(options.optionsRecords, []);
+    this.#sentLayout = layoutOf(options);
     this.#cache = new FlowCache({
       activeTimeoutMicros: options.activeTimeoutSeconds * 1_000_000,
       flowsMax: options.flowsMax,
@@ -113,9 +105,7 @@ export class Exporter {
       flow: (record, reason) => {
         countRecord(this.#records, reason);
         this.#outdatedFlows = Math.max(0, this.#outdatedFlows - 1);
-        if (isExtended(record.templateId) !== (this.#sentFormat === 'extended')) {
-          this.#changeSentFormat();
-        }
+        this.#setSentLayout(layoutOfTemplate(record.templateId));
         this.#packer.add(record, reason);
       },
     };
@@ -144,9 +134,10 @@ export class Exporter {
     }
     this.#addBatch();
     this.#packer.finishAll();
-    if (options.recordFormat !== this.#options.recordFormat) {
+    if (layoutOf(options) !== layoutOf(this.#options)) {
       this.#outdatedFlows = this.#cache.flowCount;
     }
+    this.#optionsRecords = this.#optionsRecords.with(options.optionsRecords);
     this.#options = options;
     this.#packer = this.#makePacker();
     this.#cache.setLimits(options.activeTimeoutSeconds * 1_000_000, options.flowsMax);
@@ -162,7 +153,7 @@ export class Exporter {
   /**
    * Adds one sampled frame, `frame[start, end)`, whose size in the switch was `frameSize` bytes and which represents `weight`
    * packets. Records that become due are sent at the end of the batch. `ingressInterface` is in records of the format
-   * `extended` only.
+   * `extended` only, and `tunnel`, a word for each element of a tunnel, in those with `hasTunnels`.
    */
   sample(
     frame: Uint8Array,
@@ -173,6 +164,7 @@ export class Exporter {
     observationDomainId: number,
     observationPointId: number,
     ingressInterface: number,
+    tunnel: Int32Array = NO_TUNNEL,
   ): void {
     if (this.#state !== 'running') {
       this.#samplesIgnored += 1;
@@ -184,6 +176,9 @@ export class Exporter {
     const sample = batch.samples[index]!;
     if (this.hasInterfaces) {
       dissectExtended(frame, start, end, observationPointId, ingressInterface, sample);
+      if (this.hasTunnels) {
+        addTunnel(sample, tunnel);
+      }
     } else {
       dissect(frame, start, end, observationPointId, sample);
     }
@@ -202,6 +197,11 @@ export class Exporter {
     }
   }
 
+  /** Sets the interfaces that options records describe, each number once. */
+  setInterfaces(interfaces: readonly DescribedInterface[]): void {
+    this.#optionsRecords.setInterfaces(interfaces);
+  }
+
   get state(): ExporterStatus['state'] {
     return this.#state;
   }
@@ -209,6 +209,11 @@ export class Exporter {
   /** Whether records have the interface that packets came in by. */
   get hasInterfaces(): boolean {
     return this.#options.recordFormat === 'extended';
+  }
+
+  /** Whether records have what is known of the tunnel that packets came out of. */
+  get hasTunnels(): boolean {
+    return this.hasInterfaces && this.#options.hasTunnels === true;
   }
 
   /** Messages that wait at the collector with the longest backlog. */
@@ -261,6 +266,7 @@ export class Exporter {
       malformed: { ...this.#malformed },
       records: { ...this.#records },
       messages: this.#messages,
+      interfacesOmitted: this.#optionsRecords.interfacesOmitted,
       collectors: this.#streams.status(),
     };
   }
@@ -299,17 +305,16 @@ export class Exporter {
   }
 
   #streamOptions(): StreamOptions {
-    const { templateIntervalSeconds, messageBytesMax } = this.#options;
-    const recordFormat = this.#sentFormat;
-    const templateSets = encodeTemplateSets(recordFormat, messageBytesMax);
-    return { templateIntervalSeconds, templateSets, recordFormat, messageBytesMax };
+    return streamOptions(this.#options, this.#sentLayout, this.#optionsRecords);
   }
 
-  /** Ends the messages of one format; the templates of the other are sent before its first record. */
-  #changeSentFormat(): void {
-    this.#packer.finishAll();
-    this.#sentFormat = this.#sentFormat === 'extended' ? 'original' : 'extended';
-    this.#streams.setOptions(this.#streamOptions());
+  /** Ends the messages of one layout; the templates of the other are sent before its first record. */
+  #setSentLayout(layout: RecordLayout): void {
+    if (layout !== this.#sentLayout) {
+      this.#packer.finishAll();
+      this.#sentLayout = layout;
+      this.#streams.setOptions(this.#streamOptions());
+    }
   }
 
   /** Schedules the expiry of the oldest flow, but not before the pause; does nothing while the cache is empty. */

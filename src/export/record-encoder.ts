@@ -88,6 +88,9 @@ function encodeExtended(
   view.setUint32(offset + offsets.octetDeltaCount, record.ipOctetsHigh);
   view.setUint32(offset + offsets.octetDeltaCount + 4, record.ipOctetsLow);
   view.setUint32(offset + offsets.samplingInterval, SCALED);
+  if (offsets.tunnel >= 0) {
+    encodeTunnel(view, offset + offsets.tunnel, record);
+  }
   // The deltas are rounded down: a collector that computes times from them gets the same milliseconds.
   const startMillis = exportTimeSeconds * 1000 - Math.floor(startDelta / 1000);
   const endMillis = exportTimeSeconds * 1000 - Math.floor(endDelta / 1000);
@@ -95,4 +98,15 @@ function encodeExtended(
   view.setUint32(offset + offsets.flowStartMilliseconds + 4, startMillis % WORD);
   view.setUint32(offset + offsets.flowEndMilliseconds, Math.floor(endMillis / WORD));
   view.setUint32(offset + offsets.flowEndMilliseconds + 4, endMillis % WORD);
+}
+
+/** Writes the elements of a tunnel: type, key, addresses, protocol and ports. */
+function encodeTunnel(view: DataView, at: number, record: FlowRecord): void {
+  view.setUint8(at, record.tunnelValue(0));
+  view.setUint32(at + 1, record.tunnelValue(1));
+  view.setUint32(at + 5, record.tunnelValue(2));
+  view.setUint32(at + 9, record.tunnelValue(3));
+  view.setUint8(at + 13, record.tunnelValue(4));
+  view.setUint16(at + 14, record.tunnelValue(5));
+  view.setUint16(at + 16, record.tunnelValue(6));
 }

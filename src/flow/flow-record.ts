@@ -1,7 +1,7 @@
 // One flow of the cache, as the encoder of records reads it. The cache has one view, which it moves from flow to flow.
 
 import { endianness } from 'node:os';
-import { keySize, keyWordCount } from '../ipfix/record-layout.ts';
+import { keySize, keyWordCount, TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
 import { timeOf } from './entry-time.ts';
 import {
   ENTRY_DOMAIN,
@@ -48,6 +48,8 @@ export interface FlowRecord {
   // Only in records of the format `extended`, the second only with type and code of ICMP:
   readonly ingressInterface: number;
   readonly icmpTypeCode: number;
+  /** Returns what is known of the tunnel: the element of that index; in records of the layout `tunnel` only. */
+  tunnelValue(index: number): number;
   /** The TCP flags of all samples. */
   readonly tcpControlBits: number;
   /** Of IP packets as their headers say it. */
@@ -144,6 +146,10 @@ export class EntryView implements FlowRecord {
 
   get icmpTypeCode(): number {
     return this.#unsigned(ENTRY_KEY + this.#leadingWordCount + 1);
+  }
+
+  tunnelValue(index: number): number {
+    return this.#unsigned(this.#extended - TUNNEL_WORD_COUNT + index);
   }
 
   get tcpControlBits(): number {

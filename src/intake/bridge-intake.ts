@@ -2,6 +2,7 @@
 // forwards each sample with its weight to the sink of the hook or of the collector set. This is the packet path: it allocates
 // nothing per packet, except for ids that come from fields. What is installed in the switch is decided in control/.
 
+import { TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
 import type { PacketInView } from '../node-openflow/index.ts';
 import { type IngressInterfaces, UNKNOWN_INTERFACE } from './ingress-interfaces.ts';
 import { type MeterCounters, MeterLedger, type MeterLedgerStatus } from './meter-ledger.ts';
@@ -21,10 +22,15 @@ import {
 /** A `sample` action of this probability samples every packet. */
 const PROBABILITY_MAX = 65_535;
 
+/** Where key, source and destination are among the elements of a tunnel. */
+const TUNNEL_KEY_AT = 1;
+
 /** Where samples go; an exporter. See `Exporter.sample`. */
 export interface SampleSink {
   /** Whether `ingressInterface` is used. */
   readonly hasInterfaces: boolean;
+  /** Whether `tunnel` is used. */
+  readonly hasTunnels: boolean;
   sample(
     bytes: Buffer,
     frameStart: number,
@@ -34,6 +40,8 @@ export interface SampleSink {
     observationDomainId: number,
     observationPointId: number,
     ingressInterface: number,
+    /** A word for each element of a tunnel in the order of the record; undefined: none. */
+    tunnel: Int32Array | undefined,
   ): void;
 }
 
@@ -79,6 +87,8 @@ export class BridgeIntake {
   #hook: HookIntake | undefined;
   #hookSink: SampleSink | undefined;
   #unmanagedPacketIns = 0;
+  /** Of the packet-in that is forwarded. */
+  readonly #tunnel = new Int32Array(TUNNEL_WORD_COUNT);
 
   constructor(options: BridgeIntakeOptions) {
     this.#options = options;
@@ -221,7 +231,13 @@ export class BridgeIntake {
     const { bytes, packetStart, packetEnd, fullLength } = packetIn;
     const { interfaces } = this.#options;
     const ingress = sink.hasInterfaces ? interfaces.numberOf(packetIn.inPort) : UNKNOWN_INTERFACE;
-    sink.sample(bytes, packetStart, packetEnd, fullLength, weight, domainId, pointId, ingress);
+    let tunnel: Int32Array | undefined;
+    if (sink.hasTunnels) {
+      tunnel = this.#tunnel;
+      interfaces.putTunnel(packetIn.inPort, tunnel);
+      packetIn.readTunnel(tunnel, TUNNEL_KEY_AT);
+    }
+    sink.sample(bytes, packetStart, packetEnd, fullLength, weight, domainId, pointId, ingress, tunnel);
   }
 
   #newHook(): HookIntake {

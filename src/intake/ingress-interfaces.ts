@@ -2,6 +2,8 @@
 // that its record has as ingressInterface (element 10). The list comes from config/interfaces.ts and is replaced as a whole
 // whenever ports come, go or are renumbered.
 
+import type { DescribedInterface } from '../ipfix/options-sets.ts';
+
 /** One interface of a bridge. */
 export interface BridgeInterface {
   /** OpenFlow port number of 16 bits: 1 to `OFPORT_MAX`, or `OFPP_LOCAL`. */
@@ -13,6 +15,8 @@ export interface BridgeInterface {
   readonly type: string;
   /** What is attached, such as a virtual machine; the name where that is not known. */
   readonly description: string;
+  /** `Interface.options:dst_port` of a tunnel port; undefined: the port of its type. */
+  readonly tunnelPort?: number | undefined;
 }
 
 /** An interface table, for operators. */
@@ -22,6 +26,25 @@ export interface IngressInterfacesStatus {
   /** Look-ups of ports that have no interface in the table. */
   readonly unknownLookups: number;
 }
+
+/** A type of tunnel: values of tunnelType (6876/891, as ovs-vswitchd numbers them) and of the IP protocol; its port by default. */
+interface TunnelType {
+  readonly type: number;
+  readonly protocol: number;
+  readonly port: number;
+}
+
+const UDP = 17;
+const TUNNEL_TYPES: ReadonlyMap<string, TunnelType> = new Map([
+  ['vxlan', { type: 1, protocol: UDP, port: 4789 }],
+  ['gre', { type: 2, protocol: 47, port: 0 }],
+  ['lisp', { type: 3, protocol: UDP, port: 4341 }],
+  ['stt', { type: 4, protocol: 6, port: 7471 }],
+  ['geneve', { type: 7, protocol: UDP, port: 6081 }],
+]);
+/** Bits of a tunnel's protocol and type above its port in a word. */
+const PROTOCOL_SHIFT = 16;
+const TYPE_SHIFT = 24;
 
 /** The highest OpenFlow port that an interface can have (OFPP_MAX less one in OpenFlow 1.0). */
 export const OFPORT_MAX = 65_279;
@@ -53,6 +76,8 @@ export class IngressInterfaces {
   #list: readonly BridgeInterface[] = [];
   /** By OpenFlow port; 0 where no interface is. */
   #numbers = new Uint32Array(0);
+  /** By OpenFlow port: type, protocol and port of its tunnel in a word; 0 for other ports. */
+  #tunnels = new Int32Array(0);
   #localNumber = 0;
   #unknownLookups = 0;
 
@@ -61,11 +86,14 @@ export class IngressInterfaces {
     const ordinary = interfaces.filter(({ ofport }) => ofport !== OFPP_LOCAL);
     const highest = ordinary.reduce((max, { ofport }) => Math.max(max, ofport), 0);
     const numbers = new Uint32Array(highest + 1);
-    for (const { ofport, number } of ordinary) {
-      numbers[ofport] = number;
+    const tunnels = new Int32Array(highest + 1);
+    for (const each of ordinary) {
+      numbers[each.ofport] = each.number;
+      tunnels[each.ofport] = tunnelWord(each);
     }
     this.#list = interfaces;
     this.#numbers = numbers;
+    this.#tunnels = tunnels;
     this.#localNumber = interfaces.findLast(({ ofport }) => ofport === OFPP_LOCAL)?.number ?? 0;
   }
 
@@ -84,15 +112,37 @@ export class IngressInterfaces {
   }
 
   /**
+   * Writes type, protocol and destination port of the tunnel of a port to the words 0, 4 and 6 of a tunnel (record-layout.ts);
+   * zeros for a port without a tunnel. The source port is not known and 0.
+   */
+  putTunnel(inPort: number, to: Int32Array): void {
+    const word = inPort < this.#tunnels.length ? this.#tunnels[inPort]! : 0;
+    to[0] = word >>> TYPE_SHIFT;
+    to[4] = (word >>> PROTOCOL_SHIFT) & 0xff;
+    to[5] = 0;
+    to[6] = word & 0xffff;
+  }
+
+  /**
    * Returns what is attached to the interface with a number of `numberOf`, for showing; "vxlan (3 ports)" where ports
    * share it. Undefined for a number that no interface has now.
    */
   nameOf(number: number): string | undefined {
-    const [first, ...others] = this.#list.filter((each) => each.number === number);
-    if (first === undefined || others.length === 0) {
-      return first?.description;
+    return describe(this.#list.filter((each) => each.number === number))?.description;
+  }
+
+  /** Returns each number once, with the names of its interface, or the name that ports share. */
+  described(): readonly DescribedInterface[] {
+    const byNumber = new Map<number, BridgeInterface[]>();
+    for (const each of this.#list) {
+      const sharing = byNumber.get(each.number);
+      if (sharing === undefined) {
+        byNumber.set(each.number, [each]);
+      } else {
+        sharing.push(each);
+      }
     }
-    return `${first.type === '' ? 'system' : first.type} (${others.length + 1} ports)`;
+    return Array.from(byNumber.values(), (sharing) => describe(sharing)).filter((each) => each !== undefined);
   }
 
   /** The interfaces, by port. */
@@ -111,4 +161,20 @@ export class IngressInterfaces {
     this.#unknownLookups += 1;
     return fallbackNumber(ofport >= 1 && ofport <= OFPP_LOCAL ? ofport : OFPP_NONE);
   }
+}
+
+/** Describes the interfaces with one number. */
+function describe([first, ...others]: readonly BridgeInterface[]): DescribedInterface | undefined {
+  if (first === undefined || others.length === 0) {
+    return first && { number: first.number, name: first.name, description: first.description };
+  }
+  const name = `${first.type === '' ? 'system' : first.type} (${others.length + 1} ports)`;
+  return { number: first.number, name, description: name };
+}
+
+function tunnelWord({ type, tunnelPort }: BridgeInterface): number {
+  const tunnel = TUNNEL_TYPES.get(type);
+  return tunnel === undefined
+    ? 0
+    : (tunnel.type << TYPE_SHIFT) | (tunnel.protocol << PROTOCOL_SHIFT) | (tunnelPort ?? tunnel.port);
 }

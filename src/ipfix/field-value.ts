@@ -55,7 +55,8 @@ export function decodeValue(field: ReaderField, bytes: Buffer): FieldValue | und
     case 'ipv6Address':
       return ipv6Text(bytes);
     case 'string':
-      return bytes.toString('utf8');
+      // Texts of a fixed size are padded with zeros.
+      return bytes.toString('utf8').replace(/\0+$/u, '');
     case 'dateTimeSeconds':
       return timeText(BigInt(bytes.readUInt32BE(0)), 0n, 0);
     case 'dateTimeMilliseconds': {

@@ -34,7 +34,7 @@ export class MessageWriter {
   #observationDomainId = 0;
   #exportTimeSeconds = 0;
 
-  /** @param messageBytesMax the longest message, 177 (header, set header, longest record) to 65,535 bytes */
+  /** @param messageBytesMax the longest message, 195 (header, set header, longest record) to 65,535 bytes */
   constructor(messageBytesMax: number) {
     if (messageBytesMax > MESSAGE_SIZE_MAX) {
       throw new RangeError(
@@ -96,8 +96,11 @@ export class MessageWriter {
     return offset;
   }
 
-  /** Appends a whole set, such as a Template Set; returns false when the message has no room for it. */
-  appendSet(set: Uint8Array): boolean {
+  /**
+   * Appends a whole set, such as a Template Set, or a Data Set of `recordCount` records; returns false when the message has no
+   * room for it.
+   */
+  appendSet(set: Uint8Array, recordCount = 0): boolean {
     if (this.#size + set.length > this.bytes.length) {
       return false;
     }
@@ -105,6 +108,7 @@ export class MessageWriter {
     this.#setId = 0;
     this.bytes.set(set, this.#size);
     this.#size += set.length;
+    this.#recordCount += recordCount;
     return true;
   }
 

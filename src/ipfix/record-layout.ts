@@ -38,6 +38,9 @@ type RecordParts = Readonly<Record<string, RecordPart>>;
 /** The formats of records: that of the exporter of 2013, and that record with what today's collectors need behind it. */
 export const RECORD_FORMATS = ['original', 'extended'] as const;
 export type RecordFormat = (typeof RECORD_FORMATS)[number];
+/** The layouts of records: those of the formats, and the extended record with what is known of a tunnel. */
+export const RECORD_LAYOUTS = [...RECORD_FORMATS, 'tunnel'] as const;
+export type RecordLayout = (typeof RECORD_LAYOUTS)[number];
 /** The format of rows and replays that do not choose one. */
 export const RECORD_FORMAT_DEFAULT: RecordFormat = 'extended';
 
@@ -161,12 +164,37 @@ const EXTENDED = {
   },
 } as const satisfies RecordParts;
 
+const { times: EXTENDED_TIMES, ...EXTENDED_FRONT } = EXTENDED;
+
+/** The extended record with a tunnel: zeros for packets without one. The times stay last. */
+const TUNNEL = {
+  ...EXTENDED_FRONT,
+  tunnel: {
+    isKey: true,
+    fields: [
+      ['tunnelType', 1],
+      ['tunnelKey', 4],
+      ['tunnelSourceIPv4Address', 4],
+      ['tunnelDestinationIPv4Address', 4],
+      ['tunnelProtocolIdentifier', 1],
+      ['tunnelSourceTransportPort', 2],
+      ['tunnelDestinationTransportPort', 2],
+    ],
+  },
+  times: EXTENDED_TIMES,
+} as const satisfies RecordParts;
+
+/** Words of the flow key with what is known of the tunnel, the last ones: one for each element, in the order of the record. */
+export const TUNNEL_WORD_COUNT = TUNNEL.tunnel.fields.length;
+
 /** The first template id; smaller ones are reserved (RFC 7011, section 3.4.1). */
 const TEMPLATE_ID_FIRST = 256;
 /** The first template id of the format `extended`: a collector that keeps templates never sees one id with two layouts. */
 const EXTENDED_ID_FIRST = 512;
+/** What a template id of the layout `tunnel` exceeds that of `extended` by. */
+const TUNNEL_ID_OFFSET = 32;
 /** Ids up to that of a tagged ICMPv6 packet. */
-const TEMPLATE_ID_COUNT = EXTENDED_ID_FIRST + 6 * 4 - TEMPLATE_ID_FIRST;
+const TEMPLATE_ID_COUNT = EXTENDED_ID_FIRST + TUNNEL_ID_OFFSET + 6 * 4 - TEMPLATE_ID_FIRST;
 
 /** One field of a record. */
 export interface TemplateField {
@@ -187,6 +215,8 @@ export interface ExtendedOffsets {
   readonly icmpTypeCode: number;
   readonly octetDeltaCount: number;
   readonly samplingInterval: number;
+  /** Of tunnelType, the first of the elements of a tunnel. */
+  readonly tunnel: number;
   readonly flowStartMilliseconds: number;
   readonly flowEndMilliseconds: number;
 }
@@ -214,8 +244,11 @@ const layersOfPackets: readonly Layers[] = [Layer2.untagged, Layer2.vlan].flatMa
   ),
 ]);
 
-/** The templates of each format by ascending id: 256, 258 to 262, 264 to 267; 512, 516 to 518, 520 to 522 and so on to 534. */
-export const TEMPLATES: Readonly<Record<RecordFormat, readonly RecordTemplate[]>> = {
+/**
+ * The templates of each layout by ascending id: 256, 258 to 262, 264 to 267; 512, 516 to 518, 520 to 522 and so on to 534; 544
+ * to 566 likewise.
+ */
+export const TEMPLATES: Readonly<Record<RecordLayout, readonly RecordTemplate[]>> = {
   original: layersOfPackets
     .filter(({ layer4 }) => layer4 !== Layer4.icmp)
     .map((layers) => templateOf(layers, templateId(layers.layer2, layers.layer3, layers.layer4), ORIGINAL)),
@@ -223,11 +256,15 @@ export const TEMPLATES: Readonly<Record<RecordFormat, readonly RecordTemplate[]>
     const original = templateId(layers.layer2, layers.layer3, Layer4.other);
     return templateOf(layers, extendedTemplateId(original, layers.layer4), EXTENDED);
   }),
+  tunnel: layersOfPackets.map((layers) => {
+    const original = templateId(layers.layer2, layers.layer3, Layer4.other);
+    return templateOf(layers, tunnelTemplateId(extendedTemplateId(original, layers.layer4)), TUNNEL);
+  }),
 };
 
-const ALL_TEMPLATES = RECORD_FORMATS.flatMap((format) => TEMPLATES[format]);
+const ALL_TEMPLATES = RECORD_LAYOUTS.flatMap((layout) => TEMPLATES[layout]);
 
-/** The longest record of both formats, in bytes. */
+/** The longest record of all layouts, in bytes. */
 export const RECORD_SIZE_MAX = Math.max(...ALL_TEMPLATES.map((template) => template.recordSize));
 
 // What the packet path looks up, by template id less TEMPLATE_ID_FIRST.
@@ -241,7 +278,7 @@ for (const template of ALL_TEMPLATES) {
   keyWordCounts[index] = ((template.keySize + 3) >> 2) + template.trailingKeyFieldCount;
 }
 
-/** The longest flow key of both formats, in words. */
+/** The longest flow key of all layouts, in words. */
 export const KEY_WORD_COUNT_MAX = Math.max(...keyWordCounts);
 
 /** Returns the id of the template of these layers in the format `original`. There is no template with ports and without IP. */
@@ -259,9 +296,23 @@ export function layer3Of(original: number): Layer3 {
   return (((original - TEMPLATE_ID_FIRST) >> 1) % 3) as Layer3;
 }
 
-/** Returns whether a template is one of the format `extended`. */
+/** Returns the id in the layout `tunnel` from that in `extended`. */
+export function tunnelTemplateId(extended: number): number {
+  return extended + TUNNEL_ID_OFFSET;
+}
+
+/** Returns whether a template is one of the format `extended`, with a tunnel or not. */
 export function isExtended(id: number): boolean {
   return id >= EXTENDED_ID_FIRST;
+}
+
+/** Returns the layout of a template. */
+export function layoutOfTemplate(id: number): RecordLayout {
+  return id < EXTENDED_ID_FIRST
+    ? 'original'
+    : id < EXTENDED_ID_FIRST + TUNNEL_ID_OFFSET
+      ? 'extended'
+      : 'tunnel';
 }
 
 /** Returns the bytes of the leading part of the flow key of a template. */
@@ -314,7 +365,7 @@ function templateOf(layers: Layers, id: number, format: RecordParts): RecordTemp
     keySize: parts.slice(0, leadingCount).reduce((size, part) => size + sizeOf(part), 0),
     trailingKeyFieldCount: trailing.reduce((count, part) => count + part.fields.length, 0),
     recordSize,
-    extended: format === EXTENDED ? extendedOffsets(fields) : undefined,
+    extended: format === ORIGINAL ? undefined : extendedOffsets(fields),
   };
 }
 
@@ -329,6 +380,7 @@ function extendedOffsets(fields: readonly TemplateField[]): ExtendedOffsets {
     icmpTypeCode: offsetOf('icmpTypeCodeIPv4', 'icmpTypeCodeIPv6'),
     octetDeltaCount: offsetOf('octetDeltaCount'),
     samplingInterval: offsetOf('samplingInterval'),
+    tunnel: offsetOf('tunnelType'),
     flowStartMilliseconds: offsetOf('flowStartMilliseconds'),
     flowEndMilliseconds: offsetOf('flowEndMilliseconds'),
   };

@@ -65,6 +65,30 @@ export class PacketInView {
     }
     return 0;
   }
+
+  /**
+   * Writes the lower 32 bits of the tunnel's id, its IPv4 source and its IPv4 destination to `to` from `at` on: what the metadata
+   * has of them, and zeros for the rest.
+   */
+  readTunnel(to: Int32Array, at: number): void {
+    const { bytes, metadataEnd } = this;
+    to.fill(0, at, at + 3);
+    for (let from = this.metadataStart; metadataEnd - from > FIELD_HEADER_SIZE; ) {
+      const header = bytes.readInt32BE(from);
+      const valueAt = from + FIELD_HEADER_SIZE;
+      const length = header & 0xff;
+      if (metadataEnd - valueAt >= length) {
+        if (header === NXM_TUN_ID || header === OXM_TUNNEL_ID) {
+          to[at] = bytes.readInt32BE(valueAt + 4);
+        } else if (header === NXM_TUN_IPV4_SRC) {
+          to[at + 1] = bytes.readInt32BE(valueAt);
+        } else if (header === NXM_TUN_IPV4_DST) {
+          to[at + 2] = bytes.readInt32BE(valueAt);
+        }
+      }
+      from = valueAt + length;
+    }
+  }
 }
 
 /** Returns a port of 32 bits, given in halves, as one of 16: a number above 2^31 would be an object. */
@@ -77,6 +101,11 @@ const FIELD_HEADER_SIZE = 4;
 /** The headers of in_port in OXM (0x80000004, as a signed number) and in NXM. */
 const OXM_IN_PORT = 0x8000_0004 | 0;
 const NXM_IN_PORT = 0x0000_0002;
+/** The headers of tun_id in both, and of tun_src and tun_dst, which are NXM only. */
+const OXM_TUNNEL_ID = 0x8000_4c08 | 0;
+const NXM_TUN_ID = 0x0001_2008;
+const NXM_TUN_IPV4_SRC = 0x0001_3e04;
+const NXM_TUN_IPV4_DST = 0x0001_4004;
 
 const PROPERTY_HEADER_SIZE = 4;
 const PROPERTY = {

@@ -24,7 +24,7 @@ export const NO_HEADER = -1;
 
 /**
  * The flow key of one frame, overwritten by each dissection: its leading part in the order of the record and, in the format
- * `extended`, a word for each element behind it (ingressInterface, then type and code of ICMP).
+ * `extended`, a word for each element behind it (ingressInterface, type and code of ICMP, then what is known of a tunnel).
  */
 export class FlowKey {
   /** The leading part is `bytes[0, size)`, followed by zeros up to a multiple of 4 and the words of the trailing part. */

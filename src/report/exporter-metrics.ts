@@ -255,6 +255,13 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     ({ templateMessages }) => templateMessages,
   ),
   perCollector(
+    'ovs_ipfix_collector_options_records_total',
+    'counter',
+    'records',
+    'Options records that were sent',
+    ({ optionsRecordsSent }) => optionsRecordsSent,
+  ),
+  perCollector(
     'ovs_ipfix_collector_backlog_messages',
     'gauge',
     'messages',

@@ -3,7 +3,7 @@
 
 import ipaddr from 'ipaddr.js';
 import type { FlowRecord } from '../flow/flow-record.ts';
-import { RECORD_FORMATS, type RecordTemplate, TEMPLATES } from '../ipfix/record-layout.ts';
+import { RECORD_LAYOUTS, type RecordTemplate, TEMPLATES } from '../ipfix/record-layout.ts';
 import { IP_PROTOCOL_NAMES } from './protocol-names.ts';
 import { UnknownWord } from './unknown-word.ts';
 
@@ -40,8 +40,8 @@ export class FlowFilter {
     this.#terms = terms;
     this.#domainId = domainId;
     this.#testsByTemplate = new Map(
-      RECORD_FORMATS.flatMap((format) =>
-        TEMPLATES[format].map((template) => [template.id, this.#compile(template)]),
+      RECORD_LAYOUTS.flatMap((layout) =>
+        TEMPLATES[layout].map((template) => [template.id, this.#compile(template)]),
       ),
     );
   }

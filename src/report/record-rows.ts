@@ -4,7 +4,7 @@
 import { MessageReader } from '../ipfix/message-reader.ts';
 import { MessageWriter } from '../ipfix/message-writer.ts';
 import { MESSAGE_HEADER_SIZE, MESSAGE_SIZE_MAX } from '../ipfix/protocol.ts';
-import { RECORD_FORMATS } from '../ipfix/record-layout.ts';
+import { RECORD_LAYOUTS } from '../ipfix/record-layout.ts';
 import { encodeTemplateSets } from '../ipfix/template-sets.ts';
 import { type JsonValue, recordObject, recordText } from './record-format.ts';
 
@@ -19,8 +19,8 @@ export interface RecordRow {
 export class RecordDecoder {
   readonly #reader = new MessageReader();
   readonly #templates = new MessageWriter(MESSAGE_SIZE_MAX);
-  /** Of both formats: the format of an exporter may have changed between two of its newest messages. */
-  readonly #templateSets = RECORD_FORMATS.flatMap((format) => encodeTemplateSets(format, MESSAGE_SIZE_MAX));
+  /** Of all layouts: the layout of an exporter may have changed between two of its newest messages. */
+  readonly #templateSets = RECORD_LAYOUTS.flatMap((layout) => encodeTemplateSets(layout, MESSAGE_SIZE_MAX));
   #sessionCount = 0;
 
   /** Returns the records of a message, newest last; each row's values begin with `origin` and lack those of `omitted`. */

@@ -144,7 +144,8 @@ function exporterLines(exporter: ExporterStatus, paint: Paint): string[] {
 function collectorLines(collector: CollectorStatus, paint: Paint): string[] {
   const errors = errorsText(collector.errors);
   const lost = collector.messagesLost === 0 ? '' : `, ${collector.recordsLost} records lost`;
-  const sent = `${collector.messagesSent} messages, ${collector.recordsSent} records`;
+  const options = collector.optionsRecordsSent > 0 ? `, ${collector.optionsRecordsSent} options records` : '';
+  const sent = `${collector.messagesSent} messages, ${collector.recordsSent} records${options}`;
   const text = `${collector.target} ${collector.state}: ${sent}${lost}${errors === '' ? '' : ` (${errors})`}`;
   const mood = collector.state === 'open' ? 'good' : 'bad';
   return foldText(`    collector  ${text}`, VALUE_INDENT).map((line) => paint(mood, line));

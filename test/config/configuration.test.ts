@@ -57,6 +57,8 @@ test('gives a native row with only targets the defaults of ovs-vswitchd', () => 
         templateIntervalSeconds: 600,
         messageBytesMax: 1400,
         recordFormat: 'extended',
+        hasTunnels: false,
+        optionsRecords: undefined,
       },
     },
     flowSampling: new Map(),
@@ -343,4 +345,82 @@ test('reads the record format of a row, and uses that of the process for other r
   assert.equal(condition?.code, 'bad-value');
   assert.match(condition.where, /^IPFIX row .*, external_ids:ovs-ipfix-record-format$/u);
   assert.equal(condition.message, '"both" is not one of original and extended; the default is used.');
+});
+
+test('reads the options of a row, keeps those that it knows, and reports the others', () => {
+  const withOptions = (options: string) =>
+    tables({
+      sampling: 64,
+      external_ids: new Map([
+        ['ovs-ipfix-targets', '127.0.0.1:4739'],
+        ['ovs-ipfix-options', options],
+      ]),
+    });
+  const optionsOf = (options: string) =>
+    readConfiguration(withOptions(options), 1400).bridges.get('br0')?.sampling?.exporter.optionsRecords;
+  const both = { samplingPopulation: 64, hasInterfaces: true };
+  assert.deepEqual(optionsOf('sampling,interfaces'), both);
+  assert.deepEqual(optionsOf(' interfaces , sampling,,interfaces'), both);
+  assert.deepEqual(optionsOf('sampling'), { ...both, hasInterfaces: false });
+  assert.deepEqual(optionsOf('interfaces'), { ...both, samplingPopulation: undefined });
+  assert.equal(optionsOf(''), undefined);
+  assert.deepEqual(codes(withOptions('sampling,interfaces')), []);
+  assert.deepEqual(codes(withOptions('')), []);
+
+  assert.deepEqual(optionsOf('Sampling,interfaces,ports'), { ...both, samplingPopulation: undefined });
+  assert.equal(optionsOf('ports'), undefined);
+  const [condition, ...others] = readConfiguration(withOptions('Sampling,interfaces,ports'), 1400).conditions;
+  assert.deepEqual(others, []);
+  assert.equal(condition?.code, 'bad-value');
+  assert.match(condition.where, /^IPFIX row .*, external_ids:ovs-ipfix-options$/u);
+  assert.equal(
+    condition.message,
+    'Not among the options sampling, interfaces, tunnel: "Sampling", "ports". In effect: interfaces.',
+  );
+  assert.match(condition.action, /external_ids:ovs-ipfix-options=\\"sampling,interfaces,tunnel\\"/u);
+});
+
+test('a collector set has no sampling interval of the row in its options', () => {
+  const input = tables(
+    {
+      sampling: 64,
+      external_ids: new Map([
+        ['ovs-ipfix-targets', '127.0.0.1:4739'],
+        ['ovs-ipfix-options', 'sampling'],
+      ]),
+    },
+    {
+      collectorSets: [
+        {
+          uuid: 'set',
+          columns: { id: 3, bridge: { uuid: 'uuid of br0' }, ipfix: { uuid: IPFIX } },
+        },
+      ],
+    },
+  );
+  const { sampling, flowSampling } = readConfiguration(input, 1400).bridges.get('br0')!;
+  assert.equal(sampling?.exporter.optionsRecords?.samplingPopulation, 64);
+  assert.equal(flowSampling.get(3)?.exporter.optionsRecords?.samplingPopulation, 1);
+});
+
+test('reads the option tunnel, which needs the format extended', () => {
+  const withFormat = (format: string, other: Readonly<Record<string, string>> = {}) =>
+    tables({
+      external_ids: new Map([
+        ['ovs-ipfix-targets', '127.0.0.1:4739'],
+        ['ovs-ipfix-options', 'tunnel'],
+        ['ovs-ipfix-record-format', format],
+      ]),
+      other_config: new Map(Object.entries(other)),
+    });
+  const extended = readConfiguration(withFormat('extended'), 1400);
+  assert.deepEqual(extended.conditions, []);
+  const exporter = extended.bridges.get('br0')?.sampling?.exporter;
+  assert.equal(exporter?.hasTunnels, true);
+  assert.equal(exporter.optionsRecords, undefined);
+  assert.deepEqual(codes(withFormat('original')), ['setting-not-supported']);
+  const [condition] = readConfiguration(withFormat('original'), 1400).conditions;
+  assert.match(condition?.message ?? '', /^Records of the format original have no elements of tunnels/u);
+  // Records have what the key of ovs-vswitchd asks for.
+  assert.deepEqual(codes(withFormat('extended', { 'enable-tunnel-sampling': 'true' })), []);
 });

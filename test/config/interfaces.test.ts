@@ -55,6 +55,17 @@ test('the description is the VM, else the logical port, else its MAC address, el
   }
 });
 
+test('a tunnel port has the destination port that is set, if it is one', () => {
+  const portOf = (port: unknown) =>
+    read([row({ type: 'vxlan', options: new Map([['dst_port', port]]) })])[0]?.tunnelPort;
+  assert.equal(portOf('8472'), 8472);
+  assert.equal(portOf('65535'), 65_535);
+  for (const port of ['0', '65536', '-1', '0x12', '', 7]) {
+    assert.equal(portOf(port), undefined, inspect(port));
+  }
+  assert.equal(read([row({ type: 'vxlan' })])[0]?.tunnelPort, undefined);
+});
+
 test('the local port is there with 16 or 32 bits, and without a row', () => {
   assert.deepEqual(readInterfaces('br0', []), { interfaces: [LOCAL], skipped: 0 });
   for (const ofport of [65_534, 0xffff_fffe]) {

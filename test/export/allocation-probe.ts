@@ -5,7 +5,7 @@ import { BatchClock } from '../../src/export/batch-clock.ts';
 import type { CollectorSession, SessionStatus } from '../../src/export/collector-session.ts';
 import { Exporter } from '../../src/export/exporter.ts';
 import { EXPORTER_DEFAULTS } from '../../src/export/exporter-options.ts';
-import type { RecordFormat } from '../../src/ipfix/record-layout.ts';
+import type { RecordLayout } from '../../src/ipfix/record-layout.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 
@@ -19,6 +19,7 @@ const frame = Buffer.from(
   '020000000002020000000001080045000028123400004006549a0a0000010a00000203e80050000000010000000050020000',
   'hex',
 );
+const tunnel = new Int32Array(7);
 const collectGarbage = globalThis.gc;
 let octetCount = 0;
 
@@ -39,7 +40,7 @@ class NullSession implements CollectorSession {
 
 /** Measures the bytes that a sample allocates in an exporter with these options, from `flowCount` flows in turn. */
 function bytesPerSample(
-  recordFormat: RecordFormat,
+  layout: RecordLayout,
   activeTimeoutSeconds: number,
   flowsMax: number,
   flowCount: number,
@@ -51,7 +52,8 @@ function bytesPerSample(
       ...EXPORTER_DEFAULTS,
       activeTimeoutSeconds,
       flowsMax,
-      recordFormat,
+      recordFormat: layout === 'original' ? 'original' : 'extended',
+      hasTunnels: layout === 'tunnel',
       targets: [{ host: '192.0.2.1', port: 1, text: '192.0.2.1:1' }],
     },
     {
@@ -66,7 +68,9 @@ function bytesPerSample(
   const run = (count: number) => {
     for (let sample = 0; sample < count; sample += 1) {
       frame.writeUInt32BE(sample % flowCount, 26);
-      exporter.sample(frame, 0, frame.length, 1514, 400, 1 + (sample & 3), 22, 2 ** 31 - 1 - (sample & 7));
+      tunnel[2] = ~(sample & 7);
+      const ingress = 2 ** 31 - 1 - (sample & 7);
+      exporter.sample(frame, 0, frame.length, 1514, 400, 1 + (sample & 3), 22, ingress, tunnel);
       if (sample % BATCH_COUNT === 0) {
         for (let end = deferred.pop(); end; end = deferred.pop()) {
           end();
@@ -94,6 +98,7 @@ const result = {
   extendedCached: bytesPerSample('extended', 4200, 100_000, 4000),
   extendedUncached: bytesPerSample('extended', 0, 0, 4000),
   extendedFull: bytesPerSample('extended', 4200, 1000, 4000),
+  tunnelCached: bytesPerSample('tunnel', 4200, 100_000, 4000),
   octetCount,
 };
 process.stdout.write(JSON.stringify(result), () => process.exit(0));

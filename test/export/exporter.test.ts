@@ -31,7 +31,7 @@ class Bench {
   constructor(options: Partial<ExporterOptions> = {}, isReliable = false) {
     const { sessions, openSession } = recordingSessions(isReliable);
     this.sessions = sessions;
-    this.options = { ...EXPORTER_DEFAULTS, targets: [target(1)], ...options };
+    this.options = { ...EXPORTER_DEFAULTS, recordFormat: 'original', targets: [target(1)], ...options };
     this.exporter = new Exporter('br0', this.options, {
       clock: this.clock,
       log: silentLogger,

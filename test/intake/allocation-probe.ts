@@ -41,21 +41,27 @@ function lookUpLocal(count: number): void {
   }
 }
 
-/** Packet-ins of the hook, each of which becomes a sample with its interface. */
+/** Packet-ins of the hook, each of which becomes a sample with its interface and its tunnel. */
 const intake = new BridgeIntake({ interfaces, randomSeed: () => 1, onUnexpectedSet: () => {} });
 intake.setHookInterval(1);
 intake.setHookSink({
   hasInterfaces: true,
-  sample(_bytes, start, end, _length, weight, domain, point, ingress) {
-    sink ^= start ^ end ^ weight ^ domain ^ point ^ ingress;
+  hasTunnels: true,
+  sample(_bytes, start, end, _length, weight, domain, point, ingress, tunnel) {
+    sink ^= start ^ end ^ weight ^ domain ^ point ^ ingress ^ tunnel![1]! ^ tunnel![3]!;
   },
 });
 const packetIn = new PacketInView();
 const userdata = bridgeUserdata(1, 2);
-packetIn.bytes = Buffer.concat([userdata, Buffer.from('8000000400000000', 'hex'), Buffer.alloc(60)]);
+// in_port, then tun_id, tun_src and tun_dst, with numbers above 2^31.
+const metadata = Buffer.from(
+  '8000000400000000 0001200800000000ffffffff 00013e04c0000201 00014004c0000202'.replaceAll(' ', ''),
+  'hex',
+);
+packetIn.bytes = Buffer.concat([userdata, metadata, Buffer.alloc(60)]);
 packetIn.userdataEnd = userdata.length;
 packetIn.metadataStart = userdata.length;
-packetIn.metadataEnd = userdata.length + 8;
+packetIn.metadataEnd = userdata.length + metadata.length;
 packetIn.packetStart = packetIn.metadataEnd;
 packetIn.packetEnd = packetIn.bytes.length;
 packetIn.fullLength = 60;

@@ -36,7 +36,9 @@ function sampleOf(collectorSetId: number, probability: number): PacketInView {
 class Samples implements SampleSink {
   readonly seen: string[] = [];
   readonly ingress: number[] = [];
+  readonly tunnels: (readonly number[] | undefined)[] = [];
   hasInterfaces = false;
+  hasTunnels = false;
   sample(
     bytes: Buffer,
     start: number,
@@ -46,8 +48,10 @@ class Samples implements SampleSink {
     domain: number,
     point: number,
     ingress: number,
+    tunnel: Int32Array | undefined,
   ): void {
     this.ingress.push(ingress);
+    this.tunnels.push(tunnel && [...tunnel]);
     this.seen.push(`${bytes.toString('hex', start, end)} ${length} x${weight} ${domain}/${point}`);
   }
 }
@@ -102,6 +106,46 @@ test('changes N without losing counts, and forgets them when no hook is desired'
   assert.equal(intake.hookStatus(), undefined);
   intake.setHookInterval(64);
   assert.equal(intake.hookStatus()?.received, 0);
+});
+
+test('forwards what the metadata and the port of a packet-in say of its tunnel, to sinks that use it', () => {
+  const { intake, hook, interfaces } = setUp();
+  const port = (ofport: number, type: string, tunnelPort?: number) => ({
+    ofport,
+    number: ofport,
+    name: `p${ofport}`,
+    type,
+    description: '',
+    tunnelPort,
+  });
+  interfaces.replace([port(5, 'vxlan'), port(6, 'geneve', 16_081), port(7, 'gre'), port(8, '')]);
+  intake.setHookInterval(1);
+  intake.setHookSink(hook);
+  const inPort = (number: number) => `80000004${number.toString(16).padStart(8, '0')}`;
+  const tunnel = '0001200800000000fffffffe 00013e04c0000201 00014004c0000202'.replaceAll(' ', '');
+  const receive = (metadata: string) => {
+    const userdata = bridgeUserdata(5, 6);
+    const view = new PacketInView();
+    view.bytes = Buffer.concat([userdata, Buffer.from(metadata, 'hex'), Buffer.alloc(60)]);
+    view.userdataEnd = userdata.length;
+    view.metadataStart = userdata.length;
+    view.metadataEnd = view.bytes.length - 60;
+    view.packetStart = view.metadataEnd;
+    view.packetEnd = view.bytes.length;
+    view.fullLength = 60;
+    intake.receive(view);
+    return hook.tunnels.at(-1)?.map((word) => word >>> 0);
+  };
+  assert.equal(receive(inPort(5) + tunnel), undefined, 'not used');
+  hook.hasTunnels = true;
+  const ends = [0xffff_fffe, 0xc000_0201, 0xc000_0202];
+  assert.deepEqual(receive(tunnel + inPort(5)), [1, ...ends, 17, 0, 4789]);
+  assert.deepEqual(receive(inPort(6) + tunnel), [7, ...ends, 17, 0, 16_081]);
+  assert.deepEqual(receive(inPort(7) + tunnel), [2, ...ends, 47, 0, 0]);
+  assert.deepEqual(receive(inPort(8)), [0, 0, 0, 0, 0, 0, 0]);
+  // The tunnel's id in OXM; the rest is cut off.
+  assert.deepEqual(receive(`${inPort(5)}80004c08000000010000007b00013e04c000`), [1, 123, 0, 0, 17, 0, 4789]);
+  assert.deepEqual(receive(inPort(0xffff_fffe)), [0, 0, 0, 0, 0, 0, 0]);
 });
 
 test('forwards packet-ins of sample actions to their collector set, behind one meter for all sets', () => {

@@ -61,6 +61,21 @@ test('a number is shown as what is attached, or as the ports that share it', () 
   );
 });
 
+test('describes each number once, those that ports share by their type', () => {
+  const interfaces = new IngressInterfaces();
+  interfaces.replace([
+    interfaceAt(1, 11),
+    interfaceAt(2, 12, { type: 'vxlan' }),
+    interfaceAt(3, 12, { type: 'vxlan' }),
+    interfaceAt(65_534, 13, { description: 'p65534' }),
+  ]);
+  assert.deepEqual(interfaces.described(), [
+    { number: 11, name: 'p1', description: 'vm1' },
+    { number: 12, name: 'vxlan (2 ports)', description: 'vxlan (2 ports)' },
+    { number: 13, name: 'p65534', description: 'p65534' },
+  ]);
+});
+
 test('whatever ports come, go and are renumbered, a look-up has the number of the newest list', () => {
   const ofport = fc.oneof(
     fc.integer({ min: 1, max: 40 }),

@@ -128,6 +128,21 @@ test('decodes options templates with their scopes', () => {
   ]);
 });
 
+test('decodes texts of a fixed size without the zeros behind them', () => {
+  const reader = new MessageReader();
+  // Options template 257: scope observationDomainId (4), interfaceName (8), interfaceDescription (2).
+  const decoded = reader.read(
+    's',
+    message(
+      '0003 0016 0101 0003 0001 0095 0004 0052 0008 0053 0002 0101 0012 0000000b 7400700000000000 0000',
+    ),
+  );
+  assert.deepEqual(codes(decoded), []);
+  assert.deepEqual(namesAndValues(decoded), [
+    { observationDomainId: 11, interfaceName: 't\0p', interfaceDescription: '' },
+  ]);
+});
+
 test('decodes whole numbers exactly in every size, and times to text', () => {
   const reader = new MessageReader();
   const template =

@@ -51,6 +51,16 @@ test('puts consecutive records of one template into a set, and starts another fo
   ]);
 });
 
+test('counts the records of a whole set, and none of a set that does not fit', () => {
+  const writer = new MessageWriter(16 + 4 + 44 + 8);
+  writer.begin(1, 1);
+  assert.ok(reserve(writer, 256, 1));
+  assert.ok(writer.appendSet(Buffer.from('0240000800000001', 'hex'), 1));
+  assert.equal(writer.appendSet(Buffer.from('0240000800000001', 'hex'), 1), false);
+  assert.equal(writer.recordCount, 2);
+  assert.equal(finished(writer).readUInt16BE(16 + 2), 4 + 44, 'the set before it is closed');
+});
+
 test('refuses a record that does not fit, and keeps the message as it was', () => {
   const writer = new MessageWriter(16 + 4 + 44 + 4 + 85);
   writer.begin(1, 1);

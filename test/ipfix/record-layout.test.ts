@@ -10,6 +10,7 @@ import {
   Layer3,
   Layer4,
   layer3Of,
+  layoutOfTemplate,
   offsetBehindKey,
   RECORD_SIZE_MAX,
   TEMPLATES,
@@ -72,11 +73,11 @@ test('templates have the ids and sizes of the flow key and of the aggregated par
     { id: 266, keySize: common + 5 + 6 + 36, ...ip, isVlan: true },
     { id: 267, keySize: common + 5 + 6 + 36 + 4, ...ip, isVlan: true },
   ]);
-  assert.equal(RECORD_SIZE_MAX, 152 + 5);
+  assert.equal(RECORD_SIZE_MAX, 152 + 5 + 18);
 });
 
 test('fields follow each other without a gap', () => {
-  for (const template of [...TEMPLATES.original, ...TEMPLATES.extended]) {
+  for (const template of Object.values(TEMPLATES).flat()) {
     let end = 0;
     for (const field of template.fields) {
       assert.equal(field.offset, end);
@@ -131,7 +132,7 @@ test('the format extended has 14 templates of these sizes, with 413 fields', () 
     TEMPLATES.extended.reduce((sum, { fields }) => sum + fields.length, 0),
     413,
   );
-  assert.equal(KEY_WORD_COUNT_MAX, 19);
+  assert.equal(KEY_WORD_COUNT_MAX, 19 + 7);
   assert.ok(TEMPLATES.extended.every(({ id }) => isExtended(id)));
 });
 
@@ -158,4 +159,38 @@ test('an extended record begins with the original one of the same layers, and en
       [[10, 4], [14, 4], [61, 1], ...transport, [1, 8], [34, 4], [152, 8], [153, 8]],
     );
   }
+});
+
+test('the layout tunnel is the extended one with 7 elements in 18 bytes before the times', () => {
+  const names = [
+    ['tunnelType', 891, 1],
+    ['tunnelKey', 892, 4],
+    ['tunnelSourceIPv4Address', 893, 4],
+    ['tunnelDestinationIPv4Address', 894, 4],
+    ['tunnelProtocolIdentifier', 895, 1],
+    ['tunnelSourceTransportPort', 896, 2],
+    ['tunnelDestinationTransportPort', 897, 2],
+  ];
+  assert.equal(TEMPLATES.tunnel.length, 14);
+  for (const [index, template] of TEMPLATES.tunnel.entries()) {
+    const plain = TEMPLATES.extended[index]!;
+    assert.equal(template.id, plain.id + 32);
+    assert.equal(template.recordSize, plain.recordSize + 18);
+    assert.equal(template.keySize, plain.keySize);
+    assert.equal(keyWordCount(template.id), keyWordCount(plain.id) + 7);
+    const added = template.fields.slice(plain.fields.length - 2, -2);
+    assert.deepEqual(
+      added.map(({ element, size }) => [element.name, element.id, size]),
+      names,
+    );
+    assert.ok(added.every(({ element }) => element.enterprise === 6876));
+    assert.deepEqual(
+      template.fields.filter((field) => !added.includes(field)).map(({ element }) => element.id),
+      plain.fields.map(({ element }) => element.id),
+    );
+    assert.equal(layoutOfTemplate(template.id), 'tunnel');
+    assert.equal(layoutOfTemplate(plain.id), 'extended');
+    assert.ok(isExtended(template.id));
+  }
+  assert.ok(TEMPLATES.original.every(({ id }) => layoutOfTemplate(id) === 'original'));
 });

@@ -50,10 +50,14 @@ export async function startNfcapd(
   };
 }
 
-/** Starts nfacctd with its print plugin (JSON lines). It writes each second while messages arrive, and the rest when it ends. */
+/**
+ * Starts nfacctd with its print plugin (JSON lines). It writes each second while messages arrive, and the rest when it ends.
+ * `more` are other settings; `primitives` are lines for its setting `aggregate_primitives`.
+ */
 export async function startNfacctd(
   aggregate = 'src_host,dst_host,src_port,dst_port,proto',
-  otherSettings: Readonly<Record<string, string>> = {},
+  more: Readonly<Record<string, string>> = {},
+  primitives: readonly string[] = [],
 ): Promise<PortCollector> {
   const folder = await mkdtemp(join(tmpdir(), 'nfacctd-'));
   const port = await freeUdpPort();
@@ -68,8 +72,10 @@ export async function startNfacctd(
     print_output_file_append: 'true',
     print_refresh_time: 1,
     nfacctd_time_new: 'true',
-    ...otherSettings,
+    ...(primitives.length === 0 ? {} : { aggregate_primitives: join(folder, 'primitives') }),
+    ...more,
   };
+  await writeFile(join(folder, 'primitives'), `${primitives.join('\n')}\n`);
   const configuration = join(folder, 'nfacctd.conf');
   await writeFile(
     configuration,

@@ -133,6 +133,11 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
 
   checked('records.md', '({} bytes of UDP payload)', ...MESSAGE),
   checked('records.md', '`template_interval` ({} s)', ...TEMPLATES),
+  checked('records.md', 'if {} s are too long', ...TEMPLATES),
+  checked('records.md', 'fit into a message of {} bytes', ...MESSAGE),
+  checked('records.md', 'records at most each {} s', 'export/collector-stream.ts', 'OPTIONS_PAUSE_SECONDS'),
+  checked('records.md', 'At most {} interfaces', 'export/options-records.ts', 'OPTIONS_INTERFACES_MAX'),
+  checked('records.md', 'and to {} domains', 'export/collector-stream.ts', 'OPTIONS_DOMAINS_MAX'),
   checked('records.md', 'than {} GiB of flows', 'flow/flow-cache.ts', 'FLOW_BYTES_MAX', 1024 ** 3),
   checked('records.md', 'IP length than {} is', 'flow/flow-entry.ts', 'IP_TOTAL_LENGTH_MAX'),
 
@@ -245,17 +250,20 @@ export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
   ...allowed(EXAMPLE, 'sampling.md', 'a meter of 200 packets/s', 'which 93% were dropped'),
   ...allowed(MEASURED, 'takeover.md', '2 to 12 ms after'),
   ...allowed(MEASURED, 'flow-rewriting.md', 'was ready 1.1 s after'),
+  ...allowed('derived; test/export encodes it', 'records.md', 'at most 31 bytes', 'interface takes 76 bytes'),
   ...allowed(
     'derived; test/ipfix encodes it',
     'records.md',
     'Template Set of 904 bytes',
     'one message of 1,728 bytes',
+    'enterprise 6876, 18 bytes',
   ),
   ...allowed(
     OPEN_VSWITCH,
     'records.md',
     'the 40 bytes of an IPv6 header',
     '(IPv6: with its 40 bytes)',
+    'the lower 32 bits',
     'upper 6 bits',
     'upper 3 bits',
     'all 8 bits',

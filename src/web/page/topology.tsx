@@ -78,6 +78,7 @@ function Branch({ listed }: { readonly listed: ListedExporter }) {
             </p>
             <p class="quiet">
               {whole(collector.messagesSent)} messages, {whole(collector.recordsSent)} records
+              {collector.optionsRecordsSent > 0 && `, ${whole(collector.optionsRecordsSent)} options records`}
               {collector.recordsLost > 0 && <span class="loss">, {whole(collector.recordsLost)} lost</span>}
             </p>
             {collector.lastError !== undefined && <p class="quiet">{collector.lastError}</p>}

@@ -1,0 +1,19 @@
+// What an exporter needs from outside: clocks, sessions, and when it may go on.
+
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { OpenSession } from './collector-session.ts';
+import type { Pace } from './pacer.ts';
+
+/** What an exporter needs from outside. */
+export interface ExporterParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly openSession: OpenSession;
+  /** Calls back at the end of the current batch of input, before the event loop waits. Default: `setImmediate`. */
+  readonly defer?: (callback: () => void) => void;
+  /** Decides when the next slice of a long run of records follows. Default: a `Pacer` that reads the backlogs. */
+  readonly pace?: Pace;
+  /** Secret seed of the cache's hash, against senders that choose keys which collide. Default: random. */
+  readonly hashSeed?: number;
+}
