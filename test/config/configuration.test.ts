@@ -343,3 +343,23 @@ test('reads the record format of a row, and uses that of the process for other r
   assert.match(condition.where, /^IPFIX row .*, external_ids:ovs-ipfix-record-format$/u);
   assert.equal(condition.message, '"both" is not one of original and extended; the default is used.');
 });
+
+test('makes the name of a bridge and what conditions quote of rows safe to show', () => {
+  const name = 'br\u001b]0;x\u0007\nready';
+  const shown = 'br\\x1b]0;x\\x07\\x0aready';
+  const input = tables(
+    { external_ids: new Map([['ovs-ipfix-targets', '127.0.0.1:4739,evil\u001b[2J\u202e']]) },
+    { bridges: [bridge(name, { external_ids: new Map([['ovs-ipfix-\u009b', '1']]) })] },
+  );
+  const { bridges, conditions, ipfixRows } = readConfiguration(input, 1400);
+  assert.deepEqual(
+    [...bridges.keys(), bridges.get(shown)?.name, ipfixRows[0]?.bridges],
+    [shown, shown, [shown]],
+  );
+  assert.deepEqual(conditions.map(({ code }) => code).sort(), ['bad-target', 'unknown-key']);
+  for (const condition of conditions) {
+    assert.doesNotMatch(Object.values(condition).join(''), /[\p{Cc}\u202e]/u);
+    assert.ok(condition.where.includes(shown), condition.where);
+  }
+  assert.match(conditions.map(({ message }) => message).join(' '), /evil\\x1b\[2J\\u202e/u);
+});
