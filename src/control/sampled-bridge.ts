@@ -85,6 +85,8 @@ export interface RunningExporter {
   readonly bridge: string;
   readonly collectorSetId: number | undefined;
   readonly exporter: Exporter;
+  /** The interfaces that the numbers in its flows are of. */
+  readonly interfaces: Pick<IngressInterfaces, 'list' | 'namesOf'>;
 }
 
 /** An exporter and the row that it exports for now. */
@@ -227,12 +229,18 @@ export class SampledBridge {
 
   exporters(): readonly RunningExporter[] {
     const bridge = this.name;
-    const sets = [...this.#sets].map(([id, { exporter }]) => ({ bridge, collectorSetId: id, exporter }));
+    const interfaces = this.#interfaces;
+    const sets = [...this.#sets].map(([id, { exporter }]) => ({
+      bridge,
+      collectorSetId: id,
+      exporter,
+      interfaces,
+    }));
     const whole = this.#whole;
     if (whole === undefined) {
       return sets;
     }
-    return [{ bridge, collectorSetId: undefined, exporter: whole.exporter }, ...sets];
+    return [{ bridge, collectorSetId: undefined, exporter: whole.exporter, interfaces }, ...sets];
   }
 
   interfaces(): BridgeInterfaces {

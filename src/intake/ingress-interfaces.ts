@@ -15,6 +15,14 @@ export interface BridgeInterface {
   readonly description: string;
 }
 
+/** What a number in records stands for. */
+export interface InterfaceNames {
+  /** The interface's name; "vxlan (3 ports)" where ports share the number. */
+  readonly name: string;
+  /** What is attached; undefined where that is not known, or ports share the number. */
+  readonly attached: string | undefined;
+}
+
 /** An interface table, for operators. */
 export interface IngressInterfacesStatus {
   /** Interfaces with an OpenFlow port. */
@@ -54,6 +62,8 @@ export class IngressInterfaces {
   /** By OpenFlow port; 0 where no interface is. */
   #numbers = new Uint32Array(0);
   #localNumber = 0;
+  /** By number; made when they are asked for first. */
+  #names: ReadonlyMap<number, InterfaceNames> | undefined;
   #unknownLookups = 0;
 
   /** Replaces all interfaces. Of two with one port, the last has it. */
@@ -65,6 +75,7 @@ export class IngressInterfaces {
       numbers[ofport] = number;
     }
     this.#list = interfaces;
+    this.#names = undefined;
     this.#numbers = numbers;
     this.#localNumber = interfaces.findLast(({ ofport }) => ofport === OFPP_LOCAL)?.number ?? 0;
   }
@@ -83,16 +94,10 @@ export class IngressInterfaces {
     return number === 0 ? this.#unknown(ofport) : number;
   }
 
-  /**
-   * Returns what is attached to the interface with a number of `numberOf`, for showing; "vxlan (3 ports)" where ports
-   * share it. Undefined for a number that no interface has now.
-   */
-  nameOf(number: number): string | undefined {
-    const [first, ...others] = this.#list.filter((each) => each.number === number);
-    if (first === undefined || others.length === 0) {
-      return first?.description;
-    }
-    return `${first.type === '' ? 'system' : first.type} (${others.length + 1} ports)`;
+  /** Returns the names for a number of `numberOf`, for showing; undefined for a number that no interface has now. */
+  namesOf(number: number): InterfaceNames | undefined {
+    this.#names ??= namesByNumber(this.#list);
+    return this.#names.get(number);
   }
 
   /** The interfaces, by port. */
@@ -111,4 +116,21 @@ export class IngressInterfaces {
     this.#unknownLookups += 1;
     return fallbackNumber(ofport >= 1 && ofport <= OFPP_LOCAL ? ofport : OFPP_NONE);
   }
+}
+
+function namesByNumber(list: readonly BridgeInterface[]): ReadonlyMap<number, InterfaceNames> {
+  const counts = new Map<number, number>();
+  for (const { number } of list) {
+    counts.set(number, (counts.get(number) ?? 0) + 1);
+  }
+  return new Map(
+    list.map(({ number, name, type, description }) => {
+      const count = counts.get(number) ?? 0;
+      const names =
+        count > 1
+          ? { name: `${type === '' ? 'system' : type} (${count} ports)`, attached: undefined }
+          : { name, attached: description === name ? undefined : description };
+      return [number, names];
+    }),
+  );
 }
