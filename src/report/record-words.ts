@@ -5,11 +5,13 @@ export type ValueOf = (name: string) => unknown;
 
 /** Flags from the highest bit of the octet on: CWR, ECE, URG, ACK, PSH, RST, SYN and FIN (RFC 9293, section 3.1). */
 const FLAG_LETTERS = 'CEUAPRSF';
+const PROTOCOL_TCP = 6;
 
-/** Returns the TCP flags as letters, with a point for each that is not set: `...AP.SF`. Undefined without the element. */
+/** Returns the TCP flags as letters, with a point for each that is not set: `...AP.SF`. Undefined for another protocol. */
 export function tcpFlagsText(valueOf: ValueOf): string | undefined {
   const bits = valueOf('tcpControlBits');
-  if (typeof bits !== 'number') {
+  // Records of UDP and SCTP have the element as well, always 0.
+  if (typeof bits !== 'number' || valueOf('protocolIdentifier') !== PROTOCOL_TCP) {
     return undefined;
   }
   return FLAG_LETTERS.replace(/./gu, (letter, at: number) => ((bits & (0x80 >> at)) === 0 ? '.' : letter));

@@ -20,19 +20,23 @@ export interface RecordTableProps {
 
 export function RecordTable({ rows, label, hasEnd }: RecordTableProps) {
   return (
-    <DataTable label={label} heads={hasEnd ? [...HEADS, 'end'] : HEADS}>
+    <DataTable label={label} heads={hasEnd ? [...HEADS, 'end'] : HEADS} isStacked>
       {rows.map((values, index) => (
         <tr key={index}>
-          <td>{endText(values, 'source')}</td>
-          <td>{endText(values, 'destination')}</td>
+          <td class="endpoint">{endText(values, 'source')}</td>
+          <td class="endpoint" data-head="→">{endText(values, 'destination')}</td>
           <td>
             {protocolText(values)}
             <Detail text={tcpFlagsText((name) => values[name]) ?? icmpText((name) => values[name])} />
           </td>
-          <td class="number">{short(Number(values['packetDeltaCount']))}</td>
-          <td class="number">{short(Number(values['layer2OctetDeltaCount']))}</td>
-          <td>{String(values['flowStart'] ?? '').slice(11, 19)}</td>
-          <td>
+          <td class="number" data-head="packets">
+            {short(Number(values['packetDeltaCount']))}
+          </td>
+          <td class="number" data-head="octets">
+            {short(Number(values['layer2OctetDeltaCount']))}
+          </td>
+          <td data-head="start">{String(values['flowStart'] ?? '').slice(11, 19)}</td>
+          <td class="names">
             {interfaceLabel((name) => values[name])}
             <Detail text={interfaceText((name) => values[name])} />
           </td>
@@ -40,7 +44,7 @@ export function RecordTable({ rows, label, hasEnd }: RecordTableProps) {
             {values['bridge']}
             {values['collectorSetId'] === undefined ? '' : ` set ${values['collectorSetId']}`}
           </td>
-          {hasEnd && <td>{REASONS.get(Number(values['flowEndReason'])) ?? ''}</td>}
+          {hasEnd && <td data-head="end">{REASONS.get(Number(values['flowEndReason'])) ?? ''}</td>}
         </tr>
       ))}
     </DataTable>
