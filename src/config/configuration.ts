@@ -33,6 +33,8 @@ export interface BridgeSampling {
   readonly interval: number;
   readonly observationDomainId: number;
   readonly observationPointId: number;
+  /** Whether the row chooses the format of its records; otherwise they have the format of `--record-format`. */
+  readonly rowSetsFormat: boolean;
   readonly exporter: ExporterOptions;
 }
 
@@ -42,6 +44,8 @@ export interface FlowSampling {
   readonly ipfixRow: string;
   /** See `BridgeSampling.isOurs`. */
   readonly isOurs: boolean;
+  /** See `BridgeSampling.rowSetsFormat`. */
+  readonly rowSetsFormat: boolean;
   readonly exporter: ExporterOptions;
 }
 
@@ -198,6 +202,7 @@ function bridgeSampling(exported: ExportedRow | undefined): BridgeSampling | und
       interval: exported.row.sampling,
       observationDomainId: exported.row.observationDomainId,
       observationPointId: exported.row.observationPointId,
+      rowSetsFormat: exported.row.recordFormat !== undefined,
       exporter: exported.exporter,
     }
   );
@@ -212,7 +217,8 @@ function flowSampling(
     const exported = exporterOf(ipfixRow);
     if (exported !== undefined) {
       const { row, exporter } = exported;
-      samplings.set(id, { collectorSetId: id, ipfixRow, isOurs: isOurs(row), exporter });
+      const rowSetsFormat = row.recordFormat !== undefined;
+      samplings.set(id, { collectorSetId: id, ipfixRow, isOurs: isOurs(row), rowSetsFormat, exporter });
     }
   }
   return samplings;

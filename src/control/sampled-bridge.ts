@@ -38,6 +38,8 @@ export interface SampledBridgeParts {
 /** The status of a bridge that is sampled as a whole. */
 export interface BridgeSamplingStatus {
   readonly ipfixRow: string;
+  /** See `BridgeSampling.rowSetsFormat`. */
+  readonly rowSetsFormat: boolean;
   readonly sampler: HookSamplerStatus;
   readonly exporter: ExporterStatus;
 }
@@ -46,6 +48,8 @@ export interface BridgeSamplingStatus {
 export interface FlowSamplingStatus {
   readonly collectorSetId: number;
   readonly ipfixRow: string;
+  /** See `BridgeSampling.rowSetsFormat`. */
+  readonly rowSetsFormat: boolean;
   readonly sampler: SamplerStatus;
   readonly exporter: ExporterStatus;
   /** Numbers of flows and groups whose `sample` actions for this set reach the daemon. */
@@ -89,9 +93,9 @@ export interface RunningExporter {
   readonly interfaces: Pick<IngressInterfaces, 'list' | 'namesOf'>;
 }
 
-/** An exporter and the row that it exports for now. */
+/** An exporter and what it exports for now. */
 interface RowExporter {
-  ipfixRow: string;
+  row: Pick<FlowSampling, 'ipfixRow' | 'rowSetsFormat'>;
   readonly exporter: Exporter;
 }
 
@@ -256,13 +260,12 @@ export class SampledBridge {
       sampling: this.#wholeStatus(),
       flowSampling: [...this.#sets]
         .sort(([a], [b]) => a - b)
-        .flatMap(([collectorSetId, { ipfixRow, exporter }]) => {
+        .flatMap(([collectorSetId, { row, exporter }]) => {
           const sampler = this.#intake.setStatus(collectorSetId);
           const flows = session.translation.flowsBySet.get(collectorSetId) ?? 0;
           const groups = session.translation.groupsBySet.get(collectorSetId) ?? 0;
-          return sampler === undefined
-            ? []
-            : [{ collectorSetId, ipfixRow, sampler, exporter: exporter.status(), flows, groups }];
+          const status = { collectorSetId, ...rowStatus(row), exporter: exporter.status(), flows, groups };
+          return sampler === undefined ? [] : [{ ...status, sampler }];
         }),
       sampleActionMeter: this.#intake.sampleActionMeterStatus(),
       unmanagedPacketIns: this.#intake.unmanagedPacketIns,
@@ -273,7 +276,7 @@ export class SampledBridge {
   #wholeStatus(): BridgeSamplingStatus | undefined {
     const whole = this.#whole;
     const sampler = this.#intake.hookStatus();
-    return whole && sampler && { ipfixRow: whole.ipfixRow, sampler, exporter: whole.exporter.status() };
+    return whole && sampler && { ...rowStatus(whole.row), sampler, exporter: whole.exporter.status() };
   }
 
   #configureWhole(sampling: BridgeSampling | undefined): void {
@@ -286,23 +289,23 @@ export class SampledBridge {
       }
     } else if (whole === undefined) {
       const exporter = this.#makeExporter(`bridge ${this.name}`, sampling);
-      this.#whole = { ipfixRow: sampling.ipfixRow, exporter };
+      this.#whole = { row: sampling, exporter };
       this.#intake.setHookSink(exporter);
     } else {
-      whole.ipfixRow = sampling.ipfixRow;
+      whole.row = sampling;
       whole.exporter.configure(sampling.exporter);
     }
   }
 
   #configureSet(sampling: FlowSampling): void {
-    const { collectorSetId, ipfixRow } = sampling;
+    const { collectorSetId } = sampling;
     const set = this.#sets.get(collectorSetId);
     if (set === undefined) {
       const exporter = this.#makeExporter(`bridge ${this.name} collector set ${collectorSetId}`, sampling);
-      this.#sets.set(collectorSetId, { ipfixRow, exporter });
+      this.#sets.set(collectorSetId, { row: sampling, exporter });
       this.#intake.addSet(collectorSetId, exporter);
     } else {
-      set.ipfixRow = ipfixRow;
+      set.row = sampling;
       set.exporter.configure(sampling.exporter);
     }
   }
@@ -330,4 +333,8 @@ export class SampledBridge {
       this.#session.scanForStaleActions();
     }
   }
+}
+
+function rowStatus({ ipfixRow, rowSetsFormat }: RowExporter['row']): RowExporter['row'] {
+  return { ipfixRow, rowSetsFormat };
 }

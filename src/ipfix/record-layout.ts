@@ -39,7 +39,7 @@ type RecordParts = Readonly<Record<string, RecordPart>>;
 export const RECORD_FORMATS = ['original', 'extended'] as const;
 export type RecordFormat = (typeof RECORD_FORMATS)[number];
 /** The format of rows and replays that do not choose one. */
-export const RECORD_FORMAT_DEFAULT: RecordFormat = 'original';
+export const RECORD_FORMAT_DEFAULT: RecordFormat = 'extended';
 
 const isIp = ({ layer3 }: Layers): boolean => layer3 !== Layer3.other;
 

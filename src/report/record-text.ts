@@ -60,22 +60,21 @@ export function recordLine(message: DecodedMessage, record: DecodedRecord): Reco
   };
 }
 
-/** Returns `front` with the endpoints and details of a record behind it, as far as the width allows, or on further lines. */
+/** Returns `front` with the endpoints behind it, or on further lines if the width does not allow that, then the details. */
 export function lineText(front: string, { from, to, details }: RecordLine): string {
   const ends = `${from} > ${to}`;
-  const detail = details.join(' ');
-  const text = detail === '' ? ends : `${ends} ${detail}`;
-  if (front.length + 1 + text.length <= TABLE_WIDTH) {
-    return `${front} ${text}\n`;
+  const further = details.length === 0 ? [] : [details.join(' ')];
+  if (front.length + 1 + ends.length <= TABLE_WIDTH) {
+    return linesText(`${front} ${ends}`, further);
   }
-  const line = front.trimEnd();
-  if (text.length + 4 <= TABLE_WIDTH) {
-    return `${line}\n    ${text}\n`;
-  }
-  const endLines = ends.length + 4 <= TABLE_WIDTH ? [ends] : [from, `> ${to}`];
-  return [line, ...[...endLines, ...(detail === '' ? [] : [detail])].map((each) => `    ${each}`), ''].join(
-    '\n',
-  );
+  return linesText(front.trimEnd(), [
+    ...(ends.length + 4 <= TABLE_WIDTH ? [ends] : [from, `> ${to}`]),
+    ...further,
+  ]);
+}
+
+function linesText(first: string, further: readonly string[]): string {
+  return [first, ...further.map((each) => `    ${each}`), ''].join('\n');
 }
 
 function durationText(start: string, end: string): string {

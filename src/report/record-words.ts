@@ -5,13 +5,16 @@ export type ValueOf = (name: string) => unknown;
 
 /** Flags from the highest bit of the octet on: CWR, ECE, URG, ACK, PSH, RST, SYN and FIN (RFC 9293, section 3.1). */
 const FLAG_LETTERS = 'CEUAPRSF';
-const PROTOCOL_TCP = 6;
 
-/** Returns the TCP flags as letters, with a point for each that is not set: `...AP.SF`. Undefined for another protocol. */
+const TCP = 6;
+
+/**
+ * Returns the TCP flags as letters, with a point for each that is not set: `...AP.SF`. Undefined without the element, and for
+ * UDP and SCTP, whose records may have it as well.
+ */
 export function tcpFlagsText(valueOf: ValueOf): string | undefined {
   const bits = valueOf('tcpControlBits');
-  // Records of UDP and SCTP have the element as well, always 0.
-  if (typeof bits !== 'number' || valueOf('protocolIdentifier') !== PROTOCOL_TCP) {
+  if (typeof bits !== 'number' || (valueOf('protocolIdentifier') ?? TCP) !== TCP) {
     return undefined;
   }
   return FLAG_LETTERS.replace(/./gu, (letter, at: number) => ((bits & (0x80 >> at)) === 0 ? '.' : letter));

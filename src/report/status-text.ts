@@ -1,7 +1,7 @@
 // The status document as text for a terminal of 80 columns: readiness first, then each bridge from its hook to its collectors,
 // then the conditions. docs/status.md explains the numbers.
 
-import type { SampledBridgeStatus } from '../control/sampled-bridge.ts';
+import type { BridgeSamplingStatus, SampledBridgeStatus } from '../control/sampled-bridge.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
@@ -71,6 +71,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
         `    samples    ${sampling.sampler.selected} kept, weight ${numberText(sampling.sampler.sampleWeight)}`,
         VALUE_INDENT,
       ),
+      ...formatLines(sampling),
       ...exporterLines(sampling.exporter, paint),
     );
   }
@@ -85,6 +86,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
       `  collector set ${set.collectorSetId}, IPFIX row ${set.ipfixRow}`,
       `    sampling   in ${set.flows} flows and ${set.groups} groups`,
       `    samples    ${set.sampler.selected} kept of ${set.sampler.received} received`,
+      ...formatLines(set),
       ...exporterLines(set.exporter, paint),
     );
   }
@@ -111,6 +113,16 @@ function meterLines(meter: MeterLedgerStatus, paint: Paint): string[] {
     );
   }
   return lines;
+}
+
+/** The format of the records where it is the default: a user of an earlier version may expect the other one. */
+function formatLines({
+  rowSetsFormat,
+  exporter,
+}: Pick<BridgeSamplingStatus, 'rowSetsFormat' | 'exporter'>): string[] {
+  return rowSetsFormat
+    ? []
+    : [`    format     ${exporter.options.recordFormat}, by default: the row has no ovs-ipfix-record-format`];
 }
 
 function exporterLines(exporter: ExporterStatus, paint: Paint): string[] {

@@ -46,6 +46,7 @@ test('gives a native row with only targets the defaults of ovs-vswitchd', () => 
     sampling: {
       ipfixRow: IPFIX,
       isOurs: true,
+      rowSetsFormat: false,
       interval: 400,
       observationDomainId: 0,
       observationPointId: 0,
@@ -55,7 +56,7 @@ test('gives a native row with only targets the defaults of ovs-vswitchd', () => 
         flowsMax: 0,
         templateIntervalSeconds: 600,
         messageBytesMax: 1400,
-        recordFormat: 'original',
+        recordFormat: 'extended',
       },
     },
     flowSampling: new Map(),

@@ -13,7 +13,7 @@ test('uses the documented defaults without flags', () => {
   assert.equal(settings.adopt, 'all');
   assert.equal(settings.unmetered, 'refuse');
   assert.equal(settings.messageBytesMax, 1400);
-  assert.equal(settings.recordFormat, 'original');
+  assert.equal(settings.recordFormat, 'extended');
   assert.deepEqual(settings.mark, { register: 11, bit: 31 });
   assert.deepEqual(settings.logSpecs, []);
   assert.match(settings.unixctlPath, /\/ovs-ipfix\.\d+\.ctl$/u);
@@ -28,7 +28,7 @@ test('reads flags from text to values', () => {
     db: 'tcp:127.0.0.1,unix:/x',
     openflow: 'tcp:%b.example:7',
     messageBytesMax: '9000',
-    recordFormat: 'extended',
+    recordFormat: 'original',
     mark: 'reg0[5]',
   });
   assert.deepEqual(settings.database, [
@@ -37,7 +37,7 @@ test('reads flags from text to values', () => {
   ]);
   assert.deepEqual(settings.openflow('br7'), { kind: 'tcp', host: 'br7.example', port: 7 });
   assert.equal(settings.messageBytesMax, 9000);
-  assert.equal(settings.recordFormat, 'extended');
+  assert.equal(settings.recordFormat, 'original');
   assert.deepEqual(settings.mark, { register: 0, bit: 5 });
 });
 

@@ -20,6 +20,7 @@ import { differs, hasDifference } from '../versions/differences.ts';
 const NEEDS = tier('ovs', 'daemon');
 const DOMAIN = 11;
 const IDS = { obs_domain_id: DOMAIN, obs_point_id: 22 };
+const FORMAT = { 'external_ids:ovs-ipfix-record-format': 'original' };
 /** Frames injected at once; OVS queues 100 packet-ins. */
 const PORTION = 50;
 const ACTIVE_TIMEOUT = 2;
@@ -52,7 +53,9 @@ async function startComparedBridges(t: TestContext, columns: RowColumns = {}): P
   }
   const row = await createIpfixRow(ovs, 'theirs', [switchSink.target], { ...IDS, sampling: 1 });
   await turnOutputSamplingOff(ovs, row, switchSink);
-  const settings = Object.entries({ ...IDS, sampling: 1, ...columns }).map((column) => column.join('='));
+  const settings = Object.entries({ ...IDS, ...FORMAT, sampling: 1, ...columns }).map((column) =>
+    column.join('='),
+  );
   await ovs.vsctl('set', 'IPFIX', row, ...settings);
   const create = [
     '--id=@i',

@@ -63,7 +63,7 @@ describe('names of interfaces and bridges', tier('ovs', 'daemon'), () => {
     const all = await flows(`bridge=${br.name}`);
     assert.match(all, /^start +lasted proto +packets octets interface +from > to$/mu);
     assert.match(all, new RegExp(`^\\S+ +0\\.000 UDP +1 +\\d+ ${br.port} \\(web-1\\)$`, 'mu'));
-    assert.match(all, /^ {4}10\.0\.0\.1:7 > \S+ in 16777217 ingress$/mu);
+    assert.match(all, /^ {4}10\.0\.0\.1:7 > \S+\n {4}in 16777217 ingress$/mu);
     const original = await flows(`bridge=${other.name}`);
     assert.match(original, /^start +lasted proto +packets octets from > to$/mu);
     for (const word of ['web-1', br.port, '16777217']) {

@@ -37,6 +37,7 @@ test(
       sampling: 1,
       obs_domain_id: 11,
       obs_point_id: 22,
+      'external_ids:ovs-ipfix-record-format': 'original',
     });
     const daemon = await startDaemon(ovs);
     atEnd(() => daemon.stop());

@@ -24,7 +24,9 @@ export function RecordTable({ rows, label, hasEnd }: RecordTableProps) {
       {rows.map((values, index) => (
         <tr key={index}>
           <td class="endpoint">{endText(values, 'source')}</td>
-          <td class="endpoint" data-head="→">{endText(values, 'destination')}</td>
+          <td class="endpoint" data-head="→">
+            {endText(values, 'destination')}
+          </td>
           <td>
             {protocolText(values)}
             <Detail text={tcpFlagsText((name) => values[name]) ?? icmpText((name) => values[name])} />
