@@ -15,7 +15,7 @@ export interface BridgeInterface {
   readonly description: string;
 }
 
-/** What a number in records stands for. */
+/** The names that belong to a number in records. */
 export interface InterfaceNames {
   /** The interface's name; "vxlan (3 ports)" where ports share the number. */
   readonly name: string;

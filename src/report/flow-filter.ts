@@ -85,7 +85,7 @@ export class FlowFilter {
       this.#matches(record);
   }
 
-  /** Returns the value of an `interface=` that is no number and that none of these interfaces has. */
+  /** Returns the value of the first `interface=` that is neither a number nor a name of these interfaces. */
   unknownInterface(interfaces: readonly BridgeInterface[]): string | undefined {
     return this.#interfaces.find((text) => numbersOf(text, interfaces).size === 0);
   }
