@@ -49,9 +49,9 @@ function oursIn(format: string, name: string): Exporter {
     name,
     command: (file, port, { activeTimeout }) => [
       process.execPath,
-      ...[program, 'replay', file, '--to', `127.0.0.1:${port}`, '--format', 'json'],
-      ...['--cache-active-timeout', String(activeTimeout), '--cache-max-flows', '2000000'],
-      ...['--record-format', format],
+      program,
+      ...words(`replay ${file} --to 127.0.0.1:${port} --format json --record-format ${format}`),
+      ...words(`--cache-active-timeout ${activeTimeout} --cache-max-flows 2000000`),
     ],
   };
 }
