@@ -1,6 +1,8 @@
 // Conditions: states of the configuration or of Open vSwitch that an operator should know about and can correct. A condition
 // is a plain value, made where the fault is found, and shown by status, log and the row's `external_ids:ovs-ipfix-problem`.
 
+import { safeText } from '../runtime/safe-text.ts';
+
 /** The closed list of conditions; docs/conditions.md explains each. */
 export const CONDITION_CODES = [
   'bad-value',
@@ -46,6 +48,12 @@ export interface Condition {
   readonly message: string;
   /** What to do, as a sentence, with the command if there is one. */
   readonly action: string;
+}
+
+/** Returns the condition with what it quotes of rows made safe to show. */
+export function shownCondition(condition: Condition): Condition {
+  const { where, message, action } = condition;
+  return { ...condition, where: safeText(where), message: safeText(message), action: safeText(action) };
 }
 
 /** Returns the condition as one line for a log or a column. */

@@ -4,10 +4,10 @@
 import type { CollectorTarget } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { RECORD_FORMAT_DEFAULT, type RecordFormat } from '../ipfix/record-layout.ts';
-import type { Condition } from './condition.ts';
+import { type Condition, shownCondition } from './condition.ts';
 import { isFailOpen } from './fail-open.ts';
 import { type DatabaseRow, type IpfixRow, readIpfixRow } from './ipfix-row.ts';
-import { referenceOf } from './reference.ts';
+import { bridgeNameOf, referenceOf } from './reference.ts';
 import { rowConditions, unknownKeyConditions } from './row-conditions.ts';
 import { KNOWN_BRIDGE_KEYS, MAX_RATE_KEY, STATE_KEY } from './row-keys.ts';
 import { optionsRecords } from './row-options.ts';
@@ -126,7 +126,7 @@ export function readConfiguration(
   const sets = readCollectorSets(collectorSets, bridgeRows, conditions);
   const bridges = new Map<string, BridgeConfig>();
   for (const bridgeRow of bridgeRows) {
-    const name = String(bridgeRow.columns['name']);
+    const name = bridgeNameOf(bridgeRow);
     const exporterOf = (uuid: string | undefined) => {
       const used = rows.get(uuid ?? '');
       return used !== undefined && used.targets.length > 0
@@ -146,7 +146,7 @@ export function readConfiguration(
       flowSampling: flowSampling(sets.get(bridgeRow.uuid) ?? [], exporterOf),
     });
   }
-  return { bridges, ipfixRows: [...rows.values()], conditions };
+  return { bridges, ipfixRows: [...rows.values()], conditions: conditions.map(shownCondition) };
 }
 
 /**
@@ -250,7 +250,7 @@ function readCollectorSets(
   bridgeRows: readonly DatabaseRow[],
   conditions: Condition[],
 ): ReadonlyMap<string, readonly CollectorSet[]> {
-  const names = new Map(bridgeRows.map((row) => [row.uuid, String(row.columns['name'])]));
+  const names = new Map(bridgeRows.map((row) => [row.uuid, bridgeNameOf(row)]));
   const sets = new Map<string, CollectorSet[]>();
   for (const row of rows) {
     const id = Number(row.columns['id']);
@@ -306,7 +306,7 @@ function usersOfIpfixRows(
   };
   const names = new Map<string, string>();
   for (const row of bridgeRows) {
-    const name = String(row.columns['name']);
+    const name = bridgeNameOf(row);
     names.set(row.uuid, name);
     add(referenceOf(row.columns['ipfix']), `bridge ${name}`, name, true);
   }

@@ -8,6 +8,7 @@ import {
   OFPP_LOCAL,
   ofportOf,
 } from '../intake/ingress-interfaces.ts';
+import { shownName } from '../runtime/safe-text.ts';
 import type { DatabaseRow } from './ipfix-row.ts';
 import { referenceOf } from './reference.ts';
 
@@ -100,9 +101,9 @@ function readInterface({ columns }: DatabaseRow): BridgeInterface | 'no port' | 
   return {
     ofport,
     number: numberOf(ifindex, ofport),
-    name,
-    type: typeof type === 'string' ? type : '',
-    description: attachedTo(columns['external_ids']) ?? name,
+    name: shownName(name),
+    type: typeof type === 'string' ? shownName(type) : '',
+    description: shownName(attachedTo(columns['external_ids']) ?? name),
     ...tunnelPortOf(columns['options']),
   };
 }

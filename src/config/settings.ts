@@ -18,13 +18,14 @@ import {
   pidFilePath,
   runPath,
 } from '../runtime/rundir.ts';
+import { originalName } from '../runtime/safe-text.ts';
 import { parseVlogSpec } from '../runtime/vlog-spec.ts';
 
 /** How to reach Open vSwitch: settings of `run`, `release` and `doctor`. */
 export interface OvsSettings {
   /** Connection methods of the database, tried in turn. */
   readonly database: readonly Endpoint[];
-  /** The OpenFlow connection method of a bridge. */
+  /** The OpenFlow connection method of a bridge, by its name as `bridgeNameOf` returns it. */
   readonly openflow: (bridge: string) => Endpoint;
   readonly tls: TlsFiles | undefined;
   /** Specifications of `--verbose`, as for `vlog/set`; the last one of a module applies. */
@@ -300,7 +301,7 @@ function endpoints(flag: string, text: string): readonly Endpoint[] {
 
 function bridgeEndpoints(template: string | undefined): (bridge: string) => Endpoint {
   if (template === undefined) {
-    return (bridge) => ({ kind: 'unix', path: bridgeSocketPath(bridge) });
+    return (bridge) => ({ kind: 'unix', path: bridgeSocketPath(originalName(bridge)) });
   }
   if (!template.includes('%b')) {
     throw new SettingsError(
@@ -309,7 +310,10 @@ function bridgeEndpoints(template: string | undefined): (bridge: string) => Endp
   }
   const read = (bridge: string) =>
     named('--openflow', () =>
-      parseEndpoint(template.replaceAll('%b', bridge), { defaultPort: OPENFLOW_PORT_DEFAULT }),
+      parseEndpoint(
+        template.replaceAll('%b', () => originalName(bridge)),
+        { defaultPort: OPENFLOW_PORT_DEFAULT },
+      ),
     );
   read('br0');
   return read;

@@ -10,6 +10,7 @@ import {
   readInterfaces,
 } from '../config/interfaces.ts';
 import type { DatabaseRow } from '../config/ipfix-row.ts';
+import { bridgeNameOf } from '../config/reference.ts';
 import type { RowChange, Snapshot } from '../ovsdb-client/index.ts';
 
 /** The tables and columns of interfaces; not those that ovs-vswitchd writes every few seconds (statistics, status). */
@@ -84,7 +85,7 @@ export class InterfaceWatch {
 
   /** A name is that of one row (an index of the table), and never changes. */
   #add(row: DatabaseRow): WatchedBridge {
-    const name = String(row.columns['name']);
+    const name = bridgeNameOf(row);
     const bridge = { name, members: { ports: [], interfaces: [] }, list: NO_INTERFACES };
     this.#bridges.set(row.uuid, bridge);
     this.#uuids.set(name, row.uuid);

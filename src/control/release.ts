@@ -2,6 +2,7 @@
 // meters and actions from all bridges. Idempotent. Used by `ovs-ipfix release`, which a service manager runs after the daemon.
 
 import { readIpfixRow } from '../config/ipfix-row.ts';
+import { bridgeNameOf } from '../config/reference.ts';
 import type { OvsSettings } from '../config/settings.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -77,7 +78,7 @@ async function openDatabase(
       `The database ${endpoint} could not be reached: ${clause(lastError ?? 'no answer in time')}.`,
     );
   }
-  const bridges = () => [...(database.tables()?.bridges ?? [])].map((row) => String(row.columns['name']));
+  const bridges = () => [...(database.tables()?.bridges ?? [])].map(bridgeNameOf);
   return { database, bridges };
 }
 

@@ -89,6 +89,8 @@ export interface RunningExporter {
   readonly bridge: string;
   readonly collectorSetId: number | undefined;
   readonly exporter: Exporter;
+  /** The interfaces that the numbers in its flows are of. */
+  readonly interfaces: Pick<IngressInterfaces, 'list' | 'namesOf'>;
 }
 
 /** An exporter and what it exports for now. */
@@ -235,12 +237,18 @@ export class SampledBridge {
 
   exporters(): readonly RunningExporter[] {
     const bridge = this.name;
-    const sets = [...this.#sets].map(([id, { exporter }]) => ({ bridge, collectorSetId: id, exporter }));
+    const interfaces = this.#interfaces;
+    const sets = [...this.#sets].map(([id, { exporter }]) => ({
+      bridge,
+      collectorSetId: id,
+      exporter,
+      interfaces,
+    }));
     const whole = this.#whole;
     if (whole === undefined) {
       return sets;
     }
-    return [{ bridge, collectorSetId: undefined, exporter: whole.exporter }, ...sets];
+    return [{ bridge, collectorSetId: undefined, exporter: whole.exporter, interfaces }, ...sets];
   }
 
   interfaces(): BridgeInterfaces {

@@ -19,6 +19,14 @@ export interface BridgeInterface {
   readonly tunnelPort?: number | undefined;
 }
 
+/** The names that belong to a number in records. */
+export interface InterfaceNames {
+  /** The interface's name; "vxlan (3 ports)" where ports share the number. */
+  readonly name: string;
+  /** What is attached; undefined where that is not known, or ports share the number. */
+  readonly attached: string | undefined;
+}
+
 /** An interface table, for operators. */
 export interface IngressInterfacesStatus {
   /** Interfaces with an OpenFlow port. */
@@ -79,6 +87,8 @@ export class IngressInterfaces {
   /** By OpenFlow port: type, protocol and port of its tunnel in a word; 0 for other ports. */
   #tunnels = new Int32Array(0);
   #localNumber = 0;
+  /** By number; made when they are asked for first. */
+  #names: ReadonlyMap<number, InterfaceNames> | undefined;
   #unknownLookups = 0;
 
   /** Replaces all interfaces. Of two with one port, the last has it. */
@@ -92,6 +102,7 @@ export class IngressInterfaces {
       tunnels[each.ofport] = tunnelWord(each);
     }
     this.#list = interfaces;
+    this.#names = undefined;
     this.#numbers = numbers;
     this.#tunnels = tunnels;
     this.#localNumber = interfaces.findLast(({ ofport }) => ofport === OFPP_LOCAL)?.number ?? 0;
@@ -123,26 +134,18 @@ export class IngressInterfaces {
     to[6] = word & 0xffff;
   }
 
-  /**
-   * Returns what is attached to the interface with a number of `numberOf`, for showing; "vxlan (3 ports)" where ports
-   * share it. Undefined for a number that no interface has now.
-   */
-  nameOf(number: number): string | undefined {
-    return describe(this.#list.filter((each) => each.number === number))?.description;
+  /** Returns the names for a number of `numberOf`, for showing; undefined for a number that no interface has now. */
+  namesOf(number: number): InterfaceNames | undefined {
+    return this.#namesByNumber().get(number);
   }
 
   /** Returns each number once, with the names of its interface, or the name that ports share. */
   described(): readonly DescribedInterface[] {
-    const byNumber = new Map<number, BridgeInterface[]>();
-    for (const each of this.#list) {
-      const sharing = byNumber.get(each.number);
-      if (sharing === undefined) {
-        byNumber.set(each.number, [each]);
-      } else {
-        sharing.push(each);
-      }
-    }
-    return Array.from(byNumber.values(), (sharing) => describe(sharing)).filter((each) => each !== undefined);
+    return Array.from(this.#namesByNumber(), ([number, { name, attached }]) => ({
+      number,
+      name,
+      description: attached ?? name,
+    }));
   }
 
   /** The interfaces, by port. */
@@ -154,6 +157,11 @@ export class IngressInterfaces {
     return { count: this.#list.length, unknownLookups: this.#unknownLookups };
   }
 
+  #namesByNumber(): ReadonlyMap<number, InterfaceNames> {
+    this.#names ??= namesByNumber(this.#list);
+    return this.#names;
+  }
+
   #unknown(ofport: number): number {
     if (ofport === OFPP_CONTROLLER) {
       return fallbackNumber(ofport);
@@ -163,18 +171,26 @@ export class IngressInterfaces {
   }
 }
 
-/** Describes the interfaces with one number. */
-function describe([first, ...others]: readonly BridgeInterface[]): DescribedInterface | undefined {
-  if (first === undefined || others.length === 0) {
-    return first && { number: first.number, name: first.name, description: first.description };
-  }
-  const name = `${first.type === '' ? 'system' : first.type} (${others.length + 1} ports)`;
-  return { number: first.number, name, description: name };
-}
-
 function tunnelWord({ type, tunnelPort }: BridgeInterface): number {
   const tunnel = TUNNEL_TYPES.get(type);
   return tunnel === undefined
     ? 0
     : (tunnel.type << TYPE_SHIFT) | (tunnel.protocol << PROTOCOL_SHIFT) | (tunnelPort ?? tunnel.port);
+}
+
+function namesByNumber(list: readonly BridgeInterface[]): ReadonlyMap<number, InterfaceNames> {
+  const counts = new Map<number, number>();
+  for (const { number } of list) {
+    counts.set(number, (counts.get(number) ?? 0) + 1);
+  }
+  return new Map(
+    list.map(({ number, name, type, description }) => {
+      const count = counts.get(number) ?? 0;
+      const names =
+        count > 1
+          ? { name: `${type === '' ? 'system' : type} (${count} ports)`, attached: undefined }
+          : { name, attached: description === name ? undefined : description };
+      return [number, names];
+    }),
+  );
 }

@@ -3,7 +3,8 @@
 
 import ipaddr from 'ipaddr.js';
 import type { FlowRecord } from '../flow/flow-record.ts';
-import { RECORD_LAYOUTS, type RecordTemplate, TEMPLATES } from '../ipfix/record-layout.ts';
+import type { BridgeInterface } from '../intake/ingress-interfaces.ts';
+import { isExtended, RECORD_LAYOUTS, type RecordTemplate, TEMPLATES } from '../ipfix/record-layout.ts';
 import { IP_PROTOCOL_NAMES } from './protocol-names.ts';
 import { UnknownWord } from './unknown-word.ts';
 
@@ -28,17 +29,20 @@ const PROTOCOLS: ReadonlyMap<string, number> = new Map(
 
 const WORDS =
   'ip= src= dst= (address or prefix), port= sport= dport=, proto= (number or name), mac=, vlan=, ' +
-  'type= (Ethernet type), domain= and point=';
+  'type= (Ethernet type), interface= (name, what is attached, or number), domain= and point=';
 
 /** A conjunction of words. */
 export class FlowFilter {
   readonly #terms: readonly Term[];
   readonly #domainId: number | undefined;
+  /** Values of `interface=`, all of which have to match. */
+  readonly #interfaces: readonly string[];
   readonly #testsByTemplate: ReadonlyMap<number, readonly (readonly FieldTest[])[]>;
 
-  private constructor(terms: readonly Term[], domainId: number | undefined) {
+  private constructor(terms: readonly Term[], domainId: number | undefined, interfaces: readonly string[]) {
     this.#terms = terms;
     this.#domainId = domainId;
+    this.#interfaces = interfaces;
     this.#testsByTemplate = new Map(
       RECORD_LAYOUTS.flatMap((layout) =>
         TEMPLATES[layout].map((template) => [template.id, this.#compile(template)]),
@@ -49,6 +53,7 @@ export class FlowFilter {
   /** Reads words of the form `KEY=VALUE`; throws `UnknownWord` with a sentence. */
   static parse(words: readonly string[]): FlowFilter {
     const terms: Term[] = [];
+    const interfaces: string[] = [];
     let domainId: number | undefined;
     for (const word of words) {
       const at = word.indexOf('=');
@@ -56,15 +61,36 @@ export class FlowFilter {
       const value = word.slice(at + 1);
       if (key === 'domain') {
         domainId = wholeNumber(word, value, 0xffff_ffff);
+      } else if (key === 'interface') {
+        interfaces.push(value);
       } else {
         terms.push(termOf(word, key, value));
       }
     }
-    return new FlowFilter(terms, domainId);
+    return new FlowFilter(terms, domainId, interfaces);
   }
 
-  /** Whether the flow matches all words. */
-  matches(record: FlowRecord): boolean {
+  /**
+   * Returns the test of whether a flow matches all words, for the flows of a bridge with these interfaces. The names are those
+   * that the interfaces have now; only the format `extended` has the interface of a flow.
+   */
+  testFor(interfaces: readonly BridgeInterface[]): (record: FlowRecord) => boolean {
+    const numbers = this.#interfaces.map((text) => numbersOf(text, interfaces));
+    if (numbers.length === 0) {
+      return (record) => this.#matches(record);
+    }
+    return (record) =>
+      isExtended(record.templateId) &&
+      numbers.every((some) => some.has(record.ingressInterface)) &&
+      this.#matches(record);
+  }
+
+  /** Returns the value of the first `interface=` that is neither a number nor a name of these interfaces. */
+  unknownInterface(interfaces: readonly BridgeInterface[]): string | undefined {
+    return this.#interfaces.find((text) => numbersOf(text, interfaces).size === 0);
+  }
+
+  #matches(record: FlowRecord): boolean {
     if (this.#domainId !== undefined && record.observationDomainId !== this.#domainId) {
       return false;
     }
@@ -83,6 +109,12 @@ export class FlowFilter {
         .map(({ offset }) => ({ offset, value, mask })),
     );
   }
+}
+
+/** Returns the numbers of the interfaces with this name, or with this attached; a number is one too. */
+function numbersOf(text: string, interfaces: readonly BridgeInterface[]): ReadonlySet<number> {
+  const named = interfaces.filter(({ name, description }) => name === text || description === text);
+  return new Set([...named.map(({ number }) => number), ...(/^\d{1,10}$/u.test(text) ? [Number(text)] : [])]);
 }
 
 function isMatch(bytes: Uint8Array, start: number, { value, mask }: FieldTest): boolean {

@@ -2,7 +2,6 @@
 // number in a collector and looks for the port.
 
 import type { BridgeInterfaces } from '../control/control.ts';
-import { safeText } from './record-format.ts';
 import { columns, type Table } from './tables.ts';
 import { textTable } from './text-table.ts';
 
@@ -14,9 +13,9 @@ export function interfaceTable(bridges: readonly BridgeInterfaces[]): Table {
       bridge,
       String(ofport),
       String(number),
-      type === '' ? 'system' : safeText(type),
-      safeText(name),
-      description === name ? '' : safeText(description),
+      type === '' ? 'system' : type,
+      name,
+      description === name ? '' : description,
     ]),
   );
   return {

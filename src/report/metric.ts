@@ -1,5 +1,6 @@
 // The definition of a metric, and its kinds: one value for the daemon, or one for each bridge, meter, exporter or collector.
 
+import type { BridgeInterfaces } from '../control/control.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import { type ListedExporter, listExporters } from './exporter-list.ts';
 import type { StatusDocument } from './status-document.ts';
@@ -19,7 +20,10 @@ export interface Metric {
   readonly labels: readonly string[];
   /** A sentence without a full stop. */
   readonly help: string;
-  readonly read: (document: StatusDocument) => readonly MetricValue[];
+  readonly read: (
+    document: StatusDocument,
+    interfaces: readonly BridgeInterfaces[],
+  ) => readonly MetricValue[];
 }
 
 const BRIDGE_LABELS: readonly string[] = ['bridge'];

@@ -6,12 +6,12 @@ import Gauge from 'prom-client/lib/gauge.js';
 import Registry from 'prom-client/lib/registry.js';
 import { DAEMON_METRICS } from './daemon-metrics.ts';
 import { EXPORTER_METRICS } from './exporter-metrics.ts';
+import { INTERFACE_METRICS } from './interface-metrics.ts';
 import type { Metric, MetricValue } from './metric.ts';
 import type { Report } from './report.ts';
-import type { StatusDocument } from './status-document.ts';
 
 /** All metrics, in the order of the text. */
-export const METRICS: readonly Metric[] = [...DAEMON_METRICS, ...EXPORTER_METRICS];
+export const METRICS: readonly Metric[] = [...DAEMON_METRICS, ...INTERFACE_METRICS, ...EXPORTER_METRICS];
 
 /** Series after which the event loop processes packets, unless a single metric has more: a few milliseconds of work. */
 const SLICE_SERIES = 256;
@@ -20,15 +20,15 @@ const SLICE_SERIES = 256;
 export class Metrics {
   /** The media type of the text. */
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
-  readonly #report: Pick<Report, 'status'>;
+  readonly #report: Pick<Report, 'status' | 'interfaces'>;
   readonly #registry = new Registry();
-  /** The status of the current scrape. */
-  #document: StatusDocument | undefined;
+  /** The status and the interfaces of the current scrape. */
+  #state: Parameters<Metric['read']> | undefined;
   /** Series that were collected since the event loop last processed packets. */
   #seriesCount = 0;
   #scrape: Promise<string> | undefined;
 
-  constructor(report: Pick<Report, 'status'>) {
+  constructor(report: Pick<Report, 'status' | 'interfaces'>) {
     this.#report = report;
     for (const metric of METRICS) {
       this.#register(metric);
@@ -49,7 +49,7 @@ export class Metrics {
 
   /** Makes the text in slices, between which the event loop runs. */
   async #make(): Promise<string> {
-    this.#document = this.#report.status();
+    this.#state = [this.#report.status(), this.#report.interfaces()];
     const texts: string[] = [];
     try {
       for (const { name } of METRICS) {
@@ -60,7 +60,7 @@ export class Metrics {
         }
       }
     } finally {
-      this.#document = undefined;
+      this.#state = undefined;
       this.#registry.resetMetrics();
     }
     return texts.join('');
@@ -84,7 +84,7 @@ export class Metrics {
 
   /** Adds a metric's series for the registry; outside of scrapes there are none. */
   #collect(metric: Metric, add: (labels: MetricValue['labels'], value: number) => void): void {
-    const values = this.#document === undefined ? [] : metric.read(this.#document);
+    const values = this.#state === undefined ? [] : metric.read(...this.#state);
     this.#seriesCount += values.length;
     for (const { labels, value } of values) {
       add(labels, value);

@@ -1,18 +1,30 @@
 // The daemon's own records for display: messages are decoded with the templates that they were written with, so that the rows
-// show what a collector gets.
+// show what a collector gets. The names of interfaces are added.
 
+import type { IngressInterfaces } from '../intake/ingress-interfaces.ts';
 import { MessageReader } from '../ipfix/message-reader.ts';
 import { MessageWriter } from '../ipfix/message-writer.ts';
 import { MESSAGE_HEADER_SIZE, MESSAGE_SIZE_MAX } from '../ipfix/protocol.ts';
+import type { DecodedRecord } from '../ipfix/reader-types.ts';
 import { RECORD_LAYOUTS } from '../ipfix/record-layout.ts';
 import { encodeTemplateSets } from '../ipfix/template-sets.ts';
-import { type JsonValue, recordObject, recordText } from './record-format.ts';
+import { type JsonValue, recordObject } from './record-format.ts';
+import { type RecordLine, recordLine } from './record-text.ts';
 
-/** One record: its origin and elements by name, and as a line of the table of record-format.ts. */
+/** One record: its origin and elements by name, and as words for a table. */
 export interface RecordRow {
-  /** Names the bridge and the exporter, then `exportTime`, `flowStart`, `flowEnd` and all elements of the record. */
+  /**
+   * Names the bridge and the exporter, then the ingress interface by `interfaceName` and what is attached to it by
+   * `interfaceDescription`, as far as they are known, then `exportTime`, `flowStart`, `flowEnd` and all elements.
+   */
   readonly values: Readonly<Record<string, JsonValue>>;
-  readonly text: string;
+  readonly line: RecordLine | undefined;
+}
+
+/** Where a record comes from: the first values of its row, and the interfaces of the bridge. */
+export interface RecordOrigin {
+  readonly values: Readonly<Record<string, JsonValue>>;
+  readonly interfaces: Pick<IngressInterfaces, 'namesOf'>;
 }
 
 /** Decodes the daemon's own messages. */
@@ -23,10 +35,10 @@ export class RecordDecoder {
   readonly #templateSets = RECORD_LAYOUTS.flatMap((layout) => encodeTemplateSets(layout, MESSAGE_SIZE_MAX));
   #sessionCount = 0;
 
-  /** Returns the records of a message, newest last; each row's values begin with `origin` and lack those of `omitted`. */
+  /** Returns the records of a message, newest last; each row's values lack those of `omitted`. */
   rows(
     message: Buffer,
-    origin: Readonly<Record<string, JsonValue>>,
+    origin: RecordOrigin,
     omitted: readonly string[] = ['sequenceNumber'],
   ): readonly RecordRow[] {
     // Each message is its own session, so that sequence numbers are not checked.
@@ -35,10 +47,11 @@ export class RecordDecoder {
     const decoded = this.#reader.read(session, message, 'tcp');
     this.#reader.endSession(session);
     return decoded.records.map((record) => {
-      const values = Object.entries(recordObject(origin, decoded, record));
+      const first = { ...origin.values, ...namesOf(record, origin) };
+      const values = Object.entries(recordObject(first, decoded, record));
       return {
         values: Object.fromEntries(values.filter(([name]) => !omitted.includes(name))),
-        text: recordText(decoded, record),
+        line: recordLine(decoded, record),
       };
     });
   }
@@ -51,4 +64,13 @@ export class RecordDecoder {
     }
     return this.#templates.bytes.subarray(0, this.#templates.finish());
   }
+}
+
+function namesOf({ template, values }: DecodedRecord, { interfaces }: RecordOrigin) {
+  const number = values[template.fields.findIndex(({ name }) => name === 'ingressInterface')];
+  const names = typeof number === 'number' ? interfaces.namesOf(number) : undefined;
+  return {
+    ...(names === undefined ? {} : { interfaceName: names.name }),
+    ...(names?.attached === undefined ? {} : { interfaceDescription: names.attached }),
+  };
 }

@@ -103,11 +103,26 @@ const DIRECTIONS: ReadonlyMap<unknown, string> = new Map([
   [1, 'egress'],
 ]);
 
+/** Returns flowDirection in words. Undefined without the element. */
+export function directionText(valueOf: ValueOf): string | undefined {
+  return DIRECTIONS.get(valueOf('flowDirection'));
+}
+
+/** Returns the names of the ingress interface that record-rows.ts has added, and of what is attached: `tap0 (web-1)`. */
+export function interfaceLabel(valueOf: ValueOf): string | undefined {
+  const name = valueOf('interfaceName');
+  const attached = valueOf('interfaceDescription');
+  if (typeof name !== 'string') {
+    return undefined;
+  }
+  return typeof attached === 'string' ? `${name} (${attached})` : name;
+}
+
 /** Returns the interfaces and the direction: `in 5 out 7 egress`. Undefined without the elements. */
 export function interfaceText(valueOf: ValueOf): string | undefined {
   const ingress = valueOf('ingressInterface');
   const egress = valueOf('egressInterface');
-  const direction = DIRECTIONS.get(valueOf('flowDirection'));
+  const direction = directionText(valueOf);
   const words = [
     ...(typeof ingress === 'number' && ingress !== 0 ? [`in ${ingress}`] : []),
     ...(typeof egress === 'number' && egress !== 0 ? [`out ${egress}`] : []),

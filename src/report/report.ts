@@ -57,14 +57,21 @@ export class Report {
     };
   }
 
-  /** Finds the largest flows in the caches; rejects with `UnknownWord` for a bridge or set that is not exported. */
+  /** Finds the largest flows in the caches; rejects with `UnknownWord` for a bridge or set that is not exported, and an unknown interface. */
   async topFlows(request: FlowRequest): Promise<TopFlows> {
     const exporters = this.exporters(request.bridge, request.collectorSetId);
+    const filter = request.filter ?? FlowFilter.parse([]);
+    const unknown = filter.unknownInterface(exporters.flatMap(({ interfaces }) => interfaces.list));
+    if (unknown !== undefined) {
+      throw new UnknownWord(
+        `No interface is named "${unknown}", and none has it attached; the command interfaces shows all.`,
+      );
+    }
     const sources = exporters.map((running) => ({
       origin: originOf(running),
       walk: running.exporter.walkFlows(),
     }));
-    return findTopFlows(sources, request.filter ?? FlowFilter.parse([]), request.count, this.#parts.clock);
+    return findTopFlows(sources, filter, request.count, this.#parts.clock);
   }
 
   /** Returns the last records of each exporter, at most `countMax` each, newest message first. */
@@ -134,8 +141,8 @@ export class Report {
   }
 }
 
-function originOf({ bridge, collectorSetId }: RunningExporter) {
-  return collectorSetId === undefined ? { bridge } : { bridge, collectorSetId };
+function originOf({ bridge, collectorSetId, interfaces }: RunningExporter) {
+  return { values: collectorSetId === undefined ? { bridge } : { bridge, collectorSetId }, interfaces };
 }
 
 function isoTime(wallMicros: number): string {

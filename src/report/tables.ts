@@ -1,9 +1,10 @@
 // The tables of `ovs-appctl`: exporters, caches, collectors, sampling and conditions. Each is made from the status document.
 
+import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
 import { conditionLines } from './condition-lines.ts';
 import { type ListedExporter, listExporters } from './exporter-list.ts';
 import type { StatusDocument } from './status-document.ts';
-import { bytesText, numberText, type TableColumn, textTable } from './text-table.ts';
+import { bytesText, countText, numberText, type TableColumn, textTable } from './text-table.ts';
 
 /** A table, and the part of the document that it is made from. */
 export interface Table {
@@ -80,7 +81,7 @@ export function collectorsTable(document: StatusDocument): Table {
   );
 }
 
-/** How packets become samples: the sample pool, what arrived, and the weight of a sample. */
+/** How packets become samples: the sample pool, what arrived, the weight of a sample, and the compensation factor. */
 export function samplingTable(document: StatusDocument): Table {
   const heads = columns(
     'EXPORTER',
@@ -91,21 +92,28 @@ export function samplingTable(document: StatusDocument): Table {
     '>LOST',
     '>KEPT',
     '>WEIGHT',
-    'COMPENSATION',
+    'FACTOR',
   );
   return table(document, heads, ({ label, meter, interval, sampling: { sampler }, sampleWeight }) => [
     [
       label,
       interval === undefined ? 'flow' : String(interval),
-      String(meter.observedPackets),
-      String(sampler.received),
-      String(meter.droppedByMeter),
-      String(meter.lost),
-      String(sampler.selected),
+      countText(meter.observedPackets),
+      countText(sampler.received),
+      countText(meter.droppedByMeter),
+      countText(meter.lost),
+      countText(sampler.selected),
       sampleWeight === undefined ? 'flow' : numberText(sampleWeight),
-      `x ${meter.compensationFactor.toFixed(2)}, ${Math.round(meter.writtenOffPackets)} written off`,
+      factorText(meter),
     ],
   ]);
+}
+
+/** Formats the compensation factor; packets that were written off follow, which folds the row. */
+function factorText({ compensationFactor, writtenOffPackets }: MeterLedgerStatus): string {
+  const writtenOff = Math.round(writtenOffPackets);
+  const factor = compensationFactor.toFixed(2);
+  return writtenOff === 0 ? factor : `${factor}, ${writtenOff} packets written off`;
 }
 
 /** The conditions, with their actions. */

@@ -64,6 +64,22 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 ? value : value.toPrecision(3)} ${units[unit]}`;
 }
 
+const SUFFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E'];
+
+/** Formats a count in at most 6 characters: 99999, 1.23M. */
+export function countText(count: number | bigint): string {
+  let number = Number(count);
+  if (number < 100_000) {
+    return number.toString();
+  }
+  let power = 0;
+  while (number >= 999.5 && power < SUFFIXES.length - 1) {
+    number /= 1000;
+    power += 1;
+  }
+  return `${number.toPrecision(3)}${SUFFIXES[power]}`;
+}
+
 /** Formats a number with at most two decimals. */
 export function numberText(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toFixed(2);

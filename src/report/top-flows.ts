@@ -4,21 +4,21 @@ import { OpenMessage } from '../export/open-message.ts';
 import { encodeRecord } from '../export/record-encoder.ts';
 import type { FlowRecord } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
+import type { IngressInterfaces } from '../intake/ingress-interfaces.ts';
 import { MESSAGE_SIZE_MAX } from '../ipfix/protocol.ts';
 import { templateWithId } from '../ipfix/record-layout.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { FlowFilter } from './flow-filter.ts';
-import type { JsonValue } from './record-format.ts';
-import { RecordDecoder, type RecordRow } from './record-rows.ts';
+import { RecordDecoder, type RecordOrigin, type RecordRow } from './record-rows.ts';
 
 /** Flows that are tested in one turn of the event loop. */
 const WALK_SLICE_FLOWS = 2048;
 /** Largest number of flows in one request. */
 export const TOP_FLOWS_MAX = 100;
 
-/** A cache to search, and the origin of its flows in the rows. */
+/** A cache to search, and the origin of its flows. */
 export interface FlowSource {
-  readonly origin: Readonly<Record<string, JsonValue>>;
+  readonly origin: RecordOrigin & { readonly interfaces: Pick<IngressInterfaces, 'list'> };
   readonly walk: FlowWalk;
 }
 
@@ -32,7 +32,7 @@ export interface TopFlows {
 
 interface Candidate {
   readonly octets: number;
-  readonly origin: FlowSource['origin'];
+  readonly origin: RecordOrigin;
   /** A message with this one record. */
   readonly message: Buffer;
 }
@@ -44,9 +44,10 @@ export async function findTopFlows(
   count: number,
   clock: Clock,
 ): Promise<TopFlows> {
-  const search = new Search(filter, Math.min(count, TOP_FLOWS_MAX), clock);
-  for (const source of sources) {
-    while (source.walk.next((record) => search.test(record, source.origin), WALK_SLICE_FLOWS)) {
+  const search = new Search(Math.min(count, TOP_FLOWS_MAX), clock);
+  for (const { walk, origin } of sources) {
+    const isMatch = filter.testFor(origin.interfaces.list);
+    while (walk.next((record) => search.test(record, isMatch(record), origin), WALK_SLICE_FLOWS)) {
       await new Promise(setImmediate);
     }
   }
@@ -54,7 +55,6 @@ export async function findTopFlows(
 }
 
 class Search {
-  readonly #filter: FlowFilter;
   readonly #count: number;
   readonly #message = new OpenMessage(MESSAGE_SIZE_MAX);
   readonly #exportTimeSeconds: number;
@@ -63,17 +63,16 @@ class Search {
   #matched = 0;
   #flows = 0;
 
-  constructor(filter: FlowFilter, count: number, clock: Clock) {
-    this.#filter = filter;
+  constructor(count: number, clock: Clock) {
     this.#count = count;
     const wallMicros = clock.wallMicros();
     this.#exportTimeSeconds = Math.ceil(wallMicros / 1_000_000);
     this.#message.exportMicros = clock.monotonicMicros() + (this.#exportTimeSeconds * 1_000_000 - wallMicros);
   }
 
-  test(record: FlowRecord, origin: FlowSource['origin']): void {
+  test(record: FlowRecord, isMatch: boolean, origin: RecordOrigin): void {
     this.#flows += 1;
-    if (!this.#filter.matches(record)) {
+    if (!isMatch) {
       return;
     }
     this.#matched += 1;

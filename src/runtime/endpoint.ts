@@ -9,6 +9,7 @@ import { connect as connectTls } from 'node:tls';
 import type { Clock } from './clock.ts';
 import type { ReadMemory } from './read-memory.ts';
 import { runDirectory } from './rundir.ts';
+import { safeName } from './safe-text.ts';
 import { reasonOf } from './sentence.ts';
 
 /** Where to connect to. */
@@ -66,10 +67,10 @@ export function parseEndpoints(text: string, defaults: EndpointDefaults): Endpoi
   return text.split(',').map((part) => parseEndpoint(part.trim(), defaults));
 }
 
-/** Returns the text of a connection method, with the defaults filled in. */
+/** Returns the text of a connection method for showing, with the defaults filled in. */
 export function formatEndpoint(endpoint: Endpoint): string {
   if (endpoint.kind === 'unix') {
-    return `unix:${endpoint.path}`;
+    return `unix:${safeName(endpoint.path)}`;
   }
   const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
   return `${endpoint.kind}:${host}:${endpoint.port}`;

@@ -6,6 +6,7 @@
 import sonicBoom, { type SonicBoom } from 'sonic-boom';
 import type { Clock } from './clock.ts';
 import { RATE_LIMIT_DEFAULTS, RateLimit, type RateLimitOptions } from './rate-limit.ts';
+import { safeLines } from './safe-text.ts';
 import { reasonOf } from './sentence.ts';
 import { LOG_LEVELS, type LogLevel, parseVlogSpec } from './vlog-spec.ts';
 
@@ -262,9 +263,5 @@ export const silentLogger: Logger = {
 function printable(message: string): string {
   const cut =
     message.length > MESSAGE_CHARACTERS_MAX ? `${message.slice(0, MESSAGE_CHARACTERS_MAX)}...` : message;
-  return cut.replace(/[\p{Cc}\u2028\u2029]/gu, (character) =>
-    character === '\n' || character === '\t'
-      ? character
-      : `\\x${character.codePointAt(0)?.toString(16).padStart(2, '0')}`,
-  );
+  return safeLines(cut);
 }

@@ -1,9 +1,9 @@
 // The read-only commands: status, exporters, caches, collectors, sampling, conditions and flows.
 
-import { FlowFilter } from '../report/flow-filter.ts';
+import { FLOW_WORDS_MAX, readFlowRequest } from '../report/flow-request.ts';
+import { flowTable } from '../report/flow-table.ts';
 import { interfaceTable } from '../report/interface-table.ts';
-import { TABLE_HEAD } from '../report/record-format.ts';
-import type { FlowRequest, Report } from '../report/report.ts';
+import type { Report } from '../report/report.ts';
 import { plainJson, type StatusDocument, statusJson } from '../report/status-document.ts';
 import { statusText } from '../report/status-text.ts';
 import {
@@ -14,14 +14,8 @@ import {
   samplingTable,
   type Table,
 } from '../report/tables.ts';
-import { TOP_FLOWS_MAX } from '../report/top-flows.ts';
 import { UnknownWord } from '../report/unknown-word.ts';
 import { type CommandRegistry, type FormattedAnswer, refuse } from './commands.ts';
-
-/** Flows to show without `top=N`. */
-const FLOWS_DEFAULT = 10;
-/** Largest number of words: filter, bridge, set and number. */
-const FLOWS_ARGUMENTS_MAX = 16;
 
 /** Registers the commands; see docs/status.md. */
 export function registerReportCommands(registry: CommandRegistry, report: Report): void {
@@ -58,46 +52,20 @@ export function registerReportCommands(registry: CommandRegistry, report: Report
     'flows',
     '[bridge=NAME] [set=ID] [top=N] [KEY=VALUE]...',
     0,
-    FLOWS_ARGUMENTS_MAX,
+    FLOW_WORDS_MAX,
     async (words) => withSentences(() => flows(report, words)),
   );
 }
 
 async function flows(report: Report, words: readonly string[]): Promise<FormattedAnswer> {
-  const { rows, matched, flows: count } = await report.topFlows(readFlowRequest(words));
-  const head = `${rows.length} of ${matched} flows that match, of ${count} in the caches, by octets`;
-  const lines = rows.map(({ text }) => text);
-  return { text: `${head}\n${TABLE_HEAD}\n${lines.join('')}`, json: { matched, flows: count, rows } };
-}
-
-function readFlowRequest(words: readonly string[]): FlowRequest {
-  const own = new Map<string, string>();
-  const filterWords: string[] = [];
-  for (const word of words) {
-    const [key = '', ...rest] = word.split('=');
-    if (['bridge', 'set', 'top'].includes(key)) {
-      own.set(key, rest.join('='));
-    } else {
-      filterWords.push(word);
-    }
-  }
-  return {
-    bridge: own.get('bridge'),
-    collectorSetId: numberOf('set', own.get('set'), 2 ** 32 - 1),
-    count: numberOf('top', own.get('top'), TOP_FLOWS_MAX) ?? FLOWS_DEFAULT,
-    filter: FlowFilter.parse(filterWords),
+  const found = await report.topFlows(readFlowRequest(words));
+  const { text, rows } = flowTable(found);
+  const json = {
+    matched: found.matched,
+    flows: found.flows,
+    rows: found.rows.map(({ values }, index) => ({ values, text: rows[index] })),
   };
-}
-
-function numberOf(key: string, text: string | undefined, max: number): number | undefined {
-  if (text === undefined) {
-    return undefined;
-  }
-  const number = /^\d{1,10}$/u.test(text) ? Number(text) : Number.NaN;
-  if (!(number <= max)) {
-    throw new UnknownWord(`"${key}=${text}": "${text}" is not a whole number from 0 to ${max}.`);
-  }
-  return number;
+  return { text, json };
 }
 
 async function withSentences<Value>(answer: () => Promise<Value>): Promise<Value> {

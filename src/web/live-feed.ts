@@ -6,11 +6,10 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Report } from '../report/report.ts';
 import { plainJson, type WebStatus } from '../report/status-document.ts';
-import type { TopFlows } from '../report/top-flows.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
-import type { LiveMessage } from './live-message.ts';
+import { type FlowsDocument, flowsDocument, type LiveMessage } from './live-message.ts';
 
 /** Largest number of browsers; one more is refused. */
 export const WEB_CLIENTS_MAX = 64;
@@ -48,7 +47,7 @@ export class LiveFeed {
   });
   readonly #clients = new Set<Client>();
   #timer: Timer | undefined;
-  #flows: TopFlows | undefined;
+  #flows: FlowsDocument | undefined;
   #isSearching = false;
   #refused = 0;
   #updates = 0;
@@ -133,7 +132,7 @@ export class LiveFeed {
   #message(): string {
     const message: LiveMessage = {
       status: this.#report.status(),
-      records: this.#report.lastRecords(RECORDS_SHOWN),
+      records: this.#report.lastRecords(RECORDS_SHOWN).map(({ values }) => values),
       ...(this.#flows === undefined ? {} : { flows: this.#flows }),
     };
     return plainJson(message);
@@ -176,7 +175,7 @@ export class LiveFeed {
     this.#report
       .topFlows({ count: FLOWS_SHOWN })
       .then((flows) => {
-        this.#flows = flows;
+        this.#flows = flowsDocument(flows);
       })
       .catch((error: unknown) => this.#log.warn(`largest flows not found: ${reasonOf(error)}`))
       .finally(() => {

@@ -1,12 +1,14 @@
-// The HTTP server of --web: the live page, its WebSocket, the status document and the metrics. Read-only.
+// The HTTP server of --web: the live page, its WebSocket, the status document, the largest flows and the metrics. Read-only.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
 import sirv from 'sirv';
+import { FLOW_WORDS_MAX, readFlowRequest } from '../report/flow-request.ts';
 import { Metrics } from '../report/metrics.ts';
 import type { Report } from '../report/report.ts';
-import { statusJson, type WebStatus } from '../report/status-document.ts';
+import { plainJson, statusJson, type WebStatus } from '../report/status-document.ts';
+import { UnknownWord } from '../report/unknown-word.ts';
 import { addressText } from '../runtime/address-text.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type ListenAddress } from '../runtime/listen-address.ts';
@@ -14,9 +16,12 @@ import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { Access, type Verdict } from './access.ts';
 import { LiveFeed } from './live-feed.ts';
+import { flowsDocument } from './live-message.ts';
 
 /** Largest number of connections, including WebSockets; more are closed. */
 export const WEB_CONNECTIONS_MAX = 256;
+/** Largest number of searches for flows at a time; one more is refused. */
+export const FLOW_SEARCHES_MAX = 4;
 /** Largest header of a request, in bytes; a longer one is refused. */
 const HEADER_BYTES_MAX = 16_384;
 /** Milliseconds in which a request must be complete. */
@@ -52,6 +57,7 @@ export class WebServer {
   readonly #metrics: Metrics;
   readonly #files: ReturnType<typeof sirv>;
   #server: Server | undefined;
+  #searchCount = 0;
 
   constructor(options: WebServerOptions) {
     this.#options = options;
@@ -136,6 +142,8 @@ export class WebServer {
     const path = (request.url ?? '/').split('?', 1)[0];
     if (path === '/status.json') {
       send(response, 'application/json; charset=utf-8', statusJson(this.#options.report.status()));
+    } else if (path === '/flows.json') {
+      void this.#answerFlows(request, response);
     } else if (path === '/metrics') {
       this.#metrics.text().then(
         (text) => send(response, this.#metrics.contentType, text),
@@ -151,6 +159,35 @@ export class WebServer {
       // The files are small, and some ranges make sirv throw.
       delete request.headers.range;
       this.#files(request, response, () => say(response, 404, `There is nothing at ${path}.`));
+    }
+  }
+
+  /** Answers with the largest flows that match the query, whose parameters are the words of `flows`. Never rejects. */
+  async #answerFlows(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const query = new URLSearchParams((request.url ?? '').split('?').slice(1).join('?'));
+    const words = [...query].map(([key, value]) => `${key}=${value}`);
+    if (words.length > FLOW_WORDS_MAX) {
+      say(response, 400, `The query has more than ${FLOW_WORDS_MAX} parameters.`);
+      return;
+    }
+    if (this.#searchCount >= FLOW_SEARCHES_MAX) {
+      response.setHeader('Retry-After', '1');
+      say(response, 503, `${FLOW_SEARCHES_MAX} searches are running; try again.`);
+      return;
+    }
+    this.#searchCount += 1;
+    try {
+      const found = await this.#options.report.topFlows(readFlowRequest(words));
+      send(response, 'application/json; charset=utf-8', plainJson(flowsDocument(found)));
+    } catch (error) {
+      if (error instanceof UnknownWord) {
+        say(response, 400, error.message);
+      } else {
+        this.#options.log.error(`largest flows not found: ${reasonOf(error)}`);
+        say(response, 500, 'The flows could not be searched; see the log.');
+      }
+    } finally {
+      this.#searchCount -= 1;
     }
   }
 

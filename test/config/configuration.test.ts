@@ -424,3 +424,23 @@ test('reads the option tunnel, which needs the format extended', () => {
   // Records have what the key of ovs-vswitchd asks for.
   assert.deepEqual(codes(withFormat('extended', { 'enable-tunnel-sampling': 'true' })), []);
 });
+
+test('makes the name of a bridge and what conditions quote of rows safe to show', () => {
+  const name = 'br\u001b]0;x\u0007\nready';
+  const shown = 'br\\x1b]0;x\\x07\\x0aready';
+  const input = tables(
+    { external_ids: new Map([['ovs-ipfix-targets', '127.0.0.1:4739,evil\u001b[2J\u202e']]) },
+    { bridges: [bridge(name, { external_ids: new Map([['ovs-ipfix-\u009b', '1']]) })] },
+  );
+  const { bridges, conditions, ipfixRows } = readConfiguration(input, 1400);
+  assert.deepEqual(
+    [...bridges.keys(), bridges.get(shown)?.name, ipfixRows[0]?.bridges],
+    [shown, shown, [shown]],
+  );
+  assert.deepEqual(conditions.map(({ code }) => code).sort(), ['bad-target', 'unknown-key']);
+  for (const condition of conditions) {
+    assert.doesNotMatch(Object.values(condition).join(''), /[\p{Cc}\u202e]/u);
+    assert.ok(condition.where.includes(shown), condition.where);
+  }
+  assert.match(conditions.map(({ message }) => message).join(' '), /evil\\x1b\[2J\\u202e/u);
+});

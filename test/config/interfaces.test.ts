@@ -162,3 +162,16 @@ test('whatever rows hold, each port is there once, sorted, with a number that is
     }),
   );
 });
+
+test('names that are shown have no control characters and a bounded length', () => {
+  const [read1] = read([
+    row({
+      name: 'p\u001b[31m',
+      type: 'x\n',
+      external_ids: new Map([['vm-name', `web\u202e\r\n${'y'.repeat(5000)}`]]),
+    }),
+  ]);
+  assert.equal(read1?.name, 'p\\x1b[31m');
+  assert.equal(read1?.type, 'x\\x0a');
+  assert.match(read1?.description ?? '', /^web\\u202e\\x0d\\x0ay{250}\.\.\.$/u);
+});

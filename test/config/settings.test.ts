@@ -41,6 +41,12 @@ test('reads flags from text to values', () => {
   assert.deepEqual(settings.mark, { register: 0, bit: 5 });
 });
 
+test('a socket has the name of the bridge in the database, and not the one that is shown', () => {
+  const path = (flags: Record<string, unknown>) => readRunSettings(flags).openflow('br\\x09$&');
+  assert.deepEqual(path({ openflow: 'unix:/x/%b' }), { kind: 'unix', path: '/x/br\t$&' });
+  assert.match(JSON.stringify(path({})), /\/br\\t\$&\.mgmt"/u);
+});
+
 test('names an invalid flag with its value', () => {
   refused({ db: 'file:/x' }, /^--db: .*file:\/x/u);
   refused({ openflow: 'unix:/x' }, /^--openflow: .*%b/u);

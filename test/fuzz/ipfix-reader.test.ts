@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { MessageReader } from '../../src/ipfix/message-reader.ts';
 import { StreamFramer } from '../../src/ipfix/stream-framer.ts';
-import { jsonLine, recordObject, recordText } from '../../src/report/record-format.ts';
+import { jsonLine, recordObject } from '../../src/report/record-format.ts';
+import { recordText } from '../../src/report/record-text.ts';
 
 const INPUT_COUNT = 1_000_000;
 const HEAP_GROWTH_MAX = 256 * 1024 * 1024;

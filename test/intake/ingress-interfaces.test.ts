@@ -46,7 +46,7 @@ test('a bridge without its local port in the table has the fallback number for i
   assert.equal(interfaces.status().unknownLookups, 1);
 });
 
-test('a number is shown as what is attached, or as the ports that share it', () => {
+test('a number has the names of its interface, or those of the ports that share it', () => {
   const interfaces = new IngressInterfaces();
   interfaces.replace([
     interfaceAt(1, 11),
@@ -54,10 +54,23 @@ test('a number is shown as what is attached, or as the ports that share it', () 
     interfaceAt(3, 12, { type: 'vxlan' }),
     interfaceAt(4, 13),
     interfaceAt(5, 13),
+    interfaceAt(6, 15, { name: 'tap6', description: 'tap6' }),
   ]);
+  const shared = (name: string) => ({ name, attached: undefined });
   assert.deepEqual(
-    [11, 12, 13, 14].map((number) => interfaces.nameOf(number)),
-    ['vm1', 'vxlan (2 ports)', 'system (2 ports)', undefined],
+    [11, 12, 13, 14, 15].map((number) => interfaces.namesOf(number)),
+    [
+      { name: 'p1', attached: 'vm1' },
+      shared('vxlan (2 ports)'),
+      shared('system (2 ports)'),
+      undefined,
+      { name: 'tap6', attached: undefined },
+    ],
+  );
+  interfaces.replace([interfaceAt(2, 12, { type: 'vxlan' })]);
+  assert.deepEqual(
+    [11, 12].map((number) => interfaces.namesOf(number)?.attached),
+    [undefined, 'vm2'],
   );
 });
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import type { BridgeInterfaces } from '../../src/control/control.ts';
 import { METRICS, Metrics } from '../../src/report/metrics.ts';
 import type { StatusDocument } from '../../src/report/status-document.ts';
 import type { Daemon } from '../support/daemon.ts';
@@ -55,9 +56,12 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
   );
 
   /** Returns the text for the current state, after promtool has accepted it. */
-  async function checkedText(change = (document: StatusDocument) => document): Promise<string> {
+  async function checkedText(
+    change = (document: StatusDocument) => document,
+    interfaces: readonly BridgeInterfaces[] = [],
+  ): Promise<string> {
     const document = change(await daemonStatus(daemon));
-    const text = await new Metrics({ status: () => document }).text();
+    const text = await new Metrics({ status: () => document, interfaces: () => interfaces }).text();
     await runProgram('promtool', ['check', 'metrics'], { input: text });
     return text;
   }
@@ -131,18 +135,22 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
 
   test('escape names of any kind, and report a lost lock', async (t) => {
     const br = await exportingBridge(t, ovs, daemon, COLUMNS);
-    const text = await checkedText((document) => ({
+    const odd = { ofport: 1, number: 7, name: 'a"b\\c', type: '', description: 'web "1"' };
+    const state = (document: StatusDocument): StatusDocument => ({
       ...document,
       database: { ...document.database, lock: 'lost' },
       missing: ['The lock of the active daemon was taken by another client.'],
       bridges: document.bridges
         .filter(({ bridge }) => bridge === br.name)
         .map((bridge) => ({ ...bridge, bridge: 'a"b\\c\nd' })),
-    }));
+    });
+    const text = await checkedText(state, [{ bridge: br.name, interfaces: [odd] }]);
     assert.equal(
       valueOf(text, String.raw`ovs_ipfix_samples_total{bridge="a\"b\\c\nd",exporter="bridge"}`),
       0,
     );
+    const info = String.raw`ovs_ipfix_interface_info{bridge="${br.name}",interface="a\"b\\c",ifindex="7",vm="web \"1\""}`;
+    assert.equal(valueOf(text, info), 1);
     assert.equal(valueOf(text, 'ovs_ipfix_ready'), 0);
     assert.equal(valueOf(text, 'ovs_ipfix_database_lock_state{state="lost"}'), 1);
     assert.equal(valueOf(text, 'ovs_ipfix_database_lock_state{state="held"}'), 0);
@@ -162,6 +170,7 @@ describe('the metrics of a real daemon', tier('ovs', 'daemon', 'prometheus'), ()
         }
         return { ...document, bridges };
       },
+      interfaces: () => [],
     });
     let isDone = false;
     let turns = 0;

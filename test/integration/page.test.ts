@@ -13,7 +13,7 @@ import { WEB_CLIENTS_MAX } from '../../src/web/live-feed.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { exportingBridge } from '../support/exporting-bridge.ts';
-import { udpFrame } from '../support/frames.ts';
+import { ethernet, icmp, ipv4, tcp, udpFrame } from '../support/frames.ts';
 import { daemonStatus, setIpfixRow } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
 import { openBrowser, openPage, pageAddress } from '../support/page.ts';
@@ -21,6 +21,9 @@ import { type ProgramError, runProgram } from '../support/process.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { UdpSink } from '../support/udp-sink.ts';
 import { waitFor } from '../support/wait.ts';
+
+/** How far the page scrolls horizontally. */
+const SIDEWAYS = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
 
 let ovs: Ovs;
 let daemon: Daemon;
@@ -166,6 +169,72 @@ test(
 );
 
 test(
+  'shows interface, VM, flags and ICMP of flows in words, and searches the caches for a VM',
+  tier('ovs', 'daemon', 'browser'),
+  async (t) => {
+    browser ??= await openBrowser();
+    const br = await exportingBridge(t, ovs, daemon, {
+      cache_active_timeout: 60,
+      cache_max_flows: 1000,
+      'external_ids:ovs-ipfix-record-format': 'extended',
+    });
+    await ovs.addDummyPort(br.name, 'tap-web');
+    await ovs.vsctl('set', 'Interface', br.port, 'external_ids:vm-name=db-7');
+    await ovs.vsctl('set', 'Interface', 'tap-web', 'external_ids:vm-name="web 1"');
+    await waitFor(async () => /web 1$/mu.test(await daemon.appctl('interfaces', br.name)), {
+      what: 'the VM is attached',
+    });
+    const ENDS = { source: '10.0.0.8', destination: '10.0.0.9' };
+    const syn = ethernet({}, ipv4(ENDS, tcp({ source: 40_000, destination: 443, flags: 0x02 })));
+    const ping = ethernet({}, ipv4(ENDS, icmp({ type: 8 })));
+    // More flows of another VM than the page shows, all larger.
+    const larger = Array.from({ length: 30 }, (_, port) =>
+      udpFrame({ sourcePort: port + 1, dataBytes: 900 }),
+    );
+    await br.sample(...larger);
+    await ovs.inject('tap-web', syn, ping);
+    await br.waitForStatus('32 samples', ({ exporter }) => exporter.samples >= 32);
+
+    const shots = process.env['SCREENSHOT_FOLDER'];
+    for (const width of [1280, 390]) {
+      const { page, faults } = await openPage(t, browser, url, { width });
+      const section = page.locator('section', { hasText: 'Largest flows' });
+      await section
+        .locator('td', { hasText: `${br.port} (db-7)` })
+        .first()
+        .waitFor();
+      assert.equal(await section.locator('td', { hasText: 'web 1' }).count(), 0);
+
+      const filter = page.getByRole('searchbox', { name: 'filter of flows' });
+      await filter.fill('web 1');
+      await section
+        .locator('td', { hasText: /^tap-web \(web 1\) in 16777218 ingress$/u })
+        .first()
+        .waitFor();
+      await section.locator('td', { hasText: /^TCP \.{6}S\.$/u }).waitFor();
+      await section.locator('td', { hasText: /^ICMP echo request$/u }).waitFor();
+      assert.equal(await section.locator('tbody tr').count(), 2);
+      await filter.fill('interface=tap-web proto=tcp');
+      await section.getByText('1 of 1, by octets').waitFor();
+      if (shots !== undefined) {
+        await page.locator('.u-over').first().waitFor();
+        await page.screenshot({ path: join(shots, `flows-${width}.png`), fullPage: true });
+        await section.screenshot({ path: join(shots, `section-${width}.png`) });
+      }
+      assert.deepEqual(faults, []);
+      await filter.fill('web 2');
+      await section.getByText('No interface is named "web 2"').waitFor();
+      await filter.fill('');
+      await section
+        .locator('td', { hasText: `${br.port} (db-7)` })
+        .first()
+        .waitFor();
+      assert.equal(await page.evaluate(SIDEWAYS), 0);
+    }
+  },
+);
+
+test(
   'works by keyboard, on a phone and in dark colours, without horizontal scrolling',
   tier('ovs', 'daemon', 'browser'),
   async (t) => {
@@ -177,8 +246,7 @@ test(
       for (const colorScheme of ['light', 'dark'] as const) {
         const { page, faults } = await openPage(t, browser, url, { width, colorScheme });
         await page.locator(`[data-exporter="${br.name}"]`).waitFor();
-        const sideways = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
-        assert.equal(await page.evaluate(sideways), 0, `${width}`);
+        assert.equal(await page.evaluate(SIDEWAYS), 0, `${width}`);
         await page.keyboard.press('Tab');
         assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the status');
         await page.keyboard.press('Tab');

@@ -1,16 +1,28 @@
-// Filters and the search for the largest flows, on a real cache with frames that the real dissector has read.
+// Filters, the search for the largest flows and their table, on a real cache with frames that the real dissector has read.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FlowCache } from '../../src/flow/flow-cache.ts';
+import { type BridgeInterface, IngressInterfaces } from '../../src/intake/ingress-interfaces.ts';
 import { dissect } from '../../src/packet/dissect.ts';
+import { dissectExtended } from '../../src/packet/dissect-extended.ts';
 import { FlowKey } from '../../src/packet/flow-key.ts';
 import { FlowFilter } from '../../src/report/flow-filter.ts';
+import { flowTable } from '../../src/report/flow-table.ts';
+import type { RecordOrigin } from '../../src/report/record-rows.ts';
+import { TABLE_WIDTH } from '../../src/report/text-table.ts';
 import { findTopFlows, TOP_FLOWS_MAX } from '../../src/report/top-flows.ts';
 import { arp, ethernet, ipv6, tcp, udpFrame } from '../support/frames.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const key = new FlowKey();
+
+/** The origin of flows on a bridge with these interfaces. */
+function origin(values: RecordOrigin['values'], list: readonly BridgeInterface[] = []) {
+  const interfaces = new IngressInterfaces();
+  interfaces.replace(list);
+  return { values, interfaces };
+}
 
 function cacheOf(
   ...frames: readonly (readonly [frame: Buffer, packets: number, domain?: number])[]
@@ -36,7 +48,7 @@ async function matching(...words: readonly string[]): Promise<string[]> {
   const names = Object.keys(FRAMES) as (keyof typeof FRAMES)[];
   const found: string[] = [];
   for (const name of names) {
-    const sources = [{ origin: {}, walk: cacheOf([FRAMES[name], 1, 5]).walk() }];
+    const sources = [{ origin: origin({}), walk: cacheOf([FRAMES[name], 1, 5]).walk() }];
     const { matched } = await findTopFlows(sources, FlowFilter.parse(words), 1, new ManualClock());
     if (matched === 1) {
       found.push(name);
@@ -82,8 +94,8 @@ test('lists the largest flows of several caches first, decoded as a collector se
     return [frame, ((index * 7919) % 5000) + 1] as const;
   });
   const sources = [
-    { origin: { bridge: 'br0' }, walk: cacheOf(...many).walk() },
-    { origin: { bridge: 'br1', collectorSetId: 3 }, walk: cacheOf([FRAMES.dns, 10_000]).walk() },
+    { origin: origin({ bridge: 'br0' }), walk: cacheOf(...many).walk() },
+    { origin: origin({ bridge: 'br1', collectorSetId: 3 }), walk: cacheOf([FRAMES.dns, 10_000]).walk() },
   ];
   const { rows, matched, flows } = await findTopFlows(sources, FlowFilter.parse([]), 500, new ManualClock());
   assert.deepEqual([matched, flows, rows.length], [5001, 5001, TOP_FLOWS_MAX]);
@@ -94,5 +106,96 @@ test('lists the largest flows of several caches first, decoded as a collector se
   const [first] = rows;
   assert.equal(first?.values['collectorSetId'], 3);
   assert.equal(first?.values['destinationTransportPort'], 53);
-  assert.match(first?.text ?? '', /10\.0\.0\.1:4000 > 10\.9\.9\.9:53/u);
+  assert.deepEqual([first?.line?.from, first?.line?.to], ['10.0.0.1:4000', '10.9.9.9:53']);
+});
+
+const INTERFACES: readonly BridgeInterface[] = [
+  { ofport: 1, number: 14, name: 'tap0', type: '', description: 'web-1' },
+  { ofport: 2, number: 15, name: 'eth0', type: '', description: 'eth0' },
+  { ofport: 3, number: 20, name: 'vx1', type: 'vxlan', description: 'vx1' },
+  { ofport: 4, number: 20, name: 'vx2', type: 'vxlan', description: 'vx2' },
+  {
+    ofport: 5,
+    number: 16,
+    name: 'tap3f2c1a2b-4c',
+    type: '',
+    description: '0f1e2d3c-0000-4000-8000-00000000002a',
+  },
+];
+
+/** A cache with a flow by each interface number; larger numbers have more octets. */
+function extendedCacheOf(frame: Buffer, ...numbers: readonly number[]): FlowCache {
+  const cache = new FlowCache({ activeTimeoutMicros: 1e9, flowsMax: 1e6, hashSeed: 1 });
+  for (const number of numbers) {
+    dissectExtended(frame, 0, frame.length, 7, number, key);
+    cache.add(key, 0, 1_000_000, number, frame.length);
+  }
+  return cache;
+}
+
+async function searched(frame: Buffer, words: readonly string[], numbers = [14, 15, 16, 20, 99]) {
+  const sources = [
+    { origin: origin({ bridge: 'br0' }, INTERFACES), walk: extendedCacheOf(frame, ...numbers).walk() },
+    { origin: origin({ bridge: 'br1' }), walk: cacheOf([FRAMES.dns, 1]).walk() },
+  ];
+  return findTopFlows(sources, FlowFilter.parse(words), 10, new ManualClock());
+}
+
+test('finds flows by the name, the VM or the number of their interface, in the format extended', async () => {
+  const numbers = async (...words: readonly string[]) =>
+    (await searched(FRAMES.dns, words)).rows.map(({ values }) => values['ingressInterface']);
+  assert.deepEqual(await numbers(), [99, 20, 16, 15, 14, undefined]);
+  assert.deepEqual(await numbers('interface=web-1'), [14]);
+  assert.deepEqual(await numbers('interface=tap0'), [14]);
+  assert.deepEqual(await numbers('interface=14', 'proto=udp'), [14]);
+  assert.deepEqual(await numbers('interface=99'), [99]);
+  assert.deepEqual(await numbers('interface=web-1', 'proto=tcp'), []);
+  assert.deepEqual(await numbers('interface=web-1', 'interface=eth0'), []);
+  // The ports share the number, so their flows cannot be told apart.
+  assert.deepEqual(await numbers('interface=vx1'), [20]);
+  assert.deepEqual(await numbers('interface=web'), []);
+  const unknown = (word: string) => FlowFilter.parse([word]).unknownInterface(INTERFACES);
+  assert.equal(unknown('interface=web'), 'web');
+  assert.equal(unknown('interface='), '');
+  assert.equal(unknown('interface=77'), undefined);
+  assert.equal(unknown('interface=vx2'), undefined);
+});
+
+test('names interface and VM of a flow, and ports that share a number', async () => {
+  const { rows } = await searched(FRAMES.dns, []);
+  assert.deepEqual(
+    rows.map(({ values }) => [values['interfaceName'], values['interfaceDescription']]),
+    [
+      [undefined, undefined],
+      ['vxlan (2 ports)', undefined],
+      ['tap3f2c1a2b-4c', '0f1e2d3c-0000-4000-8000-00000000002a'],
+      ['eth0', undefined],
+      ['tap0', 'web-1'],
+      [undefined, undefined],
+    ],
+  );
+});
+
+test('prints a table with a column for the interface, if a flow has one', async () => {
+  const table = flowTable(await searched(FRAMES.dns, []));
+  const lines = table.text.split('\n');
+  assert.deepEqual(lines.slice(0, 3), [
+    '6 of 6 flows that match, of 6 in the caches, by octets',
+    'start         lasted proto  packets octets interface        from > to',
+    '------------ ------- ------ ------- ------ ---------------- --------------------',
+  ]);
+  const column = (number: number) => lines[lines.indexOf(`    in ${number} ingress`) - 2]?.slice(43) ?? '';
+  assert.equal(column(14), 'tap0 (web-1)');
+  assert.equal(column(15), 'eth0');
+  assert.equal(column(20), 'vxlan (2 ports)');
+  assert.ok(lines.includes('    tap3f2c1a2b-4c (0f1e2d3c-0000-4000-8000-00000000002a)'), table.text);
+  assert.ok(lines.includes('    10.0.0.1:4000 > 10.9.9.9:53'), table.text);
+  assert.equal(table.rows.join(''), lines.slice(3).join('\n'));
+  for (const line of [...lines, ...flowTable(await searched(FRAMES.web, [])).text.split('\n')]) {
+    assert.ok(line.length <= TABLE_WIDTH, line);
+  }
+
+  const plain = flowTable(await searched(FRAMES.dns, [], [])).text.split('\n');
+  assert.equal(plain[1], 'start         lasted proto  packets octets from > to');
+  assert.match(plain[3] ?? '', /^\S+ +0\.000 UDP +1 +\d+ 10\.0\.0\.1:4000 > 10\.9\.9\.9:53$/u);
 });

@@ -5,8 +5,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { BridgeInterfaces } from '../../src/control/control.ts';
+import type { BridgeInterface } from '../../src/intake/ingress-interfaces.ts';
 import { MeterLedger } from '../../src/intake/meter-ledger.ts';
+import { INTERFACE_METRICS, INTERFACE_SERIES_MAX } from '../../src/report/interface-metrics.ts';
 import { METRICS } from '../../src/report/metrics.ts';
+import type { StatusDocument } from '../../src/report/status-document.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const NAMES = new Set(METRICS.map(({ name }) => name));
@@ -65,4 +69,50 @@ test('has each metric that alert rules and dashboard use', () => {
   }
   const dashboard = JSON.parse(read('docker', 'metrics', 'dashboard.json')) as { panels: { id: number }[] };
   assert.equal(new Set(dashboard.panels.map(({ id }) => id)).size, dashboard.panels.length);
+});
+
+/** Returns the values of the metrics about interfaces. */
+function interfaceValues(bridges: readonly BridgeInterfaces[]) {
+  const [info, without] = INTERFACE_METRICS.map(({ read: values }) => values({} as StatusDocument, bridges));
+  return { info: info ?? [], without: without ?? [] };
+}
+
+test('names interfaces and what is attached, and counts those without a series', () => {
+  const port = (ofport: number, rest: Partial<BridgeInterface> = {}): BridgeInterface => ({
+    ofport,
+    number: 10 + ofport,
+    name: `tap${ofport}`,
+    type: '',
+    description: `tap${ofport}`,
+    ...rest,
+  });
+  const { info, without } = interfaceValues([
+    { bridge: 'br1', interfaces: [port(1)] },
+    { bridge: 'br0', interfaces: [port(1, { description: 'web-1' }), port(2)] },
+  ]);
+  const labels = (bridge: string, ofport: number, vm: string) => ({
+    labels: { bridge, interface: `tap${ofport}`, ifindex: String(10 + ofport), vm },
+    value: 1,
+  });
+  assert.deepEqual(info, [labels('br0', 1, 'web-1'), labels('br0', 2, ''), labels('br1', 1, '')]);
+  assert.deepEqual(
+    without.map(({ value }) => value),
+    [0, 0],
+  );
+
+  const many = Array.from({ length: INTERFACE_SERIES_MAX - 1 }, (_, index) => port(index));
+  const full = interfaceValues([
+    { bridge: 'a', interfaces: many },
+    { bridge: 'b', interfaces: [port(1), port(2), port(3)] },
+    { bridge: 'c', interfaces: [port(1)] },
+  ]);
+  assert.equal(full.info.length, INTERFACE_SERIES_MAX);
+  assert.deepEqual(
+    full.without.map(({ labels: { bridge }, value }) => [bridge, value]),
+    [
+      ['a', 0],
+      ['b', 2],
+      ['c', 1],
+    ],
+  );
 });

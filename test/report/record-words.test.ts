@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { icmpText, interfaceText, tcpFlagsText } from '../../src/report/record-words.ts';
+import {
+  directionText,
+  icmpText,
+  interfaceLabel,
+  interfaceText,
+  tcpFlagsText,
+} from '../../src/report/record-words.ts';
 
 const valuesOf = (values: Readonly<Record<string, number>>) => (name: string) => values[name];
 
 test('shows TCP flags as letters', () => {
-  const text = (tcpControlBits: number) => tcpFlagsText(valuesOf({ tcpControlBits }));
+  const text = (tcpControlBits: number) => tcpFlagsText(valuesOf({ tcpControlBits, protocolIdentifier: 6 }));
   assert.equal(text(0), '........');
   assert.equal(text(0x02), '......S.');
   assert.equal(text(0x1b), '...AP.SF');
@@ -36,4 +42,19 @@ test('shows interfaces and direction', () => {
   assert.equal(text({ ingressInterface: 5, egressInterface: 0, flowDirection: 0 }), 'in 5 ingress');
   assert.equal(text({ ingressInterface: 5, egressInterface: 7, flowDirection: 1 }), 'in 5 out 7 egress');
   assert.equal(text({}), undefined);
+  assert.equal(directionText(valuesOf({ flowDirection: 1 })), 'egress');
+  assert.equal(directionText(valuesOf({})), undefined);
+});
+
+test('shows the name of an interface and what is attached', () => {
+  const names: Readonly<Record<string, unknown>> = { interfaceName: 'tap0', interfaceDescription: 'web-1' };
+  assert.equal(
+    interfaceLabel((name) => names[name]),
+    'tap0 (web-1)',
+  );
+  assert.equal(
+    interfaceLabel((name) => (name === 'interfaceName' ? 'tap0' : undefined)),
+    'tap0',
+  );
+  assert.equal(interfaceLabel(valuesOf({})), undefined);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { durationText } from '../../src/report/status-text.ts';
-import { bytesText, foldText, TABLE_WIDTH, textTable } from '../../src/report/text-table.ts';
+import { bytesText, countText, foldText, TABLE_WIDTH, textTable } from '../../src/report/text-table.ts';
 
 test('aligns numbers right, and folds the last column when it is too long', () => {
   const columns = [
@@ -44,4 +44,9 @@ test('formats bytes and durations in few characters', () => {
     '1 d 0 h',
     '1 d 1 h',
   ]);
+});
+
+test('formats counts in at most six characters, exact below 100,000', () => {
+  const counts = [0, 99_999, 100_000, 999_499, 999_500, 1_234_567, 2 ** 53, 10n ** 15n];
+  assert.deepEqual(counts.map(countText), ['0', '99999', '100k', '999k', '1.00M', '1.23M', '9.01P', '1.00P']);
 });

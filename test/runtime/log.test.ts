@@ -32,7 +32,7 @@ test('writes a message of several lines as several lines, and escapes control ch
   log.logger('m').info('one\ntwo \u001b[31m\r\u2028');
   assert.deepEqual(
     lines.map((line) => line.split('|').slice(1).join('|')),
-    ['00001|m|INFO|one', '00002|m|INFO|two \\x1b[31m\\x0d\\x2028'],
+    ['00001|m|INFO|one', '00002|m|INFO|two \\x1b[31m\\x0d\\u2028'],
   );
 });
 

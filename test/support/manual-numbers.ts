@@ -145,7 +145,13 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('collectors.md', '`extended` begin at {}.', 'ipfix/record-layout.ts', 'EXTENDED_ID_FIRST'),
 
   checked('status.md', 'averages a second over {} seconds', 'report/coverage.ts', 'PERIOD_SECONDS'),
-  checked('status.md', 'It shows {} flows', 'unixctl/report-commands.ts', 'FLOWS_DEFAULT'),
+  checked(
+    'metrics.md',
+    'At most {} interfaces of a daemon',
+    'report/interface-metrics.ts',
+    'INTERFACE_SERIES_MAX',
+  ),
+  checked('status.md', 'It shows {} flows', 'report/flow-request.ts', 'FLOWS_DEFAULT'),
   checked('status.md', 'at most {}. Each', 'report/top-flows.ts', 'TOP_FLOWS_MAX'),
   checked('status.md', '(for {} s; adopted', ...HAND_BACK),
   checked(

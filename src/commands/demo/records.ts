@@ -2,7 +2,8 @@
 
 import { MessageReader } from '../../ipfix/message-reader.ts';
 import type { DecodedMessage, DecodedRecord } from '../../ipfix/reader-types.ts';
-import { recordText, safeText, TABLE_HEAD } from '../../report/record-format.ts';
+import { recordText, TABLE_HEAD } from '../../report/record-text.ts';
+import { safeText } from '../../runtime/safe-text.ts';
 import { CollectServer, type CollectSession } from '../collect-server.ts';
 import { addCount, type Counts, kindOf } from './kinds.ts';
 import { paragraph, type Write } from './text.ts';

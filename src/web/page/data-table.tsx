@@ -8,14 +8,16 @@ export interface DataTableProps {
   readonly label: string;
   /** Column heads; those that begin with `>` are aligned right. */
   readonly heads: readonly string[];
+  /** Whether rows become paragraphs on a phone; the `data-head` of a cell is shown before it there. */
+  readonly isStacked?: boolean;
   /** Its rows. */
   readonly children: ComponentChildren;
 }
 
-export function DataTable({ label, heads, children }: DataTableProps) {
+export function DataTable({ label, heads, isStacked = false, children }: DataTableProps) {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-labelledby={label}>
-      <table>
+      <table class={isStacked ? 'stacked' : undefined}>
         <thead>
           <tr>
             {heads.map((head) => (

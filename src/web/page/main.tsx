@@ -43,13 +43,17 @@ function Page() {
         </button>
       </header>
       <main id="main" tabIndex={-1}>
-        {shown === undefined ? <p class="empty">No update received yet.</p> : <State message={shown} />}
+        {shown === undefined ? (
+          <p class="empty">No update received yet.</p>
+        ) : (
+          <State message={shown} isPaused={isPaused} />
+        )}
       </main>
     </>
   );
 }
 
-function State({ message }: { readonly message: LiveMessage }) {
+function State({ message, isPaused }: { readonly message: LiveMessage; readonly isPaused: boolean }) {
   const { status, flows, records } = message;
   return (
     <>
@@ -58,7 +62,7 @@ function State({ message }: { readonly message: LiveMessage }) {
       <Topology status={status} />
       <Sampling status={status} />
       <Charts history={history} />
-      <Flows flows={flows} />
+      <Flows flows={flows} isPaused={isPaused} />
       <Records records={records} />
       <footer>
         ovs-ipfix {status.program.version}, pid {status.program.pid}. The same data as{' '}
