@@ -161,7 +161,7 @@ export class Exporter {
 
   /**
    * Adds one sampled frame, `frame[start, end)`, whose size in the switch was `frameSize` bytes and which represents `weight`
-   * packets. Records that become due are sent at the end of the batch. `ingressInterface` is in records of the format
+   * packets and `octets` bytes of frames. Records that become due are sent at the end of the batch. `ingressInterface` is in records of the format
    * `extended` only.
    */
   sample(
@@ -173,6 +173,7 @@ export class Exporter {
     observationDomainId: number,
     observationPointId: number,
     ingressInterface: number,
+    octets: number = weight * frameSize,
   ): void {
     if (this.#state !== 'running') {
       this.#samplesIgnored += 1;
@@ -194,6 +195,7 @@ export class Exporter {
     sample.timeMicros = this.#clock.monotonicMicros();
     sample.weight = weight;
     sample.frameSize = frameSize;
+    sample.octets = octets;
     batch.count = index + 1;
     if (batch.count >= this.#batchSize) {
       this.#addBatch();

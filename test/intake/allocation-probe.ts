@@ -46,8 +46,8 @@ const intake = new BridgeIntake({ interfaces, randomSeed: () => 1, onUnexpectedS
 intake.setHookInterval(1);
 intake.setHookSink({
   hasInterfaces: true,
-  sample(_bytes, start, end, _length, weight, domain, point, ingress) {
-    sink ^= start ^ end ^ weight ^ domain ^ point ^ ingress;
+  sample(_bytes, start, end, _length, weight, domain, point, ingress, octets) {
+    sink ^= start ^ end ^ weight ^ domain ^ point ^ ingress ^ octets;
   },
 });
 const packetIn = new PacketInView();
