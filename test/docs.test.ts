@@ -41,6 +41,7 @@ const FACTS = new Set(['KEY_WORD_COUNT_MAX', 'RECORD_SIZE_MAX', 'METER_MAX', 'SM
 
 /** Pages whose numbers with a unit are all in a table of test/support/manual-numbers.ts. */
 const NUMBERED_PAGES = [
+  'collectors.md',
   'command-line.md',
   'configuration.md',
   'doctor.md',

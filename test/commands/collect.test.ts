@@ -8,10 +8,11 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { parseListenAddress } from '../../src/runtime/listen-address.ts';
+import { bundleProgram } from '../support/bundled-program.ts';
 import { BackgroundProgram, runProgram } from '../support/process.ts';
 import { waitFor } from '../support/wait.ts';
 
-const MAIN = join(import.meta.dirname, 'collect-main.ts');
+const bundled = bundleProgram(join(import.meta.dirname, 'collect-main.ts'));
 const runs = JSON.parse(readFileSync(new URL('../vectors/exact-messages.json', import.meta.url), 'utf8')) as {
   datagrams: string[];
 }[];
@@ -20,9 +21,7 @@ const cached = (runs[1]?.datagrams ?? []).map((hex) => Buffer.from(hex, 'hex'));
 
 /** Starts the command; fulfilled when it listens. */
 async function collect(context: TestContext, args: string[], environment: Record<string, string> = {}) {
-  const program = await BackgroundProgram.start(process.execPath, ['--import', 'tsx', MAIN, ...args], {
-    environment,
-  });
+  const program = await BackgroundProgram.start(process.execPath, [await bundled, ...args], { environment });
   context.after(() => program.stop());
   const port = await waitFor(() => /listening on \S*:(\d+) \(udp, tcp\)\n/.exec(program.stderr)?.[1], {
     what: 'the collector listens',
@@ -191,7 +190,7 @@ test('prints one sentence and exits with 1 for a port in use', async (context) =
   const address = taken.address();
   assert.ok(address !== null && typeof address === 'object');
   await assert.rejects(
-    runProgram(process.execPath, ['--import', 'tsx', MAIN, '--listen', `127.0.0.1:${address.port}`]),
+    runProgram(process.execPath, [await bundled, '--listen', `127.0.0.1:${address.port}`]),
     (error: { exitCode?: number; stderr?: string }) => {
       assert.equal(error.exitCode, 1);
       assert.match(error.stderr ?? '', /^ovs-ipfix collect cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE/);

@@ -20,7 +20,11 @@ function found(index: FlowIndex, hash: number): number[] {
 
 /** Counts the moved slots of an outgrown table. */
 function movedCount(table: Int32Array): number {
-  return table.reduce((count, word, at) => count + (at % 2 === 1 && word === -1 ? 1 : 0), 0);
+  let count = 0;
+  for (let at = 1; at < table.length; at += 2) {
+    count += table[at] === -1 ? 1 : 0;
+  }
+  return count;
 }
 
 /** Adds and removes flows at random around a size that swings, and compares with a Map. */

@@ -5,17 +5,18 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { OpenFlowConnection } from '../../src/node-openflow/index.ts';
-import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { FlowRecordSink } from '../support/flow-records.ts';
+import type { Daemon } from '../support/daemon.ts';
+import type { FlowRecordSink } from '../support/flow-records.ts';
 import { createIpfixRow } from '../support/ipfix-rows.ts';
 import { OpenFlowProxy } from '../support/openflow-proxy.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
+import type { Ovs } from '../support/ovs.ts';
 import { runForOutput } from '../support/process.ts';
-import { SampledFlows, sampleAction, udpTo } from '../support/sampled-flows.ts';
+import { type SampledFlows, sampleAction, udpTo } from '../support/sampled-flows.ts';
 import { DAEMON_FILE } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
+import { withSampledFlows } from '../support/with-sampled-flows.ts';
 
 const ANTREA = ['OpenFlow10', 'OpenFlow15'];
 const HIDDEN = [
@@ -27,32 +28,26 @@ const HIDDEN = [
 
 let ovs: Ovs;
 let sink: FlowRecordSink;
-let bed: SampledFlows | undefined;
-let daemon: Daemon | undefined;
-
-before(async () => {
-  ovs = await startOvs({
-    allowedWarnings: [
-      /\|(rconn|vconn)\|WARN\|/u,
-      /\|stream_tcp\|WARN\|/u,
-      /\|(fail_open|in_band)\|(WARN|ERR)\|/u,
-    ],
-  });
-});
-after(() => ovs.stop());
-beforeEach(async () => {
-  bed = undefined;
-  daemon = undefined;
-  sink = await FlowRecordSink.open();
-});
-afterEach(async () => {
-  await bed?.clean(daemon);
-  await sink.close();
-});
+const { makeFlows, startDaemon } = withSampledFlows(
+  (running) => {
+    ({
+      ovs,
+      sinks: [sink],
+    } = running);
+  },
+  {
+    ovs: {
+      allowedWarnings: [
+        /\|(rconn|vconn)\|WARN\|/u,
+        /\|stream_tcp\|WARN\|/u,
+        /\|(fail_open|in_band)\|(WARN|ERR)\|/u,
+      ],
+    },
+  },
+);
 
 async function addHiddenFlows(): Promise<SampledFlows> {
-  const flows = await SampledFlows.make(ovs, ANTREA);
-  bed = flows;
+  const flows = await makeFlows(ANTREA);
   await flows.addSet(1, sink.target);
   await flows.ofctl('-O', 'OpenFlow15', 'add-meter', 'br0', 'meter=7,pktps,band=type=drop,rate=100000');
   await flows.add(HIDDEN, 'OpenFlow15');
@@ -84,7 +79,7 @@ async function transmitted(port: string): Promise<number> {
 test('with OpenFlow 1.0 and 1.5 the daemon uses 1.5: flows keep what 1.0 hides, forward and are sampled', async () => {
   const flows = await addHiddenFlows();
   const before = await bothDumps(flows);
-  daemon = await startDaemon(ovs);
+  const daemon = await startDaemon();
   assert.equal(await flows.countDaemonActions('OpenFlow15'), 3);
   const sentBefore = await transmitted('p2');
   await ovs.inject('p1', udpTo(1), udpTo(2), udpTo(3));
@@ -97,7 +92,7 @@ test('with OpenFlow 1.0 and 1.5 the daemon uses 1.5: flows keep what 1.0 hides, 
 test('release restores flows after the daemon was killed, with everything that OpenFlow 1.0 hides', async () => {
   const flows = await addHiddenFlows();
   const before = await bothDumps(flows);
-  daemon = await startDaemon(ovs);
+  const daemon = await startDaemon();
   await daemon.kill();
   assert.equal((await release()).exitCode, 0);
   assert.deepEqual(await bothDumps(flows), before);
@@ -106,7 +101,7 @@ test('release restores flows after the daemon was killed, with everything that O
 test('release over OpenFlow 1.0 alone changes no flow, reports the bridge and fails', async () => {
   const flows = await addHiddenFlows();
   const before = await bothDumps(flows);
-  daemon = await startDaemon(ovs);
+  const daemon = await startDaemon();
   await daemon.kill();
   const translated = await flows.dump('OpenFlow15');
   await ovs.vsctl('set', 'Bridge', 'br0', 'protocols=OpenFlow10');
@@ -127,8 +122,7 @@ test('release over OpenFlow 1.0 alone changes no flow, reports the bridge and fa
 });
 
 test('a group is rewritten in OpenFlow 1.5 only, and reported where the bridge does not allow it', async () => {
-  const flows = await SampledFlows.make(ovs, ['OpenFlow13', 'OpenFlow15']);
-  bed = flows;
+  const flows = await makeFlows(['OpenFlow13', 'OpenFlow15']);
   await flows.addSet(1, sink.target);
   const group =
     'group_id=5,type=select,selection_method=hash,fields(ip_src),' +
@@ -137,7 +131,7 @@ test('a group is rewritten in OpenFlow 1.5 only, and reported where the bridge d
   const groups = () => flows.ofctl('-O', 'OpenFlow15', 'dump-groups', 'br0');
   const before = await groups();
   await ovs.vsctl('set', 'Bridge', 'br0', 'protocols=OpenFlow13');
-  daemon = await startDaemon(ovs);
+  const daemon = await startDaemon();
   assert.match(await daemon.appctl('status'), /group 5[^]*only\s+OpenFlow 1\.5 shows all of a group/u);
   await ovs.vsctl('set', 'Bridge', 'br0', 'protocols=OpenFlow13,OpenFlow15');
   const during = await waitFor(
@@ -153,12 +147,11 @@ test('a group is rewritten in OpenFlow 1.5 only, and reported where the bridge d
 });
 
 test("another client's flow with the hook's table, priority and match is left alone", async () => {
-  const flows = await SampledFlows.make(ovs);
-  bed = flows;
+  const flows = await makeFlows();
   await createIpfixRow(ovs, 'br0', [sink.target]);
   await flows.add(['table=0,priority=65535,reg11=0/0x80000000,cookie=0x1,actions=NORMAL']);
   const before = await flows.dump();
-  daemon = await startDaemon(ovs, { waitForReady: false });
+  const daemon = await startDaemon({ waitForReady: false });
   await daemon.waitForRefusal(/flow of another client/u);
   assert.match(await daemon.appctl('status'), /hook-slot-in-use/u);
   assert.equal(await flows.dump(), before);
@@ -171,9 +164,9 @@ test("another client's flow with the hook's table, priority and match is left al
 });
 
 test('fail-open is a condition with an action, ends ready, and sampling resumes when a controller is back', async () => {
-  bed = await SampledFlows.make(ovs);
+  await makeFlows();
   await createIpfixRow(ovs, 'br0', [sink.target], { sampling: 1 });
-  daemon = await startDaemon(ovs);
+  const daemon = await startDaemon();
   const running = daemon;
   const server = createServer();
   const connections: Socket[] = [];
@@ -213,14 +206,13 @@ test('fail-open is a condition with an action, ends ready, and sampling resumes 
 });
 
 async function startBehindProxy(): Promise<{ proxy: OpenFlowProxy; flows: SampledFlows; running: Daemon }> {
-  const flows = await SampledFlows.make(ovs);
-  bed = flows;
+  const flows = await makeFlows();
   await createIpfixRow(ovs, 'br0', [sink.target]);
   await flows.addSet(1, sink.target);
   await flows.add([`udp,actions=${sampleAction(1)},NORMAL`]);
   const proxy = await OpenFlowProxy.open(join(ovs.rundir, 'br0.proxy'), join(ovs.rundir, 'br0.mgmt'));
   const template = `unix:${join(ovs.rundir, '%b.proxy')}`;
-  daemon = await startDaemon(ovs, { arguments: ['--openflow', template] });
+  const daemon = await startDaemon({ arguments: ['--openflow', template] });
   return { proxy, flows, running: daemon };
 }
 
@@ -251,9 +243,9 @@ test('a stop that cannot reach the bridge reports what may be left, with the com
 });
 
 test('a stop while the database is down reports that rows are still adopted, and fails', async () => {
-  bed = await SampledFlows.make(ovs);
+  await makeFlows();
   await createIpfixRow(ovs, 'br0', [sink.target]);
-  daemon = await startDaemon(ovs);
+  const daemon = await startDaemon();
   await ovs.killOvsdbServer('SIGKILL');
   await daemon.waitForRefusal(/not in sync/u);
   daemon.signal('SIGTERM');

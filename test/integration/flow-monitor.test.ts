@@ -4,35 +4,27 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { OpenFlowConnection } from '../../src/node-openflow/index.ts';
-import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { FlowRecordSink } from '../support/flow-records.ts';
+import type { Daemon } from '../support/daemon.ts';
+import type { FlowRecordSink } from '../support/flow-records.ts';
 import { daemonStatus } from '../support/ipfix-rows.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
+import type { Ovs } from '../support/ovs.ts';
 import { runProgram } from '../support/process.ts';
-import { SampledFlows, sampleAction, sampledBridgeOf, udpTo } from '../support/sampled-flows.ts';
+import { sampleAction, sampledBridgeOf, udpTo } from '../support/sampled-flows.ts';
 import { DAEMON_FILE } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
+import { withSampledFlows } from '../support/with-sampled-flows.ts';
 import { unlessDiffers } from '../versions/differences.ts';
 
 let ovs: Ovs;
 let sink: FlowRecordSink;
-let bed: SampledFlows;
-let daemon: Daemon | undefined;
-
-before(async () => {
-  ovs = await startOvs();
-});
-after(() => ovs.stop());
-beforeEach(async () => {
-  daemon = undefined;
-  sink = await FlowRecordSink.open();
-});
-afterEach(async () => {
-  await bed.clean(daemon);
-  await sink.close();
+const { makeFlows, startDaemon } = withSampledFlows((running) => {
+  ({
+    ovs,
+    sinks: [sink],
+  } = running);
 });
 
 /** Returns flows that differ in their source address. */
@@ -90,13 +82,13 @@ describe('at scale', () => {
     { count: 50_000, goalMs: 6000, boundMs: 25_000 },
   ]) {
     test(`translates ${count} flows soon after the start, while other clients are served, and restores them`, async (t) => {
-      bed = await SampledFlows.make(ovs);
+      const bed = await makeFlows();
       await bed.addSet(1, sink.target);
       await bed.add(manyFlows(count, `${sampleAction(1)},NORMAL`));
       const before = await bed.dump();
       const stopProbe = await probeBarriers();
       const start = performance.now();
-      daemon = await startDaemon(ovs, { readyTimeoutMs: boundMs });
+      const daemon = await startDaemon({ readyTimeoutMs: boundMs });
       const readyMs = performance.now() - start;
       const { median, max, count: probes } = await stopProbe();
       assert.equal(await bed.countDaemonActions(), count);
@@ -127,10 +119,10 @@ describe('concurrent changes by users', () => {
       `a burst of changes that pauses the flow monitor ends as the user wrote it, and translated (${protocols.join()})`,
       needs,
       async (t) => {
-        bed = await SampledFlows.make(ovs, protocols);
+        const bed = await makeFlows(protocols);
         await bed.addSet(1, sink.target);
         const count = 20_000;
-        daemon = await startDaemon(ovs);
+        const daemon = await startDaemon();
         const before = await pauses();
         daemon.signal('SIGSTOP');
         await bed.add(manyFlows(count, `${sampleAction(1, 1)},NORMAL`));
@@ -165,12 +157,12 @@ describe('concurrent changes by users', () => {
   }
 
   test('samples that a user removes during the translation are not written again', async (t) => {
-    bed = await SampledFlows.make(ovs);
+    const bed = await makeFlows();
     await bed.addSet(1, sink.target);
     const count = 10_000;
     for (let round = 0; round < 3; round += 1) {
       await bed.add(manyFlows(count, `${sampleAction(1)},output:1`));
-      daemon = await startDaemon(ovs, { waitForReady: false });
+      const daemon = await startDaemon({ waitForReady: false });
       const seen = await waitFor(
         async () => {
           // A request for one flow is answered immediately; a dump of all would take as long as the translation.
@@ -183,8 +175,7 @@ describe('concurrent changes by users', () => {
       await bed.ofctl('-O', 'OpenFlow13', 'mod-flows', 'br0', 'udp,actions=output:2');
       await daemon.waitForReady(20_000);
       await waitFor(
-        async () =>
-          (await daemonStatus(daemon as Daemon)).bridges[0]?.session.translationReconciler.state === 'idle',
+        async () => (await daemonStatus(daemon)).bridges[0]?.session.translationReconciler.state === 'idle',
         {
           what: 'nothing is left to do',
         },
@@ -206,7 +197,7 @@ describe('what flows keep', () => {
   const withoutOurs = (dump: string) => dump.replaceAll(/,controller\([^)]*id=18768[^)]*\)/gu, '');
 
   test('counters, cookies, timeouts, flags and importance are the same before, during and after the translation', async () => {
-    bed = await SampledFlows.make(ovs);
+    const bed = await makeFlows();
     await bed.add(
       [
         `cookie=0xdeadbeef12345678,priority=9,udp,tp_dst=1,idle_timeout=1000,hard_timeout=2000,importance=77,send_flow_rem,actions=${sampleAction(1)},output:2`,
@@ -226,7 +217,7 @@ describe('what flows keep', () => {
     assert.match(before, /n_packets=2, n_bytes=\d\d+,.*importance=77/u);
     // Not earlier, because vswitchd would have exported the earlier packets.
     await bed.addSet(1, sink.target);
-    daemon = await startDaemon(ovs);
+    const daemon = await startDaemon();
     assert.equal(await bed.countDaemonActions(), 4);
     assert.equal(withoutOurs(await settled()), before);
     await ovs.inject('p1', udpTo(1), udpTo(1), udpTo(1));
@@ -240,16 +231,16 @@ describe('what flows keep', () => {
   });
 
   test('translated flows that time out are removed, and are not counted any more', async () => {
-    bed = await SampledFlows.make(ovs);
+    const bed = await makeFlows();
     await bed.addSet(1, sink.target);
-    daemon = await startDaemon(ovs);
+    const daemon = await startDaemon();
     await bed.add([
       `priority=9,udp,tp_dst=1,idle_timeout=1,actions=${sampleAction(1)},output:2`,
       `priority=9,udp,tp_dst=2,hard_timeout=2,actions=${sampleAction(1)},output:2`,
       `priority=9,udp,tp_dst=3,actions=${sampleAction(1)},output:2`,
     ]);
     await bed.waitForDaemonActions(3);
-    const flows = async () => (await sampledBridgeOf(daemon as Daemon)).flowSampling[0]?.flows;
+    const flows = async () => (await sampledBridgeOf(daemon)).flowSampling[0]?.flows;
     assert.equal(await flows(), 3);
     await waitFor(async () => (await flows()) === 1, { what: 'two flows have timed out', timeoutMs: 8000 });
     await bed.waitForDaemonActions(1);
@@ -262,7 +253,7 @@ describe('what flows keep', () => {
   });
 
   test('many flows of each kind of field are translated and restored, each written once', async () => {
-    bed = await SampledFlows.make(ovs);
+    const bed = await makeFlows();
     await bed.addSet(1, sink.target);
     const hex = (index: number, digits: number) => index.toString(16).padStart(digits, '0');
     const fields: ((index: number) => string)[] = [
@@ -291,7 +282,7 @@ describe('what flows keep', () => {
     );
     await bed.add(flows);
     const before = await bed.dump();
-    daemon = await startDaemon(ovs);
+    const daemon = await startDaemon();
     assert.equal(await bed.countDaemonActions(), flows.length);
     const { translation } = (await sampledBridgeOf(daemon)).session;
     const { rewrites, restored, lost } = translation;
@@ -301,7 +292,7 @@ describe('what flows keep', () => {
   });
 
   test('a flow that is too large for another action is reported, and the others are translated', async () => {
-    bed = await SampledFlows.make(ovs);
+    const bed = await makeFlows();
     await bed.addSet(1, sink.target);
     const large = Array.from({ length: 800 }, () => sampleAction(1)).join(',');
     await bed.add([
@@ -309,7 +300,7 @@ describe('what flows keep', () => {
       ...manyFlows(500, `${sampleAction(1)},output:2`),
     ]);
     const before = await bed.dump();
-    daemon = await startDaemon(ovs);
+    const daemon = await startDaemon();
     assert.equal(await bed.countDaemonActions(), 500);
     const [condition] = (await daemonStatus(daemon)).conditions;
     assert.equal(condition?.code, 'translation-refused');

@@ -3,15 +3,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NO_BUFFER, OpenFlowConnection } from '../../src/node-openflow/index.ts';
-import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { FlowRecordSink } from '../support/flow-records.ts';
+import type { FlowRecordSink } from '../support/flow-records.ts';
 import { createIpfixRow } from '../support/ipfix-rows.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
-import { SampledFlows, sampleAction, sampledBridgeOf, udpTo } from '../support/sampled-flows.ts';
+import type { Ovs } from '../support/ovs.ts';
+import { sampleAction, sampledBridgeOf, udpTo } from '../support/sampled-flows.ts';
 import { waitFor } from '../support/wait.ts';
+import { withSampledFlows } from '../support/with-sampled-flows.ts';
 
 /** OFPP_TABLE: the packet is processed by the flow tables. */
 const OFPP_TABLE = 0xffff_fff9;
@@ -19,29 +19,23 @@ const OFPP_TABLE = 0xffff_fff9;
 let ovs: Ovs;
 let sink: FlowRecordSink;
 let other: FlowRecordSink;
-let bed: SampledFlows;
-let daemon: Daemon | undefined;
-
-before(async () => {
-  ovs = await startOvs({
-    // Groups are rewritten in OpenFlow 1.5, which some bridges of these tests do not allow, and others allow only.
-    allowedWarnings: [
-      /vconn\|WARN\|.*version negotiation failed/u,
-      /rconn\|WARN\|br0<->unix#\d+: connection dropped \(Protocol error\)/u,
-    ],
-  });
-});
-after(() => ovs.stop());
-beforeEach(async () => {
-  daemon = undefined;
-  sink = await FlowRecordSink.open();
-  other = await FlowRecordSink.open();
-});
-afterEach(async () => {
-  await bed.clean(daemon);
-  await sink.close();
-  await other.close();
-});
+const { makeFlows, startDaemon } = withSampledFlows(
+  (running) => {
+    ({
+      ovs,
+      sinks: [sink, other],
+    } = running);
+  },
+  {
+    ovs: {
+      // Groups are rewritten in OpenFlow 1.5, which some bridges of these tests do not allow, and others allow only.
+      allowedWarnings: [
+        /vconn\|WARN\|.*version negotiation failed/u,
+        /rconn\|WARN\|br0<->unix#\d+: connection dropped \(Protocol error\)/u,
+      ],
+    },
+  },
+);
 
 describe('a bridge that allows one version only', () => {
   /** Actions of many kinds that a user of every version can write. */
@@ -63,11 +57,11 @@ describe('a bridge that allows one version only', () => {
     { version: 'OpenFlow15', flows: [...COMMON, ...OF13] },
   ]) {
     test(`${version}: samples are received, and flows are restored byte for byte`, async () => {
-      bed = await SampledFlows.make(ovs, [version]);
+      const bed = await makeFlows([version]);
       await bed.addSet(1, sink.target);
       await bed.add(flows, version);
       const before = await bed.dump(version);
-      daemon = await startDaemon(ovs);
+      const daemon = await startDaemon();
       assert.equal(await bed.countDaemonActions(version), flows.length);
       await ovs.appctl('revalidator/purge');
       await ovs.inject('p1', udpTo(1), udpTo(2), udpTo(3), udpTo(4));
@@ -104,12 +98,12 @@ describe('a bridge that allows one version only', () => {
   }
 
   test('OpenFlow10: flows are not changed, and the row stays with ovs-vswitchd until another version is allowed', async () => {
-    bed = await SampledFlows.make(ovs, ['OpenFlow10']);
+    const bed = await makeFlows(['OpenFlow10']);
     await bed.addSet(1, sink.target);
     await bed.add(COMMON, 'OpenFlow10');
     const before = await bed.dump('OpenFlow10');
     const targets = await ovs.vsctl('--columns=targets', 'list', 'IPFIX');
-    daemon = await startDaemon(ovs, { arguments: ['--unmetered', 'allow'], waitForReady: false });
+    const daemon = await startDaemon({ arguments: ['--unmetered', 'allow'], waitForReady: false });
     await daemon.waitForRefusal(/does not show flows whole/u);
     assert.match(await daemon.appctl('status'), /flows-shown-in-part/u);
     assert.equal(await ovs.vsctl('--columns=targets', 'list', 'IPFIX'), targets);
@@ -128,13 +122,13 @@ describe('a bridge that allows one version only', () => {
 
 describe('rows', () => {
   test('the lowest and the highest id of a set work, and one flow may sample for both', async () => {
-    bed = await SampledFlows.make(ovs);
+    const bed = await makeFlows();
     await bed.addSet(0, sink.target);
     await bed.addSet(4_294_967_295, other.target);
     await bed.add([
       `udp,actions=${sampleAction(0, 0, 0)},${sampleAction(4_294_967_295, 4_294_967_295, 4_294_967_295)},output:2`,
     ]);
-    daemon = await startDaemon(ovs);
+    const daemon = await startDaemon();
     await ovs.inject('p1', udpTo(1), udpTo(2));
     await sink.waitForPackets(2);
     await other.waitForPackets(2);
@@ -153,7 +147,7 @@ describe('rows', () => {
   });
 
   test('the bridge and two sets may share an IPFIX row, with a cache each', async () => {
-    bed = await SampledFlows.make(ovs);
+    const bed = await makeFlows();
     const row = await createIpfixRow(ovs, 'br0', [sink.target], { sampling: 1, obs_domain_id: 99 });
     for (const id of [1, 2]) {
       await ovs.vsctl(
@@ -170,7 +164,7 @@ describe('rows', () => {
       );
     }
     await bed.add([`udp,actions=${sampleAction(1, 11)},${sampleAction(2, 22)},output:2`]);
-    daemon = await startDaemon(ovs);
+    const daemon = await startDaemon();
     await ovs.inject('p1', udpTo(1));
     await sink.waitForPackets(3);
     assert.deepEqual(
@@ -181,14 +175,14 @@ describe('rows', () => {
   });
 
   test('a set whose IPFIX row is replaced exports its cached flows to the new collector', async () => {
-    bed = await SampledFlows.make(ovs);
+    const bed = await makeFlows();
     const caching = ['cache_active_timeout=60', 'cache_max_flows=100'];
     await bed.addSet(1, sink.target, ...caching);
     await bed.addSet(2, other.target, ...caching);
     await bed.add([`udp,actions=${sampleAction(1)},output:2`]);
-    daemon = await startDaemon(ovs);
+    const daemon = await startDaemon();
     await ovs.inject('p1', udpTo(1));
-    const cached = async () => (await sampledBridgeOf(daemon as Daemon)).flowSampling[0];
+    const cached = async () => (await sampledBridgeOf(daemon)).flowSampling[0];
     await waitFor(async () => (await cached())?.exporter.cache.flows === 1, { what: 'a flow is cached' });
     const second = (await sampledBridgeOf(daemon)).flowSampling[1]?.ipfixRow ?? '';
     const [set] = (await ovs.vsctl('--bare', '--columns=_uuid', 'find', 'Flow_Sample_Collector_Set', 'id=1'))
@@ -234,7 +228,7 @@ async function* packetBursts(packets: number): AsyncGenerator<void> {
 }
 
 test('a probability of 1 in 100 is estimated without bias over 200,000 samples', async (t) => {
-  bed = await SampledFlows.make(ovs);
+  const bed = await makeFlows();
   await bed.addSet(1, sink.target, 'cache_active_timeout=60', 'cache_max_flows=100');
   const limits = ['external_ids:ovs-ipfix-max-rate=1000000', 'other_config:controller-queue-size=512'];
   await ovs.vsctl('set', 'Bridge', 'br0', ...limits);
@@ -242,7 +236,7 @@ test('a probability of 1 in 100 is estimated without bias over 200,000 samples',
   const copies = 8;
   const actions = Array.from({ length: copies }, () => sampleAction(1, 7, 9, 655));
   await bed.add([`priority=5,udp,actions=${actions.join(',')},output:2`]);
-  daemon = await startDaemon(ovs);
+  const daemon = await startDaemon();
   const wanted = 200_000;
   const start = performance.now();
   let sent = 0;
@@ -253,7 +247,7 @@ test('a probability of 1 in 100 is estimated without bias over 200,000 samples',
     }
   }
   const tookMs = performance.now() - start;
-  const pool = async () => (await sampledBridgeOf(daemon as Daemon)).sampleActionMeter;
+  const pool = async () => (await sampledBridgeOf(daemon)).sampleActionMeter;
   const isCounted = async () => {
     const { observedPackets, inTransit } = await pool();
     return observedPackets === sent && inTransit === 0;
@@ -276,15 +270,15 @@ test('a probability of 1 in 100 is estimated without bias over 200,000 samples',
 
 describe('restarts', () => {
   test('flows that users add again after a restart of vswitchd are translated', async () => {
-    bed = await SampledFlows.make(ovs);
+    const bed = await makeFlows();
     await bed.addSet(1, sink.target);
     const flows = [`udp,actions=${sampleAction(1)},output:2`];
     await bed.add(flows);
-    daemon = await startDaemon(ovs);
+    const daemon = await startDaemon();
     await ovs.restartVswitchd();
     await bed.add(flows);
     await bed.waitForDaemonActions(1);
-    await waitFor(async () => (await sampledBridgeOf(daemon as Daemon)).session.hook === 'installed', {
+    await waitFor(async () => (await sampledBridgeOf(daemon)).session.hook === 'installed', {
       what: 'hook and actions are installed',
     });
     await ovs.inject('p1', udpTo(1));
@@ -294,19 +288,18 @@ describe('restarts', () => {
   });
 
   test('a start without sets removes the stale actions of a daemon that was killed', async () => {
-    bed = await SampledFlows.make(ovs);
+    const bed = await makeFlows();
     await bed.addSet(1, other.target);
     await bed.add([
       `udp,tp_dst=1,actions=${sampleAction(1)},output:2`,
       `udp,tp_dst=2,actions=clone(${sampleAction(1)}),output:2`,
     ]);
     const before = await bed.dump();
-    daemon = await startDaemon(ovs);
-    await daemon.kill();
+    await (await startDaemon()).kill();
     await ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');
     await createIpfixRow(ovs, 'br0', [sink.target], { sampling: 1 });
     assert.equal(await bed.countDaemonActions(), 2);
-    daemon = await startDaemon(ovs);
+    const daemon = await startDaemon();
     await ovs.appctl('revalidator/purge');
     await ovs.inject('p1', udpTo(1));
     await waitFor(async () => !/sample\([^)]*\),controller/u.test(await bed.dump()), {

@@ -2,15 +2,15 @@
 // the flows, and the flows are restored as their writer wrote them.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { type Daemon, type DaemonOptions, startDaemon } from '../support/daemon.ts';
+import { beforeEach, test } from 'node:test';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
 import { createIpfixRow, daemonStatus } from '../support/ipfix-rows.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
-import { SampledFlows, sampleAction as sample, sampledBridgeOf } from '../support/sampled-flows.ts';
+import type { Ovs } from '../support/ovs.ts';
+import { type SampledFlows, sampleAction as sample, sampledBridgeOf } from '../support/sampled-flows.ts';
 import { DAEMON_FILE } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
+import { withSampledFlows } from '../support/with-sampled-flows.ts';
 
 const ALL = ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'];
 
@@ -18,31 +18,21 @@ let ovs: Ovs;
 let first: FlowRecordSink;
 let second: FlowRecordSink;
 let bed: SampledFlows;
-let daemon: Daemon | undefined;
-
-before(async () => {
-  ovs = await startOvs({ allowedWarnings: [/recirc_id \d+ left allocated/u] });
-});
-after(() => ovs.stop());
+const { makeFlows, startDaemon: run } = withSampledFlows(
+  (running) => {
+    ({
+      ovs,
+      sinks: [first, second],
+    } = running);
+  },
+  { ovs: { allowedWarnings: [/recirc_id \d+ left allocated/u] } },
+);
 beforeEach(async () => {
-  daemon = undefined;
-  first = await FlowRecordSink.open();
-  second = await FlowRecordSink.open();
-  bed = await SampledFlows.make(ovs, ALL);
-});
-afterEach(async () => {
-  await bed.clean(daemon);
-  await first.close();
-  await second.close();
+  bed = await makeFlows(ALL);
 });
 
 const frame = (destination: number, source = 1000) =>
   ethernet({}, ipv4({ source: '10.0.0.1', destination: '10.0.0.2' }, udp({ source, destination })));
-/** Starts the daemon; it ends with the test. */
-async function run(options?: DaemonOptions): Promise<Daemon> {
-  daemon = await startDaemon(ovs, options);
-  return daemon;
-}
 
 test('two sets and the bridge are exported at the same time, each to its own collector', async (t) => {
   const third = await FlowRecordSink.open();

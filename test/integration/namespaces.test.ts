@@ -2,65 +2,18 @@
 // must agree with the ports' counters, and the daemon, alive or dead, must not affect the hosts.
 
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
-import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { type FlowRecord, FlowRecordSink } from '../support/flow-records.ts';
-import { createIpfixRow, waitForBridge } from '../support/ipfix-rows.ts';
-import { NamespaceHost } from '../support/namespace-host.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
+import { test } from 'node:test';
+import type { FlowRecord } from '../support/flow-records.ts';
+import { waitForBridge } from '../support/ipfix-rows.ts';
+import type { Ovs } from '../support/ovs.ts';
 import type { BackgroundProgram } from '../support/process.ts';
 import { tier } from '../support/tiers.ts';
+import { HOSTS, ping, startTwoHosts, type TwoHosts } from '../support/two-hosts.ts';
 import { waitFor, waitUntilQuiet } from '../support/wait.ts';
 
 const NEEDS = tier('ovs', 'daemon', 'namespaces', 'iperf3');
-const HOSTS = [
-  { port: 'port1', mac: '02:00:00:00:09:01', ipv4: '10.9.0.1/24', ipv6: 'fd09::1/64' },
-  { port: 'port2', mac: '02:00:00:00:09:02', ipv4: '10.9.0.2/24', ipv6: 'fd09::2/64' },
-] as const;
 const IPV4 = '10.9.0.2';
 const IPV6 = 'fd09::2';
-
-/** A bridge with two hosts that do not send yet. */
-interface Network {
-  readonly ovs: Ovs;
-  readonly sink: FlowRecordSink;
-  readonly row: string;
-  readonly hosts: readonly [NamespaceHost, NamespaceHost];
-  startDaemon(): Promise<Daemon>;
-}
-
-async function startNetwork(t: TestContext): Promise<Network> {
-  const ovs = await startOvs({ mode: 'netdev' });
-  const sink = await FlowRecordSink.open();
-  const stops = [() => ovs.stop()];
-  t.after(async () => {
-    await sink.close();
-    for (const stop of stops.toReversed()) {
-      await stop();
-    }
-  });
-  await ovs.addBridge('br0');
-  const row = await createIpfixRow(ovs, 'br0', [sink.target], {
-    sampling: 1,
-    cache_active_timeout: 600,
-    cache_max_flows: 100_000,
-  });
-  const first = await NamespaceHost.create(ovs, 'br0', HOSTS[0]);
-  stops.push(() => first.stop());
-  const second = await NamespaceHost.create(ovs, 'br0', HOSTS[1]);
-  stops.push(() => second.stop());
-  return {
-    ovs,
-    sink,
-    row,
-    hosts: [first, second],
-    startDaemon: async () => {
-      const daemon = await startDaemon(ovs);
-      stops.push(() => daemon.kill('SIGTERM'));
-      return daemon;
-    },
-  };
-}
 
 /** Returns what a port has received, by the switch's counters. */
 async function received(ovs: Ovs, port: string): Promise<{ packets: bigint; octets: bigint }> {
@@ -85,13 +38,8 @@ function sentBy(records: readonly FlowRecord[], mac: string): { packets: bigint;
   return sum;
 }
 
-async function ping(host: NamespaceHost, address: string): Promise<void> {
-  const text = await host.run('ping', '-n', '-i', '0.02', '-c', '50', '-w', '10', address);
-  assert.match(text, /50 packets transmitted, 50 received, 0% packet loss/);
-}
-
 /** Runs iperf3 from the first host to the second, and returns its report. */
-async function iperf(hosts: Network['hosts'], ...args: readonly string[]): Promise<IperfEnd> {
+async function iperf(hosts: TwoHosts['hosts'], ...args: readonly string[]): Promise<IperfEnd> {
   const [client, server] = hosts;
   const program = await server.start('iperf3', '--server', '--one-off', '--forceflush');
   await waitFor(() => program.stdout.includes('Server listening'), { what: 'iperf3 listens' });
@@ -106,7 +54,7 @@ interface IperfEnd {
 }
 
 test("pings and iperf3 between real hosts: records agree with the ports' counters", NEEDS, async (t) => {
-  const network = await startNetwork(t);
+  const network = await startTwoHosts(t);
   const { ovs, sink, hosts } = network;
   const daemon = await network.startDaemon();
   const before = await Promise.all(HOSTS.map(({ port }) => received(ovs, port)));
@@ -178,7 +126,7 @@ test("pings and iperf3 between real hosts: records agree with the ports' counter
 });
 
 test('hosts lose no packet while the daemon starts, is killed, and its hook times out', NEEDS, async (t) => {
-  const network = await startNetwork(t);
+  const network = await startTwoHosts(t);
   const { ovs, hosts } = network;
   // vswitchd exports while no daemon runs, without a collector in its namespace, and it logs that the daemon died.
   ovs.allowWarnings(/collectors.*Connection refused/, /rconn.*connection dropped/);

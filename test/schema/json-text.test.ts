@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { JSON_DEPTH_MAX, type JsonPart, JsonTextError, parseJsonText } from '../../src/schema/json-text.ts';
+import { withShortStacks } from '../support/short-stacks.ts';
 
 const SEED = 4739;
 
@@ -67,7 +68,7 @@ test('accepts exactly the texts that JSON.parse accepts, except those with dupli
 
 function attempt<T>(work: () => T): T | Error {
   try {
-    return work();
+    return withShortStacks(work);
   } catch (error) {
     return error as Error;
   }

@@ -1,5 +1,5 @@
-// Third-party collectors that users run: nfcapd with nfdump, nfacctd, tshark and libfixbuf's ipfixDump. Each decodes the bytes
-// that the daemon exports.
+// Third-party collectors that users run: nfcapd with nfdump, nfacctd, ipfixcol2, tshark and libfixbuf's ipfixDump. Each decodes
+// the bytes that the daemon exports.
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -53,6 +53,7 @@ export async function startNfcapd(
 /** Starts nfacctd with its print plugin (JSON lines). It writes each second while messages arrive, and the rest when it ends. */
 export async function startNfacctd(
   aggregate = 'src_host,dst_host,src_port,dst_port,proto',
+  otherSettings: Readonly<Record<string, string>> = {},
 ): Promise<PortCollector> {
   const folder = await mkdtemp(join(tmpdir(), 'nfacctd-'));
   const port = await freeUdpPort();
@@ -67,6 +68,7 @@ export async function startNfacctd(
     print_output_file_append: 'true',
     print_refresh_time: 1,
     nfacctd_time_new: 'true',
+    ...otherSettings,
   };
   const configuration = join(folder, 'nfacctd.conf');
   await writeFile(
@@ -102,6 +104,51 @@ export async function startNfacctd(
       const last = await output();
       await rm(folder, { recursive: true, force: true });
       return last;
+    },
+  };
+}
+
+/**
+ * Starts ipfixcol2, which writes each data record as a line of JSON, with the IANA name of each element. Debian has it since
+ * sid; plugins and elements of an unpacked suite are read from there.
+ */
+export async function startIpfixcol2(protocol: 'udp' | 'tcp'): Promise<PortCollector> {
+  const folder = await mkdtemp(join(tmpdir(), 'ipfixcol2-'));
+  const port = await freeUdpPort();
+  const configuration = join(folder, 'startup.xml');
+  const listen = `<localPort>${port}</localPort><localIPAddress>127.0.0.1</localIPAddress>`;
+  const shown = ['tcpFlags>raw', 'timestamp>formatted', 'protocol>raw', 'ignoreUnknown>false']
+    .map((setting) => `<${setting}</${setting.split('>')[0]}>`)
+    .join('');
+  await writeFile(
+    configuration,
+    `<ipfixcol2><inputPlugins><input><name>in</name><plugin>${protocol}</plugin>
+      <params>${listen}</params></input></inputPlugins>
+    <outputPlugins><output><name>out</name><plugin>json</plugin>
+      <params>${shown}<outputs><print><name>print</name></print></outputs></params>
+    </output></outputPlugins></ipfixcol2>`,
+  );
+  const suite = process.env['OVS_IPFIX_TEST_OVS'];
+  const root = suite === undefined ? '' : join(suite, 'root');
+  const libraries = (await readdir(join(root, '/usr/lib'))).filter((name) => name.endsWith('-linux-gnu'));
+  const plugins = libraries.map((name) => join(root, '/usr/lib', name, 'ipfixcol2'));
+  const args = ['-v', '-c', configuration, '-p', plugins[0] ?? '', '-e', join(root, '/etc/libfds')];
+  const program = await BackgroundProgram.start('ipfixcol2', args);
+  await listening(port, program, protocol);
+  return {
+    target: `127.0.0.1:${port}`,
+    port,
+    output: () => Promise.resolve(program.stdout),
+    complaints: () =>
+      // The default folder of plugins is missing on a machine without ipfixcol2.
+      program.stderr
+        .split('\n')
+        .filter((line) => line !== '' && !/Unable to access to plugin\(s\) in '\/usr/u.test(line))
+        .join('\n'),
+    stop: async () => {
+      await program.stop('SIGINT');
+      await rm(folder, { recursive: true, force: true });
+      return program.stdout;
     },
   };
 }
@@ -197,14 +244,15 @@ export async function freeUdpPort(): Promise<number> {
 }
 
 /** Waits until a process has bound the port, by the kernel's table of sockets. */
-async function listening(port: number, program: BackgroundProgram): Promise<void> {
+async function listening(port: number, program: BackgroundProgram, protocol = 'udp'): Promise<void> {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const state = await waitFor(
     async () => {
       if (program.exit !== undefined) {
         return 'ended';
       }
-      const tables = (await readFile('/proc/net/udp', 'utf8')) + (await readFile('/proc/net/udp6', 'utf8'));
+      const files = [`/proc/net/${protocol}`, `/proc/net/${protocol}6`];
+      const tables = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');
       return tables.split('\n').some((line) => line.trim().split(/\s+/)[1]?.endsWith(suffix)) && 'listens';
     },
     { what: `${program.name} listens at port ${port}` },
@@ -213,6 +261,28 @@ async function listening(port: number, program: BackgroundProgram): Promise<void
     throw new Error(`${program.name} has ended: ${program.stdout}${program.stderr}`);
   }
 }
+
+/** Waits until a collector has read everything that was sent to it: over UDP from its socket, over TCP until the end. */
+export async function drained(port: number, protocol: 'udp' | 'tcp' = 'udp'): Promise<void> {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  await waitFor(
+    async () => {
+      const files = [`/proc/net/${protocol}`, `/proc/net/${protocol}6`];
+      const tables = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');
+      const columns = tables.split('\n').map((line) => line.trim().split(/\s+/u));
+      const sockets = columns.filter(([, local]) => local?.endsWith(suffix));
+      const isListening = ([, , , state]: readonly string[]) => protocol === 'udp' || state === TCP_LISTEN;
+      return (
+        sockets.length > 0 &&
+        sockets.every((socket) => isListening(socket) && socket[4]?.endsWith(':00000000') === true)
+      );
+    },
+    { what: `the collector at port ${port} has read all` },
+  );
+}
+
+/** The state of a socket in /proc/net/tcp. */
+const TCP_LISTEN = '0A';
 
 async function nfcapdHelp(): Promise<string> {
   const { stdout, stderr } = await runForOutput('nfcapd', ['-h']);

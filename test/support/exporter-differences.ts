@@ -1,6 +1,7 @@
 // Intended differences between the records of ovs-vswitchd's exporter (seen with 3.1) and the daemon's, as data: the frames,
 // the elements, and the reason. The comparison in differential.test.ts accepts these only.
 
+import type { RecordFormat } from '../../src/ipfix/record-layout.ts';
 import type { OvsDifferenceName } from '../versions/differences.ts';
 
 const ETHERNET_TYPE_AT = 12;
@@ -10,9 +11,15 @@ const IPV4_HEADER_SIZE = 20;
 const IPV6_HEADER_SIZE = 40;
 const UDP_HEADER_SIZE = 8;
 const TCP_HEADER_SIZE = 20;
+const SCTP_HEADER_SIZE = 12;
 const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 const PROTOCOL_SCTP = 132;
+
+const TRANSPORT_HEADER_SIZES: Readonly<Record<number, number>> = {
+  [PROTOCOL_UDP]: UDP_HEADER_SIZE,
+  [PROTOCOL_SCTP]: SCTP_HEADER_SIZE,
+};
 
 /** One intended difference. */
 export interface Difference {
@@ -21,6 +28,8 @@ export interface Difference {
   /** Elements of a frame's record that may differ, or that only one of the records has. */
   readonly elements: ReadonlySet<string>;
   readonly appliesTo: (frame: Buffer) => boolean;
+  /** Applies to records of one format only. */
+  readonly only?: RecordFormat;
   /** Applies only to versions with this difference. */
   readonly ovsDifference?: OvsDifferenceName;
 }
@@ -34,6 +43,8 @@ const ADDRESSES = [
 ];
 const IP_HEADER = ['ipTTL', 'protocolIdentifier', 'ipDiffServCodePoint', 'ipPrecedence', 'ipClassOfService'];
 const PORTS = ['sourceTransportPort', 'destinationTransportPort'];
+/** What a record has of the transport header, in any format. */
+const TRANSPORT = [...PORTS, 'tcpControlBits', 'icmpTypeCodeIPv4', 'icmpTypeCodeIPv6'];
 
 /** All intended differences. The test fails if one of them does not apply to any frame. */
 export const KNOWN_DIFFERENCES: readonly Difference[] = [
@@ -41,7 +52,7 @@ export const KNOWN_DIFFERENCES: readonly Difference[] = [
     name: 'IP length past the frame',
     reason: `OVS 3.1 takes an IP header whose length does not fit the frame for no header at all: zeros, no ports.
       The exporter of 2013 reads it ("IPv4 total length 1500 in a 64 B frame" of record-vectors.json), and so do we.`,
-    elements: new Set([...IP_HEADER, ...ADDRESSES, ...PORTS]),
+    elements: new Set([...IP_HEADER, ...ADDRESSES, ...TRANSPORT]),
     appliesTo: (frame) => {
       const { type, bytes } = networkLayer(frame);
       const length = ipLength(type, bytes);
@@ -55,7 +66,7 @@ export const KNOWN_DIFFERENCES: readonly Difference[] = [
     name: 'ports in the padding',
     reason: `OVS 3.1 looks for TCP's and UDP's header within the length that IP states; in 2013, and here, the
       whole frame counts, so that bytes of padding can be taken for ports.`,
-    elements: new Set(PORTS),
+    elements: new Set(TRANSPORT),
     appliesTo: (frame) => {
       const { type, bytes } = networkLayer(frame);
       const length = ipLength(type, bytes);
@@ -64,8 +75,8 @@ export const KNOWN_DIFFERENCES: readonly Difference[] = [
       }
       const isIpv4 = type === TYPE_IPV4;
       const headerSize = isIpv4 ? ipv4HeaderSize(bytes) : IPV6_HEADER_SIZE;
-      const isUdp = bytes[isIpv4 ? 9 : 6] === PROTOCOL_UDP;
-      return length < headerSize + (isUdp ? UDP_HEADER_SIZE : TCP_HEADER_SIZE);
+      const protocol = bytes[isIpv4 ? 9 : 6] ?? 0;
+      return length < headerSize + (TRANSPORT_HEADER_SIZES[protocol] ?? TCP_HEADER_SIZE);
     },
   },
   {
@@ -82,7 +93,7 @@ export const KNOWN_DIFFERENCES: readonly Difference[] = [
     name: 'TCP header past the packet',
     reason: `OVS 2.15 reads the ports of a TCP header whose data offset is not within the packet; OVS 3.1, the exporter of
       2013 and we do not.`,
-    elements: new Set(PORTS),
+    elements: new Set(TRANSPORT),
     ovsDifference: 'tcp-header-length',
     appliesTo: (frame) => {
       const { type, bytes } = networkLayer(frame);
@@ -96,6 +107,7 @@ export const KNOWN_DIFFERENCES: readonly Difference[] = [
     name: 'ports of SCTP',
     reason:
       "OVS 3.1 has the ports of SCTP in its records; the record of 2013, which is the daemon's, has those of TCP and UDP.",
+    only: 'original',
     elements: new Set(PORTS),
     appliesTo: (frame) => {
       const { type, bytes } = networkLayer(frame);
@@ -103,6 +115,26 @@ export const KNOWN_DIFFERENCES: readonly Difference[] = [
         return bytes[9] === PROTOCOL_SCTP;
       }
       return type === TYPE_IPV6 && bytes[6] === PROTOCOL_SCTP;
+    },
+  },
+  {
+    name: 'octets of frames that are not IP',
+    reason: `OVS counts octetDeltaCount for IP only. Collectors that show no other octets than these would show 0 for ARP and
+      all else, so the daemon counts the frame without its Ethernet header.`,
+    only: 'extended',
+    elements: new Set(['octetDeltaCount']),
+    appliesTo: (frame) => !isIp(networkLayer(frame).type),
+  },
+  {
+    name: 'octets of padding',
+    reason: `octetDeltaCount of OVS has everything behind the Ethernet header, with the padding of short frames; the daemon's
+      is the length that the IP header says, as IPFIX has it.`,
+    only: 'extended',
+    elements: new Set(['octetDeltaCount']),
+    appliesTo: (frame) => {
+      const { type, bytes } = networkLayer(frame);
+      const length = ipLength(type, bytes);
+      return length !== undefined && length > 0 && length < bytes.length;
     },
   },
 ];
@@ -113,7 +145,11 @@ export const KNOWN_DIFFERENCES: readonly Difference[] = [
  */
 export function isIpWithoutBytes(frame: Buffer): boolean {
   const { type, bytes } = networkLayer(frame);
-  return (type === TYPE_IPV4 || type === TYPE_IPV6) && bytes.length === 0;
+  return isIp(type) && bytes.length === 0;
+}
+
+function isIp(type: number): boolean {
+  return type === TYPE_IPV4 || type === TYPE_IPV6;
 }
 
 /** Returns the EtherType after the outermost tag, and what follows it; without SNAP, because no test has IP in it. */

@@ -8,11 +8,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { createCollectorSet, createIpfixRow } from './ipfix-rows.ts';
-import { type HostOptions, NamespaceHost } from './namespace-host.ts';
+import { NamespaceHost } from './namespace-host.ts';
 import type { ReceivedNumbers } from './numbered-receiver.ts';
 import { type Ovs, startOvs } from './ovs.ts';
 import type { BackgroundProgram } from './process.ts';
 import { DAEMON_FILE } from './tiers.ts';
+import { HOSTS } from './two-hosts.ts';
 import { UdpSink } from './udp-sink.ts';
 import { waitFor } from './wait.ts';
 
@@ -30,10 +31,6 @@ const DAEMON_ACTIONS = 3 + OTHER_FLOWS;
 const READY_TIMEOUT_MS = 20_000;
 /** A run's last ping may be unanswered when ping is ended. */
 const PINGS_ON_THE_WAY = 1;
-const HOSTS: readonly [HostOptions, HostOptions] = [
-  { port: 'port1', mac: '02:00:00:00:09:01', ipv4: '10.9.0.1/24', ipv6: 'fd09::1/64' },
-  { port: 'port2', mac: '02:00:00:00:09:02', ipv4: '10.9.0.2/24', ipv6: 'fd09::2/64' },
-];
 const RECEIVER = '10.9.0.2';
 
 export type RunKind = 'daemon' | 'control';

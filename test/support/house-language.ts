@@ -14,14 +14,14 @@ export interface LanguageRule {
   readonly kept?: readonly string[];
 }
 
-const words = (...all: string[]) => new RegExp(`\\b(?:${all.join('|')})\\b`, 'giu');
+const words = (...all: string[]) => new RegExp(`\\b(?:${all.join('|')})\\b`, 'gi');
 
 export const LANGUAGE_RULES: readonly LanguageRule[] = [
   {
     not: 'X is no Y',
     but: 'X is not a valid Y',
     pattern:
-      /(?<!\bthere\s+)(?<!\bwhere\s+)\b(?:is|are|was|were)\s+no\s+(?!(?:longer|more|less|later|older|earlier|newer|greater|better|worse|higher|lower|larger|smaller|fewer|way|such)\b)[a-z]+/giu,
+      /(?<!\bthere\s+)(?<!\bwhere\s+)\b(?:is|are|was|were)\s+no\s+(?!(?:longer|more|less|later|older|earlier|newer|greater|better|worse|higher|lower|larger|smaller|fewer|way|such)\b)[a-z]+/gi,
     broken: ['"x" is no register bit', 'These are no flows'],
     kept: ['There is no hook', 'The row is no longer adopted', 'it has no meter', 'is no more than 10'],
   },
@@ -71,7 +71,7 @@ export const LANGUAGE_RULES: readonly LanguageRule[] = [
   {
     not: 'mark (a reconciler)',
     but: 'trigger, schedule',
-    pattern: /\bre[- ]?mark(?:ed|s)?\s+the\s+reconciler|reconcilers?\.mark\(/giu,
+    pattern: /\bre[- ]?mark(?:ed|s)?\s+the\s+reconciler|reconcilers?\.mark\(/gi,
     broken: ['this.#reconciler.mark()', 'remarks the reconciler'],
     kept: ['--mark', 'the mark bit'],
   },

@@ -138,6 +138,9 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('records.md', 'than {} GiB of flows', 'flow/flow-cache.ts', 'FLOW_BYTES_MAX', 1024 ** 3),
   checked('records.md', 'IP length than {} is', 'flow/flow-entry.ts', 'IP_TOTAL_LENGTH_MAX'),
 
+  checked('collectors.md', '`--message-bytes-max` | {}, or more', ...MESSAGE),
+  checked('collectors.md', '`extended` begin at {}.', 'ipfix/record-layout.ts', 'EXTENDED_ID_FIRST'),
+
   checked('status.md', 'averages a second over {} seconds', 'report/coverage.ts', 'PERIOD_SECONDS'),
   checked('status.md', 'It shows {} flows', 'unixctl/report-commands.ts', 'FLOWS_DEFAULT'),
   checked('status.md', 'at most {}. Each', 'report/top-flows.ts', 'TOP_FLOWS_MAX'),
@@ -269,10 +272,20 @@ export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
   ...allowed(OPEN_VSWITCH, 'records.md', 'registers of 32 bits', 'up to 1 s in the future'),
   ...allowed(
     EXAMPLE,
-    'records.md',
+    'collectors.md',
     '0 bytes, with the right packets',
     'after 6 records',
     '1,850 packets for 60',
+  ),
+  ...allowed('*Run by hand* on the page says how', 'collectors.md', '57 records of all fourteen'),
+  ...allowed(
+    'a limit or default of the collector',
+    'collectors.md',
+    'more than 1,500 bytes by default, nfacctd',
+    'nfacctd more than 10,000',
+    '| 30 minutes;',
+    '`templateLifeTime`, 1,800 s',
+    'Interfaces are 16 bits',
   ),
   ...allowed('the least and the most of the setting', 'command-line.md', '512 to 65,535 bytes'),
   ...allowed('13 to 26: the index is between half full and full', 'limits.md', '13 to 26 bytes a flow'),

@@ -42,10 +42,8 @@ export class SampledFlows {
     this.ovs = ovs;
   }
 
-  /** Stops the daemon and removes the bridge after its sets, because a set keeps a reference to its bridge. */
-  async clean(daemon?: Daemon): Promise<void> {
-    daemon?.signal('SIGCONT');
-    await daemon?.kill();
+  /** Removes the bridge after its sets, because a set keeps a reference to its bridge. No daemon may run. */
+  async clean(): Promise<void> {
     await this.ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');
     await this.ovs.vsctl('--if-exists', 'del-br', 'br0');
   }

@@ -5,16 +5,13 @@
 import assert from 'node:assert/strict';
 import { MessageReader } from '../../src/ipfix/message-reader.ts';
 import type { FieldValue } from '../../src/ipfix/reader-types.ts';
-import { TEMPLATES } from '../../src/ipfix/record-layout.ts';
+import type { RecordFormat } from '../../src/ipfix/record-layout.ts';
+import { DAEMON_ELEMENTS, FORMAT_ELEMENTS, withCountedFlags } from './switch-elements.ts';
 import { UdpSink } from './udp-sink.ts';
 import { waitFor } from './wait.ts';
 
 /** Times depend on when each exporter received its frames; other tests check them. */
 const TIMES = new Set(['flowStartDeltaMicroseconds', 'flowEndDeltaMicroseconds']);
-/** Elements that no template of the daemon has are not compared. */
-const OUR_ELEMENTS = new Set(
-  TEMPLATES.original.flatMap(({ fields }) => fields.map(({ element }) => element.name)),
-);
 
 /** The elements of a record, by name. */
 export type Fields = Readonly<Record<string, FieldValue>>;
@@ -30,6 +27,7 @@ export class SwitchRecordSink {
   readonly #sink: UdpSink;
   readonly #reader = new MessageReader();
   readonly #records: SwitchRecord[] = [];
+  readonly #elements = new Set<string>();
   #readCount = 0;
 
   private constructor(sink: UdpSink) {
@@ -47,7 +45,10 @@ export class SwitchRecordSink {
   get records(): readonly SwitchRecord[] {
     for (const datagram of this.#sink.datagrams.slice(this.#readCount)) {
       this.#readCount += 1;
-      const { problems, observationDomainId, records } = this.#reader.read('vswitchd', datagram);
+      const { problems, observationDomainId, templates, records } = this.#reader.read('vswitchd', datagram);
+      for (const { name } of templates.flatMap(({ fields }) => fields)) {
+        this.#elements.add(name);
+      }
       const unknown = problems.filter(({ code }) => code !== 'sequence-gap' && code !== 'sequence-repeat');
       if (observationDomainId === 0) {
         continue;
@@ -59,6 +60,12 @@ export class SwitchRecordSink {
       }
     }
     return this.#records;
+  }
+
+  /** The names of the elements in its templates and options templates. */
+  get elements(): ReadonlySet<string> {
+    void this.records;
+    return this.#elements;
   }
 
   /** Waits until the packets of all records add up to the count; fails if they exceed it. */
@@ -81,14 +88,20 @@ export class SwitchRecordSink {
   }
 }
 
-/** Returns the differences of two records by element, as "element: theirs, ours". */
-export function recordDifferences(theirs: Fields | undefined, ours: Fields | undefined): Map<string, string> {
+/**
+ * Returns the differences of two records by element, as "element: theirs, ours", for the elements of the format that both
+ * exporters may have.
+ */
+export function recordDifferences(
+  format: RecordFormat,
+  theirs: Fields | undefined,
+  ours: Fields | undefined,
+): Map<string, string> {
   const found = new Map<string, string>();
-  for (const name of OUR_ELEMENTS) {
-    const pair = [theirs?.[name], ours?.[name]].map((value) =>
-      value === undefined ? 'absent' : String(value),
-    );
-    if (pair[0] !== pair[1] && !TIMES.has(name)) {
+  const records = [theirs, ours && withCountedFlags(ours)];
+  for (const name of FORMAT_ELEMENTS[format]) {
+    const pair = records.map((fields) => (fields?.[name] === undefined ? 'absent' : String(fields[name])));
+    if (pair[0] !== pair[1] && !TIMES.has(name) && !DAEMON_ELEMENTS.has(name)) {
       found.set(name, `${name}: ${pair.join(', ')}`);
     }
   }

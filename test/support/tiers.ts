@@ -16,6 +16,7 @@ const PROGRAMS = {
   pmacct: ['nfacctd'],
   tshark: ['tshark'],
   fixbuf: ['ipfixDump'],
+  ipfixcol2: ['ipfixcol2'],
   iperf3: ['iperf3'],
   prometheus: ['promtool', 'prometheus'],
   browser: ['chromium'],

@@ -10,9 +10,12 @@ interface FileNames {
   readonly imported: readonly string[];
 }
 
-/** Returns the unused exports of files, given by path and text; those of `doors` are for users of a library, and are ignored. */
-export function unusedExports(texts: ReadonlyMap<string, string>, doors: readonly string[]): string[] {
-  const files = [...texts].map(([path, text]) => [path, readNames(path, text)] as const);
+/** Returns the unused exports of files, parsed with parents; those of `doors` are for users of a library, and are ignored. */
+export function unusedExports(
+  sources: ReadonlyMap<string, ts.SourceFile>,
+  doors: readonly string[],
+): string[] {
+  const files = [...sources].map(([path, source]) => [path, readNames(path, source)] as const);
   const imported = new Set(files.flatMap(([, names]) => names.imported));
   return files
     .filter(([path]) => !doors.includes(path))
@@ -20,8 +23,7 @@ export function unusedExports(texts: ReadonlyMap<string, string>, doors: readonl
     .filter((each) => !imported.has(each) && !imported.has(each.replace(/ .*/u, ' *')));
 }
 
-function readNames(path: string, text: string): FileNames {
-  const source = ts.createSourceFile(path, text, ts.ScriptTarget.ES2023, true);
+function readNames(path: string, source: ts.SourceFile): FileNames {
   const imported: string[] = [];
   const walk = (node: ts.Node): void => {
     imported.push(...importsOf(node).map(([from, name]) => `${join(dirname(path), from)} ${name}`));

@@ -8,14 +8,16 @@ export interface Suite {
 }
 
 const OVS_PACKAGES = ['openvswitch-switch', 'openvswitch-common', 'openvswitch-testcontroller'];
+/** Collectors that are not in bookworm, or in another version. */
+const COLLECTOR_PACKAGES = ['nfdump', 'pmacct', 'libfixbuf-tools'];
 const OVN_PACKAGES = ['ovn-common', 'ovn-central', 'ovn-host'];
 
 /** Oldest first. */
 export const SUITES: readonly Suite[] = [
   { name: 'bullseye', packages: OVS_PACKAGES },
   { name: 'bookworm', packages: OVS_PACKAGES },
-  { name: 'trixie', packages: [...OVS_PACKAGES, ...OVN_PACKAGES] },
-  { name: 'sid', packages: [...OVS_PACKAGES, ...OVN_PACKAGES] },
+  { name: 'trixie', packages: [...OVS_PACKAGES, ...OVN_PACKAGES, ...COLLECTOR_PACKAGES] },
+  { name: 'sid', packages: [...OVS_PACKAGES, ...OVN_PACKAGES, ...COLLECTOR_PACKAGES, 'ipfixcol2'] },
 ];
 
 /** One row of the table. */
@@ -70,7 +72,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: "Records against those of ovs-vswitchd's own exporter",
-    files: integration('differential', 'records'),
+    files: integration('differential', 'differential-extended', 'records'),
   },
   {
     title: 'Rows, ownership, cache, flush, collectors',
@@ -120,6 +122,11 @@ export const CHECKS: readonly Check[] = [
       ),
       'test/oracle/unixctl.test.ts',
     ],
+  },
+  {
+    title: 'Collectors of the suite: ipfixcol2 over UDP and TCP',
+    files: ['test/versions/ipfixcol2.ts'],
+    only: { suites: ['sid'], reason: 'Debian has ipfixcol2 since sid' },
   },
   {
     title: 'OVN: ACL sampling, restart of ovn-controller, recompute',

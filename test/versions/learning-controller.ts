@@ -4,20 +4,15 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { FlowRecordSink } from '../support/flow-records.ts';
-import { bridgeStatus, createIpfixRow, daemonStatus, waitForHook } from '../support/ipfix-rows.ts';
-import { NamespaceHost } from '../support/namespace-host.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
+import type { Daemon } from '../support/daemon.ts';
+import { bridgeStatus, daemonStatus, waitForHook } from '../support/ipfix-rows.ts';
+import type { Ovs } from '../support/ovs.ts';
 import { BackgroundProgram } from '../support/process.ts';
 import { tier } from '../support/tiers.ts';
+import { HOSTS, ping, startTwoHosts, type TwoHosts } from '../support/two-hosts.ts';
 import { waitFor, waitUntilQuiet } from '../support/wait.ts';
 
 const NEEDS = tier('ovs', 'daemon', 'namespaces', 'testcontroller');
-const HOSTS = [
-  { port: 'port1', mac: '02:00:00:00:09:01', ipv4: '10.9.0.1/24', ipv6: 'fd09::1/64' },
-  { port: 'port2', mac: '02:00:00:00:09:02', ipv4: '10.9.0.2/24', ipv6: 'fd09::2/64' },
-] as const;
 type FailMode = 'secure' | 'standalone';
 /** Warnings of vswitchd about a missing controller, and that it forwards on its own. */
 const CONTROLLER_AWAY = [
@@ -27,68 +22,35 @@ const CONTROLLER_AWAY = [
 ];
 
 /** A bridge with two hosts whose controller is not started yet. */
-interface ControlledBridge {
-  readonly ovs: Ovs;
-  readonly sink: FlowRecordSink;
-  readonly hosts: readonly [NamespaceHost, NamespaceHost];
+interface ControlledBridge extends TwoHosts {
   startController(): Promise<BackgroundProgram>;
-  startDaemon(): Promise<Daemon>;
 }
 
 async function makeBridge(t: TestContext, failMode: FailMode): Promise<ControlledBridge> {
-  const ovs = await startOvs({ mode: 'netdev', allowedWarnings: CONTROLLER_AWAY });
-  const sink = await FlowRecordSink.open();
-  const stops = [() => ovs.stop()];
-  t.after(async () => {
-    await sink.close();
-    for (const stop of stops.toReversed()) {
-      await stop();
-    }
-  });
-  await ovs.addBridge('br0', { failMode });
+  const bridge = await startTwoHosts(t, { failMode, allowedWarnings: CONTROLLER_AWAY });
+  const { ovs } = bridge;
   const socket = join(ovs.rundir, 'controller.sock');
   await ovs.vsctl('--no-wait', 'set-controller', 'br0', `unix:${socket}`);
   await ovs.vsctl('--no-wait', 'set', 'Controller', 'br0', 'max_backoff=1000');
-  await createIpfixRow(ovs, 'br0', [sink.target], {
-    sampling: 1,
-    cache_active_timeout: 600,
-    cache_max_flows: 1000,
-  });
-  const first = await NamespaceHost.create(ovs, 'br0', HOSTS[0]);
-  stops.push(() => first.stop());
-  const second = await NamespaceHost.create(ovs, 'br0', HOSTS[1]);
-  stops.push(() => second.stop());
   return {
-    ovs,
-    sink,
-    hosts: [first, second],
+    ...bridge,
     startController: async () => {
       const args = [`punix:${socket}`, '--max-idle=permanent', '-vconsole:off', '-vsyslog:off'];
       const controller = await BackgroundProgram.start('ovs-testcontroller', args, {
         environment: ovs.environment,
       });
-      stops.push(async () => void (await controller.stop()));
+      bridge.atEnd(() => controller.stop());
       await waitFor(async () => (await isConnected(ovs)) === 'true', {
         what: 'the controller is connected',
         timeoutMs: 10_000,
       });
       return controller;
     },
-    startDaemon: async () => {
-      const daemon = await startDaemon(ovs);
-      stops.push(() => daemon.kill('SIGTERM'));
-      return daemon;
-    },
   };
 }
 
 async function isConnected(ovs: Ovs): Promise<string> {
   return (await ovs.vsctl('get', 'Controller', 'br0', 'is_connected')).trim();
-}
-
-async function ping(host: NamespaceHost, address: string): Promise<void> {
-  const text = await host.run('ping', '-n', '-i', '0.02', '-c', '50', '-w', '10', address);
-  assert.match(text, /50 packets transmitted, 50 received, 0% packet loss/);
 }
 
 async function pingBothWays({ hosts }: ControlledBridge): Promise<void> {

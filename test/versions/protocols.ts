@@ -3,13 +3,13 @@
 // at each start.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { FlowRecordSink } from '../support/flow-records.ts';
+import { test } from 'node:test';
+import type { FlowRecordSink } from '../support/flow-records.ts';
 import { createIpfixRow, waitForHook } from '../support/ipfix-rows.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
-import { SampledFlows, sampleAction, udpTo } from '../support/sampled-flows.ts';
+import type { Ovs } from '../support/ovs.ts';
+import { sampleAction, udpTo } from '../support/sampled-flows.ts';
 import { tier } from '../support/tiers.ts';
+import { withSampledFlows } from '../support/with-sampled-flows.ts';
 
 const NEEDS = tier('ovs', 'daemon');
 
@@ -23,23 +23,20 @@ const PROTOCOLS: readonly [who: string, protocols: readonly string[]][] = [
 ];
 
 let ovs: Ovs;
-let bed: SampledFlows | undefined;
-let daemon: Daemon | undefined;
 let bridgeSink: FlowRecordSink;
 let setSink: FlowRecordSink;
-
-before(async () => {
-  ovs = await startOvs({
-    allowedWarnings: [/version negotiation failed/u, /connection dropped \(Protocol error\)/u],
-  });
-});
-after(() => ovs.stop());
-afterEach(async () => {
-  await bed?.clean(daemon);
-  daemon = undefined;
-  await bridgeSink.close();
-  await setSink.close();
-});
+const { makeFlows, startDaemon } = withSampledFlows(
+  (running) => {
+    ({
+      ovs,
+      sinks: [bridgeSink, setSink],
+    } = running);
+  },
+  {
+    ovs: { allowedWarnings: [/version negotiation failed/u, /connection dropped \(Protocol error\)/u] },
+    ...NEEDS,
+  },
+);
 
 async function sampleTwice(): Promise<void> {
   bridgeSink.clear();
@@ -53,9 +50,7 @@ async function sampleTwice(): Promise<void> {
 for (const [who, protocols] of PROTOCOLS) {
   const list = protocols.join(', ');
   test(`protocols of ${who}: ${list === '' ? 'all versions' : list}`, NEEDS, async () => {
-    bridgeSink = await FlowRecordSink.open();
-    setSink = await FlowRecordSink.open();
-    bed = await SampledFlows.make(ovs, protocols.length === 0 ? ALL : protocols);
+    const bed = await makeFlows(protocols.length === 0 ? ALL : protocols);
     await ovs.vsctl('set', 'Bridge', 'br0', `protocols=[${protocols.join(',')}]`);
     const version = protocols.at(-1) ?? 'OpenFlow15';
     await createIpfixRow(ovs, 'br0', [bridgeSink.target], { sampling: 1 });
@@ -63,7 +58,7 @@ for (const [who, protocols] of PROTOCOLS) {
     await bed.add([`priority=5,udp,tp_dst=1,actions=${sampleAction(1)},output:2`], version);
     const before = await bed.dump(version);
 
-    daemon = await startDaemon(ovs);
+    const daemon = await startDaemon();
     await sampleTwice();
     const meters = await bed.ofctl('-O', version, 'dump-meters', 'br0');
     assert.equal(meters.match(/meter=6500[01] /gu)?.length, 2, meters);

@@ -43,23 +43,21 @@ interface Exporter {
   command(file: string, port: number, scenario: Scenario): readonly string[];
 }
 
-const OURS: Exporter = {
-  name: 'ovs-ipfix',
-  command: (file, port, { activeTimeout }) => [
-    process.execPath,
-    join(process.cwd(), 'dist', 'ovs-ipfix.cjs'),
-    'replay',
-    file,
-    '--to',
-    `127.0.0.1:${port}`,
-    '--cache-active-timeout',
-    String(activeTimeout),
-    '--cache-max-flows',
-    '2000000',
-    '--format',
-    'json',
-  ],
-};
+function oursIn(format: string, name: string): Exporter {
+  const program = join(process.cwd(), 'dist', 'ovs-ipfix.cjs');
+  return {
+    name,
+    command: (file, port, { activeTimeout }) => [
+      process.execPath,
+      program,
+      ...words(`replay ${file} --to 127.0.0.1:${port} --format json --record-format ${format}`),
+      ...words(`--cache-active-timeout ${activeTimeout} --cache-max-flows 2000000`),
+    ],
+  };
+}
+
+const OURS = oursIn('extended', 'ovs-ipfix');
+const ORIGINAL = oursIn('original', 'ovs-ipfix, original');
 
 const PEERS: readonly Exporter[] = [
   {
@@ -134,9 +132,9 @@ async function measure(
   writeCapture(file, { packets, flows: scaled(flows), distribution, seconds: CAPTURE_SECONDS, seed: 1 });
   const runs = new Map<string, Run[]>();
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const exporter of [OURS, ...peers]) {
+    for (const exporter of [OURS, ORIGINAL, ...peers]) {
       const run = await runExporter(exporter, file, scenario);
-      if (exporter === OURS) {
+      if (exporter === OURS || exporter === ORIGINAL) {
         checkAccount(run, packets);
       }
       runs.set(exporter.name, [...(runs.get(exporter.name) ?? []), run]);
@@ -152,6 +150,23 @@ async function measure(
     unit: 'ns/packet',
     ...summary(nanos),
     note: `start included; ${Math.round(memory.value)} MB; ${sent} messages`,
+  });
+  const original = runs.get(ORIGINAL.name) ?? [];
+  const ratiosOf = (figure: (run: Run) => number) =>
+    summary(ours.map((run, round) => figure(run) / figure(original[round] ?? run)));
+  add({
+    part: 'replay',
+    what: `${name}: extended / original, processor time`,
+    unit: 'ratio',
+    ...ratiosOf(({ cpuSeconds }) => cpuSeconds),
+    goal: '<= 1.1',
+  });
+  add({
+    part: 'replay',
+    what: `${name}: extended / original, octets`,
+    unit: 'ratio',
+    ...ratiosOf(({ counts }) => counts.octets),
+    goal: '<= 1.5',
   });
   for (const peer of peers) {
     const theirs = runs.get(peer.name) ?? [];

@@ -1,13 +1,15 @@
 // Background programs and waits of the demo.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { BackgroundProgram, hasProgram, ProgramError, run } from '../../../src/commands/demo/programs.ts';
 import { becomes, pause } from '../../../src/commands/demo/wait.ts';
+import { bundleProgram } from '../../support/bundled-program.ts';
 import { BackgroundProgram as TestProgram } from '../../support/process.ts';
 import { waitFor } from '../../support/wait.ts';
 
-const MODULE = new URL('../../../src/commands/demo/programs.ts', import.meta.url).href;
+const MODULE = join(import.meta.dirname, '../../../src/commands/demo/programs.ts');
 
 function isAlive(pid: number): boolean {
   try {
@@ -65,17 +67,10 @@ test('kills a program that ignores SIGTERM', async () => {
 });
 
 test('the kernel kills the programs when the demo is killed', async () => {
-  const source = `const { BackgroundProgram } = await import(${JSON.stringify(MODULE)});
-    const sleeper = await BackgroundProgram.start(['sleep', '60']);
-    console.log(sleeper.pid);
+  const source = `const { BackgroundProgram } = require(${JSON.stringify(await bundleProgram(MODULE))});
+    BackgroundProgram.start(['sleep', '60']).then((sleeper) => console.log(sleeper.pid));
     setInterval(() => {}, 1000);`;
-  const demo = await TestProgram.start(process.execPath, [
-    '--import',
-    'tsx',
-    '--input-type=module',
-    '-e',
-    source,
-  ]);
+  const demo = await TestProgram.start(process.execPath, ['-e', source]);
   const pid = Number(await waitFor(() => /^\d+\n/.exec(demo.stdout)?.[0], { what: 'the program runs' }));
   assert.equal(isAlive(pid), true);
   await demo.stop('SIGKILL');
