@@ -30,6 +30,7 @@ export const CONDITION_CODES = [
   'fail-open',
   'row-not-adopted',
   'hook-refused',
+  'packets-segmented',
   'bridge-unreachable',
   'database-is-relay',
 ] as const;

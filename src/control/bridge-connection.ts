@@ -41,8 +41,10 @@ export interface BridgeConnectionOptions {
   readonly log: Logger;
   /** Called for each packet-in; the view is only valid until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
-  /** Called when another client has modified a meter or a group. */
-  readonly onModified: (what: 'meter' | 'group') => void;
+  /** Called with the id when another client has modified a meter. */
+  readonly onMeterModified: (meterId: number) => void;
+  /** Called when another client has modified a group. */
+  readonly onGroupModified: () => void;
   /** Called with the events of flow monitors: of the hook's slot, and once `watchFlows` has been called of all flows. */
   readonly onFlowEvents: (events: readonly FlowMonitorEvent[]) => void;
 }
@@ -201,20 +203,27 @@ export class BridgeConnection implements KeptSession {
     }
   }
 
-  /** Returns the counters of a meter; undefined if it does not exist or the bridge has no meters. */
-  async pool(meterId: number | undefined): Promise<MeterCounters | undefined> {
-    if (meterId === undefined) {
-      return undefined;
-    }
-    const stats = await orUndefinedIfRefused(this.openflow.request({ type: 'meter_stats_request', meterId }));
-    const meter = stats?.entries.find((entry) => entry.meterId === meterId);
-    return (
-      meter && {
-        packets: meter.packetCount,
-        octets: meter.byteCount,
-        dropped: meter.bands[0]?.packetCount ?? 0n,
+  /**
+   * Reads the counters of a meter, and passes them to `onCounters` before any packet-in that the switch sent later is handled.
+   * Returns false if the meter does not exist.
+   */
+  async readPool(meterId: number, onCounters: (counters: MeterCounters) => void): Promise<boolean> {
+    let exists = false;
+    const request = { type: 'meter_stats_request', meterId } as const;
+    const reply = this.openflow.request(request, ({ entries }) => {
+      const meter = entries.find((entry) => entry.meterId === meterId);
+      if (meter !== undefined) {
+        exists = true;
+        onCounters({
+          packets: meter.packetCount,
+          octets: meter.byteCount,
+          dropped: meter.bands[0]?.packetCount ?? 0n,
+          droppedOctets: meter.bands[0]?.byteCount ?? 0n,
+        });
       }
-    );
+    });
+    await orUndefinedIfRefused(reply);
+    return exists;
   }
 
   async #setUp(): Promise<void> {
@@ -271,7 +280,11 @@ export class BridgeConnection implements KeptSession {
     }
     switch (message.type) {
       case 'requestforward':
-        this.#options.onModified(message.request.type === 'group_mod' ? 'group' : 'meter');
+        if (message.request.type === 'meter_mod') {
+          this.#options.onMeterModified(message.request.meterId);
+        } else if (message.request.type === 'group_mod') {
+          this.#options.onGroupModified();
+        }
         return;
       case 'error':
         this.#options.log

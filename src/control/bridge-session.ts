@@ -5,7 +5,6 @@
 import type { Duplex } from 'node:stream';
 import type { Condition } from '../config/condition.ts';
 import type { RegisterBit } from '../config/settings.ts';
-import type { MeterCounters } from '../intake/meter-ledger.ts';
 import { type FlowMonitorEvent, type PacketInView } from '../node-openflow/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
@@ -21,6 +20,7 @@ import { isInHookSlot } from './hook.ts';
 import { HookReconciler } from './hook-reconciler.ts';
 import type { UnmeteredPolicy } from './hook-refusal.ts';
 import { because, leftInBridge, leftUnreached } from './leftovers.ts';
+import type { MeterEvents } from './meter-readings.ts';
 import { MonitorKeeper } from './monitor-keeper.ts';
 import { waitForRemoval } from './removal.ts';
 import { formatSwitchVersion } from './switch-version.ts';
@@ -30,12 +30,9 @@ import { TranslationReconciler } from './translation-reconciler.ts';
 import { unreachableCondition } from './unreachable.ts';
 
 /** Callbacks of a session. */
-export interface BridgeEvents {
+export interface BridgeEvents extends MeterEvents {
   /** Called for each packet-in to the daemon's controller id; the view is only valid until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
-  /** See `HookReconcilerOptions`. */
-  readonly onPool: (pool: MeterCounters) => void;
-  readonly onSamplePool: (pool: MeterCounters) => void;
   /** Called when `missing` or `isRewriting` may have changed. */
   readonly onChange: () => void;
 }
@@ -81,7 +78,7 @@ export class BridgeSession {
   constructor(options: BridgeSessionOptions) {
     const { bridge, clock, log, dial } = options;
     this.#options = options;
-    const { endpoint, tls, mark, unmetered, onPool, onSamplePool } = options;
+    const { endpoint, tls, mark, unmetered, onPool, onLedgerEvent } = options;
     const onChange = () => this.#follow();
     const dialled = { bridge, endpoint, tls, clock, ...(dial === undefined ? {} : { dial }) };
     this.#hook = new HookReconciler({
@@ -90,7 +87,7 @@ export class BridgeSession {
       log,
       unmetered,
       onPool,
-      onSamplePool,
+      onLedgerEvent,
       onSampleMeterAdded: () => this.#translation.meterAdded(),
       onChange,
     });
@@ -268,7 +265,8 @@ export class BridgeSession {
       mark,
       log,
       onPacketIn,
-      onModified: (what) => (what === 'meter' ? this.#hook.trigger() : this.#translation.groupsModified()),
+      onMeterModified: (meterId) => this.#hook.meterModified(meterId),
+      onGroupModified: () => this.#translation.groupsModified(),
       onFlowEvents: (events) => this.#receiveFlowEvents(events, true),
     });
   }

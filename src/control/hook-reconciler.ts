@@ -1,4 +1,4 @@
-// Reconciles the hook and the two meters of one bridge: three objects, so a reconciliation takes at most ten messages and is
+// Reconciles the hook and the two meters of one bridge: three objects, so a reconciliation takes at most 14 messages and is
 // not delayed by users' flows, which translation-reconciler.ts reconciles. Once a second it polls the meters' counters, and
 // three times per hard timeout it refreshes the hook's hard timeout.
 //
@@ -11,7 +11,6 @@
 //   removing   no longer desired, and the removal is not confirmed             absent, pending
 
 import type { Condition } from '../config/condition.ts';
-import type { MeterCounters } from '../intake/meter-ledger.ts';
 import { type FlowMonitorEvent, type FlowStats, OpenFlowConnectionError } from '../node-openflow/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -29,20 +28,17 @@ import {
 } from './hook-desired.ts';
 import { checkRefusal, HookRefused, type UnmeteredPolicy } from './hook-refusal.ts';
 import { planMeter, type SwitchStep } from './meter.ts';
+import { type MeterEvents, MeterReadings } from './meter-readings.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
 
 /** See the head of the file. */
 export type HookState = 'absent' | 'pending' | 'installed' | 'refused' | 'removing';
 
-export interface HookReconcilerOptions {
+export interface HookReconcilerOptions extends MeterEvents {
   readonly bridge: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly unmetered: UnmeteredPolicy;
-  /** Called with the counters of the hook's meter: about once a second, and with zeros when it was added. */
-  readonly onPool: (pool: MeterCounters) => void;
-  /** The same for the meter of the actions after `sample` actions. */
-  readonly onSamplePool: (pool: MeterCounters) => void;
   /** Called when the meter of the actions after `sample` actions was added. */
   readonly onSampleMeterAdded: () => void;
   /** Called when the state or what is installed has changed. */
@@ -55,13 +51,13 @@ export const POLL_MS = 1000;
 const REFRESH_MS = (HOOK_HARD_TIMEOUT_SECONDS * 1000) / 3;
 /** Milliseconds that the switch may take for a reconciliation or a poll; then the connection is closed and reopened. */
 const ANSWER_MS_MAX = 10_000;
-const EMPTY_POOL: MeterCounters = { packets: 0n, octets: 0n, dropped: 0n };
 /** OFPRR_HARD_TIMEOUT (OpenFlow 1.4.1, section 7.4.4). */
 const REMOVED_BY_HARD_TIMEOUT = 1;
 
 export class HookReconciler {
   readonly #options: HookReconcilerOptions;
   readonly #reconciler: Reconciler;
+  readonly #readings: MeterReadings;
   #state: HookState = 'absent';
   #desired: HookDesired = NO_HOOK;
   #connection: BridgeConnection | undefined;
@@ -75,6 +71,7 @@ export class HookReconciler {
 
   constructor(options: HookReconcilerOptions) {
     this.#options = options;
+    this.#readings = new MeterReadings(options);
     this.#reconciler = new Reconciler({
       clock: options.clock,
       reconcile: () => this.#reconcile(),
@@ -136,14 +133,18 @@ export class HookReconciler {
     this.#connection = undefined;
     this.#installed = undefined;
     this.#pollTimer?.cancel();
+    this.#readings.disconnected();
     if (this.#state === 'installed') {
       this.#enter('pending');
     }
     this.#options.onChange();
   }
 
-  /** Another client has modified something: the actual state is read again. */
-  trigger(): void {
+  /** Another client has modified the meter with this id: the actual state is read again. */
+  meterModified(meterId: number): void {
+    if (this.#connection !== undefined) {
+      this.#readings.modified(this.#connection, meterId);
+    }
     this.#reconciler.trigger();
   }
 
@@ -199,11 +200,15 @@ export class HookReconciler {
     checkRefusal(this.#options, connection, observed, desired);
     const { meters, slot } = connection;
     const before = planMeters(connection, observed, desired);
-    const isHookMeterNew = before.some((step) => step.newMeterId === meters.hook);
+    const added = before.flatMap(({ meterChange }) =>
+      meterChange?.event === 'meterAdded' ? meterChange.meterId : [],
+    );
+    const isHookMeterNew = added.some((meterId) => meterId === meters.hook);
     // OVS looks up the meter of an action when the flow is written: a hook older than its meter would be unmetered.
     const isHookOutdated = isHookMeterNew && desired.hook !== undefined;
     const hook = planHook(isHookOutdated ? undefined : observed.hook, slot, desired.hook);
     this.#noteRepair([...before, ...hook], desired);
+    await this.#readings.changing(connection, before);
     await this.#send(connection, before);
     await this.#send(connection, [...hook, ...planMeterRemovals(connection, observed, desired)]);
     if (before.length + hook.length > 0) {
@@ -212,11 +217,8 @@ export class HookReconciler {
     if (hook.length > 0) {
       this.#refreshedMs = this.#nowMs();
     }
-    if (isHookMeterNew) {
-      this.#options.onPool(EMPTY_POOL);
-    }
-    if (before.some((step) => step.newMeterId === meters.sample)) {
-      this.#options.onSamplePool(EMPTY_POOL);
+    await this.#readings.begin(connection, desired);
+    if (added.some((meterId) => meterId === meters.sample)) {
       this.#options.onSampleMeterAdded();
     }
   }
@@ -318,21 +320,11 @@ export class HookReconciler {
 
   /** Reads the meters, refreshes the hard timeout when due, and reads the hook where no monitor reports it. */
   async #read(connection: BridgeConnection, installed: HookDesired): Promise<void> {
-    const { meters, slot } = connection;
-    const hookPool = installed.hook === undefined ? undefined : await connection.pool(meters.hook);
-    const samplePool = installed.hasSampleMeter ? await connection.pool(meters.sample) : undefined;
-    if (hookPool !== undefined) {
-      this.#options.onPool(hookPool);
-    }
-    if (samplePool !== undefined) {
-      this.#options.onSamplePool(samplePool);
-    }
-    const isMeterMissing =
-      (installed.hook !== undefined && meters.hook !== undefined && hookPool === undefined) ||
-      (installed.hasSampleMeter && meters.sample !== undefined && samplePool === undefined);
+    const { slot } = connection;
+    const hasMeters = await this.#readings.poll(connection, installed);
     const isHookWrong =
       !connection.hasMonitor && !this.#isHookRight(connection, await connection.observeHook());
-    if (isMeterMissing || isHookWrong) {
+    if (!hasMeters || isHookWrong) {
       this.#reconciler.trigger();
     } else if (installed.hook !== undefined && this.#nowMs() - this.#refreshedMs >= REFRESH_MS) {
       await connection.apply('refresh the hard timeout of the hook', [hookRefresh(slot, installed.hook)]);

@@ -1,6 +1,7 @@
 // The meters that limit the packet-ins of a bridge: one of the hook, whose counters are the sample pool of bridge sampling, and
 // one of all actions after `sample` actions. Pure: the messages that add, change and remove a meter.
 
+import type { LedgerEvent } from '../intake/meter-ledger.ts';
 import { METER_FLAGS, type MeterConfig, type OpenFlowMessage } from '../node-openflow/index.ts';
 
 /** The ids of the daemon's meters, or the two highest of the datapath if those are lower. */
@@ -14,8 +15,11 @@ export interface SwitchStep {
   /** What the step does, for messages about its failure: "add the hook". */
   readonly what: string;
   readonly messages: readonly OpenFlowMessage[];
-  /** The meter whose counters are 0 after this step. */
-  readonly newMeterId?: number;
+  /** The meter whose counters start anew by this step. */
+  readonly meterChange?: {
+    readonly meterId: number;
+    readonly event: Extract<LedgerEvent, 'meterAdded' | 'rateChanged'>;
+  };
 }
 
 /** The ids of the daemon's two meters on a bridge; undefined if it has no meters. */
@@ -46,12 +50,23 @@ export function planMeter(
   }
   if (observed === undefined) {
     return [
-      { what: `add meter ${meterId}`, newMeterId: meterId, messages: [meterMod(meterId, 'add', rate)] },
+      {
+        what: `add meter ${meterId}`,
+        meterChange: { meterId, event: 'meterAdded' },
+        messages: [meterMod(meterId, 'add', rate)],
+      },
     ];
   }
-  return observed.bands[0]?.rate === rate
-    ? []
-    : [{ what: `change the rate of meter ${meterId}`, messages: [meterMod(meterId, 'modify', rate)] }];
+  if (observed.bands[0]?.rate === rate) {
+    return [];
+  }
+  return [
+    {
+      what: `change the rate of meter ${meterId}`,
+      meterChange: { meterId, event: 'rateChanged' },
+      messages: [meterMod(meterId, 'modify', rate)],
+    },
+  ];
 }
 
 /** Deletes the meter if it exists and is the daemon's. Send it after the removal of the flows that use it. */

@@ -102,7 +102,7 @@ async function cleanBridge(
     isRestoringFlows: () => database.isRestoringFlows,
     onPacketIn: () => {},
     onPool: () => {},
-    onSamplePool: () => {},
+    onLedgerEvent: () => {},
     onChange: () => {},
   });
   session.scanForStaleActions();

@@ -21,6 +21,7 @@ import type { BridgeEvents, BridgeSession } from './bridge-session.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
 import { failOpenCondition } from './fail-open.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
+import { segmentedCondition } from './segmented.ts';
 
 /** The dependencies of a sampled bridge. */
 export interface SampledBridgeParts {
@@ -133,8 +134,8 @@ export class SampledBridge {
     this.#session = parts.openBridge({
       onChange: () => this.#follow(),
       onPacketIn: (packetIn) => this.#intake.receive(packetIn),
-      onPool: (pool) => this.#intake.observeHookPool(pool),
-      onSamplePool: (pool) => this.#intake.observeSamplePool(pool),
+      onPool: (meter, pool) => this.#intake.observePool(meter, pool),
+      onLedgerEvent: (meter, event) => this.#intake.restartLedger(meter, event),
     });
     this.configure(config, isDesired);
   }
@@ -224,7 +225,11 @@ export class SampledBridge {
   }
 
   conditions(): readonly Condition[] {
-    return [...(this.#failOpen === undefined ? [] : [this.#failOpen]), ...this.#session.conditions()];
+    return [
+      ...(this.#failOpen === undefined ? [] : [this.#failOpen]),
+      ...this.#session.conditions(),
+      ...(this.#intake.hasSurplus ? [segmentedCondition(this.name)] : []),
+    ];
   }
 
   #follow(): void {

@@ -152,8 +152,8 @@ export class Exporter {
 
   /**
    * Adds one sampled frame, `frame[start, end)`, whose size in the switch was `frameSize` bytes and which represents `weight`
-   * packets. Records that become due are sent at the end of the batch. `ingressInterface` is in records of the format
-   * `extended` only, and `tunnel`, a word for each element of a tunnel, in those with `hasTunnels`.
+   * packets and `octets` bytes of frames. Records that become due are sent at the end of the batch. `ingressInterface` is in
+   * records of the format `extended` only, and `tunnel`, a word for each element of a tunnel, in those with `hasTunnels`.
    */
   sample(
     frame: Uint8Array,
@@ -164,6 +164,7 @@ export class Exporter {
     observationDomainId: number,
     observationPointId: number,
     ingressInterface: number,
+    octets: number = weight * frameSize,
     tunnel: Int32Array = NO_TUNNEL,
   ): void {
     if (this.#state !== 'running') {
@@ -189,6 +190,7 @@ export class Exporter {
     sample.timeMicros = this.#clock.monotonicMicros();
     sample.weight = weight;
     sample.frameSize = frameSize;
+    sample.octets = octets;
     batch.count = index + 1;
     if (batch.count >= this.#batchSize) {
       this.#addBatch();

@@ -19,7 +19,10 @@ export function addSmall(words: Int32Array, at: number, value: number): void {
   }
 }
 
-/** Adds `factor * size`, or `factor * size * size` when `squared`, of whole numbers below 2^32 (`size` below 2^16 then). */
+/**
+ * Adds `factor * size`, or `factor * size * size` when `squared`, of whole numbers below 2^32 (`size` below 2^16 then), or of any
+ * whole numbers with a product up to 2^52.
+ */
 export function addProduct(
   words: Int32Array,
   at: number,

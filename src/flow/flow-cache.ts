@@ -122,7 +122,7 @@ export class FlowCache {
     this.#nowHigh = Math.floor(nowMicros * TIME_WORD_INVERSE) | 0;
     this.#nowLow = nowMicros | 0;
     const domain = observationDomainId | 0;
-    this.#add(key, this.#hashOf(key, domain), domain, weight, frameSize);
+    this.#add(key, this.#hashOf(key, domain), domain, weight, frameSize, weight * frameSize);
   }
 
   /**
@@ -230,7 +230,7 @@ export class FlowCache {
   #addAndExpire(sample: Sample, visitor: FlowVisitor, expiriesMax: number): number {
     this.#nowHigh = Math.floor(sample.timeMicros * TIME_WORD_INVERSE) | 0;
     this.#nowLow = sample.timeMicros | 0;
-    this.#add(sample, sample.hash, sample.domain, sample.weight, sample.frameSize);
+    this.#add(sample, sample.hash, sample.domain, sample.weight, sample.frameSize, sample.octets);
     if (sample.timeMicros < this.#dueMicros[0]!) {
       return 0;
     }
@@ -238,7 +238,7 @@ export class FlowCache {
     return this.#expire(Math.floor(startMax * TIME_WORD_INVERSE) | 0, startMax | 0, visitor, expiriesMax);
   }
 
-  #add(key: FlowKey, hash: number, domain: number, weight: number, frameSize: number): void {
+  #add(key: FlowKey, hash: number, domain: number, weight: number, frameSize: number, octets: number): void {
     const wordCount = keyWordCount(key.templateId);
     const { table } = this.#index;
     const { segments } = this.#store;
@@ -251,9 +251,9 @@ export class FlowCache {
         const entry = wordOf(address);
         if (isEntryOf(words, entry, key, domain, wordCount)) {
           this.#counters[Counter.aggregated]! += 1;
-          foldSample(words, entry, key, weight, frameSize);
+          foldSample(words, entry, key, weight, frameSize, octets);
           if (isExtended(key.templateId)) {
-            foldExtended(words, entry + ENTRY_KEY + wordCount, key, weight, frameSize);
+            foldExtended(words, entry + ENTRY_KEY + wordCount, key, weight, frameSize, octets);
           }
           if (!foldTime(words, entry, this.#nowHigh, this.#nowLow)) {
             this.#noteDue();
@@ -262,11 +262,18 @@ export class FlowCache {
         }
       }
     }
-    this.#addOther(key, hash, domain, weight, frameSize);
+    this.#addOther(key, hash, domain, weight, frameSize, octets);
   }
 
   /** Adds a sample whose flow is not in the current table of the index: it is in the outgrown one, or new. */
-  #addOther(key: FlowKey, hash: number, domain: number, weight: number, frameSize: number): void {
+  #addOther(
+    key: FlowKey,
+    hash: number,
+    domain: number,
+    weight: number,
+    frameSize: number,
+    octets: number,
+  ): void {
     const wordCount = keyWordCount(key.templateId);
     let address = this.#findInOld(hash, key, domain, wordCount);
     if (address === 0) {
@@ -280,9 +287,9 @@ export class FlowCache {
       this.#counters[Counter.aggregated]! += 1;
     }
     const words = this.#store.segments[segmentOf(address)]!;
-    foldSample(words, wordOf(address), key, weight, frameSize);
+    foldSample(words, wordOf(address), key, weight, frameSize, octets);
     if (isExtended(key.templateId)) {
-      foldExtended(words, wordOf(address) + ENTRY_KEY + wordCount, key, weight, frameSize);
+      foldExtended(words, wordOf(address) + ENTRY_KEY + wordCount, key, weight, frameSize, octets);
     }
     foldTime(words, wordOf(address), this.#nowHigh, this.#nowLow);
     this.#noteDue();

@@ -101,32 +101,36 @@ export function foldTime(words: Int32Array, at: number, high: number, low: numbe
 /** The square of a smaller size does not exceed `SMALL_MAX`. */
 const ONCE_SIZE_MAX = 46_341;
 
-/** Adds a sample of `weight` packets to the counters. */
+/**
+ * Adds a sample of `weight` packets and `octets` octets of frames to the counters. Octets are not `weight * frameSize` where lost
+ * packets of another size are compensated; lengths are those of the sample.
+ */
 export function foldSample(
   words: Int32Array,
   at: number,
   key: FlowKey,
   weight: number,
   frameSize: number,
+  octets: number,
 ): void {
   const length = key.isIp
     ? Math.min(Math.max(0, frameSize - key.ethernetHeaderLength), IP_TOTAL_LENGTH_MAX)
     : 0;
-  if (weight === 1 && frameSize < ONCE_SIZE_MAX) {
+  if (weight === 1 && octets < ONCE_SIZE_MAX && frameSize < ONCE_SIZE_MAX) {
     addSmall(words, at + ENTRY_PACKETS, 1);
-    addSmall(words, at + ENTRY_OCTETS, frameSize);
+    addSmall(words, at + ENTRY_OCTETS, octets);
     addSmall(words, at + ENTRY_SQUARES, Math.imul(length, length));
   } else if (
     weight <= SMALL_MAX &&
-    weight * frameSize <= SMALL_MAX &&
+    octets <= SMALL_MAX &&
     weight * length <= SMALL_MAX / IP_TOTAL_LENGTH_MAX
   ) {
     addSmall(words, at + ENTRY_PACKETS, weight);
-    addSmall(words, at + ENTRY_OCTETS, weight * frameSize);
+    addSmall(words, at + ENTRY_OCTETS, octets);
     addSmall(words, at + ENTRY_SQUARES, weight * length * length);
   } else {
     addProduct(words, at + ENTRY_PACKETS, weight, 1, false);
-    addProduct(words, at + ENTRY_OCTETS, weight, frameSize, false);
+    addOctets(words, at + ENTRY_OCTETS, weight, frameSize, octets);
     addProduct(words, at + ENTRY_SQUARES, weight, length, true);
   }
   if (length !== 0) {
@@ -144,16 +148,29 @@ export function foldExtended(
   key: FlowKey,
   weight: number,
   frameSize: number,
+  frameOctets: number,
 ): void {
   const room = Math.max(0, frameSize - key.ethernetHeaderLength);
   const said = key.ipTotalLength;
-  const octets = said === 0 || said > room ? room : said;
-  if (weight <= SMALL_MAX && weight * octets <= SMALL_MAX) {
-    addSmall(words, at + EXTENDED_OCTETS, weight * octets);
+  const length = said === 0 || said > room ? room : said;
+  // IP octets have the same weight as octets of frames.
+  const octets =
+    frameOctets === weight * frameSize ? weight * length : Math.round((frameOctets / frameSize) * length);
+  if (octets <= SMALL_MAX) {
+    addSmall(words, at + EXTENDED_OCTETS, octets);
   } else {
-    addProduct(words, at + EXTENDED_OCTETS, weight, octets, false);
+    addOctets(words, at + EXTENDED_OCTETS, weight, length, octets);
   }
   words[at + EXTENDED_TCP_FLAGS]! |= key.tcpControlBits;
+}
+
+/** Adds octets beyond `SMALL_MAX`: as the product of weight and length where they are that, which may exceed a double. */
+function addOctets(words: Int32Array, at: number, weight: number, length: number, octets: number): void {
+  if (octets === weight * length) {
+    addProduct(words, at, weight, length, false);
+  } else {
+    addProduct(words, at, octets, 1, false);
+  }
 }
 
 /** Updates minimum and maximum with a length that is not 0; a minimum of 0 means that there is none yet. */

@@ -15,6 +15,8 @@ export class Sample extends FlowKey {
   weight = 0;
   /** Bytes of the whole frame, even if it was truncated. */
   frameSize = 0;
+  /** Bytes of frames that the sample represents: usually `weight * frameSize`. The fraction is as that of `timeMicros`. */
+  octets = 0.5;
   /** Whole microseconds, not below 0. The initial fraction makes it a field for doubles instead of objects. */
   timeMicros = 0.5;
   /** Set by the cache: the hash of the flow, and the probable address of its entry. */

@@ -5,7 +5,7 @@
 import { TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
 import type { PacketInView } from '../node-openflow/index.ts';
 import { type IngressInterfaces, UNKNOWN_INTERFACE } from './ingress-interfaces.ts';
-import { type MeterCounters, MeterLedger, type MeterLedgerStatus } from './meter-ledger.ts';
+import { type LedgerEvent, type MeterCounters, MeterLedger, type MeterLedgerStatus } from './meter-ledger.ts';
 import { Sampler, type SamplerStatus } from './sampler.ts';
 import {
   idsFromFields,
@@ -40,10 +40,14 @@ export interface SampleSink {
     observationDomainId: number,
     observationPointId: number,
     ingressInterface: number,
+    octets: number,
     /** A word for each element of a tunnel in the order of the record; undefined: none. */
     tunnel: Int32Array | undefined,
   ): void;
 }
+
+/** The two meters of a bridge: of the hook, and of the companion actions of all collector sets. */
+export type MeterName = 'hook' | 'sample';
 
 export interface BridgeIntakeOptions {
   /** The interfaces of the bridge. */
@@ -122,7 +126,7 @@ export class BridgeIntake {
 
   /** Starts forwarding the samples of a collector set. */
   addSet(collectorSetId: number, sink: SampleSink): void {
-    const sampler = new Sampler(this.#options.randomSeed(), this.#sampleLedger.factorCell);
+    const sampler = this.#newSampler(this.#sampleLedger);
     this.#sets.set(collectorSetId, { sampler, sink });
   }
 
@@ -130,14 +134,19 @@ export class BridgeIntake {
     this.#sets.delete(collectorSetId);
   }
 
-  /** Notes the counters of the hook's meter; zeros when it was added. */
-  observeHookPool(counters: MeterCounters): void {
-    this.#hook?.ledger.observe(counters);
+  /** Notes the counters of a meter: see `MeterLedger.observe`. */
+  observePool(meter: MeterName, counters: MeterCounters): void {
+    this.#ledgerOf(meter)?.observe(counters);
   }
 
-  /** Notes the counters of the meter of the companion actions; zeros when it was added. */
-  observeSamplePool(counters: MeterCounters): void {
-    this.#sampleLedger.observe(counters);
+  /** Restarts the ledger of a meter: see `MeterLedger.restart`. */
+  restartLedger(meter: MeterName, event: LedgerEvent): void {
+    this.#ledgerOf(meter)?.restart(event);
+  }
+
+  /** Whether more packets arrive than pass the meters: see `MeterLedger.hasSurplus`. */
+  get hasSurplus(): boolean {
+    return this.#sampleLedger.hasSurplus || this.#hook?.ledger.hasSurplus === true;
   }
 
   hookStatus(): HookSamplerStatus | undefined {
@@ -178,7 +187,7 @@ export class BridgeIntake {
       this.#unmanagedPacketIns += 1;
       return;
     }
-    hook.ledger.arrive();
+    hook.ledger.arrive(packetIn.fullLength);
     if (!hook.sampler.keep()) {
       return;
     }
@@ -189,7 +198,7 @@ export class BridgeIntake {
     }
     const { bytes, userdataStart } = packetIn;
     const domainId = userdataDomainId(bytes, userdataStart);
-    this.#forward(sink, packetIn, hook.sampler.weight(), domainId, userdataPointId(bytes, userdataStart));
+    this.#forward(sink, packetIn, hook.sampler, domainId, userdataPointId(bytes, userdataStart));
   }
 
   #receiveFromSample(packetIn: PacketInView, isFromFields: boolean): void {
@@ -197,7 +206,7 @@ export class BridgeIntake {
     const collectorSetId = userdataCollectorSet(bytes, userdataStart);
     const set = this.#sets.get(collectorSetId);
     const probability = userdataProbability(bytes, userdataStart);
-    this.#sampleLedger.arrive();
+    this.#sampleLedger.arrive(packetIn.fullLength);
     if (set === undefined || probability === 0) {
       // The row is not adopted yet, the set was removed meanwhile, or the action is stale.
       this.#unmanagedPacketIns += 1;
@@ -211,20 +220,19 @@ export class BridgeIntake {
     if (!sampler.keep()) {
       return;
     }
-    const weight = sampler.weight();
     if (isFromFields) {
       const { domainId, pointId } = idsFromFields(packetIn);
-      this.#forward(sink, packetIn, weight, domainId, pointId);
+      this.#forward(sink, packetIn, sampler, domainId, pointId);
     } else {
       const domainId = userdataDomainId(bytes, userdataStart);
-      this.#forward(sink, packetIn, weight, domainId, userdataPointId(bytes, userdataStart));
+      this.#forward(sink, packetIn, sampler, domainId, userdataPointId(bytes, userdataStart));
     }
   }
 
   #forward(
     sink: SampleSink,
     packetIn: PacketInView,
-    weight: number,
+    sampler: Sampler,
     domainId: number,
     pointId: number,
   ): void {
@@ -237,11 +245,32 @@ export class BridgeIntake {
       interfaces.putTunnel(packetIn.inPort, tunnel);
       packetIn.readTunnel(tunnel, TUNNEL_KEY_AT);
     }
-    sink.sample(bytes, packetStart, packetEnd, fullLength, weight, domainId, pointId, ingress, tunnel);
+    const weight = sampler.weight();
+    const octets = sampler.octets(weight, fullLength);
+    sink.sample(
+      bytes,
+      packetStart,
+      packetEnd,
+      fullLength,
+      weight,
+      domainId,
+      pointId,
+      ingress,
+      octets,
+      tunnel,
+    );
   }
 
   #newHook(): HookIntake {
     const ledger = new MeterLedger();
-    return { interval: 1, ledger, sampler: new Sampler(this.#options.randomSeed(), ledger.factorCell) };
+    return { interval: 1, ledger, sampler: this.#newSampler(ledger) };
+  }
+
+  #newSampler(ledger: MeterLedger): Sampler {
+    return new Sampler(this.#options.randomSeed(), ledger.factorCell, ledger.octetFactorCell);
+  }
+
+  #ledgerOf(meter: MeterName): MeterLedger | undefined {
+    return meter === 'hook' ? this.#hook?.ledger : this.#sampleLedger;
   }
 }

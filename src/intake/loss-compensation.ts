@@ -1,53 +1,56 @@
-// Compensates for packets of the sample pool that do not arrive: those that the meter drops, and those that the queue of OVS
-// loses. The meter says exactly how many packets there were. What was lost between two observations of the meter is
-// distributed over the packets that arrive until the next one: each represents itself and its part of the lost ones. So the
-// sum of what packets represent follows the pool with the delay of one observation.
+// Compensates for the part of the sample pool that does not arrive: what the meter drops, and what the queues of OVS lose. The
+// meter says exactly how much there was. What was lost until a reading of the meter is distributed over what arrives until
+// the next one: each packet represents itself and its part of the lost ones. So the sum of what packets represent follows the
+// pool with the delay of one reading. One object compensates packets or octets; amounts are of either.
 
-/** Observations of the meter after which a lost packet that is not compensated is written off. */
+/** Readings of the meter after which a loss that is not compensated is written off. */
 export const PENDING_LOSS_OBSERVATIONS_MAX = 10;
 /** The least that a packet represents, when those before it represented too many. */
 const FACTOR_MIN = 0.5;
 
-/** Lost packets and what became of them. */
+/** A loss and what became of it. */
 export interface LossCompensationStatus {
-  /**
-   * Packets of the pool that each packet represents which arrives after the last observation, until no loss is pending: 1
-   * when nothing was lost.
-   */
-  readonly compensationFactor: number;
-  /** Lost packets that are not compensated yet; below 0 when too many were. */
-  readonly pendingLossPackets: number;
-  /** Lost packets that will not be compensated, because too few others arrived in time. */
-  readonly writtenOffPackets: number;
+  /** The factor of what arrives after the last reading, until no loss is pending: 1 when nothing was lost. */
+  readonly factor: number;
+  /** What was lost and is not compensated yet; below 0 when too much was compensated. */
+  readonly pending: number;
+  /** What was lost and will not be compensated, because too little arrived in time; never decreases. */
+  readonly writtenOff: number;
 }
 
-/** What happened between two observations of the meter. */
-interface Interval {
+/** What happened between two readings of the meter. */
+export interface ObservedInterval {
+  /** What arrived. */
+  readonly arrived: number;
+  /** What the meter counted, and at least what arrived and what the meter dropped. */
   readonly observed: number;
+  /** What is known to be lost since the last reading; below 0 when what was counted as lost has arrived. */
   readonly lost: number;
-  /** Packets observed for each one that arrived; 1 when none arrived. */
-  readonly ratio: number;
 }
 
-/** All counts are of packets. */
 export class LossCompensation {
   /**
-   * Cell 0 is the compensation factor of a packet that arrives now, cell 1 the pending loss: the packet path uses them, and a
-   * double in a field would be an object.
+   * Cell 0 is the compensation factor of the packet that has just arrived, cell 1 the pending loss: the packet path uses them,
+   * and a double in a field would be an object.
    */
   readonly cells = new Float64Array([1, 0]);
-  #factorAtObservation = 1;
+  #factorAtReading = 1;
+  #pendingAtReading = 0;
   #writtenOff = 0;
+  /** What arrived in the last interval in which anything did. */
+  #lastArrived = 0;
   /** The last intervals, oldest first. */
-  readonly #intervals: Interval[] = [];
+  readonly #intervals: ObservedInterval[] = [];
+  /** What is pending of the loss of each of them. All have one sign: a loss and a surplus of compensation cancel out. */
+  #losses: number[] = [];
 
   /**
-   * Notes a packet that has arrived; cell 0 says what it represents. Once no loss is pending, the factor is 1, however many
-   * more packets arrive than were expected.
+   * Notes a packet of this amount that has arrived: 1 packet, or its octets. Cell 0 is its factor afterwards. Once no loss is
+   * pending, the factor is 1, however much more arrives than was expected.
    */
-  arrive(): void {
+  arrive(amount: number): void {
     const { cells } = this;
-    const extra = cells[0]! - 1;
+    const extra = (cells[0]! - 1) * amount;
     if (extra === 0) {
       return;
     }
@@ -56,42 +59,70 @@ export class LossCompensation {
       cells[1] = pending - extra;
       return;
     }
-    cells[0] = 1 + pending;
+    cells[0] = 1 + pending / amount;
     cells[1] = 0;
   }
 
-  /** Ends an interval in which `arrived` packets arrived and `lost` did not. */
-  observe(arrived: number, lost: number): void {
-    const observed = arrived + lost;
-    this.#intervals.push({ observed, lost, ratio: arrived === 0 ? 1 : observed / arrived });
+  /** Ends an interval. */
+  observe(interval: ObservedInterval): void {
+    this.#settle(this.#pendingAtReading - this.cells[1]!);
+    this.#add(interval.lost);
+    this.#intervals.push(interval);
     if (this.#intervals.length > PENDING_LOSS_OBSERVATIONS_MAX) {
       this.#intervals.shift();
+      this.#writtenOff += Math.abs(this.#losses.shift() ?? 0);
     }
-    const pending = this.#writeOff(this.cells[1]! + lost);
-    // The best estimate of how many packets will arrive is how many have arrived; when fewer do, the rest stays pending. No
-    // packet represents more than a packet of the last intervals had to, so that little traffic after a burst
-    // does not represent all of it.
-    const worst = this.#intervals.reduce((ratio, interval) => Math.max(ratio, interval.ratio), 1);
-    const factor = arrived === 0 ? 1 : 1 + pending / arrived;
-    this.#factorAtObservation = Math.min(Math.max(factor, FACTOR_MIN), worst);
-    this.cells[0] = this.#factorAtObservation;
-    this.cells[1] = pending;
+    if (interval.arrived > 0) {
+      this.#lastArrived = interval.arrived;
+    }
+    this.#pendingAtReading = this.#losses.reduce((sum, loss) => sum + loss, 0);
+    this.#factorAtReading = this.#factor();
+    this.cells[0] = this.#factorAtReading;
+    this.cells[1] = this.#pendingAtReading;
   }
 
   status(): LossCompensationStatus {
-    return {
-      compensationFactor: this.#factorAtObservation,
-      pendingLossPackets: this.cells[1]!,
-      writtenOffPackets: this.#writtenOff,
-    };
+    return { factor: this.#factorAtReading, pending: this.cells[1]!, writtenOff: this.#writtenOff };
   }
 
-  /** Returns the pending loss without what is too old: packets that arrive now have nothing to do with it. */
-  #writeOff(pending: number): number {
-    const lost = this.#intervals.reduce((sum, interval) => sum + interval.lost, 0);
+  /**
+   * Returns the factor of what arrives next. The best estimate of how much that will be is what arrived last; when less does,
+   * the rest stays pending. The factor is never above what had to be represented in the last intervals: in one of them, or in
+   * all together, as a burst may arrive in one interval and its loss be counted in the next. So little traffic after a
+   * burst does not represent all of it.
+   */
+  #factor(): number {
+    if (this.#lastArrived === 0) {
+      return 1;
+    }
+    const ratios = this.#intervals.map(({ observed, arrived }) => (arrived === 0 ? 1 : observed / arrived));
     const observed = this.#intervals.reduce((sum, interval) => sum + interval.observed, 0);
-    const kept = Math.min(Math.max(pending, -observed), lost);
-    this.#writtenOff += Math.abs(pending - kept);
-    return kept;
+    const arrived = this.#intervals.reduce((sum, interval) => sum + interval.arrived, 0);
+    const worst = Math.max(1, arrived === 0 ? 1 : observed / arrived, ...ratios);
+    return Math.min(Math.max(1 + this.#pendingAtReading / this.#lastArrived, FACTOR_MIN), worst);
+  }
+
+  /** Takes what packets have represented of the pending loss off it, the oldest first. */
+  #settle(compensated: number): void {
+    let left = compensated;
+    this.#losses = this.#losses.map((loss) => {
+      const part = Math.abs(loss) <= Math.abs(left) ? loss : left;
+      left -= part;
+      return loss - part;
+    });
+  }
+
+  /** Adds the loss of an interval. What has the other sign is taken off pending losses first, the newest of them first. */
+  #add(lost: number): void {
+    let left = lost;
+    for (let index = this.#losses.length - 1; index >= 0; index -= 1) {
+      const loss = this.#losses[index]!;
+      if (loss * left < 0) {
+        const part = Math.abs(loss) <= Math.abs(left) ? loss : -left;
+        this.#losses[index] = loss - part;
+        left += part;
+      }
+    }
+    this.#losses.push(left);
   }
 }

@@ -4,7 +4,8 @@
 //
 // While packets of the pool are lost, each packet that arrives represents more than one (loss-compensation.ts): then more
 // than the fraction are kept, and once all are kept, the weight grows. A weight is rarely a whole number; its fraction is
-// carried to the next sample, so that the sum of the weights is right within one packet.
+// carried to the next sample, so that the sum of the weights is right within one packet. Octets have a factor of their own,
+// because lost packets may be larger or smaller than those that arrive; their fraction is carried as well.
 
 import { RandomSource } from '../flow/random.ts';
 
@@ -21,21 +22,27 @@ const RANDOM_RANGE = 2 ** 32;
 export class Sampler {
   readonly #random: RandomSource;
   readonly #factor: Float64Array;
+  readonly #octetFactor: Float64Array;
   /**
-   * Received, selected, the fraction of a weight that is carried to the next sample, 2^32 times the probability, and 2^32
-   * divided by its denominator: in cells, because a double in a field would be an object.
+   * Received, selected, the fraction of a weight that is carried to the next sample, 2^32 times the probability, 2^32 divided
+   * by its denominator, and the carried fraction of octets: in cells, because a double in a field would be an object.
    */
-  readonly #cells = new Float64Array(5);
+  readonly #cells = new Float64Array(6);
   #numerator = 1;
   #denominator = 1;
 
   /**
-   * `seed` has 32 bits; `factor` is the cell of the compensation factor of the meter that the packets pass. Keeps all packets
-   * until `setProbability` is called.
+   * `seed` has 32 bits; `factor` and `octetFactor` are the cells of the compensation factors of the meter that the packets pass.
+   * Keeps all packets until `setProbability` is called.
    */
-  constructor(seed: number, factor: Float64Array = new Float64Array([1])) {
+  constructor(
+    seed: number,
+    factor: Float64Array = new Float64Array([1]),
+    octetFactor: Float64Array = factor,
+  ) {
     this.#random = new RandomSource(seed);
     this.#factor = factor;
+    this.#octetFactor = octetFactor;
     this.#cells[3] = RANDOM_RANGE;
     this.#cells[4] = RANDOM_RANGE;
   }
@@ -82,6 +89,21 @@ export class Sampler {
     const exact = Math.max(this.#denominator / this.#numerator, this.#factor[0]!) + cells[2]!;
     const whole = Math.floor(exact);
     cells[2] = exact - whole;
+    return whole;
+  }
+
+  /** Returns the whole octets that the packet just weighed represents; its frame has `frameLength`, its weight is `weight`. */
+  octets(weight: number, frameLength: number): number {
+    const factor = this.#factor[0]!;
+    const octetFactor = this.#octetFactor[0]!;
+    if (octetFactor === factor) {
+      return weight * frameLength;
+    }
+    const cells = this.#cells;
+    const packets = Math.max(this.#denominator / this.#numerator, factor);
+    const exact = ((packets * octetFactor) / factor) * frameLength + cells[5]!;
+    const whole = Math.floor(exact);
+    cells[5] = exact - whole;
     return whole;
   }
 

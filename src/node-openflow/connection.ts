@@ -22,6 +22,7 @@ import { EXPERIMENTER_HEADER_SIZE, isNiciraMessage, readHeader } from './header.
 import { decodeMessage, encodeMessage } from './message-codec.ts';
 import {
   type MessageOf,
+  type OnReply,
   type OpenFlowMessage,
   REPLIES,
   type ReplyOf,
@@ -141,11 +142,10 @@ export class OpenFlowConnection {
   }
 
   /** Sends a request and resolves to its whole reply. Rejects with `OpenFlowRequestError` when the switch refuses it. */
-  async request<Type extends RequestType>(message: MessageOf<Type>): Promise<ReplyOf<Type>> {
-    this.#requireReady();
+  async request<Type extends RequestType>(message: MessageOf<Type>, onReply?: OnReply<Type>) {
     this.#requireBacklog();
     this.#requirePending();
-    return await this.#ask(message);
+    return await this.#ask(message, onReply);
   }
 
   /** Has what `act` sends, without waiting for anything, reach the switch in one write. */
@@ -218,11 +218,11 @@ export class OpenFlowConnection {
   }
 
   /** Sends a request without checking the limits. */
-  async #ask<Type extends RequestType>(message: MessageOf<Type>): Promise<ReplyOf<Type>> {
+  async #ask<Type extends RequestType>(message: MessageOf<Type>, onReply?: OnReply<Type>) {
     const version = this.#requireReady();
     const xid = this.#pending.takeXids(1);
     const bytes = encodeMessage(version, message as OpenFlowMessage, xid);
-    const reply = this.#pending.add(xid, message.type, REPLIES[message.type]);
+    const reply = this.#pending.add(xid, message.type, REPLIES[message.type], onReply);
     this.#write(bytes);
     return (await reply) as unknown as ReplyOf<Type>;
   }

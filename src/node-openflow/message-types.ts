@@ -136,6 +136,9 @@ export type RequestType = keyof typeof REPLIES;
 /** The reply to a request. */
 export type ReplyOf<Type extends RequestType> = MessageOf<(typeof REPLIES)[Type]>;
 
+/** Called with a reply before any later message is handled. */
+export type OnReply<Type extends RequestType> = (reply: ReplyOf<Type>) => void;
+
 /** The type of the reply to each request. */
 export const REPLIES = {
   echo_request: 'echo_reply',

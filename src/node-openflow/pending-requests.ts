@@ -41,14 +41,27 @@ export class PendingRequests {
     return this.#requests.size + this.#batches.size;
   }
 
-  /** Adds the request with that transaction id. */
+  /** Adds the request with that transaction id; `onReply` is called before the next message is handled. */
   add(
     xid: number,
     requestType: OpenFlowMessageType,
     replyType: OpenFlowMessageType,
+    onReply: (reply: never) => void = () => {},
   ): Promise<OpenFlowMessage> {
     return new Promise((resolve, reject) => {
-      this.#requests.set(xid, { requestType, replyType, resolve, reject, entries: null, receivedSize: 0 });
+      const settle = (reply: OpenFlowMessage) => {
+        // A reply has the type of its request: see `offer`.
+        onReply(reply as never);
+        resolve(reply);
+      };
+      this.#requests.set(xid, {
+        requestType,
+        replyType,
+        resolve: settle,
+        reject,
+        entries: null,
+        receivedSize: 0,
+      });
     });
   }
 

@@ -47,12 +47,19 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     ({ droppedByMeter }) => droppedByMeter,
   ),
   perMeter(
-    // A gauge: packets that were in transit when the meter was read are subtracted again when they arrive.
+    // A gauge: packets that counted as lost are subtracted again when they arrive late.
     'ovs_ipfix_packet_ins_lost',
     'gauge',
     'packets',
-    'Packets that passed the meter and had not arrived when it was last read; all but those in transit are lost for good',
+    'Packets that passed the meter and did not arrive; less when one of them arrives late',
     ({ lost }) => lost,
+  ),
+  perMeter(
+    'ovs_ipfix_packet_ins_surplus_total',
+    'counter',
+    'packets',
+    'Packet-ins in addition to the packets that passed the meter: segments, on the kernel datapath',
+    ({ surplusPackets }) => surplusPackets,
   ),
   perMeter(
     'ovs_ipfix_compensation_factor',
@@ -60,6 +67,13 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'ratio',
     'Packets of the sample pool that a packet-in represents; 1 when none is lost',
     ({ compensationFactor }) => compensationFactor,
+  ),
+  perMeter(
+    'ovs_ipfix_octet_compensation_factor',
+    'gauge',
+    'ratio',
+    'Octets of the sample pool that each octet of a packet-in represents; 1 when none is lost',
+    ({ octetCompensationFactor }) => octetCompensationFactor,
   ),
   perMeter(
     'ovs_ipfix_pending_loss_packets',
@@ -74,6 +88,27 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'packets',
     'Lost packets that were not compensated in time; the exported counts are off by as many',
     ({ writtenOffPackets }) => writtenOffPackets,
+  ),
+  perMeter(
+    'ovs_ipfix_pending_loss_bytes',
+    'gauge',
+    'bytes',
+    'Octets of lost packets that later samples still have to compensate; below 0 when they compensated too many',
+    ({ pendingLossOctets }) => pendingLossOctets,
+  ),
+  perMeter(
+    'ovs_ipfix_written_off_bytes_total',
+    'counter',
+    'bytes',
+    'Octets of lost packets that were not compensated in time; the exported counts are off by as many',
+    ({ writtenOffOctets }) => writtenOffOctets,
+  ),
+  perMeter(
+    'ovs_ipfix_ledger_restarts_total',
+    'counter',
+    'restarts',
+    'Events that ended the account of the meter: a new meter, another rate, a lost connection',
+    ({ restarts }) => Object.values(restarts).reduce((sum, count) => sum + count, 0),
   ),
 
   perExporter(

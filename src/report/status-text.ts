@@ -106,10 +106,19 @@ function meterLines(meter: MeterLedgerStatus, paint: Paint): string[] {
     ),
     ...foldText(received, VALUE_INDENT).map((line) => (isDropping ? paint('warning', line) : line)),
   ];
+  if (meter.surplusPackets > 0) {
+    lines.push(`    surplus    ${meter.surplusPackets} packet-ins more than passed the meter`);
+  }
   if (meter.compensationFactor !== 1 || meter.writtenOffPackets > 0) {
     lines.push(
       `    loss       each packet-in represents ${meter.compensationFactor.toFixed(2)} packets;`,
       `               ${Math.round(meter.pendingLossPackets)} pending, ${Math.round(meter.writtenOffPackets)} written off`,
+    );
+  }
+  if (meter.octetCompensationFactor !== 1 || meter.writtenOffOctets > 0) {
+    lines.push(
+      `    octets     each of a packet-in represents ${meter.octetCompensationFactor.toFixed(2)} octets;`,
+      `               ${Math.round(meter.pendingLossOctets)} pending, ${Math.round(meter.writtenOffOctets)} written off`,
     );
   }
   return lines;

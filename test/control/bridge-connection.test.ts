@@ -20,7 +20,8 @@ function start(behaviour: Partial<SwitchBehaviour> = {}) {
       mark: MARK,
       log,
       onPacketIn: () => {},
-      onModified: (what) => modified.push(what),
+      onMeterModified: (meterId) => modified.push(`meter ${meterId}`),
+      onGroupModified: () => modified.push('group'),
       onFlowEvents: () => {},
     });
     t.after(() => connection.close());
@@ -197,6 +198,6 @@ test('reports a meter or a group that another client modifies, in every version 
       commandBucketId: null,
     });
     await clock.advanceMs(0);
-    assert.deepEqual(modified, ['meter', 'group']);
+    assert.deepEqual(modified, ['meter 1', 'group']);
   }
 });

@@ -70,8 +70,8 @@ class HookScript {
       clock,
       log: this.#log.logger('control'),
       unmetered,
-      onPool: ({ packets, dropped }) => this.pools.push(`hook ${packets} ${dropped}`),
-      onSamplePool: ({ packets, dropped }) => this.pools.push(`sample ${packets} ${dropped}`),
+      onPool: (meter, { packets, dropped }) => this.pools.push(`${meter} ${packets} ${dropped}`),
+      onLedgerEvent: (meter, event) => this.pools.push(`${meter} ${event}`),
       onSampleMeterAdded: () => this.pools.push('sample meter added'),
       onChange: () => this.trace.note(this.reconciler.state),
     });
@@ -89,7 +89,8 @@ class HookScript {
       mark: MARK,
       log: this.#log.logger('control'),
       onPacketIn: () => {},
-      onModified: () => this.reconciler.trigger(),
+      onMeterModified: (meterId) => this.reconciler.meterModified(meterId),
+      onGroupModified: () => {},
       onFlowEvents: (events) => {
         for (const event of events) {
           if ('match' in event && isInHookSlot(event, MARK)) {
@@ -147,7 +148,7 @@ class HookScript {
 
 const INSTALLED = ['  state: installed', `  flows: ${HOOK_PLACE}`, `  meters: ${METER}; ${SAMPLE_METER}`];
 /** Most messages of one reconciliation, as stated in the head of hook-reconciler.ts. */
-const RECONCILIATION_MESSAGES_MAX = 10;
+const RECONCILIATION_MESSAGES_MAX = 14;
 
 test('installs the meters before the hook, and reads the hook and its meter back', async (t) => {
   const hook = new HookScript(t);
@@ -169,12 +170,14 @@ test('installs the meters before the hook, and reads the hook and its meter back
       '1 <- barrier_request',
       '1 <- flow_stats_request table=0,reg11=0x0/0x80000000',
       '1 <- meter_config_request meter=65000',
+      '1 <- meter_stats_request meter=65000',
+      '1 <- meter_stats_request meter=65001',
     ],
   );
   assert.deepEqual(hook.trace.states, ['absent', 'pending', 'installed']);
 });
 
-test('sends at most ten messages in a reconciliation that installs, repairs, changes or removes', async (t) => {
+test('sends at most 14 messages in a reconciliation that installs, repairs, changes or removes', async (t) => {
   for (const versions of [
     [1, 5],
     [1, 4],
@@ -305,20 +308,58 @@ test('finds a meter that was deleted without a notification by the next poll', a
   assert.equal(hook.takeWarnings().length, 2);
 });
 
-test('reads the counters of the meters each second, from zero when they are added', async (t) => {
+test('reads the counters of the meters each second, and reports the events at which they start anew', async (t) => {
   const hook = new HookScript(t);
   await hook.setDesired(DESIRED);
   await hook.connect();
-  assert.deepEqual(hook.pools.splice(0), ['hook 0 0', 'sample 0 0', 'sample meter added']);
+  const added = ['hook meterAdded', 'sample meterAdded'];
+  assert.deepEqual(hook.pools.splice(0), [...added, 'hook 0 0', 'sample 0 0', 'sample meter added']);
   hook.ofswitch.countPackets(65_000, 9, 4);
   hook.ofswitch.countPackets(65_001, 3);
   await hook.clock.advanceMs(1000);
   assert.deepEqual(hook.pools.splice(0), ['hook 9 4', 'sample 3 0']);
   await hook.doAsAnother(meterMod('delete', 65_000));
-  assert.deepEqual(hook.pools.splice(0), ['hook 0 0']);
+  assert.deepEqual(hook.pools.splice(0), ['hook meterModified', 'hook meterAdded', 'hook 0 0']);
   await hook.clock.advanceMs(5000);
-  assert.equal(hook.pools.length, 10);
+  assert.equal(hook.pools.splice(0).length, 10);
+  // The old meter is read once more before its rate changes.
+  hook.ofswitch.countPackets(65_000, 7, 2);
+  await hook.setDesired({ ...DESIRED, maxSampleRate: 500 });
+  assert.deepEqual(hook.pools.splice(0), [
+    'hook 7 2',
+    'hook rateChanged',
+    'sample 3 0',
+    'sample rateChanged',
+    'hook 0 0',
+    'sample 0 0',
+  ]);
   assert.equal(hook.takeWarnings().length, 1);
+});
+
+test('starts a new account when another client sets a meter to what it is', async (t) => {
+  const hook = new HookScript(t);
+  await hook.setDesired(DESIRED);
+  await hook.connect();
+  hook.ofswitch.countPackets(65_000, 9, 4);
+  hook.pools.splice(0);
+  const same = { flags: METER_FLAGS.pktps | METER_FLAGS.burst | METER_FLAGS.stats };
+  const bands = [{ type: 'drop', rate: 1000, burstSize: 100 } as const];
+  await hook.doAsAnother({ ...meterMod('modify', 65_000), ...same, bands });
+  assert.deepEqual(hook.pools.splice(0), ['hook meterModified', 'hook 0 0']);
+  assert.equal(hook.reconciler.repairs, 0);
+});
+
+test('ends the accounts of both meters with the connection, and starts them on the next one', async (t) => {
+  const hook = new HookScript(t);
+  await hook.setDesired(DESIRED);
+  await hook.connect();
+  hook.ofswitch.countPackets(65_000, 9, 4);
+  hook.pools.splice(0);
+  hook.ofswitch.connections[0]?.end();
+  await hook.clock.advanceMs(0);
+  assert.deepEqual(hook.pools.splice(0), ['hook connectionLost', 'sample connectionLost']);
+  await hook.connect();
+  assert.deepEqual(hook.pools.splice(0), ['hook 9 4', 'sample 0 0']);
 });
 
 test('refuses a bridge without meters, or hooks it without a meter if allowed', async (t) => {

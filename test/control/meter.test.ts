@@ -25,10 +25,11 @@ test('uses fixed meter ids, or the highest of a datapath with fewer', () => {
 test('adds a missing meter, changes one of another rate, and keeps a correct one', () => {
   const [added] = planMeter(65_000, undefined, 5000);
   assert.deepEqual(added?.messages, [{ type: 'meter_mod', command: 'add', ...meter }]);
-  assert.equal(added.newMeterId, 65_000);
+  assert.deepEqual(added.meterChange, { meterId: 65_000, event: 'meterAdded' });
   const [changed] = planMeter(65_000, meter, 100);
   const bands = [{ type: 'drop', rate: 100, burstSize: METER_BURST_MIN }];
   assert.deepEqual(changed?.messages, [{ type: 'meter_mod', command: 'modify', ...meter, bands }]);
+  assert.deepEqual(changed.meterChange, { meterId: 65_000, event: 'rateChanged' });
   assert.deepEqual(planMeter(65_000, meter, 5000), []);
   assert.deepEqual(planMeter(undefined, undefined, 5000), []);
 });

@@ -70,7 +70,7 @@ function bytesPerSample(
       frame.writeUInt32BE(sample % flowCount, 26);
       tunnel[2] = ~(sample & 7);
       const ingress = 2 ** 31 - 1 - (sample & 7);
-      exporter.sample(frame, 0, frame.length, 1514, 400, 1 + (sample & 3), 22, ingress, tunnel);
+      exporter.sample(frame, 0, frame.length, 1514, 400, 1 + (sample & 3), 22, ingress, 605_600, tunnel);
       if (sample % BATCH_COUNT === 0) {
         for (let end = deferred.pop(); end; end = deferred.pop()) {
           end();

@@ -44,7 +44,7 @@ function bench(options: Partial<ExporterOptions>) {
       exporter.configure(current);
     },
     sample: (frame: Buffer, tunnel?: Int32Array) => {
-      exporter.sample(frame, 0, frame.length, frame.length, 1, 9, 5, 77, tunnel);
+      exporter.sample(frame, 0, frame.length, frame.length, 1, 9, 5, 77, frame.length, tunnel);
     },
     endBatch: () => {
       for (const callback of deferred.splice(0)) {

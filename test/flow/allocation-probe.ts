@@ -8,7 +8,8 @@ import { Sampler } from '../../src/intake/sampler.ts';
 import { dissect } from '../../src/packet/dissect.ts';
 import { FlowKey } from '../../src/packet/flow-key.ts';
 
-const WARM_UP_COUNT = 1_000_000;
+/** Rounds after which all that a packet runs through is compiled, what only some rounds do included. */
+const WARM_UP_ROUND_COUNT = 8;
 /** The result is the median of some rounds: in some of them code is deoptimised and compiled again. */
 const ROUND_COUNT = 5;
 const PACKETS_PER_ROUND = 300_000;
@@ -24,7 +25,7 @@ const frame = Buffer.from(
 const key = new FlowKey();
 const batch = new SampleBatch();
 const collectGarbage = globalThis.gc;
-const meter = { packets: 0n, octets: 0n, dropped: 0n };
+const meter = { packets: 0n, octets: 0n, dropped: 0n, droppedOctets: 0n };
 let sink = 0;
 
 const visitor = {
@@ -51,6 +52,7 @@ function runInBatches(cache: FlowCache, count: number, flowCount: number): void 
     sample.timeMicros = START_MICROS + packet;
     sample.weight = 400;
     sample.frameSize = 1514;
+    sample.octets = 400 * 1514;
     batch.count = index + 1;
     if (batch.count === BATCH_SAMPLES_MAX) {
       cache.addBatch(batch, visitor, 16);
@@ -74,10 +76,15 @@ function* runBatch(cache: FlowCache, first: number, flowCount: number, nowMicros
   yield;
 }
 
+function weigh(sampler: Sampler, frameLength: number): number {
+  const weight = sampler.weight();
+  return weight ^ sampler.octets(weight, frameLength);
+}
+
 function runSampler(ledger: MeterLedger, sampler: Sampler, count: number): void {
   for (let packet = 0; packet < count; packet += 1) {
-    ledger.arrive();
-    sink ^= sampler.keep() ? sampler.weight() : 0;
+    ledger.arrive(64 + (packet & 1023));
+    sink ^= sampler.keep() ? weigh(sampler, 64 + (packet & 1023)) : 0;
   }
 }
 
@@ -85,11 +92,13 @@ function runSampler(ledger: MeterLedger, sampler: Sampler, count: number): void 
 function runSetSampler(ledger: MeterLedger, sampler: Sampler, count: number): void {
   meter.packets += BigInt(2 * count);
   meter.dropped += BigInt(count);
+  meter.octets += BigInt(1500 * count);
+  meter.droppedOctets += BigInt(900 * count);
   ledger.observe(meter);
   for (let packet = 0; packet < count; packet += 1) {
-    ledger.arrive();
+    ledger.arrive(64 + (packet & 1023));
     sampler.setProbability(655 + (packet & 3) * 1000, 65_535);
-    sink ^= sampler.keep() ? sampler.weight() : 0;
+    sink ^= sampler.keep() ? weigh(sampler, 64 + (packet & 1023)) : 0;
   }
 }
 
@@ -101,7 +110,9 @@ function runAllocating(kept: object[], count: number): void {
 }
 
 function bytesPerPacket(body: (count: number) => void): number {
-  body(WARM_UP_COUNT);
+  for (let round = 0; round < WARM_UP_ROUND_COUNT; round += 1) {
+    body(PACKETS_PER_ROUND);
+  }
   const rounds: number[] = [];
   for (let round = 0; round < ROUND_COUNT; round += 1) {
     collectGarbage?.();
@@ -119,10 +130,10 @@ const churn = cacheOf(5000);
 const batchHits = cacheOf(10_000);
 const batchChurn = cacheOf(5000);
 const ledger = new MeterLedger();
-const hookSampler = new Sampler(3, ledger.factorCell);
+const hookSampler = new Sampler(3, ledger.factorCell, ledger.octetFactorCell);
 hookSampler.setProbability(1, 400);
 const lossyLedger = new MeterLedger();
-const setSampler = new Sampler(4, lossyLedger.factorCell);
+const setSampler = new Sampler(4, lossyLedger.factorCell, lossyLedger.octetFactorCell);
 const kept: object[] = [];
 const result = {
   hits: bytesPerPacket((count) => run(hits, count, 4000)),
@@ -133,6 +144,7 @@ const result = {
   setSampler: bytesPerPacket((count) => runSetSampler(lossyLedger, setSampler, count)),
   allocating: bytesPerPacket((count) => runAllocating(kept, count)),
   compensationFactor: lossyLedger.status().compensationFactor,
+  octetCompensationFactor: lossyLedger.status().octetCompensationFactor,
   expired: churn.status().expiredByLackOfResources,
   aggregated: hits.status().aggregated,
   sink,

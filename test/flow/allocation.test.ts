@@ -16,5 +16,7 @@ test('allocates nothing for a packet, whether it joins a flow, starts one or is 
     assert.ok((bytes[path] ?? Number.NaN) < 2, `${path}: ${child.stdout}`);
   }
   assert.ok((bytes['compensationFactor'] ?? 0) > 1.5, child.stdout);
+  assert.ok((bytes['octetCompensationFactor'] ?? 0) > 1.5, child.stdout);
+  assert.notEqual(bytes['octetCompensationFactor'], bytes['compensationFactor']);
   assert.ok((bytes['expired'] ?? 0) > 1_000_000 && (bytes['aggregated'] ?? 0) > 1_000_000, child.stdout);
 });

@@ -53,6 +53,7 @@ class Caches {
       sample.timeMicros = nowMicros;
       sample.weight = weight;
       sample.frameSize = size;
+      sample.octets = weight * size;
       batch.count = index + 1;
     }
     const before = this.seenBatched.flows.length;

@@ -47,8 +47,8 @@ intake.setHookInterval(1);
 intake.setHookSink({
   hasInterfaces: true,
   hasTunnels: true,
-  sample(_bytes, start, end, _length, weight, domain, point, ingress, tunnel) {
-    sink ^= start ^ end ^ weight ^ domain ^ point ^ ingress ^ tunnel![1]! ^ tunnel![3]!;
+  sample(_bytes, start, end, _length, weight, domain, point, ingress, octets, tunnel) {
+    sink ^= start ^ end ^ weight ^ domain ^ point ^ ingress ^ octets ^ tunnel![1]! ^ tunnel![3]!;
   },
 });
 const packetIn = new PacketInView();

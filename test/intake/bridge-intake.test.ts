@@ -5,7 +5,7 @@ import { type BridgeInterface, IngressInterfaces } from '../../src/intake/ingres
 import { bridgeUserdata, sampleUserdata } from '../../src/intake/userdata.ts';
 import { PacketInView } from '../../src/node-openflow/index.ts';
 
-const COUNTED_NOTHING = { packets: 0n, octets: 0n, dropped: 0n };
+const COUNTED_NOTHING = { packets: 0n, octets: 0n, dropped: 0n, droppedOctets: 0n };
 
 /** Returns a packet-in with this userdata and four bytes of a frame of 60. */
 function packetIn(userdata: Buffer): PacketInView {
@@ -48,11 +48,12 @@ class Samples implements SampleSink {
     domain: number,
     point: number,
     ingress: number,
+    octets: number,
     tunnel: Int32Array | undefined,
   ): void {
     this.ingress.push(ingress);
     this.tunnels.push(tunnel && [...tunnel]);
-    this.seen.push(`${bytes.toString('hex', start, end)} ${length} x${weight} ${domain}/${point}`);
+    this.seen.push(`${bytes.toString('hex', start, end)} ${length} x${weight} ${domain}/${point} ${octets}`);
   }
 }
 
@@ -71,27 +72,52 @@ test('forwards packet-ins of the hook with their ids, and reports its sampler wi
   const { intake, hook } = setUp();
   intake.setHookInterval(1);
   intake.setHookSink(hook);
-  intake.observeHookPool(COUNTED_NOTHING);
+  intake.observePool('hook', COUNTED_NOTHING);
   intake.receive(packetIn(bridgeUserdata(5, 6)));
-  intake.observeHookPool({ packets: 4n, octets: 240n, dropped: 3n });
-  assert.deepEqual(hook.seen, ['f00d0001 60 x1 5/6']);
+  intake.observePool('hook', { packets: 4n, octets: 1260n, dropped: 3n, droppedOctets: 1200n });
+  assert.deepEqual(hook.seen, ['f00d0001 60 x1 5/6 60']);
   assert.deepEqual(intake.hookStatus(), {
     interval: 1,
     observedPackets: 4,
-    observedOctets: 240,
+    observedOctets: 1260,
     droppedByMeter: 3,
     received: 1,
+    receivedOctets: 60,
+    unobservedPackets: 0,
     selected: 1,
     lost: 0,
+    inTransit: 0,
+    surplusPackets: 0,
     shareDropped: 0.75,
     compensationFactor: 4,
+    octetCompensationFactor: 21,
     sampleWeight: 4,
     pendingLossPackets: 3,
+    pendingLossOctets: 1200,
     writtenOffPackets: 0,
+    writtenOffOctets: 0,
+    restarts: { meterAdded: 0, rateChanged: 0, meterModified: 0, connectionLost: 0, countersDecreased: 0 },
   });
-  // The next packet represents the three that the meter dropped, and itself.
+  // The next packet represents the three larger ones that the meter dropped, and itself.
   intake.receive(packetIn(bridgeUserdata(5, 6)));
-  assert.equal(hook.seen[1], 'f00d0001 60 x4 5/6');
+  assert.equal(hook.seen[1], 'f00d0001 60 x4 5/6 1260');
+});
+
+test('restarts the ledger of one meter, and sees a surplus of either', () => {
+  const { intake } = setUp();
+  intake.setHookInterval(1);
+  for (const meter of ['hook', 'sample'] as const) {
+    intake.observePool(meter, COUNTED_NOTHING);
+  }
+  intake.restartLedger('sample', 'rateChanged');
+  assert.equal(intake.hookStatus()?.restarts.rateChanged, 0);
+  assert.equal(intake.sampleActionMeterStatus().restarts.rateChanged, 1);
+  assert.equal(intake.hasSurplus, false);
+  for (let reading = 0; reading < 3; reading += 1) {
+    intake.receive(packetIn(bridgeUserdata(5, 6)));
+    intake.observePool('hook', COUNTED_NOTHING);
+    assert.equal(intake.hasSurplus, reading === 2);
+  }
 });
 
 test('changes N without losing counts, and forgets them when no hook is desired', () => {
@@ -156,7 +182,7 @@ test('forwards packet-ins of sample actions to their collector set, behind one m
   intake.addSet(2, other);
   intake.receive(sampleOf(1, 65_535));
   intake.receive(sampleOf(2, 65_535));
-  assert.deepEqual(set.seen, ['f00d0001 60 x1 7/8']);
+  assert.deepEqual(set.seen, ['f00d0001 60 x1 7/8 60']);
   assert.deepEqual(other.seen, set.seen);
   assert.deepEqual(intake.setStatus(1), { received: 1, selected: 1 });
   assert.equal(intake.sampleActionMeterStatus().received, 2);

@@ -187,12 +187,28 @@ test('applies the probability of each packet, and sums up their weights within o
   assert.ok(Math.abs(sum - exact) < 1.001, `${sum} of ${exact}`);
 });
 
+test('octets are the frame length times the weight, unless octets have another factor than packets', () => {
+  const factor = new Float64Array([1]);
+  const octetFactor = new Float64Array([1]);
+  const sampler = new Sampler(3, factor, octetFactor);
+  sampler.setProbability(655, PROBABILITY_MAX);
+  assert.equal(sampler.octets(100, 1514), 151_400);
+  factor[0] = 2;
+  octetFactor[0] = 3.3;
+  // A sample represents 65535/655 packets, of which each has 3.3/2 times the octets; the fraction is carried.
+  let sum = 0;
+  for (let sample = 0; sample < 1000; sample += 1) {
+    sum += sampler.octets(sampler.weight(), 61);
+  }
+  assert.ok(Math.abs(sum - (1000 * 61 * PROBABILITY_MAX * 1.65) / 655) <= 1, String(sum));
+});
+
 /** Runs a sampler behind a meter that passes `rate` packets an interval, and adds up the weights. */
 function estimateBehindMeter(interval: number, seed: number, offers: readonly number[], rate: number) {
   const ledger = new MeterLedger();
   const sampler = new Sampler(seed, ledger.factorCell);
   sampler.setProbability(1, interval);
-  ledger.observe({ packets: 0n, octets: 0n, dropped: 0n });
+  ledger.observe({ packets: 0n, octets: 0n, dropped: 0n, droppedOctets: 0n });
   let pool = 0;
   let dropped = 0;
   let estimate = 0;
@@ -203,7 +219,7 @@ function estimateBehindMeter(interval: number, seed: number, offers: readonly nu
     pool += offered;
     dropped += offered - passing;
     for (let packet = 0; packet < passing; packet += 1) {
-      ledger.arrive();
+      ledger.arrive(0);
       if (!sampler.keep()) {
         continue;
       }
@@ -211,7 +227,7 @@ function estimateBehindMeter(interval: number, seed: number, offers: readonly nu
       estimate += weight;
       squares += weight * weight;
     }
-    ledger.observe({ packets: BigInt(pool), octets: 0n, dropped: BigInt(dropped) });
+    ledger.observe({ packets: BigInt(pool), octets: 0n, dropped: BigInt(dropped), droppedOctets: 0n });
   }
   return { pool, estimate, squares, sampler, ledger };
 }
@@ -244,7 +260,7 @@ test('keeps more packets behind a meter that drops, before the weight exceeds N'
   assert.equal(ledger.status().compensationFactor, 4);
   const keptOf = (count: number) => {
     const flags = Array.from({ length: count }, () => {
-      ledger.arrive();
+      ledger.arrive(0);
       return sampler.keep();
     });
     return flags.filter(Boolean).length;

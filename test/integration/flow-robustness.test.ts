@@ -248,7 +248,11 @@ test('a probability of 1 in 100 is estimated without bias over 200,000 samples',
   }
   const tookMs = performance.now() - start;
   const pool = async () => (await sampledBridgeOf(daemon)).sampleActionMeter;
-  await waitFor(async () => (await pool()).observedPackets === sent, { what: 'the pool is counted' });
+  const isCounted = async () => {
+    const { observedPackets, inTransit } = await pool();
+    return observedPackets === sent && inTransit === 0;
+  };
+  await waitFor(isCounted, { what: 'the pool is counted' });
   const { received, lost, droppedByMeter } = await pool();
   await daemon.stop();
   await waitFor(() => sink.packetCount > 0, { what: 'the record has arrived' });

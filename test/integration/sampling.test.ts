@@ -44,11 +44,11 @@ async function meters(br: ExportingBridge): Promise<string> {
   return ovs.ofctl('-O', 'OpenFlow15', 'dump-meters', br.name);
 }
 
-/** Waits until the meter has counted all frames, and returns the status. */
+/** Waits until the meter has counted all frames and each has arrived or is lost, and returns the status. */
 function afterPool(br: ExportingBridge, packetCount: number) {
   return br.waitForStatus(
-    `the meter has counted ${packetCount} packets`,
-    ({ sampler }) => sampler.observedPackets >= packetCount,
+    `${packetCount} packets are accounted for`,
+    ({ sampler }) => sampler.observedPackets >= packetCount && sampler.inTransit === 0,
   );
 }
 
@@ -112,9 +112,12 @@ test(
     await setMaxRate(br, 200);
     // A steady overload of some seconds, and then slow traffic that passes the meter, to compensate the pending loss.
     let count = 0;
+    let octetCount = 0;
     const inject = async (portion: number) => {
+      const frames = mixedFrames(portion);
       count += portion;
-      await ovs.injectMany(br.name, br.port, mixedFrames(portion));
+      octetCount += frames.reduce((sum, frame) => sum + frame.length, 0);
+      await ovs.injectMany(br.name, br.port, frames);
     };
     const begin = performance.now();
     while (performance.now() - begin < 4000) {
@@ -130,16 +133,22 @@ test(
     await waitFor(
       async () => {
         await inject(100);
-        return Math.abs((await afterPool(br, count)).sampler.pendingLossPackets) < 1;
+        const { pendingLossPackets, pendingLossOctets } = (await afterPool(br, count)).sampler;
+        return Math.abs(pendingLossPackets) < 1 && Math.abs(pendingLossOctets) < 1;
       },
       { what: 'all loss is compensated', timeoutMs: 30_000 },
     );
     const { sampler } = await afterPool(br, count);
     assert.equal(sampler.received + sampler.droppedByMeter + sampler.lost, count);
-    const { packets } = await totals(br);
-    t.diagnostic(`records represent ${packets} of ${count}, ${sampler.writtenOffPackets} written off`);
+    const { packets, octets } = await totals(br);
+    t.diagnostic(
+      `records represent ${packets} of ${count} packets and ${octets} of ${octetCount} octets, ` +
+        `${sampler.writtenOffPackets} and ${sampler.writtenOffOctets} written off`,
+    );
     // Each packet was wanted (1 in 1), so that there is no chance in the sum.
     assert.ok(Math.abs(packets - count) <= 2 + sampler.writtenOffPackets, `${packets} of ${count}`);
+    const octetsOff = Math.abs(octets - octetCount);
+    assert.ok(octetsOff <= 2 + sampler.writtenOffOctets, `${octets} of ${octetCount} octets`);
   },
 );
 

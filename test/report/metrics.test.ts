@@ -40,17 +40,20 @@ test('follows Prometheus’s rules for names and units', () => {
   }
 });
 
-test('exports lost packet-ins as a gauge, because packets on their way are subtracted when they arrive', () => {
+test('exports lost packet-ins as a gauge, because packets that counted as lost are subtracted when they arrive', () => {
   const ledger = new MeterLedger();
-  const observe = (packets: bigint) => ledger.observe({ packets, octets: packets * 60n, dropped: 0n });
+  const observe = (packets: bigint) =>
+    ledger.observe({ packets, octets: packets * 60n, dropped: 0n, droppedOctets: 0n });
   observe(0n);
   for (let count = 0; count < 90; count += 1) {
-    ledger.arrive();
+    ledger.arrive(60);
   }
+  observe(100n);
+  observe(100n);
   observe(100n);
   assert.equal(ledger.status().lost, 10);
   for (let count = 0; count < 10; count += 1) {
-    ledger.arrive();
+    ledger.arrive(60);
   }
   observe(100n);
   assert.equal(ledger.status().lost, 0);

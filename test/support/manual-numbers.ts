@@ -107,6 +107,8 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
     'PENDING_LOSS_OBSERVATIONS_MAX',
   ),
 
+  checked('sampling.md', 'absent at {} readings', 'intake/transit.ts', 'TRANSIT_READINGS_MAX'),
+
   checked('limits.md', 'may be {} at once and 12 a minute', 'runtime/keeper.ts', '.burst'),
   checked('limits.md', 'may be 12 at once and {} a minute', 'runtime/keeper.ts', '.perMinute'),
 

@@ -98,8 +98,12 @@ export class ScriptedBridge {
       isRestoringFlows: options.isRestoringFlows ?? (() => false),
       isSwitchStopped: options.isSwitchStopped ?? (() => false),
       onPacketIn: () => {},
-      onPool: (pool) => this.pools.push(pool),
-      onSamplePool: () => {},
+      onPool: (meter, pool) => {
+        if (meter === 'hook') {
+          this.pools.push(pool);
+        }
+      },
+      onLedgerEvent: () => {},
       onChange: () => this.#note(),
       dial: () => this.ofswitch.dial(),
     });

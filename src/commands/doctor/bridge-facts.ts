@@ -54,7 +54,8 @@ async function read(stream: Duplex, { bridge, mark }: BridgePlace): Promise<Brid
     mark,
     log: silentLogger,
     onPacketIn: () => {},
-    onModified: () => {},
+    onMeterModified: () => {},
+    onGroupModified: () => {},
     onFlowEvents: () => {},
   });
   try {

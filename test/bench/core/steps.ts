@@ -72,6 +72,7 @@ class Frames {
     sample.timeMicros = nowMicros;
     sample.weight = 1;
     sample.frameSize = FRAME_SIZE;
+    sample.octets = FRAME_SIZE;
     batch.count = index + 1;
   }
 }

@@ -95,7 +95,7 @@ async function run({ rate, maxRate, queueSize }: (typeof CASES)[number]) {
       daemon,
       BRIDGE,
       'the meter has counted all packets',
-      ({ sampler: now }) => now.observedPackets >= packets,
+      ({ sampler: now }) => now.observedPackets >= packets && now.inTransit === 0,
     );
     const micros = (cpuMicros(daemon.pid) - before) / sampler.received;
     await daemon.stop();

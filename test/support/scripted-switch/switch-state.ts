@@ -94,7 +94,7 @@ export class SwitchState {
 
   /** Executes a meter mod of that connection, or of another client; throws `Refusal`. */
   applyMeterMod(mod: MeterMod, source: SwitchConnection | undefined): void {
-    const { command, meterId, flags, bands } = mod;
+    const { command, meterId } = mod;
     const meter = this.meters.get(meterId);
     switch (command) {
       case 'add':
@@ -114,7 +114,8 @@ export class SwitchState {
         if (meter === undefined) {
           throw new Refusal('OFPMMFC_UNKNOWN_METER');
         }
-        this.meters.set(meterId, { ...meter, flags, bands });
+        // The counters start anew, as in Open vSwitch.
+        this.meters.set(meterId, newMeter(mod, meter.createdMicros));
         this.note(`switch: modified ${formatMeter(mod)}`);
         break;
       case 'delete':
