@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { RECORD_FORMATS, type RecordFormat } from '../../src/ipfix/record-layout.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
@@ -11,6 +12,13 @@ import { type Ovs, startOvs } from '../support/ovs.ts';
 import { DAEMON_FILE } from '../support/tiers.ts';
 import { UdpSink } from '../support/udp-sink.ts';
 import { waitFor } from '../support/wait.ts';
+
+/** Bytes of our record of a UDP packet over IPv4, with the headers of message and set; those of vswitchd are longer. */
+const ORIGINAL_SIZE = 16 + 4 + 19 + 6 + 8 + 4 + 25 + 24;
+const OUR_SIZES: Readonly<Record<RecordFormat, number>> = {
+  original: ORIGINAL_SIZE,
+  extended: ORIGINAL_SIZE + 4 + 5 + 1 + 8 + 4 + 16,
+};
 
 let ovs: Ovs;
 let sink: UdpSink;
@@ -51,31 +59,39 @@ async function inject(): Promise<void> {
   await ovs.inject('p1', ethernet({}, ipv4({ source: '10.0.0.1', destination: '10.0.0.2' }, udp(ports))));
 }
 
-/** Returns the exporter: the daemon's templates are below 268, with UDP records of 80 bytes; vswitchd's are longer. */
-async function exporterOf(collector: UdpSink): Promise<'ours' | 'vswitchd'> {
+/** Returns the exporter, which it recognises by the size of a message with one record. */
+async function exporterOf(
+  collector: UdpSink,
+  format: RecordFormat = 'extended',
+): Promise<'ours' | 'vswitchd'> {
   collector.clear();
-  const ourRecordSize = 16 + 4 + 19 + 6 + 8 + 4 + 25 + 24;
   await inject();
   const isData = (datagram: Buffer) => datagram.readUInt16BE(16) >= 256;
   await collector.waitUntil((datagrams) => datagrams.some(isData), 'a data record has arrived');
   const data = collector.datagrams.find(isData);
-  return data?.length === ourRecordSize ? 'ours' : 'vswitchd';
+  return data?.length === OUR_SIZES[format] ? 'ours' : 'vswitchd';
 }
 
-test('a row is adopted when the daemon starts, and restored when it stops', async () => {
-  await setRow([sink.target], { obs_domain_id: 5, 'external_ids:owner': 'me' });
-  const before = await rowText();
-  assert.equal(await exporterOf(sink), 'vswitchd');
-  const daemon = await startDaemon(ovs);
-  assert.equal(await exporterOf(sink), 'ours');
-  const adopted = await rowText();
-  assert.match(adopted, /targets *: \[\]/u);
-  assert.match(adopted, /ovs-ipfix-state=adopted/u);
-  assert.match(adopted, /owner=me/u);
-  await daemon.stop();
-  assert.equal(await rowText(), before);
-  assert.equal(await exporterOf(sink), 'vswitchd');
-});
+for (const format of RECORD_FORMATS) {
+  test(`a row of the format ${format} is adopted when the daemon starts, and restored when it stops`, async () => {
+    await setRow([sink.target], {
+      obs_domain_id: 5,
+      'external_ids:owner': 'me',
+      'external_ids:ovs-ipfix-record-format': format,
+    });
+    const before = await rowText();
+    assert.equal(await exporterOf(sink, format), 'vswitchd');
+    const daemon = await startDaemon(ovs);
+    assert.equal(await exporterOf(sink, format), 'ours');
+    const adopted = await rowText();
+    assert.match(adopted, /targets *: \[\]/u);
+    assert.match(adopted, /ovs-ipfix-state=adopted/u);
+    assert.match(adopted, /owner=me/u);
+    await daemon.stop();
+    assert.equal(await rowText(), before);
+    assert.equal(await exporterOf(sink, format), 'vswitchd');
+  });
+}
 
 test('targets that the user sets on an adopted row are adopted immediately', async () => {
   await setRow([sink.target]);
