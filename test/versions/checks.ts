@@ -52,7 +52,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: 'Sampling of a bridge: hook, repair, death of the daemon',
-    files: integration('main-path', 'hook', 'sampling'),
+    files: integration('main-path', 'hook', 'sampling', 'ledger'),
   },
   {
     title: 'Protocols of a bridge as Antrea, OVN, Neutron and others set them',
@@ -84,7 +84,10 @@ export const CHECKS: readonly Check[] = [
       'flush',
       'collectors',
       'extended-records',
+      'options-records',
+      'tunnel-records',
       'interfaces',
+      'names',
     ),
   },
   {
