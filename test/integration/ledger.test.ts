@@ -70,6 +70,8 @@ async function setMaxRate(br: ExportingBridge, rate: number): Promise<void> {
   const hasRate = async () =>
     (await ovs.ofctl('-O', 'OpenFlow15', 'dump-meters', br.name)).includes(`rate=${rate} `);
   await waitFor(hasRate, { what: 'the meter has the rate' });
+  // The hook is installed when the meter has been read: what it counts from here on is observed.
+  await daemon.waitForReady();
 }
 
 /** Waits until the meter has counted all frames of the current account, and all of them have arrived or are lost. */
