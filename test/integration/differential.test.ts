@@ -5,22 +5,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { recordVectors } from '../packet/record-vectors.ts';
 import { startComparedBridges } from '../support/compared-bridges.ts';
-import {
-  agreedFrames,
-  compareCached,
-  compareUncached,
-  knownDifferences,
-  mutatedFrames,
-  vectorFrames,
-} from '../support/compared-records.ts';
+import { agreedFrames, compareCached, compareUncached, vectorFrames } from '../support/compared-records.ts';
+import { compareMutatedFrames, compareOverflow } from '../support/compared-runs.ts';
 import type { RowColumns } from '../support/ipfix-rows.ts';
 import { tier } from '../support/tiers.ts';
-import { differs } from '../versions/differences.ts';
 
 const NEEDS = tier('ovs', 'daemon');
 const FORMAT = 'original';
 const ACTIVE_TIMEOUT = 2;
-const FORCED_END = 4;
 const LACK_OF_RESOURCES = 5;
 /** Frames whose records must be equal without exception. */
 const agreed = agreedFrames(FORMAT);
@@ -34,33 +26,13 @@ test('each frame of the 2013 exporter has the same record as from vswitchd', NEE
   assert.deepEqual([...used], ['IP length past the frame', 'ports of SCTP']);
 });
 
-test('randomly modified frames have the same records as from vswitchd', NEEDS, async (t) => {
-  const seed = Number(process.env['DIFFERENTIAL_SEED'] ?? 1);
-  t.diagnostic(`DIFFERENTIAL_SEED=${seed}`);
-  const pair = await startComparedBridges(t, FORMAT);
-  pair.ovs.allowWarnings(/dropping packet with partial VLAN tag/);
-  const frames = mutatedFrames(seed, 2000);
-  await pair.inject(frames);
-  const { theirs, ours } = await pair.records(frames.length);
-  const used = compareUncached(FORMAT, frames, theirs, ours);
-  const known = knownDifferences(FORMAT).filter(
-    ({ ovsDifference }) => ovsDifference === undefined || differs(t, ovsDifference),
-  );
-  assert.deepEqual([...used].sort(), known.map(({ name }) => name).sort());
-});
+test('randomly modified frames have the same records as from vswitchd', NEEDS, (t) =>
+  compareMutatedFrames(t, FORMAT),
+);
 
-test('a cache that overflows and is then flushed exports the same records as vswitchd', NEEDS, async (t) => {
-  const pair = await startComparedBridges(t, FORMAT, { cache_active_timeout: 600, cache_max_flows: 20 });
-  // Each frame twice in a row and the whole list twice: some flows are found in the cache, some have been evicted.
-  const frames = agreed.flatMap((frame) => [frame, frame]);
-  await pair.inject([...frames, ...frames]);
-  await pair.ovs.vsctl('clear', 'Bridge', 'theirs', 'ipfix', '--', 'clear', 'Bridge', 'ours', 'ipfix');
-  const { theirs, ours } = await pair.records(frames.length * 2);
-  compareCached(FORMAT, theirs, ours);
-  const reasons = ours.map((fields) => fields['flowEndReason']);
-  assert.deepEqual(new Set(reasons), new Set([LACK_OF_RESOURCES, FORCED_END]));
-  assert.equal(reasons.filter((reason) => reason === FORCED_END).length, 20);
-});
+test('a cache that overflows and is then flushed exports the same records as vswitchd', NEEDS, (t) =>
+  compareOverflow(t, FORMAT, agreed),
+);
 
 test('flows that reach the active timeout have the same records as from vswitchd', NEEDS, async (t) => {
   const pair = await startComparedBridges(t, FORMAT, { cache_active_timeout: 2, cache_max_flows: 1000 });
