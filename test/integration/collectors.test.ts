@@ -3,12 +3,12 @@
 // domain of one changes while the daemon runs.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { type TestContext, test } from 'node:test';
 import { MessageReader } from '../../src/ipfix/message-reader.ts';
 import type { FieldValue } from '../../src/ipfix/reader-types.ts';
 import { recordVectors } from '../packet/record-vectors.ts';
 import {
+  drained,
   ipfixDump,
   type PortCollector,
   startNfacctd,
@@ -94,7 +94,7 @@ async function sendTraffic(t: TestContext, ...targets: readonly string[]): Promi
 async function sendTo(t: TestContext, collector: PortCollector): Promise<Sent & { readonly output: string }> {
   try {
     const sent = await sendTraffic(t, collector.target);
-    await received(collector.port);
+    assert.equal(await drained(collector.port), 0);
     return { ...sent, output: await collector.stop() };
   } catch (error) {
     await collector.stop();
@@ -229,18 +229,3 @@ test(
     t.diagnostic(/Bytes: \d+/.exec(said)?.[0] ?? 'no bytes');
   },
 );
-
-/** Waits until a program has read everything from its socket; fails if anything was dropped. */
-async function received(port: number): Promise<void> {
-  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  const drops = await waitFor(
-    async () => {
-      const tables = (await readFile('/proc/net/udp', 'utf8')) + (await readFile('/proc/net/udp6', 'utf8'));
-      const columns = tables.split('\n').map((line) => line.trim().split(/\s+/));
-      const socket = columns.find(([, local]) => local?.endsWith(suffix));
-      return socket?.[4]?.endsWith(':00000000') === true && socket.at(-1);
-    },
-    { what: `the collector at port ${port} has read all` },
-  );
-  assert.equal(drops, '0');
-}

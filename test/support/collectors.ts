@@ -268,23 +268,27 @@ async function listening(port: number, program: BackgroundProgram, protocol = 'u
   }
 }
 
-/** Waits until a collector has read everything that was sent to it: over UDP from its socket, over TCP until the end. */
-export async function drained(port: number, protocol: 'udp' | 'tcp' = 'udp'): Promise<void> {
+/**
+ * Waits until a collector has read everything that was sent to it: over UDP from its socket, over TCP until the end. Returns the
+ * datagrams that its socket has dropped.
+ */
+export async function drained(port: number, protocol: 'udp' | 'tcp' = 'udp'): Promise<number> {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  await waitFor(
+  const sockets = await waitFor(
     async () => {
       const files = [`/proc/net/${protocol}`, `/proc/net/${protocol}6`];
       const tables = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');
       const columns = tables.split('\n').map((line) => line.trim().split(/\s+/u));
-      const sockets = columns.filter(([, local]) => local?.endsWith(suffix));
+      const found = columns.filter(([, local]) => local?.endsWith(suffix));
       const isListening = ([, , , state]: readonly string[]) => protocol === 'udp' || state === TCP_LISTEN;
-      return (
-        sockets.length > 0 &&
-        sockets.every((socket) => isListening(socket) && socket[4]?.endsWith(':00000000') === true)
+      const isRead = found.every(
+        (socket) => isListening(socket) && socket[4]?.endsWith(':00000000') === true,
       );
+      return found.length > 0 && isRead && found;
     },
     { what: `the collector at port ${port} has read all` },
   );
+  return protocol === 'udp' ? sockets.reduce((sum, socket) => sum + Number(socket.at(-1)), 0) : 0;
 }
 
 /** The state of a socket in /proc/net/tcp. */
