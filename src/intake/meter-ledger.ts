@@ -1,4 +1,4 @@
-// The ledger of a meter: compares what the meter in the datapath has counted, the sample pool (RFC 5476), with what arrived
+// The ledger of a meter: compares what the meter in the datapath has counted, the sample pool (an sFlow term), with what arrived
 // here, and compensates for what was lost: packets and octets each by a factor of their own.
 //
 // The ledger follows the readings of one meter. Whatever makes its counters start anew or packets stay out is an event that

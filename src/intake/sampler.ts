@@ -1,6 +1,6 @@
-// Keeps packets of the sample pool (sFlow: all packets that could have been
-// sampled) at random, each with the same probability and independently of the others, and
-// gives each kept packet its weight. The probability is a fraction: 1/N for the hook, P/65535 for a `sample` action.
+// Keeps packets of the sample pool (sFlow: all packets that could have been sampled) at random, each with the same probability
+// and independently of the others, and gives each kept packet its weight. The probability is a fraction: 1/N for the hook,
+// P/65535 for a `sample` action.
 //
 // While packets of the pool are lost, each packet that arrives represents more than one (loss-compensation.ts): then more
 // than the fraction are kept, and once all are kept, the weight grows. A weight is rarely a whole number; its fraction is
@@ -19,15 +19,22 @@ export interface SamplerStatus {
 
 const RANDOM_RANGE = 2 ** 32;
 
+// Cells of a sampler: a double in a field would be an object.
+const RECEIVED = 0;
+const SELECTED = 1;
+/** The fractions of a weight and of octets that are carried to the next sample. */
+const CARRY = 2;
+const OCTET_CARRY = 3;
+/** 2^32 times the probability, and 2^32 divided by its denominator. */
+const LIMIT = 4;
+const LIMIT_OF_ONE = 5;
+const CELL_COUNT = 6;
+
 export class Sampler {
   readonly #random: RandomSource;
   readonly #factor: Float64Array;
   readonly #octetFactor: Float64Array;
-  /**
-   * Received, selected, the fraction of a weight that is carried to the next sample, 2^32 times the probability, 2^32 divided
-   * by its denominator, and the carried fraction of octets: in cells, because a double in a field would be an object.
-   */
-  readonly #cells = new Float64Array(6);
+  readonly #cells = new Float64Array(CELL_COUNT);
   #numerator = 1;
   #denominator = 1;
 
@@ -43,8 +50,8 @@ export class Sampler {
     this.#random = new RandomSource(seed);
     this.#factor = factor;
     this.#octetFactor = octetFactor;
-    this.#cells[3] = RANDOM_RANGE;
-    this.#cells[4] = RANDOM_RANGE;
+    this.#cells[LIMIT] = RANDOM_RANGE;
+    this.#cells[LIMIT_OF_ONE] = RANDOM_RANGE;
   }
 
   /** Changes the probability for the next packets: whole numbers, 1 <= numerator <= denominator < 2^32. */
@@ -60,35 +67,35 @@ export class Sampler {
     const cells = this.#cells;
     if (denominator !== this.#denominator) {
       this.#denominator = denominator;
-      cells[4] = RANDOM_RANGE / denominator;
+      cells[LIMIT_OF_ONE] = RANDOM_RANGE / denominator;
     }
     this.#numerator = numerator;
-    cells[3] = numerator * cells[4]!;
+    cells[LIMIT] = numerator * cells[LIMIT_OF_ONE]!;
   }
 
   /** Returns whether a packet becomes a sample. To be called once for each packet that arrives. */
   keep(): boolean {
     const cells = this.#cells;
-    cells[0]! += 1;
+    cells[RECEIVED]! += 1;
     // A draw below the limit keeps. The limit is rarely whole: where the draw is its whole part, a second draw is compared
     // with its fraction, because rounding would show with a small probability.
-    const limit = this.#factor[0]! * cells[3]!;
+    const limit = this.#factor[0]! * cells[LIMIT]!;
     if (limit < RANDOM_RANGE) {
       const draw = this.#random.next() >>> 0;
       if (draw + 1 > limit && (draw >= limit || this.#random.next() >>> 0 >= (limit - draw) * RANDOM_RANGE)) {
         return false;
       }
     }
-    cells[1]! += 1;
+    cells[SELECTED]! += 1;
     return true;
   }
 
   /** Returns the weight of the packet just kept: whole packets of the pool that it represents. */
   weight(): number {
     const cells = this.#cells;
-    const exact = Math.max(this.#denominator / this.#numerator, this.#factor[0]!) + cells[2]!;
+    const exact = Math.max(this.#denominator / this.#numerator, this.#factor[0]!) + cells[CARRY]!;
     const whole = Math.floor(exact);
-    cells[2] = exact - whole;
+    cells[CARRY] = exact - whole;
     return whole;
   }
 
@@ -101,14 +108,14 @@ export class Sampler {
     }
     const cells = this.#cells;
     const packets = Math.max(this.#denominator / this.#numerator, factor);
-    const exact = ((packets * octetFactor) / factor) * frameLength + cells[5]!;
+    const exact = ((packets * octetFactor) / factor) * frameLength + cells[OCTET_CARRY]!;
     const whole = Math.floor(exact);
-    cells[5] = exact - whole;
+    cells[OCTET_CARRY] = exact - whole;
     return whole;
   }
 
   status(): SamplerStatus {
-    return { received: this.#cells[0]!, selected: this.#cells[1]! };
+    return { received: this.#cells[RECEIVED]!, selected: this.#cells[SELECTED]! };
   }
 }
 
