@@ -177,7 +177,7 @@ function usedRow(
   };
 }
 
-/** A row with a usable target, and the options of its exporter. */
+/** A row with a usable target, and the options of its exporter but for options records. */
 interface ExportedRow {
   readonly row: IpfixRow;
   readonly exporter: ExporterOptions;
@@ -196,7 +196,6 @@ function exporterOptions(
     messageBytesMax: ofProcess.messageBytesMax,
     recordFormat: row.recordFormat ?? ofProcess.recordFormat,
     hasTunnels: row.options.has('tunnel'),
-    optionsRecords: optionsRecords(row.options, row.sampling),
   };
 }
 
@@ -209,7 +208,10 @@ function bridgeSampling(exported: ExportedRow | undefined): BridgeSampling | und
       observationDomainId: exported.row.observationDomainId,
       observationPointId: exported.row.observationPointId,
       rowSetsFormat: exported.row.recordFormat !== undefined,
-      exporter: exported.exporter,
+      exporter: {
+        ...exported.exporter,
+        optionsRecords: optionsRecords(exported.row.options, exported.row.sampling),
+      },
     }
   );
 }

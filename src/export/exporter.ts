@@ -215,7 +215,7 @@ export class Exporter {
 
   /** Whether records have what is known of the tunnel that packets came out of. */
   get hasTunnels(): boolean {
-    return this.hasInterfaces && this.#options.hasTunnels === true;
+    return layoutOf(this.#options) === 'tunnel';
   }
 
   /** Messages that wait at the collector with the longest backlog. */
