@@ -35,7 +35,8 @@ export function flowTable({ rows, matched, flows }: TopFlows): FlowTable {
   return { text: `${head}\n${heads}\n${rules}\n${texts.join('')}`, rows: texts };
 }
 
-function rowText({ line }: RecordRow, label: string, width: number): string {
+function rowText(row: RecordRow, label: string, width: number): string {
+  const line = row.line();
   if (line === undefined) {
     return '';
   }

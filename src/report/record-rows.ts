@@ -18,7 +18,7 @@ export interface RecordRow {
    * `interfaceDescription`, as far as they are known, then `exportTime`, `flowStart`, `flowEnd` and all elements.
    */
   readonly values: Readonly<Record<string, JsonValue>>;
-  readonly line: RecordLine | undefined;
+  line(): RecordLine | undefined;
 }
 
 /** Where a record comes from: the first values of its row, and the interfaces of the bridge. */
@@ -51,7 +51,7 @@ export class RecordDecoder {
       const values = Object.entries(recordObject(first, decoded, record));
       return {
         values: Object.fromEntries(values.filter(([name]) => !omitted.includes(name))),
-        line: recordLine(decoded, record),
+        line: () => recordLine(decoded, record),
       };
     });
   }

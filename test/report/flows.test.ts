@@ -106,7 +106,7 @@ test('lists the largest flows of several caches first, decoded as a collector se
   const [first] = rows;
   assert.equal(first?.values['collectorSetId'], 3);
   assert.equal(first?.values['destinationTransportPort'], 53);
-  assert.deepEqual([first?.line?.from, first?.line?.to], ['10.0.0.1:4000', '10.9.9.9:53']);
+  assert.deepEqual([first?.line()?.from, first?.line()?.to], ['10.0.0.1:4000', '10.9.9.9:53']);
 });
 
 const INTERFACES: readonly BridgeInterface[] = [
