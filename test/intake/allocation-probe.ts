@@ -68,11 +68,8 @@ packetIn.fullLength = 60;
 
 function receive(count: number): void {
   for (let index = 0; index < count; index += 1) {
-    // Some ports are above 2^31: that of the bridge itself.
-    packetIn.bytes.writeUInt32BE(
-      index % 8 === 0 ? 0xffff_fffe : 1 + (index % PORT_COUNT),
-      userdata.length + 4,
-    );
+    // Some ports are above 2^31: that of the bridge itself. Written as a signed number, which the probe passes without a box.
+    packetIn.bytes.writeInt32BE(index % 8 === 0 ? -2 : 1 + (index % PORT_COUNT), userdata.length + 4);
     intake.receive(packetIn);
   }
 }
