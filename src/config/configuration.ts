@@ -4,12 +4,13 @@
 import type { CollectorTarget } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { RECORD_FORMAT_DEFAULT, type RecordFormat } from '../ipfix/record-layout.ts';
+import { hasKernelDatapath, readBridgeKeys, type SamplerPolicy } from './bridge-keys.ts';
 import { type Condition, shownCondition } from './condition.ts';
 import { isFailOpen } from './fail-open.ts';
 import { type DatabaseRow, type IpfixRow, readIpfixRow } from './ipfix-row.ts';
 import { bridgeNameOf, referenceOf } from './reference.ts';
-import { rowConditions, unknownKeyConditions } from './row-conditions.ts';
-import { KNOWN_BRIDGE_KEYS, MAX_RATE_KEY, STATE_KEY } from './row-keys.ts';
+import { rowConditions } from './row-conditions.ts';
+import { STATE_KEY } from './row-keys.ts';
 import { optionsRecords } from './row-options.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { parseTarget } from './target.ts';
@@ -54,6 +55,10 @@ export interface BridgeConfig {
   readonly name: string;
   /** Rate of each meter of the bridge, in packet-ins a second: `external_ids:ovs-ipfix-max-rate`. */
   readonly maxSampleRate: number;
+  /** `external_ids:ovs-ipfix-sampler`. */
+  readonly samplerPolicy: SamplerPolicy;
+  /** See `hasKernelDatapath`. */
+  readonly hasKernelDatapath: boolean;
   /**
    * Whether OVS forwards by itself: the fail mode is standalone and every controller is disconnected
    * (ovs-vswitchd.conf.db(5), Bridge.fail_mode).
@@ -86,14 +91,8 @@ export interface Configuration {
   readonly conditions: readonly Condition[];
 }
 
-/** Default of `ovs-ipfix-max-rate`, in packet-ins a second; docs/operation.md has the reason. */
-export const MAX_SAMPLE_RATE_DEFAULT = 5000;
-
 /** `samplingPopulation` of collector sets: each `sample` action has a probability of its own, so that no number is right. */
 const POPULATION_OF_SETS = 1;
-
-/** Largest `ovs-ipfix-max-rate`, in packet-ins a second. */
-export const MAX_SAMPLE_RATE_LIMIT = 1_000_000;
 
 /**
  * Reads a snapshot of the rows. `messageBytesMax` is the size of the daemon's largest IPFIX message, in bytes of UDP payload;
@@ -140,7 +139,8 @@ export function readConfiguration(
     const isInputSampled = rows.get(wholeRow ?? '')?.inputSamplingDisabled === undefined;
     bridges.set(name, {
       name,
-      maxSampleRate: readMaxSampleRate(bridgeRow, name, conditions),
+      ...readBridgeKeys(bridgeRow, name, conditions),
+      hasKernelDatapath: hasKernelDatapath(bridgeRow),
       isFailOpen: isFailOpen(bridgeRow, tables.controllers),
       sampling: isInputSampled ? bridgeSampling(exporterOf(wholeRow)) : undefined,
       flowSampling: flowSampling(sets.get(bridgeRow.uuid) ?? [], exporterOf),
@@ -358,33 +358,6 @@ function readTargets(row: IpfixRow, where: string, conditions: Condition[]): rea
     });
   }
   return [...targets.values()];
-}
-
-function readMaxSampleRate(row: DatabaseRow, bridge: string, conditions: Condition[]): number {
-  const externalIds = row.columns['external_ids'];
-  if (!(externalIds instanceof Map)) {
-    return MAX_SAMPLE_RATE_DEFAULT;
-  }
-  const where = `Bridge ${bridge}`;
-  conditions.push(
-    ...unknownKeyConditions(externalIds, KNOWN_BRIDGE_KEYS, { where, remove: `remove Bridge ${bridge}` }),
-  );
-  const text: unknown = externalIds.get(MAX_RATE_KEY);
-  if (text === undefined) {
-    return MAX_SAMPLE_RATE_DEFAULT;
-  }
-  const rate = typeof text === 'string' && /^\d{1,7}$/u.test(text) ? Number(text) : 0;
-  if (rate >= 1 && rate <= MAX_SAMPLE_RATE_LIMIT) {
-    return rate;
-  }
-  conditions.push({
-    code: 'bad-value',
-    severity: 'warning',
-    where: `${where}, external_ids:${MAX_RATE_KEY}`,
-    message: `${JSON.stringify(text)} is not a whole number from 1 to ${MAX_SAMPLE_RATE_LIMIT}; the default ${MAX_SAMPLE_RATE_DEFAULT} is used.`,
-    action: `Set it with "ovs-vsctl set Bridge ${bridge} external_ids:${MAX_RATE_KEY}=${MAX_SAMPLE_RATE_DEFAULT}".`,
-  });
-  return MAX_SAMPLE_RATE_DEFAULT;
 }
 
 function danglingReference(uuid: string, bridges: readonly string[]): Condition {

@@ -14,6 +14,8 @@ export const RECORD_FORMAT_KEY = 'ovs-ipfix-record-format';
 export const OPTIONS_KEY = 'ovs-ipfix-options';
 /** In `Bridge.external_ids`: the rate of each meter of the bridge, in packet-ins a second. */
 export const MAX_RATE_KEY = 'ovs-ipfix-max-rate';
+/** In `Bridge.external_ids`: the sampler, a `SamplerPolicy`. */
+export const SAMPLER_KEY = 'ovs-ipfix-sampler';
 
 /** The keys that only the daemon writes in an IPFIX row; `release` removes them. */
 export const OWN_IPFIX_KEYS: readonly string[] = [HELD_TARGETS_KEY, STATE_KEY, PROBLEM_KEY];
@@ -27,7 +29,7 @@ export const KNOWN_IPFIX_KEYS: ReadonlySet<string> = new Set([
 ]);
 
 /** The valid keys with the prefix `ovs-ipfix` in a Bridge row. */
-export const KNOWN_BRIDGE_KEYS: ReadonlySet<string> = new Set([MAX_RATE_KEY]);
+export const KNOWN_BRIDGE_KEYS: ReadonlySet<string> = new Set([MAX_RATE_KEY, SAMPLER_KEY]);
 
 /**
  * Formats targets for `ovs-ipfix-targets`: separated by spaces, or as a JSON array when one of them contains a separator (a

@@ -34,7 +34,7 @@ const LOCK_NAME = 'ovs_ipfix';
 /** The tables and columns that the configuration is read from; what a database lacks is left out. */
 export const WATCHED_COLUMNS = {
   Open_vSwitch: ['bridges', 'ovs_version', 'other_config'],
-  Bridge: ['name', 'ipfix', 'external_ids', 'controller', 'fail_mode'],
+  Bridge: ['name', 'ipfix', 'external_ids', 'controller', 'fail_mode', 'datapath_type'],
   Controller: ['is_connected'],
   IPFIX: IPFIX_COLUMN_NAMES,
   Flow_Sample_Collector_Set: ['id', 'bridge', 'ipfix', 'local_group_id'],

@@ -42,6 +42,8 @@ test('gives a native row with only targets the defaults of ovs-vswitchd', () => 
   assert.deepEqual(bridges.get('br0'), {
     name: 'br0',
     maxSampleRate: 5000,
+    samplerPolicy: 'packet-in',
+    hasKernelDatapath: false,
     isFailOpen: false,
     sampling: {
       ipfixRow: IPFIX,
@@ -170,6 +172,31 @@ test('reads the rate of a bridge from its row, and reports an invalid one', () =
   for (const bad of ['0', '1000001', '-5', '1e3', '', 'many', '99999999']) {
     assert.deepEqual(rate(bad), [5000, 1], bad);
   }
+});
+
+test('reads the sampler of a bridge from its row, and reports an invalid one', () => {
+  const policy = (text: string) => {
+    const bridges = [bridge('br0', { external_ids: new Map([['ovs-ipfix-sampler', text]]) })];
+    const { bridges: read, conditions } = readConfiguration(tables({}, { bridges }), 1400);
+    return [read.get('br0')?.samplerPolicy, conditions.map(({ where }) => where)];
+  };
+  for (const valid of ['packet-in', 'datapath', 'auto']) {
+    assert.deepEqual(policy(valid), [valid, []]);
+  }
+  for (const bad of ['', 'kernel', 'Auto']) {
+    assert.deepEqual(policy(bad), ['packet-in', ['Bridge br0, external_ids:ovs-ipfix-sampler']]);
+  }
+});
+
+test('knows the bridges whose packets the kernel forwards', () => {
+  const bridges = ['', 'system', 'netdev'].map((type, index) =>
+    bridge(`br${index}`, { datapath_type: type }),
+  );
+  const { bridges: read } = readConfiguration(tables({}, { bridges }), 1400);
+  assert.deepEqual(
+    [...read.values()].map((each) => each.hasKernelDatapath),
+    [true, true, false],
+  );
 });
 
 test('lets two bridges share a row', () => {

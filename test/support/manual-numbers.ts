@@ -23,7 +23,7 @@ const checked = (page: string, text: string, source: string, name: string, divis
 
 const HOOK_TIMEOUT = ['control/hook.ts', 'HOOK_HARD_TIMEOUT_SECONDS'] as const;
 const HAND_BACK = ['control/sampling-watch.ts', 'HAND_BACK_MS', 1000] as const;
-const RATE = ['config/configuration.ts', 'MAX_SAMPLE_RATE_DEFAULT'] as const;
+const RATE = ['config/bridge-keys.ts', 'MAX_SAMPLE_RATE_DEFAULT'] as const;
 const DEADLINE = ['commands/run.ts', 'STOP_DEADLINE_MS', 1000] as const;
 const TEMPLATES = ['config/ipfix-row.ts', 'TEMPLATE_INTERVAL_DEFAULT'] as const;
 const SAMPLING = ['config/ipfix-row.ts', 'SAMPLING_DEFAULT'] as const;
@@ -90,7 +90,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
     1000,
   ),
   checked('configuration.md', 'up to {} s', 'export/socket-session.ts', 'SESSION_DEFAULTS.retryMaxMs', 1000),
-  checked('configuration.md', '1 to {}, unset', 'config/configuration.ts', 'MAX_SAMPLE_RATE_LIMIT'),
+  checked('configuration.md', '1 to {}, unset', 'config/bridge-keys.ts', 'MAX_SAMPLE_RATE_LIMIT'),
   checked('configuration.md', 'unset {} |', ...RATE),
   checked('configuration.md', 'ignored | {} packets/s', ...RATE),
 
