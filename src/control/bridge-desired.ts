@@ -1,6 +1,6 @@
 // The desired state of a bridge, as plain values.
 
-import type { HookOptions } from './hook.ts';
+import { type HookOptions, isSameHookOptions } from './hook.ts';
 import { isSameSets } from './translation.ts';
 
 /** The desired state of a bridge. */
@@ -9,12 +9,19 @@ export interface BridgeDesired {
   readonly maxSampleRate: number;
   /** Undefined: the bridge is not sampled as a whole. */
   readonly hook: HookOptions | undefined;
+  /** Whether the hook's meter stays while the datapath samples, because the bridge may return to packet-ins. */
+  readonly keepsHookMeter: boolean;
   /** The collector sets whose `sample` actions should reach the daemon. */
   readonly collectorSets: ReadonlySet<number>;
 }
 
 /** The desired state of a bridge that the daemon does not use. */
-export const NOTHING_DESIRED: BridgeDesired = { maxSampleRate: 0, hook: undefined, collectorSets: new Set() };
+export const NOTHING_DESIRED: BridgeDesired = {
+  maxSampleRate: 0,
+  hook: undefined,
+  keepsHookMeter: false,
+  collectorSets: new Set(),
+};
 
 /** Whether nothing is desired. */
 export function isNothing(desired: BridgeDesired): boolean {
@@ -25,8 +32,8 @@ export function isNothing(desired: BridgeDesired): boolean {
 export function isSameDesired(a: BridgeDesired, b: BridgeDesired): boolean {
   return (
     a.maxSampleRate === b.maxSampleRate &&
-    a.hook?.observationDomainId === b.hook?.observationDomainId &&
-    a.hook?.observationPointId === b.hook?.observationPointId &&
+    a.keepsHookMeter === b.keepsHookMeter &&
+    isSameHookOptions(a.hook, b.hook) &&
     isSameSets(a.collectorSets, b.collectorSets)
   );
 }

@@ -321,11 +321,11 @@ export class BridgeSession {
 
   /** Orders the two reconcilers: the meter is installed before the translated actions and removed after the last of them. */
   #follow(): void {
-    const { hook, collectorSets } = this.#desired;
+    const { hook, keepsHookMeter, collectorSets } = this.#desired;
     const isMeterInUse =
       this.#hook.hasSampleMeter && this.#translation.isWatching && this.#translation.state !== 'off';
     const hasSampleMeter = collectorSets.size > 0 || isMeterInUse;
-    this.#hook.setDesired({ hook, hasSampleMeter, maxSampleRate: this.#maxSampleRate });
+    this.#hook.setDesired({ hook, keepsHookMeter, hasSampleMeter, maxSampleRate: this.#maxSampleRate });
     const connection = this.#keeper.session;
     if (connection !== undefined) {
       this.#translation.connected(connection, this.#hook.hasSampleMeter);

@@ -1,20 +1,27 @@
 // The desired hook and meters of a bridge, and the meters to add, change or remove for them. Everything here is pure.
 
 import type { BridgeConnection, ObservedSwitch } from './bridge-connection.ts';
-import { type HookOptions, isOurHook } from './hook.ts';
-import { planMeter, planMeterRemoval, type SwitchStep } from './meter.ts';
+import { type HookOptions, isOurHook, isSameHookOptions } from './hook.ts';
+import { isUnmanagedMeter, planMeter, planMeterRemoval, type SwitchStep } from './meter.ts';
 
 /** The desired hook and meters of a bridge. */
 export interface HookDesired {
   /** Undefined: the bridge is not sampled as a whole. */
   readonly hook: HookOptions | undefined;
+  /** See `BridgeDesired.keepsHookMeter`. */
+  readonly keepsHookMeter: boolean;
   /** Whether the actions after `sample` actions need their meter. */
   readonly hasSampleMeter: boolean;
   /** Rate of each meter, in packet-ins a second. */
   readonly maxSampleRate: number;
 }
 
-export const NO_HOOK: HookDesired = { hook: undefined, hasSampleMeter: false, maxSampleRate: 0 };
+export const NO_HOOK: HookDesired = {
+  hook: undefined,
+  keepsHookMeter: false,
+  hasSampleMeter: false,
+  maxSampleRate: 0,
+};
 
 /** Whether nothing is desired. */
 export function isNothingDesired(desired: HookDesired): boolean {
@@ -26,9 +33,19 @@ export function isSameHook(a: HookDesired, b: HookDesired): boolean {
   return (
     a.hasSampleMeter === b.hasSampleMeter &&
     a.maxSampleRate === b.maxSampleRate &&
-    a.hook?.observationDomainId === b.hook?.observationDomainId &&
-    a.hook?.observationPointId === b.hook?.observationPointId
+    a.keepsHookMeter === b.keepsHookMeter &&
+    isSameHookOptions(a.hook, b.hook)
   );
+}
+
+/** Whether the hook's packets pass its meter. */
+export function needsHookMeter({ hook }: Pick<HookDesired, 'hook'>): boolean {
+  return hook !== undefined && hook.sample === undefined;
+}
+
+/** Whether the hook's meter is installed with the hook: it is needed or kept. */
+export function hasHookMeter(desired: HookDesired): boolean {
+  return needsHookMeter(desired) || (desired.hook !== undefined && desired.keepsHookMeter);
 }
 
 /** Returns the steps for meters that are missing or have another rate. */
@@ -37,9 +54,12 @@ export function planMeters(
   observed: ObservedSwitch,
   desired: HookDesired,
 ): readonly SwitchStep[] {
-  const { hook, hasSampleMeter, maxSampleRate } = desired;
+  const { hasSampleMeter, maxSampleRate } = desired;
+  // A meter of another client refuses the hook only if the hook needs it.
+  const isOfAnother = observed.hookMeter !== undefined && isUnmanagedMeter(observed.hookMeter);
+  const isPlanned = hasHookMeter(desired) && !isOfAnother;
   return [
-    ...(hook === undefined ? [] : planMeter(meters.hook, observed.hookMeter, maxSampleRate)),
+    ...(isPlanned ? planMeter(meters.hook, observed.hookMeter, maxSampleRate) : []),
     ...(hasSampleMeter ? planMeter(meters.sample, observed.sampleMeter, maxSampleRate) : []),
   ];
 }
@@ -50,10 +70,9 @@ export function planMeterRemovals(
   observed: ObservedSwitch,
   desired: HookDesired,
 ): readonly SwitchStep[] {
-  const isHookInUse =
-    desired.hook !== undefined || (observed.hook !== undefined && !isOurHook(observed.hook));
+  const isInUse = hasHookMeter(desired) || (observed.hook !== undefined && !isOurHook(observed.hook));
   return [
-    ...(isHookInUse ? [] : planMeterRemoval(meters.hook, observed.hookMeter)),
+    ...(isInUse ? [] : planMeterRemoval(meters.hook, observed.hookMeter)),
     ...(desired.hasSampleMeter ? [] : planMeterRemoval(meters.sample, observed.sampleMeter)),
   ];
 }

@@ -17,12 +17,13 @@ import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { within } from '../runtime/within.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
-import { HOOK_HARD_TIMEOUT_SECONDS, hookRefresh, planHook } from './hook.ts';
+import { HOOK_HARD_TIMEOUT_SECONDS, hookRefresh, isSampledByDatapath, planHook } from './hook.ts';
 import {
   type HookDesired,
   isNothingDesired,
   isSameHook,
   NO_HOOK,
+  needsHookMeter,
   planMeterRemovals,
   planMeters,
 } from './hook-desired.ts';
@@ -185,8 +186,7 @@ export class HookReconciler {
       this.#enter(isNothingDesired(desired) ? 'absent' : 'installed');
     }
     if (isFirst) {
-      const { hook } = connection.meters;
-      const bound = hook === undefined ? 'no meter' : `meter ${hook}`;
+      const bound = describeBound(connection, desired);
       this.#options.log.info(
         `bridge ${this.#options.bridge}: hook installed (${connection.protocol}, ${bound})`,
       );
@@ -205,7 +205,7 @@ export class HookReconciler {
     );
     const isHookMeterNew = added.some((meterId) => meterId === meters.hook);
     // OVS looks up the meter of an action when the flow is written: a hook older than its meter would be unmetered.
-    const isHookOutdated = isHookMeterNew && desired.hook !== undefined;
+    const isHookOutdated = isHookMeterNew && needsHookMeter(desired) && !isSampledByDatapath(observed.hook);
     const hook = planHook(isHookOutdated ? undefined : observed.hook, slot, desired.hook);
     this.#noteRepair([...before, ...hook], desired);
     await this.#readings.changing(connection, before);
@@ -238,9 +238,10 @@ export class HookReconciler {
   async #readBack(connection: BridgeConnection, desired: HookDesired): Promise<void> {
     const { slot, meters } = connection;
     const hook = await connection.observeHook();
-    const hookMeter = desired.hook === undefined ? undefined : await connection.observeMeter(meters.hook);
+    const isMetered = needsHookMeter(desired);
+    const hookMeter = isMetered ? await connection.observeMeter(meters.hook) : undefined;
     const [left] = [
-      ...(desired.hook === undefined ? [] : planMeter(meters.hook, hookMeter, desired.maxSampleRate)),
+      ...(!isMetered ? [] : planMeter(meters.hook, hookMeter, desired.maxSampleRate)),
       ...planHook(hook, slot, desired.hook),
     ];
     if (left !== undefined) {
@@ -357,4 +358,13 @@ export class HookReconciler {
   #enter(state: HookState): void {
     this.#state = state;
   }
+}
+
+/** Returns what limits the samples of a hook, for the log. */
+function describeBound({ meters }: BridgeConnection, { hook }: HookDesired): string {
+  if (hook?.sample !== undefined) {
+    const { probability, collectorSetId } = hook.sample;
+    return `sampled by the datapath, probability ${probability}/65535, collector set ${collectorSetId}`;
+  }
+  return meters.hook === undefined ? 'no meter' : `meter ${meters.hook}`;
 }

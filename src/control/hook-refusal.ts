@@ -4,7 +4,7 @@
 import type { Condition } from '../config/condition.ts';
 import type { BridgeConnection, ObservedSwitch } from './bridge-connection.ts';
 import { isOurHook } from './hook.ts';
-import type { HookDesired } from './hook-desired.ts';
+import { type HookDesired, needsHookMeter } from './hook-desired.ts';
 import { isUnmanagedMeter } from './meter.ts';
 
 /** What to do on a bridge without meters: install nothing, or send every packet. */
@@ -28,6 +28,8 @@ export interface HookNeeds {
   readonly protocol: string;
   readonly hasMeters: boolean;
   readonly needsHook: boolean;
+  /** Whether the hook sends packet-ins, which its meter limits. */
+  readonly needsHookMeter: boolean;
   /** Whether the actions after `sample` actions need their meter. */
   readonly needsSampleMeter: boolean;
 }
@@ -44,6 +46,7 @@ export function checkRefusal(
     protocol: connection.protocol,
     hasMeters: connection.meters.hook !== undefined,
     needsHook: desired.hook !== undefined,
+    needsHookMeter: needsHookMeter(desired),
     needsSampleMeter: desired.hasSampleMeter,
   };
   const [condition] = hookConditions(needs, observed, unmetered);
@@ -58,10 +61,10 @@ export function hookConditions(
   observed: ObservedSwitch,
   unmetered: UnmeteredPolicy,
 ): readonly Condition[] {
-  const { bridge, needsHook, needsSampleMeter } = needs;
+  const { bridge, needsHook, needsHookMeter: isHookMetered, needsSampleMeter } = needs;
   const about = { severity: 'error', where: `Bridge ${bridge}` } as const;
   const conditions: Condition[] = [];
-  if ((needsHook || needsSampleMeter) && !needs.hasMeters && unmetered === 'refuse') {
+  if ((isHookMetered || needsSampleMeter) && !needs.hasMeters && unmetered === 'refuse') {
     conditions.push({
       ...about,
       code: 'no-meters',
@@ -71,7 +74,7 @@ export function hookConditions(
         'OpenFlow15", or run with --unmetered=allow.',
     });
   }
-  for (const meter of [needsHook && observed.hookMeter, needsSampleMeter && observed.sampleMeter]) {
+  for (const meter of [isHookMetered && observed.hookMeter, needsSampleMeter && observed.sampleMeter]) {
     if (meter !== false && meter !== undefined && isUnmanagedMeter(meter)) {
       conditions.push({
         ...about,

@@ -1,7 +1,7 @@
 // The hook: the flow by which a bridge sends its packets to the daemon. It matches every packet whose mark bit is not set,
-// sends a copy to the daemon through a meter, sets the mark bit, and sends the packet through the tables again, where the
-// user's flows apply as if the hook did not exist. Everything here is pure: the desired hook, and the messages that install
-// it. docs/operation.md has the reasons for each part.
+// sends a copy to the daemon through a meter or has the datapath sample it, sets the mark bit, and sends the packet through
+// the tables again, where the user's flows apply as if the hook did not exist. Everything here is pure: the desired hook, and
+// the messages that install it. docs/operation.md has the reasons for each part.
 
 import type { RegisterBit } from '../config/settings.ts';
 import { bridgeUserdata } from '../intake/userdata.ts';
@@ -17,6 +17,7 @@ import {
   matchField,
   type OpenFlowMessage,
   type OpenFlowVersion,
+  PORT_ANY,
 } from '../node-openflow/index.ts';
 import type { SwitchStep } from './meter.ts';
 
@@ -34,10 +35,39 @@ const HOOK_MAX_LENGTH = 192;
 /** OFPP_TABLE: processes the packet by the flow tables; unlike resubmit, with the user's table-miss packet-ins. */
 const OFPP_TABLE = 0xffff_fff9;
 
+/** The `sample` action of a hook: what the datapath samples, and for which collector set. */
+export interface HookSample {
+  /** Selected packets of 65,535. */
+  readonly probability: number;
+  readonly collectorSetId: number;
+  readonly observationDomainId: number;
+  readonly observationPointId: number;
+}
+
 /** The options of a hook. */
 export interface HookOptions {
   readonly observationDomainId: number;
   readonly observationPointId: number;
+  /** Set: the datapath samples. Undefined: all packets are sent to the daemon, through a meter. */
+  readonly sample?: HookSample | undefined;
+}
+
+/** Whether both hooks are the same; undefined: no hook. */
+export function isSameHookOptions(a: HookOptions | undefined, b: HookOptions | undefined): boolean {
+  return (
+    a?.observationDomainId === b?.observationDomainId &&
+    a?.observationPointId === b?.observationPointId &&
+    isSameSample(a?.sample, b?.sample)
+  );
+}
+
+function isSameSample(a: HookSample | undefined, b: HookSample | undefined): boolean {
+  return (
+    a?.probability === b?.probability &&
+    a?.collectorSetId === b?.collectorSetId &&
+    a?.observationDomainId === b?.observationDomainId &&
+    a?.observationPointId === b?.observationPointId
+  );
 }
 
 /** The hook's slot on a bridge (table, priority and match), and what its actions depend on besides its options. */
@@ -89,12 +119,19 @@ export function planHook(
       ? []
       : [{ what: 'remove the hook', messages: [hookDelete(slot)] }];
   }
-  return observed !== undefined && isHook(observed, slot, options)
-    ? []
+  if (observed !== undefined && isHook(observed, slot, options)) {
+    return [];
+  }
+  const isSampling = options.sample !== undefined || isSampledByDatapath(observed);
+  return isSampling && observed?.cookie === HOOK_COOKIE && hasHookTimeouts(observed)
+    ? [{ what: 'change the hook', messages: [hookRefresh(slot, options)] }]
     : [{ what: 'add the hook', messages: [hookFlowMod(slot, options)] }];
 }
 
-/** Returns the message that refreshes the hook's hard timeout; it does not add a missing hook. */
+/**
+ * Returns the message that refreshes the hook's hard timeout, and changes its actions if they differ; it keeps the flow's
+ * counters, and does not add a missing hook.
+ */
 export function hookRefresh(slot: HookSlot, options: HookOptions): OpenFlowMessage {
   return { ...hookFlowMod(slot, options), command: 'modify_strict' };
 }
@@ -122,19 +159,56 @@ function hookDelete(slot: HookSlot): MessageOf<'flow_mod'> {
   };
 }
 
-/** Returns the hook's actions: `controller` before the load of the mark, so that packet-ins do not have it in their metadata. */
+/** Returns the hook's actions: the copy before the load of the mark, so that packet-ins do not have it in their metadata. */
 function hookActions(slot: HookSlot, options: HookOptions): readonly Action[] {
   return [
-    {
-      type: 'controller2',
-      maxLength: HOOK_MAX_LENGTH,
-      controllerId: CONTROLLER_ID,
-      userdata: bridgeUserdata(options.observationDomainId, options.observationPointId),
-      ...(slot.meterId === undefined ? {} : { meterId: slot.meterId }),
-    },
+    options.sample === undefined ? controllerAction(slot, options) : sampleAction(options.sample),
     loadBits(slot.version, registerName(slot.mark), slot.mark.bit, 1, 1n),
     { type: 'output', port: OFPP_TABLE, maxLength: 0 },
   ];
+}
+
+function controllerAction(slot: HookSlot, options: HookOptions): Action {
+  return {
+    type: 'controller2',
+    maxLength: HOOK_MAX_LENGTH,
+    controllerId: CONTROLLER_ID,
+    userdata: bridgeUserdata(options.observationDomainId, options.observationPointId),
+    ...(slot.meterId === undefined ? {} : { meterId: slot.meterId }),
+  };
+}
+
+/** Returns the `sample` action of a hook or of a packet that tests the way of samples. */
+function sampleAction(sample: HookSample): Action {
+  return { type: 'sample', ...sample, samplingPort: PORT_ANY, direction: 0 };
+}
+
+/** Whether the packets of a hook are sampled by the datapath. */
+export function isSampledByDatapath(hook: FlowStats | undefined): boolean {
+  return hook !== undefined && appliedActions(hook.instructions)[0]?.type === 'sample';
+}
+
+function hasHookTimeouts(flow: FlowStats): boolean {
+  return flow.hardTimeout === HOOK_HARD_TIMEOUT_SECONDS && flow.idleTimeout === 0;
+}
+
+/** Whether the first action of the flow in the hook's slot is the desired one. */
+function isCopy(action: Action | undefined, slot: HookSlot, options: HookOptions): boolean {
+  if (action?.type === 'sample') {
+    const { probability, collectorSetId, observationDomainId, observationPointId } = action;
+    return (
+      typeof observationDomainId === 'number' &&
+      typeof observationPointId === 'number' &&
+      isSameSample({ probability, collectorSetId, observationDomainId, observationPointId }, options.sample)
+    );
+  }
+  return (
+    options.sample === undefined &&
+    action?.type === 'controller2' &&
+    action.controllerId === CONTROLLER_ID &&
+    action.meterId === slot.meterId &&
+    action.userdata?.equals(bridgeUserdata(options.observationDomainId, options.observationPointId)) === true
+  );
 }
 
 /** Whether the flow in the hook's slot is the desired hook. */
@@ -144,14 +218,9 @@ function isHook(flow: FlowStats, slot: HookSlot, options: HookOptions): boolean 
     return false;
   }
   const [copy, load, output, ...more] = instruction.actions;
-  const userdata = bridgeUserdata(options.observationDomainId, options.observationPointId);
   return (
-    flow.hardTimeout === HOOK_HARD_TIMEOUT_SECONDS &&
-    flow.idleTimeout === 0 &&
-    copy?.type === 'controller2' &&
-    copy.controllerId === CONTROLLER_ID &&
-    copy.meterId === slot.meterId &&
-    copy.userdata?.equals(userdata) === true &&
+    hasHookTimeouts(flow) &&
+    isCopy(copy, slot, options) &&
     load !== undefined &&
     isMarkLoad(load, slot.mark) &&
     output?.type === 'output' &&

@@ -5,7 +5,7 @@ import type { MeterName } from '../intake/bridge-intake.ts';
 import type { LedgerEvent, MeterCounters } from '../intake/meter-ledger.ts';
 import { METER_ALL } from '../node-openflow/index.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
-import type { HookDesired } from './hook-desired.ts';
+import { type HookDesired, hasHookMeter } from './hook-desired.ts';
 import type { SwitchStep } from './meter.ts';
 
 /** Receives what happens to the meters of a bridge. */
@@ -106,5 +106,5 @@ export class MeterReadings {
 }
 
 function isInstalled(meter: MeterName, installed: HookDesired): boolean {
-  return meter === 'hook' ? installed.hook !== undefined : installed.hasSampleMeter;
+  return meter === 'hook' ? hasHookMeter(installed) : installed.hasSampleMeter;
 }

@@ -179,6 +179,7 @@ export class SampledBridge {
         observationDomainId: sampling.observationDomainId,
         observationPointId: sampling.observationPointId,
       },
+      keepsHookMeter: false,
       collectorSets,
     });
     this.#follow();

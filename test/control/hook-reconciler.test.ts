@@ -23,6 +23,7 @@ import { StateTrace } from '../support/state-tables.ts';
 
 const DESIRED: HookDesired = {
   hook: { observationDomainId: 1, observationPointId: 2 },
+  keepsHookMeter: false,
   hasSampleMeter: true,
   maxSampleRate: 1000,
 };
@@ -175,6 +176,61 @@ test('installs the meters before the hook, and reads the hook and its meter back
     ],
   );
   assert.deepEqual(hook.trace.states, ['absent', 'pending', 'installed']);
+});
+
+const SAMPLED: HookDesired = {
+  ...NO_HOOK,
+  hook: {
+    observationDomainId: 1,
+    observationPointId: 2,
+    sample: {
+      probability: 655,
+      collectorSetId: 0xffff_fe00,
+      observationDomainId: 9,
+      observationPointId: 8,
+    },
+  },
+};
+
+test('needs no meter for a hook that the datapath samples', async (t) => {
+  for (const behaviour of [{ versions: [1] } as const, {}]) {
+    const hook = new HookScript(t, behaviour);
+    await hook.setDesired(SAMPLED);
+    await hook.connect();
+    assert.deepEqual(hook.print().slice(0, 3), ['state: installed', `flows: ${HOOK_PLACE}`, 'meters: ']);
+    assert.deepEqual(hook.pools, []);
+  }
+});
+
+test('changes the sampler and the probability by one message, and removes an unused meter afterwards', async (t) => {
+  const hook = new HookScript(t);
+  await hook.connect();
+  await hook.setDesired({ ...DESIRED, hasSampleMeter: false });
+  const changesTo = async (desired: HookDesired) => {
+    hook.ofswitch.takeTranscript();
+    await hook.setDesired(desired);
+    return hook.ofswitch.takeTranscript(/<- (?:flow|meter)_mod/u).map((line) => line.split(' ')[3]);
+  };
+  assert.deepEqual(await changesTo({ ...SAMPLED, maxSampleRate: 1000, keepsHookMeter: true }), [
+    'modify_strict',
+  ]);
+  assert.deepEqual(hook.ofswitch.meters(), [METER]);
+  assert.deepEqual(await changesTo({ ...DESIRED, hasSampleMeter: false }), ['modify_strict']);
+  assert.deepEqual(await changesTo(SAMPLED), ['modify_strict', 'delete']);
+  assert.ok(SAMPLED.hook?.sample);
+  const sample = { ...SAMPLED.hook.sample, probability: 1310 };
+  assert.deepEqual(await changesTo({ ...SAMPLED, hook: { ...SAMPLED.hook, sample } }), ['modify_strict']);
+  assert.deepEqual(await changesTo({ ...DESIRED, hasSampleMeter: false }), ['add', 'modify_strict']);
+});
+
+test('leaves a meter of another client alone that the hook does not need', async (t) => {
+  const hook = new HookScript(t);
+  await hook.connect();
+  await hook.doAsAnother(meterMod('add', 65_000));
+  const before = hook.ofswitch.meters();
+  await hook.setDesired({ ...SAMPLED, maxSampleRate: 1000, keepsHookMeter: true });
+  assert.equal(hook.reconciler.state, 'installed');
+  assert.deepEqual(hook.ofswitch.meters(), before);
 });
 
 test('sends at most 14 messages in a reconciliation that installs, repairs, changes or removes', async (t) => {

@@ -132,3 +132,53 @@ test('refreshes by the same flow as a modification, which never adds a flow', ()
   assert.equal(refresh.command, 'modify_strict');
   assert.deepEqual(shown(refresh), addedFlow(slot));
 });
+
+const sampled: HookOptions = {
+  ...options,
+  sample: {
+    probability: 655,
+    collectorSetId: 0xffff_fe00,
+    observationDomainId: 9,
+    observationPointId: 8,
+  },
+};
+
+/** Returns the only message of the steps to a hook, and what the step does. */
+function onlyStep(observed: FlowStats | undefined, desired: HookOptions) {
+  const [step, ...more] = planHook(observed, slotOf(5), desired);
+  const [message, ...others] = step?.messages ?? [];
+  assert.ok(step !== undefined && message?.type === 'flow_mod' && more.length + others.length === 0);
+  return { what: step.what, message };
+}
+
+test('has the datapath sample instead of sending packets', () => {
+  for (const version of [1, 4, 5, 6] as const) {
+    const slot = slotOf(version);
+    const message = planHook(undefined, slot, sampled)[0]?.messages[0];
+    assert.equal(message?.type, 'flow_mod');
+    const flow = shown(message);
+    const [first] = actionsOf(flow);
+    assert.deepEqual(first, { type: 'sample', ...sampled.sample, samplingPort: 0xffff_ffff, direction: 0 });
+    assert.deepEqual(planHook(flow, slot, sampled), []);
+  }
+});
+
+test('changes the sampler, and the probability, by one modification that keeps the counters', () => {
+  assert.ok(sampled.sample);
+  const { message: added } = onlyStep(undefined, sampled);
+  const changes: readonly (readonly [FlowStats, HookOptions])[] = [
+    [addedFlow(slotOf(5)), sampled],
+    [shown(added), options],
+    [shown(added), { ...sampled, sample: { ...sampled.sample, probability: 656 } }],
+    [shown(added), { ...sampled, sample: { ...sampled.sample, observationPointId: 1 } }],
+    [shown(added), { ...sampled, sample: { ...sampled.sample, collectorSetId: 1 } }],
+  ];
+  for (const [observed, desired] of changes) {
+    const { what, message } = onlyStep(observed, desired);
+    assert.equal(what, 'change the hook');
+    assert.equal(message.command, 'modify_strict');
+    assert.deepEqual(planHook(shown(message), slotOf(5), desired), []);
+  }
+  const { message } = onlyStep({ ...shown(added), hardTimeout: 0 }, sampled);
+  assert.equal(message.command, 'add', 'a modification would not repair the hard timeout');
+});

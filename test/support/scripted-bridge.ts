@@ -26,6 +26,7 @@ export const MARK: RegisterBit = { register: 11, bit: 31 };
 export const HOOK_DESIRED: BridgeDesired = {
   maxSampleRate: 1000,
   hook: { observationDomainId: 1, observationPointId: 2 },
+  keepsHookMeter: false,
   collectorSets: new Set(),
 };
 /** The slot of the hook, as the switch shows it. */
@@ -33,7 +34,7 @@ export const HOOK_PLACE = 'table=0,priority=65535,reg11=0x0/0x80000000';
 
 /** Returns the desired state of a bridge with collector sets and a hook. */
 export function samplingSets(sets: readonly number[], hook = HOOK_DESIRED.hook): BridgeDesired {
-  return { maxSampleRate: 1000, hook, collectorSets: new Set(sets) };
+  return { maxSampleRate: 1000, hook, keepsHookMeter: false, collectorSets: new Set(sets) };
 }
 
 /** Returns a `sample` action of the collector set. */

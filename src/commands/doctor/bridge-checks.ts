@@ -29,7 +29,9 @@ function checkNeeds(facts: BridgeFacts, config: BridgeConfig): Finding[] {
   }
   const { bridge, observed } = facts;
   const needsSampleMeter = config.flowSampling.size > 0;
-  const needs = { ...facts, needsHook: config.sampling !== undefined, needsSampleMeter };
+  const needsHook = config.sampling !== undefined;
+  const needsHookMeter = needsHook && config.samplerPolicy === 'packet-in';
+  const needs = { ...facts, needsHook, needsHookMeter, needsSampleMeter };
   return [
     ...hookConditions(needs, observed, 'refuse'),
     ...(needsSampleMeter && !facts.showsWholeFlows ? [shownInPart(bridge)] : []),
