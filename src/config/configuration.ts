@@ -8,6 +8,7 @@ import { hasKernelDatapath, readBridgeKeys, type SamplerPolicy } from './bridge-
 import { type Condition, shownCondition } from './condition.ts';
 import { isFailOpen } from './fail-open.ts';
 import { type DatabaseRow, type IpfixRow, readIpfixRow } from './ipfix-row.ts';
+import { ownerOf } from './own-rows.ts';
 import { bridgeNameOf, referenceOf } from './reference.ts';
 import { rowConditions } from './row-conditions.ts';
 import { STATE_KEY } from './row-keys.ts';
@@ -105,13 +106,16 @@ export function readConfiguration(
 ): Configuration {
   const conditions: Condition[] = [];
   const bridgeRows = [...tables.bridges];
-  const collectorSets = [...tables.collectorSets];
+  const collectorSets = [...tables.collectorSets].filter((row) => ownerOf(row) === undefined);
   const users = usersOfIpfixRows(bridgeRows, collectorSets);
   const rows = new Map<string, UsedIpfixRow>();
   for (const [uuid, user] of users) {
     const databaseRow = tables.ipfix.get(uuid);
     if (databaseRow === undefined) {
       conditions.push(danglingReference(uuid, user.bridges));
+      continue;
+    }
+    if (ownerOf(databaseRow) !== undefined) {
       continue;
     }
     const where = `IPFIX row ${uuid} (${user.described})`;

@@ -16,6 +16,8 @@ export const OPTIONS_KEY = 'ovs-ipfix-options';
 export const MAX_RATE_KEY = 'ovs-ipfix-max-rate';
 /** In `Bridge.external_ids`: the sampler, a `SamplerPolicy`. */
 export const SAMPLER_KEY = 'ovs-ipfix-sampler';
+/** In the daemon's own rows: the run of the daemon that they belong to. */
+export const OWNER_KEY = 'ovs-ipfix-owner';
 
 /** The keys that only the daemon writes in an IPFIX row; `release` removes them. */
 export const OWN_IPFIX_KEYS: readonly string[] = [HELD_TARGETS_KEY, STATE_KEY, PROBLEM_KEY];

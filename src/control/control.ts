@@ -2,7 +2,7 @@
 // should be adopted, and adopts and releases rows. Every change triggers one reconciliation with the newest whole snapshot.
 // While the database is down, the last good configuration stays in force.
 
-import { type Condition, describeCondition } from '../config/condition.ts';
+import type { Condition } from '../config/condition.ts';
 import { type BridgeConfig, type Configuration, readConfiguration } from '../config/configuration.ts';
 import { readIpfixRow } from '../config/ipfix-row.ts';
 import type { RunSettings } from '../config/settings.ts';
@@ -13,7 +13,9 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
 import { type BridgeEvents, BridgeSession } from './bridge-session.ts';
+import { ConditionLog } from './condition-log.ts';
 import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
+import { OwnRows, removeOwnRows } from './own-rows.ts';
 import {
   type AdoptionRules,
   desiredRows,
@@ -72,7 +74,8 @@ export class Control {
   readonly #leaving = new Map<string, Promise<void>>();
   /** Sentences about what could not be removed or released. */
   readonly #left: string[] = [];
-  readonly #saidConditions = new Set<string>();
+  readonly #conditionLog: ConditionLog;
+  readonly #ownRows: OwnRows;
   #configuration: Configuration | undefined;
   #desired: (bridge: string, row: string) => boolean = () => false;
   #isStopping = false;
@@ -82,6 +85,7 @@ export class Control {
     this.#settings = settings;
     this.#parts = parts;
     this.#log = parts.log.module('control');
+    this.#conditionLog = new ConditionLog(this.#log);
     this.#database = new DatabaseSession({
       clock: parts.clock,
       log: parts.log.module('database'),
@@ -91,6 +95,8 @@ export class Control {
       onChange: () => this.#follow(),
       onInterfaces: (bridges) => this.#followInterfaces(bridges),
     });
+    const owner = parts.randomSeed().toString(16);
+    this.#ownRows = new OwnRows({ database: this.#database, clock: parts.clock, log: this.#log, owner });
     this.#rows = new Reconciler({
       clock: parts.clock,
       reconcile: () => this.#reconcileRows(),
@@ -109,6 +115,7 @@ export class Control {
   async stop(): Promise<readonly string[]> {
     this.#isStopping = true;
     this.#rows.stop();
+    this.#ownRows.stop();
     for (const name of this.#bridges.keys()) {
       this.#retire(name);
     }
@@ -218,7 +225,8 @@ export class Control {
     const { messageBytesMax, recordFormat } = this.#settings;
     const configuration = readConfiguration(tables, messageBytesMax, recordFormat);
     this.#configuration = withOwnershipConditions(configuration, this.#settings.adopt);
-    this.#sayConditions(this.#configuration.conditions);
+    this.#conditionLog.update(this.#configuration.conditions);
+    this.#ownRows.follow(tables, { ports: new Map(), kept: new Set(this.#leaving.keys()) });
     const isActive = lock === 'held';
     this.#desired = isActive ? desiredRows(configuration, this.#rules()) : () => false;
     for (const config of configuration.bridges.values()) {
@@ -340,6 +348,7 @@ export class Control {
     for (let round = 1; this.#database.lock === 'held'; round += 1) {
       try {
         await this.#database.write(this.#adoptedRows());
+        await removeOwnRows(this.#database);
         return;
       } catch (error) {
         if (round === RELEASE_ROUNDS_MAX) {
@@ -362,22 +371,6 @@ export class Control {
   #adoptedRows(): readonly RowChange[] {
     const rows = [...(this.#database.tables()?.ipfix.values() ?? [])];
     return planRelease(rows.map((row) => readIpfixRow(row, '', [])));
-  }
-
-  /** Logs each condition once, and again when it recurs. */
-  #sayConditions(conditions: readonly Condition[]): void {
-    const now = new Set(conditions.map(describeCondition));
-    for (const said of this.#saidConditions) {
-      if (!now.has(said)) {
-        this.#saidConditions.delete(said);
-      }
-    }
-    for (const text of now) {
-      if (!this.#saidConditions.has(text)) {
-        this.#saidConditions.add(text);
-        this.#log.warn(text);
-      }
-    }
   }
 }
 

@@ -37,7 +37,7 @@ export const WATCHED_COLUMNS = {
   Bridge: ['name', 'ipfix', 'external_ids', 'controller', 'fail_mode', 'datapath_type'],
   Controller: ['is_connected'],
   IPFIX: IPFIX_COLUMN_NAMES,
-  Flow_Sample_Collector_Set: ['id', 'bridge', 'ipfix', 'local_group_id'],
+  Flow_Sample_Collector_Set: ['id', 'bridge', 'ipfix', 'local_group_id', 'external_ids'],
 } satisfies Readonly<Record<string, readonly string[]>>;
 
 /** The same with the interfaces of bridges. */
@@ -170,6 +170,20 @@ export class DatabaseSession {
         this.#options.log.info(`IPFIX row ${change.row.uuid}: ${describeChange(change)}`);
       }
     }
+  }
+
+  /** Runs operations in one transaction, which the server aborts if the lock is not held; `what` is for its comment. */
+  async transact(what: string, operations: (targets: TargetsColumn) => readonly Operation[]): Promise<void> {
+    const client = this.#keeper.session;
+    if (client === undefined) {
+      throw new Error(`${what}: there is no connection to the database`);
+    }
+    await client.transact(DATABASE_NAME, [
+      { op: 'assert', lock: LOCK_NAME },
+      ...operations(this.#targetsColumn),
+      { op: 'comment', comment: `ovs-ipfix: ${what}` },
+    ]);
+    this.#options.log.info(what);
   }
 
   /** Resolves when the lock is held over a live connection, or after `timeoutMs`. */

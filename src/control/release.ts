@@ -11,6 +11,7 @@ import { clause, reasonOf } from '../runtime/sentence.ts';
 import { settlesWithin } from '../runtime/within.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { DatabaseSession } from './database-session.ts';
+import { removeOwnRows } from './own-rows.ts';
 import { planRelease } from './ownership.ts';
 
 /** The result; `failures` has a sentence for each bridge that could not be cleaned. */
@@ -35,6 +36,7 @@ export async function release(
     const rows = [...(database.tables()?.ipfix.values() ?? [])].map((row) => readIpfixRow(row, '', []));
     const changes = planRelease(rows);
     await database.write(changes);
+    await removeOwnRows(database);
     const outcomes = await Promise.allSettled(
       bridges().map((bridge) => cleanBridge(bridge, settings, { ...parts, database })),
     );

@@ -12,6 +12,7 @@ export const FINDING_CODES = [
   'domain-shared',
   'mark-in-use',
   'stale-state',
+  'stale-own-rows',
   'collector-refuses',
   'collector-unknown',
   'daemon-away',

@@ -1,6 +1,8 @@
 // Findings about rows that are not conditions of the daemon.
 
 import { type BridgeConfig, isOurs, type UsedIpfixRow } from '../../config/configuration.ts';
+import type { DatabaseRow } from '../../config/ipfix-row.ts';
+import { ownerOf } from '../../config/own-rows.ts';
 import { STATE_KEY } from '../../config/row-keys.ts';
 import type { DatabaseFacts } from './database-facts.ts';
 import { type Finding, finding } from './finding.ts';
@@ -10,7 +12,9 @@ export function checkRows({ tables, configuration }: DatabaseFacts, isDaemonRunn
   const used = new Set(
     configuration.ipfixRows.filter(({ bridges }) => bridges.length > 0).map(({ row }) => row.uuid),
   );
-  const unused = [...tables.ipfix.values()].filter(({ uuid }) => !used.has(uuid));
+  const unused = [...tables.ipfix.values()].filter(
+    (row) => !used.has(row.uuid) && ownerOf(row) === undefined,
+  );
   return [
     ...configuration.ipfixRows.flatMap((row) => checkOwner(row, isDaemonRunning)),
     ...unused.map(({ uuid }) =>
@@ -22,9 +26,25 @@ export function checkRows({ tables, configuration }: DatabaseFacts, isDaemonRunn
         `Give it to a bridge with "ovs-vsctl set Bridge BRIDGE ipfix=${uuid}", or delete it with "ovs-vsctl destroy IPFIX ${uuid}".`,
       ),
     ),
+    ...(isDaemonRunning ? [] : checkOwnRows([...tables.collectorSets])),
     ...[...configuration.bridges.values()].flatMap(checkDoubleExport),
     ...checkDomains([...configuration.bridges.values()]),
   ];
+}
+
+/** Own rows belong to a daemon that runs. */
+function checkOwnRows(collectorSets: readonly DatabaseRow[]): Finding[] {
+  return collectorSets
+    .filter((row) => ownerOf(row) !== undefined)
+    .map(({ uuid, columns }) =>
+      finding(
+        'warning',
+        'stale-own-rows',
+        `Flow_Sample_Collector_Set ${String(columns['id'])} (row ${uuid})`,
+        'A daemon that did not stop cleanly has left its own collector set; the row of a deleted bridge stays with it.',
+        'Start the daemon, or remove it with "ovs-ipfix release".',
+      ),
+    );
 }
 
 function checkOwner({ row, bridges, hasUsableTarget }: UsedIpfixRow, isDaemonRunning: boolean): Finding[] {

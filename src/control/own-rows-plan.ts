@@ -1,0 +1,169 @@
+// What is to be changed in the daemon's own rows: of each bridge that the datapath samples, a `Flow_Sample_Collector_Set` and its
+// `IPFIX` row, whose target is the daemon's socket. Pure. own-rows.ts writes the changes.
+
+import type { ConfigurationTables } from '../config/configuration.ts';
+import type { DatabaseRow } from '../config/ipfix-row.ts';
+import { ownerOf } from '../config/own-rows.ts';
+import { bridgeNameOf, referenceOf } from '../config/reference.ts';
+import { OWNER_KEY } from '../config/row-keys.ts';
+import type { Operation } from '../ovsdb-client/index.ts';
+
+/** Which rows there should be. */
+export interface OwnRowsDesired {
+  /** The run of the daemon, the value of `ovs-ipfix-owner`. */
+  readonly owner: string;
+  /** By the name of the bridge: the port on 127.0.0.1 that its samples are sent to. */
+  readonly ports: ReadonlyMap<string, number>;
+  /** Names of bridges whose rows are left as they are. */
+  readonly kept: ReadonlySet<string>;
+}
+
+/** The own rows of a bridge. */
+export interface OwnSet {
+  readonly collectorSetId: number;
+  readonly collectorSetRow: string;
+  readonly ipfixRow: string;
+}
+
+/** The changes of the own rows. */
+export interface OwnRowsPlan {
+  /** Rows of Flow_Sample_Collector_Set; their IPFIX rows are removed by the database, as nothing else refers to them. */
+  readonly removed: readonly string[];
+  readonly retargeted: readonly { readonly ipfixRow: string; readonly port: number }[];
+  readonly added: readonly {
+    readonly bridgeRow: string;
+    readonly collectorSetId: number;
+    readonly port: number;
+  }[];
+}
+
+/** First and last id of own collector sets; (id, bridge) is a unique index of the table. */
+const OWN_SET_FIRST = 0xffff_fe00;
+const OWN_SET_LAST = 0xffff_feff;
+
+/** Returns the changes that lead to the desired rows. */
+export function planOwnRows(tables: ConfigurationTables, desired: OwnRowsDesired): OwnRowsPlan {
+  const sets = [...tables.collectorSets];
+  const remaining = new Set(sets.filter((row) => ownerOf(row) !== undefined));
+  const retargeted: { ipfixRow: string; port: number }[] = [];
+  const added: { bridgeRow: string; collectorSetId: number; port: number }[] = [];
+  for (const bridge of tables.bridges) {
+    const name = bridgeNameOf(bridge);
+    const own = ownRowOf(sets, bridge, desired.owner);
+    const port = desired.ports.get(name);
+    if (own !== undefined && (port !== undefined || desired.kept.has(name))) {
+      remaining.delete(own);
+    }
+    if (port === undefined) {
+      continue;
+    }
+    if (own === undefined) {
+      added.push({ bridgeRow: bridge.uuid, collectorSetId: freeId(sets, bridge), port });
+      continue;
+    }
+    const ipfixRow = referenceOf(own.columns['ipfix']) ?? '';
+    if (!hasTarget(tables.ipfix.get(ipfixRow), port)) {
+      retargeted.push({ ipfixRow, port });
+    }
+  }
+  return { removed: [...remaining].map(({ uuid }) => uuid), retargeted, added };
+}
+
+/** Whether nothing is to be changed. */
+export function isNoChange({ removed, retargeted, added }: OwnRowsPlan): boolean {
+  return removed.length + retargeted.length + added.length === 0;
+}
+
+/** Returns the own rows by the name of the bridge that have the right target. */
+export function ownSets(tables: ConfigurationTables, desired: OwnRowsDesired): ReadonlyMap<string, OwnSet> {
+  const sets = [...tables.collectorSets];
+  const own = new Map<string, OwnSet>();
+  for (const bridge of tables.bridges) {
+    const name = bridgeNameOf(bridge);
+    const port = desired.ports.get(name);
+    const row = ownRowOf(sets, bridge, desired.owner);
+    const ipfixRow = referenceOf(row?.columns['ipfix']) ?? '';
+    if (row !== undefined && port !== undefined && hasTarget(tables.ipfix.get(ipfixRow), port)) {
+      own.set(name, { collectorSetId: Number(row.columns['id']), collectorSetRow: row.uuid, ipfixRow });
+    }
+  }
+  return own;
+}
+
+/** Returns the operations of a plan; `writeTargets` formats the column `targets`. */
+export function ownRowsOperations(
+  { removed, retargeted, added }: OwnRowsPlan,
+  owner: string,
+  writeTargets: (targets: readonly string[]) => readonly string[],
+): readonly Operation[] {
+  const externalIds = new Map([[OWNER_KEY, owner]]);
+  const targets = (port: number) => writeTargets([targetOf(port)]);
+  return [
+    ...removed.map(
+      (uuid): Operation => ({
+        op: 'delete',
+        table: 'Flow_Sample_Collector_Set',
+        where: [['_uuid', '==', { uuid }]],
+      }),
+    ),
+    ...retargeted.map(
+      ({ ipfixRow, port }): Operation => ({
+        op: 'update',
+        table: 'IPFIX',
+        where: [['_uuid', '==', { uuid: ipfixRow }]],
+        row: { targets: targets(port) },
+      }),
+    ),
+    ...added.flatMap(({ bridgeRow, collectorSetId, port }, index): Operation[] => [
+      {
+        op: 'insert',
+        table: 'IPFIX',
+        uuidName: `ipfix${index}`,
+        row: { targets: targets(port), external_ids: externalIds },
+      },
+      {
+        op: 'insert',
+        table: 'Flow_Sample_Collector_Set',
+        row: {
+          id: collectorSetId,
+          bridge: { uuid: bridgeRow },
+          ipfix: { namedUuid: `ipfix${index}` },
+          external_ids: externalIds,
+        },
+      },
+    ]),
+  ];
+}
+
+/** Returns the own set of a bridge with an IPFIX row; further ones are removed. */
+function ownRowOf(sets: readonly DatabaseRow[], bridge: DatabaseRow, owner: string): DatabaseRow | undefined {
+  return sets.find(
+    (row) =>
+      ownerOf(row) === owner &&
+      referenceOf(row.columns['bridge']) === bridge.uuid &&
+      referenceOf(row.columns['ipfix']) !== undefined,
+  );
+}
+
+/** Returns an id that no set of the bridge has. */
+function freeId(sets: readonly DatabaseRow[], bridge: DatabaseRow): number {
+  const ofBridge = sets.filter((row) => referenceOf(row.columns['bridge']) === bridge.uuid);
+  const used = new Set(ofBridge.map((row) => Number(row.columns['id'])));
+  for (let id = OWN_SET_FIRST; id <= OWN_SET_LAST; id += 1) {
+    if (!used.has(id)) {
+      return id;
+    }
+  }
+  throw new Error(
+    `Bridge ${bridgeNameOf(bridge)} has collector sets with all ids from ${OWN_SET_FIRST} to ${OWN_SET_LAST}`,
+  );
+}
+
+function targetOf(port: number): string {
+  return `127.0.0.1:${port}`;
+}
+
+function hasTarget(ipfix: DatabaseRow | undefined, port: number): boolean {
+  const targets: unknown = ipfix?.columns['targets'];
+  return Array.isArray(targets) && targets.length === 1 && targets[0] === targetOf(port);
+}

@@ -1,0 +1,65 @@
+// Tests whether samples of the datapath reach the daemon: 127.0.0.1 is that of the network namespace of ovs-vswitchd, which a
+// container may not share. A probe is a packet-out whose only action samples it. Pure but for the time, which its caller passes.
+
+import type { PathState } from './sampler-choice.ts';
+
+/** Milliseconds without an answer to a probe before the path counts as failed. */
+export const PATH_SILENCE_MS = 2000;
+/** Milliseconds between two probes of a path that is not good. */
+export const PROBE_INTERVAL_MS = 500;
+/** Least number of samples that should have arrived before silence is tested by a probe. */
+const EXPECTED_MIN = 20;
+
+export class PathTest {
+  #state: PathState = 'untested';
+  /** When the first probe without an answer was sent. */
+  #askedMs: number | undefined;
+  #probedMs = Number.NEGATIVE_INFINITY;
+  #heardCount = 0;
+  /** Samples that the hook's counters let expect since the last datagram. */
+  #expected = 0;
+
+  get state(): PathState {
+    return this.#state;
+  }
+
+  /** The connection or the rows are new: the path is tested again, and counts as before until then. */
+  restart(): void {
+    this.#askedMs = undefined;
+    this.#probedMs = Number.NEGATIVE_INFINITY;
+    this.#expected = EXPECTED_MIN;
+  }
+
+  /** The daemon's rows do not exist any more. */
+  forget(): void {
+    this.#state = 'untested';
+    this.restart();
+  }
+
+  /**
+   * Takes the number of datagrams since the start, and that of samples that should have been sent since the last call. Returns
+   * whether a probe is to be sent now.
+   */
+  check(datagrams: number, expected: number, nowMs: number): boolean {
+    if (datagrams !== this.#heardCount) {
+      this.#heardCount = datagrams;
+      this.#state = 'good';
+      this.#askedMs = undefined;
+      this.#expected = 0;
+      return false;
+    }
+    this.#expected += expected;
+    if (this.#state === 'good' && this.#askedMs === undefined && this.#expected < EXPECTED_MIN) {
+      return false;
+    }
+    if (this.#askedMs !== undefined && nowMs - this.#askedMs >= PATH_SILENCE_MS) {
+      this.#state = 'failed';
+    }
+    if (nowMs - this.#probedMs < PROBE_INTERVAL_MS) {
+      return false;
+    }
+    this.#askedMs ??= nowMs;
+    this.#probedMs = nowMs;
+    return true;
+  }
+}

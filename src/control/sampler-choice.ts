@@ -1,0 +1,132 @@
+// Chooses the sampler of a bridge: packet-ins through a meter, which are exact while none is dropped, or the datapath, whose
+// samples are right at any rate. Pure but for the time, which its caller passes; docs/sampling.md has the rules.
+
+import type { SamplerPolicy } from '../config/bridge-keys.ts';
+
+/** A sampler; `none`: the bridge can have neither now. */
+export type SamplerName = 'packet-in' | 'datapath' | 'none';
+
+/** Whether samples of the datapath reach the daemon. */
+export type PathState = 'untested' | 'good' | 'failed';
+
+/** What the choice depends on. */
+export interface SamplerFacts {
+  readonly policy: SamplerPolicy;
+  readonly hasKernelDatapath: boolean;
+  /** Whether the bridge has meters; undefined while it is not connected. */
+  readonly hasMeters: boolean | undefined;
+  readonly path: PathState;
+}
+
+/** The sampler now and why; `sinceMicros` is wall time. */
+export interface SamplerChoiceStatus {
+  readonly sampler: SamplerName;
+  readonly sinceMicros: number;
+  readonly reason: string;
+  /** Changes since the start. */
+  readonly changes: number;
+}
+
+/** Consecutive seconds in which the meter drops packets before `auto` has the datapath sample. */
+export const DROP_SECONDS = 2;
+/** Seconds of a low packet rate before `auto` returns to packet-ins. */
+export const QUIET_SECONDS = 60;
+/** The largest low packet rate, as a share of `ovs-ipfix-max-rate`. */
+const QUIET_SHARE = 0.5;
+
+export class SamplerChoice {
+  #facts: SamplerFacts | undefined;
+  #isOverloaded = false;
+  #dropSeconds = 0;
+  #quietSeconds = 0;
+  #status: SamplerChoiceStatus;
+
+  constructor(wallMicros: number) {
+    this.#status = { sampler: 'packet-in', sinceMicros: wallMicros, reason: 'start', changes: 0 };
+  }
+
+  /** The sampler now. */
+  get sampler(): SamplerName {
+    return this.#status.sampler;
+  }
+
+  status(): SamplerChoiceStatus {
+    return this.#status;
+  }
+
+  /** Takes changed facts. Returns whether the sampler has changed. */
+  setFacts(facts: SamplerFacts, wallMicros: number): boolean {
+    this.#facts = facts;
+    return this.#choose(wallMicros);
+  }
+
+  /**
+   * Takes what one second has brought: whether the hook's meter dropped packets, and the packets of the bridge; undefined if
+   * they are not known. Returns whether the sampler has changed.
+   */
+  passSecond(
+    {
+      hasDropped,
+      packetRate,
+      maxSampleRate,
+    }: {
+      readonly hasDropped: boolean;
+      readonly packetRate: number | undefined;
+      readonly maxSampleRate: number;
+    },
+    wallMicros: number,
+  ): boolean {
+    const isQuiet = packetRate !== undefined && packetRate < maxSampleRate * QUIET_SHARE;
+    this.#dropSeconds = hasDropped ? this.#dropSeconds + 1 : 0;
+    this.#quietSeconds = isQuiet ? this.#quietSeconds + 1 : 0;
+    if (this.#dropSeconds >= DROP_SECONDS) {
+      this.#isOverloaded = true;
+      this.#quietSeconds = 0;
+    } else if (this.#quietSeconds >= QUIET_SECONDS) {
+      this.#isOverloaded = false;
+    }
+    return this.#choose(wallMicros);
+  }
+
+  #choose(wallMicros: number): boolean {
+    if (this.#facts === undefined) {
+      return false;
+    }
+    const [sampler, reason] = choose(this.#facts, this.#isOverloaded);
+    if (sampler === this.#status.sampler) {
+      return false;
+    }
+    this.#status = { sampler, sinceMicros: wallMicros, reason, changes: this.#status.changes + 1 };
+    return true;
+  }
+}
+
+/** Returns the sampler and the reason for it. */
+function choose(facts: SamplerFacts, isOverloaded: boolean): readonly [SamplerName, string] {
+  const { policy, hasKernelDatapath, hasMeters = true, path } = facts;
+  const preferred = preference(policy, hasKernelDatapath, hasMeters, isOverloaded);
+  if (preferred[0] === 'packet-in' || path === 'good') {
+    return preferred;
+  }
+  const why =
+    path === 'failed' ? 'samples of the datapath do not arrive' : 'the way of samples is not tested yet';
+  return hasMeters ? ['packet-in', why] : ['none', `${why}, and the bridge has no meters`];
+}
+
+function preference(
+  policy: SamplerPolicy,
+  hasKernelDatapath: boolean,
+  hasMeters: boolean,
+  isOverloaded: boolean,
+): readonly [SamplerName, string] {
+  if (policy !== 'auto') {
+    return [policy, 'ovs-ipfix-sampler'];
+  }
+  if (hasKernelDatapath) {
+    return ['datapath', 'kernel datapath'];
+  }
+  if (!hasMeters) {
+    return ['datapath', 'no meters'];
+  }
+  return isOverloaded ? ['datapath', 'meter dropped'] : ['packet-in', 'the packet rate is low'];
+}
