@@ -32,6 +32,7 @@ export const CONDITION_CODES = [
   'hook-refused',
   'packets-segmented',
   'bridge-unreachable',
+  'datapath-unreachable',
   'database-is-relay',
 ] as const;
 

@@ -1,6 +1,6 @@
 // The daemon's own rows: an `IPFIX` row and a `Flow_Sample_Collector_Set` for each bridge that the datapath samples, by which
-// ovs-vswitchd sends the samples to the daemon. They are no configuration: nothing is exported for them, and they are never
-// adopted. control/own-rows.ts creates and destroys them.
+// ovs-vswitchd sends the samples to the daemon. They do not configure anything: nothing is exported for them, and they are
+// never adopted. control/own-rows.ts creates and destroys them.
 
 import type { DatabaseRow } from './ipfix-row.ts';
 import { OWNER_KEY } from './row-keys.ts';

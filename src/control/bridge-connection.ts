@@ -24,7 +24,8 @@ import {
 import type { KeptSession, SessionEnd } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import { FLOWS_MONITOR, flowEventsOf, HOOK_MONITOR, monitorRequest } from './flow-monitors.ts';
-import { CONTROLLER_ID, HOOK_TABLE, type HookSlot, hookMatch, isInHookSlot } from './hook.ts';
+import { CONTROLLER_ID, HOOK_COOKIE, HOOK_TABLE, type HookSlot, hookMatch, isInHookSlot } from './hook.ts';
+import type { FlowCounters } from './hook-rate.ts';
 import { type MeterIds, meterIds } from './meter.ts';
 import {
   canMonitorFlows,
@@ -65,6 +66,8 @@ const VERSION_PREFERENCE: readonly OpenFlowVersion[] = [5, 4, 6, 1];
 /** The async mask's bit of packet-ins by actions; since OpenFlow 1.4 also by action sets, groups and packet-outs. */
 const ACTION_REASONS = 0b10;
 const ACTION_REASONS_14 = 0b11_1010;
+/** Selects flows with exactly the cookie. */
+const COOKIE_MASK_ALL = 0xffff_ffff_ffff_ffffn;
 /** Not 0, which would disable all asynchronous messages. Table misses are not sent to the daemon's controller id. */
 const MISS_SEND_LENGTH = 128;
 
@@ -165,6 +168,14 @@ export class BridgeConnection implements KeptSession {
       ...flowStatsRequest({ tableId: HOOK_TABLE, match: hookMatch(this.#slot.mark) }),
     });
     return reply.entries.find((entry) => isInHookSlot(entry, this.#slot.mark));
+  }
+
+  /** Reads the counters of the hook; undefined if the daemon's is not installed. By its cookie, of which OVS has an index. */
+  async readHookCounters(): Promise<FlowCounters | undefined> {
+    const request = { cookie: HOOK_COOKIE, cookieMask: COOKIE_MASK_ALL, tableId: HOOK_TABLE };
+    const reply = await this.openflow.request({ type: 'flow_stats_request', ...flowStatsRequest(request) });
+    const hook = reply.entries.find((entry) => isInHookSlot(entry, this.#slot.mark));
+    return hook?.packetCount === undefined ? undefined : { packets: hook.packetCount };
   }
 
   /** Reads a meter; undefined if it does not exist or the bridge has no meters. */

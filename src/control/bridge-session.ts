@@ -33,6 +33,8 @@ import { unreachableCondition } from './unreachable.ts';
 export interface BridgeEvents extends MeterEvents {
   /** Called for each packet-in to the daemon's controller id; the view is only valid until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
+  /** Called with each new connection once it is set up, and with undefined when it has ended. */
+  readonly onConnection: (connection: BridgeConnection | undefined) => void;
   /** Called when `missing` or `isRewriting` may have changed. */
   readonly onChange: () => void;
 }
@@ -283,6 +285,7 @@ export class BridgeSession {
       this.#armDump(connection);
     }
     this.#hook.connected(connection);
+    this.#options.onConnection(connection);
     this.#follow();
   }
 
@@ -292,6 +295,7 @@ export class BridgeSession {
     void this.#monitor.stop();
     this.#translation.disconnected();
     this.#hook.disconnected();
+    this.#options.onConnection(undefined);
     this.#follow();
   }
 

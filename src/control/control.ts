@@ -26,12 +26,8 @@ import {
   withOwnershipConditions,
 } from './ownership.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
-import {
-  type BridgeInterfaces,
-  type RunningExporter,
-  SampledBridge,
-  type SampledBridgeStatus,
-} from './sampled-bridge.ts';
+import { type BridgeInterfaces, type RunningExporter, SampledBridge } from './sampled-bridge.ts';
+import type { SampledBridgeStatus } from './sampled-bridge-status.ts';
 
 export type { BridgeInterfaces, RunningExporter } from './sampled-bridge.ts';
 
@@ -226,7 +222,7 @@ export class Control {
     const configuration = readConfiguration(tables, messageBytesMax, recordFormat);
     this.#configuration = withOwnershipConditions(configuration, this.#settings.adopt);
     this.#conditionLog.update(this.#configuration.conditions);
-    this.#ownRows.follow(tables, { ports: new Map(), kept: new Set(this.#leaving.keys()) });
+    this.#ownRows.follow(tables, { ports: this.#samplePorts(), kept: new Set(this.#leaving.keys()) });
     const isActive = lock === 'held';
     this.#desired = isActive ? desiredRows(configuration, this.#rules()) : () => false;
     for (const config of configuration.bridges.values()) {
@@ -243,6 +239,12 @@ export class Control {
     if (isActive) {
       this.#rows.trigger();
     }
+  }
+
+  /** The ports that ovs-vswitchd sends samples to, by bridge. */
+  #samplePorts(): ReadonlyMap<string, number> {
+    const ports = [...this.#bridges.values()].map(({ name, samplePort }) => [name, samplePort] as const);
+    return new Map(ports.filter((entry): entry is [string, number] => entry[1] !== undefined));
   }
 
   /** Interfaces of these bridges have changed; nothing else depends on them. */
@@ -269,6 +271,8 @@ export class Control {
       openBridge: (events) => this.#openBridge(config.name, events),
       makeExporter: (name, options) => this.#makeExporter(name, options),
       randomSeed: this.#parts.randomSeed,
+      log: this.#parts.log.module('bridge'),
+      ownSet: () => this.#ownRows.setOf(config.name),
       onSamplability: () => this.#scheduleFollow(),
     });
     bridge.setInterfaces(this.#database.interfacesOf(config.name));
@@ -320,6 +324,7 @@ export class Control {
       }
       if (this.#leaving.get(name) === leaving) {
         this.#leaving.delete(name);
+        this.#scheduleFollow();
       }
     });
     this.#leaving.set(name, leaving);

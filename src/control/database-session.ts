@@ -277,7 +277,7 @@ export function configurationTables(snapshot: Snapshot, targetsColumn: TargetsCo
   return {
     bridges: rootedBridges(snapshot),
     ipfix: targetsColumn.read(snapshot.table('IPFIX')),
-    collectorSets: snapshot.table('Flow_Sample_Collector_Set').values(),
+    collectorSets: [...snapshot.table('Flow_Sample_Collector_Set').values()],
     controllers: snapshot.table('Controller'),
     ovsVersion: ovsVersion(snapshot),
   };

@@ -179,7 +179,7 @@ function controllerAction(slot: HookSlot, options: HookOptions): Action {
 }
 
 /** Returns the `sample` action of a hook or of a packet that tests the way of samples. */
-function sampleAction(sample: HookSample): Action {
+export function sampleAction(sample: HookSample): Action {
   return { type: 'sample', ...sample, samplingPort: PORT_ANY, direction: 0 };
 }
 

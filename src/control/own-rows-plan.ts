@@ -70,7 +70,7 @@ export function planOwnRows(tables: ConfigurationTables, desired: OwnRowsDesired
 }
 
 /** Whether nothing is to be changed. */
-export function isNoChange({ removed, retargeted, added }: OwnRowsPlan): boolean {
+export function isEmptyPlan({ removed, retargeted, added }: OwnRowsPlan): boolean {
   return removed.length + retargeted.length + added.length === 0;
 }
 

@@ -7,7 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { DatabaseSession } from './database-session.ts';
 import {
-  isNoChange,
+  isEmptyPlan,
   type OwnRowsDesired,
   type OwnSet,
   ownRowsOperations,
@@ -47,7 +47,7 @@ export class OwnRows {
   follow(tables: ConfigurationTables, desired: Omit<OwnRowsDesired, 'owner'>): void {
     this.#desired = { ...desired, owner: this.#options.owner };
     this.#sets = ownSets(tables, this.#desired);
-    if (this.#options.database.lock === 'held' && !isNoChange(planOwnRows(tables, this.#desired))) {
+    if (this.#options.database.lock === 'held' && !isEmptyPlan(planOwnRows(tables, this.#desired))) {
       this.#reconciler.trigger();
     }
   }
@@ -78,7 +78,7 @@ export async function removeOwnRows(database: DatabaseSession): Promise<void> {
 async function writeOwnRows(database: DatabaseSession, desired: OwnRowsDesired): Promise<void> {
   const tables = database.tables();
   const plan = tables && planOwnRows(tables, desired);
-  if (plan === undefined || isNoChange(plan)) {
+  if (plan === undefined || isEmptyPlan(plan)) {
     return;
   }
   const { added, removed } = plan;

@@ -3,7 +3,7 @@
 
 import type { PathState } from './sampler-choice.ts';
 
-/** Milliseconds without an answer to a probe before the path counts as failed. */
+/** Milliseconds without an answer to a probe before the path has failed. */
 export const PATH_SILENCE_MS = 2000;
 /** Milliseconds between two probes of a path that is not good. */
 export const PROBE_INTERVAL_MS = 500;
@@ -23,7 +23,7 @@ export class PathTest {
     return this.#state;
   }
 
-  /** The connection or the rows are new: the path is tested again, and counts as before until then. */
+  /** The connection or the rows are new: the path is tested again, and keeps its state until then. */
   restart(): void {
     this.#askedMs = undefined;
     this.#probedMs = Number.NEGATIVE_INFINITY;

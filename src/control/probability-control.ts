@@ -3,11 +3,11 @@
 // revalidate its datapath flows. Pure but for the time, which its caller passes.
 
 /** The largest probability: every packet is sampled. */
-export const PROBABILITY_MAX = 65_535;
+export const PROBABILITY_ALL = 65_535;
 /** Probability at the start, 1 packet in 100, unless the row asks for less. */
 const PROBABILITY_START = 655;
 /** Milliseconds between two changes, except for an immediate fall. */
-export const CHANGE_INTERVAL_MS = 5000;
+const CHANGE_INTERVAL_MS = 5000;
 /** Least factor between two probabilities, except for the one that the row asks for. */
 const CHANGE_FACTOR = 1.4;
 /** Milliseconds in which samples are counted for an immediate fall. */
@@ -110,7 +110,7 @@ export class ProbabilityControl {
     const { interval, maxSampleRate } = this.#limits;
     const packetRate = this.#packetRate ?? 0;
     const wanted = wantedProbability(interval);
-    const bound = packetRate > 0 ? Math.floor((PROBABILITY_MAX * maxSampleRate) / packetRate) : wanted;
+    const bound = packetRate > 0 ? Math.floor((PROBABILITY_ALL * maxSampleRate) / packetRate) : wanted;
     return Math.max(1, Math.min(wanted, bound));
   }
 
@@ -123,5 +123,5 @@ export class ProbabilityControl {
 
 /** Returns the least probability that selects at least one packet in `interval`; the intake drops what is selected beyond that. */
 function wantedProbability(interval: number): number {
-  return Math.ceil(PROBABILITY_MAX / interval);
+  return Math.ceil(PROBABILITY_ALL / interval);
 }

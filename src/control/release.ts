@@ -105,6 +105,7 @@ async function cleanBridge(
     onPacketIn: () => {},
     onPool: () => {},
     onLedgerEvent: () => {},
+    onConnection: () => {},
     onChange: () => {},
   });
   session.scanForStaleActions();

@@ -5,21 +5,19 @@
 import type { Condition } from '../config/condition.ts';
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
 import { type InterfaceList, NO_INTERFACES } from '../config/interfaces.ts';
-import { type Exporter, type ExporterStatus } from '../export/exporter.ts';
+import type { Exporter } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
-import { BridgeIntake, type HookSamplerStatus } from '../intake/bridge-intake.ts';
-import {
-  type BridgeInterface,
-  IngressInterfaces,
-  type IngressInterfacesStatus,
-} from '../intake/ingress-interfaces.ts';
-import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
-import type { SamplerStatus } from '../intake/sampler.ts';
+import { BridgeIntake } from '../intake/bridge-intake.ts';
+import { type BridgeInterface, IngressInterfaces } from '../intake/ingress-interfaces.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
 import { clause } from '../runtime/sentence.ts';
+import { type BridgeDesired, NOTHING_DESIRED } from './bridge-desired.ts';
 import type { BridgeEvents, BridgeSession } from './bridge-session.ts';
-import type { BridgeSessionStatus } from './bridge-session-status.ts';
+import { DatapathSampling } from './datapath-sampling.ts';
 import { failOpenCondition } from './fail-open.ts';
+import type { OwnSet } from './own-rows-plan.ts';
+import type { BridgeSamplingStatus, SampledBridgeStatus } from './sampled-bridge-status.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
 import { segmentedCondition } from './segmented.ts';
 
@@ -32,51 +30,11 @@ export interface SampledBridgeParts {
   readonly makeExporter: (name: string, options: ExporterOptions) => Exporter;
   /** Random 32-bit numbers for samplers. */
   readonly randomSeed: () => number;
-  /** Called when `samplability` has changed. */
+  readonly log: Logger;
+  /** The bridge's own rows: see `DatapathSampling`. */
+  readonly ownSet: () => OwnSet | undefined;
+  /** Called when `samplability` or `samplePort` has changed. */
   readonly onSamplability: () => void;
-}
-
-/** The status of a bridge that is sampled as a whole. */
-export interface BridgeSamplingStatus {
-  readonly ipfixRow: string;
-  /** See `BridgeSampling.rowSetsFormat`. */
-  readonly rowSetsFormat: boolean;
-  readonly sampler: HookSamplerStatus;
-  readonly exporter: ExporterStatus;
-}
-
-/** The status of a collector set. */
-export interface FlowSamplingStatus {
-  readonly collectorSetId: number;
-  readonly ipfixRow: string;
-  /** See `BridgeSampling.rowSetsFormat`. */
-  readonly rowSetsFormat: boolean;
-  readonly sampler: SamplerStatus;
-  readonly exporter: ExporterStatus;
-  /** Numbers of flows and groups whose `sample` actions for this set reach the daemon. */
-  readonly flows: number;
-  readonly groups: number;
-}
-
-/** The interfaces of a bridge, for operators. */
-export interface BridgeInterfacesStatus extends IngressInterfacesStatus {
-  /** See `InterfaceList.skipped`. */
-  readonly skipped: number;
-}
-
-/** The status of a bridge; plain data. */
-export interface SampledBridgeStatus {
-  readonly bridge: string;
-  readonly session: BridgeSessionStatus;
-  /** Whether packets reach the daemon: see sampling-watch.ts. */
-  readonly samplability: Samplability;
-  readonly sampling: BridgeSamplingStatus | undefined;
-  readonly flowSampling: readonly FlowSamplingStatus[];
-  /** The meter that the `sample` actions of all sets share. */
-  readonly sampleActionMeter: MeterLedgerStatus;
-  /** See `BridgeIntake.unmanagedPacketIns`. */
-  readonly unmanagedPacketIns: number;
-  readonly interfaces: BridgeInterfacesStatus;
 }
 
 /** The interfaces of one bridge, by port. */
@@ -115,6 +73,9 @@ export class SampledBridge {
   /** Exporters that are not needed any more and still flush. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #watch: SamplingWatch;
+  readonly #datapath: DatapathSampling;
+  /** What the rows ask for, apart from the hook's sampler. */
+  #desired: BridgeDesired = NOTHING_DESIRED;
   #whole: RowExporter | undefined;
   #failOpen: Condition | undefined;
   #skippedInterfaces = NO_INTERFACES.skipped;
@@ -131,11 +92,29 @@ export class SampledBridge {
       onUnexpectedSet: () => this.#scan(),
     });
     this.#watch = new SamplingWatch({ clock: parts.clock, onChange: parts.onSamplability });
+    this.#datapath = new DatapathSampling({
+      ...parts,
+      bridge: config.name,
+      interfaces: this.#interfaces,
+      onChange: () => this.#setDesired(),
+      onPort: parts.onSamplability,
+    });
     this.#session = parts.openBridge({
       onChange: () => this.#follow(),
+      onConnection: (connection) => this.#datapath.connected(connection),
       onPacketIn: (packetIn) => this.#intake.receive(packetIn),
-      onPool: (meter, pool) => this.#intake.observePool(meter, pool),
-      onLedgerEvent: (meter, event) => this.#intake.restartLedger(meter, event),
+      onPool: (meter, pool) => {
+        this.#intake.observePool(meter, pool);
+        if (meter === 'hook') {
+          this.#datapath.observeDropped(pool.dropped);
+        }
+      },
+      onLedgerEvent: (meter, event) => {
+        this.#intake.restartLedger(meter, event);
+        if (meter === 'hook') {
+          this.#datapath.observeDropped(undefined);
+        }
+      },
     });
     this.configure(config, isDesired);
   }
@@ -173,7 +152,7 @@ export class SampledBridge {
     const collectorSets = new Set(desiredSets.map((set) => set.collectorSetId));
     this.#intake.setExpectedSets(collectorSets);
     this.#failOpen = config.isFailOpen ? failOpenCondition(this.name) : undefined;
-    this.#session.setDesired({
+    this.#desired = {
       maxSampleRate: config.maxSampleRate,
       hook: sampling && {
         observationDomainId: sampling.observationDomainId,
@@ -181,6 +160,24 @@ export class SampledBridge {
       },
       keepsHookMeter: false,
       collectorSets,
+    };
+    this.#datapath.configure(config, sampling);
+    this.#setDesired();
+  }
+
+  /** The port on 127.0.0.1 that ovs-vswitchd sends samples to: see `DatapathSampling.port`. */
+  get samplePort(): number | undefined {
+    return this.#datapath.port;
+  }
+
+  /** Sets the desired state of the switch, with the sampler that is chosen now. */
+  #setDesired(): void {
+    const { hook } = this.#desired;
+    const { sampler, sample, keepsHookMeter } = this.#datapath.hook();
+    this.#session.setDesired({
+      ...this.#desired,
+      hook: hook === undefined || sampler === 'none' ? undefined : { ...hook, sample },
+      keepsHookMeter,
     });
     this.#follow();
   }
@@ -202,6 +199,7 @@ export class SampledBridge {
   async stop(): Promise<string | undefined> {
     this.#watch.stop();
     const left = await this.#session.stop(REMOVAL_MS_MAX);
+    await this.#datapath.stop();
     const exporters = [this.#whole?.exporter, ...[...this.#sets.values()].map((set) => set.exporter)];
     await Promise.all([...exporters.map((exporter) => exporter?.stop()), ...this.#leaving]);
     return left;
@@ -221,6 +219,7 @@ export class SampledBridge {
   missing(): string | undefined {
     return (
       this.#session.missing() ??
+      this.#datapath.missing() ??
       (this.#failOpen && `Bridge ${this.name} is not sampled: ${clause(this.#failOpen.message)}.`)
     );
   }
@@ -229,6 +228,7 @@ export class SampledBridge {
     return [
       ...(this.#failOpen === undefined ? [] : [this.#failOpen]),
       ...this.#session.conditions(),
+      ...this.#datapath.conditions(),
       ...(this.#intake.hasSurplus ? [segmentedCondition(this.name)] : []),
     ];
   }
@@ -268,6 +268,8 @@ export class SampledBridge {
       session,
       samplability: this.#watch.state,
       sampling: this.#wholeStatus(),
+      samplerChoice: this.#datapath.choiceStatus(),
+      ownRows: this.#datapath.ownRowsStatus(),
       flowSampling: [...this.#sets]
         .sort(([a], [b]) => a - b)
         .flatMap(([collectorSetId, { row, exporter }]) => {
@@ -286,25 +288,34 @@ export class SampledBridge {
   #wholeStatus(): BridgeSamplingStatus | undefined {
     const whole = this.#whole;
     const sampler = this.#intake.hookStatus();
-    return whole && sampler && { ...rowStatus(whole.row), sampler, exporter: whole.exporter.status() };
+    const datapath = this.#datapath.intakeStatus();
+    return (
+      whole && sampler && { ...rowStatus(whole.row), sampler, datapath, exporter: whole.exporter.status() }
+    );
   }
 
   #configureWhole(sampling: BridgeSampling | undefined): void {
     const whole = this.#whole;
     if (sampling === undefined) {
       this.#whole = undefined;
-      this.#intake.setHookSink(undefined);
+      this.#setHookSink(undefined);
       if (whole !== undefined) {
         this.#retire(whole.exporter);
       }
     } else if (whole === undefined) {
       const exporter = this.#makeExporter(`bridge ${this.name}`, sampling);
       this.#whole = { row: sampling, exporter };
-      this.#intake.setHookSink(exporter);
+      this.#setHookSink(exporter);
     } else {
       whole.row = sampling;
       whole.exporter.configure(sampling.exporter);
     }
+  }
+
+  /** Both samplers have the sink: while one takes over from the other, samples of both are on their way. */
+  #setHookSink(sink: Exporter | undefined): void {
+    this.#intake.setHookSink(sink);
+    this.#datapath.setSink(sink);
   }
 
   #configureSet(sampling: FlowSampling): void {

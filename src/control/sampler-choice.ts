@@ -19,7 +19,7 @@ export interface SamplerFacts {
 }
 
 /** The sampler now and why; `sinceMicros` is wall time. */
-export interface SamplerChoiceStatus {
+export interface ChosenSampler {
   readonly sampler: SamplerName;
   readonly sinceMicros: number;
   readonly reason: string;
@@ -39,7 +39,7 @@ export class SamplerChoice {
   #isOverloaded = false;
   #dropSeconds = 0;
   #quietSeconds = 0;
-  #status: SamplerChoiceStatus;
+  #status: ChosenSampler;
 
   constructor(wallMicros: number) {
     this.#status = { sampler: 'packet-in', sinceMicros: wallMicros, reason: 'start', changes: 0 };
@@ -50,7 +50,7 @@ export class SamplerChoice {
     return this.#status.sampler;
   }
 
-  status(): SamplerChoiceStatus {
+  status(): ChosenSampler {
     return this.#status;
   }
 

@@ -1,6 +1,6 @@
 // The exporters of a status document as one list, those of bridges and those of collector sets.
 
-import type { BridgeSamplingStatus, FlowSamplingStatus } from '../control/sampled-bridge.ts';
+import type { BridgeSamplingStatus, FlowSamplingStatus } from '../control/sampled-bridge-status.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
 import type { StatusDocument } from './status-document.ts';

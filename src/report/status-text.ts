@@ -1,7 +1,7 @@
 // The status document as text for a terminal of 80 columns: readiness first, then each bridge from its hook to its collectors,
 // then the conditions. docs/status.md explains the numbers.
 
-import type { BridgeSamplingStatus, SampledBridgeStatus } from '../control/sampled-bridge.ts';
+import type { BridgeSamplingStatus, SampledBridgeStatus } from '../control/sampled-bridge-status.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
@@ -66,6 +66,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
     lines.push(
       `  whole bridge, IPFIX row ${sampling.ipfixRow}`,
       `    sampling   1 in ${sampling.sampler.interval} where packets enter`,
+      ...samplerLines(status),
       ...meterLines(sampling.sampler, paint),
       ...foldText(
         `    samples    ${sampling.sampler.selected} kept, weight ${numberText(sampling.sampler.sampleWeight)}`,
@@ -91,6 +92,16 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
     );
   }
   return lines;
+}
+
+/** The sampler where it is not always packet-ins: "datapath since 12:03:10: meter dropped". */
+function samplerLines({ samplerChoice }: SampledBridgeStatus): string[] {
+  if (samplerChoice === undefined) {
+    return [];
+  }
+  const { sampler, since, reason, probability, path } = samplerChoice;
+  const chosen = `${sampler} since ${since.slice(11, 19)}: ${reason}`;
+  return foldText(`    sampler    ${chosen}; P ${probability} of 65535, path ${path}`, VALUE_INDENT);
 }
 
 /** Indent of continued values. */

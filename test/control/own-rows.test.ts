@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type ConfigurationTables, readConfiguration } from '../../src/config/configuration.ts';
 import type { DatabaseRow } from '../../src/config/ipfix-row.ts';
 import {
-  isNoChange,
+  isEmptyPlan,
   type OwnRowsDesired,
   ownRowsOperations,
   ownSets,
@@ -50,7 +50,7 @@ test('adds a set with an id that the bridge does not use, once', () => {
     added: [{ bridgeRow: 'row of br0', collectorSetId: ID_FIRST + 1, port: 5 }],
   });
   const after = tables(...users, set('row of br0', ID_FIRST + 1, OWNER));
-  assert.ok(isNoChange(planOwnRows(after, desired({ br0: 5 }))));
+  assert.ok(isEmptyPlan(planOwnRows(after, desired({ br0: 5 }))));
   assert.deepEqual(
     [...ownSets(after, desired({ br0: 5 }))].map(([name, own]) => [name, own.collectorSetId]),
     [['br0', ID_FIRST + 1]],
@@ -92,7 +92,7 @@ test('sets the target of a new socket', () => {
   );
 });
 
-test('own rows are no configuration', () => {
+test('own rows do not configure anything', () => {
   const rows = tables(
     set('row of br0', ID_FIRST, OWNER),
     set('row of br1', 7),

@@ -1,7 +1,7 @@
 // Writes IPFIX rows by ovs-vsctl, as an operator does, and waits until the daemon has applied a change: ovs-vsctl waits for
 // ovs-vswitchd only.
 
-import type { BridgeSamplingStatus, SampledBridgeStatus } from '../../src/control/sampled-bridge.ts';
+import type { BridgeSamplingStatus, SampledBridgeStatus } from '../../src/control/sampled-bridge-status.ts';
 import type { StatusDocument } from '../../src/report/status-document.ts';
 import type { Daemon } from './daemon.ts';
 import type { Ovs } from './ovs.ts';

@@ -3,7 +3,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SampledBridgeStatus } from '../../src/control/sampled-bridge.ts';
+import type { SampledBridgeStatus } from '../../src/control/sampled-bridge-status.ts';
 import type { Daemon } from './daemon.ts';
 import { ethernet, ipv4, udp } from './frames.ts';
 import { createCollectorSet, daemonStatus } from './ipfix-rows.ts';

@@ -105,6 +105,7 @@ export class ScriptedBridge {
         }
       },
       onLedgerEvent: () => {},
+      onConnection: () => {},
       onChange: () => this.#note(),
       dial: () => this.ofswitch.dial(),
     });

@@ -1,0 +1,328 @@
+// The samplers of one whole bridge where `ovs-ipfix-sampler` is `datapath` or `auto`: chooses the sampler and the probability, and
+// receives what the datapath samples. The hook that follows from it is installed by the bridge's session, and the own rows by
+// own-rows.ts. Ten times a second it counts samples, and once a second it reads the hook's counters.
+
+import type { SamplerPolicy } from '../config/bridge-keys.ts';
+import type { Condition } from '../config/condition.ts';
+import type { BridgeConfig, BridgeSampling } from '../config/configuration.ts';
+import type { SampleSink } from '../intake/bridge-intake.ts';
+import { DatapathIntake, type DatapathIntakeStatus } from '../intake/datapath-intake.ts';
+import type { IngressInterfaces } from '../intake/ingress-interfaces.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { reasonOf } from '../runtime/sentence.ts';
+import type { BridgeConnection } from './bridge-connection.ts';
+import { DatapathPath, type OwnRowsStatus } from './datapath-path.ts';
+import type { HookSample } from './hook.ts';
+import { HookRate } from './hook-rate.ts';
+import type { OwnSet } from './own-rows-plan.ts';
+import { BURST_MS, PROBABILITY_ALL, ProbabilityControl } from './probability-control.ts';
+import { type PathState, SamplerChoice, type SamplerName } from './sampler-choice.ts';
+
+/** The dependencies of `DatapathSampling`. */
+export interface DatapathSamplingParts {
+  readonly bridge: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Random 32-bit numbers, for samplers and for the domain that marks the daemon's samples. */
+  readonly randomSeed: () => number;
+  readonly interfaces: IngressInterfaces;
+  /** The bridge's own rows; undefined until the database has them. */
+  readonly ownSet: () => OwnSet | undefined;
+  /** Called when the hook that is desired may have changed. */
+  readonly onChange: () => void;
+  /** Called when `port` has changed, on which the own rows depend. */
+  readonly onPort: () => void;
+}
+
+/** The choice of the sampler, for operators. */
+export interface SamplerChoiceStatus {
+  readonly policy: SamplerPolicy;
+  readonly sampler: SamplerName;
+  /** When this sampler was chosen, as ISO 8601. */
+  readonly since: string;
+  readonly reason: string;
+  /** Changes of the sampler since the start. */
+  readonly changes: number;
+  /** Whether samples of the datapath reach the daemon. */
+  readonly path: PathState;
+  /** Packets of 65,535 that the datapath selects, or would. */
+  readonly probability: number;
+  readonly probabilityChanges: number;
+  /** Packets a second of the bridge; undefined before the first measurement. */
+  readonly packetRate: number | undefined;
+}
+
+/** The hook that follows from the choice of the sampler. */
+export interface HookChoice {
+  /** `none`: no hook. */
+  readonly sampler: SamplerName;
+  /** The hook's `sample` action; undefined: it sends packet-ins. */
+  readonly sample: HookSample | undefined;
+  readonly keepsHookMeter: boolean;
+}
+
+/** Milliseconds after a change of the sampler in which samples of the datapath are received and the hook's meter is kept. */
+const LINGER_MS = 5000;
+/** Milliseconds at a stop in which samples that are on their way are received. */
+const DRAIN_MS = 50;
+/** Ticks of `BURST_MS` between two readings of the hook's counters. */
+const TICKS_PER_READING = 1000 / BURST_MS;
+
+export class DatapathSampling {
+  readonly #parts: DatapathSamplingParts;
+  readonly #domainToken: number;
+  readonly #intake: DatapathIntake;
+  readonly #path: DatapathPath;
+  readonly #rate = new HookRate();
+  readonly #choice: SamplerChoice;
+  readonly #control: ProbabilityControl;
+  #policy: SamplerPolicy = 'packet-in';
+  #hasKernelDatapath = false;
+  #maxSampleRate = 0;
+  /** The slot of the bridge's ids in the observation points of its samples. */
+  #slot = 0;
+  #connection: BridgeConnection | undefined;
+  #timer: Timer | undefined;
+  #ticks = 0;
+  #tickedMs = 0;
+  #samplesCounted = 0;
+  /** Samples that the hook's counters let expect since the last check of the path. */
+  #expected = 0;
+  /** When the sampler last changed, and when the datapath last sampled. */
+  #changedMs = Number.NEGATIVE_INFINITY;
+  #usedMs = Number.NEGATIVE_INFINITY;
+  /** Packets that the hook's meter has dropped; undefined before the first reading since it was added. */
+  #dropped: bigint | undefined;
+  #hasDropped = false;
+
+  constructor(parts: DatapathSamplingParts) {
+    this.#parts = parts;
+    const { randomSeed, interfaces, clock } = parts;
+    const domainToken = randomSeed();
+    this.#domainToken = domainToken;
+    this.#intake = new DatapathIntake({ domainToken, randomSeed, interfaces });
+    this.#path = new DatapathPath({
+      ...parts,
+      domainToken,
+      onDatagram: (bytes, size) => this.#intake.receive(bytes, size),
+      onNewExporter: () => this.#intake.restartAccount(),
+    });
+    this.#choice = new SamplerChoice(clock.wallMicros());
+    this.#control = new ProbabilityControl({ interval: 1, maxSampleRate: 1 }, this.#nowMs());
+  }
+
+  /** Applies the rows; `sampling` undefined: the bridge is not sampled as a whole. */
+  configure(config: BridgeConfig, sampling: BridgeSampling | undefined): void {
+    this.#policy = sampling === undefined ? 'packet-in' : config.samplerPolicy;
+    this.#hasKernelDatapath = config.hasKernelDatapath;
+    this.#maxSampleRate = config.maxSampleRate;
+    if (sampling !== undefined) {
+      const { interval, observationDomainId, observationPointId } = sampling;
+      this.#slot = this.#intake.setIds(observationDomainId, observationPointId);
+      this.#intake.setInterval(interval);
+      this.#control.setLimits({ interval, maxSampleRate: config.maxSampleRate }, this.#nowMs());
+    }
+    if (this.#policy !== 'packet-in' && this.#timer === undefined) {
+      this.#tickedMs = this.#nowMs();
+      this.#arm();
+      this.#path.open();
+    }
+    this.#path.followRows();
+    this.#decide();
+  }
+
+  /** Sets where the samples of the datapath go; undefined while the bridge's row is not adopted. */
+  setSink(sink: SampleSink | undefined): void {
+    this.#intake.setSink(sink);
+  }
+
+  /** The bridge has a new connection, or none any more. */
+  connected(connection: BridgeConnection | undefined): void {
+    this.#connection = connection;
+    this.#rate.restart();
+    if (connection === undefined) {
+      this.#path.disconnected();
+    } else {
+      this.#path.connected();
+    }
+    this.#decide();
+  }
+
+  /** Notes what the hook's meter has dropped; undefined: its account restarts. */
+  observeDropped(dropped: bigint | undefined): void {
+    this.#hasDropped ||= dropped !== undefined && this.#dropped !== undefined && dropped > this.#dropped;
+    this.#dropped = dropped;
+  }
+
+  /** The port on 127.0.0.1 that samples are sent to; undefined if the bridge needs none, or before it is open. */
+  get port(): number | undefined {
+    return this.#path.port;
+  }
+
+  /** The hook that is desired now. */
+  hook(): HookChoice {
+    const { sampler } = this.#choice;
+    const { ownSet } = this.#path;
+    if (sampler !== 'datapath' || ownSet === undefined) {
+      return { sampler, sample: undefined, keepsHookMeter: false };
+    }
+    const { probability } = this.#control;
+    const sample = {
+      probability,
+      collectorSetId: ownSet.collectorSetId,
+      observationDomainId: this.#domainToken,
+      observationPointId: this.#intake.pointOf(probability, this.#slot),
+    };
+    const isNew = this.#nowMs() - this.#changedMs < LINGER_MS;
+    return { sampler, sample, keepsHookMeter: this.#policy === 'auto' || isNew };
+  }
+
+  /** Returns a sentence why the bridge has no sampler; undefined if it has one. */
+  missing(): string | undefined {
+    const { sampler, reason } = this.#choice.status();
+    return sampler === 'none' ? `Bridge ${this.#parts.bridge} is not sampled: ${reason}.` : undefined;
+  }
+
+  conditions(): readonly Condition[] {
+    if (this.#policy === 'packet-in' || this.#path.state !== 'failed') {
+      return [];
+    }
+    const isSampled = this.#choice.sampler !== 'none';
+    return [
+      {
+        code: 'datapath-unreachable',
+        severity: isSampled ? 'warning' : 'error',
+        where: `Bridge ${this.#parts.bridge}`,
+        message: isSampled
+          ? 'Samples of the datapath do not arrive, so its packets are sampled by packet-ins.'
+          : 'Samples of the datapath do not arrive, and it has no meters: it is not sampled.',
+        action: "ovs-vswitchd cannot reach the daemon's socket: share its network namespace.",
+      },
+    ];
+  }
+
+  /** The choice of the sampler; undefined where `ovs-ipfix-sampler` is `packet-in`. */
+  choiceStatus(): SamplerChoiceStatus | undefined {
+    if (this.#timer === undefined) {
+      return undefined;
+    }
+    const { sinceMicros, ...choice } = this.#choice.status();
+    return {
+      policy: this.#policy,
+      ...choice,
+      since: new Date(sinceMicros / 1000).toISOString(),
+      path: this.#path.state,
+      probability: this.#control.probability,
+      probabilityChanges: this.#control.changes,
+      packetRate: this.#control.packetRate,
+    };
+  }
+
+  /** What the datapath's samples have brought; undefined where `ovs-ipfix-sampler` is `packet-in`. */
+  intakeStatus(): DatapathIntakeStatus | undefined {
+    return this.#timer === undefined ? undefined : this.#intake.status();
+  }
+
+  ownRowsStatus(): OwnRowsStatus | undefined {
+    return this.#path.status();
+  }
+
+  /** Stops after the hook has been removed: receives what is on its way, and closes the socket. */
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    if (this.#nowMs() - this.#usedMs < LINGER_MS) {
+      await new Promise<void>((resolve) => this.#parts.clock.setTimer(resolve, DRAIN_MS));
+    }
+    await this.#path.close();
+  }
+
+  #arm(): void {
+    this.#timer = this.#parts.clock.setTimer(() => this.#tick(), BURST_MS);
+  }
+
+  #tick(): void {
+    const nowMs = this.#nowMs();
+    const elapsedMs = nowMs - this.#tickedMs;
+    this.#tickedMs = nowMs;
+    if (this.#policy === 'packet-in' && nowMs - this.#usedMs >= LINGER_MS) {
+      this.#end();
+      return;
+    }
+    this.#arm();
+    const { samples } = this.#intake;
+    const count = samples - this.#samplesCounted;
+    this.#samplesCounted = samples;
+    if (this.#choice.sampler === 'datapath') {
+      this.#usedMs = nowMs;
+      if (this.#control.countSamples(count, elapsedMs, nowMs)) {
+        this.#parts.onChange();
+      }
+    }
+    this.#path.check(this.#connection, this.#expected, nowMs);
+    this.#expected = 0;
+    this.#decide();
+    this.#ticks += 1;
+    if (this.#ticks % TICKS_PER_READING === 0) {
+      this.#readHook().catch((error: unknown) => {
+        // The session reports a lost connection, and the next reading follows in a second.
+        this.#parts.log.debug(`bridge ${this.#parts.bridge}: ${reasonOf(error)}`);
+      });
+    }
+  }
+
+  /** The row asks for packet-ins, and no sample of the datapath is on its way any more. */
+  #end(): void {
+    this.#timer = undefined;
+    this.#path.close().catch((error: unknown) => {
+      this.#parts.log.warn(`bridge ${this.#parts.bridge}: ${reasonOf(error)}`);
+    });
+    this.#parts.onPort();
+  }
+
+  async #readHook(): Promise<void> {
+    const connection = this.#connection;
+    const counters = await connection?.readHookCounters();
+    if (connection === undefined || connection !== this.#connection) {
+      return;
+    }
+    const nowMs = this.#nowMs();
+    const packetRate = counters && this.#rate.read(counters, nowMs);
+    if (this.#choice.sampler === 'datapath') {
+      this.#expected += (this.#rate.lastPackets * this.#control.probability) / PROBABILITY_ALL;
+    }
+    const second = { hasDropped: this.#hasDropped, packetRate, maxSampleRate: this.#maxSampleRate };
+    this.#hasDropped = false;
+    if (this.#choice.passSecond(second, this.#parts.clock.wallMicros())) {
+      this.#noteChoice();
+    }
+    if (packetRate !== undefined) {
+      this.#control.measure(packetRate, nowMs);
+    }
+    this.#parts.onChange();
+  }
+
+  #decide(): void {
+    const meters = this.#connection?.meters;
+    const facts = {
+      policy: this.#policy,
+      hasKernelDatapath: this.#hasKernelDatapath,
+      hasMeters: meters && meters.hook !== undefined,
+      path: this.#path.state,
+    };
+    if (this.#choice.setFacts(facts, this.#parts.clock.wallMicros())) {
+      this.#noteChoice();
+      this.#parts.onChange();
+    }
+  }
+
+  #noteChoice(): void {
+    const { sampler, reason } = this.#choice.status();
+    this.#changedMs = this.#nowMs();
+    this.#parts.log.info(`bridge ${this.#parts.bridge}: sampler ${sampler} (${reason})`);
+  }
+
+  #nowMs(): number {
+    return this.#parts.clock.monotonicMicros() / 1000;
+  }
+}

@@ -1,0 +1,60 @@
+// The status of a bridge that is sampled; docs/status.md explains each field.
+
+import type { ExporterStatus } from '../export/exporter-status.ts';
+import type { HookSamplerStatus } from '../intake/bridge-intake.ts';
+import type { DatapathIntakeStatus } from '../intake/datapath-intake.ts';
+import type { IngressInterfacesStatus } from '../intake/ingress-interfaces.ts';
+import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
+import type { SamplerStatus } from '../intake/sampler.ts';
+import type { BridgeSessionStatus } from './bridge-session-status.ts';
+import type { OwnRowsStatus } from './datapath-path.ts';
+import type { SamplerChoiceStatus } from './datapath-sampling.ts';
+import type { Samplability } from './sampling-watch.ts';
+
+/** The status of a bridge that is sampled as a whole. */
+export interface BridgeSamplingStatus {
+  readonly ipfixRow: string;
+  /** See `BridgeSampling.rowSetsFormat`. */
+  readonly rowSetsFormat: boolean;
+  readonly sampler: HookSamplerStatus;
+  /** Samples of the datapath; undefined where `ovs-ipfix-sampler` is `packet-in`. */
+  readonly datapath: DatapathIntakeStatus | undefined;
+  readonly exporter: ExporterStatus;
+}
+
+/** The status of a collector set. */
+export interface FlowSamplingStatus {
+  readonly collectorSetId: number;
+  readonly ipfixRow: string;
+  /** See `BridgeSampling.rowSetsFormat`. */
+  readonly rowSetsFormat: boolean;
+  readonly sampler: SamplerStatus;
+  readonly exporter: ExporterStatus;
+  /** Numbers of flows and groups whose `sample` actions for this set reach the daemon. */
+  readonly flows: number;
+  readonly groups: number;
+}
+
+/** The interfaces of a bridge, for operators. */
+export interface BridgeInterfacesStatus extends IngressInterfacesStatus {
+  /** See `InterfaceList.skipped`. */
+  readonly skipped: number;
+}
+
+/** The status of a bridge; plain data. */
+export interface SampledBridgeStatus {
+  readonly bridge: string;
+  readonly session: BridgeSessionStatus;
+  /** Whether packets reach the daemon: see sampling-watch.ts. */
+  readonly samplability: Samplability;
+  readonly sampling: BridgeSamplingStatus | undefined;
+  /** Undefined where `ovs-ipfix-sampler` is `packet-in`, as is `ownRows`. */
+  readonly samplerChoice: SamplerChoiceStatus | undefined;
+  readonly ownRows: OwnRowsStatus | undefined;
+  readonly flowSampling: readonly FlowSamplingStatus[];
+  /** The meter that the `sample` actions of all sets share. */
+  readonly sampleActionMeter: MeterLedgerStatus;
+  /** See `BridgeIntake.unmanagedPacketIns`. */
+  readonly unmanagedPacketIns: number;
+  readonly interfaces: BridgeInterfacesStatus;
+}

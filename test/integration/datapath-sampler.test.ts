@@ -1,0 +1,223 @@
+// The datapath as the sampler of a bridge, on a real switch: what is exported, changes of the sampler under traffic, and the
+// daemon's own rows over kills, restarts and deleted bridges. Each injected frame has a number, which is its UDP source port.
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
+import { udpFrame } from '../support/frames.ts';
+import { waitForBridge, waitForHook } from '../support/ipfix-rows.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { DAEMON_FILE, tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+
+const CACHED = { cache_active_timeout: 60, cache_max_flows: 60_000 };
+/** Frames injected at once, which OVS's queue of packet-ins holds. */
+const PORTION = 50;
+/** A rate that no test reaches. */
+const RATE_MAX = 1_000_000;
+/** Milliseconds after which P is what the row asks for: two changes with 5 s between them. */
+const RISE_MS_MAX = 15_000;
+/** Milliseconds in which the own rows of a deleted bridge are destroyed. */
+const GONE_MS_MAX = 100;
+
+interface Started {
+  readonly ovs: Ovs;
+  readonly daemon: Daemon;
+}
+
+/** Starts both for one test. */
+async function start(t: TestContext): Promise<Started> {
+  const ovs = await startOvs();
+  t.after(() => ovs.stop());
+  const daemon = await startDaemon(ovs);
+  t.after(() => daemon.kill());
+  return { ovs, daemon };
+}
+
+/** Sets the sampler of a bridge, with a rate that is never reached. */
+async function setSampler(ovs: Ovs, bridge: string, sampler: string): Promise<void> {
+  const keys = [`ovs-ipfix-sampler=${sampler}`, `ovs-ipfix-max-rate=${RATE_MAX}`];
+  await ovs.vsctl('set', 'Bridge', bridge, ...keys.map((key) => `external_ids:${key}`));
+}
+
+/** Makes a bridge whose packets are all sampled by the datapath. */
+async function datapathBridge(t: TestContext, { ovs, daemon }: Started): Promise<ExportingBridge> {
+  const br = await exportingBridge(t, ovs, daemon, CACHED);
+  await setSampler(ovs, br.name, 'datapath');
+  await sampledWhole(daemon, br.name);
+  return br;
+}
+
+/** Waits until the datapath samples every packet. */
+function sampledWhole(daemon: Daemon, bridge: string) {
+  return waitForBridge(
+    daemon,
+    bridge,
+    'the datapath samples every packet',
+    ({ samplerChoice, session }) =>
+      samplerChoice?.sampler === 'datapath' &&
+      samplerChoice.probability === 65_535 &&
+      session.hook === 'installed' &&
+      session.hookReconciler.state === 'idle',
+    RISE_MS_MAX,
+  );
+}
+
+/** Returns the actions of the hook. */
+async function hookActions(ovs: Ovs, bridge: string): Promise<string> {
+  const flows = await ovs.ofctl('-O', 'OpenFlow14', 'dump-flows', bridge, 'table=0');
+  return /reg11=0\/0x80000000 actions=(.*)/u.exec(flows)?.[1] ?? 'no hook';
+}
+
+/** Returns the names of own rows: "IPFIX" and "Flow_Sample_Collector_Set", each as often as there are. */
+async function ownRows(ovs: Ovs): Promise<readonly string[]> {
+  const rows: string[] = [];
+  for (const table of ['IPFIX', 'Flow_Sample_Collector_Set']) {
+    const select = { op: 'select', table, where: [], columns: ['external_ids'] };
+    const [{ rows: found } = { rows: [] }] = (await ovs.transact(select)) as { rows: readonly object[] }[];
+    rows.push(...found.filter((row) => JSON.stringify(row).includes('ovs-ipfix-owner')).map(() => table));
+  }
+  return rows;
+}
+
+const BOTH = ['IPFIX', 'Flow_Sample_Collector_Set'];
+
+/** Numbered frames: `perFlow` of each flow. */
+class Numbered {
+  count = 0;
+  octets = 0;
+  readonly #br: ExportingBridge;
+  readonly #ovs: Ovs;
+
+  constructor(br: ExportingBridge, ovs: Ovs) {
+    this.#br = br;
+    this.#ovs = ovs;
+  }
+
+  /** Injects as many frames, each of a flow of its own. */
+  async inject(count: number): Promise<void> {
+    const frames = Array.from({ length: count }, (_, index) => {
+      const number = this.count + index;
+      return udpFrame({ sourcePort: 1 + number, dataBytes: 18 + (number % 20) * 60 });
+    });
+    this.count += count;
+    this.octets += frames.reduce((sum, { length }) => sum + length, 0);
+    await this.#ovs.injectMany(this.#br.name, this.#br.port, frames);
+  }
+}
+
+/** Disables caching, so that all flows are exported; returns the packets and octets of each number. */
+async function exported(br: ExportingBridge, numbered: Numbered) {
+  await br.waitForStatus(`${numbered.count} samples`, ({ exporter }) => exporter.samples >= numbered.count);
+  const { exporter } = await br.waitForStatus(
+    'flows are cached',
+    ({ exporter: { cache } }) => cache.flows > 0,
+  );
+  await br.set({ cache_active_timeout: 0 });
+  const packets = new Map<number, number>();
+  let octets = 0;
+  for (const { fields } of await br.sink.waitForRecords(exporter.cache.flows)) {
+    const number = Number(fields['sourceTransportPort']) - 1;
+    packets.set(number, (packets.get(number) ?? 0) + Number(fields['packetDeltaCount']));
+    octets += Number(fields['layer2OctetDeltaCount']);
+  }
+  return { packets, octets };
+}
+
+/** Fails unless each number is exported as one packet. */
+function assertExact({ packets, octets }: Awaited<ReturnType<typeof exported>>, numbered: Numbered): void {
+  const wrong = Array.from({ length: numbered.count }, (_, number) => [number, packets.get(number) ?? 0]);
+  assert.deepEqual(
+    wrong.filter(([, count]) => count !== 1),
+    [],
+  );
+  assert.equal(octets, numbered.octets);
+}
+
+test(
+  'has the datapath sample by the hook and own rows, and removes both',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const started = await start(t);
+    const { ovs, daemon } = started;
+    const br = await datapathBridge(t, started);
+    const status = await sampledWhole(daemon, br.name);
+    const id = status.ownRows?.collectorSetId;
+    assert.match(
+      await hookActions(ovs, br.name),
+      new RegExp(`^sample\\(probability=65535,collector_set_id=${id},`, 'u'),
+    );
+    assert.deepEqual(await ownRows(ovs), BOTH);
+    assert.equal(
+      await ovs.vsctl('get', 'IPFIX', br.row, 'targets'),
+      '[]\n',
+      'the row of the user is adopted',
+    );
+    assert.equal(status.samplerChoice?.path, 'good');
+    await waitFor(
+      async () => (await ovs.ofctl('-O', 'OpenFlow15', 'dump-meters', br.name)).includes('meter=') === false,
+      { what: 'the unused meter is gone', timeoutMs: 10_000 },
+    );
+    await daemon.stop();
+    assert.deepEqual(await ownRows(ovs), []);
+    assert.equal(await hookActions(ovs, br.name), 'no hook');
+  },
+);
+
+test(
+  'a bridge that a client takes out of Open_vSwitch.bridges leaves no row, and can be added again',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const started = await start(t);
+    const { ovs } = started;
+    const br = await datapathBridge(t, started);
+    const [{ rows: found } = { rows: [] }] = (await ovs.transact({
+      op: 'select',
+      table: 'Bridge',
+      where: [['name', '==', br.name]],
+      columns: ['_uuid'],
+    })) as { rows: { _uuid: unknown }[] }[];
+    await ovs.transact({
+      op: 'mutate',
+      table: 'Open_vSwitch',
+      where: [],
+      mutations: [['bridges', 'delete', found[0]?._uuid]],
+    });
+    const count = async () => {
+      const select = { op: 'select', table: 'Bridge', where: [['name', '==', br.name]], columns: ['name'] };
+      const [{ rows } = { rows: [] }] = (await ovs.transact(select)) as { rows: readonly object[] }[];
+      return rows.length;
+    };
+    await waitFor(async () => (await count()) === 0, {
+      what: 'the row of the bridge is gone',
+      timeoutMs: GONE_MS_MAX,
+    });
+    assert.deepEqual(await ownRows(ovs), []);
+    await ovs.addBridge(br.name);
+  },
+);
+
+test(
+  'release removes the own rows of a killed daemon, and so does the next start',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const started = await start(t);
+    const { ovs, daemon } = started;
+    const br = await datapathBridge(t, started);
+    await daemon.kill();
+    assert.deepEqual(await ownRows(ovs), BOTH);
+    const next = await startDaemon(ovs);
+    t.after(() => next.kill());
+    const status = await sampledWhole(next, br.name);
+    assert.deepEqual(await ownRows(ovs), BOTH, 'those of the new daemon in place of the old');
+    assert.match(
+      await hookActions(ovs, br.name),
+      new RegExp(`collector_set_id=${status.ownRows?.collectorSetId},`, 'u'),
+    );
+    await next.kill();
+    await ovs.run(process.execPath, DAEMON_FILE, 'release', '--db', ovs.dbEndpoint);
+    assert.deepEqual(await ownRows(ovs), []);
+    assert.equal(await hookActions(ovs, br.name), 'no hook');
+  },
+);
