@@ -67,7 +67,7 @@ module.exports = {
     // Streams are made in few places; everything else is handed a ready one. (Export asks node:net what is an address.)
     builtinOnlyIn('net', 'runtime/|unixctl/|export/|web/|commands/'),
     builtinOnlyIn('tls', 'runtime/|export/|commands/'),
-    builtinOnlyIn('dgram', 'export/|commands/'),
+    builtinOnlyIn('dgram', 'runtime/|export/|commands/'),
     builtinOnlyIn('dns', 'export/|commands/'),
     builtinOnlyIn('http', 'web/'),
     builtinOnlyIn('https', 'web/'),

@@ -35,6 +35,13 @@ export interface IngressInterfacesStatus {
   readonly unknownLookups: number;
 }
 
+/** A name for the packet path, and the next one with the same hash. */
+interface HashedName {
+  readonly bytes: Buffer;
+  readonly ofport: number;
+  readonly next: HashedName | undefined;
+}
+
 /** A type of tunnel: values of tunnelType (6876/891, as ovs-vswitchd numbers them) and of the IP protocol; its port by default. */
 interface TunnelType {
   readonly type: number;
@@ -87,6 +94,8 @@ export class IngressInterfaces {
   /** By OpenFlow port: type, protocol and port of its tunnel in a word; 0 for other ports. */
   #tunnels = new Int32Array(0);
   #localNumber = 0;
+  /** By `hashOf` of the name. */
+  #ports: ReadonlyMap<number, HashedName> = new Map();
   /** By number; made when they are asked for first. */
   #names: ReadonlyMap<number, InterfaceNames> | undefined;
   #unknownLookups = 0;
@@ -103,6 +112,7 @@ export class IngressInterfaces {
     }
     this.#list = interfaces;
     this.#names = undefined;
+    this.#ports = portsByName(interfaces);
     this.#numbers = numbers;
     this.#tunnels = tunnels;
     this.#localNumber = interfaces.findLast(({ ofport }) => ofport === OFPP_LOCAL)?.number ?? 0;
@@ -120,6 +130,19 @@ export class IngressInterfaces {
     }
     const number = ofport < this.#numbers.length ? (this.#numbers[ofport] ?? 0) : 0;
     return number === 0 ? this.#unknown(ofport) : number;
+  }
+
+  /**
+   * Returns the OpenFlow port of the interface whose name is `bytes[start, start + size)`, without an allocation; 0 if there is
+   * none.
+   */
+  portNamed(bytes: Uint8Array, start: number, size: number): number {
+    for (let name = this.#ports.get(hashOf(bytes, start, size)); name !== undefined; name = name.next) {
+      if (isAt(name.bytes, bytes, start, size)) {
+        return name.ofport;
+      }
+    }
+    return 0;
   }
 
   /**
@@ -169,6 +192,37 @@ export class IngressInterfaces {
     this.#unknownLookups += 1;
     return fallbackNumber(ofport >= 1 && ofport <= OFPP_LOCAL ? ofport : OFPP_NONE);
   }
+}
+
+function portsByName(interfaces: readonly BridgeInterface[]): Map<number, HashedName> {
+  const ports = new Map<number, HashedName>();
+  for (const { name, ofport } of interfaces) {
+    const bytes = Buffer.from(name);
+    const hash = hashOf(bytes, 0, bytes.length);
+    ports.set(hash, { bytes, ofport, next: ports.get(hash) });
+  }
+  return ports;
+}
+
+/** Returns a hash of bytes that is a small integer, which a Map finds without an allocation. */
+function hashOf(bytes: Uint8Array, start: number, size: number): number {
+  let hash = size;
+  for (let at = start; at < start + size; at += 1) {
+    hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  }
+  return hash & 0x3fff_ffff;
+}
+
+function isAt(name: Uint8Array, bytes: Uint8Array, start: number, size: number): boolean {
+  if (name.length !== size) {
+    return false;
+  }
+  for (let index = 0; index < size; index += 1) {
+    if (name[index] !== bytes[start + index]) {
+      return false;
+    }
+  }
+  return true;
 }
 
 function tunnelWord({ type, tunnelPort }: BridgeInterface): number {

@@ -28,7 +28,9 @@ const OCTET_CARRY = 3;
 /** 2^32 times the probability, and 2^32 divided by its denominator. */
 const LIMIT = 4;
 const LIMIT_OF_ONE = 5;
-const CELL_COUNT = 6;
+/** Packets that one packet of the pool represents. */
+const SCALE = 6;
+const CELL_COUNT = 7;
 
 export class Sampler {
   readonly #random: RandomSource;
@@ -52,6 +54,12 @@ export class Sampler {
     this.#octetFactor = octetFactor;
     this.#cells[LIMIT] = RANDOM_RANGE;
     this.#cells[LIMIT_OF_ONE] = RANDOM_RANGE;
+    this.#cells[SCALE] = 1;
+  }
+
+  /** Sets the packets that one packet of the pool represents, for a pool that was sampled before: 65535/P, at least 1. */
+  setScale(scale: number): void {
+    this.#cells[SCALE] = scale;
   }
 
   /** Changes the probability for the next packets: whole numbers, 1 <= numerator <= denominator < 2^32. */
@@ -93,7 +101,8 @@ export class Sampler {
   /** Returns the weight of the packet just kept: whole packets of the pool that it represents. */
   weight(): number {
     const cells = this.#cells;
-    const exact = Math.max(this.#denominator / this.#numerator, this.#factor[0]!) + cells[CARRY]!;
+    const packets = Math.max(this.#denominator / this.#numerator, this.#factor[0]!);
+    const exact = packets * cells[SCALE]! + cells[CARRY]!;
     const whole = Math.floor(exact);
     cells[CARRY] = exact - whole;
     return whole;
@@ -107,7 +116,7 @@ export class Sampler {
       return weight * frameLength;
     }
     const cells = this.#cells;
-    const packets = Math.max(this.#denominator / this.#numerator, factor);
+    const packets = Math.max(this.#denominator / this.#numerator, factor) * cells[SCALE]!;
     const exact = ((packets * octetFactor) / factor) * frameLength + cells[OCTET_CARRY]!;
     const whole = Math.floor(exact);
     cells[OCTET_CARRY] = exact - whole;

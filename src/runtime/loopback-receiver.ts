@@ -1,0 +1,161 @@
+// A UDP socket on 127.0.0.1 that receives from one sender: the program of a known user, here ovs-vswitchd. The kernel's table of
+// sockets says whose socket a sender is. Once the sender is known the socket is connected to it, so that the kernel drops what
+// others send; datagrams that were queued before are checked one by one.
+
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { type Clock, systemClock } from './clock.ts';
+import { udpPeersOf } from './udp-peers.ts';
+
+/** What a receiver depends on. */
+export interface LoopbackReceiverOptions {
+  /** Called for each datagram of the sender. */
+  readonly onDatagram: (bytes: Buffer, size: number) => void;
+  /** Returns whether a user's sockets may send. Default: root's, and those of the daemon's user. */
+  readonly isTrusted?: (userId: number) => boolean;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+}
+
+/** The state of a receiver, for operators. */
+export interface LoopbackReceiverStatus {
+  /** Datagrams of the sender. */
+  readonly received: number;
+  /** Datagrams of others, as far as the kernel did not drop them. */
+  readonly refused: number;
+  /** Errors of the socket. */
+  readonly errors: number;
+  /** The port of the sender; undefined as long as none is known. */
+  readonly senderPort: number | undefined;
+  /** The receive buffer that the kernel granted, in bytes; it counts its own overhead as well. */
+  readonly receiveBufferBytes: number;
+}
+
+const HOST = '127.0.0.1';
+/** The receive buffer that is asked for; the kernel grants at most `net.core.rmem_max`, doubled. */
+export const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
+/** Milliseconds between two readings of the table of sockets for datagrams of unknown senders. */
+export const SENDER_LOOKUP_MS = 100;
+
+export class LoopbackReceiver {
+  readonly #onDatagram: LoopbackReceiverOptions['onDatagram'];
+  readonly #isTrusted: (userId: number) => boolean;
+  readonly #clock: Clock;
+  #socket: Socket | undefined;
+  #received = 0;
+  #refused = 0;
+  #errors = 0;
+  #senderPort: number | undefined;
+  /** The port that the socket is connected to; undefined while it is open to all, or is being connected. */
+  #connectedPort: number | undefined;
+  #isConnecting = false;
+  /** No sender is looked up before this time. */
+  #nextLookupMs = Number.NEGATIVE_INFINITY;
+
+  constructor({ onDatagram, isTrusted, clock }: LoopbackReceiverOptions) {
+    this.#onDatagram = onDatagram;
+    this.#isTrusted = isTrusted ?? isRootOrOwn;
+    this.#clock = clock ?? systemClock;
+  }
+
+  /** Opens the socket on a free port. Rejects with an error of the system. */
+  async start(): Promise<void> {
+    const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
+    this.#socket = socket;
+    socket.on('message', (bytes, { port }) => this.#receive(bytes, port));
+    socket.bind(0, HOST);
+    await once(socket, 'listening');
+    socket.on('error', () => {
+      // The socket sends nothing, so it has no errors of its own; it goes on receiving.
+      this.#errors += 1;
+    });
+  }
+
+  /** The port on 127.0.0.1; undefined unless the socket is open. */
+  get port(): number | undefined {
+    return this.#socket?.address().port;
+  }
+
+  /** Forgets the sender, so that the next datagram of a trusted user's socket is accepted: ovs-vswitchd may have a new socket. */
+  reset(): void {
+    this.#senderPort = undefined;
+    this.#nextLookupMs = Number.NEGATIVE_INFINITY;
+    if (this.#connectedPort !== undefined) {
+      this.#connectedPort = undefined;
+      this.#socket?.disconnect();
+    }
+  }
+
+  /** Closes the socket. */
+  async stop(): Promise<void> {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (socket !== undefined) {
+      await new Promise<void>((resolve) => socket.close(() => resolve()));
+    }
+  }
+
+  status(): LoopbackReceiverStatus {
+    return {
+      received: this.#received,
+      refused: this.#refused,
+      errors: this.#errors,
+      senderPort: this.#senderPort,
+      receiveBufferBytes: this.#socket?.getRecvBufferSize() ?? 0,
+    };
+  }
+
+  #receive(bytes: Buffer, port: number): void {
+    if (port !== this.#senderPort && !this.#accept(port)) {
+      this.#refused += 1;
+      return;
+    }
+    this.#received += 1;
+    this.#onDatagram(bytes, bytes.length);
+  }
+
+  /** Returns whether the port is that of a trusted sender, which is then the only one. */
+  #accept(port: number): boolean {
+    const nowMs = this.#clock.monotonicMicros() / 1000;
+    if (this.#senderPort !== undefined || nowMs < this.#nextLookupMs) {
+      return false;
+    }
+    this.#nextLookupMs = nowMs + SENDER_LOOKUP_MS;
+    const own = this.port;
+    const peers = own === undefined ? [] : udpPeersOf(own);
+    if (!peers.some((peer) => peer.port === port && this.#isTrusted(peer.userId))) {
+      return false;
+    }
+    this.#senderPort = port;
+    this.#connect(port);
+    return true;
+  }
+
+  /** Connects the socket to its sender; until that is done, datagrams are checked one by one. */
+  #connect(port: number): void {
+    const socket = this.#socket;
+    if (socket === undefined || this.#isConnecting) {
+      return;
+    }
+    this.#isConnecting = true;
+    socket.connect(port, HOST, (error?: Error) => {
+      this.#isConnecting = false;
+      if (error !== undefined || this.#socket !== socket) {
+        return;
+      }
+      if (this.#senderPort === port) {
+        this.#connectedPort = port;
+        return;
+      }
+      // The sender was forgotten meanwhile, and there may be another one.
+      socket.disconnect();
+      if (this.#senderPort !== undefined) {
+        this.#connect(this.#senderPort);
+      }
+    });
+  }
+}
+
+function isRootOrOwn(userId: number): boolean {
+  return userId === 0 || userId === process.getuid?.();
+}

@@ -1,0 +1,32 @@
+// Which process sends to a UDP socket on 127.0.0.1: the kernel lists the connected UDP sockets of a network namespace with the user
+// of each (proc(5), /proc/net/udp).
+
+import { readFileSync } from 'node:fs';
+
+/** A UDP socket that is connected to a port on 127.0.0.1. */
+export interface UdpPeer {
+  readonly port: number;
+  /** The user id of the process that opened it. */
+  readonly userId: number;
+}
+
+const TABLE = '/proc/net/udp';
+/** Columns of a line of the table: local address, remote address, user id. */
+const LOCAL = 1;
+const REMOTE = 2;
+const USER = 7;
+/** 127.0.0.1 as the table has it: a word in the byte order of the machine, which is little-endian on all that Debian's OVS is for. */
+const LOOPBACK = '0100007F';
+
+/** Returns the sockets that are connected to a port on 127.0.0.1. Throws an error of the file system if the table cannot be read. */
+export function udpPeersOf(port: number): readonly UdpPeer[] {
+  const remote = `${LOOPBACK}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return readFileSync(TABLE, 'latin1')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/u))
+    .filter((columns) => columns[REMOTE] === remote)
+    .map((columns) => ({
+      port: Number.parseInt(columns[LOCAL]?.split(':')[1] ?? '', 16),
+      userId: Number(columns[USER]),
+    }));
+}
