@@ -1,6 +1,7 @@
 // The daemon with the kernel datapath: what it installs, that records count exactly the packets that the switch received, and
 // what remains when it stops, is killed, or ovs-vswitchd restarts with saved flows. Run by `npm run test:kernel`; the tests
-// depend on each other. TCP is not tested: the meter counts a segmented packet once, and the daemon gets each segment.
+// depend on each other. TCP is tested with the datapath sampler only: of a segmented packet the meter counts one, and the daemon
+// gets a packet-in for each segment.
 
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
@@ -14,6 +15,8 @@ const PINGS = 50;
 /** Size of a ping's frame in octets: Ethernet, IPv4 and ICMP headers, and ping's default of 56. */
 const PING_OCTETS = 14 + 20 + 8 + 56;
 const HOOK_TIMEOUT_SECONDS = 30;
+/** The largest packet of the kernel, before it is segmented, in octets: the sampling unit of the datapath. */
+const SEGMENTED_MAX = 65_536;
 const FORWARDING = [
   'priority=0,actions=NORMAL',
   'priority=9,tcp,actions=resubmit(,3)',
@@ -253,6 +256,69 @@ check("`sample` actions send each packet to their collector set, and to the brid
   await ovs.setFlows(...FORWARDING);
   await guest.run('ovs-vsctl --all destroy Flow_Sample_Collector_Set');
 });
+
+check(
+  'the datapath sampler counts segmented TCP within its error, and all that is lost is known',
+  async (t) => {
+    const interval = 64;
+    const row = '$(ovs-vsctl get Bridge br0 ipfix)';
+    await guest.run(`
+    ovs-vsctl set IPFIX ${row} sampling=${interval} -- set Bridge br0 external_ids:ovs-ipfix-sampler=datapath`);
+    await waitFor(async () => (await hookedBridge()).samplerChoice?.sampler === 'datapath', {
+      what: 'the datapath samples',
+      timeoutMs: GUEST_TIMEOUT_MS,
+    });
+    await guest.run('ovs-appctl revalidator/wait');
+    sink.clear();
+    const before = await ovs.receivedOctets(a.port);
+    await guest.run(
+      `ip netns exec b iperf3 -s -1 -D >/dev/null
+     until ip netns exec a iperf3 -c 10.0.0.2 -n 200M >/tmp/iperf3.log; do sleep 0.2; done`,
+      { timeoutMs: GUEST_TIMEOUT_MS },
+    );
+    const truth = (await ovs.receivedOctets(a.port)) - before;
+    const packets = await settledSamples();
+    assert.equal(packets.exported, packets.received + packets.lost);
+    const { octets } = counted(sink.records, { sourceMacAddress: a.mac, protocolIdentifier: 6 });
+    const standardError = Math.sqrt((SEGMENTED_MAX * (interval - 1)) / truth);
+    t.diagnostic(
+      `octets ${(octets / truth).toFixed(3)} of the port's (standard error at most ${standardError.toFixed(3)}); ` +
+        `${packets.received} of ${packets.exported} packets arrived, counted by ovs-vswitchd`,
+    );
+    assert.ok(packets.received > 100);
+    assert.ok(Math.abs(octets / truth - 1) < 6 * standardError, `${octets} of ${truth}`);
+    await guest.run(
+      `ovs-vsctl set IPFIX ${row} sampling=1 -- remove Bridge br0 external_ids ovs-ipfix-sampler`,
+    );
+    await waitFor(async () => (await ovs.ownFlows()).some((flow) => flow.includes('meter_id=65000')), {
+      what: 'packet-ins sample again',
+      timeoutMs: GUEST_TIMEOUT_MS,
+    });
+    await ovs.waitForReady();
+    await assertPingsExact();
+  },
+);
+
+/** Returns the bridge's part of the status. */
+async function hookedBridge() {
+  const [bridge] = (await ovs.status()).bridges;
+  assert.ok(bridge !== undefined);
+  return bridge;
+}
+
+/** Waits until no sample arrives any more; returns the account of packets, as ovs-vswitchd counts them. */
+async function settledSamples() {
+  let last = -1;
+  return waitFor(
+    async () => {
+      const packets = (await hookedBridge()).sampling?.datapath?.packets;
+      const isSettled = packets !== undefined && packets.received === last;
+      last = packets?.received ?? -1;
+      return isSettled ? packets : false;
+    },
+    { what: 'no sample arrives any more', timeoutMs: GUEST_TIMEOUT_MS, intervalMs: 1000 },
+  );
+}
 
 check('a stop restores flows, meters and row, loses no ping, and ovs-vswitchd exports', async (t) => {
   const users = await userFlows();

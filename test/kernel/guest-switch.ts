@@ -98,12 +98,21 @@ export class GuestSwitch {
 
   /** Returns the number of packets received on a port, by the datapath's counter. */
   async received(port: string): Promise<number> {
+    return (await this.#portCounters(port)).packets;
+  }
+
+  /** Returns the octets of the frames received on a port, by the datapath's counter. */
+  async receivedOctets(port: string): Promise<number> {
+    return (await this.#portCounters(port)).octets;
+  }
+
+  async #portCounters(port: string): Promise<{ readonly packets: number; readonly octets: number }> {
     const text = await this.guest.run(`ovs-ofctl dump-ports br0 ${port}`);
-    const [, packets] = /rx pkts=(\d+)/u.exec(text) ?? [];
+    const [, packets, octets] = /rx pkts=(\d+), bytes=(\d+)/u.exec(text) ?? [];
     if (packets === undefined) {
-      throw new Error(`No counter of ${port} in: ${text}`);
+      throw new Error(`No counters of ${port} in: ${text}`);
     }
-    return Number(packets);
+    return { packets: Number(packets), octets: Number(octets) };
   }
 
   /** Returns the flows of br0 without counters and ages, sorted, because a rewritten flow moves in a dump. */
