@@ -7,7 +7,7 @@ import { TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
 import type { SampleSink } from './bridge-intake.ts';
 import { ExporterAccount, type ExporterAccountStatus } from './exporter-account.ts';
 import { type IngressInterfaces, UNKNOWN_INTERFACE } from './ingress-interfaces.ts';
-import { SampledHeader, TCP_FLAG_COUNT } from './sampled-header.ts';
+import { byteAt, SampledHeader, TCP_FLAG_COUNT } from './sampled-header.ts';
 import { Sampler } from './sampler.ts';
 import {
   isSameTemplate,
@@ -329,14 +329,15 @@ export class DatapathIntake {
     }
     tunnel[0] = bytes[typeAt]!;
     const keyAt = at[Slot.tunnelKey]!;
-    for (let index = 0; keyAt >= 0 && index < size[Slot.tunnelKey]!; index += 1) {
+    const keySize = keyAt < 0 ? 0 : size[Slot.tunnelKey]!;
+    for (let index = 0; index < keySize; index += 1) {
       tunnel[1] = (tunnel[1]! << 8) | bytes[keyAt + index]!;
     }
-    tunnel[2] = bytes.readInt32BE(at[Slot.tunnelSource]!);
-    tunnel[3] = bytes.readInt32BE(at[Slot.tunnelDestination]!);
-    tunnel[4] = bytes[at[Slot.tunnelProtocol]!]!;
-    tunnel[5] = bytes.readUInt16BE(at[Slot.tunnelSourcePort]!);
-    tunnel[6] = bytes.readUInt16BE(at[Slot.tunnelDestinationPort]!);
+    tunnel[2] = wordAt(bytes, at[Slot.tunnelSource]!);
+    tunnel[3] = wordAt(bytes, at[Slot.tunnelDestination]!);
+    tunnel[4] = byteAt(bytes, at[Slot.tunnelProtocol]!);
+    tunnel[5] = shortAt(bytes, at[Slot.tunnelSourcePort]!);
+    tunnel[6] = shortAt(bytes, at[Slot.tunnelDestinationPort]!);
   }
 
   #receiveTemplates(bytes: Buffer, start: number, end: number, isOptions: boolean): void {
@@ -361,4 +362,13 @@ export class DatapathIntake {
     this.#templates.set(id, template);
     this.#otherTemplates += 1;
   }
+}
+
+/** Returns the word at an offset; 0 where the record does not have the element. */
+function wordAt(bytes: Buffer, at: number): number {
+  return at < 0 ? 0 : bytes.readInt32BE(at);
+}
+
+function shortAt(bytes: Buffer, at: number): number {
+  return at < 0 ? 0 : bytes.readUInt16BE(at);
 }

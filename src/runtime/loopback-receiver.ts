@@ -32,6 +32,8 @@ export interface LoopbackReceiverStatus {
 }
 
 const HOST = '127.0.0.1';
+/** Ports that are tried. */
+const BIND_ATTEMPTS_MAX = 10;
 /** The receive buffer that is asked for; the kernel grants at most `net.core.rmem_max`, doubled. */
 export const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
 /** Milliseconds between two readings of the table of sockets for datagrams of unknown senders. */
@@ -63,8 +65,7 @@ export class LoopbackReceiver {
     const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
     this.#socket = socket;
     socket.on('message', (bytes, { port }) => this.#receive(bytes, port));
-    socket.bind(0, HOST);
-    await once(socket, 'listening');
+    await bind(socket);
     socket.on('error', () => {
       // The socket sends nothing, so it has no errors of its own; it goes on receiving.
       this.#errors += 1;
@@ -154,6 +155,38 @@ export class LoopbackReceiver {
       }
     });
   }
+}
+
+/**
+ * Binds a socket to a free port, by its number: Linux takes the port away from a socket that was bound to any port when it is
+ * disconnected. Rejects if other sockets take each of the ports that were free.
+ */
+async function bind(socket: Socket): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort();
+    try {
+      socket.bind(port, HOST);
+      await once(socket, 'listening');
+      return;
+    } catch (error) {
+      if (attempt === BIND_ATTEMPTS_MAX || !isInUse(error)) {
+        throw error;
+      }
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4');
+  socket.bind(0, HOST);
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(() => resolve()));
+  return port;
+}
+
+function isInUse(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
 }
 
 function isRootOrOwn(userId: number): boolean {
