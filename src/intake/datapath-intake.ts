@@ -40,7 +40,7 @@ export interface DatapathIntakeStatus extends ExporterAccountStatus {
   /** Records without a sink, such as those before the row is adopted. */
   readonly unmanaged: number;
   /** Records of other observation domains, such as those of an earlier run. */
-  readonly foreign: number;
+  readonly otherDomains: number;
   /** Messages with a set or a record that cannot be read. */
   readonly malformed: number;
   /** Templates received that differ from the known ones; records are read by the received ones. */
@@ -68,7 +68,7 @@ const OTHER_TEMPLATES_MAX = 256;
 const RECEIVED = 0;
 const TESTS = 1;
 const UNMANAGED = 2;
-const FOREIGN = 3;
+const OTHER_DOMAINS = 3;
 const MALFORMED = 4;
 const CELL_COUNT = 5;
 
@@ -176,7 +176,7 @@ export class DatapathIntake {
       tests: cells[TESTS]!,
       selected: this.#sampler.status().selected,
       unmanaged: cells[UNMANAGED]!,
-      foreign: cells[FOREIGN]!,
+      otherDomains: cells[OTHER_DOMAINS]!,
       malformed: cells[MALFORMED]!,
       otherTemplates: this.#otherTemplates,
       probability: this.#probability,
@@ -224,7 +224,7 @@ export class DatapathIntake {
     const isNext = this.#account.arrive(bytes, this.#offsets, packets, frameLength);
     const tcpFlags = this.#tcpFlags(bytes, isNext);
     if (!isOwn) {
-      cells[FOREIGN]! += 1;
+      cells[OTHER_DOMAINS]! += 1;
       return;
     }
     const point = bytes.readInt32BE(pointAt);

@@ -49,7 +49,7 @@ const NO_SLOT = -1;
 const VARIABLE = 0xffff;
 const LONG_LENGTH = 255;
 /** Marks elements of VMware (enterprise 6876), which OVS uses for tunnels. */
-export const VMWARE = 0x1_0000;
+const VMWARE = 0x1_0000;
 /** The enterprise bit and number in a template, and how `VMWARE` elements are told from those of other enterprises. */
 const ENTERPRISE_BIT = 0x8000;
 const VMWARE_ENTERPRISE = 6876;

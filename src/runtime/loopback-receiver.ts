@@ -51,6 +51,7 @@ export class LoopbackReceiver {
   /** The port that the socket is connected to; undefined while it is open to all, or is being connected. */
   #connectedPort: number | undefined;
   #isConnecting = false;
+  #isStopped = false;
   /** No sender is looked up before this time. */
   #nextLookupMs = Number.NEGATIVE_INFINITY;
 
@@ -63,9 +64,14 @@ export class LoopbackReceiver {
   /** Opens the socket on a free port. Rejects with an error of the system. */
   async start(): Promise<void> {
     const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
-    this.#socket = socket;
     socket.on('message', (bytes, { port }) => this.#receive(bytes, port));
     await bind(socket);
+    if (this.#isStopped) {
+      socket.close();
+      return;
+    }
+    // Before, the system does not know its port.
+    this.#socket = socket;
     socket.on('error', () => {
       // The socket sends nothing, so it has no errors of its own; it goes on receiving.
       this.#errors += 1;
@@ -90,6 +96,7 @@ export class LoopbackReceiver {
   /** Closes the socket. */
   async stop(): Promise<void> {
     const socket = this.#socket;
+    this.#isStopped = true;
     this.#socket = undefined;
     if (socket !== undefined) {
       await new Promise<void>((resolve) => socket.close(() => resolve()));

@@ -145,10 +145,10 @@ test('counts test packets and records of other domains, and forwards neither', (
   receive(exporter.message({ point: 0 }));
   receive(exporter.message({ point: pointOf(EVERY), domain: 9 }));
   receive(exporter.message({ point: pointOf(EVERY) }));
-  const { received, tests, foreign, packets } = intake.status();
+  const { received, tests, otherDomains, packets } = intake.status();
   assert.deepEqual(
-    { received, tests, foreign, lost: packets.lost },
-    { received: 3, tests: 1, foreign: 1, lost: 0 },
+    { received, tests, otherDomains, lost: packets.lost },
+    { received: 3, tests: 1, otherDomains: 1, lost: 0 },
   );
   assert.deepEqual([forwarded.length, intake.samples], [1, 2]);
 });

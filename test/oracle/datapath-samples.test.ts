@@ -121,7 +121,10 @@ test('the records of the datapath have the keys of the dissector', tier('ovs'), 
     }
   }
   assert.ok(comparedCount > 50, `only ${comparedCount} frames were compared`);
-  const { otherTemplates, malformed, foreign, packets, octets } = intake.status();
-  assert.deepEqual({ otherTemplates, malformed, foreign }, { otherTemplates: 0, malformed: 0, foreign: 0 });
+  const { otherTemplates, malformed, otherDomains, packets, octets } = intake.status();
+  assert.deepEqual(
+    { otherTemplates, malformed, otherDomains },
+    { otherTemplates: 0, malformed: 0, otherDomains: 0 },
+  );
   assert.deepEqual([packets.lost, octets.lost, packets.received], [0, 0, frames.length]);
 });
