@@ -72,8 +72,8 @@ export class DatapathPath {
 
   /** Opens the socket; the database then gets the own rows. */
   open(): void {
-    const { log, bridge, onDatagram, onPort } = this.#parts;
-    const receiver = new LoopbackReceiver({ onDatagram });
+    const { log, bridge, clock, onDatagram, onPort } = this.#parts;
+    const receiver = new LoopbackReceiver({ onDatagram, clock });
     this.#receiver = receiver;
     receiver.start().then(onPort, (error: unknown) => {
       log.warn(`bridge ${bridge}: no socket for samples: ${reasonOf(error)}`);
@@ -83,7 +83,7 @@ export class DatapathPath {
   async close(): Promise<void> {
     const receiver = this.#receiver;
     this.#receiver = undefined;
-    this.#test.forget();
+    this.#test.forget(0);
     await receiver?.stop();
   }
 
@@ -94,7 +94,7 @@ export class DatapathPath {
       ownSet?.ipfixRow === this.#ownSet?.ipfixRow && ownSet?.collectorSetId === this.#ownSet?.collectorSetId;
     this.#ownSet = ownSet;
     if (!isSame) {
-      this.#test.forget();
+      this.#test.forget(this.#received);
       this.#receiver?.reset();
       this.#parts.onNewExporter();
     }
@@ -108,7 +108,7 @@ export class DatapathPath {
 
   /** The bridge has a new connection: the path keeps its state until a probe has had its time. */
   connected(): void {
-    this.#test.restart();
+    this.#test.restart(this.#received);
   }
 
   /** Tests the path, to be called some times a second; `expected` is the number of samples since the last call. */
@@ -125,6 +125,10 @@ export class DatapathPath {
         this.#parts.log.limited('probe').info(`bridge ${this.#parts.bridge}: ${reasonOf(error)}`);
       });
     }
+  }
+
+  get #received(): number {
+    return this.#receiver?.status().received ?? 0;
   }
 
   /** Has ovs-vswitchd sample a frame that goes nowhere. */

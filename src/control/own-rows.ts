@@ -81,8 +81,9 @@ async function writeOwnRows(database: DatabaseSession, desired: OwnRowsDesired):
   if (plan === undefined || isEmptyPlan(plan)) {
     return;
   }
-  const { added, removed } = plan;
-  await database.transact(`own collector sets: ${added.length} added, ${removed.length} removed`, (column) =>
-    ownRowsOperations(plan, desired.owner, (targets) => column.write(targets)),
+  const { added, removed, retargeted } = plan;
+  await database.transact(
+    `own collector sets: ${added.length} added, ${removed.length} removed, ${retargeted.length} changed`,
+    (column) => ownRowsOperations(plan, desired.owner, (targets) => column.write(targets)),
   );
 }

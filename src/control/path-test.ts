@@ -23,17 +23,18 @@ export class PathTest {
     return this.#state;
   }
 
-  /** The connection or the rows are new: the path is tested again, and keeps its state until then. */
-  restart(): void {
+  /** The connection is new: the path is tested again, and keeps its state until then. `datagrams` is as for `check`. */
+  restart(datagrams: number): void {
+    this.#heardCount = datagrams;
     this.#askedMs = undefined;
     this.#probedMs = Number.NEGATIVE_INFINITY;
     this.#expected = EXPECTED_MIN;
   }
 
-  /** The daemon's rows do not exist any more. */
-  forget(): void {
+  /** The rows of the daemon are others, or none; what arrived before does not count. */
+  forget(datagrams: number): void {
     this.#state = 'untested';
-    this.restart();
+    this.restart(datagrams);
   }
 
   /**

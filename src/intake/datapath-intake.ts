@@ -7,7 +7,7 @@ import { TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
 import type { SampleSink } from './bridge-intake.ts';
 import { ExporterAccount, type ExporterAccountStatus } from './exporter-account.ts';
 import { type IngressInterfaces, UNKNOWN_INTERFACE } from './ingress-interfaces.ts';
-import { SampledHeader, TCP_FLAG_COUNT } from './sampled-header.ts';
+import { byteAt, SampledHeader, TCP_FLAG_COUNT } from './sampled-header.ts';
 import { Sampler } from './sampler.ts';
 import {
   isSameTemplate,
@@ -40,7 +40,7 @@ export interface DatapathIntakeStatus extends ExporterAccountStatus {
   /** Records without a sink, such as those before the row is adopted. */
   readonly unmanaged: number;
   /** Records of other observation domains, such as those of an earlier run. */
-  readonly foreign: number;
+  readonly otherDomains: number;
   /** Messages with a set or a record that cannot be read. */
   readonly malformed: number;
   /** Templates received that differ from the known ones; records are read by the received ones. */
@@ -68,7 +68,7 @@ const OTHER_TEMPLATES_MAX = 256;
 const RECEIVED = 0;
 const TESTS = 1;
 const UNMANAGED = 2;
-const FOREIGN = 3;
+const OTHER_DOMAINS = 3;
 const MALFORMED = 4;
 const CELL_COUNT = 5;
 
@@ -176,7 +176,7 @@ export class DatapathIntake {
       tests: cells[TESTS]!,
       selected: this.#sampler.status().selected,
       unmanaged: cells[UNMANAGED]!,
-      foreign: cells[FOREIGN]!,
+      otherDomains: cells[OTHER_DOMAINS]!,
       malformed: cells[MALFORMED]!,
       otherTemplates: this.#otherTemplates,
       probability: this.#probability,
@@ -224,7 +224,7 @@ export class DatapathIntake {
     const isNext = this.#account.arrive(bytes, this.#offsets, packets, frameLength);
     const tcpFlags = this.#tcpFlags(bytes, isNext);
     if (!isOwn) {
-      cells[FOREIGN]! += 1;
+      cells[OTHER_DOMAINS]! += 1;
       return;
     }
     const point = bytes.readInt32BE(pointAt);
@@ -329,14 +329,15 @@ export class DatapathIntake {
     }
     tunnel[0] = bytes[typeAt]!;
     const keyAt = at[Slot.tunnelKey]!;
-    for (let index = 0; keyAt >= 0 && index < size[Slot.tunnelKey]!; index += 1) {
+    const keySize = keyAt < 0 ? 0 : size[Slot.tunnelKey]!;
+    for (let index = 0; index < keySize; index += 1) {
       tunnel[1] = (tunnel[1]! << 8) | bytes[keyAt + index]!;
     }
-    tunnel[2] = bytes.readInt32BE(at[Slot.tunnelSource]!);
-    tunnel[3] = bytes.readInt32BE(at[Slot.tunnelDestination]!);
-    tunnel[4] = bytes[at[Slot.tunnelProtocol]!]!;
-    tunnel[5] = bytes.readUInt16BE(at[Slot.tunnelSourcePort]!);
-    tunnel[6] = bytes.readUInt16BE(at[Slot.tunnelDestinationPort]!);
+    tunnel[2] = wordAt(bytes, at[Slot.tunnelSource]!);
+    tunnel[3] = wordAt(bytes, at[Slot.tunnelDestination]!);
+    tunnel[4] = byteAt(bytes, at[Slot.tunnelProtocol]!);
+    tunnel[5] = shortAt(bytes, at[Slot.tunnelSourcePort]!);
+    tunnel[6] = shortAt(bytes, at[Slot.tunnelDestinationPort]!);
   }
 
   #receiveTemplates(bytes: Buffer, start: number, end: number, isOptions: boolean): void {
@@ -361,4 +362,13 @@ export class DatapathIntake {
     this.#templates.set(id, template);
     this.#otherTemplates += 1;
   }
+}
+
+/** Returns the word at an offset; 0 where the record does not have the element. */
+function wordAt(bytes: Buffer, at: number): number {
+  return at < 0 ? 0 : bytes.readInt32BE(at);
+}
+
+function shortAt(bytes: Buffer, at: number): number {
+  return at < 0 ? 0 : bytes.readUInt16BE(at);
 }

@@ -117,7 +117,8 @@ function transportSize(protocol: number): number {
   }
 }
 
-function byteAt(bytes: Uint8Array, at: number): number {
+/** Returns the byte at an offset; 0 where the record does not have the element. */
+export function byteAt(bytes: Uint8Array, at: number): number {
   return at < 0 ? 0 : bytes[at]!;
 }
 

@@ -41,16 +41,15 @@ export const Slot = {
   pshTotal: 34,
   ackTotal: 35,
   urgTotal: 36,
-  ipLength: 37,
 } as const;
-const SLOT_COUNT = 38;
+const SLOT_COUNT = 37;
 const NO_SLOT = -1;
 
 /** The length of a field that says its own length (RFC 7011, section 7). */
 const VARIABLE = 0xffff;
 const LONG_LENGTH = 255;
 /** Marks elements of VMware (enterprise 6876), which OVS uses for tunnels. */
-export const VMWARE = 0x1_0000;
+const VMWARE = 0x1_0000;
 /** The enterprise bit and number in a template, and how `VMWARE` elements are told from those of other enterprises. */
 const ENTERPRISE_BIT = 0x8000;
 const VMWARE_ENTERPRISE = 6876;
@@ -91,13 +90,12 @@ const SLOT_OF: ReadonlyMap<number, number> = new Map([
   [86, Slot.packetsTotal],
   [352, Slot.octets],
   [353, Slot.octetsTotal],
-  [218, Slot.finTotal],
-  [219, Slot.synTotal],
+  [218, Slot.synTotal],
+  [219, Slot.finTotal],
   [220, Slot.rstTotal],
   [221, Slot.pshTotal],
   [222, Slot.ackTotal],
   [223, Slot.urgTotal],
-  [25, Slot.ipLength],
 ]);
 
 /** An element and its length in bytes; 65,535: variable. */
@@ -185,6 +183,21 @@ const COUNTS: readonly Field[] = [
 const IP_COUNTS = counters(132, 134, 1, 85, 198, 199, 25, 26, 20, 175);
 const TCP_COUNTS = counters(222, 219, 221, 220, 218, 223);
 
+/** The length of each element that is read; a field of another length is not. */
+const SIZE_OF: ReadonlyMap<number, number> = new Map([
+  ...ETHERNET,
+  ...INGRESS,
+  ...VLAN,
+  ...IP,
+  ...ADDRESSES.flat(),
+  ...PORTS,
+  ...ICMP.flat(),
+  ...TUNNEL,
+  ...COUNTS,
+  ...IP_COUNTS,
+  ...TCP_COUNTS,
+]);
+
 /** Transport protocols of a template; the last three have a part of their own, or none. */
 const Transport = { none: 0, tcp: 1, icmp: 4 } as const;
 const TRANSPORTS_OF_IP = 5;
@@ -251,7 +264,7 @@ function fieldsOf(vlan: number, network: number, transport: number, tunnel: numb
 function templateOf(fields: readonly Field[]): SwitchTemplate {
   const seen = new Set<number>();
   const words = fields.flatMap(([element, size]) => {
-    const slot = SLOT_OF.get(element) ?? NO_SLOT;
+    const slot = SIZE_OF.get(element) === size ? (SLOT_OF.get(element) ?? NO_SLOT) : NO_SLOT;
     // The second name of a record is that of the egress interface.
     const isFirst = !seen.has(slot);
     seen.add(slot);

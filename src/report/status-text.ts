@@ -67,6 +67,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
       `  whole bridge, IPFIX row ${sampling.ipfixRow}`,
       `    sampling   1 in ${sampling.sampler.interval} where packets enter`,
       ...samplerLines(status),
+      ...datapathLines(sampling),
       ...meterLines(sampling.sampler, paint),
       ...foldText(
         `    samples    ${sampling.sampler.selected} kept, weight ${numberText(sampling.sampler.sampleWeight)}`,
@@ -102,6 +103,16 @@ function samplerLines({ samplerChoice }: SampledBridgeStatus): string[] {
   const { sampler, since, reason, probability, path } = samplerChoice;
   const chosen = `${sampler} since ${since.slice(11, 19)}: ${reason}`;
   return foldText(`    sampler    ${chosen}; P ${probability} of 65535, path ${path}`, VALUE_INDENT);
+}
+
+/** Samples of the datapath, and what of them was lost. */
+function datapathLines({ datapath }: BridgeSamplingStatus): string[] {
+  if (datapath === undefined) {
+    return [];
+  }
+  const { selected, received, samplesLost } = datapath;
+  const text = `    datapath   ${selected} kept of ${received} received, ${numberText(samplesLost)} lost`;
+  return foldText(text, VALUE_INDENT);
 }
 
 /** Indent of continued values. */

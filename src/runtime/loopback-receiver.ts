@@ -32,6 +32,8 @@ export interface LoopbackReceiverStatus {
 }
 
 const HOST = '127.0.0.1';
+/** Ports that are tried. */
+const BIND_ATTEMPTS_MAX = 10;
 /** The receive buffer that is asked for; the kernel grants at most `net.core.rmem_max`, doubled. */
 export const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
 /** Milliseconds between two readings of the table of sockets for datagrams of unknown senders. */
@@ -49,6 +51,7 @@ export class LoopbackReceiver {
   /** The port that the socket is connected to; undefined while it is open to all, or is being connected. */
   #connectedPort: number | undefined;
   #isConnecting = false;
+  #isStopped = false;
   /** No sender is looked up before this time. */
   #nextLookupMs = Number.NEGATIVE_INFINITY;
 
@@ -61,10 +64,14 @@ export class LoopbackReceiver {
   /** Opens the socket on a free port. Rejects with an error of the system. */
   async start(): Promise<void> {
     const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
-    this.#socket = socket;
     socket.on('message', (bytes, { port }) => this.#receive(bytes, port));
-    socket.bind(0, HOST);
-    await once(socket, 'listening');
+    await bind(socket);
+    if (this.#isStopped) {
+      socket.close();
+      return;
+    }
+    // Before, the system does not know its port.
+    this.#socket = socket;
     socket.on('error', () => {
       // The socket sends nothing, so it has no errors of its own; it goes on receiving.
       this.#errors += 1;
@@ -89,6 +96,7 @@ export class LoopbackReceiver {
   /** Closes the socket. */
   async stop(): Promise<void> {
     const socket = this.#socket;
+    this.#isStopped = true;
     this.#socket = undefined;
     if (socket !== undefined) {
       await new Promise<void>((resolve) => socket.close(() => resolve()));
@@ -154,6 +162,38 @@ export class LoopbackReceiver {
       }
     });
   }
+}
+
+/**
+ * Binds a socket to a free port, by its number: Linux takes the port away from a socket that was bound to any port when it is
+ * disconnected. Rejects if other sockets take each of the ports that were free.
+ */
+async function bind(socket: Socket): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort();
+    try {
+      socket.bind(port, HOST);
+      await once(socket, 'listening');
+      return;
+    } catch (error) {
+      if (attempt === BIND_ATTEMPTS_MAX || !isInUse(error)) {
+        throw error;
+      }
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4');
+  socket.bind(0, HOST);
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(() => resolve()));
+  return port;
+}
+
+function isInUse(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
 }
 
 function isRootOrOwn(userId: number): boolean {

@@ -37,9 +37,10 @@ test('fails when no probe is ever answered', () => {
 test('tests a good path again after a restart, and forgets it without rows', () => {
   const path = new PathTest();
   path.check(1, 0, 0);
-  path.restart();
+  path.restart(1);
   assert.equal(path.state, 'good');
   assert.equal(path.check(1, 0, 1), true);
-  path.forget();
+  path.forget(2);
+  assert.equal(path.check(2, 0, 2), true, 'datagrams of before do not count');
   assert.equal(path.state, 'untested');
 });

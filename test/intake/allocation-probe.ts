@@ -2,9 +2,11 @@
 // measured: then the growth of the heap is what the run has allocated. Prints bytes a look-up, as JSON.
 
 import { BridgeIntake } from '../../src/intake/bridge-intake.ts';
+import { DatapathIntake } from '../../src/intake/datapath-intake.ts';
 import { IngressInterfaces } from '../../src/intake/ingress-interfaces.ts';
 import { bridgeUserdata } from '../../src/intake/userdata.ts';
 import { PacketInView } from '../../src/node-openflow/index.ts';
+import { SWITCH_DOMAIN, SwitchExporter } from './switch-messages.ts';
 
 const WARM_UP_COUNT = 1_000_000;
 const ROUND_COUNT = 5;
@@ -74,6 +76,41 @@ function receive(count: number): void {
   }
 }
 
+/** Samples of the datapath: one message of one record, whose totals grow as those of an exporter do. */
+const datapath = new DatapathIntake({ domainToken: SWITCH_DOMAIN, randomSeed: () => 1, interfaces });
+datapath.setInterval(2);
+datapath.setSink({
+  hasInterfaces: true,
+  hasTunnels: true,
+  sample(_bytes, start, end, _length, weight, domain, point, ingress, octets, tunnel) {
+    sink ^= start ^ end ^ weight ^ domain ^ point ^ ingress ^ octets ^ tunnel![1]!;
+  },
+});
+const switchMessage = new SwitchExporter().message({
+  point: datapath.pointOf(65_535, datapath.setIds(0xffff_ffff, 0xffff_fffe)),
+  tcpFlags: 0x10,
+});
+/** Where the message has its sequence number, and its totals of packets and octets. */
+const SEQUENCE_AT = 8;
+const PACKETS_TOTAL_AT = 102;
+const OCTETS_TOTAL_AT = 174;
+/** What each message has more than the one before. */
+const GROWTH = [
+  { at: SEQUENCE_AT, step: 1 },
+  { at: PACKETS_TOTAL_AT + 4, step: 1 },
+  { at: OCTETS_TOTAL_AT + 4, step: 100 },
+];
+
+function receiveSampled(count: number): void {
+  for (let index = 0; index < count; index += 1) {
+    for (let field = 0; field < GROWTH.length; field += 1) {
+      const { at, step } = GROWTH[field]!;
+      switchMessage.writeInt32BE((switchMessage.readInt32BE(at) + step) & 0x7fff_ffff, at);
+    }
+    datapath.receive(switchMessage, switchMessage.length);
+  }
+}
+
 function allocate(count: number): void {
   for (let index = 0; index < count; index += 1) {
     kept[index & 0xff] = { index };
@@ -98,6 +135,10 @@ const result = {
   unknown: bytesEach((count) => lookUp(count, PORT_COUNT + 1)),
   local: bytesEach(lookUpLocal),
   packetIn: bytesEach(receive),
+  datapath: bytesEach(receiveSampled),
+  datapathLost: datapath.status().packets.lost,
+  datapathRestarts: datapath.status().restarts,
+  datapathReceived: datapath.status().received,
   allocating: bytesEach(allocate),
   sink,
 };

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { endInOrder } from '../support/end-in-order.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
 import { udpFrame } from '../support/frames.ts';
 import { waitForBridge, waitForHook } from '../support/ipfix-rows.ts';
@@ -18,6 +19,8 @@ const PORTION = 50;
 const RATE_MAX = 1_000_000;
 /** Milliseconds after which P is what the row asks for: two changes with 5 s between them. */
 const RISE_MS_MAX = 15_000;
+/** Changes of the sampler; the last leads to the datapath. */
+const CHANGE_COUNT = 20;
 /** Milliseconds in which the own rows of a deleted bridge are destroyed. */
 const GONE_MS_MAX = 100;
 
@@ -29,9 +32,10 @@ interface Started {
 /** Starts both for one test. */
 async function start(t: TestContext): Promise<Started> {
   const ovs = await startOvs();
-  t.after(() => ovs.stop());
+  const endings: (() => Promise<unknown>)[] = [() => ovs.stop()];
+  t.after(() => endInOrder(...endings));
   const daemon = await startDaemon(ovs);
-  t.after(() => daemon.kill());
+  endings.unshift(() => daemon.kill());
   return { ovs, daemon };
 }
 
@@ -156,7 +160,7 @@ test(
     );
     assert.equal(status.samplerChoice?.path, 'good');
     await waitFor(
-      async () => (await ovs.ofctl('-O', 'OpenFlow15', 'dump-meters', br.name)).includes('meter=') === false,
+      async () => !(await ovs.ofctl('-O', 'OpenFlow15', 'dump-meters', br.name)).includes('meter='),
       { what: 'the unused meter is gone', timeoutMs: 10_000 },
     );
     await daemon.stop();
@@ -219,5 +223,78 @@ test(
     await ovs.run(process.execPath, DAEMON_FILE, 'release', '--db', ovs.dbEndpoint);
     assert.deepEqual(await ownRows(ovs), []);
     assert.equal(await hookActions(ovs, br.name), 'no hook');
+  },
+);
+
+test(
+  'exports every packet of N = 1 with its octets, over a restart of ovs-vswitchd',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const started = await start(t);
+    const { ovs, daemon } = started;
+    const br = await datapathBridge(t, started);
+    const numbered = new Numbered(br, ovs);
+    await numbered.inject(2000);
+    const before = await br.waitForStatus('all arrive', ({ datapath }) => (datapath?.selected ?? 0) >= 2000);
+    assert.equal(before.datapath?.packets.lost, 0);
+    assert.equal(before.datapath?.otherDomains, 0);
+    await ovs.restartVswitchd();
+    await waitForHook(daemon, br.name);
+    await waitForBridge(
+      daemon,
+      br.name,
+      'samples arrive from the new ovs-vswitchd',
+      ({ datapath, samplerChoice }) =>
+        samplerChoice?.path === 'good' && (datapath?.tests ?? 0) > (before.datapath?.tests ?? 0),
+    );
+    assert.match(await hookActions(ovs, br.name), /^sample\(probability=65535,/u);
+    await numbered.inject(2000);
+    assertExact(await exported(br, numbered), numbered);
+    const { datapath } = await br.waitForStatus('the status', () => true);
+    assert.equal(datapath?.packets.lost, 0);
+  },
+);
+
+test(
+  'loses and doubles nothing in changes of the sampler under traffic',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const started = await start(t);
+    const { ovs } = started;
+    const br = await datapathBridge(t, started);
+    const numbered = new Numbered(br, ovs);
+    const traffic = { isOver: false };
+    const sent = (async () => {
+      while (!traffic.isOver) {
+        await numbered.inject(PORTION);
+      }
+    })();
+    let changes = 0;
+    try {
+      for (; changes < CHANGE_COUNT; changes += 1) {
+        const sampler = changes % 2 === 0 ? 'packet-in' : 'datapath';
+        await setSampler(ovs, br.name, sampler);
+        const first = sampler === 'datapath' ? 'sample(' : 'controller(';
+        await waitFor(async () => (await hookActions(ovs, br.name)).startsWith(first), {
+          what: `the hook of the sampler ${sampler}`,
+        });
+        const begin = numbered.count;
+        await waitFor(() => numbered.count > begin + PORTION, { what: 'traffic with this sampler' });
+      }
+    } finally {
+      traffic.isOver = true;
+      await sent;
+    }
+    const { sampler, datapath, samplerChoice } = await br.waitForStatus(
+      'all samples',
+      ({ exporter }) => exporter.samples >= numbered.count,
+    );
+    t.diagnostic(
+      `${numbered.count} packets: ${sampler.received} by packet-ins, ${datapath?.selected} by the datapath; ${samplerChoice?.changes} changes`,
+    );
+    assert.equal(sampler.lost, 0);
+    assert.ok(sampler.received > 0 && (datapath?.selected ?? 0) > 0);
+    assert.equal(sampler.received + (datapath?.selected ?? 0), numbered.count);
+    assertExact(await exported(br, numbered), numbered);
   },
 );

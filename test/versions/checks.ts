@@ -52,7 +52,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: 'Sampling of a bridge: hook, repair, death of the daemon',
-    files: integration('main-path', 'hook', 'sampling', 'ledger'),
+    files: integration('main-path', 'hook', 'sampling', 'ledger', 'datapath-sampler'),
   },
   {
     title: 'Protocols of a bridge as Antrea, OVN, Neutron and others set them',

@@ -1,0 +1,130 @@
+// Samples of the datapath of the installed Open vSwitch: its templates are the known ones, and the flow keys of its records are
+// those that the dissector makes of the frames, in both formats, but for what the records do not have.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DatapathIntake } from '../../src/intake/datapath-intake.ts';
+import { IngressInterfaces } from '../../src/intake/ingress-interfaces.ts';
+import { dissectExtended } from '../../src/packet/dissect-extended.ts';
+import { FlowKey } from '../../src/packet/flow-key.ts';
+import { LoopbackReceiver } from '../../src/runtime/loopback-receiver.ts';
+import { recordVectors } from '../packet/record-vectors.ts';
+import { knownDifferences } from '../support/compared-records.ts';
+import { lastFirst } from '../support/end-in-order.ts';
+import { startOvs } from '../support/ovs.ts';
+import { tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+import { hasDifference } from '../versions/differences.ts';
+
+const DOMAIN_TOKEN = 0xdead_beef;
+const COLLECTOR_SET = 0xffff_fe00;
+const POINT_ID = 6;
+/** TCP flags that ovs-vswitchd counts: not those of explicit congestion notification. */
+const FLAGS_COUNTED = 0x3f;
+
+interface SampledPacket {
+  readonly key: string;
+  readonly templateId: number;
+  readonly frameLength: number;
+  readonly tcpFlags: number;
+  readonly weight: number;
+}
+
+/** Whether this Open vSwitch reads the headers of the frame otherwise, for a known reason. */
+function isReadOtherwise(frame: Buffer): boolean {
+  return knownDifferences('extended').some(
+    ({ appliesTo, elements, ovsDifference }) =>
+      !elements.has('octetDeltaCount') &&
+      (ovsDifference === undefined || hasDifference(ovsDifference)) &&
+      appliesTo(frame),
+  );
+}
+
+function keyOf(frame: Uint8Array, start: number, end: number, ingress: number): FlowKey {
+  const key = new FlowKey();
+  dissectExtended(frame, start, end, POINT_ID, ingress, key);
+  return key;
+}
+
+test('the records of the datapath have the keys of the dissector', tier('ovs'), async (t) => {
+  const atEnd = lastFirst(t);
+  const ovs = await startOvs();
+  atEnd(() => ovs.stop());
+  const interfaces = new IngressInterfaces();
+  const intake = new DatapathIntake({ domainToken: DOMAIN_TOKEN, randomSeed: () => 1, interfaces });
+  const receiver = new LoopbackReceiver({ onDatagram: (bytes, size) => intake.receive(bytes, size) });
+  await receiver.start();
+  atEnd(() => receiver.stop());
+  await ovs.addBridge('br0');
+  await ovs.addDummyPort('br0', 'p1');
+  const ofport = Number(await ovs.vsctl('get', 'Interface', 'p1', 'ofport'));
+  interfaces.replace([{ ofport, number: 77, name: 'p1', type: '', description: '' }]);
+  const sampled: SampledPacket[] = [];
+  const slot = intake.setIds(5, POINT_ID);
+  intake.setInterval(1);
+  intake.setSink({
+    hasInterfaces: true,
+    hasTunnels: false,
+    sample(bytes, start, end, frameLength, weight, domain, point, ingress) {
+      assert.deepEqual([domain, point], [5, POINT_ID]);
+      const key = keyOf(bytes, start, end, ingress);
+      assert.equal(key.faults, 0);
+      sampled.push({
+        key: key.bytes.toString('hex', 0, key.size),
+        templateId: key.templateId,
+        frameLength,
+        tcpFlags: key.tcpControlBits,
+        weight,
+      });
+    },
+  });
+  await ovs.vsctl(
+    '--',
+    '--id=@bridge',
+    'get',
+    'Bridge',
+    'br0',
+    '--',
+    '--id=@ipfix',
+    'create',
+    'IPFIX',
+    `targets="127.0.0.1:${receiver.port}"`,
+    '--',
+    'create',
+    'Flow_Sample_Collector_Set',
+    `id=${COLLECTOR_SET}`,
+    'bridge=@bridge',
+    'ipfix=@ipfix',
+  );
+  const point = intake.pointOf(65_535, slot);
+  await ovs.ofctl(
+    'add-flow',
+    'br0',
+    `actions=sample(probability=65535,collector_set_id=${COLLECTOR_SET},obs_domain_id=${DOMAIN_TOKEN},obs_point_id=${point}),NORMAL`,
+  );
+  const frames = recordVectors.map(({ desc, frame }) => ({ desc, bytes: Buffer.from(frame, 'hex') }));
+  let comparedCount = 0;
+  for (const [index, { desc, bytes }] of frames.entries()) {
+    await ovs.inject('p1', bytes);
+    await waitFor(() => sampled.length > index, { what: `the sample of ${desc} has arrived` });
+    const key = keyOf(bytes, 0, bytes.length, 77);
+    const expected = {
+      key: key.bytes.toString('hex', 0, key.size),
+      templateId: key.templateId,
+      frameLength: bytes.length,
+      tcpFlags: key.tcpControlBits & FLAGS_COUNTED,
+      weight: 1,
+    };
+    if (!isReadOtherwise(bytes)) {
+      assert.deepEqual(sampled[index], expected, desc);
+      comparedCount += 1;
+    }
+  }
+  assert.ok(comparedCount > 50, `only ${comparedCount} frames were compared`);
+  const { otherTemplates, malformed, otherDomains, packets, octets } = intake.status();
+  assert.deepEqual(
+    { otherTemplates, malformed, otherDomains },
+    { otherTemplates: 0, malformed: 0, otherDomains: 0 },
+  );
+  assert.deepEqual([packets.lost, octets.lost, packets.received], [0, 0, frames.length]);
+});

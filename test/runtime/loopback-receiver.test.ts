@@ -1,0 +1,112 @@
+// The receiver on loopback with real sockets: whom it receives from, and what it does with others.
+
+import assert from 'node:assert/strict';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { LoopbackReceiver, SENDER_LOOKUP_MS } from '../../src/runtime/loopback-receiver.ts';
+import { udpPeersOf } from '../../src/runtime/udp-peers.ts';
+import { lastFirst } from '../support/end-in-order.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { waitFor } from '../support/wait.ts';
+
+type AtEnd = ReturnType<typeof lastFirst>;
+
+async function openReceiver(atEnd: AtEnd, isTrusted?: (userId: number) => boolean) {
+  const clock = new ManualClock(0);
+  const texts: string[] = [];
+  const receiver = new LoopbackReceiver({
+    onDatagram: (bytes, size) => texts.push(bytes.toString('utf8', 0, size)),
+    clock,
+    ...(isTrusted === undefined ? {} : { isTrusted }),
+  });
+  await receiver.start();
+  atEnd(() => receiver.stop());
+  return { receiver, texts, clock };
+}
+
+async function openSender(atEnd: AtEnd, port: number | undefined, isConnected = true) {
+  const socket: Socket = createSocket('udp4');
+  let closed: Promise<void> | undefined;
+  const close = () => (closed ??= new Promise<void>((resolve) => socket.close(() => resolve())));
+  atEnd(close);
+  // The kernel refuses what arrives at a socket that is connected to another one.
+  socket.on('error', (error: NodeJS.ErrnoException) => assert.equal(error.code, 'ECONNREFUSED'));
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  if (isConnected) {
+    socket.connect(port ?? 0, '127.0.0.1');
+    await once(socket, 'connect');
+  }
+  const send = (text: string) => (isConnected ? socket.send(text) : socket.send(text, port, '127.0.0.1'));
+  return { send, close, port: socket.address().port };
+}
+
+test('receives from a connected socket of a trusted user, and shows its port', async (t) => {
+  const atEnd = lastFirst(t);
+  const { receiver, texts } = await openReceiver(atEnd);
+  const sender = await openSender(atEnd, receiver.port);
+  assert.deepEqual(udpPeersOf(receiver.port ?? 0), [{ port: sender.port, userId: process.getuid?.() }]);
+  sender.send('one');
+  sender.send('two');
+  await waitFor(() => texts.length === 2, { what: 'both datagrams have arrived' });
+  const { received, refused, senderPort, receiveBufferBytes } = receiver.status();
+  assert.deepEqual({ received, refused, senderPort }, { received: 2, refused: 0, senderPort: sender.port });
+  assert.ok(receiveBufferBytes > 0);
+});
+
+test('refuses sockets that are not connected to it, and those of other users', async (t) => {
+  const atEnd = lastFirst(t);
+  const { receiver, texts, clock } = await openReceiver(atEnd, () => false);
+  const unconnected = await openSender(atEnd, receiver.port, false);
+  const stranger = await openSender(atEnd, receiver.port);
+  unconnected.send('from nowhere');
+  await waitFor(() => receiver.status().refused === 1, { what: 'the first is refused' });
+  clock.advance(SENDER_LOOKUP_MS * 1000);
+  stranger.send('of another user');
+  await waitFor(() => receiver.status().refused === 2, { what: 'the second is refused' });
+  assert.deepEqual([texts, receiver.status().senderPort], [[], undefined]);
+});
+
+test('receives from one sender only, until it is reset', async (t) => {
+  const atEnd = lastFirst(t);
+  const { receiver, texts } = await openReceiver(atEnd);
+  const first = await openSender(atEnd, receiver.port);
+  const second = await openSender(atEnd, receiver.port);
+  first.send('first');
+  await waitFor(() => texts.length === 1, { what: 'the first has arrived' });
+  second.send('too early');
+  first.send('still the first');
+  await waitFor(() => texts.length === 2, { what: 'the first has arrived again' });
+  receiver.reset();
+  // A socket reports that it was refused instead of sending once more.
+  await waitFor(
+    () => {
+      second.send('second');
+      return texts.includes('second');
+    },
+    { what: 'the second has arrived' },
+  );
+  assert.deepEqual([...new Set(texts)], ['first', 'still the first', 'second']);
+  assert.equal(receiver.status().senderPort, second.port);
+});
+
+test('accepts another sender after a reset at any time, also while the socket is being connected', async (t) => {
+  const atEnd = lastFirst(t);
+  const { receiver, texts, clock } = await openReceiver(atEnd);
+  for (let round = 0; round < 20; round += 1) {
+    const sender = await openSender(atEnd, receiver.port);
+    await waitFor(
+      () => {
+        clock.advance(SENDER_LOOKUP_MS * 1000);
+        sender.send(`round ${round}`);
+        return texts.at(-1) === `round ${round}`;
+      },
+      { what: `round ${round} has arrived` },
+    );
+    assert.equal(receiver.status().senderPort, sender.port);
+    await sender.close();
+    receiver.reset();
+  }
+  assert.equal(receiver.status().errors, 0);
+});
