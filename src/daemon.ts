@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { LOG_MODULES, type RunSettings, type WebSettings } from './config/settings.ts';
 import { Control } from './control/control.ts';
 import { BatchClock } from './export/batch-clock.ts';
+import { SendBudget } from './export/send-budget.ts';
 import { UdpSession } from './export/udp-session.ts';
 import { eventCounters } from './report/counters.ts';
 import { Coverage } from './report/coverage.ts';
@@ -40,6 +41,7 @@ export class Daemon {
     this.#onExit = onExit;
     const clock = systemClock;
     const sampleClock = new BatchClock(clock);
+    const sendBudget = new SendBudget(sampleClock, settings.messageRateMax);
     this.#version = version;
     this.#log = new Log({
       clock,
@@ -54,6 +56,7 @@ export class Daemon {
       sampleClock,
       log: this.#logger,
       openSession: (target, listener) => new UdpSession(target, listener, { clock, log: collectorLog }),
+      sendBudget,
       randomSeed: () => randomInt(2 ** 32),
       isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),
     });
@@ -61,6 +64,7 @@ export class Daemon {
       clock,
       control: this.#control,
       version,
+      sending: () => sendBudget.status(),
       logLinesLost: () => this.#log.lostCount,
       web: () => this.#web?.status(),
     });

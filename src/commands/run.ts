@@ -31,6 +31,12 @@ export function runCommand(): Command {
     .addOption(flag('--message-bytes-max <bytes>', 'largest IPFIX message over UDP (default: 1400)'))
     .addOption(
       flag(
+        '--message-rate-max <number>',
+        'most IPFIX messages a second to a collector over UDP (default: 32000)',
+      ),
+    )
+    .addOption(
+      flag(
         '--record-format <format>',
         `format of records where a row sets none: extended or original (default: ${RECORD_FORMAT_DEFAULT})`,
       ),

@@ -9,6 +9,7 @@ import type { RunSettings } from '../config/settings.ts';
 import type { OpenSession } from '../export/collector-session.ts';
 import { Exporter } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
+import type { SendBudget } from '../export/send-budget.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
@@ -40,6 +41,7 @@ export interface ControlParts {
   readonly sampleClock: Clock;
   readonly log: Logger;
   readonly openSession: OpenSession;
+  readonly sendBudget: SendBudget;
   /** Random 32-bit numbers for samplers. */
   readonly randomSeed: () => number;
   /** Whether ovs-vswitchd is known not to run. */
@@ -295,8 +297,9 @@ export class Control {
   }
 
   #makeExporter(name: string, options: ExporterOptions): Exporter {
-    const { sampleClock, log, openSession } = this.#parts;
-    return new Exporter(name, options, { clock: sampleClock, log: log.module('bridge'), openSession });
+    const { sampleClock, openSession, sendBudget } = this.#parts;
+    const log = this.#parts.log.module('bridge');
+    return new Exporter(name, options, { clock: sampleClock, log, openSession, sendBudget });
   }
 
   #retire(name: string): void {

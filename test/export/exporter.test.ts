@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { describe, test } from 'node:test';
-import { Exporter, SLICE_RECORDS_MAX } from '../../src/export/exporter.ts';
+import { SLICE_RECORDS_MAX } from '../../src/export/cache-flush.ts';
+import { Exporter } from '../../src/export/exporter.ts';
 import { EXPORTER_DEFAULTS, type ExporterOptions } from '../../src/export/exporter-options.ts';
 import { OPEN_MESSAGES_MAX } from '../../src/export/message-packer.ts';
 import { MessageReader } from '../../src/ipfix/message-reader.ts';
@@ -508,6 +509,7 @@ describe('stop', () => {
     const leaving = new EventEmitter();
     bench.session().stop = async () => {
       await once(leaving, 'left');
+      return 0;
     };
     bench.configure({ targets: [target(2)] });
     const stopped = bench.exporter.stop();

@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { Exporter, SLICE_RECORDS_MAX } from '../../src/export/exporter.ts';
+import { SLICE_RECORDS_MAX } from '../../src/export/cache-flush.ts';
+import { Exporter } from '../../src/export/exporter.ts';
 import { EXPORTER_DEFAULTS, type ExporterOptions } from '../../src/export/exporter-options.ts';
 import { MessageReader } from '../../src/ipfix/message-reader.ts';
 import type { RecordFormat } from '../../src/ipfix/record-layout.ts';

@@ -28,6 +28,7 @@ const DEADLINE = ['commands/run.ts', 'STOP_DEADLINE_MS', 1000] as const;
 const TEMPLATES = ['config/ipfix-row.ts', 'TEMPLATE_INTERVAL_DEFAULT'] as const;
 const SAMPLING = ['config/ipfix-row.ts', 'SAMPLING_DEFAULT'] as const;
 const TIMEOUT_MAX = ['config/ipfix-row.ts', 'CACHE_ACTIVE_TIMEOUT_MAX'] as const;
+const MESSAGE_RATE = ['config/settings.ts', 'MESSAGE_RATE_MAX_DEFAULT'] as const;
 const MESSAGE = ['config/settings.ts', 'MESSAGE_BYTES_MAX_DEFAULT'] as const;
 const TABLE_WIDTH = ['report/text-table.ts', 'TABLE_WIDTH'] as const;
 
@@ -113,6 +114,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('limits.md', 'may be 12 at once and {} a minute', 'runtime/keeper.ts', '.perMinute'),
 
   checked('command-line.md', '| {} | largest IPFIX message', ...MESSAGE),
+  checked('command-line.md', '| {} | most messages a second', ...MESSAGE_RATE),
   checked('command-line.md', 'port {} for the database', 'config/settings.ts', 'DATABASE_PORT_DEFAULT'),
   checked('command-line.md', '{} for OpenFlow', 'config/settings.ts', 'OPENFLOW_PORT_DEFAULT'),
   checked('command-line.md', 'within {} s. A database', ...DEADLINE),
@@ -144,6 +146,9 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('records.md', 'IP length than {} is', 'flow/flow-entry.ts', 'IP_TOTAL_LENGTH_MAX'),
 
   checked('collectors.md', '`--message-bytes-max` | {}, or more', ...MESSAGE),
+  checked('collectors.md', '`--message-rate-max` | {}, or less', ...MESSAGE_RATE),
+  checked('collectors.md', 'at most {} messages at once', 'export/send-budget.ts', 'BURST_MESSAGES'),
+  checked('collectors.md', 'of up to {} records', 'export/cache-flush.ts', 'SLICE_RECORDS_MAX'),
   checked('collectors.md', '`extended` begin at {}.', 'ipfix/record-layout.ts', 'EXTENDED_ID_FIRST'),
 
   checked('status.md', 'averages a second over {} seconds', 'report/coverage.ts', 'PERIOD_SECONDS'),
@@ -290,6 +295,11 @@ export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
     '0 bytes, with the right packets',
     'after 6 records',
     '1,850 packets for 60',
+  ),
+  ...allowed(
+    'derived: an eighth; test/export/send-budget.test.ts',
+    'collectors.md',
+    '(4,000 messages a second by',
   ),
   ...allowed('*Run by hand* on the page says how', 'collectors.md', '57 records of all fourteen'),
   ...allowed(
