@@ -16,7 +16,7 @@ import { type Clock, systemClock } from './runtime/clock.ts';
 import { Log, type Logger } from './runtime/log.ts';
 import { isPidFileLive } from './runtime/pid-file.ts';
 import { programFolder } from './runtime/program-folder.ts';
-import { within } from './runtime/within.ts';
+import { settlesWithin, within } from './runtime/within.ts';
 import { CommandRegistry } from './unixctl/commands.ts';
 import { registerDaemonCommands } from './unixctl/daemon-commands.ts';
 import { registerLogCommands } from './unixctl/log-commands.ts';
@@ -24,6 +24,9 @@ import { registerReportCommands } from './unixctl/report-commands.ts';
 import { UnixctlServer } from './unixctl/server.ts';
 import { WebServer } from './web/server.ts';
 import { readToken } from './web/token.ts';
+
+/** Milliseconds before the deadline of a stop at which the control socket is not waited for any longer. */
+const CLOSE_MARGIN_MS = 20;
 
 export class Daemon {
   readonly #log: Log;
@@ -88,14 +91,15 @@ export class Daemon {
   }
 
   /**
-   * Removes what is installed, flushes, hands rows back and closes everything. Rejects when that takes longer than
-   * `deadlineMs`, or when state is left in a switch or a row, with what is left and how to remove it.
+   * Removes what is installed, hands rows back, flushes and closes everything. Rejects when that takes longer than
+   * `deadlineMs`, when state is left in a switch or a row, with what is left and how to remove it, or when flows were not sent.
    */
   async stop(reason: string, deadlineMs: number): Promise<void> {
     this.#coverage.stop();
-    this.#logger.info(`${reason}; flushing caches and handing rows back`);
+    this.#logger.info(`${reason}; handing rows back and flushing caches`);
     const late = `stopping took longer than ${deadlineMs} ms; run "ovs-ipfix release".`;
-    const left = await within(systemClock, deadlineMs, late, this.#stopParts());
+    const endMicros = systemClock.monotonicMicros() + deadlineMs * 1000;
+    const left = await within(systemClock, deadlineMs, late, this.#stopParts(endMicros));
     this.#logger.info('stopped');
     this.#log.close();
     if (left.length > 0) {
@@ -103,10 +107,12 @@ export class Daemon {
     }
   }
 
-  async #stopParts(): Promise<readonly string[]> {
+  async #stopParts(endMicros: number): Promise<readonly string[]> {
     await this.#web?.stop();
     const left = await this.#control.stop();
-    await this.#unixctl.stop();
+    // A client that does not read its answer is not waited for beyond the time of the stop.
+    const leftMs = Math.max(0, (endMicros - systemClock.monotonicMicros()) / 1000 - CLOSE_MARGIN_MS);
+    await settlesWithin(systemClock, leftMs, this.#unixctl.stop());
     return left;
   }
 

@@ -126,7 +126,7 @@ export function wholeNumber(min: number, max: number) {
 export const messageBytes = z._default(wholeNumber(512, 65_535), MESSAGE_BYTES_MAX_DEFAULT);
 
 /** The value of `--message-rate-max`. */
-const messageRate = z._default(wholeNumber(1000, 1_000_000), MESSAGE_RATE_MAX_DEFAULT);
+const messageRate = z._default(wholeNumber(100, 1_000_000), MESSAGE_RATE_MAX_DEFAULT);
 
 /** The value of `--record-format`. */
 export const recordFormat = z._default(choice(RECORD_FORMATS), RECORD_FORMAT_DEFAULT);

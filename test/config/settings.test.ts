@@ -59,8 +59,8 @@ test('names an invalid flag with its value', () => {
   refused({ mark: 'x' }, /^--mark: /u);
   refused({ adopt: 'foo' }, /^--adopt: "foo" is not one of all, marked and none\.$/u);
   refused(
-    { messageRateMax: '999' },
-    /^--message-rate-max: "999" is not a whole number from 1000 to 1000000\.$/u,
+    { messageRateMax: '99' },
+    /^--message-rate-max: "99" is not a whole number from 100 to 1000000\.$/u,
   );
   refused({ recordFormat: 'new' }, /^--record-format: "new" is not one of original and extended\.$/u);
   refused({ unmetered: 'x' }, /^--unmetered: "x" is not one of refuse and allow\.$/u);
