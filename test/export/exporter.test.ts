@@ -426,6 +426,16 @@ describe('configure', () => {
 });
 
 describe('sessions', () => {
+  test('the same address over UDP and over TCP is two collectors', () => {
+    const bench = new Bench({ targets: [target(1), { ...target(1), transport: 'tcp' }] });
+    bench.sample(1);
+    bench.endBatch();
+    assert.deepEqual(
+      bench.sessions.map((session) => session.dataMessages.length),
+      [1, 1],
+    );
+  });
+
   test('sends templates to a session that restarts, and counts from 0', () => {
     const bench = new Bench();
     const sample = () => {

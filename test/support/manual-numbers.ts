@@ -81,9 +81,16 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('configuration.md', 'The default port is {}.', 'config/target.ts', 'COLLECTOR_PORT_DEFAULT'),
   checked(
     'configuration.md',
-    'every {} s while it is open',
+    'every {} s while it',
     'export/udp-session.ts',
     'UDP_SESSION_DEFAULTS.resolveIntervalMs',
+    1000,
+  ),
+  checked(
+    'configuration.md',
+    'each {} s. Its addresses',
+    'export/udp-session.ts',
+    'UDP_SESSION_DEFAULTS.resolvePauseMs',
     1000,
   ),
   checked(
@@ -120,7 +127,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('command-line.md', '| {} | most messages a second', ...MESSAGE_RATE),
   checked('command-line.md', 'port {} for the database', 'config/settings.ts', 'DATABASE_PORT_DEFAULT'),
   checked('command-line.md', '{} for OpenFlow', 'config/settings.ts', 'OPENFLOW_PORT_DEFAULT'),
-  checked('command-line.md', 'within {} s. A database', ...DEADLINE),
+  checked('command-line.md', 'within {} s. A database or', ...DEADLINE),
   checked('command-line.md', 'waits {} s for the database', 'control/release.ts', 'RELEASE_TIMEOUT_MS', 1000),
   checked(
     'command-line.md',
