@@ -7,6 +7,7 @@ import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/confi
 import { type InterfaceList, NO_INTERFACES } from '../config/interfaces.ts';
 import { type Exporter, type ExporterStatus } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
+import type { StopLoss } from '../export/exporter-status.ts';
 import { BridgeIntake, type HookSamplerStatus } from '../intake/bridge-intake.ts';
 import {
   type BridgeInterface,
@@ -113,7 +114,7 @@ export class SampledBridge {
   readonly #interfaces = new IngressInterfaces();
   readonly #sets = new Map<number, RowExporter>();
   /** Exporters that are not needed any more and still flush. */
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #leaving = new Set<Promise<StopLoss>>();
   readonly #watch: SamplingWatch;
   #whole: RowExporter | undefined;
   #failOpen: Condition | undefined;
@@ -194,16 +195,20 @@ export class SampledBridge {
     }
   }
 
-  /**
-   * Removes everything from the switch, then flushes the caches to the collectors: sources stop before sinks. Resolves to a
-   * sentence about what is left in the switch, or undefined.
-   */
-  async stop(): Promise<string | undefined> {
+  /** Removes everything from the switch; resolves to a sentence about what is left there, or undefined. */
+  remove(): Promise<string | undefined> {
     this.#watch.stop();
-    const left = await this.#session.stop(REMOVAL_MS_MAX);
-    const exporters = [this.#whole?.exporter, ...[...this.#sets.values()].map((set) => set.exporter)];
-    await Promise.all([...exporters.map((exporter) => exporter?.stop()), ...this.#leaving]);
-    return left;
+    return this.#session.stop(REMOVAL_MS_MAX);
+  }
+
+  /** Flushes the caches to the collectors and closes them; resolves to what could not be sent in the time of a stop. */
+  async flush(): Promise<StopLoss> {
+    const stopping = this.exporters().map(({ exporter }) => exporter.stop());
+    const losses = await Promise.all([...stopping, ...this.#leaving]);
+    return {
+      flowsUnsent: losses.reduce((sum, { flowsUnsent }) => sum + flowsUnsent, 0),
+      recordsLost: losses.reduce((sum, { recordsLost }) => sum + recordsLost, 0),
+    };
   }
 
   /** See `BridgeSession.resync`. */
@@ -329,9 +334,7 @@ export class SampledBridge {
   }
 
   #retire(exporter: Exporter): void {
-    const leaving = exporter.stop().then(() => {
-      this.#leaving.delete(leaving);
-    });
+    const leaving = exporter.stop().finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
   }
 

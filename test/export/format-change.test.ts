@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SLICE_RECORDS_MAX } from '../../src/export/exporter.ts';
+import { SLICE_RECORDS_MAX } from '../../src/export/cache-flush.ts';
 import { FormatBench } from './format-bench.ts';
 
 for (const isReliable of [false, true]) {

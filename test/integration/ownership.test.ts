@@ -203,6 +203,26 @@ test('release takes the lock for good: a standby daemon exports, and the previou
   await first.stop();
 });
 
+test("release --unless-held, the unit's, takes nothing from a daemon that runs or has taken over", async () => {
+  await setRow([sink.target]);
+  const before = await rowText();
+  const release = () => ovs.run(process.execPath, DAEMON_FILE, 'release', '--unless-held', ovs.dbEndpoint);
+  const nothing = 'Nothing changed: another ovs-ipfix holds the lock of the active daemon.\n';
+  const first = await startDaemon(ovs);
+  const second = await startDaemon(ovs, { waitForReady: false });
+  await second.waitForRefusal(/Another ovs-ipfix has the lock/u);
+  assert.equal(await release(), nothing);
+  assert.equal(await exporterOf(sink), 'ours');
+  await first.kill();
+  assert.equal(await release(), nothing);
+  await second.waitForReady();
+  assert.equal(await exporterOf(sink), 'ours');
+  await second.kill();
+  assert.match(await release(), /^1 IPFIX rows changed/u);
+  assert.equal(await rowText(), before);
+  assert.doesNotMatch(await ovs.ofctl('dump-flows', 'br0'), /id=18768/u);
+});
+
 test('a second daemon exports after the first one has stopped', async () => {
   await setRow([sink.target]);
   const first = await startDaemon(ovs);
