@@ -9,6 +9,7 @@ import { endInOrder } from '../support/end-in-order.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
 import { createIpfixRow, type RowColumns } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
+import { BackgroundProgram } from '../support/process.ts';
 import { DAEMON_FILE } from '../support/tiers.ts';
 import { UdpSink } from '../support/udp-sink.ts';
 import { waitFor } from '../support/wait.ts';
@@ -233,6 +234,34 @@ test('a second daemon exports after the first one has stopped', async () => {
   await second.waitForReady();
   assert.equal(await exporterOf(sink), 'ours');
   await second.stop();
+});
+
+test('a daemon whose lock another client took leaves the switch and the row to the new holder', async () => {
+  await setRow([sink.target]);
+  const daemon = await startDaemon(ovs);
+  const adopted = await rowText();
+  const hook = async () => {
+    const flows = await ovs.ofctl('dump-flows', '--no-stats', 'br0');
+    return flows.split('\n').find((line) => line.includes('id=18768'));
+  };
+  const installed = await hook();
+  assert.ok(installed);
+  await inject();
+  const thief = await BackgroundProgram.start('ovsdb-client', ['steal', ovs.dbEndpoint, 'ovs_ipfix'], {
+    environment: ovs.environment,
+  });
+  await daemon.waitForRefusal(/lock of the active daemon was taken/u);
+  await waitFor(async () => JSON.parse(await daemon.appctl('status', 'json')).bridges.length === 0, {
+    what: 'nothing is exported',
+  });
+  await daemon.stop();
+  assert.equal(await hook(), installed);
+  assert.match(await ovs.ofctl('-O', 'OpenFlow13', 'dump-meters', 'br0'), /meter=65000/u);
+  assert.equal(await rowText(), adopted);
+  await thief.stop();
+  const next = await startDaemon(ovs);
+  assert.equal(await exporterOf(sink), 'ours');
+  await next.stop();
 });
 
 test('release without a database reports it and fails', async () => {
