@@ -236,9 +236,11 @@ test('a second daemon exports after the first one has stopped', async () => {
   await second.stop();
 });
 
-test('a daemon whose lock another client took leaves the switch and the row to the new holder', async () => {
+test('a daemon whose lock was taken leaves everything to the new holder, and is the standby', async () => {
   await setRow([sink.target]);
   const daemon = await startDaemon(ovs);
+  const standby = await startDaemon(ovs, { waitForReady: false });
+  await standby.waitForRefusal(/Another ovs-ipfix has the lock/u);
   const adopted = await rowText();
   const hook = async () => {
     const flows = await ovs.ofctl('dump-flows', '--no-stats', 'br0');
@@ -250,18 +252,21 @@ test('a daemon whose lock another client took leaves the switch and the row to t
   const thief = await BackgroundProgram.start('ovsdb-client', ['steal', ovs.dbEndpoint, 'ovs_ipfix'], {
     environment: ovs.environment,
   });
-  await daemon.waitForRefusal(/lock of the active daemon was taken/u);
+  await daemon.waitForRefusal(/Another ovs-ipfix has the lock/u);
   await waitFor(async () => JSON.parse(await daemon.appctl('status', 'json')).bridges.length === 0, {
     what: 'nothing is exported',
   });
-  await daemon.stop();
   assert.equal(await hook(), installed);
   assert.match(await ovs.ofctl('-O', 'OpenFlow13', 'dump-meters', 'br0'), /meter=65000/u);
   assert.equal(await rowText(), adopted);
   await thief.stop();
-  const next = await startDaemon(ovs);
+  await standby.waitForReady();
+  await daemon.waitForRefusal(/Another ovs-ipfix has the lock/u);
   assert.equal(await exporterOf(sink), 'ours');
-  await next.stop();
+  await standby.kill();
+  await daemon.waitForReady();
+  assert.equal(await exporterOf(sink), 'ours');
+  await daemon.stop();
 });
 
 test('release without a database reports it and fails', async () => {
