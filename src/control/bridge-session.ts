@@ -155,20 +155,22 @@ export class BridgeSession {
     return this.#hook.isSettled && (state === 'reading' || state === 'rewriting');
   }
 
-  /**
-   * Removes everything, reconnecting if necessary, and closes the connection. Resolves to a sentence about what is left
-   * after `timeoutMs`, with the command that removes it; undefined when nothing is left.
-   */
+  /** Removes everything, reconnecting if necessary, and closes; resolves to a sentence about what is left after `timeoutMs`. */
   async stop(timeoutMs: number): Promise<string | undefined> {
     this.setDesired(NOTHING_DESIRED);
     this.#keeper.endPause();
     const left = this.#hasLeftovers ? await this.#removed(timeoutMs) : undefined;
+    await this.abandon();
+    return left;
+  }
+
+  /** Closes the connection and leaves everything in the bridge, where another daemon uses it now. */
+  async abandon(): Promise<void> {
     this.#hook.stop();
     this.#translation.stop();
     this.#dumpTimer?.cancel();
     this.#translationTimer?.cancel();
     await Promise.all([this.#monitor.stop(), this.#keeper.stop()]);
-    return left;
   }
 
   /** Resolves when nothing of the daemon is in the bridge; rejects with the reason after `timeoutMs`. */

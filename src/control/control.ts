@@ -327,8 +327,14 @@ export class Control {
     this.#leaving.set(name, leaving);
   }
 
+  /** Ends a bridge. Without the lock, its hook and actions may be those of the new holder, and are left as they are. */
   async #removeAndFlush(bridge: SampledBridge): Promise<void> {
-    this.#noteLeft(await bridge.remove());
+    const { lock } = this.#database;
+    if (lock === 'waiting' || lock === 'lost') {
+      await bridge.abandon();
+    } else {
+      this.#noteLeft(await bridge.remove());
+    }
     this.#noteLeft(describeLoss([await bridge.flush()]));
   }
 

@@ -201,6 +201,12 @@ export class SampledBridge {
     return this.#session.stop(REMOVAL_MS_MAX);
   }
 
+  /** Leaves everything in the switch, where another daemon uses it now. */
+  abandon(): Promise<void> {
+    this.#watch.stop();
+    return this.#session.abandon();
+  }
+
   /** Flushes the caches to the collectors and closes them; resolves to what could not be sent in the time of a stop. */
   async flush(): Promise<StopLoss> {
     const stopping = this.exporters().map(({ exporter }) => exporter.stop());

@@ -10,7 +10,7 @@ const MESSAGE_BYTES = 1400;
 export const BURST_MESSAGES = 32;
 /** Outside of a stop, the rate is the maximum divided by this, and as much more for each second that flows are late. */
 export const ORDINARY_DIVISOR = 8;
-/** Percentage of the time of a stop in which the rate is meant to send everything; the rest is for a busy machine. */
+/** Percentage of the time that is left at a stop in which the rate would send everything; the rest is for a busy machine. */
 export const STOP_PERCENT = 60;
 
 /** The sending of messages over UDP, for operators. */
@@ -43,14 +43,13 @@ export class SendBudget {
   readonly #messageRateMax: number;
   readonly #accounts = new Map<string, Account>();
   readonly #pace: AccountPace;
-  #endMicros = Number.POSITIVE_INFINITY;
   #slicesDelayed = 0;
 
   /** @param messageRateMax the most messages a second to a collector */
   constructor(clock: Clock, messageRateMax: number) {
     this.#clock = clock;
     this.#messageRateMax = messageRateMax;
-    this.#pace = { clock, aimMicros: Number.POSITIVE_INFINITY, messageRateMax };
+    this.#pace = { clock, endMicros: Number.POSITIVE_INFINITY, messageRateMax };
   }
 
   /** Returns the account of a collector, named by a key, which the caller closes. */
@@ -66,14 +65,12 @@ export class SendBudget {
 
   /** Begins a stop: everything is to be sent within `ms` milliseconds. */
   endWithin(ms: number): void {
-    const nowMicros = this.#clock.monotonicMicros();
-    this.#endMicros = nowMicros + ms * 1000;
-    this.#pace.aimMicros = nowMicros + ms * 10 * STOP_PERCENT;
+    this.#pace.endMicros = this.#clock.monotonicMicros() + ms * 1000;
   }
 
   /** Milliseconds until the end of a stop, at least 0; Infinity before one. */
   get leftMs(): number {
-    return Math.max(0, (this.#endMicros - this.#clock.monotonicMicros()) / 1000);
+    return Math.max(0, (this.#pace.endMicros - this.#clock.monotonicMicros()) / 1000);
   }
 
   /** Counts a slice of records that waited. */
@@ -94,8 +91,8 @@ export class SendBudget {
 interface AccountPace {
   readonly clock: Clock;
   readonly messageRateMax: number;
-  /** When everything should have been sent; Infinity outside of a stop. */
-  aimMicros: number;
+  /** When nothing is sent any more; Infinity outside of a stop. */
+  endMicros: number;
 }
 
 class Account implements SendAccount {
@@ -142,13 +139,13 @@ class Account implements SendAccount {
 
   /** Microseconds for a message: at a stop, as few as the messages that are left require, up to the maximum rate. */
   #intervalMicros(nowMicros: number): number {
-    const { messageRateMax, aimMicros } = this.#pace;
+    const { messageRateMax, endMicros } = this.#pace;
     const ordinaryRate = messageRateMax / ORDINARY_DIVISOR;
-    if (aimMicros === Number.POSITIVE_INFINITY) {
+    if (endMicros === Number.POSITIVE_INFINITY) {
       return 1_000_000 / Math.min(messageRateMax, ordinaryRate * (1 + this.#lateMicros / 1_000_000));
     }
-    const leftSeconds = (aimMicros - nowMicros) / 1_000_000;
-    const neededRate = leftSeconds > 0 ? this.#expectedCount / leftSeconds : messageRateMax;
+    const leftMicros = endMicros - nowMicros;
+    const neededRate = leftMicros > 0 ? (this.#expectedCount * 1e8) / (leftMicros * STOP_PERCENT) : 0;
     return 1_000_000 / Math.min(messageRateMax, Math.max(ordinaryRate, neededRate));
   }
 }
