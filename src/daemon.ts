@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { LOG_MODULES, type RunSettings, type WebSettings } from './config/settings.ts';
 import { Control } from './control/control.ts';
 import { BatchClock } from './export/batch-clock.ts';
+import { SendBudget } from './export/send-budget.ts';
 import { UdpSession } from './export/udp-session.ts';
 import { eventCounters } from './report/counters.ts';
 import { Coverage } from './report/coverage.ts';
@@ -15,7 +16,7 @@ import { type Clock, systemClock } from './runtime/clock.ts';
 import { Log, type Logger } from './runtime/log.ts';
 import { isPidFileLive } from './runtime/pid-file.ts';
 import { programFolder } from './runtime/program-folder.ts';
-import { within } from './runtime/within.ts';
+import { settlesWithin, within } from './runtime/within.ts';
 import { CommandRegistry } from './unixctl/commands.ts';
 import { registerDaemonCommands } from './unixctl/daemon-commands.ts';
 import { registerLogCommands } from './unixctl/log-commands.ts';
@@ -23,6 +24,9 @@ import { registerReportCommands } from './unixctl/report-commands.ts';
 import { UnixctlServer } from './unixctl/server.ts';
 import { WebServer } from './web/server.ts';
 import { readToken } from './web/token.ts';
+
+/** Milliseconds before the deadline of a stop at which the control socket is not waited for any longer. */
+const CLOSE_MARGIN_MS = 20;
 
 export class Daemon {
   readonly #log: Log;
@@ -40,6 +44,7 @@ export class Daemon {
     this.#onExit = onExit;
     const clock = systemClock;
     const sampleClock = new BatchClock(clock);
+    const sendBudget = new SendBudget(sampleClock, settings.messageRateMax);
     this.#version = version;
     this.#log = new Log({
       clock,
@@ -54,6 +59,7 @@ export class Daemon {
       sampleClock,
       log: this.#logger,
       openSession: (target, listener) => new UdpSession(target, listener, { clock, log: collectorLog }),
+      sendBudget,
       randomSeed: () => randomInt(2 ** 32),
       isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),
     });
@@ -61,6 +67,7 @@ export class Daemon {
       clock,
       control: this.#control,
       version,
+      sending: () => sendBudget.status(),
       logLinesLost: () => this.#log.lostCount,
       web: () => this.#web?.status(),
     });
@@ -84,14 +91,15 @@ export class Daemon {
   }
 
   /**
-   * Removes what is installed, flushes, hands rows back and closes everything. Rejects when that takes longer than
-   * `deadlineMs`, or when state is left in a switch or a row, with what is left and how to remove it.
+   * Removes what is installed, hands rows back, flushes and closes everything. Rejects when that takes longer than
+   * `deadlineMs`, when state is left in a switch or a row, with what is left and how to remove it, or when flows were not sent.
    */
   async stop(reason: string, deadlineMs: number): Promise<void> {
     this.#coverage.stop();
-    this.#logger.info(`${reason}; flushing caches and handing rows back`);
+    this.#logger.info(`${reason}; handing rows back and flushing caches`);
     const late = `stopping took longer than ${deadlineMs} ms; run "ovs-ipfix release".`;
-    const left = await within(systemClock, deadlineMs, late, this.#stopParts());
+    const endMicros = systemClock.monotonicMicros() + deadlineMs * 1000;
+    const left = await within(systemClock, deadlineMs, late, this.#stopParts(endMicros));
     this.#logger.info('stopped');
     this.#log.close();
     if (left.length > 0) {
@@ -99,10 +107,12 @@ export class Daemon {
     }
   }
 
-  async #stopParts(): Promise<readonly string[]> {
+  async #stopParts(endMicros: number): Promise<readonly string[]> {
     await this.#web?.stop();
     const left = await this.#control.stop();
-    await this.#unixctl.stop();
+    // A client that does not read its answer is not waited for beyond the time of the stop.
+    const leftMs = Math.max(0, (endMicros - systemClock.monotonicMicros()) / 1000 - CLOSE_MARGIN_MS);
+    await settlesWithin(systemClock, leftMs, this.#unixctl.stop());
     return left;
   }
 

@@ -5,7 +5,7 @@ import { LOG_MODULES, readOvsSettings } from '../config/settings.ts';
 import { release } from '../control/release.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
-import { foldDatabase } from './options.ts';
+import { flag, foldDatabase } from './options.ts';
 import { addOvsOptions } from './ovs-options.ts';
 
 export function releaseCommand(): Command {
@@ -14,8 +14,13 @@ export function releaseCommand(): Command {
       'hand the IPFIX rows back to ovs-vswitchd, and remove all flows, meters and actions of ovs-ipfix from the bridges',
     ),
   );
+  command.addOption(
+    flag('--unless-held', 'do nothing while another ovs-ipfix holds the lock of the active daemon'),
+  );
   return command.action(async (database: string | undefined, flags: Record<string, unknown>) => {
-    const settings = readOvsSettings(foldDatabase(database, flags, command));
+    const { unlessHeld, ...others } = flags;
+    const isForced = unlessHeld === undefined;
+    const settings = readOvsSettings(foldDatabase(database, others, command));
     const log = new Log({
       clock: systemClock,
       level: 'error',
@@ -23,7 +28,11 @@ export function releaseCommand(): Command {
       specs: settings.logSpecs,
       destination: settings.logFile === undefined ? 'stderr' : { file: settings.logFile },
     });
-    const report = await release(settings, { clock: systemClock, log: log.logger('release') });
+    const report = await release(settings, isForced, { clock: systemClock, log: log.logger('release') });
+    if (report.isHeldByAnother) {
+      process.stdout.write('Nothing changed: another ovs-ipfix holds the lock of the active daemon.\n');
+      return;
+    }
     process.stdout.write(`${report.rowCount} IPFIX rows changed, ${report.bridgeCount} bridges cleaned.\n`);
     if (report.failures.length > 0) {
       throw new Error(`These bridges could not be cleaned: ${report.failures.join(' ')}`);

@@ -1,4 +1,4 @@
-// `ovs-ipfix run`: the daemon, in the foreground, until SIGTERM or SIGINT.
+// `ovs-ipfix run`: the daemon, in the foreground, until SIGTERM, SIGINT or SIGHUP.
 
 import { Command } from 'commander';
 import { type RunSettings, readRunSettings } from '../config/settings.ts';
@@ -11,8 +11,10 @@ import { hasPidFile, removePidFile, runLocked } from './run/pidfile.ts';
 import { ServiceNotifier } from './service-notifier.ts';
 import { version } from './version.ts';
 
+/** Signals that stop the daemon. Those that follow change nothing: a terminal signals the launcher and the daemon. */
+const STOP_SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 /** Milliseconds after which a stop fails; flows and rows may then be left to `release`. */
-const STOP_DEADLINE_MS = 4500;
+const STOP_DEADLINE_MS = 4900;
 
 export function runCommand(): Command {
   const command = addOvsOptions(
@@ -29,6 +31,12 @@ export function runCommand(): Command {
       flag('--unmetered <what>', 'bridges without OpenFlow meters: refuse or allow (default: refuse)'),
     )
     .addOption(flag('--message-bytes-max <bytes>', 'largest IPFIX message over UDP (default: 1400)'))
+    .addOption(
+      flag(
+        '--message-rate-max <number>',
+        'most IPFIX messages a second to a collector over UDP (default: 32000)',
+      ),
+    )
     .addOption(
       flag(
         '--record-format <format>',
@@ -51,9 +59,12 @@ export function runCommand(): Command {
       const settings = readRunSettings(foldDatabase(database, flags, command));
       const { pidFile } = settings;
       if (pidFile === undefined) {
-        await runUntilStopped(settings);
+        await runUntilStopped(settings).finally(endProcess);
       } else if (hasPidFile()) {
-        await runUntilStopped(settings).finally(() => removePidFile(pidFile));
+        await runUntilStopped(settings).finally(() => {
+          removePidFile(pidFile);
+          endProcess();
+        });
       } else {
         process.exitCode = await runLocked(pidFile);
       }
@@ -65,8 +76,9 @@ async function runUntilStopped(settings: RunSettings): Promise<void> {
   const stopping = new Promise<string>((resolve) => {
     stop = resolve;
   });
-  process.once('SIGTERM', () => stop('SIGTERM received'));
-  process.once('SIGINT', () => stop('SIGINT received'));
+  for (const signal of STOP_SIGNALS) {
+    process.on(signal, () => stop(`${signal} received`));
+  }
   const daemon = new Daemon(settings, version, () => stop('the command "exit" received'));
   const notifier = new ServiceNotifier({
     environment: process.env,
@@ -78,6 +90,15 @@ async function runUntilStopped(settings: RunSettings): Promise<void> {
   await daemon.start();
   await notifier.start();
   const reason = await stopping;
-  await notifier.stop();
+  // Not waited for: systemd may be slow.
+  void notifier.stop();
   await daemon.stop(reason, STOP_DEADLINE_MS);
+}
+
+/**
+ * Ends the process as soon as the reason for an exit code of 1 is printed. A connection to a frozen or flooding peer that is
+ * still being closed would keep the process alive.
+ */
+function endProcess(): void {
+  setImmediate(() => process.exit());
 }

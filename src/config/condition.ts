@@ -7,6 +7,7 @@ import { safeText } from '../runtime/safe-text.ts';
 export const CONDITION_CODES = [
   'bad-value',
   'bad-target',
+  'duplicate-target',
   'no-usable-target',
   'unknown-key',
   'caching-disabled',

@@ -14,7 +14,7 @@ import { rowConditions } from './row-conditions.ts';
 import { STATE_KEY } from './row-keys.ts';
 import { optionsRecords } from './row-options.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
-import { parseTarget } from './target.ts';
+import { readTargets } from './target.ts';
 
 /** The rows of each table, as the replica has them. */
 export interface ConfigurationTables {
@@ -120,7 +120,7 @@ export function readConfiguration(
     }
     const where = `IPFIX row ${uuid} (${user.described})`;
     const row = readIpfixRow(databaseRow, where, conditions);
-    const targets = readTargets(row, where, conditions);
+    const targets = readTargets(uuid, targetTexts(row), where, conditions);
     const context = { row, where, ovsVersion: tables.ovsVersion, recordFormat };
     const isForWholeBridge = user.wholeBridges.length > 0;
     conditions.push(...rowConditions({ ...context, databaseRow, isOurs: isOurs(row), isForWholeBridge }));
@@ -330,38 +330,6 @@ function usersOfIpfixRows(
  */
 function targetTexts(row: IpfixRow): readonly string[] {
   return isOurs(row) && row.targets.length > 0 ? row.targets : (row.heldTargets ?? row.targets);
-}
-
-/** Returns the valid targets of a row, each once; adds conditions for the others. */
-function readTargets(row: IpfixRow, where: string, conditions: Condition[]): readonly CollectorTarget[] {
-  const targets = new Map<string, CollectorTarget>();
-  const texts = targetTexts(row);
-  for (const text of texts) {
-    const result = parseTarget(text);
-    if ('target' in result) {
-      targets.set(result.target.text, result.target);
-    } else {
-      conditions.push({
-        code: 'bad-target',
-        severity: 'warning',
-        where: `${where}, column targets`,
-        ipfixRow: row.uuid,
-        message: `The target ${result.fault}`,
-        action: `Correct it with "ovs-vsctl set IPFIX ${row.uuid} targets=..."; the other targets are used meanwhile.`,
-      });
-    }
-  }
-  if (targets.size === 0) {
-    conditions.push({
-      code: 'no-usable-target',
-      severity: 'error',
-      where: `${where}, column targets`,
-      ipfixRow: row.uuid,
-      message: 'It has no valid target, so nothing is exported for the row.',
-      action: `Set one with "ovs-vsctl set IPFIX ${row.uuid} targets=\\"192.0.2.1:4739\\"".`,
-    });
-  }
-  return [...targets.values()];
 }
 
 function danglingReference(uuid: string, bridges: readonly string[]): Condition {

@@ -5,7 +5,13 @@ import * as z from 'zod/mini';
 import english from 'zod/v4/locales/en.js';
 import { RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import type { Condition } from './condition.ts';
-import { HELD_TARGETS_KEY, OPTIONS_KEY, parseHeldTargets, RECORD_FORMAT_KEY } from './row-keys.ts';
+import {
+  HELD_TARGETS_KEY,
+  OPTIONS_KEY,
+  parseHeldTargets,
+  RECORD_FORMAT_KEY,
+  TEMPLATE_INTERVAL_KEY,
+} from './row-keys.ts';
 import { type RowOption, readRowOptions } from './row-options.ts';
 
 /** A row as the replica of the database has it: columns decoded by the schema, absent where the schema lacks them. */
@@ -71,7 +77,7 @@ const columns = {
   obs_point_id: z._default(uint32, 0),
   cache_active_timeout: z._default(wholeNumber(0, CACHE_ACTIVE_TIMEOUT_MAX), 0),
   cache_max_flows: z._default(uint32, 0),
-  template_interval: z._default(wholeNumber(1, INTERVAL_MAX), TEMPLATE_INTERVAL_DEFAULT),
+  template_interval: z.optional(wholeNumber(1, INTERVAL_MAX)),
   stats_interval: z.optional(wholeNumber(1, INTERVAL_MAX)),
   external_ids: z._default(stringMap, new Map()),
   other_config: z._default(stringMap, new Map()),
@@ -103,7 +109,8 @@ export function readIpfixRow(row: DatabaseRow, where: string, conditions: Condit
     observationPointId: column('obs_point_id'),
     cacheActiveTimeout: column('cache_active_timeout'),
     cacheMaxFlows: column('cache_max_flows'),
-    templateInterval: column('template_interval'),
+    templateInterval:
+      column('template_interval') ?? readTemplateInterval(row.uuid, externalIds, where, conditions),
     statsInterval: column('stats_interval'),
     recordFormat: readRecordFormat(row.uuid, externalIds.get(RECORD_FORMAT_KEY), where, conditions),
     options: readRowOptions(row.uuid, externalIds.get(OPTIONS_KEY), where, conditions),
@@ -130,6 +137,32 @@ function readRecordFormat(
     });
   }
   return format;
+}
+
+/** Returns the interval of the key, for rows without the column; the default without a valid one. */
+function readTemplateInterval(
+  uuid: string,
+  externalIds: ReadonlyMap<string, string>,
+  where: string,
+  conditions: Condition[],
+): number {
+  const text = externalIds.get(TEMPLATE_INTERVAL_KEY);
+  if (text === undefined) {
+    return TEMPLATE_INTERVAL_DEFAULT;
+  }
+  const seconds = /^\d{1,4}$/u.test(text) ? Number(text) : 0;
+  if (seconds >= 1 && seconds <= INTERVAL_MAX) {
+    return seconds;
+  }
+  conditions.push({
+    code: 'bad-value',
+    severity: 'warning',
+    where: `${where}, external_ids:${TEMPLATE_INTERVAL_KEY}`,
+    ipfixRow: uuid,
+    message: `${JSON.stringify(text)} is not a number of seconds from 1 to ${INTERVAL_MAX}; the default is used.`,
+    action: `Set it with "ovs-vsctl set IPFIX ${uuid} external_ids:${TEMPLATE_INTERVAL_KEY}=60".`,
+  });
+  return TEMPLATE_INTERVAL_DEFAULT;
 }
 
 function badColumn(row: DatabaseRow, where: string, name: ColumnName, error: z.core.$ZodError): Condition {

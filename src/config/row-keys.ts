@@ -12,6 +12,8 @@ export const ADOPT_MARK_KEY = 'ovs-ipfix';
 export const RECORD_FORMAT_KEY = 'ovs-ipfix-record-format';
 /** What records have or are accompanied by beyond their format: words of `ROW_OPTIONS`, separated by commas. */
 export const OPTIONS_KEY = 'ovs-ipfix-options';
+/** Seconds between templates where the column `template_interval` is unset or unknown to the database (before OVS 3.2). */
+export const TEMPLATE_INTERVAL_KEY = 'ovs-ipfix-template-interval';
 /** In `Bridge.external_ids`: the rate of each meter of the bridge, in packet-ins a second. */
 export const MAX_RATE_KEY = 'ovs-ipfix-max-rate';
 /** In `Bridge.external_ids`: the sampler, a `SamplerPolicy`. */
@@ -28,6 +30,7 @@ export const KNOWN_IPFIX_KEYS: ReadonlySet<string> = new Set([
   ADOPT_MARK_KEY,
   RECORD_FORMAT_KEY,
   OPTIONS_KEY,
+  TEMPLATE_INTERVAL_KEY,
 ]);
 
 /** The valid keys with the prefix `ovs-ipfix` in a Bridge row. */

@@ -49,6 +49,8 @@ export interface RunSettings extends OvsSettings {
   readonly unmetered: 'refuse' | 'allow';
   /** Largest IPFIX message over UDP, in bytes of payload. */
   readonly messageBytesMax: number;
+  /** The most messages a second to a collector over UDP. */
+  readonly messageRateMax: number;
   /** The format of records of rows that do not choose one. */
   readonly recordFormat: RecordFormat;
 }
@@ -72,6 +74,8 @@ export interface RegisterBit {
 export const MARK_DEFAULT = 'reg11[31]';
 /** Default of `--message-bytes-max`: fits an Ethernet MTU of 1500 with IPv6, UDP and a tunnel header. */
 export const MESSAGE_BYTES_MAX_DEFAULT = 1400;
+/** Default of `--message-rate-max`: a common collector with the kernel's default buffer receives as many without loss. */
+export const MESSAGE_RATE_MAX_DEFAULT = 32_000;
 /** Port of OVSDB in connection methods without one (IANA). */
 const DATABASE_PORT_DEFAULT = 6640;
 /** Port of OpenFlow in connection methods without one (IANA). */
@@ -120,6 +124,9 @@ export function wholeNumber(min: number, max: number) {
 
 /** The value of `--message-bytes-max`. */
 export const messageBytes = z._default(wholeNumber(512, 65_535), MESSAGE_BYTES_MAX_DEFAULT);
+
+/** The value of `--message-rate-max`. */
+const messageRate = z._default(wholeNumber(100, 1_000_000), MESSAGE_RATE_MAX_DEFAULT);
 
 /** The value of `--record-format`. */
 export const recordFormat = z._default(choice(RECORD_FORMATS), RECORD_FORMAT_DEFAULT);
@@ -182,6 +189,7 @@ const runSchema = z.object({
   adopt: z._default(choice(['all', 'marked', 'none']), 'all'),
   unmetered: z._default(choice(['refuse', 'allow']), 'refuse'),
   messageBytesMax: messageBytes,
+  messageRateMax: messageRate,
   recordFormat,
 });
 
@@ -226,7 +234,7 @@ export function readOvsSettings(flags: unknown): OvsSettings {
 /** Reads the flags of `run`; throws `SettingsError`. */
 export function readRunSettings(flags: unknown): RunSettings {
   const { unixctl, pidfile, web, webTokenFile, webInsecure, ...rest } = parse(runSchema, flags);
-  const { adopt, unmetered, messageBytesMax, recordFormat, ...ovs } = rest;
+  const { adopt, unmetered, messageBytesMax, messageRateMax, recordFormat, ...ovs } = rest;
   return {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
@@ -235,6 +243,7 @@ export function readRunSettings(flags: unknown): RunSettings {
     adopt,
     unmetered,
     messageBytesMax,
+    messageRateMax,
     recordFormat,
   };
 }

@@ -3,6 +3,7 @@
 import ipaddr from 'ipaddr.js';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import { addressText } from '../runtime/address-text.ts';
+import type { Condition } from './condition.ts';
 
 /** Port of IPFIX over UDP, TCP and SCTP (IANA; RFC 7011, section 10.3.4). */
 const COLLECTOR_PORT_DEFAULT = 4739;
@@ -32,7 +33,84 @@ export function parseTarget(text: string): TargetResult {
   if (/^[\d.]+$/u.test(host) && !ipaddr.IPv4.isValidFourPartDecimal(host)) {
     return { fault: `"${text}" has the address "${host}", which is not an IPv4 address.` };
   }
-  return { target: { host, port, text: addressText(host, port) } };
+  const fault = unsendable(host);
+  return fault === undefined
+    ? { target: { host, port, text: addressText(host, port) } }
+    : { fault: `"${text}" has the address "${host}", ${fault}.` };
+}
+
+/** Returns why messages cannot be sent to an address, as the rest of a sentence; undefined for others and for names. */
+function unsendable(host: string): string | undefined {
+  if (!ipaddr.isValid(host)) {
+    return undefined;
+  }
+  const address = ipaddr.parse(host);
+  const range = address.range();
+  if (range === 'multicast' || range === 'broadcast') {
+    return `which is a ${range} address; name one collector`;
+  }
+  const needsScope = address instanceof ipaddr.IPv6 && range === 'linkLocal' && address.zoneId === undefined;
+  return needsScope ? `which is link-local; add the interface, as in [${host}%eth0]` : undefined;
+}
+
+/** Returns a key that is the same for all spellings of an address or name with a port. */
+function sameCollectorKey({ host, port }: CollectorTarget): string {
+  const isAddress = ipaddr.isValid(host);
+  return addressText(isAddress ? ipaddr.parse(host).toNormalizedString() : host.toLowerCase(), port);
+}
+
+/** Returns the condition of a row with a target that names the same collector as another one. */
+function duplicateTarget(uuid: string, where: string, text: string, first: string): Condition {
+  return {
+    code: 'duplicate-target',
+    severity: 'warning',
+    where: `${where}, column targets`,
+    ipfixRow: uuid,
+    message: `The target "${text}" is the same collector as ${first}, which gets each record once.`,
+    action: `Remove one with "ovs-vsctl remove IPFIX ${uuid} targets ...".`,
+  };
+}
+
+/** Returns the valid targets of a row, each collector once; adds conditions for the others. */
+export function readTargets(
+  uuid: string,
+  texts: readonly string[],
+  where: string,
+  conditions: Condition[],
+): readonly CollectorTarget[] {
+  const targets = new Map<string, CollectorTarget>();
+  for (const text of texts) {
+    const result = parseTarget(text);
+    if ('target' in result) {
+      const key = sameCollectorKey(result.target);
+      const { text: first } = targets.get(key) ?? {};
+      if (first === undefined) {
+        targets.set(key, result.target);
+      } else {
+        conditions.push(duplicateTarget(uuid, where, text, first));
+      }
+    } else {
+      conditions.push({
+        code: 'bad-target',
+        severity: 'warning',
+        where: `${where}, column targets`,
+        ipfixRow: uuid,
+        message: `The target ${result.fault}`,
+        action: `Correct it with "ovs-vsctl set IPFIX ${uuid} targets=..."; the other targets are used meanwhile.`,
+      });
+    }
+  }
+  if (targets.size === 0) {
+    conditions.push({
+      code: 'no-usable-target',
+      severity: 'error',
+      where: `${where}, column targets`,
+      ipfixRow: uuid,
+      message: 'It has no valid target, so nothing is exported for the row.',
+      action: `Set one with "ovs-vsctl set IPFIX ${uuid} targets=\\"192.0.2.1:4739\\"".`,
+    });
+  }
+  return [...targets.values()];
 }
 
 function splitPort(text: string): { host: string; portText: string | undefined } | undefined {

@@ -4,23 +4,19 @@
 
 import type { Duplex } from 'node:stream';
 import type { Condition } from '../config/condition.ts';
-import type { RegisterBit } from '../config/settings.ts';
-import { type FlowMonitorEvent, type PacketInView } from '../node-openflow/index.ts';
-import type { Clock, Timer } from '../runtime/clock.ts';
-import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
-import { ConnectionKeeper, type KeeperOptions } from '../runtime/keeper.ts';
-import type { Logger } from '../runtime/log.ts';
+import type { FlowMonitorEvent } from '../node-openflow/index.ts';
+import type { Timer } from '../runtime/clock.ts';
+import { ConnectionKeeper } from '../runtime/keeper.ts';
 import type { ReadMemory } from '../runtime/read-memory.ts';
 import { settlesWithin } from '../runtime/within.ts';
 import { BridgeConnection } from './bridge-connection.ts';
 import { type BridgeDesired, isNothing, isSameDesired, NOTHING_DESIRED } from './bridge-desired.ts';
+import type { BridgeSessionOptions } from './bridge-session-options.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
 import { DUMP_INTERVAL_MS } from './flow-reader.ts';
 import { isInHookSlot } from './hook.ts';
 import { HookReconciler } from './hook-reconciler.ts';
-import type { UnmeteredPolicy } from './hook-refusal.ts';
 import { because, leftInBridge, leftUnreached } from './leftovers.ts';
-import type { MeterEvents } from './meter-readings.ts';
 import { MonitorKeeper } from './monitor-keeper.ts';
 import { waitForRemoval } from './removal.ts';
 import { formatSwitchVersion } from './switch-version.ts';
@@ -28,34 +24,6 @@ import { isSameSets } from './translation.ts';
 import { rewritingIsSlow } from './translation-conditions.ts';
 import { TranslationReconciler } from './translation-reconciler.ts';
 import { unreachableCondition } from './unreachable.ts';
-
-/** Callbacks of a session. */
-export interface BridgeEvents extends MeterEvents {
-  /** Called for each packet-in to the daemon's controller id; the view is only valid until the call returns. */
-  readonly onPacketIn: (packetIn: PacketInView) => void;
-  /** Called with each new connection once it is set up, and with undefined when it has ended. */
-  readonly onConnection: (connection: BridgeConnection | undefined) => void;
-  /** Called when `missing` or `isRewriting` may have changed. */
-  readonly onChange: () => void;
-}
-
-export interface BridgeSessionOptions extends BridgeEvents {
-  readonly bridge: string;
-  readonly endpoint: Endpoint;
-  readonly tls: TlsFiles | undefined;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly mark: RegisterBit;
-  readonly unmetered: UnmeteredPolicy;
-  /** Whether the bridge is known to be deleted, and with it everything installed. */
-  readonly isBridgeGone: () => boolean;
-  /** Whether ovs-vswitchd is known not to run, so that nothing is installed; it may restart with saved flows. */
-  readonly isSwitchStopped: () => boolean;
-  /** Whether OVS is restoring saved flows (Open_vSwitch.other_config:flow-restore-wait), which may have the daemon's actions. */
-  readonly isRestoringFlows: () => boolean;
-  /** Makes a stream to the bridge; tests pass a scripted switch. */
-  readonly dial?: KeeperOptions<BridgeConnection>['dial'];
-}
 
 /** Size of the receive buffer of a bridge in bytes: some hundred packet-ins. */
 export const READ_MEMORY_BYTES = 65_536;
@@ -157,20 +125,22 @@ export class BridgeSession {
     return this.#hook.isSettled && (state === 'reading' || state === 'rewriting');
   }
 
-  /**
-   * Removes everything, reconnecting if necessary, and closes the connection. Resolves to a sentence about what is left
-   * after `timeoutMs`, with the command that removes it; undefined when nothing is left.
-   */
+  /** Removes everything, reconnecting if necessary, and closes; resolves to a sentence about what is left after `timeoutMs`. */
   async stop(timeoutMs: number): Promise<string | undefined> {
     this.setDesired(NOTHING_DESIRED);
     this.#keeper.endPause();
     const left = this.#hasLeftovers ? await this.#removed(timeoutMs) : undefined;
+    await this.abandon();
+    return left;
+  }
+
+  /** Closes the connection and leaves everything in the bridge, where another daemon uses it now. */
+  async abandon(): Promise<void> {
     this.#hook.stop();
     this.#translation.stop();
     this.#dumpTimer?.cancel();
     this.#translationTimer?.cancel();
     await Promise.all([this.#monitor.stop(), this.#keeper.stop()]);
-    return left;
   }
 
   /** Resolves when nothing of the daemon is in the bridge; rejects with the reason after `timeoutMs`. */

@@ -4,25 +4,33 @@
 
 import type { Condition } from '../config/condition.ts';
 import { type BridgeConfig, type Configuration, readConfiguration } from '../config/configuration.ts';
-import { readIpfixRow } from '../config/ipfix-row.ts';
 import type { RunSettings } from '../config/settings.ts';
 import type { OpenSession } from '../export/collector-session.ts';
 import { Exporter } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
+import type { SendBudget } from '../export/send-budget.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
-import { type BridgeEvents, BridgeSession } from './bridge-session.ts';
+import { settlesWithin } from '../runtime/within.ts';
+import { BridgeSession } from './bridge-session.ts';
+import type { BridgeEvents } from './bridge-session-options.ts';
 import { ConditionLog } from './condition-log.ts';
 import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
-import { OwnRows, removeOwnRows } from './own-rows.ts';
+import {
+  closeDatabase,
+  describeLoss,
+  FLUSH_END_MS,
+  handBackRows,
+  ROWS_END_MS,
+  SOURCES_END_MS,
+} from './hand-back.ts';
+import { OwnRows } from './own-rows.ts';
 import {
   type AdoptionRules,
   desiredRows,
   notAdopted,
   planOwnership,
-  planRelease,
-  type RowChange,
   withOwnershipConditions,
 } from './ownership.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
@@ -38,6 +46,7 @@ export interface ControlParts {
   readonly sampleClock: Clock;
   readonly log: Logger;
   readonly openSession: OpenSession;
+  readonly sendBudget: SendBudget;
   /** Random 32-bit numbers for samplers. */
   readonly randomSeed: () => number;
   /** Whether ovs-vswitchd is known not to run. */
@@ -53,11 +62,6 @@ export interface ControlStatus {
   /** Why the daemon is not ready, as sentences; empty when everything that is configured runs. */
   readonly missing: readonly string[];
 }
-
-/** Most attempts to release rows at a stop: a row that is edited at that moment is planned again. */
-const RELEASE_ROUNDS_MAX = 5;
-/** Milliseconds that a stop waits for a database that is down while rows are adopted. */
-const DATABASE_WAIT_MS = 800;
 
 export class Control {
   readonly #settings: RunSettings;
@@ -105,19 +109,28 @@ export class Control {
   }
 
   /**
-   * Removes hooks, flushes caches, and then hands the rows back to ovs-vswitchd: sources stop before sinks. Resolves to
-   * sentences about what is left in switches and rows, each with the command that removes it.
+   * Removes hooks and actions, hands the rows back to ovs-vswitchd, and then flushes the caches: sources stop before sinks.
+   * Each step has its time, which a frozen switch, database or collector does not prolong. Resolves to sentences about what
+   * is left in switches and rows, each with the command that removes it, and about what was not sent.
    */
   async stop(): Promise<readonly string[]> {
+    const { clock, sendBudget } = this.#parts;
+    const startMicros = clock.monotonicMicros();
+    const leftMs = (endMs: number) => Math.max(0, endMs - (clock.monotonicMicros() - startMicros) / 1000);
     this.#isStopping = true;
     this.#rows.stop();
     this.#ownRows.stop();
-    for (const name of this.#bridges.keys()) {
-      this.#retire(name);
-    }
-    await Promise.all(this.#leaving.values());
-    await this.#releaseRows();
-    await this.#database.stop();
+    const bridges = [...this.#bridges.values()];
+    const removals = Promise.all([
+      ...bridges.map(async (bridge) => this.#noteLeft(await bridge.remove())),
+      ...this.#leaving.values(),
+    ]);
+    await settlesWithin(clock, leftMs(SOURCES_END_MS), removals);
+    this.#noteLeft(await handBackRows(this.#database, clock, leftMs(ROWS_END_MS)));
+    sendBudget.endWithin(leftMs(FLUSH_END_MS));
+    this.#noteLeft(describeLoss(await Promise.all(bridges.map((bridge) => bridge.flush()))));
+    await settlesWithin(clock, leftMs(FLUSH_END_MS), removals);
+    await closeDatabase(this.#database, clock);
     return this.#left;
   }
 
@@ -307,8 +320,9 @@ export class Control {
   }
 
   #makeExporter(name: string, options: ExporterOptions): Exporter {
-    const { sampleClock, log, openSession } = this.#parts;
-    return new Exporter(name, options, { clock: sampleClock, log: log.module('bridge'), openSession });
+    const { sampleClock, openSession, sendBudget } = this.#parts;
+    const log = this.#parts.log.module('bridge');
+    return new Exporter(name, options, { clock: sampleClock, log, openSession, sendBudget });
   }
 
   #retire(name: string): void {
@@ -318,16 +332,24 @@ export class Control {
     }
     this.#bridges.delete(name);
     this.#log.info(`bridge ${name}: sampling stopped, caches flushed`);
-    const leaving = Promise.all([this.#leaving.get(name), bridge.stop()]).then(([, left]) => {
-      if (left !== undefined) {
-        this.#noteLeft(left);
-      }
+    const leaving = Promise.all([this.#leaving.get(name), this.#removeAndFlush(bridge)]).then(() => {
       if (this.#leaving.get(name) === leaving) {
         this.#leaving.delete(name);
         this.#scheduleFollow();
       }
     });
     this.#leaving.set(name, leaving);
+  }
+
+  /** Ends a bridge. Without the lock, its hook and actions may be those of the new holder, and are left as they are. */
+  async #removeAndFlush(bridge: SampledBridge): Promise<void> {
+    const { lock } = this.#database;
+    if (lock === 'waiting' || lock === 'lost') {
+      await bridge.abandon();
+    } else {
+      this.#noteLeft(await bridge.remove());
+    }
+    this.#noteLeft(describeLoss([await bridge.flush()]));
   }
 
   async #reconcileRows(): Promise<void> {
@@ -338,44 +360,14 @@ export class Control {
   }
 
   /** Reports what is left: here, and again with the exit status when the process ends. */
-  #noteLeft(sentence: string): void {
+  #noteLeft(sentence: string | undefined): void {
+    if (sentence === undefined) {
+      return;
+    }
     this.#log.error(sentence);
     if (this.#isStopping) {
       this.#left.push(sentence);
     }
-  }
-
-  /** Releases rows. Waits shortly for a database that is down, and reports rows that remain adopted. */
-  async #releaseRows(): Promise<void> {
-    if (this.#adoptedRows().length > 0 && this.#database.lock === 'none') {
-      await this.#database.held(DATABASE_WAIT_MS);
-    }
-    for (let round = 1; this.#database.lock === 'held'; round += 1) {
-      try {
-        await this.#database.write(this.#adoptedRows());
-        await removeOwnRows(this.#database);
-        return;
-      } catch (error) {
-        if (round === RELEASE_ROUNDS_MAX) {
-          this.#noteLeft(`IPFIX rows could not be handed back: ${reasonOf(error)}; run "ovs-ipfix release".`);
-          return;
-        }
-      }
-    }
-    const adopted = this.#adoptedRows().length;
-    if (adopted > 0 && this.#database.lock === 'none') {
-      const { lastError } = this.#database.status();
-      const why = lastError === undefined ? '' : ` (${clause(lastError)})`;
-      this.#noteLeft(
-        `${adopted} IPFIX rows are still adopted, because the database is down${why}; run "ovs-ipfix release".`,
-      );
-    }
-  }
-
-  /** Returns the changes that release all rows. */
-  #adoptedRows(): readonly RowChange[] {
-    const rows = [...(this.#database.tables()?.ipfix.values() ?? [])];
-    return planRelease(rows.map((row) => readIpfixRow(row, '', [])));
   }
 }
 

@@ -30,6 +30,8 @@ export const DATABASE_NAME = 'Open_vSwitch';
  * Name of the OVSDB lock of the active daemon (RFC 7047, section 4.1.8): an <id> (section 3.1), which has no hyphen.
  */
 const LOCK_NAME = 'ovs_ipfix';
+/** Name of the lock that `release` holds while it runs, by which a daemon knows that it was not another daemon that took its own. */
+const RELEASE_LOCK_NAME = 'ovs_ipfix_release';
 
 /** The tables and columns that the configuration is read from; what a database lacks is left out. */
 export const WATCHED_COLUMNS = {
@@ -47,7 +49,7 @@ const WATCHED_WITH_INTERFACES: Readonly<Record<string, readonly string[]>> = {
   Bridge: [...WATCHED_COLUMNS.Bridge, ...INTERFACE_COLUMNS.Bridge],
 };
 
-/** waiting: another ovs-ipfix has the lock; lost: another client took it, and it is not requested again. */
+/** waiting: another ovs-ipfix has the lock; lost: another client took it; after `release` it is not requested again. */
 export type LockState = 'none' | 'waiting' | 'held' | 'lost';
 
 export interface DatabaseStatus extends KeeperStatus {
@@ -238,7 +240,12 @@ export class DatabaseSession {
 
   async #askForLock(client: OvsdbClient): Promise<void> {
     const onHeld = (isHeld: boolean) => this.#lockChanged(client, isHeld);
-    await (this.#options.lock === 'steal' ? client.steal(LOCK_NAME, onHeld) : client.lock(LOCK_NAME, onHeld));
+    if (this.#options.lock === 'steal') {
+      await client.lock(RELEASE_LOCK_NAME);
+      await client.steal(LOCK_NAME, onHeld);
+    } else {
+      await client.lock(LOCK_NAME, onHeld);
+    }
   }
 
   /** Handles changes of the lock, in the order received. The end of a connection releases it: another client did not take it. */
@@ -254,21 +261,31 @@ export class DatabaseSession {
     if (this.#lock === 'waiting') {
       this.#options.log.warn('another ovs-ipfix has the lock of the active daemon; standing by');
     } else if (this.#lock === 'lost' && before === 'held') {
-      this.#options.log.warn(
-        'another client took the lock of the active daemon; export stopped until "ovs-appctl -t ovs-ipfix readopt" or a restart',
-      );
-      this.#leaveQueue(client);
+      this.#options.log.warn('another client took the lock of the active daemon; export stopped');
+      this.#queueAgain(client).catch((error: unknown) => {
+        // The end of a connection leaves the queue as well, and the next one does not request the lock.
+        this.#options.log.debug(`lock not requested again: ${reasonOf(error)}`);
+      });
     }
     this.#onHeld();
     this.#options.onChange();
   }
 
-  /** Leaves the queue of a lost lock, in which the previous holder stays, before standby daemons (RFC 7047, section 4.1.8). */
-  #leaveQueue(client: OvsdbClient): void {
-    client.unlock(LOCK_NAME).catch((error: unknown) => {
-      // The end of a connection leaves the queue as well, and the next one does not request the lock.
-      this.#options.log.debug(`lock request not cancelled: ${reasonOf(error)}`);
-    });
+  /**
+   * Leaves the queue of a lost lock, in which the previous holder stays before standby daemons (RFC 7047, section 4.1.8), and
+   * joins its end as a standby; not while `release` runs, which would be undone.
+   */
+  async #queueAgain(client: OvsdbClient): Promise<void> {
+    await client.unlock(LOCK_NAME);
+    const isReleased = !(await client.lock(RELEASE_LOCK_NAME));
+    await client.unlock(RELEASE_LOCK_NAME);
+    if (isReleased) {
+      this.#options.log.warn(
+        '"ovs-ipfix release" was run; export stopped until "ovs-appctl -t ovs-ipfix readopt" or a restart',
+      );
+    } else {
+      await this.resync();
+    }
   }
 }
 

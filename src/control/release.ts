@@ -16,6 +16,8 @@ import { planRelease } from './ownership.ts';
 
 /** The result; `failures` has a sentence for each bridge that could not be cleaned. */
 export interface ReleaseReport {
+  /** Whether nothing was done because another client holds the lock. */
+  readonly isHeldByAnother: boolean;
   readonly rowCount: number;
   readonly bridgeCount: number;
   readonly failures: readonly string[];
@@ -23,16 +25,25 @@ export interface ReleaseReport {
 
 /** Time limit for the database in milliseconds. */
 export const RELEASE_TIMEOUT_MS = 5000;
+/** How long `--unless-held` waits for a lock that another client holds: the server may not know yet that a daemon has died. */
+export const RELEASE_LOCK_WAIT_MS = 1000;
 /** Time limit for each bridge in milliseconds, which may have tens of thousands of flows to restore. */
 export const RELEASE_BRIDGE_TIMEOUT_MS = 30_000;
 
-/** Releases rows, and cleans all bridges concurrently. Rejects when the database cannot be reached or refuses. */
+/**
+ * Releases rows, and cleans all bridges concurrently. Takes the lock from a daemon that runs, unless `isForced` is false: then
+ * it does nothing while another client holds the lock. Rejects when the database cannot be reached or refuses.
+ */
 export async function release(
   settings: OvsSettings,
+  isForced: boolean,
   parts: { readonly clock: Clock; readonly log: Logger },
 ): Promise<ReleaseReport> {
-  const { database, bridges } = await openDatabase(settings, parts);
+  const { database, bridges } = await openDatabase(settings, isForced, parts);
   try {
+    if (database.lock !== 'held') {
+      return { isHeldByAnother: true, rowCount: 0, bridgeCount: 0, failures: [] };
+    }
     const rows = [...(database.tables()?.ipfix.values() ?? [])].map((row) => readIpfixRow(row, '', []));
     const changes = planRelease(rows);
     await database.write(changes);
@@ -41,6 +52,7 @@ export async function release(
       bridges().map((bridge) => cleanBridge(bridge, settings, { ...parts, database })),
     );
     return {
+      isHeldByAnother: false,
       rowCount: changes.length,
       bridgeCount: outcomes.filter((outcome) => outcome.status === 'fulfilled').length,
       failures: outcomes.flatMap((outcome) =>
@@ -52,9 +64,13 @@ export async function release(
   }
 }
 
-/** Connects and takes the lock from a running daemon, which stops exporting and does not request it again. */
+/**
+ * Connects and takes the lock from a running daemon, which stops exporting and does not request it again; without `isForced`,
+ * the lock may still be another client's in the end.
+ */
 async function openDatabase(
   settings: OvsSettings,
+  isForced: boolean,
   parts: { readonly clock: Clock; readonly log: Logger },
 ): Promise<{ database: DatabaseSession; bridges: () => string[] }> {
   let onChange = () => {};
@@ -62,18 +78,21 @@ async function openDatabase(
     ...parts,
     endpoints: settings.database,
     tls: settings.tls,
-    lock: 'steal',
+    lock: isForced ? 'steal' : 'queue',
     onChange: () => onChange(),
   });
-  const locked = new Promise<void>((resolve) => {
+  const isUsable = () => database.tables() !== undefined && database.status().isSynced;
+  const answered = new Promise<void>((resolve) => {
     onChange = () => {
-      if (database.tables() !== undefined && database.status().isSynced && database.lock === 'held') {
+      if (isUsable() && (database.lock === 'held' || (!isForced && database.lock === 'waiting'))) {
         resolve();
       }
     };
   });
   database.start();
-  if (!(await settlesWithin(parts.clock, RELEASE_TIMEOUT_MS, locked))) {
+  if (await settlesWithin(parts.clock, RELEASE_TIMEOUT_MS, answered)) {
+    await database.held(RELEASE_LOCK_WAIT_MS);
+  } else {
     const { endpoint, lastError } = database.status();
     await database.stop();
     throw new Error(

@@ -7,13 +7,15 @@ import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/confi
 import { type InterfaceList, NO_INTERFACES } from '../config/interfaces.ts';
 import type { Exporter } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
+import type { StopLoss } from '../export/exporter-status.ts';
 import { BridgeIntake } from '../intake/bridge-intake.ts';
 import { type BridgeInterface, IngressInterfaces } from '../intake/ingress-interfaces.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { clause } from '../runtime/sentence.ts';
 import { type BridgeDesired, NOTHING_DESIRED } from './bridge-desired.ts';
-import type { BridgeEvents, BridgeSession } from './bridge-session.ts';
+import type { BridgeSession } from './bridge-session.ts';
+import type { BridgeEvents } from './bridge-session-options.ts';
 import { DatapathSampling } from './datapath-sampling.ts';
 import { failOpenCondition } from './fail-open.ts';
 import type { OwnSet } from './own-rows-plan.ts';
@@ -71,7 +73,7 @@ export class SampledBridge {
   readonly #interfaces = new IngressInterfaces();
   readonly #sets = new Map<number, RowExporter>();
   /** Exporters that are not needed any more and still flush. */
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #leaving = new Set<Promise<StopLoss>>();
   readonly #watch: SamplingWatch;
   readonly #datapath: DatapathSampling;
   /** What the rows ask for, apart from the hook's sampler. */
@@ -192,17 +194,29 @@ export class SampledBridge {
     }
   }
 
-  /**
-   * Removes everything from the switch, then flushes the caches to the collectors: sources stop before sinks. Resolves to a
-   * sentence about what is left in the switch, or undefined.
-   */
-  async stop(): Promise<string | undefined> {
+  /** Removes everything from the switch; resolves to a sentence about what is left there, or undefined. */
+  async remove(): Promise<string | undefined> {
     this.#watch.stop();
     const left = await this.#session.stop(REMOVAL_MS_MAX);
     await this.#datapath.stop();
-    const exporters = [this.#whole?.exporter, ...[...this.#sets.values()].map((set) => set.exporter)];
-    await Promise.all([...exporters.map((exporter) => exporter?.stop()), ...this.#leaving]);
     return left;
+  }
+
+  /** Leaves everything in the switch, where another daemon uses it now. */
+  async abandon(): Promise<void> {
+    this.#watch.stop();
+    await this.#session.abandon();
+    await this.#datapath.stop();
+  }
+
+  /** Flushes the caches to the collectors and closes them; resolves to what could not be sent in the time of a stop. */
+  async flush(): Promise<StopLoss> {
+    const stopping = this.exporters().map(({ exporter }) => exporter.stop());
+    const losses = await Promise.all([...stopping, ...this.#leaving]);
+    return {
+      flowsUnsent: losses.reduce((sum, { flowsUnsent }) => sum + flowsUnsent, 0),
+      recordsLost: losses.reduce((sum, { recordsLost }) => sum + recordsLost, 0),
+    };
   }
 
   /** See `BridgeSession.resync`. */
@@ -341,9 +355,7 @@ export class SampledBridge {
   }
 
   #retire(exporter: Exporter): void {
-    const leaving = exporter.stop().then(() => {
-      this.#leaving.delete(leaving);
-    });
+    const leaving = exporter.stop().finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
   }
 

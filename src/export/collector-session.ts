@@ -64,8 +64,11 @@ export interface CollectorSession {
    * session has counted.
    */
   send(bytes: Buffer, size: number, recordCount: number): boolean;
-  /** Sends what waits, as far as possible within the drain time, and closes. Safe to repeat. */
-  stop(): Promise<void>;
+  /**
+   * Sends what waits, as far as possible within the drain time and `timeoutMs`, and closes; resolves to the records that still
+   * waited, which are lost and counted. Safe to repeat.
+   */
+  stop(timeoutMs?: number): Promise<number>;
   status(): SessionStatus;
 }
 

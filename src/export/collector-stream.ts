@@ -5,12 +5,13 @@
 import { MessageWriter } from '../ipfix/message-writer.ts';
 import { SCOPE_OFFSET } from '../ipfix/options-sets.ts';
 import { SEQUENCE_NUMBER_OFFSET } from '../ipfix/protocol.ts';
-import type { RecordLayout } from '../ipfix/record-layout.ts';
+import { type RecordLayout, TEMPLATES } from '../ipfix/record-layout.ts';
 import { encodeTemplateSets } from '../ipfix/template-sets.ts';
 import type { CollectorSession, CollectorTarget, OpenSession, SessionStatus } from './collector-session.ts';
-import type { ExporterOptions } from './exporter-options.ts';
+import { type ExporterOptions, targetKey } from './exporter-options.ts';
 import type { OpenMessage } from './open-message.ts';
 import type { OptionsRecords } from './options-records.ts';
+import type { SendAccount, SendBudget } from './send-budget.ts';
 
 /**
  * Observation domains whose state a stream keeps. A `sample` action may take its domain from a field of the packet, so there
@@ -88,6 +89,8 @@ export interface CollectorStatus extends SessionStatus {
 export class CollectorStream {
   readonly target: CollectorTarget;
   readonly #session: CollectorSession;
+  /** Undefined over a reliable transport, which the collector itself slows down. */
+  readonly #account: SendAccount | undefined;
   readonly #domains = new Map<number, DomainState>();
   #options: StreamOptions;
   #templateWriter: MessageWriter;
@@ -98,7 +101,12 @@ export class CollectorStream {
   #optionsRecordsSent = 0;
   #domainsForgotten = 0;
 
-  constructor(target: CollectorTarget, openSession: OpenSession, options: StreamOptions) {
+  constructor(
+    target: CollectorTarget,
+    openSession: OpenSession,
+    options: StreamOptions,
+    budget: SendBudget | undefined,
+  ) {
     this.target = target;
     this.#options = options;
     this.#templateWriter = new MessageWriter(options.messageBytesMax);
@@ -106,6 +114,7 @@ export class CollectorStream {
       restarted: () => this.#startOver(),
       templatesDoubtful: () => this.#templatesAreDue(),
     });
+    this.#account = this.#session.isReliable ? undefined : budget?.open(targetKey(target));
   }
 
   get backlogCount(): number {
@@ -116,9 +125,27 @@ export class CollectorStream {
     this.#session.start();
   }
 
-  /** Sends what waits and closes the session. */
-  stop(): Promise<void> {
-    return this.#session.stop();
+  /** Milliseconds until the send budget allows the next slice of records; 0: now. */
+  waitMs(): number {
+    return this.#account?.waitMs() ?? 0;
+  }
+
+  /** Notes for how many microseconds the oldest flow has been due. */
+  setLateness(micros: number): void {
+    this.#account?.setLateness(micros);
+  }
+
+  /** Notes that the records of so many flows will follow; the longest record of the layout gives the number of messages. */
+  expect(flowCount: number): void {
+    const { recordLayout, messageBytesMax } = this.#options;
+    const recordSizeMax = Math.max(...TEMPLATES[recordLayout].map(({ recordSize }) => recordSize));
+    this.#account?.expect(Math.ceil((flowCount * recordSizeMax) / messageBytesMax));
+  }
+
+  /** Sends what waits, for `timeoutMs` at most, and closes the session; resolves to the records that were still waiting. */
+  stop(timeoutMs: number): Promise<number> {
+    this.#account?.close();
+    return this.#session.stop(timeoutMs);
   }
 
   /**
@@ -159,7 +186,7 @@ export class CollectorStream {
     }
     putSequenceNumber(writer.bytes, domain.sequenceNumber);
     domain.sequenceNumber = (domain.sequenceNumber + writer.recordCount) >>> 0;
-    this.#session.send(writer.bytes, writer.size, writer.recordCount);
+    this.#send(writer.bytes, writer.size, writer.recordCount);
   }
 
   status(): CollectorStatus {
@@ -177,6 +204,14 @@ export class CollectorStream {
       })),
       domainsForgotten: this.#domainsForgotten,
     };
+  }
+
+  #send(bytes: Buffer, size: number, recordCount: number): boolean {
+    const isAccepted = this.#session.send(bytes, size, recordCount);
+    if (isAccepted) {
+      this.#account?.spend(size);
+    }
+    return isAccepted;
   }
 
   #templatesAreDue(): void {
@@ -204,7 +239,7 @@ export class CollectorStream {
       writer.begin(exportTimeSeconds, observationDomainId);
       writer.appendSet(set);
       putSequenceNumber(writer.bytes, domain.sequenceNumber);
-      if (!this.#session.send(writer.bytes, writer.finish(), 0)) {
+      if (!this.#send(writer.bytes, writer.finish(), 0)) {
         return;
       }
       this.#templateMessages += 1;
@@ -246,7 +281,7 @@ export class CollectorStream {
     const size = this.#templateWriter.finish();
     putSequenceNumber(bytes, domain.sequenceNumber);
     domain.sequenceNumber = (domain.sequenceNumber + recordCount) >>> 0;
-    if (this.#session.send(bytes, size, 0)) {
+    if (this.#send(bytes, size, 0)) {
       this.#optionsMessages += 1;
       this.#optionsRecordsSent += recordCount;
     }

@@ -5,15 +5,20 @@ import type { CollectorTarget, OpenSession } from './collector-session.ts';
 import { type CollectorStatus, CollectorStream, type StreamOptions } from './collector-stream.ts';
 import { targetKey } from './exporter-options.ts';
 import type { OpenMessage } from './open-message.ts';
+import type { PacedCollectors } from './pacer.ts';
+import type { SendBudget } from './send-budget.ts';
 
-export class CollectorStreams {
+export class CollectorStreams implements PacedCollectors {
   readonly #openSession: OpenSession;
+  readonly #budget: SendBudget | undefined;
   #streams = new Map<string, CollectorStream>();
   /** Removed collectors that still send what waits. */
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #leaving = new Set<Promise<number>>();
 
-  constructor(openSession: OpenSession) {
+  /** @param budget how fast messages are sent over UDP; undefined: without a limit */
+  constructor(openSession: OpenSession, budget: SendBudget | undefined) {
     this.#openSession = openSession;
+    this.#budget = budget;
   }
 
   /** Messages that wait at the collector with the longest backlog. */
@@ -25,6 +30,39 @@ export class CollectorStreams {
     return count;
   }
 
+  /** Milliseconds until the send budget of all collectors allows the next slice of records; 0: now. */
+  waitMs(): number {
+    let ms = 0;
+    for (const stream of this.#streams.values()) {
+      ms = Math.max(ms, stream.waitMs());
+    }
+    return ms;
+  }
+
+  /** Notes for how many microseconds the oldest flow has been due: later flows are sent faster. */
+  setLateness(micros: number): void {
+    for (const stream of this.#streams.values()) {
+      stream.setLateness(micros);
+    }
+  }
+
+  /** Counts a slice of records that waited for the send budget. */
+  countDelay(): void {
+    this.#budget?.countDelay();
+  }
+
+  /** Milliseconds that are left at a stop; Infinity before one. */
+  get leftMs(): number {
+    return this.#budget?.leftMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Notes that the records of so many flows will follow. */
+  expect(flowCount: number): void {
+    for (const stream of this.#streams.values()) {
+      stream.expect(flowCount);
+    }
+  }
+
   /** Opens new collectors, passes the options to those that stay, and stops the others. */
   setTargets(targets: readonly CollectorTarget[], options: StreamOptions): void {
     const streams = new Map<string, CollectorStream>();
@@ -32,7 +70,8 @@ export class CollectorStreams {
       const key = targetKey(target);
       const known = this.#streams.get(key);
       known?.setOptions(options);
-      streams.set(key, known ?? streams.get(key) ?? new CollectorStream(target, this.#openSession, options));
+      const stream = known ?? streams.get(key);
+      streams.set(key, stream ?? new CollectorStream(target, this.#openSession, options, this.#budget));
     }
     const before = this.#streams;
     this.#streams = streams;
@@ -65,13 +104,19 @@ export class CollectorStreams {
     return Array.from(this.#streams.values(), (stream) => stream.status());
   }
 
-  /** Waits until all collectors, removed ones included, have sent what waits, and closes them. */
-  async stop(): Promise<void> {
-    await Promise.all([...Array.from(this.#streams.values(), (stream) => stream.stop()), ...this.#leaving]);
+  /**
+   * Waits until all collectors, removed ones included, have sent what waits, and closes them; resolves to the records that
+   * could not be sent in time.
+   */
+  async stop(): Promise<number> {
+    const { leftMs } = this;
+    const stopping = Array.from(this.#streams.values(), (stream) => stream.stop(leftMs));
+    const lost = await Promise.all([...stopping, ...this.#leaving]);
+    return lost.reduce((sum, count) => sum + count, 0);
   }
 
   #stopStream(stream: CollectorStream): void {
-    const left = stream.stop().finally(() => this.#leaving.delete(left));
+    const left = stream.stop(this.leftMs).finally(() => this.#leaving.delete(left));
     this.#leaving.add(left);
   }
 }

@@ -63,7 +63,7 @@ export function sameOptionsRecords(a: OptionsSettings | undefined, b: OptionsSet
   return a?.samplingPopulation === b?.samplingPopulation && a?.hasInterfaces === b?.hasInterfaces;
 }
 
-/** Returns a key that identifies the collector. */
-export function targetKey(target: CollectorTarget): string {
-  return `${target.host}\0${target.port}`;
+/** Returns a key that identifies the collector: the same process over another transport is another one. */
+export function targetKey({ host, port, transport = 'udp' }: CollectorTarget): string {
+  return `${transport}\0${host}\0${port}`;
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { OpenSession } from './collector-session.ts';
 import type { Pace } from './pacer.ts';
+import type { SendBudget } from './send-budget.ts';
 
 /** What an exporter needs from outside. */
 export interface ExporterParts {
@@ -12,8 +13,10 @@ export interface ExporterParts {
   readonly openSession: OpenSession;
   /** Calls back at the end of the current batch of input, before the event loop waits. Default: `setImmediate`. */
   readonly defer?: (callback: () => void) => void;
-  /** Decides when the next slice of a long run of records follows. Default: a `Pacer` that reads the backlogs. */
+  /** Decides when the next slice of a long run of records follows. Default: a `Pacer`. */
   readonly pace?: Pace;
+  /** How fast messages are sent over UDP; all exporters of a process share it. Default: without a limit. */
+  readonly sendBudget?: SendBudget | undefined;
   /** Secret seed of the cache's hash, against senders that choose keys which collide. Default: random. */
   readonly hashSeed?: number;
 }

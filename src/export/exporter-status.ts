@@ -21,6 +21,13 @@ export interface FaultCounts {
   transport: number;
 }
 
+/** What an exporter could not send in the time of a stop. */
+export interface StopLoss {
+  readonly flowsUnsent: number;
+  /** Records that still waited for a collector, each counted for each collector. */
+  readonly recordsLost: number;
+}
+
 /** An exporter for operators. Counts are since it was created. */
 export interface ExporterStatus {
   readonly name: string;
@@ -35,6 +42,8 @@ export interface ExporterStatus {
   readonly records: Readonly<ReasonCounts>;
   /** Messages with data records, each counted once for all collectors. */
   readonly messages: number;
+  /** Flows that could not be sent in the time of a stop. */
+  readonly flowsUnsent: number;
   /** Interfaces without an options record, at `OPTIONS_INTERFACES_MAX`. */
   readonly interfacesOmitted: number;
   readonly collectors: readonly CollectorStatus[];

@@ -14,6 +14,7 @@ import { dissectExtended } from '../packet/dissect-extended.ts';
 import { addTunnel } from '../packet/tunnel-key.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { flushCache, SLICE_RECORDS_MAX } from './cache-flush.ts';
 import { type StreamOptions, streamOptions } from './collector-stream.ts';
 import { CollectorStreams } from './collector-streams.ts';
 import { type ExporterOptions, layoutOf, sameOptions } from './exporter-options.ts';
@@ -24,6 +25,7 @@ import {
   type ExporterStatus,
   type FaultCounts,
   type ReasonCounts,
+  type StopLoss,
 } from './exporter-status.ts';
 import { MessagePacker } from './message-packer.ts';
 import { OptionsRecords } from './options-records.ts';
@@ -32,8 +34,6 @@ import { RecentMessages } from './recent-messages.ts';
 
 export type { ExporterStatus } from './exporter-status.ts';
 
-/** Records that one turn of the event loop expires, so that a million flows that are due at once do not block it. */
-export const SLICE_RECORDS_MAX = 256;
 /** Pause between two runs of the timer, so that flows that are due in short succession share messages. */
 export const EXPIRY_PAUSE_MS = 20;
 /** Records that one sample may expire; more than one, so that the cache shrinks to a lowered limit. */
@@ -61,7 +61,7 @@ export class Exporter {
   /** Flows at the old end of the cache that started in another layout. */
   #outdatedFlows = 0;
   #state: ExporterStatus['state'] = 'idle';
-  #stopped: Promise<void> | undefined;
+  #stopped: Promise<StopLoss> | undefined;
   #timer: Timer | undefined;
   /** Whether the end of this batch will send the open messages, and whether the next slice is scheduled. */
   #isBatchEndPlanned = false;
@@ -69,6 +69,7 @@ export class Exporter {
   #samples = 0;
   #samplesIgnored = 0;
   #messages = 0;
+  #flowsUnsent = 0;
   /** Created once: a function that creates a closure allocates with each call, even when it returns before. */
   readonly #endBatch = () => {
     if (this.#state === 'running') {
@@ -88,9 +89,9 @@ export class Exporter {
     this.name = name;
     this.#clock = parts.clock;
     this.#log = parts.log;
-    this.#streams = new CollectorStreams(parts.openSession);
+    this.#streams = new CollectorStreams(parts.openSession, parts.sendBudget);
     this.#defer = parts.defer ?? setImmediate;
-    this.#pace = parts.pace ?? new Pacer(this.#clock, this.#defer, () => this.backlogCount);
+    this.#pace = parts.pace ?? new Pacer(this.#clock, this.#defer, this.#streams);
     this.#options = options;
     this.#optionsRecords = new OptionsRecords(options.optionsRecords, []);
     this.#sentLayout = layoutOf(options);
@@ -126,10 +127,8 @@ export class Exporter {
    * forcedEnd, before those that start from now on. Does nothing when the options have the same meaning, or after `stop`.
    */
   configure(options: ExporterOptions): void {
-    if (this.#state === 'stopping' || this.#state === 'stopped') {
-      return;
-    }
-    if (sameOptions(this.#options, options)) {
+    const isEnded = this.#state === 'stopping' || this.#state === 'stopped';
+    if (isEnded || sameOptions(this.#options, options)) {
       return;
     }
     this.#addBatch();
@@ -223,8 +222,8 @@ export class Exporter {
     return this.#streams.backlogCount;
   }
 
-  /** Flushes the cache with forcedEnd to the current collectors, waits until they have sent it, and closes them. */
-  stop(): Promise<void> {
+  /** Flushes the cache with forcedEnd, and closes the collectors; resolves to what could not be sent in time. */
+  stop(): Promise<StopLoss> {
     this.#stopped ??= this.#flushAndClose();
     return this.#stopped;
   }
@@ -268,6 +267,7 @@ export class Exporter {
       malformed: { ...this.#malformed },
       records: { ...this.#records },
       messages: this.#messages,
+      flowsUnsent: this.#flowsUnsent,
       interfacesOmitted: this.#optionsRecords.interfacesOmitted,
       collectors: this.#streams.status(),
     };
@@ -336,8 +336,13 @@ export class Exporter {
     if (this.#state !== 'running') {
       return;
     }
-    this.#addBatch();
     const nowMicros = this.#clock.monotonicMicros();
+    this.#streams.setLateness(Math.max(0, nowMicros - this.#cache.nextExpiryMicros()));
+    if (this.#streams.waitMs() > 0) {
+      this.#planSlice();
+      return;
+    }
+    this.#addBatch();
     const count = this.#cache.expire(nowMicros, this.#visitor, SLICE_RECORDS_MAX);
     if (this.#outdatedFlows > 0) {
       this.#cache.flush(this.#visitor, Math.min(this.#outdatedFlows, SLICE_RECORDS_MAX - count));
@@ -371,30 +376,25 @@ export class Exporter {
     this.#defer(this.#endBatch);
   }
 
-  /** Sends the flows of the cache, in slices, unless the state changes meanwhile; returns how many. */
+  /** Sends the flows of the cache, unless the state changes meanwhile; returns how many. */
   async #flushFlows(): Promise<number> {
     const state = this.#state;
-    const flowCount = this.#cache.flowCount;
-    let left = flowCount;
-    while (left > 0 && this.#state === state) {
-      const count = this.#cache.flush(this.#visitor, Math.min(left, SLICE_RECORDS_MAX));
-      left = count === 0 ? 0 : left - count;
-      if (left > 0) {
-        await new Promise<void>((resolve) => this.#pace.next(resolve));
-      }
-    }
+    const isWanted = () => this.#state === state;
+    const count = await flushCache(this.#cache, this.#visitor, this.#streams, this.#pace, isWanted);
     this.#packer.finishAll();
-    return flowCount - left;
+    return count;
   }
 
-  async #flushAndClose(): Promise<void> {
+  async #flushAndClose(): Promise<StopLoss> {
     this.#addBatch();
     this.#state = 'stopping';
     this.#timer?.cancel();
     this.#timer = undefined;
     await this.#flushFlows();
-    await this.#streams.stop();
+    this.#flowsUnsent = this.#cache.flowCount;
+    const recordsLost = await this.#streams.stop();
     this.#state = 'stopped';
     this.#log.debug(`exporter ${this.name}: stopped`);
+    return { flowsUnsent: this.#flowsUnsent, recordsLost };
   }
 }

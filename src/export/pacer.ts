@@ -1,6 +1,6 @@
-// Decides when the next slice of a long run of records follows: at the end of the batch, or later while a collector's backlog
-// is long and shrinks, so that a burst is not dropped at the backlog's limit. A collector that accepts nothing does not delay
-// the others.
+// Decides when the next slice of a long run of records follows: at the end of the batch, or later while the send budget of a
+// collector over UDP is used up, or while a collector's backlog is long and shrinks, so that a burst is dropped neither by a
+// receiver nor at the backlog's limit. A collector that accepts nothing does not delay the others.
 
 import type { Clock } from '../runtime/clock.ts';
 
@@ -15,25 +15,40 @@ export interface Pace {
   next(callback: () => void): void;
 }
 
+/** What a pacer decides by: the collectors of an exporter. */
+export interface PacedCollectors {
+  /** The longest backlog of all collectors, in messages. */
+  readonly backlogCount: number;
+  /** Milliseconds until the send budget of all collectors allows a slice; 0: now. */
+  waitMs(): number;
+  /** Called when a slice waits for the send budget. */
+  countDelay(): void;
+}
+
 export class Pacer implements Pace {
   readonly #clock: Clock;
   readonly #defer: (callback: () => void) => void;
-  readonly #backlogCount: () => number;
+  readonly #collectors: PacedCollectors;
 
-  /** @param backlogCount returns the longest backlog of all collectors, in messages */
-  constructor(clock: Clock, defer: (callback: () => void) => void, backlogCount: () => number) {
+  constructor(clock: Clock, defer: (callback: () => void) => void, collectors: PacedCollectors) {
     this.#clock = clock;
     this.#defer = defer;
-    this.#backlogCount = backlogCount;
+    this.#collectors = collectors;
   }
 
   next(callback: () => void): void {
+    if (this.#collectors.waitMs() > 0) {
+      this.#collectors.countDelay();
+    }
     this.#poll(callback, Number.POSITIVE_INFINITY);
   }
 
   #poll(callback: () => void, countBefore: number): void {
-    const count = this.#backlogCount();
-    if (count > PACE_BACKLOG_COUNT && count < countBefore) {
+    const waitMs = this.#collectors.waitMs();
+    const count = this.#collectors.backlogCount;
+    if (waitMs > 0) {
+      this.#clock.setTimer(() => this.#poll(callback, Number.POSITIVE_INFINITY), waitMs);
+    } else if (count > PACE_BACKLOG_COUNT && count < countBefore) {
       this.#clock.setTimer(() => this.#poll(callback, count), PACE_MS);
     } else {
       this.#defer(callback);

@@ -67,14 +67,16 @@ export class SessionTraffic {
     return { size };
   }
 
-  /** Counts all messages of the queue as lost, and forgets what the socket has not reported on. */
-  drop(): void {
+  /** Counts all messages of the queue as lost, and forgets what the socket has not reported on; returns their records. */
+  drop(): number {
+    const lostBefore = this.#recordsLost;
     while (this.#queue.count > 0) {
       this.countLost(this.#queue.recordCountAt(0));
       this.#queue.shift();
     }
     this.#handedCount = 0;
     this.#onEmpty?.();
+    return this.#recordsLost - lostBefore;
   }
 
   /** Resolves when the queue is empty. */

@@ -51,7 +51,7 @@ export abstract class SocketSession implements CollectorSession {
   readonly #backoff: Backoff;
   #state: SessionState = 'closed';
   #timer: Timer | undefined;
-  #stopping: Promise<void> | undefined;
+  #stopping: Promise<number> | undefined;
   #connectionCount = 0;
 
   constructor(
@@ -110,8 +110,8 @@ export abstract class SocketSession implements CollectorSession {
     return true;
   }
 
-  stop(): Promise<void> {
-    this.#stopping ??= this.#drainAndClose();
+  stop(timeoutMs = this.#drainMs): Promise<number> {
+    this.#stopping ??= this.#drainAndClose(Math.min(timeoutMs, this.#drainMs));
     return this.#stopping;
   }
 
@@ -173,19 +173,20 @@ export abstract class SocketSession implements CollectorSession {
     this.connect();
   }
 
-  async #drainAndClose(): Promise<void> {
+  async #drainAndClose(drainMs: number): Promise<number> {
     const canDrain = this.#state === 'open' || this.#state === 'connecting';
     if (!canDrain) {
       this.#timer?.cancel();
     }
     this.#state = 'closing';
     if (canDrain) {
-      await settlesWithin(this.clock, this.#drainMs, this.traffic.emptied());
+      await settlesWithin(this.clock, drainMs, this.traffic.emptied());
     }
     this.#timer?.cancel();
     const closed = this.close(this.traffic.backlogCount === 0);
-    this.traffic.drop();
+    const recordsLost = this.traffic.drop();
     this.#state = 'closed';
     await closed;
+    return recordsLost;
   }
 }

@@ -1,9 +1,10 @@
 // A collector over UDP (RFC 7011, section 10.3): one connected socket, so that the kernel reports ICMP errors and needs no
 // route lookup per message. No fault of the collector ends the session: errors are counted, a host name that does not resolve
-// is resolved again, and messages that do not fit into the backlog are dropped and counted.
+// is resolved again, and messages that do not fit into the backlog are dropped and counted. An error at one address of a name
+// leads to the next one.
 
 import { createSocket, type Socket } from 'node:dgram';
-import { lookup as lookupSystem } from 'node:dns/promises';
+import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { CollectorTarget, SessionListener } from './collector-session.ts';
 import { faultText } from './fault-text.ts';
@@ -28,6 +29,8 @@ export interface UdpSessionOptions extends SocketSessionOptions {
   readonly sendBufferBytes: number;
   /** How often a host name is resolved again while connected. */
   readonly resolveIntervalMs: number;
+  /** The shortest time between two errors for which a host name is resolved again. */
+  readonly resolvePauseMs: number;
   /** How long no error must follow a message until a failing collector is open again. */
   readonly recoveryMs: number;
 }
@@ -37,27 +40,35 @@ export const UDP_SESSION_DEFAULTS: UdpSessionOptions = {
   sendBacklogMax: 1024,
   sendBufferBytes: 1_048_576,
   resolveIntervalMs: 300_000,
+  resolvePauseMs: 1000,
   // Linux reports a host that does not answer ARP after 3 s.
   recoveryMs: 5000,
 };
 
 /** What a UDP session needs from outside. */
 export interface UdpSessionParts extends SocketSessionParts {
-  /** Default: the system's resolver. */
-  readonly lookup?: (host: string) => Promise<ResolvedAddress>;
+  /** Returns all addresses of a host, the preferred one first. Default: the system's resolver. */
+  readonly lookup?: (host: string) => Promise<readonly ResolvedAddress[]>;
 }
 
 export class UdpSession extends SocketSession {
   readonly isReliable = false;
   protected readonly transport = 'udp';
   readonly #options: UdpSessionOptions;
-  readonly #lookup: (host: string) => Promise<ResolvedAddress>;
-  readonly #health: PathHealth;
+  readonly #lookup: (host: string) => Promise<readonly ResolvedAddress[]>;
+  #health: PathHealth;
   #socket: Socket | undefined;
   #onSent: ((error: Error | null) => void) | undefined;
   /** Grows whenever the connection changes; reports of an older one are ignored. */
   #generation = 0;
   #address: string | undefined;
+  /** The addresses of the last answer. */
+  #addresses: readonly ResolvedAddress[] = [];
+  /** The address that the next attempt begins with; undefined: the first. */
+  #preferred: string | undefined;
+  /** Whether an error has scheduled a look-up, and when the last such look-up was. */
+  #isResolveDue = false;
+  #resolvedMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     target: CollectorTarget,
@@ -68,7 +79,7 @@ export class UdpSession extends SocketSession {
     const options = { ...UDP_SESSION_DEFAULTS, ...given };
     super(target, listener, parts, options);
     this.#options = options;
-    this.#lookup = parts.lookup ?? lookupSystem;
+    this.#lookup = parts.lookup ?? lookupAll;
     this.#health = new PathHealth(this.clock, options.recoveryMs);
   }
 
@@ -109,33 +120,57 @@ export class UdpSession extends SocketSession {
 
   async #resolveAndConnect(): Promise<void> {
     const generation = this.#nextGeneration();
-    let socket: Socket | undefined;
     try {
-      const resolved = await this.#lookup(this.target.host);
-      if (generation !== this.#generation) {
-        return;
+      this.#addresses = await this.#lookup(this.target.host);
+      if (generation === this.#generation) {
+        await this.#connectToOne(generation);
       }
-      socket = createSocket({
-        type: resolved.family === 6 ? 'udp6' : 'udp4',
-        sendBufferSize: this.#options.sendBufferBytes,
-      });
-      await connectSocket(socket, this.target.port, resolved.address);
-      if (generation !== this.#generation) {
-        socket.close();
-        return;
-      }
-      this.#useSocket(socket, resolved.address, generation);
     } catch (error) {
-      socket?.close();
       if (generation === this.#generation) {
         this.failed(error);
       }
     }
   }
 
+  /** Connects to the first address that the system can send to, from the preferred one on; rejects with its last error. */
+  async #connectToOne(generation: number): Promise<void> {
+    const { port } = this.target;
+    const begin = Math.max(0, this.#indexOf(this.#preferred));
+    let lastError: unknown = new Error(`${this.target.host} has no address`);
+    for (const resolved of [...this.#addresses.slice(begin), ...this.#addresses.slice(0, begin)]) {
+      const socket = createSocket({
+        type: resolved.family === 6 ? 'udp6' : 'udp4',
+        sendBufferSize: this.#options.sendBufferBytes,
+      });
+      try {
+        await connectSocket(socket, port, resolved.address);
+      } catch (error) {
+        socket.close();
+        lastError = error;
+        continue;
+      }
+      if (generation === this.#generation) {
+        this.#useSocket(socket, resolved.address, generation);
+      } else {
+        socket.close();
+      }
+      return;
+    }
+    throw lastError;
+  }
+
+  #indexOf(address: string | undefined): number {
+    return this.#addresses.findIndex((each) => each.address === address);
+  }
+
   #useSocket(socket: Socket, address: string, generation: number): void {
+    if (address !== this.#preferred) {
+      this.#health = new PathHealth(this.clock, this.#options.recoveryMs);
+    }
     this.#socket = socket;
     this.#address = address;
+    this.#preferred = address;
+    this.#isResolveDue = false;
     this.#onSent = (error) => {
       if (generation === this.#generation) {
         this.#sendEnded(error);
@@ -149,7 +184,7 @@ export class UdpSession extends SocketSession {
     // A collector sends nothing; reading keeps the receive buffer from filling.
     socket.on('message', () => {});
     this.opened();
-    if (isIP(this.target.host) === 0) {
+    if (this.#isName) {
       this.#scheduleResolve();
     }
   }
@@ -173,21 +208,46 @@ export class UdpSession extends SocketSession {
     if (!isTooLong) {
       this.listener.templatesDoubtful();
       this.#health.failed();
+      this.#resolveAfterError();
     }
     const advice = isTooLong && size !== undefined ? `, size ${size}; lower --message-bytes-max` : '';
     this.log.warn(`collector ${this.target.text}: send failed: ${text}${advice}`);
   }
 
-  #scheduleResolve(): void {
-    this.setTimer(() => void this.#resolveAgain(), this.#options.resolveIntervalMs);
+  get #isName(): boolean {
+    return isIP(this.target.host) === 0;
   }
 
-  /** Keeps the last address of a name that fails to resolve, and reconnects to one that has changed. */
-  async #resolveAgain(): Promise<void> {
+  #scheduleResolve(): void {
+    this.setTimer(() => void this.#resolveAgain(false), this.#options.resolveIntervalMs);
+  }
+
+  /** Resolves a name again at once, but not more often than the pause allows. */
+  #resolveAfterError(): void {
+    if (!this.#isName || this.#isResolveDue || !this.isOpen) {
+      return;
+    }
+    this.#isResolveDue = true;
+    const dueMs = this.#resolvedMs + this.#options.resolvePauseMs - this.#nowMs();
+    this.setTimer(() => {
+      this.#resolvedMs = this.#nowMs();
+      void this.#resolveAgain(true);
+    }, dueMs);
+  }
+
+  #nowMs(): number {
+    return this.clock.monotonicMicros() / 1000;
+  }
+
+  /**
+   * Resolves the name again. Keeps an address that the name still has, and goes on to the next one after an error; keeps the
+   * last addresses of a name that fails to resolve.
+   */
+  async #resolveAgain(isAfterError: boolean): Promise<void> {
     const generation = this.#generation;
-    let address: string | undefined;
+    let addresses: readonly ResolvedAddress[] | undefined;
     try {
-      ({ address } = await this.#lookup(this.target.host));
+      addresses = await this.#lookup(this.target.host);
     } catch (error) {
       if (generation === this.#generation) {
         this.traffic.countError(codeOf(error), faultText(error));
@@ -196,11 +256,18 @@ export class UdpSession extends SocketSession {
     if (generation !== this.#generation || !this.isOpen) {
       return;
     }
+    this.#isResolveDue = false;
+    this.#addresses = addresses ?? this.#addresses;
+    const index = this.#indexOf(this.#address);
+    const next = isAfterError || index < 0 ? (index + 1) % this.#addresses.length : index;
+    const address = this.#addresses[next]?.address;
     if (address === undefined || address === this.#address) {
       this.#scheduleResolve();
       return;
     }
     this.log.info(`collector ${this.target.text}: address changed from ${this.#address} to ${address}`);
+    this.#health = new PathHealth(this.clock, this.#options.recoveryMs);
+    this.#preferred = address;
     void this.close();
     this.traffic.drop();
     this.reconnect();
@@ -210,6 +277,10 @@ export class UdpSession extends SocketSession {
     this.#generation += 1;
     return this.#generation;
   }
+}
+
+function lookupAll(host: string): Promise<readonly ResolvedAddress[]> {
+  return lookup(host, { all: true, verbatim: true });
 }
 
 function connectSocket(socket: Socket, port: number, address: string): Promise<void> {

@@ -2,6 +2,7 @@
 // Read-only.
 
 import type { BridgeInterfaces, Control, RunningExporter } from '../control/control.ts';
+import type { SendBudgetStatus } from '../export/send-budget.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { FlowFilter } from './flow-filter.ts';
 import { RecordDecoder, type RecordRow } from './record-rows.ts';
@@ -21,6 +22,7 @@ export interface ReportParts {
   readonly control: Pick<Control, 'status' | 'exporters' | 'interfaces'>;
   readonly version: string;
   readonly logLinesLost: () => number;
+  readonly sending: () => SendBudgetStatus;
   readonly web: () => WebStatus | undefined;
 }
 
@@ -46,12 +48,13 @@ export class Report {
   }
 
   status(): StatusDocument {
-    const { clock, control, web } = this.#parts;
+    const { clock, control, sending, web } = this.#parts;
     return {
       schema: STATUS_SCHEMA,
       version: STATUS_VERSION,
       time: isoTime(clock.wallMicros()),
       program: this.#program(),
+      sending: sending(),
       web: web(),
       ...control.status(),
     };

@@ -2,6 +2,7 @@
 // /status.json and the live page. docs/status.md explains each field.
 
 import type { ControlStatus } from '../control/control.ts';
+import type { SendBudgetStatus } from '../export/send-budget.ts';
 
 /** Identifies the kind of document. */
 export const STATUS_SCHEMA = 'ovs-ipfix/status';
@@ -47,6 +48,7 @@ export interface StatusDocument extends ControlStatus {
   /** When the document was made, ISO 8601 in UTC. */
   readonly time: string;
   readonly program: ProgramStatus;
+  readonly sending: SendBudgetStatus;
   /** Absent when there is no page. */
   readonly web?: WebStatus | undefined;
 }

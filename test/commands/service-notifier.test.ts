@@ -1,5 +1,5 @@
-// The notifications to systemd. Node.js cannot open systemd's datagram socket, so a systemd-notify first on PATH writes
-// down what it is told; that the real one is content with such words is a matter of systemd's manual.
+// The notifications to systemd. Node.js cannot open the datagram socket of systemd, so a systemd-notify first on PATH writes down
+// its arguments; the test does not show that the real one accepts them.
 
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

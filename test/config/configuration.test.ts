@@ -110,9 +110,9 @@ test('uses new targets of an adopted row before they are adopted, with all other
 });
 
 test('reports a bad target with row, column and value, and uses the valid ones', () => {
-  const input = tables({ external_ids: new Map([['ovs-ipfix-targets', '127.0.0.1:1,1.2.3:9 127.0.0.1:1']]) });
+  const input = tables({ external_ids: new Map([['ovs-ipfix-targets', '127.0.0.1:1,1.2.3:9 127.0.0.1:2']]) });
   const { bridges, conditions } = readConfiguration(input, 1400);
-  assert.equal(bridges.get('br0')?.sampling?.exporter.targets.length, 1);
+  assert.equal(bridges.get('br0')?.sampling?.exporter.targets.length, 2);
   assert.equal(conditions.length, 1);
   assert.equal(conditions[0]?.code, 'bad-target');
   assert.equal(conditions[0].where, `IPFIX row ${IPFIX} (bridge br0), column targets`);
@@ -372,6 +372,50 @@ test('reads the record format of a row, and uses that of the process for other r
   assert.equal(condition?.code, 'bad-value');
   assert.match(condition.where, /^IPFIX row .*, external_ids:ovs-ipfix-record-format$/u);
   assert.equal(condition.message, '"both" is not one of original and extended; the default is used.');
+});
+
+test('repeats templates by the column, then by the key, then after 600 s', () => {
+  const withKey = (seconds: string, columns = {}) =>
+    tables({
+      ...columns,
+      external_ids: new Map([
+        ['ovs-ipfix-targets', '127.0.0.1:4739'],
+        ['ovs-ipfix-template-interval', seconds],
+      ]),
+    });
+  const intervalOf = (input: ConfigurationTables) =>
+    readConfiguration(input, 1400).bridges.get('br0')?.sampling?.exporter.templateIntervalSeconds;
+  assert.equal(intervalOf(withKey('60')), 60);
+  assert.equal(intervalOf(withKey('60', { template_interval: 30 })), 30);
+  assert.deepEqual(codes(withKey('3600')), []);
+  for (const invalid of ['0', '3601', '1m', '']) {
+    assert.equal(intervalOf(withKey(invalid)), 600);
+    const [condition, ...others] = readConfiguration(withKey(invalid), 1400).conditions;
+    assert.deepEqual(others, []);
+    assert.equal(condition?.code, 'bad-value');
+    assert.match(condition.where, /^IPFIX row .*, external_ids:ovs-ipfix-template-interval$/u);
+  }
+});
+
+test('reports a collector that is written twice, and uses it once', () => {
+  const withTargets = (text: string) => tables({ external_ids: new Map([['ovs-ipfix-targets', text]]) });
+  for (const [text, used] of [
+    ['127.0.0.1 127.0.0.1:4739', '127.0.0.1:4739'],
+    ['[2001:db8::1] [2001:db8:0:0::1]:4739', '[2001:db8::1]:4739'],
+    ['flows.example Flows.Example', 'flows.example:4739'],
+  ] as const) {
+    const { bridges, conditions } = readConfiguration(withTargets(text), 1400);
+    assert.deepEqual(
+      bridges.get('br0')?.sampling?.exporter.targets.map((target) => target.text),
+      [used],
+    );
+    assert.deepEqual(
+      conditions.map(({ code, ipfixRow }) => [code, ipfixRow !== undefined]),
+      [['duplicate-target', true]],
+    );
+    assert.ok(conditions[0]?.message.includes(`is the same collector as ${used},`));
+  }
+  assert.deepEqual(codes(withTargets('127.0.0.1:1 127.0.0.1:2')), []);
 });
 
 test('reads the options of a row, keeps those that it knows, and reports the others', () => {

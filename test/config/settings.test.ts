@@ -13,6 +13,7 @@ test('uses the documented defaults without flags', () => {
   assert.equal(settings.adopt, 'all');
   assert.equal(settings.unmetered, 'refuse');
   assert.equal(settings.messageBytesMax, 1400);
+  assert.equal(settings.messageRateMax, 32_000);
   assert.equal(settings.recordFormat, 'extended');
   assert.deepEqual(settings.mark, { register: 11, bit: 31 });
   assert.deepEqual(settings.logSpecs, []);
@@ -28,6 +29,7 @@ test('reads flags from text to values', () => {
     db: 'tcp:127.0.0.1,unix:/x',
     openflow: 'tcp:%b.example:7',
     messageBytesMax: '9000',
+    messageRateMax: '1000',
     recordFormat: 'original',
     mark: 'reg0[5]',
   });
@@ -37,6 +39,7 @@ test('reads flags from text to values', () => {
   ]);
   assert.deepEqual(settings.openflow('br7'), { kind: 'tcp', host: 'br7.example', port: 7 });
   assert.equal(settings.messageBytesMax, 9000);
+  assert.equal(settings.messageRateMax, 1000);
   assert.equal(settings.recordFormat, 'original');
   assert.deepEqual(settings.mark, { register: 0, bit: 5 });
 });
@@ -55,6 +58,10 @@ test('names an invalid flag with its value', () => {
   refused({ mark: 'reg1[32]' }, /^--mark: /u);
   refused({ mark: 'x' }, /^--mark: /u);
   refused({ adopt: 'foo' }, /^--adopt: "foo" is not one of all, marked and none\.$/u);
+  refused(
+    { messageRateMax: '99' },
+    /^--message-rate-max: "99" is not a whole number from 100 to 1000000\.$/u,
+  );
   refused({ recordFormat: 'new' }, /^--record-format: "new" is not one of original and extended\.$/u);
   refused({ unmetered: 'x' }, /^--unmetered: "x" is not one of refuse and allow\.$/u);
   for (const bytes of ['100', '65536', 'many', '', '1e3', '700.5', '-1']) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import ipaddr from 'ipaddr.js';
 import { parseTarget } from '../../src/config/target.ts';
 
 const good: readonly (readonly [text: string, host: string, port: number, shown: string])[] = [
@@ -12,8 +13,14 @@ const good: readonly (readonly [text: string, host: string, port: number, shown:
   ['flows.example.org', 'flows.example.org', 4739, 'flows.example.org:4739'],
   ['flows.example.org.:2055', 'flows.example.org.', 2055, 'flows.example.org.:2055'],
   ['collector_1:1', 'collector_1', 1, 'collector_1:1'],
+  ['[fe80::1%eth0]:4739', 'fe80::1%eth0', 4739, '[fe80::1%eth0]:4739'],
   ['localhost:65535', 'localhost', 65_535, 'localhost:65535'],
 ];
+
+/** Whether the address is one of a host, and not of a group or of a link without its interface. */
+function isSendable(address: string): boolean {
+  return !['multicast', 'broadcast', 'linkLocal'].includes(ipaddr.parse(address).range());
+}
 
 test('parses an address, a bracketed IPv6 address or a name, with port 4739 by default', () => {
   for (const [text, host, port, shown] of good) {
@@ -38,6 +45,12 @@ test('refuses anything else with its text', () => {
     'h:80:90',
     '-x',
     '[::g]:1',
+    '255.255.255.255',
+    '224.0.0.1:4739',
+    '239.1.2.3',
+    '[ff02::1]:4739',
+    '[fe80::1]',
+    'fe80::1',
   ];
   for (const text of bad) {
     const result = parseTarget(text);
@@ -45,12 +58,27 @@ test('refuses anything else with its text', () => {
   }
 });
 
+test('says what is wrong with an address to which nothing can be sent', () => {
+  for (const [text, fault] of [
+    ['255.255.255.255', /which is a broadcast address; name one collector\.$/u],
+    ['[ff02::1]', /which is a multicast address; name one collector\.$/u],
+    ['[fe80::1]', /which is link-local; add the interface, as in \[fe80::1%eth0\]\.$/u],
+  ] as const) {
+    const result = parseTarget(text);
+    assert.ok('fault' in result);
+    assert.match(result.fault, fault);
+  }
+});
+
 test('parses the formatted text of a target to the same target', () => {
   fc.assert(
     fc.property(
       fc.oneof(
-        fc.ipV4(),
-        fc.ipV6().map((v6) => `[${v6}]`),
+        fc.ipV4().filter(isSendable),
+        fc
+          .ipV6()
+          .filter(isSendable)
+          .map((v6) => `[${v6}]`),
         fc.domain(),
       ),
       fc.integer({ min: 1, max: 65_535 }),

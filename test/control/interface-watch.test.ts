@@ -10,7 +10,7 @@ import type { Row, RowChange, Snapshot } from '../../src/ovsdb-client/index.ts';
 type Columns = Row['columns'];
 type Tables = Readonly<Record<string, ReadonlyMap<string, Row>>>;
 
-/** A database that is changed as a replica tells it: rows that stay are the same objects. */
+/** A database that changes as a replica reports it: unchanged rows stay the same objects. */
 class Rows {
   #tables: Tables = {};
 
@@ -168,7 +168,7 @@ test('changes are of interfaces only as long as nothing else of a bridge changes
   assert.ok(!areOfInterfaces([]));
 });
 
-test('however ports move, come and go, the lists are those that all rows read anew give', () => {
+test('lists interfaces as a fresh read of all rows does, however ports move, appear and disappear', () => {
   const UUIDS = ['1', '2', '3', '4', '5'];
   const placed = fc.record({
     // Which bridge has the port, and which port the interface; none has it where the number is too large.

@@ -13,18 +13,18 @@ import { StateTrace } from '../support/state-tables.ts';
 async function watch(events: (watch: SamplingWatch) => readonly ScriptEvent[]): Promise<string[]> {
   const clock = new ManualClock();
   const trace = new StateTrace('sampling-watch.ts');
-  let told = 0;
+  let changeCount = 0;
   const sampling: SamplingWatch = new SamplingWatch({
     clock,
     onChange: () => {
-      told += 1;
+      changeCount += 1;
       trace.note(sampling.state);
     },
   });
   trace.note(sampling.state);
   const printed = await runScript(clock, () => [sampling.state], events(sampling));
   assert.deepEqual([trace.undocumented, trace.states.at(-1)], [[], sampling.state]);
-  assert.equal(told, trace.states.length - 1);
+  assert.equal(changeCount, trace.states.length - 1);
   return printed;
 }
 

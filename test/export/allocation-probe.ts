@@ -32,7 +32,9 @@ class NullSession implements CollectorSession {
     octetCount += size;
     return true;
   }
-  async stop(): Promise<void> {}
+  async stop(): Promise<number> {
+    return 0;
+  }
   status(): SessionStatus {
     throw new Error('The probe asks for no status.');
   }

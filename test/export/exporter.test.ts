@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { describe, test } from 'node:test';
-import { Exporter, SLICE_RECORDS_MAX } from '../../src/export/exporter.ts';
+import { SLICE_RECORDS_MAX } from '../../src/export/cache-flush.ts';
+import { Exporter } from '../../src/export/exporter.ts';
 import { EXPORTER_DEFAULTS, type ExporterOptions } from '../../src/export/exporter-options.ts';
 import { OPEN_MESSAGES_MAX } from '../../src/export/message-packer.ts';
 import { MessageReader } from '../../src/ipfix/message-reader.ts';
@@ -425,6 +426,16 @@ describe('configure', () => {
 });
 
 describe('sessions', () => {
+  test('the same address over UDP and over TCP is two collectors', () => {
+    const bench = new Bench({ targets: [target(1), { ...target(1), transport: 'tcp' }] });
+    bench.sample(1);
+    bench.endBatch();
+    assert.deepEqual(
+      bench.sessions.map((session) => session.dataMessages.length),
+      [1, 1],
+    );
+  });
+
   test('sends templates to a session that restarts, and counts from 0', () => {
     const bench = new Bench();
     const sample = () => {
@@ -508,6 +519,7 @@ describe('stop', () => {
     const leaving = new EventEmitter();
     bench.session().stop = async () => {
       await once(leaving, 'left');
+      return 0;
     };
     bench.configure({ targets: [target(2)] });
     const stopped = bench.exporter.stop();

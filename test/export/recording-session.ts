@@ -36,8 +36,9 @@ export class RecordingSession implements CollectorSession {
     return this.accepts;
   }
 
-  async stop(): Promise<void> {
+  async stop(): Promise<number> {
     this.isStopped = true;
+    return 0;
   }
 
   status(): SessionStatus {

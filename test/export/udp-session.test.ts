@@ -13,7 +13,9 @@ testSessionContract({
   isReliable: false,
   hosts: ['127.0.0.1', '::1', 'localhost'],
   openCollector: async (host, port) => {
-    const { address } = await lookupOn(host);
+    const [resolved] = await lookupOn(host);
+    assert.ok(resolved);
+    const { address } = resolved;
     const sink = await UdpSink.open({ host: address, port: port ?? 0 });
     return { port: sink.port, messages: sink.datagrams, close: () => sink.close() };
   },
@@ -22,10 +24,10 @@ testSessionContract({
 });
 
 /** Resolves to this machine; the name is on IPv4, whatever the machine's resolver says. */
-async function lookupOn(host: string): Promise<ResolvedAddress> {
+async function lookupOn(host: string): Promise<readonly ResolvedAddress[]> {
   return host === 'localhost'
-    ? { address: '127.0.0.1', family: 4 }
-    : { address: host, family: host.includes(':') ? 6 : 4 };
+    ? [{ address: '127.0.0.1', family: 4 }]
+    : [{ address: host, family: host.includes(':') ? 6 : 4 }];
 }
 
 /** A session with a clock and a resolver that the test controls. */
@@ -34,7 +36,7 @@ function manualSession(port: number, options: Partial<UdpSessionOptions> = {}, h
   const listener = new CountingListener();
   const warnings: string[] = [];
   const log = { ...silentLogger, warn: (message: string) => warnings.push(message), limited: () => log };
-  const answers: (ResolvedAddress | Error)[] = [];
+  const answers: (ResolvedAddress | readonly ResolvedAddress[] | Error)[] = [];
   let lookupCount = 0;
   const lookup = async () => {
     const answer = answers[Math.min(lookupCount, answers.length - 1)];
@@ -42,7 +44,7 @@ function manualSession(port: number, options: Partial<UdpSessionOptions> = {}, h
     if (answer === undefined || answer instanceof Error) {
       throw answer ?? new Error('no answer');
     }
-    return answer;
+    return 'address' in answer ? [answer] : answer;
   };
   const session = new UdpSession(targetAt(host, port), listener, { clock, log, lookup }, options);
   return { clock, listener, warnings, answers, session, lookupCount: () => lookupCount };
@@ -112,6 +114,107 @@ test('resolves a name again at intervals, and reconnects when its address has ch
   assert.equal(first.datagrams.length, 0);
   await session.stop();
   await Promise.all([first.close(), moved.close()]);
+});
+
+/** Sends a message each 10 ms until the session uses the address; returns how many. */
+async function sendUntil(session: UdpSession, address: string): Promise<number> {
+  let sent = 0;
+  await waitFor(
+    () => {
+      session.send(numberedMessage(sent), 16, 1);
+      sent += 1;
+      return session.status().address === address && session.status().state === 'open';
+    },
+    { what: `the session uses ${address}` },
+  );
+  return sent;
+}
+
+test('goes on to the next address of a name after an error, IPv6 and IPv4', async () => {
+  const sink = await UdpSink.open({ host: '127.0.0.1' });
+  const listener = new CountingListener();
+  let lookupCount = 0;
+  const lookup = async () => {
+    lookupCount += 1;
+    return [{ address: '::1', family: 6 }, loopback];
+  };
+  const session = new UdpSession(targetAt('collector.example', sink.port), listener, {
+    clock: systemClock,
+    log: silentLogger,
+    lookup,
+  });
+  session.start();
+  await waitFor(() => session.status().state === 'open', { what: 'the session is open' });
+  assert.equal(session.status().address, '::1');
+  await sendUntil(session, '127.0.0.1');
+  assert.deepEqual(
+    [lookupCount, listener.restartCount],
+    [3, 1],
+    'at the start, after the error, and to connect',
+  );
+  const before = sink.datagrams.length;
+  session.send(numberedMessage(1), 16, 1);
+  await sink.waitForCount(before + 1);
+  await session.stop();
+  await sink.close();
+});
+
+test('resolves a name again at once after an error, and reaches a collector that has moved', async () => {
+  const first = await UdpSink.open({ host: '127.0.0.1' });
+  const moved = await UdpSink.open({ host: '127.0.0.2', port: first.port });
+  const { clock, answers, session } = manualSession(first.port);
+  answers.push(loopback, { address: '127.0.0.2', family: 4 });
+  session.start();
+  await waitFor(() => session.status().state === 'open', { what: 'the session is open' });
+  await first.close();
+  session.send(numberedMessage(1), 16, 1);
+  await waitFor(() => session.status().errors['ECONNREFUSED'], { what: 'the refusal is known' });
+  await clock.advanceMs(0);
+  await waitFor(() => session.status().address === '127.0.0.2', { what: 'the new address is used' });
+  session.send(numberedMessage(2), 16, 1);
+  await moved.waitForCount(1);
+  await session.stop();
+  await moved.close();
+});
+
+test('resolves a name for errors no more often than the pause allows', async () => {
+  const closed = await UdpSink.open();
+  const { port } = closed;
+  await closed.close();
+  const { clock, answers, session, lookupCount } = manualSession(port);
+  answers.push(loopback);
+  session.start();
+  await waitFor(() => session.status().state === 'open', { what: 'the session is open' });
+  const refuse = async (count: number) => {
+    await waitFor(
+      () => {
+        session.send(numberedMessage(1), 16, 1);
+        return (session.status().errors['ECONNREFUSED'] ?? 0) >= count;
+      },
+      { what: `${count} refusals` },
+    );
+    await clock.advanceMs(0);
+  };
+  await refuse(3);
+  assert.equal(lookupCount(), 2, 'at once');
+  await refuse(6);
+  await clock.advanceMs(998);
+  assert.equal(lookupCount(), 2, 'not within the pause');
+  await clock.advanceMs(2);
+  assert.equal(lookupCount(), 3);
+  await session.stop();
+});
+
+test('connects to an address that the system has a route to', async () => {
+  const sink = await UdpSink.open();
+  const { answers, session } = manualSession(sink.port);
+  // 255.255.255.255 is refused by the system without SO_BROADCAST.
+  answers.push([{ address: '255.255.255.255', family: 4 }, loopback]);
+  session.start();
+  await waitFor(() => session.status().state === 'open', { what: 'the session is open' });
+  assert.equal(session.status().address, '127.0.0.1');
+  await session.stop();
+  await sink.close();
 });
 
 test('never resolves an address again', async () => {

@@ -4,8 +4,8 @@ import * as fc from 'fast-check';
 import { FlowCache, type FlowRecord } from '../../src/flow/flow-cache.ts';
 import { hashSecrets } from '../../src/flow/flow-hash.ts';
 import { templateWithId } from '../../src/ipfix/record-layout.ts';
-import { CollectingVisitor, flowKey, keyText, setKey, TEMPLATE_IDS } from './flow-samples.ts';
-import { NaiveCache } from './naive-cache.ts';
+import { ComparedCaches } from './compared-caches.ts';
+import { CollectingVisitor, flowKey, setKey } from './flow-samples.ts';
 
 const SECOND = 1_000_000;
 
@@ -13,143 +13,6 @@ function cacheOf(activeTimeoutMicros: number, flowsMax: number, flowBytesMax?: n
   const options = { activeTimeoutMicros, flowsMax, hashSeed: 0x1234_5678 };
   return new FlowCache(flowBytesMax === undefined ? options : { ...options, flowBytesMax });
 }
-
-/** A cache and its plain counterpart, which get the same calls. */
-class Pair {
-  readonly cache: FlowCache;
-  readonly naive: NaiveCache;
-  readonly visitor = new CollectingVisitor();
-  readonly #key = flowKey(256, 0);
-
-  constructor(timeoutMicros: number, flowsMax: number, hashSeed: number) {
-    this.cache = new FlowCache({ activeTimeoutMicros: timeoutMicros, flowsMax, hashSeed });
-    this.naive = new NaiveCache(timeoutMicros, flowsMax);
-  }
-
-  add(
-    templateId: number,
-    number: number,
-    domain: number,
-    nowMicros: number,
-    weight: number,
-    size: number,
-    extra = 0,
-  ): void {
-    const key = this.#key;
-    // The keys differ in the interface, in type and code of ICMP, or in both.
-    setKey(key, templateId, number, 0x2_0003 + (extra & 0x1_0001));
-    const room = Math.max(0, size - key.ethernetHeaderLength);
-    key.ipTotalLength = [0, room, Math.max(0, room - 6), room + 1, 0xffff][extra % 5] ?? 0;
-    key.tcpControlBits = extra & 0xff;
-    this.cache.add(key, domain, nowMicros, weight, size);
-    const sample = { domain, templateId, key: keyText(key), nowMicros, weight, frameSize: size };
-    const ipLength = key.isIp ? room : undefined;
-    const extended = { said: key.ipTotalLength, room, tcpFlags: key.tcpControlBits };
-    this.naive.add(templateId < 512 ? { ...sample, ipLength } : { ...sample, ipLength, extended });
-  }
-
-  expire(nowMicros: number, countMax: number, isFlush: boolean): void {
-    const count = isFlush
-      ? this.cache.flush(this.visitor, countMax)
-      : this.cache.expire(nowMicros, this.visitor, countMax);
-    const seen = this.visitor.take();
-    assert.deepEqual(seen, this.naive.expire(nowMicros, countMax, isFlush));
-    assert.equal(count, seen.length);
-  }
-
-  setLimits(timeoutMicros: number, flowsMax: number): void {
-    this.cache.setLimits(timeoutMicros, flowsMax);
-    this.naive.timeoutMicros = timeoutMicros;
-    this.naive.flowsMax = flowsMax;
-  }
-
-  check(): void {
-    assert.equal(this.cache.flowCount, this.naive.flows.size);
-    assert.equal(this.cache.nextExpiryMicros(), this.naive.nextExpiryMicros());
-    const status = this.cache.status();
-    assert.equal(status.flows, this.naive.flows.size);
-    const gone = status.expiredByActiveTimeout + status.expiredByLackOfResources + status.expiredByForcedEnd;
-    assert.equal(status.inserted - gone, status.flows);
-  }
-}
-
-const operation = fc.oneof(
-  {
-    weight: 12,
-    arbitrary: fc.record({
-      what: fc.constant('add' as const),
-      templateId: fc.constantFrom(...TEMPLATE_IDS),
-      number: fc.nat({ max: 12 }),
-      domain: fc.constantFrom(0, 1, 0xffff_ffff),
-      later: fc.integer({ min: -3, max: 10 }),
-      weight: fc.oneof(fc.nat({ max: 3 }), fc.constantFrom(400, 0xffff_ffff)),
-      size: fc.oneof(fc.constantFrom(0, 14, 18, 60), fc.integer({ min: 14, max: 65_535 })),
-      extra: fc.nat({ max: 0x1_00ff }),
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      what: fc.constantFrom('expire' as const, 'flush' as const),
-      countMax: fc.constantFrom(0, 1, 3, 100, Number.POSITIVE_INFINITY),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      what: fc.constant('limits' as const),
-      timeout: fc.constantFrom(0, 5, 30),
-      flowsMax: fc.constantFrom(0, 1, 5, 0xffff_ffff),
-    }),
-  },
-);
-
-test('agrees with the plain cache over any sequence of operations', () => {
-  fc.assert(
-    fc.property(fc.array(operation, { maxLength: 120 }), fc.integer(), (operations, seed) => {
-      const pair = new Pair(20, 8, seed);
-      let now = 2 ** 32 - 100;
-      for (const step of operations) {
-        if (step.what === 'add') {
-          now += step.later;
-          pair.add(step.templateId, step.number, step.domain, now, step.weight, step.size, step.extra);
-        } else if (step.what === 'limits') {
-          pair.setLimits(step.timeout, step.flowsMax);
-        } else {
-          pair.expire(now, step.countMax, step.what === 'flush');
-        }
-        pair.check();
-        for (const moment of [now, now + 1, now + 20, 0]) {
-          assert.equal(pair.cache.isDue(moment), pair.naive.nextExpiryMicros() <= moment);
-        }
-      }
-    }),
-    { numRuns: 1000 },
-  );
-});
-
-test('agrees with the plain cache while tens of thousands of flows start and expire', () => {
-  const pair = new Pair(40 * SECOND, 30_000, 99);
-  // A walk over flow numbers with steps back of half their length: hits, insertions, growth, shrinking, reused segments.
-  let seed = 7;
-  for (let round = 0; round < 150_000; round += 1) {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
-    const number = round - ((seed >>> 8) % 20_000);
-    const templateId = TEMPLATE_IDS[Math.abs(number) % TEMPLATE_IDS.length] ?? 256;
-    const extra = (number & 0x1_0001) + 2 * (seed % 100);
-    pair.add(templateId, Math.abs(number), 1, round * 1000, 1 + (seed % 3), 60 + (seed % 1000), extra);
-    if (round % 50 === 0) {
-      pair.expire(round * 1000, 400, false);
-    }
-    if (round % 40_000 === 39_999) {
-      pair.check();
-      pair.expire(round * 1000, 25_000, true);
-      pair.check();
-    }
-  }
-  pair.expire(0, Number.POSITIVE_INFINITY, true);
-  assert.equal(pair.cache.flowCount, 0);
-});
 
 test('expires each sample for activeTimeout with both limits 0', () => {
   const cache = cacheOf(0, 0);
@@ -253,7 +116,7 @@ test('counts exactly modulo 2^64 for any weight and size', () => {
   const samples = fc.array(fc.tuple(weight, size), { minLength: 1, maxLength: 12 });
   fc.assert(
     fc.property(samples, (samples) => {
-      const pair = new Pair(0, 0, 1);
+      const pair = new ComparedCaches(0, 0, 1);
       for (const [weight, size] of samples) {
         pair.add(259, 1, 1, 1, weight, size);
         pair.add(517, 1, 1, 1, weight, size, 2 * (size % 7));

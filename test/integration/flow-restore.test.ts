@@ -102,9 +102,13 @@ async function everything(bridge: SampledFlows): Promise<string> {
 
 /** Runs the command of the unit's ExecStopPost. */
 function startRelease(ovs: Ovs): Promise<BackgroundProgram> {
-  return BackgroundProgram.start(process.execPath, [DAEMON_FILE, 'release', ovs.dbEndpoint], {
-    environment: ovs.environment,
-  });
+  return BackgroundProgram.start(
+    process.execPath,
+    [DAEMON_FILE, 'release', '--unless-held', ovs.dbEndpoint],
+    {
+      environment: ovs.environment,
+    },
+  );
 }
 
 async function release(ovs: Ovs): Promise<void> {

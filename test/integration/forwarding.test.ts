@@ -1,5 +1,5 @@
 // Users' traffic while daemons are started, stopped, killed and released: the short form of `npm run test:forwarding`.
-// support/forwarding-comparison.ts says what is compared, and how losses by a busy machine and by the daemon are told apart.
+// support/forwarding-comparison.ts says what is compared, and how losses by a busy machine and by the daemon are distinguished.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

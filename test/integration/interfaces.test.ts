@@ -149,7 +149,7 @@ describe('in the dummy datapath', tier('ovs', 'daemon'), () => {
     await attached('0f1e');
     await set('vm-name=web');
     await attached('web');
-    // A port beside it comes and goes as well.
+    // Another port is added and removed too.
     await ovs.vsctl('add-port', br.name, 'x', '--', 'set', 'Interface', 'x', 'type=dummy');
     await waitForInterfaces(daemon, br.name, {
       [br.port]: [1, fallback(1), 'web'],
@@ -405,11 +405,11 @@ async function readFrom(
     insert('Bridge', 'b', { name: 'br0', ports: named('p') }),
     insert('Open_vSwitch', 'o', { bridges: named('b') }),
   );
-  const told = new Promise<void>((resolve) => {
+  const notified = new Promise<void>((resolve) => {
     onInterfaces = resolve;
   });
   session.start();
-  await told;
+  await notified;
   return session.interfacesOf('br0').interfaces.map(({ name, ofport, number }) => [name, ofport, number]);
 }
 

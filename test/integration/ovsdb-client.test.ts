@@ -101,16 +101,16 @@ class Server {
 /** Makes a replica that records what it reports. */
 function record(options: Partial<ReplicaOptions>): {
   replica: Replica;
-  told: { snapshot: Snapshot; changes: readonly RowChange[] }[];
+  reports: { snapshot: Snapshot; changes: readonly RowChange[] }[];
 } {
-  const told: { snapshot: Snapshot; changes: readonly RowChange[] }[] = [];
+  const reports: { snapshot: Snapshot; changes: readonly RowChange[] }[] = [];
   const replica = new Replica({
     database: DATABASE,
     tables: {},
-    onChange: (snapshot, changes) => told.push({ snapshot, changes }),
+    onChange: (snapshot, changes) => reports.push({ snapshot, changes }),
     ...options,
   });
-  return { replica, told };
+  return { replica, reports };
 }
 
 async function rejection(promise: Promise<unknown>): Promise<OvsdbError> {
@@ -466,7 +466,7 @@ describe('a replica of one server', () => {
   for (const method of Object.values(MonitorMethod)) {
     test(`equals the result of select after each of many changes, with ${method}`, async () => {
       const client = await server.connect();
-      const { replica, told } = record({ tables, methods: [method] });
+      const { replica, reports } = record({ tables, methods: [method] });
       await replica.attach(client);
       assert.equal(replica.method, method);
       const schema = await client.getSchema(DATABASE);
@@ -483,8 +483,8 @@ describe('a replica of one server', () => {
         }
         assert.deepEqual(contentOf(replica.snapshot, tables), await selectAll(client, schema, tables));
       }
-      assertChangesLeadTo(told, tables);
-      assert.ok(told.length > 40, `only ${told.length} snapshots`);
+      assertChangesLeadTo(reports, tables);
+      assert.ok(reports.length > 40, `only ${reports.length} snapshots`);
       client.close();
     });
   }
@@ -504,7 +504,7 @@ describe('a replica of one server', () => {
   });
 
   test('reports only what changed during a restart of the server', async () => {
-    const { replica, told } = record({ tables });
+    const { replica, reports } = record({ tables });
     let client = await server.connect();
     await replica.attach(client);
     const same = replica.snapshot;
@@ -515,7 +515,7 @@ describe('a replica of one server', () => {
       client = await server.connect();
       await replica.attach(client);
     }
-    assert.equal(told.length, 1);
+    assert.equal(reports.length, 1);
     assert.equal(replica.snapshot, same);
 
     await server.stop();
@@ -528,15 +528,15 @@ describe('a replica of one server', () => {
     });
     await replica.attach(await server.connect());
     assert.deepEqual(
-      told[1]?.changes.map(({ table, after }) => [table, after?.columns['ovs_version']]),
+      reports[1]?.changes.map(({ table, after }) => [table, after?.columns['ovs_version']]),
       [['Open_vSwitch', 'while away']],
     );
-    assert.equal(told.length, 2);
+    assert.equal(reports.length, 2);
   });
 
   test('continues over a conversion of the database, and has the new column', async () => {
     const client = await server.connect();
-    const { replica, told } = record({ tables: { ...tables, Bridge: ['name', 'colour', 'shape'] } });
+    const { replica, reports } = record({ tables: { ...tables, Bridge: ['name', 'colour', 'shape'] } });
     await replica.attach(client);
     assert.deepEqual(replica.missing(), [
       { table: 'Bridge', column: 'colour' },
@@ -548,9 +548,9 @@ describe('a replica of one server', () => {
     // Once by this connection, once by OVS's client.
     await client.convert(DATABASE, withColumn(await client.getSchema(DATABASE), 'colour'));
     await waitFor(() => replica.missing().length === 1, { what: 'the first new column is seen' });
-    assert.equal(told.length, 2);
+    assert.equal(reports.length, 2);
     assert.deepEqual(
-      told[1]?.changes.map(({ table, before, after }) => [
+      reports[1]?.changes.map(({ table, before, after }) => [
         table,
         before?.columns['colour'],
         after?.columns['colour'],
@@ -573,7 +573,7 @@ describe('a replica of one server', () => {
 
   test('does not report a conversion without effect on its columns', async () => {
     const client = await server.connect();
-    const { replica, told } = record({ tables });
+    const { replica, reports } = record({ tables });
     await replica.attach(client);
     const before = client.receivedBytes;
     await client.convert(DATABASE, withColumn(await client.getSchema(DATABASE), 'unwatched'));
@@ -584,9 +584,9 @@ describe('a replica of one server', () => {
       { op: 'update', table: 'Open_vSwitch', where: [], row: { ovs_version: 'converted' } },
     ]);
     assert.ok(client.receivedBytes > before);
-    assert.equal(told.length, 2);
+    assert.equal(reports.length, 2);
     assert.deepEqual(
-      told[1]?.changes.map(({ after }) => after?.columns['ovs_version']),
+      reports[1]?.changes.map(({ after }) => after?.columns['ovs_version']),
       ['converted'],
     );
     client.close();
@@ -614,7 +614,7 @@ describe('a replica of one server', () => {
         const status = rows[0]?.['status'];
         return status instanceof Map ? Number(status.get('bound_port') ?? 0) || undefined : undefined;
       },
-      { what: 'the server tells its port', timeoutMs: 10_000 },
+      { what: 'the server reports its port', timeoutMs: 10_000 },
     );
     const socket = connect(port, '127.0.0.1');
     await once(socket, 'connect');
@@ -663,7 +663,7 @@ describe('a replica of a clustered server', () => {
 
   test('continues from the last transaction after a reconnect', async () => {
     const tables = { Open_vSwitch: ['ovs_version'], Queue: ['external_ids'] };
-    const { replica, told } = record({ tables });
+    const { replica, reports } = record({ tables });
     const first = await server.connect();
     await replica.attach(first);
     // The server keeps a history only if it is smaller than the database, so the database gets more rows first.
@@ -683,7 +683,7 @@ describe('a replica of a clustered server', () => {
       await selectAll(second, await second.getSchema(DATABASE), tables),
     );
     assert.deepEqual(
-      told
+      reports
         .at(-1)
         ?.changes.map(({ before, after }) => [before?.columns['ovs_version'], after?.columns['ovs_version']]),
       [['1', '2']],
@@ -736,11 +736,11 @@ async function selectAll(
 
 /** Applies all reported changes to an empty content, and compares with each snapshot. */
 function assertChangesLeadTo(
-  told: readonly { snapshot: Snapshot; changes: readonly RowChange[] }[],
+  reports: readonly { snapshot: Snapshot; changes: readonly RowChange[] }[],
   tables: Readonly<Record<string, readonly string[]>>,
 ): void {
   const content: Content = Object.fromEntries(Object.keys(tables).map((table) => [table, {}]));
-  for (const { snapshot, changes } of told) {
+  for (const { snapshot, changes } of reports) {
     for (const { table, uuid, before, after } of changes) {
       const rows = content[table] ?? {};
       assert.deepEqual(rows[uuid], before?.columns);

@@ -9,6 +9,7 @@ import { endInOrder } from '../support/end-in-order.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
 import { createIpfixRow, type RowColumns } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
+import { BackgroundProgram } from '../support/process.ts';
 import { DAEMON_FILE } from '../support/tiers.ts';
 import { UdpSink } from '../support/udp-sink.ts';
 import { waitFor } from '../support/wait.ts';
@@ -203,6 +204,26 @@ test('release takes the lock for good: a standby daemon exports, and the previou
   await first.stop();
 });
 
+test("release --unless-held, the unit's, takes nothing from a daemon that runs or has taken over", async () => {
+  await setRow([sink.target]);
+  const before = await rowText();
+  const release = () => ovs.run(process.execPath, DAEMON_FILE, 'release', '--unless-held', ovs.dbEndpoint);
+  const nothing = 'Nothing changed: another ovs-ipfix holds the lock of the active daemon.\n';
+  const first = await startDaemon(ovs);
+  const second = await startDaemon(ovs, { waitForReady: false });
+  await second.waitForRefusal(/Another ovs-ipfix has the lock/u);
+  assert.equal(await release(), nothing);
+  assert.equal(await exporterOf(sink), 'ours');
+  await first.kill();
+  assert.equal(await release(), nothing);
+  await second.waitForReady();
+  assert.equal(await exporterOf(sink), 'ours');
+  await second.kill();
+  assert.match(await release(), /^1 IPFIX rows changed/u);
+  assert.equal(await rowText(), before);
+  assert.doesNotMatch(await ovs.ofctl('dump-flows', 'br0'), /id=18768/u);
+});
+
 test('a second daemon exports after the first one has stopped', async () => {
   await setRow([sink.target]);
   const first = await startDaemon(ovs);
@@ -213,6 +234,39 @@ test('a second daemon exports after the first one has stopped', async () => {
   await second.waitForReady();
   assert.equal(await exporterOf(sink), 'ours');
   await second.stop();
+});
+
+test('a daemon whose lock was taken leaves everything to the new holder, and is the standby', async () => {
+  await setRow([sink.target]);
+  const daemon = await startDaemon(ovs);
+  const standby = await startDaemon(ovs, { waitForReady: false });
+  await standby.waitForRefusal(/Another ovs-ipfix has the lock/u);
+  const adopted = await rowText();
+  const hook = async () => {
+    const flows = await ovs.ofctl('dump-flows', '--no-stats', 'br0');
+    return flows.split('\n').find((line) => line.includes('id=18768'));
+  };
+  const installed = await hook();
+  assert.ok(installed);
+  await inject();
+  const thief = await BackgroundProgram.start('ovsdb-client', ['steal', ovs.dbEndpoint, 'ovs_ipfix'], {
+    environment: ovs.environment,
+  });
+  await daemon.waitForRefusal(/Another ovs-ipfix has the lock/u);
+  await waitFor(async () => JSON.parse(await daemon.appctl('status', 'json')).bridges.length === 0, {
+    what: 'nothing is exported',
+  });
+  assert.equal(await hook(), installed);
+  assert.match(await ovs.ofctl('-O', 'OpenFlow13', 'dump-meters', 'br0'), /meter=65000/u);
+  assert.equal(await rowText(), adopted);
+  await thief.stop();
+  await standby.waitForReady();
+  await daemon.waitForRefusal(/Another ovs-ipfix has the lock/u);
+  assert.equal(await exporterOf(sink), 'ours');
+  await standby.kill();
+  await daemon.waitForReady();
+  assert.equal(await exporterOf(sink), 'ours');
+  await daemon.stop();
 });
 
 test('release without a database reports it and fails', async () => {

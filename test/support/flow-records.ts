@@ -89,8 +89,9 @@ export class FlowRecordSink {
     return this.records;
   }
 
+  /** Packets of all flow records; options records have none. */
   get packetCount(): number {
-    return this.records.reduce((sum, { fields }) => sum + Number(fields['packetDeltaCount']), 0);
+    return this.records.reduce((sum, { fields }) => sum + Number(fields['packetDeltaCount'] ?? 0), 0);
   }
 
   /** Expects messages of a restarted exporter. */

@@ -28,6 +28,7 @@ const DEADLINE = ['commands/run.ts', 'STOP_DEADLINE_MS', 1000] as const;
 const TEMPLATES = ['config/ipfix-row.ts', 'TEMPLATE_INTERVAL_DEFAULT'] as const;
 const SAMPLING = ['config/ipfix-row.ts', 'SAMPLING_DEFAULT'] as const;
 const TIMEOUT_MAX = ['config/ipfix-row.ts', 'CACHE_ACTIVE_TIMEOUT_MAX'] as const;
+const MESSAGE_RATE = ['config/settings.ts', 'MESSAGE_RATE_MAX_DEFAULT'] as const;
 const MESSAGE = ['config/settings.ts', 'MESSAGE_BYTES_MAX_DEFAULT'] as const;
 const TABLE_WIDTH = ['report/text-table.ts', 'TABLE_WIDTH'] as const;
 
@@ -36,7 +37,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
 
   checked('operation.md', 'what the switch sends: {} packets/s', ...RATE),
   checked('operation.md', 'the switch removes the hook within {} s', ...HOOK_TIMEOUT),
-  checked('operation.md', 'the switch then removes the hook within {} s', ...HOOK_TIMEOUT),
+  checked('operation.md', 'then the switch removes the hook within {} s', ...HOOK_TIMEOUT),
   checked('operation.md', 'removed by the switch within {} s', ...HOOK_TIMEOUT),
   checked('operation.md', '`hard_timeout={}`', ...HOOK_TIMEOUT),
   checked('operation.md', 'refreshes it about every {} s', ...HOOK_TIMEOUT, 3),
@@ -54,8 +55,11 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('operation.md', 'and {} packets at once', 'control/meter.ts', 'METER_BURST_MIN'),
   checked('operation.md', 'burst of more than {} packets', 'control/meter.ts', 'METER_BURST_MIN'),
   checked('operation.md', 'Above a rate of {} packets/s', 'control/meter.ts', 'METER_BURST_MIN', 1 / 1000),
-  checked('operation.md', 'not finished after {} s', 'control/sampled-bridge.ts', 'REMOVAL_MS_MAX', 1000),
-  checked('operation.md', 'takes longer than {} s', ...DEADLINE),
+  checked('operation.md', 'goes on, up to {} s', 'control/sampled-bridge.ts', 'REMOVAL_MS_MAX', 1000),
+  checked('operation.md', '| {} s for step 2 to begin', 'control/hand-back.ts', 'SOURCES_END_MS', 1000),
+  checked('operation.md', 'exports | {} s | the rows', 'control/hand-back.ts', 'ROWS_END_MS', 1000),
+  checked('operation.md', 'loses nothing there | {} s', 'control/hand-back.ts', 'FLUSH_END_MS', 1000),
+  checked('operation.md', 'the process ends | {} s', ...DEADLINE),
   checked('operation.md', 'after {} s the rows are', ...HAND_BACK),
   checked('operation.md', '`release` for {} s:', 'control/release.ts', 'RELEASE_BRIDGE_TIMEOUT_MS', 1000),
   checked('operation.md', ': {} s for `ovs-vswitchd` to come back', 'control/removal.ts', 'RESTART_MS', 1000),
@@ -77,9 +81,16 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('configuration.md', 'The default port is {}.', 'config/target.ts', 'COLLECTOR_PORT_DEFAULT'),
   checked(
     'configuration.md',
-    'every {} s while it is open',
+    'every {} s while it',
     'export/udp-session.ts',
     'UDP_SESSION_DEFAULTS.resolveIntervalMs',
+    1000,
+  ),
+  checked(
+    'configuration.md',
+    'each {} s. Its addresses',
+    'export/udp-session.ts',
+    'UDP_SESSION_DEFAULTS.resolvePauseMs',
     1000,
   ),
   checked(
@@ -113,9 +124,10 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('limits.md', 'may be 12 at once and {} a minute', 'runtime/keeper.ts', '.perMinute'),
 
   checked('command-line.md', '| {} | largest IPFIX message', ...MESSAGE),
+  checked('command-line.md', '| {} | most messages a second', ...MESSAGE_RATE),
   checked('command-line.md', 'port {} for the database', 'config/settings.ts', 'DATABASE_PORT_DEFAULT'),
   checked('command-line.md', '{} for OpenFlow', 'config/settings.ts', 'OPENFLOW_PORT_DEFAULT'),
-  checked('command-line.md', 'within {} s. A database', ...DEADLINE),
+  checked('command-line.md', 'within {} s. A database or', ...DEADLINE),
   checked('command-line.md', 'waits {} s for the database', 'control/release.ts', 'RELEASE_TIMEOUT_MS', 1000),
   checked(
     'command-line.md',
@@ -144,6 +156,9 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('records.md', 'IP length than {} is', 'flow/flow-entry.ts', 'IP_TOTAL_LENGTH_MAX'),
 
   checked('collectors.md', '`--message-bytes-max` | {}, or more', ...MESSAGE),
+  checked('collectors.md', '`--message-rate-max` | {}, or less', ...MESSAGE_RATE),
+  checked('collectors.md', 'at most {} messages at once', 'export/send-budget.ts', 'BURST_MESSAGES'),
+  checked('collectors.md', 'of up to {} records', 'export/cache-flush.ts', 'SLICE_RECORDS_MAX'),
   checked('collectors.md', '`extended` begin at {}.', 'ipfix/record-layout.ts', 'EXTENDED_ID_FIRST'),
 
   checked('status.md', 'averages a second over {} seconds', 'report/coverage.ts', 'PERIOD_SECONDS'),
@@ -290,6 +305,11 @@ export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
     '0 bytes, with the right packets',
     'after 6 records',
     '1,850 packets for 60',
+  ),
+  ...allowed(
+    'derived: an eighth; test/export/send-budget.test.ts',
+    'collectors.md',
+    '(4,000 messages a second by',
   ),
   ...allowed('*Run by hand* on the page says how', 'collectors.md', '57 records of all fourteen'),
   ...allowed(

@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { RegisterBit } from '../../src/config/settings.ts';
 import { type BridgeDesired, NOTHING_DESIRED } from '../../src/control/bridge-desired.ts';
-import { BridgeSession, type BridgeSessionOptions } from '../../src/control/bridge-session.ts';
+import { BridgeSession } from '../../src/control/bridge-session.ts';
+import type { BridgeSessionOptions } from '../../src/control/bridge-session-options.ts';
 import type { MeterCounters } from '../../src/intake/meter-ledger.ts';
 import {
   type Action,

@@ -52,7 +52,10 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: 'Sampling of a bridge: hook, repair, death of the daemon',
-    files: integration('main-path', 'hook', 'sampling', 'ledger', 'datapath-sampler'),
+    files: [
+      ...integration('main-path', 'hook', 'sampling', 'ledger', 'datapath-sampler'),
+      'test/oracle/datapath-samples.test.ts',
+    ],
   },
   {
     title: 'Protocols of a bridge as Antrea, OVN, Neutron and others set them',
@@ -92,7 +95,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: 'Failures: restarts of both servers, conversion, bridges that change',
-    files: integration('failures'),
+    files: integration('failures', 'stop'),
   },
   {
     title: 'Hosts in network namespaces: ping, iperf3, no packet lost',

@@ -2,7 +2,7 @@
 
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { BatchClock } from '../../../src/export/batch-clock.ts';
-import { SLICE_RECORDS_MAX } from '../../../src/export/exporter.ts';
+import { SLICE_RECORDS_MAX } from '../../../src/export/cache-flush.ts';
 import { MessagePacker } from '../../../src/export/message-packer.ts';
 import { FlowCache, type FlowVisitor } from '../../../src/flow/flow-cache.ts';
 import { hashFlow, hashSecrets } from '../../../src/flow/flow-hash.ts';

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type SimulatedFlow, SimulatedMeter, type SimulationOptions } from './simulated-meter.ts';
+import { type SimulatedFlow, SimulatedMeter, type SimulationOptions } from '../intake/simulated-meter.ts';
 
 const STANDARD_ERRORS_MAX = 6;
 const SECOND = 1000;

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { FlowCache } from '../../src/flow/flow-cache.ts';
 import { BATCH_SAMPLES_MAX, SampleBatch } from '../../src/flow/sample-batch.ts';
-import { CollectingVisitor, flowKey, setKey, TEMPLATE_IDS } from './flow-samples.ts';
+import { CollectingVisitor, flowKey, setKey, TEMPLATE_IDS } from '../flow/flow-samples.ts';
 
 const EXPIRIES_MAX = 3;
 

@@ -1,0 +1,85 @@
+// Hands the adopted rows back to ovs-vswitchd at a stop, within a time limit: a database that is down may come back, a row that is
+// edited at that moment is planned again, and a database that does not answer is not waited for any longer.
+
+import { readIpfixRow } from '../config/ipfix-row.ts';
+import type { StopLoss } from '../export/exporter-status.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { clause, reasonOf } from '../runtime/sentence.ts';
+import { settlesWithin } from '../runtime/within.ts';
+import type { DatabaseSession } from './database-session.ts';
+import { removeOwnRows } from './own-rows.ts';
+import { planRelease, type RowChange } from './ownership.ts';
+
+/** Milliseconds after the begin of a stop at which rows are handed back, even if hooks or actions are still being removed. */
+export const SOURCES_END_MS = 1500;
+/** Milliseconds after the begin of a stop at which rows are handed back, or stay adopted. */
+export const ROWS_END_MS = 2000;
+/** Milliseconds after the begin of a stop at which the flush of the caches ends; what is not sent by then is lost. */
+export const FLUSH_END_MS = 4800;
+/** Most attempts to release rows at a stop: a row that is edited at that moment is planned again. */
+const RELEASE_ROUNDS_MAX = 5;
+/** Milliseconds that a stop waits for a database that is down while rows are adopted. */
+const DATABASE_WAIT_MS = 800;
+/** Milliseconds that a stop waits for the end of the connection to the database. */
+const DATABASE_CLOSE_MS = 100;
+const COMMAND = 'run "ovs-ipfix release"';
+
+/** Hands all rows back within `timeoutMs`; resolves to a sentence about rows that remain adopted, or undefined. */
+export async function handBackRows(
+  database: DatabaseSession,
+  clock: Clock,
+  timeoutMs: number,
+): Promise<string | undefined> {
+  const endMicros = clock.monotonicMicros() + timeoutMs * 1000;
+  if (adoptedRows(database).length > 0 && database.lock === 'none') {
+    await database.held(Math.min(DATABASE_WAIT_MS, timeoutMs));
+  }
+  for (let round = 1; database.lock === 'held'; round += 1) {
+    try {
+      const leftMs = Math.max(0, (endMicros - clock.monotonicMicros()) / 1000);
+      const isDone = await settlesWithin(clock, leftMs, releaseRows(database));
+      return isDone
+        ? undefined
+        : `IPFIX rows could not be handed back: the database does not answer; ${COMMAND}.`;
+    } catch (error) {
+      if (round === RELEASE_ROUNDS_MAX) {
+        return `IPFIX rows could not be handed back: ${reasonOf(error)}; ${COMMAND}.`;
+      }
+    }
+  }
+  const adopted = adoptedRows(database).length;
+  if (adopted > 0 && database.lock === 'none') {
+    const { lastError } = database.status();
+    const why = lastError === undefined ? '' : ` (${clause(lastError)})`;
+    return `${adopted} IPFIX rows are still adopted, because the database is down${why}; ${COMMAND}.`;
+  }
+  return undefined;
+}
+
+/** Closes the connection to the database, without waiting for long. */
+export async function closeDatabase(database: DatabaseSession, clock: Clock): Promise<void> {
+  await settlesWithin(clock, DATABASE_CLOSE_MS, database.stop());
+}
+
+/** Returns a sentence about what could not be sent in the time of a stop; undefined when everything was sent. */
+export function describeLoss(losses: readonly StopLoss[]): string | undefined {
+  const flows = losses.reduce((sum, { flowsUnsent }) => sum + flowsUnsent, 0);
+  const records = losses.reduce((sum, { recordsLost }) => sum + recordsLost, 0);
+  const parts = [
+    ...(flows === 0 ? [] : [`${flows} flows were not sent in time`]),
+    ...(records === 0 ? [] : [`${records} records still waited for a collector`]),
+  ];
+  return parts.length === 0 ? undefined : `${parts.join(', and ')}: they are lost.`;
+}
+
+/** Writes the changes that release all rows, and removes the daemon's own rows. */
+async function releaseRows(database: DatabaseSession): Promise<void> {
+  await database.write(adoptedRows(database));
+  await removeOwnRows(database);
+}
+
+/** Returns the changes that release all rows. */
+function adoptedRows(database: DatabaseSession): readonly RowChange[] {
+  const rows = [...(database.tables()?.ipfix.values() ?? [])];
+  return planRelease(rows.map((row) => readIpfixRow(row, '', [])));
+}

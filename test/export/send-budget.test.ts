@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BURST_MESSAGES, ORDINARY_DIVISOR, SendBudget, STOP_PERCENT } from '../../src/export/send-budget.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+const RATE_MAX = 32_000;
+const ORDINARY_RATE = RATE_MAX / ORDINARY_DIVISOR;
+
+/** Sends messages of `size` bytes as fast as the account allows, for `ms` milliseconds in steps of 0.1; returns how many. */
+function sendFor(clock: ManualClock, budget: SendBudget, ms: number, size = 1400): number {
+  const account = budget.open('collector');
+  let count = 0;
+  for (let step = 0; step < ms * 10; step += 1) {
+    while (account.waitMs() === 0) {
+      account.spend(size);
+      count += 1;
+    }
+    clock.advance(100);
+  }
+  account.close();
+  return count;
+}
+
+function near(actual: number, expected: number): void {
+  assert.ok(
+    Math.abs(actual - expected) <= BURST_MESSAGES + expected * 0.02,
+    `${actual} is not near ${expected}`,
+  );
+}
+
+test('outside of a stop a collector gets a part of the maximum rate, a longer message needs more of it', () => {
+  const clock = new ManualClock();
+  const budget = new SendBudget(clock, RATE_MAX);
+  near(sendFor(clock, budget, 1000), ORDINARY_RATE);
+  near(sendFor(clock, budget, 1000, 100), ORDINARY_RATE);
+  near(sendFor(clock, budget, 1000, 14_000), ORDINARY_RATE / 10);
+});
+
+test('the later flows are, the faster they are sent, up to the maximum', () => {
+  const clock = new ManualClock();
+  const budget = new SendBudget(clock, RATE_MAX);
+  for (const [lateSeconds, rate] of [
+    [1, 2 * ORDINARY_RATE],
+    [60, RATE_MAX],
+    [0, ORDINARY_RATE],
+  ] as const) {
+    const account = budget.open('collector');
+    account.setLateness(lateSeconds * 1_000_000);
+    near(sendFor(clock, budget, 1000), rate);
+  }
+});
+
+test('no more than a burst is sent at once, after any silence', () => {
+  const clock = new ManualClock();
+  const budget = new SendBudget(clock, RATE_MAX);
+  const account = budget.open('collector');
+  clock.advance(60_000_000);
+  for (let sent = 0; sent < BURST_MESSAGES; sent += 1) {
+    assert.equal(account.waitMs(), 0);
+    account.spend(1400);
+  }
+  account.spend(1400);
+  assert.ok(account.waitMs() > 0);
+});
+
+test('all exporters of a collector share its account, another collector has its own', () => {
+  const clock = new ManualClock();
+  const budget = new SendBudget(clock, RATE_MAX);
+  const [first, second, other] = [budget.open('a'), budget.open('a'), budget.open('b')];
+  for (let sent = 0; sent < 10 * BURST_MESSAGES; sent += 1) {
+    first.spend(1400);
+  }
+  assert.ok(second.waitMs() > 0);
+  assert.equal(other.waitMs(), 0);
+  first.close();
+  assert.ok(second.waitMs() > 0, 'as long as one uses it');
+  second.close();
+  assert.equal(budget.open('a').waitMs(), 0, 'a forgotten account begins anew');
+});
+
+test('at a stop the rate is what the messages that are left need, up to the maximum', () => {
+  for (const [expected, rate] of [
+    [1000, ORDINARY_RATE],
+    [40_000, 40_000 / (0.04 * STOP_PERCENT)],
+    [1_000_000, RATE_MAX],
+  ] as const) {
+    const clock = new ManualClock();
+    const budget = new SendBudget(clock, RATE_MAX);
+    budget.open('collector').expect(expected);
+    budget.endWithin(4000);
+    near(sendFor(clock, budget, 100), rate / 10);
+  }
+});
+
+test('shows the rates, and when the time of a stop is up', () => {
+  const clock = new ManualClock();
+  const budget = new SendBudget(clock, RATE_MAX);
+  assert.equal(budget.leftMs, Number.POSITIVE_INFINITY);
+  budget.countDelay();
+  assert.deepEqual(budget.status(), {
+    messageRateMax: RATE_MAX,
+    messageRate: ORDINARY_RATE,
+    slicesDelayed: 1,
+  });
+  budget.endWithin(100);
+  clock.advance(60_000);
+  assert.equal(budget.leftMs, 40);
+  clock.advance(60_000);
+  assert.equal(budget.leftMs, 0);
+});
