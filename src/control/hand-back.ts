@@ -21,7 +21,7 @@ const RELEASE_ROUNDS_MAX = 5;
 /** Milliseconds that a stop waits for a database that is down while rows are adopted. */
 const DATABASE_WAIT_MS = 800;
 /** Milliseconds that a stop waits for the end of the connection to the database. */
-const DATABASE_CLOSE_MS = 100;
+const DATABASE_CLOSE_MS = 50;
 const COMMAND = 'run "ovs-ipfix release"';
 
 /** Hands all rows back within `timeoutMs`; resolves to a sentence about rows that remain adopted, or undefined. */
