@@ -254,8 +254,8 @@ export class BridgeSession {
       this.#monitor.start(connection);
       this.#armDump(connection);
     }
-    this.#hook.connected(connection);
     this.#options.onConnection(connection);
+    this.#hook.connected(connection);
     this.#follow();
   }
 

@@ -6,9 +6,10 @@ import { type TestContext, test } from 'node:test';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
+import { FlowRecordSink } from '../support/flow-records.ts';
 import { udpFrame } from '../support/frames.ts';
-import { waitForBridge, waitForHook } from '../support/ipfix-rows.ts';
-import { type Ovs, startOvs } from '../support/ovs.ts';
+import { createIpfixRow, daemonStatus, waitForBridge, waitForHook } from '../support/ipfix-rows.ts';
+import { type Ovs, type OvsOptions, startOvs } from '../support/ovs.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -30,8 +31,8 @@ interface Started {
 }
 
 /** Starts both for one test. */
-async function start(t: TestContext): Promise<Started> {
-  const ovs = await startOvs();
+async function start(t: TestContext, options: OvsOptions = {}): Promise<Started> {
+  const ovs = await startOvs(options);
   const endings: (() => Promise<unknown>)[] = [() => ovs.stop()];
   t.after(() => endInOrder(...endings));
   const daemon = await startDaemon(ovs);
@@ -296,5 +297,84 @@ test(
     assert.ok(sampler.received > 0 && (datapath?.selected ?? 0) > 0);
     assert.equal(sampler.received + (datapath?.selected ?? 0), numbered.count);
     assertExact(await exported(br, numbered), numbered);
+  },
+);
+
+test('samples a bridge that has no meters, over OpenFlow 1.0', tier('ovs', 'daemon'), async (t) => {
+  const started = await start(t);
+  const { ovs, daemon } = started;
+  const br = await datapathBridge(t, started);
+  await ovs.vsctl('set', 'Bridge', br.name, 'protocols=OpenFlow10');
+  await waitForBridge(
+    daemon,
+    br.name,
+    'the datapath samples over OpenFlow 1.0',
+    ({ session, samplerChoice }) =>
+      session.protocol === 'OpenFlow 1.0' &&
+      session.hook === 'installed' &&
+      samplerChoice?.sampler === 'datapath',
+  );
+  const numbered = new Numbered(br, ovs);
+  await numbered.inject(500);
+  assertExact(await exported(br, numbered), numbered);
+});
+
+test('auto leaves packet-ins when the meter drops', tier('ovs', 'daemon'), async (t) => {
+  const started = await start(t);
+  const { ovs, daemon } = started;
+  const br = await exportingBridge(t, ovs, daemon, CACHED);
+  await ovs.vsctl(
+    'set',
+    'Bridge',
+    br.name,
+    'external_ids:ovs-ipfix-sampler=auto',
+    'external_ids:ovs-ipfix-max-rate=100',
+  );
+  const waiting = await waitForBridge(
+    daemon,
+    br.name,
+    'the path is tested',
+    ({ samplerChoice }) => samplerChoice?.path === 'good',
+  );
+  assert.equal(waiting.samplerChoice?.sampler, 'packet-in');
+  const numbered = new Numbered(br, ovs);
+  const chosen = await waitFor(
+    async () => {
+      await numbered.inject(400);
+      const { samplerChoice } = await br.waitForStatus('the status', () => true);
+      return samplerChoice?.sampler === 'datapath' && samplerChoice;
+    },
+    { what: 'the datapath samples', timeoutMs: 15_000 },
+  );
+  assert.equal(chosen.reason, 'meter dropped');
+  await waitFor(async () => (await hookActions(ovs, br.name)).startsWith('sample('), {
+    what: 'the hook has the sample action',
+  });
+  assert.match(await ovs.ofctl('-O', 'OpenFlow15', 'dump-meters', br.name), /meter=65000/u, 'it may return');
+});
+
+test(
+  'uses packet-ins, with a condition, where ovs-vswitchd has another network namespace',
+  tier('ovs', 'daemon', 'namespaces'),
+  async (t) => {
+    const { ovs, daemon } = await start(t, { mode: 'netdev' });
+    await ovs.addBridge('br0');
+    const sink = await FlowRecordSink.open();
+    t.after(() => sink.close());
+    await createIpfixRow(ovs, 'br0', [sink.target]);
+    await setSampler(ovs, 'br0', 'datapath');
+    const { samplerChoice } = await waitForBridge(
+      daemon,
+      'br0',
+      'the path has failed',
+      (status) => status.samplerChoice?.path === 'failed',
+    );
+    assert.equal(samplerChoice?.sampler, 'packet-in');
+    assert.match(await hookActions(ovs, 'br0'), /^controller\(/u);
+    const { conditions } = await daemonStatus(daemon);
+    const found = conditions.find(({ code }) => code === 'datapath-unreachable');
+    assert.equal(found?.severity, 'warning');
+    assert.match(found.action, /share its network namespace/u);
+    await daemon.waitForReady();
   },
 );
