@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { diagnose, found } from '../support/doctor.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
@@ -221,6 +222,11 @@ test(
       new RegExp(`collector_set_id=${status.ownRows?.collectorSetId},`, 'u'),
     );
     await next.kill();
+    found(
+      await diagnose({ ...process.env, ...ovs.environment } as Record<string, string>),
+      'stale-own-rows',
+      /Flow_Sample_Collector_Set/u,
+    );
     await ovs.run(process.execPath, DAEMON_FILE, 'release', '--db', ovs.dbEndpoint);
     assert.deepEqual(await ownRows(ovs), []);
     assert.equal(await hookActions(ovs, br.name), 'no hook');
