@@ -13,7 +13,7 @@ export function segmentedCondition(bridge: string): Condition {
       'More packet-ins arrive than packets pass the meter: the kernel datapath counts a frame of segmentation offload as one ' +
       'packet and sends its segments, so losses cannot be counted in packets.',
     action:
-      'Expect too few packets of TCP in the records; octets are compensated by the octets of the meter. "ethtool -K DEVICE gso off ' +
-      'tso off" on the senders makes the counts right, at the cost of their CPU time.',
+      `Have the datapath sample: "ovs-vsctl set Bridge ${bridge} external_ids:ovs-ipfix-sampler=datapath". Packet-ins hold too few ` +
+      'packets of TCP; their octets are compensated by the octets of the meter.',
   };
 }
