@@ -16,7 +16,7 @@ import { type Clock, systemClock } from './runtime/clock.ts';
 import { Log, type Logger } from './runtime/log.ts';
 import { isPidFileLive } from './runtime/pid-file.ts';
 import { programFolder } from './runtime/program-folder.ts';
-import { settlesWithin, within } from './runtime/within.ts';
+import { msUntil, settlesWithin, within } from './runtime/within.ts';
 import { CommandRegistry } from './unixctl/commands.ts';
 import { registerDaemonCommands } from './unixctl/daemon-commands.ts';
 import { registerLogCommands } from './unixctl/log-commands.ts';
@@ -111,7 +111,7 @@ export class Daemon {
     await this.#web?.stop();
     const left = await this.#control.stop();
     // A client that does not read its answer is not waited for beyond the time of the stop.
-    const leftMs = Math.max(0, (endMicros - systemClock.monotonicMicros()) / 1000 - CLOSE_MARGIN_MS);
+    const leftMs = msUntil(systemClock, endMicros - CLOSE_MARGIN_MS * 1000);
     await settlesWithin(systemClock, leftMs, this.#unixctl.stop());
     return left;
   }

@@ -127,14 +127,8 @@ function readRecordFormat(
 ): RecordFormat | undefined {
   const format = RECORD_FORMATS.find((each) => each === text);
   if (text !== undefined && format === undefined) {
-    conditions.push({
-      code: 'bad-value',
-      severity: 'warning',
-      where: `${where}, external_ids:${RECORD_FORMAT_KEY}`,
-      ipfixRow: uuid,
-      message: `${JSON.stringify(text)} is not one of ${RECORD_FORMATS.join(' and ')}; the default is used.`,
-      action: `Set it with "ovs-vsctl set IPFIX ${uuid} external_ids:${RECORD_FORMAT_KEY}=extended".`,
-    });
+    const fault = `${JSON.stringify(text)} is not one of ${RECORD_FORMATS.join(' and ')}`;
+    conditions.push(badKey(uuid, where, RECORD_FORMAT_KEY, fault, 'extended'));
   }
   return format;
 }
@@ -154,15 +148,21 @@ function readTemplateInterval(
   if (seconds >= 1 && seconds <= INTERVAL_MAX) {
     return seconds;
   }
-  conditions.push({
+  const fault = `${JSON.stringify(text)} is not a number of seconds from 1 to ${INTERVAL_MAX}`;
+  conditions.push(badKey(uuid, where, TEMPLATE_INTERVAL_KEY, fault, '60'));
+  return TEMPLATE_INTERVAL_DEFAULT;
+}
+
+/** Returns the condition of a key with an invalid value; `example` is a valid one. */
+function badKey(uuid: string, where: string, key: string, fault: string, example: string): Condition {
+  return {
     code: 'bad-value',
     severity: 'warning',
-    where: `${where}, external_ids:${TEMPLATE_INTERVAL_KEY}`,
+    where: `${where}, external_ids:${key}`,
     ipfixRow: uuid,
-    message: `${JSON.stringify(text)} is not a number of seconds from 1 to ${INTERVAL_MAX}; the default is used.`,
-    action: `Set it with "ovs-vsctl set IPFIX ${uuid} external_ids:${TEMPLATE_INTERVAL_KEY}=60".`,
-  });
-  return TEMPLATE_INTERVAL_DEFAULT;
+    message: `${fault}; the default is used.`,
+    action: `Set it with "ovs-vsctl set IPFIX ${uuid} external_ids:${key}=${example}".`,
+  };
 }
 
 function badColumn(row: DatabaseRow, where: string, name: ColumnName, error: z.core.$ZodError): Condition {

@@ -25,7 +25,6 @@ import type { KeptSession, SessionEnd } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import { FLOWS_MONITOR, flowEventsOf, HOOK_MONITOR, monitorRequest } from './flow-monitors.ts';
 import { CONTROLLER_ID, HOOK_COOKIE, HOOK_TABLE, type HookSlot, hookMatch, isInHookSlot } from './hook.ts';
-import type { FlowCounters } from './hook-rate.ts';
 import { type MeterIds, meterIds } from './meter.ts';
 import {
   canMonitorFlows,
@@ -163,19 +162,22 @@ export class BridgeConnection implements KeptSession {
 
   /** Reads the flow in the hook's slot. */
   async observeHook(): Promise<FlowStats | undefined> {
-    const reply = await this.openflow.request({
-      type: 'flow_stats_request',
-      ...flowStatsRequest({ tableId: HOOK_TABLE, match: hookMatch(this.#slot.mark) }),
-    });
-    return reply.entries.find((entry) => isInHookSlot(entry, this.#slot.mark));
+    return this.#readHookSlot({ match: hookMatch(this.#slot.mark) });
   }
 
-  /** Reads the counters of the hook; undefined if the daemon's is not installed. By its cookie, of which OVS has an index. */
-  async readHookCounters(): Promise<FlowCounters | undefined> {
-    const request = { cookie: HOOK_COOKIE, cookieMask: COOKIE_MASK_ALL, tableId: HOOK_TABLE };
-    const reply = await this.openflow.request({ type: 'flow_stats_request', ...flowStatsRequest(request) });
-    const hook = reply.entries.find((entry) => isInHookSlot(entry, this.#slot.mark));
-    return hook?.packetCount === undefined ? undefined : { packets: hook.packetCount };
+  /** Reads the packets of the hook; undefined if the daemon's is not installed. By its cookie, of which OVS has an index. */
+  async readHookPackets(): Promise<bigint | undefined> {
+    const hook = await this.#readHookSlot({ cookie: HOOK_COOKIE, cookieMask: COOKIE_MASK_ALL });
+    return hook?.packetCount;
+  }
+
+  /** Reads the flow in the hook's slot, if it is among those that are selected. */
+  async #readHookSlot(selection: Parameters<typeof flowStatsRequest>[0]): Promise<FlowStats | undefined> {
+    const reply = await this.openflow.request({
+      type: 'flow_stats_request',
+      ...flowStatsRequest({ tableId: HOOK_TABLE, ...selection }),
+    });
+    return reply.entries.find((entry) => isInHookSlot(entry, this.#slot.mark));
   }
 
   /** Reads a meter; undefined if it does not exist or the bridge has no meters. */

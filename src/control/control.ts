@@ -12,7 +12,7 @@ import type { SendBudget } from '../export/send-budget.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
-import { settlesWithin } from '../runtime/within.ts';
+import { msUntil, settlesWithin } from '../runtime/within.ts';
 import { BridgeSession } from './bridge-session.ts';
 import type { BridgeEvents } from './bridge-session-options.ts';
 import { ConditionLog } from './condition-log.ts';
@@ -116,7 +116,7 @@ export class Control {
   async stop(): Promise<readonly string[]> {
     const { clock, sendBudget } = this.#parts;
     const startMicros = clock.monotonicMicros();
-    const leftMs = (endMs: number) => Math.max(0, endMs - (clock.monotonicMicros() - startMicros) / 1000);
+    const leftMs = (endMs: number) => msUntil(clock, startMicros + endMs * 1000);
     this.#isStopping = true;
     this.#rows.stop();
     this.#ownRows.stop();
@@ -128,7 +128,8 @@ export class Control {
     await settlesWithin(clock, leftMs(SOURCES_END_MS), removals);
     this.#noteLeft(await handBackRows(this.#database, clock, leftMs(ROWS_END_MS)));
     sendBudget.endWithin(leftMs(FLUSH_END_MS));
-    this.#noteLeft(describeLoss(await Promise.all(bridges.map((bridge) => bridge.flush()))));
+    const losses = await Promise.all(bridges.map((bridge) => bridge.flush()));
+    this.#noteLeft(describeLoss(losses.flat()));
     await settlesWithin(clock, leftMs(FLUSH_END_MS), removals);
     await closeDatabase(this.#database, clock);
     return this.#left;
@@ -349,7 +350,7 @@ export class Control {
     } else {
       this.#noteLeft(await bridge.remove());
     }
-    this.#noteLeft(describeLoss([await bridge.flush()]));
+    this.#noteLeft(describeLoss(await bridge.flush()));
   }
 
   async #reconcileRows(): Promise<void> {

@@ -151,10 +151,7 @@ export class DatabaseSession {
    * held. Rejects with the first failure after all have been tried.
    */
   async write(changes: readonly RowChange[]): Promise<void> {
-    const client = this.#keeper.session;
-    if (client === undefined) {
-      throw new Error('The rows cannot be changed: there is no connection to the database.');
-    }
+    const client = this.#connected('IPFIX rows not changed');
     const results = await Promise.allSettled(
       changes.map((change) => client.transact(DATABASE_NAME, changeOperations(change, this.#targetsColumn))),
     );
@@ -176,16 +173,22 @@ export class DatabaseSession {
 
   /** Runs operations in one transaction, which the server aborts if the lock is not held; `what` is for its comment. */
   async transact(what: string, operations: (targets: TargetsColumn) => readonly Operation[]): Promise<void> {
-    const client = this.#keeper.session;
-    if (client === undefined) {
-      throw new Error(`${what}: there is no connection to the database`);
-    }
+    const client = this.#connected(`${what}: failed`);
     await client.transact(DATABASE_NAME, [
       { op: 'assert', lock: LOCK_NAME },
       ...operations(this.#targetsColumn),
       { op: 'comment', comment: `ovs-ipfix: ${what}` },
     ]);
     this.#options.log.info(what);
+  }
+
+  /** Returns the client of the connection; throws an error that begins with `failure` while there is none. */
+  #connected(failure: string): OvsdbClient {
+    const client = this.#keeper.session;
+    if (client === undefined) {
+      throw new Error(`${failure}: not connected to the database`);
+    }
+    return client;
   }
 
   /** Resolves when the lock is held over a live connection, or after `timeoutMs`. */

@@ -1,5 +1,6 @@
 // The way of a bridge's samples from the datapath: its own rows, the socket that they name, and the test whether samples arrive.
 
+import { PROBABILITY_ALL } from '../intake/sampler.ts';
 import { NO_BUFFER } from '../node-openflow/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -9,7 +10,6 @@ import type { BridgeConnection } from './bridge-connection.ts';
 import { sampleAction } from './hook.ts';
 import type { OwnSet } from './own-rows-plan.ts';
 import { PathTest } from './path-test.ts';
-import { PROBABILITY_ALL } from './probability-control.ts';
 import type { PathState } from './sampler-choice.ts';
 
 /** The dependencies of `DatapathPath`. */

@@ -8,6 +8,7 @@ import type { BridgeConfig, BridgeSampling } from '../config/configuration.ts';
 import type { SampleSink } from '../intake/bridge-intake.ts';
 import { DatapathIntake, type DatapathIntakeStatus } from '../intake/datapath-intake.ts';
 import type { IngressInterfaces } from '../intake/ingress-interfaces.ts';
+import { PROBABILITY_ALL } from '../intake/sampler.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
@@ -16,7 +17,7 @@ import { DatapathPath, type OwnRowsStatus } from './datapath-path.ts';
 import type { HookSample } from './hook.ts';
 import { HookRate } from './hook-rate.ts';
 import type { OwnSet } from './own-rows-plan.ts';
-import { BURST_MS, PROBABILITY_ALL, ProbabilityControl } from './probability-control.ts';
+import { BURST_MS, ProbabilityControl } from './probability-control.ts';
 import { type PathState, SamplerChoice, type SamplerName } from './sampler-choice.ts';
 
 /** The dependencies of `DatapathSampling`. */
@@ -282,12 +283,12 @@ export class DatapathSampling {
 
   async #readHook(): Promise<void> {
     const connection = this.#connection;
-    const counters = await connection?.readHookCounters();
+    const packets = await connection?.readHookPackets();
     if (connection === undefined || connection !== this.#connection) {
       return;
     }
     const nowMs = this.#nowMs();
-    const packetRate = counters && this.#rate.read(counters, nowMs);
+    const packetRate = packets === undefined ? undefined : this.#rate.read(packets, nowMs);
     if (this.#choice.sampler === 'datapath') {
       this.#expected += (this.#rate.lastPackets * this.#control.probability) / PROBABILITY_ALL;
     }

@@ -5,7 +5,7 @@ import { readIpfixRow } from '../config/ipfix-row.ts';
 import type { StopLoss } from '../export/exporter-status.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
-import { settlesWithin } from '../runtime/within.ts';
+import { msUntil, settlesWithin } from '../runtime/within.ts';
 import type { DatabaseSession } from './database-session.ts';
 import { removeOwnRows } from './own-rows.ts';
 import { planRelease, type RowChange } from './ownership.ts';
@@ -36,8 +36,7 @@ export async function handBackRows(
   }
   for (let round = 1; database.lock === 'held'; round += 1) {
     try {
-      const leftMs = Math.max(0, (endMicros - clock.monotonicMicros()) / 1000);
-      const isDone = await settlesWithin(clock, leftMs, releaseRows(database));
+      const isDone = await settlesWithin(clock, msUntil(clock, endMicros), releaseRows(database));
       return isDone
         ? undefined
         : `IPFIX rows could not be handed back: the database does not answer; ${COMMAND}.`;

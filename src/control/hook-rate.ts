@@ -1,10 +1,5 @@
 // The packet rate of a bridge, from the counters of the hook's flow. ovs-vswitchd adds the packets of datapath flows to them up to
-// half a second late, so the rate is that of the last two readings.
-
-/** Counters of a flow. */
-export interface FlowCounters {
-  readonly packets: bigint;
-}
+// half a second late, so the rate is that between the newest reading and the one before the last.
 
 /** A reading and when it was made. */
 interface Reading {
@@ -20,7 +15,7 @@ export class HookRate {
   #lastPackets = 0;
 
   /** Takes a reading. Returns packets a second; undefined for the first reading of a flow. */
-  read({ packets }: FlowCounters, nowMs: number): number | undefined {
+  read(packets: bigint, nowMs: number): number | undefined {
     const count = Number(packets);
     const newest = this.#readings.at(-1);
     if (newest !== undefined && count < newest.packets) {

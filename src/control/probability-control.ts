@@ -2,8 +2,8 @@
 // `ovs-ipfix-max-rate`. P rises slowly and falls at once, and changes seldom, because each change of the hook makes ovs-vswitchd
 // revalidate its datapath flows. Pure but for the time, which its caller passes.
 
-/** The largest probability: every packet is sampled. */
-export const PROBABILITY_ALL = 65_535;
+import { PROBABILITY_ALL } from '../intake/sampler.ts';
+
 /** Probability at the start, 1 packet in 100, unless the row asks for less. */
 const PROBABILITY_START = 655;
 /** Milliseconds between two changes, except for an immediate fall. */
@@ -72,7 +72,7 @@ export class ProbabilityControl {
     const isEnough =
       next >= this.#probability * CHANGE_FACTOR ||
       next <= this.#probability / CHANGE_FACTOR ||
-      this.#isWanted(next);
+      next === wantedProbability(this.#limits.interval);
     if (next === this.#probability || !isEnough) {
       return false;
     }
@@ -91,18 +91,9 @@ export class ProbabilityControl {
     return true;
   }
 
-  /** Whether P is what the row asks for. */
-  get isWanted(): boolean {
-    return this.#isWanted(this.#probability);
-  }
-
   /** Packets a second of the bridge; undefined before the first measurement. */
   get packetRate(): number | undefined {
     return this.#packetRate;
-  }
-
-  #isWanted(probability: number): boolean {
-    return probability === wantedProbability(this.#limits.interval);
   }
 
   /** The probability that the row asks for, or the largest that keeps the rate of samples. */

@@ -210,13 +210,9 @@ export class SampledBridge {
   }
 
   /** Flushes the caches to the collectors and closes them; resolves to what could not be sent in the time of a stop. */
-  async flush(): Promise<StopLoss> {
+  flush(): Promise<readonly StopLoss[]> {
     const stopping = this.exporters().map(({ exporter }) => exporter.stop());
-    const losses = await Promise.all([...stopping, ...this.#leaving]);
-    return {
-      flowsUnsent: losses.reduce((sum, { flowsUnsent }) => sum + flowsUnsent, 0),
-      recordsLost: losses.reduce((sum, { recordsLost }) => sum + recordsLost, 0),
-    };
+    return Promise.all([...stopping, ...this.#leaving]);
   }
 
   /** See `BridgeSession.resync`. */

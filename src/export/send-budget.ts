@@ -3,6 +3,7 @@
 // a process share one budget, which has an account for each collector: several exporters can have the same collector.
 
 import type { Clock } from '../runtime/clock.ts';
+import { msUntil } from '../runtime/within.ts';
 
 /** Bytes of a message that costs the time of one; a longer message costs more, by its size. */
 const MESSAGE_BYTES = 1400;
@@ -70,7 +71,7 @@ export class SendBudget {
 
   /** Milliseconds until the end of a stop, at least 0; Infinity before one. */
   get leftMs(): number {
-    return Math.max(0, (this.#pace.endMicros - this.#clock.monotonicMicros()) / 1000);
+    return msUntil(this.#clock, this.#pace.endMicros);
   }
 
   /** Counts a slice of records that waited. */

@@ -6,7 +6,7 @@ import { TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
 import type { PacketInView } from '../node-openflow/index.ts';
 import { type IngressInterfaces, UNKNOWN_INTERFACE } from './ingress-interfaces.ts';
 import { type LedgerEvent, type MeterCounters, MeterLedger, type MeterLedgerStatus } from './meter-ledger.ts';
-import { Sampler, type SamplerStatus } from './sampler.ts';
+import { PROBABILITY_ALL, Sampler, type SamplerStatus } from './sampler.ts';
 import {
   idsFromFields,
   KIND_BRIDGE,
@@ -18,9 +18,6 @@ import {
   userdataPointId,
   userdataProbability,
 } from './userdata.ts';
-
-/** A `sample` action of this probability samples every packet. */
-const PROBABILITY_MAX = 65_535;
 
 /** Where key, source and destination are among the elements of a tunnel. */
 const TUNNEL_KEY_AT = 1;
@@ -216,7 +213,7 @@ export class BridgeIntake {
       return;
     }
     const { sampler, sink } = set;
-    sampler.setProbability(probability, PROBABILITY_MAX);
+    sampler.setProbability(probability, PROBABILITY_ALL);
     if (!sampler.keep()) {
       return;
     }

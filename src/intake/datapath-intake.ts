@@ -3,12 +3,21 @@
 // the daemon's, and the observation point with which probability its packet was sampled, so a record is right also while the
 // probability changes. It allocates nothing for a record.
 
+import {
+  DATA_SET_ID_MIN,
+  IPFIX_VERSION,
+  MESSAGE_HEADER_SIZE,
+  OPTIONS_TEMPLATE_SET_ID,
+  SEQUENCE_NUMBER_OFFSET,
+  SET_HEADER_SIZE,
+  TEMPLATE_SET_ID,
+} from '../ipfix/protocol.ts';
 import { TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
 import type { SampleSink } from './bridge-intake.ts';
 import { ExporterAccount, type ExporterAccountStatus } from './exporter-account.ts';
 import { type IngressInterfaces, UNKNOWN_INTERFACE } from './ingress-interfaces.ts';
 import { byteAt, SampledHeader, TCP_FLAG_COUNT } from './sampled-header.ts';
-import { Sampler } from './sampler.ts';
+import { PROBABILITY_ALL, Sampler } from './sampler.ts';
 import {
   isSameTemplate,
   knownTemplates,
@@ -49,18 +58,11 @@ export interface DatapathIntakeStatus extends ExporterAccountStatus {
   readonly probability: number;
 }
 
-const PROBABILITY_MAX = 65_535;
 const NUMBER_MAX = 2 ** 32 - 1;
 const SLOT_SHIFT = 16;
 /** Ids of the bridge that records under way may have. */
 const IDS_KEPT = 64;
 
-const IPFIX_VERSION = 10;
-const MESSAGE_HEADER_SIZE = 16;
-const SET_HEADER_SIZE = 4;
-const TEMPLATE_SET = 2;
-const OPTIONS_TEMPLATE_SET = 3;
-const DATA_SET_FIRST = 256;
 /** Templates that a peer may define beyond the known ones. */
 const OTHER_TEMPLATES_MAX = 256;
 
@@ -155,7 +157,7 @@ export class DatapathIntake {
       this.#cells[MALFORMED]! += 1;
       return;
     }
-    this.#account.startMessage(bytes.readInt32BE(8), bytes.readInt32BE(4));
+    this.#account.startMessage(bytes.readInt32BE(SEQUENCE_NUMBER_OFFSET), bytes.readInt32BE(4));
     const isOwn = bytes.readInt32BE(12) === this.#domainToken;
     for (let at = MESSAGE_HEADER_SIZE; at < size; ) {
       const setSize = size - at < SET_HEADER_SIZE ? 0 : bytes.readUInt16BE(at + 2);
@@ -185,11 +187,11 @@ export class DatapathIntake {
   }
 
   #receiveSet(bytes: Buffer, id: number, start: number, end: number, isOwn: boolean): void {
-    if (id === TEMPLATE_SET || id === OPTIONS_TEMPLATE_SET) {
-      this.#receiveTemplates(bytes, start, end, id === OPTIONS_TEMPLATE_SET);
+    if (id === TEMPLATE_SET_ID || id === OPTIONS_TEMPLATE_SET_ID) {
+      this.#receiveTemplates(bytes, start, end, id === OPTIONS_TEMPLATE_SET_ID);
       return;
     }
-    const template = id < DATA_SET_FIRST ? undefined : this.#templates.get(id);
+    const template = id < DATA_SET_ID_MIN ? undefined : this.#templates.get(id);
     if (template === undefined) {
       this.#cells[MALFORMED]! += 1;
       return;
@@ -228,7 +230,7 @@ export class DatapathIntake {
       return;
     }
     const point = bytes.readInt32BE(pointAt);
-    const probability = point & PROBABILITY_MAX;
+    const probability = point & PROBABILITY_ALL;
     if (probability === 0) {
       cells[TESTS]! += 1;
       return;
@@ -272,12 +274,12 @@ export class DatapathIntake {
   /** Weighs records by 65535/P, and thins them to 1 in N where they are more than that. */
   #setProbability(probability: number): void {
     this.#probability = probability;
-    this.#sampler.setScale(PROBABILITY_MAX / probability);
-    const surplus = (this.#interval * probability) / PROBABILITY_MAX;
+    this.#sampler.setScale(PROBABILITY_ALL / probability);
+    const surplus = (this.#interval * probability) / PROBABILITY_ALL;
     if (surplus <= 1) {
       this.#sampler.setProbability(1, 1);
     } else if (this.#interval * probability <= NUMBER_MAX) {
-      this.#sampler.setProbability(PROBABILITY_MAX, this.#interval * probability);
+      this.#sampler.setProbability(PROBABILITY_ALL, this.#interval * probability);
     } else {
       this.#sampler.setProbability(1, Math.min(Math.round(surplus), NUMBER_MAX));
     }

@@ -2,6 +2,7 @@
 // both sources get their keys in one place. Headers that OVS found malformed have zeros in the record, and get valid headers with
 // zeros here. The length in the IP header is not in the record and is 0, which the dissector takes for "not known".
 
+import { copy, u16 } from '../packet/dissect.ts';
 import { type RecordOffsets, Slot } from './switch-templates.ts';
 
 const EtherType = { ipv4: 0x0800, vlan: 0x8100, ipv6: 0x86dd } as const;
@@ -30,8 +31,8 @@ export class SampledHeader {
   write(from: Buffer, { at }: RecordOffsets, tcpFlags: number): number {
     const { bytes } = this;
     bytes.fill(0);
-    copy(from, at[Slot.destinationMac]!, bytes, 0, 6);
-    copy(from, at[Slot.sourceMac]!, bytes, 6, 6);
+    copyElement(from, at[Slot.destinationMac]!, bytes, 0, 6);
+    copyElement(from, at[Slot.sourceMac]!, bytes, 6, 6);
     let next = ADDRESSES_SIZE;
     if (at[Slot.vlanId]! >= 0) {
       putU16(bytes, next, EtherType.vlan);
@@ -58,8 +59,8 @@ export class SampledHeader {
     bytes[start + 1] = byteAt(from, at[Slot.classOfService]!);
     bytes[start + 8] = byteAt(from, at[Slot.ttl]!);
     bytes[start + 9] = protocol;
-    copy(from, at[Slot.sourceIpv4]!, bytes, start + 12, 4);
-    copy(from, at[Slot.destinationIpv4]!, bytes, start + 16, 4);
+    copyElement(from, at[Slot.sourceIpv4]!, bytes, start + 12, 4);
+    copyElement(from, at[Slot.destinationIpv4]!, bytes, start + 16, 4);
     return this.#writeTransport(from, at, start + IPV4_HEADER_SIZE, protocol, tcpFlags);
   }
 
@@ -67,15 +68,13 @@ export class SampledHeader {
     const { bytes } = this;
     const protocol = byteAt(from, at[Slot.protocol]!);
     const classOfService = byteAt(from, at[Slot.classOfService]!);
-    if (at[Slot.flowLabel]! >= 0) {
-      copy(from, at[Slot.flowLabel]!, bytes, start, 4);
-    }
+    copyElement(from, at[Slot.flowLabel]!, bytes, start, 4);
     bytes[start] = 0x60 | (classOfService >> 4);
     bytes[start + 1] = ((classOfService & 0x0f) << 4) | (bytes[start + 1]! & 0x0f);
     bytes[start + 6] = protocol;
     bytes[start + 7] = byteAt(from, at[Slot.ttl]!);
-    copy(from, at[Slot.sourceIpv6]!, bytes, start + 8, 16);
-    copy(from, at[Slot.destinationIpv6]!, bytes, start + 24, 16);
+    copyElement(from, at[Slot.sourceIpv6]!, bytes, start + 8, 16);
+    copyElement(from, at[Slot.destinationIpv6]!, bytes, start + 24, 16);
     const next = start + IPV6_HEADER_SIZE;
     if (protocol === Protocol.fragment) {
       putU16(bytes, next + 2, LATER_FRAGMENT);
@@ -87,8 +86,8 @@ export class SampledHeader {
   #writeTransport(from: Buffer, at: Int32Array, start: number, protocol: number, tcpFlags: number): number {
     const { bytes } = this;
     if (at[Slot.sourcePort]! >= 0) {
-      copy(from, at[Slot.sourcePort]!, bytes, start, 2);
-      copy(from, at[Slot.destinationPort]!, bytes, start + 2, 2);
+      copyElement(from, at[Slot.sourcePort]!, bytes, start, 2);
+      copyElement(from, at[Slot.destinationPort]!, bytes, start + 2, 2);
     } else if (at[Slot.icmpType]! >= 0) {
       bytes[start] = from[at[Slot.icmpType]!]!;
       bytes[start + 1] = from[at[Slot.icmpCode]!]!;
@@ -122,21 +121,14 @@ export function byteAt(bytes: Uint8Array, at: number): number {
   return at < 0 ? 0 : bytes[at]!;
 }
 
-function u16(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 8) | bytes[at + 1]!;
-}
-
 function putU16(bytes: Buffer, at: number, value: number): void {
   bytes[at] = value >>> 8;
   bytes[at + 1] = value;
 }
 
 /** Copies an element; one that the record does not have stays zeros. */
-function copy(from: Uint8Array, fromAt: number, to: Buffer, toAt: number, size: number): void {
-  if (fromAt < 0) {
-    return;
-  }
-  for (let index = 0; index < size; index += 1) {
-    to[toAt + index] = from[fromAt + index]!;
+function copyElement(from: Uint8Array, fromAt: number, to: Buffer, toAt: number, size: number): void {
+  if (fromAt >= 0) {
+    copy(from, fromAt, to, toAt, size);
   }
 }

@@ -17,6 +17,9 @@ export interface SamplerStatus {
   readonly selected: number;
 }
 
+/** The probability of a `sample` action that samples every packet. */
+export const PROBABILITY_ALL = 65_535;
+
 const RANDOM_RANGE = 2 ** 32;
 
 // Cells of a sampler: a double in a field would be an object.

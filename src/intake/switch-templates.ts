@@ -2,6 +2,8 @@
 // observation domains and runs. They are needed because templates can be up to ten minutes late. A template that is received and
 // differs takes the place of the one here. A record is read by following its template once, which notes where each element is.
 
+import { VARIABLE_LENGTH } from '../ipfix/protocol.ts';
+
 /** Elements that are read from a record. The numbers are indices of `RecordOffsets.at`. */
 export const Slot = {
   observationPoint: 0,
@@ -45,8 +47,7 @@ export const Slot = {
 const SLOT_COUNT = 37;
 const NO_SLOT = -1;
 
-/** The length of a field that says its own length (RFC 7011, section 7). */
-const VARIABLE = 0xffff;
+/** In place of the first byte of a length of two bytes (RFC 7011, section 7). */
 const LONG_LENGTH = 255;
 /** Marks elements of VMware (enterprise 6876), which OVS uses for tunnels. */
 const VMWARE = 0x1_0000;
@@ -116,14 +117,14 @@ const ETHERNET: readonly Field[] = [
 const INGRESS: readonly Field[] = [
   [10, 4],
   [368, 4],
-  [82, VARIABLE],
-  [83, VARIABLE],
+  [82, VARIABLE_LENGTH],
+  [83, VARIABLE_LENGTH],
 ];
 const EGRESS: readonly Field[] = [
   [14, 4],
   [369, 4],
-  [82, VARIABLE],
-  [83, VARIABLE],
+  [82, VARIABLE_LENGTH],
+  [83, VARIABLE_LENGTH],
 ];
 const VLAN: readonly Field[] = [
   [58, 2],
@@ -172,7 +173,7 @@ const TUNNEL: readonly Field[] = [
   [VMWARE + 896, 2],
   [VMWARE + 897, 2],
   [VMWARE + 891, 1],
-  [VMWARE + 892, VARIABLE],
+  [VMWARE + 892, VARIABLE_LENGTH],
 ];
 const COUNTS: readonly Field[] = [
   [158, 4],
@@ -325,7 +326,7 @@ export class RecordOffsets {
     let next = start;
     for (let index = 0; index < program.length; index += 2) {
       let length = program[index + 1]!;
-      if (length === VARIABLE) {
+      if (length === VARIABLE_LENGTH) {
         if (next >= end) {
           return -1;
         }

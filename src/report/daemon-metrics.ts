@@ -1,6 +1,7 @@
 // The metrics of the daemon and of the bridges. Names and units follow Prometheus's conventions; docs/metrics.md lists all
 // metrics.
 
+import { PROBABILITY_ALL } from '../intake/sampler.ts';
 import { flag, type Metric, type MetricValue, one, perBridge } from './metric.ts';
 import type { StatusDocument } from './status-document.ts';
 
@@ -162,7 +163,7 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'gauge',
     'ratio',
     'Share of the packets that the datapath samples, or would',
-    ({ samplerChoice }) => samplerChoice && samplerChoice.probability / 65_535,
+    ({ samplerChoice }) => samplerChoice && samplerChoice.probability / PROBABILITY_ALL,
   ),
   perBridge(
     'ovs_ipfix_datapath_sampler_changes_total',

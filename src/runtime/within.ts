@@ -35,3 +35,8 @@ export async function settlesWithin(
     timer?.cancel();
   }
 }
+
+/** Returns the milliseconds until a moment of the monotonic clock, at least 0. */
+export function msUntil(clock: Clock, endMicros: number): number {
+  return Math.max(0, (endMicros - clock.monotonicMicros()) / 1000);
+}

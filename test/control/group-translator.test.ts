@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { staleGroups, translateGroups } from '../../src/control/group-translator.ts';
-import { sampleUserdata } from '../../src/intake/userdata.ts';
 import {
   type Action,
   type GroupBucket,
@@ -12,30 +11,10 @@ import {
   OpenFlowRequestError,
   type SampleAction,
 } from '../../src/node-openflow/index.ts';
+import { companion, OUTPUT, sample as sampleOf, watching } from './translator-script.ts';
 
-const METER = 65_001;
-const OUTPUT: Action = { type: 'output', port: 1, maxLength: 0 };
-const watching = (...sets: readonly number[]) => ({ collectorSets: new Set(sets), meterId: METER });
-
-function sample(collectorSetId: number): SampleAction {
-  const ids = { observationDomainId: 7, observationPointId: 9 };
-  return {
-    type: 'sample',
-    probability: 655,
-    collectorSetId,
-    ...ids,
-    samplingPort: 0xffff_ffff,
-    direction: 0,
-  };
-}
-
-const ours = (collectorSetId: number): Action => ({
-  type: 'controller2',
-  maxLength: 192,
-  controllerId: 18_768,
-  userdata: sampleUserdata(sample(collectorSetId)),
-  meterId: METER,
-});
+const sample = (collectorSetId: number): SampleAction => sampleOf(collectorSetId, 9);
+const ours = (collectorSetId: number): Action => companion(sample(collectorSetId));
 
 function bucket(bucketId: number, ...actions: readonly Action[]): GroupBucket {
   const unknown = Buffer.from([0xff, 0xff, 0, 8, 1, 2, 3, 4]);

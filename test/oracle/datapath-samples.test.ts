@@ -1,10 +1,11 @@
 // Samples of the datapath of the installed Open vSwitch: its templates are the known ones, and the flow keys of its records are
-// those that the dissector makes of the frames, in both formats, but for what the records do not have.
+// those that the dissector makes of the frames, in both formats; frames that Open vSwitch is known to read otherwise are left out.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DatapathIntake } from '../../src/intake/datapath-intake.ts';
 import { IngressInterfaces } from '../../src/intake/ingress-interfaces.ts';
+import { dissect } from '../../src/packet/dissect.ts';
 import { dissectExtended } from '../../src/packet/dissect-extended.ts';
 import { FlowKey } from '../../src/packet/flow-key.ts';
 import { LoopbackReceiver } from '../../src/runtime/loopback-receiver.ts';
@@ -23,6 +24,8 @@ const POINT_ID = 6;
 const FLAGS_COUNTED = 0x3f;
 
 interface SampledPacket {
+  /** The key in the format `original`. */
+  readonly originalKey: string;
   readonly key: string;
   readonly templateId: number;
   readonly frameLength: number;
@@ -44,6 +47,12 @@ function keyOf(frame: Uint8Array, start: number, end: number, ingress: number): 
   const key = new FlowKey();
   dissectExtended(frame, start, end, POINT_ID, ingress, key);
   return key;
+}
+
+function originalKeyOf(frame: Uint8Array, start: number, end: number): string {
+  const key = new FlowKey();
+  dissect(frame, start, end, POINT_ID, key);
+  return `${key.templateId} ${key.bytes.toString('hex', 0, key.size)}`;
 }
 
 test('the records of the datapath have the keys of the dissector', tier('ovs'), async (t) => {
@@ -70,6 +79,7 @@ test('the records of the datapath have the keys of the dissector', tier('ovs'), 
       const key = keyOf(bytes, start, end, ingress);
       assert.equal(key.faults, 0);
       sampled.push({
+        originalKey: originalKeyOf(bytes, start, end),
         key: key.bytes.toString('hex', 0, key.size),
         templateId: key.templateId,
         frameLength,
@@ -109,6 +119,7 @@ test('the records of the datapath have the keys of the dissector', tier('ovs'), 
     await waitFor(() => sampled.length > index, { what: `the sample of ${desc} has arrived` });
     const key = keyOf(bytes, 0, bytes.length, 77);
     const expected = {
+      originalKey: originalKeyOf(bytes, 0, bytes.length),
       key: key.bytes.toString('hex', 0, key.size),
       templateId: key.templateId,
       frameLength: bytes.length,
