@@ -256,6 +256,11 @@ export class Control {
     }
   }
 
+  /** Whether a bridge is sampled by its datapath. */
+  get isSampledByDatapath(): boolean {
+    return [...this.#bridges.values()].some((bridge) => bridge.isSampledByDatapath);
+  }
+
   /** The ports that ovs-vswitchd sends samples to, by bridge. */
   #samplePorts(): ReadonlyMap<string, number> {
     const ports = [...this.#bridges.values()].map(({ name, samplePort }) => [name, samplePort] as const);

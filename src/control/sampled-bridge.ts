@@ -174,6 +174,11 @@ export class SampledBridge {
     return this.#datapath.port;
   }
 
+  /** Whether the datapath samples the packets of the bridge. */
+  get isSampledByDatapath(): boolean {
+    return this.#datapath.hook().sample !== undefined;
+  }
+
   /** Sets the desired state of the switch, with the sampler that is chosen now. */
   #setDesired(): void {
     const { hook } = this.#desired;
