@@ -12,6 +12,7 @@ import { PROBABILITY_ALL } from '../intake/sampler.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
+import { within } from '../runtime/within.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import { DatapathPath, type OwnRowsStatus } from './datapath-path.ts';
 import type { HookSample } from './hook.ts';
@@ -69,6 +70,8 @@ export interface HookChoice {
 const LINGER_MS = 5000;
 /** Milliseconds at a stop in which samples that are on their way are received. */
 const DRAIN_MS = 50;
+/** Milliseconds at a stop for reading what ovs-vswitchd has sent. */
+const LAST_READING_MS_MAX = 300;
 /** Ticks of `BURST_MS` between two readings of the hook's counters. */
 const TICKS_PER_READING = 1000 / BURST_MS;
 
@@ -238,12 +241,31 @@ export class DatapathSampling {
     return this.#path.status();
   }
 
-  /** Stops after the hook has been removed: receives what is on its way, and closes the socket. */
+  /** Receives what is on its way after the hook has been removed, and reports what of it does not arrive. */
+  async drain(): Promise<void> {
+    const { bridge, clock, log } = this.#parts;
+    this.#timer?.cancel();
+    if (this.#choice.sampler !== 'datapath' && this.#nowMs() - this.#usedMs >= LINGER_MS) {
+      return;
+    }
+    await new Promise<void>((resolve) => clock.setTimer(resolve, DRAIN_MS));
+    try {
+      const late = `ovs-vswitchd has not said within ${LAST_READING_MS_MAX} ms what it has sent`;
+      const sent = await within(clock, LAST_READING_MS_MAX, late, this.#readSent());
+      const missing = sent === undefined ? 0 : this.#intake.account.missingOf(sent);
+      if (missing > 0) {
+        log.warn(`bridge ${bridge}: ${missing} samples of the datapath that were sent last have not arrived`);
+      }
+    } catch (error) {
+      log.info(
+        `bridge ${bridge}: samples that have not arrived at the end are not known: ${reasonOf(error)}`,
+      );
+    }
+  }
+
+  /** Closes the socket. */
   async stop(): Promise<void> {
     this.#timer?.cancel();
-    if (this.#nowMs() - this.#usedMs < LINGER_MS) {
-      await new Promise<void>((resolve) => this.#parts.clock.setTimer(resolve, DRAIN_MS));
-    }
     await this.#path.close();
   }
 
@@ -298,7 +320,7 @@ export class DatapathSampling {
       return;
     }
     if (sent !== undefined) {
-      this.#intake.observeSent(sent);
+      this.#intake.account.observeSent(sent);
     }
     const nowMs = this.#nowMs();
     const packetRate = packets === undefined ? undefined : this.#rate.read(packets, nowMs);
@@ -317,10 +339,10 @@ export class DatapathSampling {
   }
 
   /** Reads the number of samples that ovs-vswitchd has sent; undefined without own rows, or if they have changed meanwhile. */
-  async #readSent(): Promise<bigint | undefined> {
+  async #readSent(): Promise<number | undefined> {
     const { ownSet } = this.#path;
     const sent = ownSet && (await this.#connection?.readSampledCount(ownSet.collectorSetId));
-    return ownSet === this.#path.ownSet ? sent : undefined;
+    return sent === undefined || ownSet !== this.#path.ownSet ? undefined : Number(sent);
   }
 
   #decide(): void {

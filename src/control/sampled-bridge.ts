@@ -106,6 +106,7 @@ export class SampledBridge {
     this.#session = parts.openBridge({
       onChange: () => this.#follow(),
       onConnection: (connection) => this.#datapath.connected(connection),
+      onRemoved: () => this.#datapath.drain(),
       onPacketIn: (packetIn) => this.#intake.receive(packetIn),
       onPool: (meter, pool) => {
         this.#intake.observePool(meter, pool);
