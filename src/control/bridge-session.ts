@@ -160,7 +160,7 @@ export class BridgeSession {
     if (this.#keeper.session === undefined) {
       return `${where} is not hooked${because(this.#keeper.status().lastError)}.`;
     }
-    if (!this.#hook.isSettled || this.#hook.state !== 'installed') {
+    if (!this.#hook.isHooked) {
       return `${where} is not hooked${because(this.#hook.condition?.message)}.`;
     }
     if (this.#desired.collectorSets.size === 0) {

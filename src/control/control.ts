@@ -12,6 +12,7 @@ import type { SendBudget } from '../export/send-budget.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
+import { isSwitchUser } from '../runtime/switch-user.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
 import { BridgeSession } from './bridge-session.ts';
 import type { BridgeEvents } from './bridge-session-options.ts';
@@ -287,6 +288,7 @@ export class Control {
       randomSeed: this.#parts.randomSeed,
       log: this.#parts.log.module('bridge'),
       ownSet: () => this.#ownRows.setOf(config.name),
+      isSwitchUser: (userId) => isSwitchUser(this.#settings.openflow(config.name), userId),
       onSamplability: () => this.#scheduleFollow(),
     });
     bridge.setInterfaces(this.#database.interfacesOf(config.name));

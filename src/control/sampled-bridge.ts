@@ -35,6 +35,8 @@ export interface SampledBridgeParts {
   readonly log: Logger;
   /** The bridge's own rows: see `DatapathSampling`. */
   readonly ownSet: () => OwnSet | undefined;
+  /** Returns whether sockets of a user may be those of ovs-vswitchd. */
+  readonly isSwitchUser: (userId: number) => boolean;
   /** Called when `samplability` or `samplePort` has changed. */
   readonly onSamplability: () => void;
 }

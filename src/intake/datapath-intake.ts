@@ -34,6 +34,8 @@ export interface DatapathIntakeOptions {
   /** Random 32-bit numbers for the sampler. */
   readonly randomSeed: () => number;
   readonly interfaces: IngressInterfaces;
+  /** Called with the id of a template that differs from the known one; records are read by the received one. */
+  readonly onOtherTemplate: (id: number) => void;
 }
 
 /** Counts since the start, for operators. */
@@ -52,7 +54,9 @@ export interface DatapathIntakeStatus extends ExporterAccountStatus {
   readonly otherDomains: number;
   /** Messages with a set or a record that cannot be read. */
   readonly malformed: number;
-  /** Templates received that differ from the known ones; records are read by the received ones. */
+  /** Templates received, also repeatedly. */
+  readonly templates: number;
+  /** Those of them that differ from the known ones; records are read by the received ones. */
   readonly otherTemplates: number;
   /** P of the newest record. */
   readonly probability: number;
@@ -72,11 +76,13 @@ const TESTS = 1;
 const UNMANAGED = 2;
 const OTHER_DOMAINS = 3;
 const MALFORMED = 4;
-const CELL_COUNT = 5;
+const TEMPLATES = 5;
+const CELL_COUNT = 6;
 
 export class DatapathIntake {
   readonly #domainToken: number;
   readonly #interfaces: IngressInterfaces;
+  readonly #onOtherTemplate: (id: number) => void;
   readonly #account = new ExporterAccount();
   readonly #sampler: Sampler;
   readonly #templates = knownTemplates();
@@ -97,10 +103,16 @@ export class DatapathIntake {
   #otherTemplates = 0;
   #sink: SampleSink | undefined;
 
-  constructor({ domainToken, randomSeed, interfaces }: DatapathIntakeOptions) {
+  constructor({ domainToken, randomSeed, interfaces, onOtherTemplate }: DatapathIntakeOptions) {
     this.#domainToken = domainToken | 0;
     this.#interfaces = interfaces;
+    this.#onOtherTemplate = onOtherTemplate;
     this.#sampler = new Sampler(randomSeed(), this.#account.factorCell, this.#account.octetFactorCell);
+  }
+
+  /** Records of packets since the start, those of test packets included. */
+  get records(): number {
+    return this.#cells[RECEIVED]!;
   }
 
   /** Records of packets since the start, which the control of the probability counts. */
@@ -139,12 +151,17 @@ export class DatapathIntake {
     this.#probability = 0;
   }
 
-  /** The next record is that of another exporter, whose totals begin anew. */
-  restartAccount(): void {
-    this.#account.restart();
+  /** The next record is that of another exporter; `isFresh`: its totals began at 0. */
+  restartAccount(isFresh: boolean): void {
+    this.#account.restart(isFresh);
     // The first record of an exporter whose totals were 0 follows from them.
     this.#flagTotals.fill(0);
     this.#hasFlagTotals = true;
+  }
+
+  /** Notes the number of samples that ovs-vswitchd has sent by its statistics, read once a second. */
+  observeSent(samples: bigint): void {
+    this.#account.observeSent(Number(samples));
   }
 
   /** Reads the message `bytes[0, size)`; the bytes are only used until this returns. */
@@ -157,7 +174,6 @@ export class DatapathIntake {
       this.#cells[MALFORMED]! += 1;
       return;
     }
-    this.#account.startMessage(bytes.readInt32BE(SEQUENCE_NUMBER_OFFSET), bytes.readInt32BE(4));
     const isOwn = bytes.readInt32BE(12) === this.#domainToken;
     for (let at = MESSAGE_HEADER_SIZE; at < size; ) {
       const setSize = size - at < SET_HEADER_SIZE ? 0 : bytes.readUInt16BE(at + 2);
@@ -180,6 +196,7 @@ export class DatapathIntake {
       unmanaged: cells[UNMANAGED]!,
       otherDomains: cells[OTHER_DOMAINS]!,
       malformed: cells[MALFORMED]!,
+      templates: cells[TEMPLATES]!,
       otherTemplates: this.#otherTemplates,
       probability: this.#probability,
       ...this.#account.status(),
@@ -197,8 +214,10 @@ export class DatapathIntake {
       return;
     }
     if (!template.isSample) {
+      this.#account.skipMessage();
       return;
     }
+    this.#account.startMessage(bytes.readInt32BE(SEQUENCE_NUMBER_OFFSET), bytes.readInt32BE(4));
     for (let at = start; at < end; ) {
       at = this.#offsets.follow(template, bytes, at, end);
       if (at < 0) {
@@ -357,12 +376,14 @@ export class DatapathIntake {
   }
 
   #learn(id: number, template: SwitchTemplate): void {
+    this.#cells[TEMPLATES]! += 1;
     const known = this.#templates.get(id);
     if (known !== undefined ? isSameTemplate(known, template) : this.#otherTemplates >= OTHER_TEMPLATES_MAX) {
       return;
     }
     this.#templates.set(id, template);
     this.#otherTemplates += 1;
+    this.#onOtherTemplate(id);
   }
 }
 

@@ -110,8 +110,9 @@ function datapathLines({ datapath }: BridgeSamplingStatus): string[] {
   if (datapath === undefined) {
     return [];
   }
-  const { selected, received, samplesLost } = datapath;
-  const text = `    datapath   ${selected} kept of ${received} received, ${numberText(samplesLost)} lost`;
+  const { selected, received, samplesLost, tail } = datapath;
+  const after = tail.samples === 0 ? '' : `, and ${tail.samples} after the last that arrived`;
+  const text = `    datapath   ${selected} kept of ${received} received, ${numberText(samplesLost)} lost${after}`;
   return foldText(text, VALUE_INDENT);
 }
 
