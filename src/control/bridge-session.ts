@@ -300,7 +300,13 @@ export class BridgeSession {
     const isMeterInUse =
       this.#hook.hasSampleMeter && this.#translation.isWatching && this.#translation.state !== 'off';
     const hasSampleMeter = collectorSets.size > 0 || isMeterInUse;
-    this.#hook.setDesired({ hook, keepsHookMeter, hasSampleMeter, maxSampleRate: this.#maxSampleRate });
+    this.#hook.setDesired({
+      hook,
+      keepsHookMeter,
+      hasSampleMeter,
+      keepsSampleMeter: !hasSampleMeter && !this.#translation.isFree,
+      maxSampleRate: this.#maxSampleRate,
+    });
     const connection = this.#keeper.session;
     if (connection !== undefined) {
       this.#translation.connected(connection, this.#hook.hasSampleMeter);
@@ -320,7 +326,7 @@ export class BridgeSession {
   #isClean(): boolean {
     const isConnected = this.#keeper.session !== undefined;
     const isHookRemoved = this.#hook.isSettled && this.#hook.state === 'absent';
-    return isConnected && isHookRemoved && this.#translation.state === 'off';
+    return isConnected && isHookRemoved && this.#translation.state === 'off' && this.#translation.isFree;
   }
 
   /** Waits until nothing of the daemon is in the bridge; after `timeoutMs`, resolves to a sentence about what is left. */
