@@ -16,9 +16,12 @@ import type { BridgeConnection } from './bridge-connection.ts';
 import { DatapathPath, type OwnRowsStatus } from './datapath-path.ts';
 import type { HookSample } from './hook.ts';
 import { HookRate } from './hook-rate.ts';
+import type { UnmeteredPolicy } from './hook-refusal.ts';
 import type { OwnSet } from './own-rows-plan.ts';
+import { OwnRowsWatch, unreachableCondition } from './own-rows-watch.ts';
 import { BURST_MS, ProbabilityControl } from './probability-control.ts';
 import { type PathState, SamplerChoice, type SamplerName } from './sampler-choice.ts';
+import { SetIdWatch } from './set-id-watch.ts';
 
 /** The dependencies of `DatapathSampling`. */
 export interface DatapathSamplingParts {
@@ -30,9 +33,12 @@ export interface DatapathSamplingParts {
   readonly interfaces: IngressInterfaces;
   /** The bridge's own rows; undefined until the database has them. */
   readonly ownSet: () => OwnSet | undefined;
+  /** See `OwnRows.refusal`. */
+  readonly ownRowsRefusal: () => string | undefined;
+  readonly unmetered: UnmeteredPolicy;
   /** Called when the hook that is desired may have changed. */
   readonly onChange: () => void;
-  /** Called when `port` has changed, on which the own rows depend. */
+  /** Called when `port` or `avoidedSetIds` has changed, on which the own rows depend. */
   readonly onPort: () => void;
 }
 
@@ -67,6 +73,8 @@ export interface HookChoice {
 const LINGER_MS = 5000;
 /** Milliseconds at a stop in which samples that are on their way are received. */
 const DRAIN_MS = 50;
+/** Milliseconds after the adoption of a row in which ovs-vswitchd ends its own export. */
+const EXPORT_END_MS = BURST_MS;
 /** Ticks of `BURST_MS` between two readings of the hook's counters. */
 const TICKS_PER_READING = 1000 / BURST_MS;
 
@@ -75,12 +83,16 @@ export class DatapathSampling {
   readonly #domainToken: number;
   readonly #intake: DatapathIntake;
   readonly #path: DatapathPath;
+  readonly #rowsWatch = new OwnRowsWatch();
+  readonly #setIdWatch = new SetIdWatch();
   readonly #rate = new HookRate();
   readonly #choice: SamplerChoice;
   readonly #control: ProbabilityControl;
   #policy: SamplerPolicy = 'packet-in';
   #hasKernelDatapath = false;
   #maxSampleRate = 0;
+  /** Since when the bridge's row is adopted or native; undefined: ovs-vswitchd exports for it, and would sample probes. */
+  #oursMs: number | undefined;
   /** The slot of the bridge's ids in the observation points of its samples. */
   #slot = 0;
   #connection: BridgeConnection | undefined;
@@ -118,6 +130,7 @@ export class DatapathSampling {
     this.#policy = sampling === undefined ? 'packet-in' : config.samplerPolicy;
     this.#hasKernelDatapath = config.hasKernelDatapath;
     this.#maxSampleRate = config.maxSampleRate;
+    this.#oursMs = sampling?.isOurs === true ? (this.#oursMs ?? this.#nowMs()) : undefined;
     if (sampling !== undefined) {
       const { interval, observationDomainId, observationPointId } = sampling;
       this.#slot = this.#intake.setIds(observationDomainId, observationPointId);
@@ -161,6 +174,11 @@ export class DatapathSampling {
     return this.#path.port;
   }
 
+  /** Ids that the own set must not have, because flows of other clients have them. */
+  get avoidedSetIds(): ReadonlySet<number> {
+    return this.#setIdWatch.avoided;
+  }
+
   /** The hook that is desired now. */
   hook(): HookChoice {
     const { sampler } = this.#choice;
@@ -186,21 +204,11 @@ export class DatapathSampling {
   }
 
   conditions(): readonly Condition[] {
-    if (this.#policy === 'packet-in' || this.#path.state !== 'failed') {
+    if (!this.#choice.prefersDatapath || this.#pathState !== 'failed') {
       return [];
     }
-    const isSampled = this.#choice.sampler !== 'none';
-    return [
-      {
-        code: 'datapath-unreachable',
-        severity: isSampled ? 'warning' : 'error',
-        where: `Bridge ${this.#parts.bridge}`,
-        message: isSampled
-          ? 'Samples of the datapath do not arrive, so its packets are sampled by packet-ins.'
-          : 'Samples of the datapath do not arrive, and it has no meters: it is not sampled.',
-        action: "ovs-vswitchd cannot reach the daemon's socket: share its network namespace.",
-      },
-    ];
+    const { fault } = this.#rowsWatch;
+    return [unreachableCondition(this.#parts.bridge, { fault, isSampled: this.#choice.sampler !== 'none' })];
   }
 
   /** The choice of the sampler; undefined where `ovs-ipfix-sampler` is `packet-in`. */
@@ -213,7 +221,7 @@ export class DatapathSampling {
       policy: this.#policy,
       ...choice,
       since: new Date(sinceMicros / 1000).toISOString(),
-      path: this.#path.state,
+      path: this.#pathState,
       probability: this.#control.probability,
       probabilityChanges: this.#control.changes,
       packetRate: this.#control.packetRate,
@@ -260,7 +268,15 @@ export class DatapathSampling {
         this.#parts.onChange();
       }
     }
-    this.#path.check(this.#connection, this.#expected, nowMs);
+    this.#leaveUsedId();
+    if (this.#mayProbe(nowMs)) {
+      this.#path.check(this.#connection, this.#expected, nowMs);
+    }
+    const { port, ownSet } = this.#path;
+    this.#rowsWatch.check(
+      { port, hasOwnSet: ownSet !== undefined, refusal: this.#parts.ownRowsRefusal() },
+      nowMs,
+    );
     this.#expected = 0;
     this.#decide();
     this.#ticks += 1;
@@ -272,9 +288,35 @@ export class DatapathSampling {
     }
   }
 
+  /**
+   * Whether a probe may be sent: where packet-ins sample meanwhile, not before ovs-vswitchd has ended its own export, whose
+   * records would have the probe.
+   */
+  #mayProbe(nowMs: number): boolean {
+    const isEnded = this.#oursMs !== undefined && nowMs - this.#oursMs >= EXPORT_END_MS;
+    return isEnded || !this.#hasPacketIns;
+  }
+
+  /** Whether packet-ins can sample the bridge. */
+  get #hasPacketIns(): boolean {
+    return this.#parts.unmetered === 'allow' || this.#connection?.meters.hook !== undefined;
+  }
+
+  /** Has the own set move to another id when another client uses it. */
+  #leaveUsedId(): void {
+    const used = this.#setIdWatch.check(this.#path.ownSet?.collectorSetId, this.#intake.counts());
+    if (used !== undefined) {
+      this.#parts.log.warn(
+        `bridge ${this.#parts.bridge}: a flow of another client uses collector set ${used}; own set moved to another id`,
+      );
+      this.#parts.onPort();
+    }
+  }
+
   /** The row asks for packet-ins, and no sample of the datapath is on its way any more. */
   #end(): void {
     this.#timer = undefined;
+    this.#rowsWatch.reset();
     this.#path.close().catch((error: unknown) => {
       this.#parts.log.warn(`bridge ${this.#parts.bridge}: ${reasonOf(error)}`);
     });
@@ -309,12 +351,18 @@ export class DatapathSampling {
       policy: this.#policy,
       hasKernelDatapath: this.#hasKernelDatapath,
       hasMeters: meters && meters.hook !== undefined,
-      path: this.#path.state,
+      allowsUnmetered: this.#parts.unmetered === 'allow',
+      path: this.#pathState,
     };
     if (this.#choice.setFacts(facts, this.#parts.clock.wallMicros())) {
       this.#noteChoice();
       this.#parts.onChange();
     }
+  }
+
+  /** Without own rows nothing arrives. */
+  get #pathState(): PathState {
+    return this.#rowsWatch.fault === undefined ? this.#path.state : 'failed';
   }
 
   #noteChoice(): void {

@@ -18,6 +18,7 @@ import type { BridgeSession } from './bridge-session.ts';
 import type { BridgeEvents } from './bridge-session-options.ts';
 import { DatapathSampling } from './datapath-sampling.ts';
 import { failOpenCondition } from './fail-open.ts';
+import type { UnmeteredPolicy } from './hook-refusal.ts';
 import type { OwnSet } from './own-rows-plan.ts';
 import type { BridgeSamplingStatus, SampledBridgeStatus } from './sampled-bridge-status.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
@@ -35,6 +36,9 @@ export interface SampledBridgeParts {
   readonly log: Logger;
   /** The bridge's own rows: see `DatapathSampling`. */
   readonly ownSet: () => OwnSet | undefined;
+  /** See `OwnRows.refusal`. */
+  readonly ownRowsRefusal: () => string | undefined;
+  readonly unmetered: UnmeteredPolicy;
   /** Called when `samplability` or `samplePort` has changed. */
   readonly onSamplability: () => void;
 }
@@ -170,6 +174,11 @@ export class SampledBridge {
   /** The port on 127.0.0.1 that ovs-vswitchd sends samples to: see `DatapathSampling.port`. */
   get samplePort(): number | undefined {
     return this.#datapath.port;
+  }
+
+  /** See `DatapathSampling.avoidedSetIds`. */
+  get avoidedSetIds(): ReadonlySet<number> {
+    return this.#datapath.avoidedSetIds;
   }
 
   /** Sets the desired state of the switch, with the sampler that is chosen now. */

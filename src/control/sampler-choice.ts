@@ -15,6 +15,8 @@ export interface SamplerFacts {
   readonly hasKernelDatapath: boolean;
   /** Whether the bridge has meters; undefined while it is not connected. */
   readonly hasMeters: boolean | undefined;
+  /** Whether packet-ins are allowed without meters (`--unmetered=allow`). */
+  readonly allowsUnmetered: boolean;
   readonly path: PathState;
 }
 
@@ -48,6 +50,11 @@ export class SamplerChoice {
   /** The sampler now. */
   get sampler(): SamplerName {
     return this.#status.sampler;
+  }
+
+  /** Whether the datapath would sample if its samples arrived. */
+  get prefersDatapath(): boolean {
+    return this.#facts !== undefined && preference(this.#facts, this.#isOverloaded)[0] === 'datapath';
   }
 
   status(): ChosenSampler {
@@ -93,30 +100,29 @@ export class SamplerChoice {
       return false;
     }
     const [sampler, reason] = choose(this.#facts, this.#isOverloaded);
-    if (sampler === this.#status.sampler) {
-      return false;
-    }
-    this.#status = { sampler, sinceMicros: wallMicros, reason, changes: this.#status.changes + 1 };
-    return true;
+    const { sampler: before, sinceMicros, changes } = this.#status;
+    const isChanged = sampler !== before;
+    this.#status = isChanged
+      ? { sampler, sinceMicros: wallMicros, reason, changes: changes + 1 }
+      : { sampler, sinceMicros, reason, changes };
+    return isChanged;
   }
 }
 
 /** Returns the sampler and the reason for it. */
 function choose(facts: SamplerFacts, isOverloaded: boolean): readonly [SamplerName, string] {
-  const { policy, hasKernelDatapath, hasMeters = true, path } = facts;
-  const preferred = preference(policy, hasKernelDatapath, hasMeters, isOverloaded);
+  const { hasMeters = true, allowsUnmetered, path } = facts;
+  const preferred = preference(facts, isOverloaded);
   if (preferred[0] === 'packet-in' || path === 'good') {
     return preferred;
   }
   const why =
     path === 'failed' ? 'samples of the datapath do not arrive' : 'the way of samples is not tested yet';
-  return hasMeters ? ['packet-in', why] : ['none', `${why}, and the bridge has no meters`];
+  return hasMeters || allowsUnmetered ? ['packet-in', why] : ['none', `${why}, and the bridge has no meters`];
 }
 
 function preference(
-  policy: SamplerPolicy,
-  hasKernelDatapath: boolean,
-  hasMeters: boolean,
+  { policy, hasKernelDatapath, hasMeters = true }: SamplerFacts,
   isOverloaded: boolean,
 ): readonly [SamplerName, string] {
   if (policy !== 'auto') {

@@ -7,7 +7,13 @@ import {
   type SamplerFacts,
 } from '../../src/control/sampler-choice.ts';
 
-const FACTS: SamplerFacts = { policy: 'auto', hasKernelDatapath: false, hasMeters: true, path: 'good' };
+const FACTS: SamplerFacts = {
+  policy: 'auto',
+  hasKernelDatapath: false,
+  hasMeters: true,
+  allowsUnmetered: false,
+  path: 'good',
+};
 const DROPS = { hasDropped: true, packetRate: 50_000, maxSampleRate: 5000 };
 const BUSY = { ...DROPS, hasDropped: false, packetRate: 2500 };
 const QUIET = { ...BUSY, packetRate: 2499 };
@@ -41,6 +47,7 @@ test('uses no path that is not good: packet-ins with meters, nothing without', (
     assert.equal(choiceOf({ policy: 'datapath', path })[0], 'packet-in');
     assert.equal(choiceOf({ hasKernelDatapath: true, path })[0], 'packet-in');
     assert.equal(choiceOf({ policy: 'datapath', path, hasMeters: false })[0], 'none');
+    assert.equal(choiceOf({ path, hasMeters: false, allowsUnmetered: true })[0], 'packet-in');
     assert.equal(choiceOf({ policy: 'packet-in', path, hasMeters: false })[0], 'packet-in');
   }
 });
