@@ -93,6 +93,8 @@ export class DatapathSampling {
   #maxSampleRate = 0;
   /** Since when the bridge's row is adopted or native; undefined: ovs-vswitchd exports for it, and would sample probes. */
   #oursMs: number | undefined;
+  /** Whether the daemon has or wants a socket and own rows: from when the datapath should sample first, to the end. */
+  #isOpen = false;
   /** The slot of the bridge's ids in the observation points of its samples. */
   #slot = 0;
   #connection: BridgeConnection | undefined;
@@ -140,7 +142,6 @@ export class DatapathSampling {
     if (this.#policy !== 'packet-in' && this.#timer === undefined) {
       this.#tickedMs = this.#nowMs();
       this.#arm();
-      this.#path.open();
     }
     this.#path.followRows();
     this.#decide();
@@ -272,11 +273,13 @@ export class DatapathSampling {
     if (this.#mayProbe(nowMs)) {
       this.#path.check(this.#connection, this.#expected, nowMs);
     }
-    const { port, ownSet } = this.#path;
-    this.#rowsWatch.check(
-      { port, hasOwnSet: ownSet !== undefined, refusal: this.#parts.ownRowsRefusal() },
-      nowMs,
-    );
+    if (this.#isOpen) {
+      const { port, ownSet } = this.#path;
+      this.#rowsWatch.check(
+        { port, hasOwnSet: ownSet !== undefined, refusal: this.#parts.ownRowsRefusal() },
+        nowMs,
+      );
+    }
     this.#expected = 0;
     this.#decide();
     this.#ticks += 1;
@@ -316,6 +319,7 @@ export class DatapathSampling {
   /** The row asks for packet-ins, and no sample of the datapath is on its way any more. */
   #end(): void {
     this.#timer = undefined;
+    this.#isOpen = false;
     this.#rowsWatch.reset();
     this.#path.close().catch((error: unknown) => {
       this.#parts.log.warn(`bridge ${this.#parts.bridge}: ${reasonOf(error)}`);
@@ -357,6 +361,11 @@ export class DatapathSampling {
     if (this.#choice.setFacts(facts, this.#parts.clock.wallMicros())) {
       this.#noteChoice();
       this.#parts.onChange();
+    }
+    // Not before: a collector set of its own keeps a bridge from being deleted and added in one transaction.
+    if (this.#choice.prefersDatapath && !this.#isOpen && this.#timer !== undefined) {
+      this.#isOpen = true;
+      this.#path.open();
     }
   }
 

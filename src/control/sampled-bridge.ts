@@ -87,6 +87,7 @@ export class SampledBridge {
   #skippedInterfaces = NO_INTERFACES.skipped;
   #nextScanMs = 0;
   #isStarted = false;
+  #isLeaving = false;
 
   /** `isDesired` says for which IPFIX rows, by uuid, the switch should be programmed. */
   constructor(config: BridgeConfig, isDesired: (row: string) => boolean, parts: SampledBridgeParts) {
@@ -181,8 +182,11 @@ export class SampledBridge {
     return this.#datapath.avoidedSetIds;
   }
 
-  /** Sets the desired state of the switch, with the sampler that is chosen now. */
+  /** Sets the desired state of the switch, with the sampler that is chosen now; while the bridge is removed, that is nothing. */
   #setDesired(): void {
+    if (this.#isLeaving) {
+      return;
+    }
     const { hook } = this.#desired;
     const { sampler, sample, keepsHookMeter } = this.#datapath.hook();
     this.#session.setDesired({
@@ -205,6 +209,7 @@ export class SampledBridge {
 
   /** Removes everything from the switch; resolves to a sentence about what is left there, or undefined. */
   async remove(): Promise<string | undefined> {
+    this.#isLeaving = true;
     this.#watch.stop();
     const left = await this.#session.stop(REMOVAL_MS_MAX);
     await this.#datapath.stop();
@@ -213,6 +218,7 @@ export class SampledBridge {
 
   /** Leaves everything in the switch, where another daemon uses it now. */
   async abandon(): Promise<void> {
+    this.#isLeaving = true;
     this.#watch.stop();
     await this.#session.abandon();
     await this.#datapath.stop();

@@ -19,7 +19,7 @@ import { diagnose, found } from '../support/doctor.ts';
 import { exportingBridge } from '../support/exporting-bridge.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { udpFrame } from '../support/frames.ts';
-import { createCollectorSet, daemonStatus, waitForBridge, waitForHook } from '../support/ipfix-rows.ts';
+import { createCollectorSet, daemonStatus, waitForHook, waitForOwnRows } from '../support/ipfix-rows.ts';
 import type { Ovs } from '../support/ovs.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
@@ -95,12 +95,8 @@ test(
     const taken: number[] = [];
     while (taken.length < GONE_ATTEMPTS && !taken.some((ms) => ms <= GONE_MS_MAX)) {
       const br = await exportingBridge(t, ovs, daemon);
-      await waitForBridge(
-        daemon,
-        br.name,
-        'own rows',
-        ({ ownRows: own }) => own?.collectorSetRow !== undefined,
-      );
+      await setSampler(ovs, br.name, 'datapath');
+      await waitForOwnRows(daemon, br.name);
       taken.push(await deleteFromRoot(t, ovs, br.name));
       await waitFor(async () => (await ownRows(ovs)).length === 0, { what: 'no own row is left' });
       await ovs.addBridge(br.name);
