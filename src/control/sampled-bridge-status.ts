@@ -48,8 +48,9 @@ export interface SampledBridgeStatus {
   /** Whether packets reach the daemon: see sampling-watch.ts. */
   readonly samplability: Samplability;
   readonly sampling: BridgeSamplingStatus | undefined;
-  /** Undefined where `ovs-ipfix-sampler` is `packet-in`, as is `ownRows`. */
+  /** Undefined where `ovs-ipfix-sampler` is `packet-in`. */
   readonly samplerChoice: SamplerChoiceStatus | undefined;
+  /** Undefined while the bridge needs no own rows. */
   readonly ownRows: OwnRowsStatus | undefined;
   readonly flowSampling: readonly FlowSamplingStatus[];
   /** The meter that the `sample` actions of all sets share. */
