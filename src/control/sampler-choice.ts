@@ -29,8 +29,10 @@ export interface ChosenSampler {
   readonly changes: number;
 }
 
-/** Consecutive seconds in which the meter drops packets before `auto` has the datapath sample. */
+/** Seconds in which the meter drops packets before `auto` has the datapath sample, within `DROP_WINDOW_SECONDS`. */
 export const DROP_SECONDS = 2;
+/** Seconds that these may be apart: short bursts with pauses between them distort the counts as well. */
+export const DROP_WINDOW_SECONDS = 10;
 /** Seconds of a low packet rate before `auto` returns to packet-ins. */
 export const QUIET_SECONDS = 60;
 /** The largest low packet rate, as a share of `ovs-ipfix-max-rate`. */
@@ -39,7 +41,8 @@ const QUIET_SHARE = 0.5;
 export class SamplerChoice {
   #facts: SamplerFacts | undefined;
   #isOverloaded = false;
-  #dropSeconds = 0;
+  /** A bit for each of the last seconds, the newest lowest: whether the meter dropped packets in it. */
+  #drops = 0;
   #quietSeconds = 0;
   #status: ChosenSampler;
 
@@ -84,9 +87,9 @@ export class SamplerChoice {
     wallMicros: number,
   ): boolean {
     const isQuiet = packetRate !== undefined && packetRate < maxSampleRate * QUIET_SHARE;
-    this.#dropSeconds = hasDropped ? this.#dropSeconds + 1 : 0;
+    this.#drops = ((this.#drops << 1) | (hasDropped ? 1 : 0)) & (2 ** DROP_WINDOW_SECONDS - 1);
     this.#quietSeconds = isQuiet ? this.#quietSeconds + 1 : 0;
-    if (this.#dropSeconds >= DROP_SECONDS) {
+    if (countBits(this.#drops) >= DROP_SECONDS) {
       this.#isOverloaded = true;
       this.#quietSeconds = 0;
     } else if (this.#quietSeconds >= QUIET_SECONDS) {
@@ -107,6 +110,14 @@ export class SamplerChoice {
       : { sampler, sinceMicros, reason, changes };
     return isChanged;
   }
+}
+
+function countBits(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) {
+    count += 1;
+  }
+  return count;
 }
 
 /** Returns the sampler and the reason for it. */
