@@ -121,6 +121,12 @@ export class DatapathIntake {
     return this.#cells[RECEIVED]! - this.#cells[TESTS]!;
   }
 
+  /** Returns the records of the daemon's observation domain since the start, and those of others. */
+  counts(): { readonly own: number; readonly others: number } {
+    const others = this.#cells[OTHER_DOMAINS]!;
+    return { own: this.#cells[RECEIVED]! - others, others };
+  }
+
   /** Sets where samples go; undefined while the bridge's row is not adopted. */
   setSink(sink: SampleSink | undefined): void {
     this.#sink = sink;

@@ -36,6 +36,8 @@ test('reports samples that ovs-vswitchd sent last and that do not arrive', async
     randomSeed: () => DOMAIN_TOKEN,
     interfaces: new IngressInterfaces(),
     ownSet: () => OWN_SET,
+    ownRowsRefusal: () => undefined,
+    unmetered: 'refuse',
     isSwitchUser: (userId) => userId === process.getuid?.(),
     onChange: () => {},
     onPort: () => {},
