@@ -91,6 +91,7 @@ export const CHECKS: readonly Check[] = [
       'row-changes',
       'row-settings',
       'ownership',
+      'leadership',
       'cache',
       'flush',
       'collectors',
