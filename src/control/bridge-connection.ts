@@ -12,7 +12,7 @@ import {
   type FlowUpdate,
   flowStatsRequest,
   type MeterConfig,
-  OpenFlowConnection,
+  type OpenFlowConnection,
   type OpenFlowMessage,
   OpenFlowRequestError,
   type OpenFlowVersion,

@@ -69,7 +69,13 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('takeover.md', 'not sampled for {} s', ...HAND_BACK),
   checked('takeover.md', 'it waits {} s first', ...LEASE),
   checked('takeover.md', 'the switch {} s after the last request', ...LEASE),
-  checked('takeover.md', 'the lock after {} s without a sign', 'control/deputy-watch.ts', 'TAKEOVER_MS', 1000),
+  checked(
+    'takeover.md',
+    'the lock after {} s without a sign',
+    'control/deputy-watch.ts',
+    'TAKEOVER_MS',
+    1000,
+  ),
   checked('takeover.md', '(none for {} s)', 'control/leader-lease.ts', 'STANDBY_MEMORY_MS', 1000),
 
   checked('flow-rewriting.md', '{} between two barriers', 'control/flow-translator.ts', 'REWRITE_BATCH'),
