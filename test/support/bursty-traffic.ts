@@ -16,30 +16,23 @@ export interface Pattern {
 }
 
 export const PATTERNS = {
-  steady: { name: 'steady', periodMs: 10, burstMs: 10, framesPerStep: 8 },
-  rare: { name: '0.3 s in 3 s', periodMs: 3000, burstMs: 300, framesPerStep: 80 },
-  short: { name: '10 ms in 100 ms', periodMs: 100, burstMs: 10, framesPerStep: 80 },
-  long: { name: '1 s in 2 s', periodMs: 2000, burstMs: 1000, framesPerStep: 16 },
+  steady: { name: 'steady', periodMs: 10, burstMs: 10, framesPerStep: 4 },
+  rare: { name: '0.3 s in 3 s', periodMs: 3000, burstMs: 300, framesPerStep: 30 },
+  short: { name: '10 ms in 100 ms', periodMs: 100, burstMs: 10, framesPerStep: 30 },
+  long: { name: '1 s in 2 s', periodMs: 2000, burstMs: 1000, framesPerStep: 8 },
 } as const satisfies Readonly<Record<string, Pattern>>;
 
 /** Source port of the elephant, and the first of the mice. */
 export const ELEPHANT = 1;
 export const FIRST_MOUSE = 2;
 const MICE = 20;
-const MICE_PER_STEP = 4;
+const MICE_PER_STEP = 2;
 const STEP_MS = 10;
 /** Octets of the largest frame. */
 export const LENGTH_MAX = 1000;
 const HEADERS = 14 + 20 + 8;
 
-/** A port that the traffic goes into. */
-export interface TrafficPort {
-  readonly port: string;
-  /** The share of the elephant's frames that this port gets. */
-  readonly elephantShare?: number;
-}
-
-/** What has gone into a port. */
+/** What has gone into each port. */
 export interface SentTraffic {
   readonly elephant: Truth;
   readonly mice: Truth;
@@ -51,17 +44,17 @@ const mouseFrames = Array.from({ length: MICE }, (_, index) =>
 );
 
 /**
- * Sends for as many milliseconds of the pattern's time, which passes more slowly on a busy machine: no step is made up for.
- * `isOver` ends it before.
+ * Sends the same into each port, for as many milliseconds of the pattern's time, which passes more slowly on a busy machine: no
+ * step is made up for. `isOver` ends it before.
  */
 export async function sendTraffic(
   ovs: Ovs,
-  ports: readonly TrafficPort[],
+  ports: readonly string[],
   pattern: Pattern,
   durationMs: number,
   isOver: () => boolean = () => false,
-): Promise<readonly SentTraffic[]> {
-  const sent = ports.map(() => ({ elephant: new Truth(), mice: new Truth() }));
+): Promise<SentTraffic> {
+  const sent = { elephant: new Truth(), mice: new Truth() };
   for (let step = 0; step * STEP_MS < durationMs && !isOver(); step += 1) {
     const nextMs = performance.now() + STEP_MS;
     const isBurst = (step * STEP_MS) % pattern.periodMs < pattern.burstMs;
@@ -69,13 +62,14 @@ export async function sendTraffic(
       { length: MICE_PER_STEP },
       (_, index) => mouseFrames[(step * MICE_PER_STEP + index) % MICE]!,
     );
-    for (const [index, { port, elephantShare = 1 }] of ports.entries()) {
-      const count = isBurst ? pattern.framesPerStep * elephantShare : 0;
-      await ovs.stream(port, [...mice, ...Array.from({ length: count }, () => elephantFrame)]);
-      sent[index]?.elephant.add(count, elephantFrame.length);
-      for (const frame of mice) {
-        sent[index]?.mice.add(1, frame.length);
-      }
+    const count = isBurst ? pattern.framesPerStep : 0;
+    const frames = [...mice, ...Array.from({ length: count }, () => elephantFrame)];
+    for (const port of ports) {
+      await ovs.stream(port, frames);
+    }
+    sent.elephant.add(count, elephantFrame.length);
+    for (const frame of mice) {
+      sent.mice.add(1, frame.length);
     }
     await delay(Math.max(1, nextMs - performance.now()));
   }
