@@ -18,9 +18,9 @@ const INTERVALS = [1, 4, 64, 400];
 const SAMPLERS = ['datapath', 'auto'] as const;
 /** Rates that nothing exceeds, and that all bursts do. */
 const RATE_UNLIMITED = 1_000_000;
-const RATE_EXCEEDED = 300;
+const RATE_EXCEEDED = 150;
 /** Milliseconds after which `auto` has left packet-ins. */
-const LEAVE_MS = 30_000;
+const LEAVE_MS = 60_000;
 
 const NEEDS = tier('ovs', 'daemon');
 
@@ -53,10 +53,12 @@ describe('1-in-N', NEEDS, () => {
 
   test('steady, below the rate: packet-ins and the datapath', async (t) => {
     const samplers = await exporters.measure(t, PATTERNS.steady);
-    assert.ok(autos().every(({ bridge }) => [...(samplers.get(bridge) ?? [])].join() === 'packet-in'));
+    for (const { bridge } of autos()) {
+      assert.deepEqual([...(samplers.get(bridge) ?? [])], ['packet-in']);
+    }
   });
 
-  test('auto leaves packet-ins after two rare bursts', async () => {
+  test('auto leaves packet-ins when bursts exceed the rate', async () => {
     for (const { bridge } of autos()) {
       await ovs.vsctl('set', 'Bridge', bridge, `external_ids:ovs-ipfix-max-rate=${RATE_EXCEEDED}`);
     }
@@ -72,11 +74,11 @@ describe('1-in-N', NEEDS, () => {
       ),
     );
     const state = { isLeft: false };
-    void left.then(() => {
+    const watched = left.finally(() => {
       state.isLeft = true;
     });
     const ports = autos().map(({ port }) => port);
-    await Promise.all([left, sendTraffic(ovs, ports, PATTERNS.rare, LEAVE_MS, () => state.isLeft)]);
+    await Promise.all([watched, sendTraffic(ovs, ports, PATTERNS.long, LEAVE_MS, () => state.isLeft)]);
     for (const { samplerChoice } of await left) {
       assert.equal(samplerChoice?.reason, 'meter dropped');
     }
@@ -86,7 +88,7 @@ describe('1-in-N', NEEDS, () => {
   for (const pattern of [PATTERNS.rare, PATTERNS.short, PATTERNS.long]) {
     test(`the elephant sends ${pattern.name}`, async (t) => {
       const samplers = await exporters.measure(t, pattern);
-      assert.ok([...samplers.values()].every((each) => [...each].join() === 'datapath'));
+      assert.deepEqual(new Set([...samplers.values()].flatMap((each) => [...each])), new Set(['datapath']));
     });
   }
 });

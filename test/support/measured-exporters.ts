@@ -25,7 +25,7 @@ export interface Measured {
 /** Columns of their rows: all flows stay in the cache. */
 export const MEASURED_ROW = { cache_active_timeout: 300, cache_max_flows: 1000 };
 /** Milliseconds of the pattern's time. */
-const PHASE_MS = 8000;
+const PHASE_MS = 7000;
 /** Milliseconds between two readings of P. */
 const READ_MS = 300;
 /** Milliseconds in which a busy switch processes what waits for it. */
