@@ -16,6 +16,7 @@ import { kernelPart } from './kernel/kernel.ts';
 import { ovsPart } from './ovs/ovs.ts';
 import { replayPart } from './replay/replay.ts';
 import { runSink } from './replay/sink.ts';
+import { revalidationPart } from './revalidation/revalidation.ts';
 import { type BenchPart, type EarlierVersion, type Row, SCALE } from './row.ts';
 import { startPart } from './start/start.ts';
 
@@ -25,6 +26,7 @@ const PARTS: Readonly<Record<string, BenchPart>> = {
   replay: replayPart,
   intake: intakePart,
   ovs: ovsPart,
+  revalidation: revalidationPart,
   kernel: kernelPart,
 };
 /** Measured only when named: it needs a virtual machine. */
