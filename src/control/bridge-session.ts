@@ -130,6 +130,7 @@ export class BridgeSession {
     this.setDesired(NOTHING_DESIRED);
     this.#keeper.endPause();
     const left = this.#hasLeftovers ? await this.#removed(timeoutMs) : undefined;
+    await this.#options.onRemoved();
     await this.abandon();
     return left;
   }

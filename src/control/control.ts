@@ -237,7 +237,11 @@ export class Control {
     const configuration = readConfiguration(tables, messageBytesMax, recordFormat);
     this.#configuration = withOwnershipConditions(configuration, this.#settings.adopt);
     this.#conditionLog.update(this.#configuration.conditions);
-    this.#ownRows.follow(tables, { ports: this.#samplePorts(), kept: new Set(this.#leaving.keys()) });
+    this.#ownRows.follow(tables, {
+      ports: this.#samplePorts(),
+      kept: new Set(this.#leaving.keys()),
+      avoided: new Map([...this.#bridges.values()].map(({ name, avoidedSetIds }) => [name, avoidedSetIds])),
+    });
     const isActive = lock === 'held';
     this.#desired = isActive ? desiredRows(configuration, this.#rules()) : () => false;
     for (const config of configuration.bridges.values()) {
@@ -254,6 +258,11 @@ export class Control {
     if (isActive) {
       this.#rows.trigger();
     }
+  }
+
+  /** Whether a bridge is sampled by its datapath. */
+  get isSampledByDatapath(): boolean {
+    return [...this.#bridges.values()].some((bridge) => bridge.isSampledByDatapath);
   }
 
   /** The ports that ovs-vswitchd sends samples to, by bridge. */
@@ -289,6 +298,8 @@ export class Control {
       log: this.#parts.log.module('bridge'),
       ownSet: () => this.#ownRows.setOf(config.name),
       isSwitchUser: (userId) => isSwitchUser(this.#settings.openflow(config.name), userId),
+      ownRowsRefusal: () => this.#ownRows.refusal(config.name),
+      unmetered: this.#settings.unmetered,
       onSamplability: () => this.#scheduleFollow(),
     });
     bridge.setInterfaces(this.#database.interfacesOf(config.name));

@@ -13,12 +13,17 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
+import { drainSamples } from './datapath-drain.ts';
 import { DatapathPath, type OwnRowsStatus } from './datapath-path.ts';
+import type { SamplerChoiceStatus } from './datapath-sampling-status.ts';
 import type { HookSample } from './hook.ts';
 import { HookRate } from './hook-rate.ts';
+import type { UnmeteredPolicy } from './hook-refusal.ts';
 import type { OwnSet } from './own-rows-plan.ts';
+import { OwnRowsWatch, unreachableCondition } from './own-rows-watch.ts';
 import { BURST_MS, ProbabilityControl } from './probability-control.ts';
 import { type PathState, SamplerChoice, type SamplerName } from './sampler-choice.ts';
+import { SetIdWatch } from './set-id-watch.ts';
 
 /** The dependencies of `DatapathSampling`. */
 export interface DatapathSamplingParts {
@@ -32,28 +37,13 @@ export interface DatapathSamplingParts {
   readonly ownSet: () => OwnSet | undefined;
   /** Returns whether sockets of a user may be those of ovs-vswitchd. */
   readonly isSwitchUser: (userId: number) => boolean;
+  /** See `OwnRows.refusal`. */
+  readonly ownRowsRefusal: () => string | undefined;
+  readonly unmetered: UnmeteredPolicy;
   /** Called when the hook that is desired may have changed. */
   readonly onChange: () => void;
-  /** Called when `port` has changed, on which the own rows depend. */
+  /** Called when `port` or `avoidedSetIds` has changed, on which the own rows depend. */
   readonly onPort: () => void;
-}
-
-/** The choice of the sampler, for operators. */
-export interface SamplerChoiceStatus {
-  readonly policy: SamplerPolicy;
-  readonly sampler: SamplerName;
-  /** When this sampler was chosen, as ISO 8601. */
-  readonly since: string;
-  readonly reason: string;
-  /** Changes of the sampler since the start. */
-  readonly changes: number;
-  /** Whether samples of the datapath reach the daemon. */
-  readonly path: PathState;
-  /** Packets of 65,535 that the datapath selects, or would. */
-  readonly probability: number;
-  readonly probabilityChanges: number;
-  /** Packets a second of the bridge; undefined before the first measurement. */
-  readonly packetRate: number | undefined;
 }
 
 /** The hook that follows from the choice of the sampler. */
@@ -67,8 +57,8 @@ export interface HookChoice {
 
 /** Milliseconds after a change of the sampler in which samples of the datapath are received and the hook's meter is kept. */
 const LINGER_MS = 5000;
-/** Milliseconds at a stop in which samples that are on their way are received. */
-const DRAIN_MS = 50;
+/** Milliseconds after the adoption of a row in which ovs-vswitchd ends its own export. */
+const EXPORT_END_MS = BURST_MS;
 /** Ticks of `BURST_MS` between two readings of the hook's counters. */
 const TICKS_PER_READING = 1000 / BURST_MS;
 
@@ -77,12 +67,18 @@ export class DatapathSampling {
   readonly #domainToken: number;
   readonly #intake: DatapathIntake;
   readonly #path: DatapathPath;
+  readonly #rowsWatch = new OwnRowsWatch();
+  readonly #setIdWatch = new SetIdWatch();
   readonly #rate = new HookRate();
   readonly #choice: SamplerChoice;
   readonly #control: ProbabilityControl;
   #policy: SamplerPolicy = 'packet-in';
   #hasKernelDatapath = false;
   #maxSampleRate = 0;
+  /** Since when the bridge's row is adopted or native; undefined: ovs-vswitchd exports for it, and would sample probes. */
+  #oursMs: number | undefined;
+  /** Whether the daemon has or wants a socket and own rows: from when the datapath should sample first, to the end. */
+  #isOpen = false;
   /** The slot of the bridge's ids in the observation points of its samples. */
   #slot = 0;
   #connection: BridgeConnection | undefined;
@@ -127,6 +123,7 @@ export class DatapathSampling {
     this.#policy = sampling === undefined ? 'packet-in' : config.samplerPolicy;
     this.#hasKernelDatapath = config.hasKernelDatapath;
     this.#maxSampleRate = config.maxSampleRate;
+    this.#oursMs = sampling?.isOurs === true ? (this.#oursMs ?? this.#nowMs()) : undefined;
     if (sampling !== undefined) {
       const { interval, observationDomainId, observationPointId } = sampling;
       this.#slot = this.#intake.setIds(observationDomainId, observationPointId);
@@ -136,7 +133,6 @@ export class DatapathSampling {
     if (this.#policy !== 'packet-in' && this.#timer === undefined) {
       this.#tickedMs = this.#nowMs();
       this.#arm();
-      this.#path.open();
     }
     this.#path.followRows();
     this.#decide();
@@ -170,6 +166,11 @@ export class DatapathSampling {
     return this.#path.port;
   }
 
+  /** Ids that the own set must not have, because flows of other clients have them. */
+  get avoidedSetIds(): ReadonlySet<number> {
+    return this.#setIdWatch.avoided;
+  }
+
   /** The hook that is desired now. */
   hook(): HookChoice {
     const { sampler } = this.#choice;
@@ -195,21 +196,11 @@ export class DatapathSampling {
   }
 
   conditions(): readonly Condition[] {
-    if (this.#policy === 'packet-in' || this.#path.state !== 'failed') {
+    if (!this.#choice.prefersDatapath || this.#pathState !== 'failed') {
       return [];
     }
-    const isSampled = this.#choice.sampler !== 'none';
-    return [
-      {
-        code: 'datapath-unreachable',
-        severity: isSampled ? 'warning' : 'error',
-        where: `Bridge ${this.#parts.bridge}`,
-        message: isSampled
-          ? 'Samples of the datapath do not arrive, so its packets are sampled by packet-ins.'
-          : 'Samples of the datapath do not arrive, and it has no meters: it is not sampled.',
-        action: "ovs-vswitchd cannot reach the daemon's socket: share its network namespace.",
-      },
-    ];
+    const { fault } = this.#rowsWatch;
+    return [unreachableCondition(this.#parts.bridge, { fault, isSampled: this.#choice.sampler !== 'none' })];
   }
 
   /** The choice of the sampler; undefined where `ovs-ipfix-sampler` is `packet-in`. */
@@ -222,7 +213,7 @@ export class DatapathSampling {
       policy: this.#policy,
       ...choice,
       since: new Date(sinceMicros / 1000).toISOString(),
-      path: this.#path.state,
+      path: this.#pathState,
       probability: this.#control.probability,
       probabilityChanges: this.#control.changes,
       packetRate: this.#control.packetRate,
@@ -238,12 +229,18 @@ export class DatapathSampling {
     return this.#path.status();
   }
 
-  /** Stops after the hook has been removed: receives what is on its way, and closes the socket. */
+  /** Receives what is on its way after the hook has been removed, and reports what of it does not arrive. */
+  async drain(): Promise<void> {
+    this.#timer?.cancel();
+    if (this.#choice.sampler === 'datapath' || this.#nowMs() - this.#usedMs < LINGER_MS) {
+      const { account } = this.#intake;
+      await drainSamples({ ...this.#parts, account, readSent: () => this.#readSent() });
+    }
+  }
+
+  /** Closes the socket. */
   async stop(): Promise<void> {
     this.#timer?.cancel();
-    if (this.#nowMs() - this.#usedMs < LINGER_MS) {
-      await new Promise<void>((resolve) => this.#parts.clock.setTimer(resolve, DRAIN_MS));
-    }
     await this.#path.close();
   }
 
@@ -269,7 +266,17 @@ export class DatapathSampling {
         this.#parts.onChange();
       }
     }
-    this.#path.check(this.#connection, this.#expected, nowMs);
+    this.#leaveUsedId();
+    if (this.#mayProbe(nowMs)) {
+      this.#path.check(this.#connection, this.#expected, nowMs);
+    }
+    if (this.#isOpen) {
+      const { port, ownSet } = this.#path;
+      this.#rowsWatch.check(
+        { port, hasOwnSet: ownSet !== undefined, refusal: this.#parts.ownRowsRefusal() },
+        nowMs,
+      );
+    }
     this.#expected = 0;
     this.#decide();
     this.#ticks += 1;
@@ -281,9 +288,36 @@ export class DatapathSampling {
     }
   }
 
+  /**
+   * Whether a probe may be sent: where packet-ins sample meanwhile, not before ovs-vswitchd has ended its own export, whose
+   * records would have the probe.
+   */
+  #mayProbe(nowMs: number): boolean {
+    const isEnded = this.#oursMs !== undefined && nowMs - this.#oursMs >= EXPORT_END_MS;
+    return isEnded || !this.#hasPacketIns;
+  }
+
+  /** Whether packet-ins can sample the bridge. */
+  get #hasPacketIns(): boolean {
+    return this.#parts.unmetered === 'allow' || this.#connection?.meters.hook !== undefined;
+  }
+
+  /** Has the own set move to another id when another client uses it. */
+  #leaveUsedId(): void {
+    const used = this.#setIdWatch.check(this.#path.ownSet?.collectorSetId, this.#intake.counts());
+    if (used !== undefined) {
+      this.#parts.log.warn(
+        `bridge ${this.#parts.bridge}: a flow of another client uses collector set ${used}; own set moved to another id`,
+      );
+      this.#parts.onPort();
+    }
+  }
+
   /** The row asks for packet-ins, and no sample of the datapath is on its way any more. */
   #end(): void {
     this.#timer = undefined;
+    this.#isOpen = false;
+    this.#rowsWatch.reset();
     this.#path.close().catch((error: unknown) => {
       this.#parts.log.warn(`bridge ${this.#parts.bridge}: ${reasonOf(error)}`);
     });
@@ -298,7 +332,7 @@ export class DatapathSampling {
       return;
     }
     if (sent !== undefined) {
-      this.#intake.observeSent(sent);
+      this.#intake.account.observeSent(sent);
     }
     const nowMs = this.#nowMs();
     const packetRate = packets === undefined ? undefined : this.#rate.read(packets, nowMs);
@@ -317,10 +351,10 @@ export class DatapathSampling {
   }
 
   /** Reads the number of samples that ovs-vswitchd has sent; undefined without own rows, or if they have changed meanwhile. */
-  async #readSent(): Promise<bigint | undefined> {
+  async #readSent(): Promise<number | undefined> {
     const { ownSet } = this.#path;
     const sent = ownSet && (await this.#connection?.readSampledCount(ownSet.collectorSetId));
-    return ownSet === this.#path.ownSet ? sent : undefined;
+    return sent === undefined || ownSet !== this.#path.ownSet ? undefined : Number(sent);
   }
 
   #decide(): void {
@@ -329,12 +363,23 @@ export class DatapathSampling {
       policy: this.#policy,
       hasKernelDatapath: this.#hasKernelDatapath,
       hasMeters: meters && meters.hook !== undefined,
-      path: this.#path.state,
+      allowsUnmetered: this.#parts.unmetered === 'allow',
+      path: this.#pathState,
     };
     if (this.#choice.setFacts(facts, this.#parts.clock.wallMicros())) {
       this.#noteChoice();
       this.#parts.onChange();
     }
+    // Not before: a collector set of its own keeps a bridge from being deleted and added in one transaction.
+    if (this.#choice.prefersDatapath && !this.#isOpen && this.#timer !== undefined) {
+      this.#isOpen = true;
+      this.#path.open();
+    }
+  }
+
+  /** Without own rows nothing arrives. */
+  get #pathState(): PathState {
+    return this.#rowsWatch.fault === undefined ? this.#path.state : 'failed';
   }
 
   #noteChoice(): void {

@@ -18,6 +18,7 @@ import type { BridgeSession } from './bridge-session.ts';
 import type { BridgeEvents } from './bridge-session-options.ts';
 import { DatapathSampling } from './datapath-sampling.ts';
 import { failOpenCondition } from './fail-open.ts';
+import type { UnmeteredPolicy } from './hook-refusal.ts';
 import type { OwnSet } from './own-rows-plan.ts';
 import type { BridgeSamplingStatus, SampledBridgeStatus } from './sampled-bridge-status.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
@@ -37,6 +38,9 @@ export interface SampledBridgeParts {
   readonly ownSet: () => OwnSet | undefined;
   /** Returns whether sockets of a user may be those of ovs-vswitchd. */
   readonly isSwitchUser: (userId: number) => boolean;
+  /** See `OwnRows.refusal`. */
+  readonly ownRowsRefusal: () => string | undefined;
+  readonly unmetered: UnmeteredPolicy;
   /** Called when `samplability` or `samplePort` has changed. */
   readonly onSamplability: () => void;
 }
@@ -85,6 +89,7 @@ export class SampledBridge {
   #skippedInterfaces = NO_INTERFACES.skipped;
   #nextScanMs = 0;
   #isStarted = false;
+  #isLeaving = false;
 
   /** `isDesired` says for which IPFIX rows, by uuid, the switch should be programmed. */
   constructor(config: BridgeConfig, isDesired: (row: string) => boolean, parts: SampledBridgeParts) {
@@ -106,6 +111,7 @@ export class SampledBridge {
     this.#session = parts.openBridge({
       onChange: () => this.#follow(),
       onConnection: (connection) => this.#datapath.connected(connection),
+      onRemoved: () => this.#datapath.drain(),
       onPacketIn: (packetIn) => this.#intake.receive(packetIn),
       onPool: (meter, pool) => {
         this.#intake.observePool(meter, pool);
@@ -174,8 +180,21 @@ export class SampledBridge {
     return this.#datapath.port;
   }
 
-  /** Sets the desired state of the switch, with the sampler that is chosen now. */
+  /** Whether the datapath samples the packets of the bridge. */
+  get isSampledByDatapath(): boolean {
+    return this.#datapath.hook().sample !== undefined;
+  }
+
+  /** See `DatapathSampling.avoidedSetIds`. */
+  get avoidedSetIds(): ReadonlySet<number> {
+    return this.#datapath.avoidedSetIds;
+  }
+
+  /** Sets the desired state of the switch, with the sampler that is chosen now; while the bridge is removed, that is nothing. */
   #setDesired(): void {
+    if (this.#isLeaving) {
+      return;
+    }
     const { hook } = this.#desired;
     const { sampler, sample, keepsHookMeter } = this.#datapath.hook();
     this.#session.setDesired({
@@ -198,6 +217,7 @@ export class SampledBridge {
 
   /** Removes everything from the switch; resolves to a sentence about what is left there, or undefined. */
   async remove(): Promise<string | undefined> {
+    this.#isLeaving = true;
     this.#watch.stop();
     const left = await this.#session.stop(REMOVAL_MS_MAX);
     await this.#datapath.stop();
@@ -206,6 +226,7 @@ export class SampledBridge {
 
   /** Leaves everything in the switch, where another daemon uses it now. */
   async abandon(): Promise<void> {
+    this.#isLeaving = true;
     this.#watch.stop();
     await this.#session.abandon();
     await this.#datapath.stop();

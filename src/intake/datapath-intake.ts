@@ -83,7 +83,8 @@ export class DatapathIntake {
   readonly #domainToken: number;
   readonly #interfaces: IngressInterfaces;
   readonly #onOtherTemplate: (id: number) => void;
-  readonly #account = new ExporterAccount();
+  /** What was sent, has arrived and is lost. */
+  readonly account = new ExporterAccount();
   readonly #sampler: Sampler;
   readonly #templates = knownTemplates();
   readonly #offsets = new RecordOffsets();
@@ -107,7 +108,7 @@ export class DatapathIntake {
     this.#domainToken = domainToken | 0;
     this.#interfaces = interfaces;
     this.#onOtherTemplate = onOtherTemplate;
-    this.#sampler = new Sampler(randomSeed(), this.#account.factorCell, this.#account.octetFactorCell);
+    this.#sampler = new Sampler(randomSeed(), this.account.factorCell, this.account.octetFactorCell);
   }
 
   /** Records of packets since the start, those of test packets included. */
@@ -118,6 +119,12 @@ export class DatapathIntake {
   /** Records of packets since the start, which the control of the probability counts. */
   get samples(): number {
     return this.#cells[RECEIVED]! - this.#cells[TESTS]!;
+  }
+
+  /** Returns the records of the daemon's observation domain since the start, and those of others. */
+  counts(): { readonly own: number; readonly others: number } {
+    const others = this.#cells[OTHER_DOMAINS]!;
+    return { own: this.#cells[RECEIVED]! - others, others };
   }
 
   /** Sets where samples go; undefined while the bridge's row is not adopted. */
@@ -153,15 +160,10 @@ export class DatapathIntake {
 
   /** The next record is that of another exporter; `isFresh`: its totals began at 0. */
   restartAccount(isFresh: boolean): void {
-    this.#account.restart(isFresh);
+    this.account.restart(isFresh);
     // The first record of an exporter whose totals were 0 follows from them.
     this.#flagTotals.fill(0);
     this.#hasFlagTotals = true;
-  }
-
-  /** Notes the number of samples that ovs-vswitchd has sent by its statistics, read once a second. */
-  observeSent(samples: bigint): void {
-    this.#account.observeSent(Number(samples));
   }
 
   /** Reads the message `bytes[0, size)`; the bytes are only used until this returns. */
@@ -199,7 +201,7 @@ export class DatapathIntake {
       templates: cells[TEMPLATES]!,
       otherTemplates: this.#otherTemplates,
       probability: this.#probability,
-      ...this.#account.status(),
+      ...this.account.status(),
     };
   }
 
@@ -214,10 +216,10 @@ export class DatapathIntake {
       return;
     }
     if (!template.isSample) {
-      this.#account.skipMessage();
+      this.account.skipMessage();
       return;
     }
-    this.#account.startMessage(bytes.readInt32BE(SEQUENCE_NUMBER_OFFSET), bytes.readInt32BE(4));
+    this.account.startMessage(bytes.readInt32BE(SEQUENCE_NUMBER_OFFSET), bytes.readInt32BE(4));
     for (let at = start; at < end; ) {
       at = this.#offsets.follow(template, bytes, at, end);
       if (at < 0) {
@@ -242,7 +244,7 @@ export class DatapathIntake {
     }
     const frameLength = Math.round((bytes.readInt32BE(octetsAt + 4) >>> 0) / packets);
     cells[RECEIVED]! += 1;
-    const isNext = this.#account.arrive(bytes, this.#offsets, packets, frameLength);
+    const isNext = this.account.arrive(bytes, this.#offsets, packets, frameLength);
     const tcpFlags = this.#tcpFlags(bytes, isNext);
     if (!isOwn) {
       cells[OTHER_DOMAINS]! += 1;

@@ -217,6 +217,14 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'Datagrams of other senders at the socket for samples',
     ({ ownRows }) => ownRows?.receiver.refused,
   ),
+  {
+    name: 'ovs_ipfix_datapath_upcalls_lost_total',
+    type: 'counter',
+    unit: 'packets',
+    labels: ['datapath'],
+    help: 'Flow misses and samples that the datapath could not hand to ovs-vswitchd: an upper bound of the samples lost there',
+    read: ({ upcalls }) => upcalls.map(({ datapath, lost }) => ({ labels: { datapath }, value: lost })),
+  },
   perBridge(
     'ovs_ipfix_interfaces',
     'gauge',
