@@ -45,7 +45,7 @@ const mouseFrames = Array.from({ length: MICE }, (_, index) =>
 
 /**
  * Sends the same into each port, for as many milliseconds of the pattern's time, which passes more slowly on a busy machine: no
- * step is made up for. `isOver` ends it before.
+ * step is compensated. `isOver` ends it before.
  */
 export async function sendTraffic(
   ovs: Ovs,
