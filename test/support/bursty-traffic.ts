@@ -22,6 +22,9 @@ export const PATTERNS = {
   long: { name: '1 s in 2 s', periodMs: 2000, burstMs: 1000, framesPerStep: 8 },
 } as const satisfies Readonly<Record<string, Pattern>>;
 
+/** More than any small rate, also on a busy machine. */
+export const FLOOD: Pattern = { name: 'flood', periodMs: 10, burstMs: 10, framesPerStep: 100 };
+
 /** Source port of the elephant, and the first of the mice. */
 export const ELEPHANT = 1;
 export const FIRST_MOUSE = 2;
@@ -45,7 +48,7 @@ const mouseFrames = Array.from({ length: MICE }, (_, index) =>
 
 /**
  * Sends the same into each port, for as many milliseconds of the pattern's time, which passes more slowly on a busy machine: no
- * step is compensated. `isOver` ends it before.
+ * step is skipped. `isOver` ends it before.
  */
 export async function sendTraffic(
   ovs: Ovs,

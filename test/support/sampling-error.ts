@@ -40,6 +40,11 @@ export function weightOf(probability: number): number {
   return 65_535 / probability;
 }
 
+/** Returns the standard error of as many packets of one size, as a share of them. */
+export function relativeError(packets: number, weight: number): number {
+  return Math.sqrt((weight - 1) / packets);
+}
+
 /** Returns by how many standard errors the estimates are off. */
 export function deviations(estimate: Estimate, truth: Truth, weight: number): Estimate {
   const off = (difference: number, squares: number) =>
