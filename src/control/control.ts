@@ -14,7 +14,6 @@ import type { Logger } from '../runtime/log.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
 import { BridgeSession } from './bridge-session.ts';
-import type { BridgeEvents } from './bridge-session-options.ts';
 import { ConditionLog } from './condition-log.ts';
 import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
 import {
@@ -34,7 +33,12 @@ import {
   withOwnershipConditions,
 } from './ownership.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
-import { type BridgeInterfaces, type RunningExporter, SampledBridge } from './sampled-bridge.ts';
+import {
+  type BridgeInterfaces,
+  type RunningExporter,
+  SampledBridge,
+  type SampledBridgeSessionOptions,
+} from './sampled-bridge.ts';
 import type { SampledBridgeStatus } from './sampled-bridge-status.ts';
 
 export type { BridgeInterfaces, RunningExporter } from './sampled-bridge.ts';
@@ -190,7 +194,7 @@ export class Control {
       missing.push('IPFIX rows are being adopted.');
     }
     for (const bridge of this.#bridges.values()) {
-      const sentence = bridge.missing() ?? this.#missingRow(bridge.name);
+      const sentence = bridge.missing() ?? this.#missingRow(bridge.name) ?? bridge.missingRedirection();
       if (sentence !== undefined) {
         missing.push(sentence);
       }
@@ -210,6 +214,7 @@ export class Control {
     return {
       policy: this.#settings.adopt,
       samplability: (bridge) => this.#bridges.get(bridge)?.samplability ?? 'pending',
+      redirections: new Map([...this.#bridges.values()].flatMap((bridge) => [...bridge.redirections()])),
     };
   }
 
@@ -282,7 +287,7 @@ export class Control {
     }
     const bridge = new SampledBridge(config, isDesired, {
       clock: this.#parts.clock,
-      openBridge: (events) => this.#openBridge(config.name, events),
+      openBridge: (options) => this.#openBridge(config.name, options),
       makeExporter: (name, options) => this.#makeExporter(name, options),
       randomSeed: this.#parts.randomSeed,
       log: this.#parts.log.module('bridge'),
@@ -303,10 +308,10 @@ export class Control {
     });
   }
 
-  #openBridge(name: string, events: BridgeEvents): BridgeSession {
+  #openBridge(name: string, options: SampledBridgeSessionOptions): BridgeSession {
     const { openflow, tls, mark, unmetered } = this.#settings;
     return new BridgeSession({
-      ...events,
+      ...options,
       bridge: name,
       endpoint: openflow(name),
       tls,

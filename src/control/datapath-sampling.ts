@@ -34,6 +34,8 @@ export interface DatapathSamplingParts {
   readonly onChange: () => void;
   /** Called when `port` has changed, on which the own rows depend. */
   readonly onPort: () => void;
+  /** Called when samples of the datapath have begun or ceased to reach the daemon. */
+  readonly onPath: (path: PathState) => void;
 }
 
 /** The choice of the sampler, for operators. */
@@ -79,6 +81,7 @@ export class DatapathSampling {
   readonly #choice: SamplerChoice;
   readonly #control: ProbabilityControl;
   #policy: SamplerPolicy = 'packet-in';
+  #pathState: PathState = 'untested';
   #hasKernelDatapath = false;
   #maxSampleRate = 0;
   /** The slot of the bridge's ids in the observation points of its samples. */
@@ -113,9 +116,12 @@ export class DatapathSampling {
     this.#control = new ProbabilityControl({ interval: 1, maxSampleRate: 1 }, this.#nowMs());
   }
 
-  /** Applies the rows; `sampling` undefined: the bridge is not sampled as a whole. */
-  configure(config: BridgeConfig, sampling: BridgeSampling | undefined): void {
-    this.#policy = sampling === undefined ? 'packet-in' : config.samplerPolicy;
+  /**
+   * Applies the rows; `sampling` undefined: the bridge is not sampled as a whole. `needsPath`: samples have to reach the daemon for
+   * collector sets.
+   */
+  configure(config: BridgeConfig, sampling: BridgeSampling | undefined, needsPath: boolean): void {
+    this.#policy = sampling === undefined && !needsPath ? 'packet-in' : config.samplerPolicy;
     this.#hasKernelDatapath = config.hasKernelDatapath;
     this.#maxSampleRate = config.maxSampleRate;
     if (sampling !== undefined) {
@@ -304,6 +310,10 @@ export class DatapathSampling {
   }
 
   #decide(): void {
+    if (this.#path.state !== this.#pathState) {
+      this.#pathState = this.#path.state;
+      this.#parts.onPath(this.#pathState);
+    }
     const meters = this.#connection?.meters;
     const facts = {
       policy: this.#policy,
