@@ -154,7 +154,7 @@ export class BridgeSets {
       {
         code: 'datapath-unreachable',
         severity: 'warning',
-        where: `Bridge ${this.#parts.bridge}, ${left.length} collector sets`,
+        where: `Bridge ${this.#parts.bridge}, ${left.length} collector ${left.length === 1 ? 'set' : 'sets'}`,
         message: 'Samples of the datapath do not arrive, so ovs-vswitchd exports for these sets.',
         action: "ovs-vswitchd cannot reach the daemon's socket: share its network namespace.",
       },

@@ -82,6 +82,8 @@ export class DatapathSampling {
   readonly #control: ProbabilityControl;
   #policy: SamplerPolicy = 'packet-in';
   #pathState: PathState = 'untested';
+  /** Whether the bridge is sampled as a whole; otherwise samples are those of its sets only. */
+  #isWhole = false;
   #hasKernelDatapath = false;
   #maxSampleRate = 0;
   /** The slot of the bridge's ids in the observation points of its samples. */
@@ -121,6 +123,7 @@ export class DatapathSampling {
    * collector sets.
    */
   configure(config: BridgeConfig, sampling: BridgeSampling | undefined, needsPath: boolean): void {
+    this.#isWhole = sampling !== undefined;
     this.#policy = sampling === undefined && !needsPath ? 'packet-in' : config.samplerPolicy;
     this.#hasKernelDatapath = config.hasKernelDatapath;
     this.#maxSampleRate = config.maxSampleRate;
@@ -188,11 +191,13 @@ export class DatapathSampling {
   /** Returns a sentence why the bridge has no sampler; undefined if it has one. */
   missing(): string | undefined {
     const { sampler, reason } = this.#choice.status();
-    return sampler === 'none' ? `Bridge ${this.#parts.bridge} is not sampled: ${reason}.` : undefined;
+    return this.#isWhole && sampler === 'none'
+      ? `Bridge ${this.#parts.bridge} is not sampled: ${reason}.`
+      : undefined;
   }
 
   conditions(): readonly Condition[] {
-    if (this.#policy === 'packet-in' || this.#path.state !== 'failed') {
+    if (!this.#isWhole || this.#policy === 'packet-in' || this.#path.state !== 'failed') {
       return [];
     }
     const isSampled = this.#choice.sampler !== 'none';

@@ -37,6 +37,8 @@ export interface RedirectedSetStatus extends SetIntakeStatus {
 
 interface RedirectedSet {
   readonly receiver: LoopbackReceiver;
+  /** Undefined until the socket is open. */
+  port: number | undefined;
   intake: SetIntake;
   hasVirtualId: boolean;
   /** What ovs-vswitchd reads of the row: a change of it makes a new exporter, with another socket. */
@@ -92,7 +94,7 @@ export class RedirectedSets {
 
   /** The port on 127.0.0.1 that samples of a set are sent to; undefined before it is open. */
   portOf(collectorSetId: number): number | undefined {
-    return this.#sets.get(collectorSetId)?.receiver.port;
+    return this.#sets.get(collectorSetId)?.port;
   }
 
   /** Sets where samples of a set go; undefined while its row is not redirected. */
@@ -110,7 +112,7 @@ export class RedirectedSets {
 
   status(collectorSetId: number): RedirectedSetStatus | undefined {
     const set = this.#sets.get(collectorSetId);
-    return set && { ...set.intake.status(), port: set.receiver.port, receiver: set.receiver.status() };
+    return set && { ...set.intake.status(), port: set.port, receiver: set.receiver.status() };
   }
 
   /** Receives what is on its way, and closes the sockets. */
@@ -132,6 +134,7 @@ export class RedirectedSets {
     });
     const set: RedirectedSet = {
       receiver,
+      port: undefined,
       intake: this.#newIntake(id, hasVirtualId),
       hasVirtualId,
       exporter: exporterOf(row),
@@ -139,6 +142,7 @@ export class RedirectedSets {
     this.#sets.set(id, set);
     try {
       await receiver.start();
+      set.port = receiver.port;
     } catch (error) {
       log
         .limited('sockets of sets')
@@ -187,9 +191,9 @@ export class RedirectedSets {
       ({ receiver }) => receiver.status().senderPort !== undefined,
     );
     const peers = connected.length === 0 ? undefined : udpPeersByPort();
-    for (const { receiver, intake } of connected) {
+    for (const { receiver, intake, port: own } of connected) {
       const { senderPort } = receiver.status();
-      const senders = peers?.get(receiver.port ?? 0) ?? [];
+      const senders = peers?.get(own ?? 0) ?? [];
       if (!senders.some(({ port }) => port === senderPort)) {
         receiver.reset();
         intake.restartAccount();

@@ -4,18 +4,19 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
-import type { Daemon } from '../support/daemon.ts';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { diagnose } from '../support/doctor.ts';
+import { endInOrder } from '../support/end-in-order.ts';
 import type { FlowRecordSink } from '../support/flow-records.ts';
-import { createIpfixRow, daemonStatus } from '../support/ipfix-rows.ts';
-import type { Ovs } from '../support/ovs.ts';
+import { createCollectorSet, createIpfixRow, daemonStatus } from '../support/ipfix-rows.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
 import {
   type SampledFlows,
   sampleAction as sample,
   sampledBridgeOf,
   udpTo,
 } from '../support/sampled-flows.ts';
-import { DAEMON_FILE } from '../support/tiers.ts';
+import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
 import { withSampledFlows } from '../support/with-sampled-flows.ts';
 
@@ -421,10 +422,42 @@ test('exports a bridge and its sets, over OpenFlow 1.0 alone', async () => {
   await waitForRedirection(running);
   await ovs.inject('p1', udpTo(1), udpTo(2));
   await sink.waitForPackets(2);
-  await other.waitForPackets(2);
+  const { sampling, session } = await sampledBridgeOf(running);
+  assert.deepEqual([session.protocol, sampling?.datapath?.interval], ['OpenFlow 1.0', 1]);
   const { conditions } = await daemonStatus(running);
   assert.deepEqual(
     conditions.filter(({ code }) => code !== 'no-cache-columns'),
     [],
   );
 });
+
+test(
+  'leaves sets to ovs-vswitchd, with a condition, where it has another network namespace',
+  tier('ovs', 'daemon', 'namespaces'),
+  async (t) => {
+    const far = await startOvs({ mode: 'netdev' });
+    const endings: (() => Promise<unknown>)[] = [() => far.stop()];
+    t.after(() => endInOrder(...endings));
+    await far.addBridge('br0');
+    await far.vsctl('set', 'Bridge', 'br0', 'external_ids:ovs-ipfix-sampler=datapath');
+    await createCollectorSet(far, 'br0', 1, '127.0.0.1:4739');
+    await far.ofctl('add-flow', 'br0', `udp,actions=${sample(1)},NORMAL`);
+    const running = await startDaemon(far, { waitForReady: false });
+    endings.unshift(() => running.kill());
+    const { conditions } = await waitFor(
+      async () => {
+        const status = await daemonStatus(running);
+        return status.conditions.some(({ code }) => code === 'datapath-unreachable') && status;
+      },
+      { what: 'the path has failed' },
+    );
+    assert.deepEqual(
+      conditions.filter(({ code }) => code === 'datapath-unreachable').map(({ where }) => where),
+      ['Bridge br0, 1 collector set'],
+    );
+    const targets = await far.vsctl('--bare', '--columns=targets', 'find', 'IPFIX', 'external_ids={}');
+    assert.equal(targets, '127.0.0.1:4739\n');
+    assert.doesNotMatch(await far.ofctl('dump-flows', 'br0'), /controller/u);
+    await running.waitForRefusal(/is not adopted yet/u);
+  },
+);
