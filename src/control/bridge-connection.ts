@@ -171,6 +171,15 @@ export class BridgeConnection implements KeptSession {
     return hook?.packetCount;
   }
 
+  /**
+   * Reads the number of packets that ovs-vswitchd has sampled for a collector set of the bridge; undefined if it has no exporter for
+   * it, or is older than these statistics.
+   */
+  async readSampledCount(collectorSetId: number): Promise<bigint | undefined> {
+    const reply = await orUndefinedIfRefused(this.openflow.request({ type: 'ipfix_flow_stats_request' }));
+    return reply?.entries.find((entry) => entry.collectorSetId === collectorSetId)?.sampledCount;
+  }
+
   /** Reads the flow in the hook's slot, if it is among those that are selected. */
   async #readHookSlot(selection: Parameters<typeof flowStatsRequest>[0]): Promise<FlowStats | undefined> {
     const reply = await this.openflow.request({

@@ -166,7 +166,7 @@ export class BridgeSession {
     if (isReadOnly) {
       return this.#missingTranslation(where);
     }
-    if (!this.#hook.isSettled || this.#hook.state !== 'installed') {
+    if (!this.#hook.isHooked) {
       return `${where} is not hooked${because(this.#hook.condition?.message)}.`;
     }
     return collectorSets.size + followedSets.size === 0 ? undefined : this.#missingTranslation(where);

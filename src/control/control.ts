@@ -12,6 +12,7 @@ import type { SendBudget } from '../export/send-budget.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
+import { isSwitchUser } from '../runtime/switch-user.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { ConditionLog } from './condition-log.ts';
@@ -260,6 +261,11 @@ export class Control {
     }
   }
 
+  /** Whether a bridge is sampled by its datapath. */
+  get isSampledByDatapath(): boolean {
+    return [...this.#bridges.values()].some((bridge) => bridge.isSampledByDatapath);
+  }
+
   /** The ports that ovs-vswitchd sends samples to, by bridge. */
   #samplePorts(): ReadonlyMap<string, number> {
     const ports = [...this.#bridges.values()].map(({ name, samplePort }) => [name, samplePort] as const);
@@ -292,6 +298,7 @@ export class Control {
       randomSeed: this.#parts.randomSeed,
       log: this.#parts.log.module('bridge'),
       ownSet: () => this.#ownRows.setOf(config.name),
+      isSwitchUser: (userId) => isSwitchUser(this.#settings.openflow(config.name), userId),
       onSamplability: () => this.#scheduleFollow(),
     });
     bridge.setInterfaces(this.#database.interfacesOf(config.name));

@@ -30,6 +30,8 @@ export interface DatapathSamplingParts {
   readonly interfaces: IngressInterfaces;
   /** The bridge's own rows; undefined until the database has them. */
   readonly ownSet: () => OwnSet | undefined;
+  /** Returns whether sockets of a user may be those of ovs-vswitchd. */
+  readonly isSwitchUser: (userId: number) => boolean;
   /** Called when the hook that is desired may have changed. */
   readonly onChange: () => void;
   /** Called when `port` has changed, on which the own rows depend. */
@@ -107,12 +109,19 @@ export class DatapathSampling {
     const { randomSeed, interfaces, clock } = parts;
     const domainToken = randomSeed();
     this.#domainToken = domainToken;
-    this.#intake = new DatapathIntake({ domainToken, randomSeed, interfaces });
+    const onOtherTemplate = (id: number) =>
+      parts.log
+        .limited('template')
+        .warn(
+          `bridge ${parts.bridge}: ovs-vswitchd defines template ${id} otherwise than known; its records are read as defined`,
+        );
+    this.#intake = new DatapathIntake({ domainToken, randomSeed, interfaces, onOtherTemplate });
     this.#path = new DatapathPath({
       ...parts,
       domainToken,
+      recordsReceived: () => this.#intake.records,
       onDatagram: (bytes, size) => this.#intake.receive(bytes, size),
-      onNewExporter: () => this.#intake.restartAccount(),
+      onNewExporter: (isFresh) => this.#intake.restartAccount(isFresh),
     });
     this.#choice = new SamplerChoice(clock.wallMicros());
     this.#control = new ProbabilityControl({ interval: 1, maxSampleRate: 1 }, this.#nowMs());
@@ -295,8 +304,12 @@ export class DatapathSampling {
   async #readHook(): Promise<void> {
     const connection = this.#connection;
     const packets = await connection?.readHookPackets();
+    const sent = await this.#readSent();
     if (connection === undefined || connection !== this.#connection) {
       return;
+    }
+    if (sent !== undefined) {
+      this.#intake.observeSent(sent);
     }
     const nowMs = this.#nowMs();
     const packetRate = packets === undefined ? undefined : this.#rate.read(packets, nowMs);
@@ -312,6 +325,13 @@ export class DatapathSampling {
       this.#control.measure(packetRate, nowMs);
     }
     this.#parts.onChange();
+  }
+
+  /** Reads the number of samples that ovs-vswitchd has sent; undefined without own rows, or if they have changed meanwhile. */
+  async #readSent(): Promise<bigint | undefined> {
+    const { ownSet } = this.#path;
+    const sent = ownSet && (await this.#connection?.readSampledCount(ownSet.collectorSetId));
+    return ownSet === this.#path.ownSet ? sent : undefined;
   }
 
   #decide(): void {

@@ -38,6 +38,16 @@ export function isSameHook(a: HookDesired, b: HookDesired): boolean {
   );
 }
 
+/** Whether both differ at most in the probability of samples, so that the bridge stays sampled while one replaces the other. */
+export function isSampledAlike(a: HookDesired, b: HookDesired): boolean {
+  return isSameHook(atAnyProbability(a), atAnyProbability(b));
+}
+
+function atAnyProbability({ hook, ...rest }: HookDesired): HookDesired {
+  const sample = hook?.sample && { ...hook.sample, probability: 0, observationPointId: 0 };
+  return { ...rest, hook: hook && { ...hook, sample } };
+}
+
 /** Whether the hook's packets pass its meter. */
 export function needsHookMeter({ hook }: Pick<HookDesired, 'hook'>): boolean {
   return hook !== undefined && hook.sample === undefined;

@@ -25,6 +25,8 @@ export interface RedirectedSetsParts {
   /** Random 32-bit numbers, the seeds of samplers. */
   readonly randomSeed: () => number;
   readonly probabilities: SampleProbabilities;
+  /** Returns whether sockets of a user may be those of ovs-vswitchd. */
+  readonly isSwitchUser: (userId: number) => boolean;
   /** Called when sockets have been opened, on which the rows depend. */
   readonly onOpen: () => void;
 }
@@ -41,8 +43,10 @@ interface RedirectedSet {
   port: number | undefined;
   intake: SetIntake;
   hasVirtualId: boolean;
-  /** What ovs-vswitchd reads of the row: a change of it makes a new exporter, with another socket. */
+  /** What ovs-vswitchd reads of the row: it has another socket after a change. */
   exporter: string;
+  /** The column `targets`: after a change, samples may have been sent elsewhere. */
+  target: string;
 }
 
 /** Milliseconds between two look-ups of the senders. */
@@ -126,10 +130,11 @@ export class RedirectedSets {
 
   /** Opens the socket of a set; resolves when it is open, or has been reported not to open. */
   async #open(id: number, row: IpfixRow): Promise<void> {
-    const { clock, log, bridge } = this.#parts;
+    const { clock, log, bridge, isSwitchUser } = this.#parts;
     const hasVirtualId = row.otherConfig.has(VIRTUAL_ID_KEY);
     const receiver = new LoopbackReceiver({
       clock,
+      isTrusted: isSwitchUser,
       onDatagram: (bytes, size) => set.intake.receive(bytes, size),
     });
     const set: RedirectedSet = {
@@ -138,6 +143,7 @@ export class RedirectedSets {
       intake: this.#newIntake(id, hasVirtualId),
       hasVirtualId,
       exporter: exporterOf(row),
+      target: targetsColumnOf(row).join(' '),
     };
     this.#sets.set(id, set);
     try {
@@ -162,14 +168,25 @@ export class RedirectedSets {
       set.intake = this.#newIntake(id, hasVirtualId);
     }
     set.receiver.reset();
-    set.intake.restartAccount();
+    const target = targetsColumnOf(row).join(' ');
+    if (target !== set.target) {
+      set.target = target;
+      set.intake.restartAccount();
+    }
   }
 
   #newIntake(id: number, hasVirtualId: boolean): SetIntake {
-    const { interfaces, randomSeed, probabilities } = this.#parts;
+    const { bridge, log, interfaces, randomSeed, probabilities } = this.#parts;
     const templates = this.#templates.get(hasVirtualId) ?? knownTemplates(hasVirtualId);
     this.#templates.set(hasVirtualId, templates);
-    return new SetIntake({ seed: randomSeed(), interfaces, templates, rates: probabilities.ofSet(id) });
+    const onOtherTemplate = (template: number) =>
+      log
+        .limited('template')
+        .warn(
+          `bridge ${bridge}: ovs-vswitchd defines template ${template} otherwise than known; its records are read as defined`,
+        );
+    const rates = probabilities.ofSet(id);
+    return new SetIntake({ seed: randomSeed(), interfaces, templates, onOtherTemplate, rates });
   }
 
   #close(receiver: LoopbackReceiver): void {
@@ -191,12 +208,11 @@ export class RedirectedSets {
       ({ receiver }) => receiver.status().senderPort !== undefined,
     );
     const peers = connected.length === 0 ? undefined : udpPeersByPort();
-    for (const { receiver, intake, port: own } of connected) {
+    for (const { receiver, port: own } of connected) {
       const { senderPort } = receiver.status();
       const senders = peers?.get(own ?? 0) ?? [];
       if (!senders.some(({ port }) => port === senderPort)) {
         receiver.reset();
-        intake.restartAccount();
       }
     }
   }

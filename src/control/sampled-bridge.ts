@@ -42,6 +42,8 @@ export interface SampledBridgeParts {
   readonly log: Logger;
   /** The bridge's own rows: see `DatapathSampling`. */
   readonly ownSet: () => OwnSet | undefined;
+  /** Returns whether sockets of a user may be those of ovs-vswitchd. */
+  readonly isSwitchUser: (userId: number) => boolean;
   /** Called when `samplability` or `samplePort` has changed. */
   readonly onSamplability: () => void;
 }
@@ -196,6 +198,11 @@ export class SampledBridge {
   /** The port on 127.0.0.1 that ovs-vswitchd sends samples to: see `DatapathSampling.port`. */
   get samplePort(): number | undefined {
     return this.#datapath.port;
+  }
+
+  /** Whether the datapath samples the packets of the bridge. */
+  get isSampledByDatapath(): boolean {
+    return this.#datapath.hook().sample !== undefined;
   }
 
   /** Sets the desired state of the switch, with the sampler that is chosen now. */

@@ -15,6 +15,8 @@ export interface DatapathIntakeOptions {
   /** Random 32-bit numbers for the sampler. */
   readonly randomSeed: () => number;
   readonly interfaces: IngressInterfaces;
+  /** See `SwitchRecordsOptions`. */
+  readonly onOtherTemplate: (id: number) => void;
 }
 
 /** Counts since the start, for operators. */
@@ -57,15 +59,21 @@ export class DatapathIntake {
   #probability = 0;
   #sink: SampleSink | undefined;
 
-  constructor({ domainToken, randomSeed, interfaces }: DatapathIntakeOptions) {
+  constructor({ domainToken, randomSeed, interfaces, onOtherTemplate }: DatapathIntakeOptions) {
     this.#domainToken = domainToken | 0;
     this.#records = new SwitchRecords({
       interfaces,
+      onOtherTemplate,
       onRecord: (bytes, domainId, pointId, _packets, frameLength, tcpFlags) =>
         this.#receiveRecord(bytes, domainId, pointId, frameLength, tcpFlags),
     });
     const { factorCell, octetFactorCell } = this.#records.account;
     this.#sampler = new Sampler(randomSeed(), factorCell, octetFactorCell);
+  }
+
+  /** Records of packets since the start, those of test packets included. */
+  get records(): number {
+    return this.#records.received;
   }
 
   /** Records of packets since the start, which the control of the probability counts. */
@@ -104,9 +112,14 @@ export class DatapathIntake {
     this.#probability = 0;
   }
 
-  /** The next record is that of another exporter, whose totals begin anew. */
-  restartAccount(): void {
-    this.#records.restartAccount();
+  /** The next record is that of another exporter; `isFresh`: its totals began at 0. */
+  restartAccount(isFresh: boolean): void {
+    this.#records.restartAccount(isFresh);
+  }
+
+  /** Notes the number of samples that ovs-vswitchd has sent by its statistics, read once a second. */
+  observeSent(samples: bigint): void {
+    this.#records.account.observeSent(Number(samples));
   }
 
   /** Reads the message `bytes[0, size)`; the bytes are only used until this returns. */

@@ -16,6 +16,8 @@ export interface SetIntakeOptions {
   readonly interfaces: IngressInterfaces;
   /** The templates of the exporter, which other sets of the bridge may share. */
   readonly templates: Map<number, SwitchTemplate>;
+  /** See `SwitchRecordsOptions`. */
+  readonly onOtherTemplate: (id: number) => void;
   /** The probabilities of the set's actions. */
   readonly rates: SampleRates;
 }
@@ -33,10 +35,11 @@ export class SetIntake {
   #unmanaged = 0;
   #sink: SampleSink | undefined;
 
-  constructor({ seed, interfaces, templates, rates }: SetIntakeOptions) {
+  constructor({ seed, interfaces, templates, onOtherTemplate, rates }: SetIntakeOptions) {
     this.#records = new SwitchRecords({
       interfaces,
       templates,
+      onOtherTemplate,
       onRecord: (bytes, domainId, pointId, packets, frameLength, tcpFlags) =>
         this.#receiveRecord(bytes, domainId, pointId, packets, frameLength, tcpFlags),
     });
@@ -50,9 +53,9 @@ export class SetIntake {
     this.#sink = sink;
   }
 
-  /** The next record is that of another exporter, whose totals begin anew. */
+  /** The next record may not follow the one before; its totals are the first that are known. */
   restartAccount(): void {
-    this.#records.restartAccount();
+    this.#records.restartAccount(false);
   }
 
   /** Reads the message `bytes[0, size)`; the bytes are only used until this returns. */

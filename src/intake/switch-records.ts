@@ -31,6 +31,8 @@ export interface SwitchRecordsOptions {
   readonly interfaces: IngressInterfaces;
   /** The templates of the exporter, which may be shared by exporters of one ovs-vswitchd. Default: the known ones. */
   readonly templates?: Map<number, SwitchTemplate>;
+  /** Called with the id of a template that differs from the known one; records are read by the received one. */
+  readonly onOtherTemplate: (id: number) => void;
   /**
    * Called for each record with the message, which `forward` takes; it is valid until the call returns. Ids are signed words,
    * `packets` is the record's count, and `frameLength` its octets by its packets.
@@ -51,7 +53,9 @@ export interface SwitchRecordsStatus extends ExporterAccountStatus {
   readonly received: number;
   /** Messages with a set or a record that cannot be read. */
   readonly malformed: number;
-  /** Templates received that differ from the known ones; records are read by the received ones. */
+  /** Templates received, also repeatedly. */
+  readonly templates: number;
+  /** Those of them that differ from the known ones; records are read by the received ones. */
   readonly otherTemplates: number;
 }
 
@@ -62,13 +66,15 @@ const DOMAIN_OFFSET = 12;
 // Cells of counters: a number above 2^31 in a field would be an object.
 const RECEIVED = 0;
 const MALFORMED = 1;
-const CELL_COUNT = 2;
+const TEMPLATES = 2;
+const CELL_COUNT = 3;
 
 export class SwitchRecords {
   /** The account of the exporter, whose factors compensate what was lost. */
   readonly account = new ExporterAccount();
   readonly #interfaces: IngressInterfaces;
   readonly #onRecord: SwitchRecordsOptions['onRecord'];
+  readonly #onOtherTemplate: (id: number) => void;
   readonly #templates: Map<number, SwitchTemplate>;
   readonly #offsets = new RecordOffsets();
   readonly #header = new SampledHeader();
@@ -80,9 +86,10 @@ export class SwitchRecords {
   #hasFlagTotals = true;
   #otherTemplates = 0;
 
-  constructor({ interfaces, templates, onRecord }: SwitchRecordsOptions) {
+  constructor({ interfaces, templates, onRecord, onOtherTemplate }: SwitchRecordsOptions) {
     this.#interfaces = interfaces;
     this.#onRecord = onRecord;
+    this.#onOtherTemplate = onOtherTemplate;
     this.#templates = templates ?? knownTemplates();
   }
 
@@ -91,9 +98,9 @@ export class SwitchRecords {
     return this.#cells[RECEIVED]!;
   }
 
-  /** The next record is that of another exporter, whose totals begin anew. */
-  restartAccount(): void {
-    this.account.restart();
+  /** The next record is that of another exporter; `isFresh`: its totals began at 0. */
+  restartAccount(isFresh: boolean): void {
+    this.account.restart(isFresh);
     // The first record of an exporter whose totals were 0 follows from them.
     this.#flagTotals.fill(0);
     this.#hasFlagTotals = true;
@@ -109,7 +116,6 @@ export class SwitchRecords {
       this.#cells[MALFORMED]! += 1;
       return;
     }
-    this.account.startMessage(bytes.readInt32BE(SEQUENCE_NUMBER_OFFSET), bytes.readInt32BE(4));
     for (let at = MESSAGE_HEADER_SIZE; at < size; ) {
       const setSize = size - at < SET_HEADER_SIZE ? 0 : bytes.readUInt16BE(at + 2);
       if (setSize < SET_HEADER_SIZE || setSize > size - at) {
@@ -125,6 +131,7 @@ export class SwitchRecords {
     return {
       received: this.#cells[RECEIVED]!,
       malformed: this.#cells[MALFORMED]!,
+      templates: this.#cells[TEMPLATES]!,
       otherTemplates: this.#otherTemplates,
       ...this.account.status(),
     };
@@ -141,8 +148,10 @@ export class SwitchRecords {
       return;
     }
     if (!template.isSample) {
+      this.account.skipMessage();
       return;
     }
+    this.account.startMessage(bytes.readInt32BE(SEQUENCE_NUMBER_OFFSET), bytes.readInt32BE(4));
     for (let at = start; at < end; ) {
       at = this.#offsets.follow(template, bytes, at, end);
       if (at < 0) {
@@ -277,12 +286,14 @@ export class SwitchRecords {
   }
 
   #learn(id: number, template: SwitchTemplate): void {
+    this.#cells[TEMPLATES]! += 1;
     const known = this.#templates.get(id);
     if (known !== undefined ? isSameTemplate(known, template) : this.#otherTemplates >= OTHER_TEMPLATES_MAX) {
       return;
     }
     this.#templates.set(id, template);
     this.#otherTemplates += 1;
+    this.#onOtherTemplate(id);
   }
 }
 
