@@ -2,7 +2,6 @@
 // each whose row is adopted, redirected or native. An exporter gets the samples of one of the two ways only: of packet-ins unless
 // the row is redirected.
 
-import type { SamplerPolicy } from '../config/bridge-keys.ts';
 import type { Condition } from '../config/condition.ts';
 import { type BridgeConfig, type FlowSampling, isRedirected } from '../config/configuration.ts';
 import type { Exporter } from '../export/exporter.ts';
@@ -12,6 +11,7 @@ import type { Redirection } from './ownership.ts';
 import { RedirectedSets, type RedirectedSetsParts } from './redirected-sets.ts';
 import type { FlowSamplingStatus } from './sampled-bridge-status.ts';
 import type { PathState } from './sampler-choice.ts';
+import { isToBeRedirected } from './set-choice.ts';
 
 /** The dependencies of `BridgeSets`. */
 export interface BridgeSetsParts extends Omit<RedirectedSetsParts, 'onOpen'> {
@@ -22,16 +22,6 @@ export interface BridgeSetsParts extends Omit<RedirectedSetsParts, 'onOpen'> {
   readonly retire: (exporter: Exporter) => void;
   /** Called when `redirections` may have changed. */
   readonly onRedirections: () => void;
-}
-
-/** What the choice for a set depends on. */
-export interface SetFacts {
-  readonly policy: SamplerPolicy;
-  readonly hasKernelDatapath: boolean;
-  /** Undefined while the bridge is not connected. */
-  readonly hasMeters: boolean | undefined;
-  /** Whether the set alone uses its row. */
-  readonly ownsRow: boolean;
 }
 
 /** What is desired of a bridge for its sets. */
@@ -46,21 +36,6 @@ interface SetExporter {
   row: FlowSampling;
   readonly exporter: Exporter;
   hasPacketIns: boolean;
-}
-
-/**
- * Whether the row of a set is redirected, so that its flows stay as they are. Undefined: that is decided when the bridge is
- * connected. A row that serves another set or a whole bridge as well cannot be redirected: ovs-vswitchd would send all of it.
- */
-export function isToBeRedirected(facts: SetFacts): boolean | undefined {
-  const { policy, hasKernelDatapath, hasMeters, ownsRow } = facts;
-  if (policy === 'packet-in' || !ownsRow) {
-    return false;
-  }
-  if (policy === 'datapath' || hasKernelDatapath) {
-    return true;
-  }
-  return hasMeters === undefined ? undefined : !hasMeters;
 }
 
 export class BridgeSets {

@@ -89,6 +89,9 @@ function redirectionChange(
 ): RowChange | undefined {
   const { row } = used;
   const isManaged = isAdopted(row) || isRedirected(row);
+  if (row.heldTargets === undefined && row.targets.length === 0) {
+    return undefined;
+  }
   if (hasFailed || !(wanted.has(used) || isNative(row))) {
     return isManaged ? releaseOf(row) : undefined;
   }

@@ -63,7 +63,13 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: '`sample` actions of flows and groups',
-    files: integration('flow-sampling', 'flow-monitor', 'flow-robustness'),
+    files: integration(
+      'flow-sampling',
+      'flow-monitor',
+      'flow-robustness',
+      'redirected-sets',
+      'redirected-rows',
+    ),
   },
   {
     title: "Users' flows unchanged: random rich flows, odd bridges, restart with saved flows",
