@@ -66,6 +66,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
 
   checked('takeover.md', 'for {} s. After SIGKILL', ...HAND_BACK),
   checked('takeover.md', 'not sampled for {} s', ...HAND_BACK),
+  checked('takeover.md', 'or after {} s. What is in', 'control/row-writes.ts', 'FLUSH_WAIT_MS', 1000),
 
   checked('flow-rewriting.md', '{} between two barriers', 'control/flow-translator.ts', 'REWRITE_BATCH'),
   checked('flow-rewriting.md', 'follows {} flows', 'control/flow-translator.ts', 'SAMPLING_FLOWS_MAX'),
