@@ -24,7 +24,7 @@ const MAX_SAMPLE_RATE_DEFAULT = 5000;
 /** Largest `ovs-ipfix-max-rate`, in samples a second. */
 const MAX_SAMPLE_RATE_LIMIT = 1_000_000;
 /** Default of `ovs-ipfix-sampler`. */
-const SAMPLER_POLICY_DEFAULT: SamplerPolicy = 'packet-in';
+const SAMPLER_POLICY_DEFAULT: SamplerPolicy = 'auto';
 
 /** Reads the keys; an invalid value is a condition, and the default is used. */
 export function readBridgeKeys(row: DatabaseRow, bridge: string, conditions: Condition[]): BridgeKeys {

@@ -34,6 +34,7 @@ export const CONDITION_CODES = [
   'packets-segmented',
   'bridge-unreachable',
   'datapath-unreachable',
+  'no-own-rows',
   'database-is-relay',
 ] as const;
 

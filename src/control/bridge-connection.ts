@@ -209,9 +209,12 @@ export class BridgeConnection implements KeptSession {
     return reply.entries;
   }
 
-  /** Returns all flows with their instructions. */
-  async dumpFlows(): Promise<readonly FlowUpdate[]> {
-    const reply = await this.openflow.request({ type: 'flow_stats_request', ...flowStatsRequest() });
+  /** Returns all flows with their instructions, or those that are selected. */
+  async dumpFlows(selection: Parameters<typeof flowStatsRequest>[0] = {}): Promise<readonly FlowUpdate[]> {
+    const reply = await this.openflow.request({
+      type: 'flow_stats_request',
+      ...flowStatsRequest(selection),
+    });
     return reply.entries.map((flow) => ({ event: 'initial', reason: 0, ...flow }));
   }
 

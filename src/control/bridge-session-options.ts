@@ -17,6 +17,8 @@ export interface BridgeEvents extends MeterEvents {
   readonly onPacketIn: (packetIn: PacketInView) => void;
   /** Called with each new connection once it is set up, and with undefined when it has ended. */
   readonly onConnection: (connection: BridgeConnection | undefined) => void;
+  /** Called at a stop when nothing is installed any more, before the connection is closed. */
+  readonly onRemoved: () => Promise<void>;
   /** Called when `missing` or `isRewriting` may have changed. */
   readonly onChange: () => void;
 }

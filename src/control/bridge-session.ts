@@ -131,6 +131,7 @@ export class BridgeSession {
     this.setDesired(NOTHING_DESIRED);
     this.#keeper.endPause();
     const left = this.#hasLeftovers ? await this.#removed(timeoutMs) : undefined;
+    await this.#options.onRemoved();
     await this.abandon();
     return left;
   }
@@ -305,7 +306,13 @@ export class BridgeSession {
     const isMeterInUse =
       this.#hook.hasSampleMeter && this.#translation.isWatching && !this.#translation.isIdle;
     const hasSampleMeter = collectorSets.size > 0 || isMeterInUse;
-    this.#hook.setDesired({ hook, keepsHookMeter, hasSampleMeter, maxSampleRate: this.#maxSampleRate });
+    this.#hook.setDesired({
+      hook,
+      keepsHookMeter,
+      hasSampleMeter,
+      keepsSampleMeter: !hasSampleMeter && !this.#translation.isFree,
+      maxSampleRate: this.#maxSampleRate,
+    });
     const connection = this.#keeper.session;
     if (connection !== undefined) {
       this.#translation.connected(connection, this.#hook.hasSampleMeter);
@@ -325,7 +332,7 @@ export class BridgeSession {
   #isClean(): boolean {
     const isConnected = this.#keeper.session !== undefined;
     const isHookRemoved = this.#hook.isSettled && this.#hook.state === 'absent';
-    return isConnected && isHookRemoved && this.#translation.state === 'off';
+    return isConnected && isHookRemoved && this.#translation.state === 'off' && this.#translation.isFree;
   }
 
   /** Waits until nothing of the daemon is in the bridge; after `timeoutMs`, resolves to a sentence about what is left. */

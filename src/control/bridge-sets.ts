@@ -7,6 +7,7 @@ import { type BridgeConfig, type FlowSampling, isRedirected } from '../config/co
 import type { Exporter } from '../export/exporter.ts';
 import type { BridgeIntake } from '../intake/bridge-intake.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
+import { unreachableCondition } from './own-rows-watch.ts';
 import type { Redirection } from './ownership.ts';
 import { RedirectedSets, type RedirectedSetsParts } from './redirected-sets.ts';
 import type { FlowSamplingStatus } from './sampled-bridge-status.ts';
@@ -48,6 +49,7 @@ export class BridgeSets {
   #desiredSets: readonly FlowSampling[] = [];
   #hasMeters: boolean | undefined;
   #path: PathState = 'untested';
+  #pathFault: string | undefined;
   #needsPath = false;
 
   constructor(parts: BridgeSetsParts) {
@@ -90,8 +92,9 @@ export class BridgeSets {
     return this.#config && this.#choose(this.#config);
   }
 
-  /** Sets whether samples of the datapath reach the daemon. */
-  setPath(path: PathState): void {
+  /** Sets whether samples of the datapath reach the daemon; `fault` is as in `OwnRowsWatch`. */
+  setPath(path: PathState, fault: string | undefined): void {
+    this.#pathFault = fault;
     if (path !== this.#path) {
       this.#path = path;
       this.#parts.onRedirections();
@@ -125,14 +128,14 @@ export class BridgeSets {
     if (this.#path !== 'failed' || left.length === 0) {
       return [];
     }
+    const { bridge } = this.#parts;
     return [
-      {
-        code: 'datapath-unreachable',
+      unreachableCondition(bridge, {
+        where: `Bridge ${bridge}, ${left.length} collector ${left.length === 1 ? 'set' : 'sets'}`,
+        fault: this.#pathFault,
         severity: 'warning',
-        where: `Bridge ${this.#parts.bridge}, ${left.length} collector ${left.length === 1 ? 'set' : 'sets'}`,
-        message: 'Samples of the datapath do not arrive, so ovs-vswitchd exports for these sets.',
-        action: "ovs-vswitchd cannot reach the daemon's socket: share its network namespace.",
-      },
+        consequence: 'so ovs-vswitchd exports for these sets.',
+      }),
     ];
   }
 

@@ -34,15 +34,15 @@ import {
   withOwnershipConditions,
 } from './ownership.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
-import {
-  type BridgeInterfaces,
-  type RunningExporter,
-  SampledBridge,
-  type SampledBridgeSessionOptions,
-} from './sampled-bridge.ts';
+import { SampledBridge } from './sampled-bridge.ts';
+import type {
+  BridgeInterfaces,
+  RunningExporter,
+  SampledBridgeSessionOptions,
+} from './sampled-bridge-parts.ts';
 import type { SampledBridgeStatus } from './sampled-bridge-status.ts';
 
-export type { BridgeInterfaces, RunningExporter } from './sampled-bridge.ts';
+export type { BridgeInterfaces, RunningExporter } from './sampled-bridge-parts.ts';
 
 /** The dependencies of `Control`. */
 export interface ControlParts {
@@ -242,7 +242,11 @@ export class Control {
     const configuration = readConfiguration(tables, messageBytesMax, recordFormat);
     this.#configuration = withOwnershipConditions(configuration, this.#settings.adopt);
     this.#conditionLog.update(this.#configuration.conditions);
-    this.#ownRows.follow(tables, { ports: this.#samplePorts(), kept: new Set(this.#leaving.keys()) });
+    this.#ownRows.follow(tables, {
+      ports: this.#samplePorts(),
+      kept: new Set(this.#leaving.keys()),
+      avoided: new Map([...this.#bridges.values()].map(({ name, avoidedSetIds }) => [name, avoidedSetIds])),
+    });
     const isActive = lock === 'held';
     this.#desired = isActive ? desiredRows(configuration, this.#rules()) : () => false;
     for (const config of configuration.bridges.values()) {
@@ -299,6 +303,8 @@ export class Control {
       log: this.#parts.log.module('bridge'),
       ownSet: () => this.#ownRows.setOf(config.name),
       isSwitchUser: (userId) => isSwitchUser(this.#settings.openflow(config.name), userId),
+      ownRowsRefusal: () => this.#ownRows.refusal(config.name),
+      unmetered: this.#settings.unmetered,
       onSamplability: () => this.#scheduleFollow(),
     });
     bridge.setInterfaces(this.#database.interfacesOf(config.name));

@@ -128,6 +128,11 @@ export class DatabaseSession {
     return this.#lock;
   }
 
+  /** Whether the database has collector sets: very old ones lack the table. */
+  get hasCollectorSets(): boolean {
+    return this.#replica.schema?.tables.has('Flow_Sample_Collector_Set') === true;
+  }
+
   /** Whether OVS waits for saved flows to be restored (ovs-vswitchd.conf.db(5), other_config:flow-restore-wait). */
   get isRestoringFlows(): boolean {
     const rows = [...(this.#snapshot?.table('Open_vSwitch').values() ?? [])];

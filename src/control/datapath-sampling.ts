@@ -7,56 +7,20 @@ import type { Condition } from '../config/condition.ts';
 import type { BridgeConfig, BridgeSampling } from '../config/configuration.ts';
 import type { SampleSink } from '../intake/bridge-intake.ts';
 import { DatapathIntake, type DatapathIntakeStatus } from '../intake/datapath-intake.ts';
-import type { IngressInterfaces } from '../intake/ingress-interfaces.ts';
 import { PROBABILITY_ALL } from '../intake/sampler.ts';
-import type { Clock, Timer } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
+import type { Timer } from '../runtime/clock.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
+import { drainSamples } from './datapath-drain.ts';
 import { DatapathPath, type OwnRowsStatus } from './datapath-path.ts';
+import type { DatapathSamplingParts } from './datapath-sampling-parts.ts';
+import type { SamplerChoiceStatus } from './datapath-sampling-status.ts';
 import type { HookSample } from './hook.ts';
 import { HookRate } from './hook-rate.ts';
-import type { OwnSet } from './own-rows-plan.ts';
+import { OwnRowsWatch, unreachableCondition } from './own-rows-watch.ts';
 import { BURST_MS, ProbabilityControl } from './probability-control.ts';
 import { type PathState, SamplerChoice, type SamplerName } from './sampler-choice.ts';
-
-/** The dependencies of `DatapathSampling`. */
-export interface DatapathSamplingParts {
-  readonly bridge: string;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Random 32-bit numbers, for samplers and for the domain that marks the daemon's samples. */
-  readonly randomSeed: () => number;
-  readonly interfaces: IngressInterfaces;
-  /** The bridge's own rows; undefined until the database has them. */
-  readonly ownSet: () => OwnSet | undefined;
-  /** Returns whether sockets of a user may be those of ovs-vswitchd. */
-  readonly isSwitchUser: (userId: number) => boolean;
-  /** Called when the hook that is desired may have changed. */
-  readonly onChange: () => void;
-  /** Called when `port` has changed, on which the own rows depend. */
-  readonly onPort: () => void;
-  /** Called when samples of the datapath have begun or ceased to reach the daemon. */
-  readonly onPath: (path: PathState) => void;
-}
-
-/** The choice of the sampler, for operators. */
-export interface SamplerChoiceStatus {
-  readonly policy: SamplerPolicy;
-  readonly sampler: SamplerName;
-  /** When this sampler was chosen, as ISO 8601. */
-  readonly since: string;
-  readonly reason: string;
-  /** Changes of the sampler since the start. */
-  readonly changes: number;
-  /** Whether samples of the datapath reach the daemon. */
-  readonly path: PathState;
-  /** Packets of 65,535 that the datapath selects, or would. */
-  readonly probability: number;
-  readonly probabilityChanges: number;
-  /** Packets a second of the bridge; undefined before the first measurement. */
-  readonly packetRate: number | undefined;
-}
+import { SetIdWatch } from './set-id-watch.ts';
 
 /** The hook that follows from the choice of the sampler. */
 export interface HookChoice {
@@ -69,8 +33,8 @@ export interface HookChoice {
 
 /** Milliseconds after a change of the sampler in which samples of the datapath are received and the hook's meter is kept. */
 const LINGER_MS = 5000;
-/** Milliseconds at a stop in which samples that are on their way are received. */
-const DRAIN_MS = 50;
+/** Milliseconds after the adoption of a row in which ovs-vswitchd ends its own export. */
+const EXPORT_END_MS = BURST_MS;
 /** Ticks of `BURST_MS` between two readings of the hook's counters. */
 const TICKS_PER_READING = 1000 / BURST_MS;
 
@@ -79,15 +43,22 @@ export class DatapathSampling {
   readonly #domainToken: number;
   readonly #intake: DatapathIntake;
   readonly #path: DatapathPath;
+  readonly #rowsWatch = new OwnRowsWatch();
+  readonly #setIdWatch = new SetIdWatch();
   readonly #rate = new HookRate();
   readonly #choice: SamplerChoice;
   readonly #control: ProbabilityControl;
   #policy: SamplerPolicy = 'packet-in';
-  #pathState: PathState = 'untested';
+  /** The state of the path when `onPath` was last called. */
+  #notedPath: PathState = 'untested';
   /** Whether the bridge is sampled as a whole; otherwise samples are those of its sets only. */
   #isWhole = false;
   #hasKernelDatapath = false;
   #maxSampleRate = 0;
+  /** Since when the bridge's row is adopted or native; undefined: ovs-vswitchd exports for it, and would sample probes. */
+  #oursMs: number | undefined;
+  /** Whether the daemon has or wants a socket and own rows: from when the datapath should sample first, to the end. */
+  #isOpen = false;
   /** The slot of the bridge's ids in the observation points of its samples. */
   #slot = 0;
   #connection: BridgeConnection | undefined;
@@ -136,6 +107,7 @@ export class DatapathSampling {
     this.#policy = sampling === undefined && !needsPath ? 'packet-in' : config.samplerPolicy;
     this.#hasKernelDatapath = config.hasKernelDatapath;
     this.#maxSampleRate = config.maxSampleRate;
+    this.#oursMs = sampling?.isOurs === true ? (this.#oursMs ?? this.#nowMs()) : undefined;
     if (sampling !== undefined) {
       const { interval, observationDomainId, observationPointId } = sampling;
       this.#slot = this.#intake.setIds(observationDomainId, observationPointId);
@@ -145,7 +117,6 @@ export class DatapathSampling {
     if (this.#policy !== 'packet-in' && this.#timer === undefined) {
       this.#tickedMs = this.#nowMs();
       this.#arm();
-      this.#path.open();
     }
     this.#path.followRows();
     this.#decide();
@@ -179,6 +150,11 @@ export class DatapathSampling {
     return this.#path.port;
   }
 
+  /** Ids that the own set must not have, because flows of other clients have them. */
+  get avoidedSetIds(): ReadonlySet<number> {
+    return this.#setIdWatch.avoided;
+  }
+
   /** The hook that is desired now. */
   hook(): HookChoice {
     const { sampler } = this.#choice;
@@ -206,21 +182,17 @@ export class DatapathSampling {
   }
 
   conditions(): readonly Condition[] {
-    if (!this.#isWhole || this.#policy === 'packet-in' || this.#path.state !== 'failed') {
+    if (!this.#isWhole || !this.#choice.prefersDatapath || this.#pathState !== 'failed') {
       return [];
     }
+    const { fault } = this.#rowsWatch;
     const isSampled = this.#choice.sampler !== 'none';
-    return [
-      {
-        code: 'datapath-unreachable',
-        severity: isSampled ? 'warning' : 'error',
-        where: `Bridge ${this.#parts.bridge}`,
-        message: isSampled
-          ? 'Samples of the datapath do not arrive, so its packets are sampled by packet-ins.'
-          : 'Samples of the datapath do not arrive, and it has no meters: it is not sampled.',
-        action: "ovs-vswitchd cannot reach the daemon's socket: share its network namespace.",
-      },
-    ];
+    const consequence = isSampled
+      ? 'so its packets are sampled by packet-ins.'
+      : 'and it has no meters: it is not sampled.';
+    const severity = isSampled ? 'warning' : 'error';
+    const { bridge } = this.#parts;
+    return [unreachableCondition(bridge, { where: `Bridge ${bridge}`, fault, severity, consequence })];
   }
 
   /** The choice of the sampler; undefined where `ovs-ipfix-sampler` is `packet-in`. */
@@ -233,7 +205,7 @@ export class DatapathSampling {
       policy: this.#policy,
       ...choice,
       since: new Date(sinceMicros / 1000).toISOString(),
-      path: this.#path.state,
+      path: this.#pathState,
       probability: this.#control.probability,
       probabilityChanges: this.#control.changes,
       packetRate: this.#control.packetRate,
@@ -249,12 +221,18 @@ export class DatapathSampling {
     return this.#path.status();
   }
 
-  /** Stops after the hook has been removed: receives what is on its way, and closes the socket. */
+  /** Receives what is on its way after the hook has been removed, and reports what of it does not arrive. */
+  async drain(): Promise<void> {
+    this.#timer?.cancel();
+    if (this.#choice.sampler === 'datapath' || this.#nowMs() - this.#usedMs < LINGER_MS) {
+      const { account } = this.#intake;
+      await drainSamples({ ...this.#parts, account, readSent: () => this.#readSent() });
+    }
+  }
+
+  /** Closes the socket. */
   async stop(): Promise<void> {
     this.#timer?.cancel();
-    if (this.#nowMs() - this.#usedMs < LINGER_MS) {
-      await new Promise<void>((resolve) => this.#parts.clock.setTimer(resolve, DRAIN_MS));
-    }
     await this.#path.close();
   }
 
@@ -280,7 +258,17 @@ export class DatapathSampling {
         this.#parts.onChange();
       }
     }
-    this.#path.check(this.#connection, this.#expected, nowMs);
+    this.#leaveUsedId();
+    if (this.#mayProbe(nowMs)) {
+      this.#path.check(this.#connection, this.#expected, nowMs);
+    }
+    if (this.#isOpen) {
+      const { port, ownSet } = this.#path;
+      this.#rowsWatch.check(
+        { port, hasOwnSet: ownSet !== undefined, refusal: this.#parts.ownRowsRefusal() },
+        nowMs,
+      );
+    }
     this.#expected = 0;
     this.#decide();
     this.#ticks += 1;
@@ -292,9 +280,36 @@ export class DatapathSampling {
     }
   }
 
+  /**
+   * Whether a probe may be sent: where packet-ins sample meanwhile, not before ovs-vswitchd has ended its own export, whose
+   * records would have the probe.
+   */
+  #mayProbe(nowMs: number): boolean {
+    const isEnded = this.#oursMs !== undefined && nowMs - this.#oursMs >= EXPORT_END_MS;
+    return isEnded || !this.#isWhole || !this.#hasPacketIns;
+  }
+
+  /** Whether packet-ins can sample the bridge. */
+  get #hasPacketIns(): boolean {
+    return this.#parts.unmetered === 'allow' || this.#connection?.meters.hook !== undefined;
+  }
+
+  /** Has the own set move to another id when another client uses it. */
+  #leaveUsedId(): void {
+    const used = this.#setIdWatch.check(this.#path.ownSet?.collectorSetId, this.#intake.counts());
+    if (used !== undefined) {
+      this.#parts.log.warn(
+        `bridge ${this.#parts.bridge}: a flow of another client uses collector set ${used}; own set moved to another id`,
+      );
+      this.#parts.onPort();
+    }
+  }
+
   /** The row asks for packet-ins, and no sample of the datapath is on its way any more. */
   #end(): void {
     this.#timer = undefined;
+    this.#isOpen = false;
+    this.#rowsWatch.reset();
     this.#path.close().catch((error: unknown) => {
       this.#parts.log.warn(`bridge ${this.#parts.bridge}: ${reasonOf(error)}`);
     });
@@ -309,7 +324,7 @@ export class DatapathSampling {
       return;
     }
     if (sent !== undefined) {
-      this.#intake.observeSent(sent);
+      this.#intake.account.observeSent(sent);
     }
     const nowMs = this.#nowMs();
     const packetRate = packets === undefined ? undefined : this.#rate.read(packets, nowMs);
@@ -328,28 +343,39 @@ export class DatapathSampling {
   }
 
   /** Reads the number of samples that ovs-vswitchd has sent; undefined without own rows, or if they have changed meanwhile. */
-  async #readSent(): Promise<bigint | undefined> {
+  async #readSent(): Promise<number | undefined> {
     const { ownSet } = this.#path;
     const sent = ownSet && (await this.#connection?.readSampledCount(ownSet.collectorSetId));
-    return ownSet === this.#path.ownSet ? sent : undefined;
+    return sent === undefined || ownSet !== this.#path.ownSet ? undefined : Number(sent);
   }
 
   #decide(): void {
-    if (this.#path.state !== this.#pathState) {
-      this.#pathState = this.#path.state;
-      this.#parts.onPath(this.#pathState);
+    if (this.#pathState !== this.#notedPath) {
+      this.#notedPath = this.#pathState;
+      this.#parts.onPath(this.#notedPath, this.#rowsWatch.fault);
     }
     const meters = this.#connection?.meters;
     const facts = {
       policy: this.#policy,
       hasKernelDatapath: this.#hasKernelDatapath,
       hasMeters: meters && meters.hook !== undefined,
-      path: this.#path.state,
+      allowsUnmetered: this.#parts.unmetered === 'allow',
+      path: this.#pathState,
     };
     if (this.#choice.setFacts(facts, this.#parts.clock.wallMicros())) {
       this.#noteChoice();
       this.#parts.onChange();
     }
+    // Not before: a collector set of its own keeps a bridge from being deleted and added in one transaction.
+    if (this.#choice.prefersDatapath && !this.#isOpen && this.#timer !== undefined) {
+      this.#isOpen = true;
+      this.#path.open();
+    }
+  }
+
+  /** Without own rows nothing arrives. */
+  get #pathState(): PathState {
+    return this.#rowsWatch.fault === undefined ? this.#path.state : 'failed';
   }
 
   #noteChoice(): void {

@@ -12,6 +12,8 @@ export interface HookDesired {
   readonly keepsHookMeter: boolean;
   /** Whether the actions after `sample` actions need their meter. */
   readonly hasSampleMeter: boolean;
+  /** Whether that meter stays if it exists, because flows may have such actions that are still to be removed. */
+  readonly keepsSampleMeter: boolean;
   /** Rate of each meter, in packet-ins a second. */
   readonly maxSampleRate: number;
 }
@@ -20,6 +22,7 @@ export const NO_HOOK: HookDesired = {
   hook: undefined,
   keepsHookMeter: false,
   hasSampleMeter: false,
+  keepsSampleMeter: false,
   maxSampleRate: 0,
 };
 
@@ -32,6 +35,7 @@ export function isNothingDesired(desired: HookDesired): boolean {
 export function isSameHook(a: HookDesired, b: HookDesired): boolean {
   return (
     a.hasSampleMeter === b.hasSampleMeter &&
+    a.keepsSampleMeter === b.keepsSampleMeter &&
     a.maxSampleRate === b.maxSampleRate &&
     a.keepsHookMeter === b.keepsHookMeter &&
     isSameHookOptions(a.hook, b.hook)
@@ -83,6 +87,8 @@ export function planMeterRemovals(
   const isInUse = hasHookMeter(desired) || (observed.hook !== undefined && !isOurHook(observed.hook));
   return [
     ...(isInUse ? [] : planMeterRemoval(meters.hook, observed.hookMeter)),
-    ...(desired.hasSampleMeter ? [] : planMeterRemoval(meters.sample, observed.sampleMeter)),
+    ...(desired.hasSampleMeter || desired.keepsSampleMeter
+      ? []
+      : planMeterRemoval(meters.sample, observed.sampleMeter)),
   ];
 }

@@ -16,6 +16,8 @@ export interface OwnRowsDesired {
   readonly ports: ReadonlyMap<string, number>;
   /** Names of bridges whose rows are left as they are. */
   readonly kept: ReadonlySet<string>;
+  /** By the name of the bridge: ids that flows of other clients have in their `sample` actions. */
+  readonly avoided: ReadonlyMap<string, ReadonlySet<number>>;
 }
 
 /** The own rows of a bridge. */
@@ -35,11 +37,13 @@ export interface OwnRowsPlan {
     readonly collectorSetId: number;
     readonly port: number;
   }[];
+  /** Names of bridges for which no id is free. */
+  readonly refused: readonly string[];
 }
 
 /** First and last id of own collector sets; (id, bridge) is a unique index of the table. */
-const OWN_SET_FIRST = 0xffff_fe00;
-const OWN_SET_LAST = 0xffff_feff;
+export const OWN_SET_FIRST = 0xffff_fe00;
+export const OWN_SET_LAST = 0xffff_feff;
 
 /** Returns the changes that lead to the desired rows. */
 export function planOwnRows(tables: ConfigurationTables, desired: OwnRowsDesired): OwnRowsPlan {
@@ -47,9 +51,10 @@ export function planOwnRows(tables: ConfigurationTables, desired: OwnRowsDesired
   const remaining = new Set(sets.filter((row) => ownerOf(row) !== undefined));
   const retargeted: { ipfixRow: string; port: number }[] = [];
   const added: { bridgeRow: string; collectorSetId: number; port: number }[] = [];
+  const refused: string[] = [];
   for (const bridge of tables.bridges) {
     const name = bridgeNameOf(bridge);
-    const own = ownRowOf(sets, bridge, desired.owner);
+    const own = ownRowOf(sets, bridge, desired);
     const port = desired.ports.get(name);
     if (own !== undefined && (port !== undefined || desired.kept.has(name))) {
       remaining.delete(own);
@@ -58,7 +63,12 @@ export function planOwnRows(tables: ConfigurationTables, desired: OwnRowsDesired
       continue;
     }
     if (own === undefined) {
-      added.push({ bridgeRow: bridge.uuid, collectorSetId: freeId(sets, bridge), port });
+      const collectorSetId = freeId(sets, bridge, desired.avoided.get(name));
+      if (collectorSetId === undefined) {
+        refused.push(name);
+      } else {
+        added.push({ bridgeRow: bridge.uuid, collectorSetId, port });
+      }
       continue;
     }
     const ipfixRow = referenceOf(own.columns['ipfix']) ?? '';
@@ -66,10 +76,10 @@ export function planOwnRows(tables: ConfigurationTables, desired: OwnRowsDesired
       retargeted.push({ ipfixRow, port });
     }
   }
-  return { removed: [...remaining].map(({ uuid }) => uuid), retargeted, added };
+  return { removed: [...remaining].map(({ uuid }) => uuid), retargeted, added, refused };
 }
 
-/** Whether nothing is to be changed. */
+/** Whether nothing is to be changed in the database. */
 export function isEmptyPlan({ removed, retargeted, added }: OwnRowsPlan): boolean {
   return removed.length + retargeted.length + added.length === 0;
 }
@@ -81,7 +91,7 @@ export function ownSets(tables: ConfigurationTables, desired: OwnRowsDesired): R
   for (const bridge of tables.bridges) {
     const name = bridgeNameOf(bridge);
     const port = desired.ports.get(name);
-    const row = ownRowOf(sets, bridge, desired.owner);
+    const row = ownRowOf(sets, bridge, desired);
     const ipfixRow = referenceOf(row?.columns['ipfix']) ?? '';
     if (row !== undefined && port !== undefined && hasTarget(tables.ipfix.get(ipfixRow), port)) {
       own.set(name, { collectorSetId: Number(row.columns['id']), collectorSetRow: row.uuid, ipfixRow });
@@ -135,28 +145,36 @@ export function ownRowsOperations(
   ];
 }
 
-/** Returns the own set of a bridge with an IPFIX row; further ones are removed. */
-function ownRowOf(sets: readonly DatabaseRow[], bridge: DatabaseRow, owner: string): DatabaseRow | undefined {
+/** Returns the own set of a bridge with an IPFIX row and an id that nothing else needs; further ones are removed. */
+function ownRowOf(
+  sets: readonly DatabaseRow[],
+  bridge: DatabaseRow,
+  { owner, avoided }: OwnRowsDesired,
+): DatabaseRow | undefined {
+  const avoidedIds = avoided.get(bridgeNameOf(bridge));
   return sets.find(
     (row) =>
       ownerOf(row) === owner &&
       referenceOf(row.columns['bridge']) === bridge.uuid &&
-      referenceOf(row.columns['ipfix']) !== undefined,
+      referenceOf(row.columns['ipfix']) !== undefined &&
+      avoidedIds?.has(Number(row.columns['id'])) !== true,
   );
 }
 
-/** Returns an id that no set of the bridge has. */
-function freeId(sets: readonly DatabaseRow[], bridge: DatabaseRow): number {
+/** Returns an id that no set of the bridge has and that is not avoided; undefined if there is none. */
+function freeId(
+  sets: readonly DatabaseRow[],
+  bridge: DatabaseRow,
+  avoided: ReadonlySet<number> = new Set(),
+): number | undefined {
   const ofBridge = sets.filter((row) => referenceOf(row.columns['bridge']) === bridge.uuid);
   const used = new Set(ofBridge.map((row) => Number(row.columns['id'])));
   for (let id = OWN_SET_FIRST; id <= OWN_SET_LAST; id += 1) {
-    if (!used.has(id)) {
+    if (!used.has(id) && !avoided.has(id)) {
       return id;
     }
   }
-  throw new Error(
-    `Bridge ${bridgeNameOf(bridge)} has collector sets with all ids from ${OWN_SET_FIRST} to ${OWN_SET_LAST}`,
-  );
+  return undefined;
 }
 
 function targetOf(port: number): string {

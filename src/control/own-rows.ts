@@ -5,9 +5,12 @@
 import type { ConfigurationTables } from '../config/configuration.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { clause } from '../runtime/sentence.ts';
 import type { DatabaseSession } from './database-session.ts';
 import {
   isEmptyPlan,
+  OWN_SET_FIRST,
+  OWN_SET_LAST,
   type OwnRowsDesired,
   type OwnSet,
   ownRowsOperations,
@@ -25,13 +28,15 @@ export interface OwnRowsOptions {
 }
 
 /** Nothing: all own rows of all runs are destroyed. */
-const NONE: OwnRowsDesired = { owner: '', ports: new Map(), kept: new Set() };
+const NONE: OwnRowsDesired = { owner: '', ports: new Map(), kept: new Set(), avoided: new Map() };
 
 export class OwnRows {
   readonly #options: OwnRowsOptions;
   readonly #reconciler: Reconciler;
   #desired: OwnRowsDesired;
   #sets: ReadonlyMap<string, OwnSet> = new Map();
+  /** Bridges for which no id is free. */
+  #withoutId: ReadonlySet<string> = new Set();
 
   constructor(options: OwnRowsOptions) {
     this.#options = options;
@@ -47,9 +52,24 @@ export class OwnRows {
   follow(tables: ConfigurationTables, desired: Omit<OwnRowsDesired, 'owner'>): void {
     this.#desired = { ...desired, owner: this.#options.owner };
     this.#sets = ownSets(tables, this.#desired);
-    if (this.#options.database.lock === 'held' && !isEmptyPlan(planOwnRows(tables, this.#desired))) {
+    const plan = planOwnRows(tables, this.#desired);
+    this.#withoutId = new Set(plan.refused);
+    const { lock, hasCollectorSets } = this.#options.database;
+    if (lock === 'held' && hasCollectorSets && !isEmptyPlan(plan)) {
       this.#reconciler.trigger();
     }
+  }
+
+  /** Returns why the bridge cannot have own rows now, as a clause; undefined if nothing is known to prevent them. */
+  refusal(bridge: string): string | undefined {
+    if (!this.#options.database.hasCollectorSets) {
+      return 'the database has no table Flow_Sample_Collector_Set';
+    }
+    if (this.#withoutId.has(bridge)) {
+      return `all collector set ids from ${OWN_SET_FIRST} to ${OWN_SET_LAST} are in use`;
+    }
+    const { lastError } = this.#reconciler.status();
+    return lastError && clause(lastError);
   }
 
   /** Returns the own rows of a bridge; undefined until the database has them with the right target. */

@@ -125,6 +125,7 @@ async function cleanBridge(
     onPool: () => {},
     onLedgerEvent: () => {},
     onConnection: () => {},
+    onRemoved: async () => {},
     onChange: () => {},
   });
   session.scanForStaleActions();

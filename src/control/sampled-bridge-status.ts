@@ -8,7 +8,7 @@ import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
 import type { SamplerStatus } from '../intake/sampler.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
 import type { OwnRowsStatus } from './datapath-path.ts';
-import type { SamplerChoiceStatus } from './datapath-sampling.ts';
+import type { SamplerChoiceStatus } from './datapath-sampling-status.ts';
 import type { RedirectedSetStatus } from './redirected-sets.ts';
 import type { Samplability } from './sampling-watch.ts';
 
@@ -51,8 +51,9 @@ export interface SampledBridgeStatus {
   /** Whether packets reach the daemon: see sampling-watch.ts. */
   readonly samplability: Samplability;
   readonly sampling: BridgeSamplingStatus | undefined;
-  /** Undefined where `ovs-ipfix-sampler` is `packet-in`, as is `ownRows`. */
+  /** Undefined where `ovs-ipfix-sampler` is `packet-in`. */
   readonly samplerChoice: SamplerChoiceStatus | undefined;
+  /** Undefined while the bridge needs no own rows. */
   readonly ownRows: OwnRowsStatus | undefined;
   readonly flowSampling: readonly FlowSamplingStatus[];
   /** The meter that the `sample` actions of all sets share. */

@@ -6,62 +6,22 @@ import type { Condition } from '../config/condition.ts';
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
 import { type InterfaceList, NO_INTERFACES } from '../config/interfaces.ts';
 import type { Exporter } from '../export/exporter.ts';
-import type { ExporterOptions } from '../export/exporter-options.ts';
 import type { StopLoss } from '../export/exporter-status.ts';
 import { BridgeIntake } from '../intake/bridge-intake.ts';
-import { type BridgeInterface, IngressInterfaces } from '../intake/ingress-interfaces.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
+import { IngressInterfaces } from '../intake/ingress-interfaces.ts';
 import { clause } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import { type BridgeDesired, NOTHING_DESIRED } from './bridge-desired.ts';
 import type { BridgeSession } from './bridge-session.ts';
-import type { BridgeEvents, BridgeSessionOptions } from './bridge-session-options.ts';
 import { BridgeSets, type SetsDesired } from './bridge-sets.ts';
 import { DatapathSampling } from './datapath-sampling.ts';
 import { failOpenCondition } from './fail-open.ts';
-import type { OwnSet } from './own-rows-plan.ts';
 import type { Redirection } from './ownership.ts';
 import { SampleProbabilities } from './sample-probabilities.ts';
+import type { BridgeInterfaces, RunningExporter, SampledBridgeParts } from './sampled-bridge-parts.ts';
 import type { BridgeSamplingStatus, SampledBridgeStatus } from './sampled-bridge-status.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
 import { segmentedCondition } from './segmented.ts';
-
-/** What a sampled bridge sets of its session. */
-export type SampledBridgeSessionOptions = BridgeEvents & Pick<BridgeSessionOptions, 'probabilities'>;
-
-/** The dependencies of a sampled bridge. */
-export interface SampledBridgeParts {
-  readonly clock: Clock;
-  /** Makes the session of the bridge with the given callbacks. */
-  readonly openBridge: (options: SampledBridgeSessionOptions) => BridgeSession;
-  /** Makes an exporter; `name` is for its log lines. */
-  readonly makeExporter: (name: string, options: ExporterOptions) => Exporter;
-  /** Random 32-bit numbers for samplers. */
-  readonly randomSeed: () => number;
-  readonly log: Logger;
-  /** The bridge's own rows: see `DatapathSampling`. */
-  readonly ownSet: () => OwnSet | undefined;
-  /** Returns whether sockets of a user may be those of ovs-vswitchd. */
-  readonly isSwitchUser: (userId: number) => boolean;
-  /** Called when `samplability` or `samplePort` has changed. */
-  readonly onSamplability: () => void;
-}
-
-/** The interfaces of one bridge, by port. */
-export interface BridgeInterfaces {
-  readonly bridge: string;
-  readonly interfaces: readonly BridgeInterface[];
-}
-
-/** An exporter and what it exports for: the whole bridge, or one of its collector sets. */
-export interface RunningExporter {
-  readonly bridge: string;
-  readonly collectorSetId: number | undefined;
-  readonly exporter: Exporter;
-  /** The interfaces that the numbers in its flows are of. */
-  readonly interfaces: Pick<IngressInterfaces, 'list' | 'namesOf'>;
-}
 
 /** An exporter and what it exports for now. */
 interface RowExporter {
@@ -95,6 +55,7 @@ export class SampledBridge {
   /** Applies the rows to the sampling by the datapath again. */
   #configureDatapath = () => {};
   #isStarted = false;
+  #isLeaving = false;
 
   /** `isDesired` says for which IPFIX rows, by uuid, the switch should be programmed. */
   constructor(config: BridgeConfig, isDesired: (row: string) => boolean, parts: SampledBridgeParts) {
@@ -112,7 +73,7 @@ export class SampledBridge {
       interfaces: this.#interfaces,
       onChange: () => this.#setDesired(),
       onPort: parts.onSamplability,
-      onPath: (path) => this.#sets.setPath(path),
+      onPath: (path, fault) => this.#sets.setPath(path, fault),
     });
     this.#sets = new BridgeSets({
       ...parts,
@@ -128,6 +89,7 @@ export class SampledBridge {
       probabilities: this.#probabilities,
       onChange: () => this.#follow(),
       onConnection: (connection) => this.#connected(connection),
+      onRemoved: () => this.#datapath.drain(),
       onPacketIn: (packetIn) => this.#intake.receive(packetIn),
       onPool: (meter, pool) => {
         this.#intake.observePool(meter, pool);
@@ -205,8 +167,16 @@ export class SampledBridge {
     return this.#datapath.hook().sample !== undefined;
   }
 
-  /** Sets the desired state of the switch, with the sampler that is chosen now. */
+  /** See `DatapathSampling.avoidedSetIds`. */
+  get avoidedSetIds(): ReadonlySet<number> {
+    return this.#datapath.avoidedSetIds;
+  }
+
+  /** Sets the desired state of the switch, with the sampler that is chosen now; while the bridge is removed, that is nothing. */
   #setDesired(): void {
+    if (this.#isLeaving) {
+      return;
+    }
     const { hook } = this.#desired;
     const { sampler, sample, keepsHookMeter } = this.#datapath.hook();
     this.#session.setDesired({
@@ -229,6 +199,7 @@ export class SampledBridge {
 
   /** Removes everything from the switch; resolves to a sentence about what is left there, or undefined. */
   async remove(): Promise<string | undefined> {
+    this.#isLeaving = true;
     this.#watch.stop();
     const left = await this.#session.stop(REMOVAL_MS_MAX);
     await this.#datapath.stop();
@@ -237,6 +208,7 @@ export class SampledBridge {
 
   /** Leaves everything in the switch, where another daemon uses it now. */
   async abandon(): Promise<void> {
+    this.#isLeaving = true;
     this.#watch.stop();
     await this.#session.abandon();
     await this.#datapath.stop();

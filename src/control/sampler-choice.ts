@@ -15,6 +15,8 @@ export interface SamplerFacts {
   readonly hasKernelDatapath: boolean;
   /** Whether the bridge has meters; undefined while it is not connected. */
   readonly hasMeters: boolean | undefined;
+  /** Whether packet-ins are allowed without meters (`--unmetered=allow`). */
+  readonly allowsUnmetered: boolean;
   readonly path: PathState;
 }
 
@@ -27,8 +29,10 @@ export interface ChosenSampler {
   readonly changes: number;
 }
 
-/** Consecutive seconds in which the meter drops packets before `auto` has the datapath sample. */
+/** Seconds in which the meter drops packets before `auto` has the datapath sample, within `DROP_WINDOW_SECONDS`. */
 export const DROP_SECONDS = 2;
+/** Seconds that these may be apart: short bursts with pauses between them distort the counts as well. */
+export const DROP_WINDOW_SECONDS = 10;
 /** Seconds of a low packet rate before `auto` returns to packet-ins. */
 export const QUIET_SECONDS = 60;
 /** The largest low packet rate, as a share of `ovs-ipfix-max-rate`. */
@@ -37,7 +41,8 @@ const QUIET_SHARE = 0.5;
 export class SamplerChoice {
   #facts: SamplerFacts | undefined;
   #isOverloaded = false;
-  #dropSeconds = 0;
+  /** A bit for each of the last seconds, the newest lowest: whether the meter dropped packets in it. */
+  #drops = 0;
   #quietSeconds = 0;
   #status: ChosenSampler;
 
@@ -48,6 +53,11 @@ export class SamplerChoice {
   /** The sampler now. */
   get sampler(): SamplerName {
     return this.#status.sampler;
+  }
+
+  /** Whether the datapath would sample if its samples arrived. */
+  get prefersDatapath(): boolean {
+    return this.#facts !== undefined && preference(this.#facts, this.#isOverloaded)[0] === 'datapath';
   }
 
   status(): ChosenSampler {
@@ -77,9 +87,9 @@ export class SamplerChoice {
     wallMicros: number,
   ): boolean {
     const isQuiet = packetRate !== undefined && packetRate < maxSampleRate * QUIET_SHARE;
-    this.#dropSeconds = hasDropped ? this.#dropSeconds + 1 : 0;
+    this.#drops = ((this.#drops << 1) | (hasDropped ? 1 : 0)) & (2 ** DROP_WINDOW_SECONDS - 1);
     this.#quietSeconds = isQuiet ? this.#quietSeconds + 1 : 0;
-    if (this.#dropSeconds >= DROP_SECONDS) {
+    if (countBits(this.#drops) >= DROP_SECONDS) {
       this.#isOverloaded = true;
       this.#quietSeconds = 0;
     } else if (this.#quietSeconds >= QUIET_SECONDS) {
@@ -93,30 +103,37 @@ export class SamplerChoice {
       return false;
     }
     const [sampler, reason] = choose(this.#facts, this.#isOverloaded);
-    if (sampler === this.#status.sampler) {
-      return false;
-    }
-    this.#status = { sampler, sinceMicros: wallMicros, reason, changes: this.#status.changes + 1 };
-    return true;
+    const { sampler: before, sinceMicros, changes } = this.#status;
+    const isChanged = sampler !== before;
+    this.#status = isChanged
+      ? { sampler, sinceMicros: wallMicros, reason, changes: changes + 1 }
+      : { sampler, sinceMicros, reason, changes };
+    return isChanged;
   }
+}
+
+function countBits(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) {
+    count += 1;
+  }
+  return count;
 }
 
 /** Returns the sampler and the reason for it. */
 function choose(facts: SamplerFacts, isOverloaded: boolean): readonly [SamplerName, string] {
-  const { policy, hasKernelDatapath, hasMeters = true, path } = facts;
-  const preferred = preference(policy, hasKernelDatapath, hasMeters, isOverloaded);
+  const { hasMeters = true, allowsUnmetered, path } = facts;
+  const preferred = preference(facts, isOverloaded);
   if (preferred[0] === 'packet-in' || path === 'good') {
     return preferred;
   }
   const why =
     path === 'failed' ? 'samples of the datapath do not arrive' : 'the way of samples is not tested yet';
-  return hasMeters ? ['packet-in', why] : ['none', `${why}, and the bridge has no meters`];
+  return hasMeters || allowsUnmetered ? ['packet-in', why] : ['none', `${why}, and the bridge has no meters`];
 }
 
 function preference(
-  policy: SamplerPolicy,
-  hasKernelDatapath: boolean,
-  hasMeters: boolean,
+  { policy, hasKernelDatapath, hasMeters = true }: SamplerFacts,
   isOverloaded: boolean,
 ): readonly [SamplerName, string] {
   if (policy !== 'auto') {

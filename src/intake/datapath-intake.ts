@@ -4,6 +4,7 @@
 // probability changes. It allocates nothing for a record.
 
 import type { SampleSink } from './bridge-intake.ts';
+import type { ExporterAccount } from './exporter-account.ts';
 import type { IngressInterfaces } from './ingress-interfaces.ts';
 import { PROBABILITY_ALL, Sampler } from './sampler.ts';
 import { SwitchRecords, type SwitchRecordsStatus } from './switch-records.ts';
@@ -71,6 +72,11 @@ export class DatapathIntake {
     this.#sampler = new Sampler(randomSeed(), factorCell, octetFactorCell);
   }
 
+  /** What was sent, has arrived and is lost. */
+  get account(): ExporterAccount {
+    return this.#records.account;
+  }
+
   /** Records of packets since the start, those of test packets included. */
   get records(): number {
     return this.#records.received;
@@ -79,6 +85,12 @@ export class DatapathIntake {
   /** Records of packets since the start, which the control of the probability counts. */
   get samples(): number {
     return this.#records.received - this.#cells[TESTS]!;
+  }
+
+  /** Returns the records of the daemon's observation domain since the start, and those of others. */
+  counts(): { readonly own: number; readonly others: number } {
+    const others = this.#cells[OTHER_DOMAINS]!;
+    return { own: this.#records.received - others, others };
   }
 
   /** Sets where samples go; undefined while the bridge's row is not adopted. */
@@ -115,11 +127,6 @@ export class DatapathIntake {
   /** The next record is that of another exporter; `isFresh`: its totals began at 0. */
   restartAccount(isFresh: boolean): void {
     this.#records.restartAccount(isFresh);
-  }
-
-  /** Notes the number of samples that ovs-vswitchd has sent by its statistics, read once a second. */
-  observeSent(samples: bigint): void {
-    this.#records.account.observeSent(Number(samples));
   }
 
   /** Reads the message `bytes[0, size)`; the bytes are only used until this returns. */

@@ -113,6 +113,11 @@ export class ExporterAccount {
     cells[SENT] = samples;
   }
 
+  /** Returns how many of the samples that the exporter has sent neither arrived nor are counted as lost. */
+  missingOf(sent: number): number {
+    return Math.max(0, sent - this.#cells[COUNTED]!);
+  }
+
   /** Notes a message with other data than samples, which has a sequence number as well. */
   skipMessage(): void {
     this.#skipped += 1;
@@ -190,7 +195,7 @@ export class ExporterAccount {
 
   #tail(): ExporterAccountStatus['tail'] {
     const cells = this.#cells;
-    const samples = Math.max(0, cells[SENT_BEFORE]! - cells[COUNTED]!);
+    const samples = this.missingOf(cells[SENT_BEFORE]!);
     const meanOctets = cells[ALL_SAMPLES] === 0 ? 0 : cells[ALL_SAMPLE_OCTETS]! / cells[ALL_SAMPLES]!;
     return { samples, estimatedOctets: Math.round(samples * meanOctets) };
   }

@@ -11,7 +11,7 @@ export const STATUS_VERSION = 1;
 
 /** The daemon's process. */
 export interface ProgramStatus {
-  /** The program's version, such as `0.1.0`. */
+  /** The program's version, such as `0.2.0`. */
   readonly version: string;
   readonly pid: number;
   /** When the daemon was started, ISO 8601 in UTC. */

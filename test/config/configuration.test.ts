@@ -42,7 +42,7 @@ test('gives a native row with only targets the defaults of ovs-vswitchd', () => 
   assert.deepEqual(bridges.get('br0'), {
     name: 'br0',
     maxSampleRate: 5000,
-    samplerPolicy: 'packet-in',
+    samplerPolicy: 'auto',
     hasKernelDatapath: false,
     isFailOpen: false,
     sampling: {
@@ -184,7 +184,7 @@ test('reads the sampler of a bridge from its row, and reports an invalid one', (
     assert.deepEqual(policy(valid), [valid, []]);
   }
   for (const bad of ['', 'kernel', 'Auto']) {
-    assert.deepEqual(policy(bad), ['packet-in', ['Bridge br0, external_ids:ovs-ipfix-sampler']]);
+    assert.deepEqual(policy(bad), ['auto', ['Bridge br0, external_ids:ovs-ipfix-sampler']]);
   }
 });
 

@@ -25,6 +25,7 @@ const DESIRED: HookDesired = {
   hook: { observationDomainId: 1, observationPointId: 2 },
   keepsHookMeter: false,
   hasSampleMeter: true,
+  keepsSampleMeter: false,
   maxSampleRate: 1000,
 };
 const METER = 'meter=65000 pktps burst stats drop:1000:100';

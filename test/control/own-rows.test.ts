@@ -38,7 +38,7 @@ function tables(...sets: readonly (readonly [DatabaseRow, DatabaseRow])[]): Conf
 }
 
 function desired(ports: Readonly<Record<string, number>>, kept: readonly string[] = []): OwnRowsDesired {
-  return { owner: OWNER, ports: new Map(Object.entries(ports)), kept: new Set(kept) };
+  return { owner: OWNER, ports: new Map(Object.entries(ports)), kept: new Set(kept), avoided: new Map() };
 }
 
 test('adds a set with an id that the bridge does not use, once', () => {
@@ -48,6 +48,7 @@ test('adds a set with an id that the bridge does not use, once', () => {
     removed: [],
     retargeted: [],
     added: [{ bridgeRow: 'row of br0', collectorSetId: ID_FIRST + 1, port: 5 }],
+    refused: [],
   });
   const after = tables(...users, set('row of br0', ID_FIRST + 1, OWNER));
   assert.ok(isEmptyPlan(planOwnRows(after, desired({ br0: 5 }))));
@@ -66,7 +67,32 @@ test('removes the sets of dead daemons, of deleted bridges and of bridges withou
     set('row of br1', ID_FIRST, OWNER),
   ];
   const plan = planOwnRows(tables(kept, ...gone, set('row of br1', 7)), desired({ br0: 5 }));
-  assert.deepEqual(plan, { removed: gone.map(([row]) => row.uuid), retargeted: [], added: [] });
+  assert.deepEqual(plan, { removed: gone.map(([row]) => row.uuid), retargeted: [], added: [], refused: [] });
+});
+
+test('moves away from an id that a flow of another client has, in one plan', () => {
+  const own = set('row of br0', ID_FIRST, OWNER);
+  const avoiding = { ...desired({ br0: 5 }), avoided: new Map([['br0', new Set([ID_FIRST, ID_FIRST + 2])]]) };
+  const users = set('row of br0', ID_FIRST + 1);
+  const rows = tables(own, users);
+  assert.deepEqual(planOwnRows(rows, avoiding), {
+    removed: [own[0].uuid],
+    retargeted: [],
+    added: [{ bridgeRow: 'row of br0', collectorSetId: ID_FIRST + 3, port: 5 }],
+    refused: [],
+  });
+  assert.equal(ownSets(rows, avoiding).size, 0, 'the old one is not used meanwhile');
+});
+
+test('adds nothing when all ids are in use, and says for which bridge', () => {
+  const ids = Array.from({ length: 256 }, (_, index) => ID_FIRST + index);
+  const avoiding = { ...desired({ br0: 5, br1: 6 }), avoided: new Map([['br0', new Set(ids.slice(1))]]) };
+  const plan = planOwnRows(tables(set('row of br0', ID_FIRST)), avoiding);
+  assert.deepEqual(plan.refused, ['br0']);
+  assert.deepEqual(
+    plan.added.map(({ bridgeRow }) => bridgeRow),
+    ['row of br1'],
+  );
 });
 
 test('keeps the set of a bridge whose hook is being removed, unless the bridge is deleted', () => {

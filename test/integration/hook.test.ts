@@ -90,6 +90,7 @@ for (const version of ['OpenFlow13', 'OpenFlow14', 'OpenFlow15']) {
 
 test('a bridge that allows only OpenFlow 1.0 has no meters, which is refused unless it is allowed', async (t) => {
   await addSampledBridge('br0', ['OpenFlow10']);
+  await ovs.vsctl('set', 'Bridge', 'br0', 'external_ids:ovs-ipfix-sampler=packet-in');
   t.after(() => removeBridge('br0'));
   const refusing = await startDaemon(ovs, { waitForReady: false });
   await waitFor(async () => (await refusing.appctl('status')).includes('no-meters'), {

@@ -235,6 +235,47 @@ test(
 );
 
 test(
+  'shows which sampler each bridge has, and the account of the datapath',
+  tier('ovs', 'daemon', 'browser'),
+  async (t) => {
+    browser ??= await openBrowser();
+    const byPacketIns = await exportingBridge(t, ovs, daemon);
+    await ovs.vsctl('set', 'Bridge', byPacketIns.name, 'external_ids:ovs-ipfix-sampler=packet-in');
+    const br = await exportingBridge(t, ovs, daemon);
+    await ovs.vsctl('set', 'Bridge', br.name, 'external_ids:ovs-ipfix-sampler=datapath');
+    const { datapath, samplerChoice } = await br.waitForStatus(
+      'the datapath samples',
+      (status) => status.samplerChoice?.sampler === 'datapath',
+    );
+    const since = samplerChoice?.since.slice(11, 19);
+    const { page, faults } = await openPage(t, browser, url);
+    const cells = (name: string) => page.locator(`[data-sampler="${name}"] td`);
+    await cells(br.name).first().getByText(`datapath since ${since}: ovs-ipfix-sampler`).waitFor();
+    const counts = [datapath?.packets.exported, datapath?.packets.received, 0, 0].map(String);
+    assert.deepEqual(await cells(br.name).allInnerTexts(), [
+      `datapath since ${since}: ovs-ipfix-sampler`,
+      '655 of 65,535',
+      ...counts,
+    ]);
+    await cells(byPacketIns.name).first().getByText('packet-in: ovs-ipfix-sampler').waitFor();
+    assert.match(
+      await daemon.appctl('status'),
+      new RegExp(`sampler +datapath since ${since}: ovs-ipfix-sampler`, 'u'),
+    );
+    const shots = process.env['SCREENSHOT_FOLDER'];
+    for (const width of [1280, 390]) {
+      const { page: other } = await openPage(t, browser, url, { width });
+      await other.locator(`[data-sampler="${br.name}"]`).waitFor();
+      assert.equal(await other.evaluate(SIDEWAYS), 0, `${width}`);
+      if (shots !== undefined) {
+        await other.screenshot({ path: join(shots, `samplers-${width}.png`), fullPage: true });
+      }
+    }
+    assert.deepEqual(faults, []);
+  },
+);
+
+test(
   'works by keyboard, on a phone and in dark colours, without horizontal scrolling',
   tier('ovs', 'daemon', 'browser'),
   async (t) => {

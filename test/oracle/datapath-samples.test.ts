@@ -192,7 +192,7 @@ for (const version of OPENFLOW_VERSIONS) {
         const { entries } = await connection.request({ type: 'ipfix_flow_stats_request' });
         const [statistics] = entries.filter(({ collectorSetId }) => collectorSetId === COLLECTOR_SET);
         assert.ok(statistics !== undefined, 'statistics of the set');
-        intake.observeSent(statistics.sampledCount);
+        intake.account.observeSent(Number(statistics.sampledCount));
         return statistics;
       };
       const inject = (count: number) =>
@@ -213,6 +213,7 @@ for (const version of OPENFLOW_VERSIONS) {
       assert.equal(intake.status().tail.samples, 0, 'they may be on their way');
       await readStatistics();
       assert.deepEqual(intake.status().tail, { samples: 20, estimatedOctets: 2000 });
+      assert.equal(intake.account.missingOf(Number(sampledCount)), 20);
     },
   );
 }

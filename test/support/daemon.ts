@@ -74,7 +74,7 @@ export class Daemon {
   }
 
   /** Waits until `ready` succeeds: the database is in sync and all bridges are hooked. */
-  async waitForReady(timeoutMs = 5000): Promise<void> {
+  async waitForReady(timeoutMs = 15_000): Promise<void> {
     const state = await waitFor(
       async (): Promise<string> => (this.#program.exit === undefined ? this.appctl('ready') : 'ended'),
       { what: 'the daemon is ready', timeoutMs },

@@ -82,6 +82,11 @@ export async function waitForHook(daemon: Daemon, bridge: string, timeoutMs = 50
   });
 }
 
+/** Waits until the daemon has its own rows for the bridge. */
+export async function waitForOwnRows(daemon: Daemon, bridge: string): Promise<void> {
+  await waitForBridge(daemon, bridge, 'own rows', ({ ownRows }) => ownRows?.collectorSetRow !== undefined);
+}
+
 /** Waits until a bridge is not exported any more. */
 export async function waitForNoBridge(daemon: Daemon, bridge: string): Promise<void> {
   await waitFor(async () => (await bridgeStatus(daemon, bridge)) === undefined, {

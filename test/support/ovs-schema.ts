@@ -34,11 +34,11 @@ export function installedSchemaPath(): string {
   return found;
 }
 
-/** Returns the text of the installed schema, with or without the cache columns. */
-export function schemaText(withCacheColumns: boolean): string {
+/** Returns the text of the installed schema, with or without the cache columns and the table Flow_Sample_Collector_Set. */
+export function schemaText(withCacheColumns: boolean, withCollectorSets = true): string {
   const schema = JSON.parse(readFileSync(installedSchemaPath(), 'utf8')) as {
     cksum?: string;
-    tables: { IPFIX: { columns: Record<string, unknown> } };
+    tables: { IPFIX: { columns: Record<string, unknown> }; Flow_Sample_Collector_Set?: unknown };
   };
   const { columns } = schema.tables.IPFIX;
   for (const [name, column] of Object.entries(CACHE_COLUMNS)) {
@@ -47,6 +47,9 @@ export function schemaText(withCacheColumns: boolean): string {
     } else {
       delete columns[name];
     }
+  }
+  if (!withCollectorSets) {
+    delete schema.tables.Flow_Sample_Collector_Set;
   }
   // The checksum would be wrong; ovsdb-tool accepts a file without one.
   delete schema.cksum;

@@ -25,6 +25,8 @@ export interface OvsOptions {
   readonly mode?: 'dummy' | 'netdev';
   /** Whether table IPFIX has cache_active_timeout and cache_max_flows. Default: true. */
   readonly cacheColumns?: boolean;
+  /** Whether the database has the table Flow_Sample_Collector_Set. Default: true. */
+  readonly collectorSets?: boolean;
   /** Warnings in OVS's logs that this test expects. */
   readonly allowedWarnings?: readonly RegExp[];
   /** More arguments for ovs-vswitchd. */
@@ -108,7 +110,7 @@ export class Ovs {
   /** Called by `startOvs`. */
   async start(): Promise<void> {
     const schema = join(this.rundir, 'vswitch.ovsschema');
-    await writeFile(schema, schemaText(this.#options.cacheColumns ?? true));
+    await writeFile(schema, schemaText(this.#options.cacheColumns ?? true, this.#options.collectorSets));
     await this.#run('ovsdb-tool', ['create', join(this.rundir, 'conf.db'), schema]);
     if (this.#options.mode === 'netdev') {
       await this.#startNamespace();

@@ -108,6 +108,7 @@ export class ScriptedBridge {
       },
       onLedgerEvent: () => {},
       onConnection: () => {},
+      onRemoved: async () => {},
       onChange: () => this.#note(),
       dial: () => this.ofswitch.dial(),
     });

@@ -53,7 +53,15 @@ export const CHECKS: readonly Check[] = [
   {
     title: 'Sampling of a bridge: hook, repair, death of the daemon',
     files: [
-      ...integration('main-path', 'hook', 'sampling', 'ledger', 'datapath-sampler'),
+      ...integration(
+        'main-path',
+        'hook',
+        'sampling',
+        'ledger',
+        'datapath-sampler',
+        'sampler-changes',
+        'own-rows',
+      ),
       'test/oracle/datapath-samples.test.ts',
     ],
   },

@@ -30,13 +30,21 @@ function checkNeeds(facts: BridgeFacts, config: BridgeConfig): Finding[] {
   const { bridge, observed } = facts;
   const needsSampleMeter = config.flowSampling.size > 0;
   const needsHook = config.sampling !== undefined;
-  const needsHookMeter = needsHook && config.samplerPolicy === 'packet-in';
+  const needsHookMeter = needsHook && needsPacketIns(facts, config);
   const needs = { ...facts, needsHook, needsHookMeter, needsSampleMeter };
   return [
     ...hookConditions(needs, observed, 'refuse'),
     ...(needsSampleMeter && !facts.showsWholeFlows ? [shownInPart(bridge)] : []),
     ...(config.isFailOpen ? [failOpenCondition(bridge)] : []),
   ];
+}
+
+/** Whether the bridge is sampled by packet-ins at first: see control/sampler-choice.ts. */
+function needsPacketIns(
+  { hasMeters }: BridgeFacts,
+  { samplerPolicy, hasKernelDatapath }: BridgeConfig,
+): boolean {
+  return samplerPolicy === 'packet-in' || (samplerPolicy === 'auto' && hasMeters && !hasKernelDatapath);
 }
 
 function checkStaleState({ bridge, flows, observed }: BridgeFacts): Finding[] {

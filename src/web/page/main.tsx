@@ -1,5 +1,5 @@
 // The live page: shows the daemon's updates of each second, from top to bottom: readiness, conditions, the way from bridges to
-// collectors, sampling, charts, flows and records.
+// collectors, samplers, sampling, charts, flows and records.
 
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
@@ -9,6 +9,7 @@ import { connect, type LinkState } from './connection.ts';
 import { Flows, Records } from './flows.tsx';
 import { Conditions, Verdict } from './health.tsx';
 import { History } from './history.ts';
+import { Samplers } from './samplers.tsx';
 import { Sampling } from './sampling.tsx';
 import { Topology } from './topology.tsx';
 
@@ -60,6 +61,7 @@ function State({ message, isPaused }: { readonly message: LiveMessage; readonly 
       <Verdict status={status} />
       <Conditions conditions={status.conditions} />
       <Topology status={status} />
+      <Samplers status={status} />
       <Sampling status={status} />
       <Charts history={history} />
       <Flows flows={flows} isPaused={isPaused} />

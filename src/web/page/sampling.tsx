@@ -1,4 +1,4 @@
-// The arithmetic of sampling: packets observed by the meter, packets that arrived, and the weight of a sample.
+// The arithmetic of sampling by packet-ins: packets observed by the meter, packets that arrived, and the weight of a sample.
 
 import { type ListedExporter, listExporters } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
@@ -14,7 +14,7 @@ export function Sampling({ status }: { readonly status: StatusDocument }) {
   }
   return (
     <section aria-labelledby="sampling">
-      <h2 id="sampling">Sampling</h2>
+      <h2 id="sampling">Packet-ins</h2>
       <DataTable label="sampling" heads={HEADS}>
         {listed.map((each) => (
           <tr key={each.label}>

@@ -1,0 +1,60 @@
+// Which sampler each bridge has and why, and the account of what the datapath has sampled: exported by ovs-vswitchd, received by
+// the daemon, and lost in between.
+
+import type { BridgeSamplingStatus, SampledBridgeStatus } from '../../control/sampled-bridge-status.ts';
+import type { StatusDocument } from '../../report/status-document.ts';
+import { DataTable } from './data-table.tsx';
+import { whole } from './format.ts';
+
+const HEADS = ['bridge', 'sampler', 'P', '>exported', '>received', '>lost', '>kept'];
+
+/** A bridge that is sampled as a whole. */
+type WholeBridge = SampledBridgeStatus & { readonly sampling: BridgeSamplingStatus };
+
+export function Samplers({ status }: { readonly status: StatusDocument }) {
+  const bridges = status.bridges.filter((each): each is WholeBridge => each.sampling !== undefined);
+  if (bridges.length === 0) {
+    return null;
+  }
+  return (
+    <section aria-labelledby="samplers">
+      <h2 id="samplers">Samplers</h2>
+      <DataTable label="samplers" heads={HEADS}>
+        {bridges.map((each) => (
+          <SamplerRow key={each.bridge} status={each} />
+        ))}
+      </DataTable>
+    </section>
+  );
+}
+
+function SamplerRow({ status }: { readonly status: WholeBridge }) {
+  const { bridge, samplerChoice, ownRows, sampling } = status;
+  const { datapath } = sampling;
+  return (
+    <tr data-sampler={bridge}>
+      <th scope="row">{bridge}</th>
+      <td>{samplerText(status)}</td>
+      <td>{samplerChoice?.sampler === 'datapath' ? `${whole(samplerChoice.probability)} of 65,535` : ''}</td>
+      {datapath === undefined || ownRows === undefined ? (
+        <td colSpan={4} />
+      ) : (
+        <>
+          <td class="number">{whole(datapath.packets.exported)}</td>
+          <td class="number">{whole(datapath.packets.received)}</td>
+          <td class="number">{whole(datapath.packets.lost)}</td>
+          <td class="number">{whole(datapath.selected)}</td>
+        </>
+      )}
+    </tr>
+  );
+}
+
+/** As in `status`: "datapath since 12:03:10: meter dropped". */
+function samplerText({ samplerChoice }: SampledBridgeStatus): string {
+  if (samplerChoice === undefined) {
+    return 'packet-in: ovs-ipfix-sampler';
+  }
+  const { sampler, since, reason } = samplerChoice;
+  return `${sampler} since ${since.slice(11, 19)}: ${reason}`;
+}
