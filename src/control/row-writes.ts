@@ -7,6 +7,7 @@ import type { CacheColumns } from '../config/ipfix-row.ts';
 import { REDIRECTED_TO_KEY } from '../config/row-keys.ts';
 import { type Operation, type OperationResult, OvsdbTransactionError } from '../ovsdb-client/index.ts';
 import type { Logger } from '../runtime/log.ts';
+import { reasonOf } from '../runtime/sentence.ts';
 import { mayHaveCache, type RowChange, targetsColumnOf } from './row-change.ts';
 import type { TargetsColumn } from './targets-column.ts';
 
@@ -61,7 +62,7 @@ async function writeOne(change: RowChange, { transact, column, log }: RowWriter)
       comment(`ovs-ipfix: ${kind} IPFIX ${row.uuid}`),
     ]);
   } catch (error) {
-    throw new Error(`IPFIX row ${row.uuid}: ${kind} failed: ${String((error as Error).message)}`, {
+    throw new Error(`IPFIX row ${row.uuid}: ${kind} failed: ${reasonOf(error)}`, {
       cause: error,
     });
   }

@@ -46,7 +46,7 @@ function configurationOf(content: RowContent) {
 /** Plans for a row with a redirection, or without; `isSampled`: whether its bridge is sampled. */
 function plan(content: RowContent, redirection?: Redirection, isSampled = true): RowChange | undefined {
   const redirections = new Map(redirection === undefined ? [] : [[IPFIX, redirection]]);
-  const samplability = () => (isSampled ? 'sampled' : 'pending') as 'sampled' | 'pending';
+  const samplability = () => (isSampled ? 'sampled' : 'pending');
   const changes = planOwnership(configurationOf(content), { policy: 'all', samplability, redirections }, []);
   assert.ok(changes.length <= 1);
   return changes[0];

@@ -15,7 +15,7 @@ const REDIRECTION_MS_MAX = 20_000;
 export async function setRows(ovs: Ovs): Promise<readonly string[]> {
   const select = { op: 'select', table: 'IPFIX', where: [], columns: COLUMNS };
   const [{ rows: found } = { rows: [] }] = (await ovs.transact(select)) as { rows: readonly object[] }[];
-  const texts = found.map((row) => JSON.stringify(Object.entries(row).sort()));
+  const texts = found.map((row) => JSON.stringify(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1))));
   return texts.filter((row) => !row.includes('ovs-ipfix-owner')).sort();
 }
 
