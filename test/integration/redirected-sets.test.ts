@@ -18,6 +18,7 @@ import {
 import { tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
 import { withSampledFlows } from '../support/with-sampled-flows.ts';
+import { unlessDiffers } from '../versions/differences.ts';
 
 const ALL = ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'];
 const CACHED = ['cache_active_timeout=60', 'cache_max_flows=1000'];
@@ -143,6 +144,38 @@ test('weighs samples by 65535/P of the flow, in both formats, also where a recor
   }
 });
 
+test(
+  'ids that come from fields are as ovs-vswitchd has resolved them, and the weight is exact for each',
+  unlessDiffers(tier('ovs', 'daemon'), 'ids-from-fields'),
+  async () => {
+    await bed.addSet(1, sink.target);
+    const action =
+      'sample(probability=40000,collector_set_id=1,obs_domain_id=NXM_NX_REG1[],obs_point_id=NXM_OF_UDP_DST[])';
+    await bed.add([`priority=5,udp,actions=load:0x80000007->NXM_NX_REG1[],${action}`], 'OpenFlow14');
+    const running = await run();
+    await waitForRedirection(running);
+    const frames = Array.from({ length: 500 }, (_, index) => udpTo(1 + (index % 2)));
+    await ovs.injectMany('br0', 'p1', frames);
+    const [set] = await waitFor(
+      async () => {
+        const { flowSampling } = await sampledBridgeOf(running);
+        const selected = flowSampling[0]?.sampler.selected ?? 0;
+        return selected > 200 && selected === sink.records.length && flowSampling;
+      },
+      { what: 'all samples are exported' },
+    );
+    const ids = new Set(
+      sink.records.map(
+        ({ observationDomainId, fields }) =>
+          `${observationDomainId.toString(16)} ${String(fields['observationPointId'])}`,
+      ),
+    );
+    assert.deepEqual(ids, new Set(['80000007 1', '80000007 2']));
+    const expected = ((set?.sampler.selected ?? 0) * 65_535) / 40_000;
+    assert.ok(Math.abs(sink.packetCount - expected) < 2, `${sink.packetCount}, expected ${expected}`);
+  },
+);
+
 test('follows flows that change: a sample has the weight of its own probability', async () => {
   await bed.addSet(1, sink.target);
   await bed.add([`priority=5,udp,actions=${sample(1, 1, 1, 65_535)}`]);
@@ -259,7 +292,7 @@ test(
         const status = await daemonStatus(running);
         return status.conditions.some(({ code }) => code === 'datapath-unreachable') && status;
       },
-      { what: 'the path has failed' },
+      { what: 'the path has failed', timeoutMs: 15_000 },
     );
     assert.deepEqual(
       conditions.filter(({ code }) => code === 'datapath-unreachable').map(({ where }) => where),
