@@ -150,6 +150,8 @@ export class RedirectedSets {
       await receiver.start();
       set.port = receiver.port;
     } catch (error) {
+      // It is opened again with the next change of rows.
+      this.#sets.delete(id);
       log
         .limited('sockets of sets')
         .warn(`bridge ${bridge}: no socket for samples of collector set ${id}: ${reasonOf(error)}`);

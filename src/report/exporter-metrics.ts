@@ -1,7 +1,6 @@
 // The metrics of exporters: the packets that they sample from, their caches, records and collectors.
 
-import type { RedirectedSetStatus } from '../control/redirected-sets.ts';
-import { type ListedExporter, listExporters } from './exporter-list.ts';
+import { listExporters, redirectedOf } from './exporter-list.ts';
 import {
   byName,
   COLLECTOR_LABELS,
@@ -351,8 +350,3 @@ export const EXPORTER_METRICS: readonly Metric[] = [
       ),
   },
 ];
-
-/** Returns the samples of a redirected collector set; undefined for other exporters. */
-function redirectedOf({ sampling }: ListedExporter): RedirectedSetStatus | undefined {
-  return 'flows' in sampling ? sampling.datapath : undefined;
-}
