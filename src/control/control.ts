@@ -42,8 +42,6 @@ import type {
 } from './sampled-bridge-parts.ts';
 import type { SampledBridgeStatus } from './sampled-bridge-status.ts';
 
-export type { BridgeInterfaces, RunningExporter } from './sampled-bridge-parts.ts';
-
 /** The dependencies of `Control`. */
 export interface ControlParts {
   readonly clock: Clock;
@@ -96,7 +94,8 @@ export class Control {
       log: parts.log.module('database'),
       endpoints: settings.database,
       tls: settings.tls,
-      lock: 'queue',
+      lock: 'compete',
+      sampleClock: parts.sampleClock,
       onChange: () => this.#follow(),
       onInterfaces: (bridges) => this.#followInterfaces(bridges),
     });
@@ -182,8 +181,10 @@ export class Control {
 
   missing(): readonly string[] {
     const missing: string[] = [];
-    const { isSynced, lock, lastError } = this.#database.status();
-    if (!isSynced) {
+    const { isSynced, isLeading, lock, lastError } = this.#database.status();
+    if (lock === 'held' && !isLeading) {
+      missing.push('The database does not confirm that this daemon is the active one.');
+    } else if (!isSynced) {
       missing.push(`OVSDB is not in sync${lastError === undefined ? '' : ` (${clause(lastError)})`}.`);
     } else if (lock !== 'held') {
       missing.push(
@@ -302,6 +303,7 @@ export class Control {
       randomSeed: this.#parts.randomSeed,
       log: this.#parts.log.module('bridge'),
       ownSet: () => this.#ownRows.setOf(config.name),
+      isLeading: () => this.#database.isLeading,
       isSwitchUser: (userId) => isSwitchUser(this.#settings.openflow(config.name), userId),
       ownRowsRefusal: () => this.#ownRows.refusal(config.name),
       unmetered: this.#settings.unmetered,
@@ -332,6 +334,7 @@ export class Control {
       log: this.#parts.log.module('bridge'),
       mark,
       unmetered,
+      isLeading: () => this.#database.isLeading,
       isBridgeGone: () => this.#configuration?.bridges.has(name) === false,
       isSwitchStopped: this.#parts.isSwitchStopped,
       isRestoringFlows: () => this.#database.isRestoringFlows,

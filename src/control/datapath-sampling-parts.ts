@@ -17,6 +17,8 @@ export interface DatapathSamplingParts {
   readonly interfaces: IngressInterfaces;
   /** The bridge's own rows; undefined until the database has them. */
   readonly ownSet: () => OwnSet | undefined;
+  /** See `Leadership.isLeading`: otherwise samples are ignored. */
+  readonly isLeading: () => boolean;
   /** Returns whether sockets of a user may be those of ovs-vswitchd. */
   readonly isSwitchUser: (userId: number) => boolean;
   /** See `OwnRows.refusal`. */

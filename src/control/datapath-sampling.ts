@@ -91,7 +91,11 @@ export class DatapathSampling {
       ...parts,
       domainToken,
       recordsReceived: () => this.#intake.records,
-      onDatagram: (bytes, size) => this.#intake.receive(bytes, size),
+      onDatagram: (bytes, size) => {
+        if (parts.isLeading()) {
+          this.#intake.receive(bytes, size);
+        }
+      },
       onNewExporter: (isFresh) => this.#intake.restartAccount(isFresh),
     });
     this.#choice = new SamplerChoice(clock.wallMicros());

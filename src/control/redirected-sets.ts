@@ -25,6 +25,8 @@ export interface RedirectedSetsParts {
   /** Random 32-bit numbers, the seeds of samplers. */
   readonly randomSeed: () => number;
   readonly probabilities: SampleProbabilities;
+  /** See `Leadership.isLeading`: otherwise samples are ignored. */
+  readonly isLeading: () => boolean;
   /** Returns whether sockets of a user may be those of ovs-vswitchd. */
   readonly isSwitchUser: (userId: number) => boolean;
   /** Called when sockets have been opened, on which the rows depend. */
@@ -130,12 +132,16 @@ export class RedirectedSets {
 
   /** Opens the socket of a set; resolves when it is open, or has been reported not to open. */
   async #open(id: number, row: IpfixRow): Promise<void> {
-    const { clock, log, bridge, isSwitchUser } = this.#parts;
+    const { clock, log, bridge, isLeading, isSwitchUser } = this.#parts;
     const hasVirtualId = row.otherConfig.has(VIRTUAL_ID_KEY);
     const receiver = new LoopbackReceiver({
       clock,
       isTrusted: isSwitchUser,
-      onDatagram: (bytes, size) => set.intake.receive(bytes, size),
+      onDatagram: (bytes, size) => {
+        if (isLeading()) {
+          set.intake.receive(bytes, size);
+        }
+      },
     });
     const set: RedirectedSet = {
       receiver,
