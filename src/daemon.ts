@@ -19,6 +19,7 @@ import { programFolder } from './runtime/program-folder.ts';
 import { msUntil, settlesWithin, within } from './runtime/within.ts';
 import { CommandRegistry } from './unixctl/commands.ts';
 import { registerDaemonCommands } from './unixctl/daemon-commands.ts';
+import { askDatapaths, DatapathUpcallsReader } from './unixctl/datapath-upcalls.ts';
 import { registerLogCommands } from './unixctl/log-commands.ts';
 import { registerReportCommands } from './unixctl/report-commands.ts';
 import { UnixctlServer } from './unixctl/server.ts';
@@ -32,6 +33,7 @@ export class Daemon {
   readonly #log: Log;
   readonly #logger: Logger;
   readonly #control: Control;
+  readonly #upcalls: DatapathUpcallsReader;
   readonly #report: Report;
   readonly #coverage: Coverage;
   readonly #web: WebServer | undefined;
@@ -63,11 +65,18 @@ export class Daemon {
       randomSeed: () => randomInt(2 ** 32),
       isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),
     });
+    this.#upcalls = new DatapathUpcallsReader({
+      clock,
+      ask: () => askDatapaths(settings.switchPidFile, clock),
+      log: this.#logger,
+      isNeeded: () => this.#control.isSampledByDatapath,
+    });
     this.#report = new Report({
       clock,
       control: this.#control,
       version,
       sending: () => sendBudget.status(),
+      upcalls: () => this.#upcalls.upcalls(),
       logLinesLost: () => this.#log.lostCount,
       web: () => this.#web?.status(),
     });
@@ -87,6 +96,7 @@ export class Daemon {
     this.#logger.info(`ovs-ipfix ${this.#version} is running; control socket ${this.#unixctl.status().path}`);
     await this.#startWeb();
     this.#control.start();
+    this.#upcalls.start();
     this.#coverage.start();
   }
 
@@ -96,6 +106,7 @@ export class Daemon {
    */
   async stop(reason: string, deadlineMs: number): Promise<void> {
     this.#coverage.stop();
+    this.#upcalls.stop();
     this.#logger.info(`${reason}; handing rows back and flushing caches`);
     const late = `stopping took longer than ${deadlineMs} ms; run "ovs-ipfix release".`;
     const endMicros = systemClock.monotonicMicros() + deadlineMs * 1000;

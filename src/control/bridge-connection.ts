@@ -12,7 +12,7 @@ import {
   type FlowUpdate,
   flowStatsRequest,
   type MeterConfig,
-  OpenFlowConnection,
+  type OpenFlowConnection,
   type OpenFlowMessage,
   OpenFlowRequestError,
   type OpenFlowVersion,
@@ -25,6 +25,7 @@ import type { KeptSession, SessionEnd } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import { FLOWS_MONITOR, flowEventsOf, HOOK_MONITOR, monitorRequest } from './flow-monitors.ts';
 import { CONTROLLER_ID, HOOK_COOKIE, HOOK_TABLE, type HookSlot, hookMatch, isInHookSlot } from './hook.ts';
+import { LeadingConnection } from './leading-connection.ts';
 import { type MeterIds, meterIds } from './meter.ts';
 import {
   canMonitorFlows,
@@ -39,6 +40,8 @@ export interface BridgeConnectionOptions {
   readonly source?: ByteSource;
   readonly mark: RegisterBit;
   readonly log: Logger;
+  /** See `Leadership.isLeading`. */
+  readonly isLeading: () => boolean;
   /** Called for each packet-in; the view is only valid until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
   /** Called with the id when another client has modified a meter. */
@@ -101,7 +104,7 @@ export class BridgeConnection implements KeptSession {
   private constructor(stream: Duplex, options: BridgeConnectionOptions) {
     this.#options = options;
     this.#slot = { mark: options.mark, version: 1, meterId: undefined };
-    this.openflow = new OpenFlowConnection(stream, {
+    this.openflow = new LeadingConnection(stream, options.isLeading, {
       ...(options.source === undefined ? {} : { source: options.source }),
       preference: VERSION_PREFERENCE,
       onPacketIn: options.onPacketIn,
@@ -171,6 +174,15 @@ export class BridgeConnection implements KeptSession {
     return hook?.packetCount;
   }
 
+  /**
+   * Reads the number of packets that ovs-vswitchd has sampled for a collector set of the bridge; undefined if it has no exporter for
+   * it, or is older than these statistics.
+   */
+  async readSampledCount(collectorSetId: number): Promise<bigint | undefined> {
+    const reply = await orUndefinedIfRefused(this.openflow.request({ type: 'ipfix_flow_stats_request' }));
+    return reply?.entries.find((entry) => entry.collectorSetId === collectorSetId)?.sampledCount;
+  }
+
   /** Reads the flow in the hook's slot, if it is among those that are selected. */
   async #readHookSlot(selection: Parameters<typeof flowStatsRequest>[0]): Promise<FlowStats | undefined> {
     const reply = await this.openflow.request({
@@ -200,9 +212,12 @@ export class BridgeConnection implements KeptSession {
     return reply.entries;
   }
 
-  /** Returns all flows with their instructions. */
-  async dumpFlows(): Promise<readonly FlowUpdate[]> {
-    const reply = await this.openflow.request({ type: 'flow_stats_request', ...flowStatsRequest() });
+  /** Returns all flows with their instructions, or those that are selected. */
+  async dumpFlows(selection: Parameters<typeof flowStatsRequest>[0] = {}): Promise<readonly FlowUpdate[]> {
+    const reply = await this.openflow.request({
+      type: 'flow_stats_request',
+      ...flowStatsRequest(selection),
+    });
     return reply.entries.map((flow) => ({ event: 'initial', reason: 0, ...flow }));
   }
 

@@ -16,6 +16,8 @@ export interface BridgeEvents extends MeterEvents {
   readonly onPacketIn: (packetIn: PacketInView) => void;
   /** Called with each new connection once it is set up, and with undefined when it has ended. */
   readonly onConnection: (connection: BridgeConnection | undefined) => void;
+  /** Called at a stop when nothing is installed any more, before the connection is closed. */
+  readonly onRemoved: () => Promise<void>;
   /** Called when `missing` or `isRewriting` may have changed. */
   readonly onChange: () => void;
 }
@@ -28,6 +30,8 @@ export interface BridgeSessionOptions extends BridgeEvents {
   readonly log: Logger;
   readonly mark: RegisterBit;
   readonly unmetered: UnmeteredPolicy;
+  /** See `Leadership.isLeading`: otherwise nothing is modified, and packet-ins are ignored. */
+  readonly isLeading: () => boolean;
   /** Whether the bridge is known to be deleted, and with it everything installed. */
   readonly isBridgeGone: () => boolean;
   /** Whether ovs-vswitchd is known not to run, so that nothing is installed; it may restart with saved flows. */

@@ -50,7 +50,8 @@ export class BridgeSession {
     this.#options = options;
     const { endpoint, tls, mark, unmetered, onPool, onLedgerEvent } = options;
     const onChange = () => this.#follow();
-    const dialled = { bridge, endpoint, tls, clock, ...(dial === undefined ? {} : { dial }) };
+    const { isLeading } = options;
+    const dialled = { bridge, endpoint, tls, clock, isLeading, ...(dial === undefined ? {} : { dial }) };
     this.#hook = new HookReconciler({
       bridge,
       clock,
@@ -127,9 +128,14 @@ export class BridgeSession {
 
   /** Removes everything, reconnecting if necessary, and closes; resolves to a sentence about what is left after `timeoutMs`. */
   async stop(timeoutMs: number): Promise<string | undefined> {
+    if (!this.#options.isLeading()) {
+      await this.abandon();
+      return `Bridge ${this.#options.bridge} is left as it is, because the database does not confirm that this daemon is the active one; run "ovs-ipfix release".`;
+    }
     this.setDesired(NOTHING_DESIRED);
     this.#keeper.endPause();
     const left = this.#hasLeftovers ? await this.#removed(timeoutMs) : undefined;
+    await this.#options.onRemoved();
     await this.abandon();
     return left;
   }
@@ -160,7 +166,7 @@ export class BridgeSession {
     if (this.#keeper.session === undefined) {
       return `${where} is not hooked${because(this.#keeper.status().lastError)}.`;
     }
-    if (!this.#hook.isSettled || this.#hook.state !== 'installed') {
+    if (!this.#hook.isHooked) {
       return `${where} is not hooked${because(this.#hook.condition?.message)}.`;
     }
     if (this.#desired.collectorSets.size === 0) {
@@ -230,13 +236,18 @@ export class BridgeSession {
   }
 
   #open(stream: Duplex, readMemory: ReadMemory | undefined): Promise<BridgeConnection> {
-    const { bridge, mark, log, onPacketIn } = this.#options;
+    const { bridge, mark, log, isLeading, onPacketIn } = this.#options;
     return BridgeConnection.open(stream, {
       ...(readMemory === undefined ? {} : { source: readMemory }),
       bridge,
       mark,
       log,
-      onPacketIn,
+      isLeading,
+      onPacketIn: (packetIn) => {
+        if (isLeading()) {
+          onPacketIn(packetIn);
+        }
+      },
       onMeterModified: (meterId) => this.#hook.meterModified(meterId),
       onGroupModified: () => this.#translation.groupsModified(),
       onFlowEvents: (events) => this.#receiveFlowEvents(events, true),
@@ -299,7 +310,13 @@ export class BridgeSession {
     const isMeterInUse =
       this.#hook.hasSampleMeter && this.#translation.isWatching && this.#translation.state !== 'off';
     const hasSampleMeter = collectorSets.size > 0 || isMeterInUse;
-    this.#hook.setDesired({ hook, keepsHookMeter, hasSampleMeter, maxSampleRate: this.#maxSampleRate });
+    this.#hook.setDesired({
+      hook,
+      keepsHookMeter,
+      hasSampleMeter,
+      keepsSampleMeter: !hasSampleMeter && !this.#translation.isFree,
+      maxSampleRate: this.#maxSampleRate,
+    });
     const connection = this.#keeper.session;
     if (connection !== undefined) {
       this.#translation.connected(connection, this.#hook.hasSampleMeter);
@@ -319,7 +336,7 @@ export class BridgeSession {
   #isClean(): boolean {
     const isConnected = this.#keeper.session !== undefined;
     const isHookRemoved = this.#hook.isSettled && this.#hook.state === 'absent';
-    return isConnected && isHookRemoved && this.#translation.state === 'off';
+    return isConnected && isHookRemoved && this.#translation.state === 'off' && this.#translation.isFree;
   }
 
   /** Waits until nothing of the daemon is in the bridge; after `timeoutMs`, resolves to a sentence about what is left. */

@@ -12,6 +12,7 @@ import type { SendBudget } from '../export/send-budget.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
+import { isSwitchUser } from '../runtime/switch-user.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
 import { BridgeSession } from './bridge-session.ts';
 import type { BridgeEvents } from './bridge-session-options.ts';
@@ -91,7 +92,8 @@ export class Control {
       log: parts.log.module('database'),
       endpoints: settings.database,
       tls: settings.tls,
-      lock: 'queue',
+      lock: 'compete',
+      sampleClock: parts.sampleClock,
       onChange: () => this.#follow(),
       onInterfaces: (bridges) => this.#followInterfaces(bridges),
     });
@@ -177,8 +179,10 @@ export class Control {
 
   missing(): readonly string[] {
     const missing: string[] = [];
-    const { isSynced, lock, lastError } = this.#database.status();
-    if (!isSynced) {
+    const { isSynced, isLeading, lock, lastError } = this.#database.status();
+    if (lock === 'held' && !isLeading) {
+      missing.push('The database does not confirm that this daemon is the active one.');
+    } else if (!isSynced) {
       missing.push(`OVSDB is not in sync${lastError === undefined ? '' : ` (${clause(lastError)})`}.`);
     } else if (lock !== 'held') {
       missing.push(
@@ -259,6 +263,11 @@ export class Control {
     }
   }
 
+  /** Whether a bridge is sampled by its datapath. */
+  get isSampledByDatapath(): boolean {
+    return [...this.#bridges.values()].some((bridge) => bridge.isSampledByDatapath);
+  }
+
   /** The ports that ovs-vswitchd sends samples to, by bridge. */
   #samplePorts(): ReadonlyMap<string, number> {
     const ports = [...this.#bridges.values()].map(({ name, samplePort }) => [name, samplePort] as const);
@@ -291,6 +300,8 @@ export class Control {
       randomSeed: this.#parts.randomSeed,
       log: this.#parts.log.module('bridge'),
       ownSet: () => this.#ownRows.setOf(config.name),
+      isLeading: () => this.#database.isLeading,
+      isSwitchUser: (userId) => isSwitchUser(this.#settings.openflow(config.name), userId),
       ownRowsRefusal: () => this.#ownRows.refusal(config.name),
       unmetered: this.#settings.unmetered,
       onSamplability: () => this.#scheduleFollow(),
@@ -320,6 +331,7 @@ export class Control {
       log: this.#parts.log.module('bridge'),
       mark,
       unmetered,
+      isLeading: () => this.#database.isLeading,
       isBridgeGone: () => this.#configuration?.bridges.has(name) === false,
       isSwitchStopped: this.#parts.isSwitchStopped,
       isRestoringFlows: () => this.#database.isRestoringFlows,

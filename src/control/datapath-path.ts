@@ -21,10 +21,14 @@ export interface DatapathPathParts {
   readonly domainToken: number;
   /** The bridge's own rows; undefined until the database has them. */
   readonly ownSet: () => OwnSet | undefined;
+  /** Returns whether sockets of a user may be those of ovs-vswitchd. */
+  readonly isSwitchUser: (userId: number) => boolean;
+  /** Returns the number of records received since the start. */
+  readonly recordsReceived: () => number;
   /** Called for each datagram; the bytes are only valid until the call returns. */
   readonly onDatagram: (bytes: Buffer, size: number) => void;
-  /** Called when ovs-vswitchd sends from another exporter, whose totals begin anew. */
-  readonly onNewExporter: () => void;
+  /** Called when ovs-vswitchd sends from another exporter; `isFresh`: its totals began at 0. */
+  readonly onNewExporter: (isFresh: boolean) => void;
   /** Called when `port` has changed, on which the own rows depend. */
   readonly onPort: () => void;
 }
@@ -47,6 +51,10 @@ export class DatapathPath {
   readonly #test = new PathTest();
   #receiver: LoopbackReceiver | undefined;
   #ownSet: OwnSet | undefined;
+  /** The rows of the exporter that the account is of. */
+  #accounted: OwnSet | undefined;
+  /** The port that ovs-vswitchd last sent from since the rows changed. */
+  #senderPort: number | undefined;
 
   constructor(parts: DatapathPathParts) {
     this.#parts = parts;
@@ -72,8 +80,13 @@ export class DatapathPath {
 
   /** Opens the socket; the database then gets the own rows. */
   open(): void {
-    const { log, bridge, clock, onDatagram, onPort } = this.#parts;
-    const receiver = new LoopbackReceiver({ onDatagram, clock });
+    const { log, bridge, clock, onDatagram, onPort, isSwitchUser } = this.#parts;
+    const receiver = new LoopbackReceiver({
+      onDatagram,
+      isTrusted: isSwitchUser,
+      onSender: (port) => this.#follow(port),
+      clock,
+    });
     this.#receiver = receiver;
     receiver.start().then(onPort, (error: unknown) => {
       log.warn(`bridge ${bridge}: no socket for samples: ${reasonOf(error)}`);
@@ -83,32 +96,35 @@ export class DatapathPath {
   async close(): Promise<void> {
     const receiver = this.#receiver;
     this.#receiver = undefined;
-    this.#test.forget(0);
+    this.#test.forget(this.#parts.recordsReceived());
     await receiver?.stop();
   }
 
-  /** Follows a change of the own rows: ovs-vswitchd then has another exporter, with another socket. */
+  /** Follows a change of the own rows: ovs-vswitchd then sends from another socket, and for other rows from another exporter. */
   followRows(): void {
     const ownSet = this.#parts.ownSet();
-    const isSame =
-      ownSet?.ipfixRow === this.#ownSet?.ipfixRow && ownSet?.collectorSetId === this.#ownSet?.collectorSetId;
+    const isSame = isSameSet(ownSet, this.#ownSet);
     this.#ownSet = ownSet;
-    if (!isSame) {
-      this.#test.forget(this.#received);
-      this.#receiver?.reset();
-      this.#parts.onNewExporter();
+    if (isSame) {
+      return;
+    }
+    this.#test.forget(this.#parts.recordsReceived());
+    this.#senderPort = undefined;
+    this.#receiver?.reset();
+    if (ownSet !== undefined && !isSameSet(ownSet, this.#accounted)) {
+      this.#accounted = ownSet;
+      this.#parts.onNewExporter(false);
     }
   }
 
   /** The bridge has lost its connection: a restarted ovs-vswitchd sends from another socket. */
   disconnected(): void {
     this.#receiver?.reset();
-    this.#parts.onNewExporter();
   }
 
   /** The bridge has a new connection: the path keeps its state until a probe has had its time. */
   connected(): void {
-    this.#test.restart(this.#received);
+    this.#test.restart(this.#parts.recordsReceived());
   }
 
   /** Tests the path, to be called some times a second; `expected` is the number of samples since the last call. */
@@ -118,7 +134,7 @@ export class DatapathPath {
     if (ownSet === undefined || connection === undefined || receiver === undefined) {
       return;
     }
-    if (this.#test.check(receiver.status().received, expected, nowMs)) {
+    if (this.#test.check(this.#parts.recordsReceived(), expected, nowMs)) {
       receiver.reset();
       this.#probe(connection, ownSet).catch((error: unknown) => {
         // The session reports a lost connection; a refused probe leaves the path untested.
@@ -127,8 +143,12 @@ export class DatapathPath {
     }
   }
 
-  get #received(): number {
-    return this.#receiver?.status().received ?? 0;
+  /** Follows the sender: for rows that have not changed, another socket is that of another ovs-vswitchd. */
+  #follow(port: number): void {
+    if (this.#senderPort !== undefined && this.#senderPort !== port) {
+      this.#parts.onNewExporter(true);
+    }
+    this.#senderPort = port;
   }
 
   /** Has ovs-vswitchd sample a frame that goes nowhere. */
@@ -149,4 +169,9 @@ export class DatapathPath {
       },
     ]);
   }
+}
+
+/** Whether two own sets are of the same exporter of ovs-vswitchd. */
+function isSameSet(one: OwnSet | undefined, other: OwnSet | undefined): boolean {
+  return one?.ipfixRow === other?.ipfixRow && one?.collectorSetId === other?.collectorSetId;
 }

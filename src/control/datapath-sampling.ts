@@ -13,7 +13,9 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
+import { drainSamples } from './datapath-drain.ts';
 import { DatapathPath, type OwnRowsStatus } from './datapath-path.ts';
+import type { SamplerChoiceStatus } from './datapath-sampling-status.ts';
 import type { HookSample } from './hook.ts';
 import { HookRate } from './hook-rate.ts';
 import type { UnmeteredPolicy } from './hook-refusal.ts';
@@ -33,6 +35,10 @@ export interface DatapathSamplingParts {
   readonly interfaces: IngressInterfaces;
   /** The bridge's own rows; undefined until the database has them. */
   readonly ownSet: () => OwnSet | undefined;
+  /** See `Leadership.isLeading`: otherwise samples are ignored. */
+  readonly isLeading: () => boolean;
+  /** Returns whether sockets of a user may be those of ovs-vswitchd. */
+  readonly isSwitchUser: (userId: number) => boolean;
   /** See `OwnRows.refusal`. */
   readonly ownRowsRefusal: () => string | undefined;
   readonly unmetered: UnmeteredPolicy;
@@ -40,24 +46,6 @@ export interface DatapathSamplingParts {
   readonly onChange: () => void;
   /** Called when `port` or `avoidedSetIds` has changed, on which the own rows depend. */
   readonly onPort: () => void;
-}
-
-/** The choice of the sampler, for operators. */
-export interface SamplerChoiceStatus {
-  readonly policy: SamplerPolicy;
-  readonly sampler: SamplerName;
-  /** When this sampler was chosen, as ISO 8601. */
-  readonly since: string;
-  readonly reason: string;
-  /** Changes of the sampler since the start. */
-  readonly changes: number;
-  /** Whether samples of the datapath reach the daemon. */
-  readonly path: PathState;
-  /** Packets of 65,535 that the datapath selects, or would. */
-  readonly probability: number;
-  readonly probabilityChanges: number;
-  /** Packets a second of the bridge; undefined before the first measurement. */
-  readonly packetRate: number | undefined;
 }
 
 /** The hook that follows from the choice of the sampler. */
@@ -71,8 +59,6 @@ export interface HookChoice {
 
 /** Milliseconds after a change of the sampler in which samples of the datapath are received and the hook's meter is kept. */
 const LINGER_MS = 5000;
-/** Milliseconds at a stop in which samples that are on their way are received. */
-const DRAIN_MS = 50;
 /** Milliseconds after the adoption of a row in which ovs-vswitchd ends its own export. */
 const EXPORT_END_MS = BURST_MS;
 /** Ticks of `BURST_MS` between two readings of the hook's counters. */
@@ -116,12 +102,23 @@ export class DatapathSampling {
     const { randomSeed, interfaces, clock } = parts;
     const domainToken = randomSeed();
     this.#domainToken = domainToken;
-    this.#intake = new DatapathIntake({ domainToken, randomSeed, interfaces });
+    const onOtherTemplate = (id: number) =>
+      parts.log
+        .limited('template')
+        .warn(
+          `bridge ${parts.bridge}: ovs-vswitchd defines template ${id} otherwise than known; its records are read as defined`,
+        );
+    this.#intake = new DatapathIntake({ domainToken, randomSeed, interfaces, onOtherTemplate });
     this.#path = new DatapathPath({
       ...parts,
       domainToken,
-      onDatagram: (bytes, size) => this.#intake.receive(bytes, size),
-      onNewExporter: () => this.#intake.restartAccount(),
+      recordsReceived: () => this.#intake.records,
+      onDatagram: (bytes, size) => {
+        if (parts.isLeading()) {
+          this.#intake.receive(bytes, size);
+        }
+      },
+      onNewExporter: (isFresh) => this.#intake.restartAccount(isFresh),
     });
     this.#choice = new SamplerChoice(clock.wallMicros());
     this.#control = new ProbabilityControl({ interval: 1, maxSampleRate: 1 }, this.#nowMs());
@@ -238,12 +235,18 @@ export class DatapathSampling {
     return this.#path.status();
   }
 
-  /** Stops after the hook has been removed: receives what is on its way, and closes the socket. */
+  /** Receives what is on its way after the hook has been removed, and reports what of it does not arrive. */
+  async drain(): Promise<void> {
+    this.#timer?.cancel();
+    if (this.#choice.sampler === 'datapath' || this.#nowMs() - this.#usedMs < LINGER_MS) {
+      const { account } = this.#intake;
+      await drainSamples({ ...this.#parts, account, readSent: () => this.#readSent() });
+    }
+  }
+
+  /** Closes the socket. */
   async stop(): Promise<void> {
     this.#timer?.cancel();
-    if (this.#nowMs() - this.#usedMs < LINGER_MS) {
-      await new Promise<void>((resolve) => this.#parts.clock.setTimer(resolve, DRAIN_MS));
-    }
     await this.#path.close();
   }
 
@@ -330,8 +333,12 @@ export class DatapathSampling {
   async #readHook(): Promise<void> {
     const connection = this.#connection;
     const packets = await connection?.readHookPackets();
+    const sent = await this.#readSent();
     if (connection === undefined || connection !== this.#connection) {
       return;
+    }
+    if (sent !== undefined) {
+      this.#intake.account.observeSent(sent);
     }
     const nowMs = this.#nowMs();
     const packetRate = packets === undefined ? undefined : this.#rate.read(packets, nowMs);
@@ -347,6 +354,13 @@ export class DatapathSampling {
       this.#control.measure(packetRate, nowMs);
     }
     this.#parts.onChange();
+  }
+
+  /** Reads the number of samples that ovs-vswitchd has sent; undefined without own rows, or if they have changed meanwhile. */
+  async #readSent(): Promise<number | undefined> {
+    const { ownSet } = this.#path;
+    const sent = ownSet && (await this.#connection?.readSampledCount(ownSet.collectorSetId));
+    return sent === undefined || ownSet !== this.#path.ownSet ? undefined : Number(sent);
   }
 
   #decide(): void {

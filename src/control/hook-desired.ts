@@ -12,6 +12,8 @@ export interface HookDesired {
   readonly keepsHookMeter: boolean;
   /** Whether the actions after `sample` actions need their meter. */
   readonly hasSampleMeter: boolean;
+  /** Whether that meter stays if it exists, because flows may have such actions that are still to be removed. */
+  readonly keepsSampleMeter: boolean;
   /** Rate of each meter, in packet-ins a second. */
   readonly maxSampleRate: number;
 }
@@ -20,6 +22,7 @@ export const NO_HOOK: HookDesired = {
   hook: undefined,
   keepsHookMeter: false,
   hasSampleMeter: false,
+  keepsSampleMeter: false,
   maxSampleRate: 0,
 };
 
@@ -32,10 +35,21 @@ export function isNothingDesired(desired: HookDesired): boolean {
 export function isSameHook(a: HookDesired, b: HookDesired): boolean {
   return (
     a.hasSampleMeter === b.hasSampleMeter &&
+    a.keepsSampleMeter === b.keepsSampleMeter &&
     a.maxSampleRate === b.maxSampleRate &&
     a.keepsHookMeter === b.keepsHookMeter &&
     isSameHookOptions(a.hook, b.hook)
   );
+}
+
+/** Whether both differ at most in the probability of samples, so that the bridge stays sampled while one replaces the other. */
+export function isSampledAlike(a: HookDesired, b: HookDesired): boolean {
+  return isSameHook(atAnyProbability(a), atAnyProbability(b));
+}
+
+function atAnyProbability({ hook, ...rest }: HookDesired): HookDesired {
+  const sample = hook?.sample && { ...hook.sample, probability: 0, observationPointId: 0 };
+  return { ...rest, hook: hook && { ...hook, sample } };
 }
 
 /** Whether the hook's packets pass its meter. */
@@ -73,6 +87,8 @@ export function planMeterRemovals(
   const isInUse = hasHookMeter(desired) || (observed.hook !== undefined && !isOurHook(observed.hook));
   return [
     ...(isInUse ? [] : planMeterRemoval(meters.hook, observed.hookMeter)),
-    ...(desired.hasSampleMeter ? [] : planMeterRemoval(meters.sample, observed.sampleMeter)),
+    ...(desired.hasSampleMeter || desired.keepsSampleMeter
+      ? []
+      : planMeterRemoval(meters.sample, observed.sampleMeter)),
   ];
 }

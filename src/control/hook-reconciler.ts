@@ -6,7 +6,7 @@
 //   ---------  --------------------------------------------------------------  ----------------------------
 //   absent     nothing is desired, and nothing is known to be installed        pending
 //   pending    desired, and not yet read back on the current connection        installed, refused, removing
-//   installed  the meters and the hook were read back as desired               pending, refused, removing
+//   installed  read back as desired; the probability of samples may change     pending, refused, removing
 //   refused    the bridge cannot have them; a condition says why; retried        installed, pending, removing
 //   removing   no longer desired, and the removal is not confirmed             absent, pending
 
@@ -22,6 +22,7 @@ import {
   type HookDesired,
   isNothingDesired,
   isSameHook,
+  isSampledAlike,
   NO_HOOK,
   needsHookMeter,
   planMeterRemovals,
@@ -89,6 +90,12 @@ export class HookReconciler {
     return this.#installed !== undefined && isSameHook(this.#installed, this.#desired);
   }
 
+  /** Whether the bridge is sampled as desired; the probability of samples of the datapath may still be about to change. */
+  get isHooked(): boolean {
+    const isAlike = this.#installed !== undefined && isSampledAlike(this.#installed, this.#desired);
+    return isAlike && this.#state === 'installed';
+  }
+
   /** Whether the actions after `sample` actions may be added: their meter is installed, or the bridge has no meters. */
   get hasSampleMeter(): boolean {
     return this.#installed?.hasSampleMeter === true;
@@ -112,8 +119,11 @@ export class HookReconciler {
     if (isSameHook(desired, this.#desired)) {
       return;
     }
+    const isAlike = this.#state === 'installed' && isSampledAlike(desired, this.#desired);
     this.#desired = desired;
-    if (!isNothingDesired(desired)) {
+    if (isAlike) {
+      // The hook stays installed while its probability changes.
+    } else if (!isNothingDesired(desired)) {
       this.#enter(this.#state === 'refused' ? 'refused' : 'pending');
     } else if (this.#state !== 'absent') {
       this.#enter('removing');

@@ -16,34 +16,34 @@ export class PathTest {
   #askedMs: number | undefined;
   #probedMs = Number.NEGATIVE_INFINITY;
   #heardCount = 0;
-  /** Samples that the hook's counters let expect since the last datagram. */
+  /** Samples that the hook's counters let expect since the last record. */
   #expected = 0;
 
   get state(): PathState {
     return this.#state;
   }
 
-  /** The connection is new: the path is tested again, and keeps its state until then. `datagrams` is as for `check`. */
-  restart(datagrams: number): void {
-    this.#heardCount = datagrams;
+  /** The connection is new: the path is tested again, and keeps its state until then. `records` is as for `check`. */
+  restart(records: number): void {
+    this.#heardCount = records;
     this.#askedMs = undefined;
     this.#probedMs = Number.NEGATIVE_INFINITY;
     this.#expected = EXPECTED_MIN;
   }
 
   /** The rows of the daemon are others, or none; what arrived before does not count. */
-  forget(datagrams: number): void {
+  forget(records: number): void {
     this.#state = 'untested';
-    this.restart(datagrams);
+    this.restart(records);
   }
 
   /**
-   * Takes the number of datagrams since the start, and that of samples that should have been sent since the last call. Returns
+   * Takes the number of records since the start, and that of samples that should have been sent since the last call. Returns
    * whether a probe is to be sent now.
    */
-  check(datagrams: number, expected: number, nowMs: number): boolean {
-    if (datagrams !== this.#heardCount) {
-      this.#heardCount = datagrams;
+  check(records: number, expected: number, nowMs: number): boolean {
+    if (records !== this.#heardCount) {
+      this.#heardCount = records;
       this.#state = 'good';
       this.#askedMs = undefined;
       this.#expected = 0;

@@ -8,7 +8,7 @@ import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
 import type { SamplerStatus } from '../intake/sampler.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
 import type { OwnRowsStatus } from './datapath-path.ts';
-import type { SamplerChoiceStatus } from './datapath-sampling.ts';
+import type { SamplerChoiceStatus } from './datapath-sampling-status.ts';
 import type { Samplability } from './sampling-watch.ts';
 
 /** The status of a bridge that is sampled as a whole. */

@@ -36,6 +36,10 @@ export interface SampledBridgeParts {
   readonly log: Logger;
   /** The bridge's own rows: see `DatapathSampling`. */
   readonly ownSet: () => OwnSet | undefined;
+  /** See `Leadership.isLeading`. */
+  readonly isLeading: () => boolean;
+  /** Returns whether sockets of a user may be those of ovs-vswitchd. */
+  readonly isSwitchUser: (userId: number) => boolean;
   /** See `OwnRows.refusal`. */
   readonly ownRowsRefusal: () => string | undefined;
   readonly unmetered: UnmeteredPolicy;
@@ -109,6 +113,7 @@ export class SampledBridge {
     this.#session = parts.openBridge({
       onChange: () => this.#follow(),
       onConnection: (connection) => this.#datapath.connected(connection),
+      onRemoved: () => this.#datapath.drain(),
       onPacketIn: (packetIn) => this.#intake.receive(packetIn),
       onPool: (meter, pool) => {
         this.#intake.observePool(meter, pool);
@@ -175,6 +180,11 @@ export class SampledBridge {
   /** The port on 127.0.0.1 that ovs-vswitchd sends samples to: see `DatapathSampling.port`. */
   get samplePort(): number | undefined {
     return this.#datapath.port;
+  }
+
+  /** Whether the datapath samples the packets of the bridge. */
+  get isSampledByDatapath(): boolean {
+    return this.#datapath.hook().sample !== undefined;
   }
 
   /** See `DatapathSampling.avoidedSetIds`. */

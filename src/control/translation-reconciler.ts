@@ -26,6 +26,7 @@ import type { FlowTranslatorStatus } from './flow-translator-status.ts';
 import { GroupSession, type GroupSessionOptions } from './group-session.ts';
 import { isInHookSlot } from './hook.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
+import { StaleActionSearch } from './stale-actions.ts';
 import { hasOurActions, isSameSets } from './translation.ts';
 import { leftInFlows, shownInPart } from './translation-conditions.ts';
 
@@ -65,6 +66,7 @@ export class TranslationReconciler {
   readonly #translator: FlowTranslator;
   readonly #reader: FlowReader;
   readonly #groups: GroupSession;
+  readonly #staleActions: StaleActionSearch;
   #state: TranslationState = 'off';
   #collectorSets: ReadonlySet<number> = new Set();
   #connection: BridgeConnection | undefined;
@@ -91,6 +93,7 @@ export class TranslationReconciler {
       syncMonitor: options.syncMonitor,
     });
     this.#groups = new GroupSession(options);
+    this.#staleActions = new StaleActionSearch(options);
     this.#reconciler = new Reconciler({
       clock: options.clock,
       reconcile: () => this.#reconcile(),
@@ -125,6 +128,13 @@ export class TranslationReconciler {
   /** Whether flows may have companion actions, in the bridge or where OVS has saved them. */
   get mayHaveActions(): boolean {
     return this.#mayHaveActions;
+  }
+
+  /** Whether no flow of the present connection has companion actions, as was read. */
+  get isFree(): boolean {
+    const connection = this.#connection;
+    const isRead = connection?.isWatchingFlows === true || this.#staleActions.hasSearched(connection);
+    return isRead && !this.#mayHaveActions;
   }
 
   /** Flows whose rewriting is pending. */
@@ -240,8 +250,13 @@ export class TranslationReconciler {
     const collectorSets = this.#collectorSets;
     const isDesired = collectorSets.size > 0;
     if (!isDesired && !connection.isWatchingFlows && !this.#mayHaveActions) {
-      this.#enter('off');
-      return;
+      const isStale = await this.#staleActions.find(connection);
+      this.#mayHaveActions ||= isStale;
+      this.#options.onChange();
+      if (!this.#mayHaveActions) {
+        this.#enter('off');
+        return;
+      }
     }
     if (!connection.showsWholeFlows) {
       await this.#passUnsafe(connection);

@@ -34,6 +34,8 @@ export interface DatapathIntakeOptions {
   /** Random 32-bit numbers for the sampler. */
   readonly randomSeed: () => number;
   readonly interfaces: IngressInterfaces;
+  /** Called with the id of a template that differs from the known one; records are read by the received one. */
+  readonly onOtherTemplate: (id: number) => void;
 }
 
 /** Counts since the start, for operators. */
@@ -52,7 +54,9 @@ export interface DatapathIntakeStatus extends ExporterAccountStatus {
   readonly otherDomains: number;
   /** Messages with a set or a record that cannot be read. */
   readonly malformed: number;
-  /** Templates received that differ from the known ones; records are read by the received ones. */
+  /** Templates received, also repeatedly. */
+  readonly templates: number;
+  /** Those of them that differ from the known ones; records are read by the received ones. */
   readonly otherTemplates: number;
   /** P of the newest record. */
   readonly probability: number;
@@ -72,12 +76,15 @@ const TESTS = 1;
 const UNMANAGED = 2;
 const OTHER_DOMAINS = 3;
 const MALFORMED = 4;
-const CELL_COUNT = 5;
+const TEMPLATES = 5;
+const CELL_COUNT = 6;
 
 export class DatapathIntake {
   readonly #domainToken: number;
   readonly #interfaces: IngressInterfaces;
-  readonly #account = new ExporterAccount();
+  readonly #onOtherTemplate: (id: number) => void;
+  /** What was sent, has arrived and is lost. */
+  readonly account = new ExporterAccount();
   readonly #sampler: Sampler;
   readonly #templates = knownTemplates();
   readonly #offsets = new RecordOffsets();
@@ -97,10 +104,16 @@ export class DatapathIntake {
   #otherTemplates = 0;
   #sink: SampleSink | undefined;
 
-  constructor({ domainToken, randomSeed, interfaces }: DatapathIntakeOptions) {
+  constructor({ domainToken, randomSeed, interfaces, onOtherTemplate }: DatapathIntakeOptions) {
     this.#domainToken = domainToken | 0;
     this.#interfaces = interfaces;
-    this.#sampler = new Sampler(randomSeed(), this.#account.factorCell, this.#account.octetFactorCell);
+    this.#onOtherTemplate = onOtherTemplate;
+    this.#sampler = new Sampler(randomSeed(), this.account.factorCell, this.account.octetFactorCell);
+  }
+
+  /** Records of packets since the start, those of test packets included. */
+  get records(): number {
+    return this.#cells[RECEIVED]!;
   }
 
   /** Records of packets since the start, which the control of the probability counts. */
@@ -145,9 +158,9 @@ export class DatapathIntake {
     this.#probability = 0;
   }
 
-  /** The next record is that of another exporter, whose totals begin anew. */
-  restartAccount(): void {
-    this.#account.restart();
+  /** The next record is that of another exporter; `isFresh`: its totals began at 0. */
+  restartAccount(isFresh: boolean): void {
+    this.account.restart(isFresh);
     // The first record of an exporter whose totals were 0 follows from them.
     this.#flagTotals.fill(0);
     this.#hasFlagTotals = true;
@@ -163,7 +176,6 @@ export class DatapathIntake {
       this.#cells[MALFORMED]! += 1;
       return;
     }
-    this.#account.startMessage(bytes.readInt32BE(SEQUENCE_NUMBER_OFFSET), bytes.readInt32BE(4));
     const isOwn = bytes.readInt32BE(12) === this.#domainToken;
     for (let at = MESSAGE_HEADER_SIZE; at < size; ) {
       const setSize = size - at < SET_HEADER_SIZE ? 0 : bytes.readUInt16BE(at + 2);
@@ -186,9 +198,10 @@ export class DatapathIntake {
       unmanaged: cells[UNMANAGED]!,
       otherDomains: cells[OTHER_DOMAINS]!,
       malformed: cells[MALFORMED]!,
+      templates: cells[TEMPLATES]!,
       otherTemplates: this.#otherTemplates,
       probability: this.#probability,
-      ...this.#account.status(),
+      ...this.account.status(),
     };
   }
 
@@ -203,8 +216,10 @@ export class DatapathIntake {
       return;
     }
     if (!template.isSample) {
+      this.account.skipMessage();
       return;
     }
+    this.account.startMessage(bytes.readInt32BE(SEQUENCE_NUMBER_OFFSET), bytes.readInt32BE(4));
     for (let at = start; at < end; ) {
       at = this.#offsets.follow(template, bytes, at, end);
       if (at < 0) {
@@ -229,7 +244,7 @@ export class DatapathIntake {
     }
     const frameLength = Math.round((bytes.readInt32BE(octetsAt + 4) >>> 0) / packets);
     cells[RECEIVED]! += 1;
-    const isNext = this.#account.arrive(bytes, this.#offsets, packets, frameLength);
+    const isNext = this.account.arrive(bytes, this.#offsets, packets, frameLength);
     const tcpFlags = this.#tcpFlags(bytes, isNext);
     if (!isOwn) {
       cells[OTHER_DOMAINS]! += 1;
@@ -363,12 +378,14 @@ export class DatapathIntake {
   }
 
   #learn(id: number, template: SwitchTemplate): void {
+    this.#cells[TEMPLATES]! += 1;
     const known = this.#templates.get(id);
     if (known !== undefined ? isSameTemplate(known, template) : this.#otherTemplates >= OTHER_TEMPLATES_MAX) {
       return;
     }
     this.#templates.set(id, template);
     this.#otherTemplates += 1;
+    this.#onOtherTemplate(id);
   }
 }
 

@@ -18,13 +18,19 @@ export interface AccountedAmount {
 export interface ExporterAccountStatus {
   readonly packets: AccountedAmount;
   readonly octets: AccountedAmount;
-  /** In samples, and in octets of samples. */
+  /** Samples that are missing by the sequence numbers of messages; each with data has one sample, or data of options. */
   readonly samplesLost: number;
+  /** Samples that arrived behind later ones; they are among those received. */
+  readonly samplesLate: number;
   readonly packetCompensation: LossCompensationStatus;
   readonly octetCompensation: LossCompensationStatus;
-  /** Messages that are missing by their sequence numbers. */
-  readonly messagesLost: number;
-  /** How often the account began anew: another exporter, or totals that went back. */
+  /**
+   * What ovs-vswitchd had sent more than a second ago by its statistics and the newest record does not include yet: samples,
+   * exactly, and their octets as an estimate, by the mean of all that arrived. Lost, unless they are still on their way; a later
+   * record includes them in `lost`.
+   */
+  readonly tail: { readonly samples: number; readonly estimatedOctets: number };
+  /** How often the account began anew, with another exporter. */
   readonly restarts: number;
 }
 
@@ -41,18 +47,33 @@ const ARRIVED_SAMPLE_OCTETS = 7;
 const MISSED_SAMPLES = 8;
 const MISSED_SAMPLE_OCTETS = 9;
 const SAMPLES_LOST = 10;
-const MESSAGES_LOST = 11;
-const CELL_COUNT = 12;
+const SAMPLES_LATE = 11;
+/** Samples of this exporter that are missing. */
+const SAMPLES_MISSING = 12;
+/** Samples sent by the statistics, at the last reading and at the one before it. */
+const SENT = 13;
+const SENT_BEFORE = 14;
+const ALL_SAMPLES = 15;
+const ALL_SAMPLE_OCTETS = 16;
+/** Samples of this exporter up to the newest record. */
+const COUNTED = 17;
+const CELL_COUNT = 18;
 
 const WORD = 2 ** 32;
+/** How far behind the newest message one may arrive; farther back, its number is that of another exporter. */
+export const LATE_MESSAGES_MAX = 64;
 
 export class ExporterAccount {
   readonly #packets = new LossCompensation();
   readonly #octets = new LossCompensation();
   readonly #cells = new Float64Array(CELL_COUNT);
+  /** Whether the totals before the next record are known. */
   #hasTotals = false;
-  #hasSequence = false;
+  /** The sequence number of the newest record. */
   #sequence = 0;
+  #messageSequence = 0;
+  /** Messages without samples since the newest record. */
+  #skipped = 0;
   #seconds = 0;
   #restarts = 0;
 
@@ -65,26 +86,46 @@ export class ExporterAccount {
     return this.#octets.cells;
   }
 
-  /** Begins anew: the next record's totals are the first ones. What was lost before them is not known. */
-  restart(): void {
-    if (this.#hasTotals || this.#hasSequence) {
+  /**
+   * Begins anew, with another exporter. If it is `isFresh`, its totals begin at 0, so that what is lost before its first record to
+   * arrive is known; otherwise they begin with that record.
+   */
+  restart(isFresh: boolean): void {
+    if (this.#hasTotals) {
       this.#restarts += 1;
     }
-    this.#hasTotals = false;
-    this.#hasSequence = false;
+    this.#hasTotals = isFresh;
+    this.#sequence = 0;
+    this.#skipped = 0;
+    this.#cells[TOTAL_PACKETS] = 0;
+    this.#cells[TOTAL_OCTETS] = 0;
+    this.#cells[SAMPLES_MISSING] = 0;
+    this.#cells[SENT] = 0;
+    this.#cells[SENT_BEFORE] = 0;
+    this.#cells[COUNTED] = 0;
   }
 
-  /** Notes the header of a message: its sequence number, and its time in seconds, both as signed words. */
+  /** Notes the number of samples that the exporter has sent by the statistics of ovs-vswitchd, read once a second. */
+  observeSent(samples: number): void {
+    const cells = this.#cells;
+    // A smaller number is that of another exporter, as the next record will show.
+    cells[SENT_BEFORE] = Math.min(cells[SENT]!, samples);
+    cells[SENT] = samples;
+  }
+
+  /** Returns how many of the samples that the exporter has sent neither arrived nor are counted as lost. */
+  missingOf(sent: number): number {
+    return Math.max(0, sent - this.#cells[COUNTED]!);
+  }
+
+  /** Notes a message with other data than samples, which has a sequence number as well. */
+  skipMessage(): void {
+    this.#skipped += 1;
+  }
+
+  /** Notes the header of a message with a record: its sequence number, and its time in seconds, both as signed words. */
   startMessage(sequence: number, seconds: number): void {
-    if (this.#hasSequence) {
-      // A number that went back is that of another exporter; its totals show it as well.
-      const missing = (sequence - this.#sequence - 1) | 0;
-      if (missing > 0) {
-        this.#cells[MESSAGES_LOST]! += missing;
-      }
-    }
-    this.#hasSequence = true;
-    this.#sequence = sequence;
+    this.#messageSequence = sequence;
     if (seconds !== this.#seconds) {
       this.#endInterval();
       this.#seconds = seconds;
@@ -92,8 +133,8 @@ export class ExporterAccount {
   }
 
   /**
-   * Notes a record, which counts `packets` packets of `frameLength` octets each. Returns whether it follows the record before, or
-   * is the exporter's first: nothing was lost between them.
+   * Notes the record of the message, which counts `packets` packets of `frameLength` octets each. Returns whether it follows the
+   * record before, or is the exporter's first: nothing was lost between them.
    */
   arrive(bytes: Buffer, { at }: RecordOffsets, packets: number, frameLength: number): boolean {
     const cells = this.#cells;
@@ -102,29 +143,40 @@ export class ExporterAccount {
     if (packetsAt < 0 || octetsAt < 0) {
       return false;
     }
-    const totalPackets =
-      (bytes.readInt32BE(packetsAt) >>> 0) * WORD + (bytes.readInt32BE(packetsAt + 4) >>> 0);
-    const totalOctets = (bytes.readInt32BE(octetsAt) >>> 0) * WORD + (bytes.readInt32BE(octetsAt + 4) >>> 0);
-    const lostPackets = totalPackets - cells[TOTAL_PACKETS]! - packets;
-    const lostOctets = totalOctets - cells[TOTAL_OCTETS]! - packets * frameLength;
-    cells[TOTAL_PACKETS] = totalPackets;
-    cells[TOTAL_OCTETS] = totalOctets;
-    let isNext = this.#hasTotals || totalPackets === packets;
-    if (this.#hasTotals && (lostPackets < 0 || lostOctets < 0)) {
-      this.#restarts += 1;
-      isNext = false;
-    } else if (this.#hasTotals && lostPackets > 0) {
-      this.#lose(lostPackets, lostOctets, packets);
-      isNext = false;
-    }
-    this.#hasTotals = true;
+    const octets = packets * frameLength;
     cells[RECEIVED_PACKETS]! += packets;
-    cells[RECEIVED_OCTETS]! += packets * frameLength;
+    cells[RECEIVED_OCTETS]! += octets;
     cells[ARRIVED_SAMPLES]! += 1;
     cells[ARRIVED_SAMPLE_OCTETS]! += frameLength;
+    cells[ALL_SAMPLES]! += 1;
+    cells[ALL_SAMPLE_OCTETS]! += frameLength;
     this.#packets.arrive(1);
     this.#octets.arrive(frameLength);
-    return isNext;
+    const totalPackets = longAt(bytes, packetsAt);
+    const totalOctets = longAt(bytes, octetsAt);
+    const ahead = (this.#messageSequence - this.#sequence) | 0;
+    if (this.#isLate(ahead, totalPackets)) {
+      cells[SAMPLES_LATE]! += 1;
+      this.#lose(-1, -packets, -octets);
+      return false;
+    }
+    if (this.#hasTotals && (ahead <= 0 || totalPackets - cells[TOTAL_PACKETS]! < packets)) {
+      this.restart(true);
+    }
+    const hasTotals = this.#hasTotals;
+    const lostSamples = Math.max((this.#messageSequence - this.#sequence - 1 - this.#skipped) | 0, 0);
+    const lostPackets = totalPackets - cells[TOTAL_PACKETS]! - packets;
+    const lostOctets = totalOctets - cells[TOTAL_OCTETS]! - octets;
+    cells[TOTAL_PACKETS] = totalPackets;
+    cells[TOTAL_OCTETS] = totalOctets;
+    this.#sequence = this.#messageSequence;
+    this.#skipped = 0;
+    this.#hasTotals = true;
+    cells[COUNTED]! += 1 + lostSamples;
+    if (hasTotals && lostPackets > 0) {
+      this.#lose(lostSamples, lostPackets, lostOctets);
+    }
+    return lostPackets === 0;
   }
 
   status(): ExporterAccountStatus {
@@ -133,21 +185,41 @@ export class ExporterAccount {
       packets: amountOf(cells[RECEIVED_PACKETS]!, cells[LOST_PACKETS]!),
       octets: amountOf(cells[RECEIVED_OCTETS]!, cells[LOST_OCTETS]!),
       samplesLost: cells[SAMPLES_LOST]!,
+      samplesLate: cells[SAMPLES_LATE]!,
+      tail: this.#tail(),
       packetCompensation: this.#packets.status(),
       octetCompensation: this.#octets.status(),
-      messagesLost: cells[MESSAGES_LOST]!,
       restarts: this.#restarts,
     };
   }
 
-  /** Notes a loss. In samples it is that of the record behind it, of which all count alike unless P has just changed. */
-  #lose(packets: number, octets: number, packetsOfSample: number): void {
+  #tail(): ExporterAccountStatus['tail'] {
     const cells = this.#cells;
+    const samples = this.missingOf(cells[SENT_BEFORE]!);
+    const meanOctets = cells[ALL_SAMPLES] === 0 ? 0 : cells[ALL_SAMPLE_OCTETS]! / cells[ALL_SAMPLES]!;
+    return { samples, estimatedOctets: Math.round(samples * meanOctets) };
+  }
+
+  /** Whether a message is a missing one of this exporter, which counts as lost already. */
+  #isLate(ahead: number, totalPackets: number): boolean {
+    const cells = this.#cells;
+    return (
+      ahead < 0 &&
+      ahead >= -LATE_MESSAGES_MAX &&
+      cells[SAMPLES_MISSING]! > 0 &&
+      totalPackets < cells[TOTAL_PACKETS]!
+    );
+  }
+
+  /** Notes a loss, or with negative numbers that less is lost. Lost octets of samples are those of a sample of mean weight. */
+  #lose(samples: number, packets: number, octets: number): void {
+    const cells = this.#cells;
+    cells[SAMPLES_LOST]! += samples;
+    cells[SAMPLES_MISSING]! += samples;
     cells[LOST_PACKETS]! += packets;
     cells[LOST_OCTETS]! += octets;
-    cells[SAMPLES_LOST]! += packets / packetsOfSample;
-    cells[MISSED_SAMPLES]! += packets / packetsOfSample;
-    cells[MISSED_SAMPLE_OCTETS]! += octets / packetsOfSample;
+    cells[MISSED_SAMPLES]! += samples;
+    cells[MISSED_SAMPLE_OCTETS]! += octets * (samples / packets);
   }
 
   #endInterval(): void {
@@ -164,4 +236,8 @@ function amountOf(received: number, lost: number): AccountedAmount {
 
 function intervalOf(arrived: number, lost: number) {
   return { arrived, observed: arrived + lost, lost };
+}
+
+function longAt(bytes: Buffer, at: number): number {
+  return (bytes.readInt32BE(at) >>> 0) * WORD + (bytes.readInt32BE(at + 4) >>> 0);
 }

@@ -68,6 +68,7 @@ export {
 } from './group.ts';
 export type { GroupFeatures, GroupStats } from './group-stats.ts';
 export { appliedActions, type Instruction } from './instructions.ts';
+export type { IpfixFlowStats } from './ipfix-stats.ts';
 export {
   type FieldReference,
   type FieldTarget,

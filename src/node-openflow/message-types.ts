@@ -11,6 +11,7 @@ import type { FlowStats, FlowStatsRequest } from './flow-stats.ts';
 import { type GroupDescription, type GroupMod } from './group.ts';
 import { type GroupFeatures, type GroupStats } from './group-stats.ts';
 import { type Hello } from './hello.ts';
+import type { IpfixFlowStats } from './ipfix-stats.ts';
 import { type MeterConfig, type MeterFeatures, type MeterMod, type MeterStats } from './meter.ts';
 import type { PacketIn } from './packet-in.ts';
 import type { PacketOut } from './packet-out.ts';
@@ -107,6 +108,9 @@ export interface MessageBodies {
   desc_reply: SwitchDescription;
   table_stats_request: NoBody;
   table_stats_reply: EntryList<TableStats>;
+  /** Nicira's extension to all versions, which OVS supports since 2.6. */
+  ipfix_flow_stats_request: NoBody;
+  ipfix_flow_stats_reply: EntryList<IpfixFlowStats>;
   group_stats_request: { readonly groupId?: number };
   group_stats_reply: EntryList<GroupStats>;
   /** A single group needs OpenFlow 1.5, or OVS's extension to 1.0. */
@@ -152,6 +156,7 @@ export const REPLIES = {
   flow_monitor_request: 'flow_monitor_update',
   desc_request: 'desc_reply',
   table_stats_request: 'table_stats_reply',
+  ipfix_flow_stats_request: 'ipfix_flow_stats_reply',
   group_stats_request: 'group_stats_reply',
   group_desc_request: 'group_desc_reply',
   group_features_request: 'group_features_reply',

@@ -25,6 +25,7 @@ import { decodeGroupDesc, decodeGroupMod, encodeGroupDescRequest, encodeGroupMod
 import { decodeGroupFeatures, decodeGroupStats, encodeGroupStatsRequest } from './group-stats.ts';
 import { type Place, VENDOR } from './header.ts';
 import { decodeHello, encodeHello } from './hello.ts';
+import { decodeIpfixFlowStats } from './ipfix-stats.ts';
 import type {
   Echo,
   EntryList,
@@ -203,6 +204,8 @@ export const MESSAGES: {
   desc_reply: { places: [ofpstReply(0)], encode: null, decode: decodeDescription },
   table_stats_request: { places: [ofpstRequest(3)], encode: encodeNothing, decode: decodeNothing },
   table_stats_reply: { places: [ofpstReply(3)], encode: null, decode: entriesOf(decodeTableStats) },
+  ipfix_flow_stats_request: { places: [nxstRequest(4)], encode: encodeNothing, decode: decodeNothing },
+  ipfix_flow_stats_reply: { places: [nxstReply(4)], encode: null, decode: entriesOf(decodeIpfixFlowStats) },
   group_stats_request: {
     places: [nxstRequest(7, 1, 1), ofpstRequest(6, 4)],
     encode: encodeGroupStatsRequest,

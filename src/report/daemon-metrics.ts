@@ -190,8 +190,25 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'ovs_ipfix_datapath_samples_lost_total',
     'counter',
     'samples',
-    'Samples of the datapath that were lost between ovs-vswitchd and the daemon, by the totals in its records',
-    ({ sampling }) => sampling?.datapath?.samplesLost,
+    'Samples of the datapath that were missing when a later one arrived from ovs-vswitchd',
+    ({ sampling }) => {
+      const datapath = sampling?.datapath;
+      return datapath && datapath.samplesLost + datapath.samplesLate;
+    },
+  ),
+  perBridge(
+    'ovs_ipfix_datapath_samples_late_total',
+    'counter',
+    'samples',
+    'Samples of the datapath that arrived behind later ones, and so are not lost',
+    ({ sampling }) => sampling?.datapath?.samplesLate,
+  ),
+  perBridge(
+    'ovs_ipfix_datapath_tail_samples',
+    'gauge',
+    'samples',
+    'Samples that ovs-vswitchd has sent after the newest one to arrive, more than a second ago',
+    ({ sampling }) => sampling?.datapath?.tail.samples,
   ),
   perBridge(
     'ovs_ipfix_datapath_refused_total',
@@ -200,6 +217,14 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'Datagrams of other senders at the socket for samples',
     ({ ownRows }) => ownRows?.receiver.refused,
   ),
+  {
+    name: 'ovs_ipfix_datapath_upcalls_lost_total',
+    type: 'counter',
+    unit: 'packets',
+    labels: ['datapath'],
+    help: 'Flow misses and samples that the datapath could not hand to ovs-vswitchd: an upper bound of the samples lost there',
+    read: ({ upcalls }) => upcalls.map(({ datapath, lost }) => ({ labels: { datapath }, value: lost })),
+  },
   perBridge(
     'ovs_ipfix_interfaces',
     'gauge',

@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { FlowFilter } from './flow-filter.ts';
 import { RecordDecoder, type RecordRow } from './record-rows.ts';
 import {
+  type DatapathUpcalls,
   type ProgramStatus,
   STATUS_SCHEMA,
   STATUS_VERSION,
@@ -23,6 +24,7 @@ export interface ReportParts {
   readonly version: string;
   readonly logLinesLost: () => number;
   readonly sending: () => SendBudgetStatus;
+  readonly upcalls: () => readonly DatapathUpcalls[];
   readonly web: () => WebStatus | undefined;
 }
 
@@ -48,13 +50,14 @@ export class Report {
   }
 
   status(): StatusDocument {
-    const { clock, control, sending, web } = this.#parts;
+    const { clock, control, sending, upcalls, web } = this.#parts;
     return {
       schema: STATUS_SCHEMA,
       version: STATUS_VERSION,
       time: isoTime(clock.wallMicros()),
       program: this.#program(),
       sending: sending(),
+      upcalls: upcalls(),
       web: web(),
       ...control.status(),
     };

@@ -11,7 +11,7 @@ export const STATUS_VERSION = 1;
 
 /** The daemon's process. */
 export interface ProgramStatus {
-  /** The program's version, such as `0.1.0`. */
+  /** The program's version, such as `0.2.0`. */
   readonly version: string;
   readonly pid: number;
   /** When the daemon was started, ISO 8601 in UTC. */
@@ -41,6 +41,14 @@ export interface WebStatus {
   readonly ended: number;
 }
 
+/** Upcalls of a datapath. */
+export interface DatapathUpcalls {
+  /** As ovs-vswitchd names it: `system@ovs-system`. */
+  readonly datapath: string;
+  /** Packets that it could not hand to ovs-vswitchd: flow misses and samples, so an upper bound of the samples lost there. */
+  readonly lost: number;
+}
+
 /** The document. */
 export interface StatusDocument extends ControlStatus {
   readonly schema: typeof STATUS_SCHEMA;
@@ -49,6 +57,8 @@ export interface StatusDocument extends ControlStatus {
   readonly time: string;
   readonly program: ProgramStatus;
   readonly sending: SendBudgetStatus;
+  /** Since a bridge is sampled by its datapath. */
+  readonly upcalls: readonly DatapathUpcalls[];
   /** Absent when there is no page. */
   readonly web?: WebStatus | undefined;
 }

@@ -6,7 +6,7 @@ import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
 import { conditionLines } from './condition-lines.ts';
-import type { StatusDocument } from './status-document.ts';
+import type { DatapathUpcalls, StatusDocument } from './status-document.ts';
 import { errorsText } from './tables.ts';
 import { foldText, numberText } from './text-table.ts';
 
@@ -26,6 +26,7 @@ export function statusText(status: StatusDocument, paint: Paint = plain): string
     ...foldText(`ovs-ipfix ${program.version}, pid ${program.pid}, up ${durationText(upSeconds)}`),
     ...foldText(`database ${database.endpoint}: ${database.state}, lock ${database.lock}`),
     ...webLines(status),
+    ...status.upcalls.flatMap(upcallLines),
     ...status.bridges.flatMap((bridge) => bridgeLines(bridge, paint)),
   ];
   if (status.bridges.length === 0) {
@@ -51,6 +52,12 @@ function webLines({ web }: StatusDocument): string[] {
   }
   const trouble = web.refused + web.ended === 0 ? '' : `, ${web.refused} refused, ${web.ended} ended`;
   return foldText(`page: ${web.clients} browsers${trouble}`);
+}
+
+/** An upper bound of the samples that were lost before ovs-vswitchd; the account of a bridge does not include them. */
+function upcallLines({ datapath, lost }: DatapathUpcalls): string[] {
+  const what = 'flow misses and samples, which ovs-vswitchd did not receive';
+  return lost === 0 ? [] : foldText(`datapath ${datapath}: ${lost} upcalls lost (${what})`);
 }
 
 function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
@@ -110,12 +117,11 @@ function datapathLines({ ownRows, samplerChoice, sampling }: SampledBridgeStatus
   if (datapath === undefined || samplerChoice === undefined || ownRows === undefined) {
     return [];
   }
-  const { selected, received, samplesLost } = datapath;
+  const { selected, received, samplesLost, tail } = datapath;
   const { probability, path } = samplerChoice;
-  return [
-    `    datapath   ${selected} kept of ${received} received, ${numberText(samplesLost)} lost`,
-    `               P ${probability} of 65535, path ${path}`,
-  ];
+  const after = tail.samples === 0 ? '' : `, and ${tail.samples} after the last that arrived`;
+  const text = `    datapath   ${selected} kept of ${received} received, ${numberText(samplesLost)} lost${after}`;
+  return [...foldText(text, VALUE_INDENT), `               P ${probability} of 65535, path ${path}`];
 }
 
 /** Indent of continued values. */

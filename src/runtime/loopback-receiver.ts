@@ -11,8 +11,10 @@ import { udpPeersOf } from './udp-peers.ts';
 export interface LoopbackReceiverOptions {
   /** Called for each datagram of the sender. */
   readonly onDatagram: (bytes: Buffer, size: number) => void;
-  /** Returns whether a user's sockets may send. Default: root's, and those of the daemon's user. */
-  readonly isTrusted?: (userId: number) => boolean;
+  /** Returns whether a user's sockets may send. */
+  readonly isTrusted: (userId: number) => boolean;
+  /** Called for the sender, when the first of its datagrams has arrived; `port` is that of its socket. */
+  readonly onSender?: (port: number) => void;
   /** Default: the system's. */
   readonly clock?: Clock;
 }
@@ -38,10 +40,12 @@ const BIND_ATTEMPTS_MAX = 10;
 export const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
 /** Milliseconds between two readings of the table of sockets for datagrams of unknown senders. */
 export const SENDER_LOOKUP_MS = 100;
+const NO_PORTS: ReadonlySet<number> = new Set();
 
 export class LoopbackReceiver {
   readonly #onDatagram: LoopbackReceiverOptions['onDatagram'];
   readonly #isTrusted: (userId: number) => boolean;
+  readonly #onSender: (port: number) => void;
   readonly #clock: Clock;
   #socket: Socket | undefined;
   #received = 0;
@@ -52,12 +56,15 @@ export class LoopbackReceiver {
   #connectedPort: number | undefined;
   #isConnecting = false;
   #isStopped = false;
-  /** No sender is looked up before this time. */
+  /** The ports of trusted senders, as the table of sockets had them when it was last read. */
+  #trustedPorts: ReadonlySet<number> = NO_PORTS;
+  /** The table is not read again before this time. */
   #nextLookupMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ onDatagram, isTrusted, clock }: LoopbackReceiverOptions) {
+  constructor({ onDatagram, isTrusted, onSender, clock }: LoopbackReceiverOptions) {
     this.#onDatagram = onDatagram;
-    this.#isTrusted = isTrusted ?? isRootOrOwn;
+    this.#isTrusted = isTrusted;
+    this.#onSender = onSender ?? ignore;
     this.#clock = clock ?? systemClock;
   }
 
@@ -86,6 +93,7 @@ export class LoopbackReceiver {
   /** Forgets the sender, so that the next datagram of a trusted user's socket is accepted: ovs-vswitchd may have a new socket. */
   reset(): void {
     this.#senderPort = undefined;
+    this.#trustedPorts = NO_PORTS;
     this.#nextLookupMs = Number.NEGATIVE_INFINITY;
     if (this.#connectedPort !== undefined) {
       this.#connectedPort = undefined;
@@ -122,21 +130,32 @@ export class LoopbackReceiver {
     this.#onDatagram(bytes, bytes.length);
   }
 
-  /** Returns whether the port is that of a trusted sender, which is then the only one. */
+  /**
+   * Returns whether the port is that of a trusted sender, which is then the only one. What others send does not delay it: a
+   * reading of the table finds all trusted senders, whoever's datagram led to it.
+   */
   #accept(port: number): boolean {
-    const nowMs = this.#clock.monotonicMicros() / 1000;
-    if (this.#senderPort !== undefined || nowMs < this.#nextLookupMs) {
+    if (this.#senderPort !== undefined) {
       return false;
     }
-    this.#nextLookupMs = nowMs + SENDER_LOOKUP_MS;
-    const own = this.port;
-    const peers = own === undefined ? [] : udpPeersOf(own);
-    if (!peers.some((peer) => peer.port === port && this.#isTrusted(peer.userId))) {
+    const nowMs = this.#clock.monotonicMicros() / 1000;
+    if (nowMs >= this.#nextLookupMs) {
+      this.#nextLookupMs = nowMs + SENDER_LOOKUP_MS;
+      this.#trustedPorts = this.#findTrusted();
+    }
+    if (!this.#trustedPorts.has(port)) {
       return false;
     }
     this.#senderPort = port;
+    this.#onSender(port);
     this.#connect(port);
     return true;
+  }
+
+  #findTrusted(): ReadonlySet<number> {
+    const own = this.port;
+    const peers = own === undefined ? [] : udpPeersOf(own);
+    return new Set(peers.filter(({ userId }) => this.#isTrusted(userId)).map((peer) => peer.port));
   }
 
   /** Connects the socket to its sender; until that is done, datagrams are checked one by one. */
@@ -196,6 +215,6 @@ function isInUse(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
 }
 
-function isRootOrOwn(userId: number): boolean {
-  return userId === 0 || userId === process.getuid?.();
+function ignore(): void {
+  // The caller does not need the sender.
 }

@@ -42,7 +42,7 @@ export interface Command {
 export class CommandRegistry {
   readonly #commands = new Map<string, Command>();
 
-  /** `version` is the answer to that command, such as `ovs-ipfix 0.1.0`. */
+  /** `version` is the answer to that command, such as `ovs-ipfix 0.2.0`. */
   constructor(version: string) {
     this.register('list-commands', '', 0, 0, () => this.#list());
     this.register('version', '', 0, 0, () => version);

@@ -25,6 +25,7 @@ const DESIRED: HookDesired = {
   hook: { observationDomainId: 1, observationPointId: 2 },
   keepsHookMeter: false,
   hasSampleMeter: true,
+  keepsSampleMeter: false,
   maxSampleRate: 1000,
 };
 const METER = 'meter=65000 pktps burst stats drop:1000:100';
@@ -89,6 +90,7 @@ class HookScript {
       bridge: 'br0',
       mark: MARK,
       log: this.#log.logger('control'),
+      isLeading: () => true,
       onPacketIn: () => {},
       onMeterModified: (meterId) => this.reconciler.meterModified(meterId),
       onGroupModified: () => {},
@@ -221,6 +223,23 @@ test('changes the sampler and the probability by one message, and removes an unu
   const sample = { ...SAMPLED.hook.sample, probability: 1310 };
   assert.deepEqual(await changesTo({ ...SAMPLED, hook: { ...SAMPLED.hook, sample } }), ['modify_strict']);
   assert.deepEqual(await changesTo({ ...DESIRED, hasSampleMeter: false }), ['add', 'modify_strict']);
+});
+
+test('stays hooked while the probability changes, but not while the sampler does', async (t) => {
+  const hook = new HookScript(t);
+  await hook.connect();
+  await hook.setDesired(SAMPLED);
+  assert.ok(SAMPLED.hook?.sample);
+  const sample = { ...SAMPLED.hook.sample, probability: 1310, observationPointId: 9 };
+  const { reconciler } = hook;
+  reconciler.setDesired({ ...SAMPLED, hook: { ...SAMPLED.hook, sample } });
+  assert.deepEqual([reconciler.state, reconciler.isHooked, reconciler.isSettled], ['installed', true, false]);
+  await hook.setDesired({ ...SAMPLED, hook: { ...SAMPLED.hook, sample } });
+  assert.ok(reconciler.isSettled);
+  reconciler.setDesired({ ...DESIRED, hasSampleMeter: false });
+  assert.deepEqual([reconciler.state, reconciler.isHooked], ['pending', false]);
+  await hook.setDesired({ ...DESIRED, hasSampleMeter: false });
+  assert.ok(reconciler.isHooked);
 });
 
 test('leaves a meter of another client alone that the hook does not need', async (t) => {

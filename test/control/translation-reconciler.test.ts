@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NOTHING_DESIRED } from '../../src/control/bridge-desired.ts';
 import { REWRITE_BATCH } from '../../src/control/flow-translator.ts';
-import type { Action, MessageOf } from '../../src/node-openflow/index.ts';
+import { type Action, appliedActions, METER_FLAGS, type MessageOf } from '../../src/node-openflow/index.ts';
 import { runScript } from '../support/event-script.ts';
 import {
   apply,
@@ -310,18 +310,48 @@ test('reports a flow that the switch refuses, and translates the others and inst
   assert.ok(bridge.userFlows().every((flow) => !OURS.test(flow)));
 });
 
-test('removes stale actions that are found by a scan', async (t) => {
-  const bridge = new ScriptedBridge(t, { desired: samplingSets([1]) });
-  bridge.doAsAnother(userFlow(1, [apply(sample(1), output(1)), writes]));
-  const before = bridge.userFlows();
+test('removes stale actions without a desired set, found by one search of each connection, and then their meter', async (t) => {
+  const killed = new ScriptedBridge(t, { desired: samplingSets([1]) });
+  killed.doAsAnother(userFlow(1, [apply(sample(1), output(1)), writes]));
+  const before = killed.userFlows();
+  await killed.start();
+  const instructions = killed.ofswitch.flowTable.find(({ tableId }) => tableId === 3)?.instructions ?? [];
+  const bridge = new ScriptedBridge(t, { desired: HOOK_DESIRED });
+  bridge.doAsAnother(userFlow(1, instructions));
+  bridge.doAsAnother(groupMod('add', appliedActions(instructions)));
+  assert.match(bridge.userFlows()[0] ?? '', OURS);
+  bridge.doAsAnother({
+    type: 'meter_mod',
+    command: 'add',
+    meterId: 65_001,
+    flags: METER_FLAGS.pktps | METER_FLAGS.burst | METER_FLAGS.stats,
+    bands: [{ type: 'drop', rate: 1000, burstSize: 100 }],
+  });
+  bridge.ofswitch.takeTranscript();
   await bridge.start();
-  const [translated] = bridge.ofswitch.flowTable.filter((flow) => flow.tableId === 3);
-  assert.ok(translated);
-  const stale = new ScriptedBridge(t);
-  stale.doAsAnother(userFlow(1, translated.instructions));
-  await stale.start();
-  assert.match(stale.userFlows()[0] ?? '', OURS);
-  stale.session.scanForStaleActions();
-  await stale.clock.advanceMs(0);
-  assert.deepEqual([stale.session.status().translation.state, stale.userFlows()], ['off', before]);
+  assert.deepEqual([bridge.session.status().translation.state, bridge.userFlows()], ['off', before]);
+  const changes = bridge.ofswitch.takeTranscript(
+    /out_port|<- (?:flow_mod modify_strict table=3|group_mod|meter_mod delete)/u,
+  );
+  assert.deepEqual(
+    changes.map((line) => line.split(' ').slice(2, 4).join(' ')),
+    ['flow_stats_request all', 'flow_mod modify_strict', 'group_mod modify', 'meter_mod delete'],
+  );
+  bridge.ofswitch.restart('flows');
+  await bridge.clock.advanceMs(60_000);
+  assert.equal(bridge.ofswitch.takeTranscript(/out_port/u).length, 1);
+  assert.match(bridge.takeWarnings().join(), /^bridge br0: connection lost/u);
+});
+
+test('removes a stale action without a desired set that only a group has', async (t) => {
+  const killed = new ScriptedBridge(t, { desired: samplingSets([1]) });
+  killed.doAsAnother(userFlow(1, [apply(sample(1), output(1))]));
+  await killed.start();
+  const instructions = killed.ofswitch.flowTable.find(({ tableId }) => tableId === 3)?.instructions ?? [];
+  const bridge = new ScriptedBridge(t, { desired: HOOK_DESIRED });
+  bridge.doAsAnother(groupMod('add', appliedActions(instructions)));
+  bridge.ofswitch.takeTranscript();
+  await bridge.start();
+  assert.equal(bridge.ofswitch.takeTranscript(/<- group_mod modify/u).length, 1);
+  assert.equal(bridge.session.status().translation.state, 'off');
 });

@@ -77,7 +77,14 @@ function receive(count: number): void {
 }
 
 /** Samples of the datapath: one message of one record, whose totals grow as those of an exporter do. */
-const datapath = new DatapathIntake({ domainToken: SWITCH_DOMAIN, randomSeed: () => 1, interfaces });
+const datapath = new DatapathIntake({
+  domainToken: SWITCH_DOMAIN,
+  randomSeed: () => 1,
+  interfaces,
+  onOtherTemplate: (id) => {
+    throw new Error(`template ${id}`);
+  },
+});
 datapath.setInterval(2);
 datapath.setSink({
   hasInterfaces: true,

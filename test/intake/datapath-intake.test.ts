@@ -23,7 +23,13 @@ interface Forwarded {
 function openIntake(interval = 1) {
   const interfaces = new IngressInterfaces();
   interfaces.replace([{ ofport: 3, number: 77, name: 'p1', type: '', description: '' }]);
-  const intake = new DatapathIntake({ domainToken: SWITCH_DOMAIN, randomSeed: () => 7, interfaces });
+  const otherTemplates: number[] = [];
+  const intake = new DatapathIntake({
+    domainToken: SWITCH_DOMAIN,
+    randomSeed: () => 7,
+    interfaces,
+    onOtherTemplate: (id) => otherTemplates.push(id),
+  });
   const forwarded: Forwarded[] = [];
   const sink: SampleSink = {
     hasInterfaces: true,
@@ -37,9 +43,10 @@ function openIntake(interval = 1) {
   const slot = intake.setIds(5, 6);
   const receive = (message: Buffer) => intake.receive(message, message.length);
   const pointOf = (probability: number) => intake.pointOf(probability, slot);
-  return { intake, forwarded, receive, pointOf };
+  return { intake, forwarded, receive, pointOf, otherTemplates };
 }
 
+const amount = (received: number, lost: number) => ({ exported: received + lost, received, lost });
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 test('forwards a sample with the ids, interface and TCP flags of its packet, and the weight 1 for P of 65535', () => {
@@ -101,9 +108,9 @@ test('counts exactly what is lost between two records, and compensates packets a
       }
     }
   }
-  const { packets, octets, messagesLost, packetCompensation, octetCompensation } = intake.status();
+  const { packets, octets, samplesLost, packetCompensation, octetCompensation } = intake.status();
   assert.deepEqual(packets, { exported: 2000, received: 1910, lost: 90 });
-  assert.deepEqual([octets.lost, messagesLost], [lostOctets, 90]);
+  assert.deepEqual([octets.lost, samplesLost], [lostOctets, 90]);
   assert.deepEqual([packetCompensation.pending, packetCompensation.writtenOff], [0, 0]);
   assert.ok(Math.abs(octetCompensation.pending) < 1 && octetCompensation.writtenOff === 0);
   assert.ok(Math.abs(sum(forwarded.map(({ weight }) => weight)) - 2000) <= 2);
@@ -126,17 +133,54 @@ test('takes the flags of a TCP packet from the totals only where no record is mi
   );
 });
 
-test('begins a new account with another exporter, and never counts a negative loss', () => {
+test('begins a new account with another exporter, whose losses before its first record to arrive count too', () => {
   const { intake, receive, pointOf } = openIntake();
   const point = pointOf(EVERY);
-  receive(new SwitchExporter(5000).message({ point }));
-  // Totals that went back without notice.
-  receive(new SwitchExporter(10).message({ point }));
-  assert.deepEqual([intake.status().packets.lost, intake.status().restarts], [0, 1]);
-  intake.restartAccount();
-  receive(new SwitchExporter(90_000).message({ point }));
-  const { packets, restarts } = intake.status();
-  assert.deepEqual([packets.lost, packets.received, restarts], [0, 3, 2]);
+  const lose = (exporter: SwitchExporter, count: number) => {
+    for (let index = 0; index < count; index += 1) {
+      exporter.message({ point });
+    }
+  };
+  // An exporter that is older than the account: what it lost before is not known.
+  const first = new SwitchExporter();
+  lose(first, 5000);
+  receive(first.message({ point }));
+  assert.deepEqual([intake.status().packets, intake.status().restarts], [amount(1, 0), 0]);
+  // A restarted ovs-vswitchd: totals and sequence numbers go back, without notice.
+  const second = new SwitchExporter();
+  lose(second, 10);
+  receive(second.message({ point }));
+  assert.deepEqual([intake.status().packets, intake.status().restarts], [amount(2, 10), 1]);
+  // One that has sent more than the one before it is only known by notice.
+  intake.restartAccount(true);
+  const third = new SwitchExporter();
+  lose(third, 20);
+  receive(third.message({ point }));
+  assert.deepEqual([intake.status().packets, intake.status().restarts], [amount(3, 30), 2]);
+  // Other own rows, whose exporter may be older.
+  intake.restartAccount(false);
+  const fourth = new SwitchExporter(90_000);
+  lose(fourth, 3);
+  receive(fourth.message({ point }));
+  lose(fourth, 2);
+  receive(fourth.message({ point }));
+  const { packets, samplesLost, restarts } = intake.status();
+  assert.deepEqual([packets, samplesLost, restarts], [amount(5, 32), 32, 3]);
+});
+
+test('messages in the wrong order are neither lost nor those of another exporter', () => {
+  const { intake, receive, pointOf } = openIntake();
+  const exporter = new SwitchExporter();
+  const messages = Array.from({ length: 10 }, (_, index) =>
+    exporter.message({ point: pointOf(EVERY), frameLength: 100 + index }),
+  );
+  const order = [0, 2, 1, 3, 6, 4, 5, 8, 9, 7];
+  for (const index of order) {
+    receive(messages[index]!);
+  }
+  const { packets, octets, samplesLost, samplesLate, restarts } = intake.status();
+  assert.deepEqual([packets, octets], [amount(10, 0), amount(1045, 0)]);
+  assert.deepEqual({ samplesLost, samplesLate, restarts }, { samplesLost: 0, samplesLate: 4, restarts: 0 });
 });
 
 test('counts test packets and records of other domains, and forwards neither', () => {
@@ -190,7 +234,7 @@ test('counts malformed messages, whatever is cut off, and never throws', () => {
 });
 
 test('reads records by a template that was received and differs', () => {
-  const { intake, forwarded, receive, pointOf } = openIntake();
+  const { intake, forwarded, receive, pointOf, otherTemplates } = openIntake();
   // Point, packets and octets only, with their totals.
   const elements = [138, 4, 2, 8, 86, 8, 352, 8, 353, 8];
   const template = Buffer.alloc(16 + 8 + 20);
@@ -214,7 +258,10 @@ test('reads records by a template that was received and differs', () => {
   data.writeUInt32BE(64, 44);
   data.writeUInt32BE(64, 52);
   receive(data);
-  assert.deepEqual([intake.status().otherTemplates, intake.status().malformed], [1, 0]);
+  receive(template);
+  const { templates, malformed } = intake.status();
+  assert.deepEqual([templates, intake.status().otherTemplates, malformed], [2, 1, 0]);
+  assert.deepEqual(otherTemplates, [256], 'reported once');
   assert.deepEqual(
     forwarded.map(({ weight, octets }) => [weight, octets]),
     [[1, 64]],

@@ -26,6 +26,7 @@ test('1 in 100,000 is within six standard errors', (t) => {
       domainToken: SWITCH_DOMAIN,
       randomSeed: () => seed,
       interfaces: new IngressInterfaces(),
+      onOtherTemplate: () => {},
     });
     const sums = { elephant: { packets: 0, octets: 0 }, mice: { packets: 0, octets: 0 } };
     intake.setInterval(INTERVAL);

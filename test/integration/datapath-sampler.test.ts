@@ -43,6 +43,13 @@ test(
       async () => !(await ovs.ofctl('-O', 'OpenFlow15', 'dump-meters', br.name)).includes('meter='),
       { what: 'the unused meter is gone', timeoutMs: 10_000 },
     );
+    await waitFor(
+      async () => {
+        const { upcalls } = await daemonStatus(daemon);
+        return upcalls.some(({ datapath, lost }) => datapath.endsWith('@ovs-dummy') && lost === 0);
+      },
+      { what: 'ovs-vswitchd has said what its datapath lost', timeoutMs: 15_000 },
+    );
     await daemon.stop();
     assert.deepEqual(await ownRows(ovs), []);
     assert.equal(await hookActions(ovs, br.name), 'no hook');

@@ -287,29 +287,40 @@ describe('restarts', () => {
     assert.equal(await bed.countDaemonActions(), 0);
   });
 
-  test('a start without sets removes the stale actions of a daemon that was killed', async () => {
-    const bed = await makeFlows();
-    await bed.addSet(1, other.target);
-    await bed.add([
-      `udp,tp_dst=1,actions=${sampleAction(1)},output:2`,
-      `udp,tp_dst=2,actions=clone(${sampleAction(1)}),output:2`,
-    ]);
-    const before = await bed.dump();
-    await (await startDaemon()).kill();
-    await ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');
-    await createIpfixRow(ovs, 'br0', [sink.target], { sampling: 1 });
-    assert.equal(await bed.countDaemonActions(), 2);
-    const daemon = await startDaemon();
-    await ovs.appctl('revalidator/purge');
-    await ovs.inject('p1', udpTo(1));
-    await waitFor(async () => !/sample\([^)]*\),controller/u.test(await bed.dump()), {
-      what: "the daemon's actions are removed",
+  for (const sampler of ['packet-in', 'datapath']) {
+    test(`a start without sets removes the stale actions of a daemon that was killed, sampler ${sampler}`, async () => {
+      const bed = await makeFlows();
+      await bed.addSet(1, other.target);
+      await bed.add([
+        `udp,tp_dst=1,actions=${sampleAction(1)},output:2`,
+        `udp,tp_dst=2,actions=clone(${sampleAction(1)}),output:2`,
+        `udp,tp_dst=3,actions=ct(commit),clone(clone(${sampleAction(1)})),output:2`,
+      ]);
+      const before = await bed.dump();
+      await (await startDaemon()).kill();
+      await ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');
+      await createIpfixRow(ovs, 'br0', [sink.target], { sampling: 1 });
+      await ovs.vsctl('set', 'Bridge', 'br0', `external_ids:ovs-ipfix-sampler=${sampler}`);
+      assert.equal(await bed.countDaemonActions(), 3);
+      const daemon = await startDaemon();
+      // No packet has arrived that would have shown the actions to the daemon.
+      await waitFor(async () => !/sample\([^)]*\),controller/u.test(await bed.dump()), {
+        what: "the daemon's actions are removed",
+      });
+      await waitFor(
+        async () => !/meter=65001/u.test(await bed.ofctl('-O', 'OpenFlow13', 'dump-meters', 'br0')),
+        {
+          what: 'their meter is removed',
+        },
+      );
+      await ovs.appctl('revalidator/purge');
+      await ovs.inject('p1', udpTo(1));
+      await sink.waitForPackets(1);
+      assert.equal((await sampledBridgeOf(daemon)).unmanagedPacketIns, 0);
+      await daemon.stop();
+      assert.equal(await bed.dump(), before);
+      assert.equal(other.records.length, 0);
+      assert.doesNotMatch(await bed.ofctl('-O', 'OpenFlow13', 'dump-meters', 'br0'), /meter=/u);
     });
-    assert.equal((await sampledBridgeOf(daemon)).unmanagedPacketIns, 1);
-    await daemon.stop();
-    assert.equal(await bed.dump(), before);
-    await sink.waitForPackets(1);
-    assert.equal(other.records.length, 0);
-    assert.doesNotMatch(await bed.ofctl('-O', 'OpenFlow13', 'dump-meters', 'br0'), /meter=/u);
-  });
+  }
 });

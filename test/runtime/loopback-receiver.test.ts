@@ -10,19 +10,23 @@ import { lastFirst } from '../support/end-in-order.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { waitFor } from '../support/wait.ts';
 
+const isOwnUser = (userId: number) => userId === process.getuid?.();
+
 type AtEnd = ReturnType<typeof lastFirst>;
 
-async function openReceiver(atEnd: AtEnd, isTrusted?: (userId: number) => boolean) {
+async function openReceiver(atEnd: AtEnd, isTrusted = isOwnUser) {
   const clock = new ManualClock(0);
   const texts: string[] = [];
+  const senders: number[] = [];
   const receiver = new LoopbackReceiver({
     onDatagram: (bytes, size) => texts.push(bytes.toString('utf8', 0, size)),
+    onSender: (port) => senders.push(port),
     clock,
-    ...(isTrusted === undefined ? {} : { isTrusted }),
+    isTrusted,
   });
   await receiver.start();
   atEnd(() => receiver.stop());
-  return { receiver, texts, clock };
+  return { receiver, texts, senders, clock };
 }
 
 async function openSender(atEnd: AtEnd, port: number | undefined, isConnected = true) {
@@ -68,9 +72,25 @@ test('refuses sockets that are not connected to it, and those of other users', a
   assert.deepEqual([texts, receiver.status().senderPort], [[], undefined]);
 });
 
+test('others that send do not delay the sender', async (t) => {
+  const atEnd = lastFirst(t);
+  const { receiver, texts, clock } = await openReceiver(atEnd);
+  const sender = await openSender(atEnd, receiver.port);
+  const stranger = await openSender(atEnd, receiver.port, false);
+  for (let round = 1; round <= 5; round += 1) {
+    stranger.send('from nowhere');
+    await waitFor(() => receiver.status().refused === round, { what: `the stranger is refused (${round})` });
+    clock.advance(SENDER_LOOKUP_MS * 1000);
+  }
+  stranger.send('just before');
+  await waitFor(() => receiver.status().refused === 6, { what: 'the stranger is refused again' });
+  sender.send('mine');
+  await waitFor(() => texts.length === 1, { what: 'the datagram of the sender has arrived' });
+});
+
 test('receives from one sender only, until it is reset', async (t) => {
   const atEnd = lastFirst(t);
-  const { receiver, texts } = await openReceiver(atEnd);
+  const { receiver, texts, senders } = await openReceiver(atEnd);
   const first = await openSender(atEnd, receiver.port);
   const second = await openSender(atEnd, receiver.port);
   first.send('first');
@@ -88,6 +108,7 @@ test('receives from one sender only, until it is reset', async (t) => {
     { what: 'the second has arrived' },
   );
   assert.deepEqual([...new Set(texts)], ['first', 'still the first', 'second']);
+  assert.deepEqual(senders, [first.port, second.port]);
   assert.equal(receiver.status().senderPort, second.port);
 });
 

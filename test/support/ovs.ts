@@ -270,6 +270,11 @@ export class Ovs {
     return this.#run('nsenter', [...this.#namespaceArguments(), ...command]);
   }
 
+  /** Returns the command that runs `command` in vswitchd's network namespace (mode `netdev`); nsenter executes it. */
+  namespaceCommand(...command: readonly string[]): readonly string[] {
+    return ['nsenter', ...this.#namespaceArguments(), ...command];
+  }
+
   /** Ends vswitchd by a signal, and waits for its end. */
   async killVswitchd(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     this.#streams.close();

@@ -92,6 +92,7 @@ export const CHECKS: readonly Check[] = [
       'row-changes',
       'row-settings',
       'ownership',
+      'leadership',
       'cache',
       'flush',
       'collectors',

@@ -20,6 +20,8 @@ import { isWithin, plainInstructions, plainMatch } from './flow-forms.ts';
 export const REMOVED_BY = { hardTimeout: 1, delete: 2, groupDelete: 3, meterDelete: 4 } as const;
 /** Table 254 is reserved for the switch. */
 const TABLE_COUNT = 254;
+/** OFPP_CONTROLLER. */
+const CONTROLLER = 0xffff_fffd;
 
 /** A flow, independent of version. */
 export interface SwitchFlow {
@@ -283,7 +285,9 @@ function isSelected(
 }
 
 function outputsTo(flow: SwitchFlow, port: number): boolean {
-  return flowActions(flow).some((action) => action.type === 'output' && action.port === port);
+  return flowActions(flow).some((action) =>
+    action.type === 'output' ? action.port === port : action.type === 'controller2' && port === CONTROLLER,
+  );
 }
 
 function flowActions(flow: SwitchFlow) {

@@ -47,7 +47,7 @@ function detailsOf(message: OpenFlowMessage): string {
     case 'bundle_add_message':
       return formatMessage(message.message);
     case 'flow_stats_request':
-      return formatFilter(message.tableId, message.match);
+      return `${formatFilter(message.tableId, message.match)}${formatOutPort(message.outPort)}`;
     case 'flow_stats_reply':
       return `of ${message.entries.length}${list(message.entries.map(formatPlace))}`;
     case 'flow_monitor_request':
@@ -65,6 +65,10 @@ function detailsOf(message: OpenFlowMessage): string {
     default:
       return meterOrGroup(message);
   }
+}
+
+function formatOutPort(port: number): string {
+  return port === PORT_ANY ? '' : ` out_port=${port}`;
 }
 
 function meterOrGroup(message: OpenFlowMessage): string {
