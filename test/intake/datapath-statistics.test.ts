@@ -1,5 +1,6 @@
 // Sampling at 1 in 100,000, which 65535/P cannot express: simulated, because a switch would need days for as many packets.
 
+import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RandomSource } from '../../src/flow/random.ts';
 import { DatapathIntake } from '../../src/intake/datapath-intake.ts';
@@ -26,7 +27,7 @@ test('1 in 100,000 is within six standard errors', (t) => {
       domainToken: SWITCH_DOMAIN,
       randomSeed: () => seed,
       interfaces: new IngressInterfaces(),
-      onOtherTemplate: () => {},
+      onOtherTemplate: (id) => assert.fail(`template ${id}`),
     });
     const sums = { elephant: { packets: 0, octets: 0 }, mice: { packets: 0, octets: 0 } };
     intake.setInterval(INTERVAL);
