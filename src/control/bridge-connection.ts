@@ -12,7 +12,7 @@ import {
   type FlowUpdate,
   flowStatsRequest,
   type MeterConfig,
-  OpenFlowConnection,
+  type OpenFlowConnection,
   type OpenFlowMessage,
   OpenFlowRequestError,
   type OpenFlowVersion,
@@ -25,6 +25,7 @@ import type { KeptSession, SessionEnd } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
 import { FLOWS_MONITOR, flowEventsOf, HOOK_MONITOR, monitorRequest } from './flow-monitors.ts';
 import { CONTROLLER_ID, HOOK_COOKIE, HOOK_TABLE, type HookSlot, hookMatch, isInHookSlot } from './hook.ts';
+import { LeadingConnection } from './leading-connection.ts';
 import { type MeterIds, meterIds } from './meter.ts';
 import {
   canMonitorFlows,
@@ -39,6 +40,8 @@ export interface BridgeConnectionOptions {
   readonly source?: ByteSource;
   readonly mark: RegisterBit;
   readonly log: Logger;
+  /** See `Leadership.isLeading`. */
+  readonly isLeading: () => boolean;
   /** Called for each packet-in; the view is only valid until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
   /** Called with the id when another client has modified a meter. */
@@ -101,7 +104,7 @@ export class BridgeConnection implements KeptSession {
   private constructor(stream: Duplex, options: BridgeConnectionOptions) {
     this.#options = options;
     this.#slot = { mark: options.mark, version: 1, meterId: undefined };
-    this.openflow = new OpenFlowConnection(stream, {
+    this.openflow = new LeadingConnection(stream, options.isLeading, {
       ...(options.source === undefined ? {} : { source: options.source }),
       preference: VERSION_PREFERENCE,
       onPacketIn: options.onPacketIn,

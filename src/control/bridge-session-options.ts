@@ -30,6 +30,8 @@ export interface BridgeSessionOptions extends BridgeEvents {
   readonly log: Logger;
   readonly mark: RegisterBit;
   readonly unmetered: UnmeteredPolicy;
+  /** See `Leadership.isLeading`: otherwise nothing is modified, and packet-ins are ignored. */
+  readonly isLeading: () => boolean;
   /** Whether the bridge is known to be deleted, and with it everything installed. */
   readonly isBridgeGone: () => boolean;
   /** Whether ovs-vswitchd is known not to run, so that nothing is installed; it may restart with saved flows. */

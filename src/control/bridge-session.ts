@@ -50,7 +50,8 @@ export class BridgeSession {
     this.#options = options;
     const { endpoint, tls, mark, unmetered, onPool, onLedgerEvent } = options;
     const onChange = () => this.#follow();
-    const dialled = { bridge, endpoint, tls, clock, ...(dial === undefined ? {} : { dial }) };
+    const { isLeading } = options;
+    const dialled = { bridge, endpoint, tls, clock, isLeading, ...(dial === undefined ? {} : { dial }) };
     this.#hook = new HookReconciler({
       bridge,
       clock,
@@ -127,6 +128,10 @@ export class BridgeSession {
 
   /** Removes everything, reconnecting if necessary, and closes; resolves to a sentence about what is left after `timeoutMs`. */
   async stop(timeoutMs: number): Promise<string | undefined> {
+    if (!this.#options.isLeading()) {
+      await this.abandon();
+      return `Bridge ${this.#options.bridge} is left as it is, because the database does not confirm that this daemon is the active one; run "ovs-ipfix release".`;
+    }
     this.setDesired(NOTHING_DESIRED);
     this.#keeper.endPause();
     const left = this.#hasLeftovers ? await this.#removed(timeoutMs) : undefined;
@@ -231,13 +236,18 @@ export class BridgeSession {
   }
 
   #open(stream: Duplex, readMemory: ReadMemory | undefined): Promise<BridgeConnection> {
-    const { bridge, mark, log, onPacketIn } = this.#options;
+    const { bridge, mark, log, isLeading, onPacketIn } = this.#options;
     return BridgeConnection.open(stream, {
       ...(readMemory === undefined ? {} : { source: readMemory }),
       bridge,
       mark,
       log,
-      onPacketIn,
+      isLeading,
+      onPacketIn: (packetIn) => {
+        if (isLeading()) {
+          onPacketIn(packetIn);
+        }
+      },
       onMeterModified: (meterId) => this.#hook.meterModified(meterId),
       onGroupModified: () => this.#translation.groupsModified(),
       onFlowEvents: (events) => this.#receiveFlowEvents(events, true),

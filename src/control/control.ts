@@ -92,7 +92,8 @@ export class Control {
       log: parts.log.module('database'),
       endpoints: settings.database,
       tls: settings.tls,
-      lock: 'queue',
+      lock: 'compete',
+      sampleClock: parts.sampleClock,
       onChange: () => this.#follow(),
       onInterfaces: (bridges) => this.#followInterfaces(bridges),
     });
@@ -178,8 +179,10 @@ export class Control {
 
   missing(): readonly string[] {
     const missing: string[] = [];
-    const { isSynced, lock, lastError } = this.#database.status();
-    if (!isSynced) {
+    const { isSynced, isLeading, lock, lastError } = this.#database.status();
+    if (lock === 'held' && !isLeading) {
+      missing.push('The database does not confirm that this daemon is the active one.');
+    } else if (!isSynced) {
       missing.push(`OVSDB is not in sync${lastError === undefined ? '' : ` (${clause(lastError)})`}.`);
     } else if (lock !== 'held') {
       missing.push(
@@ -297,6 +300,7 @@ export class Control {
       randomSeed: this.#parts.randomSeed,
       log: this.#parts.log.module('bridge'),
       ownSet: () => this.#ownRows.setOf(config.name),
+      isLeading: () => this.#database.isLeading,
       isSwitchUser: (userId) => isSwitchUser(this.#settings.openflow(config.name), userId),
       ownRowsRefusal: () => this.#ownRows.refusal(config.name),
       unmetered: this.#settings.unmetered,
@@ -327,6 +331,7 @@ export class Control {
       log: this.#parts.log.module('bridge'),
       mark,
       unmetered,
+      isLeading: () => this.#database.isLeading,
       isBridgeGone: () => this.#configuration?.bridges.has(name) === false,
       isSwitchStopped: this.#parts.isSwitchStopped,
       isRestoringFlows: () => this.#database.isRestoringFlows,

@@ -17,22 +17,21 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Endpoint, TlsFiles } from '../runtime/endpoint.ts';
 import { ConnectionKeeper, type KeeperStatus } from '../runtime/keeper.ts';
 import type { Logger } from '../runtime/log.ts';
-import { reasonOf } from '../runtime/sentence.ts';
 import { settlesWithin } from '../runtime/within.ts';
 import { DATABASE_RELAY, DatabaseRelayError, isRelay, relayCondition } from './database-relay.ts';
 import { areOfInterfaces, INTERFACE_COLUMNS, InterfaceWatch } from './interface-watch.ts';
+import {
+  Leadership,
+  type LeadershipOptions,
+  type LeadershipStatus,
+  LOCK_NAME,
+  type LockState,
+} from './leadership.ts';
 import type { RowChange } from './ownership.ts';
 import { TargetsColumn } from './targets-column.ts';
 
 /** The name of ovs-vswitchd's configuration database. */
 export const DATABASE_NAME = 'Open_vSwitch';
-/**
- * Name of the OVSDB lock of the active daemon (RFC 7047, section 4.1.8): an <id> (section 3.1), which has no hyphen.
- */
-const LOCK_NAME = 'ovs_ipfix';
-/** Name of the lock that `release` holds while it runs, by which a daemon knows that it was not another daemon that took its own. */
-const RELEASE_LOCK_NAME = 'ovs_ipfix_release';
-
 /** The tables and columns that the configuration is read from; what a database lacks is left out. */
 export const WATCHED_COLUMNS = {
   Open_vSwitch: ['bridges', 'ovs_version', 'other_config'],
@@ -49,22 +48,20 @@ const WATCHED_WITH_INTERFACES: Readonly<Record<string, readonly string[]>> = {
   Bridge: [...WATCHED_COLUMNS.Bridge, ...INTERFACE_COLUMNS.Bridge],
 };
 
-/** waiting: another ovs-ipfix has the lock; lost: another client took it; after `release` it is not requested again. */
-export type LockState = 'none' | 'waiting' | 'held' | 'lost';
-
-export interface DatabaseStatus extends KeeperStatus {
-  readonly lock: LockState;
+export interface DatabaseStatus extends KeeperStatus, LeadershipStatus {
   /** Whether the replica is that of the current connection. */
   readonly isSynced: boolean;
 }
 
 export interface DatabaseSessionOptions {
   readonly clock: Clock;
+  /** The clock of the packet path; default: `clock`. */
+  readonly sampleClock?: Clock;
   readonly log: Logger;
   readonly endpoints: readonly Endpoint[];
   readonly tls: TlsFiles | undefined;
-  /** How to get the lock: queue for it, as the daemon does, or take it from its holder, as `release` does. */
-  readonly lock: 'queue' | 'steal';
+  /** See `LeadershipOptions.lock`. */
+  readonly lock: LeadershipOptions['lock'];
   /** Called with each snapshot that is not about interfaces only, and again when the lock changes hands. */
   readonly onChange: () => void;
   /**
@@ -78,15 +75,23 @@ export class DatabaseSession {
   readonly #options: DatabaseSessionOptions;
   readonly #keeper: ConnectionKeeper<OvsdbClient>;
   readonly #replica: Replica;
+  readonly #leadership: Leadership;
   readonly #interfaces = new InterfaceWatch();
   #snapshot: Snapshot | undefined;
-  #lock: LockState = 'none';
   #onHeld: () => void = () => {};
   #relayEndpoint = '';
   #targetsColumn = new TargetsColumn(undefined);
 
   constructor(options: DatabaseSessionOptions) {
     this.#options = options;
+    this.#leadership = new Leadership({
+      clock: options.clock,
+      sampleClock: options.sampleClock ?? options.clock,
+      log: options.log,
+      lock: options.lock,
+      endsWithClient: () => this.#keeper.status().endpoint.startsWith('unix:'),
+      onChange: () => this.#leadershipChanged(),
+    });
     this.#replica = new Replica({
       database: DATABASE_NAME,
       tables: options.onInterfaces === undefined ? WATCHED_COLUMNS : WATCHED_WITH_INTERFACES,
@@ -109,11 +114,16 @@ export class DatabaseSession {
   }
 
   stop(): Promise<void> {
+    this.#leadership.stop();
     return this.#keeper.stop();
   }
 
   status(): DatabaseStatus {
-    return { ...this.#keeper.status(), lock: this.#lock, isSynced: this.#keeper.session !== undefined };
+    return {
+      ...this.#keeper.status(),
+      ...this.#leadership.status(),
+      isSynced: this.#keeper.session !== undefined,
+    };
   }
 
   /** Returns the conditions that prevent the use of the database. */
@@ -124,7 +134,12 @@ export class DatabaseSession {
   }
 
   get lock(): LockState {
-    return this.#lock;
+    return this.#leadership.lock;
+  }
+
+  /** See `Leadership.isLeading`. */
+  get isLeading(): boolean {
+    return this.#leadership.isLeading;
   }
 
   /** Whether the database has collector sets: very old ones lack the table. */
@@ -201,7 +216,7 @@ export class DatabaseSession {
     this.#keeper.endPause();
     const held = new Promise<void>((resolve) => {
       this.#onHeld = () => {
-        if (this.#lock === 'held') {
+        if (this.lock === 'held') {
           resolve();
         }
       };
@@ -216,10 +231,14 @@ export class DatabaseSession {
     const client = this.#keeper.session;
     if (client === undefined) {
       this.#keeper.endPause();
-    } else if (this.#lock === 'lost') {
-      this.#lock = 'none';
-      await this.#askForLock(client);
+    } else {
+      await this.#leadership.resync(client);
     }
+  }
+
+  #leadershipChanged(): void {
+    this.#onHeld();
+    this.#options.onChange();
   }
 
   #changed(snapshot: Snapshot, changes: readonly ReplicaChange[]): void {
@@ -240,60 +259,8 @@ export class DatabaseSession {
       throw new DatabaseRelayError();
     }
     await this.#replica.attach(client);
-    if (this.#lock !== 'lost') {
-      await this.#askForLock(client);
-    }
+    await this.#leadership.attach(client);
     return client;
-  }
-
-  async #askForLock(client: OvsdbClient): Promise<void> {
-    const onHeld = (isHeld: boolean) => this.#lockChanged(client, isHeld);
-    if (this.#options.lock === 'steal') {
-      await client.lock(RELEASE_LOCK_NAME);
-      await client.steal(LOCK_NAME, onHeld);
-    } else {
-      await client.lock(LOCK_NAME, onHeld);
-    }
-  }
-
-  /** Handles changes of the lock, in the order received. The end of a connection releases it: another client did not take it. */
-  #lockChanged(client: OvsdbClient, isHeld: boolean): void {
-    const before = this.#lock;
-    if (client.end !== undefined) {
-      this.#lock = 'none';
-    } else if (isHeld) {
-      this.#lock = before === 'lost' ? 'lost' : 'held';
-    } else {
-      this.#lock = before === 'held' ? 'lost' : 'waiting';
-    }
-    if (this.#lock === 'waiting') {
-      this.#options.log.warn('another ovs-ipfix has the lock of the active daemon; standing by');
-    } else if (this.#lock === 'lost' && before === 'held') {
-      this.#options.log.warn('another client took the lock of the active daemon; export stopped');
-      this.#queueAgain(client).catch((error: unknown) => {
-        // The end of a connection leaves the queue as well, and the next one does not request the lock.
-        this.#options.log.debug(`lock not requested again: ${reasonOf(error)}`);
-      });
-    }
-    this.#onHeld();
-    this.#options.onChange();
-  }
-
-  /**
-   * Leaves the queue of a lost lock, in which the previous holder stays before standby daemons (RFC 7047, section 4.1.8), and
-   * joins its end as a standby; not while `release` runs, which would be undone.
-   */
-  async #queueAgain(client: OvsdbClient): Promise<void> {
-    await client.unlock(LOCK_NAME);
-    const isReleased = !(await client.lock(RELEASE_LOCK_NAME));
-    await client.unlock(RELEASE_LOCK_NAME);
-    if (isReleased) {
-      this.#options.log.warn(
-        '"ovs-ipfix release" was run; export stopped until "ovs-appctl -t ovs-ipfix readopt" or a restart',
-      );
-    } else {
-      await this.resync();
-    }
   }
 }
 

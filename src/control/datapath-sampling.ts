@@ -35,6 +35,8 @@ export interface DatapathSamplingParts {
   readonly interfaces: IngressInterfaces;
   /** The bridge's own rows; undefined until the database has them. */
   readonly ownSet: () => OwnSet | undefined;
+  /** See `Leadership.isLeading`: otherwise samples are ignored. */
+  readonly isLeading: () => boolean;
   /** Returns whether sockets of a user may be those of ovs-vswitchd. */
   readonly isSwitchUser: (userId: number) => boolean;
   /** See `OwnRows.refusal`. */
@@ -111,7 +113,11 @@ export class DatapathSampling {
       ...parts,
       domainToken,
       recordsReceived: () => this.#intake.records,
-      onDatagram: (bytes, size) => this.#intake.receive(bytes, size),
+      onDatagram: (bytes, size) => {
+        if (parts.isLeading()) {
+          this.#intake.receive(bytes, size);
+        }
+      },
       onNewExporter: (isFresh) => this.#intake.restartAccount(isFresh),
     });
     this.#choice = new SamplerChoice(clock.wallMicros());

@@ -3,13 +3,14 @@
 // If the bridge does not allow 1.5, groups with `sample` actions are not rewritten but reported.
 
 import type { Condition } from '../config/condition.ts';
-import { OpenFlowConnection, type OpenFlowVersion } from '../node-openflow/index.ts';
+import type { OpenFlowVersion } from '../node-openflow/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { dial as dialEndpoint, type Endpoint, type TlsFiles } from '../runtime/endpoint.ts';
 import type { KeeperOptions, KeptSession } from '../runtime/keeper.ts';
 import { clause } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import { type GroupTranslation, refuseGroups, staleGroups, translateGroups } from './group-translator.ts';
+import { LeadingConnection } from './leading-connection.ts';
 import type { TranslationOptions } from './translation.ts';
 import { unresolvedCondition } from './unresolved-samples.ts';
 
@@ -18,6 +19,8 @@ export interface GroupSessionOptions {
   readonly tls: TlsFiles | undefined;
   readonly clock: Clock;
   readonly bridge: string;
+  /** See `Leadership.isLeading`. */
+  readonly isLeading: () => boolean;
   /** Makes a stream to the bridge; tests pass a scripted switch. */
   readonly dial?: KeeperOptions<KeptSession>['dial'];
 }
@@ -89,11 +92,11 @@ export class GroupSession {
   }
 
   async #translateIn15(options: TranslationOptions): Promise<GroupTranslation> {
-    const { endpoint, tls, clock, dial } = this.#options;
+    const { endpoint, tls, clock, isLeading, dial } = this.#options;
     const stream = await (dial === undefined
       ? dialEndpoint(endpoint, { clock, ...(tls === undefined ? {} : { tls }) })
       : dial(endpoint, new AbortController().signal));
-    const connection = new OpenFlowConnection(stream, { versions: [GROUP_VERSION] });
+    const connection = new LeadingConnection(stream, isLeading, { versions: [GROUP_VERSION] });
     try {
       await connection.ready;
       return await translateGroups(connection, options);

@@ -118,6 +118,7 @@ async function cleanBridge(
     tls: settings.tls,
     mark: settings.mark,
     unmetered: 'allow',
+    isLeading: () => true,
     isBridgeGone: () => false,
     isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),
     isRestoringFlows: () => database.isRestoringFlows,

@@ -36,6 +36,8 @@ export interface SampledBridgeParts {
   readonly log: Logger;
   /** The bridge's own rows: see `DatapathSampling`. */
   readonly ownSet: () => OwnSet | undefined;
+  /** See `Leadership.isLeading`. */
+  readonly isLeading: () => boolean;
   /** Returns whether sockets of a user may be those of ovs-vswitchd. */
   readonly isSwitchUser: (userId: number) => boolean;
   /** See `OwnRows.refusal`. */

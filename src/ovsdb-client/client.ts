@@ -181,6 +181,11 @@ export class OvsdbClient {
     return this.#locks.get(id)?.held ?? false;
   }
 
+  /** Whether this connection has requested a lock and not released it: it holds it, or is queued. */
+  hasRequestedLock(id: string): boolean {
+    return this.#locks.has(id);
+  }
+
   /** Starts a monitor; resolves after `onUpdate` has been called with the initial content. */
   monitor(options: MonitorOptions, requestOptions: RequestOptions = {}): Promise<Monitor> {
     const { method, database, tables, lastTransactionId } = options;

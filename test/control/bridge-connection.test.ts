@@ -19,6 +19,7 @@ function start(behaviour: Partial<SwitchBehaviour> = {}) {
       bridge: 'br0',
       mark: MARK,
       log,
+      isLeading: () => true,
       onPacketIn: () => {},
       onMeterModified: (meterId) => modified.push(`meter ${meterId}`),
       onGroupModified: () => modified.push('group'),

@@ -38,6 +38,7 @@ test('reports samples that ovs-vswitchd sent last and that do not arrive', async
     ownSet: () => OWN_SET,
     ownRowsRefusal: () => undefined,
     unmetered: 'refuse',
+    isLeading: () => true,
     isSwitchUser: (userId) => userId === process.getuid?.(),
     onChange: () => {},
     onPort: () => {},

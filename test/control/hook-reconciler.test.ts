@@ -90,6 +90,7 @@ class HookScript {
       bridge: 'br0',
       mark: MARK,
       log: this.#log.logger('control'),
+      isLeading: () => true,
       onPacketIn: () => {},
       onMeterModified: (meterId) => this.reconciler.meterModified(meterId),
       onGroupModified: () => {},

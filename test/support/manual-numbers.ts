@@ -23,6 +23,7 @@ const checked = (page: string, text: string, source: string, name: string, divis
 
 const HOOK_TIMEOUT = ['control/hook.ts', 'HOOK_HARD_TIMEOUT_SECONDS'] as const;
 const HAND_BACK = ['control/sampling-watch.ts', 'HAND_BACK_MS', 1000] as const;
+const LEASE = ['control/leader-lease.ts', 'LEASE_MS', 1000] as const;
 const RATE = ['config/bridge-keys.ts', 'MAX_SAMPLE_RATE_DEFAULT'] as const;
 const DEADLINE = ['commands/run.ts', 'STOP_DEADLINE_MS', 1000] as const;
 const TEMPLATES = ['config/ipfix-row.ts', 'TEMPLATE_INTERVAL_DEFAULT'] as const;
@@ -66,6 +67,16 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
 
   checked('takeover.md', 'for {} s. After SIGKILL', ...HAND_BACK),
   checked('takeover.md', 'not sampled for {} s', ...HAND_BACK),
+  checked('takeover.md', 'it waits {} s first', ...LEASE),
+  checked('takeover.md', 'the switch {} s after the last request', ...LEASE),
+  checked(
+    'takeover.md',
+    'the lock after {} s without a sign',
+    'control/deputy-watch.ts',
+    'TAKEOVER_MS',
+    1000,
+  ),
+  checked('takeover.md', '(none for {} s)', 'control/leader-lease.ts', 'STANDBY_MEMORY_MS', 1000),
 
   checked('flow-rewriting.md', '{} between two barriers', 'control/flow-translator.ts', 'REWRITE_BATCH'),
   checked('flow-rewriting.md', 'follows {} flows', 'control/flow-translator.ts', 'SAMPLING_FLOWS_MAX'),
@@ -271,7 +282,14 @@ export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
     'statistics of the exporter each 600 s',
   ),
   ...allowed(EXAMPLE, 'sampling.md', 'a meter of 200 packets/s', 'which 93% were dropped'),
-  ...allowed(MEASURED, 'takeover.md', '2 to 12 ms after'),
+  ...allowed(MEASURED, 'takeover.md', '2 to 12 ms after', 'replaced within 3.0 s', 'one within 0.7 s'),
+  ...allowed(
+    'test/sampling-table.test.ts computes it',
+    'sampling.md',
+    '1.7% of 10,000 packets at 1 in 4, 7.9% at 1 in 64, 20% at 1 in 400',
+    'bursts of 10 ms, 0.3 s and 1 s',
+    '14% of 200 MB at 1 in 64',
+  ),
   ...allowed(MEASURED, 'flow-rewriting.md', 'was ready 1.1 s after'),
   ...allowed('derived; test/export encodes it', 'records.md', 'at most 31 bytes', 'interface takes 76 bytes'),
   ...allowed(

@@ -243,6 +243,11 @@ export class Ovs {
     });
   }
 
+  /** Writes frames to a dummy port and does not wait until the switch has received them. */
+  async stream(port: string, frames: readonly Uint8Array[]): Promise<void> {
+    await this.#streams.write(this.#streamPath(port), frames);
+  }
+
   /** Returns the switch's current count of packets received on a port (the database's statistics lag by seconds). */
   async receivedPackets(bridge: string, port: string): Promise<number> {
     const text = await this.#run('ovs-ofctl', [

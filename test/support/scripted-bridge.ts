@@ -69,6 +69,7 @@ export interface ScriptedBridgeOptions {
   readonly behaviour?: Partial<SwitchBehaviour>;
   readonly desired?: BridgeDesired;
   readonly unmetered?: BridgeSessionOptions['unmetered'];
+  readonly isLeading?: () => boolean;
   readonly isBridgeGone?: () => boolean;
   readonly isRestoringFlows?: () => boolean;
   readonly isSwitchStopped?: () => boolean;
@@ -96,6 +97,7 @@ export class ScriptedBridge {
       log: log.logger('control'),
       mark: MARK,
       unmetered: options.unmetered ?? 'refuse',
+      isLeading: options.isLeading ?? (() => true),
       isBridgeGone: options.isBridgeGone ?? (() => false),
       isRestoringFlows: options.isRestoringFlows ?? (() => false),
       isSwitchStopped: options.isSwitchStopped ?? (() => false),

@@ -61,6 +61,7 @@ export const CHECKS: readonly Check[] = [
         'datapath-sampler',
         'sampler-changes',
         'own-rows',
+        'statistics',
       ),
       'test/oracle/datapath-samples.test.ts',
     ],
@@ -71,7 +72,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: '`sample` actions of flows and groups',
-    files: integration('flow-sampling', 'flow-monitor', 'flow-robustness'),
+    files: integration('flow-sampling', 'flow-monitor', 'flow-robustness', 'statistics-sets'),
   },
   {
     title: "Users' flows unchanged: random rich flows, odd bridges, restart with saved flows",
@@ -91,6 +92,7 @@ export const CHECKS: readonly Check[] = [
       'row-changes',
       'row-settings',
       'ownership',
+      'leadership',
       'cache',
       'flush',
       'collectors',

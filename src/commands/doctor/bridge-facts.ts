@@ -53,6 +53,7 @@ async function read(stream: Duplex, { bridge, mark }: BridgePlace): Promise<Brid
     bridge,
     mark,
     log: silentLogger,
+    isLeading: () => true,
     onPacketIn: () => {},
     onMeterModified: () => {},
     onGroupModified: () => {},

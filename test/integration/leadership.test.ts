@@ -1,0 +1,231 @@
+// Two daemons of one OVS: a standby takes over from a holder that is dead, frozen or cut off from the database; never two are
+// active, each packet is exported once, and a holder that was frozen or cut off leaves the switch to the other one. Frames are
+// numbered by their UDP source port; the row caches nothing, so each packet is a record.
+
+import assert from 'node:assert/strict';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { CuttableProxy } from '../support/cuttable-proxy.ts';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { lastFirst } from '../support/end-in-order.ts';
+import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
+import { udpFrame } from '../support/frames.ts';
+import { daemonStatus, waitForBridge } from '../support/ipfix-rows.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+
+const UNCACHED = { cache_active_timeout: 0, cache_max_flows: 0 };
+const PORTION = 50;
+/** As long as a take-over may take, and something for a loaded machine. */
+const TAKEOVER_MS_MAX = 3000 + 3000;
+/** Longer than a lease. */
+const PAUSE_MS = 2500;
+/** Milliseconds in which nothing may be written to the database. */
+const QUIET_MS = 3000;
+
+interface Pair {
+  readonly ovs: Ovs;
+  readonly br: ExportingBridge;
+  /** The active daemon, and the standby. */
+  readonly first: Daemon;
+  readonly second: Daemon;
+  /** Injects the next numbered frames. */
+  readonly inject: () => Promise<void>;
+  /** Fails unless each frame so far has been exported once. */
+  readonly assertEachOnce: () => Promise<void>;
+}
+
+/** Starts OVS and two daemons; the first connects to the database by `endpoint`, if it is given. */
+async function startPair(t: TestContext, endpoint?: (ovs: Ovs) => Promise<string>): Promise<Pair> {
+  const atEnd = lastFirst(t);
+  const ovs = await startOvs({ allowedWarnings: [/\|WARN\|/u] });
+  atEnd(() => ovs.stop());
+  const args = endpoint === undefined ? [] : ['--db', await endpoint(ovs)];
+  const first = await startDaemon(ovs, { arguments: args });
+  atEnd(() => first.kill());
+  const br = await exportingBridge(t, ovs, first, UNCACHED);
+  const second = await startDaemon(ovs, { waitForReady: false });
+  atEnd(() => second.kill());
+  await waitFor(
+    async () => {
+      const [one, two] = await Promise.all([daemonStatus(first), daemonStatus(second)]);
+      return one.database.hasStandby && two.database.lock === 'waiting';
+    },
+    { what: 'the second stands by, and the first knows it' },
+  );
+  let count = 0;
+  const inject = async () => {
+    const frames = Array.from({ length: PORTION }, (_, index) => udpFrame({ sourcePort: 1 + count + index }));
+    count += PORTION;
+    await ovs.injectMany(br.name, br.port, frames);
+  };
+  const assertEachOnce = async () => {
+    const numbers = () => br.sink.records.map(({ fields }) => Number(fields['sourceTransportPort']));
+    await waitFor(() => new Set(numbers()).size === count, {
+      what: `${count} packets have been exported`,
+    });
+    const counts = new Map<number, number>();
+    for (const number of numbers()) {
+      counts.set(number, (counts.get(number) ?? 0) + 1);
+    }
+    assert.deepEqual(
+      [...counts].filter(([, each]) => each !== 1),
+      [],
+    );
+  };
+  return { ovs, br, first, second, inject, assertEachOnce };
+}
+
+/** Waits until a daemon is the active one and samples the bridge; returns the milliseconds. */
+async function becomesActive(daemon: Daemon, br: ExportingBridge): Promise<number> {
+  const beginMs = performance.now();
+  await waitForBridge(
+    daemon,
+    br.name,
+    'the bridge is hooked by the other daemon',
+    ({ session }) => session.hook === 'installed',
+    TAKEOVER_MS_MAX,
+  );
+  await daemon.waitForReady(TAKEOVER_MS_MAX);
+  return Math.round(performance.now() - beginMs);
+}
+
+async function standsBy(daemon: Daemon): Promise<void> {
+  await waitFor(async () => (await daemonStatus(daemon)).database.lock === 'waiting', {
+    what: 'the previous holder stands by',
+  });
+}
+
+/** Waits until one of two daemons is active; fails if both ever are. */
+async function oneTakesOver(one: Daemon, other: Daemon): Promise<void> {
+  await waitFor(
+    async () => {
+      // The old holder first: it must have stopped before the other one begins.
+      const isOld = (await daemonStatus(one)).database.isLeading;
+      const isNew = (await daemonStatus(other)).database.isLeading;
+      assert.ok(!(isOld && isNew) || !(await daemonStatus(one)).database.isLeading, 'both are active');
+      return isNew;
+    },
+    { what: 'the other daemon is active', timeoutMs: TAKEOVER_MS_MAX },
+  );
+}
+
+test(
+  'a standby takes over from a holder that is frozen, which then leaves the switch to it',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const pair = await startPair(t);
+    const { br, first, second } = pair;
+    await pair.inject();
+    await pair.assertEachOnce();
+    first.signal('SIGSTOP');
+    t.diagnostic(`taken over in ${await becomesActive(second, br)} ms`);
+    await pair.inject();
+    await pair.assertEachOnce();
+    first.signal('SIGCONT');
+    await standsBy(first);
+    await pair.inject();
+    await pair.assertEachOnce();
+    const { session } = await waitForBridge(second, br.name, 'its status', () => true);
+    assert.deepEqual([session.hook, session.hookRepairs], ['installed', 0]);
+    // And back, from a holder that is dead.
+    await second.kill();
+    t.diagnostic(`taken over from a dead holder in ${await becomesActive(first, br)} ms`);
+    await pair.inject();
+    await pair.assertEachOnce();
+  },
+);
+
+test(
+  'a standby takes over from a holder that is cut off from the database, after that has stopped',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    let proxy: CuttableProxy | undefined;
+    const pair = await startPair(t, async (ovs) => {
+      proxy = await CuttableProxy.open(join(ovs.rundir, 'db.sock'));
+      return proxy.endpoint;
+    });
+    t.after(() => proxy?.close());
+    const { br, first, second } = pair;
+    await pair.inject();
+    await pair.assertEachOnce();
+    proxy?.cut();
+    await oneTakesOver(first, second);
+    await becomesActive(second, br);
+    await pair.inject();
+    await pair.assertEachOnce();
+    assert.match(first.log, /does not confirm that this daemon is the active one/u);
+    proxy?.heal();
+    await standsBy(first);
+    await pair.inject();
+    await pair.assertEachOnce();
+    const { session } = await waitForBridge(second, br.name, 'its status', () => true);
+    assert.equal(session.hookRepairs, 0);
+  },
+);
+
+test(
+  'after a restart of the database one of two daemons is active, and never both',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const pair = await startPair(t);
+    const { ovs, first, second } = pair;
+    await pair.inject();
+    await ovs.restartOvsdbServer();
+    const active = await waitFor(
+      async () => {
+        const isFirst = (await daemonStatus(first)).database.isLeading;
+        const isSecond = (await daemonStatus(second)).database.isLeading;
+        assert.ok(
+          !(isFirst && isSecond) || !(await daemonStatus(first)).database.isLeading,
+          'both are active',
+        );
+        const locks = [(await daemonStatus(first)).database.lock, (await daemonStatus(second)).database.lock];
+        return locks.includes('held') && locks.includes('waiting') && (isFirst ? first : isSecond && second);
+      },
+      { what: 'one daemon is active', timeoutMs: TAKEOVER_MS_MAX },
+    );
+    await becomesActive(active, pair.br);
+    await pair.inject();
+    await pair.assertEachOnce();
+  },
+);
+
+test(
+  'a daemon alone goes on after it was frozen, once the database has confirmed it',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const atEnd = lastFirst(t);
+    const ovs = await startOvs({ allowedWarnings: [/\|WARN\|/u] });
+    atEnd(() => ovs.stop());
+    const daemon = await startDaemon(ovs);
+    atEnd(() => daemon.kill());
+    const br = await exportingBridge(t, ovs, daemon, UNCACHED);
+    daemon.signal('SIGSTOP');
+    const endMs = performance.now() + PAUSE_MS;
+    await waitFor(() => performance.now() > endMs, { what: 'the pause has passed' });
+    daemon.signal('SIGCONT');
+    await waitFor(() => /still the active daemon; nothing was sampled for \d+ ms/u.test(daemon.log), {
+      what: 'the daemon has proved that it is the active one',
+    });
+    await daemon.waitForReady();
+    await br.sample(udpFrame({ sourcePort: 9 }));
+    await br.sink.waitForRecords(1);
+  },
+);
+
+test('a pair of daemons writes nothing to the database', tier('ovs', 'daemon'), async (t) => {
+  const { ovs, first } = await startPair(t);
+  await first.waitForReady();
+  const size = async () => (await stat(join(ovs.rundir, 'conf.db'))).size;
+  const state = async () => [
+    await size(),
+    await ovs.vsctl('get', 'Open_vSwitch', '.', 'next_cfg', 'external_ids'),
+  ];
+  const before = await state();
+  const endMs = performance.now() + QUIET_MS;
+  await waitFor(() => performance.now() > endMs, { what: 'some seconds have passed' });
+  assert.deepEqual(await state(), before);
+});
