@@ -7,7 +7,7 @@ import { RECORD_FORMAT_DEFAULT, type RecordFormat } from '../ipfix/record-layout
 import { hasKernelDatapath, readBridgeKeys, type SamplerPolicy } from './bridge-keys.ts';
 import { type Condition, shownCondition } from './condition.ts';
 import { isFailOpen } from './fail-open.ts';
-import { type DatabaseRow, type IpfixRow, readIpfixRow } from './ipfix-row.ts';
+import { type DatabaseRow, type IpfixRow, isRedirectedState, readIpfixRow } from './ipfix-row.ts';
 import { ownerOf } from './own-rows.ts';
 import { bridgeNameOf, referenceOf } from './reference.ts';
 import { rowConditions } from './row-conditions.ts';
@@ -50,6 +50,10 @@ export interface FlowSampling {
   /** See `BridgeSampling.rowSetsFormat`. */
   readonly rowSetsFormat: boolean;
   readonly exporter: ExporterOptions;
+  /** Whether the set alone uses the row, so that the row can be redirected. */
+  readonly ownsRow: boolean;
+  /** The row as it was read. */
+  readonly row: IpfixRow;
 }
 
 export interface BridgeConfig {
@@ -136,6 +140,7 @@ export function readConfiguration(
         ? {
             row: used.row,
             exporter: exporterOptions(used.row, used.targets, { messageBytesMax, recordFormat }),
+            ownsRow: users.get(used.row.uuid)?.count === 1,
           }
         : undefined;
     };
@@ -160,8 +165,13 @@ export function readConfiguration(
 export function isOurs(row: IpfixRow): boolean {
   return (
     row.heldTargets !== undefined &&
-    (row.targets.length === 0 || row.externalIds.get(STATE_KEY) === 'adopted')
+    (row.targets.length === 0 || row.externalIds.get(STATE_KEY) === 'adopted' || isRedirected(row))
   );
+}
+
+/** Whether the targets of a row are, or are becoming, a socket of the daemon. */
+export function isRedirected(row: IpfixRow): boolean {
+  return isRedirectedState(row.externalIds.get(STATE_KEY));
 }
 
 function usedRow(
@@ -185,6 +195,8 @@ function usedRow(
 interface ExportedRow {
   readonly row: IpfixRow;
   readonly exporter: ExporterOptions;
+  /** Whether one bridge or collector set alone uses the row. */
+  readonly ownsRow: boolean;
 }
 
 function exporterOptions(
@@ -228,8 +240,10 @@ function flowSampling(
   for (const { id, ipfixRow } of sets) {
     const exported = exporterOf(ipfixRow);
     if (exported !== undefined) {
-      const { row, exporter } = exported;
+      const { row, exporter, ownsRow } = exported;
       samplings.set(id, {
+        row,
+        ownsRow,
         collectorSetId: id,
         ipfixRow,
         isOurs: isOurs(row),
@@ -290,6 +304,8 @@ function readCollectorSets(
 interface IpfixRowUser {
   readonly bridges: string[];
   readonly wholeBridges: string[];
+  /** References to the row. */
+  count: number;
   /** For conditions: "bridge br0", "collector set 7 of bridge br0". */
   described: string;
 }
@@ -301,7 +317,8 @@ function usersOfIpfixRows(
   const users = new Map<string, IpfixRowUser>();
   const add = (uuid: string | undefined, described: string, bridge: string | undefined, isWhole: boolean) => {
     if (uuid !== undefined) {
-      const user = users.get(uuid) ?? { bridges: [], wholeBridges: [], described: '' };
+      const user = users.get(uuid) ?? { bridges: [], wholeBridges: [], count: 0, described: '' };
+      user.count += 1;
       user.described += `${user.described === '' ? '' : ', '}${described}`;
       if (bridge !== undefined) {
         user.bridges.push(bridge);

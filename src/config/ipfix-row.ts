@@ -6,10 +6,14 @@ import english from 'zod/v4/locales/en.js';
 import { RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import type { Condition } from './condition.ts';
 import {
+  HELD_ACTIVE_TIMEOUT_KEY,
+  HELD_MAX_FLOWS_KEY,
   HELD_TARGETS_KEY,
   OPTIONS_KEY,
   parseHeldTargets,
   RECORD_FORMAT_KEY,
+  REDIRECTED_TO_KEY,
+  STATE_KEY,
   TEMPLATE_INTERVAL_KEY,
 } from './row-keys.ts';
 import { type RowOption, readRowOptions } from './row-options.ts';
@@ -20,21 +24,31 @@ export interface DatabaseRow {
   readonly columns: Readonly<Record<string, unknown>>;
 }
 
+/** The columns by which ovs-vswitchd caches the samples of a collector set; undefined: unset. */
+export interface CacheColumns {
+  readonly activeTimeout: number | undefined;
+  readonly maxFlows: number | undefined;
+}
+
 /** The columns of an IPFIX row that the daemon reads. */
 export interface IpfixRow {
   readonly uuid: string;
-  /** The column `targets`: not empty means that ovs-vswitchd exports for this row. */
+  /** The column `targets`, but for `redirectedTo`: not empty means that ovs-vswitchd exports for this row. */
   readonly targets: readonly string[];
+  /** The daemon's socket, where it is the only target in the column of a redirected row. */
+  readonly redirectedTo: string | undefined;
   /** The targets in `external_ids:ovs-ipfix-targets`; undefined without that key. */
   readonly heldTargets: readonly string[] | undefined;
   /** N of 1-in-N sampling. */
   readonly sampling: number;
   readonly observationDomainId: number;
   readonly observationPointId: number;
-  /** Seconds; 0 turns caching off. */
+  /** Seconds; 0 turns caching off. Of a redirected row it is the held one, unless the column is set again. */
   readonly cacheActiveTimeout: number;
-  /** Flows; 0 turns caching off. */
+  /** Flows; 0 turns caching off. As `cacheActiveTimeout` in a redirected row. */
   readonly cacheMaxFlows: number;
+  /** What the columns of the cache have; undefined if the database lacks them. */
+  readonly cacheColumns: CacheColumns | undefined;
   /** Seconds between repetitions of the templates over UDP. */
   readonly templateInterval: number;
   /** `stats_interval` in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.2). */
@@ -100,15 +114,26 @@ export function readIpfixRow(row: DatabaseRow, where: string, conditions: Condit
   };
   const externalIds = column('external_ids');
   const held = externalIds.get(HELD_TARGETS_KEY);
+  const targets = column('targets');
+  const redirectedTo = readRedirectedTo(targets, externalIds);
+  const activeTimeout = optionalNumber(row.columns['cache_active_timeout']);
+  const maxFlows = optionalNumber(row.columns['cache_max_flows']);
+  const heldCache = readHeldCache(externalIds);
   return {
     uuid: row.uuid,
-    targets: column('targets'),
+    targets: redirectedTo === undefined ? targets : [],
+    redirectedTo,
     heldTargets: held === undefined ? undefined : parseHeldTargets(held),
     sampling: column('sampling'),
     observationDomainId: column('obs_domain_id'),
     observationPointId: column('obs_point_id'),
-    cacheActiveTimeout: column('cache_active_timeout'),
-    cacheMaxFlows: column('cache_max_flows'),
+    cacheActiveTimeout:
+      (activeTimeout === undefined ? heldCache.activeTimeout : undefined) ?? column('cache_active_timeout'),
+    cacheMaxFlows: (maxFlows === undefined ? heldCache.maxFlows : undefined) ?? column('cache_max_flows'),
+    cacheColumns:
+      'cache_active_timeout' in row.columns && 'cache_max_flows' in row.columns
+        ? { activeTimeout, maxFlows }
+        : undefined,
     templateInterval:
       column('template_interval') ?? readTemplateInterval(row.uuid, externalIds, where, conditions),
     statsInterval: column('stats_interval'),
@@ -117,6 +142,36 @@ export function readIpfixRow(row: DatabaseRow, where: string, conditions: Condit
     externalIds,
     otherConfig: column('other_config'),
   };
+}
+
+/** Returns the held columns of the cache; none unless the row is redirected. */
+export function readHeldCache(externalIds: ReadonlyMap<string, string>): CacheColumns {
+  const isHeld = isRedirectedState(externalIds.get(STATE_KEY));
+  const read = (key: string) => {
+    const text = isHeld ? externalIds.get(key) : undefined;
+    return text !== undefined && /^\d{1,10}$/u.test(text) && Number(text) <= UINT32_MAX
+      ? Number(text)
+      : undefined;
+  };
+  return { activeTimeout: read(HELD_ACTIVE_TIMEOUT_KEY), maxFlows: read(HELD_MAX_FLOWS_KEY) };
+}
+
+/** Whether a value of `ovs-ipfix-state` is that of a redirected row. */
+export function isRedirectedState(state: string | undefined): boolean {
+  return state === 'redirected' || state === 'redirected-native';
+}
+
+function readRedirectedTo(
+  targets: readonly string[],
+  externalIds: ReadonlyMap<string, string>,
+): string | undefined {
+  const own = externalIds.get(REDIRECTED_TO_KEY);
+  const isOwn = isRedirectedState(externalIds.get(STATE_KEY)) && targets.length === 1 && targets[0] === own;
+  return isOwn ? own : undefined;
+}
+
+function optionalNumber(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
 }
 
 function readRecordFormat(

@@ -2,8 +2,13 @@
 
 /** Holds the collectors of a managed row, while `targets` is empty so that ovs-vswitchd does not export for it. */
 export const HELD_TARGETS_KEY = 'ovs-ipfix-targets';
-/** "adopted" in a row whose targets are handed back to ovs-vswitchd when the daemon stops; absent from native rows. */
+/** A `RowState`, in a row whose targets are handed back to ovs-vswitchd when the daemon stops; absent from native rows. */
 export const STATE_KEY = 'ovs-ipfix-state';
+/** Hold the columns `cache_active_timeout` and `cache_max_flows` of a redirected row; absent where the column was unset. */
+export const HELD_ACTIVE_TIMEOUT_KEY = 'ovs-ipfix-cache-active-timeout';
+export const HELD_MAX_FLOWS_KEY = 'ovs-ipfix-cache-max-flows';
+/** The daemon's socket that a redirected row has in `targets`: any other target is an edit of its user. */
+export const REDIRECTED_TO_KEY = 'ovs-ipfix-redirected-to';
 /** The row's conditions, one line each; absent when there are none. */
 export const PROBLEM_KEY = 'ovs-ipfix-problem';
 /** Set to "adopt" by an operator to mark a row for `--adopt=marked`. */
@@ -21,8 +26,21 @@ export const SAMPLER_KEY = 'ovs-ipfix-sampler';
 /** In the daemon's own rows: the run of the daemon that they belong to. */
 export const OWNER_KEY = 'ovs-ipfix-owner';
 
+/**
+ * Values of `ovs-ipfix-state`. adopted: `targets` is empty; redirected: `targets` is a socket of the daemon, to which
+ * ovs-vswitchd sends the samples of a collector set; redirected-native: the same in a native row.
+ */
+export type RowState = 'adopted' | 'redirected' | 'redirected-native';
+
+/** The keys that a redirected row has in addition to those of an adopted one. */
+export const REDIRECT_KEYS: readonly string[] = [
+  HELD_ACTIVE_TIMEOUT_KEY,
+  HELD_MAX_FLOWS_KEY,
+  REDIRECTED_TO_KEY,
+];
+
 /** The keys that only the daemon writes in an IPFIX row; `release` removes them. */
-export const OWN_IPFIX_KEYS: readonly string[] = [HELD_TARGETS_KEY, STATE_KEY, PROBLEM_KEY];
+export const OWN_IPFIX_KEYS: readonly string[] = [HELD_TARGETS_KEY, STATE_KEY, PROBLEM_KEY, ...REDIRECT_KEYS];
 
 /** The valid keys with the prefix `ovs-ipfix` in an IPFIX row. */
 export const KNOWN_IPFIX_KEYS: ReadonlySet<string> = new Set([

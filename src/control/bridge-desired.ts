@@ -13,6 +13,8 @@ export interface BridgeDesired {
   readonly keepsHookMeter: boolean;
   /** The collector sets whose `sample` actions should reach the daemon. */
   readonly collectorSets: ReadonlySet<number>;
+  /** The collector sets whose flows are read for the probabilities of their actions, and not changed. */
+  readonly followedSets: ReadonlySet<number>;
 }
 
 /** The desired state of a bridge that the daemon does not use. */
@@ -21,9 +23,10 @@ export const NOTHING_DESIRED: BridgeDesired = {
   hook: undefined,
   keepsHookMeter: false,
   collectorSets: new Set(),
+  followedSets: new Set(),
 };
 
-/** Whether nothing is desired. */
+/** Whether nothing is desired in the switch. */
 export function isNothing(desired: BridgeDesired): boolean {
   return desired.hook === undefined && desired.collectorSets.size === 0;
 }
@@ -34,6 +37,7 @@ export function isSameDesired(a: BridgeDesired, b: BridgeDesired): boolean {
     a.maxSampleRate === b.maxSampleRate &&
     a.keepsHookMeter === b.keepsHookMeter &&
     isSameHookOptions(a.hook, b.hook) &&
-    isSameSets(a.collectorSets, b.collectorSets)
+    isSameSets(a.collectorSets, b.collectorSets) &&
+    isSameSets(a.followedSets, b.followedSets)
   );
 }

@@ -9,6 +9,7 @@ import type { Logger } from '../runtime/log.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import type { UnmeteredPolicy } from './hook-refusal.ts';
 import type { MeterEvents } from './meter-readings.ts';
+import type { SampleProbabilities } from './sample-probabilities.ts';
 
 /** Callbacks of a session. */
 export interface BridgeEvents extends MeterEvents {
@@ -30,6 +31,8 @@ export interface BridgeSessionOptions extends BridgeEvents {
   readonly log: Logger;
   readonly mark: RegisterBit;
   readonly unmetered: UnmeteredPolicy;
+  /** Gets the probabilities of the `sample` actions in flows, while flows are read. */
+  readonly probabilities?: SampleProbabilities | undefined;
   /** See `Leadership.isLeading`: otherwise nothing is modified, and packet-ins are ignored. */
   readonly isLeading: () => boolean;
   /** Whether the bridge is known to be deleted, and with it everything installed. */

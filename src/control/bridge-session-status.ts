@@ -3,7 +3,7 @@
 import type { KeeperStatus } from '../runtime/keeper.ts';
 import type { HookState } from './hook-reconciler.ts';
 import type { ReconcilerStatus } from './reconciler.ts';
-import type { TranslationStatus } from './translation-reconciler.ts';
+import type { TranslationStatus } from './translation-status.ts';
 
 export interface BridgeSessionStatus {
   readonly hook: HookState;

@@ -65,6 +65,7 @@ export class BridgeSession {
     this.#translation = new TranslationReconciler({
       ...dialled,
       log,
+      probabilities: options.probabilities,
       onChange,
       syncMonitor: () => this.#monitor.sync(),
     });
@@ -103,7 +104,7 @@ export class BridgeSession {
       this.#maxSampleRate = desired.maxSampleRate;
     }
     this.#hasLeftovers ||= this.#keeper.session !== undefined && !isNothing(desired);
-    this.#translation.setDesired(desired.collectorSets);
+    this.#translation.setDesired(desired.collectorSets, desired.followedSets);
     this.#follow();
   }
 
@@ -160,31 +161,36 @@ export class BridgeSession {
   /** Returns a sentence about what is not installed yet; undefined when everything is. */
   missing(): string | undefined {
     const where = `Bridge ${this.#options.bridge}`;
-    if (isNothing(this.#desired)) {
+    const { collectorSets, followedSets } = this.#desired;
+    const isReadOnly = isNothing(this.#desired);
+    if (isReadOnly && followedSets.size === 0) {
       return undefined;
     }
     if (this.#keeper.session === undefined) {
-      return `${where} is not hooked${because(this.#keeper.status().lastError)}.`;
+      return `${where} is not ${isReadOnly ? 'connected' : 'hooked'}${because(this.#keeper.status().lastError)}.`;
+    }
+    if (isReadOnly) {
+      return this.#missingTranslation(where);
     }
     if (!this.#hook.isHooked) {
       return `${where} is not hooked${because(this.#hook.condition?.message)}.`;
     }
-    if (this.#desired.collectorSets.size === 0) {
-      return undefined;
-    }
-    return this.#missingTranslation(where);
+    return collectorSets.size + followedSets.size === 0 ? undefined : this.#missingTranslation(where);
   }
 
   #missingTranslation(where: string): string | undefined {
     const { state, pending } = this.#translation;
-    if (state === 'translated' && isSameSets(this.#translation.translatedSets, this.#desired.collectorSets)) {
+    const isDone = state === 'translated' || state === 'following';
+    if (isDone && isSameSets(this.#translation.translatedSets, this.#desired.collectorSets)) {
       return undefined;
     }
     const [condition] = this.#translation.conditions();
     const detail =
       state === 'failed' || state === 'unsafe'
         ? (condition?.message ?? this.#translation.reconciler().lastError)
-        : `${pending} flows are still to be rewritten`;
+        : pending === 0
+          ? 'flows are being read'
+          : `${pending} flows are still to be rewritten`;
     return `${where}: the daemon does not get all of its "sample" actions yet${because(detail)}.`;
   }
 
@@ -308,7 +314,7 @@ export class BridgeSession {
   #follow(): void {
     const { hook, keepsHookMeter, collectorSets } = this.#desired;
     const isMeterInUse =
-      this.#hook.hasSampleMeter && this.#translation.isWatching && this.#translation.state !== 'off';
+      this.#hook.hasSampleMeter && this.#translation.isWatching && !this.#translation.isIdle;
     const hasSampleMeter = collectorSets.size > 0 || isMeterInUse;
     this.#hook.setDesired({
       hook,

@@ -15,7 +15,6 @@ import { clause, reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
 import { BridgeSession } from './bridge-session.ts';
-import type { BridgeEvents } from './bridge-session-options.ts';
 import { ConditionLog } from './condition-log.ts';
 import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
 import {
@@ -35,10 +34,13 @@ import {
   withOwnershipConditions,
 } from './ownership.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
-import { type BridgeInterfaces, type RunningExporter, SampledBridge } from './sampled-bridge.ts';
+import { SampledBridge } from './sampled-bridge.ts';
+import type {
+  BridgeInterfaces,
+  RunningExporter,
+  SampledBridgeSessionOptions,
+} from './sampled-bridge-parts.ts';
 import type { SampledBridgeStatus } from './sampled-bridge-status.ts';
-
-export type { BridgeInterfaces, RunningExporter } from './sampled-bridge.ts';
 
 /** The dependencies of `Control`. */
 export interface ControlParts {
@@ -194,7 +196,7 @@ export class Control {
       missing.push('IPFIX rows are being adopted.');
     }
     for (const bridge of this.#bridges.values()) {
-      const sentence = bridge.missing() ?? this.#missingRow(bridge.name);
+      const sentence = bridge.missing() ?? this.#missingRow(bridge.name) ?? bridge.missingRedirection();
       if (sentence !== undefined) {
         missing.push(sentence);
       }
@@ -214,6 +216,7 @@ export class Control {
     return {
       policy: this.#settings.adopt,
       samplability: (bridge) => this.#bridges.get(bridge)?.samplability ?? 'pending',
+      redirections: new Map([...this.#bridges.values()].flatMap((bridge) => [...bridge.redirections()])),
     };
   }
 
@@ -295,7 +298,7 @@ export class Control {
     }
     const bridge = new SampledBridge(config, isDesired, {
       clock: this.#parts.clock,
-      openBridge: (events) => this.#openBridge(config.name, events),
+      openBridge: (options) => this.#openBridge(config.name, options),
       makeExporter: (name, options) => this.#makeExporter(name, options),
       randomSeed: this.#parts.randomSeed,
       log: this.#parts.log.module('bridge'),
@@ -320,10 +323,10 @@ export class Control {
     });
   }
 
-  #openBridge(name: string, events: BridgeEvents): BridgeSession {
+  #openBridge(name: string, options: SampledBridgeSessionOptions): BridgeSession {
     const { openflow, tls, mark, unmetered } = this.#settings;
     return new BridgeSession({
-      ...events,
+      ...options,
       bridge: name,
       endpoint: openflow(name),
       tls,

@@ -27,7 +27,8 @@ import {
   LOCK_NAME,
   type LockState,
 } from './leadership.ts';
-import type { RowChange } from './ownership.ts';
+import type { RowChange } from './row-change.ts';
+import { writeRows } from './row-writes.ts';
 import { TargetsColumn } from './targets-column.ts';
 
 /** The name of ovs-vswitchd's configuration database. */
@@ -167,28 +168,17 @@ export class DatabaseSession {
   }
 
   /**
-   * Writes the changes, each in a transaction, which the server aborts if the row has changed meanwhile or the lock is not
-   * held. Rejects with the first failure after all have been tried.
+   * Writes the changes of rows, in transactions that the server aborts if a row has changed meanwhile or the lock is not held.
+   * Rejects with the first failure after all have been tried.
    */
   async write(changes: readonly RowChange[]): Promise<void> {
     const client = this.#connected('IPFIX rows not changed');
-    const results = await Promise.allSettled(
-      changes.map((change) => client.transact(DATABASE_NAME, changeOperations(change, this.#targetsColumn))),
-    );
-    for (const [index, result] of results.entries()) {
-      const change = changes[index];
-      if (result.status === 'rejected') {
-        throw new Error(
-          `IPFIX row ${change?.row.uuid}: ${change?.kind} failed: ${String(result.reason.message)}`,
-          {
-            cause: result.reason,
-          },
-        );
-      }
-      if (change !== undefined && change.kind !== 'annotate') {
-        this.#options.log.info(`IPFIX row ${change.row.uuid}: ${describeChange(change)}`);
-      }
-    }
+    await writeRows(changes, {
+      column: this.#targetsColumn,
+      log: this.#options.log,
+      transact: (operations) =>
+        client.transact(DATABASE_NAME, [{ op: 'assert', lock: LOCK_NAME }, ...operations]),
+    });
   }
 
   /** Runs operations in one transaction, which the server aborts if the lock is not held; `what` is for its comment. */
@@ -296,35 +286,4 @@ function rootedBridges(snapshot: Snapshot): readonly DatabaseRow[] {
     }
   }
   return bridges.filter((bridge) => rooted.has(bridge.uuid));
-}
-
-/** Returns the transaction of a change, which is aborted if another client has changed the row meanwhile. */
-function changeOperations(change: RowChange, column: TargetsColumn): readonly Operation[] {
-  const { row } = change;
-  const where: readonly ['_uuid', '==', { uuid: string }][] = [['_uuid', '==', { uuid: row.uuid }]];
-  return [
-    { op: 'assert', lock: LOCK_NAME },
-    {
-      op: 'wait',
-      table: 'IPFIX',
-      where,
-      columns: ['targets', 'external_ids'],
-      until: '==',
-      rows: [{ targets: column.write(row.targets), external_ids: row.externalIds }],
-      timeoutMs: 0,
-    },
-    {
-      op: 'update',
-      table: 'IPFIX',
-      where,
-      row: { targets: column.write(change.targets), external_ids: change.externalIds },
-    },
-    { op: 'comment', comment: `ovs-ipfix: ${change.kind} IPFIX ${row.uuid}` },
-  ];
-}
-
-function describeChange(change: RowChange): string {
-  return change.kind === 'adopt'
-    ? `taken over from ovs-vswitchd, which exported to ${change.row.targets.join(' ')}`
-    : `handed back to ovs-vswitchd, which exports to ${change.targets.join(' ')}`;
 }

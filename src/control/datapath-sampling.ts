@@ -7,46 +7,20 @@ import type { Condition } from '../config/condition.ts';
 import type { BridgeConfig, BridgeSampling } from '../config/configuration.ts';
 import type { SampleSink } from '../intake/bridge-intake.ts';
 import { DatapathIntake, type DatapathIntakeStatus } from '../intake/datapath-intake.ts';
-import type { IngressInterfaces } from '../intake/ingress-interfaces.ts';
 import { PROBABILITY_ALL } from '../intake/sampler.ts';
-import type { Clock, Timer } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
+import type { Timer } from '../runtime/clock.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import { drainSamples } from './datapath-drain.ts';
 import { DatapathPath, type OwnRowsStatus } from './datapath-path.ts';
+import type { DatapathSamplingParts } from './datapath-sampling-parts.ts';
 import type { SamplerChoiceStatus } from './datapath-sampling-status.ts';
 import type { HookSample } from './hook.ts';
 import { HookRate } from './hook-rate.ts';
-import type { UnmeteredPolicy } from './hook-refusal.ts';
-import type { OwnSet } from './own-rows-plan.ts';
 import { OwnRowsWatch, unreachableCondition } from './own-rows-watch.ts';
 import { BURST_MS, ProbabilityControl } from './probability-control.ts';
 import { type PathState, SamplerChoice, type SamplerName } from './sampler-choice.ts';
 import { SetIdWatch } from './set-id-watch.ts';
-
-/** The dependencies of `DatapathSampling`. */
-export interface DatapathSamplingParts {
-  readonly bridge: string;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Random 32-bit numbers, for samplers and for the domain that marks the daemon's samples. */
-  readonly randomSeed: () => number;
-  readonly interfaces: IngressInterfaces;
-  /** The bridge's own rows; undefined until the database has them. */
-  readonly ownSet: () => OwnSet | undefined;
-  /** See `Leadership.isLeading`: otherwise samples are ignored. */
-  readonly isLeading: () => boolean;
-  /** Returns whether sockets of a user may be those of ovs-vswitchd. */
-  readonly isSwitchUser: (userId: number) => boolean;
-  /** See `OwnRows.refusal`. */
-  readonly ownRowsRefusal: () => string | undefined;
-  readonly unmetered: UnmeteredPolicy;
-  /** Called when the hook that is desired may have changed. */
-  readonly onChange: () => void;
-  /** Called when `port` or `avoidedSetIds` has changed, on which the own rows depend. */
-  readonly onPort: () => void;
-}
 
 /** The hook that follows from the choice of the sampler. */
 export interface HookChoice {
@@ -75,6 +49,10 @@ export class DatapathSampling {
   readonly #choice: SamplerChoice;
   readonly #control: ProbabilityControl;
   #policy: SamplerPolicy = 'packet-in';
+  /** The state of the path when `onPath` was last called. */
+  #notedPath: PathState = 'untested';
+  /** Whether the bridge is sampled as a whole; otherwise samples are those of its sets only. */
+  #isWhole = false;
   #hasKernelDatapath = false;
   #maxSampleRate = 0;
   /** Since when the bridge's row is adopted or native; undefined: ovs-vswitchd exports for it, and would sample probes. */
@@ -124,9 +102,13 @@ export class DatapathSampling {
     this.#control = new ProbabilityControl({ interval: 1, maxSampleRate: 1 }, this.#nowMs());
   }
 
-  /** Applies the rows; `sampling` undefined: the bridge is not sampled as a whole. */
-  configure(config: BridgeConfig, sampling: BridgeSampling | undefined): void {
-    this.#policy = sampling === undefined ? 'packet-in' : config.samplerPolicy;
+  /**
+   * Applies the rows; `sampling` undefined: the bridge is not sampled as a whole. `needsPath`: samples have to reach the daemon for
+   * collector sets.
+   */
+  configure(config: BridgeConfig, sampling: BridgeSampling | undefined, needsPath: boolean): void {
+    this.#isWhole = sampling !== undefined;
+    this.#policy = sampling === undefined && !needsPath ? 'packet-in' : config.samplerPolicy;
     this.#hasKernelDatapath = config.hasKernelDatapath;
     this.#maxSampleRate = config.maxSampleRate;
     this.#oursMs = sampling?.isOurs === true ? (this.#oursMs ?? this.#nowMs()) : undefined;
@@ -198,15 +180,23 @@ export class DatapathSampling {
   /** Returns a sentence why the bridge has no sampler; undefined if it has one. */
   missing(): string | undefined {
     const { sampler, reason } = this.#choice.status();
-    return sampler === 'none' ? `Bridge ${this.#parts.bridge} is not sampled: ${reason}.` : undefined;
+    return this.#isWhole && sampler === 'none'
+      ? `Bridge ${this.#parts.bridge} is not sampled: ${reason}.`
+      : undefined;
   }
 
   conditions(): readonly Condition[] {
-    if (!this.#choice.prefersDatapath || this.#pathState !== 'failed') {
+    if (!this.#isWhole || !this.#choice.prefersDatapath || this.#pathState !== 'failed') {
       return [];
     }
     const { fault } = this.#rowsWatch;
-    return [unreachableCondition(this.#parts.bridge, { fault, isSampled: this.#choice.sampler !== 'none' })];
+    const isSampled = this.#choice.sampler !== 'none';
+    const consequence = isSampled
+      ? 'so its packets are sampled by packet-ins.'
+      : 'and it has no meters: it is not sampled.';
+    const severity = isSampled ? 'warning' : 'error';
+    const { bridge } = this.#parts;
+    return [unreachableCondition(bridge, { where: `Bridge ${bridge}`, fault, severity, consequence })];
   }
 
   /** The choice of the sampler; undefined where `ovs-ipfix-sampler` is `packet-in`. */
@@ -300,7 +290,7 @@ export class DatapathSampling {
    */
   #mayProbe(nowMs: number): boolean {
     const isEnded = this.#oursMs !== undefined && nowMs - this.#oursMs >= EXPORT_END_MS;
-    return isEnded || !this.#hasPacketIns;
+    return isEnded || !this.#isWhole || !this.#hasPacketIns;
   }
 
   /** Whether packet-ins can sample the bridge. */
@@ -364,6 +354,10 @@ export class DatapathSampling {
   }
 
   #decide(): void {
+    if (this.#pathState !== this.#notedPath) {
+      this.#notedPath = this.#pathState;
+      this.#parts.onPath(this.#notedPath, this.#rowsWatch.fault);
+    }
     const meters = this.#connection?.meters;
     const facts = {
       policy: this.#policy,

@@ -19,19 +19,21 @@ import {
   type WriteBatch,
 } from './flow-rewriting.ts';
 import type { FlowTranslatorStatus } from './flow-translator-status.ts';
+import { FollowedSamples } from './followed-samples.ts';
 import { hiddenForm } from './hidden-forms.ts';
 import { MonitorPause } from './monitor-pause.ts';
 import { BatchPlan, firstOf } from './rewriting-batch.ts';
+import type { SampleProbabilities } from './sample-probabilities.ts';
 import {
   concernsSampling,
   countBySet,
+  countedSets,
   hasOurActions,
   isSameTranslation,
   type TranslationOptions,
   translateInstructions,
 } from './translation.ts';
 import { flowRefused, hardTimeoutsRestart, type RefusedFlow } from './translation-conditions.ts';
-import { UnresolvedSamples } from './unresolved-samples.ts';
 
 /**
  * Flows with `sample` actions that are followed on a bridge; further ones are not sampled, and are counted. A flow that has
@@ -40,11 +42,11 @@ import { UnresolvedSamples } from './unresolved-samples.ts';
 export const SAMPLING_FLOWS_MAX = 200_000;
 /** Flows rewritten between two barriers, so that the switch serves its other clients in between. */
 export const REWRITE_BATCH = 200;
-/** Refused flows that are named as conditions; the others are only counted. */
+/** Refused flows that are named as conditions. */
 const REFUSALS_MAX = 20;
-
 export interface FlowTranslatorOptions {
   readonly bridge: string;
+  readonly probabilities?: SampleProbabilities | undefined;
   /** Default `SAMPLING_FLOWS_MAX`. */
   readonly flowsMax?: number;
 }
@@ -55,7 +57,7 @@ export class FlowTranslator {
   readonly #flows = new Map<string, ObservedFlow>();
   readonly #dirty = new Set<string>();
   readonly #refusals = new Map<string, RefusedFlow>();
-  readonly #unresolved = new UnresolvedSamples();
+  readonly #samples: FollowedSamples;
   /** The flows of the batch that was sent and not yet acknowledged, and what was sent for each. */
   readonly #inFlight = new Map<string, readonly Instruction[]>();
   /** Flows that another client modified meanwhile, and what the daemon sent: the switch may have that, not `#flows`. */
@@ -68,32 +70,32 @@ export class FlowTranslator {
   #ignored = 0;
   #hasHardTimeouts = false;
   #isChecked = false;
-  /** Cached until something changes: there may be many flows, and status is read each second. */
+  /** Cached until something changes: status is read each second. */
   #flowsBySet: ReadonlyMap<number, number> | undefined;
 
   constructor(options: FlowTranslatorOptions) {
     this.#bridge = options.bridge;
     this.#flowsMax = options.flowsMax ?? SAMPLING_FLOWS_MAX;
+    this.#samples = new FollowedSamples(options.probabilities);
   }
 
   /** Sets how flows should be translated from now on. */
   setOptions(options: TranslationOptions): void {
-    if (isSameTranslation(options, this.#options)) {
-      return;
-    }
+    const isSame = isSameTranslation(options, this.#options);
     this.#options = options;
-    for (const [key, flow] of this.#flows) {
+    this.#flowsBySet = undefined;
+    for (const [key, flow] of isSame ? [] : this.#flows) {
       this.#judge(key, flow);
     }
   }
 
-  /** Forgets all flows: they are read again over the next connection. */
+  /** Forgets all flows, which are read again over the next connection. */
   forget(): void {
     this.#flowsBySet = undefined;
     this.#flows.clear();
     this.#dirty.clear();
     this.#refusals.clear();
-    this.#unresolved.clear();
+    this.#samples.clear();
     this.#inFlight.clear();
     this.#overwritten.clear();
     this.#clientChanges.forget();
@@ -292,7 +294,7 @@ export class FlowTranslator {
       ...refusals.map((refusal) => flowRefused(this.#bridge, refusal)),
       ...(this.#hasHardTimeouts ? [hardTimeoutsRestart(this.#bridge)] : []),
       ...this.#clientChanges.conditions(this.#bridge),
-      ...this.#unresolved.conditions(this.#bridge),
+      ...this.#samples.conditions(this.#bridge),
     ];
   }
 
@@ -312,11 +314,8 @@ export class FlowTranslator {
 
   /** Returns the number of flows that have companion actions now; takes time for each flow. */
   countWithOurActions(): number {
-    let count = 0;
-    for (const { instructions } of this.#flows.values()) {
-      count += hasOurActions(appliedActions(instructions)) ? 1 : 0;
-    }
-    return count;
+    const flows = [...this.#flows.values()];
+    return flows.filter(({ instructions }) => hasOurActions(appliedActions(instructions))).length;
   }
 
   /**
@@ -339,13 +338,13 @@ export class FlowTranslator {
 
   #countBySet(): ReadonlyMap<number, number> {
     const translated = [...this.#flows].filter(([key]) => !this.#dirty.has(key) && !this.#refusals.has(key));
-    return countBySet(new Map(translated).values(), this.#options.collectorSets);
+    return countBySet(new Map(translated).values(), countedSets(this.#options));
   }
 
   #judge(key: string, flow: ObservedFlow): void {
     this.#flowsBySet = undefined;
     const actions = appliedActions(flow.instructions);
-    this.#unresolved.update(key, actions, this.#options, () => `flow ${formatFlow(flow)}`);
+    this.#samples.update(key, actions, this.#options, () => `flow ${formatFlow(flow)}`);
     const isRight = translateInstructions(flow.instructions, this.#options) === flow.instructions;
     // Another client's version that the daemon's has certainly replaced is written back in any form.
     const isRestored = this.#isChecked && this.#overwritten.has(key);
@@ -372,7 +371,7 @@ export class FlowTranslator {
     this.#flows.delete(key);
     this.#dirty.delete(key);
     this.#refusals.delete(key);
-    this.#unresolved.delete(key);
+    this.#samples.delete(key);
     this.#overwritten.delete(key);
     this.#clientChanges.forgetFlow(key);
   }

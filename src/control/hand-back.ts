@@ -8,7 +8,8 @@ import { clause, reasonOf } from '../runtime/sentence.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
 import type { DatabaseSession } from './database-session.ts';
 import { removeOwnRows } from './own-rows.ts';
-import { planRelease, type RowChange } from './ownership.ts';
+import { planRelease } from './ownership.ts';
+import type { RowChange } from './row-change.ts';
 
 /** Milliseconds after the begin of a stop at which rows are handed back, even if hooks or actions are still being removed. */
 export const SOURCES_END_MS = 1500;

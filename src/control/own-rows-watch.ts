@@ -43,15 +43,17 @@ export class OwnRowsWatch {
   }
 }
 
-/** Returns the condition of a bridge whose datapath should sample, and whose samples do not arrive; `fault` as in `OwnRowsWatch`. */
+/** What is sampled otherwise, or not, and the consequence as the end of a sentence; `fault` is as in `OwnRowsWatch`. */
+export interface Unreachable extends Pick<Condition, 'where' | 'severity'> {
+  readonly fault: string | undefined;
+  readonly consequence: string;
+}
+
+/** Returns the condition of a bridge whose datapath should sample, and whose samples do not arrive. */
 export function unreachableCondition(
   bridge: string,
-  { fault, isSampled }: { readonly fault: string | undefined; readonly isSampled: boolean },
+  { fault, consequence, ...about }: Unreachable,
 ): Condition {
-  const consequence = isSampled
-    ? 'so its packets are sampled by packet-ins.'
-    : 'and it has no meters: it is not sampled.';
-  const about = { severity: isSampled ? 'warning' : 'error', where: `Bridge ${bridge}` } as const;
   if (fault === undefined) {
     return {
       ...about,
@@ -63,7 +65,7 @@ export function unreachableCondition(
   return {
     ...about,
     code: 'no-own-rows',
-    message: `The datapath cannot sample it (${fault}), ${consequence}`,
+    message: `The datapath cannot sample (${fault}), ${consequence}`,
     action:
       'Let the daemon write its own rows in IPFIX and Flow_Sample_Collector_Set, or choose packet-ins with ' +
       `"ovs-vsctl set Bridge ${bridge} external_ids:ovs-ipfix-sampler=packet-in".`,

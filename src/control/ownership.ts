@@ -3,29 +3,32 @@
 // docs/takeover.md describes the rules for operators.
 
 import { type Condition, describeCondition } from '../config/condition.ts';
-import { type Configuration, isOurs, type UsedIpfixRow } from '../config/configuration.ts';
+import { type Configuration, isOurs, isRedirected, type UsedIpfixRow } from '../config/configuration.ts';
 import type { IpfixRow } from '../config/ipfix-row.ts';
-import {
-  ADOPT_MARK_KEY,
-  formatHeldTargets,
-  HELD_TARGETS_KEY,
-  OWN_IPFIX_KEYS,
-  PROBLEM_KEY,
-  STATE_KEY,
-} from '../config/row-keys.ts';
+import { ADOPT_MARK_KEY, PROBLEM_KEY, STATE_KEY } from '../config/row-keys.ts';
 import type { RunSettings } from '../config/settings.ts';
 import { sharedDomainConditions } from '../config/shared-domains.ts';
+import {
+  adoptionOf,
+  isAdopted,
+  isChange,
+  isNative,
+  type RowChange,
+  redirectionOf,
+  releaseOf,
+  targetsColumnOf,
+} from './row-change.ts';
 import type { Samplability } from './sampling-watch.ts';
 
 /** Which rows the daemon adopts: all, those marked `external_ids:ovs-ipfix=adopt`, or native rows only. */
 export type AdoptPolicy = RunSettings['adopt'];
 
-/** A change of a row: the row as it was read, and the new content of its two columns. */
-export interface RowChange {
-  readonly kind: 'adopt' | 'annotate' | 'release';
-  readonly row: IpfixRow;
-  readonly targets: readonly string[];
-  readonly externalIds: ReadonlyMap<string, string>;
+/** How the samples of a collector set get to the daemon, where the datapath takes them. */
+export interface Redirection {
+  /** The daemon's socket; undefined while it cannot be used yet. */
+  readonly target: string | undefined;
+  /** Whether what is sent to the socket does not arrive. */
+  readonly hasFailed: boolean;
 }
 
 /** What adoption depends on besides the rows. */
@@ -33,35 +36,66 @@ export interface AdoptionRules {
   readonly policy: AdoptPolicy;
   /** Whether packets of a bridge reach the daemon, by the bridge's name. */
   readonly samplability: (bridge: string) => Samplability;
+  /** Which rows, by UUID, are to be redirected; the others are adopted. Default: none. */
+  readonly redirections?: ReadonlyMap<string, Redirection>;
 }
 
-/** Returns the changes that adopt and release rows by the rules, and annotate rows with their conditions. */
+/** Returns the changes that adopt, redirect and release rows by the rules, and annotate rows with their conditions. */
 export function planOwnership(
   configuration: Configuration,
   rules: AdoptionRules,
   conditions: readonly Condition[],
 ): readonly RowChange[] {
-  const changes: RowChange[] = [];
   const wanted = wantedRows(configuration, rules);
-  for (const used of configuration.ipfixRows) {
-    const { row } = used;
-    const isReady = used.bridges.every((bridge) => rules.samplability(bridge) === 'sampled');
-    if (isToBeAdopted(used, wanted) && (isReady || isAdopted(row))) {
-      const externalIds = new Map(row.externalIds).set(HELD_TARGETS_KEY, formatHeldTargets(row.targets));
-      externalIds.set(STATE_KEY, 'adopted');
-      changes.push({
-        kind: 'adopt',
-        row,
-        targets: [],
-        externalIds: withConditions(externalIds, row, conditions),
-      });
-    } else if (isToBeReleased(used, wanted)) {
-      changes.push(releaseOf(row));
-    } else {
-      changes.push({ kind: 'annotate', row, targets: row.targets, externalIds: annotated(row, conditions) });
-    }
+  return configuration.ipfixRows
+    .map((used) => {
+      const redirection = rules.redirections?.get(used.row.uuid);
+      const isReady = used.bridges.every((bridge) => rules.samplability(bridge) === 'sampled');
+      const change =
+        redirection === undefined
+          ? adoptionChange(used, wanted, isReady)
+          : redirectionChange(used, wanted, isReady, redirection);
+      return change === undefined || change.kind === 'release'
+        ? (change ?? annotationOf(used.row, conditions))
+        : { ...change, externalIds: withConditions(new Map(change.externalIds), used.row, conditions) };
+    })
+    .filter(isChange);
+}
+
+/** Returns the change of a row whose packets come in packet-ins; undefined if its owner does not change. */
+function adoptionChange(
+  used: UsedIpfixRow,
+  wanted: ReadonlySet<UsedIpfixRow>,
+  isReady: boolean,
+): RowChange | undefined {
+  const { row } = used;
+  if (isRedirected(row) && isNative(row)) {
+    return releaseOf(row);
   }
-  return changes.filter(isChange);
+  const isToBeConverted = isRedirected(row) && row.heldTargets !== undefined && wanted.has(used);
+  const isToBeChanged = isToBeAdopted(used, wanted) || isToBeConverted;
+  if (isToBeChanged && (isReady || (isAdopted(row) && !isRedirected(row)))) {
+    return adoptionOf(row);
+  }
+  return isToBeReleased(used, wanted) ? releaseOf(row) : undefined;
+}
+
+/** Returns the change of a row whose samples the datapath takes; undefined if its owner does not change. */
+function redirectionChange(
+  used: UsedIpfixRow,
+  wanted: ReadonlySet<UsedIpfixRow>,
+  isReady: boolean,
+  { target, hasFailed }: Redirection,
+): RowChange | undefined {
+  const { row } = used;
+  const isManaged = isAdopted(row) || isRedirected(row);
+  if (row.heldTargets === undefined && row.targets.length === 0) {
+    return undefined;
+  }
+  if (hasFailed || !(wanted.has(used) || isNative(row))) {
+    return isManaged ? releaseOf(row) : undefined;
+  }
+  return target !== undefined && (isReady || isManaged) ? redirectionOf(row, target) : undefined;
 }
 
 /**
@@ -128,10 +162,6 @@ export function planRelease(rows: Iterable<IpfixRow>): readonly RowChange[] {
   return [...rows].map(releaseOf).filter(isChange);
 }
 
-function isAdopted(row: IpfixRow): boolean {
-  return row.heldTargets !== undefined && row.externalIds.get(STATE_KEY) === 'adopted';
-}
-
 /**
  * Returns the rows that should be adopted. All rows of a bridge are adopted or none, because ovs-vswitchd processes every
  * `sample` action of a bridge as long as it exports for one of its rows. A marked row stays with ovs-vswitchd as long as another
@@ -168,10 +198,6 @@ function isWantedBy(policy: AdoptPolicy, { row }: UsedIpfixRow): boolean {
   return policy === 'all' || (policy === 'marked' && row.externalIds.get(ADOPT_MARK_KEY) === 'adopt');
 }
 
-function isNative(row: IpfixRow): boolean {
-  return row.heldTargets !== undefined && row.targets.length === 0 && !isAdopted(row);
-}
-
 /** Whether ovs-vswitchd exports for the row and it is to be adopted. A row without a usable target is not adopted. */
 function isToBeAdopted(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): boolean {
   const { row } = used;
@@ -187,29 +213,19 @@ function isToBeReleased(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): 
   return isAdopted(used.row) && !wanted.has(used);
 }
 
-/** Returns the keys of a row whose owner does not change. */
-function annotated(row: IpfixRow, conditions: readonly Condition[]): ReadonlyMap<string, string> {
-  const externalIds = new Map(row.externalIds);
-  if (isOurs(row)) {
-    return withConditions(externalIds, row, conditions);
-  }
-  if (row.heldTargets === undefined && externalIds.delete(STATE_KEY)) {
+/** Returns the change of a row whose owner stays. */
+function annotationOf(row: IpfixRow, conditions: readonly Condition[]): RowChange {
+  if (row.heldTargets === undefined && row.externalIds.has(STATE_KEY)) {
     // It was adopted until its user removed the held targets.
-    externalIds.delete(PROBLEM_KEY);
+    return { ...releaseOf(row), kind: 'annotate' };
   }
-  return externalIds;
-}
-
-function releaseOf(row: IpfixRow): RowChange {
   const externalIds = new Map(row.externalIds);
-  const adopted = isAdopted(row);
-  for (const key of OWN_IPFIX_KEYS) {
-    if (adopted || key !== HELD_TARGETS_KEY) {
-      externalIds.delete(key);
-    }
-  }
-  const targets = adopted && row.targets.length === 0 ? (row.heldTargets ?? []) : row.targets;
-  return { kind: 'release', row, targets, externalIds };
+  return {
+    kind: 'annotate',
+    row,
+    targets: targetsColumnOf(row),
+    externalIds: isOurs(row) ? withConditions(externalIds, row, conditions) : externalIds,
+  };
 }
 
 function withConditions(
@@ -224,15 +240,4 @@ function withConditions(
     externalIds.delete(PROBLEM_KEY);
   }
   return externalIds;
-}
-
-function isChange(change: RowChange): boolean {
-  const { row } = change;
-  const sameTargets =
-    row.targets.length === change.targets.length &&
-    row.targets.every((target, index) => target === change.targets[index]);
-  const sameKeys =
-    row.externalIds.size === change.externalIds.size &&
-    [...row.externalIds].every(([key, value]) => change.externalIds.get(key) === value);
-  return !(sameTargets && sameKeys);
 }

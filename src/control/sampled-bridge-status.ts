@@ -9,6 +9,7 @@ import type { SamplerStatus } from '../intake/sampler.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
 import type { OwnRowsStatus } from './datapath-path.ts';
 import type { SamplerChoiceStatus } from './datapath-sampling-status.ts';
+import type { RedirectedSetStatus } from './redirected-sets.ts';
 import type { Samplability } from './sampling-watch.ts';
 
 /** The status of a bridge that is sampled as a whole. */
@@ -29,6 +30,8 @@ export interface FlowSamplingStatus {
   /** See `BridgeSampling.rowSetsFormat`. */
   readonly rowSetsFormat: boolean;
   readonly sampler: SamplerStatus;
+  /** Samples of the datapath while the row is redirected; undefined: samples come in packet-ins. */
+  readonly datapath: RedirectedSetStatus | undefined;
   readonly exporter: ExporterStatus;
   /** Numbers of flows and groups whose `sample` actions for this set reach the daemon. */
   readonly flows: number;

@@ -6,61 +6,22 @@ import type { Condition } from '../config/condition.ts';
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
 import { type InterfaceList, NO_INTERFACES } from '../config/interfaces.ts';
 import type { Exporter } from '../export/exporter.ts';
-import type { ExporterOptions } from '../export/exporter-options.ts';
 import type { StopLoss } from '../export/exporter-status.ts';
 import { BridgeIntake } from '../intake/bridge-intake.ts';
-import { type BridgeInterface, IngressInterfaces } from '../intake/ingress-interfaces.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
+import { IngressInterfaces } from '../intake/ingress-interfaces.ts';
 import { clause } from '../runtime/sentence.ts';
+import type { BridgeConnection } from './bridge-connection.ts';
 import { type BridgeDesired, NOTHING_DESIRED } from './bridge-desired.ts';
 import type { BridgeSession } from './bridge-session.ts';
-import type { BridgeEvents } from './bridge-session-options.ts';
+import { BridgeSets, type SetsDesired } from './bridge-sets.ts';
 import { DatapathSampling } from './datapath-sampling.ts';
 import { failOpenCondition } from './fail-open.ts';
-import type { UnmeteredPolicy } from './hook-refusal.ts';
-import type { OwnSet } from './own-rows-plan.ts';
+import type { Redirection } from './ownership.ts';
+import { SampleProbabilities } from './sample-probabilities.ts';
+import type { BridgeInterfaces, RunningExporter, SampledBridgeParts } from './sampled-bridge-parts.ts';
 import type { BridgeSamplingStatus, SampledBridgeStatus } from './sampled-bridge-status.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
 import { segmentedCondition } from './segmented.ts';
-
-/** The dependencies of a sampled bridge. */
-export interface SampledBridgeParts {
-  readonly clock: Clock;
-  /** Makes the session of the bridge with the given callbacks. */
-  readonly openBridge: (events: BridgeEvents) => BridgeSession;
-  /** Makes an exporter; `name` is for its log lines. */
-  readonly makeExporter: (name: string, options: ExporterOptions) => Exporter;
-  /** Random 32-bit numbers for samplers. */
-  readonly randomSeed: () => number;
-  readonly log: Logger;
-  /** The bridge's own rows: see `DatapathSampling`. */
-  readonly ownSet: () => OwnSet | undefined;
-  /** See `Leadership.isLeading`. */
-  readonly isLeading: () => boolean;
-  /** Returns whether sockets of a user may be those of ovs-vswitchd. */
-  readonly isSwitchUser: (userId: number) => boolean;
-  /** See `OwnRows.refusal`. */
-  readonly ownRowsRefusal: () => string | undefined;
-  readonly unmetered: UnmeteredPolicy;
-  /** Called when `samplability` or `samplePort` has changed. */
-  readonly onSamplability: () => void;
-}
-
-/** The interfaces of one bridge, by port. */
-export interface BridgeInterfaces {
-  readonly bridge: string;
-  readonly interfaces: readonly BridgeInterface[];
-}
-
-/** An exporter and what it exports for: the whole bridge, or one of its collector sets. */
-export interface RunningExporter {
-  readonly bridge: string;
-  readonly collectorSetId: number | undefined;
-  readonly exporter: Exporter;
-  /** The interfaces that the numbers in its flows are of. */
-  readonly interfaces: Pick<IngressInterfaces, 'list' | 'namesOf'>;
-}
 
 /** An exporter and what it exports for now. */
 interface RowExporter {
@@ -79,7 +40,8 @@ export class SampledBridge {
   readonly #session: BridgeSession;
   readonly #intake: BridgeIntake;
   readonly #interfaces = new IngressInterfaces();
-  readonly #sets = new Map<number, RowExporter>();
+  readonly #sets: BridgeSets;
+  readonly #probabilities = new SampleProbabilities();
   /** Exporters that are not needed any more and still flush. */
   readonly #leaving = new Set<Promise<StopLoss>>();
   readonly #watch: SamplingWatch;
@@ -90,6 +52,8 @@ export class SampledBridge {
   #failOpen: Condition | undefined;
   #skippedInterfaces = NO_INTERFACES.skipped;
   #nextScanMs = 0;
+  /** Applies the rows to the sampling by the datapath again. */
+  #configureDatapath = () => {};
   #isStarted = false;
   #isLeaving = false;
 
@@ -109,10 +73,22 @@ export class SampledBridge {
       interfaces: this.#interfaces,
       onChange: () => this.#setDesired(),
       onPort: parts.onSamplability,
+      onPath: (path, fault) => this.#sets.setPath(path, fault),
+    });
+    this.#sets = new BridgeSets({
+      ...parts,
+      bridge: config.name,
+      interfaces: this.#interfaces,
+      probabilities: this.#probabilities,
+      intake: this.#intake,
+      makeExporter: (name, sampling) => this.#makeExporter(name, sampling),
+      retire: (exporter) => this.#retire(exporter),
+      onRedirections: parts.onSamplability,
     });
     this.#session = parts.openBridge({
+      probabilities: this.#probabilities,
       onChange: () => this.#follow(),
-      onConnection: (connection) => this.#datapath.connected(connection),
+      onConnection: (connection) => this.#connected(connection),
       onRemoved: () => this.#datapath.drain(),
       onPacketIn: (packetIn) => this.#intake.receive(packetIn),
       onPool: (meter, pool) => {
@@ -134,8 +110,8 @@ export class SampledBridge {
   start(): void {
     this.#isStarted = true;
     this.#whole?.exporter.start();
-    for (const set of this.#sets.values()) {
-      set.exporter.start();
+    for (const [, exporter] of this.#sets.exporters()) {
+      exporter.start();
     }
     this.#session.start();
   }
@@ -148,21 +124,7 @@ export class SampledBridge {
     const sampling = config.sampling && isDesired(config.sampling.ipfixRow) ? config.sampling : undefined;
     this.#intake.setHookInterval(sampling?.interval);
     this.#configureWhole(sampling?.isOurs === true ? sampling : undefined);
-    for (const flowSampling of config.flowSampling.values()) {
-      if (flowSampling.isOurs) {
-        this.#configureSet(flowSampling);
-      }
-    }
-    for (const [id, set] of this.#sets) {
-      if (config.flowSampling.get(id)?.isOurs !== true) {
-        this.#sets.delete(id);
-        this.#intake.removeSet(id);
-        this.#retire(set.exporter);
-      }
-    }
-    const desiredSets = [...config.flowSampling.values()].filter((set) => isDesired(set.ipfixRow));
-    const collectorSets = new Set(desiredSets.map((set) => set.collectorSetId));
-    this.#intake.setExpectedSets(collectorSets);
+    const sets = this.#sets.configure(config, isDesired);
     this.#failOpen = config.isFailOpen ? failOpenCondition(this.name) : undefined;
     this.#desired = {
       maxSampleRate: config.maxSampleRate,
@@ -171,10 +133,28 @@ export class SampledBridge {
         observationPointId: sampling.observationPointId,
       },
       keepsHookMeter: false,
-      collectorSets,
+      ...this.#expect(sets),
     };
-    this.#datapath.configure(config, sampling);
+    this.#configureDatapath = () => this.#datapath.configure(config, sampling, this.#sets.needsPath);
+    this.#configureDatapath();
     this.#setDesired();
+  }
+
+  /** Expects packet-ins of the sets whose flows are rewritten. */
+  #expect({ rewritten, followed }: SetsDesired): Pick<BridgeDesired, 'collectorSets' | 'followedSets'> {
+    this.#intake.setExpectedSets(rewritten);
+    return { collectorSets: rewritten, followedSets: followed };
+  }
+
+  /** The bridge has a new connection, or none any more; whether it has meters decides about its sets. */
+  #connected(connection: BridgeConnection | undefined): void {
+    this.#datapath.connected(connection);
+    const sets = this.#sets.setMeters(connection && connection.meters.hook !== undefined);
+    if (sets !== undefined) {
+      this.#desired = { ...this.#desired, ...this.#expect(sets) };
+      this.#configureDatapath();
+      this.#setDesired();
+    }
   }
 
   /** The port on 127.0.0.1 that ovs-vswitchd sends samples to: see `DatapathSampling.port`. */
@@ -235,7 +215,8 @@ export class SampledBridge {
   }
 
   /** Flushes the caches to the collectors and closes them; resolves to what could not be sent in the time of a stop. */
-  flush(): Promise<readonly StopLoss[]> {
+  async flush(): Promise<readonly StopLoss[]> {
+    await this.#sets.stop();
     const stopping = this.exporters().map(({ exporter }) => exporter.stop());
     return Promise.all([...stopping, ...this.#leaving]);
   }
@@ -243,6 +224,16 @@ export class SampledBridge {
   /** See `BridgeSession.resync`. */
   resync(): void {
     this.#session.resync();
+  }
+
+  /** See `BridgeSets.redirections`. */
+  redirections(): ReadonlyMap<string, Redirection> {
+    return this.#sets.redirections();
+  }
+
+  /** See `BridgeSets.missing`. */
+  missingRedirection(): string | undefined {
+    return this.#sets.missing();
   }
 
   /** Whether packets reach the daemon, on which adoption and release of rows depend. */
@@ -264,6 +255,7 @@ export class SampledBridge {
       ...(this.#failOpen === undefined ? [] : [this.#failOpen]),
       ...this.#session.conditions(),
       ...this.#datapath.conditions(),
+      ...this.#sets.conditions(),
       ...(this.#intake.hasSurplus ? [segmentedCondition(this.name)] : []),
     ];
   }
@@ -279,7 +271,7 @@ export class SampledBridge {
   exporters(): readonly RunningExporter[] {
     const bridge = this.name;
     const interfaces = this.#interfaces;
-    const sets = [...this.#sets].map(([id, { exporter }]) => ({
+    const sets = this.#sets.exporters().map(([id, exporter]) => ({
       bridge,
       collectorSetId: id,
       exporter,
@@ -305,15 +297,7 @@ export class SampledBridge {
       sampling: this.#wholeStatus(),
       samplerChoice: this.#datapath.choiceStatus(),
       ownRows: this.#datapath.ownRowsStatus(),
-      flowSampling: [...this.#sets]
-        .sort(([a], [b]) => a - b)
-        .flatMap(([collectorSetId, { row, exporter }]) => {
-          const sampler = this.#intake.setStatus(collectorSetId);
-          const flows = session.translation.flowsBySet.get(collectorSetId) ?? 0;
-          const groups = session.translation.groupsBySet.get(collectorSetId) ?? 0;
-          const status = { collectorSetId, ...rowStatus(row), exporter: exporter.status(), flows, groups };
-          return sampler === undefined ? [] : [{ ...status, sampler }];
-        }),
+      flowSampling: this.#sets.status(session),
       sampleActionMeter: this.#intake.sampleActionMeterStatus(),
       unmanagedPacketIns: this.#intake.unmanagedPacketIns,
       interfaces: { ...this.#interfaces.status(), skipped: this.#skippedInterfaces },
@@ -351,19 +335,6 @@ export class SampledBridge {
   #setHookSink(sink: Exporter | undefined): void {
     this.#intake.setHookSink(sink);
     this.#datapath.setSink(sink);
-  }
-
-  #configureSet(sampling: FlowSampling): void {
-    const { collectorSetId } = sampling;
-    const set = this.#sets.get(collectorSetId);
-    if (set === undefined) {
-      const exporter = this.#makeExporter(`bridge ${this.name} collector set ${collectorSetId}`, sampling);
-      this.#sets.set(collectorSetId, { row: sampling, exporter });
-      this.#intake.addSet(collectorSetId, exporter);
-    } else {
-      set.row = sampling;
-      set.exporter.configure(sampling.exporter);
-    }
   }
 
   #makeExporter(name: string, sampling: BridgeSampling | FlowSampling): Exporter {

@@ -4,58 +4,36 @@
 //
 //   state       meaning                                                   next states
 //   ----------  --------------------------------------------------------  --------------------------------------------
-//   off         no set is desired, and no flow is known to have           pending, reading, rewriting, failed
-//               companion actions
+//   off         no set is desired or followed, and no flow is known to    pending, reading, rewriting, failed
+//               have companion actions
 //   pending     no connection, or no meter for companion actions          reading, rewriting, unsafe, off, failed
 //   reading     all flows are being read                                  rewriting, unsafe, off, pending, failed
 //   rewriting   flows and groups are being rewritten                      translated, reading, off, pending, failed
 //   translated  every flow and group that can be is as desired            reading, rewriting, off, pending, failed
+//   following   flows are only read, for the probabilities of their       reading, rewriting, off, pending, failed
+//               actions; none has companion actions
 //   unsafe      OpenFlow 1.0 hides parts of flows: none is rewritten      reading, off, pending, failed
 //   failed      the last reconciliation failed; it is retried             reading, rewriting, unsafe, off, pending
 
 import { type Condition, describeCondition } from '../config/condition.ts';
 import { appliedActions, type FlowMonitorEvent, OpenFlowConnectionError } from '../node-openflow/index.ts';
-import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import { CHECKED_BATCH, rewriteChecked } from './checked-rewriting.ts';
 import { FlowReader } from './flow-reader.ts';
 import { sendRewritings, type Transact, type WriteBatch } from './flow-rewriting.ts';
 import { FlowTranslator } from './flow-translator.ts';
-import type { FlowTranslatorStatus } from './flow-translator-status.ts';
-import { GroupSession, type GroupSessionOptions } from './group-session.ts';
+import { GroupSession } from './group-session.ts';
 import { isInHookSlot } from './hook.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
 import { StaleActionSearch } from './stale-actions.ts';
 import { hasOurActions, isSameSets } from './translation.ts';
 import { leftInFlows, shownInPart } from './translation-conditions.ts';
-
-/** See the head of the file. */
-export type TranslationState =
-  | 'off'
-  | 'pending'
-  | 'reading'
-  | 'rewriting'
-  | 'translated'
-  | 'unsafe'
-  | 'failed';
-
-export interface TranslationReconcilerOptions extends GroupSessionOptions {
-  readonly log: Logger;
-  /** Called when the state has changed. */
-  readonly onChange: () => void;
-  /** Resolves when all events of the flow monitor in OpenFlow 1.0 have been received, if there is one. */
-  readonly syncMonitor: () => Promise<void>;
-}
-
-export interface TranslationStatus extends FlowTranslatorStatus {
-  readonly state: TranslationState;
-  /** Flows that wait to be rewritten. */
-  readonly pending: number;
-  /** Groups with a companion action for the set, by collector set id. */
-  readonly groupsBySet: ReadonlyMap<number, number>;
-  readonly groupRewrites: number;
-}
+import type {
+  TranslationReconcilerOptions,
+  TranslationState,
+  TranslationStatus,
+} from './translation-status.ts';
 
 /** Companion actions remain in flows or groups that the switch refuses to restore, or that are not shown whole. */
 class NotRestored extends Error {}
@@ -69,6 +47,7 @@ export class TranslationReconciler {
   readonly #staleActions: StaleActionSearch;
   #state: TranslationState = 'off';
   #collectorSets: ReadonlySet<number> = new Set();
+  #followedSets: ReadonlySet<number> = new Set();
   #connection: BridgeConnection | undefined;
   #isMeterInstalled = false;
   /** Whether flows may have companion actions, from this or another connection, that have not been removed since. */
@@ -85,7 +64,7 @@ export class TranslationReconciler {
 
   constructor(options: TranslationReconcilerOptions) {
     this.#options = options;
-    this.#translator = new FlowTranslator({ bridge: options.bridge });
+    this.#translator = new FlowTranslator(options);
     this.#reader = new FlowReader({
       clock: options.clock,
       translator: this.#translator,
@@ -103,6 +82,11 @@ export class TranslationReconciler {
 
   get state(): TranslationState {
     return this.#state;
+  }
+
+  /** Whether no flow has companion actions or should have any. */
+  get isIdle(): boolean {
+    return this.#state === 'off' || this.#state === 'following';
   }
 
   /** The sets for which the last reconciliation that succeeded has translated all flows. */
@@ -161,14 +145,15 @@ export class TranslationReconciler {
     return this.#reconciler.status();
   }
 
-  /** Sets the collector sets whose `sample` actions should reach the daemon. */
-  setDesired(collectorSets: ReadonlySet<number>): void {
-    if (isSameSets(collectorSets, this.#collectorSets)) {
+  /** Sets the collector sets whose flows are rewritten, and those whose flows are only read. */
+  setDesired(collectorSets: ReadonlySet<number>, followedSets: ReadonlySet<number>): void {
+    if (isSameSets(collectorSets, this.#collectorSets) && isSameSets(followedSets, this.#followedSets)) {
       return;
     }
     this.#collectorSets = collectorSets;
+    this.#followedSets = followedSets;
     this.#mayHaveActions ||= collectorSets.size > 0;
-    if (this.#state === 'off' && collectorSets.size > 0) {
+    if (this.#state === 'off' && collectorSets.size + followedSets.size > 0) {
       this.#enter('pending');
     }
     this.#reconciler.trigger();
@@ -248,8 +233,10 @@ export class TranslationReconciler {
       return;
     }
     const collectorSets = this.#collectorSets;
+    const followedSets = this.#followedSets;
     const isDesired = collectorSets.size > 0;
-    if (!isDesired && !connection.isWatchingFlows && !this.#mayHaveActions) {
+    const mayHaveActions = connection.isWatchingFlows || this.#mayHaveActions;
+    if (!isDesired && followedSets.size === 0 && !mayHaveActions) {
       const isStale = await this.#staleActions.find(connection);
       this.#mayHaveActions ||= isStale;
       this.#options.onChange();
@@ -268,15 +255,12 @@ export class TranslationReconciler {
     }
     const options = {
       collectorSets,
+      followedSets,
       meterId: connection.meters.sample,
       allowsOpenFlow10: connection.allows(1),
     };
     this.#translator.setOptions(options);
-    if (this.#reader.mustRead(connection)) {
-      this.#enterUnlessTranslated('reading');
-      await this.#reader.read(connection);
-      this.#options.onChange();
-    }
+    await this.#read(connection);
     const meterAdditions = this.#meterAdditions;
     if (meterAdditions !== this.#writtenAfter) {
       this.#translator.rewriteAll();
@@ -302,6 +286,14 @@ export class TranslationReconciler {
     }
     if (this.#connection === connection) {
       this.#finish(collectorSets);
+    }
+  }
+
+  async #read(connection: BridgeConnection): Promise<void> {
+    if (this.#reader.mustRead(connection)) {
+      this.#enterUnlessTranslated('reading');
+      await this.#reader.read(connection);
+      this.#options.onChange();
     }
   }
 
@@ -340,14 +332,22 @@ export class TranslationReconciler {
     this.#mayHaveActions = collectorSets.size > 0;
     this.#translatedSets = collectorSets;
     if (isSameSets(collectorSets, this.#collectorSets)) {
-      this.#enter(collectorSets.size > 0 ? 'translated' : 'off');
+      this.#enter(collectorSets.size > 0 ? 'translated' : this.#idleState);
     }
+  }
+
+  /** The state in which no flow has companion actions. */
+  get #idleState(): TranslationState {
+    return this.#followedSets.size > 0 ? 'following' : 'off';
   }
 
   /** In OpenFlow 1.0 nothing is rewritten; flows that have companion actions from another time are counted and reported. */
   async #passUnsafe(connection: BridgeConnection): Promise<void> {
     const isDesired = this.#collectorSets.size > 0;
     const mustScan = !isDesired && this.#mayHaveActions;
+    if (this.#followedSets.size > 0) {
+      await this.#read(connection);
+    }
     if (mustScan) {
       this.#enter('reading');
     }
@@ -360,7 +360,7 @@ export class TranslationReconciler {
       throw new NotRestored(leftInFlows(this.#options.bridge, this.#unrestorable));
     } else {
       this.#mayHaveActions = false;
-      this.#enter('off');
+      this.#enter(this.#idleState);
     }
   }
 
@@ -384,7 +384,8 @@ export class TranslationReconciler {
 
   /** Following users' changes keeps the state: only the first reading and rewriting are states of their own. */
   #enterUnlessTranslated(state: TranslationState): void {
-    if (this.#state !== 'translated' || !isSameSets(this.#translatedSets, this.#collectorSets)) {
+    const isDone = this.#state === 'translated' || this.#state === 'following';
+    if (!isDone || !isSameSets(this.#translatedSets, this.#collectorSets)) {
       this.#enter(state);
     }
   }

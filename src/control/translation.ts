@@ -16,6 +16,8 @@ import { CONTROLLER_ID } from './hook.ts';
 export interface TranslationOptions {
   /** Ids of the managed collector sets on this bridge; with none, the added actions are only removed. */
   readonly collectorSets: ReadonlySet<number>;
+  /** Ids of sets whose flows are only counted, because the datapath samples for them. Default: none. */
+  readonly followedSets?: ReadonlySet<number>;
   /** The meter of the packet-ins; undefined if the bridge has none. */
   readonly meterId: number | undefined;
   /** Whether the bridge allows OpenFlow 1.0 besides the negotiated version: see hidden-forms.ts. */
@@ -98,6 +100,14 @@ export function sampledSets(actions: readonly Action[]): readonly number[] {
   );
 }
 
+/** Returns the sets of which flows are counted. */
+export function countedSets({
+  collectorSets,
+  followedSets = new Set(),
+}: TranslationOptions): ReadonlySet<number> {
+  return new Set([...collectorSets, ...followedSets]);
+}
+
 /** How many of the flows sample for each of the sets. */
 export function countBySet(
   flows: Iterable<{ readonly instructions: readonly Instruction[] }>,
@@ -124,7 +134,8 @@ export function unresolvedIds(actions: readonly Action[], options: TranslationOp
   });
 }
 
-function isSample(action: Action): action is SampleAction {
+/** Whether an action is a `sample` action, in any of its forms. */
+export function isSample(action: Action): action is SampleAction {
   return (
     action.type === 'sample' ||
     action.type === 'sample2' ||

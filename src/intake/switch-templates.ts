@@ -175,6 +175,7 @@ const TUNNEL: readonly Field[] = [
   [VMWARE + 891, 1],
   [VMWARE + 892, VARIABLE_LENGTH],
 ];
+const VIRTUAL_ID: readonly Field[] = [[VMWARE + 898, VARIABLE_LENGTH]];
 const COUNTS: readonly Field[] = [
   [158, 4],
   [159, 4],
@@ -220,8 +221,11 @@ export interface SwitchTemplate {
   readonly isSample: boolean;
 }
 
-/** Returns the templates that ovs-vswitchd is known to send, by id. */
-export function knownTemplates(): Map<number, SwitchTemplate> {
+/**
+ * Returns the templates that ovs-vswitchd is known to send, by id. `hasVirtualId`: for a row with `virtual_obs_id`, whose records
+ * have one more element.
+ */
+export function knownTemplates(hasVirtualId = false): Map<number, SwitchTemplate> {
   const templates = new Map<number, SwitchTemplate>();
   for (const vlan of [0, 1]) {
     for (const network of [0, 1, 2]) {
@@ -235,7 +239,8 @@ export function knownTemplates(): Map<number, SwitchTemplate> {
               transport * ID_OF.transport +
               network * ID_OF.network +
               vlan * ID_OF.vlan;
-            templates.set(id, templateOf(fieldsOf(vlan, network, transport, tunnel, egress)));
+            const fields = fieldsOf({ vlan, network, transport, tunnel, egress, hasVirtualId });
+            templates.set(id, templateOf(fields));
           }
         }
       }
@@ -245,7 +250,17 @@ export function knownTemplates(): Map<number, SwitchTemplate> {
   return templates;
 }
 
-function fieldsOf(vlan: number, network: number, transport: number, tunnel: number, egress: number): Field[] {
+/** What the fields of a template depend on; `network` is 0, 1 for IPv4 or 2 for IPv6, and the other numbers are 0 or 1. */
+interface TemplateFacts {
+  readonly vlan: number;
+  readonly network: number;
+  readonly transport: number;
+  readonly tunnel: number;
+  readonly egress: number;
+  readonly hasVirtualId: boolean;
+}
+
+function fieldsOf({ vlan, network, transport, tunnel, egress, hasVirtualId }: TemplateFacts): Field[] {
   const isIp = network !== 0;
   const transportPart =
     transport === Transport.none ? [] : transport === Transport.icmp ? (ICMP[network] ?? []) : PORTS;
@@ -256,6 +271,7 @@ function fieldsOf(vlan: number, network: number, transport: number, tunnel: numb
     ...(vlan === 0 ? [] : VLAN),
     ...(isIp ? [...IP, ...(ADDRESSES[network] ?? []), ...transportPart] : []),
     ...(tunnel === 0 ? [] : TUNNEL),
+    ...(hasVirtualId ? VIRTUAL_ID : []),
     ...COUNTS,
     ...(isIp ? IP_COUNTS : []),
     ...(transport === Transport.tcp ? TCP_COUNTS : []),

@@ -1,5 +1,6 @@
 // The exporters of a status document as one list, those of bridges and those of collector sets.
 
+import type { RedirectedSetStatus } from '../control/redirected-sets.ts';
 import type { BridgeSamplingStatus, FlowSamplingStatus } from '../control/sampled-bridge-status.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
@@ -54,4 +55,9 @@ export function listExporters(document: Pick<StatusDocument, 'bridges'>): readon
       sampleWeight: undefined,
     })),
   ]);
+}
+
+/** Returns the samples of a redirected collector set; undefined for other exporters. */
+export function redirectedOf({ sampling }: ListedExporter): RedirectedSetStatus | undefined {
+  return 'flows' in sampling ? sampling.datapath : undefined;
 }

@@ -1,6 +1,6 @@
 // The metrics of exporters: the packets that they sample from, their caches, records and collectors.
 
-import { listExporters } from './exporter-list.ts';
+import { listExporters, redirectedOf } from './exporter-list.ts';
 import {
   byName,
   COLLECTOR_LABELS,
@@ -155,6 +155,34 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'samples',
     'Samples that arrived while the exporter did not run',
     ({ exporter }) => exporter.samplesIgnored,
+  ),
+  perExporter(
+    'ovs_ipfix_redirected',
+    'gauge',
+    '1 or 0',
+    '1 while the row of a collector set is redirected, so that the datapath samples; absent for whole bridges',
+    (item) => (item.collectorSetId === undefined ? undefined : flag(redirectedOf(item) !== undefined)),
+  ),
+  perExporter(
+    'ovs_ipfix_redirected_records_total',
+    'counter',
+    'records',
+    'Records of a redirected collector set, as received from ovs-vswitchd',
+    (item) => redirectedOf(item)?.received,
+  ),
+  perExporter(
+    'ovs_ipfix_redirected_samples_lost_total',
+    'counter',
+    'samples',
+    'Samples of a redirected collector set that were missing when a later one arrived from ovs-vswitchd',
+    (item) => redirectedOf(item)?.samplesLost,
+  ),
+  perExporter(
+    'ovs_ipfix_redirected_refused_total',
+    'counter',
+    'datagrams',
+    'Datagrams of other senders at the socket of a redirected collector set',
+    (item) => redirectedOf(item)?.receiver.refused,
   ),
   perExporter(
     'ovs_ipfix_cache_flows',

@@ -1,7 +1,7 @@
 // The series that name interfaces, for joining numbers of records, and values of other exporters, with VMs: at most a fixed
 // number, because a port of each pod or VM that ever ran on a host would become one.
 
-import type { BridgeInterfaces } from '../control/control.ts';
+import type { BridgeInterfaces } from '../control/sampled-bridge-parts.ts';
 import type { Metric, MetricValue } from './metric.ts';
 
 /** Largest number of interfaces that have a series, of all bridges together. */

@@ -1,7 +1,7 @@
 // The interfaces of bridges with their numbers in records: what `ovs-appctl interfaces` shows, for an operator who finds a
 // number in a collector and looks for the port.
 
-import type { BridgeInterfaces } from '../control/control.ts';
+import type { BridgeInterfaces } from '../control/sampled-bridge-parts.ts';
 import { columns, type Table } from './tables.ts';
 import { textTable } from './text-table.ts';
 

@@ -1,6 +1,6 @@
 // The definition of a metric, and its kinds: one value for the daemon, or one for each bridge, meter, exporter or collector.
 
-import type { BridgeInterfaces } from '../control/control.ts';
+import type { BridgeInterfaces } from '../control/sampled-bridge-parts.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import { type ListedExporter, listExporters } from './exporter-list.ts';
 import type { StatusDocument } from './status-document.ts';

@@ -1,7 +1,11 @@
 // The status document as text for a terminal of 80 columns: readiness first, then each bridge from its hook to its collectors,
 // then the conditions. docs/status.md explains the numbers.
 
-import type { BridgeSamplingStatus, SampledBridgeStatus } from '../control/sampled-bridge-status.ts';
+import type {
+  BridgeSamplingStatus,
+  FlowSamplingStatus,
+  SampledBridgeStatus,
+} from '../control/sampled-bridge-status.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
@@ -84,7 +88,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
       ...exporterLines(sampling.exporter, paint),
     );
   }
-  if (status.flowSampling.length > 0) {
+  if (status.flowSampling.some(({ datapath }) => datapath === undefined)) {
     lines.push(
       `  "sample" actions of flows: ${session.translation.rewrites + session.translation.groupRewrites} rewritten`,
     );
@@ -93,8 +97,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
   for (const set of status.flowSampling) {
     lines.push(
       `  collector set ${set.collectorSetId}, IPFIX row ${set.ipfixRow}`,
-      `    sampling   in ${set.flows} flows and ${set.groups} groups`,
-      `    samples    ${set.sampler.selected} kept of ${set.sampler.received} received`,
+      ...setLines(set),
       ...formatLines(set),
       ...exporterLines(set.exporter, paint),
     );
@@ -122,6 +125,21 @@ function datapathLines({ ownRows, samplerChoice, sampling }: SampledBridgeStatus
   const after = tail.samples === 0 ? '' : `, and ${tail.samples} after the last that arrived`;
   const text = `    datapath   ${selected} kept of ${received} received, ${numberText(samplesLost)} lost${after}`;
   return [...foldText(text, VALUE_INDENT), `               P ${probability} of 65535, path ${path}`];
+}
+
+/** How the samples of a collector set arrive. */
+function setLines({ flows, groups, sampler, datapath }: FlowSamplingStatus): string[] {
+  if (datapath === undefined) {
+    return [
+      `    sampling   in ${flows} flows and ${groups} groups`,
+      `    samples    ${sampler.selected} kept of ${sampler.received} received`,
+    ];
+  }
+  const text = `    samples    ${sampler.selected} received, ${numberText(datapath.samplesLost)} lost`;
+  return [
+    `    sampling   in ${flows} flows, by the datapath; no flow is changed`,
+    ...foldText(text, VALUE_INDENT),
+  ];
 }
 
 /** Indent of continued values. */

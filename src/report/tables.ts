@@ -1,10 +1,13 @@
 // The tables of `ovs-appctl`: exporters, caches, collectors, sampling and conditions. Each is made from the status document.
 
+import type { LossCompensationStatus } from '../intake/loss-compensation.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
 import { conditionLines } from './condition-lines.ts';
-import { type ListedExporter, listExporters } from './exporter-list.ts';
+import { type ListedExporter, listExporters, redirectedOf } from './exporter-list.ts';
 import type { StatusDocument } from './status-document.ts';
 import { bytesText, countText, numberText, type TableColumn, textTable } from './text-table.ts';
+
+type Compensation = Pick<LossCompensationStatus, 'factor' | 'writtenOff'>;
 
 /** A table, and the part of the document that it is made from. */
 export interface Table {
@@ -94,26 +97,38 @@ export function samplingTable(document: StatusDocument): Table {
     '>WEIGHT',
     'FACTOR',
   );
-  return table(document, heads, ({ label, meter, interval, sampling: { sampler }, sampleWeight }) => [
-    [
-      label,
-      interval === undefined ? 'flow' : String(interval),
-      countText(meter.observedPackets),
-      countText(sampler.received),
-      countText(meter.droppedByMeter),
-      countText(meter.lost),
-      countText(sampler.selected),
-      sampleWeight === undefined ? 'flow' : numberText(sampleWeight),
-      factorText(meter),
-    ],
-  ]);
+  return table(document, heads, (listed) => {
+    const { label, meter, interval, sampling, sampleWeight } = listed;
+    const redirected = redirectedOf(listed);
+    const { received, selected } = sampling.sampler;
+    const [observed, lost] =
+      redirected === undefined
+        ? [meter.observedPackets, meter.lost]
+        : [received + redirected.samplesLost, redirected.samplesLost];
+    return [
+      [
+        label,
+        interval === undefined ? 'flow' : String(interval),
+        countText(observed),
+        countText(received),
+        countText(redirected === undefined ? meter.droppedByMeter : 0),
+        countText(lost),
+        countText(selected),
+        sampleWeight === undefined ? 'flow' : numberText(sampleWeight),
+        factorText(redirected?.packetCompensation ?? compensationOf(meter)),
+      ],
+    ];
+  });
 }
 
 /** Formats the compensation factor; packets that were written off follow, which folds the row. */
-function factorText({ compensationFactor, writtenOffPackets }: MeterLedgerStatus): string {
-  const writtenOff = Math.round(writtenOffPackets);
-  const factor = compensationFactor.toFixed(2);
-  return writtenOff === 0 ? factor : `${factor}, ${writtenOff} packets written off`;
+function factorText({ factor, writtenOff }: Compensation): string {
+  const packets = Math.round(writtenOff);
+  return packets === 0 ? factor.toFixed(2) : `${factor.toFixed(2)}, ${packets} packets written off`;
+}
+
+function compensationOf({ compensationFactor, writtenOffPackets }: MeterLedgerStatus): Compensation {
+  return { factor: compensationFactor, writtenOff: writtenOffPackets };
 }
 
 /** The conditions, with their actions. */

@@ -21,12 +21,43 @@ const LOOPBACK = '0100007F';
 /** Returns the sockets that are connected to a port on 127.0.0.1. Throws an error of the file system if the table cannot be read. */
 export function udpPeersOf(port: number): readonly UdpPeer[] {
   const remote = `${LOOPBACK}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  return readFileSync(TABLE, 'latin1')
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/u))
+  return tableLines()
+    .filter((line) => line.includes(remote))
+    .map(columnsOf)
     .filter((columns) => columns[REMOTE] === remote)
-    .map((columns) => ({
-      port: Number.parseInt(columns[LOCAL]?.split(':')[1] ?? '', 16),
-      userId: Number(columns[USER]),
-    }));
+    .map(peerOf);
+}
+
+/** Returns the sockets that are connected to ports on 127.0.0.1, by these ports. Throws as `udpPeersOf`. */
+export function udpPeersByPort(): ReadonlyMap<number, readonly UdpPeer[]> {
+  const peers = new Map<number, UdpPeer[]>();
+  for (const line of tableLines()) {
+    const columns = line.includes(LOOPBACK) ? columnsOf(line) : [];
+    if (columns[REMOTE]?.startsWith(LOOPBACK) === true) {
+      const port = portOf(columns[REMOTE]);
+      const others = peers.get(port);
+      if (others === undefined) {
+        peers.set(port, [peerOf(columns)]);
+      } else {
+        others.push(peerOf(columns));
+      }
+    }
+  }
+  return peers;
+}
+
+function tableLines(): readonly string[] {
+  return readFileSync(TABLE, 'latin1').split('\n');
+}
+
+function columnsOf(line: string): readonly string[] {
+  return line.trim().split(/\s+/u);
+}
+
+function peerOf(columns: readonly string[]): UdpPeer {
+  return { port: portOf(columns[LOCAL]), userId: Number(columns[USER]) };
+}
+
+function portOf(address = ''): number {
+  return Number.parseInt(address.split(':')[1] ?? '', 16);
 }

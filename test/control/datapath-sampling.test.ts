@@ -42,6 +42,7 @@ test('reports samples that ovs-vswitchd sent last and that do not arrive', async
     isSwitchUser: (userId) => userId === process.getuid?.(),
     onChange: () => {},
     onPort: () => {},
+    onPath: () => {},
   });
   atEnd(() => sampling.stop());
   let sentCount = 0;
@@ -51,7 +52,7 @@ test('reports samples that ovs-vswitchd sent last and that do not arrive', async
     readSampledCount: async () => BigInt(sentCount),
     apply: async () => {},
   };
-  sampling.configure(CONFIG, SAMPLING);
+  sampling.configure(CONFIG, SAMPLING, false);
   sampling.connected(connection as unknown as BridgeConnection);
   await waitFor(() => sampling.port, { what: 'the socket is open' });
   const sender = createSocket('udp4');

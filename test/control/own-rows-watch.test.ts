@@ -27,10 +27,15 @@ test('rows that are not written yet are not a fault', () => {
   }
 });
 
-test('the condition is an error only where nothing samples the bridge', () => {
-  const refused = unreachableCondition('br0', { fault: 'the table is missing', isSampled: true });
+test('the condition says what is missing, and what follows', () => {
+  const about = {
+    where: 'Bridge br0',
+    severity: 'warning',
+    consequence: 'so it is sampled otherwise.',
+  } as const;
+  const refused = unreachableCondition('br0', { ...about, fault: 'the table is missing' });
   assert.deepEqual([refused.code, refused.severity], ['no-own-rows', 'warning']);
-  assert.match(refused.message, /\(the table is missing\), so its packets are sampled by packet-ins\.$/u);
-  const silent = unreachableCondition('br0', { fault: undefined, isSampled: false });
+  assert.match(refused.message, /\(the table is missing\), so it is sampled otherwise\.$/u);
+  const silent = unreachableCondition('br0', { ...about, severity: 'error', fault: undefined });
   assert.deepEqual([silent.code, silent.severity], ['datapath-unreachable', 'error']);
 });

@@ -8,8 +8,8 @@ import {
   type AdoptPolicy,
   planOwnership,
   planRelease,
-  type RowChange,
 } from '../../src/control/ownership.ts';
+import type { RowChange } from '../../src/control/row-change.ts';
 
 const IPFIX = '11111111-1111-4111-8111-111111111111';
 

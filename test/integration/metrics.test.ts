@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { BridgeInterfaces } from '../../src/control/control.ts';
+import type { BridgeInterfaces } from '../../src/control/sampled-bridge-parts.ts';
 import { METRICS, Metrics } from '../../src/report/metrics.ts';
 import type { StatusDocument } from '../../src/report/status-document.ts';
 import type { Daemon } from '../support/daemon.ts';

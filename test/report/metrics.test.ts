@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { BridgeInterfaces } from '../../src/control/control.ts';
+import type { BridgeInterfaces } from '../../src/control/sampled-bridge-parts.ts';
 import type { BridgeInterface } from '../../src/intake/ingress-interfaces.ts';
 import { MeterLedger } from '../../src/intake/meter-ledger.ts';
 import { INTERFACE_METRICS, INTERFACE_SERIES_MAX } from '../../src/report/interface-metrics.ts';

@@ -67,6 +67,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
 
   checked('takeover.md', 'for {} s. After SIGKILL', ...HAND_BACK),
   checked('takeover.md', 'not sampled for {} s', ...HAND_BACK),
+  checked('takeover.md', 'or after {} s. What is in', 'control/row-writes.ts', 'FLUSH_WAIT_MS', 1000),
   checked('takeover.md', 'it waits {} s first', ...LEASE),
   checked('takeover.md', 'the switch {} s after the last request', ...LEASE),
   checked(

@@ -29,13 +29,14 @@ export const HOOK_DESIRED: BridgeDesired = {
   hook: { observationDomainId: 1, observationPointId: 2 },
   keepsHookMeter: false,
   collectorSets: new Set(),
+  followedSets: new Set(),
 };
 /** The slot of the hook, as the switch shows it. */
 export const HOOK_PLACE = 'table=0,priority=65535,reg11=0x0/0x80000000';
 
 /** Returns the desired state of a bridge with collector sets and a hook. */
 export function samplingSets(sets: readonly number[], hook = HOOK_DESIRED.hook): BridgeDesired {
-  return { maxSampleRate: 1000, hook, keepsHookMeter: false, collectorSets: new Set(sets) };
+  return { ...HOOK_DESIRED, hook, collectorSets: new Set(sets) };
 }
 
 /** Returns a `sample` action of the collector set. */

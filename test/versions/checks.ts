@@ -72,7 +72,14 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: '`sample` actions of flows and groups',
-    files: integration('flow-sampling', 'flow-monitor', 'flow-robustness', 'statistics-sets'),
+    files: integration(
+      'flow-sampling',
+      'flow-monitor',
+      'flow-robustness',
+      'statistics-sets',
+      'redirected-sets',
+      'redirected-rows',
+    ),
   },
   {
     title: "Users' flows unchanged: random rich flows, odd bridges, restart with saved flows",

@@ -6,6 +6,7 @@ import { failOpenCondition } from '../../control/fail-open.ts';
 import { HOOK_COOKIE } from '../../control/hook.ts';
 import { hookConditions } from '../../control/hook-refusal.ts';
 import { isUnmanagedMeter } from '../../control/meter.ts';
+import { isToBeRedirected } from '../../control/set-choice.ts';
 import { hasOurActions } from '../../control/translation.ts';
 import { shownInPart } from '../../control/translation-conditions.ts';
 import type { FlowUpdate } from '../../node-openflow/index.ts';
@@ -28,7 +29,9 @@ function checkNeeds(facts: BridgeFacts, config: BridgeConfig): Finding[] {
     return [];
   }
   const { bridge, observed } = facts;
-  const needsSampleMeter = config.flowSampling.size > 0;
+  const needsSampleMeter = [...config.flowSampling.values()].some(
+    ({ ownsRow }) => !isToBeRedirected({ policy: config.samplerPolicy, ...config, ...facts, ownsRow }),
+  );
   const needsHook = config.sampling !== undefined;
   const needsHookMeter = needsHook && needsPacketIns(facts, config);
   const needs = { ...facts, needsHook, needsHookMeter, needsSampleMeter };

@@ -53,7 +53,8 @@ function checkOwner({ row, bridges, hasUsableTarget }: UsedIpfixRow, isDaemonRun
   }
   const where = `IPFIX row ${row.uuid} of ${bridges.map((name) => `bridge ${name}`).join(', ')}`;
   if (isOurs(row) && !isDaemonRunning) {
-    const isAdopted = row.externalIds.get(STATE_KEY) === 'adopted';
+    const state = row.externalIds.get(STATE_KEY);
+    const isAdopted = state === 'adopted' || state === 'redirected';
     return [
       finding(
         'error',

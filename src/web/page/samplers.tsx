@@ -1,7 +1,8 @@
-// Which sampler each bridge has and why, and the account of what the datapath has sampled: exported by ovs-vswitchd, received by
-// the daemon, and lost in between.
+// Which sampler each bridge has and why, the collector sets whose rows are redirected, and the account of what the datapath has
+// sampled: exported by ovs-vswitchd, received by the daemon, and lost in between.
 
 import type { BridgeSamplingStatus, SampledBridgeStatus } from '../../control/sampled-bridge-status.ts';
+import { type ListedExporter, listExporters, redirectedOf } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
 import { DataTable } from './data-table.tsx';
 import { whole } from './format.ts';
@@ -13,7 +14,8 @@ type WholeBridge = SampledBridgeStatus & { readonly sampling: BridgeSamplingStat
 
 export function Samplers({ status }: { readonly status: StatusDocument }) {
   const bridges = status.bridges.filter((each): each is WholeBridge => each.sampling !== undefined);
-  if (bridges.length === 0) {
+  const sets = listExporters(status).filter((each) => redirectedOf(each) !== undefined);
+  if (bridges.length + sets.length === 0) {
     return null;
   }
   return (
@@ -22,6 +24,9 @@ export function Samplers({ status }: { readonly status: StatusDocument }) {
       <DataTable label="samplers" heads={HEADS}>
         {bridges.map((each) => (
           <SamplerRow key={each.bridge} status={each} />
+        ))}
+        {sets.map((each) => (
+          <SetRow key={each.label} listed={each} />
         ))}
       </DataTable>
     </section>
@@ -46,6 +51,21 @@ function SamplerRow({ status }: { readonly status: WholeBridge }) {
           <td class="number">{whole(datapath.selected)}</td>
         </>
       )}
+    </tr>
+  );
+}
+
+function SetRow({ listed }: { readonly listed: ListedExporter }) {
+  const redirected = redirectedOf(listed);
+  return redirected === undefined ? null : (
+    <tr data-sampler={listed.label}>
+      <th scope="row">{listed.label}</th>
+      <td>datapath: sample actions</td>
+      <td />
+      <td class="number">{whole(redirected.packets.exported)}</td>
+      <td class="number">{whole(redirected.packets.received)}</td>
+      <td class="number">{whole(redirected.packets.lost)}</td>
+      <td class="number">{whole(redirected.selected)}</td>
     </tr>
   );
 }

@@ -1,6 +1,6 @@
 // The arithmetic of sampling by packet-ins: packets observed by the meter, packets that arrived, and the weight of a sample.
 
-import { type ListedExporter, listExporters } from '../../report/exporter-list.ts';
+import { type ListedExporter, listExporters, redirectedOf } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
 import { DataTable } from './data-table.tsx';
 import { whole } from './format.ts';
@@ -8,7 +8,7 @@ import { whole } from './format.ts';
 const HEADS = ['exporter', '>observed', '>received', '>dropped', '>lost', '>kept', 'weight of a sample'];
 
 export function Sampling({ status }: { readonly status: StatusDocument }) {
-  const listed = listExporters(status);
+  const listed = listExporters(status).filter((each) => redirectedOf(each) === undefined);
   if (listed.length === 0) {
     return null;
   }

@@ -1,0 +1,244 @@
+// The collector sets of one bridge: chooses for each whether its flows are rewritten or its row is redirected, and has an exporter for
+// each whose row is adopted, redirected or native. An exporter gets the samples of one of the two ways only: of packet-ins unless
+// the row is redirected.
+
+import type { Condition } from '../config/condition.ts';
+import { type BridgeConfig, type FlowSampling, isRedirected } from '../config/configuration.ts';
+import type { Exporter } from '../export/exporter.ts';
+import type { BridgeIntake } from '../intake/bridge-intake.ts';
+import type { BridgeSessionStatus } from './bridge-session-status.ts';
+import { unreachableCondition } from './own-rows-watch.ts';
+import type { Redirection } from './ownership.ts';
+import { RedirectedSets, type RedirectedSetsParts } from './redirected-sets.ts';
+import type { FlowSamplingStatus } from './sampled-bridge-status.ts';
+import type { PathState } from './sampler-choice.ts';
+import { isToBeRedirected } from './set-choice.ts';
+
+/** The dependencies of `BridgeSets`. */
+export interface BridgeSetsParts extends Omit<RedirectedSetsParts, 'onOpen'> {
+  readonly intake: BridgeIntake;
+  /** Makes an exporter and starts it; `name` is for its log lines. */
+  readonly makeExporter: (name: string, sampling: FlowSampling) => Exporter;
+  /** Ends an exporter, which flushes its cache. */
+  readonly retire: (exporter: Exporter) => void;
+  /** Called when `redirections` may have changed. */
+  readonly onRedirections: () => void;
+}
+
+/** What is desired of a bridge for its sets. */
+export interface SetsDesired {
+  /** Those whose flows are rewritten. */
+  readonly rewritten: ReadonlySet<number>;
+  /** Those whose flows are read. */
+  readonly followed: ReadonlySet<number>;
+}
+
+interface SetExporter {
+  row: FlowSampling;
+  readonly exporter: Exporter;
+  hasPacketIns: boolean;
+}
+
+export class BridgeSets {
+  readonly #parts: BridgeSetsParts;
+  readonly #sockets: RedirectedSets;
+  readonly #exporters = new Map<number, SetExporter>();
+  /** The sets that are desired and whose rows are, or may be, redirected. */
+  #redirected: ReadonlyMap<number, FlowSampling> = new Map();
+  #config: BridgeConfig | undefined;
+  #desiredSets: readonly FlowSampling[] = [];
+  #hasMeters: boolean | undefined;
+  #path: PathState = 'untested';
+  #pathFault: string | undefined;
+  #needsPath = false;
+
+  constructor(parts: BridgeSetsParts) {
+    this.#parts = parts;
+    this.#sockets = new RedirectedSets({ ...parts, onOpen: parts.onRedirections });
+  }
+
+  /** Applies changed rows; `isDesired` says for which IPFIX rows, by uuid, the switch should be programmed. */
+  configure(config: BridgeConfig, isDesired: (row: string) => boolean): SetsDesired {
+    this.#config = config;
+    this.#desiredSets = [...config.flowSampling.values()].filter(({ ipfixRow }) => isDesired(ipfixRow));
+    const desired = this.#choose(config);
+    for (const sampling of config.flowSampling.values()) {
+      if (sampling.isOurs) {
+        this.#configureSet(sampling);
+      }
+    }
+    for (const [id, set] of this.#exporters) {
+      if (config.flowSampling.get(id)?.isOurs !== true) {
+        this.#exporters.delete(id);
+        this.#parts.intake.removeSet(id);
+        this.#sockets.setSink(id, undefined);
+        this.#parts.retire(set.exporter);
+      }
+    }
+    return desired;
+  }
+
+  /** Whether samples of the datapath have to reach the daemon for a set. */
+  get needsPath(): boolean {
+    return this.#needsPath;
+  }
+
+  /** Sets whether the bridge has meters; undefined while it is not connected. Returns what is desired then. */
+  setMeters(hasMeters: boolean | undefined): SetsDesired | undefined {
+    this.#hasMeters = hasMeters ?? this.#hasMeters;
+    if (hasMeters === undefined) {
+      this.#sockets.disconnected();
+    }
+    return this.#config && this.#choose(this.#config);
+  }
+
+  /** Sets whether samples of the datapath reach the daemon; `fault` is as in `OwnRowsWatch`. */
+  setPath(path: PathState, fault: string | undefined): void {
+    this.#pathFault = fault;
+    if (path !== this.#path) {
+      this.#path = path;
+      this.#parts.onRedirections();
+    }
+  }
+
+  /** How the samples of each set get to the daemon, by the UUID of its IPFIX row; a set without an entry has packet-ins. */
+  redirections(): ReadonlyMap<string, Redirection> {
+    const redirections = new Map<string, Redirection>();
+    for (const [id, { ipfixRow }] of this.#redirected) {
+      if (this.#isRedirected(id) !== false) {
+        redirections.set(ipfixRow, { target: this.#targetOf(id), hasFailed: this.#path === 'failed' });
+      }
+    }
+    return redirections;
+  }
+
+  /** Returns a sentence about a row that is not redirected yet; undefined if there is none. */
+  missing(): string | undefined {
+    const { bridge } = this.#parts;
+    for (const [id, { row }] of this.#redirected) {
+      if (this.#isRedirected(id) !== false && row.redirectedTo !== this.#targetOf(id)) {
+        return `IPFIX row ${row.uuid} of collector set ${id} of bridge ${bridge} is not redirected yet.`;
+      }
+    }
+    return undefined;
+  }
+
+  conditions(): readonly Condition[] {
+    const left = [...this.#redirected.keys()].filter((id) => this.#isRedirected(id) === true);
+    if (this.#path !== 'failed' || left.length === 0) {
+      return [];
+    }
+    const { bridge } = this.#parts;
+    return [
+      unreachableCondition(bridge, {
+        where: `Bridge ${bridge}, ${left.length} collector ${left.length === 1 ? 'set' : 'sets'}`,
+        fault: this.#pathFault,
+        severity: 'warning',
+        consequence: 'so ovs-vswitchd exports for these sets.',
+      }),
+    ];
+  }
+
+  /** The exporters by collector set. */
+  exporters(): readonly (readonly [number, Exporter])[] {
+    return [...this.#exporters].map(([id, { exporter }]) => [id, exporter] as const);
+  }
+
+  status({ translation }: BridgeSessionStatus): readonly FlowSamplingStatus[] {
+    const { intake } = this.#parts;
+    return [...this.#exporters]
+      .sort(([a], [b]) => a - b)
+      .flatMap(([collectorSetId, { row, exporter, hasPacketIns }]) => {
+        const datapath = this.#sockets.status(collectorSetId);
+        const sampler = hasPacketIns
+          ? intake.setStatus(collectorSetId)
+          : datapath && { received: datapath.received, selected: datapath.selected };
+        const { ipfixRow, rowSetsFormat } = row;
+        const flows = translation.flowsBySet.get(collectorSetId) ?? 0;
+        const groups = translation.groupsBySet.get(collectorSetId) ?? 0;
+        const status = {
+          collectorSetId,
+          ipfixRow,
+          rowSetsFormat,
+          exporter: exporter.status(),
+          flows,
+          groups,
+        };
+        return sampler === undefined
+          ? []
+          : [{ ...status, sampler, datapath: hasPacketIns ? undefined : datapath }];
+      });
+  }
+
+  /** Receives what is on its way to the sockets, and closes them. */
+  stop(): Promise<void> {
+    return this.#sockets.stop();
+  }
+
+  /** Chooses the way of each set, and opens the sockets of those that may need one. */
+  #choose(config: BridgeConfig): SetsDesired {
+    const rewritten = this.#desiredSets.filter((set) => this.#choiceOf(config, set) === false);
+    const redirected = this.#desiredSets.filter((set) => this.#choiceOf(config, set) !== false);
+    this.#needsPath = redirected.some((set) => this.#choiceOf(config, set) === true);
+    // A set that has packet-ins from now on keeps its socket until its row is adopted.
+    const open = this.#desiredSets.filter(
+      (set) => this.#choiceOf(config, set) === true || (isRedirected(set.row) && this.#isOpen(set)),
+    );
+    this.#redirected = byId(redirected);
+    this.#sockets.configure(byId(open));
+    return { rewritten: idsOf(rewritten), followed: idsOf(redirected) };
+  }
+
+  #isOpen({ collectorSetId }: FlowSampling): boolean {
+    return this.#sockets.portOf(collectorSetId) !== undefined;
+  }
+
+  #choiceOf({ samplerPolicy, hasKernelDatapath }: BridgeConfig, { ownsRow }: FlowSampling) {
+    return isToBeRedirected({
+      policy: samplerPolicy,
+      hasKernelDatapath,
+      hasMeters: this.#hasMeters,
+      ownsRow,
+    });
+  }
+
+  #isRedirected(id: number): boolean | undefined {
+    const set = this.#redirected.get(id);
+    return this.#config && set && this.#choiceOf(this.#config, set);
+  }
+
+  #targetOf(id: number): string | undefined {
+    const port = this.#path === 'good' ? this.#sockets.portOf(id) : undefined;
+    return port === undefined ? undefined : `127.0.0.1:${port}`;
+  }
+
+  #configureSet(sampling: FlowSampling): void {
+    const { collectorSetId } = sampling;
+    const { bridge, intake, makeExporter } = this.#parts;
+    const hasPacketIns = !isRedirected(sampling.row);
+    let set = this.#exporters.get(collectorSetId);
+    if (set === undefined) {
+      const exporter = makeExporter(`bridge ${bridge} collector set ${collectorSetId}`, sampling);
+      set = { row: sampling, exporter, hasPacketIns: false };
+      this.#exporters.set(collectorSetId, set);
+    } else {
+      set.row = sampling;
+      set.exporter.configure(sampling.exporter);
+    }
+    if (hasPacketIns && !set.hasPacketIns) {
+      intake.addSet(collectorSetId, set.exporter);
+    } else if (!hasPacketIns && set.hasPacketIns) {
+      intake.removeSet(collectorSetId);
+    }
+    set.hasPacketIns = hasPacketIns;
+    this.#sockets.setSink(collectorSetId, hasPacketIns ? undefined : set.exporter);
+  }
+}
+
+function byId(sets: readonly FlowSampling[]): ReadonlyMap<number, FlowSampling> {
+  return new Map(sets.map((set) => [set.collectorSetId, set]));
+}
+
+function idsOf(sets: readonly FlowSampling[]): ReadonlySet<number> {
+  return new Set(sets.map(({ collectorSetId }) => collectorSetId));
+}

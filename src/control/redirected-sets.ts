@@ -1,0 +1,240 @@
+// The sockets of one bridge's redirected collector sets. Each set has a socket of its own, because ovs-vswitchd has an exporter for
+// each set, and nothing in its records names the set. Their senders are looked up again and again in the table of the kernel: a
+// connected socket does not show that its sender is gone, as after a change of the row.
+
+import type { FlowSampling } from '../config/configuration.ts';
+import type { IpfixRow } from '../config/ipfix-row.ts';
+import type { SampleSink } from '../intake/bridge-intake.ts';
+import type { IngressInterfaces } from '../intake/ingress-interfaces.ts';
+import { SetIntake, type SetIntakeStatus } from '../intake/set-intake.ts';
+import { knownTemplates, type SwitchTemplate } from '../intake/switch-templates.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { LoopbackReceiver, type LoopbackReceiverStatus } from '../runtime/loopback-receiver.ts';
+import { reasonOf } from '../runtime/sentence.ts';
+import { udpPeersByPort } from '../runtime/udp-peers.ts';
+import { targetsColumnOf } from './row-change.ts';
+import type { SampleProbabilities } from './sample-probabilities.ts';
+
+/** The dependencies of `RedirectedSets`. */
+export interface RedirectedSetsParts {
+  readonly bridge: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly interfaces: IngressInterfaces;
+  /** Random 32-bit numbers, the seeds of samplers. */
+  readonly randomSeed: () => number;
+  readonly probabilities: SampleProbabilities;
+  /** See `Leadership.isLeading`: otherwise samples are ignored. */
+  readonly isLeading: () => boolean;
+  /** Returns whether sockets of a user may be those of ovs-vswitchd. */
+  readonly isSwitchUser: (userId: number) => boolean;
+  /** Called when sockets have been opened, on which the rows depend. */
+  readonly onOpen: () => void;
+}
+
+/** The samples of a redirected set and its socket, for operators. */
+export interface RedirectedSetStatus extends SetIntakeStatus {
+  readonly port: number | undefined;
+  readonly receiver: LoopbackReceiverStatus;
+}
+
+interface RedirectedSet {
+  readonly receiver: LoopbackReceiver;
+  /** Undefined until the socket is open. */
+  port: number | undefined;
+  intake: SetIntake;
+  hasVirtualId: boolean;
+  /** What ovs-vswitchd reads of the row: it has another socket after a change. */
+  exporter: string;
+  /** The column `targets`: after a change, samples may have been sent elsewhere. */
+  target: string;
+}
+
+/** Milliseconds between two look-ups of the senders. */
+const SENDER_CHECK_MS = 500;
+/** Milliseconds at a stop in which samples that are on their way are received. */
+const DRAIN_MS = 50;
+/** In IPFIX.other_config: it adds an element to the records. */
+const VIRTUAL_ID_KEY = 'virtual_obs_id';
+
+export class RedirectedSets {
+  readonly #parts: RedirectedSetsParts;
+  readonly #sets = new Map<number, RedirectedSet>();
+  /** The templates of ovs-vswitchd, without and with the element of `virtual_obs_id`. */
+  readonly #templates = new Map<boolean, Map<number, SwitchTemplate>>();
+  #timer: Timer | undefined;
+
+  constructor(parts: RedirectedSetsParts) {
+    this.#parts = parts;
+  }
+
+  /** Opens the sockets of sets that have none, and closes those of other sets. */
+  configure(sets: ReadonlyMap<number, FlowSampling>): void {
+    for (const [id, set] of this.#sets) {
+      if (!sets.has(id)) {
+        this.#sets.delete(id);
+        this.#close(set.receiver);
+      }
+    }
+    const openings: Promise<void>[] = [];
+    for (const [id, { row }] of sets) {
+      const set = this.#sets.get(id);
+      if (set === undefined) {
+        openings.push(this.#open(id, row));
+      } else {
+        this.#follow(id, set, row);
+      }
+    }
+    if (openings.length > 0) {
+      // All together, so that their rows are written together.
+      void Promise.all(openings).then(this.#parts.onOpen);
+    }
+    if (this.#sets.size > 0) {
+      this.#timer ??= this.#arm();
+    } else {
+      this.#timer?.cancel();
+      this.#timer = undefined;
+    }
+  }
+
+  /** The port on 127.0.0.1 that samples of a set are sent to; undefined before it is open. */
+  portOf(collectorSetId: number): number | undefined {
+    return this.#sets.get(collectorSetId)?.port;
+  }
+
+  /** Sets where samples of a set go; undefined while its row is not redirected. */
+  setSink(collectorSetId: number, sink: SampleSink | undefined): void {
+    this.#sets.get(collectorSetId)?.intake.setSink(sink);
+  }
+
+  /** The bridge has lost its connection: a restarted ovs-vswitchd sends from other sockets. */
+  disconnected(): void {
+    for (const { receiver, intake } of this.#sets.values()) {
+      receiver.reset();
+      intake.restartAccount();
+    }
+  }
+
+  status(collectorSetId: number): RedirectedSetStatus | undefined {
+    const set = this.#sets.get(collectorSetId);
+    return set && { ...set.intake.status(), port: set.port, receiver: set.receiver.status() };
+  }
+
+  /** Receives what is on its way, and closes the sockets. */
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    if (this.#sets.size > 0) {
+      await new Promise<void>((resolve) => this.#parts.clock.setTimer(resolve, DRAIN_MS));
+    }
+    await Promise.all([...this.#sets.values()].map(({ receiver }) => receiver.stop()));
+  }
+
+  /** Opens the socket of a set; resolves when it is open, or has been reported not to open. */
+  async #open(id: number, row: IpfixRow): Promise<void> {
+    const { clock, log, bridge, isLeading, isSwitchUser } = this.#parts;
+    const hasVirtualId = row.otherConfig.has(VIRTUAL_ID_KEY);
+    const receiver = new LoopbackReceiver({
+      clock,
+      isTrusted: isSwitchUser,
+      onDatagram: (bytes, size) => {
+        if (isLeading()) {
+          set.intake.receive(bytes, size);
+        }
+      },
+    });
+    const set: RedirectedSet = {
+      receiver,
+      port: undefined,
+      intake: this.#newIntake(id, hasVirtualId),
+      hasVirtualId,
+      exporter: exporterOf(row),
+      target: targetsColumnOf(row).join(' '),
+    };
+    this.#sets.set(id, set);
+    try {
+      await receiver.start();
+      set.port = receiver.port;
+    } catch (error) {
+      // It is opened again with the next change of rows.
+      this.#sets.delete(id);
+      log
+        .limited('sockets of sets')
+        .warn(`bridge ${bridge}: no socket for samples of collector set ${id}: ${reasonOf(error)}`);
+    }
+  }
+
+  #follow(id: number, set: RedirectedSet, row: IpfixRow): void {
+    const exporter = exporterOf(row);
+    if (exporter === set.exporter) {
+      return;
+    }
+    set.exporter = exporter;
+    const hasVirtualId = row.otherConfig.has(VIRTUAL_ID_KEY);
+    if (hasVirtualId !== set.hasVirtualId) {
+      set.hasVirtualId = hasVirtualId;
+      set.intake = this.#newIntake(id, hasVirtualId);
+    }
+    set.receiver.reset();
+    const target = targetsColumnOf(row).join(' ');
+    if (target !== set.target) {
+      set.target = target;
+      set.intake.restartAccount();
+    }
+  }
+
+  #newIntake(id: number, hasVirtualId: boolean): SetIntake {
+    const { bridge, log, interfaces, randomSeed, probabilities } = this.#parts;
+    const templates = this.#templates.get(hasVirtualId) ?? knownTemplates(hasVirtualId);
+    this.#templates.set(hasVirtualId, templates);
+    const onOtherTemplate = (template: number) =>
+      log
+        .limited('template')
+        .warn(
+          `bridge ${bridge}: ovs-vswitchd defines template ${template} otherwise than known; its records are read as defined`,
+        );
+    const rates = probabilities.ofSet(id);
+    return new SetIntake({ seed: randomSeed(), interfaces, templates, onOtherTemplate, rates });
+  }
+
+  #close(receiver: LoopbackReceiver): void {
+    receiver.stop().catch((error: unknown) => {
+      this.#parts.log.warn(`bridge ${this.#parts.bridge}: ${reasonOf(error)}`);
+    });
+  }
+
+  #arm(): Timer {
+    return this.#parts.clock.setTimer(() => {
+      this.#timer = this.#arm();
+      this.#checkSenders();
+    }, SENDER_CHECK_MS);
+  }
+
+  /** Opens a connected socket to all again if its sender does not exist any more. */
+  #checkSenders(): void {
+    const connected = [...this.#sets.values()].filter(
+      ({ receiver }) => receiver.status().senderPort !== undefined,
+    );
+    const peers = connected.length === 0 ? undefined : udpPeersByPort();
+    for (const { receiver, port: own } of connected) {
+      const { senderPort } = receiver.status();
+      const senders = peers?.get(own ?? 0) ?? [];
+      if (!senders.some(({ port }) => port === senderPort)) {
+        receiver.reset();
+      }
+    }
+  }
+}
+
+/** Returns what ovs-vswitchd reads of a row, as a text to compare. */
+function exporterOf(row: IpfixRow): string {
+  const { cacheColumns, templateInterval, statsInterval, otherConfig } = row;
+  return JSON.stringify([
+    row.uuid,
+    targetsColumnOf(row),
+    cacheColumns,
+    templateInterval,
+    statsInterval,
+    [...otherConfig],
+  ]);
+}
