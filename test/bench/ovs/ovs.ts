@@ -21,8 +21,8 @@ const SAMPLE_FLOWS = 10_000;
 const RATE_UNLIMITED = 1_000_000;
 /** Seconds in which P rises from 1 in 100 to 1 in 1: two changes. */
 const RISE_SECONDS = 12;
-/** Milliseconds in which the daemon has its rows and has tested the path. */
-const PATH_MS_MAX = 10_000;
+/** Milliseconds in which the daemon is ready, also on a busy machine. */
+const READY_MS_MAX = 20_000;
 
 interface Load {
   readonly packetsPerSecond: number;
@@ -71,9 +71,9 @@ const SETTINGS: readonly Setting[] = [
   {
     name: 'hook at the default cap',
     goal: '>= 0.97',
-    set: ({ ovs, sink }) => withDaemon(ovs, sink, { sampling: 400 }),
+    set: (place) => withPacketIns(place, 400),
   },
-  { name: 'hook at the default cap, 1 in 1', set: ({ ovs, sink }) => withDaemon(ovs, sink, { sampling: 1 }) },
+  { name: 'hook at the default cap, 1 in 1', set: (place) => withPacketIns(place, 1) },
   DATAPATH,
   BUILT_IN,
   {
@@ -110,7 +110,10 @@ async function forwarding(add: (row: Row) => void, against: EarlierVersion | und
   await inPlace(async (place) => {
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const setting of settings) {
-        loads.get(setting)?.push(await measure(place, setting));
+        const load = await measure(place, setting);
+        loads.get(setting)?.push(load);
+        const rate = Math.round(load.packetsPerSecond);
+        process.stderr.write(`  round ${round + 1}, ${setting.name}: ${rate} packets/s\n`);
       }
     }
   });
@@ -223,7 +226,7 @@ async function send({ hosts }: Place, seconds: number): Promise<void> {
 
 /** Returns the samples of the datapath that the daemon has received. */
 async function receivedSamples(daemon: Daemon): Promise<number> {
-  return (await daemonStatus(daemon)).bridges[0]?.sampling?.datapath?.packets.received ?? 0;
+  return (await daemonStatus(daemon)).bridges[0]?.sampling?.datapath?.received ?? 0;
 }
 
 /** Returns the packets that the switch has sent to the second host. */
@@ -244,8 +247,11 @@ async function withDaemon(
   options: DaemonOptions = {},
 ): Promise<EnabledDaemon> {
   await createIpfixRow(ovs, BRIDGE, [sink.target], { ...CACHED, ...columns });
-  const daemon = await startDaemon(ovs, options);
-  await waitForHook(daemon, BRIDGE);
+  const daemon = await startDaemon(ovs, { readyTimeoutMs: READY_MS_MAX, ...options });
+  if (options.program === undefined) {
+    // The status of an earlier version has other words.
+    await waitForHook(daemon, BRIDGE, READY_MS_MAX);
+  }
   return {
     daemon,
     disable: async () => {
@@ -257,22 +263,26 @@ async function withDaemon(
 
 /** The daemon is where the samples arrive, and its collector is not, which concerns no sample. */
 async function withDatapathSampler({ ovs, sink }: Place, sampling: number): Promise<EnabledDaemon> {
-  await ovs.vsctl('set', 'Bridge', BRIDGE, 'external_ids:ovs-ipfix-sampler=datapath');
+  await setSampler(ovs, 'datapath');
   const enabled = await withDaemon(ovs, sink, { sampling }, { inSwitchNamespace: true });
   await waitForBridge(
     enabled.daemon,
     BRIDGE,
     'the datapath samples',
     ({ samplerChoice }) => samplerChoice?.sampler === 'datapath',
-    PATH_MS_MAX,
+    READY_MS_MAX,
   );
-  return {
-    ...enabled,
-    disable: async () => {
-      await enabled.disable();
-      await ovs.vsctl('remove', 'Bridge', BRIDGE, 'external_ids', 'ovs-ipfix-sampler');
-    },
-  };
+  return enabled;
+}
+
+/** Nothing but packet-ins samples, whatever the meter drops. */
+async function withPacketIns({ ovs, sink }: Place, sampling: number): Promise<EnabledDaemon> {
+  await setSampler(ovs, 'packet-in');
+  return withDaemon(ovs, sink, { sampling });
+}
+
+async function setSampler(ovs: Ovs, sampler: 'packet-in' | 'datapath'): Promise<void> {
+  await ovs.vsctl('set', 'Bridge', BRIDGE, `external_ids:ovs-ipfix-sampler=${sampler}`);
 }
 
 async function builtIn(ovs: Ovs, sink: UdpSink, columns: Record<string, number>): Promise<Enabled> {
