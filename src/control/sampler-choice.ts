@@ -31,7 +31,7 @@ export interface ChosenSampler {
 
 /** Seconds in which the meter drops packets before `auto` has the datapath sample, within `DROP_WINDOW_SECONDS`. */
 export const DROP_SECONDS = 2;
-/** Seconds that these may be apart: short bursts with pauses between them distort the counts as well. */
+/** Seconds that these may be apart: pauses between bursts do not make the counts right. */
 export const DROP_WINDOW_SECONDS = 10;
 /** Seconds of a low packet rate before `auto` returns to packet-ins. */
 export const QUIET_SECONDS = 60;

@@ -78,7 +78,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
       `  whole bridge, IPFIX row ${sampling.ipfixRow}`,
       `    sampling   1 in ${sampling.sampler.interval} where packets enter`,
       ...samplerLines(status),
-      ...datapathLines(sampling),
+      ...datapathLines(status),
       ...meterLines(sampling.sampler, paint),
       ...foldText(
         `    samples    ${sampling.sampler.selected} kept, weight ${numberText(sampling.sampler.sampleWeight)}`,
@@ -110,20 +110,21 @@ function samplerLines({ samplerChoice }: SampledBridgeStatus): string[] {
   if (samplerChoice === undefined) {
     return [];
   }
-  const { sampler, since, reason, probability, path } = samplerChoice;
-  const chosen = `${sampler} since ${since.slice(11, 19)}: ${reason}`;
-  return foldText(`    sampler    ${chosen}; P ${probability} of 65535, path ${path}`, VALUE_INDENT);
+  const { sampler, since, reason } = samplerChoice;
+  return foldText(`    sampler    ${sampler} since ${since.slice(11, 19)}: ${reason}`, VALUE_INDENT);
 }
 
-/** Samples of the datapath, and what of them was lost. */
-function datapathLines({ datapath }: BridgeSamplingStatus): string[] {
-  if (datapath === undefined) {
+/** Samples of the datapath, and what of them was lost; nothing before the datapath has been needed. */
+function datapathLines({ ownRows, samplerChoice, sampling }: SampledBridgeStatus): string[] {
+  const datapath = sampling?.datapath;
+  if (datapath === undefined || samplerChoice === undefined || ownRows === undefined) {
     return [];
   }
   const { selected, received, samplesLost, tail } = datapath;
+  const { probability, path } = samplerChoice;
   const after = tail.samples === 0 ? '' : `, and ${tail.samples} after the last that arrived`;
   const text = `    datapath   ${selected} kept of ${received} received, ${numberText(samplesLost)} lost${after}`;
-  return foldText(text, VALUE_INDENT);
+  return [...foldText(text, VALUE_INDENT), `               P ${probability} of 65535, path ${path}`];
 }
 
 /** How the samples of a collector set arrive. */

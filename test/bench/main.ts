@@ -1,18 +1,23 @@
-// `npm run bench -- [PART...]`: measures the exporter, part by part, each in a process of its own; prints one table and writes
-// .cache/bench.json. The values of a ratio were measured alternately in one run; single figures depend on the machine.
-// docs/performance.md explains each. BENCH_SCALE below 1 makes everything smaller, for a test of the benchmark itself.
+// `npm run bench -- [PART...] [--against COMMIT]`: measures the exporter, part by part, each in a process of its own; prints one
+// table and writes .cache/bench.json. With --against, the parts `ovs` and `kernel` measure that commit beside the working tree.
+// The values of a ratio were measured alternately in one run; single figures depend on the machine. docs/performance.md explains
+// each. BENCH_SCALE below 1 makes everything smaller, for a test of the benchmark itself.
 
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { parentPort } from 'node:worker_threads';
 import { corePart } from './core/core.ts';
 import { intakePart, runStream } from './intake/intake.ts';
 import { runSender } from './intake/switch.ts';
+import { kernelPart } from './kernel/kernel.ts';
 import { ovsPart } from './ovs/ovs.ts';
 import { replayPart } from './replay/replay.ts';
 import { runSink } from './replay/sink.ts';
-import { type BenchPart, type Row, SCALE } from './row.ts';
+import { revalidationPart } from './revalidation/revalidation.ts';
+import { type BenchPart, type EarlierVersion, type Row, SCALE } from './row.ts';
 import { startPart } from './start/start.ts';
 
 const PARTS: Readonly<Record<string, BenchPart>> = {
@@ -21,7 +26,11 @@ const PARTS: Readonly<Record<string, BenchPart>> = {
   replay: replayPart,
   intake: intakePart,
   ovs: ovsPart,
+  revalidation: revalidationPart,
+  kernel: kernelPart,
 };
+/** Measured only when named: it needs a virtual machine. */
+const NAMED_ONLY = 'kernel';
 const RESULTS = join(process.cwd(), '.cache', 'bench.json');
 
 function printTable(rows: readonly Row[]): void {
@@ -50,19 +59,34 @@ function shown(value: number): string {
   return size >= 1000 ? Math.round(value).toString() : value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
 
-async function runParts(chosen: readonly string[]): Promise<void> {
+/** Builds the commit of `--against`. */
+function buildEarlier(name: string): EarlierVersion {
+  const folder = execFileSync('.ci/earlier-version', [name], { encoding: 'utf8' }).trim();
+  return { name, program: join(folder, 'dist', 'ovs-ipfix.cjs') };
+}
+
+async function runParts(args: string[]): Promise<void> {
+  const { values, positionals: chosen } = parseArgs({
+    args,
+    options: { against: { type: 'string' } },
+    allowPositionals: true,
+  });
   const unknown = chosen.filter((name) => PARTS[name] === undefined);
   if (unknown.length > 0) {
     throw new Error(`There is no part ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}.`);
   }
+  const against = values.against === undefined ? undefined : buildEarlier(values.against);
   const rows: Row[] = [];
   for (const [name, part] of Object.entries(PARTS)) {
-    if (chosen.length > 0 && !chosen.includes(name)) {
+    if (chosen.length > 0 ? !chosen.includes(name) : name === NAMED_ONLY) {
       continue;
     }
     process.stderr.write(`bench: ${name}\n`);
     rows.push(
-      ...(await part((row) => process.stderr.write(`  ${row.what}: ${shown(row.value)} ${row.unit}\n`))),
+      ...(await part(
+        (row) => process.stderr.write(`  ${row.what}: ${shown(row.value)} ${row.unit}\n`),
+        against,
+      )),
     );
   }
   printTable(rows);

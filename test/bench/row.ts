@@ -14,8 +14,16 @@ export interface Row {
   readonly note?: string;
 }
 
+/** An earlier commit of this repository that is measured beside the working tree. */
+export interface EarlierVersion {
+  /** As it was named on the command line. */
+  readonly name: string;
+  /** The built program. */
+  readonly program: string;
+}
+
 /** Measures its part; reports each row as soon as it is measured. */
-export type BenchPart = (told: (row: Row) => void) => Promise<readonly Row[]>;
+export type BenchPart = (told: (row: Row) => void, against?: EarlierVersion) => Promise<readonly Row[]>;
 
 /** The scale of a run; 1 for the figures of the manual. */
 export const SCALE = Number(process.env['BENCH_SCALE'] ?? 1);

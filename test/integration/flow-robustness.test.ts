@@ -313,9 +313,12 @@ describe('restarts', () => {
           what: 'their meter is removed',
         },
       );
-      await ovs.appctl('revalidator/purge');
-      await ovs.inject('p1', udpTo(1));
-      await sink.waitForPackets(1);
+      if (sampler === 'packet-in') {
+        // The datapath samples 1 in 100 at first.
+        await ovs.appctl('revalidator/purge');
+        await ovs.inject('p1', udpTo(1));
+        await sink.waitForPackets(1);
+      }
       assert.equal((await sampledBridgeOf(daemon)).unmanagedPacketIns, 0);
       await daemon.stop();
       assert.equal(await bed.dump(), before);

@@ -53,7 +53,7 @@ async function startPair(t: TestContext, endpoint?: (ovs: Ovs) => Promise<string
       const [one, two] = await Promise.all([daemonStatus(first), daemonStatus(second)]);
       return one.database.hasStandby && two.database.lock === 'waiting';
     },
-    { what: 'the second stands by, and the first knows it' },
+    { what: 'the second stands by, and the first knows it', timeoutMs: 15_000 },
   );
   let count = 0;
   const inject = async () => {
@@ -95,6 +95,7 @@ async function becomesActive(daemon: Daemon, br: ExportingBridge): Promise<numbe
 async function standsBy(daemon: Daemon): Promise<void> {
   await waitFor(async () => (await daemonStatus(daemon)).database.lock === 'waiting', {
     what: 'the previous holder stands by',
+    timeoutMs: TAKEOVER_MS_MAX,
   });
 }
 

@@ -36,7 +36,9 @@ function mixedFrames(count: number): Buffer[] {
 }
 
 async function setMaxRate(br: ExportingBridge, rate: number): Promise<void> {
-  await ovs.vsctl('set', 'Bridge', br.name, `external_ids:ovs-ipfix-max-rate=${rate}`);
+  // These tests are about packet-ins: after drops, `auto` would leave them.
+  const keys = ['ovs-ipfix-sampler=packet-in', `ovs-ipfix-max-rate=${rate}`];
+  await ovs.vsctl('set', 'Bridge', br.name, ...keys.map((key) => `external_ids:${key}`));
   await waitFor(async () => (await meters(br)).includes(`rate=${rate} `), { what: 'the meter has the rate' });
 }
 

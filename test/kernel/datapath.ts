@@ -1,7 +1,8 @@
 // The daemon with the kernel datapath: what it installs, that records count exactly the packets that the switch received, and
 // what remains when it stops, is killed, or ovs-vswitchd restarts with saved flows. Run by `npm run test:kernel`; the tests
-// depend on each other. TCP is tested with the datapath sampler only: of a segmented packet the meter counts one, and the daemon
-// gets a packet-in for each segment.
+// depend on each other. Most are about packet-ins, so the bridge asks for them; by default the datapath samples on this datapath.
+// TCP is tested with the datapath sampler only: of a segmented packet the meter counts one, and the daemon gets a packet-in for
+// each segment.
 
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
@@ -17,6 +18,8 @@ const PING_OCTETS = 14 + 20 + 8 + 56;
 const HOOK_TIMEOUT_SECONDS = 30;
 /** The largest packet of the kernel, before it is segmented, in octets: the sampling unit of the datapath. */
 const SEGMENTED_MAX = 65_536;
+const SAMPLER_KEY = 'ovs-ipfix-sampler';
+const PACKET_INS = `external_ids:${SAMPLER_KEY}=packet-in`;
 const FORWARDING = [
   'priority=0,actions=NORMAL',
   'priority=9,tcp,actions=resubmit(,3)',
@@ -38,7 +41,7 @@ before(async () => {
   await ovs.setFlows(...FORWARDING);
   // Debian's Open vSwitch has no cache columns: each sample is a record, sent at once.
   await guest.run(
-    `ovs-vsctl set Bridge br0 ipfix=@i -- --id=@i create IPFIX sampling=1 obs_domain_id=1 ${targets(sink.port)}`,
+    `ovs-vsctl set Bridge br0 ipfix=@i ${PACKET_INS} -- --id=@i create IPFIX sampling=1 obs_domain_id=1 ${targets(sink.port)}`,
   );
   await ovs.startDaemon();
 });
@@ -257,13 +260,27 @@ check("`sample` actions send each packet to their collector set, and to the brid
   await guest.run('ovs-vsctl --all destroy Flow_Sample_Collector_Set');
 });
 
+check('without a key the datapath samples, and pings are counted to the packet and the octet', async () => {
+  await guest.run(`ovs-vsctl remove Bridge br0 external_ids ${SAMPLER_KEY}`);
+  const { samplerChoice } = await waitFor(
+    async () => {
+      const bridge = await hookedBridge();
+      const { sampler, probability } = bridge.samplerChoice ?? {};
+      return sampler === 'datapath' && probability === 65_535 && bridge;
+    },
+    { what: 'the datapath samples every packet', timeoutMs: GUEST_TIMEOUT_MS, intervalMs: 1000 },
+  );
+  assert.deepEqual([samplerChoice?.policy, samplerChoice?.reason], ['auto', 'kernel datapath']);
+  await guest.run('ovs-appctl revalidator/wait');
+  await assertPingsExact();
+});
+
 check(
   'the datapath sampler counts segmented TCP within its error, and all that is lost is known',
   async (t) => {
     const interval = 64;
     const row = '$(ovs-vsctl get Bridge br0 ipfix)';
-    await guest.run(`
-    ovs-vsctl set IPFIX ${row} sampling=${interval} -- set Bridge br0 external_ids:ovs-ipfix-sampler=datapath`);
+    await guest.run(`ovs-vsctl set IPFIX ${row} sampling=${interval}`);
     await waitFor(async () => (await hookedBridge()).samplerChoice?.sampler === 'datapath', {
       what: 'the datapath samples',
       timeoutMs: GUEST_TIMEOUT_MS,
@@ -287,9 +304,7 @@ check(
     );
     assert.ok(packets.received > 100);
     assert.ok(Math.abs(octets / truth - 1) < 6 * standardError, `${octets} of ${truth}`);
-    await guest.run(
-      `ovs-vsctl set IPFIX ${row} sampling=1 -- remove Bridge br0 external_ids ovs-ipfix-sampler`,
-    );
+    await guest.run(`ovs-vsctl set IPFIX ${row} sampling=1 -- set Bridge br0 ${PACKET_INS}`);
     await waitFor(async () => (await ovs.ownFlows()).some((flow) => flow.includes('meter_id=65000')), {
       what: 'packet-ins sample again',
       timeoutMs: GUEST_TIMEOUT_MS,

@@ -139,13 +139,16 @@ END
       ovs-appctl revalidator/wait`);
   }
 
-  /** Starts the daemon; waits until it is ready and no datapath flow is older than its hook. */
-  async startDaemon(): Promise<void> {
+  /**
+   * Starts the daemon, of another `program` than /dist/ovs-ipfix.cjs if that is given; waits until it is ready and no datapath
+   * flow is older than its hook.
+   */
+  async startDaemon(program = '/dist/ovs-ipfix.cjs'): Promise<void> {
     // The waiting shell keeps the exit code.
     await this.guest.run(`
       rm -f /tmp/daemon.exit
       ( set +e
-        node /dist/ovs-ipfix.cjs run --unixctl ${CONTROL_SOCKET} --log-file /tmp/daemon.log &
+        node ${program} run --unixctl ${CONTROL_SOCKET} --log-file /tmp/daemon.log &
         echo $! >/tmp/daemon.pid
         wait $!
         echo $? >/tmp/daemon.exit ) >>/tmp/daemon.console 2>&1 &`);

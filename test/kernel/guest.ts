@@ -56,7 +56,7 @@ export class Guest {
   /** Boots a guest; waits until it accepts scripts. */
   static async boot(options: GuestOptions = {}): Promise<Guest> {
     const folder = await mkdtemp(join(tmpdir(), 'guest-'));
-    await writeFile(join(folder, 'init.sh'), await readFile(join(import.meta.dirname, 'init.sh')));
+    await writeFile(join(folder, 'init.sh'), await readFile(join(ROOT, 'test', 'kernel', 'init.sh')));
     const server = createServer();
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

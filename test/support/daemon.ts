@@ -17,15 +17,20 @@ export interface DaemonOptions {
   /** Whether to wait until `ready` succeeds. Default: true. */
   readonly waitForReady?: boolean;
   readonly readyTimeoutMs?: number;
+  /** The program; default: the built file. */
+  readonly program?: string;
+  /** Whether it runs in vswitchd's network namespace (mode `netdev`), where samples of the datapath arrive. Default: false. */
+  readonly inSwitchNamespace?: boolean;
 }
 
 /** Starts the daemon. */
 export async function startDaemon(ovs: Ovs, options: DaemonOptions = {}): Promise<Daemon> {
-  const program = await BackgroundProgram.start(
-    process.execPath,
-    [DAEMON_FILE, 'run', '--db', ovs.dbEndpoint, ...(options.arguments ?? [])],
-    { environment: { ...ovs.environment, ...options.environment } },
-  );
+  const file = options.program ?? DAEMON_FILE;
+  const command = [process.execPath, file, 'run', '--db', ovs.dbEndpoint, ...(options.arguments ?? [])];
+  const [first = '', ...rest] =
+    options.inSwitchNamespace === true ? ovs.namespaceCommand(...command) : command;
+  const environment = { ...ovs.environment, ...options.environment };
+  const program = await BackgroundProgram.start(first, rest, { environment });
   const daemon = new Daemon(ovs, program);
   if (options.waitForReady ?? true) {
     try {

@@ -3,6 +3,9 @@
 
 import { connect, type Socket } from 'node:net';
 
+/** Frames that are written by one call of the system. */
+const FRAMES_AT_ONCE = 100;
+
 /** The connections to one OVS's ports. They stay open, because closing one would lose frames that are still in it. */
 export class FrameStreams {
   readonly #sockets = new Map<string, Socket>();
@@ -10,11 +13,11 @@ export class FrameStreams {
   /** Writes frames to the port that listens at `path`; resolves when the kernel has accepted them. */
   async write(path: string, frames: readonly Uint8Array[]): Promise<void> {
     const socket = await this.#socket(path);
-    for (const frame of frames) {
-      const lengthAndFrame = Buffer.alloc(2 + frame.length);
-      lengthAndFrame.writeUInt16BE(frame.length, 0);
-      lengthAndFrame.set(frame, 2);
-      if (!socket.write(lengthAndFrame)) {
+    for (let at = 0; at < frames.length; at += FRAMES_AT_ONCE) {
+      const parts = frames
+        .slice(at, at + FRAMES_AT_ONCE)
+        .flatMap((frame) => [Buffer.from([frame.length >> 8, frame.length & 0xff]), frame]);
+      if (!socket.write(Buffer.concat(parts))) {
         await drained(socket);
       }
     }

@@ -284,6 +284,13 @@ export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
   ),
   ...allowed(EXAMPLE, 'sampling.md', 'a meter of 200 packets/s', 'which 93% were dropped'),
   ...allowed(MEASURED, 'takeover.md', '2 to 12 ms after', 'replaced within 3.0 s', 'one within 0.7 s'),
+  ...allowed(
+    'test/sampling-table.test.ts computes it',
+    'sampling.md',
+    '1.7% of 10,000 packets at 1 in 4, 7.9% at 1 in 64, 20% at 1 in 400',
+    'bursts of 10 ms, 0.3 s and 1 s',
+    '14% of 200 MB at 1 in 64',
+  ),
   ...allowed(MEASURED, 'flow-rewriting.md', 'was ready 1.1 s after'),
   ...allowed('derived; test/export encodes it', 'records.md', 'at most 31 bytes', 'interface takes 76 bytes'),
   ...allowed(

@@ -243,6 +243,11 @@ export class Ovs {
     });
   }
 
+  /** Writes frames to a dummy port and does not wait until the switch has received them. */
+  async stream(port: string, frames: readonly Uint8Array[]): Promise<void> {
+    await this.#streams.write(this.#streamPath(port), frames);
+  }
+
   /** Returns the switch's current count of packets received on a port (the database's statistics lag by seconds). */
   async receivedPackets(bridge: string, port: string): Promise<number> {
     const text = await this.#run('ovs-ofctl', [
@@ -263,6 +268,11 @@ export class Ovs {
   /** Runs a program in vswitchd's network namespace (mode `netdev`). */
   async inNamespace(...command: readonly string[]): Promise<string> {
     return this.#run('nsenter', [...this.#namespaceArguments(), ...command]);
+  }
+
+  /** Returns the command that runs `command` in vswitchd's network namespace (mode `netdev`); nsenter executes it. */
+  namespaceCommand(...command: readonly string[]): readonly string[] {
+    return ['nsenter', ...this.#namespaceArguments(), ...command];
   }
 
   /** Ends vswitchd by a signal, and waits for its end. */

@@ -22,6 +22,7 @@ const VOLATILE: readonly (readonly [RegExp, string])[] = [
   [/duration([=:])[\d.]+s/gu, 'duration$1<time>'],
   [/(?:idle|hard)_age=\d+, ?/gu, ''],
   [/\d\d:\d\d:\d\d\.\d{3} +[\d.]+/gu, '<start> <lasted>'],
+  [/since \d\d:\d\d:\d\d:/gu, 'since <time>:'],
   [/pid \d+, up [^\n]+/gu, 'pid <pid>, up <time>'],
   [/from 127\.0\.0\.1:\d+ \(udp\)/gu, 'from 127.0.0.1:<port> (udp)'],
   [/took +[\d.]+ s, [\d,]+ packets\/s/gu, 'took <time>'],

@@ -11,6 +11,7 @@ import { UnixctlError } from '../../unixctl/errors.ts';
 import { controlSockets } from '../control-socket.ts';
 import { version } from '../version.ts';
 import { type Finding, finding } from './finding.ts';
+import { checkReceiveBuffer } from './receive-buffer.ts';
 
 const ANSWER_MS_MAX = 3000;
 
@@ -126,5 +127,5 @@ function checkDaemon(status: StatusDocument): Finding[] {
       );
     }
   }
-  return findings;
+  return [...findings, ...checkReceiveBuffer(status.bridges)];
 }

@@ -23,6 +23,7 @@ export const FINDING_CODES = [
   'socket-left',
   'records-lost',
   'packets-missing',
+  'receive-buffer-small',
   'clock-implausible',
   'clock-unsynchronised',
   'check-failed',

@@ -1,34 +1,55 @@
 // The effect on forwarding: packets through a bridge in user space between two network namespaces, with nothing enabled, with
-// our hook at its default cap, and with ovs-vswitchd's own exporter. And the cost for an operator: the time until the daemon
-// is ready, and the resources of an idle daemon.
+// the hook by either sampler, with that of an earlier version, and with ovs-vswitchd's own exporter. And the cost for an
+// operator: the time until the daemon is ready, and the resources of an idle daemon.
 
 import { readFileSync } from 'node:fs';
-import { type Daemon, startDaemon } from '../../support/daemon.ts';
-import { createIpfixRow, waitForHook } from '../../support/ipfix-rows.ts';
+import { type Daemon, type DaemonOptions, startDaemon } from '../../support/daemon.ts';
+import { createIpfixRow, daemonStatus, waitForBridge, waitForHook } from '../../support/ipfix-rows.ts';
 import { NamespaceHost } from '../../support/namespace-host.ts';
 import { type Ovs, startOvs } from '../../support/ovs.ts';
 import { tier } from '../../support/tiers.ts';
 import { UdpSink } from '../../support/udp-sink.ts';
 import { waitFor } from '../../support/wait.ts';
-import { type BenchPart, type Row, SCALE, summary } from '../row.ts';
+import { type BenchPart, type EarlierVersion, type Row, SCALE, summary } from '../row.ts';
 
 const BRIDGE = 'br0';
 const ROUNDS = 3;
 const SECONDS = Math.max(1, Math.round(4 * SCALE));
 const TICKS = 100;
 const SAMPLE_FLOWS = 10_000;
+/** `ovs-ipfix-max-rate` without effect. */
+const RATE_UNLIMITED = 1_000_000;
+/** Seconds in which P rises from 1 in 100 to 1 in 1: two changes. */
+const RISE_SECONDS = 12;
+/** Milliseconds in which the daemon is ready, also on a busy machine. */
+const READY_MS_MAX = 20_000;
 
 interface Load {
   readonly packetsPerSecond: number;
   /** Processor time of ovs-vswitchd. */
   readonly microsPerPacket: number;
+  /** That of ovs-vswitchd and the daemon. */
+  readonly bothMicrosPerPacket: number;
+  /** Processor time of the daemon for each sample, if there were any. */
+  readonly microsPerSample: number;
 }
 
-type Setting = {
+interface Setting {
   readonly name: string;
   readonly goal?: string;
-  set(place: Place): Promise<() => Promise<void>>;
-};
+  /** Enables it. */
+  set(place: Place): Promise<Enabled>;
+}
+
+/** A setting that is in force. */
+interface Enabled {
+  readonly daemon?: Daemon;
+  disable(): Promise<void>;
+}
+
+interface EnabledDaemon extends Enabled {
+  readonly daemon: Daemon;
+}
 
 interface Place {
   readonly ovs: Ovs;
@@ -36,16 +57,25 @@ interface Place {
   readonly hosts: readonly [NamespaceHost, NamespaceHost];
 }
 
-const NOTHING: Setting = { name: 'nothing enabled', set: async () => async () => {} };
+const NOTHING: Setting = { name: 'nothing enabled', set: async () => ({ disable: async () => {} }) };
+const DATAPATH: Setting = {
+  name: 'datapath sampler, 1 in 400',
+  set: (place) => withDatapathSampler(place, 400),
+};
+const BUILT_IN: Setting = {
+  name: 'built-in, 1 in 400',
+  set: ({ ovs, sink }) => builtIn(ovs, sink, { sampling: 400 }),
+};
 
 const SETTINGS: readonly Setting[] = [
   {
     name: 'hook at the default cap',
     goal: '>= 0.97',
-    set: ({ ovs, sink }) => withDaemon(ovs, sink, { sampling: 400 }),
+    set: (place) => withPacketIns(place, 400),
   },
-  { name: 'hook at the default cap, 1 in 1', set: ({ ovs, sink }) => withDaemon(ovs, sink, { sampling: 1 }) },
-  { name: 'built-in, 1 in 400', set: ({ ovs, sink }) => builtIn(ovs, sink, { sampling: 400 }) },
+  { name: 'hook at the default cap, 1 in 1', set: (place) => withPacketIns(place, 1) },
+  DATAPATH,
+  BUILT_IN,
   {
     name: 'built-in, 1 in 1, cached',
     set: ({ ovs, sink }) => builtIn(ovs, sink, { sampling: 1, ...CACHED }),
@@ -53,7 +83,7 @@ const SETTINGS: readonly Setting[] = [
 ];
 const CACHED = { cache_active_timeout: 60, cache_max_flows: 100_000 };
 
-export const ovsPart: BenchPart = async (told) => {
+export const ovsPart: BenchPart = async (told, against) => {
   const rows: Row[] = [];
   const add = (row: Row): void => {
     rows.push(row);
@@ -63,44 +93,75 @@ export const ovsPart: BenchPart = async (told) => {
   if (skip !== false) {
     process.stderr.write(`  SKIPPED: forwarding: ${skip}\n`);
   } else {
-    await forwarding(add);
+    await forwarding(add, against);
+    await samples(add);
   }
   await operator(add);
   return rows;
 };
 
-async function forwarding(add: (row: Row) => void): Promise<void> {
-  const place = await openPlace();
-  try {
-    const nothing: Load[] = [];
-    const loads = SETTINGS.map((): Load[] => []);
+async function forwarding(add: (row: Row) => void, against: EarlierVersion | undefined): Promise<void> {
+  const earlier: Setting | undefined = against && {
+    name: `hook of ${against.name}, 1 in 400`,
+    set: ({ ovs, sink }) => withDaemon(ovs, sink, { sampling: 400 }, { program: against.program }),
+  };
+  const settings = [NOTHING, ...SETTINGS, ...(earlier === undefined ? [] : [earlier])];
+  const loads = new Map(settings.map((setting) => [setting, [] as Load[]]));
+  await inPlace(async (place) => {
     for (let round = 0; round < ROUNDS; round += 1) {
-      nothing.push(await measure(place, NOTHING));
-      for (const [index, setting] of SETTINGS.entries()) {
-        loads[index]?.push(await measure(place, setting));
+      for (const setting of settings) {
+        const load = await measure(place, setting);
+        loads.get(setting)?.push(load);
+        const rate = Math.round(load.packetsPerSecond);
+        process.stderr.write(`  round ${round + 1}, ${setting.name}: ${rate} packets/s\n`);
       }
     }
-    const part = 'ovs';
-    const packets = nothing.map(({ packetsPerSecond }) => packetsPerSecond);
-    add({ part, what: 'forwarded, nothing enabled', unit: 'packets/s', ...summary(packets) });
-    for (const [index, { name, goal }] of SETTINGS.entries()) {
-      const ratio = (pick: (load: Load) => number) =>
-        summary((loads[index] ?? []).map((load, round) => pick(load) / pick(nothing[round] ?? load)));
-      const forwarded = ratio(({ packetsPerSecond }) => packetsPerSecond);
-      add({
-        part,
-        what: `forwarded, ${name}`,
-        unit: 'ratio',
-        ...forwarded,
-        ...(goal === undefined ? {} : { goal }),
-      });
-      add({
-        part,
-        what: `vswitchd CPU/packet, ${name}`,
-        unit: 'ratio',
-        ...ratio((load) => load.microsPerPacket),
-      });
+  });
+  const part = 'ovs';
+  const of = (setting: Setting) => loads.get(setting) ?? [];
+  const packets = of(NOTHING).map(({ packetsPerSecond }) => packetsPerSecond);
+  add({ part, what: 'forwarded, nothing enabled', unit: 'packets/s', ...summary(packets) });
+  const ratio = (what: string, of1: Setting, to: Setting, pick: (load: Load) => number, goal?: string) => {
+    const values = of(of1).map((load, round) => pick(load) / pick(of(to)[round] ?? load));
+    add({ part, what, unit: 'ratio', ...summary(values), ...(goal === undefined ? {} : { goal }) });
+  };
+  for (const setting of settings.slice(1)) {
+    const { name, goal } = setting;
+    ratio(`forwarded, ${name}`, setting, NOTHING, (load) => load.packetsPerSecond, goal);
+    ratio(`vswitchd CPU/packet, ${name}`, setting, NOTHING, (load) => load.microsPerPacket);
+  }
+  const both = (load: Load) => load.bothMicrosPerPacket;
+  const what = 'vswitchd and daemon CPU/packet, datapath sampler';
+  ratio(`${what} to built-in`, DATAPATH, BUILT_IN, both, '<= 1.1');
+  if (earlier !== undefined) {
+    ratio(`${what} to ${earlier.name}`, DATAPATH, earlier, both);
+  }
+}
+
+/** Measures the daemon's time for a sample of the datapath, at 1 in 1 without a limit. */
+async function samples(add: (row: Row) => void): Promise<void> {
+  await inPlace(async (place) => {
+    const { ovs } = place;
+    await ovs.vsctl('set', 'Bridge', BRIDGE, `external_ids:ovs-ipfix-max-rate=${RATE_UNLIMITED}`);
+    const enabled = await withDatapathSampler(place, 1);
+    const setting: Setting = { name: '', set: async () => ({ ...enabled, disable: async () => {} }) };
+    // P rises to 1 in 1 while packets are measured.
+    await send(place, RISE_SECONDS);
+    const loads: Load[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      loads.push(await measure(place, setting));
     }
+    await enabled.disable();
+    const micros = loads.map(({ microsPerSample }) => microsPerSample);
+    add({ part: 'ovs', what: 'daemon CPU/sample, datapath sampler, 1 in 1', unit: 'us', ...summary(micros) });
+  });
+}
+
+/** Opens a place, and closes it after `work`. */
+async function inPlace(work: (place: Place) => Promise<void>): Promise<void> {
+  const place = await openPlace();
+  try {
+    await work(place);
   } finally {
     for (const host of place.hosts) {
       await host.stop();
@@ -128,21 +189,44 @@ async function openPlace(): Promise<Place> {
   return { ovs, sink, hosts };
 }
 
-/** Sends small datagrams as fast as iperf3 does, for some seconds. */
 async function measure(place: Place, setting: Setting): Promise<Load> {
-  const { ovs, hosts } = place;
-  const end = await setting.set(place);
+  const { ovs } = place;
+  const enabled = await setting.set(place);
+  const { daemon } = enabled;
+  const counters = async () => ({
+    packets: await delivered(ovs),
+    samples: daemon === undefined ? 0 : await receivedSamples(daemon),
+    switchMicros: cpuMicros(ovs.vswitchdPid),
+    daemonMicros: daemon === undefined ? 0 : cpuMicros(daemon.pid),
+  });
+  const before = await counters();
+  const begin = performance.now();
+  await send(place, SECONDS);
+  const seconds = (performance.now() - begin) / 1000;
+  const after = await counters();
+  await enabled.disable();
+  const packets = after.packets - before.packets;
+  const micros = after.switchMicros - before.switchMicros;
+  const daemonMicros = after.daemonMicros - before.daemonMicros;
+  return {
+    packetsPerSecond: packets / seconds,
+    microsPerPacket: micros / packets,
+    bothMicrosPerPacket: (micros + daemonMicros) / packets,
+    microsPerSample: daemonMicros / (after.samples - before.samples),
+  };
+}
+
+/** Sends small datagrams as fast as iperf3 does. */
+async function send({ hosts }: Place, seconds: number): Promise<void> {
   const server = await hosts[1].start('iperf3', '-s', '-1', '--forceflush');
   await waitFor(() => /listening/u.test(server.stdout), { what: 'iperf3 listens' });
-  const before = { packets: await delivered(ovs), micros: cpuMicros(ovs.vswitchdPid) };
-  const begin = performance.now();
-  await hosts[0].run('iperf3', '-c', '10.9.0.2', '-u', '-b', '0', '-l', '18', '-t', String(SECONDS));
-  const seconds = (performance.now() - begin) / 1000;
-  const packets = (await delivered(ovs)) - before.packets;
-  const micros = cpuMicros(ovs.vswitchdPid) - before.micros;
+  await hosts[0].run('iperf3', '-c', '10.9.0.2', '-u', '-b', '0', '-l', '18', '-t', String(seconds));
   await server.stop();
-  await end();
-  return { packetsPerSecond: packets / seconds, microsPerPacket: micros / packets };
+}
+
+/** Returns the samples of the datapath that the daemon has received. */
+async function receivedSamples(daemon: Daemon): Promise<number> {
+  return (await daemonStatus(daemon)).bridges[0]?.sampling?.datapath?.received ?? 0;
 }
 
 /** Returns the packets that the switch has sent to the second host. */
@@ -160,24 +244,53 @@ async function withDaemon(
   ovs: Ovs,
   sink: UdpSink,
   columns: Record<string, number>,
-): Promise<() => Promise<void>> {
+  options: DaemonOptions = {},
+): Promise<EnabledDaemon> {
   await createIpfixRow(ovs, BRIDGE, [sink.target], { ...CACHED, ...columns });
-  const daemon = await startDaemon(ovs);
-  await waitForHook(daemon, BRIDGE);
-  return async () => {
-    await daemon.stop();
-    await ovs.vsctl('clear', 'Bridge', BRIDGE, 'ipfix');
+  const daemon = await startDaemon(ovs, { readyTimeoutMs: READY_MS_MAX, ...options });
+  if (options.program === undefined) {
+    // The status of an earlier version has other words.
+    await waitForHook(daemon, BRIDGE, READY_MS_MAX);
+  }
+  return {
+    daemon,
+    disable: async () => {
+      await daemon.stop();
+      await ovs.vsctl('clear', 'Bridge', BRIDGE, 'ipfix');
+    },
   };
 }
 
-async function builtIn(
-  ovs: Ovs,
-  sink: UdpSink,
-  columns: Record<string, number>,
-): Promise<() => Promise<void>> {
+/** The daemon is where the samples arrive, and its collector is not, which concerns no sample. */
+async function withDatapathSampler({ ovs, sink }: Place, sampling: number): Promise<EnabledDaemon> {
+  await setSampler(ovs, 'datapath');
+  const enabled = await withDaemon(ovs, sink, { sampling }, { inSwitchNamespace: true });
+  await waitForBridge(
+    enabled.daemon,
+    BRIDGE,
+    'the datapath samples',
+    ({ samplerChoice }) => samplerChoice?.sampler === 'datapath',
+    READY_MS_MAX,
+  );
+  return enabled;
+}
+
+/** Nothing but packet-ins samples, whatever the meter drops. */
+async function withPacketIns({ ovs, sink }: Place, sampling: number): Promise<EnabledDaemon> {
+  await setSampler(ovs, 'packet-in');
+  return withDaemon(ovs, sink, { sampling });
+}
+
+async function setSampler(ovs: Ovs, sampler: 'packet-in' | 'datapath'): Promise<void> {
+  await ovs.vsctl('set', 'Bridge', BRIDGE, `external_ids:ovs-ipfix-sampler=${sampler}`);
+}
+
+async function builtIn(ovs: Ovs, sink: UdpSink, columns: Record<string, number>): Promise<Enabled> {
   await createIpfixRow(ovs, BRIDGE, [sink.target], columns);
-  return async () => {
-    await ovs.vsctl('clear', 'Bridge', BRIDGE, 'ipfix');
+  return {
+    disable: async () => {
+      await ovs.vsctl('clear', 'Bridge', BRIDGE, 'ipfix');
+    },
   };
 }
 
