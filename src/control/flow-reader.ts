@@ -21,6 +21,9 @@ export interface FlowReaderOptions {
 /** Without a flow monitor, all flows are read this often, and more rarely where that takes long. */
 export const DUMP_INTERVAL_MS = 1000;
 
+/** Flows that are read at once: some 20 ms. */
+const PORTION = 1000;
+
 /** Changed flows that are held back one by one between two dumps; beyond, all are held back. */
 const HELD_BACK_MAX = 10_000;
 
@@ -139,6 +142,19 @@ export class FlowReader {
     });
   }
 
+  /** Reads events in portions, so that the daemon does other things in between. */
+  async #observeAll(events: readonly FlowMonitorEvent[], connection: BridgeConnection): Promise<void> {
+    const { translator } = this.#options;
+    for (const [index, event] of events.entries()) {
+      if (index % PORTION === PORTION - 1) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      }
+      if (!('match' in event && isInHookSlot(event, connection.slot.mark))) {
+        translator.observe(event);
+      }
+    }
+  }
+
   async #startWatching(connection: BridgeConnection): Promise<void> {
     const { translator } = this.#options;
     const early: FlowMonitorEvent[] = [];
@@ -146,10 +162,10 @@ export class FlowReader {
     this.#early = early;
     try {
       const initial = await connection.watchFlows();
-      for (const event of [...initial, ...early]) {
-        if (!('match' in event && isInHookSlot(event, connection.slot.mark))) {
-          translator.observe(event);
-        }
+      await this.#observeAll(initial, connection);
+      // More may arrive while these are read.
+      while (early.length > 0) {
+        await this.#observeAll(early.splice(0), connection);
       }
     } finally {
       this.#early = undefined;

@@ -170,6 +170,8 @@ function ofSeveralSamples(
 }
 
 function hash(domainId: number, pointId: number): number {
-  const mixed = Math.imul(domainId, 0x9e37_79b1) ^ Math.imul(pointId, 0x85eb_ca6b);
-  return mixed ^ (mixed >>> 15);
+  let mixed = Math.imul(domainId, 0x9e37_79b1) ^ pointId;
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85eb_ca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2_ae35);
+  return mixed ^ (mixed >>> 16);
 }

@@ -257,7 +257,8 @@ test('rewrites flows of sets that share a row, with each other or with a bridge'
 });
 
 test('auto redirects sets of a bridge without meters, here over OpenFlow 1.0 alone, beside the whole bridge', async () => {
-  await ovs.vsctl(...['set', 'Bridge', 'br0', 'protocols=OpenFlow10'], 'external_ids:ovs-ipfix-sampler=auto');
+  const keys = ['protocols=OpenFlow10', 'external_ids:ovs-ipfix-sampler=auto'];
+  await ovs.vsctl('set', 'Bridge', 'br0', ...keys);
   await bed.addSet(1, sink.target);
   await createIpfixRow(ovs, 'br0', [other.target], { sampling: 1, obs_domain_id: 99 });
   await bed.add([`priority=5,udp,actions=clone(${sample(1, 1, 1, 65_535)}),NORMAL`], 'OpenFlow10');
