@@ -43,6 +43,8 @@ interface RedirectedSet {
   readonly receiver: LoopbackReceiver;
   /** Undefined until the socket is open. */
   port: number | undefined;
+  /** The port that ovs-vswitchd last sent from since the row changed: another one is that of another ovs-vswitchd. */
+  senderPort: number | undefined;
   intake: SetIntake;
   hasVirtualId: boolean;
   /** What ovs-vswitchd reads of the row: it has another socket after a change. */
@@ -110,9 +112,8 @@ export class RedirectedSets {
 
   /** The bridge has lost its connection: a restarted ovs-vswitchd sends from other sockets. */
   disconnected(): void {
-    for (const { receiver, intake } of this.#sets.values()) {
+    for (const { receiver } of this.#sets.values()) {
       receiver.reset();
-      intake.restartAccount();
     }
   }
 
@@ -137,6 +138,12 @@ export class RedirectedSets {
     const receiver = new LoopbackReceiver({
       clock,
       isTrusted: isSwitchUser,
+      onSender: (port) => {
+        if (set.senderPort !== undefined && set.senderPort !== port) {
+          set.intake.restartAccount(true);
+        }
+        set.senderPort = port;
+      },
       onDatagram: (bytes, size) => {
         if (isLeading()) {
           set.intake.receive(bytes, size);
@@ -146,6 +153,7 @@ export class RedirectedSets {
     const set: RedirectedSet = {
       receiver,
       port: undefined,
+      senderPort: undefined,
       intake: this.#newIntake(id, hasVirtualId),
       hasVirtualId,
       exporter: exporterOf(row),
@@ -176,10 +184,11 @@ export class RedirectedSets {
       set.intake = this.#newIntake(id, hasVirtualId);
     }
     set.receiver.reset();
+    set.senderPort = undefined;
     const target = targetsColumnOf(row).join(' ');
     if (target !== set.target) {
       set.target = target;
-      set.intake.restartAccount();
+      set.intake.restartAccount(false);
     }
   }
 

@@ -53,9 +53,9 @@ export class SetIntake {
     this.#sink = sink;
   }
 
-  /** The next record may not follow the one before; its totals are the first that are known. */
-  restartAccount(): void {
-    this.#records.restartAccount(false);
+  /** The next record is that of another exporter; `isFresh`: its totals began at 0. */
+  restartAccount(isFresh: boolean): void {
+    this.#records.restartAccount(isFresh);
   }
 
   /** Reads the message `bytes[0, size)`; the bytes are only used until this returns. */
