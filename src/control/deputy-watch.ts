@@ -13,8 +13,8 @@ export interface DeputyWatchOptions {
 }
 
 /** Milliseconds without a sign of life after which a standby takes over: longer than a lease. */
-export const TAKEOVER_MS = 2000;
-const WATCH_TICK_MS = 300;
+export const TAKEOVER_MS = 1600;
+const WATCH_TICK_MS = 250;
 const ALIVE_LOCK_NAME = 'ovs_ipfix_alive';
 const DEPUTY_LOCK_NAME = 'ovs_ipfix_deputy';
 

@@ -3,7 +3,7 @@
 import type { Clock } from '../runtime/clock.ts';
 
 /** Milliseconds of a lease, from the request that proves it, or from the last turn of the event loop while no standby is known. */
-export const LEASE_MS = 1500;
+export const LEASE_MS = 1200;
 /** Milliseconds after the last sign of a standby in which the holder expects that one may take over. */
 export const STANDBY_MEMORY_MS = 30_000;
 

@@ -26,7 +26,7 @@ const ALIVE_LOCK_NAME = 'ovs_ipfix_alive';
 const RELEASE_LOCK_NAME = 'ovs_ipfix_release';
 
 /** Milliseconds between two checks of a lease, and between two signs of a deputy. */
-export const LEASE_TICK_MS = 300;
+export const LEASE_TICK_MS = 250;
 
 /** waiting: another ovs-ipfix has the lock; lost: another client took it; after `release` it is not requested again. */
 export type LockState = 'none' | 'waiting' | 'held' | 'lost';
