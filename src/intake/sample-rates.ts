@@ -65,10 +65,10 @@ export class SampleRates {
   }
 
   /**
-   * Returns the packets that a record represents, with ids as signed words, and `count` packets by itself. Where no action can
-   * have produced it, or actions of different probabilities, that is `count`.
+   * Returns P of the action that has produced a record, with ids as signed words, and `count` packets by itself: floor(65535/P)
+   * for each of its samples. 0: no action can have produced it, or actions of different P.
    */
-  weight(domainId: number, pointId: number, count: number): number {
+  probability(domainId: number, pointId: number, count: number): number {
     const index = this.#find(domainId, pointId);
     const exact = index < 0 ? undefined : this.#entries[index]!.probabilities;
     const any = this.#anyIds.probabilities;
@@ -76,12 +76,9 @@ export class SampleRates {
     const ofAny = matching(any, count);
     const found = ofExact === 0 || ofExact === ofAny ? ofAny : ofAny === 0 ? ofExact : SEVERAL;
     if (found === SEVERAL) {
-      return count;
+      return 0;
     }
-    if (found !== 0) {
-      return PROBABILITY_ALL / found;
-    }
-    return ofSeveralSamples(exact, any, count);
+    return found !== 0 ? found : ofSeveralSamples(exact, any, count);
   }
 
   /** Returns the index of an entry, or -1. */
@@ -154,7 +151,7 @@ function matching(probabilities: readonly number[], count: number): number {
   return found;
 }
 
-/** Returns the packets of a record of several samples of one flow, which ovs-vswitchd had in its cache. */
+/** Returns P of a record of several samples of one flow, which ovs-vswitchd had in its cache; 0 if that is not known. */
 function ofSeveralSamples(
   exact: readonly number[] | undefined,
   any: readonly number[],
@@ -162,11 +159,10 @@ function ofSeveralSamples(
 ): number {
   const exactCount = exact === undefined ? 0 : exact.length;
   if (exactCount + any.length !== 1) {
-    return count;
+    return 0;
   }
   const probability = exactCount === 1 ? exact![0]! : any[0]!;
-  const ofSample = Math.floor(PROBABILITY_ALL / probability);
-  return count % ofSample === 0 ? (count / ofSample) * (PROBABILITY_ALL / probability) : count;
+  return count % Math.floor(PROBABILITY_ALL / probability) === 0 ? probability : 0;
 }
 
 function hash(domainId: number, pointId: number): number {

@@ -65,6 +65,20 @@ export class Sampler {
     this.#cells[SCALE] = scale;
   }
 
+  /**
+   * Sets the packets that the next record represents, which counts `count` packets, floor(65535/P) for each of its samples; 0 for
+   * an unknown P: then they are `count`. Takes whole numbers only, because a fraction that is passed would be an object.
+   */
+  setRecordScale(count: number, probability: number): void {
+    const cells = this.#cells;
+    // Two stores: a number that may be whole or not would be an object.
+    if (probability === 0) {
+      cells[SCALE] = count;
+    } else {
+      cells[SCALE] = (count / Math.floor(PROBABILITY_ALL / probability)) * (PROBABILITY_ALL / probability);
+    }
+  }
+
   /** Changes the probability for the next packets: whole numbers, 1 <= numerator <= denominator < 2^32. */
   setProbability(numerator: number, denominator: number): void {
     if (numerator === this.#numerator && denominator === this.#denominator) {

@@ -80,7 +80,7 @@ export class SetIntake {
       this.#unmanaged += 1;
       return;
     }
-    this.#sampler.setScale(this.#rates.weight(domainId, pointId, packets));
+    this.#sampler.setRecordScale(packets, this.#rates.probability(domainId, pointId, packets));
     // The datapath has selected the packet; nothing is thinned.
     this.#sampler.keep();
     this.#records.forward(this.#sink, bytes, this.#sampler, domainId, pointId, frameLength, tcpFlags);

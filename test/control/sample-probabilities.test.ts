@@ -4,7 +4,6 @@ import { SampleProbabilities } from '../../src/control/sample-probabilities.ts';
 import type { Action } from '../../src/node-openflow/index.ts';
 import { sample } from '../support/scripted-bridge.ts';
 
-const ALL = 65_535;
 const action = (collectorSetId: number, probability: number): Action => ({
   ...sample(collectorSetId),
   probability,
@@ -15,20 +14,20 @@ test('has the probabilities of actions at any depth, by set, as long as a flow h
   const set = probabilities.ofSet(1);
   probabilities.update('a', [{ type: 'clone', actions: [action(1, 32_768)] }, action(2, 655)]);
   probabilities.update('b', [action(1, 32_768)]);
-  assert.equal(set.weight(7, 8, 1), ALL / 32_768);
-  assert.equal(probabilities.ofSet(2).weight(7, 8, 100), ALL / 655);
+  assert.equal(set.probability(7, 8, 1), 32_768);
+  assert.equal(probabilities.ofSet(2).probability(7, 8, 100), 655);
   probabilities.update('a', [action(1, 40_000)]);
-  assert.equal(set.weight(7, 8, 1), 1, 'flows differ');
-  assert.equal(probabilities.ofSet(2).weight(7, 8, 100), 100);
+  assert.equal(set.probability(7, 8, 1), 0, 'flows differ');
+  assert.equal(probabilities.ofSet(2).probability(7, 8, 100), 0);
   probabilities.delete('b');
-  assert.equal(set.weight(7, 8, 1), ALL / 40_000);
+  assert.equal(set.probability(7, 8, 1), 40_000);
 });
 
 test('keeps what it knows until flows are read again', () => {
   const probabilities = new SampleProbabilities();
   probabilities.update('a', [action(1, 32_768)]);
   probabilities.outdate();
-  assert.equal(probabilities.ofSet(1).weight(7, 8, 1), ALL / 32_768);
+  assert.equal(probabilities.ofSet(1).probability(7, 8, 1), 32_768);
   probabilities.update('b', [action(2, 655)]);
-  assert.equal(probabilities.ofSet(1).weight(7, 8, 1), 1);
+  assert.equal(probabilities.ofSet(1).probability(7, 8, 1), 0);
 });

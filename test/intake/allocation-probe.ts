@@ -4,6 +4,9 @@
 import { BridgeIntake } from '../../src/intake/bridge-intake.ts';
 import { DatapathIntake } from '../../src/intake/datapath-intake.ts';
 import { IngressInterfaces } from '../../src/intake/ingress-interfaces.ts';
+import { SampleRates } from '../../src/intake/sample-rates.ts';
+import { SetIntake } from '../../src/intake/set-intake.ts';
+import { knownTemplates } from '../../src/intake/switch-templates.ts';
 import { bridgeUserdata } from '../../src/intake/userdata.ts';
 import { PacketInView } from '../../src/node-openflow/index.ts';
 import { SWITCH_DOMAIN, SwitchExporter } from './switch-messages.ts';
@@ -108,13 +111,45 @@ const GROWTH = [
   { at: OCTETS_TOTAL_AT + 4, step: 100 },
 ];
 
+function grow(bytes: Buffer): void {
+  for (let field = 0; field < GROWTH.length; field += 1) {
+    const { at, step } = GROWTH[field]!;
+    bytes.writeInt32BE((bytes.readInt32BE(at) + step) & 0x7fff_ffff, at);
+  }
+}
+
 function receiveSampled(count: number): void {
   for (let index = 0; index < count; index += 1) {
-    for (let field = 0; field < GROWTH.length; field += 1) {
-      const { at, step } = GROWTH[field]!;
-      switchMessage.writeInt32BE((switchMessage.readInt32BE(at) + step) & 0x7fff_ffff, at);
-    }
+    grow(switchMessage);
     datapath.receive(switchMessage, switchMessage.length);
+  }
+}
+
+/** Records of a redirected collector set, whose flows have a probability for their ids. */
+const rates = new SampleRates();
+rates.add(SWITCH_DOMAIN, 0xffff_fffe, 32_768);
+const set = new SetIntake({
+  seed: 1,
+  interfaces,
+  templates: knownTemplates(),
+  onOtherTemplate: (id) => {
+    throw new Error(`template ${id}`);
+  },
+  rates,
+});
+set.setSink({
+  hasInterfaces: true,
+  hasTunnels: true,
+  sample(_bytes, start, end, _length, weight, domain, point, ingress, octets, tunnel) {
+    sink ^= start ^ end ^ weight ^ domain ^ point ^ ingress ^ octets ^ tunnel![1]!;
+  },
+});
+const setMessage = new SwitchExporter().message({ point: 0xffff_fffe, tcpFlags: 0x10 });
+
+function receiveOfSet(count: number): void {
+  for (let index = 0; index < count; index += 1) {
+    grow(setMessage);
+    set.receive(setMessage, setMessage.length);
   }
 }
 
@@ -143,6 +178,8 @@ const result = {
   local: bytesEach(lookUpLocal),
   packetIn: bytesEach(receive),
   datapath: bytesEach(receiveSampled),
+  set: bytesEach(receiveOfSet),
+  setLost: set.status().packets.lost,
   datapathLost: datapath.status().packets.lost,
   datapathRestarts: datapath.status().restarts,
   datapathReceived: datapath.status().received,

@@ -12,9 +12,13 @@ test('allocates nothing to look up an interface number, or for a packet-in or a 
   const bytes = JSON.parse(child.stdout) as Record<string, number>;
   assert.ok((bytes['allocating'] ?? 0) > 10, `the probe sees allocation when there is some: ${child.stdout}`);
   // The probe feeds records that follow each other.
-  assert.deepEqual([bytes['datapathLost'], bytes['datapathRestarts']], [0, 0], child.stdout);
+  assert.deepEqual(
+    [bytes['datapathLost'], bytes['datapathRestarts'], bytes['setLost']],
+    [0, 0, 0],
+    child.stdout,
+  );
   assert.ok((bytes['datapathReceived'] ?? 0) > 1_000_000, child.stdout);
-  for (const path of ['known', 'unknown', 'local', 'packetIn', 'datapath']) {
+  for (const path of ['known', 'unknown', 'local', 'packetIn', 'datapath', 'set']) {
     assert.ok((bytes[path] ?? Number.NaN) < 2, `${path}: ${child.stdout}`);
   }
 });
