@@ -92,6 +92,8 @@ test(
     const { environment } = own;
     await own.addBridge('bry');
     await createIpfixRow(own, 'bry', ['127.0.0.1:4739'], { obs_domain_id: 4 });
+    // The datapath would sample without meters, and needs no rewritten flows.
+    await own.vsctl('set', 'Bridge', 'bry', 'external_ids:ovs-ipfix-sampler=packet-in');
     const about = async (code: string) => {
       const one = found(await diagnose(environment), code, /^Bridge bry$/u);
       return `${one.message} ${one.action}`;
