@@ -359,7 +359,7 @@ export class TranslationReconciler {
     } else if (this.#unrestorable > 0) {
       throw new NotRestored(leftInFlows(this.#options.bridge, this.#unrestorable));
     } else {
-      this.#mayHaveActions = false;
+      this.#mayHaveActions = await this.#staleActions.find(connection);
       this.#enter(this.#idleState);
     }
   }

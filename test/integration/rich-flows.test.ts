@@ -346,6 +346,8 @@ test(
     for (const { name } of BRIDGES) {
       await createIpfixRow(ovs, name, [sink.target], { sampling: 1 });
       await createCollectorSet(ovs, name, MANAGED_SET, sink.target);
+      // Otherwise the set of a bridge without meters is redirected, and its flows are not rewritten.
+      await ovs.vsctl('set', 'Bridge', name, 'external_ids:ovs-ipfix-sampler=packet-in');
     }
     const { daemon, failures } = await startTranslating(false);
     try {
