@@ -20,13 +20,8 @@ import type { Logger } from '../runtime/log.ts';
 import { settlesWithin } from '../runtime/within.ts';
 import { DATABASE_RELAY, DatabaseRelayError, isRelay, relayCondition } from './database-relay.ts';
 import { areOfInterfaces, INTERFACE_COLUMNS, InterfaceWatch } from './interface-watch.ts';
-import {
-  Leadership,
-  type LeadershipOptions,
-  type LeadershipStatus,
-  LOCK_NAME,
-  type LockState,
-} from './leadership.ts';
+import { Leadership, type LeadershipOptions, type LeadershipStatus, type LockState } from './leadership.ts';
+import { LOCK_NAME } from './locks.ts';
 import type { RowChange } from './row-change.ts';
 import { writeRows } from './row-writes.ts';
 import { TargetsColumn } from './targets-column.ts';

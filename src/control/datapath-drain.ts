@@ -22,9 +22,14 @@ const DRAIN_MS = 50;
 /** Milliseconds for reading what ovs-vswitchd has sent. */
 const LAST_READING_MS_MAX = 300;
 
+/** Resolves when samples that are on their way have had their time. */
+export function receiveLast(clock: Clock): Promise<void> {
+  return new Promise((resolve) => clock.setTimer(resolve, DRAIN_MS));
+}
+
 /** Resolves when samples have had their time, and what has not arrived is logged. */
 export async function drainSamples({ bridge, clock, log, account, readSent }: DatapathDrain): Promise<void> {
-  await new Promise<void>((resolve) => clock.setTimer(resolve, DRAIN_MS));
+  await receiveLast(clock);
   try {
     const late = `ovs-vswitchd has not said within ${LAST_READING_MS_MAX} ms what it has sent`;
     const sent = await within(clock, LAST_READING_MS_MAX, late, readSent());

@@ -53,8 +53,6 @@ export class DatapathPath {
   #ownSet: OwnSet | undefined;
   /** The rows of the exporter that the account is of. */
   #accounted: OwnSet | undefined;
-  /** The port that ovs-vswitchd last sent from since the rows changed. */
-  #senderPort: number | undefined;
 
   constructor(parts: DatapathPathParts) {
     this.#parts = parts;
@@ -84,7 +82,8 @@ export class DatapathPath {
     const receiver = new LoopbackReceiver({
       onDatagram,
       isTrusted: isSwitchUser,
-      onSender: (port) => this.#follow(port),
+      // For rows that have not changed, another socket is that of another ovs-vswitchd.
+      onOtherSender: () => this.#parts.onNewExporter(true),
       clock,
     });
     this.#receiver = receiver;
@@ -109,8 +108,7 @@ export class DatapathPath {
       return;
     }
     this.#test.forget(this.#parts.recordsReceived());
-    this.#senderPort = undefined;
-    this.#receiver?.reset();
+    this.#receiver?.expectOther();
     if (ownSet !== undefined && !isSameSet(ownSet, this.#accounted)) {
       this.#accounted = ownSet;
       this.#parts.onNewExporter(false);
@@ -141,14 +139,6 @@ export class DatapathPath {
         this.#parts.log.limited('probe').info(`bridge ${this.#parts.bridge}: ${reasonOf(error)}`);
       });
     }
-  }
-
-  /** Follows the sender: for rows that have not changed, another socket is that of another ovs-vswitchd. */
-  #follow(port: number): void {
-    if (this.#senderPort !== undefined && this.#senderPort !== port) {
-      this.#parts.onNewExporter(true);
-    }
-    this.#senderPort = port;
   }
 
   /** Has ovs-vswitchd sample a frame that goes nowhere. */

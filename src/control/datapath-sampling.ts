@@ -17,6 +17,7 @@ import type { DatapathSamplingParts } from './datapath-sampling-parts.ts';
 import type { SamplerChoiceStatus } from './datapath-sampling-status.ts';
 import type { HookSample } from './hook.ts';
 import { HookRate } from './hook-rate.ts';
+import { otherTemplateReporter } from './other-template.ts';
 import { OwnRowsWatch, unreachableCondition } from './own-rows-watch.ts';
 import { BURST_MS, ProbabilityControl } from './probability-control.ts';
 import { type PathState, SamplerChoice, type SamplerName } from './sampler-choice.ts';
@@ -80,12 +81,7 @@ export class DatapathSampling {
     const { randomSeed, interfaces, clock } = parts;
     const domainToken = randomSeed();
     this.#domainToken = domainToken;
-    const onOtherTemplate = (id: number) =>
-      parts.log
-        .limited('template')
-        .warn(
-          `bridge ${parts.bridge}: ovs-vswitchd defines template ${id} otherwise than known; its records are read as defined`,
-        );
+    const onOtherTemplate = otherTemplateReporter(parts.bridge, parts.log);
     this.#intake = new DatapathIntake({ domainToken, randomSeed, interfaces, onOtherTemplate });
     this.#path = new DatapathPath({
       ...parts,

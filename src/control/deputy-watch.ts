@@ -4,6 +4,7 @@ import type { OvsdbClient } from '../ovsdb-client/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
+import { ALIVE_LOCK_NAME, DEPUTY_LOCK_NAME, leaveLock } from './locks.ts';
 
 export interface DeputyWatchOptions {
   readonly clock: Clock;
@@ -15,8 +16,6 @@ export interface DeputyWatchOptions {
 /** Milliseconds without a sign of life after which a standby takes over: longer than a lease. */
 export const TAKEOVER_MS = 1600;
 const WATCH_TICK_MS = 250;
-const ALIVE_LOCK_NAME = 'ovs_ipfix_alive';
-const DEPUTY_LOCK_NAME = 'ovs_ipfix_deputy';
 
 export class DeputyWatch {
   readonly #options: DeputyWatchOptions;
@@ -101,12 +100,5 @@ export class DeputyWatch {
   /** The end of a session, which its keeper reports. */
   #note(error: unknown): void {
     this.#options.log.debug(`the active daemon is not watched: ${reasonOf(error)}`);
-  }
-}
-
-/** Releases a lock that this session holds or is queued for; the server refuses to release another one. */
-export async function leaveLock(client: OvsdbClient, id: string): Promise<void> {
-  if (client.hasRequestedLock(id)) {
-    await client.unlock(id);
   }
 }

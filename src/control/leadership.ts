@@ -15,15 +15,9 @@ import type { OvsdbClient } from '../ovsdb-client/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
-import { DeputyWatch, leaveLock } from './deputy-watch.ts';
+import { DeputyWatch } from './deputy-watch.ts';
 import { LEASE_MS, LeaderLease } from './leader-lease.ts';
-
-/**
- * Name of the OVSDB lock of the active daemon: an <id> (RFC 7047, section 3.1), which has no hyphen.
- */
-export const LOCK_NAME = 'ovs_ipfix';
-const ALIVE_LOCK_NAME = 'ovs_ipfix_alive';
-const RELEASE_LOCK_NAME = 'ovs_ipfix_release';
+import { ALIVE_LOCK_NAME, LOCK_NAME, leaveLock, RELEASE_LOCK_NAME } from './locks.ts';
 
 /** Milliseconds between two checks of a lease, and between two signs of a deputy. */
 export const LEASE_TICK_MS = 250;
@@ -59,11 +53,10 @@ export class Leadership {
   readonly #deputy: DeputyWatch;
   #lock: LockState = 'none';
   #client: OvsdbClient | undefined;
+  /** Of the next check of the lease; before the lock is held, of the end of the wait for it. */
   #timer: Timer | undefined;
   /** Since when the lock is held without a valid lease. */
   #doubtedMicros: number | undefined;
-  #isTakingOver = false;
-  #isStopped = false;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
@@ -103,7 +96,6 @@ export class Leadership {
   }
 
   stop(): void {
-    this.#isStopped = true;
     this.#timer?.cancel();
     this.#deputy.stop();
   }
@@ -126,9 +118,9 @@ export class Leadership {
     } else if (!isHeld) {
       this.#lock = before === 'held' ? 'lost' : 'waiting';
     } else if (before !== 'lost') {
-      if (mustWait && !this.#isTakingOver) {
+      if (mustWait) {
         this.#lock = 'waiting';
-        this.#options.clock.setTimer(() => this.#waited(client), LEASE_MS);
+        this.#timer = this.#options.clock.setTimer(() => this.#waited(client), LEASE_MS);
       } else {
         this.#hold(client);
       }
@@ -143,7 +135,7 @@ export class Leadership {
 
   /** The lease of a holder that may still act has ended. */
   #waited(client: OvsdbClient): void {
-    if (!this.#isStopped && client.end === undefined && client.hasLock(LOCK_NAME)) {
+    if (client.end === undefined && client.hasLock(LOCK_NAME)) {
       this.#hold(client);
       this.#options.onChange();
     }
@@ -151,7 +143,6 @@ export class Leadership {
 
   #hold(client: OvsdbClient): void {
     const { clock, lock } = this.#options;
-    this.#isTakingOver = false;
     this.#deputy.stop();
     this.#lock = 'held';
     this.#lease.prove(clock.monotonicMicros());
@@ -204,7 +195,6 @@ export class Leadership {
     this.#options.log.warn(
       'the active ovs-ipfix does not answer: it is frozen, or cut off from the database; taking over',
     );
-    this.#isTakingOver = true;
     await leaveLock(client, LOCK_NAME);
     await client.steal(LOCK_NAME, (isHeld) => this.#lockChanged(client, isHeld, false));
   }

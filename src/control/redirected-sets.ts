@@ -13,6 +13,8 @@ import type { Logger } from '../runtime/log.ts';
 import { LoopbackReceiver, type LoopbackReceiverStatus } from '../runtime/loopback-receiver.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { udpPeersByPort } from '../runtime/udp-peers.ts';
+import { receiveLast } from './datapath-drain.ts';
+import { otherTemplateReporter } from './other-template.ts';
 import { targetsColumnOf } from './row-change.ts';
 import type { SampleProbabilities } from './sample-probabilities.ts';
 
@@ -43,8 +45,6 @@ interface RedirectedSet {
   readonly receiver: LoopbackReceiver;
   /** Undefined until the socket is open. */
   port: number | undefined;
-  /** The port that ovs-vswitchd last sent from since the row changed: another one is that of another ovs-vswitchd. */
-  senderPort: number | undefined;
   intake: SetIntake;
   hasVirtualId: boolean;
   /** What ovs-vswitchd reads of the row: it has another socket after a change. */
@@ -55,8 +55,6 @@ interface RedirectedSet {
 
 /** Milliseconds between two look-ups of the senders. */
 const SENDER_CHECK_MS = 500;
-/** Milliseconds at a stop in which samples that are on their way are received. */
-const DRAIN_MS = 50;
 /** In IPFIX.other_config: it adds an element to the records. */
 const VIRTUAL_ID_KEY = 'virtual_obs_id';
 
@@ -126,7 +124,7 @@ export class RedirectedSets {
   async stop(): Promise<void> {
     this.#timer?.cancel();
     if (this.#sets.size > 0) {
-      await new Promise<void>((resolve) => this.#parts.clock.setTimer(resolve, DRAIN_MS));
+      await receiveLast(this.#parts.clock);
     }
     await Promise.all([...this.#sets.values()].map(({ receiver }) => receiver.stop()));
   }
@@ -138,12 +136,8 @@ export class RedirectedSets {
     const receiver = new LoopbackReceiver({
       clock,
       isTrusted: isSwitchUser,
-      onSender: (port) => {
-        if (set.senderPort !== undefined && set.senderPort !== port) {
-          set.intake.restartAccount(true);
-        }
-        set.senderPort = port;
-      },
+      // For a row that has not changed, another socket is that of another ovs-vswitchd.
+      onOtherSender: () => set.intake.restartAccount(true),
       onDatagram: (bytes, size) => {
         if (isLeading()) {
           set.intake.receive(bytes, size);
@@ -153,7 +147,6 @@ export class RedirectedSets {
     const set: RedirectedSet = {
       receiver,
       port: undefined,
-      senderPort: undefined,
       intake: this.#newIntake(id, hasVirtualId),
       hasVirtualId,
       exporter: exporterOf(row),
@@ -183,8 +176,7 @@ export class RedirectedSets {
       set.hasVirtualId = hasVirtualId;
       set.intake = this.#newIntake(id, hasVirtualId);
     }
-    set.receiver.reset();
-    set.senderPort = undefined;
+    set.receiver.expectOther();
     const target = targetsColumnOf(row).join(' ');
     if (target !== set.target) {
       set.target = target;
@@ -196,12 +188,7 @@ export class RedirectedSets {
     const { bridge, log, interfaces, randomSeed, probabilities } = this.#parts;
     const templates = this.#templates.get(hasVirtualId) ?? knownTemplates(hasVirtualId);
     this.#templates.set(hasVirtualId, templates);
-    const onOtherTemplate = (template: number) =>
-      log
-        .limited('template')
-        .warn(
-          `bridge ${bridge}: ovs-vswitchd defines template ${template} otherwise than known; its records are read as defined`,
-        );
+    const onOtherTemplate = otherTemplateReporter(bridge, log);
     const rates = probabilities.ofSet(id);
     return new SetIntake({ seed: randomSeed(), interfaces, templates, onOtherTemplate, rates });
   }

@@ -79,6 +79,8 @@ export class OvsdbClient {
   readonly #peer: RpcPeer;
   readonly #monitors = new Map<string, MonitorOptions>();
   readonly #locks = new Map<string, Lock>();
+  /** Locks that have been requested and not released, also before the reply. */
+  readonly #requestedLocks = new Set<string>();
   #nextMonitor = 1;
 
   constructor(stream: Duplex, options: Partial<OvsdbClientOptions> = {}) {
@@ -171,6 +173,7 @@ export class OvsdbClient {
 
   /** Releases a lock, or leaves the queue for it. `onHeld` is not called any more. */
   async unlock(id: string, options: RequestOptions = {}): Promise<void> {
+    this.#requestedLocks.delete(id);
     this.#locks.delete(id);
     // Again with the reply, in case the reply to `lock` came in between.
     await this.#peer.request('unlock', [id], options.signal, () => this.#locks.delete(id));
@@ -181,9 +184,9 @@ export class OvsdbClient {
     return this.#locks.get(id)?.held ?? false;
   }
 
-  /** Whether this connection has requested a lock and not released it: it holds it, or is queued. */
+  /** Whether this connection has requested a lock and not released it: it holds it, is queued, or has no reply yet. */
   hasRequestedLock(id: string): boolean {
-    return this.#locks.has(id);
+    return this.#requestedLocks.has(id);
   }
 
   /** Starts a monitor; resolves after `onUpdate` has been called with the initial content. */
@@ -211,6 +214,7 @@ export class OvsdbClient {
     onHeld: LockListener | undefined,
     options: RequestOptions,
   ): Promise<boolean> {
+    this.#requestedLocks.add(id);
     return this.#peer.request(method, [id], options.signal, (result) => {
       const held = object(result, method)['locked'] === true;
       this.#locks.set(id, { held, onHeld });

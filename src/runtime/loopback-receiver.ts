@@ -13,8 +13,8 @@ export interface LoopbackReceiverOptions {
   readonly onDatagram: (bytes: Buffer, size: number) => void;
   /** Returns whether a user's sockets may send. */
   readonly isTrusted: (userId: number) => boolean;
-  /** Called for the sender, when the first of its datagrams has arrived; `port` is that of its socket. */
-  readonly onSender?: (port: number) => void;
+  /** Called before the first datagram of a sender with another socket than the last one, unless `expectOther` was called. */
+  readonly onOtherSender?: () => void;
   /** Default: the system's. */
   readonly clock?: Clock;
 }
@@ -45,13 +45,15 @@ const NO_PORTS: ReadonlySet<number> = new Set();
 export class LoopbackReceiver {
   readonly #onDatagram: LoopbackReceiverOptions['onDatagram'];
   readonly #isTrusted: (userId: number) => boolean;
-  readonly #onSender: (port: number) => void;
+  readonly #onOtherSender: () => void;
   readonly #clock: Clock;
   #socket: Socket | undefined;
   #received = 0;
   #refused = 0;
   #errors = 0;
   #senderPort: number | undefined;
+  /** The port of the last sender; undefined before the first, and when another socket is expected. */
+  #lastPort: number | undefined;
   /** The port that the socket is connected to; undefined while it is open to all, or is being connected. */
   #connectedPort: number | undefined;
   #isConnecting = false;
@@ -61,10 +63,10 @@ export class LoopbackReceiver {
   /** The table is not read again before this time. */
   #nextLookupMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ onDatagram, isTrusted, onSender, clock }: LoopbackReceiverOptions) {
+  constructor({ onDatagram, isTrusted, onOtherSender, clock }: LoopbackReceiverOptions) {
     this.#onDatagram = onDatagram;
     this.#isTrusted = isTrusted;
-    this.#onSender = onSender ?? ignore;
+    this.#onOtherSender = onOtherSender ?? ignore;
     this.#clock = clock ?? systemClock;
   }
 
@@ -99,6 +101,12 @@ export class LoopbackReceiver {
       this.#connectedPort = undefined;
       this.#socket?.disconnect();
     }
+  }
+
+  /** Forgets the sender, which will have another socket: the address that it sends to is to be set anew. */
+  expectOther(): void {
+    this.reset();
+    this.#lastPort = undefined;
   }
 
   /** Closes the socket. */
@@ -147,7 +155,10 @@ export class LoopbackReceiver {
       return false;
     }
     this.#senderPort = port;
-    this.#onSender(port);
+    if (this.#lastPort !== undefined && this.#lastPort !== port) {
+      this.#onOtherSender();
+    }
+    this.#lastPort = port;
     this.#connect(port);
     return true;
   }
@@ -216,5 +227,5 @@ function isInUse(error: unknown): boolean {
 }
 
 function ignore(): void {
-  // The caller does not need the sender.
+  // The caller does not tell senders apart.
 }

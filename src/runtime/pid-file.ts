@@ -2,28 +2,26 @@
 
 import { readFileSync } from 'node:fs';
 
-/** Returns the process that a pid file names; undefined if there is no such file, or no number in it. */
+/** Returns the pid in a pid file; undefined if the file does not exist or has no pid. Throws other errors of the system. */
 export function readPid(path: string): number | undefined {
-  const pid = Number(readText(path)?.trim());
-  return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+  return pidOf(readText(path) ?? '');
 }
 
-/** Returns false when the file is missing or its process does not exist, and true when that cannot be determined. */
+/** Returns false when the file or its process does not exist, and true when that cannot be determined. */
 export function isPidFileLive(path: string): boolean {
   try {
-    const pid = Number(readFileSync(path, 'utf8').trim());
-    if (!Number.isSafeInteger(pid) || pid <= 0) {
-      return true;
+    const text = readText(path);
+    const pid = text === undefined ? undefined : pidOf(text);
+    if (pid !== undefined) {
+      process.kill(pid, 0);
     }
-    process.kill(pid, 0);
-    return true;
+    return text !== undefined;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    return code !== 'ENOENT' && code !== 'ESRCH';
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
 
-/** Returns undefined if there is no such file; throws other errors of the system. */
+/** Returns the text of a file; undefined if it does not exist. Throws other errors of the system. */
 function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
@@ -33,4 +31,9 @@ function readText(path: string): string | undefined {
     }
     throw error;
   }
+}
+
+function pidOf(text: string): number | undefined {
+  const pid = Number(text.trim());
+  return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
 }

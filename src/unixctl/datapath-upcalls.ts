@@ -73,8 +73,8 @@ export class DatapathUpcallsReader {
 }
 
 /**
- * Asks the ovs-vswitchd of a pid file, whose control socket is in the same folder; resolves with undefined if there is no pid file.
- * Rejects as `askUnixctl` does.
+ * Runs `dpctl/show` in ovs-vswitchd, whose control socket is in the folder of its pid file; resolves with undefined if the pid file
+ * does not exist. Rejects as `askUnixctl` does.
  */
 export async function askDatapaths(switchPidFile: string, clock: Clock): Promise<string | undefined> {
   const pid = readPid(switchPidFile);

@@ -2,12 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { beforeEach, test } from 'node:test';
-import type { DaemonOptions } from '../support/daemon.ts';
+import { test } from 'node:test';
 import { diagnose } from '../support/doctor.ts';
 import type { FlowRecordSink } from '../support/flow-records.ts';
 import type { Ovs } from '../support/ovs.ts';
-import { setRows, waitForRedirection } from '../support/redirected-sets.ts';
+import { CACHED, setRows, waitForRedirection, withRedirectedSets } from '../support/redirected-sets.ts';
 import {
   type SampledFlows,
   sampleAction as sample,
@@ -16,26 +15,13 @@ import {
 } from '../support/sampled-flows.ts';
 import { DAEMON_FILE } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
-import { withSampledFlows } from '../support/with-sampled-flows.ts';
-
-const ALL = ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'];
-const CACHED = ['cache_active_timeout=60', 'cache_max_flows=1000'];
 
 let ovs: Ovs;
 let sink: FlowRecordSink;
 let other: FlowRecordSink;
 let bed: SampledFlows;
-const { makeFlows, startDaemon } = withSampledFlows((running) => {
-  ({
-    ovs,
-    sinks: [sink, other],
-  } = running);
-});
-/** Starts a daemon, also on a busy machine. */
-const run = (options: DaemonOptions = {}) => startDaemon({ readyTimeoutMs: 20_000, ...options });
-beforeEach(async () => {
-  bed = await makeFlows(ALL);
-  await ovs.vsctl('set', 'Bridge', 'br0', 'external_ids:ovs-ipfix-sampler=datapath');
+const { run } = withRedirectedSets((running) => {
+  ({ ovs, sink, other, bed } = running);
 });
 
 test("follows its user's edits of a redirected row, and hands back what they say", async () => {

@@ -2,13 +2,13 @@
 // changed.
 
 import assert from 'node:assert/strict';
-import { beforeEach, test } from 'node:test';
-import { type DaemonOptions, startDaemon as startFarDaemon } from '../support/daemon.ts';
+import { test } from 'node:test';
+import { startDaemon as startFarDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import type { FlowRecordSink } from '../support/flow-records.ts';
 import { createCollectorSet, createIpfixRow, daemonStatus } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
-import { setRows, waitForRedirection } from '../support/redirected-sets.ts';
+import { CACHED, setRows, waitForRedirection, withRedirectedSets } from '../support/redirected-sets.ts';
 import {
   type SampledFlows,
   sampleAction as sample,
@@ -17,27 +17,14 @@ import {
 } from '../support/sampled-flows.ts';
 import { tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
-import { withSampledFlows } from '../support/with-sampled-flows.ts';
 import { unlessDiffers } from '../versions/differences.ts';
-
-const ALL = ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'];
-const CACHED = ['cache_active_timeout=60', 'cache_max_flows=1000'];
 
 let ovs: Ovs;
 let sink: FlowRecordSink;
 let other: FlowRecordSink;
 let bed: SampledFlows;
-const { makeFlows, startDaemon } = withSampledFlows((running) => {
-  ({
-    ovs,
-    sinks: [sink, other],
-  } = running);
-});
-/** Starts a daemon, also on a busy machine. */
-const run = (options: DaemonOptions = {}) => startDaemon({ readyTimeoutMs: 20_000, ...options });
-beforeEach(async () => {
-  bed = await makeFlows(ALL);
-  await ovs.vsctl('set', 'Bridge', 'br0', 'external_ids:ovs-ipfix-sampler=datapath');
+const { run } = withRedirectedSets((running) => {
+  ({ ovs, sink, other, bed } = running);
 });
 
 test('exports samples of a set with its ids, changes no flow, and hands the row back', async () => {

@@ -61,6 +61,26 @@ function originalKeyOf(frame: Uint8Array, start: number, end: number): string {
   return `${key.templateId} ${key.bytes.toString('hex', 0, key.size)}`;
 }
 
+/** Starts an Open vSwitch, and an intake with its socket. */
+async function startReceiving(atEnd: ReturnType<typeof lastFirst>) {
+  const ovs = await startOvs();
+  atEnd(() => ovs.stop());
+  const interfaces = new IngressInterfaces();
+  const intake = new DatapathIntake({
+    domainToken: DOMAIN_TOKEN,
+    randomSeed: () => 1,
+    interfaces,
+    onOtherTemplate: (id) => assert.fail(`template ${id} is not the known one`),
+  });
+  const receiver = new LoopbackReceiver({
+    onDatagram: (bytes, size) => intake.receive(bytes, size),
+    isTrusted: (userId) => userId === process.getuid?.(),
+  });
+  await receiver.start();
+  atEnd(() => receiver.stop());
+  return { ovs, interfaces, intake, receiver };
+}
+
 /** Has a bridge sample all packets by a set, whose records go to a port on 127.0.0.1. */
 async function sampleBy(ovs: Ovs, port: number | undefined, observationPoint: number): Promise<void> {
   await ovs.vsctl(
@@ -89,22 +109,7 @@ async function sampleBy(ovs: Ovs, port: number | undefined, observationPoint: nu
 }
 
 test('the records of the datapath have the keys of the dissector', tier('ovs'), async (t) => {
-  const atEnd = lastFirst(t);
-  const ovs = await startOvs();
-  atEnd(() => ovs.stop());
-  const interfaces = new IngressInterfaces();
-  const intake = new DatapathIntake({
-    domainToken: DOMAIN_TOKEN,
-    randomSeed: () => 1,
-    interfaces,
-    onOtherTemplate: (id) => assert.fail(`template ${id} is not the known one`),
-  });
-  const receiver = new LoopbackReceiver({
-    onDatagram: (bytes, size) => intake.receive(bytes, size),
-    isTrusted: (userId) => userId === process.getuid?.(),
-  });
-  await receiver.start();
-  atEnd(() => receiver.stop());
+  const { ovs, interfaces, intake, receiver } = await startReceiving(lastFirst(t));
   await ovs.addBridge('br0');
   await ovs.addDummyPort('br0', 'p1');
   const ofport = Number(await ovs.vsctl('get', 'Interface', 'p1', 'ofport'));
@@ -165,20 +170,7 @@ for (const version of OPENFLOW_VERSIONS) {
     tier('ovs'),
     async (t) => {
       const atEnd = lastFirst(t);
-      const ovs = await startOvs();
-      atEnd(() => ovs.stop());
-      const intake = new DatapathIntake({
-        domainToken: DOMAIN_TOKEN,
-        randomSeed: () => 1,
-        interfaces: new IngressInterfaces(),
-        onOtherTemplate: (id) => assert.fail(`template ${id} is not the known one`),
-      });
-      const receiver = new LoopbackReceiver({
-        onDatagram: (bytes, size) => intake.receive(bytes, size),
-        isTrusted: (userId) => userId === process.getuid?.(),
-      });
-      await receiver.start();
-      atEnd(() => receiver.stop());
+      const { ovs, intake, receiver } = await startReceiving(atEnd);
       await ovs.addBridge('br0');
       await ovs.vsctl('set', 'Bridge', 'br0', 'protocols=OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15');
       await ovs.addDummyPort('br0', 'p1');

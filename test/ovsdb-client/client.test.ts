@@ -346,7 +346,10 @@ describe('locks', () => {
   test('reports nothing after unlock, even if the reply to the lock comes later', async () => {
     const { stream, client } = open();
     const heard: boolean[] = [];
-    const both = Promise.all([client.lock('l', (held) => heard.push(held)), client.unlock('l')]);
+    const locked = client.lock('l', (held) => heard.push(held));
+    assert.equal(client.hasRequestedLock('l'), true, 'before the reply');
+    const both = Promise.all([locked, client.unlock('l')]);
+    assert.equal(client.hasRequestedLock('l'), false);
     stream.receive({ id: 1, result: { locked: false }, error: null }, { id: 2, result: {}, error: null });
     await both;
     stream.receive({ id: null, method: 'locked', params: ['l'] });

@@ -17,16 +17,18 @@ type AtEnd = ReturnType<typeof lastFirst>;
 async function openReceiver(atEnd: AtEnd, isTrusted = isOwnUser) {
   const clock = new ManualClock(0);
   const texts: string[] = [];
-  const senders: number[] = [];
+  const others = { count: 0 };
   const receiver = new LoopbackReceiver({
     onDatagram: (bytes, size) => texts.push(bytes.toString('utf8', 0, size)),
-    onSender: (port) => senders.push(port),
+    onOtherSender: () => {
+      others.count += 1;
+    },
     clock,
     isTrusted,
   });
   await receiver.start();
   atEnd(() => receiver.stop());
-  return { receiver, texts, senders, clock };
+  return { receiver, texts, others, clock };
 }
 
 async function openSender(atEnd: AtEnd, port: number | undefined, isConnected = true) {
@@ -90,7 +92,7 @@ test('others that send do not delay the sender', async (t) => {
 
 test('receives from one sender only, until it is reset', async (t) => {
   const atEnd = lastFirst(t);
-  const { receiver, texts, senders } = await openReceiver(atEnd);
+  const { receiver, texts, others, clock } = await openReceiver(atEnd);
   const first = await openSender(atEnd, receiver.port);
   const second = await openSender(atEnd, receiver.port);
   first.send('first');
@@ -108,8 +110,20 @@ test('receives from one sender only, until it is reset', async (t) => {
     { what: 'the second has arrived' },
   );
   assert.deepEqual([...new Set(texts)], ['first', 'still the first', 'second']);
-  assert.deepEqual(senders, [first.port, second.port]);
   assert.equal(receiver.status().senderPort, second.port);
+  assert.equal(others.count, 1);
+  await second.close();
+  const third = await openSender(atEnd, receiver.port);
+  receiver.expectOther();
+  await waitFor(
+    () => {
+      clock.advance(SENDER_LOOKUP_MS * 1000);
+      third.send('third');
+      return texts.includes('third');
+    },
+    { what: 'the third has arrived' },
+  );
+  assert.equal(others.count, 1, 'another sender was expected');
 });
 
 test('accepts another sender after a reset at any time, also while the socket is being connected', async (t) => {
