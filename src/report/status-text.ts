@@ -79,11 +79,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
       `    sampling   1 in ${sampling.sampler.interval} where packets enter`,
       ...samplerLines(status),
       ...datapathLines(status),
-      ...meterLines(sampling.sampler, paint),
-      ...foldText(
-        `    samples    ${sampling.sampler.selected} kept, weight ${numberText(sampling.sampler.sampleWeight)}`,
-        VALUE_INDENT,
-      ),
+      ...packetInLines(status, paint),
       ...formatLines(sampling),
       ...exporterLines(sampling.exporter, paint),
     );
@@ -125,6 +121,16 @@ function datapathLines({ ownRows, samplerChoice, sampling }: SampledBridgeStatus
   const after = tail.samples === 0 ? '' : `, and ${tail.samples} after the last that arrived`;
   const text = `    datapath   ${selected} kept of ${received} received, ${numberText(samplesLost)} lost${after}`;
   return [...foldText(text, VALUE_INDENT), `               P ${probability} of 65535, path ${path}`];
+}
+
+/** Packet-ins and what they are kept as; nothing where the datapath samples and none has arrived. */
+function packetInLines({ samplerChoice, sampling }: SampledBridgeStatus, paint: Paint): string[] {
+  const sampler = sampling?.sampler;
+  if (sampler === undefined || (samplerChoice?.sampler === 'datapath' && sampler.received === 0)) {
+    return [];
+  }
+  const text = `    samples    ${sampler.selected} kept, weight ${numberText(sampler.sampleWeight)}`;
+  return [...meterLines(sampler, paint), ...foldText(text, VALUE_INDENT)];
 }
 
 /** How the samples of a collector set arrive. */

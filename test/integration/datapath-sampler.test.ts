@@ -50,6 +50,7 @@ test(
       },
       { what: 'ovs-vswitchd has said what its datapath lost', timeoutMs: 15_000 },
     );
+    assert.doesNotMatch(await daemon.appctl('status'), /^ +(?:observed|packet-ins|samples) /mu);
     await daemon.stop();
     assert.deepEqual(await ownRows(ovs), []);
     assert.equal(await hookActions(ovs, br.name), 'no hook');
