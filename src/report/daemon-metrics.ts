@@ -2,7 +2,7 @@
 // metrics.
 
 import { PROBABILITY_ALL } from '../intake/sampler.ts';
-import { flag, type Metric, type MetricValue, one, perBridge } from './metric.ts';
+import { flag, type Metric, type MetricValue, missingSamples, one, perBridge } from './metric.ts';
 import type { StatusDocument } from './status-document.ts';
 
 /** Each state is a series, so that a rule can select one by name. */
@@ -191,10 +191,7 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'counter',
     'samples',
     'Samples of the datapath that were missing when a later one arrived from ovs-vswitchd',
-    ({ sampling }) => {
-      const datapath = sampling?.datapath;
-      return datapath && datapath.samplesLost + datapath.samplesLate;
-    },
+    ({ sampling }) => sampling?.datapath && missingSamples(sampling.datapath),
   ),
   perBridge(
     'ovs_ipfix_datapath_samples_late_total',

@@ -9,6 +9,7 @@ import {
   exporterLabels,
   flag,
   type Metric,
+  missingSamples,
   perCollector,
   perExporter,
   perMeter,
@@ -175,7 +176,10 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'counter',
     'samples',
     'Samples of a redirected collector set that were missing when a later one arrived from ovs-vswitchd',
-    (item) => redirectedOf(item)?.samplesLost,
+    (item) => {
+      const redirected = redirectedOf(item);
+      return redirected && missingSamples(redirected);
+    },
   ),
   perExporter(
     'ovs_ipfix_redirected_refused_total',

@@ -2,6 +2,7 @@
 
 import type { BridgeInterfaces } from '../control/sampled-bridge-parts.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
+import type { ExporterAccountStatus } from '../intake/exporter-account.ts';
 import { type ListedExporter, listExporters } from './exporter-list.ts';
 import type { StatusDocument } from './status-document.ts';
 
@@ -29,6 +30,11 @@ export interface Metric {
 const BRIDGE_LABELS: readonly string[] = ['bridge'];
 export const EXPORTER_LABELS: readonly string[] = ['bridge', 'exporter'];
 export const COLLECTOR_LABELS: readonly string[] = ['bridge', 'exporter', 'collector'];
+
+/** Samples that were missing when a later one arrived: unlike those that are lost, they do not become fewer when one arrives late. */
+export function missingSamples(account: Pick<ExporterAccountStatus, 'samplesLost' | 'samplesLate'>): number {
+  return account.samplesLost + account.samplesLate;
+}
 
 export function flag(isSo: boolean): number {
   return isSo ? 1 : 0;
