@@ -15,6 +15,7 @@ export const GUEST_TIMEOUT_MS = 180_000;
 /** Duration of `node -e 0` in a guest that is too slow for the daemon's deadlines; about 1 s on an idle host. */
 const BUSY_SECONDS = 3;
 const CONTROL_SOCKET = '/run/openvswitch/ovs-ipfix.ctl';
+const SWITCH_LOG = '/var/log/openvswitch/ovs-vswitchd.log';
 const OVS_CTL = '/usr/share/openvswitch/scripts/ovs-ctl --no-monitor --no-record-hostname --system-id=random';
 
 /** A source of frames in br0: the port, and the MAC address of its only host. */
@@ -47,8 +48,8 @@ export class GuestSwitch {
   }
 
   /**
-   * Starts ovsdb-server and ovs-vswitchd in ovs-ctl's paths. The first bridge is in the database before ovs-vswitchd
-   * starts: ovs-vswitchd 3.1 on kernel 6.1 may lose every upcall of a first bridge that is added while it runs.
+   * Starts ovsdb-server and ovs-vswitchd in ovs-ctl's paths. In one of three guests, ovs-vswitchd 3.1 sees no processor for
+   * its first bridge: it starts without threads for upcalls, and all upcalls stay lost. It is started again then.
    */
   static async start(guest: Guest): Promise<GuestSwitch> {
     const script = `
@@ -56,7 +57,15 @@ export class GuestSwitch {
       ovsdb-tool create /etc/openvswitch/conf.db
       ovsdb-server --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file -vconsole:off
       ovs-vsctl --no-wait init -- add-br br0 -- set Bridge br0 other-config:hwaddr='"${LOCAL.mac}"'
-      ovs-vswitchd --pidfile --detach --log-file -vconsole:off
+      for attempt in 1 2 3 4 5; do
+        rm -f ${SWITCH_LOG}
+        ovs-vswitchd --pidfile --detach --log-file -vconsole:off
+        if ! grep -q 'n-handler-threads to 0' ${SWITCH_LOG}; then break; fi
+        switch=$(cat /run/openvswitch/ovs-vswitchd.pid)
+        ovs-appctl exit --cleanup
+        while [ -e /proc/$switch ]; do sleep 0.05; done
+        if [ $attempt = 5 ]; then echo 'ovs-vswitchd has no threads for upcalls' >&2; exit 1; fi
+      done
       sysctl -qw net.ipv6.conf.br0.disable_ipv6=1`;
     await guest.run(script, { timeoutMs: GUEST_TIMEOUT_MS });
     return new GuestSwitch(guest);
