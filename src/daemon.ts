@@ -78,6 +78,10 @@ export class Daemon {
       sending: () => sendBudget.status(),
       upcalls: () => this.#upcalls.upcalls(),
       logLinesLost: () => this.#log.lostCount,
+      controlSocket: () => {
+        const { connectionCount, refusedCount } = this.#unixctl.status();
+        return { connections: connectionCount, refused: refusedCount };
+      },
       web: () => this.#web?.status(),
     });
     this.#coverage = new Coverage(clock, () => eventCounters(this.#report.status()));

@@ -3,7 +3,8 @@
 // the row is redirected.
 
 import type { Condition } from '../config/condition.ts';
-import { type BridgeConfig, type FlowSampling, isRedirected } from '../config/configuration.ts';
+import type { BridgeConfig, FlowSampling } from '../config/configuration.ts';
+import { isRedirected } from '../config/ipfix-row.ts';
 import type { Exporter } from '../export/exporter.ts';
 import type { BridgeIntake } from '../intake/bridge-intake.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
@@ -76,6 +77,11 @@ export class BridgeSets {
       }
     }
     return desired;
+  }
+
+  /** Whether something could not be opened, so that `configure` is to be called again. */
+  get isIncomplete(): boolean {
+    return this.#sockets.isIncomplete;
   }
 
   /** Whether samples of the datapath have to reach the daemon for a set. */
@@ -222,8 +228,10 @@ export class BridgeSets {
       set = { row: sampling, exporter, hasPacketIns: false };
       this.#exporters.set(collectorSetId, set);
     } else {
-      set.row = sampling;
-      set.exporter.configure(sampling.exporter);
+      if (set.row !== sampling) {
+        set.row = sampling;
+        set.exporter.configure(sampling.exporter);
+      }
     }
     if (hasPacketIns && !set.hasPacketIns) {
       intake.addSet(collectorSetId, set.exporter);

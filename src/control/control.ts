@@ -3,7 +3,7 @@
 // While the database is down, the last good configuration stays in force.
 
 import type { Condition } from '../config/condition.ts';
-import { type BridgeConfig, type Configuration, readConfiguration } from '../config/configuration.ts';
+import type { BridgeConfig, Configuration } from '../config/configuration.ts';
 import type { RunSettings } from '../config/settings.ts';
 import type { OpenSession } from '../export/collector-session.ts';
 import { Exporter } from '../export/exporter.ts';
@@ -13,9 +13,12 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
+import { OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
 import { BridgeSession } from './bridge-session.ts';
+import { type ConditionList, listConditions } from './condition-list.ts';
 import { ConditionLog } from './condition-log.ts';
+import { ConfigurationReader } from './configuration-reader.ts';
 import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
 import {
   closeDatabase,
@@ -57,11 +60,10 @@ export interface ControlParts {
 }
 
 /** The whole status for operators; plain data. */
-export interface ControlStatus {
+export interface ControlStatus extends ConditionList {
   readonly database: DatabaseStatus;
   readonly rows: ReconcilerStatus;
   readonly bridges: readonly SampledBridgeStatus[];
-  readonly conditions: readonly Condition[];
   /** Why the daemon is not ready, as sentences; empty when everything that is configured runs. */
   readonly missing: readonly string[];
 }
@@ -79,16 +81,19 @@ export class Control {
   readonly #left: string[] = [];
   readonly #conditionLog: ConditionLog;
   readonly #ownRows: OwnRows;
+  readonly #reader: ConfigurationReader;
   #configuration: Configuration | undefined;
   #desired: (bridge: string, row: string) => boolean = () => false;
   #isStopping = false;
-  #isFollowDue = false;
+  /** One reconciliation for all changes of the database, its connection, the lock and bridges' samplability in a turn. */
+  readonly #following = new OnceATurn(() => this.#follow());
 
   constructor(settings: RunSettings, parts: ControlParts) {
     this.#settings = settings;
     this.#parts = parts;
     this.#log = parts.log.module('control');
     this.#conditionLog = new ConditionLog(this.#log);
+    this.#reader = new ConfigurationReader(settings);
     this.#database = new DatabaseSession({
       clock: parts.clock,
       log: parts.log.module('database'),
@@ -96,7 +101,7 @@ export class Control {
       tls: settings.tls,
       lock: 'compete',
       sampleClock: parts.sampleClock,
-      onChange: () => this.#follow(),
+      onChange: () => this.#following.schedule(),
       onInterfaces: (bridges) => this.#followInterfaces(bridges),
     });
     const owner = parts.randomSeed().toString(16);
@@ -146,7 +151,7 @@ export class Control {
       bridges: [...this.#bridges.values()]
         .sort((a, b) => (a.name < b.name ? -1 : 1))
         .map((bridge) => bridge.status()),
-      conditions: this.conditions(),
+      ...listConditions(this.conditions()),
       missing: this.missing(),
     };
   }
@@ -159,7 +164,7 @@ export class Control {
     for (const bridge of this.#bridges.values()) {
       bridge.resync();
     }
-    this.#follow();
+    this.#following.schedule();
   }
 
   /** The exporters of all bridges. */
@@ -192,7 +197,7 @@ export class Control {
           ? 'The lock of the active daemon was taken by another client.'
           : 'Another ovs-ipfix has the lock of the active daemon.',
       );
-    } else if (this.#rows.status().state !== 'idle') {
+    } else if (this.#following.isDue || this.#rows.status().state !== 'idle') {
       missing.push('IPFIX rows are being adopted.');
     }
     for (const bridge of this.#bridges.values()) {
@@ -220,18 +225,7 @@ export class Control {
     };
   }
 
-  /** Schedules a reconciliation after a bridge's samplability has changed, on which the adoption of rows depends. */
-  #scheduleFollow(): void {
-    if (!this.#isFollowDue) {
-      this.#isFollowDue = true;
-      queueMicrotask(() => {
-        this.#isFollowDue = false;
-        this.#follow();
-      });
-    }
-  }
-
-  /** Reconciles after a change of the database, its connection, the lock, or a bridge's samplability. */
+  /** Reconciles with the newest snapshot. */
   #follow(): void {
     const tables = this.#database.tables();
     const { lock, isSynced } = this.#database.status();
@@ -239,8 +233,11 @@ export class Control {
     if (this.#isStopping || tables === undefined || !isSynced || lock === 'none') {
       return;
     }
-    const { messageBytesMax, recordFormat } = this.#settings;
-    const configuration = readConfiguration(tables, messageBytesMax, recordFormat);
+    const configuration = this.#reader.read(tables);
+    if (configuration === undefined) {
+      this.#following.schedule();
+      return;
+    }
     this.#configuration = withOwnershipConditions(configuration, this.#settings.adopt);
     this.#conditionLog.update(this.#configuration.conditions);
     this.#ownRows.follow(tables, {
@@ -307,7 +304,7 @@ export class Control {
       isSwitchUser: (userId) => isSwitchUser(this.#settings.openflow(config.name), userId),
       ownRowsRefusal: () => this.#ownRows.refusal(config.name),
       unmetered: this.#settings.unmetered,
-      onSamplability: () => this.#scheduleFollow(),
+      onSamplability: () => this.#following.schedule(),
     });
     bridge.setInterfaces(this.#database.interfacesOf(config.name));
     this.#bridges.set(config.name, bridge);
@@ -357,7 +354,7 @@ export class Control {
     const leaving = Promise.all([this.#leaving.get(name), this.#removeAndFlush(bridge)]).then(() => {
       if (this.#leaving.get(name) === leaving) {
         this.#leaving.delete(name);
-        this.#scheduleFollow();
+        this.#following.schedule();
       }
     });
     this.#leaving.set(name, leaving);

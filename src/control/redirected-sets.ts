@@ -12,7 +12,7 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { LoopbackReceiver, type LoopbackReceiverStatus } from '../runtime/loopback-receiver.ts';
 import { reasonOf } from '../runtime/sentence.ts';
-import { udpPeersByPort } from '../runtime/udp-peers.ts';
+import { UdpPeerTable, udpPeersByPort } from '../runtime/udp-peers.ts';
 import { receiveLast } from './datapath-drain.ts';
 import { otherTemplateReporter } from './other-template.ts';
 import { targetsColumnOf } from './row-change.ts';
@@ -43,6 +43,8 @@ export interface RedirectedSetStatus extends SetIntakeStatus {
 
 interface RedirectedSet {
   readonly receiver: LoopbackReceiver;
+  /** The row that was last read. */
+  row: IpfixRow;
   /** Undefined until the socket is open. */
   port: number | undefined;
   intake: SetIntake;
@@ -63,14 +65,22 @@ export class RedirectedSets {
   readonly #sets = new Map<number, RedirectedSet>();
   /** The templates of ovs-vswitchd, without and with the element of `virtual_obs_id`. */
   readonly #templates = new Map<boolean, Map<number, SwitchTemplate>>();
+  readonly #peers = new UdpPeerTable();
   #timer: Timer | undefined;
+  #isIncomplete = false;
 
   constructor(parts: RedirectedSetsParts) {
     this.#parts = parts;
   }
 
+  /** Whether a socket could not be opened, so that it is to be tried again. */
+  get isIncomplete(): boolean {
+    return this.#isIncomplete;
+  }
+
   /** Opens the sockets of sets that have none, and closes those of other sets. */
   configure(sets: ReadonlyMap<number, FlowSampling>): void {
+    this.#isIncomplete = false;
     for (const [id, set] of this.#sets) {
       if (!sets.has(id)) {
         this.#sets.delete(id);
@@ -136,6 +146,7 @@ export class RedirectedSets {
     const receiver = new LoopbackReceiver({
       clock,
       isTrusted: isSwitchUser,
+      peers: this.#peers,
       // For a row that has not changed, another socket is that of another ovs-vswitchd.
       onOtherSender: () => set.intake.restartAccount(true),
       onDatagram: (bytes, size) => {
@@ -146,6 +157,7 @@ export class RedirectedSets {
     });
     const set: RedirectedSet = {
       receiver,
+      row,
       port: undefined,
       intake: this.#newIntake(id, hasVirtualId),
       hasVirtualId,
@@ -159,6 +171,7 @@ export class RedirectedSets {
     } catch (error) {
       // It is opened again with the next change of rows.
       this.#sets.delete(id);
+      this.#isIncomplete = true;
       log
         .limited('sockets of sets')
         .warn(`bridge ${bridge}: no socket for samples of collector set ${id}: ${reasonOf(error)}`);
@@ -166,6 +179,10 @@ export class RedirectedSets {
   }
 
   #follow(id: number, set: RedirectedSet, row: IpfixRow): void {
+    if (row === set.row) {
+      return;
+    }
+    set.row = row;
     const exporter = exporterOf(row);
     if (exporter === set.exporter) {
       return;
@@ -208,12 +225,10 @@ export class RedirectedSets {
 
   /** Opens a connected socket to all again if its sender does not exist any more. */
   #checkSenders(): void {
-    const connected = [...this.#sets.values()].filter(
-      ({ receiver }) => receiver.status().senderPort !== undefined,
-    );
+    const connected = [...this.#sets.values()].filter(({ receiver }) => receiver.senderPort !== undefined);
     const peers = connected.length === 0 ? undefined : udpPeersByPort();
     for (const { receiver, port: own } of connected) {
-      const { senderPort } = receiver.status();
+      const { senderPort } = receiver;
       const senders = peers?.get(own ?? 0) ?? [];
       if (!senders.some(({ port }) => port === senderPort)) {
         receiver.reset();

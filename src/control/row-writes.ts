@@ -1,9 +1,8 @@
-// Writes changes of IPFIX rows: each in a transaction of its own, but for rows that are redirected or were, of which there may be a
-// thousand, and which are written together. Redirecting rows takes two transactions. The first empties the targets, so that
+// Writes changes of IPFIX rows, of which there may be a thousand: in few transactions, because each changes the configuration that
+// ovs-vswitchd and this daemon read again. Redirecting rows takes two transactions. The first empties the targets, so that
 // ovs-vswitchd flushes its caches to the old collectors, and the second, which waits for that, sets the daemon's sockets.
 
-import { isRedirected } from '../config/configuration.ts';
-import type { CacheColumns } from '../config/ipfix-row.ts';
+import { type CacheColumns, isRedirected } from '../config/ipfix-row.ts';
 import { REDIRECTED_TO_KEY } from '../config/row-keys.ts';
 import { type Operation, type OperationResult, OvsdbTransactionError } from '../ovsdb-client/index.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -37,41 +36,97 @@ interface Update {
 /** Milliseconds that ovs-vswitchd has for flushing its caches. */
 export const FLUSH_WAIT_MS = 2000;
 
+/** Rows that are changed in one transaction. */
+export const ROWS_PER_TRANSACTION_MAX = 1000;
+/** Rows of a transaction that the log names one by one. */
+const ROWS_LOGGED_MAX = 8;
+
 /** Writes the changes. Rejects with the first failure after all have been tried. */
 export async function writeRows(changes: readonly RowChange[], writer: RowWriter): Promise<void> {
   const redirects = changes.filter(({ kind }) => kind === 'redirect');
   const isJoint = (change: RowChange) => change.kind !== 'redirect' && isRedirected(change.row);
   const returned = changes.filter(isJoint);
-  const single = changes.filter((change) => change.kind !== 'redirect' && !isJoint(change));
-  const results = await Promise.allSettled([
-    ...single.map((change) => writeOne(change, writer)),
-    ...(returned.length > 0 ? [writeReturned(returned, writer)] : []),
-    ...(redirects.length > 0 ? [writeRedirects(redirects, writer)] : []),
+  const others = changes.filter((change) => change.kind !== 'redirect' && !isJoint(change));
+  await allOf([
+    ...portionsOf(others).map((portion) => writeSeparable(portion, writer)),
+    ...portionsOf(returned).map((portion) => writeReturned(portion, writer)),
+    ...portionsOf(redirects).map((portion) => writeRedirects(portion, writer)),
   ]);
+}
+
+/** Waits for all writings; rejects with the first failure. */
+async function allOf(writings: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(writings);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) {
     throw failed.reason;
   }
 }
 
-async function writeOne(change: RowChange, { transact, column, log }: RowWriter): Promise<void> {
-  const { kind, row, targets } = change;
-  try {
-    await transact([
-      ...operationsOf([updateOf(change)], column),
-      comment(`ovs-ipfix: ${kind} IPFIX ${row.uuid}`),
-    ]);
-  } catch (error) {
-    throw new Error(`IPFIX row ${row.uuid}: ${kind} failed: ${reasonOf(error)}`, {
-      cause: error,
-    });
+function portionsOf(changes: readonly RowChange[]): readonly (readonly RowChange[])[] {
+  const portions: (readonly RowChange[])[] = [];
+  for (let begin = 0; begin < changes.length; begin += ROWS_PER_TRANSACTION_MAX) {
+    portions.push(changes.slice(begin, begin + ROWS_PER_TRANSACTION_MAX));
   }
-  if (kind === 'adopt') {
-    log.info(
-      `IPFIX row ${row.uuid}: taken over from ovs-vswitchd, which exported to ${row.targets.join(' ')}`,
-    );
-  } else if (kind === 'release') {
-    log.info(`IPFIX row ${row.uuid}: handed back to ovs-vswitchd, which exports to ${targets.join(' ')}`);
+  return portions;
+}
+
+/**
+ * Writes rows in one transaction. If the server refuses it, each half is written by itself, down to single rows: a row that has
+ * changed meanwhile does not hold up the others.
+ */
+async function writeSeparable(changes: readonly RowChange[], writer: RowWriter): Promise<void> {
+  const { transact, column, log } = writer;
+  const [first] = changes;
+  if (first === undefined) {
+    return;
+  }
+  const isOne = changes.length === 1;
+  const what = isOne ? `${first.kind} IPFIX ${first.row.uuid}` : `change ${changes.length} IPFIX rows`;
+  try {
+    await transact([...operationsOf(changes.map(updateOf), column), comment(`ovs-ipfix: ${what}`)]);
+  } catch (error) {
+    if (isOne) {
+      throw new Error(`IPFIX row ${first.row.uuid}: ${first.kind} failed: ${reasonOf(error)}`, {
+        cause: error,
+      });
+    }
+    if (!isRefusedRow(error)) {
+      throw error;
+    }
+    const middle = changes.length >> 1;
+    await allOf([
+      writeSeparable(changes.slice(0, middle), writer),
+      writeSeparable(changes.slice(middle), writer),
+    ]);
+    return;
+  }
+  logOwners(changes, log);
+}
+
+/** Whether a transaction failed for one of its rows, and not for the lock, which is asserted first, or the connection. */
+function isRefusedRow(error: unknown): boolean {
+  return error instanceof OvsdbTransactionError && error.operationIndex > 0;
+}
+
+function logOwners(changes: readonly RowChange[], log: Logger): void {
+  const adopted = changes.filter(({ kind }) => kind === 'adopt');
+  const released = changes.filter(({ kind }) => kind === 'release');
+  if (adopted.length > ROWS_LOGGED_MAX) {
+    log.info(`${adopted.length} IPFIX rows: taken over from ovs-vswitchd`);
+  } else {
+    for (const { row } of adopted) {
+      log.info(
+        `IPFIX row ${row.uuid}: taken over from ovs-vswitchd, which exported to ${row.targets.join(' ')}`,
+      );
+    }
+  }
+  if (released.length > ROWS_LOGGED_MAX) {
+    log.info(`${released.length} IPFIX rows: handed back to ovs-vswitchd`);
+  } else {
+    for (const { row, targets } of released) {
+      log.info(`IPFIX row ${row.uuid}: handed back to ovs-vswitchd, which exports to ${targets.join(' ')}`);
+    }
   }
 }
 

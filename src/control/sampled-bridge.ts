@@ -5,6 +5,7 @@
 import type { Condition } from '../config/condition.ts';
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
 import { type InterfaceList, NO_INTERFACES } from '../config/interfaces.ts';
+import { isSameItems } from '../config/row-cache.ts';
 import type { Exporter } from '../export/exporter.ts';
 import type { StopLoss } from '../export/exporter-status.ts';
 import { BridgeIntake } from '../intake/bridge-intake.ts';
@@ -46,6 +47,9 @@ export class SampledBridge {
   readonly #leaving = new Set<Promise<StopLoss>>();
   readonly #watch: SamplingWatch;
   readonly #datapath: DatapathSampling;
+  /** What the rows were last, and for which of them the switch should be programmed. */
+  #config: BridgeConfig | undefined;
+  #desiredRows: readonly boolean[] = [];
   /** What the rows ask for, apart from the hook's sampler. */
   #desired: BridgeDesired = NOTHING_DESIRED;
   #whole: RowExporter | undefined;
@@ -121,6 +125,21 @@ export class SampledBridge {
    * changed; the desired state of the switch includes rows that are to be adopted.
    */
   configure(config: BridgeConfig, isDesired: (row: string) => boolean): void {
+    const desired = [config.sampling, ...config.flowSampling.values()].map(
+      (sampling) => sampling !== undefined && isDesired(sampling.ipfixRow),
+    );
+    const isSame = config === this.#config && isSameItems(desired, this.#desiredRows);
+    this.#config = config;
+    this.#desiredRows = desired;
+    if (!isSame || this.#sets.isIncomplete) {
+      this.#configureRows(config, isDesired);
+    }
+    // The own rows may have changed.
+    this.#configureDatapath();
+    this.#setDesired();
+  }
+
+  #configureRows(config: BridgeConfig, isDesired: (row: string) => boolean): void {
     const sampling = config.sampling && isDesired(config.sampling.ipfixRow) ? config.sampling : undefined;
     this.#intake.setHookInterval(sampling?.interval);
     this.#configureWhole(sampling?.isOurs === true ? sampling : undefined);
@@ -136,8 +155,6 @@ export class SampledBridge {
       ...this.#expect(sets),
     };
     this.#configureDatapath = () => this.#datapath.configure(config, sampling, this.#sets.needsPath);
-    this.#configureDatapath();
-    this.#setDesired();
   }
 
   /** Expects packet-ins of the sets whose flows are rewritten. */

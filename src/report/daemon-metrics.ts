@@ -59,13 +59,31 @@ export const DAEMON_METRICS: readonly Metric[] = [
     ({ program }) => program.logLinesLost,
   ),
   {
+    name: 'ovs_ipfix_connections_refused_total',
+    type: 'counter',
+    unit: 'connections',
+    labels: ['server'],
+    help: 'Connections that were closed because there were too many, by server: control or web',
+    read: ({ controlSocket, web }) => [
+      { labels: { server: 'control' }, value: controlSocket.refused },
+      ...(web === undefined ? [] : [{ labels: { server: 'web' }, value: web.connectionsRefused }]),
+    ],
+  },
+  {
     name: 'ovs_ipfix_conditions',
     type: 'gauge',
     unit: 'conditions',
     labels: ['severity', 'code'],
-    help: 'Conditions that an operator can correct, by code',
+    help: 'Conditions that an operator can correct and status lists, by code',
     read: readConditions,
   },
+  one(
+    'ovs_ipfix_conditions_omitted',
+    'gauge',
+    'conditions',
+    'Conditions beyond those that status lists',
+    ({ conditionsOmitted }) => conditionsOmitted,
+  ),
 
   perBridge(
     'ovs_ipfix_bridge_connected',

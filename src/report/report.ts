@@ -8,6 +8,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { FlowFilter } from './flow-filter.ts';
 import { RecordDecoder, type RecordRow } from './record-rows.ts';
 import {
+  type ControlSocketStatus,
   type DatapathUpcalls,
   type ProgramStatus,
   STATUS_SCHEMA,
@@ -26,6 +27,7 @@ export interface ReportParts {
   readonly logLinesLost: () => number;
   readonly sending: () => SendBudgetStatus;
   readonly upcalls: () => readonly DatapathUpcalls[];
+  readonly controlSocket: () => ControlSocketStatus;
   readonly web: () => WebStatus | undefined;
 }
 
@@ -51,7 +53,7 @@ export class Report {
   }
 
   status(): StatusDocument {
-    const { clock, control, sending, upcalls, web } = this.#parts;
+    const { clock, control, sending, upcalls, controlSocket, web } = this.#parts;
     return {
       schema: STATUS_SCHEMA,
       version: STATUS_VERSION,
@@ -59,6 +61,7 @@ export class Report {
       program: this.#program(),
       sending: sending(),
       upcalls: upcalls(),
+      controlSocket: controlSocket(),
       web: web(),
       ...control.status(),
     };

@@ -39,6 +39,15 @@ export interface WebStatus {
   /** Updates that slow browsers missed, and connections that were closed for that or for silence. */
   readonly skipped: number;
   readonly ended: number;
+  /** Connections that were closed because there were too many, of browsers and others. */
+  readonly connectionsRefused: number;
+}
+
+/** The connections of the control socket. */
+export interface ControlSocketStatus {
+  readonly connections: number;
+  /** Connections that were closed because there were too many. */
+  readonly refused: number;
 }
 
 /** Upcalls of a datapath. */
@@ -59,6 +68,7 @@ export interface StatusDocument extends ControlStatus {
   readonly sending: SendBudgetStatus;
   /** Since a bridge is sampled by its datapath. */
   readonly upcalls: readonly DatapathUpcalls[];
+  readonly controlSocket: ControlSocketStatus;
   /** Absent when there is no page. */
   readonly web?: WebStatus | undefined;
 }

@@ -80,7 +80,7 @@ export class LiveFeed {
     this.#server.close();
   }
 
-  status(): WebStatus {
+  status(): Omit<WebStatus, 'connectionsRefused'> {
     return {
       clients: this.#clients.size,
       refused: this.#refused,

@@ -58,6 +58,7 @@ export class WebServer {
   readonly #files: ReturnType<typeof sirv>;
   #server: Server | undefined;
   #searchCount = 0;
+  #connectionsRefused = 0;
 
   constructor(options: WebServerOptions) {
     this.#options = options;
@@ -77,6 +78,10 @@ export class WebServer {
       (request, response) => this.#answer(request, response),
     );
     server.maxConnections = WEB_CONNECTIONS_MAX;
+    server.on('drop', () => {
+      this.#connectionsRefused += 1;
+      log.limited('connections').warn(`connection to the page refused: ${WEB_CONNECTIONS_MAX} are open`);
+    });
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause) =>
@@ -116,7 +121,7 @@ export class WebServer {
   }
 
   status(): WebStatus {
-    return this.#feed.status();
+    return { ...this.#feed.status(), connectionsRefused: this.#connectionsRefused };
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readIpfixRow } from '../../src/config/ipfix-row.ts';
-import { redirectionOf, releaseOf } from '../../src/control/row-change.ts';
-import { FLUSH_WAIT_MS, writeRows } from '../../src/control/row-writes.ts';
+import { adoptionOf, redirectionOf, releaseOf } from '../../src/control/row-change.ts';
+import { FLUSH_WAIT_MS, ROWS_PER_TRANSACTION_MAX, writeRows } from '../../src/control/row-writes.ts';
 import { TargetsColumn } from '../../src/control/targets-column.ts';
 import { type Operation, type OperationResult, OvsdbTransactionError } from '../../src/ovsdb-client/index.ts';
 import { Log } from '../../src/runtime/log.ts';
@@ -112,4 +112,49 @@ test('hands redirected rows back in one transaction, with the columns of their c
     cache_active_timeout: 60,
     cache_max_flows: 100,
   });
+});
+
+/** Adoptions of rows with these numbers. */
+const adoptions = (count: number) =>
+  Array.from({ length: count }, (_, index) => adoptionOf(row(index, false)));
+/** The UUIDs of the rows that a transaction changes. */
+const changed = (operations: readonly Operation[]) =>
+  operations.flatMap((operation) => {
+    const condition = operation.op === 'update' ? operation.where[0] : undefined;
+    return condition === undefined ? [] : [(condition[2] as { uuid: string }).uuid];
+  });
+
+test('adopts a thousand rows in one transaction, and more in as many as they need', async () => {
+  const { transactions, parts } = writer(() => []);
+  await writeRows(adoptions(ROWS_PER_TRANSACTION_MAX), parts);
+  assert.equal(transactions.length, 1);
+  await writeRows(adoptions(ROWS_PER_TRANSACTION_MAX + 1), parts);
+  assert.deepEqual(
+    transactions.map((operations) => changed(operations).length),
+    [ROWS_PER_TRANSACTION_MAX, ROWS_PER_TRANSACTION_MAX, 1],
+  );
+});
+
+test('a row that has changed meanwhile does not hold up the others', async () => {
+  const written: string[] = [];
+  const { transactions, parts } = writer((operations) => {
+    const rows = changed(operations);
+    if (rows.includes('700')) {
+      // The lock is asserted before.
+      throw timedOut(1 + 2 * rows.indexOf('700'));
+    }
+    written.push(...rows);
+    return [];
+  });
+  await assert.rejects(writeRows(adoptions(1000), parts), /IPFIX row 700: adopt failed/u);
+  assert.equal(written.length, 999);
+  assert.ok(transactions.length <= 1 + 2 * 10, `${transactions.length} transactions`);
+});
+
+test('does not try rows one by one when the lock is not held', async () => {
+  const { transactions, parts } = writer(() => {
+    throw timedOut(0);
+  });
+  await assert.rejects(writeRows(adoptions(1000), parts), /timed out/u);
+  assert.equal(transactions.length, 1);
 });
