@@ -15,6 +15,7 @@ import { clause, reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
 import { OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
+import { describeSampling, rowsOf } from './bridge-rows.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { type ConditionList, listConditions } from './condition-list.ts';
 import { ConditionLog } from './condition-log.ts';
@@ -308,9 +309,7 @@ export class Control {
     });
     bridge.setInterfaces(this.#database.interfacesOf(config.name));
     this.#bridges.set(config.name, bridge);
-    const sets = [...config.flowSampling.keys()].map((id) => `collector set ${id}`);
-    const what = [...(config.sampling === undefined ? [] : ['the whole bridge']), ...sets].join(', ');
-    this.#log.info(`bridge ${config.name}: sampling started (${what})`);
+    this.#log.info(`bridge ${config.name}: sampling started (${describeSampling(config)})`);
     // An earlier bridge of this name that is still removing its hook must not remove the new one.
     const leaving = this.#leaving.get(config.name);
     void (leaving ?? Promise.resolve()).then(() => {
@@ -372,7 +371,9 @@ export class Control {
   }
 
   async #reconcileRows(): Promise<void> {
-    if (this.#configuration !== undefined && this.#database.lock === 'held') {
+    // A newer snapshot that is still being read triggers this again.
+    const isCurrent = !this.#following.isDue;
+    if (isCurrent && this.#configuration !== undefined && this.#database.lock === 'held') {
       const plan = planOwnership(this.#configuration, this.#rules(), this.conditions());
       await this.#database.write(plan);
     }
@@ -388,10 +389,4 @@ export class Control {
       this.#left.push(sentence);
     }
   }
-}
-
-/** Returns all rows of a bridge. */
-function rowsOf(config: BridgeConfig): readonly { readonly ipfixRow: string; readonly isOurs: boolean }[] {
-  const { sampling, flowSampling } = config;
-  return [...(sampling === undefined ? [] : [sampling]), ...flowSampling.values()];
 }

@@ -38,6 +38,10 @@ export const FLUSH_WAIT_MS = 2000;
 
 /** Rows that are changed in one transaction. */
 export const ROWS_PER_TRANSACTION_MAX = 1000;
+/** Rows that are left out of a transaction because the server refuses them; beyond it all are planned again. */
+const REFUSED_ROWS_MAX = 8;
+/** See `operationsOf`. */
+const OPERATIONS_PER_ROW = 2;
 /** Rows of a transaction that the log names one by one. */
 const ROWS_LOGGED_MAX = 8;
 
@@ -48,7 +52,7 @@ export async function writeRows(changes: readonly RowChange[], writer: RowWriter
   const returned = changes.filter(isJoint);
   const others = changes.filter((change) => change.kind !== 'redirect' && !isJoint(change));
   await allOf([
-    ...portionsOf(others).map((portion) => writeSeparable(portion, writer)),
+    ...portionsOf(others).map((portion) => writeTogether(portion, writer)),
     ...portionsOf(returned).map((portion) => writeReturned(portion, writer)),
     ...portionsOf(redirects).map((portion) => writeRedirects(portion, writer)),
   ]);
@@ -72,41 +76,45 @@ function portionsOf(changes: readonly RowChange[]): readonly (readonly RowChange
 }
 
 /**
- * Writes rows in one transaction. If the server refuses it, each half is written by itself, down to single rows: a row that has
- * changed meanwhile does not hold up the others.
+ * Writes rows in one transaction. If the server refuses one of them, because it has changed meanwhile, the others are written
+ * without it; it is planned again. Rejects with the first failure.
  */
-async function writeSeparable(changes: readonly RowChange[], writer: RowWriter): Promise<void> {
-  const { transact, column, log } = writer;
-  const [first] = changes;
-  if (first === undefined) {
-    return;
-  }
-  const isOne = changes.length === 1;
-  const what = isOne ? `${first.kind} IPFIX ${first.row.uuid}` : `change ${changes.length} IPFIX rows`;
-  try {
-    await transact([...operationsOf(changes.map(updateOf), column), comment(`ovs-ipfix: ${what}`)]);
-  } catch (error) {
-    if (isOne) {
-      throw new Error(`IPFIX row ${first.row.uuid}: ${first.kind} failed: ${reasonOf(error)}`, {
-        cause: error,
-      });
+async function writeTogether(changes: readonly RowChange[], writer: RowWriter): Promise<void> {
+  let failure: Error | undefined;
+  let left = changes;
+  for (let attempt = 0; left.length > 0; attempt += 1) {
+    try {
+      await writeAll(left, writer);
+      break;
+    } catch (error) {
+      const refused = left[refusedRow(error) ?? -1];
+      if (refused === undefined || attempt === REFUSED_ROWS_MAX) {
+        throw failure ?? error;
+      }
+      const what = `IPFIX row ${refused.row.uuid}: ${refused.kind} failed: ${reasonOf(error)}`;
+      failure ??= new Error(what, { cause: error });
+      left = left.filter((change) => change !== refused);
     }
-    if (!isRefusedRow(error)) {
-      throw error;
-    }
-    const middle = changes.length >> 1;
-    await allOf([
-      writeSeparable(changes.slice(0, middle), writer),
-      writeSeparable(changes.slice(middle), writer),
-    ]);
-    return;
   }
-  logOwners(changes, log);
+  logOwners(left, writer.log);
+  if (failure !== undefined) {
+    throw failure;
+  }
 }
 
-/** Whether a transaction failed for one of its rows, and not for the lock, which is asserted first, or the connection. */
-function isRefusedRow(error: unknown): boolean {
-  return error instanceof OvsdbTransactionError && error.operationIndex > 0;
+async function writeAll(changes: readonly RowChange[], { transact, column }: RowWriter): Promise<void> {
+  const [first] = changes;
+  const isOne = changes.length === 1 && first !== undefined;
+  const what = isOne ? `${first.kind} IPFIX ${first.row.uuid}` : `change ${changes.length} IPFIX rows`;
+  await transact([...operationsOf(changes.map(updateOf), column), comment(`ovs-ipfix: ${what}`)]);
+}
+
+/** Returns the index of the row for which a transaction failed; undefined if it failed for something else. */
+function refusedRow(error: unknown): number | undefined {
+  // The lock is asserted before.
+  return error instanceof OvsdbTransactionError && error.operationIndex > 0
+    ? Math.floor((error.operationIndex - 1) / OPERATIONS_PER_ROW)
+    : undefined;
 }
 
 function logOwners(changes: readonly RowChange[], log: Logger): void {

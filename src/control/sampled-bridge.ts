@@ -114,9 +114,7 @@ export class SampledBridge {
   start(): void {
     this.#isStarted = true;
     this.#whole?.exporter.start();
-    for (const [, exporter] of this.#sets.exporters()) {
-      exporter.start();
-    }
+    this.#sets.start();
     this.#session.start();
   }
 
@@ -262,6 +260,7 @@ export class SampledBridge {
   missing(): string | undefined {
     return (
       this.#session.missing() ??
+      this.#sets.missingExporters() ??
       this.#datapath.missing() ??
       (this.#failOpen && `Bridge ${this.name} is not sampled: ${clause(this.#failOpen.message)}.`)
     );

@@ -281,8 +281,9 @@ export class UdpSession extends SocketSession {
   }
 }
 
-function lookupAll(host: string): Promise<readonly ResolvedAddress[]> {
-  return lookup(host, { all: true, verbatim: true });
+async function lookupAll(host: string): Promise<readonly ResolvedAddress[]> {
+  const family = isIP(host);
+  return family === 0 ? lookup(host, { all: true, verbatim: true }) : [{ address: host, family }];
 }
 
 function connectSocket(socket: Socket, port: number, address: string): Promise<void> {

@@ -135,20 +135,35 @@ test('adopts a thousand rows in one transaction, and more in as many as they nee
   );
 });
 
-test('a row that has changed meanwhile does not hold up the others', async () => {
+/** Refuses the first of these rows that a transaction changes. */
+function refusing(...refused: readonly string[]) {
   const written: string[] = [];
   const { transactions, parts } = writer((operations) => {
     const rows = changed(operations);
-    if (rows.includes('700')) {
-      // The lock is asserted before.
-      throw timedOut(1 + 2 * rows.indexOf('700'));
+    const index = rows.findIndex((uuid) => refused.includes(uuid));
+    if (index >= 0) {
+      // The lock is asserted before; each row has a wait and an update.
+      throw timedOut(1 + 2 * index);
     }
     written.push(...rows);
     return [];
   });
+  return { transactions, parts, written };
+}
+
+test('rows that have changed meanwhile do not hold up the others', async () => {
+  const { transactions, parts, written } = refusing('700', '701');
   await assert.rejects(writeRows(adoptions(1000), parts), /IPFIX row 700: adopt failed/u);
-  assert.equal(written.length, 999);
-  assert.ok(transactions.length <= 1 + 2 * 10, `${transactions.length} transactions`);
+  assert.deepEqual([written.length, transactions.length], [998, 3]);
+  assert.equal(written.includes('700'), false);
+});
+
+test('tries no more rows when many have changed: all are planned again', async () => {
+  const { transactions, parts, written } = refusing(
+    ...Array.from({ length: 1000 }, (_, index) => `${index}`),
+  );
+  await assert.rejects(writeRows(adoptions(1000), parts), /IPFIX row 0: adopt failed/u);
+  assert.deepEqual([written.length, transactions.length], [0, 9]);
 });
 
 test('does not try rows one by one when the lock is not held', async () => {
