@@ -15,7 +15,7 @@ import { clause, reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
 import { OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
-import { describeSampling, rowsOf } from './bridge-rows.ts';
+import { bridgesOfTurn, describeSampling, rowsOf } from './bridge-rows.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { type ConditionList, listConditions } from './condition-list.ts';
 import { ConditionLog } from './condition-log.ts';
@@ -248,10 +248,13 @@ export class Control {
     });
     const isActive = lock === 'held';
     this.#desired = isActive ? desiredRows(configuration, this.#rules()) : () => false;
-    for (const config of configuration.bridges.values()) {
-      if (this.#isDesired(config)) {
-        this.#run(config);
-      }
+    const desired = [...configuration.bridges.values()].filter((config) => this.#isDesired(config));
+    const ofTurn = bridgesOfTurn(desired, (name) => this.#bridges.has(name));
+    for (const config of ofTurn) {
+      this.#run(config);
+    }
+    if (ofTurn.length < desired.length) {
+      this.#following.schedule();
     }
     for (const name of this.#bridges.keys()) {
       const config = configuration.bridges.get(name);

@@ -17,6 +17,7 @@ import type { BridgeSession } from './bridge-session.ts';
 import { BridgeSets, type SetsDesired } from './bridge-sets.ts';
 import { DatapathSampling } from './datapath-sampling.ts';
 import { failOpenCondition } from './fail-open.ts';
+import type { OwnSet } from './own-rows-plan.ts';
 import type { Redirection } from './ownership.ts';
 import { SampleProbabilities } from './sample-probabilities.ts';
 import type { BridgeInterfaces, RunningExporter, SampledBridgeParts } from './sampled-bridge-parts.ts';
@@ -50,6 +51,7 @@ export class SampledBridge {
   /** What the rows were last, and for which of them the switch should be programmed. */
   #config: BridgeConfig | undefined;
   #desiredRows: readonly boolean[] = [];
+  #ownSet: OwnSet | undefined;
   /** What the rows ask for, apart from the hook's sampler. */
   #desired: BridgeDesired = NOTHING_DESIRED;
   #whole: RowExporter | undefined;
@@ -127,12 +129,17 @@ export class SampledBridge {
       (sampling) => sampling !== undefined && isDesired(sampling.ipfixRow),
     );
     const isSame = config === this.#config && isSameItems(desired, this.#desiredRows);
+    const ownSet = this.#parts.ownSet();
+    const isSameOwn =
+      ownSet?.ipfixRow === this.#ownSet?.ipfixRow && ownSet?.collectorSetId === this.#ownSet?.collectorSetId;
     this.#config = config;
     this.#desiredRows = desired;
+    this.#ownSet = ownSet;
     if (!isSame || this.#sets.isIncomplete) {
       this.#configureRows(config, isDesired);
+    } else if (isSameOwn) {
+      return;
     }
-    // The own rows may have changed.
     this.#configureDatapath();
     this.#setDesired();
   }
