@@ -91,10 +91,10 @@ test('reports samples that ovs-vswitchd sent last and that do not arrive', async
 test('reads the counters of the hook once a second, and does nothing else, while packet-ins alone sample', async (t) => {
   const clock = new ManualClock();
   let timers = 0;
-  const { setTimer } = clock;
+  const setTimer = clock.setTimer.bind(clock);
   clock.setTimer = (callback, delayMs) => {
     timers += 1;
-    return setTimer.call(clock, callback, delayMs);
+    return setTimer(callback, delayMs);
   };
   const sampling = newSampling(clock, () => {});
   t.after(() => sampling.stop());
