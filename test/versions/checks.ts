@@ -139,6 +139,7 @@ export const CHECKS: readonly Check[] = [
         'doctor',
         'doctor-alone',
         'demo',
+        'readiness',
         'metrics',
         'page',
         'prometheus',
