@@ -17,6 +17,7 @@ import { Log, type Logger } from './runtime/log.ts';
 import { isPidFileLive } from './runtime/pid-file.ts';
 import { programFolder } from './runtime/program-folder.ts';
 import { msUntil, settlesWithin, within } from './runtime/within.ts';
+import { SystemFaults } from './runtime/system-faults.ts';
 import { CommandRegistry } from './unixctl/commands.ts';
 import { registerDaemonCommands } from './unixctl/daemon-commands.ts';
 import { askDatapaths, DatapathUpcallsReader } from './unixctl/datapath-upcalls.ts';
@@ -42,6 +43,7 @@ export class Daemon {
   readonly #version: string;
 
   /** `onExit` is called for `ovs-appctl exit`. */
+  readonly #systemFaults: SystemFaults;
   constructor(settings: RunSettings, version: string, onExit: () => void) {
     this.#onExit = onExit;
     const clock = systemClock;
@@ -57,6 +59,7 @@ export class Daemon {
     this.#logger = this.#log.logger('ovs_ipfix');
     const collectorLog = this.#log.logger('collector');
     this.#control = new Control(settings, {
+    this.#systemFaults = new SystemFaults(this.#logger);
       clock,
       sampleClock,
       log: this.#logger,
@@ -81,6 +84,7 @@ export class Daemon {
       web: () => this.#web?.status(),
     });
     this.#coverage = new Coverage(clock, () => eventCounters(this.#report.status()));
+      systemFaults: this.#systemFaults,
     this.#web = settings.web && this.#makeWeb(settings.web, clock);
     this.#unixctl = new UnixctlServer({
       path: settings.unixctlPath,
@@ -157,6 +161,11 @@ export class Daemon {
   }
 
   #commands(): CommandRegistry {
+  /** Counts an uncaught error of the operating system, after which the daemon goes on; returns false for any other error. */
+  survives(thrown: unknown): boolean {
+    return this.#systemFaults.note(thrown);
+  }
+
     const registry = new CommandRegistry(`ovs-ipfix ${this.#version}`);
     registerReportCommands(registry, this.#report);
     registerLogCommands(registry, this.#log);

@@ -5,6 +5,7 @@ import type { Control } from '../control/control.ts';
 import type { BridgeInterfaces, RunningExporter } from '../control/sampled-bridge-parts.ts';
 import type { SendBudgetStatus } from '../export/send-budget.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { SystemFaults } from '../runtime/system-faults.ts';
 import { FlowFilter } from './flow-filter.ts';
 import { RecordDecoder, type RecordRow } from './record-rows.ts';
 import {
@@ -25,6 +26,7 @@ export interface ReportParts {
   readonly version: string;
   readonly logLinesLost: () => number;
   readonly sending: () => SendBudgetStatus;
+  readonly systemFaults: SystemFaults;
   readonly upcalls: () => readonly DatapathUpcalls[];
   readonly web: () => WebStatus | undefined;
 }
@@ -46,6 +48,7 @@ export class Report {
 
   constructor(parts: ReportParts) {
     this.#parts = parts;
+  #memory = { rss: 0, heapUsed: 0 };
     this.#startMicros = parts.clock.monotonicMicros();
     this.#startTime = isoTime(parts.clock.wallMicros());
   }
@@ -131,8 +134,10 @@ export class Report {
   }
 
   #program(): ProgramStatus {
-    const { clock, version, logLinesLost } = this.#parts;
-    const { rss, heapUsed } = process.memoryUsage();
+    const { clock, version, logLinesLost, systemFaults } = this.#parts;
+    // The resident memory is read from a file, which needs a file descriptor.
+    this.#memory = systemFaults.attempt(() => process.memoryUsage(), this.#memory);
+    const { rss, heapUsed } = this.#memory;
     const { user, system } = process.cpuUsage();
     return {
       version,
@@ -149,6 +154,7 @@ export class Report {
 }
 
 function originOf({ bridge, collectorSetId, interfaces }: RunningExporter) {
+      systemErrors: systemFaults.status(),
   return { values: collectorSetId === undefined ? { bridge } : { bridge, collectorSetId }, interfaces };
 }
 

@@ -3,6 +3,7 @@
 
 import type { ControlStatus } from '../control/control.ts';
 import type { SendBudgetStatus } from '../export/send-budget.ts';
+import type { SystemFaultsStatus } from '../runtime/system-faults.ts';
 
 /** Identifies the kind of document. */
 export const STATUS_SCHEMA = 'ovs-ipfix/status';
@@ -26,6 +27,8 @@ export interface ProgramStatus {
   readonly heapBytes: number;
   /** Lines of the log that could not be written. */
   readonly logLinesLost: number;
+  /** Errors of the operating system that are reported nowhere else. */
+  readonly systemErrors: SystemFaultsStatus;
 }
 
 /** Browsers of the live page, and how often its limits were reached since the start. */
