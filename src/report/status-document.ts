@@ -44,6 +44,10 @@ export interface WebStatus {
   readonly ended: number;
 }
 
+  /** Connections that are open, those of browsers included. */
+  readonly connections: number;
+  /** Connections that gave way to a new one at the limit. */
+  readonly evicted: number;
 /** Upcalls of a datapath. */
 export interface DatapathUpcalls {
   /** As ovs-vswitchd names it: `system@ovs-system`. */

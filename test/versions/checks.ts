@@ -100,6 +100,7 @@ export const CHECKS: readonly Check[] = [
       'row-settings',
       'ownership',
       'leadership',
+      'tls',
       'cache',
       'flush',
       'collectors',
@@ -135,6 +136,7 @@ export const CHECKS: readonly Check[] = [
     files: [
       ...integration(
         'appctl',
+        'connections',
         'installed',
         'doctor',
         'doctor-alone',

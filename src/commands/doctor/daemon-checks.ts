@@ -4,11 +4,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { listExporters } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { runDirectory } from '../../runtime/rundir.ts';
+import { controlSockets, runDirectory } from '../../runtime/rundir.ts';
 import { reasonOf } from '../../runtime/sentence.ts';
 import { askUnixctl } from '../../unixctl/client.ts';
 import { UnixctlError } from '../../unixctl/errors.ts';
-import { controlSockets } from '../control-socket.ts';
 import { version } from '../version.ts';
 import { type Finding, finding } from './finding.ts';
 import { checkReceiveBuffer } from './receive-buffer.ts';
@@ -58,7 +57,7 @@ export async function askDaemons(given: string | undefined, clock: Clock): Promi
 
 function foundSockets(): readonly string[] {
   const folder = runDirectory();
-  return existsSync(folder) ? controlSockets(readdirSync(folder)).map(({ path }) => path) : [];
+  return existsSync(folder) ? controlSockets(readdirSync(folder), folder).map(({ path }) => path) : [];
 }
 
 function unanswered(path: string, error: unknown): Finding {
