@@ -3,6 +3,7 @@
 
 import type { ControlStatus } from '../control/control.ts';
 import type { SendBudgetStatus } from '../export/send-budget.ts';
+import { safeText } from '../runtime/safe-text.ts';
 import type { SystemFaultsStatus } from '../runtime/system-faults.ts';
 
 /** Identifies the kind of document. */
@@ -75,7 +76,7 @@ export function statusJson(document: StatusDocument, indent = 2): string {
   return plainJson(document, indent);
 }
 
-/** Returns a part of it as JSON: maps are objects, bigints are strings, undefined fields are absent. */
+/** Returns a part of it as JSON: maps are objects, bigints are strings, texts are safe to show, undefined fields are absent. */
 export function plainJson(value: unknown, indent = 0): string {
   return JSON.stringify(value, jsonValue, indent);
 }
@@ -86,3 +87,7 @@ function jsonValue(_key: string, value: unknown): unknown {
   }
   return typeof value === 'bigint' ? String(value) : value;
 }
+  if (typeof value === 'string') {
+    // JSON escapes only some of the characters that a terminal interprets.
+    return safeText(value);
+  }

@@ -14,6 +14,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { ConnectionLimit } from '../runtime/connection-limit.ts';
 import { type ListenAddress } from '../runtime/listen-address.ts';
 import type { Logger } from '../runtime/log.ts';
+import { safeText } from '../runtime/safe-text.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { Access, type Verdict } from './access.ts';
 import { LiveFeed } from './live-feed.ts';
@@ -225,7 +226,8 @@ function send(response: ServerResponse, contentType: string, text: string): void
 
 function say(response: ServerResponse, status: number, sentence: string): void {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' });
-  response.end(`${sentence}\n`);
+  // It may quote the request.
+  response.end(`${safeText(sentence)}\n`);
 }
 
 function refuse(socket: Duplex, status: number): void {
