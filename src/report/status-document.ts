@@ -5,6 +5,7 @@ import type { ControlStatus } from '../control/control.ts';
 import type { SendBudgetStatus } from '../export/send-budget.ts';
 import { safeText } from '../runtime/safe-text.ts';
 import type { SystemFaultsStatus } from '../runtime/system-faults.ts';
+import type { RecentLossesStatus } from './recent-losses.ts';
 
 /** Identifies the kind of document. */
 export const STATUS_SCHEMA = 'ovs-ipfix/status';
@@ -43,12 +44,12 @@ export interface WebStatus {
   /** Updates that slow browsers missed, and connections that were closed for that or for silence. */
   readonly skipped: number;
   readonly ended: number;
-}
-
   /** Connections that are open, those of browsers included. */
   readonly connections: number;
   /** Connections that gave way to a new one at the limit. */
   readonly evicted: number;
+}
+
 /** Upcalls of a datapath. */
 export interface DatapathUpcalls {
   /** As ovs-vswitchd names it: `system@ovs-system`. */
@@ -65,6 +66,7 @@ export interface StatusDocument extends ControlStatus {
   readonly time: string;
   readonly program: ProgramStatus;
   readonly sending: SendBudgetStatus;
+  readonly recentLosses: RecentLossesStatus;
   /** Since a bridge is sampled by its datapath. */
   readonly upcalls: readonly DatapathUpcalls[];
   /** Absent when there is no page. */
@@ -85,9 +87,9 @@ function jsonValue(_key: string, value: unknown): unknown {
   if (value instanceof Map) {
     return Object.fromEntries(value);
   }
-  return typeof value === 'bigint' ? String(value) : value;
-}
   if (typeof value === 'string') {
     // JSON escapes only some of the characters that a terminal interprets.
     return safeText(value);
   }
+  return typeof value === 'bigint' ? String(value) : value;
+}
