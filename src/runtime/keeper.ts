@@ -323,7 +323,7 @@ export class ConnectionKeeper<S extends KeptSession> {
       this.#failureCount === 1
         ? 'connection attempt failed'
         : `${this.#failureCount} connection attempts failed`;
-    this.#log[this.#failureCount === 1 ? 'info' : 'warn'](
+    this.#log[this.#failureCount === 1 || this.#options.isOptional === true ? 'info' : 'warn'](
       `${this.#options.name}: ${attempts} (${clause(text)}); retrying in ${this.#reconnect.backoffMs / 1000} s`,
     );
   }

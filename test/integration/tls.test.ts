@@ -140,9 +140,7 @@ test('a peer that does not speak TLS is named', tier('ovs', 'daemon'), async (t)
     tlsArguments(client, ca),
     /before TLS was set up: a server that listens with ptcp: does so/u,
   );
-  const chatty = createServer((socket) =>
-    socket.on('error', () => {}).end('220 welcome, this is no TLS\r\n'),
-  );
+  const chatty = createServer((socket) => socket.on('error', () => {}).end('220 welcome, I speak SMTP\r\n'));
   await new Promise<void>((resolve) => chatty.listen(0, '127.0.0.1', resolve));
   t.after(() => void chatty.close());
   const { port } = chatty.address() as { port: number };

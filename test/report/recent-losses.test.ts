@@ -63,7 +63,7 @@ test('a loss is reported at once, and is over some minutes later', () => {
   assert.match(findings()[0]?.message ?? '', /^2 records could not be sent in the last 5 min/u);
 });
 
-test('packets that the meter dropped are no finding while others represent them', () => {
+test('packets that the meter dropped are not a finding while others represent them', () => {
   const { clock, totals, findings, codes } = start();
   clock.advance(60 * SECOND);
   totals.droppedByMeter = 1_000_000;
