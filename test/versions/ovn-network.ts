@@ -73,15 +73,6 @@ export class OvnNetwork {
     return this.#run('ovn-appctl', '-t', join(this.#ovs.rundir, 'controller.ctl'), ...command);
   }
 
-  /** Returns how often ovn-controller has computed each part of its engine anew since it was started, by part. */
-  async recomputes(): Promise<Readonly<Record<string, number>>> {
-    const text = await this.controllerCommand('inc-engine/show-stats');
-    const counts = text.matchAll(/^Node: (?<node>\S+)\n(?:- .*\n)*?- recompute: +(?<count>\d+)/gmu);
-    return Object.fromEntries(
-      [...counts].map(({ groups }) => [groups?.['node'] ?? '', Number(groups?.['count'])]),
-    );
-  }
-
   async startController(): Promise<void> {
     this.#controller = await this.#start('ovn-controller', this.#ovs.dbEndpoint, '--unixctl=controller.ctl');
     await waitFor(async () => /^connected\s*$/u.test(await this.controllerCommand('connection-status')), {

@@ -22,8 +22,6 @@ import { APP_ESTABLISHED, APP_NEW, COLLECTOR_SET, HOSTS, OvnNetwork, POINTS } fr
 
 const NEEDS = tier('ovs', 'daemon', 'ovn');
 const FLOWS = 8;
-/** Milliseconds in which ovn-controller has nothing to do. */
-const QUIET_MS = 60_000;
 /** Each packet is sampled on both logical switches. */
 const SAMPLES_PER_PACKET = 2;
 const PACKETS_PER_FLOW = 3;
@@ -200,57 +198,6 @@ for (const [what, disturb] of DISTURBANCES) {
     await bridgeSink.waitForRecords(FLOWS * PACKETS_PER_FLOW);
   });
 }
-
-test(
-  'ovn-controller computes nothing anew because of a daemon, or of a standby beside it',
-  NEEDS,
-  async (t) => {
-    await ovn.sync();
-    const before = await ovn.recomputes();
-    assert.ok(
-      Object.values(before).some((count) => count > 0),
-      JSON.stringify(before),
-    );
-    const unchangedFor = async (ms: number, what: string) => {
-      const endMs = performance.now() + ms;
-      await waitFor(() => performance.now() > endMs, { what: 'the time has passed', timeoutMs: ms + 5000 });
-      assert.deepEqual(await ovn.recomputes(), before, what);
-    };
-    await unchangedFor(QUIET_MS, 'a daemon alone');
-    const standby = await startDaemon(ovs, { waitForReady: false });
-    t.after(() => standby.kill());
-    await standby.waitForRefusal(/Another ovs-ipfix has the lock/u, 20_000);
-    await unchangedFor(QUIET_MS, 'a daemon and a standby');
-    await standby.stop();
-  },
-);
-
-test(
-  'a change of the sampler has ovn-controller compute nothing anew but what the key itself does',
-  NEEDS,
-  async () => {
-    assert.ok(daemon !== undefined);
-    const running = daemon;
-    /** Sets a key of the bridge; returns how often each part was computed anew until `isDone`. */
-    const computedBy = async (key: string, isDone: () => Promise<boolean>) => {
-      await ovn.sync();
-      const before = await ovn.recomputes();
-      await ovs.vsctl('set', 'Bridge', 'br-int', `external_ids:${key}`);
-      await waitFor(isDone, { what: key, timeoutMs: 20_000 });
-      await ovn.sync();
-      const after = await ovn.recomputes();
-      return Object.fromEntries(
-        Object.entries(after).map(([part, count]) => [part, count - (before[part] ?? 0)]),
-      );
-    };
-    const uses = (sampler: string) => async () =>
-      (await daemonStatus(running)).bridges[0]?.samplerChoice?.sampler === sampler;
-    const byAnyKey = await computedBy('any-key=1', async () => true);
-    assert.deepEqual(await computedBy('ovs-ipfix-sampler=datapath', uses('datapath')), byAnyKey);
-    await ovs.vsctl('remove', 'Bridge', 'br-int', 'external_ids', 'ovs-ipfix-sampler');
-    await waitFor(async () => (await unsampled()).length === 0, { what: 'all actions are translated' });
-  },
-);
 
 /** Returns the flows with a `sample` action that is not followed by an action of the daemon. */
 async function unsampled(): Promise<readonly string[]> {
