@@ -8,6 +8,8 @@ import { reasonOf } from './sentence.ts';
 /** What has failed so far; plain data. */
 export interface SystemFaultsStatus {
   readonly count: number;
+  /** The same by system call, as Node.js names it, such as `open`. */
+  readonly calls: Readonly<Record<string, number>>;
   /** The last error; undefined before the first. */
   readonly last: string | undefined;
 }
@@ -15,6 +17,7 @@ export interface SystemFaultsStatus {
 export class SystemFaults {
   readonly #log: Logger;
   #count = 0;
+  readonly #calls: Record<string, number> = {};
   #last: string | undefined;
 
   constructor(log: Logger) {
@@ -23,10 +26,12 @@ export class SystemFaults {
 
   /** Counts and logs an error of the system; returns false for any other, which is a bug. */
   note(thrown: unknown): boolean {
-    if (!isSystemError(thrown)) {
+    const call = systemCallOf(thrown);
+    if (call === undefined) {
       return false;
     }
     this.#count += 1;
+    this.#calls[call] = (this.#calls[call] ?? 0) + 1;
     this.#last = reasonOf(thrown);
     this.#log.warn(`system error: ${this.#last}; it is tried again`);
     return true;
@@ -45,11 +50,13 @@ export class SystemFaults {
   }
 
   status(): SystemFaultsStatus {
-    return { count: this.#count, last: this.#last };
+    return { count: this.#count, calls: { ...this.#calls }, last: this.#last };
   }
 }
 
-/** Whether a system call failed: Node.js names it in the error. */
-function isSystemError(thrown: unknown): boolean {
-  return thrown instanceof Error && 'syscall' in thrown && typeof thrown.syscall === 'string';
+/** Returns the system call that failed, which Node.js names in the error; undefined for any other error. */
+function systemCallOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && 'syscall' in thrown && typeof thrown.syscall === 'string'
+    ? thrown.syscall
+    : undefined;
 }

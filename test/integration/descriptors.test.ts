@@ -11,6 +11,7 @@ import { exportingBridge } from '../support/exporting-bridge.ts';
 import { udpFrame } from '../support/frames.ts';
 import { daemonStatus } from '../support/ipfix-rows.ts';
 import { startOvs } from '../support/ovs.ts';
+import { pageAddress } from '../support/page.ts';
 import { runProgram } from '../support/process.ts';
 import { tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
@@ -53,7 +54,7 @@ test(
   async (t) => {
     const ovs = await startOvs({ allowedWarnings: [/collector/u] });
     t.after(() => ovs.stop());
-    const daemon = await startDaemon(ovs);
+    const daemon = await startDaemon(ovs, { arguments: ['--web', '127.0.0.1:0'] });
     t.after(() => daemon.kill());
     const br = await exportingBridge(t, ovs, daemon, UNCACHED);
     const descriptors = async () => (await readdir(`/proc/${daemon.pid}/fd`)).length;
@@ -66,6 +67,15 @@ test(
     };
     const first = await open();
     await askOver(first, 'version');
+    const { hostname, port } = new URL(await pageAddress(daemon));
+    const browser = connect(Number(port), hostname);
+    t.after(() => browser.destroy());
+    await new Promise<void>((resolve) => {
+      browser.once('connect', resolve);
+    });
+    await waitFor(async () => (await daemonStatus(daemon)).web?.connections === 1, {
+      what: 'the page is open',
+    });
     const limit = (await descriptors()) + SPARE;
     await runProgram('prlimit', ['--pid', String(daemon.pid), `--nofile=${limit}:${limit}`]);
     const others = await Promise.all(Array.from({ length: CONNECTIONS }, open));
@@ -86,6 +96,11 @@ test(
     await waitFor(async () => (await statusOver()).program.upSeconds > untilSeconds, {
       what: 'periodic tasks have run',
       timeoutMs: 30_000,
+    });
+    // The stream of a file that cannot be opened fails where no part of the daemon waits for it.
+    browser.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await waitFor(async () => (await statusOver()).program.systemErrors.calls['open'] === 1, {
+      what: 'the file of the page cannot be opened',
     });
     await br.inject(udpFrame({ sourcePort: 7 }), udpFrame({ sourcePort: 8 }));
     await br.sink.waitForPackets(2);
