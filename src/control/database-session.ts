@@ -76,6 +76,8 @@ export class DatabaseSession {
   #snapshot: Snapshot | undefined;
   #onHeld: () => void = () => {};
   #relayEndpoint = '';
+  /** When the last changes of rows were sent. */
+  #writtenMicros = 0;
   #targetsColumn = new TargetsColumn(undefined);
 
   constructor(options: DatabaseSessionOptions) {
@@ -138,6 +140,16 @@ export class DatabaseSession {
     return this.#leadership.isLeading;
   }
 
+  /** When the last changes of rows were sent, monotonic. */
+  get writtenMicros(): number {
+    return this.#writtenMicros;
+  }
+
+  /** See `Leadership.takePreviousEnd`. */
+  takePreviousEnd(): number | undefined {
+    return this.#leadership.takePreviousEnd();
+  }
+
   /** Whether the database has collector sets: very old ones lack the table. */
   get hasCollectorSets(): boolean {
     return this.#replica.schema?.tables.has('Flow_Sample_Collector_Set') === true;
@@ -168,6 +180,9 @@ export class DatabaseSession {
    */
   async write(changes: readonly RowChange[]): Promise<void> {
     const client = this.#connected('IPFIX rows not changed');
+    if (changes.some(({ kind }) => kind !== 'annotate')) {
+      this.#writtenMicros = this.#options.clock.monotonicMicros();
+    }
     await writeRows(changes, {
       column: this.#targetsColumn,
       log: this.#options.log,

@@ -89,6 +89,7 @@ export class DatapathSampling {
       recordsReceived: () => this.#intake.records,
       onDatagram: (bytes, size) => {
         if (parts.isLeading()) {
+          parts.onSample();
           this.#intake.receive(bytes, size);
         }
       },

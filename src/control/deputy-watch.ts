@@ -25,6 +25,9 @@ export class DeputyWatch {
   #isWatchable = false;
   /** When the lock that shows life was stolen last. */
   #stolenMicros = 0;
+  /** When the holder last gave a sign of life: it stole the lock back. */
+  #aliveMicros = 0;
+  #isSilent = false;
 
   constructor(options: DeputyWatchOptions) {
     this.#options = options;
@@ -38,11 +41,22 @@ export class DeputyWatch {
     this.#timer?.cancel();
     this.#client = client;
     this.#isWatchable = false;
+    this.#isSilent = false;
     await client.lock(DEPUTY_LOCK_NAME, (isHeld) => {
       if (isHeld && this.#client === client) {
         this.#arm(client);
       }
     });
+  }
+
+  /** When the holder last gave a sign of life, if it has given none for `TAKEOVER_MS`. */
+  get silentSinceMicros(): number | undefined {
+    return this.#isSilent ? this.#aliveMicros : undefined;
+  }
+
+  /** When the holder last gave a sign of life; 0 if it has given none. */
+  get aliveMicros(): number {
+    return this.#aliveMicros;
   }
 
   /** Ends the watch, so that another standby may watch. */
@@ -76,7 +90,11 @@ export class DeputyWatch {
     if (!client.hasLock(ALIVE_LOCK_NAME)) {
       await leaveLock(client, ALIVE_LOCK_NAME);
       this.#stolenMicros = clock.monotonicMicros();
-      await client.steal(ALIVE_LOCK_NAME);
+      await client.steal(ALIVE_LOCK_NAME, (isHeld) => {
+        if (!isHeld) {
+          this.#aliveMicros = clock.monotonicMicros();
+        }
+      });
       return;
     }
     const askedMicros = clock.monotonicMicros();
@@ -84,6 +102,7 @@ export class DeputyWatch {
     const isSilent =
       client.hasLock(ALIVE_LOCK_NAME) && askedMicros - this.#stolenMicros >= TAKEOVER_MS * 1000;
     if (isSilent && this.#client === client) {
+      this.#isSilent = true;
       await this.#options.onSilence(client);
     }
   }

@@ -40,6 +40,7 @@ test('reports samples that ovs-vswitchd sent last and that do not arrive', async
     unmetered: 'refuse',
     isLeading: () => true,
     isSwitchUser: (userId) => userId === process.getuid?.(),
+    onSample: () => {},
     onChange: () => {},
     onPort: () => {},
     onPath: () => {},
