@@ -24,7 +24,7 @@ export interface DatapathSamplingParts {
   /** See `OwnRows.refusal`. */
   readonly ownRowsRefusal: () => string | undefined;
   readonly unmetered: UnmeteredPolicy;
-  /** Called for each datagram with samples. */
+  /** Called for each datagram with samples, and when the hook was seen. */
   readonly onSample: () => void;
   /** Called when the hook that is desired may have changed. */
   readonly onChange: () => void;

@@ -327,6 +327,9 @@ export class DatapathSampling {
     if (sent !== undefined) {
       this.#intake.account.observeSent(sent);
     }
+    if (packets !== undefined) {
+      this.#parts.onSample();
+    }
     const nowMs = this.#nowMs();
     const packetRate = packets === undefined ? undefined : this.#rate.read(packets, nowMs);
     if (this.#choice.sampler === 'datapath') {

@@ -27,7 +27,6 @@ export class DeputyWatch {
   #stolenMicros = 0;
   /** When the holder last gave a sign of life: it stole the lock back. */
   #aliveMicros = 0;
-  #isSilent = false;
 
   constructor(options: DeputyWatchOptions) {
     this.#options = options;
@@ -41,7 +40,7 @@ export class DeputyWatch {
     this.#timer?.cancel();
     this.#client = client;
     this.#isWatchable = false;
-    this.#isSilent = false;
+    this.#aliveMicros ||= this.#options.clock.monotonicMicros();
     await client.lock(DEPUTY_LOCK_NAME, (isHeld) => {
       if (isHeld && this.#client === client) {
         this.#arm(client);
@@ -49,12 +48,7 @@ export class DeputyWatch {
     });
   }
 
-  /** When the holder last gave a sign of life, if it has given none for `TAKEOVER_MS`. */
-  get silentSinceMicros(): number | undefined {
-    return this.#isSilent ? this.#aliveMicros : undefined;
-  }
-
-  /** When the holder last gave a sign of life; 0 if it has given none. */
+  /** When the holder last gave a sign of life; when the watch began if it has given none. */
   get aliveMicros(): number {
     return this.#aliveMicros;
   }
@@ -63,6 +57,7 @@ export class DeputyWatch {
   stop(): void {
     const client = this.#client;
     this.#client = undefined;
+    this.#aliveMicros = 0;
     this.#timer?.cancel();
     if (client !== undefined && client.end === undefined) {
       leaveLock(client, DEPUTY_LOCK_NAME).catch((error: unknown) => this.#note(error));
@@ -102,7 +97,6 @@ export class DeputyWatch {
     const isSilent =
       client.hasLock(ALIVE_LOCK_NAME) && askedMicros - this.#stolenMicros >= TAKEOVER_MS * 1000;
     if (isSilent && this.#client === client) {
-      this.#isSilent = true;
       await this.#options.onSilence(client);
     }
   }

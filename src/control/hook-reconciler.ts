@@ -353,7 +353,7 @@ export class HookReconciler {
       await connection.apply('refresh the hard timeout of the hook', [hookRefresh(slot, installed.hook)]);
       this.#refreshedMs = this.#nowMs();
     }
-    if (installed.hook !== undefined && this.#reconciler.status().state === 'idle') {
+    if (needsHookMeter(installed) && this.#reconciler.status().state === 'idle') {
       this.#options.onHook('installed');
     }
   }

@@ -22,9 +22,6 @@ import { ALIVE_LOCK_NAME, LOCK_NAME, leaveLock, RELEASE_LOCK_NAME } from './lock
 /** Milliseconds between two checks of a lease, and between two signs of a deputy. */
 export const LEASE_TICK_MS = 250;
 
-/** Milliseconds from the end of a process to the notice that its lock is free, at most: its memory is freed before its sockets. */
-const END_NOTICE_MS = 50;
-
 /** waiting: another ovs-ipfix has the lock; lost: another client took it; after `release` it is not requested again. */
 export type LockState = 'none' | 'waiting' | 'held' | 'lost';
 
@@ -60,7 +57,7 @@ export class Leadership {
   #timer: Timer | undefined;
   /** Since when the lock is held without a valid lease. */
   #doubtedMicros: number | undefined;
-  /** When the previous holder has ended, or was last known to live; at first, the start of this process. */
+  /** When the previous holder was last known to live; at first, the start of this process. */
   #previousEndMicros: number | undefined = 0;
 
   constructor(options: LeadershipOptions) {
@@ -131,7 +128,7 @@ export class Leadership {
       this.#lock = before === 'held' ? 'lost' : 'waiting';
     } else if (before !== 'lost') {
       if (before === 'waiting') {
-        this.#previousEndMicros = this.#endOfPrevious();
+        this.#previousEndMicros = this.#deputy.aliveMicros;
       }
       if (mustWait) {
         this.#lock = 'waiting';
@@ -146,13 +143,6 @@ export class Leadership {
       this.#lose(client);
     }
     this.#options.onChange();
-  }
-
-  /** Returns since when the previous holder may have been dead: its last sign of life, or shortly before the server's notice. */
-  #endOfPrevious(): number {
-    const { silentSinceMicros, aliveMicros } = this.#deputy;
-    const endedMicros = this.#options.clock.monotonicMicros() - END_NOTICE_MS * 1000;
-    return silentSinceMicros ?? Math.max(aliveMicros, endedMicros);
   }
 
   /** The lease of a holder that may still act has ended. */

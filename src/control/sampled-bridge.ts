@@ -111,6 +111,10 @@ export class SampledBridge {
         if (meter === 'hook') {
           this.#datapath.observeDropped(undefined);
         }
+        if (meter === 'hook' && event === 'meterModified') {
+          // What is lost until the new account begins is in no count.
+          this.#gaps.see('missing');
+        }
       },
     });
     this.configure(config, isDesired);

@@ -12,7 +12,7 @@ const REASONS = {
   start: 'the hook was being confirmed after a start or a failover',
   'take-over': 'its row was taken over from ovs-vswitchd',
   connection: 'the connection to the bridge was lost',
-  hook: 'the hook was removed or modified',
+  hook: 'the hook or its meter was removed or modified',
   'hand-back': 'its row was handed back to ovs-vswitchd',
 } as const;
 
@@ -93,8 +93,11 @@ export class SamplingGaps {
       return;
     }
     if (sight === 'installed') {
-      this.#seenMicros.fill(this.#options.clock.monotonicMicros());
-      this.#settle();
+      this.seen();
+      if (this.#open !== undefined) {
+        this.#seenMicros.fill(this.#options.clock.monotonicMicros());
+        this.#settle();
+      }
     } else {
       this.#begin(sight === 'missing' ? 'hook' : 'connection');
     }
@@ -143,7 +146,7 @@ export class SamplingGaps {
 
   /** Everything is installed: an open gap ends when the datapath has followed. */
   #settle(): void {
-    if (this.#open !== undefined && this.#settling === undefined) {
+    if (this.#settling === undefined) {
       this.#settling = this.#options.clock.setTimer(() => this.#close(0), SETTLE_MS);
     }
   }

@@ -15,12 +15,14 @@ function setUp() {
   return { clock, gaps, lines, pass };
 }
 
-/** Gaps of a bridge whose hook was confirmed. */
+/** Gaps of a bridge whose hook was confirmed, and known to be installed a millisecond ago. */
 function sampled() {
   const started = setUp();
   started.gaps.see('installed');
   started.gaps.expect('start');
   started.pass(SETTLE_MS);
+  started.gaps.see('installed');
+  started.pass(1);
   started.gaps.see('installed');
   started.lines.length = 0;
   return started;
@@ -32,7 +34,7 @@ const milliseconds = ({ gaps }: { gaps: SamplingGaps }) =>
 test('a gap begins with the batch before the last one, which may have waited, and ends when the datapath has followed the hook', () => {
   const started = sampled();
   const { gaps, lines, pass } = started;
-  pass(100);
+  pass(99);
   gaps.seen();
   pass(3);
   gaps.seen();
@@ -47,7 +49,7 @@ test('a gap begins with the batch before the last one, which may have waited, an
   assert.deepEqual(milliseconds(started).slice(1), [`hook ${15 + SETTLE_MS}`]);
   assert.match(
     lines[0] ?? '',
-    /\|bridge\|WARN\|bridge br0: not sampled for 45 ms from 2024-01-01T00:00:00\.130Z: the hook was removed or modified$/u,
+    /\|bridge\|WARN\|bridge br0: not sampled for 45 ms from 2024-01-01T00:00:00\.130Z: the hook or its meter was removed or modified$/u,
   );
 });
 
@@ -62,7 +64,7 @@ test('a hook that is removed again before the datapath has followed prolongs the
   pass(20);
   gaps.see('installed');
   pass(SETTLE_MS);
-  assert.deepEqual(milliseconds(started).slice(1), [`connection ${60 + 2 * SETTLE_MS}`]);
+  assert.deepEqual(milliseconds(started).slice(1), [`connection ${61 + 2 * SETTLE_MS}`]);
 });
 
 test('the time before the daemon exports is a gap: since the row was written, or the previous daemon has ended', () => {
@@ -87,7 +89,7 @@ test('a hand-back is a gap until the row is handed back, and no sight of the hoo
   gaps.see('installed');
   pass(20);
   gaps.endNow();
-  assert.deepEqual(milliseconds(started).slice(1), [`hand-back ${20 + SETTLE_MS}`]);
+  assert.deepEqual(milliseconds(started).slice(1), [`hand-back ${21 + SETTLE_MS}`]);
 });
 
 test('a bridge for which the daemon does not export has no gaps', () => {
@@ -113,13 +115,15 @@ test('a gap that another daemon or the end of the bridge ends is not reported, a
   lost.gaps.see('disconnected');
   lost.pass(1000);
   lost.gaps.expectNothing();
-  assert.deepEqual(milliseconds(lost).slice(1), ['connection 1000']);
+  assert.deepEqual(milliseconds(lost).slice(1), ['connection 1001']);
 });
 
 test('the status has the last gaps only, and the sum of all', () => {
   const { gaps, pass } = sampled();
   for (let index = 0; index < 40; index += 1) {
-    gaps.see('installed');
+    gaps.seen();
+    pass(1);
+    gaps.seen();
     gaps.see('missing');
     gaps.see('installed');
     pass(SETTLE_MS);
@@ -127,5 +131,5 @@ test('the status has the last gaps only, and the sum of all', () => {
   const { count, seconds, recent } = gaps.status();
   assert.equal(count, 41);
   assert.equal(recent.length, 16);
-  assert.ok(Math.abs(seconds - (41 * SETTLE_MS) / 1000) < 1e-9);
+  assert.ok(Math.abs(seconds - (41 * SETTLE_MS + 40) / 1000) < 1e-9);
 });

@@ -13,6 +13,7 @@ function factsOf(count: number, missing: readonly number[], more: Partial<RoundF
     gaps: [],
     switchOutages: [],
     daemonOutages: [],
+    signs: [],
     thinned: [],
     counted: 0,
     ...more,

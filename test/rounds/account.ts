@@ -28,6 +28,8 @@ export interface RoundFacts {
   readonly switchOutages: readonly Interval[];
   /** Times in which no daemon was alive that should have exported. */
   readonly daemonOutages: readonly Interval[];
+  /** Times before the end of a daemon with which the gap of the next one may begin, as it knows the last sign of life only. */
+  readonly signs: readonly Interval[];
   /** Times in which the datapath sampled fewer packets than all, as the status has it. */
   readonly thinned: readonly Interval[];
   /** Packets that counters of the product have as lost. */
@@ -94,7 +96,9 @@ export function accountOf(facts: RoundFacts): RoundAccount {
       rest.push(injection);
     }
   }
-  const lengths = gaps.map((gap) => lengthWithout(gap, [...facts.switchOutages, ...facts.daemonOutages]));
+  const lengths = gaps.map((gap) =>
+    lengthWithout(gap, [...facts.switchOutages, ...facts.daemonOutages, ...facts.signs]),
+  );
   return {
     injected: facts.injections.length,
     ...counts,

@@ -20,8 +20,10 @@ export interface Fault {
 
 /** Milliseconds of a freeze or of an absence: within a lease of the active daemon, or beyond. */
 const FREEZES_MS = [400, 800, 2000] as const;
-/** The last sign of life of a frozen daemon, with which the gap begins, is at most that old. */
+/** The last sign of life of a daemon, with which the gap of the next one begins, is at most that old. */
 const SIGN_INTERVAL_MS = 300;
+/** The line of a standby that takes over. */
+const STANDBY_STARTS = /bridge br0: sampling started/u;
 /** A dummy port queues 100 frames while ovs-vswitchd, without its database, does not read them. */
 const RATE_WITHOUT_DATABASE = 25;
 const DATABASE_RETURN_MS = 1500;
@@ -164,15 +166,22 @@ function failover(name: string, end: (stage: Stage) => Promise<void>): Fault {
 
 const FAILOVER: readonly Fault[] = [
   failover('active daemon stopped', (stage) => stage.endDaemon(stage.active, 'SIGTERM')),
-  failover('active daemon killed', (stage) => stage.endDaemon(stage.active, 'SIGKILL')),
+  failover('active daemon killed', async (stage) => {
+    const { active } = stage;
+    await active.ask();
+    const toMs = performance.now();
+    stage.signs.push({ fromMs: toMs - SIGN_INTERVAL_MS, toMs });
+    await stage.endDaemon(active, 'SIGKILL');
+  }),
   failover('active daemon frozen', async (stage) => {
     const { active } = stage;
     const standby = stage.lives.find((life) => life !== active);
     const fromMs = performance.now();
     active.daemon.signal('SIGSTOP');
-    await standby?.logged(/taking over/u);
-    const toMs = standby?.loggedMs(/taking over/u) ?? fromMs;
-    stage.daemonOutages.push({ fromMs: fromMs - SIGN_INTERVAL_MS, toMs });
+    await standby?.logged(STANDBY_STARTS);
+    const toMs = standby?.loggedMs(STANDBY_STARTS) ?? fromMs;
+    stage.daemonOutages.push({ fromMs, toMs });
+    stage.signs.push({ fromMs: fromMs - SIGN_INTERVAL_MS, toMs: fromMs });
     await stage.ready();
     active.daemon.signal('SIGCONT');
   }),

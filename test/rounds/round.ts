@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { accountOf, type Injection, type RoundAccount } from './account.ts';
 import { faultsText, type RoundPlan } from './plan.ts';
+import { BUSY_SHARE, watchPressure } from './pressure.ts';
 import { Random } from './random.ts';
 import { Stage } from './stage.ts';
 
@@ -19,14 +20,24 @@ const GAP_SHARE_MAX = 0.02;
 export interface RoundResult {
   readonly plan: RoundPlan;
   readonly account: RoundAccount | undefined;
-  /** What is wrong with the round, as sentences. */
+  /** How busy the machine was: see pressure.ts. */
+  readonly busyShare: number;
+  /** What is wrong with the round, as sentences; lengths of gaps only if the machine was not busy. */
   readonly faults: readonly string[];
+  /** Whether nothing but the lengths of gaps is wrong. */
+  readonly isLong: boolean;
   /** The logs of its daemons. */
   readonly log: string;
 }
 
-/** Runs a round; resolves also if it cannot be ended, with the reason among its faults. */
+/** Runs a round, and once more if nothing but the lengths of its gaps is wrong: another program may have been busy for a moment. */
 export async function runRound(plan: RoundPlan): Promise<RoundResult> {
+  const result = await runOnce(plan);
+  return result.isLong ? runOnce(plan) : result;
+}
+
+/** Runs a round; resolves also if it cannot be ended, with the reason among its faults. */
+async function runOnce(plan: RoundPlan): Promise<RoundResult> {
   let log = '';
   try {
     const stage = await Stage.open({
@@ -34,11 +45,17 @@ export async function runRound(plan: RoundPlan): Promise<RoundResult> {
       logsToFile: plan.faults.some(({ fault }) => fault.part === 'log'),
     });
     try {
+      const pressure = await watchPressure();
       const account = await act(stage, plan);
+      const busyShare = await pressure();
+      const wrong = [...judge(account), ...stage.collector.problems];
+      const long = busyShare < BUSY_SHARE ? judgeLengths(account, roundMs(plan)) : [];
       return {
         plan,
         account,
-        faults: [...judge(account, roundMs(plan)), ...stage.collector.problems],
+        busyShare,
+        faults: [...wrong, ...long],
+        isLong: wrong.length === 0 && long.length > 0,
         log: stage.log,
       };
     } finally {
@@ -46,7 +63,7 @@ export async function runRound(plan: RoundPlan): Promise<RoundResult> {
       await stage.close();
     }
   } catch (error) {
-    return { plan, account: undefined, faults: [String(error)], log };
+    return { plan, account: undefined, busyShare: 0, faults: [String(error)], isLong: false, log };
   }
 }
 
@@ -74,8 +91,8 @@ function roundMs({ faults }: RoundPlan): number {
 }
 
 /** Returns what is wrong with an account. */
-function judge(account: RoundAccount, lengthMs: number): readonly string[] {
-  const { unexplained, doubled, longestGapMs, gapMs } = account;
+function judge(account: RoundAccount): readonly string[] {
+  const { unexplained, doubled } = account;
   return [
     ...(unexplained > 0
       ? [`${unexplained} packets are not explained (${injectionsText(account.firstUnexplained)})`]
@@ -84,6 +101,12 @@ function judge(account: RoundAccount, lengthMs: number): readonly string[] {
     ...(doubled > 0
       ? [`${doubled} packets are exported more than once (${injectionsText(account.firstDoubled)})`]
       : []),
+  ];
+}
+
+/** Returns which gaps are too long. */
+function judgeLengths({ longestGapMs, gapMs }: RoundAccount, lengthMs: number): readonly string[] {
+  return [
     ...(longestGapMs > GAP_MS_MAX ? [`a gap has ${Math.round(longestGapMs)} ms`] : []),
     ...(gapMs > lengthMs * GAP_SHARE_MAX ? [`the gaps have ${Math.round(gapMs)} ms together`] : []),
   ];
@@ -96,12 +119,12 @@ function injectionsText(injections: readonly Injection[]): string {
 }
 
 /** Returns a line about a round. */
-export function roundText({ plan, account, faults }: RoundResult): string {
+export function roundText({ plan, account, busyShare, faults }: RoundResult): string {
   const head = `round ${plan.index + 1} (${plan.sampler}): ${faultsText(plan)}`;
   const counts =
     account === undefined
       ? ''
       : `; ${account.injected} injected, ${account.exported} exported, ${account.counted} counted as lost, ` +
-        `${account.inGaps} in ${account.gapCount} gaps (longest ${Math.round(account.longestGapMs)} ms)`;
+        `${account.inGaps} in ${account.gapCount} gaps (longest ${Math.round(account.longestGapMs)} ms); processors ${Math.round(busyShare * 100)}% busy`;
   return `${head}${counts}${faults.length === 0 ? '' : `; WRONG: ${faults.join('; ')}`}`;
 }

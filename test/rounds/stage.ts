@@ -21,6 +21,8 @@ export interface StageOptions {
   readonly sampler: RoundSampler;
   readonly hasStandby: boolean;
   readonly logsToFile: boolean;
+  /** A module that daemons load; default: that of a clock that can be stepped. */
+  readonly daemonModule?: string;
 }
 
 export const BRIDGE = 'br0';
@@ -39,14 +41,17 @@ export class Stage {
   readonly traffic: Traffic;
   readonly lives: DaemonLife[] = [];
   readonly daemonOutages: Interval[] = [];
+  readonly signs: Interval[] = [];
   /** When the switch stopped forwarding, and when a packet that it accepted afterwards may have been injected first. */
   readonly #switchOutages: { readonly fromMs: number; readonly restartMs: number }[] = [];
   /** Daemons that were not ended. */
   readonly #live = new Set<DaemonLife>();
   readonly #asking: Promise<void>[] = [];
+  readonly #daemonModule: string;
   #isOver = false;
 
-  private constructor(ovs: Ovs, collector: NumberedCollector, sampler: RoundSampler) {
+  private constructor(ovs: Ovs, collector: NumberedCollector, sampler: RoundSampler, daemonModule: string) {
+    this.#daemonModule = daemonModule;
     this.ovs = ovs;
     this.collector = collector;
     this.sampler = sampler;
@@ -54,9 +59,9 @@ export class Stage {
   }
 
   /** Starts everything but the traffic. */
-  static async open({ sampler, hasStandby, logsToFile }: StageOptions): Promise<Stage> {
+  static async open({ sampler, hasStandby, logsToFile, daemonModule }: StageOptions): Promise<Stage> {
     const ovs = await startOvs({ allowedWarnings: [/\|(WARN|ERR)\|/u] });
-    const stage = new Stage(ovs, await NumberedCollector.open(), sampler);
+    const stage = new Stage(ovs, await NumberedCollector.open(), sampler, daemonModule ?? STEPPED_CLOCK);
     try {
       await stage.addBridge();
       await writeFile(stage.#logTarget, '');
@@ -64,8 +69,8 @@ export class Stage {
       await stage.startDaemon(logsToFile);
       await stage.ready();
       if (hasStandby) {
-        await stage.startDaemon();
-        await waitFor(() => stage.lives[1]?.daemon.log.includes('standing by'), { what: 'a standby' });
+        const standby = await stage.startDaemon();
+        await standby.logged(/standing by/u);
       }
       return stage;
     } catch (error) {
@@ -101,7 +106,10 @@ export class Stage {
     const spawnedMs = performance.now();
     const daemon = await startDaemon(this.ovs, {
       waitForReady: false,
-      environment: { NODE_OPTIONS: `--import=${STEPPED_CLOCK}` },
+      environment: {
+        NODE_OPTIONS: `--import=${this.#daemonModule}`,
+        SOAK_FILE: join(this.ovs.rundir, 'soak'),
+      },
       arguments: logsToFile ? ['--log-file', this.logPath] : [],
     });
     const life = new DaemonLife(daemon, spawnedMs, this.collector.target);
@@ -203,6 +211,7 @@ export class Stage {
         toMs: Math.max(restartMs, traffic.acceptedSince(restartMs) ?? performance.now()),
       })),
       daemonOutages: this.daemonOutages,
+      signs: this.signs,
       thinned: lives.flatMap((life) => life.thinned),
       counted: counts.reduce((sum, { lost }) => sum + lost, 0) + Math.max(0, sent - collector.fromDaemons),
     };

@@ -1,6 +1,7 @@
 // The table at the end of a run: a line for each fault, with the sums of its rounds.
 
 import type { RoundAccount } from './account.ts';
+import { BUSY_SHARE } from './pressure.ts';
 import type { RoundResult } from './round.ts';
 
 const COLUMNS: readonly (readonly [string, (account: RoundAccount) => number, 'sum' | 'max'])[] = [
@@ -16,7 +17,7 @@ const COLUMNS: readonly (readonly [string, (account: RoundAccount) => number, 's
   ['unexplained', ({ unexplained }) => Math.abs(unexplained), 'sum'],
 ];
 
-/** Returns the table; a round with two faults is in a line of its own kind, "FAULT + another". */
+/** Returns the table; `busy` are rounds whose gaps are not judged by their lengths. A round with two faults is in a line of its own kind, "FAULT + another". */
 export function roundsTable(results: readonly RoundResult[]): string {
   const kinds = new Map<string, RoundResult[]>();
   for (const result of results) {
@@ -24,7 +25,7 @@ export function roundsTable(results: readonly RoundResult[]): string {
     const kind = `${first?.fault.name ?? 'none'}${second === undefined ? '' : ' + another'}, ${result.plan.sampler}`;
     kinds.set(kind, [...(kinds.get(kind) ?? []), result]);
   }
-  const head = ['fault, sampler', 'rounds', 'wrong', ...COLUMNS.map(([name]) => name)];
+  const head = ['fault, sampler', 'rounds', 'busy', 'wrong', ...COLUMNS.map(([name]) => name)];
   const lines = [...kinds].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kind, of]) => [kind, ...cells(of)]);
   return aligned([head, ...lines, ['all', ...cells(results)]]);
 }
@@ -34,6 +35,7 @@ function cells(results: readonly RoundResult[]): string[] {
   const wrong = results.filter(({ faults }) => faults.length > 0).length;
   return [
     String(results.length),
+    String(results.filter(({ busyShare }) => busyShare >= BUSY_SHARE).length),
     String(wrong),
     ...COLUMNS.map(([, read, how]) => {
       const values = accounts.map(read);

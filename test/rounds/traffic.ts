@@ -72,10 +72,12 @@ export class Traffic {
   }
 
   async #inject(count: number): Promise<void> {
-    const numbers = Array.from({ length: count }, (_, index) => this.#next + index);
     if (this.#next + count > NUMBER_MAX) {
-      throw new Error(`A round has more than ${NUMBER_MAX} packets.`);
+      // Only a soak is as long, which has no account.
+      this.#next = 1;
+      this.injections.length = 0;
     }
+    const numbers = Array.from({ length: count }, (_, index) => this.#next + index);
     const frames = numbers.map((number) => udpFrame({ sourcePort: number }).toString('hex'));
     const beforeMs = performance.now();
     const timed = () => numbers.map((number) => ({ number, beforeMs, afterMs: performance.now() }));

@@ -61,7 +61,6 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('operation.md', 'exports | {} s | the rows', 'control/hand-back.ts', 'ROWS_END_MS', 1000),
   checked('operation.md', 'loses nothing there | {} s', 'control/hand-back.ts', 'FLUSH_END_MS', 1000),
   checked('operation.md', 'the process ends | {} s', ...DEADLINE),
-  checked('operation.md', '; {} ms before the lock', 'control/leadership.ts', 'END_NOTICE_MS'),
   checked('operation.md', 'At the end {} ms are added', 'control/sampling-gaps.ts', 'SETTLE_MS'),
   checked('operation.md', 'after {} s the rows are', ...HAND_BACK),
   checked('operation.md', '`release` for {} s:', 'control/release.ts', 'RELEASE_BRIDGE_TIMEOUT_MS', 1000),
