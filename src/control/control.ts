@@ -300,7 +300,7 @@ export class Control {
     const bridge = new SampledBridge(config, isDesired, {
       ...this.#parts,
       previousEndMicros,
-      writtenMicros: () => this.#database.writtenMicros,
+      rowWrites: this.#database,
       openBridge: (options) => this.#openBridge(config.name, options),
       makeExporter: (name, options) => this.#makeExporter(name, options),
       log: this.#parts.log.module('bridge'),

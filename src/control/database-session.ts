@@ -78,6 +78,7 @@ export class DatabaseSession {
   #relayEndpoint = '';
   /** When the last changes of rows were sent. */
   #writtenMicros = 0;
+  #isWriting = false;
   #targetsColumn = new TargetsColumn(undefined);
 
   constructor(options: DatabaseSessionOptions) {
@@ -140,6 +141,11 @@ export class DatabaseSession {
     return this.#leadership.isLeading;
   }
 
+  /** Since when changes of rows are being written (monotonic); undefined while none are. */
+  get writingMicros(): number | undefined {
+    return this.#isWriting ? this.#writtenMicros : undefined;
+  }
+
   /** When the last changes of rows were sent, monotonic. */
   get writtenMicros(): number {
     return this.#writtenMicros;
@@ -182,12 +188,16 @@ export class DatabaseSession {
     const client = this.#connected('IPFIX rows not changed');
     if (changes.some(({ kind }) => kind !== 'annotate')) {
       this.#writtenMicros = this.#options.clock.monotonicMicros();
+      this.#isWriting = true;
     }
-    await writeRows(changes, {
+    const writing = writeRows(changes, {
       column: this.#targetsColumn,
       log: this.#options.log,
       transact: (operations) =>
         client.transact(DATABASE_NAME, [{ op: 'assert', lock: LOCK_NAME }, ...operations]),
+    });
+    await writing.finally(() => {
+      this.#isWriting = false;
     });
   }
 

@@ -6,6 +6,7 @@ import type { BridgeInterface, IngressInterfaces } from '../intake/ingress-inter
 import type { Clock } from '../runtime/clock.ts';
 import type { BridgeSession } from './bridge-session.ts';
 import type { BridgeEvents, BridgeSessionOptions } from './bridge-session-options.ts';
+import type { DatabaseSession } from './database-session.ts';
 import type { DatapathSamplingParts } from './datapath-sampling-parts.ts';
 
 /** What a sampled bridge sets of its session. */
@@ -21,8 +22,8 @@ export interface SampledBridgeParts
   readonly sampleClock: Clock;
   /** When another daemon, or the one before this, has ended that exported for rows that are adopted already; undefined: unknown. */
   readonly previousEndMicros: number | undefined;
-  /** When rows were last written, after which ovs-vswitchd may have ended its own export. */
-  readonly writtenMicros: () => number;
+  /** When rows are and were written, after which ovs-vswitchd may have ended its own export. */
+  readonly rowWrites: Pick<DatabaseSession, 'writingMicros' | 'writtenMicros'>;
   /** Makes the session of the bridge with the given callbacks. */
   readonly openBridge: (options: SampledBridgeSessionOptions) => BridgeSession;
   /** Makes an exporter; `name` is for its log lines. */

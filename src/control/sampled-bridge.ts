@@ -217,7 +217,7 @@ export class SampledBridge {
    */
   async remove(handsBack: boolean): Promise<string | undefined> {
     this.#isLeaving = true;
-    this.#gaps.leave(handsBack);
+    this.#gaps.leave(handsBack, this.#parts.rowWrites.writingMicros);
     this.#watch.stop();
     const left = await this.#session.stop(REMOVAL_MS_MAX);
     await this.#datapath.stop();
@@ -353,7 +353,7 @@ export class SampledBridge {
       this.#whole = { row: sampling, exporter };
       this.#setHookSink(exporter);
       if (this.#isConfigured) {
-        this.#gaps.expect('take-over', this.#parts.writtenMicros());
+        this.#gaps.expect('take-over', this.#parts.rowWrites.writtenMicros);
       } else {
         this.#gaps.expect('start', this.#parts.previousEndMicros);
       }

@@ -118,10 +118,15 @@ export class SamplingGaps {
     this.#close(0);
   }
 
-  /** The hook is removed, or left to another daemon. With `handsBack` the row is handed back, and `endNow` follows. */
-  leave(handsBack: boolean): void {
+  /**
+   * The hook is removed, or left to another daemon. With `handsBack` the row is handed back, and `endNow` follows. `adoptingMicros`:
+   * since when the row is being adopted, if it is.
+   */
+  leave(handsBack: boolean, adoptingMicros?: number): void {
     if (handsBack && this.#isExpected) {
       this.#begin('hand-back');
+    } else if (handsBack && adoptingMicros !== undefined) {
+      this.#begin('hand-back', adoptingMicros);
     } else {
       this.#forget();
     }

@@ -92,6 +92,18 @@ test('a hand-back is a gap until the row is handed back, and no sight of the hoo
   assert.deepEqual(milliseconds(started).slice(1), [`hand-back ${21 + SETTLE_MS}`]);
 });
 
+test('a row that is being adopted at a stop has a gap since it was written', () => {
+  const started = setUp();
+  const { gaps, clock, pass } = started;
+  gaps.see('installed');
+  const writtenMicros = clock.monotonicMicros();
+  pass(4);
+  gaps.leave(true, writtenMicros);
+  pass(20);
+  gaps.endNow();
+  assert.deepEqual(milliseconds(started), [`hand-back ${24 + SETTLE_MS}`]);
+});
+
 test('a bridge for which the daemon does not export has no gaps', () => {
   const started = setUp();
   const { gaps, pass, lines } = started;

@@ -13,7 +13,7 @@ function factsOf(count: number, missing: readonly number[], more: Partial<RoundF
     gaps: [],
     switchOutages: [],
     daemonOutages: [],
-    signs: [],
+    uncounted: [],
     thinned: [],
     counted: 0,
     ...more,

@@ -28,8 +28,11 @@ export interface RoundFacts {
   readonly switchOutages: readonly Interval[];
   /** Times in which no daemon was alive that should have exported. */
   readonly daemonOutages: readonly Interval[];
-  /** Times before the end of a daemon with which the gap of the next one may begin, as it knows the last sign of life only. */
-  readonly signs: readonly Interval[];
+  /**
+   * Times that do not count towards the length of a gap: before the end of a daemon, with whose last sign of life the gap of the next
+   * one begins, and without a database, without which ovs-vswitchd serves no OpenFlow.
+   */
+  readonly uncounted: readonly Interval[];
   /** Times in which the datapath sampled fewer packets than all, as the status has it. */
   readonly thinned: readonly Interval[];
   /** Packets that counters of the product have as lost. */
@@ -97,7 +100,7 @@ export function accountOf(facts: RoundFacts): RoundAccount {
     }
   }
   const lengths = gaps.map((gap) =>
-    lengthWithout(gap, [...facts.switchOutages, ...facts.daemonOutages, ...facts.signs]),
+    lengthWithout(gap, [...facts.switchOutages, ...facts.daemonOutages, ...facts.uncounted]),
   );
   return {
     injected: facts.injections.length,

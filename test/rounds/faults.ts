@@ -79,11 +79,13 @@ const SWITCH: readonly Fault[] = [
   }),
 ];
 
-/** Runs something that takes the database away, with few packets until ovs-vswitchd has it again. */
+/** Runs something that takes the database away, with few packets until ovs-vswitchd has it again, and serves OpenFlow again. */
 async function withoutDatabase(stage: Stage, act: () => Promise<void>): Promise<void> {
+  const fromMs = performance.now();
   stage.traffic.setRate(RATE_WITHOUT_DATABASE);
   await act();
   await delay(DATABASE_RETURN_MS);
+  stage.uncounted.push({ fromMs, toMs: performance.now() });
   stage.traffic.setRate(PACKET_RATE);
 }
 
@@ -145,11 +147,16 @@ const OTHERS: readonly Fault[] = [
     await delay(random.oneOf(FREEZES_MS));
     await collector.restart();
   }),
-  program('clock stepped', 'clock', async (stage) => {
-    stage.active.daemon.signal('SIGUSR2');
-    await delay(FREEZES_MS[1]);
-    stage.active.daemon.signal('SIGUSR2');
-  }),
+  {
+    name: 'clock stepped',
+    part: 'clock',
+    excludes: ['daemon'],
+    apply: async (stage) => {
+      stage.active.daemon.signal('SIGUSR2');
+      await delay(FREEZES_MS[1]);
+      stage.active.daemon.signal('SIGUSR2');
+    },
+  },
   { name: 'disk full', part: 'log', excludes: ['daemon'], apply: (stage) => stage.fillDisk() },
 ];
 
@@ -170,7 +177,7 @@ const FAILOVER: readonly Fault[] = [
     const { active } = stage;
     await active.ask();
     const toMs = performance.now();
-    stage.signs.push({ fromMs: toMs - SIGN_INTERVAL_MS, toMs });
+    stage.uncounted.push({ fromMs: toMs - SIGN_INTERVAL_MS, toMs });
     await stage.endDaemon(active, 'SIGKILL');
   }),
   failover('active daemon frozen', async (stage) => {
@@ -181,7 +188,7 @@ const FAILOVER: readonly Fault[] = [
     await standby?.logged(STANDBY_STARTS);
     const toMs = standby?.loggedMs(STANDBY_STARTS) ?? fromMs;
     stage.daemonOutages.push({ fromMs, toMs });
-    stage.signs.push({ fromMs: fromMs - SIGN_INTERVAL_MS, toMs: fromMs });
+    stage.uncounted.push({ fromMs: fromMs - SIGN_INTERVAL_MS, toMs: fromMs });
     await stage.ready();
     active.daemon.signal('SIGCONT');
   }),

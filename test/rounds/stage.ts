@@ -41,7 +41,8 @@ export class Stage {
   readonly traffic: Traffic;
   readonly lives: DaemonLife[] = [];
   readonly daemonOutages: Interval[] = [];
-  readonly signs: Interval[] = [];
+  /** Times that do not count towards the length of a gap. */
+  readonly uncounted: Interval[] = [];
   /** When the switch stopped forwarding, and when a packet that it accepted afterwards may have been injected first. */
   readonly #switchOutages: { readonly fromMs: number; readonly restartMs: number }[] = [];
   /** Daemons that were not ended. */
@@ -211,7 +212,7 @@ export class Stage {
         toMs: Math.max(restartMs, traffic.acceptedSince(restartMs) ?? performance.now()),
       })),
       daemonOutages: this.daemonOutages,
-      signs: this.signs,
+      uncounted: this.uncounted,
       thinned: lives.flatMap((life) => life.thinned),
       counted: counts.reduce((sum, { lost }) => sum + lost, 0) + Math.max(0, sent - collector.fromDaemons),
     };
