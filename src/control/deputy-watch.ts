@@ -86,7 +86,8 @@ export class DeputyWatch {
       await leaveLock(client, ALIVE_LOCK_NAME);
       this.#stolenMicros = clock.monotonicMicros();
       await client.steal(ALIVE_LOCK_NAME, (isHeld) => {
-        if (!isHeld) {
+        // The end of the session is not a sign of life.
+        if (!isHeld && client.end === undefined) {
           this.#aliveMicros = clock.monotonicMicros();
         }
       });

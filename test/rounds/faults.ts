@@ -187,8 +187,7 @@ const FAILOVER: readonly Fault[] = [
     active.daemon.signal('SIGSTOP');
     await standby?.logged(STANDBY_STARTS);
     const toMs = standby?.loggedMs(STANDBY_STARTS) ?? fromMs;
-    stage.daemonOutages.push({ fromMs, toMs });
-    stage.uncounted.push({ fromMs: fromMs - SIGN_INTERVAL_MS, toMs: fromMs });
+    stage.uncounted.push({ fromMs: fromMs - SIGN_INTERVAL_MS, toMs });
     await stage.ready();
     active.daemon.signal('SIGCONT');
   }),
