@@ -51,7 +51,7 @@ function describe(row: DatabaseRow, bridge: string): string {
 function withoutBridge(row: DatabaseRow, bridge: string): Condition {
   return {
     code: 'dangling-reference',
-    severity: 'error',
+    severity: 'warning',
     where: `${describe(row, bridge)}, column bridge`,
     message: 'Its bridge no longer exists, so no packet is sampled for it.',
     action: `Remove the row with "ovs-vsctl destroy Flow_Sample_Collector_Set ${row.uuid}".`,

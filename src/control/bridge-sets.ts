@@ -30,9 +30,9 @@ export interface BridgeSetsParts extends Omit<RedirectedSetsParts, 'onOpen'> {
 /** What is desired of a bridge for its sets. */
 export interface SetsDesired {
   /** Those whose flows are rewritten. */
-  readonly rewritten: ReadonlySet<number>;
+  readonly collectorSets: ReadonlySet<number>;
   /** Those whose flows are read. */
-  readonly followed: ReadonlySet<number>;
+  readonly followedSets: ReadonlySet<number>;
 }
 
 interface SetExporter {
@@ -230,7 +230,9 @@ export class BridgeSets {
     );
     this.#redirected = byId(redirected);
     this.#sockets.configure(byId(open));
-    return { rewritten: idsOf(rewritten), followed: idsOf(redirected) };
+    const collectorSets = idsOf(rewritten);
+    this.#parts.intake.setExpectedSets(collectorSets);
+    return { collectorSets, followedSets: idsOf(redirected) };
   }
 
   #isOpen({ collectorSetId }: FlowSampling): boolean {

@@ -2,7 +2,7 @@
 // should be adopted, and adopts and releases rows. Every change triggers one reconciliation with the newest whole snapshot.
 // While the database is down, the last good configuration stays in force.
 
-import type { Condition } from '../config/condition.ts';
+import { type Condition, shownCondition } from '../config/condition.ts';
 import type { BridgeConfig, Configuration } from '../config/configuration.ts';
 import type { RunSettings } from '../config/settings.ts';
 import type { OpenSession } from '../export/collector-session.ts';
@@ -11,7 +11,7 @@ import type { ExporterOptions } from '../export/exporter-options.ts';
 import type { SendBudget } from '../export/send-budget.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import { clause, reasonOf } from '../runtime/sentence.ts';
+import { reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
 import { OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
@@ -37,6 +37,7 @@ import {
   planOwnership,
   withOwnershipConditions,
 } from './ownership.ts';
+import { missingParts } from './readiness.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
 import { SampledBridge } from './sampled-bridge.ts';
 import type {
@@ -84,6 +85,8 @@ export class Control {
   readonly #ownRows: OwnRows;
   readonly #reader: ConfigurationReader;
   #configuration: Configuration | undefined;
+  /** See `Leadership.takePreviousEnd`, for bridges whose sampling begins now. */
+  #previousEndMicros: number | undefined;
   #desired: (bridge: string, row: string) => boolean = () => false;
   #isStopping = false;
   /** One reconciliation for all changes of the database, its connection, the lock and bridges' samplability in a turn. */
@@ -120,8 +123,7 @@ export class Control {
 
   /**
    * Removes hooks and actions, hands the rows back to ovs-vswitchd, and then flushes the caches: sources stop before sinks.
-   * Each step has its time, which a frozen switch, database or collector does not prolong. Resolves to sentences about what
-   * is left in switches and rows, each with the command that removes it, and about what was not sent.
+   * Each step has its time, which nothing that is frozen prolongs. Resolves to sentences about what is left, and was not sent.
    */
   async stop(): Promise<readonly string[]> {
     const { clock, sendBudget } = this.#parts;
@@ -132,13 +134,14 @@ export class Control {
     this.#ownRows.stop();
     const bridges = [...this.#bridges.values()];
     const removals = Promise.all([
-      ...bridges.map(async (bridge) => this.#noteLeft(await bridge.remove())),
+      ...bridges.map(async (bridge) => this.#noteLeft(await bridge.remove(true))),
       ...this.#leaving.values(),
     ]);
     await settlesWithin(clock, leftMs(SOURCES_END_MS), removals);
-    this.#noteLeft(await handBackRows(this.#database, clock, leftMs(ROWS_END_MS)));
+    const notHandedBack = await handBackRows(this.#database, clock, leftMs(ROWS_END_MS));
+    this.#noteLeft(notHandedBack);
     sendBudget.endWithin(leftMs(FLUSH_END_MS));
-    const losses = await Promise.all(bridges.map((bridge) => bridge.flush()));
+    const losses = await Promise.all(bridges.map((bridge) => bridge.flush(notHandedBack === undefined)));
     this.#noteLeft(describeLoss(losses.flat()));
     await settlesWithin(clock, leftMs(FLUSH_END_MS), removals);
     await closeDatabase(this.#database, clock);
@@ -180,42 +183,24 @@ export class Control {
 
   conditions(): readonly Condition[] {
     const ofBridges = [...this.#bridges.values()].flatMap((bridge) => bridge.conditions());
-    const configuration = this.#configuration;
-    const ofRows = configuration === undefined ? [] : notAdopted(configuration, this.#rules());
-    return [...this.#database.conditions(), ...(configuration?.conditions ?? []), ...ofRows, ...ofBridges];
+    const ofRows = this.#configuration === undefined ? [] : notAdopted(this.#configuration, this.#rules());
+    return [
+      ...this.#database.conditions(),
+      ...(this.#configuration?.conditions ?? []),
+      ...ofRows,
+      ...ofBridges.map(shownCondition),
+    ];
   }
 
   missing(): readonly string[] {
-    const missing: string[] = [];
-    const { isSynced, isLeading, lock, lastError } = this.#database.status();
-    if (lock === 'held' && !isLeading) {
-      missing.push('The database does not confirm that this daemon is the active one.');
-    } else if (!isSynced) {
-      missing.push(`OVSDB is not in sync${lastError === undefined ? '' : ` (${clause(lastError)})`}.`);
-    } else if (lock !== 'held') {
-      missing.push(
-        lock === 'lost'
-          ? 'The lock of the active daemon was taken by another client.'
-          : 'Another ovs-ipfix has the lock of the active daemon.',
-      );
-    } else if (this.#following.isDue || this.#rows.status().state !== 'idle') {
-      missing.push('IPFIX rows are being adopted.');
-    }
-    for (const bridge of this.#bridges.values()) {
-      const sentence = bridge.missing() ?? this.#missingRow(bridge.name) ?? bridge.missingRedirection();
-      if (sentence !== undefined) {
-        missing.push(sentence);
-      }
-    }
-    return missing;
-  }
-
-  /** Returns a sentence if the bridge is sampled for a row that is not adopted yet. */
-  #missingRow(name: string): string | undefined {
-    const config = this.#configuration?.bridges.get(name);
-    const rows = config === undefined ? [] : rowsOf(config);
-    const waiting = rows.find((row) => !row.isOurs && this.#desired(name, row.ipfixRow));
-    return waiting && `IPFIX row ${waiting.ipfixRow} of bridge ${name} is not adopted yet.`;
+    return missingParts({
+      database: this.#database.status(),
+      rows: this.#following.isDue ? { state: 'running' } : this.#rows.status(),
+      configuration: this.#configuration,
+      policy: this.#settings.adopt,
+      bridges: this.#bridges.values(),
+      desired: this.#desired,
+    });
   }
 
   #rules(): AdoptionRules {
@@ -250,10 +235,16 @@ export class Control {
     this.#desired = isActive ? desiredRows(configuration, this.#rules()) : () => false;
     const desired = [...configuration.bridges.values()].filter((config) => this.#isDesired(config));
     const ofTurn = bridgesOfTurn(desired, (name) => this.#bridges.has(name));
+    const isLastTurn = ofTurn.length === desired.length;
+    this.#previousEndMicros = isActive
+      ? (this.#database.takePreviousEnd() ?? this.#previousEndMicros)
+      : undefined;
     for (const config of ofTurn) {
-      this.#run(config);
+      this.#run(config, this.#previousEndMicros);
     }
-    if (ofTurn.length < desired.length) {
+    if (isLastTurn) {
+      this.#previousEndMicros = undefined;
+    } else {
       this.#following.schedule();
     }
     for (const name of this.#bridges.keys()) {
@@ -290,7 +281,7 @@ export class Control {
     return rowsOf(config).some((row) => this.#desired(config.name, row.ipfixRow));
   }
 
-  #run(config: BridgeConfig): void {
+  #run(config: BridgeConfig, previousEndMicros: number | undefined): void {
     const isDesired = (row: string) => this.#desired(config.name, row);
     const running = this.#bridges.get(config.name);
     if (running !== undefined) {
@@ -298,10 +289,11 @@ export class Control {
       return;
     }
     const bridge = new SampledBridge(config, isDesired, {
-      clock: this.#parts.clock,
+      ...this.#parts,
+      previousEndMicros,
+      rowWrites: this.#database,
       openBridge: (options) => this.#openBridge(config.name, options),
       makeExporter: (name, options) => this.#makeExporter(name, options),
-      randomSeed: this.#parts.randomSeed,
       log: this.#parts.log.module('bridge'),
       ownSet: () => this.#ownRows.setOf(config.name),
       isLeading: () => this.#database.isLeading,
@@ -314,8 +306,7 @@ export class Control {
     this.#bridges.set(config.name, bridge);
     this.#log.info(`bridge ${config.name}: sampling started (${describeSampling(config)})`);
     // An earlier bridge of this name that is still removing its hook must not remove the new one.
-    const leaving = this.#leaving.get(config.name);
-    void (leaving ?? Promise.resolve()).then(() => {
+    void (this.#leaving.get(config.name) ?? Promise.resolve()).then(() => {
       if (this.#bridges.get(config.name) === bridge) {
         bridge.start();
       }
@@ -368,17 +359,16 @@ export class Control {
     if (lock === 'waiting' || lock === 'lost') {
       await bridge.abandon();
     } else {
-      this.#noteLeft(await bridge.remove());
+      this.#noteLeft(await bridge.remove(false));
     }
-    this.#noteLeft(describeLoss(await bridge.flush()));
+    this.#noteLeft(describeLoss(await bridge.flush(false)));
   }
 
   async #reconcileRows(): Promise<void> {
     // A newer snapshot that is still being read triggers this again.
     const isCurrent = !this.#following.isDue;
     if (isCurrent && this.#configuration !== undefined && this.#database.lock === 'held') {
-      const plan = planOwnership(this.#configuration, this.#rules(), this.conditions());
-      await this.#database.write(plan);
+      await this.#database.write(planOwnership(this.#configuration, this.#rules(), this.conditions()));
     }
   }
 

@@ -144,7 +144,7 @@ export function notAdopted(configuration: Configuration, rules: AdoptionRules): 
 export function withOwnershipConditions(configuration: Configuration, policy: AdoptPolicy): Configuration {
   const { ipfixRows, conditions } = configuration;
   const wanted = wantedIfSampled(configuration, policy);
-  const left = ipfixRows.filter((used) => isWantedBy(policy, used) || used.row.heldTargets !== undefined);
+  const left = ipfixRows.filter((used) => isForDaemon(policy, used));
   return {
     ...configuration,
     conditions: [
@@ -209,6 +209,11 @@ function wantedRows(
 /** Returns why a row stays with ovs-vswitchd whatever the policy is; undefined if nothing in it prevents its adoption. */
 function leftCondition({ inputSamplingDisabled, tooManyTargets }: UsedIpfixRow): Condition | undefined {
   return inputSamplingDisabled ?? tooManyTargets;
+}
+
+/** Whether the daemon should export for a row: the policy or the row itself asks for it. */
+export function isForDaemon(policy: AdoptPolicy, used: UsedIpfixRow): boolean {
+  return isWantedBy(policy, used) || used.row.heldTargets !== undefined;
 }
 
 function isWantedBy(policy: AdoptPolicy, { row }: UsedIpfixRow): boolean {

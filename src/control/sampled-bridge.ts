@@ -5,7 +5,6 @@
 import type { Condition } from '../config/condition.ts';
 import type { BridgeConfig, BridgeSampling, FlowSampling } from '../config/configuration.ts';
 import { type InterfaceList, NO_INTERFACES } from '../config/interfaces.ts';
-import { isSameItems } from '../config/row-cache.ts';
 import type { Exporter } from '../export/exporter.ts';
 import type { StopLoss } from '../export/exporter-status.ts';
 import { BridgeIntake } from '../intake/bridge-intake.ts';
@@ -14,22 +13,22 @@ import { clause } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import { type BridgeDesired, NOTHING_DESIRED } from './bridge-desired.ts';
 import type { BridgeSession } from './bridge-session.ts';
-import { BridgeSets, type SetsDesired } from './bridge-sets.ts';
+import { BridgeSets } from './bridge-sets.ts';
 import { DatapathSampling } from './datapath-sampling.ts';
 import { failOpenCondition } from './fail-open.ts';
-import type { OwnSet } from './own-rows-plan.ts';
 import type { Redirection } from './ownership.ts';
 import { SampleProbabilities } from './sample-probabilities.ts';
-import type { BridgeInterfaces, RunningExporter, SampledBridgeParts } from './sampled-bridge-parts.ts';
+import type {
+  BridgeInterfaces,
+  RowExporter,
+  RunningExporter,
+  SampledBridgeParts,
+} from './sampled-bridge-parts.ts';
 import type { BridgeSamplingStatus, SampledBridgeStatus } from './sampled-bridge-status.ts';
+import { SamplingGaps } from './sampling-gaps.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
+import { SeenRows } from './seen-rows.ts';
 import { segmentedCondition } from './segmented.ts';
-
-/** An exporter and what it exports for now. */
-interface RowExporter {
-  row: Pick<FlowSampling, 'ipfixRow' | 'rowSetsFormat'>;
-  readonly exporter: Exporter;
-}
 
 /** Milliseconds that the removal from a bridge may take at a stop. */
 const REMOVAL_MS_MAX = 3500;
@@ -44,14 +43,12 @@ export class SampledBridge {
   readonly #interfaces = new IngressInterfaces();
   readonly #sets: BridgeSets;
   readonly #probabilities = new SampleProbabilities();
+  readonly #gaps: SamplingGaps;
   /** Exporters that are not needed any more and still flush. */
   readonly #leaving = new Set<Promise<StopLoss>>();
   readonly #watch: SamplingWatch;
   readonly #datapath: DatapathSampling;
-  /** What the rows were last, and for which of them the switch should be programmed. */
-  #config: BridgeConfig | undefined;
-  #desiredRows: readonly boolean[] = [];
-  #ownSet: OwnSet | undefined;
+  readonly #seen = new SeenRows();
   /** What the rows ask for, apart from the hook's sampler. */
   #desired: BridgeDesired = NOTHING_DESIRED;
   #whole: RowExporter | undefined;
@@ -61,6 +58,7 @@ export class SampledBridge {
   /** Applies the rows to the sampling by the datapath again. */
   #configureDatapath = () => {};
   #isStarted = false;
+  #isConfigured = false;
   #isLeaving = false;
 
   /** `isDesired` says for which IPFIX rows, by uuid, the switch should be programmed. */
@@ -72,11 +70,13 @@ export class SampledBridge {
       randomSeed: parts.randomSeed,
       onUnexpectedSet: () => this.#scan(),
     });
+    this.#gaps = new SamplingGaps({ ...parts, bridge: config.name });
     this.#watch = new SamplingWatch({ clock: parts.clock, onChange: parts.onSamplability });
     this.#datapath = new DatapathSampling({
       ...parts,
       bridge: config.name,
       interfaces: this.#interfaces,
+      onSample: () => this.#gaps.seen(),
       onChange: () => this.#setDesired(),
       onPort: parts.onSamplability,
       onPath: (path, fault) => this.#sets.setPath(path, fault),
@@ -96,7 +96,11 @@ export class SampledBridge {
       onChange: () => this.#follow(),
       onConnection: (connection) => this.#connected(connection),
       onRemoved: () => this.#datapath.drain(),
-      onPacketIn: (packetIn) => this.#intake.receive(packetIn),
+      onHook: (sight) => this.#gaps.see(sight),
+      onPacketIn: (packetIn) => {
+        this.#gaps.seen();
+        this.#intake.receive(packetIn);
+      },
       onPool: (meter, pool) => {
         this.#intake.observePool(meter, pool);
         if (meter === 'hook') {
@@ -107,6 +111,10 @@ export class SampledBridge {
         this.#intake.restartLedger(meter, event);
         if (meter === 'hook') {
           this.#datapath.observeDropped(undefined);
+        }
+        if (meter === 'hook' && event === 'meterModified') {
+          // What is lost until the new account begins is in no count.
+          this.#gaps.see('missing');
         }
       },
     });
@@ -125,19 +133,10 @@ export class SampledBridge {
    * changed; the desired state of the switch includes rows that are to be adopted.
    */
   configure(config: BridgeConfig, isDesired: (row: string) => boolean): void {
-    const desired = [config.sampling, ...config.flowSampling.values()].map(
-      (sampling) => sampling !== undefined && isDesired(sampling.ipfixRow),
-    );
-    const isSame = config === this.#config && isSameItems(desired, this.#desiredRows);
-    const ownSet = this.#parts.ownSet();
-    const isSameOwn =
-      ownSet?.ipfixRow === this.#ownSet?.ipfixRow && ownSet?.collectorSetId === this.#ownSet?.collectorSetId;
-    this.#config = config;
-    this.#desiredRows = desired;
-    this.#ownSet = ownSet;
-    if (!isSame || this.#sets.isIncomplete) {
+    const change = this.#seen.update(config, isDesired, this.#parts.ownSet());
+    if (change === 'rows' || this.#sets.isIncomplete) {
       this.#configureRows(config, isDesired);
-    } else if (isSameOwn) {
+    } else if (change === 'nothing') {
       return;
     }
     this.#configureDatapath();
@@ -148,6 +147,7 @@ export class SampledBridge {
     const sampling = config.sampling && isDesired(config.sampling.ipfixRow) ? config.sampling : undefined;
     this.#intake.setHookInterval(sampling?.interval);
     this.#configureWhole(sampling?.isOurs === true ? sampling : undefined);
+    this.#isConfigured = true;
     const sets = this.#sets.configure(config, isDesired);
     this.#failOpen = config.isFailOpen ? failOpenCondition(this.name) : undefined;
     this.#desired = {
@@ -157,15 +157,9 @@ export class SampledBridge {
         observationPointId: sampling.observationPointId,
       },
       keepsHookMeter: false,
-      ...this.#expect(sets),
+      ...sets,
     };
     this.#configureDatapath = () => this.#datapath.configure(config, sampling, this.#sets.needsPath);
-  }
-
-  /** Expects packet-ins of the sets whose flows are rewritten. */
-  #expect({ rewritten, followed }: SetsDesired): Pick<BridgeDesired, 'collectorSets' | 'followedSets'> {
-    this.#intake.setExpectedSets(rewritten);
-    return { collectorSets: rewritten, followedSets: followed };
   }
 
   /** The bridge has a new connection, or none any more; whether it has meters decides about its sets. */
@@ -173,7 +167,7 @@ export class SampledBridge {
     this.#datapath.connected(connection);
     const sets = this.#sets.setMeters(connection && connection.meters.hook !== undefined);
     if (sets !== undefined) {
-      this.#desired = { ...this.#desired, ...this.#expect(sets) };
+      this.#desired = { ...this.#desired, ...sets };
       this.#configureDatapath();
       this.#setDesired();
     }
@@ -219,9 +213,13 @@ export class SampledBridge {
     }
   }
 
-  /** Removes everything from the switch; resolves to a sentence about what is left there, or undefined. */
-  async remove(): Promise<string | undefined> {
+  /**
+   * Removes everything from the switch; resolves to a sentence about what is left there, or undefined. `handsBack`: the row is then
+   * handed back, so that ovs-vswitchd exports.
+   */
+  async remove(handsBack: boolean): Promise<string | undefined> {
     this.#isLeaving = true;
+    this.#gaps.leave(handsBack, this.#parts.rowWrites.writingMicros);
     this.#watch.stop();
     const left = await this.#session.stop(REMOVAL_MS_MAX);
     await this.#datapath.stop();
@@ -231,13 +229,20 @@ export class SampledBridge {
   /** Leaves everything in the switch, where another daemon uses it now. */
   async abandon(): Promise<void> {
     this.#isLeaving = true;
+    this.#gaps.leave(false);
     this.#watch.stop();
     await this.#session.abandon();
     await this.#datapath.stop();
   }
 
-  /** Flushes the caches to the collectors and closes them; resolves to what could not be sent in the time of a stop. */
-  async flush(): Promise<readonly StopLoss[]> {
+  /**
+   * Flushes the caches to the collectors and closes them; resolves to what could not be sent in the time of a stop. `isHandedBack`:
+   * the row was handed back.
+   */
+  async flush(isHandedBack: boolean): Promise<readonly StopLoss[]> {
+    if (isHandedBack) {
+      this.#gaps.endNow();
+    }
     await this.#sets.stop();
     const stopping = this.exporters().map(({ exporter }) => exporter.stop());
     return Promise.all([...stopping, ...this.#leaving]);
@@ -300,11 +305,10 @@ export class SampledBridge {
       exporter,
       interfaces,
     }));
-    const whole = this.#whole;
-    if (whole === undefined) {
-      return sets;
-    }
-    return [{ bridge, collectorSetId: undefined, exporter: whole.exporter, interfaces }, ...sets];
+    const exporter = this.#whole?.exporter;
+    return exporter === undefined
+      ? sets
+      : [{ bridge, collectorSetId: undefined, exporter, interfaces }, ...sets];
   }
 
   interfaces(): BridgeInterfaces {
@@ -323,17 +327,20 @@ export class SampledBridge {
       flowSampling: this.#sets.status(session),
       sampleActionMeter: this.#intake.sampleActionMeterStatus(),
       unmanagedPacketIns: this.#intake.unmanagedPacketIns,
+      gaps: this.#gaps.status(),
       interfaces: { ...this.#interfaces.status(), skipped: this.#skippedInterfaces },
     };
   }
 
   #wholeStatus(): BridgeSamplingStatus | undefined {
-    const whole = this.#whole;
     const sampler = this.#intake.hookStatus();
+    if (this.#whole === undefined || sampler === undefined) {
+      return undefined;
+    }
+    const { row, exporter } = this.#whole;
+    const { ipfixRow, rowSetsFormat } = row;
     const datapath = this.#datapath.intakeStatus();
-    return (
-      whole && sampler && { ...rowStatus(whole.row), sampler, datapath, exporter: whole.exporter.status() }
-    );
+    return { ipfixRow, rowSetsFormat, sampler, datapath, exporter: exporter.status() };
   }
 
   #configureWhole(sampling: BridgeSampling | undefined): void {
@@ -341,6 +348,7 @@ export class SampledBridge {
     if (sampling === undefined) {
       this.#whole = undefined;
       this.#setHookSink(undefined);
+      this.#gaps.expectNothing();
       if (whole !== undefined) {
         this.#retire(whole.exporter);
       }
@@ -348,6 +356,12 @@ export class SampledBridge {
       const exporter = this.#makeExporter(`bridge ${this.name}`, sampling);
       this.#whole = { row: sampling, exporter };
       this.#setHookSink(exporter);
+      const { rowWrites, previousEndMicros } = this.#parts;
+      const isTakeOver = this.#isConfigured;
+      this.#gaps.expect(
+        isTakeOver ? 'take-over' : 'start',
+        isTakeOver ? rowWrites.writtenMicros : previousEndMicros,
+      );
     } else {
       whole.row = sampling;
       whole.exporter.configure(sampling.exporter);
@@ -382,8 +396,4 @@ export class SampledBridge {
       this.#session.scanForStaleActions();
     }
   }
-}
-
-function rowStatus({ ipfixRow, rowSetsFormat }: RowExporter['row']): RowExporter['row'] {
-  return { ipfixRow, rowSetsFormat };
 }

@@ -58,17 +58,13 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'Lines of the log that could not be written',
     ({ program }) => program.logLinesLost,
   ),
-  {
-    name: 'ovs_ipfix_connections_refused_total',
-    type: 'counter',
-    unit: 'connections',
-    labels: ['server'],
-    help: 'Connections that were closed because there were too many, by server: control or web',
-    read: ({ controlSocket, web }) => [
-      { labels: { server: 'control' }, value: controlSocket.refused },
-      ...(web === undefined ? [] : [{ labels: { server: 'web' }, value: web.connectionsRefused }]),
-    ],
-  },
+  one(
+    'ovs_ipfix_system_errors_total',
+    'counter',
+    'errors',
+    'Errors of the operating system, such as no free file descriptor, that no other metric counts',
+    ({ program }) => program.systemErrors.count,
+  ),
   {
     name: 'ovs_ipfix_conditions',
     type: 'gauge',
@@ -112,6 +108,20 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'repairs',
     'Times that the hook or a meter was missing or modified, and was reinstalled',
     ({ session }) => session.hookRepairs,
+  ),
+  perBridge(
+    'ovs_ipfix_unsampled_seconds_total',
+    'counter',
+    'seconds',
+    'Time in which packets of the bridge did not reach the daemon, which should have exported them',
+    ({ gaps }) => gaps.seconds,
+  ),
+  perBridge(
+    'ovs_ipfix_unsampled_gaps_total',
+    'counter',
+    'gaps',
+    'Gaps in which packets of the bridge did not reach the daemon; the log has each',
+    ({ gaps }) => gaps.count,
   ),
   perBridge(
     'ovs_ipfix_flow_rewrites_total',

@@ -28,7 +28,7 @@ export interface LoopbackReceiverStatus {
   readonly received: number;
   /** Datagrams of others, as far as the kernel did not drop them. */
   readonly refused: number;
-  /** Errors of the socket. */
+  /** Errors of the socket, and of look-ups of a sender. */
   readonly errors: number;
   /** The port of the sender; undefined as long as none is known. */
   readonly senderPort: number | undefined;
@@ -183,8 +183,14 @@ export class LoopbackReceiver {
     if (own === undefined) {
       return NO_PORTS;
     }
-    const known = this.#trustedOf(this.#peers.recentPeersOf(own, nowMs, SENDER_LOOKUP_MS));
-    return known.has(port) ? known : this.#trustedOf(this.#peers.peersOf(own, nowMs));
+    try {
+      const known = this.#trustedOf(this.#peers.recentPeersOf(own, nowMs, SENDER_LOOKUP_MS));
+      return known.has(port) ? known : this.#trustedOf(this.#peers.peersOf(own, nowMs));
+    } catch {
+      // The table cannot be read, as without a free file descriptor: the sender is unknown until the next look-up.
+      this.#errors += 1;
+      return NO_PORTS;
+    }
   }
 
   #trustedOf(peers: readonly UdpPeer[]): ReadonlySet<number> {

@@ -101,6 +101,7 @@ export const CHECKS: readonly Check[] = [
       'row-settings',
       'ownership',
       'leadership',
+      'tls',
       'cache',
       'flush',
       'collectors',
@@ -113,7 +114,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: 'Failures: restarts of both servers, conversion, bridges that change',
-    files: integration('failures', 'stop'),
+    files: integration('failures', 'descriptors', 'stop'),
   },
   {
     title: 'Hosts in network namespaces: ping, iperf3, no packet lost',
@@ -136,9 +137,11 @@ export const CHECKS: readonly Check[] = [
     files: [
       ...integration(
         'appctl',
+        'connections',
         'installed',
         'doctor',
         'doctor-alone',
+        'readiness',
         'demo',
         'metrics',
         'page',
@@ -171,4 +174,4 @@ export const FILES_WITHOUT_OVS: readonly string[] = [
 ];
 
 /** Tests whose outputs are those of one version of Open vSwitch, which the manual shows: 3.1, on which every change is tested. */
-export const FILES_OF_ONE_VERSION: readonly string[] = integration('transcripts');
+export const FILES_OF_ONE_VERSION: readonly string[] = integration('transcripts', 'rounds');
