@@ -11,12 +11,17 @@ import type { UnmeteredPolicy } from './hook-refusal.ts';
 import type { MeterEvents } from './meter-readings.ts';
 import type { SampleProbabilities } from './sample-probabilities.ts';
 
+/** What is seen of the hook: it is as installed, it was removed or modified, or the connection has ended. */
+export type HookSight = 'installed' | 'missing' | 'disconnected';
+
 /** Callbacks of a session. */
 export interface BridgeEvents extends MeterEvents {
   /** Called for each packet-in to the daemon's controller id; the view is only valid until the call returns. */
   readonly onPacketIn: (packetIn: PacketInView) => void;
   /** Called with each new connection once it is set up, and with undefined when it has ended. */
   readonly onConnection: (connection: BridgeConnection | undefined) => void;
+  /** Called when the hook is seen to be installed or missing, each second at least while it is installed. */
+  readonly onHook: (sight: HookSight) => void;
   /** Called at a stop when nothing is installed any more, before the connection is closed. */
   readonly onRemoved: () => Promise<void>;
   /** Called when `missing` or `isRewriting` may have changed. */

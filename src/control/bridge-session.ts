@@ -48,7 +48,7 @@ export class BridgeSession {
   constructor(options: BridgeSessionOptions) {
     const { bridge, clock, log, dial } = options;
     this.#options = options;
-    const { endpoint, tls, mark, unmetered, onPool, onLedgerEvent } = options;
+    const { endpoint, tls, mark, unmetered, onPool, onLedgerEvent, onHook } = options;
     const onChange = () => this.#follow();
     const { isLeading } = options;
     const dialled = { bridge, endpoint, tls, clock, isLeading, ...(dial === undefined ? {} : { dial }) };
@@ -59,6 +59,7 @@ export class BridgeSession {
       unmetered,
       onPool,
       onLedgerEvent,
+      onHook,
       onSampleMeterAdded: () => this.#translation.meterAdded(),
       onChange,
     });

@@ -115,8 +115,7 @@ export class Control {
 
   /**
    * Removes hooks and actions, hands the rows back to ovs-vswitchd, and then flushes the caches: sources stop before sinks.
-   * Each step has its time, which a frozen switch, database or collector does not prolong. Resolves to sentences about what
-   * is left in switches and rows, each with the command that removes it, and about what was not sent.
+   * Each step has its time, which nothing that is frozen prolongs. Resolves to sentences about what is left, and was not sent.
    */
   async stop(): Promise<readonly string[]> {
     const { clock, sendBudget } = this.#parts;
@@ -127,13 +126,14 @@ export class Control {
     this.#ownRows.stop();
     const bridges = [...this.#bridges.values()];
     const removals = Promise.all([
-      ...bridges.map(async (bridge) => this.#noteLeft(await bridge.remove())),
+      ...bridges.map(async (bridge) => this.#noteLeft(await bridge.remove(true))),
       ...this.#leaving.values(),
     ]);
     await settlesWithin(clock, leftMs(SOURCES_END_MS), removals);
-    this.#noteLeft(await handBackRows(this.#database, clock, leftMs(ROWS_END_MS)));
+    const notHandedBack = await handBackRows(this.#database, clock, leftMs(ROWS_END_MS));
+    this.#noteLeft(notHandedBack);
     sendBudget.endWithin(leftMs(FLUSH_END_MS));
-    const losses = await Promise.all(bridges.map((bridge) => bridge.flush()));
+    const losses = await Promise.all(bridges.map((bridge) => bridge.flush(notHandedBack === undefined)));
     this.#noteLeft(describeLoss(losses.flat()));
     await settlesWithin(clock, leftMs(FLUSH_END_MS), removals);
     await closeDatabase(this.#database, clock);
@@ -175,11 +175,10 @@ export class Control {
 
   conditions(): readonly Condition[] {
     const ofBridges = [...this.#bridges.values()].flatMap((bridge) => bridge.conditions());
-    const configuration = this.#configuration;
-    const ofRows = configuration === undefined ? [] : notAdopted(configuration, this.#rules());
+    const ofRows = this.#configuration === undefined ? [] : notAdopted(this.#configuration, this.#rules());
     return [
       ...this.#database.conditions(),
-      ...(configuration?.conditions ?? []),
+      ...(this.#configuration?.conditions ?? []),
       ...ofRows,
       ...ofBridges.map(shownCondition),
     ];
@@ -234,9 +233,10 @@ export class Control {
     });
     const isActive = lock === 'held';
     this.#desired = isActive ? desiredRows(configuration, this.#rules()) : () => false;
+    const previousEndMicros = isActive ? this.#database.takePreviousEnd() : undefined;
     for (const config of configuration.bridges.values()) {
       if (this.#isDesired(config)) {
-        this.#run(config);
+        this.#run(config, previousEndMicros);
       }
     }
     for (const name of this.#bridges.keys()) {
@@ -273,7 +273,7 @@ export class Control {
     return rowsOf(config).some((row) => this.#desired(config.name, row.ipfixRow));
   }
 
-  #run(config: BridgeConfig): void {
+  #run(config: BridgeConfig, previousEndMicros: number | undefined): void {
     const isDesired = (row: string) => this.#desired(config.name, row);
     const running = this.#bridges.get(config.name);
     if (running !== undefined) {
@@ -281,10 +281,11 @@ export class Control {
       return;
     }
     const bridge = new SampledBridge(config, isDesired, {
-      clock: this.#parts.clock,
+      ...this.#parts,
+      previousEndMicros,
+      rowWrites: this.#database,
       openBridge: (options) => this.#openBridge(config.name, options),
       makeExporter: (name, options) => this.#makeExporter(name, options),
-      randomSeed: this.#parts.randomSeed,
       log: this.#parts.log.module('bridge'),
       ownSet: () => this.#ownRows.setOf(config.name),
       isLeading: () => this.#database.isLeading,
@@ -299,8 +300,7 @@ export class Control {
     const what = [...(config.sampling === undefined ? [] : ['the whole bridge']), ...sets].join(', ');
     this.#log.info(`bridge ${config.name}: sampling started (${what})`);
     // An earlier bridge of this name that is still removing its hook must not remove the new one.
-    const leaving = this.#leaving.get(config.name);
-    void (leaving ?? Promise.resolve()).then(() => {
+    void (this.#leaving.get(config.name) ?? Promise.resolve()).then(() => {
       if (this.#bridges.get(config.name) === bridge) {
         bridge.start();
       }
@@ -353,15 +353,14 @@ export class Control {
     if (lock === 'waiting' || lock === 'lost') {
       await bridge.abandon();
     } else {
-      this.#noteLeft(await bridge.remove());
+      this.#noteLeft(await bridge.remove(false));
     }
-    this.#noteLeft(describeLoss(await bridge.flush()));
+    this.#noteLeft(describeLoss(await bridge.flush(false)));
   }
 
   async #reconcileRows(): Promise<void> {
     if (this.#configuration !== undefined && this.#database.lock === 'held') {
-      const plan = planOwnership(this.#configuration, this.#rules(), this.conditions());
-      await this.#database.write(plan);
+      await this.#database.write(planOwnership(this.#configuration, this.#rules(), this.conditions()));
     }
   }
 

@@ -76,6 +76,9 @@ export class DatabaseSession {
   #snapshot: Snapshot | undefined;
   #onHeld: () => void = () => {};
   #relayEndpoint = '';
+  /** When the last changes of rows were sent. */
+  #writtenMicros = 0;
+  #isWriting = false;
   #targetsColumn = new TargetsColumn(undefined);
 
   constructor(options: DatabaseSessionOptions) {
@@ -138,6 +141,21 @@ export class DatabaseSession {
     return this.#leadership.isLeading;
   }
 
+  /** Since when changes of rows are being written (monotonic); undefined while none are. */
+  get writingMicros(): number | undefined {
+    return this.#isWriting ? this.#writtenMicros : undefined;
+  }
+
+  /** When the last changes of rows were sent, monotonic. */
+  get writtenMicros(): number {
+    return this.#writtenMicros;
+  }
+
+  /** See `Leadership.takePreviousEnd`. */
+  takePreviousEnd(): number | undefined {
+    return this.#leadership.takePreviousEnd();
+  }
+
   /** Whether the database has collector sets: very old ones lack the table. */
   get hasCollectorSets(): boolean {
     return this.#replica.schema?.tables.has('Flow_Sample_Collector_Set') === true;
@@ -168,11 +186,18 @@ export class DatabaseSession {
    */
   async write(changes: readonly RowChange[]): Promise<void> {
     const client = this.#connected('IPFIX rows not changed');
-    await writeRows(changes, {
+    if (changes.some(({ kind }) => kind !== 'annotate')) {
+      this.#writtenMicros = this.#options.clock.monotonicMicros();
+      this.#isWriting = true;
+    }
+    const writing = writeRows(changes, {
       column: this.#targetsColumn,
       log: this.#options.log,
       transact: (operations) =>
         client.transact(DATABASE_NAME, [{ op: 'assert', lock: LOCK_NAME }, ...operations]),
+    });
+    await writing.finally(() => {
+      this.#isWriting = false;
     });
   }
 

@@ -24,6 +24,8 @@ export interface DatapathSamplingParts {
   /** See `OwnRows.refusal`. */
   readonly ownRowsRefusal: () => string | undefined;
   readonly unmetered: UnmeteredPolicy;
+  /** Called for each datagram with samples, and when the hook was seen. */
+  readonly onSample: () => void;
   /** Called when the hook that is desired may have changed. */
   readonly onChange: () => void;
   /** Called when `port` or `avoidedSetIds` has changed, on which the own rows depend. */

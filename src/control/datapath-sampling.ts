@@ -90,6 +90,7 @@ export class DatapathSampling {
       recordsReceived: () => this.#intake.records,
       onDatagram: (bytes, size) => {
         if (parts.isLeading()) {
+          parts.onSample();
           this.#intake.receive(bytes, size);
         }
       },
@@ -329,6 +330,9 @@ export class DatapathSampling {
     }
     if (sent !== undefined) {
       this.#intake.account.observeSent(sent);
+    }
+    if (packets !== undefined) {
+      this.#parts.onSample();
     }
     const nowMs = this.#nowMs();
     const packetRate = packets === undefined ? undefined : this.#rate.read(packets, nowMs);

@@ -25,6 +25,8 @@ export class DeputyWatch {
   #isWatchable = false;
   /** When the lock that shows life was stolen last. */
   #stolenMicros = 0;
+  /** When the holder last gave a sign of life: it stole the lock back. */
+  #aliveMicros = 0;
 
   constructor(options: DeputyWatchOptions) {
     this.#options = options;
@@ -38,6 +40,7 @@ export class DeputyWatch {
     this.#timer?.cancel();
     this.#client = client;
     this.#isWatchable = false;
+    this.#aliveMicros ||= this.#options.clock.monotonicMicros();
     await client.lock(DEPUTY_LOCK_NAME, (isHeld) => {
       if (isHeld && this.#client === client) {
         this.#arm(client);
@@ -45,10 +48,16 @@ export class DeputyWatch {
     });
   }
 
+  /** When the holder last gave a sign of life; when the watch began if it has given none. */
+  get aliveMicros(): number {
+    return this.#aliveMicros;
+  }
+
   /** Ends the watch, so that another standby may watch. */
   stop(): void {
     const client = this.#client;
     this.#client = undefined;
+    this.#aliveMicros = 0;
     this.#timer?.cancel();
     if (client !== undefined && client.end === undefined) {
       leaveLock(client, DEPUTY_LOCK_NAME).catch((error: unknown) => this.#note(error));
@@ -76,7 +85,12 @@ export class DeputyWatch {
     if (!client.hasLock(ALIVE_LOCK_NAME)) {
       await leaveLock(client, ALIVE_LOCK_NAME);
       this.#stolenMicros = clock.monotonicMicros();
-      await client.steal(ALIVE_LOCK_NAME);
+      await client.steal(ALIVE_LOCK_NAME, (isHeld) => {
+        // The end of the session is not a sign of life.
+        if (!isHeld && client.end === undefined) {
+          this.#aliveMicros = clock.monotonicMicros();
+        }
+      });
       return;
     }
     const askedMicros = clock.monotonicMicros();

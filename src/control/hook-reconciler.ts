@@ -17,6 +17,7 @@ import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { within } from '../runtime/within.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
+import type { BridgeEvents } from './bridge-session-options.ts';
 import { HOOK_HARD_TIMEOUT_SECONDS, hookRefresh, isSampledByDatapath, planHook } from './hook.ts';
 import {
   type HookDesired,
@@ -43,6 +44,8 @@ export interface HookReconcilerOptions extends MeterEvents {
   readonly unmetered: UnmeteredPolicy;
   /** Called when the meter of the actions after `sample` actions was added. */
   readonly onSampleMeterAdded: () => void;
+  /** See `BridgeEvents.onHook`. */
+  readonly onHook: BridgeEvents['onHook'];
   /** Called when the state or what is installed has changed. */
   readonly onChange: () => void;
 }
@@ -65,6 +68,8 @@ export class HookReconciler {
   #connection: BridgeConnection | undefined;
   /** What was read back on the current connection. */
   #installed: HookDesired | undefined;
+  /** The hook of the last reconciliation, on whatever connection. */
+  #lastHook: HookDesired['hook'];
   #condition: Condition | undefined;
   #pollTimer: Timer | undefined;
   #refreshedMs = 0;
@@ -145,6 +150,7 @@ export class HookReconciler {
     this.#installed = undefined;
     this.#pollTimer?.cancel();
     this.#readings.disconnected();
+    this.#options.onHook('disconnected');
     if (this.#state === 'installed') {
       this.#enter('pending');
     }
@@ -191,15 +197,18 @@ export class HookReconciler {
     }
     const isFirst = this.#installed?.hook === undefined && desired.hook !== undefined;
     this.#installed = desired;
+    this.#lastHook = desired.hook;
     this.#condition = undefined;
+    if (desired.hook !== undefined) {
+      this.#options.onHook('installed');
+    }
     if (isSameHook(desired, this.#desired)) {
       this.#enter(isNothingDesired(desired) ? 'absent' : 'installed');
     }
     if (isFirst) {
+      const { bridge, log } = this.#options;
       const bound = describeBound(connection, desired);
-      this.#options.log.info(
-        `bridge ${this.#options.bridge}: hook installed (${connection.protocol}, ${bound})`,
-      );
+      log.info(`bridge ${bridge}: hook installed (${connection.protocol}, ${bound})`);
     }
     this.#options.onChange();
   }
@@ -217,6 +226,9 @@ export class HookReconciler {
     // OVS looks up the meter of an action when the flow is written: a hook older than its meter would be unmetered.
     const isHookOutdated = isHookMeterNew && needsHookMeter(desired) && !isSampledByDatapath(observed.hook);
     const hook = planHook(isHookOutdated ? undefined : observed.hook, slot, desired.hook);
+    if (desired.hook !== undefined && hook.length > 0 && !this.#isLastHook(connection, observed.hook)) {
+      this.#options.onHook('missing');
+    }
     this.#noteRepair([...before, ...hook], desired);
     await this.#readings.changing(connection, before);
     await this.#send(connection, before);
@@ -341,6 +353,14 @@ export class HookReconciler {
       await connection.apply('refresh the hard timeout of the hook', [hookRefresh(slot, installed.hook)]);
       this.#refreshedMs = this.#nowMs();
     }
+    if (needsHookMeter(installed) && this.#reconciler.status().state === 'idle') {
+      this.#options.onHook('installed');
+    }
+  }
+
+  /** Whether the flow in the slot is the hook of the last reconciliation, which samples until it is replaced. */
+  #isLastHook({ slot }: BridgeConnection, hook: FlowStats | undefined): boolean {
+    return this.#lastHook !== undefined && planHook(hook, slot, this.#lastHook).length === 0;
   }
 
   #isHookRight(connection: BridgeConnection, hook: FlowStats | undefined): boolean {

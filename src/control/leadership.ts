@@ -57,6 +57,8 @@ export class Leadership {
   #timer: Timer | undefined;
   /** Since when the lock is held without a valid lease. */
   #doubtedMicros: number | undefined;
+  /** When the previous holder was last known to live; at first, the start of this process. */
+  #previousEndMicros: number | undefined = 0;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
@@ -71,6 +73,13 @@ export class Leadership {
   /** Whether the daemon may sample and write; it goes on without a database, as long as no standby can take over. */
   get isLeading(): boolean {
     return (this.#lock === 'held' || this.#lock === 'none') && this.#lease.isValid;
+  }
+
+  /** Returns once after each take-over, and after the start of the process, since when no daemon may have exported (monotonic). */
+  takePreviousEnd(): number | undefined {
+    const micros = this.#previousEndMicros;
+    this.#previousEndMicros = undefined;
+    return micros;
   }
 
   status(): LeadershipStatus {
@@ -118,6 +127,9 @@ export class Leadership {
     } else if (!isHeld) {
       this.#lock = before === 'held' ? 'lost' : 'waiting';
     } else if (before !== 'lost') {
+      if (before === 'waiting') {
+        this.#previousEndMicros = this.#deputy.aliveMicros;
+      }
       if (mustWait) {
         this.#lock = 'waiting';
         this.#timer = this.#options.clock.setTimer(() => this.#waited(client), LEASE_MS);

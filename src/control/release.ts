@@ -125,6 +125,7 @@ async function cleanBridge(
     onPacketIn: () => {},
     onPool: () => {},
     onLedgerEvent: () => {},
+    onHook: () => {},
     onConnection: () => {},
     onRemoved: async () => {},
     onChange: () => {},

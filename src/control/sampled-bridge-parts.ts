@@ -3,8 +3,10 @@
 import type { Exporter } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import type { BridgeInterface, IngressInterfaces } from '../intake/ingress-interfaces.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { BridgeSession } from './bridge-session.ts';
 import type { BridgeEvents, BridgeSessionOptions } from './bridge-session-options.ts';
+import type { DatabaseSession } from './database-session.ts';
 import type { DatapathSamplingParts } from './datapath-sampling-parts.ts';
 
 /** What a sampled bridge sets of its session. */
@@ -12,7 +14,16 @@ export type SampledBridgeSessionOptions = BridgeEvents & Pick<BridgeSessionOptio
 
 /** The dependencies of a sampled bridge, with those of its `DatapathSampling`. */
 export interface SampledBridgeParts
-  extends Omit<DatapathSamplingParts, 'bridge' | 'interfaces' | 'onChange' | 'onPort' | 'onPath'> {
+  extends Omit<
+    DatapathSamplingParts,
+    'bridge' | 'interfaces' | 'onSample' | 'onChange' | 'onPort' | 'onPath'
+  > {
+  /** The clock of the packet path, read once a batch. */
+  readonly sampleClock: Clock;
+  /** When another daemon, or the one before this, has ended that exported for rows that are adopted already; undefined: unknown. */
+  readonly previousEndMicros: number | undefined;
+  /** When rows are and were written, after which ovs-vswitchd may have ended its own export. */
+  readonly rowWrites: Pick<DatabaseSession, 'writingMicros' | 'writtenMicros'>;
   /** Makes the session of the bridge with the given callbacks. */
   readonly openBridge: (options: SampledBridgeSessionOptions) => BridgeSession;
   /** Makes an exporter; `name` is for its log lines. */

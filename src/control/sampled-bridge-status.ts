@@ -10,6 +10,7 @@ import type { BridgeSessionStatus } from './bridge-session-status.ts';
 import type { OwnRowsStatus } from './datapath-path.ts';
 import type { SamplerChoiceStatus } from './datapath-sampling-status.ts';
 import type { RedirectedSetStatus } from './redirected-sets.ts';
+import type { SamplingGapsStatus } from './sampling-gaps.ts';
 import type { Samplability } from './sampling-watch.ts';
 
 /** The status of a bridge that is sampled as a whole. */
@@ -60,5 +61,7 @@ export interface SampledBridgeStatus {
   readonly sampleActionMeter: MeterLedgerStatus;
   /** See `BridgeIntake.unmanagedPacketIns`. */
   readonly unmanagedPacketIns: number;
+  /** Times in which packets of the bridge did not reach the daemon. */
+  readonly gaps: SamplingGapsStatus;
   readonly interfaces: BridgeInterfacesStatus;
 }

@@ -20,6 +20,7 @@ import type { Redirection } from './ownership.ts';
 import { SampleProbabilities } from './sample-probabilities.ts';
 import type { BridgeInterfaces, RunningExporter, SampledBridgeParts } from './sampled-bridge-parts.ts';
 import type { BridgeSamplingStatus, SampledBridgeStatus } from './sampled-bridge-status.ts';
+import { SamplingGaps } from './sampling-gaps.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
 import { segmentedCondition } from './segmented.ts';
 
@@ -42,6 +43,7 @@ export class SampledBridge {
   readonly #interfaces = new IngressInterfaces();
   readonly #sets: BridgeSets;
   readonly #probabilities = new SampleProbabilities();
+  readonly #gaps: SamplingGaps;
   /** Exporters that are not needed any more and still flush. */
   readonly #leaving = new Set<Promise<StopLoss>>();
   readonly #watch: SamplingWatch;
@@ -55,6 +57,7 @@ export class SampledBridge {
   /** Applies the rows to the sampling by the datapath again. */
   #configureDatapath = () => {};
   #isStarted = false;
+  #isConfigured = false;
   #isLeaving = false;
 
   /** `isDesired` says for which IPFIX rows, by uuid, the switch should be programmed. */
@@ -66,11 +69,13 @@ export class SampledBridge {
       randomSeed: parts.randomSeed,
       onUnexpectedSet: () => this.#scan(),
     });
+    this.#gaps = new SamplingGaps({ ...parts, bridge: config.name });
     this.#watch = new SamplingWatch({ clock: parts.clock, onChange: parts.onSamplability });
     this.#datapath = new DatapathSampling({
       ...parts,
       bridge: config.name,
       interfaces: this.#interfaces,
+      onSample: () => this.#gaps.seen(),
       onChange: () => this.#setDesired(),
       onPort: parts.onSamplability,
       onPath: (path, fault) => this.#sets.setPath(path, fault),
@@ -90,7 +95,11 @@ export class SampledBridge {
       onChange: () => this.#follow(),
       onConnection: (connection) => this.#connected(connection),
       onRemoved: () => this.#datapath.drain(),
-      onPacketIn: (packetIn) => this.#intake.receive(packetIn),
+      onHook: (sight) => this.#gaps.see(sight),
+      onPacketIn: (packetIn) => {
+        this.#gaps.seen();
+        this.#intake.receive(packetIn);
+      },
       onPool: (meter, pool) => {
         this.#intake.observePool(meter, pool);
         if (meter === 'hook') {
@@ -101,6 +110,10 @@ export class SampledBridge {
         this.#intake.restartLedger(meter, event);
         if (meter === 'hook') {
           this.#datapath.observeDropped(undefined);
+        }
+        if (meter === 'hook' && event === 'meterModified') {
+          // What is lost until the new account begins is in no count.
+          this.#gaps.see('missing');
         }
       },
     });
@@ -124,6 +137,7 @@ export class SampledBridge {
     const sampling = config.sampling && isDesired(config.sampling.ipfixRow) ? config.sampling : undefined;
     this.#intake.setHookInterval(sampling?.interval);
     this.#configureWhole(sampling?.isOurs === true ? sampling : undefined);
+    this.#isConfigured = true;
     const sets = this.#sets.configure(config, isDesired);
     this.#failOpen = config.isFailOpen ? failOpenCondition(this.name) : undefined;
     this.#desired = {
@@ -197,9 +211,13 @@ export class SampledBridge {
     }
   }
 
-  /** Removes everything from the switch; resolves to a sentence about what is left there, or undefined. */
-  async remove(): Promise<string | undefined> {
+  /**
+   * Removes everything from the switch; resolves to a sentence about what is left there, or undefined. `handsBack`: the row is then
+   * handed back, so that ovs-vswitchd exports.
+   */
+  async remove(handsBack: boolean): Promise<string | undefined> {
     this.#isLeaving = true;
+    this.#gaps.leave(handsBack, this.#parts.rowWrites.writingMicros);
     this.#watch.stop();
     const left = await this.#session.stop(REMOVAL_MS_MAX);
     await this.#datapath.stop();
@@ -209,13 +227,20 @@ export class SampledBridge {
   /** Leaves everything in the switch, where another daemon uses it now. */
   async abandon(): Promise<void> {
     this.#isLeaving = true;
+    this.#gaps.leave(false);
     this.#watch.stop();
     await this.#session.abandon();
     await this.#datapath.stop();
   }
 
-  /** Flushes the caches to the collectors and closes them; resolves to what could not be sent in the time of a stop. */
-  async flush(): Promise<readonly StopLoss[]> {
+  /**
+   * Flushes the caches to the collectors and closes them; resolves to what could not be sent in the time of a stop. `isHandedBack`:
+   * the row was handed back.
+   */
+  async flush(isHandedBack: boolean): Promise<readonly StopLoss[]> {
+    if (isHandedBack) {
+      this.#gaps.endNow();
+    }
     await this.#sets.stop();
     const stopping = this.exporters().map(({ exporter }) => exporter.stop());
     return Promise.all([...stopping, ...this.#leaving]);
@@ -300,6 +325,7 @@ export class SampledBridge {
       flowSampling: this.#sets.status(session),
       sampleActionMeter: this.#intake.sampleActionMeterStatus(),
       unmanagedPacketIns: this.#intake.unmanagedPacketIns,
+      gaps: this.#gaps.status(),
       interfaces: { ...this.#interfaces.status(), skipped: this.#skippedInterfaces },
     };
   }
@@ -318,6 +344,7 @@ export class SampledBridge {
     if (sampling === undefined) {
       this.#whole = undefined;
       this.#setHookSink(undefined);
+      this.#gaps.expectNothing();
       if (whole !== undefined) {
         this.#retire(whole.exporter);
       }
@@ -325,6 +352,11 @@ export class SampledBridge {
       const exporter = this.#makeExporter(`bridge ${this.name}`, sampling);
       this.#whole = { row: sampling, exporter };
       this.#setHookSink(exporter);
+      if (this.#isConfigured) {
+        this.#gaps.expect('take-over', this.#parts.rowWrites.writtenMicros);
+      } else {
+        this.#gaps.expect('start', this.#parts.previousEndMicros);
+      }
     } else {
       whole.row = sampling;
       whole.exporter.configure(sampling.exporter);

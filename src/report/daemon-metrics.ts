@@ -103,6 +103,20 @@ export const DAEMON_METRICS: readonly Metric[] = [
     ({ session }) => session.hookRepairs,
   ),
   perBridge(
+    'ovs_ipfix_unsampled_seconds_total',
+    'counter',
+    'seconds',
+    'Time in which packets of the bridge did not reach the daemon, which should have exported them',
+    ({ gaps }) => gaps.seconds,
+  ),
+  perBridge(
+    'ovs_ipfix_unsampled_gaps_total',
+    'counter',
+    'gaps',
+    'Gaps in which packets of the bridge did not reach the daemon; the log has each',
+    ({ gaps }) => gaps.count,
+  ),
+  perBridge(
     'ovs_ipfix_flow_rewrites_total',
     'counter',
     'rewrites',

@@ -38,6 +38,7 @@ function newSampling(clock: ManualClock, destination: (line: string) => void): D
     unmetered: 'refuse',
     isLeading: () => true,
     isSwitchUser: (userId) => userId === process.getuid?.(),
+    onSample: () => {},
     onChange: () => {},
     onPort: () => {},
     onPath: () => {},

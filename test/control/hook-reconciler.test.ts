@@ -54,6 +54,7 @@ class HookScript {
   readonly ofswitch: ScriptedSwitch;
   readonly reconciler: HookReconciler;
   readonly pools: string[] = [];
+  readonly sights: string[] = [];
   readonly trace = new StateTrace('hook-reconciler.ts');
   readonly #log: Log;
   #lines: string[] = [];
@@ -74,6 +75,7 @@ class HookScript {
       unmetered,
       onPool: (meter, { packets, dropped }) => this.pools.push(`${meter} ${packets} ${dropped}`),
       onLedgerEvent: (meter, event) => this.pools.push(`${meter} ${event}`),
+      onHook: (sight) => this.sights.push(sight),
       onSampleMeterAdded: () => this.pools.push('sample meter added'),
       onChange: () => this.trace.note(this.reconciler.state),
     });
@@ -341,6 +343,27 @@ test('repairs the hook or a meter that another client modified immediately', asy
   ]);
   assert.equal(hook.ofswitch.flows().length, 1);
   assert.equal(hook.takeWarnings().length, 3);
+  // The deleted meter is that of other flows, and the hook samples meanwhile.
+  assert.deepEqual(hook.sights.slice(1), [
+    'installed',
+    'missing',
+    'installed',
+    'missing',
+    'installed',
+    'installed',
+  ]);
+});
+
+test('sees the hook all the time while its actions change, and not after the connection has ended', async (t) => {
+  const hook = new HookScript(t);
+  await hook.setDesired(DESIRED);
+  await hook.connect();
+  await hook.setDesired({ ...DESIRED, hook: { observationDomainId: 7, observationPointId: 8 } });
+  await hook.clock.advanceMs(1000);
+  assert.deepEqual(hook.sights, ['missing', 'installed', 'installed', 'installed']);
+  hook.ofswitch.hangUp();
+  await hook.clock.advanceMs(0);
+  assert.equal(hook.sights.at(-1), 'disconnected');
 });
 
 test('finds a deleted hook by the next poll without a flow monitor', async (t) => {

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { TAKEOVER_MS } from '../../src/control/deputy-watch.ts';
 import { CertificateFolder, tlsArguments } from '../support/certificates.ts';
 import { CuttableProxy } from '../support/cuttable-proxy.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
@@ -21,6 +22,9 @@ const UNCACHED = { cache_active_timeout: 0, cache_max_flows: 0 };
 const PORTION = 50;
 /** As long as a take-over may take, and something for a loaded machine. */
 const TAKEOVER_MS_MAX = 3000 + 3000;
+/** The line of the gap that a failover leaves. */
+const FAILOVER_GAP =
+  /not sampled for (\d+) ms from \S+: the hook was being confirmed after a start or a failover/u;
 /** Longer than a lease. */
 const PAUSE_MS = 2500;
 /** Milliseconds in which nothing may be written to the database. */
@@ -140,6 +144,9 @@ for (const over of ['unix', 'ssl'] as const) {
       await pair.assertEachOnce();
       first.signal('SIGSTOP');
       t.diagnostic(`taken over in ${await becomesActive(second, br)} ms`);
+      await waitFor(() => FAILOVER_GAP.exec(second.log), { what: 'the gap of the take-over is logged' });
+      // It includes the time without a sign of life.
+      assert.ok(Number(FAILOVER_GAP.exec(second.log)?.[1]) >= TAKEOVER_MS);
       await pair.inject();
       await pair.assertEachOnce();
       first.signal('SIGCONT');

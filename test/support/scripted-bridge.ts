@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import type { RegisterBit } from '../../src/config/settings.ts';
 import { type BridgeDesired, NOTHING_DESIRED } from '../../src/control/bridge-desired.ts';
 import { BridgeSession } from '../../src/control/bridge-session.ts';
-import type { BridgeSessionOptions } from '../../src/control/bridge-session-options.ts';
+import type { BridgeSessionOptions, HookSight } from '../../src/control/bridge-session-options.ts';
 import type { MeterCounters } from '../../src/intake/meter-ledger.ts';
 import {
   type Action,
@@ -84,6 +84,8 @@ export class ScriptedBridge {
   readonly translation = new StateTrace('translation-reconciler.ts');
   /** What the hook's meter has counted, each time that it was read. */
   readonly pools: MeterCounters[] = [];
+  /** What was seen of the hook. */
+  readonly sights: HookSight[] = [];
   #lines: string[] = [];
 
   constructor(t: TestContext, options: ScriptedBridgeOptions = {}) {
@@ -109,6 +111,7 @@ export class ScriptedBridge {
         }
       },
       onLedgerEvent: () => {},
+      onHook: (sight) => this.sights.push(sight),
       onConnection: () => {},
       onRemoved: async () => {},
       onChange: () => this.#note(),

@@ -1,0 +1,190 @@
+// The gaps of one bridge: times in which the daemon should have exported its packets and they did not reach it. Packets that a
+// counter has, such as those that the meter dropped, are not in a gap. One begins at the last moment at which the hook was known
+// to be installed: when the last packet arrived, or at the last poll. It ends `SETTLE_MS` after the hook is installed and the row
+// is the daemon's, or after the row was handed back.
+
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { HookSight } from './bridge-session-options.ts';
+
+/** Why packets of the bridge did not reach the daemon, as a clause for the log. */
+const REASONS = {
+  start: 'the hook was being confirmed after a start or a failover',
+  'take-over': 'its row was taken over from ovs-vswitchd',
+  connection: 'the connection to the bridge was lost',
+  hook: 'the hook or its meter was removed or modified',
+  'hand-back': 'its row was handed back to ovs-vswitchd',
+} as const;
+
+export type GapCause = keyof typeof REASONS;
+
+/** The causes that are not the daemon's own doing; they are logged as warnings. */
+const FAULTS: ReadonlySet<GapCause> = new Set(['connection', 'hook']);
+
+/** One gap; plain data. */
+export interface SamplingGap {
+  readonly cause: GapCause;
+  /** Wall time, ISO 8601 in UTC. */
+  readonly start: string;
+  readonly milliseconds: number;
+}
+
+/** The gaps of a bridge, for operators. */
+export interface SamplingGapsStatus {
+  readonly count: number;
+  /** Seconds of all gaps together. */
+  readonly seconds: number;
+  /** The last ones, oldest first. */
+  readonly recent: readonly SamplingGap[];
+}
+
+/** Milliseconds that ovs-vswitchd may take until its datapath follows a change of a flow or of an IPFIX row. */
+export const SETTLE_MS = 30;
+/** Cells of the times at which the hook was seen. */
+const KNOWN = 0;
+const LATEST = 1;
+/** Gaps that the status has. */
+const RECENT_COUNT = 16;
+
+export interface SamplingGapsOptions {
+  readonly bridge: string;
+  readonly clock: Clock;
+  /** The clock of the packet path, which is asked for each packet. */
+  readonly sampleClock: Clock;
+  readonly log: Logger;
+}
+
+export class SamplingGaps {
+  readonly #options: SamplingGapsOptions;
+  /** When the last batch arrived, and the one before; in cells, as a double in a field would be an object. */
+  readonly #seenMicros = new Float64Array(2);
+  readonly #recent: SamplingGap[] = [];
+  /** Whether the daemon should export the packets of the bridge. */
+  #isExpected = false;
+  /** Whether the hook was installed when it was last seen. */
+  #isInstalled = false;
+  #open: { readonly cause: GapCause; readonly sinceMicros: number } | undefined;
+  #settling: Timer | undefined;
+  #count = 0;
+  #totalMicros = 0;
+
+  constructor(options: SamplingGapsOptions) {
+    this.#options = options;
+    this.#seenMicros.fill(options.clock.monotonicMicros());
+  }
+
+  /**
+   * Notes that a packet has arrived; runs for each. It may have waited since the batch before it, while this process was paused, and
+   * the hook may be gone since then: the hook is known to have been installed at the time of that batch.
+   */
+  seen(): void {
+    const times = this.#seenMicros;
+    const nowMicros = this.#options.sampleClock.monotonicMicros();
+    if (nowMicros !== times[LATEST]) {
+      times[KNOWN] = times[LATEST]!;
+      times[LATEST] = nowMicros;
+    }
+  }
+
+  /** Notes what is seen of the hook. */
+  see(sight: HookSight): void {
+    this.#isInstalled = sight === 'installed';
+    if (!this.#isExpected) {
+      return;
+    }
+    if (sight === 'installed') {
+      this.seen();
+      if (this.#open !== undefined) {
+        this.#seenMicros.fill(this.#options.clock.monotonicMicros());
+        this.#settle();
+      }
+    } else {
+      this.#begin(sight === 'missing' ? 'hook' : 'connection');
+    }
+  }
+
+  /** The daemon should export the packets of the bridge since `sinceMicros` (monotonic); default: from now on. */
+  expect(cause: GapCause, sinceMicros = this.#options.clock.monotonicMicros()): void {
+    this.#isExpected = true;
+    this.#begin(cause, sinceMicros);
+    if (this.#isInstalled) {
+      this.#settle();
+    }
+  }
+
+  /** The daemon should not export any more: its row belongs to ovs-vswitchd, or there is none. */
+  expectNothing(): void {
+    this.#isExpected = false;
+    this.#close(0);
+  }
+
+  /**
+   * The hook is removed, or left to another daemon. With `handsBack` the row is handed back, and `endNow` follows. `adoptingMicros`:
+   * since when the row is being adopted, if it is.
+   */
+  leave(handsBack: boolean, adoptingMicros?: number): void {
+    if (handsBack && this.#isExpected) {
+      this.#begin('hand-back');
+    } else if (handsBack && adoptingMicros !== undefined) {
+      this.#begin('hand-back', adoptingMicros);
+    } else {
+      this.#forget();
+    }
+    this.#isExpected = false;
+  }
+
+  /** Ends an open gap without a timer, at a stop: the time in which the datapath follows is added. */
+  endNow(): void {
+    this.#close(SETTLE_MS);
+  }
+
+  status(): SamplingGapsStatus {
+    return { count: this.#count, seconds: this.#totalMicros / 1e6, recent: [...this.#recent] };
+  }
+
+  /** Begins a gap, by default when the hook was last known to be installed. An open one goes on. */
+  #begin(cause: GapCause, sinceMicros = this.#seenMicros[KNOWN]!): void {
+    this.#settling?.cancel();
+    this.#settling = undefined;
+    this.#open ??= { cause, sinceMicros };
+  }
+
+  /** Everything is installed: an open gap ends when the datapath has followed. */
+  #settle(): void {
+    if (this.#settling === undefined) {
+      this.#settling = this.#options.clock.setTimer(() => this.#close(0), SETTLE_MS);
+    }
+  }
+
+  #forget(): void {
+    this.#settling?.cancel();
+    this.#settling = undefined;
+    this.#open = undefined;
+  }
+
+  #close(settleMs: number): void {
+    const open = this.#open;
+    this.#forget();
+    if (open === undefined) {
+      return;
+    }
+    const { bridge, clock, log } = this.#options;
+    const elapsedMicros = clock.monotonicMicros() - open.sinceMicros;
+    const micros = elapsedMicros + settleMs * 1000;
+    const start = new Date((clock.wallMicros() - elapsedMicros) / 1000).toISOString();
+    const milliseconds = Math.ceil(micros / 1000);
+    this.#count += 1;
+    this.#totalMicros += micros;
+    this.#recent.push({ cause: open.cause, start, milliseconds });
+    if (this.#recent.length > RECENT_COUNT) {
+      this.#recent.shift();
+    }
+    const text = `bridge ${bridge}: not sampled for ${milliseconds} ms from ${start}: ${REASONS[open.cause]}`;
+    const limited = log.limited(`gap ${bridge}`);
+    if (FAULTS.has(open.cause)) {
+      limited.warn(text);
+    } else {
+      limited.info(text);
+    }
+  }
+}
