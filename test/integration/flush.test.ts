@@ -7,10 +7,9 @@ import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
 import { type FlowRecord, FlowRecordSink } from '../support/flow-records.ts';
 import { udpFrame } from '../support/frames.ts';
-import { targetsArgument, waitForHook, waitForNoBridge } from '../support/ipfix-rows.ts';
+import { targetsArgument, waitForBridge, waitForHook, waitForNoBridge } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
 import { tier } from '../support/tiers.ts';
-import { waitFor } from '../support/wait.ts';
 import { withDaemon } from '../support/with-daemon.ts';
 
 const ACTIVE_TIMEOUT = 2;
@@ -126,13 +125,17 @@ test(
     await short.sample(flow(2), flow(2));
     await ovs.killVswitchd();
     assert.deepEqual(summary(await short.sink.waitForRecords(1)), [[2, 2, ACTIVE_TIMEOUT]]);
-    await waitFor(async () => (await daemon.appctl('status')).startsWith('not ready'), {
-      what: 'it is not ready',
-    });
+    await waitForBridge(
+      daemon,
+      long.name,
+      'the hook is not known',
+      ({ session }) => session.hook !== 'installed',
+    );
 
     await ovs.startVswitchd();
     const back = Date.now();
-    await daemon.waitForReady();
+    await waitForHook(daemon, long.name);
+    await waitForHook(daemon, short.name);
     t.diagnostic(`hooks were back ${Date.now() - back} ms after ovs-vswitchd`);
     await long.sample(flow(1));
     assert.equal(long.sink.messages.length, 0);
