@@ -10,12 +10,14 @@ import { SendBudget } from './export/send-budget.ts';
 import { UdpSession } from './export/udp-session.ts';
 import { eventCounters } from './report/counters.ts';
 import { Coverage } from './report/coverage.ts';
+import { RecentLosses } from './report/recent-losses.ts';
 import { Report } from './report/report.ts';
 import { addressText } from './runtime/address-text.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { Log, type Logger } from './runtime/log.ts';
 import { isPidFileLive } from './runtime/pid-file.ts';
 import { programFolder } from './runtime/program-folder.ts';
+import { SystemFaults } from './runtime/system-faults.ts';
 import { msUntil, settlesWithin, within } from './runtime/within.ts';
 import { CommandRegistry } from './unixctl/commands.ts';
 import { registerDaemonCommands } from './unixctl/daemon-commands.ts';
@@ -36,10 +38,12 @@ export class Daemon {
   readonly #upcalls: DatapathUpcallsReader;
   readonly #report: Report;
   readonly #coverage: Coverage;
+  readonly #recentLosses: RecentLosses;
   readonly #web: WebServer | undefined;
   readonly #onExit: () => void;
   readonly #unixctl: UnixctlServer;
   readonly #version: string;
+  readonly #systemFaults: SystemFaults;
 
   /** `onExit` is called for `ovs-appctl exit`. */
   constructor(settings: RunSettings, version: string, onExit: () => void) {
@@ -55,6 +59,7 @@ export class Daemon {
       destination: settings.logFile === undefined ? 'stderr' : { file: settings.logFile },
     });
     this.#logger = this.#log.logger('ovs_ipfix');
+    this.#systemFaults = new SystemFaults(this.#logger);
     const collectorLog = this.#log.logger('collector');
     this.#control = new Control(settings, {
       clock,
@@ -71,6 +76,7 @@ export class Daemon {
       log: this.#logger,
       isNeeded: () => this.#control.isSampledByDatapath,
     });
+    this.#recentLosses = new RecentLosses(clock, () => this.#control.status());
     this.#report = new Report({
       clock,
       control: this.#control,
@@ -78,7 +84,9 @@ export class Daemon {
       sending: () => sendBudget.status(),
       upcalls: () => this.#upcalls.upcalls(),
       logLinesLost: () => this.#log.lostCount,
+      systemFaults: this.#systemFaults,
       web: () => this.#web?.status(),
+      recentLosses: (now) => this.#recentLosses.status(now),
     });
     this.#coverage = new Coverage(clock, () => eventCounters(this.#report.status()));
     this.#web = settings.web && this.#makeWeb(settings.web, clock);
@@ -98,6 +106,7 @@ export class Daemon {
     this.#control.start();
     this.#upcalls.start();
     this.#coverage.start();
+    this.#recentLosses.start();
   }
 
   /**
@@ -106,6 +115,7 @@ export class Daemon {
    */
   async stop(reason: string, deadlineMs: number): Promise<void> {
     this.#coverage.stop();
+    this.#recentLosses.stop();
     this.#upcalls.stop();
     this.#logger.info(`${reason}; handing rows back and flushing caches`);
     const late = `stopping took longer than ${deadlineMs} ms; run "ovs-ipfix release".`;
@@ -149,6 +159,11 @@ export class Daemon {
       await this.#unixctl.stop();
       throw error;
     }
+  }
+
+  /** Counts an uncaught error of the operating system, after which the daemon goes on; returns false for any other error. */
+  survives(thrown: unknown): boolean {
+    return this.#systemFaults.note(thrown);
   }
 
   /** Returns what keeps the daemon from being ready, as sentences; none when it is ready. */

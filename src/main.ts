@@ -3,6 +3,7 @@
 // called, because loading all of them takes longer than starting Node.js.
 
 import { Command } from 'commander';
+import { errorText } from './commands/error-text.ts';
 import { withOptionalValues } from './commands/options.ts';
 import { version } from './commands/version.ts';
 
@@ -41,7 +42,7 @@ function neededCommands(word: string | undefined): readonly (() => Promise<Comma
 }
 
 main(process.argv).then(undefined, (error: unknown) => {
-  process.stderr.write(`ovs-ipfix: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`ovs-ipfix: ${errorText(error)}\n`);
   if (process.env['OVS_IPFIX_TRACE'] && error instanceof Error) {
     process.stderr.write(`${error.stack ?? ''}\n`);
   }

@@ -2,8 +2,7 @@
 // was started without one.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { controlSocketPath, pidFilePath, runDirectory } from '../runtime/rundir.ts';
+import { controlSocketPath, controlSockets, pidFilePath, runDirectory } from '../runtime/rundir.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 
 /** Returns the path of the socket; throws a sentence when there is none or several. A socket of a dead process is ignored. */
@@ -30,24 +29,10 @@ export function findControlSocket(given: string | undefined): string {
 }
 
 function liveSockets(): readonly string[] {
-  return controlSockets(listRunDirectory())
+  return controlSockets(listRunDirectory(), runDirectory())
     .filter(({ pid }) => isAlive(pid))
     .map(({ path }) => path)
     .filter(isSocket);
-}
-
-/** A control socket found by its name, which may be stale. */
-export interface NamedSocket {
-  readonly path: string;
-  readonly pid: number;
-}
-
-/** Returns the control sockets with the default name among the names of the run directory. */
-export function controlSockets(names: readonly string[]): readonly NamedSocket[] {
-  return names.flatMap((name) => {
-    const pid = /^ovs-ipfix\.(?<pid>\d+)\.ctl$/u.exec(name)?.groups?.['pid'];
-    return pid === undefined ? [] : [{ path: join(runDirectory(), name), pid: Number(pid) }];
-  });
 }
 
 function listRunDirectory(): readonly string[] {

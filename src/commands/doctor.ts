@@ -5,19 +5,21 @@ import { Command } from 'commander';
 import type { BridgeConfig } from '../config/configuration.ts';
 import { type DoctorSettings, MARK_DEFAULT, readDoctorSettings } from '../config/settings.ts';
 import { conditionLines } from '../report/condition-lines.ts';
-import type { StatusDocument } from '../report/status-document.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import { safeText } from '../runtime/safe-text.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
 import { type Colour, coloured } from './colour.ts';
 import { checkBridge, isExported } from './doctor/bridge-checks.ts';
 import { readBridge } from './doctor/bridge-facts.ts';
+import { byCause } from './doctor/causes.ts';
 import { checkCollector } from './doctor/collector-checks.ts';
-import { askDaemons } from './doctor/daemon-checks.ts';
+import { askDaemons, type DaemonFacts } from './doctor/daemon-checks.ts';
 import { type DatabaseFacts, DatabaseUnreachable, readDatabase } from './doctor/database-facts.ts';
 import { type Finding, finding, type Severity } from './doctor/finding.ts';
-import { checkClock, checkSwitch } from './doctor/host-checks.ts';
+import { checkClock } from './doctor/host-checks.ts';
 import { checkMark } from './doctor/mark-checks.ts';
 import { checkRows, targetsInUse } from './doctor/row-checks.ts';
+import { checkSwitch } from './doctor/switch-checks.ts';
 import { addDatabaseOptions, flag, flagOf, foldDatabase, openflowFlag } from './options.ts';
 
 /** Schema and version of the document of `--format json`, as in `status`. */
@@ -52,7 +54,7 @@ async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[
   const findings: Finding[] = [...daemon.findings];
   try {
     const facts = await readDatabase(settings, clock);
-    findings.push(...(await checkFacts(facts, daemon.status, settings, clock)));
+    findings.push(...(await checkFacts(facts, daemon, settings, clock)));
   } catch (error) {
     if (!(error instanceof DatabaseUnreachable)) {
       throw error;
@@ -61,23 +63,25 @@ async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[
   }
   findings.push(...(await attempt('the clock', async () => checkClock(clock))));
   const order: readonly Severity[] = ['error', 'warning', 'note'];
-  return findings.toSorted((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
+  return byCause(findings.map(shown)).toSorted(
+    (a, b) => order.indexOf(a.severity) - order.indexOf(b.severity),
+  );
 }
 
 async function checkFacts(
   facts: DatabaseFacts,
-  status: StatusDocument | undefined,
+  { status, mayRun }: DaemonFacts,
   settings: DoctorSettings,
   clock: Clock,
 ): Promise<Finding[]> {
   // A running daemon reports more conditions than the rows show: those of its bridges.
   const known: readonly Finding[] = status?.conditions ?? facts.configuration.conditions;
   const findings = [...known];
-  findings.push(...(await attempt('the rows', async () => checkRows(facts, status !== undefined))));
+  findings.push(...(await attempt('the rows', async () => checkRows(facts, mayRun))));
   const ofSwitch = await attempt('the switch', () => checkSwitch(facts, settings, clock));
   findings.push(...ofSwitch.filter((each) => !known.some((other) => isSame(each, other))));
   for (const config of facts.configuration.bridges.values()) {
-    const check = () => checkOneBridge(config, status === undefined, settings, clock);
+    const check = () => checkOneBridge(config, !mayRun, settings, clock);
     findings.push(...(await attempt(`bridge ${config.name}`, check)));
   }
   for (const target of targetsInUse(facts)) {
@@ -102,6 +106,12 @@ async function checkOneBridge(
     return [];
   }
   return [...(isExported(config) ? checkMark(facts) : []), ...(isAlone ? checkBridge(facts, config) : [])];
+}
+
+/** Returns the finding with what it quotes of others made safe to show. */
+function shown(one: Finding): Finding {
+  const { where, message, action } = one;
+  return { ...one, where: safeText(where), message: safeText(message), action: safeText(action) };
 }
 
 function isSame(a: Finding, b: Finding): boolean {

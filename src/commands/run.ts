@@ -80,6 +80,11 @@ async function runUntilStopped(settings: RunSettings): Promise<void> {
     process.on(signal, () => stop(`${signal} received`));
   }
   const daemon = new Daemon(settings, version, () => stop('the command "exit" received'));
+  process.on('uncaughtException', (thrown: unknown) => {
+    if (!daemon.survives(thrown)) {
+      endByBug(thrown);
+    }
+  });
   const notifier = new ServiceNotifier({
     environment: process.env,
     pid: process.pid,
@@ -93,6 +98,14 @@ async function runUntilStopped(settings: RunSettings): Promise<void> {
   // Not waited for: systemd may be slow.
   void notifier.stop();
   await daemon.stop(reason, STOP_DEADLINE_MS);
+}
+
+/** Ends the process as Node.js does after an uncaught exception: its state is unknown. */
+function endByBug(thrown: unknown): void {
+  process.stderr.write(
+    `ovs-ipfix: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`,
+  );
+  process.exit(1);
 }
 
 /**

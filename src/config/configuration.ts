@@ -281,7 +281,7 @@ function readCollectorSets(
     if (name === undefined) {
       conditions.push({
         code: 'dangling-reference',
-        severity: 'error',
+        severity: 'warning',
         where: `${where}, column bridge`,
         message: 'Its bridge no longer exists, so no packet is sampled for it.',
         action: `Remove the row with "ovs-vsctl destroy Flow_Sample_Collector_Set ${row.uuid}".`,

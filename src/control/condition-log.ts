@@ -1,4 +1,4 @@
-// Logs each condition once, and again when it recurs.
+// Logs each condition once, at the level of its severity, and again when it recurs.
 
 import { type Condition, describeCondition } from '../config/condition.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -13,16 +13,16 @@ export class ConditionLog {
 
   /** Takes all conditions of the moment. */
   update(conditions: readonly Condition[]): void {
-    const now = new Set(conditions.map(describeCondition));
+    const now = new Map(conditions.map((condition) => [describeCondition(condition), condition.severity]));
     for (const logged of this.#logged) {
       if (!now.has(logged)) {
         this.#logged.delete(logged);
       }
     }
-    for (const text of now) {
+    for (const [text, severity] of now) {
       if (!this.#logged.has(text)) {
         this.#logged.add(text);
-        this.#log.warn(text);
+        this.#log[severity === 'error' ? 'error' : 'warn'](text);
       }
     }
   }

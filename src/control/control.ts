@@ -2,7 +2,7 @@
 // should be adopted, and adopts and releases rows. Every change triggers one reconciliation with the newest whole snapshot.
 // While the database is down, the last good configuration stays in force.
 
-import type { Condition } from '../config/condition.ts';
+import { type Condition, shownCondition } from '../config/condition.ts';
 import { type BridgeConfig, type Configuration, readConfiguration } from '../config/configuration.ts';
 import type { RunSettings } from '../config/settings.ts';
 import type { OpenSession } from '../export/collector-session.ts';
@@ -11,7 +11,7 @@ import type { ExporterOptions } from '../export/exporter-options.ts';
 import type { SendBudget } from '../export/send-budget.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import { clause, reasonOf } from '../runtime/sentence.ts';
+import { reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
 import { BridgeSession } from './bridge-session.ts';
@@ -33,6 +33,7 @@ import {
   planOwnership,
   withOwnershipConditions,
 } from './ownership.ts';
+import { missingParts } from './readiness.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
 import { SampledBridge } from './sampled-bridge.ts';
 import type {
@@ -114,7 +115,8 @@ export class Control {
 
   /**
    * Removes hooks and actions, hands the rows back to ovs-vswitchd, and then flushes the caches: sources stop before sinks.
-   * Each step has its time, which nothing that is frozen prolongs. Resolves to sentences about what is left, and was not sent.
+   * Each step has its time, which a frozen switch, database or collector does not prolong. Resolves to sentences about what
+   * is left in switches and rows, each with the command that removes it, and about what was not sent.
    */
   async stop(): Promise<readonly string[]> {
     const { clock, sendBudget } = this.#parts;
@@ -174,42 +176,25 @@ export class Control {
 
   conditions(): readonly Condition[] {
     const ofBridges = [...this.#bridges.values()].flatMap((bridge) => bridge.conditions());
-    const ofRows = this.#configuration === undefined ? [] : notAdopted(this.#configuration, this.#rules());
-    const ofConfiguration = this.#configuration?.conditions ?? [];
-    return [...this.#database.conditions(), ...ofConfiguration, ...ofRows, ...ofBridges];
+    const configuration = this.#configuration;
+    const ofRows = configuration === undefined ? [] : notAdopted(configuration, this.#rules());
+    return [
+      ...this.#database.conditions(),
+      ...(configuration?.conditions ?? []),
+      ...ofRows,
+      ...ofBridges.map(shownCondition),
+    ];
   }
 
   missing(): readonly string[] {
-    const missing: string[] = [];
-    const { isSynced, isLeading, lock, lastError } = this.#database.status();
-    if (lock === 'held' && !isLeading) {
-      missing.push('The database does not confirm that this daemon is the active one.');
-    } else if (!isSynced) {
-      missing.push(`OVSDB is not in sync${lastError === undefined ? '' : ` (${clause(lastError)})`}.`);
-    } else if (lock !== 'held') {
-      missing.push(
-        lock === 'lost'
-          ? 'The lock of the active daemon was taken by another client.'
-          : 'Another ovs-ipfix has the lock of the active daemon.',
-      );
-    } else if (this.#rows.status().state !== 'idle') {
-      missing.push('IPFIX rows are being adopted.');
-    }
-    for (const bridge of this.#bridges.values()) {
-      const sentence = bridge.missing() ?? this.#missingRow(bridge.name) ?? bridge.missingRedirection();
-      if (sentence !== undefined) {
-        missing.push(sentence);
-      }
-    }
-    return missing;
-  }
-
-  /** Returns a sentence if the bridge is sampled for a row that is not adopted yet. */
-  #missingRow(name: string): string | undefined {
-    const config = this.#configuration?.bridges.get(name);
-    const rows = config === undefined ? [] : rowsOf(config);
-    const waiting = rows.find((row) => !row.isOurs && this.#desired(name, row.ipfixRow));
-    return waiting && `IPFIX row ${waiting.ipfixRow} of bridge ${name} is not adopted yet.`;
+    return missingParts({
+      database: this.#database.status(),
+      rows: this.#rows.status(),
+      configuration: this.#configuration,
+      policy: this.#settings.adopt,
+      bridges: this.#bridges.values(),
+      desired: this.#desired,
+    });
   }
 
   #rules(): AdoptionRules {
@@ -377,7 +362,8 @@ export class Control {
 
   async #reconcileRows(): Promise<void> {
     if (this.#configuration !== undefined && this.#database.lock === 'held') {
-      await this.#database.write(planOwnership(this.#configuration, this.#rules(), this.conditions()));
+      const plan = planOwnership(this.#configuration, this.#rules(), this.conditions());
+      await this.#database.write(plan);
     }
   }
 

@@ -1,6 +1,6 @@
 // The samplers of one whole bridge where `ovs-ipfix-sampler` is `datapath` or `auto`: chooses the sampler and the probability, and
 // receives what the datapath samples. The hook that follows from it is installed by the bridge's session, and the own rows by
-// own-rows.ts. Ten times a second it counts samples, and once a second it reads the hook's counters.
+// own-rows.ts. Once a second it reads the hook's counters; ten times a second it counts samples, unless packet-ins alone sample.
 
 import type { SamplerPolicy } from '../config/bridge-keys.ts';
 import type { Condition } from '../config/condition.ts';
@@ -36,8 +36,8 @@ export interface HookChoice {
 const LINGER_MS = 5000;
 /** Milliseconds after the adoption of a row in which ovs-vswitchd ends its own export. */
 const EXPORT_END_MS = BURST_MS;
-/** Ticks of `BURST_MS` between two readings of the hook's counters. */
-const TICKS_PER_READING = 1000 / BURST_MS;
+/** Milliseconds between two readings of the hook's counters. */
+const READING_MS = 1000;
 
 export class DatapathSampling {
   readonly #parts: DatapathSamplingParts;
@@ -64,8 +64,9 @@ export class DatapathSampling {
   #slot = 0;
   #connection: BridgeConnection | undefined;
   #timer: Timer | undefined;
-  #ticks = 0;
   #tickedMs = 0;
+  /** Milliseconds of ticks since the last reading. */
+  #unreadMs = 0;
   #samplesCounted = 0;
   /** Samples that the hook's counters let expect since the last check of the path. */
   #expected = 0;
@@ -238,7 +239,9 @@ export class DatapathSampling {
   }
 
   #arm(): void {
-    this.#timer = this.#parts.clock.setTimer(() => this.#tick(), BURST_MS);
+    this.#timer?.cancel();
+    const pauseMs = this.#isOpen ? BURST_MS : READING_MS;
+    this.#timer = this.#parts.clock.setTimer(() => this.#tick(), pauseMs);
   }
 
   #tick(): void {
@@ -272,8 +275,9 @@ export class DatapathSampling {
     }
     this.#expected = 0;
     this.#decide();
-    this.#ticks += 1;
-    if (this.#ticks % TICKS_PER_READING === 0) {
+    this.#unreadMs += elapsedMs;
+    if (this.#unreadMs >= READING_MS) {
+      this.#unreadMs = 0;
       this.#readHook().catch((error: unknown) => {
         // The session reports a lost connection, and the next reading follows in a second.
         this.#parts.log.debug(`bridge ${this.#parts.bridge}: ${reasonOf(error)}`);
@@ -373,6 +377,7 @@ export class DatapathSampling {
     // Not before: a collector set of its own keeps a bridge from being deleted and added in one transaction.
     if (this.#choice.prefersDatapath && !this.#isOpen && this.#timer !== undefined) {
       this.#isOpen = true;
+      this.#arm();
       this.#path.open();
     }
   }

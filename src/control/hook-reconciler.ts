@@ -312,7 +312,7 @@ export class HookReconciler {
             message: `${reasonOf(error)}.`,
             action: 'It is retried; the log of ovs-vswitchd may say more.',
           };
-    log.limited('hook').warn(`bridge ${bridge}: ${reasonOf(error)}`);
+    log.limited('hook').error(`bridge ${bridge}: ${reasonOf(error)}`);
     this.#options.onChange();
   }
 

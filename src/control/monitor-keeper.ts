@@ -51,6 +51,7 @@ export class MonitorKeeper {
       endpoints: [endpoint],
       clock,
       log,
+      isOptional: true,
       ...(tls === undefined ? {} : { tls }),
       ...(dial === undefined ? {} : { dial }),
       open: (stream) => MonitorConnection.open(stream, { mark, onFlowEvents }),

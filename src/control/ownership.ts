@@ -146,7 +146,7 @@ export function notAdopted(configuration: Configuration, rules: AdoptionRules): 
 export function withOwnershipConditions(configuration: Configuration, policy: AdoptPolicy): Configuration {
   const { ipfixRows, conditions } = configuration;
   const wanted = wantedRows(configuration, { policy, samplability: () => 'pending' });
-  const left = ipfixRows.filter((used) => isWantedBy(policy, used) || used.row.heldTargets !== undefined);
+  const left = ipfixRows.filter((used) => isForDaemon(policy, used));
   return {
     ...configuration,
     conditions: [
@@ -192,6 +192,11 @@ function wantedRows(
     }
   }
   return wanted;
+}
+
+/** Whether the daemon should export for a row: the policy or the row itself asks for it. */
+export function isForDaemon(policy: AdoptPolicy, used: UsedIpfixRow): boolean {
+  return isWantedBy(policy, used) || used.row.heldTargets !== undefined;
 }
 
 function isWantedBy(policy: AdoptPolicy, { row }: UsedIpfixRow): boolean {

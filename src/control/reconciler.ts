@@ -3,6 +3,7 @@
 
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
+import { safeText } from '../runtime/safe-text.ts';
 
 /** Options of `Reconciler`, with their defaults beside them. */
 export interface ReconcilerOptions {
@@ -106,7 +107,7 @@ export class Reconciler {
 
   #fail(error: Error): void {
     this.#failureCount += 1;
-    this.#lastError = error.message;
+    this.#lastError = safeText(error.message);
     this.#enter('backoff');
     this.#timer = this.#options.clock.setTimer(() => this.trigger(), this.#backoff.grow());
     this.#options.onFailure(error);

@@ -327,7 +327,7 @@ export class TranslationReconciler {
       );
     }
     if (refusal !== undefined) {
-      this.#options.log.limited('translation').warn(describeCondition(refusal));
+      this.#options.log.limited('translation').error(describeCondition(refusal));
     }
     this.#mayHaveActions = collectorSets.size > 0;
     this.#translatedSets = collectorSets;

@@ -243,7 +243,7 @@ export class BridgeIntake {
       packetIn.readTunnel(tunnel, TUNNEL_KEY_AT);
     }
     const weight = sampler.weight();
-    const octets = sampler.octets(weight, fullLength);
+    const octets = sampler.octets(fullLength);
     sink.sample(
       bytes,
       packetStart,

@@ -3,9 +3,10 @@
 // P/65535 for a `sample` action.
 //
 // While packets of the pool are lost, each packet that arrives represents more than one (loss-compensation.ts): then more
-// than the fraction are kept, and once all are kept, the weight grows. A weight is rarely a whole number; its fraction is
-// carried to the next sample, so that the sum of the weights is right within one packet. Octets have a factor of their own,
-// because lost packets may be larger or smaller than those that arrive; their fraction is carried as well.
+// than the fraction are kept, and once all are kept, the weight grows. A weight that is not a whole number is rounded up or down at
+// random, and the rest is carried to the next sample: the sum of the weights is right within one packet, and packets that take
+// turns, such as requests and replies, have the same weight on average. Octets have a factor of their own, because lost packets may be
+// larger or smaller than those that arrive; their fraction is carried as well.
 
 import { RandomSource } from '../flow/random.ts';
 
@@ -118,23 +119,27 @@ export class Sampler {
   /** Returns the weight of the packet just kept: whole packets of the pool that it represents. */
   weight(): number {
     const cells = this.#cells;
-    const packets = Math.max(this.#denominator / this.#numerator, this.#factor[0]!);
-    const exact = packets * cells[SCALE]! + cells[CARRY]!;
-    const whole = Math.floor(exact);
+    const share = Math.max(this.#denominator / this.#numerator, this.#factor[0]!) * cells[SCALE]!;
+    if (share === Math.floor(share)) {
+      return share;
+    }
+    const exact = share + cells[CARRY]!;
+    const isUp = (this.#random.next() >>> 0) / RANDOM_RANGE < exact - Math.floor(exact);
+    // A sample represents itself at least.
+    const whole = Math.max(1, Math.floor(exact) + (isUp ? 1 : 0));
     cells[CARRY] = exact - whole;
     return whole;
   }
 
-  /** Returns the whole octets that the packet just weighed represents; its frame has `frameLength`, its weight is `weight`. */
-  octets(weight: number, frameLength: number): number {
+  /** Returns the whole octets that the packet just kept represents; its frame has `frameLength`. */
+  octets(frameLength: number): number {
+    const cells = this.#cells;
     const factor = this.#factor[0]!;
     const octetFactor = this.#octetFactor[0]!;
-    if (octetFactor === factor) {
-      return weight * frameLength;
-    }
-    const cells = this.#cells;
     const packets = Math.max(this.#denominator / this.#numerator, factor) * cells[SCALE]!;
-    const exact = ((packets * octetFactor) / factor) * frameLength + cells[OCTET_CARRY]!;
+    // Factors are seldom whole, and a quotient of equal ones would not be 1.
+    const share = octetFactor === factor ? packets : (packets * octetFactor) / factor;
+    const exact = share * frameLength + cells[OCTET_CARRY]!;
     const whole = Math.floor(exact);
     cells[OCTET_CARRY] = exact - whole;
     return whole;

@@ -209,7 +209,7 @@ export class SwitchRecords {
       domainId,
       pointId,
       ingress,
-      sampler.octets(weight, frameLength),
+      sampler.octets(frameLength),
       tunnel,
     );
   }

@@ -63,8 +63,8 @@ export class Coverage {
 
   #arm(): void {
     this.#timer = this.#clock.setTimer(() => {
-      this.#endPeriod();
       this.#arm();
+      this.#endPeriod();
     }, PERIOD_SECONDS * 1000);
   }
 

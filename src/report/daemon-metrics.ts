@@ -58,6 +58,13 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'Lines of the log that could not be written',
     ({ program }) => program.logLinesLost,
   ),
+  one(
+    'ovs_ipfix_system_errors_total',
+    'counter',
+    'errors',
+    'Errors of the operating system, such as no free file descriptor, that no other metric counts',
+    ({ program }) => program.systemErrors.count,
+  ),
   {
     name: 'ovs_ipfix_conditions',
     type: 'gauge',

@@ -1,10 +1,10 @@
 // The exporters of a status document as one list, those of bridges and those of collector sets.
 
+import type { ControlStatus } from '../control/control.ts';
 import type { RedirectedSetStatus } from '../control/redirected-sets.ts';
 import type { BridgeSamplingStatus, FlowSamplingStatus } from '../control/sampled-bridge-status.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
-import type { StatusDocument } from './status-document.ts';
 
 /** One exporter with its bridge or collector set. */
 export interface ListedExporter {
@@ -26,7 +26,7 @@ export interface ListedExporter {
 }
 
 /** Returns all exporters by bridge, the whole bridge before its collector sets. */
-export function listExporters(document: Pick<StatusDocument, 'bridges'>): readonly ListedExporter[] {
+export function listExporters(document: Pick<ControlStatus, 'bridges'>): readonly ListedExporter[] {
   return document.bridges.flatMap(({ bridge, sampling, flowSampling, sampleActionMeter }) => [
     ...(sampling === undefined
       ? []

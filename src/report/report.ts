@@ -1,11 +1,13 @@
 // The daemon's state for the control socket and the live page: the status document, the largest flows and the last records.
 // Read-only.
 
-import type { Control } from '../control/control.ts';
+import type { Control, ControlStatus } from '../control/control.ts';
 import type { BridgeInterfaces, RunningExporter } from '../control/sampled-bridge-parts.ts';
 import type { SendBudgetStatus } from '../export/send-budget.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { SystemFaults } from '../runtime/system-faults.ts';
 import { FlowFilter } from './flow-filter.ts';
+import type { RecentLossesStatus } from './recent-losses.ts';
 import { RecordDecoder, type RecordRow } from './record-rows.ts';
 import {
   type DatapathUpcalls,
@@ -24,9 +26,12 @@ export interface ReportParts {
   readonly control: Pick<Control, 'status' | 'exporters' | 'interfaces'>;
   readonly version: string;
   readonly logLinesLost: () => number;
+  readonly systemFaults: SystemFaults;
   readonly sending: () => SendBudgetStatus;
   readonly upcalls: () => readonly DatapathUpcalls[];
   readonly web: () => WebStatus | undefined;
+  /** What was lost in the last minutes, given the status of now. */
+  readonly recentLosses: (now: ControlStatus) => RecentLossesStatus;
 }
 
 /** Selects flows. */
@@ -43,6 +48,7 @@ export class Report {
   readonly #parts: ReportParts;
   readonly #startMicros: number;
   readonly #startTime: string;
+  #memory = { rss: 0, heapUsed: 0 };
 
   constructor(parts: ReportParts) {
     this.#parts = parts;
@@ -51,7 +57,8 @@ export class Report {
   }
 
   status(): StatusDocument {
-    const { clock, control, sending, upcalls, web } = this.#parts;
+    const { clock, control, sending, upcalls, web, recentLosses } = this.#parts;
+    const ofControl = control.status();
     return {
       schema: STATUS_SCHEMA,
       version: STATUS_VERSION,
@@ -60,7 +67,8 @@ export class Report {
       sending: sending(),
       upcalls: upcalls(),
       web: web(),
-      ...control.status(),
+      recentLosses: recentLosses(ofControl),
+      ...ofControl,
     };
   }
 
@@ -131,8 +139,10 @@ export class Report {
   }
 
   #program(): ProgramStatus {
-    const { clock, version, logLinesLost } = this.#parts;
-    const { rss, heapUsed } = process.memoryUsage();
+    const { clock, version, logLinesLost, systemFaults } = this.#parts;
+    // The resident memory is read from a file, which needs a file descriptor.
+    this.#memory = systemFaults.attempt(() => process.memoryUsage(), this.#memory);
+    const { rss, heapUsed } = this.#memory;
     const { user, system } = process.cpuUsage();
     return {
       version,
@@ -144,6 +154,7 @@ export class Report {
       residentBytes: rss,
       heapBytes: heapUsed,
       logLinesLost: logLinesLost(),
+      systemErrors: systemFaults.status(),
     };
   }
 }

@@ -3,6 +3,9 @@
 
 import type { ControlStatus } from '../control/control.ts';
 import type { SendBudgetStatus } from '../export/send-budget.ts';
+import { safeText } from '../runtime/safe-text.ts';
+import type { SystemFaultsStatus } from '../runtime/system-faults.ts';
+import type { RecentLossesStatus } from './recent-losses.ts';
 
 /** Identifies the kind of document. */
 export const STATUS_SCHEMA = 'ovs-ipfix/status';
@@ -26,6 +29,8 @@ export interface ProgramStatus {
   readonly heapBytes: number;
   /** Lines of the log that could not be written. */
   readonly logLinesLost: number;
+  /** Errors of the operating system that are reported nowhere else. */
+  readonly systemErrors: SystemFaultsStatus;
 }
 
 /** Browsers of the live page, and how often its limits were reached since the start. */
@@ -39,6 +44,10 @@ export interface WebStatus {
   /** Updates that slow browsers missed, and connections that were closed for that or for silence. */
   readonly skipped: number;
   readonly ended: number;
+  /** Connections that are open, those of browsers included. */
+  readonly connections: number;
+  /** Connections that gave way to a new one at the limit. */
+  readonly evicted: number;
 }
 
 /** Upcalls of a datapath. */
@@ -57,6 +66,7 @@ export interface StatusDocument extends ControlStatus {
   readonly time: string;
   readonly program: ProgramStatus;
   readonly sending: SendBudgetStatus;
+  readonly recentLosses: RecentLossesStatus;
   /** Since a bridge is sampled by its datapath. */
   readonly upcalls: readonly DatapathUpcalls[];
   /** Absent when there is no page. */
@@ -68,7 +78,7 @@ export function statusJson(document: StatusDocument, indent = 2): string {
   return plainJson(document, indent);
 }
 
-/** Returns a part of it as JSON: maps are objects, bigints are strings, undefined fields are absent. */
+/** Returns a part of it as JSON: maps are objects, bigints are strings, texts are safe to show, undefined fields are absent. */
 export function plainJson(value: unknown, indent = 0): string {
   return JSON.stringify(value, jsonValue, indent);
 }
@@ -76,6 +86,10 @@ export function plainJson(value: unknown, indent = 0): string {
 function jsonValue(_key: string, value: unknown): unknown {
   if (value instanceof Map) {
     return Object.fromEntries(value);
+  }
+  if (typeof value === 'string') {
+    // JSON escapes only some of the characters that a terminal interprets.
+    return safeText(value);
   }
   return typeof value === 'bigint' ? String(value) : value;
 }

@@ -5,12 +5,13 @@ import { readFile } from 'node:fs/promises';
 import { connect as connectPlain, isIPv6 } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import type { Clock } from './clock.ts';
 import type { ReadMemory } from './read-memory.ts';
 import { runDirectory } from './rundir.ts';
 import { safeName } from './safe-text.ts';
 import { reasonOf } from './sentence.ts';
+import { explainTls, tlsFault } from './tls-fault.ts';
 
 /** Where to connect to. */
 export type Endpoint =
@@ -140,7 +141,7 @@ export const DIAL_TIMEOUT_MS = 5000;
 /** Connects and returns a writable stream. An `ssl:` peer's certificate has been verified with the CA certificate. */
 export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Duplex> {
   const name = formatEndpoint(endpoint);
-  const tls = endpoint.kind === 'ssl' ? await readTlsFiles(name, options.tls) : undefined;
+  const secureContext = endpoint.kind === 'ssl' ? await readTlsFiles(name, options.tls) : undefined;
   if (options.signal?.aborted) {
     throw new EndpointError('ENDPOINT_ABORTED', `The connection to ${name} was aborted before it began.`);
   }
@@ -150,14 +151,18 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Du
     const socket =
       endpoint.kind === 'unix'
         ? connectPlain({ path: endpoint.path, ...reading })
-        : tls === undefined
+        : secureContext === undefined
           ? connectPlain({ host: endpoint.host, port: endpoint.port, noDelay: true, ...reading })
           : connectTls({
               host: endpoint.host,
               port: endpoint.port,
-              ...tls,
+              secureContext,
               checkServerIdentity: () => undefined,
             });
+    if (secureContext !== undefined) {
+      // The first listener: all others see the explanation.
+      socket.on('error', explainTls);
+    }
     const onAbort = () =>
       fail(new EndpointError('ENDPOINT_ABORTED', `The connection to ${name} was aborted.`));
     const onError = (cause: Error) =>
@@ -183,14 +188,14 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Du
     };
     socket.on('error', onError);
     options.signal?.addEventListener('abort', onAbort, { once: true });
-    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+    socket.once(secureContext === undefined ? 'connect' : 'secureConnect', () => {
       settle();
       resolve(socket);
     });
   });
 }
 
-async function readTlsFiles(name: string, files: TlsFiles | undefined) {
+async function readTlsFiles(name: string, files: TlsFiles | undefined): Promise<SecureContext> {
   if (files === undefined) {
     throw new EndpointError(
       'ENDPOINT_TLS_FILES',
@@ -203,11 +208,12 @@ async function readTlsFiles(name: string, files: TlsFiles | undefined) {
       readFile(files.certificateFile),
       readFile(files.caFile),
     ]);
-    return { key, cert, ca };
+    return createSecureContext({ key, cert, ca });
   } catch (cause) {
+    const fault = cause instanceof Error ? tlsFault(cause) : undefined;
     throw new EndpointError(
       'ENDPOINT_TLS_FILES',
-      `Cannot read the TLS files for ${name}: ${reasonOf(cause)}.`,
+      `Cannot use the TLS files for ${name}: ${fault ?? reasonOf(cause)}.`,
       cause,
     );
   }

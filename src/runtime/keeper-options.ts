@@ -61,6 +61,8 @@ export interface KeeperOptions<S extends KeptSession> {
   readonly onDown?: (session: S, reason: Error | undefined) => void;
   /** Default: OVS's times; for unix sockets a backoff of 0.1 to 1 s, as a failed attempt is cheap there. */
   readonly reconnect?: Partial<ReconnectOptions>;
+  /** Whether the owner does without the session: attempts that fail are then not warned of. Default: false. */
+  readonly isOptional?: boolean;
   /** For `ssl:` endpoints. */
   readonly tls?: TlsFiles;
   /**

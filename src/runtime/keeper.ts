@@ -5,10 +5,12 @@
 import type { Duplex } from 'node:stream';
 import type { Timer } from './clock.ts';
 import { dial as dialEndpoint, type Endpoint, formatEndpoint } from './endpoint.ts';
+import { codeOf } from './error-code.ts';
 import type { KeeperOptions, KeeperState, KeeperStatus, KeptSession } from './keeper-options.ts';
 import type { Logger } from './log.ts';
 import { ReadMemory } from './read-memory.ts';
 import { Reconnect } from './reconnect.ts';
+import { safeText } from './safe-text.ts';
 import { clause } from './sentence.ts';
 import { type SocketWatch, watchSocket } from './socket-watch.ts';
 import { settlesWithin } from './within.ts';
@@ -18,6 +20,8 @@ export type { KeeperOptions, KeeperState, KeeperStatus, KeptSession, SessionEnd 
 /** Backoff between attempts when all endpoints are unix sockets, in milliseconds. */
 const UNIX_BACKOFF_MIN_MS = 100;
 export const UNIX_BACKOFF_MAX_MS = 1000;
+/** Milliseconds between two log lines about attempts that go on failing. */
+export const FAILURE_LOG_MS = 60_000;
 /** How long `stop` waits for a session to end after `close`, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000;
 
@@ -43,6 +47,8 @@ export class ConnectionKeeper<S extends KeptSession> {
   #upCount = 0;
   #failureCount = 0;
   #upSinceMs = 0;
+  /** When the last failed attempt was logged, since a session was up. */
+  #failureLoggedMs = Number.NEGATIVE_INFINITY;
   #lastError: string | undefined;
   #lastErrorCode: string | undefined;
 
@@ -241,6 +247,7 @@ export class ConnectionKeeper<S extends KeptSession> {
     this.#watch = undefined;
     this.#upCount += 1;
     this.#failureCount = 0;
+    this.#failureLoggedMs = Number.NEGATIVE_INFINITY;
     this.#upSinceMs = this.#nowMs();
     connection.receivedBytes = session.receivedBytes;
     this.#reconnect.connected(this.#upSinceMs);
@@ -276,7 +283,8 @@ export class ConnectionKeeper<S extends KeptSession> {
   /** Ends an attempt or a session, and schedules the next attempt. */
   #disconnect(connection: Connection<S>, reason: Error | undefined): void {
     const { session, stream } = connection;
-    const text = reason?.message ?? 'the connection was closed';
+    // A peer's words, or a path, may be part of it.
+    const text = safeText(reason?.message ?? 'the connection was closed');
     this.#connection = undefined;
     this.#lastError = text;
     this.#lastErrorCode = codeOf(reason);
@@ -292,15 +300,32 @@ export class ConnectionKeeper<S extends KeptSession> {
     if (session === undefined) {
       this.#failureCount += 1;
     }
-    this.#log[session === undefined ? 'info' : 'warn'](
-      `${this.#options.name}: ${session === undefined ? 'connection attempt failed' : 'connection lost'} (${clause(text)}); ` +
-        `retrying in ${this.#reconnect.backoffMs / 1000} s`,
-    );
-    if (session !== undefined) {
+    if (session === undefined) {
+      this.#logFailure(text);
+    } else {
+      this.#log.warn(
+        `${this.#options.name}: connection lost (${clause(text)}); retrying in ${this.#reconnect.backoffMs / 1000} s`,
+      );
       this.#watchFor(connection.endpoint);
       this.#options.onDown?.(session, reason);
     }
     this.#arm();
+  }
+
+  /** Logs the first failed attempt, and then one a minute: the line of the connection that follows must not be dropped. */
+  #logFailure(text: string): void {
+    const nowMs = this.#nowMs();
+    if (nowMs - this.#failureLoggedMs < FAILURE_LOG_MS) {
+      return;
+    }
+    this.#failureLoggedMs = nowMs;
+    const attempts =
+      this.#failureCount === 1
+        ? 'connection attempt failed'
+        : `${this.#failureCount} connection attempts failed`;
+    this.#log[this.#failureCount === 1 || this.#options.isOptional === true ? 'info' : 'warn'](
+      `${this.#options.name}: ${attempts} (${clause(text)}); retrying in ${this.#reconnect.backoffMs / 1000} s`,
+    );
   }
 
   /** Watches for the socket. Started before the attempt: a socket that appears while it fails must not be missed. */
@@ -342,10 +367,6 @@ function disconnectReason(name: string, state: string): Error {
     return new Error(`${name} has not answered a probe in time`);
   }
   return new Error(`${name} was told to reconnect`);
-}
-
-function codeOf(error: Error | undefined): string | undefined {
-  return error !== undefined && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 function toError(thrown: unknown): Error {

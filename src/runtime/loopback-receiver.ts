@@ -25,7 +25,7 @@ export interface LoopbackReceiverStatus {
   readonly received: number;
   /** Datagrams of others, as far as the kernel did not drop them. */
   readonly refused: number;
-  /** Errors of the socket. */
+  /** Errors of the socket, and of look-ups of a sender. */
   readonly errors: number;
   /** The port of the sender; undefined as long as none is known. */
   readonly senderPort: number | undefined;
@@ -165,8 +165,14 @@ export class LoopbackReceiver {
 
   #findTrusted(): ReadonlySet<number> {
     const own = this.port;
-    const peers = own === undefined ? [] : udpPeersOf(own);
-    return new Set(peers.filter(({ userId }) => this.#isTrusted(userId)).map((peer) => peer.port));
+    try {
+      const peers = own === undefined ? [] : udpPeersOf(own);
+      return new Set(peers.filter(({ userId }) => this.#isTrusted(userId)).map((peer) => peer.port));
+    } catch {
+      // The table cannot be read, as without a free file descriptor: the sender is unknown until the next look-up.
+      this.#errors += 1;
+      return NO_PORTS;
+    }
   }
 
   /** Connects the socket to its sender; until that is done, datagrams are checked one by one. */

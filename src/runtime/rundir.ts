@@ -44,3 +44,17 @@ export function pidFilePath(name: string, environment: RunDirectoryEnvironment =
 export function bridgeSocketPath(bridge: string, environment: RunDirectoryEnvironment = process.env): string {
   return join(runDirectory(environment), `${bridge}.mgmt`);
 }
+
+/** A control socket found by its name, which may be stale. */
+export interface NamedSocket {
+  readonly path: string;
+  readonly pid: number;
+}
+
+/** Returns the control sockets with the daemon's default name among the names of files in a folder. */
+export function controlSockets(names: readonly string[], folder: string): readonly NamedSocket[] {
+  return names.flatMap((name) => {
+    const pid = /^ovs-ipfix\.(?<pid>\d+)\.ctl$/u.exec(name)?.groups?.['pid'];
+    return pid === undefined ? [] : [{ path: join(folder, name), pid: Number(pid) }];
+  });
+}

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { JsonFramer, type JsonObject, OvsdbError } from '../ovsdb-client/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { dial, EndpointError } from '../runtime/endpoint.ts';
+import { isForbidden } from '../runtime/error-code.ts';
 import { UnixctlError } from './errors.ts';
 
 /** Options of `askUnixctl`. */
@@ -50,11 +51,10 @@ async function connect(path: string, clock: Clock, timeoutMs: number, signal: Ab
     if (!(error instanceof EndpointError)) {
       throw error;
     }
-    throw new UnixctlError(
-      'UNIXCTL_UNREACHABLE',
-      `No daemon answers at ${path}: ${error.message} Is it running?`,
-      error,
-    );
+    const message = isForbidden(error)
+      ? `You may not connect to the daemon at ${path}: you need write permission for this socket. Run the command as root, or as the user that it belongs to.`
+      : `No daemon answers at ${path}: ${error.message} Is it running?`;
+    throw new UnixctlError('UNIXCTL_UNREACHABLE', message, error);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { JsonFramer, type JsonObject, OvsdbError } from '../ovsdb-client/index.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { safeLines } from '../runtime/safe-text.ts';
 import type { CommandContext } from './commands.ts';
 import { UnixctlError } from './errors.ts';
 
@@ -164,7 +165,11 @@ function isStrings(json: unknown): json is string[] {
   return Array.isArray(json) && json.every((item) => typeof item === 'string');
 }
 
-/** Ends a text with a newline, because OVS's tools print it unchanged. */
+/** Makes a text safe to show and ends it with a newline, because OVS's tools print it unchanged. */
 function asLine(answer: unknown): unknown {
-  return typeof answer !== 'string' || answer === '' || answer.endsWith('\n') ? answer : `${answer}\n`;
+  if (typeof answer !== 'string' || answer === '') {
+    return answer;
+  }
+  const safe = safeLines(answer);
+  return safe.endsWith('\n') ? safe : `${safe}\n`;
 }

@@ -2,11 +2,15 @@
 // {id, method: COMMAND, params: [strings]} is answered with a string as result or as error. The mode of the file alone decides
 // who may connect.
 
-import { lstatSync, unlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
+import { ConnectionLimit } from '../runtime/connection-limit.ts';
 import { dial } from '../runtime/endpoint.ts';
+import { rootCodeOf } from '../runtime/error-code.ts';
 import type { Logger } from '../runtime/log.ts';
+import { controlSockets } from '../runtime/rundir.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { CommandRegistry } from './commands.ts';
 import { ControlConnection } from './connection.ts';
@@ -19,7 +23,7 @@ export interface UnixctlServerOptions {
   readonly commands: CommandRegistry;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Largest number of connections; one more is closed at once. Default 32. */
+  /** Largest number of connections; one more replaces the one whose last request is the oldest. Default 32. */
   readonly connectionsMax?: number;
   /** Largest request in bytes; a longer one closes the connection. Default 65,536. */
   readonly requestBytesMax?: number;
@@ -44,36 +48,35 @@ export interface UnixctlStatus {
   readonly path: string;
   readonly connectionCount: number;
   readonly requestCount: number;
-  /** Connections that were closed at `connectionsMax`. */
+  /** Connections that gave way to a new one at `connectionsMax`. */
+  readonly evictedCount: number;
+  /** New ones that were closed, because commands of all others were running. */
   readonly refusedCount: number;
 }
 
 /** See the head of the file. */
 export class UnixctlServer {
   readonly #options: Required<UnixctlServerOptions>;
-  readonly #connections = new Set<ControlConnection>();
+  readonly #connections: ConnectionLimit<ControlConnection>;
   #server: Server | undefined;
   #requestCount = 0;
-  #refusedCount = 0;
 
   constructor(options: UnixctlServerOptions) {
     this.#options = { ...UNIXCTL_DEFAULTS, ...options };
+    this.#connections = new ConnectionLimit(this.#options.connectionsMax, (connection) =>
+      connection.destroy(),
+    );
   }
 
-  /** Listens. Replaces the socket of a dead process; rejects when another process listens. */
+  /** Listens. Removes the sockets of dead processes; rejects when another process listens at the path. */
   async start(): Promise<void> {
     const { path } = this.#options;
     await this.#clearStaleSocket();
+    await this.#clearOthers();
     const server = createServer((socket) => this.#accept(socket));
     await new Promise<void>((resolve, reject) => {
       const onError = (cause: Error) =>
-        reject(
-          new UnixctlError(
-            'UNIXCTL_UNREACHABLE',
-            `Cannot listen at the control socket ${path}: ${reasonOf(cause)}. Choose another path with --unixctl.`,
-            cause,
-          ),
-        );
+        reject(new UnixctlError('UNIXCTL_UNREACHABLE', cannotListen(path, cause), cause));
       server.once('error', onError);
       server.once('listening', () => {
         server.off('error', onError);
@@ -101,11 +104,11 @@ export class UnixctlServer {
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.connections()) {
       connection.finish();
     }
     const timer = this.#options.clock.setTimer(() => {
-      for (const connection of this.#connections) {
+      for (const connection of this.#connections.connections()) {
         connection.destroy();
       }
     }, DRAIN_TIMEOUT_MS);
@@ -119,19 +122,13 @@ export class UnixctlServer {
       path: this.#options.path,
       connectionCount: this.#connections.size,
       requestCount: this.#requestCount,
-      refusedCount: this.#refusedCount,
+      evictedCount: this.#connections.status().evicted,
+      refusedCount: this.#connections.status().refused,
     };
   }
 
   #accept(socket: Socket): void {
     const { clock, commands, connectionsMax, idleTimeoutMs, log, requestBytesMax } = this.#options;
-    if (this.#connections.size >= connectionsMax) {
-      this.#refusedCount += 1;
-      log.limited('connections').warn(`control connection refused: ${connectionsMax} are open`);
-      socket.on('error', () => {});
-      socket.destroy();
-      return;
-    }
     const connection = new ControlConnection(socket, {
       clock,
       log,
@@ -139,11 +136,15 @@ export class UnixctlServer {
       requestBytesMax,
       run: (name, args, context) => {
         this.#requestCount += 1;
-        return commands.run(name, args, context);
+        this.#connections.used(connection, true);
+        return commands.run(name, args, context).finally(() => this.#connections.released(connection));
       },
-      onClose: () => this.#connections.delete(connection),
+      onClose: () => this.#connections.remove(connection),
     });
-    this.#connections.add(connection);
+    if (!this.#connections.admit(connection)) {
+      log.limited('connections').warn(`control connection refused: ${connectionsMax} commands are running`);
+      connection.destroy();
+    }
   }
 
   async #clearStaleSocket(): Promise<void> {
@@ -158,11 +159,7 @@ export class UnixctlServer {
         `${path} exists and is not a socket; it is not replaced. Choose another path with --unixctl.`,
       );
     }
-    try {
-      const stream = await dial({ kind: 'unix', path }, { clock, timeoutMs: PROBE_TIMEOUT_MS });
-      stream.destroy();
-    } catch {
-      // No process listens: a killed process has left the file.
+    if (await isStale(path, clock)) {
       unlinkSync(path);
       return;
     }
@@ -171,4 +168,41 @@ export class UnixctlServer {
       `Another process listens at the control socket ${path}. Stop it, or choose another path with --unixctl.`,
     );
   }
+
+  /** Removes sockets with the default name in the folder that killed daemons have left. */
+  async #clearOthers(): Promise<void> {
+    const { path, clock, log } = this.#options;
+    const folder = dirname(path);
+    try {
+      const others = controlSockets(existsSync(folder) ? readdirSync(folder) : [], folder);
+      for (const other of others) {
+        if (await isStale(other.path, clock)) {
+          unlinkSync(other.path);
+          log.info(`the control socket of a killed daemon is removed: ${other.path}`);
+        }
+      }
+    } catch (error) {
+      // The folder may not be read, or another start has removed the socket.
+      log.info(`control sockets of killed daemons are left: ${reasonOf(error)}`);
+    }
+  }
+}
+
+/** Whether no process listens at a socket. One that does not accept in time, or may not be connected to, is in use. */
+async function isStale(path: string, clock: Clock): Promise<boolean> {
+  try {
+    const stream = await dial({ kind: 'unix', path }, { clock, timeoutMs: PROBE_TIMEOUT_MS });
+    stream.destroy();
+    return false;
+  } catch (error) {
+    return rootCodeOf(error) === 'ECONNREFUSED';
+  }
+}
+
+/** Returns why the server cannot listen. Node.js reports a missing folder as denied access. */
+function cannotListen(path: string, cause: Error): string {
+  const folder = dirname(path);
+  return existsSync(folder)
+    ? `Cannot listen at the control socket ${path}: ${reasonOf(cause)}. Choose another path with --unixctl.`
+    : `Cannot listen at the control socket ${path}: the folder ${folder} does not exist. Start Open vSwitch, which creates it, or create it, or choose another path with --unixctl.`;
 }

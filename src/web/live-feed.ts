@@ -80,7 +80,7 @@ export class LiveFeed {
     this.#server.close();
   }
 
-  status(): WebStatus {
+  status(): Omit<WebStatus, 'connections' | 'evicted'> {
     return {
       clients: this.#clients.size,
       refused: this.#refused,

@@ -11,14 +11,16 @@ import { plainJson, statusJson, type WebStatus } from '../report/status-document
 import { UnknownWord } from '../report/unknown-word.ts';
 import { addressText } from '../runtime/address-text.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { ConnectionLimit } from '../runtime/connection-limit.ts';
 import { type ListenAddress } from '../runtime/listen-address.ts';
 import type { Logger } from '../runtime/log.ts';
+import { safeText } from '../runtime/safe-text.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { Access, type Verdict } from './access.ts';
 import { LiveFeed } from './live-feed.ts';
 import { flowsDocument } from './live-message.ts';
 
-/** Largest number of connections, including WebSockets; more are closed. */
+/** Largest number of connections, including WebSockets; one more replaces the one whose last request is the oldest. */
 export const WEB_CONNECTIONS_MAX = 256;
 /** Largest number of searches for flows at a time; one more is refused. */
 export const FLOW_SEARCHES_MAX = 4;
@@ -56,6 +58,8 @@ export class WebServer {
   readonly #feed: LiveFeed;
   readonly #metrics: Metrics;
   readonly #files: ReturnType<typeof sirv>;
+  /** WebSockets, of which there are fewer than the limit, are never closed for others. */
+  readonly #connections = new ConnectionLimit<Duplex>(WEB_CONNECTIONS_MAX, (socket) => socket.destroy());
   #server: Server | undefined;
   #searchCount = 0;
 
@@ -76,7 +80,11 @@ export class WebServer {
       { maxHeaderSize: HEADER_BYTES_MAX, requestTimeout: REQUEST_TIMEOUT_MS },
       (request, response) => this.#answer(request, response),
     );
-    server.maxConnections = WEB_CONNECTIONS_MAX;
+    server.on('connection', (socket) => {
+      this.#connections.admit(socket);
+      socket.once('close', () => this.#connections.remove(socket));
+    });
+    server.on('request', ({ socket }) => this.#connections.used(socket, false));
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause) =>
@@ -116,7 +124,11 @@ export class WebServer {
   }
 
   status(): WebStatus {
-    return this.#feed.status();
+    return {
+      ...this.#feed.status(),
+      connections: this.#connections.size,
+      evicted: this.#connections.status().evicted,
+    };
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
@@ -199,7 +211,9 @@ export class WebServer {
       refuse(socket, verdict.status);
     } else if ((request.url ?? '').split('?', 1)[0] !== '/ws') {
       refuse(socket, 404);
-    } else if (!this.#feed.accept(request, socket, head)) {
+    } else if (this.#feed.accept(request, socket, head)) {
+      this.#connections.used(socket, true);
+    } else {
       refuse(socket, 503);
     }
   }
@@ -212,7 +226,8 @@ function send(response: ServerResponse, contentType: string, text: string): void
 
 function say(response: ServerResponse, status: number, sentence: string): void {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' });
-  response.end(`${sentence}\n`);
+  // It may quote the request.
+  response.end(`${safeText(sentence)}\n`);
 }
 
 function refuse(socket: Duplex, status: number): void {

@@ -1,4 +1,5 @@
-// The end of sampling by the datapath: what was sent last is waited for, and reported if it does not arrive.
+// The sampling by the datapath with a clock of its own: its end, at which what was sent last is waited for and reported if it does not
+// arrive; and its work while packet-ins alone sample.
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
@@ -25,14 +26,11 @@ const CONFIG = {
 } as BridgeConfig;
 const SAMPLING = { interval: 1, observationDomainId: 1, observationPointId: 2 } as BridgeSampling;
 
-test('reports samples that ovs-vswitchd sent last and that do not arrive', async (t) => {
-  const atEnd = lastFirst(t);
-  const clock = new ManualClock();
-  const lines: string[] = [];
-  const sampling = new DatapathSampling({
+function newSampling(clock: ManualClock, destination: (line: string) => void): DatapathSampling {
+  return new DatapathSampling({
     bridge: 'br0',
     clock,
-    log: new Log({ clock, destination: (line) => lines.push(line) }).logger('bridge'),
+    log: new Log({ clock, destination }).logger('bridge'),
     randomSeed: () => DOMAIN_TOKEN,
     interfaces: new IngressInterfaces(),
     ownSet: () => OWN_SET,
@@ -45,6 +43,13 @@ test('reports samples that ovs-vswitchd sent last and that do not arrive', async
     onPort: () => {},
     onPath: () => {},
   });
+}
+
+test('reports samples that ovs-vswitchd sent last and that do not arrive', async (t) => {
+  const atEnd = lastFirst(t);
+  const clock = new ManualClock();
+  const lines: string[] = [];
+  const sampling = newSampling(clock, (line) => lines.push(line));
   atEnd(() => sampling.stop());
   let sentCount = 0;
   const connection = {
@@ -82,4 +87,34 @@ test('reports samples that ovs-vswitchd sent last and that do not arrive', async
     lines.at(-1) ?? '',
     /bridge br0: 2 samples of the datapath that were sent last have not arrived/u,
   );
+});
+
+test('reads the counters of the hook once a second, and does nothing else, while packet-ins alone sample', async (t) => {
+  const clock = new ManualClock();
+  let timers = 0;
+  const setTimer = clock.setTimer.bind(clock);
+  clock.setTimer = (callback, delayMs) => {
+    timers += 1;
+    return setTimer(callback, delayMs);
+  };
+  const sampling = newSampling(clock, () => {});
+  t.after(() => sampling.stop());
+  let readings = 0;
+  const connection = {
+    meters: { hook: 65_000, sample: 65_001 },
+    readHookPackets: async () => {
+      readings += 1;
+      return 0n;
+    },
+  };
+  sampling.configure(
+    { ...CONFIG, samplerPolicy: 'auto', hasKernelDatapath: false },
+    { ...SAMPLING, isOurs: true },
+    false,
+  );
+  sampling.connected(connection as unknown as BridgeConnection);
+  await clock.advanceMs(10_000);
+  assert.equal(sampling.port, undefined);
+  assert.equal(readings, 10);
+  assert.equal(timers, 11);
 });

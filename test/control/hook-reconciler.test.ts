@@ -129,7 +129,7 @@ class HookScript {
   }
 
   takeWarnings(): string[] {
-    const lines = this.#lines.splice(0).filter((line) => line.includes('|WARN|'));
+    const lines = this.#lines.splice(0).filter((line) => /\|(?:WARN|ERR)\|/u.test(line));
     return lines.map((line) => line.split('|').slice(4).join('|'));
   }
 

@@ -78,7 +78,7 @@ function* runBatch(cache: FlowCache, first: number, flowCount: number, nowMicros
 
 function weigh(sampler: Sampler, frameLength: number): number {
   const weight = sampler.weight();
-  return weight ^ sampler.octets(weight, frameLength);
+  return weight ^ sampler.octets(frameLength);
 }
 
 function runSampler(ledger: MeterLedger, sampler: Sampler, count: number): void {

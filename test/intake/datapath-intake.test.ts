@@ -61,7 +61,7 @@ test('forwards a sample with the ids, interface and TCP flags of its packet, and
   ]);
 });
 
-test('weighs samples by 65535/P of their own record, and carries the fraction', () => {
+test('weighs samples by 65535/P of their own record, and carries the rest', () => {
   const { forwarded, receive, pointOf } = openIntake(400);
   const exporter = new SwitchExporter();
   for (let count = 0; count < 1000; count += 1) {
@@ -69,7 +69,7 @@ test('weighs samples by 65535/P of their own record, and carries the fraction', 
   }
   const exact = 500 * (EVERY / 100) + 500 * (EVERY / 40);
   assert.ok(Math.abs(sum(forwarded.map(({ weight }) => weight)) - exact) <= 1);
-  assert.equal(sum(forwarded.map(({ octets }) => octets)), 100 * sum(forwarded.map(({ weight }) => weight)));
+  assert.ok(Math.abs(sum(forwarded.map(({ octets }) => octets)) - 100 * exact) <= 1);
 });
 
 test('thins samples to 1 in N where P is more than that, also for an N that 65535/P cannot express', () => {

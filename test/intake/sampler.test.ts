@@ -187,18 +187,57 @@ test('applies the probability of each packet, and sums up their weights within o
   assert.ok(Math.abs(sum - exact) < 1.001, `${sum} of ${exact}`);
 });
 
-test('octets are the frame length times the weight, unless octets have another factor than packets', () => {
+test('gives packets that take turns the same weight on average', () => {
+  for (const share of [1.5, 2.25, 38.5]) {
+    const sampler = withProbability(65_535, 13, share);
+    const sums = [0, 0];
+    const rounds = 10_000;
+    for (let round = 0; round < rounds; round += 1) {
+      sums[0]! += sampler.weight();
+      sums[1]! += sampler.weight();
+    }
+    for (const sum of sums) {
+      // The standard deviation of a weight is below 1.
+      assert.ok(Math.abs(sum - rounds * share) <= 4 * Math.sqrt(rounds), `${share}: ${sums.join(', ')}`);
+    }
+    assert.ok(Math.abs(sums[0]! + sums[1]! - 2 * rounds * share) < 1);
+  }
+});
+
+test('a packet weighs one at least, also after one that was rounded up', () => {
+  const sampler = withProbability(65_535, 14, 1.01);
+  for (let packet = 0; packet < 10_000; packet += 1) {
+    assert.ok(sampler.weight() >= 1);
+  }
+});
+
+test('sums up octets exactly within one octet, also where a weight is rounded', () => {
+  const factor = new Float64Array([38.5]);
+  const sampler = new Sampler(5, factor);
+  let octets = 0;
+  let sum = 0;
+  for (let packet = 0; packet < 80; packet += 1) {
+    const frameLength = 60 + (packet % 20) * 60;
+    octets += frameLength;
+    sampler.weight();
+    sum += sampler.octets(frameLength);
+  }
+  assert.ok(Math.abs(sum - octets * 38.5) <= 1, `${sum} of ${octets * 38.5}`);
+});
+
+test('octets are the frame length times the share of a packet, which may have another factor for octets', () => {
   const factor = new Float64Array([1]);
   const octetFactor = new Float64Array([1]);
   const sampler = new Sampler(3, factor, octetFactor);
   sampler.setProbability(655, PROBABILITY_MAX);
-  assert.equal(sampler.octets(100, 1514), 151_400);
+  assert.equal(sampler.octets(1514), Math.floor((1514 * PROBABILITY_MAX) / 655));
   factor[0] = 2;
   octetFactor[0] = 3.3;
   // A sample represents 65535/655 packets, of which each has 3.3/2 times the octets; the fraction is carried.
   let sum = 0;
   for (let sample = 0; sample < 1000; sample += 1) {
-    sum += sampler.octets(sampler.weight(), 61);
+    sampler.weight();
+    sum += sampler.octets(61);
   }
   assert.ok(Math.abs(sum - (1000 * 61 * PROBABILITY_MAX * 1.65) / 655) <= 1, String(sum));
 });

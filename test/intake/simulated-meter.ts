@@ -196,7 +196,7 @@ export class SimulatedMeter {
       return;
     }
     const weight = this.#sampler.weight();
-    const octets = this.#sampler.octets(weight, frameLength);
+    const octets = this.#sampler.octets(frameLength);
     add(this.estimate, weight, octets);
     add(this.squares, weight ** 2, octets ** 2);
     this.octetsByPackets += weight * frameLength;

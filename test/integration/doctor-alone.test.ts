@@ -7,14 +7,29 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { version } from '../../src/commands/version.ts';
 import { Daemon, startDaemon } from '../support/daemon.ts';
-import { diagnose, emptyFolder, found, lacks } from '../support/doctor.ts';
+import { type Diagnosis, diagnose, emptyFolder, found, lacks } from '../support/doctor.ts';
 import { exportingBridge } from '../support/exporting-bridge.ts';
 import { udpFrame } from '../support/frames.ts';
-import { createCollectorSet, createIpfixRow } from '../support/ipfix-rows.ts';
+import { bridgeStatus, createCollectorSet, createIpfixRow, waitForHook } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
 import { BackgroundProgram, runProgram } from '../support/process.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
+
+/** Fails unless the finding about ovs-vswitchd is the first, and its consequences are not reported. */
+function assertOneCause(diagnosis: Diagnosis, code: string): void {
+  found(diagnosis, code, /^ovs-vswitchd/u);
+  assert.equal(diagnosis.findings[0]?.code, code);
+  for (const consequence of [
+    'bridge-unreachable',
+    'check-failed',
+    'vswitchd-behind',
+    'row-not-adopted',
+    'daemon-not-ready',
+  ]) {
+    lacks(diagnosis, consequence);
+  }
+}
 
 async function ownOvs(t: TestContext): Promise<Ovs> {
   const own = await startOvs({ allowedWarnings: [/collector|reset by peer|no-controller/] });
@@ -47,14 +62,30 @@ test('reports a daemon of another version, and a meter that drops', tier('ovs', 
   const other = found(await diagnose(own.environment), 'daemon-other-version', /pid/u);
   assert.match(other.message, /version 0\.0\.1/u);
 
-  await own.vsctl('set', 'Bridge', br.name, 'external_ids:ovs-ipfix-max-rate=1');
+  // The meter drops, and later packets represent what it has dropped: no packet is missing.
+  await own.vsctl(
+    'set',
+    'Bridge',
+    br.name,
+    'external_ids:ovs-ipfix-max-rate=1',
+    'external_ids:ovs-ipfix-sampler=packet-in',
+  );
+  const dropped = async () => (await bridgeStatus(daemonOfOwn, br.name))?.sampler.droppedByMeter ?? 0;
+  await waitFor(
+    async () => {
+      await br.inject(...Array.from({ length: 300 }, () => udpFrame({})));
+      return (await dropped()) > 0;
+    },
+    { what: 'the meter drops', timeoutMs: 10_000 },
+  );
+  lacks(await diagnose(own.environment), 'packets-missing');
   const isMissing = async () => {
-    await br.inject(...Array.from({ length: 300 }, () => udpFrame({})));
     const { findings } = await diagnose(own.environment);
     return findings.find(({ code }) => code === 'packets-missing');
   };
   const missing = await waitFor(isMissing, { what: 'packets are missing', timeoutMs: 30_000 });
-  assert.match(missing.message, /The meter dropped \d+ packets/u);
+  assert.match(missing.message, /^\d+ packets are missing .* the meter dropped \d+/u);
+  assert.match(missing.action, /^Raise external_ids:ovs-ipfix-max-rate/u);
 });
 
 test(
@@ -78,8 +109,10 @@ test(
     const pid = Number(await readFile(join(own.rundir, 'ovs-vswitchd.pid'), 'utf8'));
     process.kill(pid, 'SIGSTOP');
     await own.vsctl('--no-wait', 'set', 'Open_vSwitch', '.', 'next_cfg=100000');
-    const behind = await diagnose(environment).finally(() => process.kill(pid, 'SIGCONT'));
-    found(behind, 'vswitchd-behind', /ovs-vswitchd/u);
+    const silent = await diagnose(environment).finally(() => process.kill(pid, 'SIGCONT'));
+    assertOneCause(silent, 'vswitchd-silent');
+    await own.vsctl('--no-wait', 'set', 'Open_vSwitch', '.', 'cur_cfg=-1');
+    found(await diagnose(environment), 'vswitchd-behind', /ovs-vswitchd/u);
     await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', own.dbEndpoint], { environment });
   },
 );
@@ -153,5 +186,33 @@ test(
     );
     await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', own.dbEndpoint], { environment });
     lacks(await diagnose(environment), 'stale-state');
+  },
+);
+
+test(
+  'reports an ovs-vswitchd that does not run as one finding, with and without a daemon',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const own = await ownOvs(t);
+    own.allowWarnings(/\|WARN\|/u);
+    const daemon = await startDaemon(own);
+    t.after(() => daemon.kill());
+    for (const name of ['bra', 'brb', 'brc']) {
+      await own.addBridge(name);
+      await createIpfixRow(own, name, ['127.0.0.1:4739'], { obs_domain_id: 4 });
+      await waitForHook(daemon, name);
+    }
+    await own.killVswitchd();
+    await daemon.waitForRefusal(/Bridge brc is not hooked/u);
+    await waitFor(async () => (await daemon.appctl('conditions')).includes('bridge-unreachable'), {
+      what: 'the daemon reports its bridges',
+      timeoutMs: 20_000,
+    });
+    const beside = await diagnose(own.environment);
+    assertOneCause(beside, 'vswitchd-away');
+    assert.match(beside.findings[0]?.message ?? '', /\d+ findings that follow from it are left out/u);
+    await daemon.kill();
+    assertOneCause(await diagnose(own.environment), 'vswitchd-away');
+    await own.startVswitchd();
   },
 );

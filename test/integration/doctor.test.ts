@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
-import { chmod, cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -190,10 +190,13 @@ test(
     found(stopped, 'daemon-silent', new RegExp(String(second.pid), 'u'));
     await second.kill();
     found(await doctor(), 'socket-left', new RegExp(String(second.pid), 'u'));
-    await rm(second.controlPath);
+    // The next start removes it, and leaves those of living daemons.
     const waiting = await startDaemon(ovs, { waitForReady: false });
     t.after(() => waiting.kill());
     await waiting.waitForRefusal(/Another ovs-ipfix has the lock/u, 20_000);
+    const both = await doctor();
+    lacks(both, 'socket-left');
+    found(both, 'daemons-several', /ovs-ipfix/u);
     found(
       await doctor(['--unixctl', waiting.controlPath]),
       'daemon-not-ready',
@@ -221,6 +224,42 @@ test('reports a missing database, and one that does not answer', tier('ovs', 'da
   assert.ok(performance.now() - started < 20_000);
   mute.close();
 });
+
+test(
+  'names the missing permission, and takes no daemon that it may not ask for a dead one',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const br = await exportingBridge(t, ovs, daemon, { obs_domain_id: 9 });
+    t.after(() => ovs.vsctl('clear', 'Bridge', br.name, 'ipfix'));
+    const folder = await emptyFolder(t);
+    await chmod(folder, 0o755);
+    const program = join(folder, 'ovs-ipfix.cjs');
+    await cp(DAEMON_FILE, program);
+    const asOtherUser = async (command: string) => {
+      const args = ['--reuid=65534', '--clear-groups', process.execPath, program, command];
+      return runProgram('setpriv', args, { environment: ovs.environment }).then(
+        (said) => said,
+        (error: unknown) => `${(error as ProgramError).stdout}${(error as ProgramError).stderr}`,
+      );
+    };
+    t.after(() => chmod(ovs.rundir, 0o700));
+    for (const [mode, forbidden] of [
+      [0o700, /daemon-forbidden: \S*\n? *You may not read this folder/u],
+      [0o755, /daemon-forbidden: .*\n?.*\n +You may not connect to the daemon: you need write permission/u],
+    ] as const) {
+      await chmod(ovs.rundir, mode);
+      const said = await asOtherUser('doctor');
+      assert.match(said, forbidden);
+      assert.match(said, /database-forbidden/u);
+      assert.match(said, /as root, or as the user that[\s\S]*\(user\s+id\s+0\)/u);
+      assert.doesNotMatch(said, /daemon-away|socket-left|"rm |held-without-daemon|No daemon/u);
+    }
+    assert.match(
+      await asOtherUser('status'),
+      /You may not connect to the daemon at .*: you need write permission/u,
+    );
+  },
+);
 
 test('reports a database without access rights', tier('ovs', 'daemon'), async (t) => {
   const folder = await emptyFolder(t);

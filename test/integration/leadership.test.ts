@@ -7,6 +7,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { TAKEOVER_MS } from '../../src/control/deputy-watch.ts';
+import { CertificateFolder, tlsArguments } from '../support/certificates.ts';
 import { CuttableProxy } from '../support/cuttable-proxy.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { lastFirst } from '../support/end-in-order.ts';
@@ -41,16 +42,24 @@ interface Pair {
   readonly assertEachOnce: () => Promise<void>;
 }
 
-/** Starts OVS and two daemons; the first connects to the database by `endpoint`, if it is given. */
-async function startPair(t: TestContext, endpoint?: (ovs: Ovs) => Promise<string>): Promise<Pair> {
+/**
+ * Starts OVS and two daemons, which connect to the database by a unix socket, or with `tls` by ssl; the first connects by
+ * `endpoint`, if it is given.
+ */
+async function startPair(
+  t: TestContext,
+  { endpoint, tls }: { endpoint?: (ovs: Ovs) => Promise<string>; tls?: readonly string[] } = {},
+): Promise<Pair> {
   const atEnd = lastFirst(t);
-  const ovs = await startOvs({ allowedWarnings: [/\|WARN\|/u] });
+  const ofTls = tls === undefined ? {} : { remotes: ['pssl:0:127.0.0.1'], databaseArguments: tls };
+  const ovs = await startOvs({ allowedWarnings: [/\|WARN\|/u], ...ofTls });
   atEnd(() => ovs.stop());
-  const args = endpoint === undefined ? [] : ['--db', await endpoint(ovs)];
+  const direct = tls === undefined ? [] : ['--db', `ssl:127.0.0.1:${await ovs.remotePort()}`, ...tls];
+  const args = endpoint === undefined ? direct : ['--db', await endpoint(ovs), ...(tls ?? [])];
   const first = await startDaemon(ovs, { arguments: args });
   atEnd(() => first.kill());
   const br = await exportingBridge(t, ovs, first, UNCACHED);
-  const second = await startDaemon(ovs, { waitForReady: false });
+  const second = await startDaemon(ovs, { arguments: direct, waitForReady: false });
   atEnd(() => second.kill());
   await waitFor(
     async () => {
@@ -117,62 +126,78 @@ async function oneTakesOver(one: Daemon, other: Daemon): Promise<void> {
   );
 }
 
-test(
-  'a standby takes over from a holder that is frozen, which then leaves the switch to it',
-  tier('ovs', 'daemon'),
-  async (t) => {
-    const pair = await startPair(t);
-    const { br, first, second } = pair;
-    await pair.inject();
-    await pair.assertEachOnce();
-    first.signal('SIGSTOP');
-    t.diagnostic(`taken over in ${await becomesActive(second, br)} ms`);
-    await waitFor(() => FAILOVER_GAP.exec(second.log), { what: 'the gap of the take-over is logged' });
-    // It includes the time without a sign of life.
-    assert.ok(Number(FAILOVER_GAP.exec(second.log)?.[1]) >= TAKEOVER_MS);
-    await pair.inject();
-    await pair.assertEachOnce();
-    first.signal('SIGCONT');
-    await standsBy(first);
-    await pair.inject();
-    await pair.assertEachOnce();
-    const { session } = await waitForBridge(second, br.name, 'its status', () => true);
-    assert.deepEqual([session.hook, session.hookRepairs], ['installed', 0]);
-    // And back, from a holder that is dead.
-    await second.kill();
-    t.diagnostic(`taken over from a dead holder in ${await becomesActive(first, br)} ms`);
-    await pair.inject();
-    await pair.assertEachOnce();
-  },
-);
+/** The arguments of both sides of a connection with TLS. */
+async function tlsOf(): Promise<readonly string[]> {
+  const folder = await CertificateFolder.create();
+  const ca = await folder.authority('ca');
+  return tlsArguments(await folder.issue('both', ca), ca);
+}
 
-test(
-  'a standby takes over from a holder that is cut off from the database, after that has stopped',
-  tier('ovs', 'daemon'),
-  async (t) => {
-    let proxy: CuttableProxy | undefined;
-    const pair = await startPair(t, async (ovs) => {
-      proxy = await CuttableProxy.open(join(ovs.rundir, 'db.sock'));
-      return proxy.endpoint;
-    });
-    t.after(() => proxy?.close());
-    const { br, first, second } = pair;
-    await pair.inject();
-    await pair.assertEachOnce();
-    proxy?.cut();
-    await oneTakesOver(first, second);
-    await becomesActive(second, br);
-    await pair.inject();
-    await pair.assertEachOnce();
-    assert.match(first.log, /does not confirm that this daemon is the active one/u);
-    proxy?.heal();
-    await standsBy(first);
-    await pair.inject();
-    await pair.assertEachOnce();
-    const { session } = await waitForBridge(second, br.name, 'its status', () => true);
-    assert.equal(session.hookRepairs, 0);
-  },
-);
+for (const over of ['unix', 'ssl'] as const) {
+  test(
+    `a standby takes over from a holder that is frozen, over ${over}, which then leaves the switch to it`,
+    tier('ovs', 'daemon'),
+    async (t) => {
+      const pair = await startPair(t, over === 'unix' ? {} : { tls: await tlsOf() });
+      const { br, first, second } = pair;
+      await pair.inject();
+      await pair.assertEachOnce();
+      first.signal('SIGSTOP');
+      t.diagnostic(`taken over in ${await becomesActive(second, br)} ms`);
+      await waitFor(() => FAILOVER_GAP.exec(second.log), { what: 'the gap of the take-over is logged' });
+      // It includes the time without a sign of life.
+      assert.ok(Number(FAILOVER_GAP.exec(second.log)?.[1]) >= TAKEOVER_MS);
+      await pair.inject();
+      await pair.assertEachOnce();
+      first.signal('SIGCONT');
+      await standsBy(first);
+      await pair.inject();
+      await pair.assertEachOnce();
+      const { session } = await waitForBridge(second, br.name, 'its status', () => true);
+      assert.deepEqual([session.hook, session.hookRepairs], ['installed', 0]);
+      // And back, from a holder that is dead.
+      await second.kill();
+      t.diagnostic(`taken over from a dead holder in ${await becomesActive(first, br)} ms`);
+      await pair.inject();
+      await pair.assertEachOnce();
+    },
+  );
+}
+
+for (const over of ['tcp', 'ssl'] as const) {
+  test(
+    `a standby takes over from a holder that is cut off from the database, over ${over}, after that has stopped`,
+    tier('ovs', 'daemon'),
+    async (t) => {
+      let proxy: CuttableProxy | undefined;
+      const pair = await startPair(t, {
+        endpoint: async (ovs) => {
+          proxy = await CuttableProxy.open(
+            over === 'tcp' ? join(ovs.rundir, 'db.sock') : await ovs.remotePort(),
+          );
+          return `${over}:127.0.0.1:${proxy.port}`;
+        },
+        ...(over === 'tcp' ? {} : { tls: await tlsOf() }),
+      });
+      t.after(() => proxy?.close());
+      const { br, first, second } = pair;
+      await pair.inject();
+      await pair.assertEachOnce();
+      proxy?.cut();
+      await oneTakesOver(first, second);
+      await becomesActive(second, br);
+      await pair.inject();
+      await pair.assertEachOnce();
+      assert.match(first.log, /does not confirm that this daemon is the active one/u);
+      proxy?.heal();
+      await standsBy(first);
+      await pair.inject();
+      await pair.assertEachOnce();
+      const { session } = await waitForBridge(second, br.name, 'its status', () => true);
+      assert.equal(session.hookRepairs, 0);
+    },
+  );
+}
 
 test(
   'after a restart of the database one of two daemons is active, and never both',

@@ -32,7 +32,10 @@ describe('names of interfaces and bridges', tier('ovs', 'daemon'), () => {
     (running) => {
       ({ ovs, daemon } = running);
     },
-    { daemon: { arguments: ['--web', '127.0.0.1:0'] } },
+    {
+      ovs: { allowedWarnings: [/\|(collectors|ipfix)\|WARN\|/u, /red/u] },
+      daemon: { arguments: ['--web', '127.0.0.1:0'] },
+    },
   );
 
   const setName = (port: string, name: string) =>
@@ -157,5 +160,129 @@ describe('names of interfaces and bridges', tier('ovs', 'daemon'), () => {
     }
     assert.match(outputs.flows, /^1 of 1 flows that match/u);
     assert.equal(await daemon.appctl('flush', shownBridge), '0 flows sent\n');
+  });
+
+  test('hostile values of rows reach neither terminal nor log, page or metrics', async (t) => {
+    const evil = 'x\u001b[31mred\u009b2J\u202e\nready';
+    const name = 'hostile\u001b[31m\u202e';
+    const br = await exportingBridge(t, ovs, daemon, EXTENDED);
+    const text = (value: string) => JSON.stringify(value);
+    await ovs.vsctl('add-br', name, '--', 'set', 'Bridge', name, 'datapath_type=dummy');
+    t.after(() => ovs.vsctl('del-br', name));
+    const key = (name_: string) => ['map', [[name_, evil]]];
+    await ovs.transact(
+      {
+        op: 'insert',
+        table: 'IPFIX',
+        'uuid-name': 'i',
+        row: {
+          targets: ['set', [evil, '127.0.0.1:1']],
+          external_ids: [
+            'map',
+            [
+              [`ovs-ipfix-${evil}`, evil],
+              ['ovs-ipfix-record-format', evil],
+              ['ovs-ipfix-options', evil],
+              ['ovs-ipfix-template-interval', evil],
+            ],
+          ],
+          other_config: [
+            'map',
+            [
+              ['enable-tunnel-sampling', evil],
+              ['virtual_obs_id', evil],
+              ['enable-input-sampling', evil],
+            ],
+          ],
+        },
+      },
+      { op: 'insert', table: 'IPFIX', 'uuid-name': 'none', row: { targets: evil } },
+      {
+        op: 'update',
+        table: 'Bridge',
+        where: [['name', '==', name]],
+        row: {
+          ipfix: ['named-uuid', 'i'],
+          external_ids: [
+            'map',
+            [
+              ['ovs-ipfix-sampler', evil],
+              ['ovs-ipfix-max-rate', evil],
+              [`ovs-ipfix-${evil}`, evil],
+            ],
+          ],
+        },
+      },
+      {
+        op: 'update',
+        table: 'Bridge',
+        where: [['name', '==', br.name]],
+        row: { external_ids: key('ovs-ipfix-max-rate') },
+      },
+      {
+        op: 'insert',
+        table: 'Flow_Sample_Collector_Set',
+        row: {
+          id: 77,
+          bridge: ['uuid', await ovs.vsctl('get', 'Bridge', name, '_uuid').then((said) => said.trim())],
+          ipfix: ['named-uuid', 'none'],
+        },
+      },
+    );
+    t.after(() => ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set'));
+    await waitFor(async () => (await daemon.appctl('conditions')).includes('no-usable-target'), {
+      what: text('its conditions'),
+    });
+    const run = (...args: readonly string[]) =>
+      runProgram(process.execPath, [DAEMON_FILE, ...args], { environment: ovs.environment }).catch(
+        (error: unknown) => `${(error as ProgramError).stdout}${(error as ProgramError).stderr}`,
+      );
+    const commands = [
+      'exporters',
+      'caches',
+      'collectors',
+      'sampling',
+      'conditions',
+      'status',
+      'interfaces',
+      'flows',
+      'ready',
+      'coverage/show',
+      'memory/show',
+    ];
+    const outputs: Record<string, string> = { log: daemon.log };
+    for (const command of commands) {
+      outputs[command] = await daemon
+        .appctl(command)
+        .catch((error: unknown) => (error as ProgramError).stderr);
+    }
+    outputs['status json'] = await daemon.appctl('status', 'json');
+    outputs['refusal'] = await daemon
+      .appctl('flows', `bridge=${evil}`)
+      .catch((error: unknown) => (error as ProgramError).stderr);
+    outputs['status command'] = await run('status', '--unixctl', daemon.controlPath);
+    outputs['doctor'] = await run('doctor', '--unixctl', daemon.controlPath);
+    outputs['doctor json'] = await run('doctor', '--format', 'json', '--unixctl', daemon.controlPath);
+    outputs['doctor elsewhere'] = await run('doctor', '--openflow', `unix:${ovs.rundir}/${evil}/%b`);
+    outputs['wrong flag'] = await run('run', '--mark', evil);
+    outputs['wrong method'] = await run('doctor', '--db', evil);
+    outputs['unreachable'] = await run('release', '--db', `unix:${ovs.rundir}/${evil}`);
+    for (const path of [
+      'status.json',
+      'flows.json',
+      'metrics',
+      `flows.json?bridge=${encodeURIComponent(evil)}`,
+    ]) {
+      outputs[path] = await (await get(path)).text();
+    }
+    const columns = await ovs.vsctl('--no-headings', '--columns=external_ids', 'list', 'IPFIX');
+    outputs['problems'] =
+      /ovs-ipfix-problem="(?<text>(?:[^"\\]|\\.)*)"/u.exec(columns)?.groups?.['text'] ?? '';
+    for (const [what, output] of Object.entries(outputs)) {
+      assert.notEqual(output, '', what);
+      assert.doesNotMatch(output, UNSAFE, what);
+      assert.doesNotMatch(output, /^ready$/mu, what);
+    }
+    assert.match(outputs['doctor'], /hostile\\x1b\[31m\\u202e/u);
   });
 });

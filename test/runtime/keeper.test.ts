@@ -14,7 +14,7 @@ import {
   type KeptSession,
   type SessionEnd,
 } from '../../src/runtime/keeper.ts';
-import { silentLogger } from '../../src/runtime/log.ts';
+import { Log, silentLogger } from '../../src/runtime/log.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -296,4 +296,45 @@ test('connects immediately to a unix socket that appears', async (t: TestContext
     await closed;
     await waitFor(() => keeper.status().state === 'backoff', { what: 'the end is noticed' });
   }
+});
+
+test('logs the first failed attempt, then one line a minute, and always the connection that follows', async () => {
+  const lines: string[] = [];
+  const logClock = new ManualClock();
+  const log = new Log({ clock: logClock, destination: (line) => lines.push(line) }).logger('x');
+  let isFailing = true;
+  const { clock, keeper, sessions } = keep({
+    log,
+    reconnect: { backoffMaxMs: 1000 },
+    dial: async () => {
+      if (isFailing) {
+        throw new Error('connect ENOENT \u001b[31m/nowhere\nready');
+      }
+      return new PassThrough();
+    },
+  });
+  keeper.start();
+  for (let second = 0; second <= 600; second += 1) {
+    await clock.advanceMs(1000);
+    await logClock.advanceMs(1000);
+  }
+  const said = lines.map((line) => line.split('|').slice(3).join('|'));
+  assert.equal(
+    said[0],
+    'INFO|ovsdb: connection attempt failed (connect ENOENT \\x1b[31m/nowhere\\x0aready); retrying in 1 s',
+  );
+  assert.match(said[1] ?? '', /^WARN\|ovsdb: \d+ connection attempts failed/u);
+  assert.ok(said.length >= 10 && said.length <= 11, said.join('\n'));
+  isFailing = false;
+  await clock.advanceMs(1000);
+  assert.match(lines.at(-1) ?? '', /ovsdb: connected to tcp:a:1$/u);
+  // An outage that begins is logged again at once.
+  isFailing = true;
+  sessions[0]?.end({ error: new Error('reset by peer') });
+  await clock.advanceMs(2000);
+  assert.deepEqual(
+    lines.slice(-2).map((line) => /connection lost|connection attempt failed/u.exec(line)?.[0]),
+    ['connection lost', 'connection attempt failed'],
+  );
+  await keeper.stop();
 });

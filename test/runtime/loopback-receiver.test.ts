@@ -145,3 +145,23 @@ test('accepts another sender after a reset at any time, also while the socket is
   }
   assert.equal(receiver.status().errors, 0);
 });
+
+test('goes on where a sender cannot be looked up, as without a free file descriptor, and counts it', async (t) => {
+  const atEnd = lastFirst(t);
+  let isFailing = true;
+  const { receiver, texts, clock } = await openReceiver(atEnd, (userId) => {
+    if (isFailing) {
+      throw new Error('EMFILE: too many open files');
+    }
+    return isOwnUser(userId);
+  });
+  const sender = await openSender(atEnd, receiver.port);
+  sender.send('one');
+  await waitFor(() => receiver.status().refused === 1, { what: 'the datagram is refused' });
+  assert.equal(receiver.status().errors, 1);
+  isFailing = false;
+  clock.advance(SENDER_LOOKUP_MS * 1000);
+  sender.send('two');
+  await waitFor(() => texts.length === 1, { what: 'the next one is received' });
+  assert.equal(receiver.status().errors, 1);
+});

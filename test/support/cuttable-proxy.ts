@@ -1,4 +1,4 @@
-// A TCP proxy to a unix socket whose path can be cut without notice, as a network that loses everything.
+// A TCP proxy to a unix socket or a port on 127.0.0.1, whose path can be cut without notice, as a network that loses everything.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
@@ -8,20 +8,22 @@ export class CuttableProxy {
   readonly #sockets = new Set<Socket>();
   #isCut = false;
 
-  private constructor(socketPath: string) {
-    this.#server = createServer((client) => this.#relay(client, connect(socketPath)));
+  private constructor(target: string | number) {
+    this.#server = createServer((client) =>
+      this.#relay(client, typeof target === 'string' ? connect(target) : connect(target, '127.0.0.1')),
+    );
   }
 
-  static async open(socketPath: string): Promise<CuttableProxy> {
-    const proxy = new CuttableProxy(socketPath);
+  /** Opens a proxy to a unix socket or to a port. */
+  static async open(target: string | number): Promise<CuttableProxy> {
+    const proxy = new CuttableProxy(target);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
   }
 
-  /** The connection method of the proxy. */
-  get endpoint(): string {
-    return `tcp:127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
   }
 
   /** Keeps everything that either side sends, and the ends of connections, until `heal`. */

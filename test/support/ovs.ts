@@ -33,6 +33,8 @@ export interface OvsOptions {
   readonly vswitchdArguments?: readonly string[];
   /** Further remotes of ovsdb-server, such as `ptcp:0:127.0.0.1`. */
   readonly remotes?: readonly string[];
+  /** More arguments for ovsdb-server. */
+  readonly databaseArguments?: readonly string[];
 }
 
 /** All OpenFlow versions, for requests of this file to any bridge. */
@@ -139,12 +141,22 @@ export class Ovs {
     this.#database = await this.#background('ovsdb-server', [
       join(this.rundir, 'conf.db'),
       ...remotes.map((remote) => `--remote=${remote}`),
+      ...(this.#options.databaseArguments ?? []),
       ...this.#logArguments('ovsdb-server'),
     ]);
     await this.#answering('ovsdb-server', this.#database, async () => {
       await this.#run('ovsdb-client', ['--timeout=1', 'list-dbs', this.dbEndpoint]);
       return true;
     });
+  }
+
+  /** The port of the first of the further remotes that listens on any port. */
+  async remotePort(): Promise<number> {
+    const listening = /\|0:127\.0\.0\.1: listening on port (?<port>\d+)/u;
+    const log = await waitFor(async () => listening.exec(await this.log('ovsdb-server')), {
+      what: 'ovsdb-server listens',
+    });
+    return Number(log.groups?.['port']);
   }
 
   async startVswitchd(): Promise<void> {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { lstat, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { Log } from '../../src/runtime/log.ts';
@@ -99,13 +99,37 @@ test('closes only the connection that sends an invalid request', async (t) => {
   assert.ok(lines.every((line) => !line.includes('|ERR|')));
 });
 
-test('limits the number of connections, and closes an idle one', async (t) => {
+test('at the limit, an idle connection gives way to a new one, and one whose command runs does not', async (t) => {
+  const { path, server, commands } = await startServer(t, { connectionsMax: 2 });
+  const version = '{"id":1,"method":"version","params":[]}';
+  let end: (text: string) => void = () => {};
+  commands.register('held', '', 0, 0, () => new Promise<string>((resolve) => (end = resolve)));
+  const held = converse(path, '{"id":1,"method":"held","params":[]}', 'done');
+  await waitFor(() => server.status().requestCount === 1, { what: 'the command runs' });
+  const idle = connect(path).resume();
+  await waitFor(() => server.status().connectionCount === 2, { what: 'two connections are open' });
+  const closed = once(idle, 'close');
+  assert.match(await converse(path, version, '}'), /1\.2\.3/u);
+  await closed;
+  assert.deepEqual([server.status().evictedCount, server.status().refusedCount], [1, 0]);
+
+  await waitFor(() => server.status().connectionCount === 1, { what: 'that connection is closed' });
+  commands.register('held too', '', 0, 0, () => new Promise<string>(() => {}));
+  const other = connect(path);
+  t.after(() => other.destroy());
+  other.write('{"id":1,"method":"held too","params":[]}');
+  await waitFor(() => server.status().requestCount === 3, { what: 'two commands run' });
+  assert.equal(await converse(path, version), '');
+  assert.deepEqual([server.status().evictedCount, server.status().refusedCount], [1, 1]);
+  end('done');
+  assert.match(await held, /done/u);
+});
+
+test('closes an idle connection', async (t) => {
   const clock = new ManualClock();
-  const { path, server } = await startServer(t, { clock, connectionsMax: 2, idleTimeoutMs: 1000 });
+  const { path, server } = await startServer(t, { clock, idleTimeoutMs: 1000 });
   const [first, second] = [connect(path), connect(path)];
   await waitFor(() => server.status().connectionCount === 2, { what: 'two connections are open' });
-  assert.equal(await converse(path, '{"id":1,"method":"version","params":[]}'), '');
-  assert.equal(server.status().refusedCount, 1);
   const closed = Promise.all([once(first, 'close'), once(second, 'close')]);
   clock.advance(999_000);
   assert.equal(server.status().connectionCount, 2);
@@ -189,4 +213,31 @@ test('the client names the errors of the server', async (t) => {
     answer = text;
     await assert.rejects(ask(200), { code }, text);
   }
+});
+
+test('removes the sockets of killed daemons at the start, and no others', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'unixctl-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  // The kernel keeps the file of a socket whose process was killed.
+  const script = `require('node:net').createServer().listen('${join(folder, 'ovs-ipfix.7.ctl')}', () => process.kill(process.pid, 'SIGKILL'))`;
+  await assert.rejects(runProgram(process.execPath, ['-e', script]));
+  const living = createServer().listen(join(folder, 'ovs-ipfix.8.ctl'));
+  await once(living, 'listening');
+  t.after(() => void living.close());
+  await writeFile(join(folder, 'ovs-ipfix.9.ctl.txt'), '');
+  const { server } = await startServer(t, { path: join(folder, 'ovs-ipfix.10.ctl') });
+  assert.deepEqual((await readdir(folder)).toSorted(), [
+    'ovs-ipfix.10.ctl',
+    'ovs-ipfix.8.ctl',
+    'ovs-ipfix.9.ctl.txt',
+  ]);
+  await server.stop();
+});
+
+test('names a folder that does not exist', async (t) => {
+  const path = join(tmpdir(), 'no-such-folder-of-ovs', 'ovs-ipfix.1.ctl');
+  await assert.rejects(startServer(t, { path }), {
+    code: 'UNIXCTL_UNREACHABLE',
+    message: `Cannot listen at the control socket ${path}: the folder ${dirname(path)} does not exist. Start Open vSwitch, which creates it, or create it, or choose another path with --unixctl.`,
+  });
 });

@@ -100,6 +100,7 @@ export const CHECKS: readonly Check[] = [
       'row-settings',
       'ownership',
       'leadership',
+      'tls',
       'cache',
       'flush',
       'collectors',
@@ -112,7 +113,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: 'Failures: restarts of both servers, conversion, bridges that change',
-    files: integration('failures', 'stop'),
+    files: integration('failures', 'descriptors', 'stop'),
   },
   {
     title: 'Hosts in network namespaces: ping, iperf3, no packet lost',
@@ -135,9 +136,11 @@ export const CHECKS: readonly Check[] = [
     files: [
       ...integration(
         'appctl',
+        'connections',
         'installed',
         'doctor',
         'doctor-alone',
+        'readiness',
         'demo',
         'metrics',
         'page',

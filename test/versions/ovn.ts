@@ -1,8 +1,10 @@
 // A real OVN with sampling ACLs: compares the records of the daemon with those of ovs-vswitchd's exporter for the same
-// packets, and restarts and recomputes OVN while the daemon runs.
+// packets, restarts and recomputes OVN while the daemon runs, and counts how often ovn-controller computes all its flows anew because
+// of the daemon.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { diagnose } from '../support/doctor.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
@@ -12,6 +14,7 @@ import {
   createIpfixRow,
   daemonStatus,
   targetsArgument,
+  waitForBridge,
   waitForHook,
 } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
@@ -25,6 +28,8 @@ const FLOWS = 8;
 /** Each packet is sampled on both logical switches. */
 const SAMPLES_PER_PACKET = 2;
 const PACKETS_PER_FLOW = 3;
+/** Milliseconds in which the daemons have nothing to do. */
+const QUIET_MS = 60_000;
 const SAMPLES = FLOWS * PACKETS_PER_FLOW * SAMPLES_PER_PACKET;
 
 let ovs: Ovs;
@@ -204,6 +209,56 @@ async function unsampled(): Promise<readonly string[]> {
   const flows = await ovn.flows();
   return flows.filter((flow) => flow.includes('sample(') && !flow.includes('id=18768'));
 }
+
+/** Returns how often ovn-controller has computed all logical flows anew. */
+async function recomputations(): Promise<number> {
+  await ovn.sync();
+  const text = await ovn.controllerCommand('inc-engine/show-stats');
+  return Number(/^Node: lflow_output\n- recompute: *(\d+)$/mu.exec(text)?.[1]);
+}
+
+test(
+  'a change of the sampler makes ovn-controller compute nothing anew, but for the own rows',
+  NEEDS,
+  async () => {
+    assert.ok(daemon !== undefined);
+    const running = daemon;
+    const change = async (sampler: 'packet-in' | 'datapath') => {
+      await ovs.vsctl('set', 'Bridge', 'br-int', `external_ids:ovs-ipfix-sampler=${sampler}`);
+      await waitForBridge(running, 'br-int', `the sampler ${sampler}`, ({ samplerChoice }) =>
+        sampler === 'datapath'
+          ? samplerChoice?.sampler === 'datapath' && samplerChoice.path === 'good'
+          : samplerChoice?.policy !== 'datapath',
+      );
+      return recomputations();
+    };
+    const before = await recomputations();
+    // The first time adds a collector set, which ovn-controller looks at.
+    const first = await change('datapath');
+    assert.ok(first - before <= 1, `${first - before} times`);
+    for (const sampler of ['packet-in', 'datapath', 'packet-in', 'datapath'] as const) {
+      assert.equal(await change(sampler), first, sampler);
+    }
+    await ovs.vsctl('remove', 'Bridge', 'br-int', 'external_ids', 'ovs-ipfix-sampler');
+  },
+);
+
+test('ovn-controller computes nothing anew for a minute, without and with a standby', NEEDS, async (t) => {
+  assert.ok(daemon !== undefined);
+  const running = daemon;
+  const assertQuiet = async () => {
+    const before = await recomputations();
+    await setTimeout(QUIET_MS);
+    assert.equal(await recomputations(), before);
+  };
+  await assertQuiet();
+  const standby = await startDaemon(ovs, { waitForReady: false });
+  t.after(() => standby.stop());
+  await waitFor(async () => (await daemonStatus(running)).database.hasStandby, {
+    what: 'a standby is known',
+  });
+  await assertQuiet();
+});
 
 test('br-int has only the flows of OVN after the daemon has stopped', NEEDS, async () => {
   await daemon?.stop();

@@ -1,16 +1,16 @@
 // Whether a daemon runs and is ready, and the losses in its status.
 
-import { existsSync, readdirSync } from 'node:fs';
-import { listExporters } from '../../report/exporter-list.ts';
+import { readdirSync, statSync } from 'node:fs';
 import type { StatusDocument } from '../../report/status-document.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { runDirectory } from '../../runtime/rundir.ts';
+import { codeOf, isForbidden, rootCodeOf } from '../../runtime/error-code.ts';
+import { controlSockets, runDirectory } from '../../runtime/rundir.ts';
 import { reasonOf } from '../../runtime/sentence.ts';
 import { askUnixctl } from '../../unixctl/client.ts';
 import { UnixctlError } from '../../unixctl/errors.ts';
-import { controlSockets } from '../control-socket.ts';
 import { version } from '../version.ts';
 import { type Finding, finding } from './finding.ts';
+import { checkLosses } from './loss-checks.ts';
 import { checkReceiveBuffer } from './receive-buffer.ts';
 
 const ANSWER_MS_MAX = 3000;
@@ -19,32 +19,27 @@ const ANSWER_MS_MAX = 3000;
 export interface DaemonFacts {
   readonly findings: readonly Finding[];
   readonly status: StatusDocument | undefined;
+  /** Whether a daemon may run: one answers, does not answer in time, or may not be asked. */
+  readonly mayRun: boolean;
 }
 
 /** Asks each control socket in the run directory, or only the given one. */
 export async function askDaemons(given: string | undefined, clock: Clock): Promise<DaemonFacts> {
   const findings: Finding[] = [];
   const states: StatusDocument[] = [];
-  for (const path of given === undefined ? foundSockets() : [given]) {
+  const paths = given === undefined ? foundSockets(findings) : [given];
+  for (const path of paths) {
     try {
       const json = await askUnixctl(path, 'status', ['json'], { clock, timeoutMs: ANSWER_MS_MAX });
       states.push(JSON.parse(json) as StatusDocument);
     } catch (error) {
-      findings.push(unanswered(path, error));
+      findings.push(...unanswered(path, error));
     }
   }
   const active = states.find(({ database }) => database.lock === 'held') ?? states[0];
   if (active === undefined) {
-    findings.push(
-      finding(
-        'warning',
-        'daemon-away',
-        'ovs-ipfix',
-        `No daemon answers in ${runDirectory()}.`,
-        'Start it with "systemctl start ovs-ipfix" or "ovs-ipfix run"; if it runs elsewhere, set OVS_RUNDIR or --unixctl.',
-      ),
-    );
-    return { findings, status: undefined };
+    const mayRun = findings.some(({ code }) => code === 'daemon-forbidden' || code === 'daemon-silent');
+    return { findings: mayRun ? findings : [...findings, away(given)], status: undefined, mayRun };
   }
   if (states.length > 1) {
     const pids = states.map(({ program }) => program.pid).join(', ');
@@ -53,32 +48,88 @@ export async function askDaemons(given: string | undefined, clock: Clock): Promi
       finding('note', 'daemons-several', 'ovs-ipfix', message, 'Stop those that you do not need.'),
     );
   }
-  return { findings: [...findings, ...checkDaemon(active)], status: active };
+  return { findings: [...findings, ...checkDaemon(active)], status: active, mayRun: true };
 }
 
-function foundSockets(): readonly string[] {
-  const folder = runDirectory();
-  return existsSync(folder) ? controlSockets(readdirSync(folder)).map(({ path }) => path) : [];
-}
-
-function unanswered(path: string, error: unknown): Finding {
-  const isGone = error instanceof UnixctlError && error.code === 'UNIXCTL_UNREACHABLE';
-  if (isGone) {
-    return finding(
-      'note',
-      'socket-left',
-      path,
-      'No process listens at this control socket: a daemon was killed, or you may not connect to it.',
-      `If no daemon runs, remove it with "rm ${path}"; else run this command as the daemon's user.`,
-    );
-  }
+function away(given: string | undefined): Finding {
   return finding(
-    'error',
-    'daemon-silent',
-    path,
-    `The daemon does not answer: ${reasonOf(error)}.`,
-    'It hangs or is stopped: restart it with "systemctl restart ovs-ipfix", and keep its log.',
+    'warning',
+    'daemon-away',
+    'ovs-ipfix',
+    given === undefined ? `No daemon answers in ${runDirectory()}.` : `No daemon answers at ${given}.`,
+    'Start it with "systemctl start ovs-ipfix" or "ovs-ipfix run"; if it runs elsewhere, set OVS_RUNDIR or --unixctl.',
   );
+}
+
+/** Returns the control sockets in the run directory; one that may not be read is a finding. */
+function foundSockets(findings: Finding[]): readonly string[] {
+  const folder = runDirectory();
+  try {
+    return controlSockets(readdirSync(folder), folder).map(({ path }) => path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      return [];
+    }
+    findings.push(
+      finding(
+        'error',
+        'daemon-forbidden',
+        folder,
+        `You may not read this folder, which has the daemon's control socket: ${reasonOf(error)}.`,
+        `Run this command as root, or as the user that the folder belongs to${ownerOf(folder)}.`,
+      ),
+    );
+    return [];
+  }
+}
+
+function unanswered(path: string, error: unknown): readonly Finding[] {
+  if (isForbidden(error)) {
+    return [
+      finding(
+        'error',
+        'daemon-forbidden',
+        path,
+        'You may not connect to the daemon: you need write permission for its control socket.',
+        `Run this command as root, or as the user that the socket belongs to${ownerOf(path)}.`,
+      ),
+    ];
+  }
+  switch (error instanceof UnixctlError && error.code === 'UNIXCTL_UNREACHABLE' ? rootCodeOf(error) : '') {
+    case 'ENOENT':
+      // It was removed meanwhile, or the path is wrong: no daemon answers there.
+      return [];
+    case 'ECONNREFUSED':
+      return [
+        finding(
+          'note',
+          'socket-left',
+          path,
+          'No process listens at this control socket: the daemon that made it was killed.',
+          'The next start of a daemon in this folder removes it.',
+        ),
+      ];
+    default:
+      return [
+        finding(
+          'error',
+          'daemon-silent',
+          path,
+          `The daemon does not answer: ${reasonOf(error)}.`,
+          'It hangs or is stopped: restart it with "systemctl restart ovs-ipfix", and keep its log.',
+        ),
+      ];
+  }
+}
+
+/** Returns the owner of a file for the end of a clause: " (user id 0)"; nothing if that is not known. */
+function ownerOf(path: string): string {
+  try {
+    return ` (user id ${statSync(path).uid})`;
+  } catch {
+    // A folder above may not be searched either.
+    return '';
+  }
 }
 
 function checkDaemon(status: StatusDocument): Finding[] {
@@ -98,34 +149,5 @@ function checkDaemon(status: StatusDocument): Finding[] {
       finding('warning', 'daemon-other-version', where, message, 'Restart the daemon after an upgrade.'),
     );
   }
-  for (const { label, exporter, meter } of listExporters(status)) {
-    for (const { target, recordsLost, lastError } of exporter.collectors) {
-      if (recordsLost === 0) {
-        continue;
-      }
-      const message = `${recordsLost} records could not be sent${lastError === undefined ? '' : `; last: ${lastError}`}.`;
-      findings.push(
-        finding(
-          'warning',
-          'records-lost',
-          `Collector ${target} of ${label}`,
-          message,
-          'See that the collector runs and can be reached.',
-        ),
-      );
-    }
-    if (meter.writtenOffPackets >= 1 || meter.shareDropped > 0) {
-      const message = `The meter dropped ${meter.droppedByMeter} packets, and ${meter.lost} packets were lost after it; ${Math.round(meter.writtenOffPackets)} packets could not be compensated.`;
-      findings.push(
-        finding(
-          'warning',
-          'packets-missing',
-          `Exporter ${label}`,
-          message,
-          'Raise external_ids:ovs-ipfix-max-rate of the bridge if the host has spare CPU time; a larger "sampling" does not help.',
-        ),
-      );
-    }
-  }
-  return [...findings, ...checkReceiveBuffer(status.bridges)];
+  return [...findings, ...checkLosses(status), ...checkReceiveBuffer(status.bridges)];
 }

@@ -4,7 +4,10 @@
 export const FINDING_CODES = [
   'database-unreachable',
   'database-forbidden',
+  'vswitchd-away',
+  'vswitchd-silent',
   'vswitchd-behind',
+  'bridge-forbidden',
   'row-unused',
   'row-of-vswitchd',
   'held-without-daemon',
@@ -17,6 +20,7 @@ export const FINDING_CODES = [
   'collector-unknown',
   'daemon-away',
   'daemon-silent',
+  'daemon-forbidden',
   'daemon-not-ready',
   'daemon-other-version',
   'daemons-several',

@@ -3,6 +3,7 @@
 // operator: the time until the daemon is ready, and the resources of an idle daemon.
 
 import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { type Daemon, type DaemonOptions, startDaemon } from '../../support/daemon.ts';
 import { createIpfixRow, daemonStatus, waitForBridge, waitForHook } from '../../support/ipfix-rows.ts';
 import { NamespaceHost } from '../../support/namespace-host.ts';
@@ -15,6 +16,10 @@ import { type BenchPart, type EarlierVersion, type Row, SCALE, summary } from '.
 const BRIDGE = 'br0';
 const ROUNDS = 3;
 const SECONDS = Math.max(1, Math.round(4 * SCALE));
+/** Seconds of traffic before the measurement, in which a daemon compiles its code and the switch learns its flows. */
+const WARM_UP_SECONDS = Math.max(1, Math.round(4 * SCALE));
+/** Milliseconds after the start of a daemon, and as many in which it is measured, without traffic. */
+const IDLE_MS = Math.max(2000, 10_000 * SCALE);
 const TICKS = 100;
 const SAMPLE_FLOWS = 10_000;
 /** `ovs-ipfix-max-rate` without effect. */
@@ -199,6 +204,7 @@ async function measure(place: Place, setting: Setting): Promise<Load> {
     switchMicros: cpuMicros(ovs.vswitchdPid),
     daemonMicros: daemon === undefined ? 0 : cpuMicros(daemon.pid),
   });
+  await send(place, WARM_UP_SECONDS);
   const before = await counters();
   const begin = performance.now();
   await send(place, SECONDS);
@@ -345,10 +351,10 @@ function flowsCommand(): string {
 }
 
 async function idleShare(daemon: Daemon): Promise<{ value: number }> {
+  await setTimeout(IDLE_MS);
   const before = cpuMicros(daemon.pid);
   const begin = performance.now();
-  const ms = Math.max(2000, 10_000 * SCALE);
-  await new Promise<void>((resolve) => setTimeout(resolve, ms));
+  await setTimeout(IDLE_MS);
   return { value: (cpuMicros(daemon.pid) - before) / (performance.now() - begin) / 10 };
 }
 
