@@ -89,7 +89,7 @@ async function churn(
 async function takeProbe(stage: Stage, { daemon }: DaemonLife, count: number): Promise<Probe> {
   daemon.signal('SIGUSR2');
   const line = await waitFor(
-    async () => (await readFile(join(stage.ovs.rundir, 'soak'), 'utf8')).split('\n')[count - 1],
+    async () => (await readFile(join(stage.ovs.rundir, 'soak'), 'utf8')).split('\n')[count - 1] || undefined,
     { what: 'the daemon says what it has', timeoutMs: PROBE_MS_MAX },
   );
   const descriptors = (await readdir(`/proc/${daemon.pid}/fd`)).length;
