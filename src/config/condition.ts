@@ -9,6 +9,9 @@ export const CONDITION_CODES = [
   'bad-target',
   'duplicate-target',
   'no-usable-target',
+  'too-many-targets',
+  'too-many-bridges',
+  'too-many-collector-sets',
   'unknown-key',
   'caching-disabled',
   'no-cache-columns',
@@ -54,10 +57,18 @@ export interface Condition {
   readonly action: string;
 }
 
-/** Returns the condition with what it quotes of rows made safe to show. */
+/** Longest text of a condition, in characters: it may quote a value of any length. */
+export const CONDITION_CHARACTERS_MAX = 1000;
+
+/** Returns the condition with what it quotes of rows made safe to show, and cut off at the limit. */
 export function shownCondition(condition: Condition): Condition {
   const { where, message, action } = condition;
-  return { ...condition, where: safeText(where), message: safeText(message), action: safeText(action) };
+  return { ...condition, where: shown(where), message: shown(message), action: shown(action) };
+}
+
+function shown(text: string): string {
+  const isLong = text.length > CONDITION_CHARACTERS_MAX;
+  return safeText(isLong ? `${text.slice(0, CONDITION_CHARACTERS_MAX)}...` : text);
 }
 
 /** Returns the condition as one line for a log or a column. */

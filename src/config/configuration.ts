@@ -1,20 +1,20 @@
 // Turns the rows of the database into the daemon's configuration: a pure function that runs on every change. The result has
 // the bridges with their sampling, the IPFIX rows in use, and the conditions of both.
 
-import type { CollectorTarget } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { RECORD_FORMAT_DEFAULT, type RecordFormat } from '../ipfix/record-layout.ts';
 import { hasKernelDatapath, readBridgeKeys, type SamplerPolicy } from './bridge-keys.ts';
+import { bridgesBeyondLimits } from './bridge-limits.ts';
+import { type CollectorSet, readCollectorSets } from './collector-sets.ts';
 import { type Condition, shownCondition } from './condition.ts';
 import { isFailOpen } from './fail-open.ts';
-import { type DatabaseRow, type IpfixRow, isRedirectedState, readIpfixRow } from './ipfix-row.ts';
+import { type DatabaseRow, type IpfixRow, isOurs } from './ipfix-row.ts';
 import { ownerOf } from './own-rows.ts';
 import { bridgeNameOf, referenceOf } from './reference.ts';
-import { rowConditions } from './row-conditions.ts';
-import { STATE_KEY } from './row-keys.ts';
+import { RowCache } from './row-cache.ts';
 import { optionsRecords } from './row-options.ts';
-import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
-import { readTargets } from './target.ts';
+import { describeUsers, type RowUser, usersOfIpfixRows } from './row-users.ts';
+import { type ProcessOptions, type ReadRow, readUsedRow, type UsedIpfixRow } from './used-row.ts';
 
 /** The rows of each table, as the replica has them. */
 export interface ConfigurationTables {
@@ -75,25 +75,25 @@ export interface BridgeConfig {
   readonly flowSampling: ReadonlyMap<number, FlowSampling>;
 }
 
-/** An IPFIX row that a bridge or a collector set uses. */
-export interface UsedIpfixRow {
-  readonly row: IpfixRow;
-  /** Names of the bridges that use the row: in their `ipfix` column, or through a collector set. */
-  readonly bridges: readonly string[];
-  /** The bridges whose `ipfix` column refers to the row. */
-  readonly wholeBridges: readonly string[];
-  /** The effective targets that are valid, each once. */
-  readonly targets: readonly CollectorTarget[];
-  /** Whether `targets` has one. */
-  readonly hasUsableTarget: boolean;
-  /** Set when the row disables the input sampling of its bridges, so that it stays with ovs-vswitchd. */
-  readonly inputSamplingDisabled: Condition | undefined;
-}
-
 export interface Configuration {
   readonly bridges: ReadonlyMap<string, BridgeConfig>;
   readonly ipfixRows: readonly UsedIpfixRow[];
+  /** Names of the bridges beyond the limits, whose rows are left to ovs-vswitchd. */
+  readonly bridgesBeyondLimits: ReadonlySet<string>;
   readonly conditions: readonly Condition[];
+}
+
+/** A bridge as it was read. */
+interface ReadBridge {
+  readonly config: BridgeConfig;
+  readonly conditions: readonly Condition[];
+}
+
+/** What was read for earlier snapshots: a row that is the same, and used in the same way, has the same result object. */
+export class ConfigurationCache {
+  readonly ipfix = new RowCache<ReadRow>();
+  readonly sets = new RowCache<FlowSampling>();
+  readonly bridges = new RowCache<ReadBridge>();
 }
 
 /** `samplingPopulation` of collector sets: each `sample` action has a probability of its own, so that no number is right. */
@@ -101,252 +101,174 @@ const POPULATION_OF_SETS = 1;
 
 /**
  * Reads a snapshot of the rows. `messageBytesMax` is the size of the daemon's largest IPFIX message, in bytes of UDP payload;
- * `recordFormat` is that of rows that do not choose one.
+ * `recordFormat` is that of rows that do not choose one. `cache` changes nothing but the time that it takes.
  */
 export function readConfiguration(
   tables: ConfigurationTables,
   messageBytesMax: number,
   recordFormat: RecordFormat = RECORD_FORMAT_DEFAULT,
+  cache: ConfigurationCache = new ConfigurationCache(),
 ): Configuration {
   const conditions: Condition[] = [];
   const bridgeRows = [...tables.bridges];
-  const collectorSets = [...tables.collectorSets].filter((row) => ownerOf(row) === undefined);
+  const collectorSets = collectorSetsOfUsers(tables);
   const users = usersOfIpfixRows(bridgeRows, collectorSets);
-  const rows = new Map<string, UsedIpfixRow>();
-  for (const [uuid, user] of users) {
-    const databaseRow = tables.ipfix.get(uuid);
-    if (databaseRow === undefined) {
-      conditions.push(danglingReference(uuid, user.bridges));
-      continue;
-    }
-    if (ownerOf(databaseRow) !== undefined) {
-      continue;
-    }
-    const where = `IPFIX row ${uuid} (${user.described})`;
-    const row = readIpfixRow(databaseRow, where, conditions);
-    const targets = readTargets(uuid, targetTexts(row), where, conditions);
-    const context = { row, where, ovsVersion: tables.ovsVersion, recordFormat };
-    const isForWholeBridge = user.wholeBridges.length > 0;
-    conditions.push(...rowConditions({ ...context, databaseRow, isOurs: isOurs(row), isForWholeBridge }));
-    rows.set(uuid, usedRow(user, targets, context));
-  }
-  const sets = readCollectorSets(collectorSets, bridgeRows, conditions);
+  const rows = readUsedRows(tables, users, { messageBytesMax, recordFormat }, cache, conditions);
+  const foundConditions: Condition[] = [];
+  const sets = readCollectorSets(collectorSets, bridgeRows, foundConditions);
+  const beyond = bridgesBeyondLimits(bridgeRows, sets, foundConditions);
+  conditions.push(...foundConditions.map(shownCondition));
+  const ownsRow = (uuid: string) => users.get(uuid)?.count === 1;
   const bridges = new Map<string, BridgeConfig>();
   for (const bridgeRow of bridgeRows) {
-    const name = bridgeNameOf(bridgeRow);
-    const exporterOf = (uuid: string | undefined) => {
-      const used = rows.get(uuid ?? '');
-      return used !== undefined && used.targets.length > 0
-        ? {
-            row: used.row,
-            exporter: exporterOptions(used.row, used.targets, { messageBytesMax, recordFormat }),
-            ownsRow: users.get(used.row.uuid)?.count === 1,
-          }
-        : undefined;
-    };
-    const wholeRow = referenceOf(bridgeRow.columns['ipfix']);
-    const isInputSampled = rows.get(wholeRow ?? '')?.inputSamplingDisabled === undefined;
-    bridges.set(name, {
-      name,
-      ...readBridgeKeys(bridgeRow, name, conditions),
-      hasKernelDatapath: hasKernelDatapath(bridgeRow),
-      isFailOpen: isFailOpen(bridgeRow, tables.controllers),
-      sampling: isInputSampled ? bridgeSampling(exporterOf(wholeRow)) : undefined,
-      flowSampling: flowSampling(sets.get(bridgeRow.uuid) ?? [], exporterOf),
-    });
+    const isBeyond = beyond.has(bridgeNameOf(bridgeRow));
+    const whole = isBeyond ? undefined : rows.get(referenceOf(bridgeRow.columns['ipfix']) ?? '');
+    const ofBridge = isBeyond ? [] : (sets.get(bridgeRow.uuid) ?? []);
+    const samplings = readFlowSamplings(ofBridge, rows, ownsRow, cache);
+    const isOpen = isFailOpen(bridgeRow, tables.controllers);
+    const read = cache.bridges.get(bridgeRow, [whole, isOpen, ...samplings], () =>
+      readBridge(bridgeRow, whole, isOpen, samplings),
+    );
+    conditions.push(...read.conditions);
+    bridges.set(read.config.name, read.config);
   }
-  return { bridges, ipfixRows: [...rows.values()], conditions: conditions.map(shownCondition) };
+  const ipfixRows = [...rows.values()].map(({ used }) => used);
+  return { bridges, ipfixRows, bridgesBeyondLimits: beyond, conditions };
 }
 
 /**
- * Whether the daemon exports for a row: the row holds targets for it, and ovs-vswitchd has none, or has new ones in an adopted
- * row until it is adopted again.
+ * Reads rows of the table IPFIX into the cache, in steps of `rowsMax` of them, so that `readConfiguration` takes little time
+ * afterwards: its caller lets other work run between the steps.
  */
-export function isOurs(row: IpfixRow): boolean {
-  return (
-    row.heldTargets !== undefined &&
-    (row.targets.length === 0 || row.externalIds.get(STATE_KEY) === 'adopted' || isRedirected(row))
-  );
-}
-
-/** Whether the targets of a row are, or are becoming, a socket of the daemon. */
-export function isRedirected(row: IpfixRow): boolean {
-  return isRedirectedState(row.externalIds.get(STATE_KEY));
-}
-
-function usedRow(
-  user: IpfixRowUser,
-  targets: readonly CollectorTarget[],
-  context: SamplingKeysContext,
-): UsedIpfixRow {
-  const { row } = context;
-  const isDisabled = user.wholeBridges.length > 0 && !samplesInput(row, context.ovsVersion);
-  return {
-    row,
-    bridges: [...new Set(user.bridges)],
-    wholeBridges: user.wholeBridges,
-    targets,
-    hasUsableTarget: targets.length > 0,
-    inputSamplingDisabled: isDisabled ? inputSamplingDisabled(context) : undefined,
-  };
-}
-
-/** A row with a usable target, and the options of its exporter but for options records. */
-interface ExportedRow {
-  readonly row: IpfixRow;
-  readonly exporter: ExporterOptions;
-  /** Whether one bridge or collector set alone uses the row. */
-  readonly ownsRow: boolean;
-}
-
-function exporterOptions(
-  row: IpfixRow,
-  targets: readonly CollectorTarget[],
-  ofProcess: Pick<ExporterOptions, 'messageBytesMax' | 'recordFormat'>,
-): ExporterOptions {
-  return {
-    targets,
-    activeTimeoutSeconds: row.cacheActiveTimeout,
-    flowsMax: row.cacheMaxFlows,
-    templateIntervalSeconds: row.templateInterval,
-    messageBytesMax: ofProcess.messageBytesMax,
-    recordFormat: row.recordFormat ?? ofProcess.recordFormat,
-    hasTunnels: row.options.has('tunnel'),
-  };
-}
-
-function bridgeSampling(exported: ExportedRow | undefined): BridgeSampling | undefined {
-  return (
-    exported && {
-      ipfixRow: exported.row.uuid,
-      isOurs: isOurs(exported.row),
-      interval: exported.row.sampling,
-      observationDomainId: exported.row.observationDomainId,
-      observationPointId: exported.row.observationPointId,
-      rowSetsFormat: exported.row.recordFormat !== undefined,
-      exporter: {
-        ...exported.exporter,
-        optionsRecords: optionsRecords(exported.row.options, exported.row.sampling),
-      },
+export function* prepareConfiguration(
+  tables: ConfigurationTables,
+  ofProcess: ProcessOptions,
+  cache: ConfigurationCache,
+  rowsMax: number,
+): Generator<void, void> {
+  let readsMax = cache.ipfix.reads + rowsMax;
+  for (const [uuid, user] of usersOfIpfixRows([...tables.bridges], collectorSetsOfUsers(tables))) {
+    const row = tables.ipfix.get(uuid);
+    if (row !== undefined && ownerOf(row) === undefined) {
+      readRowOf(row, user, tables, ofProcess, cache);
+      if (cache.ipfix.reads === readsMax) {
+        yield;
+        readsMax = cache.ipfix.reads + rowsMax;
+      }
     }
+  }
+}
+
+function collectorSetsOfUsers({ collectorSets }: ConfigurationTables): readonly DatabaseRow[] {
+  return [...collectorSets].filter((row) => ownerOf(row) === undefined);
+}
+
+/** Reads the rows that bridges and sets of users refer to, by UUID. */
+function readUsedRows(
+  tables: ConfigurationTables,
+  users: ReadonlyMap<string, RowUser>,
+  ofProcess: ProcessOptions,
+  cache: ConfigurationCache,
+  conditions: Condition[],
+): ReadonlyMap<string, ReadRow> {
+  const rows = new Map<string, ReadRow>();
+  for (const [uuid, user] of users) {
+    const row = tables.ipfix.get(uuid);
+    if (row === undefined) {
+      conditions.push(shownCondition(danglingReference(uuid, user.bridges)));
+    } else if (ownerOf(row) === undefined) {
+      const read = readRowOf(row, user, tables, ofProcess, cache);
+      rows.set(uuid, read);
+      conditions.push(...read.conditions);
+    }
+  }
+  return rows;
+}
+
+/** Reads a row that is used, unless it was read before. */
+function readRowOf(
+  row: DatabaseRow,
+  user: RowUser,
+  tables: ConfigurationTables,
+  ofProcess: ProcessOptions,
+  cache: ConfigurationCache,
+): ReadRow {
+  return cache.ipfix.get(row, inputsOf(user, tables, ofProcess), () =>
+    readUsedRow(row, user, tables.ovsVersion, ofProcess),
   );
 }
 
-function flowSampling(
+/** What a row is read with. */
+function inputsOf(
+  user: RowUser,
+  { ovsVersion }: ConfigurationTables,
+  { messageBytesMax, recordFormat }: ProcessOptions,
+): readonly unknown[] {
+  const use = [describeUsers(user), user.bridges.join(' '), user.wholeBridges.join(' ')];
+  return [...use, ovsVersion, messageBytesMax, recordFormat];
+}
+
+/** Returns how the sets of a bridge are exported, but for those whose row has no usable target. */
+function readFlowSamplings(
   sets: readonly CollectorSet[],
-  exporterOf: (uuid: string) => ExportedRow | undefined,
-): ReadonlyMap<number, FlowSampling> {
-  const samplings = new Map<number, FlowSampling>();
-  for (const { id, ipfixRow } of sets) {
-    const exported = exporterOf(ipfixRow);
-    if (exported !== undefined) {
-      const { row, exporter, ownsRow } = exported;
-      samplings.set(id, {
-        row,
-        ownsRow,
-        collectorSetId: id,
-        ipfixRow,
-        isOurs: isOurs(row),
-        rowSetsFormat: row.recordFormat !== undefined,
-        exporter: { ...exporter, optionsRecords: optionsRecords(row.options, POPULATION_OF_SETS) },
-      });
+  rows: ReadonlyMap<string, ReadRow>,
+  ownsRow: (uuid: string) => boolean,
+  cache: ConfigurationCache,
+): readonly FlowSampling[] {
+  const samplings: FlowSampling[] = [];
+  for (const { id, ipfixRow, databaseRow } of sets) {
+    const read = rows.get(ipfixRow);
+    if (read?.used.hasUsableTarget === true) {
+      const isOwner = ownsRow(ipfixRow);
+      samplings.push(cache.sets.get(databaseRow, [read, isOwner], () => flowSampling(id, read, isOwner)));
     }
   }
   return samplings;
 }
 
-/** A row of Flow_Sample_Collector_Set with a bridge and an IPFIX row. */
-interface CollectorSet {
-  readonly id: number;
-  readonly ipfixRow: string;
-}
-
-/**
- * Returns the collector sets of each bridge, by the bridge's uuid. A set without a bridge, or with neither an IPFIX row nor a
- * local group, is a condition; one with a local group only is for the kernel's psample (OVS 3.4 and later) and not for IPFIX.
- */
-function readCollectorSets(
-  rows: readonly DatabaseRow[],
-  bridgeRows: readonly DatabaseRow[],
-  conditions: Condition[],
-): ReadonlyMap<string, readonly CollectorSet[]> {
-  const names = new Map(bridgeRows.map((row) => [row.uuid, bridgeNameOf(row)]));
-  const sets = new Map<string, CollectorSet[]>();
-  for (const row of rows) {
-    const id = Number(row.columns['id']);
-    const bridge = referenceOf(row.columns['bridge']) ?? '';
-    const ipfixRow = referenceOf(row.columns['ipfix']);
-    const name = names.get(bridge);
-    const where = `Flow_Sample_Collector_Set ${id} of bridge ${name ?? bridge} (row ${row.uuid})`;
-    if (name === undefined) {
-      conditions.push({
-        code: 'dangling-reference',
-        severity: 'warning',
-        where: `${where}, column bridge`,
-        message: 'Its bridge no longer exists, so no packet is sampled for it.',
-        action: `Remove the row with "ovs-vsctl destroy Flow_Sample_Collector_Set ${row.uuid}".`,
-      });
-    } else if (ipfixRow === undefined && row.columns['local_group_id'] === undefined) {
-      conditions.push({
-        code: 'no-ipfix-row',
-        severity: 'error',
-        where: `${where}, column ipfix`,
-        message: 'It has no IPFIX row, so nothing is exported for its "sample" actions.',
-        action: `Set one, as in "ovs-vsctl set Flow_Sample_Collector_Set ${row.uuid} ipfix=UUID".`,
-      });
-    } else if (ipfixRow !== undefined) {
-      sets.set(bridge, [...(sets.get(bridge) ?? []), { id, ipfixRow }]);
-    }
-  }
-  return sets;
-}
-
-interface IpfixRowUser {
-  readonly bridges: string[];
-  readonly wholeBridges: string[];
-  /** References to the row. */
-  count: number;
-  /** For conditions: "bridge br0", "collector set 7 of bridge br0". */
-  described: string;
-}
-
-function usersOfIpfixRows(
-  bridgeRows: readonly DatabaseRow[],
-  collectorSets: readonly DatabaseRow[],
-): ReadonlyMap<string, IpfixRowUser> {
-  const users = new Map<string, IpfixRowUser>();
-  const add = (uuid: string | undefined, described: string, bridge: string | undefined, isWhole: boolean) => {
-    if (uuid !== undefined) {
-      const user = users.get(uuid) ?? { bridges: [], wholeBridges: [], count: 0, described: '' };
-      user.count += 1;
-      user.described += `${user.described === '' ? '' : ', '}${described}`;
-      if (bridge !== undefined) {
-        user.bridges.push(bridge);
-        user.wholeBridges.push(...(isWhole ? [bridge] : []));
-      }
-      users.set(uuid, user);
-    }
+function flowSampling(collectorSetId: number, { used: { row }, exporter }: ReadRow, ownsRow: boolean) {
+  return {
+    row,
+    ownsRow,
+    collectorSetId,
+    ipfixRow: row.uuid,
+    isOurs: isOurs(row),
+    rowSetsFormat: row.recordFormat !== undefined,
+    exporter: { ...exporter, optionsRecords: optionsRecords(row.options, POPULATION_OF_SETS) },
   };
-  const names = new Map<string, string>();
-  for (const row of bridgeRows) {
-    const name = bridgeNameOf(row);
-    names.set(row.uuid, name);
-    add(referenceOf(row.columns['ipfix']), `bridge ${name}`, name, true);
-  }
-  for (const row of collectorSets) {
-    const name = names.get(referenceOf(row.columns['bridge']) ?? '');
-    const described = `collector set ${String(row.columns['id'])} of ${name === undefined ? 'no bridge' : `bridge ${name}`}`;
-    add(referenceOf(row.columns['ipfix']), described, name, false);
-  }
-  return users;
 }
 
-/**
- * Returns the effective targets. New targets of an adopted row take effect before they are moved to `ovs-ipfix-targets`, so that
- * records that the same change flushes go to the new collectors.
- */
-function targetTexts(row: IpfixRow): readonly string[] {
-  return isOurs(row) && row.targets.length > 0 ? row.targets : (row.heldTargets ?? row.targets);
+function readBridge(
+  bridgeRow: DatabaseRow,
+  whole: ReadRow | undefined,
+  isOpen: boolean,
+  samplings: readonly FlowSampling[],
+): ReadBridge {
+  const name = bridgeNameOf(bridgeRow);
+  const conditions: Condition[] = [];
+  const isExported =
+    whole !== undefined && whole.used.hasUsableTarget && whole.used.inputSamplingDisabled === undefined;
+  const config = {
+    name,
+    ...readBridgeKeys(bridgeRow, name, conditions),
+    hasKernelDatapath: hasKernelDatapath(bridgeRow),
+    isFailOpen: isOpen,
+    sampling: isExported ? bridgeSampling(whole) : undefined,
+    flowSampling: new Map(samplings.map((sampling) => [sampling.collectorSetId, sampling])),
+  };
+  return { config, conditions: conditions.map(shownCondition) };
+}
+
+function bridgeSampling({ used: { row }, exporter }: ReadRow): BridgeSampling {
+  return {
+    ipfixRow: row.uuid,
+    isOurs: isOurs(row),
+    interval: row.sampling,
+    observationDomainId: row.observationDomainId,
+    observationPointId: row.observationPointId,
+    rowSetsFormat: row.recordFormat !== undefined,
+    exporter: { ...exporter, optionsRecords: optionsRecords(row.options, row.sampling) },
+  };
 }
 
 function danglingReference(uuid: string, bridges: readonly string[]): Condition {

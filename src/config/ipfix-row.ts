@@ -99,18 +99,27 @@ const columns = {
 
 type ColumnName = keyof typeof columns;
 
+/** The value of each column that is unset or not valid. */
+const DEFAULTS = Object.fromEntries(
+  Object.entries(columns).map(([name, schema]) => [name, schema.parse(undefined)]),
+) as { readonly [Name in ColumnName]: z.output<(typeof columns)[Name]> };
+
 /** The columns of table IPFIX that `readIpfixRow` reads and the replica watches. */
 export const IPFIX_COLUMN_NAMES: readonly string[] = Object.keys(columns);
 
 /** Validates a row and adds a condition for each invalid column. `where` names the row in conditions: "IPFIX row 1b2c… of bridge br0". */
 export function readIpfixRow(row: DatabaseRow, where: string, conditions: Condition[]): IpfixRow {
   const column = <Name extends ColumnName>(name: Name): z.output<(typeof columns)[Name]> => {
-    const result = columns[name].safeParse(row.columns[name]);
+    const value = row.columns[name];
+    if (value === undefined) {
+      return DEFAULTS[name];
+    }
+    const result = columns[name].safeParse(value);
     if (result.success) {
       return result.data as z.output<(typeof columns)[Name]>;
     }
     conditions.push(badColumn(row, where, name, result.error));
-    return columns[name].parse(undefined) as z.output<(typeof columns)[Name]>;
+    return DEFAULTS[name];
   };
   const externalIds = column('external_ids');
   const held = externalIds.get(HELD_TARGETS_KEY);
@@ -157,8 +166,24 @@ export function readHeldCache(externalIds: ReadonlyMap<string, string>): CacheCo
 }
 
 /** Whether a value of `ovs-ipfix-state` is that of a redirected row. */
-export function isRedirectedState(state: string | undefined): boolean {
+function isRedirectedState(state: string | undefined): boolean {
   return state === 'redirected' || state === 'redirected-native';
+}
+
+/**
+ * Whether the daemon exports for a row: the row holds targets for it, and ovs-vswitchd has none, or has new ones in an adopted
+ * row until it is adopted again.
+ */
+export function isOurs(row: IpfixRow): boolean {
+  return (
+    row.heldTargets !== undefined &&
+    (row.targets.length === 0 || row.externalIds.get(STATE_KEY) === 'adopted' || isRedirected(row))
+  );
+}
+
+/** Whether the targets of a row are, or are becoming, a socket of the daemon. */
+export function isRedirected(row: IpfixRow): boolean {
+  return isRedirectedState(row.externalIds.get(STATE_KEY));
 }
 
 function readRedirectedTo(

@@ -3,10 +3,14 @@
 import ipaddr from 'ipaddr.js';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import { addressText } from '../runtime/address-text.ts';
-import type { Condition } from './condition.ts';
+import { type Condition, shownCondition } from './condition.ts';
+import type { IpfixRow } from './ipfix-row.ts';
 
 /** Port of IPFIX over UDP, TCP and SCTP (IANA; RFC 7011, section 10.3.4). */
 const COLLECTOR_PORT_DEFAULT = 4739;
+
+/** Targets of a row that the daemon exports to. A row with more stays with ovs-vswitchd, so that no collector is left out. */
+export const TARGETS_MAX = 64;
 
 /** A target, or why the text is not a valid one: a clause that ends with a full stop. */
 export type TargetResult = { readonly target: CollectorTarget } | { readonly fault: string };
@@ -71,6 +75,49 @@ function duplicateTarget(uuid: string, where: string, text: string, first: strin
   };
 }
 
+/** Returns the condition of a row with more than `TARGETS_MAX` targets. */
+export function tooManyTargets(
+  { uuid, heldTargets, targets }: IpfixRow,
+  where: string,
+  count: number,
+): Condition {
+  const isOnlyForUs = heldTargets !== undefined && targets.length === 0;
+  return shownCondition({
+    code: 'too-many-targets',
+    severity: isOnlyForUs ? 'error' : 'warning',
+    where: `${where}, column targets`,
+    ipfixRow: uuid,
+    message: isOnlyForUs
+      ? `It has ${count} targets, and the daemon exports to the first ${TARGETS_MAX} only.`
+      : `It has ${count} targets, and the daemon exports to ${TARGETS_MAX} at most: all rows of its bridges are left to ovs-vswitchd.`,
+    action: `Name at most ${TARGETS_MAX} collectors with "ovs-vsctl set IPFIX ${uuid} targets=...".`,
+  });
+}
+
+interface ReadTarget {
+  readonly result: TargetResult;
+  /** See `sameCollectorKey`; empty for a text that is not valid. */
+  readonly key: string;
+}
+
+/** What was read of texts: a thousand rows have the same few collectors. */
+const readTargetTexts = new Map<string, ReadTarget>();
+const READ_TEXTS_MAX = 4096;
+
+function readTarget(text: string): ReadTarget {
+  const known = readTargetTexts.get(text);
+  if (known !== undefined) {
+    return known;
+  }
+  const result = parseTarget(text);
+  const read = { result, key: 'target' in result ? sameCollectorKey(result.target) : '' };
+  if (readTargetTexts.size >= READ_TEXTS_MAX) {
+    readTargetTexts.clear();
+  }
+  readTargetTexts.set(text, read);
+  return read;
+}
+
 /** Returns the valid targets of a row, each collector once; adds conditions for the others. */
 export function readTargets(
   uuid: string,
@@ -80,9 +127,8 @@ export function readTargets(
 ): readonly CollectorTarget[] {
   const targets = new Map<string, CollectorTarget>();
   for (const text of texts) {
-    const result = parseTarget(text);
+    const { result, key } = readTarget(text);
     if ('target' in result) {
-      const key = sameCollectorKey(result.target);
       const { text: first } = targets.get(key) ?? {};
       if (first === undefined) {
         targets.set(key, result.target);
@@ -120,7 +166,8 @@ function splitPort(text: string): { host: string; portText: string | undefined }
       ? { host: bracketed['host'], portText: bracketed['port'] }
       : undefined;
   }
-  if (ipaddr.IPv6.isValid(text)) {
+  // An IPv6 address has several colons. Looking for one in "127.0.0.1:4739" takes the library long.
+  if (text.indexOf(':') !== text.lastIndexOf(':') && ipaddr.IPv6.isValid(text)) {
     return { host: text, portText: undefined };
   }
   const [host = '', portText, ...rest] = text.split(':');

@@ -3,12 +3,14 @@
 // the row is redirected.
 
 import type { Condition } from '../config/condition.ts';
-import { type BridgeConfig, type FlowSampling, isRedirected } from '../config/configuration.ts';
+import type { BridgeConfig, FlowSampling } from '../config/configuration.ts';
+import { isRedirected } from '../config/ipfix-row.ts';
 import type { Exporter } from '../export/exporter.ts';
 import type { BridgeIntake } from '../intake/bridge-intake.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
 import { unreachableCondition } from './own-rows-watch.ts';
 import type { Redirection } from './ownership.ts';
+import { PreparedExporters } from './prepared-exporters.ts';
 import { RedirectedSets, type RedirectedSetsParts } from './redirected-sets.ts';
 import type { FlowSamplingStatus } from './sampled-bridge-status.ts';
 import type { PathState } from './sampler-choice.ts';
@@ -28,9 +30,9 @@ export interface BridgeSetsParts extends Omit<RedirectedSetsParts, 'onOpen'> {
 /** What is desired of a bridge for its sets. */
 export interface SetsDesired {
   /** Those whose flows are rewritten. */
-  readonly rewritten: ReadonlySet<number>;
+  readonly collectorSets: ReadonlySet<number>;
   /** Those whose flows are read. */
-  readonly followed: ReadonlySet<number>;
+  readonly followedSets: ReadonlySet<number>;
 }
 
 interface SetExporter {
@@ -43,6 +45,9 @@ export class BridgeSets {
   readonly #parts: BridgeSetsParts;
   readonly #sockets: RedirectedSets;
   readonly #exporters = new Map<number, SetExporter>();
+  readonly #prepared: PreparedExporters;
+  /** Whether exporters were made since the last `configure`. */
+  #isPrepared = false;
   /** The sets that are desired and whose rows are, or may be, redirected. */
   #redirected: ReadonlyMap<number, FlowSampling> = new Map();
   #config: BridgeConfig | undefined;
@@ -54,15 +59,32 @@ export class BridgeSets {
 
   constructor(parts: BridgeSetsParts) {
     this.#parts = parts;
-    this.#sockets = new RedirectedSets({ ...parts, onOpen: parts.onRedirections });
+    const { bridge, makeExporter, retire, onRedirections } = parts;
+    this.#sockets = new RedirectedSets({ ...parts, onOpen: onRedirections });
+    this.#prepared = new PreparedExporters({
+      make: (sampling) => makeExporter(`bridge ${bridge} collector set ${sampling.collectorSetId}`, sampling),
+      retire,
+      onPrepared: () => {
+        this.#isPrepared = true;
+        onRedirections();
+      },
+    });
   }
 
   /** Applies changed rows; `isDesired` says for which IPFIX rows, by uuid, the switch should be programmed. */
   configure(config: BridgeConfig, isDesired: (row: string) => boolean): SetsDesired {
     this.#config = config;
-    this.#desiredSets = [...config.flowSampling.values()].filter(({ ipfixRow }) => isDesired(ipfixRow));
+    const sets = [...config.flowSampling.values()];
+    this.#desiredSets = sets.filter(({ ipfixRow }) => isDesired(ipfixRow));
     const desired = this.#choose(config);
-    for (const sampling of config.flowSampling.values()) {
+    this.#isPrepared = false;
+    this.#prepared.prepare(
+      sets.filter(
+        ({ isOurs, ipfixRow, collectorSetId }) =>
+          (isOurs || isDesired(ipfixRow)) && !this.#exporters.has(collectorSetId),
+      ),
+    );
+    for (const sampling of sets) {
       if (sampling.isOurs) {
         this.#configureSet(sampling);
       }
@@ -76,6 +98,19 @@ export class BridgeSets {
       }
     }
     return desired;
+  }
+
+  /** Whether something could not be opened, or was not made yet, so that `configure` is to be called again. */
+  get isIncomplete(): boolean {
+    return this.#isPrepared || this.#sockets.isIncomplete;
+  }
+
+  /** Returns a sentence about sets whose rows are not adopted before they have an exporter; undefined if all have one. */
+  missingExporters(): string | undefined {
+    const { waiting } = this.#prepared;
+    return waiting === 0
+      ? undefined
+      : `Bridge ${this.#parts.bridge}: exporters of ${waiting} collector sets are still being made.`;
   }
 
   /** Whether samples of the datapath have to reach the daemon for a set. */
@@ -139,6 +174,14 @@ export class BridgeSets {
     ];
   }
 
+  /** Starts the exporters that were made before the bridge was started. */
+  start(): void {
+    for (const { exporter } of this.#exporters.values()) {
+      exporter.start();
+    }
+    this.#prepared.start();
+  }
+
   /** The exporters by collector set. */
   exporters(): readonly (readonly [number, Exporter])[] {
     return [...this.#exporters].map(([id, { exporter }]) => [id, exporter] as const);
@@ -172,6 +215,7 @@ export class BridgeSets {
 
   /** Receives what is on its way to the sockets, and closes them. */
   stop(): Promise<void> {
+    this.#prepared.prepare([]);
     return this.#sockets.stop();
   }
 
@@ -186,7 +230,9 @@ export class BridgeSets {
     );
     this.#redirected = byId(redirected);
     this.#sockets.configure(byId(open));
-    return { rewritten: idsOf(rewritten), followed: idsOf(redirected) };
+    const collectorSets = idsOf(rewritten);
+    this.#parts.intake.setExpectedSets(collectorSets);
+    return { collectorSets, followedSets: idsOf(redirected) };
   }
 
   #isOpen({ collectorSetId }: FlowSampling): boolean {
@@ -208,20 +254,21 @@ export class BridgeSets {
   }
 
   #targetOf(id: number): string | undefined {
-    const port = this.#path === 'good' ? this.#sockets.portOf(id) : undefined;
+    // Not before all sets have a socket and an exporter, so that their rows are redirected together.
+    const isReady = this.#path === 'good' && this.#prepared.waiting === 0 && !this.#sockets.isOpening;
+    const port = isReady ? this.#sockets.portOf(id) : undefined;
     return port === undefined ? undefined : `127.0.0.1:${port}`;
   }
 
   #configureSet(sampling: FlowSampling): void {
     const { collectorSetId } = sampling;
-    const { bridge, intake, makeExporter } = this.#parts;
+    const { intake } = this.#parts;
     const hasPacketIns = !isRedirected(sampling.row);
-    let set = this.#exporters.get(collectorSetId);
+    const set = this.#exporters.get(collectorSetId) ?? this.#useExporter(sampling);
     if (set === undefined) {
-      const exporter = makeExporter(`bridge ${bridge} collector set ${collectorSetId}`, sampling);
-      set = { row: sampling, exporter, hasPacketIns: false };
-      this.#exporters.set(collectorSetId, set);
-    } else {
+      return;
+    }
+    if (set.row !== sampling) {
       set.row = sampling;
       set.exporter.configure(sampling.exporter);
     }
@@ -232,6 +279,20 @@ export class BridgeSets {
     }
     set.hasPacketIns = hasPacketIns;
     this.#sockets.setSink(collectorSetId, hasPacketIns ? undefined : set.exporter);
+  }
+
+  /** Takes the exporter of a set whose row is adopted, redirected or native; undefined if it is not made yet. */
+  #useExporter(sampling: FlowSampling): SetExporter | undefined {
+    const exporter = this.#prepared.take(sampling.collectorSetId);
+    if (exporter === undefined) {
+      return undefined;
+    }
+    // It may have been made for an earlier version of the row, and before a change of interfaces.
+    exporter.configure(sampling.exporter);
+    exporter.setInterfaces(this.#parts.interfaces.described());
+    const set = { row: sampling, exporter, hasPacketIns: false };
+    this.#exporters.set(sampling.collectorSetId, set);
+    return set;
   }
 }
 

@@ -3,7 +3,7 @@
 // While the database is down, the last good configuration stays in force.
 
 import { type Condition, shownCondition } from '../config/condition.ts';
-import { type BridgeConfig, type Configuration, readConfiguration } from '../config/configuration.ts';
+import type { BridgeConfig, Configuration } from '../config/configuration.ts';
 import type { RunSettings } from '../config/settings.ts';
 import type { OpenSession } from '../export/collector-session.ts';
 import { Exporter } from '../export/exporter.ts';
@@ -13,9 +13,13 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
+import { OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
+import { bridgesOfTurn, describeSampling, rowsOf } from './bridge-rows.ts';
 import { BridgeSession } from './bridge-session.ts';
+import { type ConditionList, listConditions } from './condition-list.ts';
 import { ConditionLog } from './condition-log.ts';
+import { ConfigurationReader } from './configuration-reader.ts';
 import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
 import {
   closeDatabase,
@@ -58,11 +62,10 @@ export interface ControlParts {
 }
 
 /** The whole status for operators; plain data. */
-export interface ControlStatus {
+export interface ControlStatus extends ConditionList {
   readonly database: DatabaseStatus;
   readonly rows: ReconcilerStatus;
   readonly bridges: readonly SampledBridgeStatus[];
-  readonly conditions: readonly Condition[];
   /** Why the daemon is not ready, as sentences; empty when everything that is configured runs. */
   readonly missing: readonly string[];
 }
@@ -80,16 +83,21 @@ export class Control {
   readonly #left: string[] = [];
   readonly #conditionLog: ConditionLog;
   readonly #ownRows: OwnRows;
+  readonly #reader: ConfigurationReader;
   #configuration: Configuration | undefined;
+  /** See `Leadership.takePreviousEnd`, for bridges whose sampling begins now. */
+  #previousEndMicros: number | undefined;
   #desired: (bridge: string, row: string) => boolean = () => false;
   #isStopping = false;
-  #isFollowDue = false;
+  /** One reconciliation for all changes of the database, its connection, the lock and bridges' samplability in a turn. */
+  readonly #following = new OnceATurn(() => this.#follow());
 
   constructor(settings: RunSettings, parts: ControlParts) {
     this.#settings = settings;
     this.#parts = parts;
     this.#log = parts.log.module('control');
     this.#conditionLog = new ConditionLog(this.#log);
+    this.#reader = new ConfigurationReader(settings);
     this.#database = new DatabaseSession({
       clock: parts.clock,
       log: parts.log.module('database'),
@@ -97,7 +105,7 @@ export class Control {
       tls: settings.tls,
       lock: 'compete',
       sampleClock: parts.sampleClock,
-      onChange: () => this.#follow(),
+      onChange: () => this.#following.schedule(),
       onInterfaces: (bridges) => this.#followInterfaces(bridges),
     });
     const owner = parts.randomSeed().toString(16);
@@ -148,7 +156,7 @@ export class Control {
       bridges: [...this.#bridges.values()]
         .sort((a, b) => (a.name < b.name ? -1 : 1))
         .map((bridge) => bridge.status()),
-      conditions: this.conditions(),
+      ...listConditions(this.conditions()),
       missing: this.missing(),
     };
   }
@@ -161,7 +169,7 @@ export class Control {
     for (const bridge of this.#bridges.values()) {
       bridge.resync();
     }
-    this.#follow();
+    this.#following.schedule();
   }
 
   /** The exporters of all bridges. */
@@ -176,11 +184,10 @@ export class Control {
 
   conditions(): readonly Condition[] {
     const ofBridges = [...this.#bridges.values()].flatMap((bridge) => bridge.conditions());
-    const configuration = this.#configuration;
-    const ofRows = configuration === undefined ? [] : notAdopted(configuration, this.#rules());
+    const ofRows = this.#configuration === undefined ? [] : notAdopted(this.#configuration, this.#rules());
     return [
       ...this.#database.conditions(),
-      ...(configuration?.conditions ?? []),
+      ...(this.#configuration?.conditions ?? []),
       ...ofRows,
       ...ofBridges.map(shownCondition),
     ];
@@ -189,7 +196,7 @@ export class Control {
   missing(): readonly string[] {
     return missingParts({
       database: this.#database.status(),
-      rows: this.#rows.status(),
+      rows: this.#following.isDue ? { state: 'running' } : this.#rows.status(),
       configuration: this.#configuration,
       policy: this.#settings.adopt,
       bridges: this.#bridges.values(),
@@ -205,18 +212,7 @@ export class Control {
     };
   }
 
-  /** Schedules a reconciliation after a bridge's samplability has changed, on which the adoption of rows depends. */
-  #scheduleFollow(): void {
-    if (!this.#isFollowDue) {
-      this.#isFollowDue = true;
-      queueMicrotask(() => {
-        this.#isFollowDue = false;
-        this.#follow();
-      });
-    }
-  }
-
-  /** Reconciles after a change of the database, its connection, the lock, or a bridge's samplability. */
+  /** Reconciles with the newest snapshot. */
   #follow(): void {
     const tables = this.#database.tables();
     const { lock, isSynced } = this.#database.status();
@@ -224,8 +220,11 @@ export class Control {
     if (this.#isStopping || tables === undefined || !isSynced || lock === 'none') {
       return;
     }
-    const { messageBytesMax, recordFormat } = this.#settings;
-    const configuration = readConfiguration(tables, messageBytesMax, recordFormat);
+    const configuration = this.#reader.read(tables);
+    if (configuration === undefined) {
+      this.#following.schedule();
+      return;
+    }
     this.#configuration = withOwnershipConditions(configuration, this.#settings.adopt);
     this.#conditionLog.update(this.#configuration.conditions);
     this.#ownRows.follow(tables, {
@@ -235,11 +234,19 @@ export class Control {
     });
     const isActive = lock === 'held';
     this.#desired = isActive ? desiredRows(configuration, this.#rules()) : () => false;
-    const previousEndMicros = isActive ? this.#database.takePreviousEnd() : undefined;
-    for (const config of configuration.bridges.values()) {
-      if (this.#isDesired(config)) {
-        this.#run(config, previousEndMicros);
-      }
+    const desired = [...configuration.bridges.values()].filter((config) => this.#isDesired(config));
+    const ofTurn = bridgesOfTurn(desired, (name) => this.#bridges.has(name));
+    const isLastTurn = ofTurn.length === desired.length;
+    this.#previousEndMicros = isActive
+      ? (this.#database.takePreviousEnd() ?? this.#previousEndMicros)
+      : undefined;
+    for (const config of ofTurn) {
+      this.#run(config, this.#previousEndMicros);
+    }
+    if (isLastTurn) {
+      this.#previousEndMicros = undefined;
+    } else {
+      this.#following.schedule();
     }
     for (const name of this.#bridges.keys()) {
       const config = configuration.bridges.get(name);
@@ -294,13 +301,11 @@ export class Control {
       isSwitchUser: (userId) => isSwitchUser(this.#settings.openflow(config.name), userId),
       ownRowsRefusal: () => this.#ownRows.refusal(config.name),
       unmetered: this.#settings.unmetered,
-      onSamplability: () => this.#scheduleFollow(),
+      onSamplability: () => this.#following.schedule(),
     });
     bridge.setInterfaces(this.#database.interfacesOf(config.name));
     this.#bridges.set(config.name, bridge);
-    const sets = [...config.flowSampling.keys()].map((id) => `collector set ${id}`);
-    const what = [...(config.sampling === undefined ? [] : ['the whole bridge']), ...sets].join(', ');
-    this.#log.info(`bridge ${config.name}: sampling started (${what})`);
+    this.#log.info(`bridge ${config.name}: sampling started (${describeSampling(config)})`);
     // An earlier bridge of this name that is still removing its hook must not remove the new one.
     void (this.#leaving.get(config.name) ?? Promise.resolve()).then(() => {
       if (this.#bridges.get(config.name) === bridge) {
@@ -343,7 +348,7 @@ export class Control {
     const leaving = Promise.all([this.#leaving.get(name), this.#removeAndFlush(bridge)]).then(() => {
       if (this.#leaving.get(name) === leaving) {
         this.#leaving.delete(name);
-        this.#scheduleFollow();
+        this.#following.schedule();
       }
     });
     this.#leaving.set(name, leaving);
@@ -361,9 +366,10 @@ export class Control {
   }
 
   async #reconcileRows(): Promise<void> {
-    if (this.#configuration !== undefined && this.#database.lock === 'held') {
-      const plan = planOwnership(this.#configuration, this.#rules(), this.conditions());
-      await this.#database.write(plan);
+    // A newer snapshot that is still being read triggers this again.
+    const isCurrent = !this.#following.isDue;
+    if (isCurrent && this.#configuration !== undefined && this.#database.lock === 'held') {
+      await this.#database.write(planOwnership(this.#configuration, this.#rules(), this.conditions()));
     }
   }
 
@@ -377,10 +383,4 @@ export class Control {
       this.#left.push(sentence);
     }
   }
-}
-
-/** Returns all rows of a bridge. */
-function rowsOf(config: BridgeConfig): readonly { readonly ipfixRow: string; readonly isOurs: boolean }[] {
-  const { sampling, flowSampling } = config;
-  return [...(sampling === undefined ? [] : [sampling]), ...flowSampling.values()];
 }

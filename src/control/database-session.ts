@@ -6,6 +6,7 @@ import type { ConfigurationTables } from '../config/configuration.ts';
 import type { InterfaceList } from '../config/interfaces.ts';
 import { type DatabaseRow, IPFIX_COLUMN_NAMES } from '../config/ipfix-row.ts';
 import {
+  type DatabaseSchema,
   type Operation,
   OvsdbClient,
   Replica,
@@ -74,8 +75,10 @@ export class DatabaseSession {
   readonly #leadership: Leadership;
   readonly #interfaces = new InterfaceWatch();
   #snapshot: Snapshot | undefined;
+  #tables: ConfigurationTables | undefined;
   #onHeld: () => void = () => {};
   #relayEndpoint = '';
+  #schema: DatabaseSchema | undefined;
   /** When the last changes of rows were sent. */
   #writtenMicros = 0;
   #isWriting = false;
@@ -170,9 +173,9 @@ export class DatabaseSession {
     });
   }
 
-  /** The newest whole snapshot, which outlives its connection; undefined before the first. */
+  /** The newest whole snapshot, an object of its own for each, which outlives its connection; undefined before the first. */
   tables(): ConfigurationTables | undefined {
-    return this.#snapshot && configurationTables(this.#snapshot, this.#targetsColumn);
+    return this.#tables;
   }
 
   /** The interfaces of a bridge as the newest snapshot has them; they outlive the connection as well. */
@@ -253,8 +256,14 @@ export class DatabaseSession {
 
   #changed(snapshot: Snapshot, changes: readonly ReplicaChange[]): void {
     this.#snapshot = snapshot;
-    this.#targetsColumn = new TargetsColumn(this.#replica.schema);
+    if (this.#replica.schema !== this.#schema) {
+      this.#schema = this.#replica.schema;
+      this.#targetsColumn = new TargetsColumn(this.#schema);
+    }
     const bridges = this.#interfaces.update(snapshot, changes);
+    if (this.#tables === undefined || !areOfInterfaces(changes)) {
+      this.#tables = configurationTables(snapshot, this.#targetsColumn);
+    }
     if (bridges.size > 0) {
       this.#options.onInterfaces?.(bridges);
     }

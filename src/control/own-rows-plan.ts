@@ -47,14 +47,15 @@ export const OWN_SET_LAST = 0xffff_feff;
 
 /** Returns the changes that lead to the desired rows. */
 export function planOwnRows(tables: ConfigurationTables, desired: OwnRowsDesired): OwnRowsPlan {
-  const sets = [...tables.collectorSets];
-  const remaining = new Set(sets.filter((row) => ownerOf(row) !== undefined));
+  const sets = setsByBridge(tables);
+  const remaining = new Set([...tables.collectorSets].filter((row) => ownerOf(row) !== undefined));
   const retargeted: { ipfixRow: string; port: number }[] = [];
   const added: { bridgeRow: string; collectorSetId: number; port: number }[] = [];
   const refused: string[] = [];
   for (const bridge of tables.bridges) {
     const name = bridgeNameOf(bridge);
-    const own = ownRowOf(sets, bridge, desired);
+    const ofBridge = sets.get(bridge.uuid) ?? [];
+    const own = ownRowOf(ofBridge, name, desired);
     const port = desired.ports.get(name);
     if (own !== undefined && (port !== undefined || desired.kept.has(name))) {
       remaining.delete(own);
@@ -63,7 +64,7 @@ export function planOwnRows(tables: ConfigurationTables, desired: OwnRowsDesired
       continue;
     }
     if (own === undefined) {
-      const collectorSetId = freeId(sets, bridge, desired.avoided.get(name));
+      const collectorSetId = freeId(ofBridge, desired.avoided.get(name));
       if (collectorSetId === undefined) {
         refused.push(name);
       } else {
@@ -86,12 +87,12 @@ export function isEmptyPlan({ removed, retargeted, added }: OwnRowsPlan): boolea
 
 /** Returns the own rows by the name of the bridge that have the right target. */
 export function ownSets(tables: ConfigurationTables, desired: OwnRowsDesired): ReadonlyMap<string, OwnSet> {
-  const sets = [...tables.collectorSets];
+  const sets = setsByBridge(tables);
   const own = new Map<string, OwnSet>();
   for (const bridge of tables.bridges) {
     const name = bridgeNameOf(bridge);
     const port = desired.ports.get(name);
-    const row = ownRowOf(sets, bridge, desired);
+    const row = ownRowOf(sets.get(bridge.uuid) ?? [], name, desired);
     const ipfixRow = referenceOf(row?.columns['ipfix']) ?? '';
     if (row !== undefined && port !== undefined && hasTarget(tables.ipfix.get(ipfixRow), port)) {
       own.set(name, { collectorSetId: Number(row.columns['id']), collectorSetRow: row.uuid, ipfixRow });
@@ -145,17 +146,31 @@ export function ownRowsOperations(
   ];
 }
 
+/** Returns all collector sets by the uuid of their bridge. */
+function setsByBridge(tables: ConfigurationTables): ReadonlyMap<string, readonly DatabaseRow[]> {
+  const sets = new Map<string, DatabaseRow[]>();
+  for (const row of tables.collectorSets) {
+    const bridge = referenceOf(row.columns['bridge']) ?? '';
+    const ofBridge = sets.get(bridge);
+    if (ofBridge === undefined) {
+      sets.set(bridge, [row]);
+    } else {
+      ofBridge.push(row);
+    }
+  }
+  return sets;
+}
+
 /** Returns the own set of a bridge with an IPFIX row and an id that nothing else needs; further ones are removed. */
 function ownRowOf(
-  sets: readonly DatabaseRow[],
-  bridge: DatabaseRow,
+  ofBridge: readonly DatabaseRow[],
+  bridge: string,
   { owner, avoided }: OwnRowsDesired,
 ): DatabaseRow | undefined {
-  const avoidedIds = avoided.get(bridgeNameOf(bridge));
-  return sets.find(
+  const avoidedIds = avoided.get(bridge);
+  return ofBridge.find(
     (row) =>
       ownerOf(row) === owner &&
-      referenceOf(row.columns['bridge']) === bridge.uuid &&
       referenceOf(row.columns['ipfix']) !== undefined &&
       avoidedIds?.has(Number(row.columns['id'])) !== true,
   );
@@ -163,11 +178,9 @@ function ownRowOf(
 
 /** Returns an id that no set of the bridge has and that is not avoided; undefined if there is none. */
 function freeId(
-  sets: readonly DatabaseRow[],
-  bridge: DatabaseRow,
+  ofBridge: readonly DatabaseRow[],
   avoided: ReadonlySet<number> = new Set(),
 ): number | undefined {
-  const ofBridge = sets.filter((row) => referenceOf(row.columns['bridge']) === bridge.uuid);
   const used = new Set(ofBridge.map((row) => Number(row.columns['id'])));
   for (let id = OWN_SET_FIRST; id <= OWN_SET_LAST; id += 1) {
     if (!used.has(id) && !avoided.has(id)) {

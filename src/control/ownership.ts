@@ -3,11 +3,12 @@
 // docs/takeover.md describes the rules for operators.
 
 import { type Condition, describeCondition } from '../config/condition.ts';
-import { type Configuration, isOurs, isRedirected, type UsedIpfixRow } from '../config/configuration.ts';
-import type { IpfixRow } from '../config/ipfix-row.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { type IpfixRow, isOurs, isRedirected } from '../config/ipfix-row.ts';
 import { ADOPT_MARK_KEY, PROBLEM_KEY, STATE_KEY } from '../config/row-keys.ts';
 import type { RunSettings } from '../config/settings.ts';
 import { sharedDomainConditions } from '../config/shared-domains.ts';
+import type { UsedIpfixRow } from '../config/used-row.ts';
 import {
   adoptionOf,
   isAdopted,
@@ -47,6 +48,7 @@ export function planOwnership(
   conditions: readonly Condition[],
 ): readonly RowChange[] {
   const wanted = wantedRows(configuration, rules);
+  const texts = textsByRow(conditions);
   return configuration.ipfixRows
     .map((used) => {
       const redirection = rules.redirections?.get(used.row.uuid);
@@ -56,8 +58,8 @@ export function planOwnership(
           ? adoptionChange(used, wanted, isReady)
           : redirectionChange(used, wanted, isReady, redirection);
       return change === undefined || change.kind === 'release'
-        ? (change ?? annotationOf(used.row, conditions))
-        : { ...change, externalIds: withConditions(new Map(change.externalIds), used.row, conditions) };
+        ? (change ?? annotationOf(used.row, texts))
+        : { ...change, externalIds: withConditions(new Map(change.externalIds), used.row, texts) };
     })
     .filter(isChange);
 }
@@ -108,25 +110,21 @@ export function desiredRows(
   rules: AdoptionRules,
 ): (bridge: string, row: string) => boolean {
   const wanted = new Map(
-    [...wantedRows(configuration, { ...rules, samplability: () => 'pending' })].map((used) => [
-      used.row.uuid,
-      used,
-    ]),
+    [...wantedIfSampled(configuration, rules.policy)].map((used) => [used.row.uuid, used]),
   );
   const ours = new Set(
     configuration.ipfixRows.filter((used) => isOurs(used.row)).map((used) => used.row.uuid),
   );
   const impossible = (bridge: string) => rules.samplability(bridge) === 'impossible';
-  return (bridge, row) => {
-    const others = wanted.get(row)?.bridges.filter((other) => other !== bridge);
-    return ours.has(row) || (others !== undefined && !others.some(impossible));
-  };
+  const blocking = new Map(
+    [...wanted].map(([uuid, used]) => [uuid, used.bridges.filter(impossible)] as const),
+  );
+  return (bridge, row) => ours.has(row) || blocking.get(row)?.every((other) => other === bridge) === true;
 }
 
 /** Returns the conditions of rows that stay with ovs-vswitchd, or were released, because one of their bridges cannot be sampled. */
 export function notAdopted(configuration: Configuration, rules: AdoptionRules): readonly Condition[] {
-  const wanted = wantedRows(configuration, { ...rules, samplability: () => 'pending' });
-  return [...wanted].flatMap((used) => {
+  return [...wantedIfSampled(configuration, rules.policy)].flatMap((used) => {
     const bridge = used.bridges.find((name) => rules.samplability(name) === 'impossible');
     return bridge === undefined || isOurs(used.row) || !used.hasUsableTarget
       ? []
@@ -145,13 +143,13 @@ export function notAdopted(configuration: Configuration, rules: AdoptionRules): 
 /** Returns the configuration with the conditions that depend on the ownership of rows. */
 export function withOwnershipConditions(configuration: Configuration, policy: AdoptPolicy): Configuration {
   const { ipfixRows, conditions } = configuration;
-  const wanted = wantedRows(configuration, { policy, samplability: () => 'pending' });
+  const wanted = wantedIfSampled(configuration, policy);
   const left = ipfixRows.filter((used) => isForDaemon(policy, used));
   return {
     ...configuration,
     conditions: [
       ...conditions,
-      ...left.flatMap(({ inputSamplingDisabled }) => inputSamplingDisabled ?? []),
+      ...left.flatMap((used) => leftCondition(used) ?? []),
       ...sharedDomainConditions(ipfixRows, (used) => wanted.has(used) || isOurs(used.row)),
     ],
   };
@@ -162,21 +160,35 @@ export function planRelease(rows: Iterable<IpfixRow>): readonly RowChange[] {
   return [...rows].map(releaseOf).filter(isChange);
 }
 
+/** What `wantedIfSampled` has returned for the rows of a configuration. */
+const wantedOf = new WeakMap<readonly UsedIpfixRow[], Map<AdoptPolicy, ReadonlySet<UsedIpfixRow>>>();
+
+/** Returns the rows that should be adopted if all their bridges are sampled. */
+function wantedIfSampled(configuration: Configuration, policy: AdoptPolicy): ReadonlySet<UsedIpfixRow> {
+  const known = wantedOf.get(configuration.ipfixRows) ?? new Map<AdoptPolicy, ReadonlySet<UsedIpfixRow>>();
+  const wanted = known.get(policy) ?? wantedRows(configuration, { policy, samplability: () => 'pending' });
+  wantedOf.set(configuration.ipfixRows, known.set(policy, wanted));
+  return wanted;
+}
+
 /**
  * Returns the rows that should be adopted. All rows of a bridge are adopted or none, because ovs-vswitchd processes every
  * `sample` action of a bridge as long as it exports for one of its rows. A marked row stays with ovs-vswitchd as long as another
- * row of one of its bridges is neither marked nor native; so does every row whose bridge cannot be sampled, or whose bridge has
- * a row that disables input sampling.
+ * row of one of its bridges is neither marked nor native; so does every row whose bridge cannot be sampled or is beyond the
+ * limits, or whose bridge has a row that disables input sampling or has too many targets.
  */
 function wantedRows(
   configuration: Configuration,
   { policy, samplability }: AdoptionRules,
 ): ReadonlySet<UsedIpfixRow> {
   const candidates = configuration.ipfixRows.filter((used) => used.bridges.length > 0);
+  const { bridgesBeyondLimits: beyond } = configuration;
   const wanted = new Set(
     candidates
-      .filter((used) => isWantedBy(policy, used) && used.inputSamplingDisabled === undefined)
-      .filter((used) => used.bridges.every((bridge) => samplability(bridge) !== 'impossible')),
+      .filter((used) => isWantedBy(policy, used) && leftCondition(used) === undefined)
+      .filter((used) =>
+        used.bridges.every((bridge) => !beyond.has(bridge) && samplability(bridge) !== 'impossible'),
+      ),
   );
   for (let before = -1; before !== wanted.size; ) {
     before = wanted.size;
@@ -192,6 +204,11 @@ function wantedRows(
     }
   }
   return wanted;
+}
+
+/** Returns why a row stays with ovs-vswitchd whatever the policy is; undefined if nothing in it prevents its adoption. */
+function leftCondition({ inputSamplingDisabled, tooManyTargets }: UsedIpfixRow): Condition | undefined {
+  return inputSamplingDisabled ?? tooManyTargets;
 }
 
 /** Whether the daemon should export for a row: the policy or the row itself asks for it. */
@@ -219,7 +236,7 @@ function isToBeReleased(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): 
 }
 
 /** Returns the change of a row whose owner stays. */
-function annotationOf(row: IpfixRow, conditions: readonly Condition[]): RowChange {
+function annotationOf(row: IpfixRow, texts: ReadonlyMap<string, readonly string[]>): RowChange {
   if (row.heldTargets === undefined && row.externalIds.has(STATE_KEY)) {
     // It was adopted until its user removed the held targets.
     return { ...releaseOf(row), kind: 'annotate' };
@@ -229,20 +246,33 @@ function annotationOf(row: IpfixRow, conditions: readonly Condition[]): RowChang
     kind: 'annotate',
     row,
     targets: targetsColumnOf(row),
-    externalIds: isOurs(row) ? withConditions(externalIds, row, conditions) : externalIds,
+    externalIds: isOurs(row) ? withConditions(externalIds, row, texts) : externalIds,
   };
 }
 
 function withConditions(
   externalIds: Map<string, string>,
   row: IpfixRow,
-  conditions: readonly Condition[],
+  texts: ReadonlyMap<string, readonly string[]>,
 ): ReadonlyMap<string, string> {
-  const own = conditions.filter((condition) => condition.ipfixRow === row.uuid).map(describeCondition);
-  if (own.length > 0) {
+  const own = texts.get(row.uuid);
+  if (own !== undefined) {
     externalIds.set(PROBLEM_KEY, own.join('\n'));
   } else {
     externalIds.delete(PROBLEM_KEY);
   }
   return externalIds;
+}
+
+/** Returns the conditions of rows as texts, by the row's UUID. */
+function textsByRow(conditions: readonly Condition[]): ReadonlyMap<string, readonly string[]> {
+  const texts = new Map<string, string[]>();
+  for (const condition of conditions) {
+    if (condition.ipfixRow !== undefined) {
+      const ofRow = texts.get(condition.ipfixRow) ?? [];
+      ofRow.push(describeCondition(condition));
+      texts.set(condition.ipfixRow, ofRow);
+    }
+  }
+  return texts;
 }

@@ -12,7 +12,8 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { LoopbackReceiver, type LoopbackReceiverStatus } from '../runtime/loopback-receiver.ts';
 import { reasonOf } from '../runtime/sentence.ts';
-import { udpPeersByPort } from '../runtime/udp-peers.ts';
+import { OnceATurn } from '../runtime/turns.ts';
+import { UdpPeerTable, udpPeersByPort } from '../runtime/udp-peers.ts';
 import { receiveLast } from './datapath-drain.ts';
 import { otherTemplateReporter } from './other-template.ts';
 import { targetsColumnOf } from './row-change.ts';
@@ -43,6 +44,8 @@ export interface RedirectedSetStatus extends SetIntakeStatus {
 
 interface RedirectedSet {
   readonly receiver: LoopbackReceiver;
+  /** The row that was last read. */
+  row: IpfixRow;
   /** Undefined until the socket is open. */
   port: number | undefined;
   intake: SetIntake;
@@ -53,6 +56,8 @@ interface RedirectedSet {
   target: string;
 }
 
+/** Sets whose sockets are opened in a turn. */
+const SETS_PER_TURN = 16;
 /** Milliseconds between two look-ups of the senders. */
 const SENDER_CHECK_MS = 500;
 /** In IPFIX.other_config: it adds an element to the records. */
@@ -63,38 +68,71 @@ export class RedirectedSets {
   readonly #sets = new Map<number, RedirectedSet>();
   /** The templates of ovs-vswitchd, without and with the element of `virtual_obs_id`. */
   readonly #templates = new Map<boolean, Map<number, SwitchTemplate>>();
+  readonly #peers = new UdpPeerTable();
   #timer: Timer | undefined;
+  #isIncomplete = false;
+  /** Sets whose sockets are to be opened, and the number of those that are being opened. */
+  #unopened: readonly (readonly [number, FlowSampling])[] = [];
+  #opening = 0;
+  readonly #turn = new OnceATurn(() => this.#openSome());
 
   constructor(parts: RedirectedSetsParts) {
     this.#parts = parts;
   }
 
+  /** Whether a socket could not be opened, so that it is to be tried again. */
+  get isIncomplete(): boolean {
+    return this.#isIncomplete;
+  }
+
+  /** Whether sockets are being opened. */
+  get isOpening(): boolean {
+    return this.#opening > 0 || this.#unopened.length > 0;
+  }
+
   /** Opens the sockets of sets that have none, and closes those of other sets. */
   configure(sets: ReadonlyMap<number, FlowSampling>): void {
+    this.#isIncomplete = false;
     for (const [id, set] of this.#sets) {
       if (!sets.has(id)) {
         this.#sets.delete(id);
         this.#close(set.receiver);
       }
     }
-    const openings: Promise<void>[] = [];
     for (const [id, { row }] of sets) {
       const set = this.#sets.get(id);
-      if (set === undefined) {
-        openings.push(this.#open(id, row));
-      } else {
+      if (set !== undefined) {
         this.#follow(id, set, row);
       }
     }
-    if (openings.length > 0) {
-      // All together, so that their rows are written together.
-      void Promise.all(openings).then(this.#parts.onOpen);
+    this.#unopened = [...sets].filter(([id]) => !this.#sets.has(id));
+    if (!this.#turn.isDue) {
+      this.#openSome();
     }
-    if (this.#sets.size > 0) {
+    if (sets.size > 0) {
       this.#timer ??= this.#arm();
     } else {
       this.#timer?.cancel();
       this.#timer = undefined;
+    }
+  }
+
+  /** Opens the sockets of some sets in this turn of the event loop, and of the others in later ones. */
+  #openSome(): void {
+    const some = this.#unopened.slice(0, SETS_PER_TURN);
+    this.#unopened = this.#unopened.slice(SETS_PER_TURN);
+    for (const [id, { row }] of some) {
+      this.#opening += 1;
+      void this.#open(id, row).then(() => {
+        this.#opening -= 1;
+        // All together, so that their rows are written together.
+        if (this.#opening === 0 && this.#unopened.length === 0 && !this.#isIncomplete) {
+          this.#parts.onOpen();
+        }
+      });
+    }
+    if (this.#unopened.length > 0) {
+      this.#turn.schedule();
     }
   }
 
@@ -122,6 +160,7 @@ export class RedirectedSets {
 
   /** Receives what is on its way, and closes the sockets. */
   async stop(): Promise<void> {
+    this.#unopened = [];
     this.#timer?.cancel();
     if (this.#sets.size > 0) {
       await receiveLast(this.#parts.clock);
@@ -136,6 +175,7 @@ export class RedirectedSets {
     const receiver = new LoopbackReceiver({
       clock,
       isTrusted: isSwitchUser,
+      peers: this.#peers,
       // For a row that has not changed, another socket is that of another ovs-vswitchd.
       onOtherSender: () => set.intake.restartAccount(true),
       onDatagram: (bytes, size) => {
@@ -146,6 +186,7 @@ export class RedirectedSets {
     });
     const set: RedirectedSet = {
       receiver,
+      row,
       port: undefined,
       intake: this.#newIntake(id, hasVirtualId),
       hasVirtualId,
@@ -157,8 +198,9 @@ export class RedirectedSets {
       await receiver.start();
       set.port = receiver.port;
     } catch (error) {
-      // It is opened again with the next change of rows.
+      // It is opened again with the next change of rows, or when the senders are checked next.
       this.#sets.delete(id);
+      this.#isIncomplete = true;
       log
         .limited('sockets of sets')
         .warn(`bridge ${bridge}: no socket for samples of collector set ${id}: ${reasonOf(error)}`);
@@ -166,6 +208,10 @@ export class RedirectedSets {
   }
 
   #follow(id: number, set: RedirectedSet, row: IpfixRow): void {
+    if (row === set.row) {
+      return;
+    }
+    set.row = row;
     const exporter = exporterOf(row);
     if (exporter === set.exporter) {
       return;
@@ -208,12 +254,13 @@ export class RedirectedSets {
 
   /** Opens a connected socket to all again if its sender does not exist any more. */
   #checkSenders(): void {
-    const connected = [...this.#sets.values()].filter(
-      ({ receiver }) => receiver.status().senderPort !== undefined,
-    );
+    if (this.#isIncomplete) {
+      this.#parts.onOpen();
+    }
+    const connected = [...this.#sets.values()].filter(({ receiver }) => receiver.senderPort !== undefined);
     const peers = connected.length === 0 ? undefined : udpPeersByPort();
     for (const { receiver, port: own } of connected) {
-      const { senderPort } = receiver.status();
+      const { senderPort } = receiver;
       const senders = peers?.get(own ?? 0) ?? [];
       if (!senders.some(({ port }) => port === senderPort)) {
         receiver.reset();

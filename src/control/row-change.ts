@@ -7,8 +7,7 @@
 //   redirected   the daemon's socket; none   targets, columns of the cache     redirected, or in a native
 //                until the cache is flushed                                    row redirected-native
 
-import { isRedirected } from '../config/configuration.ts';
-import { type CacheColumns, type IpfixRow, readHeldCache } from '../config/ipfix-row.ts';
+import { type CacheColumns, type IpfixRow, isRedirected, readHeldCache } from '../config/ipfix-row.ts';
 import {
   formatHeldTargets,
   HELD_ACTIVE_TIMEOUT_KEY,

@@ -1,9 +1,8 @@
-// Writes changes of IPFIX rows: each in a transaction of its own, but for rows that are redirected or were, of which there may be a
-// thousand, and which are written together. Redirecting rows takes two transactions. The first empties the targets, so that
+// Writes changes of IPFIX rows, of which there may be a thousand: in few transactions, because each changes the configuration that
+// ovs-vswitchd and this daemon read again. Redirecting rows takes two transactions. The first empties the targets, so that
 // ovs-vswitchd flushes its caches to the old collectors, and the second, which waits for that, sets the daemon's sockets.
 
-import { isRedirected } from '../config/configuration.ts';
-import type { CacheColumns } from '../config/ipfix-row.ts';
+import { type CacheColumns, isRedirected } from '../config/ipfix-row.ts';
 import { REDIRECTED_TO_KEY } from '../config/row-keys.ts';
 import { type Operation, type OperationResult, OvsdbTransactionError } from '../ovsdb-client/index.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -37,41 +36,105 @@ interface Update {
 /** Milliseconds that ovs-vswitchd has for flushing its caches. */
 export const FLUSH_WAIT_MS = 2000;
 
+/** Rows that are changed in one transaction. */
+export const ROWS_PER_TRANSACTION_MAX = 1000;
+/** Rows that are left out of a transaction because the server refuses them; beyond it all are planned again. */
+const REFUSED_ROWS_MAX = 8;
+/** See `operationsOf`. */
+const OPERATIONS_PER_ROW = 2;
+/** Rows of a transaction that the log names one by one. */
+const ROWS_LOGGED_MAX = 8;
+
 /** Writes the changes. Rejects with the first failure after all have been tried. */
 export async function writeRows(changes: readonly RowChange[], writer: RowWriter): Promise<void> {
   const redirects = changes.filter(({ kind }) => kind === 'redirect');
   const isJoint = (change: RowChange) => change.kind !== 'redirect' && isRedirected(change.row);
   const returned = changes.filter(isJoint);
-  const single = changes.filter((change) => change.kind !== 'redirect' && !isJoint(change));
-  const results = await Promise.allSettled([
-    ...single.map((change) => writeOne(change, writer)),
-    ...(returned.length > 0 ? [writeReturned(returned, writer)] : []),
-    ...(redirects.length > 0 ? [writeRedirects(redirects, writer)] : []),
+  const others = changes.filter((change) => change.kind !== 'redirect' && !isJoint(change));
+  await allOf([
+    ...portionsOf(others).map((portion) => writeTogether(portion, writer)),
+    ...portionsOf(returned).map((portion) => writeReturned(portion, writer)),
+    ...portionsOf(redirects).map((portion) => writeRedirects(portion, writer)),
   ]);
+}
+
+/** Waits for all writings; rejects with the first failure. */
+async function allOf(writings: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(writings);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) {
     throw failed.reason;
   }
 }
 
-async function writeOne(change: RowChange, { transact, column, log }: RowWriter): Promise<void> {
-  const { kind, row, targets } = change;
-  try {
-    await transact([
-      ...operationsOf([updateOf(change)], column),
-      comment(`ovs-ipfix: ${kind} IPFIX ${row.uuid}`),
-    ]);
-  } catch (error) {
-    throw new Error(`IPFIX row ${row.uuid}: ${kind} failed: ${reasonOf(error)}`, {
-      cause: error,
-    });
+function portionsOf(changes: readonly RowChange[]): readonly (readonly RowChange[])[] {
+  const portions: (readonly RowChange[])[] = [];
+  for (let begin = 0; begin < changes.length; begin += ROWS_PER_TRANSACTION_MAX) {
+    portions.push(changes.slice(begin, begin + ROWS_PER_TRANSACTION_MAX));
   }
-  if (kind === 'adopt') {
-    log.info(
-      `IPFIX row ${row.uuid}: taken over from ovs-vswitchd, which exported to ${row.targets.join(' ')}`,
-    );
-  } else if (kind === 'release') {
-    log.info(`IPFIX row ${row.uuid}: handed back to ovs-vswitchd, which exports to ${targets.join(' ')}`);
+  return portions;
+}
+
+/**
+ * Writes rows in one transaction. If the server refuses one of them, because it has changed meanwhile, the others are written
+ * without it; it is planned again. Rejects with the first failure.
+ */
+async function writeTogether(changes: readonly RowChange[], writer: RowWriter): Promise<void> {
+  let failure: Error | undefined;
+  let left = changes;
+  for (let attempt = 0; left.length > 0; attempt += 1) {
+    try {
+      await writeAll(left, writer);
+      break;
+    } catch (error) {
+      const refused = left[refusedRow(error) ?? -1];
+      if (refused === undefined || attempt === REFUSED_ROWS_MAX) {
+        throw failure ?? error;
+      }
+      const what = `IPFIX row ${refused.row.uuid}: ${refused.kind} failed: ${reasonOf(error)}`;
+      failure ??= new Error(what, { cause: error });
+      left = left.filter((change) => change !== refused);
+    }
+  }
+  logOwners(left, writer.log);
+  if (failure !== undefined) {
+    throw failure;
+  }
+}
+
+async function writeAll(changes: readonly RowChange[], { transact, column }: RowWriter): Promise<void> {
+  const [first] = changes;
+  const isOne = changes.length === 1 && first !== undefined;
+  const what = isOne ? `${first.kind} IPFIX ${first.row.uuid}` : `change ${changes.length} IPFIX rows`;
+  await transact([...operationsOf(changes.map(updateOf), column), comment(`ovs-ipfix: ${what}`)]);
+}
+
+/** Returns the index of the row for which a transaction failed; undefined if it failed for something else. */
+function refusedRow(error: unknown): number | undefined {
+  // The lock is asserted before.
+  return error instanceof OvsdbTransactionError && error.operationIndex > 0
+    ? Math.floor((error.operationIndex - 1) / OPERATIONS_PER_ROW)
+    : undefined;
+}
+
+function logOwners(changes: readonly RowChange[], log: Logger): void {
+  const adopted = changes.filter(({ kind }) => kind === 'adopt');
+  const released = changes.filter(({ kind }) => kind === 'release');
+  if (adopted.length > ROWS_LOGGED_MAX) {
+    log.info(`${adopted.length} IPFIX rows: taken over from ovs-vswitchd`);
+  } else {
+    for (const { row } of adopted) {
+      log.info(
+        `IPFIX row ${row.uuid}: taken over from ovs-vswitchd, which exported to ${row.targets.join(' ')}`,
+      );
+    }
+  }
+  if (released.length > ROWS_LOGGED_MAX) {
+    log.info(`${released.length} IPFIX rows: handed back to ovs-vswitchd`);
+  } else {
+    for (const { row, targets } of released) {
+      log.info(`IPFIX row ${row.uuid}: handed back to ovs-vswitchd, which exports to ${targets.join(' ')}`);
+    }
   }
 }
 

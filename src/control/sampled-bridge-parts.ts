@@ -1,5 +1,6 @@
 // What a sampled bridge depends on, and what it has.
 
+import type { FlowSampling } from '../config/configuration.ts';
 import type { Exporter } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import type { BridgeInterface, IngressInterfaces } from '../intake/ingress-interfaces.ts';
@@ -45,4 +46,10 @@ export interface RunningExporter {
   readonly exporter: Exporter;
   /** The interfaces that the numbers in its flows are of. */
   readonly interfaces: Pick<IngressInterfaces, 'list' | 'namesOf'>;
+}
+
+/** An exporter and what it exports for now. */
+export interface RowExporter {
+  row: Pick<FlowSampling, 'ipfixRow' | 'rowSetsFormat'>;
+  readonly exporter: Exporter;
 }

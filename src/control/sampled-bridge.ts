@@ -13,22 +13,22 @@ import { clause } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import { type BridgeDesired, NOTHING_DESIRED } from './bridge-desired.ts';
 import type { BridgeSession } from './bridge-session.ts';
-import { BridgeSets, type SetsDesired } from './bridge-sets.ts';
+import { BridgeSets } from './bridge-sets.ts';
 import { DatapathSampling } from './datapath-sampling.ts';
 import { failOpenCondition } from './fail-open.ts';
 import type { Redirection } from './ownership.ts';
 import { SampleProbabilities } from './sample-probabilities.ts';
-import type { BridgeInterfaces, RunningExporter, SampledBridgeParts } from './sampled-bridge-parts.ts';
+import type {
+  BridgeInterfaces,
+  RowExporter,
+  RunningExporter,
+  SampledBridgeParts,
+} from './sampled-bridge-parts.ts';
 import type { BridgeSamplingStatus, SampledBridgeStatus } from './sampled-bridge-status.ts';
 import { SamplingGaps } from './sampling-gaps.ts';
 import { type Samplability, SamplingWatch } from './sampling-watch.ts';
+import { SeenRows } from './seen-rows.ts';
 import { segmentedCondition } from './segmented.ts';
-
-/** An exporter and what it exports for now. */
-interface RowExporter {
-  row: Pick<FlowSampling, 'ipfixRow' | 'rowSetsFormat'>;
-  readonly exporter: Exporter;
-}
 
 /** Milliseconds that the removal from a bridge may take at a stop. */
 const REMOVAL_MS_MAX = 3500;
@@ -48,6 +48,7 @@ export class SampledBridge {
   readonly #leaving = new Set<Promise<StopLoss>>();
   readonly #watch: SamplingWatch;
   readonly #datapath: DatapathSampling;
+  readonly #seen = new SeenRows();
   /** What the rows ask for, apart from the hook's sampler. */
   #desired: BridgeDesired = NOTHING_DESIRED;
   #whole: RowExporter | undefined;
@@ -123,9 +124,7 @@ export class SampledBridge {
   start(): void {
     this.#isStarted = true;
     this.#whole?.exporter.start();
-    for (const [, exporter] of this.#sets.exporters()) {
-      exporter.start();
-    }
+    this.#sets.start();
     this.#session.start();
   }
 
@@ -134,6 +133,17 @@ export class SampledBridge {
    * changed; the desired state of the switch includes rows that are to be adopted.
    */
   configure(config: BridgeConfig, isDesired: (row: string) => boolean): void {
+    const change = this.#seen.update(config, isDesired, this.#parts.ownSet());
+    if (change === 'rows' || this.#sets.isIncomplete) {
+      this.#configureRows(config, isDesired);
+    } else if (change === 'nothing') {
+      return;
+    }
+    this.#configureDatapath();
+    this.#setDesired();
+  }
+
+  #configureRows(config: BridgeConfig, isDesired: (row: string) => boolean): void {
     const sampling = config.sampling && isDesired(config.sampling.ipfixRow) ? config.sampling : undefined;
     this.#intake.setHookInterval(sampling?.interval);
     this.#configureWhole(sampling?.isOurs === true ? sampling : undefined);
@@ -147,17 +157,9 @@ export class SampledBridge {
         observationPointId: sampling.observationPointId,
       },
       keepsHookMeter: false,
-      ...this.#expect(sets),
+      ...sets,
     };
     this.#configureDatapath = () => this.#datapath.configure(config, sampling, this.#sets.needsPath);
-    this.#configureDatapath();
-    this.#setDesired();
-  }
-
-  /** Expects packet-ins of the sets whose flows are rewritten. */
-  #expect({ rewritten, followed }: SetsDesired): Pick<BridgeDesired, 'collectorSets' | 'followedSets'> {
-    this.#intake.setExpectedSets(rewritten);
-    return { collectorSets: rewritten, followedSets: followed };
   }
 
   /** The bridge has a new connection, or none any more; whether it has meters decides about its sets. */
@@ -165,7 +167,7 @@ export class SampledBridge {
     this.#datapath.connected(connection);
     const sets = this.#sets.setMeters(connection && connection.meters.hook !== undefined);
     if (sets !== undefined) {
-      this.#desired = { ...this.#desired, ...this.#expect(sets) };
+      this.#desired = { ...this.#desired, ...sets };
       this.#configureDatapath();
       this.#setDesired();
     }
@@ -270,6 +272,7 @@ export class SampledBridge {
   missing(): string | undefined {
     return (
       this.#session.missing() ??
+      this.#sets.missingExporters() ??
       this.#datapath.missing() ??
       (this.#failOpen && `Bridge ${this.name} is not sampled: ${clause(this.#failOpen.message)}.`)
     );
@@ -302,11 +305,10 @@ export class SampledBridge {
       exporter,
       interfaces,
     }));
-    const whole = this.#whole;
-    if (whole === undefined) {
-      return sets;
-    }
-    return [{ bridge, collectorSetId: undefined, exporter: whole.exporter, interfaces }, ...sets];
+    const exporter = this.#whole?.exporter;
+    return exporter === undefined
+      ? sets
+      : [{ bridge, collectorSetId: undefined, exporter, interfaces }, ...sets];
   }
 
   interfaces(): BridgeInterfaces {
@@ -331,12 +333,14 @@ export class SampledBridge {
   }
 
   #wholeStatus(): BridgeSamplingStatus | undefined {
-    const whole = this.#whole;
     const sampler = this.#intake.hookStatus();
+    if (this.#whole === undefined || sampler === undefined) {
+      return undefined;
+    }
+    const { row, exporter } = this.#whole;
+    const { ipfixRow, rowSetsFormat } = row;
     const datapath = this.#datapath.intakeStatus();
-    return (
-      whole && sampler && { ...rowStatus(whole.row), sampler, datapath, exporter: whole.exporter.status() }
-    );
+    return { ipfixRow, rowSetsFormat, sampler, datapath, exporter: exporter.status() };
   }
 
   #configureWhole(sampling: BridgeSampling | undefined): void {
@@ -352,11 +356,12 @@ export class SampledBridge {
       const exporter = this.#makeExporter(`bridge ${this.name}`, sampling);
       this.#whole = { row: sampling, exporter };
       this.#setHookSink(exporter);
-      if (this.#isConfigured) {
-        this.#gaps.expect('take-over', this.#parts.rowWrites.writtenMicros);
-      } else {
-        this.#gaps.expect('start', this.#parts.previousEndMicros);
-      }
+      const { rowWrites, previousEndMicros } = this.#parts;
+      const isTakeOver = this.#isConfigured;
+      this.#gaps.expect(
+        isTakeOver ? 'take-over' : 'start',
+        isTakeOver ? rowWrites.writtenMicros : previousEndMicros,
+      );
     } else {
       whole.row = sampling;
       whole.exporter.configure(sampling.exporter);
@@ -391,8 +396,4 @@ export class SampledBridge {
       this.#session.scanForStaleActions();
     }
   }
-}
-
-function rowStatus({ ipfixRow, rowSetsFormat }: RowExporter['row']): RowExporter['row'] {
-  return { ipfixRow, rowSetsFormat };
 }

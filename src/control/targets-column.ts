@@ -10,6 +10,8 @@ const NO_TARGETS: readonly string[] = [''];
 /** Converts the targets of IPFIX rows to and from this database's schema. */
 export class TargetsColumn {
   readonly #needsOne: boolean;
+  /** The converted rows: one that has not changed stays the same object. */
+  readonly #converted = new WeakMap<DatabaseRow, DatabaseRow>();
 
   constructor(schema: DatabaseSchema | undefined) {
     this.#needsOne = schema?.tables.get('IPFIX')?.columns.get('targets')?.type.min === 1;
@@ -25,7 +27,13 @@ export class TargetsColumn {
     if (!this.#needsOne) {
       return rows;
     }
-    return new Map(Array.from(rows, ([uuid, row]) => [uuid, readRow(row)]));
+    return new Map(Array.from(rows, ([uuid, row]) => [uuid, this.#readRow(row)]));
+  }
+
+  #readRow(row: DatabaseRow): DatabaseRow {
+    const converted = this.#converted.get(row) ?? readRow(row);
+    this.#converted.set(row, converted);
+    return converted;
   }
 }
 

@@ -35,7 +35,7 @@ export function isSameTranslation(a: TranslationOptions, b: TranslationOptions):
 
 /** Whether both have the same collector sets. */
 export function isSameSets(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
-  return a.size === b.size && [...a].every((set) => b.has(set));
+  return a === b || (a.size === b.size && [...a].every((set) => b.has(set)));
 }
 
 /** Requested bytes of a packet; current OVS sends whole packets nevertheless. */

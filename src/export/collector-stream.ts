@@ -44,8 +44,18 @@ export function streamOptions(
   recordLayout: RecordLayout,
   optionsRecords: OptionsRecords,
 ): StreamOptions {
-  const templateSets = encodeTemplateSets(recordLayout, messageBytesMax);
+  const templateSets = templateSetsOf(recordLayout, messageBytesMax);
   return { templateIntervalSeconds, templateSets, recordLayout, messageBytesMax, optionsRecords };
+}
+
+const encodedTemplateSets = new Map<string, readonly Buffer[]>();
+
+/** Returns the templates of a layout, encoded once for all exporters. */
+function templateSetsOf(recordLayout: RecordLayout, messageBytesMax: number): readonly Buffer[] {
+  const key = `${recordLayout} ${messageBytesMax}`;
+  const sets = encodedTemplateSets.get(key) ?? encodeTemplateSets(recordLayout, messageBytesMax);
+  encodedTemplateSets.set(key, sets);
+  return sets;
 }
 
 interface DomainState {

@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto';
 import { FlowCache } from '../flow/flow-cache.ts';
 import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
-import { BATCH_SAMPLES_MAX, SampleBatch } from '../flow/sample-batch.ts';
+import { SampleBatch } from '../flow/sample-batch.ts';
 import type { DescribedInterface } from '../ipfix/options-sets.ts';
 import { layoutOfTemplate, type RecordLayout, TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
 import { dissect } from '../packet/dissect.ts';
@@ -46,7 +46,7 @@ export class Exporter {
   readonly #log: Logger;
   readonly #defer: (callback: () => void) => void;
   readonly #pace: Pace;
-  readonly #batch = new SampleBatch();
+  readonly #batch = new SampleBatch(1);
   #batchSize = 1;
   readonly #cache: FlowCache;
   readonly #visitor: FlowVisitor;
@@ -280,7 +280,7 @@ export class Exporter {
       return;
     }
     const expiredCount = this.#cache.addBatch(batch, this.#visitor, SAMPLE_RECORDS_MAX);
-    this.#batchSize = this.#cache.isLarge ? BATCH_SAMPLES_MAX : 1;
+    this.#batchSize = this.#cache.isLarge ? batch.grow() : 1;
     if (expiredCount > 0) {
       this.#planBatchEnd();
     }

@@ -6,6 +6,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { socketGate } from '../runtime/socket-gate.ts';
 import type { CollectorTarget, SessionListener } from './collector-session.ts';
 import { faultText } from './fault-text.ts';
 import { PathHealth } from './path-health.ts';
@@ -122,6 +123,7 @@ export class UdpSession extends SocketSession {
     const generation = this.#nextGeneration();
     try {
       this.#addresses = await this.#lookup(this.target.host);
+      await socketGate.pass();
       if (generation === this.#generation) {
         await this.#connectToOne(generation);
       }
@@ -279,8 +281,9 @@ export class UdpSession extends SocketSession {
   }
 }
 
-function lookupAll(host: string): Promise<readonly ResolvedAddress[]> {
-  return lookup(host, { all: true, verbatim: true });
+async function lookupAll(host: string): Promise<readonly ResolvedAddress[]> {
+  const family = isIP(host);
+  return family === 0 ? lookup(host, { all: true, verbatim: true }) : [{ address: host, family }];
 }
 
 function connectSocket(socket: Socket, port: number, address: string): Promise<void> {

@@ -2,6 +2,8 @@
 // the address, so that a probe reads an entry only when it is very likely the right one, and slots are moved without reading
 // entries. The index does not know what an entry is.
 
+/** Slots of a new table: a thousand collector sets have a thousand, most of them with few flows. */
+const SLOT_COUNT_BEGIN = 1 << 4;
 /** A table of fewer slots is not worth shrinking. */
 const SLOT_COUNT_MIN = 1 << 10;
 /** Slots of an outgrown table that each insertion or removal moves; both tables exist until all are moved. */
@@ -16,8 +18,8 @@ const EMPTY = 0;
  * the new table, and searches read both.
  */
 export class FlowIndex {
-  #table = new Int32Array(SLOT_COUNT_MIN * 2);
-  #mask = SLOT_COUNT_MIN - 1;
+  #table = new Int32Array(SLOT_COUNT_BEGIN * 2);
+  #mask = SLOT_COUNT_BEGIN - 1;
   #count = 0;
   /** The outgrown table, whose slots below `#oldNext` are moved. Undefined most of the time. */
   #old: Int32Array | undefined;

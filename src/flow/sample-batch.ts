@@ -26,12 +26,25 @@ export class Sample extends FlowKey {
 
 /** The memory of one batch, which is reused. */
 export class SampleBatch {
-  readonly samples: readonly Sample[];
+  readonly #samples: Sample[];
+  readonly #frames = new FrameView();
   /** Samples that are to be added. */
   count = 0;
 
-  constructor() {
-    const frames = new FrameView();
-    this.samples = Array.from({ length: BATCH_SAMPLES_MAX }, () => new Sample(frames));
+  /** A batch for so many samples, until it grows. */
+  constructor(size: number = BATCH_SAMPLES_MAX) {
+    this.#samples = Array.from({ length: size }, () => new Sample(this.#frames));
+  }
+
+  get samples(): readonly Sample[] {
+    return this.#samples;
+  }
+
+  /** Makes room for `BATCH_SAMPLES_MAX` samples, and returns that: the memory of a thousand small exporters would be large. */
+  grow(): number {
+    while (this.#samples.length < BATCH_SAMPLES_MAX) {
+      this.#samples.push(new Sample(this.#frames));
+    }
+    return BATCH_SAMPLES_MAX;
   }
 }

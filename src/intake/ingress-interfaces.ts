@@ -98,6 +98,8 @@ export class IngressInterfaces {
   #ports: ReadonlyMap<number, HashedName> = new Map();
   /** By number; made when they are asked for first. */
   #names: ReadonlyMap<number, InterfaceNames> | undefined;
+  /** The same for options records. */
+  #described: readonly DescribedInterface[] | undefined;
   #unknownLookups = 0;
 
   /** Replaces all interfaces. Of two with one port, the last has it. */
@@ -112,6 +114,7 @@ export class IngressInterfaces {
     }
     this.#list = interfaces;
     this.#names = undefined;
+    this.#described = undefined;
     this.#ports = portsByName(interfaces);
     this.#numbers = numbers;
     this.#tunnels = tunnels;
@@ -164,11 +167,12 @@ export class IngressInterfaces {
 
   /** Returns each number once, with the names of its interface, or the name that ports share. */
   described(): readonly DescribedInterface[] {
-    return Array.from(this.#namesByNumber(), ([number, { name, attached }]) => ({
+    this.#described ??= Array.from(this.#namesByNumber(), ([number, { name, attached }]) => ({
       number,
       name,
       description: attached ?? name,
     }));
+    return this.#described;
   }
 
   /** The interfaces, by port. */

@@ -226,6 +226,15 @@ export interface SwitchTemplate {
  * have one more element.
  */
 export function knownTemplates(hasVirtualId = false): Map<number, SwitchTemplate> {
+  const templates = madeTemplates.get(hasVirtualId) ?? makeTemplates(hasVirtualId);
+  madeTemplates.set(hasVirtualId, templates);
+  return new Map(templates);
+}
+
+/** The known templates are the same for all bridges. */
+const madeTemplates = new Map<boolean, ReadonlyMap<number, SwitchTemplate>>();
+
+function makeTemplates(hasVirtualId: boolean): ReadonlyMap<number, SwitchTemplate> {
   const templates = new Map<number, SwitchTemplate>();
   for (const vlan of [0, 1]) {
     for (const network of [0, 1, 2]) {

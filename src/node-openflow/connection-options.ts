@@ -41,12 +41,18 @@ export interface OpenFlowConnectionOptions {
   readonly multipartBytesMax?: number;
   /** Send backlog in bytes; beyond it `send` and `request` fail with `OPENFLOW_BACKLOG`. Default: 8 MiB. */
   readonly sendBacklogBytesMax?: number;
+  /**
+   * Bytes of echo replies that wait to be sent; beyond it nothing is read until the switch has read half of them. Default:
+   * 64 KiB.
+   */
+  readonly replyBytesMax?: number;
 }
 
 export const OPENFLOW_CONNECTION_DEFAULTS = {
   pendingRequestsMax: 1000,
   multipartBytesMax: 256 * 1024 * 1024,
   sendBacklogBytesMax: 8 * 1024 * 1024,
+  replyBytesMax: 64 * 1024,
 } as const;
 
 /** The states of a connection, in order. */
@@ -54,16 +60,9 @@ export type OpenFlowConnectionState = 'negotiating' | 'ready' | 'ended';
 
 /**
  * Why a connection ended: `closed` here, `disconnected` by the switch, `stream` failed, no common `version`, `malformed`
- * message, `protocol` violation, `backlog` that the switch does not read.
+ * message, `protocol` violation.
  */
-export type OpenFlowEndReason =
-  | 'closed'
-  | 'disconnected'
-  | 'stream'
-  | 'version'
-  | 'malformed'
-  | 'protocol'
-  | 'backlog';
+export type OpenFlowEndReason = 'closed' | 'disconnected' | 'stream' | 'version' | 'malformed' | 'protocol';
 
 export interface OpenFlowEnd {
   readonly reason: OpenFlowEndReason;
@@ -87,4 +86,6 @@ export interface OpenFlowConnectionStatus {
   readonly packetIns: number;
   readonly pendingRequests: number;
   readonly sendBacklogBytes: number;
+  /** How often reading was stopped at `replyBytesMax`. */
+  readonly readPauses: number;
 }

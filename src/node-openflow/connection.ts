@@ -30,6 +30,7 @@ import {
 } from './message-types.ts';
 import { decodePacketIn2, PacketInView } from './packet-in.ts';
 import { type Batch, PendingRequests } from './pending-requests.ts';
+import { ReplyBacklog } from './reply-backlog.ts';
 import { closeStream, drained, endedError } from './stream-end.ts';
 import { OPENFLOW_VERSIONS, type OpenFlowVersion, versionName } from './version.ts';
 import { OpenFlowDecodeError, WireReader } from './wire.ts';
@@ -59,6 +60,7 @@ export class OpenFlowConnection {
   readonly #packetIn = new PacketInView();
   readonly #framer: MessageFramer;
   readonly #pending: PendingRequests;
+  readonly #replies: ReplyBacklog;
   #state: OpenFlowConnectionState = 'negotiating';
   #version: OpenFlowVersion | null = null;
   #peerVersions: readonly number[] = [];
@@ -87,6 +89,7 @@ export class OpenFlowConnection {
     this.#onPacketIn = options.onPacketIn ?? (() => {});
     this.#onMismatchedError = options.onMismatchedError ?? (() => {});
     this.#pending = new PendingRequests(options.multipartBytesMax ?? defaults.multipartBytesMax);
+    this.#replies = new ReplyBacklog(stream, options.replyBytesMax ?? defaults.replyBytesMax);
     this.#framer = new MessageFramer((bytes, start, end) => this.#receive(bytes, start, end));
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
@@ -129,6 +132,7 @@ export class OpenFlowConnection {
       packetIns: this.#packetIns,
       pendingRequests: this.#pending.count,
       sendBacklogBytes: this.#stream.writableLength,
+      readPauses: this.#replies.pauses,
     };
   }
 
@@ -296,7 +300,8 @@ export class OpenFlowConnection {
     }
     const { header, message } = decodeMessage(version, bytes, start, end);
     if (message.type === 'echo_request') {
-      this.#answerEcho(version, message.data, header.xid);
+      this.#sentMessages += 1;
+      this.#replies.write(encodeMessage(version, { type: 'echo_reply', data: message.data }, header.xid));
       return;
     }
     if (message.type === 'unknown') {
@@ -311,15 +316,6 @@ export class OpenFlowConnection {
   #isDiscarded(bytes: Buffer): boolean {
     const header = readHeader(new WireReader(bytes));
     return header.multipart && this.#pending.discards(header.xid, header.more);
-  }
-
-  #answerEcho(version: OpenFlowVersion, data: Buffer, xid: number): void {
-    if (this.#stream.writableLength > this.#limits.sendBacklogBytesMax) {
-      const message = `the switch sends echo requests but does not read: ${this.#stream.writableLength} bytes are waiting to be sent`;
-      this.#finish('backlog', message, new OpenFlowConnectionError('OPENFLOW_BACKLOG', message));
-      return;
-    }
-    this.#write(encodeMessage(version, { type: 'echo_reply', data }, xid));
   }
 
   #sendHello(): void {

@@ -25,6 +25,7 @@ export const OVSDB_CLIENT_DEFAULTS: OvsdbClientOptions = {
   depthMax: 64,
   pendingRequestsMax: 1000,
   sendBytesMax: 16 * 1024 * 1024,
+  replyBytesMax: 64 * 1024,
 };
 
 /** Options of every request. */
@@ -92,6 +93,11 @@ export class OvsdbClient {
   /** Bytes received so far; when it does not grow for long, send a {@link probe}. */
   get receivedBytes(): number {
     return this.#peer.receivedBytes;
+  }
+
+  /** How often reading was stopped at `replyBytesMax`. */
+  get readPauses(): number {
+    return this.#peer.readPauses;
   }
 
   /** How the connection ended; undefined while it is open. */

@@ -110,8 +110,20 @@ export function decodeValue(json: unknown, type: ColumnType, path: string): Valu
   return type.max > 1 ? atoms : atoms[0];
 }
 
+/** The default values of columns, one for all rows, because values are immutable. */
+const defaultValues = new WeakMap<ColumnType, { readonly value: Value }>();
+
 /** Returns the default value of a column (RFC 7047, section 5.2.1), at which updates omit the column. */
 export function defaultValue(type: ColumnType): Value {
+  let known = defaultValues.get(type);
+  if (known === undefined) {
+    known = { value: makeDefault(type) };
+    defaultValues.set(type, known);
+  }
+  return known.value;
+}
+
+function makeDefault(type: ColumnType): Value {
   if (type.value !== undefined) {
     return type.min === 0 ? new Map() : new Map([[defaultAtom(type.key.type), defaultAtom(type.value.type)]]);
   }
@@ -172,6 +184,10 @@ function mapDifference(
 
 /** Whether two values of one column are equal. Both must be decoded by this file, which sorts sets and maps. */
 export function valuesEqual(a: Value, b: Value): boolean {
+  // Columns that an update leaves out keep their objects.
+  if (a === b) {
+    return true;
+  }
   if (typeof a !== 'object' || typeof b !== 'object') {
     return a === b;
   }
@@ -219,7 +235,10 @@ function decodeSet(json: unknown, base: BaseType, path: string): readonly Atom[]
   if (items === undefined) {
     return [decodeAtom(json, base, path)];
   }
-  const atoms = items.map((item, index) => decodeAtom(item, base, `${path}[${index}]`)).sort(compareAtoms);
+  const atoms = items.map((item, index) => decodeAtom(item, base, path, index));
+  if (!isAscending(atoms)) {
+    atoms.sort(compareAtoms);
+  }
   for (let index = 1; index < atoms.length; index += 1) {
     const atom = atoms[index];
     const previous = atoms[index - 1];
@@ -230,6 +249,16 @@ function decodeSet(json: unknown, base: BaseType, path: string): readonly Atom[]
   return Object.freeze(atoms);
 }
 
+/** Whether a set is in order, as ovsdb-server sends it: one of 100,000 elements is then not sorted again. */
+function isAscending(atoms: readonly Atom[]): boolean {
+  for (let index = 1; index < atoms.length; index += 1) {
+    if (compareAtoms(atoms[index - 1] as Atom, atoms[index] as Atom) > 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
 function decodeMap(json: unknown, key: BaseType, value: BaseType, path: string): ReadonlyMap<Atom, Atom> {
   const items = taggedItems(json, 'map');
   if (items === undefined) {
@@ -237,19 +266,21 @@ function decodeMap(json: unknown, key: BaseType, value: BaseType, path: string):
   }
   const seen = new Set<string | number | boolean>();
   const pairs = items.map((item, index): readonly [Atom, Atom] => {
-    const at = `${path}[${index}]`;
     if (!Array.isArray(item) || item.length !== 2) {
-      throw new OvsdbNotationError(at, `is not a pair of key and value: ${excerpt(item)}`);
+      throw new OvsdbNotationError(
+        elementPath(path, index),
+        `is not a pair of key and value: ${excerpt(item)}`,
+      );
     }
-    const decoded = decodeAtom(item[0], key, at);
+    const decoded = decodeAtom(item[0], key, path, index);
     if (seen.has(primitive(decoded))) {
       throw new OvsdbNotationError(
-        at,
+        elementPath(path, index),
         `has the key ${JSON.stringify(primitive(decoded))} for the second time`,
       );
     }
     seen.add(primitive(decoded));
-    return [decoded, decodeAtom(item[1], value, at)];
+    return [decoded, decodeAtom(item[1], value, path, index)];
   });
   return sortedMap(pairs);
 }
@@ -260,8 +291,11 @@ function taggedItems(json: unknown, tag: 'set' | 'map'): readonly unknown[] | un
     : undefined;
 }
 
-/** Decodes an atom of a known type. The server enforces the type's constraints; they are not checked here. */
-function decodeAtom(json: unknown, base: BaseType, path: string): Atom {
+/**
+ * Decodes an atom of a known type. The server enforces the type's constraints; they are not checked here. `index` is that of the
+ * element at `path`; undefined: the value itself.
+ */
+function decodeAtom(json: unknown, base: BaseType, path: string, index?: number): Atom {
   switch (base.type) {
     case 'integer':
       if (typeof json === 'number' && Number.isInteger(json)) {
@@ -289,7 +323,15 @@ function decodeAtom(json: unknown, base: BaseType, path: string): Atom {
       }
       break;
   }
-  throw new OvsdbNotationError(path, `is not a value of type ${base.type}: ${excerpt(json)}`);
+  throw new OvsdbNotationError(
+    elementPath(path, index),
+    `is not a value of type ${base.type}: ${excerpt(json)}`,
+  );
+}
+
+/** Returns the path of an element in errors. It is made for errors only: a set may have 100,000 elements. */
+function elementPath(path: string, index: number | undefined): string {
+  return index === undefined ? path : `${path}[${index}]`;
 }
 
 export function isUuidText(json: unknown): json is string {

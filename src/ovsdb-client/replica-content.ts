@@ -173,40 +173,35 @@ function nextRow(
     case 'delete':
       return undefined;
     case 'row': {
-      const entries = Array.from(columns, ([name, type]): [string, Value] => {
+      const values: Record<string, Value> = {};
+      for (const [name, type] of columns) {
         const json = Object.hasOwn(update.row, name) ? update.row[name] : undefined;
-        return [
-          name,
-          json === undefined ? defaultValue(type) : decodeValue(json, type, `${table}.${uuid}.${name}`),
-        ];
-      });
-      const after = makeRow(uuid, entries);
+        values[name] =
+          json === undefined ? defaultValue(type) : decodeValue(json, type, `${table}.${uuid}.${name}`);
+      }
+      const after = makeRow(uuid, values);
       return before !== undefined && rowsEqual(before, after) ? before : after;
     }
     case 'difference': {
       if (before === undefined) {
         throw new OvsdbNotationError(`${table}.${uuid}`, 'is modified, but the row does not exist');
       }
-      const changed = new Map<string, Value>();
+      const values: Record<string, Value> = { ...before.columns };
       for (const [name, json] of Object.entries(update.row)) {
         const type = columns.get(name);
         if (type === undefined) {
           throw new OvsdbNotationError(`${table}.${uuid}.${name}`, 'is not a monitored column');
         }
-        changed.set(name, applyDifference(before.columns[name], json, type, `${table}.${uuid}.${name}`));
+        values[name] = applyDifference(before.columns[name], json, type, `${table}.${uuid}.${name}`);
       }
-      const entries = Object.entries(before.columns).map(([name, value]): [string, Value] => [
-        name,
-        changed.has(name) ? changed.get(name) : value,
-      ]);
-      const after = makeRow(uuid, entries);
+      const after = makeRow(uuid, values);
       return rowsEqual(before, after) ? before : after;
     }
   }
 }
 
-function makeRow(uuid: string, entries: readonly (readonly [string, Value])[]): Row {
-  return Object.freeze({ uuid, columns: Object.freeze(Object.fromEntries(entries)) });
+function makeRow(uuid: string, values: Record<string, Value>): Row {
+  return Object.freeze({ uuid, columns: Object.freeze(values) });
 }
 
 function rowsEqual(a: Row, b: Row): boolean {

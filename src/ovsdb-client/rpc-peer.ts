@@ -4,6 +4,7 @@
 import type { Duplex } from 'node:stream';
 import { OvsdbError, OvsdbErrorCode, OvsdbReplyError, parseFault } from './errors.ts';
 import { JsonFramer, type JsonFramerOptions, type JsonObject } from './json-framer.ts';
+import { ReplyBacklog } from './reply-backlog.ts';
 
 /** Limits of one session. */
 export interface RpcPeerOptions extends JsonFramerOptions {
@@ -11,6 +12,8 @@ export interface RpcPeerOptions extends JsonFramerOptions {
   pendingRequestsMax: number;
   /** Send backlog of the stream in bytes. A request beyond it is refused; a reply beyond it ends the session. */
   sendBytesMax: number;
+  /** Bytes of echo replies that wait to be sent. Beyond it nothing is read until the server has read half of them. */
+  replyBytesMax: number;
 }
 
 /** How a session ended. */
@@ -40,6 +43,7 @@ export class RpcPeer {
   readonly #stream: Duplex;
   readonly #options: RpcPeerOptions;
   readonly #framer: JsonFramer;
+  readonly #replies: ReplyBacklog;
   readonly #onNotification: NotificationListener;
   readonly #onEnd: (end: OvsdbEnd) => void;
   #resolveEnded: ((end: OvsdbEnd) => void) | undefined;
@@ -58,6 +62,7 @@ export class RpcPeer {
     this.#stream = stream;
     this.#options = options;
     this.#framer = new JsonFramer(options);
+    this.#replies = new ReplyBacklog(stream, options.replyBytesMax);
     this.#onNotification = onNotification;
     this.#onEnd = onEnd;
     this.ended = new Promise((resolve) => {
@@ -82,6 +87,11 @@ export class RpcPeer {
   /** Bytes received since the beginning. */
   get receivedBytes(): number {
     return this.#receivedBytes;
+  }
+
+  /** How often reading was stopped at `replyBytesMax`. */
+  get readPauses(): number {
+    return this.#replies.pauses;
   }
 
   /** How the session ended; undefined while it is open. */
@@ -180,7 +190,7 @@ export class RpcPeer {
             error: { error: 'unknown method', details: `This client does not implement ${method}.` },
             id,
           };
-    const refusal = this.#write(`the reply to ${method}`, reply);
+    const refusal = this.#write(`the reply to ${method}`, reply, (bytes) => this.#replies.write(bytes));
     if (refusal !== undefined) {
       throw refusal;
     }
@@ -240,7 +250,11 @@ export class RpcPeer {
   }
 
   /** Sends one message, or returns the error why it may not be sent. */
-  #write(what: string, message: object): OvsdbError | undefined {
+  #write(
+    what: string,
+    message: object,
+    send = (bytes: Buffer): void => void this.#stream.write(bytes),
+  ): OvsdbError | undefined {
     const bytes = Buffer.from(JSON.stringify(message), 'utf8');
     const backlog = this.#stream.writableLength;
     const max = this.#options.sendBytesMax;
@@ -248,7 +262,7 @@ export class RpcPeer {
       const text = `${what} (${bytes.length} bytes) was not sent: with the backlog of ${backlog} bytes it would exceed sendBytesMax (${max}).`;
       return new OvsdbError(OvsdbErrorCode.sendBytesMax, text);
     }
-    this.#stream.write(bytes);
+    send(bytes);
     return undefined;
   }
 

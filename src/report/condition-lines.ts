@@ -22,3 +22,8 @@ export function conditionLines(
     ...foldText(`  ${action}`, ''),
   ];
 }
+
+/** Returns the line about conditions that are not listed; none if there are none, or in a document of an earlier version. */
+export function omittedLines(count: number | undefined): readonly string[] {
+  return count === undefined || count === 0 ? [] : [`${count} more conditions`];
+}

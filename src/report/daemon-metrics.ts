@@ -70,9 +70,16 @@ export const DAEMON_METRICS: readonly Metric[] = [
     type: 'gauge',
     unit: 'conditions',
     labels: ['severity', 'code'],
-    help: 'Conditions that an operator can correct, by code',
+    help: 'Conditions that an operator can correct and status lists, by code',
     read: readConditions,
   },
+  one(
+    'ovs_ipfix_conditions_omitted',
+    'gauge',
+    'conditions',
+    'Conditions beyond those that status lists',
+    ({ conditionsOmitted }) => conditionsOmitted,
+  ),
 
   perBridge(
     'ovs_ipfix_bridge_connected',

@@ -9,7 +9,7 @@ import type {
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
-import { conditionLines } from './condition-lines.ts';
+import { conditionLines, omittedLines } from './condition-lines.ts';
 import type { DatapathUpcalls, StatusDocument } from './status-document.ts';
 import { errorsText } from './tables.ts';
 import { foldText, numberText } from './text-table.ts';
@@ -40,7 +40,7 @@ export function statusText(status: StatusDocument, paint: Paint = plain): string
     const mood = condition.severity === 'error' ? 'bad' : 'warning';
     lines.push(...conditionLines(condition, (line) => paint(mood, line)));
   }
-  return lines.join('\n');
+  return [...lines, ...omittedLines(status.conditionsOmitted)].join('\n');
 }
 
 function verdictLines({ missing }: StatusDocument, paint: Paint): string[] {

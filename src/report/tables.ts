@@ -2,7 +2,7 @@
 
 import type { LossCompensationStatus } from '../intake/loss-compensation.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
-import { conditionLines } from './condition-lines.ts';
+import { conditionLines, omittedLines } from './condition-lines.ts';
 import { type ListedExporter, listExporters, redirectedOf } from './exporter-list.ts';
 import type { StatusDocument } from './status-document.ts';
 import { bytesText, countText, numberText, type TableColumn, textTable } from './text-table.ts';
@@ -132,8 +132,9 @@ function compensationOf({ compensationFactor, writtenOffPackets }: MeterLedgerSt
 }
 
 /** The conditions, with their actions. */
-export function conditionsTable({ conditions }: StatusDocument): Table {
-  const lines = conditions.flatMap((condition) => conditionLines(condition));
+export function conditionsTable({ conditions, conditionsOmitted }: StatusDocument): Table {
+  const listed = conditions.flatMap((condition) => conditionLines(condition));
+  const lines = [...listed, ...omittedLines(conditionsOmitted)];
   return { text: lines.length === 0 ? 'no conditions' : lines.join('\n'), json: conditions };
 }
 

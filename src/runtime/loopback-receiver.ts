@@ -5,7 +5,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { type Clock, systemClock } from './clock.ts';
-import { udpPeersOf } from './udp-peers.ts';
+import { socketGate } from './socket-gate.ts';
+import { type UdpPeer, UdpPeerTable } from './udp-peers.ts';
 
 /** What a receiver depends on. */
 export interface LoopbackReceiverOptions {
@@ -15,6 +16,8 @@ export interface LoopbackReceiverOptions {
   readonly isTrusted: (userId: number) => boolean;
   /** Called before the first datagram of a sender with another socket than the last one, unless `expectOther` was called. */
   readonly onOtherSender?: () => void;
+  /** The table of sockets, which receivers may share. Default: one of its own. */
+  readonly peers?: UdpPeerTable;
   /** Default: the system's. */
   readonly clock?: Clock;
 }
@@ -47,7 +50,9 @@ export class LoopbackReceiver {
   readonly #isTrusted: (userId: number) => boolean;
   readonly #onOtherSender: () => void;
   readonly #clock: Clock;
+  readonly #peers: UdpPeerTable;
   #socket: Socket | undefined;
+  #port: number | undefined;
   #received = 0;
   #refused = 0;
   #errors = 0;
@@ -63,15 +68,17 @@ export class LoopbackReceiver {
   /** The table is not read again before this time. */
   #nextLookupMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ onDatagram, isTrusted, onOtherSender, clock }: LoopbackReceiverOptions) {
+  constructor({ onDatagram, isTrusted, onOtherSender, clock, peers }: LoopbackReceiverOptions) {
     this.#onDatagram = onDatagram;
     this.#isTrusted = isTrusted;
     this.#onOtherSender = onOtherSender ?? ignore;
     this.#clock = clock ?? systemClock;
+    this.#peers = peers ?? new UdpPeerTable();
   }
 
   /** Opens the socket on a free port. Rejects with an error of the system. */
   async start(): Promise<void> {
+    await socketGate.pass();
     const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
     socket.on('message', (bytes, { port }) => this.#receive(bytes, port));
     await bind(socket);
@@ -81,6 +88,7 @@ export class LoopbackReceiver {
     }
     // Before, the system does not know its port.
     this.#socket = socket;
+    this.#port = socket.address().port;
     socket.on('error', () => {
       // The socket sends nothing, so it has no errors of its own; it goes on receiving.
       this.#errors += 1;
@@ -89,7 +97,12 @@ export class LoopbackReceiver {
 
   /** The port on 127.0.0.1; undefined unless the socket is open. */
   get port(): number | undefined {
-    return this.#socket?.address().port;
+    return this.#port;
+  }
+
+  /** The port of the sender; undefined as long as none is known. */
+  get senderPort(): number | undefined {
+    return this.#senderPort;
   }
 
   /** Forgets the sender, so that the next datagram of a trusted user's socket is accepted: ovs-vswitchd may have a new socket. */
@@ -114,6 +127,7 @@ export class LoopbackReceiver {
     const socket = this.#socket;
     this.#isStopped = true;
     this.#socket = undefined;
+    this.#port = undefined;
     if (socket !== undefined) {
       await new Promise<void>((resolve) => socket.close(() => resolve()));
     }
@@ -149,7 +163,7 @@ export class LoopbackReceiver {
     const nowMs = this.#clock.monotonicMicros() / 1000;
     if (nowMs >= this.#nextLookupMs) {
       this.#nextLookupMs = nowMs + SENDER_LOOKUP_MS;
-      this.#trustedPorts = this.#findTrusted();
+      this.#trustedPorts = this.#findTrusted(port, nowMs);
     }
     if (!this.#trustedPorts.has(port)) {
       return false;
@@ -163,16 +177,24 @@ export class LoopbackReceiver {
     return true;
   }
 
-  #findTrusted(): ReadonlySet<number> {
+  /** Returns the ports of trusted senders; reads the table unless `port` is known to be among them. */
+  #findTrusted(port: number, nowMs: number): ReadonlySet<number> {
     const own = this.port;
+    if (own === undefined) {
+      return NO_PORTS;
+    }
     try {
-      const peers = own === undefined ? [] : udpPeersOf(own);
-      return new Set(peers.filter(({ userId }) => this.#isTrusted(userId)).map((peer) => peer.port));
+      const known = this.#trustedOf(this.#peers.recentPeersOf(own, nowMs, SENDER_LOOKUP_MS));
+      return known.has(port) ? known : this.#trustedOf(this.#peers.peersOf(own, nowMs));
     } catch {
       // The table cannot be read, as without a free file descriptor: the sender is unknown until the next look-up.
       this.#errors += 1;
       return NO_PORTS;
     }
+  }
+
+  #trustedOf(peers: readonly UdpPeer[]): ReadonlySet<number> {
+    return new Set(peers.filter(({ userId }) => this.#isTrusted(userId)).map((peer) => peer.port));
   }
 
   /** Connects the socket to its sender; until that is done, datagrams are checked one by one. */

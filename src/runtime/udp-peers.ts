@@ -18,17 +18,38 @@ const USER = 7;
 /** 127.0.0.1 as the table has it: a word in the byte order of the machine, which is little-endian on all that Debian's OVS is for. */
 const LOOPBACK = '0100007F';
 
-/** Returns the sockets that are connected to a port on 127.0.0.1. Throws an error of the file system if the table cannot be read. */
-export function udpPeersOf(port: number): readonly UdpPeer[] {
-  const remote = `${LOOPBACK}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  return tableLines()
-    .filter((line) => line.includes(remote))
-    .map(columnsOf)
-    .filter((columns) => columns[REMOTE] === remote)
-    .map(peerOf);
+/**
+ * The table of sockets as it was read last. A thousand receivers share it: reading it takes milliseconds where there are
+ * thousands of sockets.
+ */
+export class UdpPeerTable {
+  #peers: ReadonlyMap<number, readonly UdpPeer[]> = new Map();
+  #readMs = Number.NEGATIVE_INFINITY;
+  #readings = 0;
+
+  /** How often the table was read. */
+  get readings(): number {
+    return this.#readings;
+  }
+
+  /** Returns the sockets that were connected to a port when the table was last read; none if that is longer ago than `ageMs`. */
+  recentPeersOf(port: number, nowMs: number, ageMs: number): readonly UdpPeer[] {
+    return nowMs - this.#readMs < ageMs ? (this.#peers.get(port) ?? []) : [];
+  }
+
+  /** Reads the table, and returns the sockets that are connected to a port. Throws as `udpPeersByPort`. */
+  peersOf(port: number, nowMs: number): readonly UdpPeer[] {
+    this.#readings += 1;
+    this.#peers = udpPeersByPort();
+    this.#readMs = nowMs;
+    return this.#peers.get(port) ?? [];
+  }
 }
 
-/** Returns the sockets that are connected to ports on 127.0.0.1, by these ports. Throws as `udpPeersOf`. */
+/**
+ * Returns the sockets that are connected to ports on 127.0.0.1, by these ports. Throws an error of the file system if the table
+ * cannot be read.
+ */
 export function udpPeersByPort(): ReadonlyMap<number, readonly UdpPeer[]> {
   const peers = new Map<number, UdpPeer[]>();
   for (const line of tableLines()) {

@@ -8,7 +8,7 @@ import { dirname } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
 import { ConnectionLimit } from '../runtime/connection-limit.ts';
 import { dial } from '../runtime/endpoint.ts';
-import { rootCodeOf } from '../runtime/error-code.ts';
+import { isForbidden, rootCodeOf } from '../runtime/error-code.ts';
 import type { Logger } from '../runtime/log.ts';
 import { controlSockets } from '../runtime/rundir.ts';
 import { reasonOf } from '../runtime/sentence.ts';
@@ -159,13 +159,16 @@ export class UnixctlServer {
         `${path} exists and is not a socket; it is not replaced. Choose another path with --unixctl.`,
       );
     }
-    if (await isStale(path, clock)) {
+    const state = await stateOf(path, clock);
+    if (state === 'stale') {
       unlinkSync(path);
       return;
     }
     throw new UnixctlError(
       'UNIXCTL_IN_USE',
-      `Another process listens at the control socket ${path}. Stop it, or choose another path with --unixctl.`,
+      state === 'forbidden'
+        ? `The control socket ${path} is that of another user, and you may not connect to it. Remove it if no daemon runs, or choose another path with --unixctl.`
+        : `Another process listens at the control socket ${path}. Stop it, or choose another path with --unixctl.`,
     );
   }
 
@@ -176,7 +179,7 @@ export class UnixctlServer {
     try {
       const others = controlSockets(existsSync(folder) ? readdirSync(folder) : [], folder);
       for (const other of others) {
-        if (await isStale(other.path, clock)) {
+        if ((await stateOf(other.path, clock)) === 'stale') {
           unlinkSync(other.path);
           log.info(`the control socket of a killed daemon is removed: ${other.path}`);
         }
@@ -188,14 +191,17 @@ export class UnixctlServer {
   }
 }
 
-/** Whether no process listens at a socket. One that does not accept in time, or may not be connected to, is in use. */
-async function isStale(path: string, clock: Clock): Promise<boolean> {
+/** Returns whether a process listens at a socket. One that does not accept in time is in use. */
+async function stateOf(path: string, clock: Clock): Promise<'stale' | 'in use' | 'forbidden'> {
   try {
     const stream = await dial({ kind: 'unix', path }, { clock, timeoutMs: PROBE_TIMEOUT_MS });
     stream.destroy();
-    return false;
+    return 'in use';
   } catch (error) {
-    return rootCodeOf(error) === 'ECONNREFUSED';
+    if (isForbidden(error)) {
+      return 'forbidden';
+    }
+    return rootCodeOf(error) === 'ECONNREFUSED' ? 'stale' : 'in use';
   }
 }
 

@@ -18,6 +18,7 @@ import { replayPart } from './replay/replay.ts';
 import { runSink } from './replay/sink.ts';
 import { revalidationPart } from './revalidation/revalidation.ts';
 import { type BenchPart, type EarlierVersion, type Row, SCALE } from './row.ts';
+import { rowsPart } from './rows/rows.ts';
 import { startPart } from './start/start.ts';
 
 const PARTS: Readonly<Record<string, BenchPart>> = {
@@ -26,6 +27,7 @@ const PARTS: Readonly<Record<string, BenchPart>> = {
   replay: replayPart,
   intake: intakePart,
   ovs: ovsPart,
+  rows: rowsPart,
   revalidation: revalidationPart,
   kernel: kernelPart,
 };

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readIpfixRow } from '../../src/config/ipfix-row.ts';
-import { redirectionOf, releaseOf } from '../../src/control/row-change.ts';
-import { FLUSH_WAIT_MS, writeRows } from '../../src/control/row-writes.ts';
+import { adoptionOf, redirectionOf, releaseOf } from '../../src/control/row-change.ts';
+import { FLUSH_WAIT_MS, ROWS_PER_TRANSACTION_MAX, writeRows } from '../../src/control/row-writes.ts';
 import { TargetsColumn } from '../../src/control/targets-column.ts';
 import { type Operation, type OperationResult, OvsdbTransactionError } from '../../src/ovsdb-client/index.ts';
 import { Log } from '../../src/runtime/log.ts';
@@ -112,4 +112,64 @@ test('hands redirected rows back in one transaction, with the columns of their c
     cache_active_timeout: 60,
     cache_max_flows: 100,
   });
+});
+
+/** Adoptions of rows with these numbers. */
+const adoptions = (count: number) =>
+  Array.from({ length: count }, (_, index) => adoptionOf(row(index, false)));
+/** The UUIDs of the rows that a transaction changes. */
+const changed = (operations: readonly Operation[]) =>
+  operations.flatMap((operation) => {
+    const condition = operation.op === 'update' ? operation.where[0] : undefined;
+    return condition === undefined ? [] : [(condition[2] as { uuid: string }).uuid];
+  });
+
+test('adopts a thousand rows in one transaction, and more in as many as they need', async () => {
+  const { transactions, parts } = writer(() => []);
+  await writeRows(adoptions(ROWS_PER_TRANSACTION_MAX), parts);
+  assert.equal(transactions.length, 1);
+  await writeRows(adoptions(ROWS_PER_TRANSACTION_MAX + 1), parts);
+  assert.deepEqual(
+    transactions.map((operations) => changed(operations).length),
+    [ROWS_PER_TRANSACTION_MAX, ROWS_PER_TRANSACTION_MAX, 1],
+  );
+});
+
+/** Refuses the first of these rows that a transaction changes. */
+function refusing(...refused: readonly string[]) {
+  const written: string[] = [];
+  const { transactions, parts } = writer((operations) => {
+    const rows = changed(operations);
+    const index = rows.findIndex((uuid) => refused.includes(uuid));
+    if (index >= 0) {
+      // The lock is asserted before; each row has a wait and an update.
+      throw timedOut(1 + 2 * index);
+    }
+    written.push(...rows);
+    return [];
+  });
+  return { transactions, parts, written };
+}
+
+test('rows that have changed meanwhile do not hold up the others', async () => {
+  const { transactions, parts, written } = refusing('700', '701');
+  await assert.rejects(writeRows(adoptions(1000), parts), /IPFIX row 700: adopt failed/u);
+  assert.deepEqual([written.length, transactions.length], [998, 3]);
+  assert.equal(written.includes('700'), false);
+});
+
+test('tries no more rows when many have changed: all are planned again', async () => {
+  const { transactions, parts, written } = refusing(
+    ...Array.from({ length: 1000 }, (_, index) => `${index}`),
+  );
+  await assert.rejects(writeRows(adoptions(1000), parts), /IPFIX row 0: adopt failed/u);
+  assert.deepEqual([written.length, transactions.length], [0, 9]);
+});
+
+test('does not try rows one by one when the lock is not held', async () => {
+  const { transactions, parts } = writer(() => {
+    throw timedOut(0);
+  });
+  await assert.rejects(writeRows(adoptions(1000), parts), /timed out/u);
+  assert.equal(transactions.length, 1);
 });

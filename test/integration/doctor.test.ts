@@ -235,8 +235,8 @@ test(
     await chmod(folder, 0o755);
     const program = join(folder, 'ovs-ipfix.cjs');
     await cp(DAEMON_FILE, program);
-    const asOtherUser = async (command: string) => {
-      const args = ['--reuid=65534', '--clear-groups', process.execPath, program, command];
+    const asOtherUser = async (...command: readonly string[]) => {
+      const args = ['--reuid=65534', '--clear-groups', process.execPath, program, ...command];
       return runProgram('setpriv', args, { environment: ovs.environment }).then(
         (said) => said,
         (error: unknown) => `${(error as ProgramError).stdout}${(error as ProgramError).stderr}`,
@@ -258,6 +258,8 @@ test(
       await asOtherUser('status'),
       /You may not connect to the daemon at .*: you need write permission/u,
     );
+    const run = await asOtherUser('run', '--unixctl', daemon.controlPath);
+    assert.match(run, /is that of another user, and you may not connect to it/u);
   },
 );
 

@@ -339,14 +339,19 @@ test('refuses messages beyond sendBacklogBytesMax, and keeps the connection', as
   connection.close();
 });
 
-test('ends the connection to a switch that sends echo requests but does not read', async () => {
-  const { peer, connection } = await connected({ sendBacklogBytesMax: 1000 });
+test('reads nothing beyond replyBytesMax while the switch does not read the echo replies', async () => {
+  const { peer, connection } = await connected({ replyBytesMax: 3000 });
   peer.isReading = false;
   for (let n = 0; n < 3; n += 1) {
     peer.send(`040207d800000007${'00'.repeat(2000)}`);
   }
-  const end = await connection.ended;
-  assert.equal(end.reason, 'backlog');
+  await waitFor(() => peer.stream.isPaused(), { what: 'reading is stopped' });
+  assert.equal(connection.status().readPauses, 1);
+  assert.ok(connection.status().sendBacklogBytes < 5000, 'the third request is not read');
+  peer.read();
+  await waitFor(() => connection.status().receivedMessages === 4, { what: 'the rest is read' });
+  assert.equal(connection.status().state, 'ready');
+  connection.close();
 });
 
 test('ends the connection on a malformed message, and rejects all pending requests with the named error', async () => {

@@ -225,16 +225,27 @@ describe('limits of a session', () => {
     assert.equal((await first).code, 'OVSDB_CLOSED');
   });
 
-  test('ends at sendBytesMax when the server sends echo requests but does not read the replies', async () => {
-    const { stream, client } = open({ sendBytesMax: 1000 });
+  test('reads nothing beyond replyBytesMax while the server does not read the echo replies', async () => {
+    const { stream, client } = open({ replyBytesMax: 1000 });
     stream.isStuck = true;
     for (let count = 0; count < 20; count += 1) {
       stream.receive({ id: count, method: 'echo', params: ['x'.repeat(100)] });
     }
-    const { by, error } = await client.ended;
-    assert.equal(by, 'fault');
-    assert.ok(error instanceof OvsdbError);
-    assert.equal(error.code, 'OVSDB_SEND_BYTES_MAX');
+    await turn();
+    assert.equal(client.readPauses, 1);
+    assert.ok(stream.isPaused());
+    assert.ok(stream.writableLength < 1500, `${stream.writableLength} bytes wait`);
+    assert.equal(client.end, undefined);
+  });
+
+  test('reads on while only own requests wait: the server may not read before it has sent everything', async () => {
+    const { stream, client } = open({ replyBytesMax: 100 });
+    stream.isStuck = true;
+    void rejection(client.request('a', ['x'.repeat(10_000)]));
+    stream.receive({ id: 1, method: 'echo', params: [] });
+    await turn();
+    assert.deepEqual([client.readPauses, stream.isPaused()], [0, false]);
+    client.close();
   });
 });
 

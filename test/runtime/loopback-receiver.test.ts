@@ -5,7 +5,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { LoopbackReceiver, SENDER_LOOKUP_MS } from '../../src/runtime/loopback-receiver.ts';
-import { udpPeersOf } from '../../src/runtime/udp-peers.ts';
+import { UdpPeerTable, udpPeersByPort } from '../../src/runtime/udp-peers.ts';
 import { lastFirst } from '../support/end-in-order.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { waitFor } from '../support/wait.ts';
@@ -14,7 +14,7 @@ const isOwnUser = (userId: number) => userId === process.getuid?.();
 
 type AtEnd = ReturnType<typeof lastFirst>;
 
-async function openReceiver(atEnd: AtEnd, isTrusted = isOwnUser) {
+async function openReceiver(atEnd: AtEnd, isTrusted = isOwnUser, peers = new UdpPeerTable()) {
   const clock = new ManualClock(0);
   const texts: string[] = [];
   const others = { count: 0 };
@@ -25,6 +25,7 @@ async function openReceiver(atEnd: AtEnd, isTrusted = isOwnUser) {
     },
     clock,
     isTrusted,
+    peers,
   });
   await receiver.start();
   atEnd(() => receiver.stop());
@@ -52,7 +53,9 @@ test('receives from a connected socket of a trusted user, and shows its port', a
   const atEnd = lastFirst(t);
   const { receiver, texts } = await openReceiver(atEnd);
   const sender = await openSender(atEnd, receiver.port);
-  assert.deepEqual(udpPeersOf(receiver.port ?? 0), [{ port: sender.port, userId: process.getuid?.() }]);
+  assert.deepEqual(udpPeersByPort().get(receiver.port ?? 0), [
+    { port: sender.port, userId: process.getuid?.() },
+  ]);
   sender.send('one');
   sender.send('two');
   await waitFor(() => texts.length === 2, { what: 'both datagrams have arrived' });
@@ -144,6 +147,28 @@ test('accepts another sender after a reset at any time, also while the socket is
     receiver.reset();
   }
   assert.equal(receiver.status().errors, 0);
+});
+
+test('receivers that share the table of sockets read it once for all senders that were there', async (t) => {
+  const atEnd = lastFirst(t);
+  const peers = new UdpPeerTable();
+  const open = () => openReceiver(atEnd, isOwnUser, peers);
+  const receivers = [await open(), await open(), await open()];
+  const senders = [];
+  for (const { receiver } of receivers) {
+    senders.push(await openSender(atEnd, receiver.port));
+  }
+  for (const { send } of senders) {
+    send('first');
+  }
+  await waitFor(() => receivers.every(({ texts }) => texts.length === 1), { what: 'all have arrived' });
+  assert.equal(peers.readings, 1);
+  // One that was not there then is found as well.
+  const late = await open();
+  const sender = await openSender(atEnd, late.receiver.port);
+  sender.send('first');
+  await waitFor(() => late.texts.length === 1, { what: 'the first datagram of a new sender' });
+  assert.equal(peers.readings, 2);
 });
 
 test('goes on where a sender cannot be looked up, as without a free file descriptor, and counts it', async (t) => {

@@ -195,6 +195,10 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('status.md', 'then {} a minute', 'runtime/rate-limit.ts', 'RATE_LIMIT_DEFAULTS.perMinute'),
 
   checked('conditions.md', 'could not be sampled for {} s', ...HAND_BACK),
+  checked('conditions.md', 'a row has more than {} targets', 'config/target.ts', 'TARGETS_MAX'),
+  checked('conditions.md', 'exports to the first {}, which', 'config/target.ts', 'TARGETS_MAX'),
+  checked('conditions.md', 'more than {} bridges have', 'config/bridge-limits.ts', 'BRIDGES_MAX'),
+  checked('conditions.md', 'have more than {} collector', 'config/bridge-limits.ts', 'COLLECTOR_SETS_MAX'),
   checked('conditions.md', 'rewritten for {} s', 'control/bridge-session.ts', 'TRANSLATION_SLOW_MS', 1000),
   checked('conditions.md', 'at the latest after {} s', 'control/reconciler.ts', '.retryMaxMs', 1000),
   checked('conditions.md', 'retried after {} to 5 s', 'control/reconciler.ts', '.retryMinMs', 1000),

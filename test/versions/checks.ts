@@ -79,6 +79,7 @@ export const CHECKS: readonly Check[] = [
       'statistics-sets',
       'redirected-sets',
       'redirected-rows',
+      'many-sets',
     ),
   },
   {

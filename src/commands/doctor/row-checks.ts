@@ -1,9 +1,10 @@
 // Findings about rows that are not conditions of the daemon.
 
-import { type BridgeConfig, isOurs, type UsedIpfixRow } from '../../config/configuration.ts';
-import type { DatabaseRow } from '../../config/ipfix-row.ts';
+import type { BridgeConfig } from '../../config/configuration.ts';
+import { type DatabaseRow, isOurs } from '../../config/ipfix-row.ts';
 import { ownerOf } from '../../config/own-rows.ts';
 import { STATE_KEY } from '../../config/row-keys.ts';
+import type { UsedIpfixRow } from '../../config/used-row.ts';
 import type { DatabaseFacts } from './database-facts.ts';
 import { type Finding, finding } from './finding.ts';
 

@@ -1,0 +1,108 @@
+// An IPFIX row that a bridge or a collector set uses, with the options of its exporter and its conditions: a pure function of
+// the row, of who uses it, and of the process.
+
+import type { CollectorTarget } from '../export/collector-session.ts';
+import type { ExporterOptions } from '../export/exporter-options.ts';
+import { type Condition, shownCondition } from './condition.ts';
+import { type DatabaseRow, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
+import { rowConditions } from './row-conditions.ts';
+import { describeUsers, type RowUser } from './row-users.ts';
+import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
+import { readTargets, TARGETS_MAX, tooManyTargets } from './target.ts';
+
+/** An IPFIX row that a bridge or a collector set uses. */
+export interface UsedIpfixRow {
+  readonly row: IpfixRow;
+  /** Names of the bridges that use the row: in their `ipfix` column, or through a collector set. */
+  readonly bridges: readonly string[];
+  /** The bridges whose `ipfix` column refers to the row. */
+  readonly wholeBridges: readonly string[];
+  /** The effective targets that are valid, each once. */
+  readonly targets: readonly CollectorTarget[];
+  /** Whether `targets` has one. */
+  readonly hasUsableTarget: boolean;
+  /** Set when the row disables the input sampling of its bridges, so that it stays with ovs-vswitchd. */
+  readonly inputSamplingDisabled: Condition | undefined;
+  /** Set when the row has more targets than an exporter may have, so that it stays with ovs-vswitchd. */
+  readonly tooManyTargets: Condition | undefined;
+}
+
+/** The settings of the process that exporters have. */
+export type ProcessOptions = Pick<ExporterOptions, 'messageBytesMax' | 'recordFormat'>;
+
+/** What was read of a row. */
+export interface ReadRow {
+  readonly used: UsedIpfixRow;
+  /** The options of its exporter but for options records. */
+  readonly exporter: ExporterOptions;
+  readonly conditions: readonly Condition[];
+}
+
+/** Reads a row of the table IPFIX; `ovsVersion` is as in `ConfigurationTables`. */
+export function readUsedRow(
+  databaseRow: DatabaseRow,
+  user: RowUser,
+  ovsVersion: string | undefined,
+  ofProcess: ProcessOptions,
+): ReadRow {
+  const conditions: Condition[] = [];
+  const { uuid } = databaseRow;
+  const where = `IPFIX row ${uuid} (${describeUsers(user)})`;
+  const row = readIpfixRow(databaseRow, where, conditions);
+  const texts = targetTexts(row);
+  const targets = readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions);
+  const context = { row, where, ovsVersion };
+  const isForWholeBridge = user.wholeBridges.length > 0;
+  const { recordFormat } = ofProcess;
+  conditions.push(
+    ...rowConditions({ ...context, recordFormat, databaseRow, isOurs: isOurs(row), isForWholeBridge }),
+  );
+  return {
+    used: usedRow(user, targets, context, texts.length),
+    exporter: exporterOptions(row, targets, ofProcess),
+    conditions: conditions.map(shownCondition),
+  };
+}
+
+/**
+ * Returns the effective targets. New targets of an adopted row take effect before they are moved to `ovs-ipfix-targets`, so that
+ * records that the same change flushes go to the new collectors.
+ */
+function targetTexts(row: IpfixRow): readonly string[] {
+  return isOurs(row) && row.targets.length > 0 ? row.targets : (row.heldTargets ?? row.targets);
+}
+
+function usedRow(
+  user: RowUser,
+  targets: readonly CollectorTarget[],
+  context: SamplingKeysContext,
+  targetCount: number,
+): UsedIpfixRow {
+  const { row, where } = context;
+  const isDisabled = user.wholeBridges.length > 0 && !samplesInput(row, context.ovsVersion);
+  return {
+    row,
+    bridges: [...new Set(user.bridges)],
+    wholeBridges: user.wholeBridges,
+    targets,
+    hasUsableTarget: targets.length > 0,
+    inputSamplingDisabled: isDisabled ? shownCondition(inputSamplingDisabled(context)) : undefined,
+    tooManyTargets: targetCount > TARGETS_MAX ? tooManyTargets(row, where, targetCount) : undefined,
+  };
+}
+
+function exporterOptions(
+  row: IpfixRow,
+  targets: readonly CollectorTarget[],
+  { messageBytesMax, recordFormat }: ProcessOptions,
+): ExporterOptions {
+  return {
+    targets,
+    activeTimeoutSeconds: row.cacheActiveTimeout,
+    flowsMax: row.cacheMaxFlows,
+    templateIntervalSeconds: row.templateInterval,
+    messageBytesMax,
+    recordFormat: row.recordFormat ?? recordFormat,
+    hasTunnels: row.options.has('tunnel'),
+  };
+}

@@ -1,0 +1,35 @@
+// The bridges that are to be sampled, and the rows for which they are.
+
+import type { BridgeConfig } from '../config/configuration.ts';
+
+/** Bridges whose sampling begins in one turn of the event loop. */
+const BRIDGES_PER_TURN = 16;
+
+/** Returns the bridges to be configured in this turn: those that are sampled, and some of the others. */
+export function bridgesOfTurn(
+  configs: readonly BridgeConfig[],
+  isSampled: (name: string) => boolean,
+): readonly BridgeConfig[] {
+  let begun = 0;
+  return configs.filter(({ name }) => {
+    begun += isSampled(name) ? 0 : 1;
+    return isSampled(name) || begun <= BRIDGES_PER_TURN;
+  });
+}
+
+/** Returns all rows of a bridge. */
+export function rowsOf(
+  config: BridgeConfig,
+): readonly { readonly ipfixRow: string; readonly isOurs: boolean }[] {
+  const { sampling, flowSampling } = config;
+  return [...(sampling === undefined ? [] : [sampling]), ...flowSampling.values()];
+}
+
+/** Returns what of a bridge is sampled, for the log. */
+export function describeSampling({ sampling, flowSampling }: BridgeConfig): string {
+  const whole = sampling === undefined ? [] : ['the whole bridge'];
+  const [id] = flowSampling.keys();
+  const { size } = flowSampling;
+  const sets = size === 0 ? [] : [size === 1 ? `collector set ${id}` : `${size} collector sets`];
+  return [...whole, ...sets].join(', ');
+}

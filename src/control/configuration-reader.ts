@@ -1,0 +1,37 @@
+// Reads the configuration from snapshots of the database: only rows that have changed, and only some of them in a turn of the event
+// loop, so that a thousand new rows do not hold up packets.
+
+import {
+  type Configuration,
+  ConfigurationCache,
+  type ConfigurationTables,
+  prepareConfiguration,
+  readConfiguration,
+} from '../config/configuration.ts';
+import type { RunSettings } from '../config/settings.ts';
+
+/** Changed rows that are read in one turn of the event loop: some 5 ms of work. */
+const ROWS_PER_TURN = 100;
+
+export class ConfigurationReader {
+  readonly #settings: Pick<RunSettings, 'messageBytesMax' | 'recordFormat'>;
+  readonly #cache = new ConfigurationCache();
+  #preparation: { readonly tables: ConfigurationTables; readonly steps: Generator<void, void> } | undefined;
+
+  constructor({ messageBytesMax, recordFormat }: RunSettings) {
+    this.#settings = { messageBytesMax, recordFormat };
+  }
+
+  /** Reads some of the changed rows of a snapshot; returns the configuration when all are read. */
+  read(tables: ConfigurationTables): Configuration | undefined {
+    if (this.#preparation?.tables !== tables) {
+      const steps = prepareConfiguration(tables, this.#settings, this.#cache, ROWS_PER_TURN);
+      this.#preparation = { tables, steps };
+    }
+    if (this.#preparation.steps.next().done !== true) {
+      return undefined;
+    }
+    const { messageBytesMax, recordFormat } = this.#settings;
+    return readConfiguration(tables, messageBytesMax, recordFormat, this.#cache);
+  }
+}

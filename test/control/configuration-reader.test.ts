@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { DatabaseRow } from '../../src/config/ipfix-row.ts';
+import { readRunSettings } from '../../src/config/settings.ts';
+import { ConfigurationReader } from '../../src/control/configuration-reader.ts';
+
+const SETS = 1000;
+
+const ipfixRow = (uuid: string, targets: readonly string[] = ['127.0.0.1:1']): DatabaseRow => ({
+  uuid,
+  columns: { targets, external_ids: new Map(), other_config: new Map() },
+});
+
+function manySets(ipfix: ReadonlyMap<string, DatabaseRow>) {
+  return {
+    bridges: [{ uuid: 'b', columns: { name: 'br0' } }],
+    ipfix,
+    collectorSets: [...ipfix.keys()].map((uuid, id) => ({
+      uuid: `set of ${uuid}`,
+      columns: { id, bridge: { uuid: 'b' }, ipfix: { uuid } },
+    })),
+    controllers: new Map<string, DatabaseRow>(),
+  };
+}
+
+/** Reads until there is a configuration; returns the number of sets and of turns. */
+function readAll(reader: ConfigurationReader, tables: ReturnType<typeof manySets>) {
+  for (let turns = 1; ; turns += 1) {
+    const configuration = reader.read(tables);
+    if (configuration !== undefined) {
+      return { turns, sets: configuration.bridges.get('br0')?.flowSampling.size };
+    }
+  }
+}
+
+test('reads a thousand new rows in several turns, one that has changed in one, and none of another snapshot again', () => {
+  const reader = new ConfigurationReader(readRunSettings({}));
+  const rows = new Map(Array.from({ length: SETS }, (_, index) => [`${index}`, ipfixRow(`${index}`)]));
+  assert.deepEqual(readAll(reader, manySets(rows)), { turns: 11, sets: SETS });
+  const changed = new Map([...rows, ['5', ipfixRow('5', ['127.0.0.1:2'])]]);
+  assert.deepEqual(readAll(reader, manySets(changed)), { turns: 1, sets: SETS });
+});
+
+test('goes on with the newest snapshot when one comes in between', () => {
+  const reader = new ConfigurationReader(readRunSettings({}));
+  const rows = new Map(Array.from({ length: SETS }, (_, index) => [`${index}`, ipfixRow(`${index}`)]));
+  for (let turn = 0; turn < 5; turn += 1) {
+    assert.equal(reader.read(manySets(rows)), undefined);
+  }
+  const more = new Map([...rows, ['more', ipfixRow('more')]]);
+  assert.deepEqual(readAll(reader, manySets(more)), { turns: 6, sets: SETS + 1 });
+});
