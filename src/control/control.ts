@@ -123,7 +123,8 @@ export class Control {
 
   /**
    * Removes hooks and actions, hands the rows back to ovs-vswitchd, and then flushes the caches: sources stop before sinks.
-   * Each step has its time, which nothing that is frozen prolongs. Resolves to sentences about what is left, and was not sent.
+   * Each step has its time, which a frozen switch, database or collector does not prolong. Resolves to sentences about what
+   * is left in switches and rows, each with the command that removes it, and about what was not sent.
    */
   async stop(): Promise<readonly string[]> {
     const { clock, sendBudget } = this.#parts;

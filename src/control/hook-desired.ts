@@ -92,3 +92,12 @@ export function planMeterRemovals(
       : planMeterRemoval(meters.sample, observed.sampleMeter)),
   ];
 }
+
+/** Returns what limits the samples of a hook, for the log. */
+export function describeBound({ meters }: BridgeConnection, { hook }: HookDesired): string {
+  if (hook?.sample !== undefined) {
+    const { probability, collectorSetId } = hook.sample;
+    return `sampled by the datapath, probability ${probability}/65535, collector set ${collectorSetId}`;
+  }
+  return meters.hook === undefined ? 'no meter' : `meter ${meters.hook}`;
+}

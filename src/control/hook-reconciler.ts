@@ -20,6 +20,7 @@ import type { BridgeConnection } from './bridge-connection.ts';
 import type { BridgeEvents } from './bridge-session-options.ts';
 import { HOOK_HARD_TIMEOUT_SECONDS, hookRefresh, isSampledByDatapath, planHook } from './hook.ts';
 import {
+  describeBound,
   type HookDesired,
   isNothingDesired,
   isSameHook,
@@ -175,6 +176,11 @@ export class HookReconciler {
   observe(event: FlowMonitorEvent): void {
     if (event.event === 'removed') {
       this.#hasTimedOut = event.reason === REMOVED_BY_HARD_TIMEOUT;
+    }
+    // A monitor on another connection reports the daemon's own modifications as well.
+    const isOfAnother = event.event === 'removed' || this.#connection?.hasMonitor === true;
+    if (isOfAnother && this.#installed?.hook !== undefined && this.#desired.hook !== undefined) {
+      this.#options.onHook('missing');
     }
     this.#reconciler.trigger();
   }
@@ -388,13 +394,4 @@ export class HookReconciler {
   #enter(state: HookState): void {
     this.#state = state;
   }
-}
-
-/** Returns what limits the samples of a hook, for the log. */
-function describeBound({ meters }: BridgeConnection, { hook }: HookDesired): string {
-  if (hook?.sample !== undefined) {
-    const { probability, collectorSetId } = hook.sample;
-    return `sampled by the datapath, probability ${probability}/65535, collector set ${collectorSetId}`;
-  }
-  return meters.hook === undefined ? 'no meter' : `meter ${meters.hook}`;
 }

@@ -85,7 +85,9 @@ async function withoutDatabase(stage: Stage, act: () => Promise<void>): Promise<
   stage.traffic.setRate(RATE_WITHOUT_DATABASE);
   await act();
   await delay(DATABASE_RETURN_MS);
-  stage.uncounted.push({ fromMs, toMs: performance.now() });
+  const toMs = performance.now();
+  stage.uncounted.push({ fromMs, toMs });
+  stage.traffic.delayed(fromMs, toMs);
   stage.traffic.setRate(PACKET_RATE);
 }
 

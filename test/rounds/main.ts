@@ -1,5 +1,5 @@
-// `npm run test:rounds [-- --rounds N --seed S --jobs J --only NAME | --soak MINUTES]`: rounds of faults under numbered packets, and what became of each
-// packet. Prints a line for each round and a table at the end, and exits with 1 if a round is wrong.
+// `npm run test:rounds [-- --rounds N --seed S --jobs J --only NAME | --soak MINUTES]`: rounds of faults under numbered packets, and
+// what became of each packet. Prints a line for each round and a table at the end, and exits with 1 if a round is wrong.
 
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';

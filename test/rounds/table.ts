@@ -17,7 +17,10 @@ const COLUMNS: readonly (readonly [string, (account: RoundAccount) => number, 's
   ['unexplained', ({ unexplained }) => Math.abs(unexplained), 'sum'],
 ];
 
-/** Returns the table; `busy` are rounds whose gaps are not judged by their lengths. A round with two faults is in a line of its own kind, "FAULT + another". */
+/**
+ * Returns the table; `busy` are rounds whose gaps are not judged by their lengths. A round with two faults is in a line of its own
+ * kind, "FAULT + another".
+ */
 export function roundsTable(results: readonly RoundResult[]): string {
   const kinds = new Map<string, RoundResult[]>();
   for (const result of results) {

@@ -55,6 +55,15 @@ export class Traffic {
     return this.injections.find(({ beforeMs }) => beforeMs >= sinceMs)?.beforeMs;
   }
 
+  /** Packets of this time waited in the port until its end: ovs-vswitchd has read them then, at the latest. */
+  delayed(fromMs: number, toMs: number): void {
+    for (const [at, injection] of this.injections.entries()) {
+      if (injection.beforeMs >= fromMs && injection.beforeMs <= toMs) {
+        this.injections[at] = { ...injection, afterMs: Math.max(injection.afterMs, toMs) };
+      }
+    }
+  }
+
   async #run(): Promise<void> {
     let due = 0;
     let lastMs = performance.now();
