@@ -33,7 +33,7 @@ async function startTlsDatabase(
   ...more: readonly string[]
 ): Promise<{ ovs: Ovs; method: string }> {
   const ovs = await startOvs({
-    // OVS 4.0 logs a refused handshake as an error.
+    // OVS 3.5 and later log a refused handshake as an error.
     allowedWarnings: [/\|WARN\|/u, /\|stream_ssl\|ERR\|SSL_accept: /u],
     remotes: ['pssl:0:127.0.0.1'],
     databaseArguments: [...tlsArguments(server, ca), ...more],

@@ -214,7 +214,7 @@ async function unsampled(): Promise<readonly string[]> {
 async function recomputations(): Promise<number> {
   await ovn.sync();
   const text = await ovn.controllerCommand('inc-engine/show-stats');
-  return Number(/^Node: lflow_output\n- recompute: *(\d+)$/mu.exec(text)?.[1]);
+  return Number(/^Node: (?:logical_flow|lflow)_output\n- recompute: *(\d+)$/mu.exec(text)?.[1]);
 }
 
 test(
