@@ -2,6 +2,7 @@
 // was started without one.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { codeOf } from '../runtime/error-code.ts';
 import { controlSocketPath, controlSockets, pidFilePath, runDirectory } from '../runtime/rundir.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 
@@ -51,7 +52,7 @@ function pidOfFile(path: string): number | undefined {
     const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
     return isAlive(pid) ? pid : undefined;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+    if (codeOf(error) === 'ENOENT') {
       return undefined;
     }
     throw error;
@@ -66,7 +67,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    return codeOf(error) === 'EPERM';
   }
 }
 

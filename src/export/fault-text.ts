@@ -1,7 +1,7 @@
 // What the system's errors about a collector mean, for log and status; docs/conditions.md says what to do.
 
+import { codeOf } from '../runtime/error-code.ts';
 import { reasonOf } from '../runtime/sentence.ts';
-import { codeOf } from './session-traffic.ts';
 
 const MEANINGS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'no process listens at the port',
@@ -15,6 +15,6 @@ const MEANINGS: Readonly<Record<string, string>> = {
 /** Returns a clause such as `the host does not answer (EHOSTUNREACH)`; the system's own words for other errors. */
 export function faultText(error: unknown): string {
   const code = codeOf(error);
-  const meaning = MEANINGS[code];
+  const meaning = MEANINGS[code ?? ''];
   return meaning === undefined ? reasonOf(error) : `${meaning} (${code})`;
 }

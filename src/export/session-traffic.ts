@@ -94,8 +94,9 @@ export class SessionTraffic {
   }
 
   /** Counts a fault by its system error code. */
-  countError(code: string, message: string): void {
-    this.#errors[code] = (this.#errors[code] ?? 0) + 1;
+  countError(code: string | undefined, message: string): void {
+    const key = code ?? 'UNKNOWN';
+    this.#errors[key] = (this.#errors[key] ?? 0) + 1;
     this.#lastError = message;
   }
 
@@ -111,9 +112,4 @@ export class SessionTraffic {
       backlogCount: this.#queue.count,
     };
   }
-}
-
-/** Returns the system's code of an error, such as ECONNREFUSED. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
 }

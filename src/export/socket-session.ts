@@ -8,6 +8,7 @@
 
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
+import { codeOf } from '../runtime/error-code.ts';
 import type { Logger } from '../runtime/log.ts';
 import { settlesWithin } from '../runtime/within.ts';
 import type {
@@ -18,7 +19,7 @@ import type {
   SessionStatus,
 } from './collector-session.ts';
 import { faultText } from './fault-text.ts';
-import { codeOf, SessionTraffic } from './session-traffic.ts';
+import { SessionTraffic } from './session-traffic.ts';
 
 /** Limits and intervals of a session over any transport. */
 export interface SocketSessionOptions {

@@ -6,11 +6,11 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { codeOf } from '../runtime/error-code.ts';
 import { socketGate } from '../runtime/socket-gate.ts';
 import type { CollectorTarget, SessionListener } from './collector-session.ts';
 import { faultText } from './fault-text.ts';
 import { PathHealth } from './path-health.ts';
-import { codeOf } from './session-traffic.ts';
 import {
   SESSION_DEFAULTS,
   SocketSession,

@@ -5,6 +5,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { type Clock, systemClock } from './clock.ts';
+import { codeOf } from './error-code.ts';
 import { socketGate } from './socket-gate.ts';
 import { type UdpPeer, UdpPeerTable } from './udp-peers.ts';
 
@@ -234,7 +235,7 @@ async function bind(socket: Socket): Promise<void> {
       await once(socket, 'listening');
       return;
     } catch (error) {
-      if (attempt === BIND_ATTEMPTS_MAX || !isInUse(error)) {
+      if (attempt === BIND_ATTEMPTS_MAX || codeOf(error) !== 'EADDRINUSE') {
         throw error;
       }
     }
@@ -248,10 +249,6 @@ async function freePort(): Promise<number> {
   const { port } = socket.address();
   await new Promise<void>((resolve) => socket.close(() => resolve()));
   return port;
-}
-
-function isInUse(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
 }
 
 function ignore(): void {

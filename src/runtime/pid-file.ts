@@ -1,6 +1,7 @@
 // Reads pid files, and checks whether the process that one names is running.
 
 import { readFileSync } from 'node:fs';
+import { codeOf } from './error-code.ts';
 
 /** Returns the pid in a pid file; undefined if the file does not exist or has no pid. Throws other errors of the system. */
 export function readPid(path: string): number | undefined {
@@ -17,7 +18,7 @@ export function isPidFileLive(path: string): boolean {
     }
     return text !== undefined;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+    return codeOf(error) !== 'ESRCH';
   }
 }
 
@@ -26,7 +27,7 @@ function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+    if (codeOf(error) === 'ENOENT') {
       return undefined;
     }
     throw error;

@@ -13,6 +13,7 @@ import { TargetsColumn } from '../../control/targets-column.ts';
 import { OvsdbClient, Replica, type Snapshot } from '../../ovsdb-client/index.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { dial, type Endpoint, formatEndpoint } from '../../runtime/endpoint.ts';
+import { isForbidden } from '../../runtime/error-code.ts';
 import { clause, reasonOf } from '../../runtime/sentence.ts';
 import { within } from '../../runtime/within.ts';
 
@@ -44,7 +45,7 @@ export class DatabaseUnreachable extends Error {
 /** Reads the tables from the first endpoint that answers; rejects with `DatabaseUnreachable`. */
 export async function readDatabase(settings: OvsSettings, clock: Clock): Promise<DatabaseFacts> {
   const reasons: string[] = [];
-  let isForbidden = false;
+  let isDenied = false;
   for (const endpoint of settings.database) {
     try {
       const tls = settings.tls === undefined ? {} : { tls: settings.tls };
@@ -64,14 +65,10 @@ export async function readDatabase(settings: OvsSettings, clock: Clock): Promise
       const reason = clause(reasonOf(error));
       const name = formatEndpoint(endpoint);
       reasons.push(reason.includes(name) ? reason : `${name}: ${reason}`);
-      isForbidden ||= error instanceof Error && hasCode(error.cause, 'EACCES', 'EPERM');
+      isDenied ||= isForbidden(error);
     }
   }
-  throw new DatabaseUnreachable(reasons, isForbidden);
-}
-
-function hasCode(cause: unknown, ...codes: readonly string[]): boolean {
-  return cause instanceof Error && 'code' in cause && codes.includes(String(cause.code));
+  throw new DatabaseUnreachable(reasons, isDenied);
 }
 
 async function read(client: OvsdbClient, endpoint: Endpoint): Promise<DatabaseFacts> {
