@@ -3,7 +3,7 @@
 
 import type { FlowSampling } from '../config/configuration.ts';
 import type { Exporter } from '../export/exporter.ts';
-import { OnceATurn } from '../runtime/turns.ts';
+import { TurnQueue } from '../runtime/turns.ts';
 
 /** Exporters that are made in a turn: some 2 ms of work. */
 const EXPORTERS_PER_TURN = 32;
@@ -21,16 +21,19 @@ export interface PreparedExportersParts {
 export class PreparedExporters {
   readonly #parts: PreparedExportersParts;
   readonly #exporters = new Map<number, Exporter>();
-  #waiting: readonly FlowSampling[] = [];
-  readonly #turn = new OnceATurn(() => this.#nextTurn());
+  readonly #unmade: TurnQueue<FlowSampling>;
 
   constructor(parts: PreparedExportersParts) {
     this.#parts = parts;
+    const make = (sampling: FlowSampling) => {
+      this.#exporters.set(sampling.collectorSetId, parts.make(sampling));
+    };
+    this.#unmade = new TurnQueue(EXPORTERS_PER_TURN, make, parts.onPrepared);
   }
 
   /** Sets that have no exporter yet. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#unmade.size;
   }
 
   /** Makes the exporters of these sets, the first ones at once, and ends those of others. */
@@ -42,11 +45,7 @@ export class PreparedExporters {
         this.#parts.retire(exporter);
       }
     }
-    const isBusy = this.#turn.isDue;
-    this.#waiting = sets.filter(({ collectorSetId }) => !this.#exporters.has(collectorSetId));
-    if (!isBusy) {
-      this.#makeSome();
-    }
+    this.#unmade.replace(sets.filter(({ collectorSetId }) => !this.#exporters.has(collectorSetId)));
   }
 
   /** Returns the exporter of a set, which is not kept here any more; undefined if it is not made yet. */
@@ -60,25 +59,6 @@ export class PreparedExporters {
   start(): void {
     for (const exporter of this.#exporters.values()) {
       exporter.start();
-    }
-  }
-
-  #nextTurn(): void {
-    const isBusy = this.#waiting.length > 0;
-    this.#makeSome();
-    if (isBusy && this.#waiting.length === 0) {
-      this.#parts.onPrepared();
-    }
-  }
-
-  #makeSome(): void {
-    const some = this.#waiting.slice(0, EXPORTERS_PER_TURN);
-    this.#waiting = this.#waiting.slice(EXPORTERS_PER_TURN);
-    for (const sampling of some) {
-      this.#exporters.set(sampling.collectorSetId, this.#parts.make(sampling));
-    }
-    if (this.#waiting.length > 0) {
-      this.#turn.schedule();
     }
   }
 }

@@ -12,7 +12,7 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { LoopbackReceiver, type LoopbackReceiverStatus } from '../runtime/loopback-receiver.ts';
 import { reasonOf } from '../runtime/sentence.ts';
-import { OnceATurn } from '../runtime/turns.ts';
+import { TurnQueue } from '../runtime/turns.ts';
 import { UdpPeerTable, udpPeersByPort } from '../runtime/udp-peers.ts';
 import { receiveLast } from './datapath-drain.ts';
 import { otherTemplateReporter } from './other-template.ts';
@@ -72,9 +72,10 @@ export class RedirectedSets {
   #timer: Timer | undefined;
   #isIncomplete = false;
   /** Sets whose sockets are to be opened, and the number of those that are being opened. */
-  #unopened: readonly (readonly [number, FlowSampling])[] = [];
+  readonly #unopened = new TurnQueue<readonly [number, FlowSampling]>(SETS_PER_TURN, ([id, { row }]) =>
+    this.#openNext(id, row),
+  );
   #opening = 0;
-  readonly #turn = new OnceATurn(() => this.#openSome());
 
   constructor(parts: RedirectedSetsParts) {
     this.#parts = parts;
@@ -87,7 +88,7 @@ export class RedirectedSets {
 
   /** Whether sockets are being opened. */
   get isOpening(): boolean {
-    return this.#opening > 0 || this.#unopened.length > 0;
+    return this.#opening > 0 || this.#unopened.size > 0;
   }
 
   /** Opens the sockets of sets that have none, and closes those of other sets. */
@@ -105,10 +106,7 @@ export class RedirectedSets {
         this.#follow(id, set, row);
       }
     }
-    this.#unopened = [...sets].filter(([id]) => !this.#sets.has(id));
-    if (!this.#turn.isDue) {
-      this.#openSome();
-    }
+    this.#unopened.replace([...sets].filter(([id]) => !this.#sets.has(id)));
     if (sets.size > 0) {
       this.#timer ??= this.#arm();
     } else {
@@ -117,23 +115,15 @@ export class RedirectedSets {
     }
   }
 
-  /** Opens the sockets of some sets in this turn of the event loop, and of the others in later ones. */
-  #openSome(): void {
-    const some = this.#unopened.slice(0, SETS_PER_TURN);
-    this.#unopened = this.#unopened.slice(SETS_PER_TURN);
-    for (const [id, { row }] of some) {
-      this.#opening += 1;
-      void this.#open(id, row).then(() => {
-        this.#opening -= 1;
-        // All together, so that their rows are written together.
-        if (this.#opening === 0 && this.#unopened.length === 0 && !this.#isIncomplete) {
-          this.#parts.onOpen();
-        }
-      });
-    }
-    if (this.#unopened.length > 0) {
-      this.#turn.schedule();
-    }
+  #openNext(id: number, row: IpfixRow): void {
+    this.#opening += 1;
+    void this.#open(id, row).then(() => {
+      this.#opening -= 1;
+      // All together, so that their rows are written together.
+      if (!this.isOpening && !this.#isIncomplete) {
+        this.#parts.onOpen();
+      }
+    });
   }
 
   /** The port on 127.0.0.1 that samples of a set are sent to; undefined before it is open. */
@@ -160,7 +150,7 @@ export class RedirectedSets {
 
   /** Receives what is on its way, and closes the sockets. */
   async stop(): Promise<void> {
-    this.#unopened = [];
+    this.#unopened.replace([]);
     this.#timer?.cancel();
     if (this.#sets.size > 0) {
       await receiveLast(this.#parts.clock);

@@ -25,6 +25,54 @@ export class OnceATurn {
   }
 }
 
+/** Works through a list, a number of items in each turn: the first ones at once, unless a turn is scheduled already. */
+export class TurnQueue<Item> {
+  readonly #perTurn: number;
+  readonly #work: (item: Item) => void;
+  readonly #onDone: () => void;
+  #waiting: readonly Item[] = [];
+  readonly #turn = new OnceATurn(() => this.#nextTurn());
+
+  /** `onDone` is called when all items are done, if that took more than one turn. */
+  constructor(perTurn: number, work: (item: Item) => void, onDone: () => void = () => {}) {
+    this.#perTurn = perTurn;
+    this.#work = work;
+    this.#onDone = onDone;
+  }
+
+  /** Items that are still to be done. */
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** Replaces what is still to be done. */
+  replace(items: readonly Item[]): void {
+    this.#waiting = items;
+    if (!this.#turn.isDue) {
+      this.#doSome();
+    }
+  }
+
+  #nextTurn(): void {
+    const wasWaiting = this.#waiting.length > 0;
+    this.#doSome();
+    if (wasWaiting && this.#waiting.length === 0) {
+      this.#onDone();
+    }
+  }
+
+  #doSome(): void {
+    const some = this.#waiting.slice(0, this.#perTurn);
+    this.#waiting = this.#waiting.slice(this.#perTurn);
+    for (const item of some) {
+      this.#work(item);
+    }
+    if (this.#waiting.length > 0) {
+      this.#turn.schedule();
+    }
+  }
+}
+
 /** Lets a number of callers pass in each turn; the others follow in later turns, in their order. */
 export class TurnGate {
   readonly #perTurn: number;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { OnceATurn, TurnGate } from '../../src/runtime/turns.ts';
+import { OnceATurn, TurnGate, TurnQueue } from '../../src/runtime/turns.ts';
 
 test('runs once for all requests of a turn, and again for those of the next', async () => {
   let runs = 0;
@@ -34,6 +34,31 @@ test('a run may request the next one', async () => {
   await turn();
   await turn();
   assert.equal(runs, 3);
+});
+
+test('works through a list some items a turn, the first ones at once, and says once that all are done', async () => {
+  const done: number[] = [];
+  let ends = 0;
+  const queue = new TurnQueue<number>(
+    2,
+    (item) => done.push(item),
+    () => {
+      ends += 1;
+    },
+  );
+  queue.replace([1, 2]);
+  await turn();
+  assert.deepEqual([done, ends], [[1, 2], 0]);
+  queue.replace([3, 4, 5, 6, 7]);
+  assert.deepEqual([done, queue.size], [[1, 2, 3, 4], 3]);
+  await turn();
+  assert.deepEqual([done, queue.size, ends], [[1, 2, 3, 4, 5, 6], 1, 0]);
+  // A turn is scheduled, so nothing is done before it.
+  queue.replace([8]);
+  assert.equal(queue.size, 1);
+  await turn();
+  await turn();
+  assert.deepEqual([done, queue.size, ends], [[1, 2, 3, 4, 5, 6, 8], 0, 1]);
 });
 
 test('lets a number of callers pass in a turn, in their order', async () => {
