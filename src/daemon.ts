@@ -76,7 +76,7 @@ export class Daemon {
       log: this.#logger,
       isNeeded: () => this.#control.isSampledByDatapath,
     });
-    this.#recentLosses = new RecentLosses(clock, () => this.#control.status());
+    this.#recentLosses = new RecentLosses(clock, () => ({ bridges: this.#control.bridges() }));
     this.#report = new Report({
       clock,
       control: this.#control,
@@ -88,7 +88,7 @@ export class Daemon {
       web: () => this.#web?.status(),
       recentLosses: (now) => this.#recentLosses.status(now),
     });
-    this.#coverage = new Coverage(clock, () => eventCounters(this.#report.status()));
+    this.#coverage = new Coverage(clock, () => eventCounters(this.#control.status()));
     this.#web = settings.web && this.#makeWeb(settings.web, clock);
     this.#unixctl = new UnixctlServer({
       path: settings.unixctlPath,

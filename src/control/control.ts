@@ -153,12 +153,16 @@ export class Control {
     return {
       database: this.#database.status(),
       rows: this.#rows.status(),
-      bridges: [...this.#bridges.values()]
-        .sort((a, b) => (a.name < b.name ? -1 : 1))
-        .map((bridge) => bridge.status()),
+      bridges: this.bridges(),
       ...listConditions(this.conditions()),
       missing: this.missing(),
     };
+  }
+
+  /** The status of each bridge that is or should be sampled, in the order of their names. */
+  bridges(): readonly SampledBridgeStatus[] {
+    const bridges = [...this.#bridges.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return bridges.map((bridge) => bridge.status());
   }
 
   /** Reads everything again, ends backoffs, and requests a lost lock again. */

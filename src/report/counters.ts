@@ -5,9 +5,9 @@ import { listExporters } from './exporter-list.ts';
 import type { StatusDocument } from './status-document.ts';
 
 /** Returns the counts of events. */
-export function eventCounters(document: StatusDocument): Counters {
-  const listed = listExporters(document);
-  const { bridges } = document;
+export function eventCounters(status: Pick<StatusDocument, 'bridges' | 'database'>): Counters {
+  const listed = listExporters(status);
+  const { bridges, database } = status;
   const sum = <Item>(items: readonly Item[], count: (item: Item) => number) =>
     items.reduce((total, item) => total + count(item), 0);
   const meters = bridges.flatMap(({ sampling, sampleActionMeter }) => [
@@ -38,7 +38,7 @@ export function eventCounters(document: StatusDocument): Counters {
     template_message_sent: sum(collectors, ({ templateMessages }) => templateMessages),
     hook_repaired: sum(bridges, ({ session }) => session.hookRepairs),
     flow_rewritten: sum(bridges, ({ session }) => session.translation.rewrites),
-    database_session: document.database.upCount,
+    database_session: database.upCount,
   };
 }
 
