@@ -3,6 +3,7 @@
 // Callers of database-session.ts get an empty list.
 
 import type { DatabaseRow } from '../config/ipfix-row.ts';
+import { RowCache } from '../config/row-cache.ts';
 import type { DatabaseSchema } from '../ovsdb-client/index.ts';
 
 const NO_TARGETS: readonly string[] = [''];
@@ -11,7 +12,7 @@ const NO_TARGETS: readonly string[] = [''];
 export class TargetsColumn {
   readonly #needsOne: boolean;
   /** The converted rows: one that has not changed stays the same object. */
-  readonly #converted = new WeakMap<DatabaseRow, DatabaseRow>();
+  readonly #converted = new RowCache<DatabaseRow>();
 
   constructor(schema: DatabaseSchema | undefined) {
     this.#needsOne = schema?.tables.get('IPFIX')?.columns.get('targets')?.type.min === 1;
@@ -27,13 +28,9 @@ export class TargetsColumn {
     if (!this.#needsOne) {
       return rows;
     }
-    return new Map(Array.from(rows, ([uuid, row]) => [uuid, this.#readRow(row)]));
-  }
-
-  #readRow(row: DatabaseRow): DatabaseRow {
-    const converted = this.#converted.get(row) ?? readRow(row);
-    this.#converted.set(row, converted);
-    return converted;
+    return new Map(
+      Array.from(rows, ([uuid, row]) => [uuid, this.#converted.get(row, [], () => readRow(row))]),
+    );
   }
 }
 
