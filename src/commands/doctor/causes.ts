@@ -15,8 +15,8 @@ const OF_SWITCH: ReadonlySet<string> = new Set([
 
 /** Returns the findings with causes first and without their consequences. */
 export function byCause(findings: readonly Finding[]): Finding[] {
-  const isSwitchGone = findings.some(({ code }) => code === 'vswitchd-away' || code === 'vswitchd-silent');
-  const isDatabaseGone = findings.some(({ code }) => code.startsWith('database-'));
+  const isSwitchGone = findings.some(isOfSwitch);
+  const isDatabaseGone = findings.some(isOfDatabase);
   const places = findings
     .filter(({ code, severity }) => severity === 'error' && code !== 'daemon-not-ready')
     .map(({ where }) => where);
@@ -32,13 +32,22 @@ export function byCause(findings: readonly Finding[]): Finding[] {
       places.some((place) => message.startsWith(`${place} `) || message.startsWith(`${place}:`))
     );
   };
-  const isCause = ({ code }: Finding) =>
-    code === 'vswitchd-away' || code === 'vswitchd-silent' || code.startsWith('database-');
+  const isCause = (each: Finding) => isOfSwitch(each) || isOfDatabase(each);
   const left = findings.filter((each) => !follows(each));
   const count = findings.length - left.length;
   return left
     .map((each) => (isCause(each) && count > 0 ? withCount(each, count) : each))
     .toSorted((a, b) => Number(isCause(b)) - Number(isCause(a)));
+}
+
+/** Whether ovs-vswitchd is away. */
+function isOfSwitch({ code }: Finding): boolean {
+  return code === 'vswitchd-away' || code === 'vswitchd-silent';
+}
+
+/** Whether the database is away. */
+function isOfDatabase({ code }: Finding): boolean {
+  return code.startsWith('database-');
 }
 
 function withCount(cause: Finding, count: number): Finding {
