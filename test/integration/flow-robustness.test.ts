@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NO_BUFFER, OpenFlowConnection } from '../../src/node-openflow/index.ts';
 import type { FlowRecordSink } from '../support/flow-records.ts';
-import { createIpfixRow } from '../support/ipfix-rows.ts';
+import { addCollectorSet, createIpfixRow } from '../support/ipfix-rows.ts';
 import type { Ovs } from '../support/ovs.ts';
 import { sampleAction, sampledBridgeOf, udpTo } from '../support/sampled-flows.ts';
 import { waitFor } from '../support/wait.ts';
@@ -152,18 +152,7 @@ describe('rows', () => {
     const bed = await makeFlows();
     const row = await createIpfixRow(ovs, 'br0', [sink.target], { sampling: 1, obs_domain_id: 99 });
     for (const id of [1, 2]) {
-      await ovs.vsctl(
-        '--id=@b',
-        'get',
-        'Bridge',
-        'br0',
-        '--',
-        'create',
-        'Flow_Sample_Collector_Set',
-        `id=${id}`,
-        'bridge=@b',
-        `ipfix=${row}`,
-      );
+      await addCollectorSet(ovs, 'br0', id, row);
     }
     await bed.add([`udp,actions=${sampleAction(1, 11)},${sampleAction(2, 22)},output:2`]);
     const daemon = await startDaemon();

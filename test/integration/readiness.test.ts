@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { createCollectorSet, createIpfixRow, setIpfixRow } from '../support/ipfix-rows.ts';
+import { addCollectorSet, createCollectorSet, createIpfixRow, setIpfixRow } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
 import { pageAddress } from '../support/page.ts';
 import { ProgramError, runProgram } from '../support/process.ts';
@@ -48,17 +48,7 @@ test(
     assert.equal(await readiness(ovs, daemon), 'ready');
 
     // A collector set without a row, and one whose bridge is gone, for which no packet can be sampled.
-    await ovs.vsctl(
-      '--id=@b',
-      'get',
-      'Bridge',
-      'br0',
-      '--',
-      'create',
-      'Flow_Sample_Collector_Set',
-      'id=1',
-      'bridge=@b',
-    );
+    await addCollectorSet(ovs, 'br0', 1);
     await daemon.waitForRefusal(/Flow_Sample_Collector_Set 1 of bridge br0 .*It has no IPFIX row/u);
     assert.equal(await readiness(ovs, daemon), 'not ready');
     await ovs.vsctl('--all', 'destroy', 'Flow_Sample_Collector_Set');

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { startDaemon as startFarDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import type { FlowRecordSink } from '../support/flow-records.ts';
-import { createCollectorSet, createIpfixRow, daemonStatus } from '../support/ipfix-rows.ts';
+import { addCollectorSet, createCollectorSet, createIpfixRow, daemonStatus } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
 import { CACHED, setRows, waitForRedirection, withRedirectedSets } from '../support/redirected-sets.ts';
 import {
@@ -222,18 +222,7 @@ test('rewrites flows of sets that share a row, with each other or with a bridge'
   const row = (
     await ovs.vsctl('--bare', '--columns=ipfix', 'find', 'Flow_Sample_Collector_Set', 'id=1')
   ).trim();
-  await ovs.vsctl(
-    '--id=@b',
-    'get',
-    'Bridge',
-    'br0',
-    '--',
-    'create',
-    'Flow_Sample_Collector_Set',
-    'id=2',
-    'bridge=@b',
-    `ipfix=${row}`,
-  );
+  await addCollectorSet(ovs, 'br0', 2, row);
   await bed.addSet(3, other.target);
   await bed.add([`priority=5,udp,actions=${sample(1)},${sample(2)},${sample(3)},NORMAL`]);
   await run();

@@ -106,3 +106,10 @@ export async function createCollectorSet(
   const set = ['create', 'Flow_Sample_Collector_Set', `id=${id}`, 'bridge=@b', 'ipfix=@i'];
   await ovs.vsctl('--id=@b', 'get', 'Bridge', bridge, '--', ...create, '--', ...set);
 }
+
+/** Creates a collector set of a bridge that refers to an existing IPFIX row, or to none. */
+export async function addCollectorSet(ovs: Ovs, bridge: string, id: number, row?: string): Promise<void> {
+  const columns = [`id=${id}`, 'bridge=@b', ...(row === undefined ? [] : [`ipfix=${row}`])];
+  const set = ['create', 'Flow_Sample_Collector_Set', ...columns];
+  await ovs.vsctl('--id=@b', 'get', 'Bridge', bridge, '--', ...set);
+}

@@ -5,7 +5,13 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { type Daemon, type DaemonOptions, startDaemon } from '../../support/daemon.ts';
-import { createIpfixRow, daemonStatus, waitForBridge, waitForHook } from '../../support/ipfix-rows.ts';
+import {
+  addCollectorSet,
+  createIpfixRow,
+  daemonStatus,
+  waitForBridge,
+  waitForHook,
+} from '../../support/ipfix-rows.ts';
 import { NamespaceHost } from '../../support/namespace-host.ts';
 import { type Ovs, startOvs } from '../../support/ovs.ts';
 import { tier } from '../../support/tiers.ts';
@@ -312,16 +318,7 @@ async function operator(add: (row: Row) => void): Promise<void> {
     add({ part: 'ovs', what: 'idle daemon', unit: '% of a core', ...(await idleShare(idle)), goal: '< 0.5' });
     add({ part: 'ovs', what: 'idle daemon', value: residentMegabytes(idle.pid), unit: 'MB', goal: '< 80' });
     await idle.stop();
-    const set = ['--', '--id=@br', 'get', 'Bridge', BRIDGE];
-    await ovs.vsctl(
-      ...set,
-      '--',
-      'create',
-      'Flow_Sample_Collector_Set',
-      'bridge=@br',
-      'id=1',
-      `ipfix=${row}`,
-    );
+    await addCollectorSet(ovs, BRIDGE, 1, row);
     await ovs.run('sh', '-c', flowsCommand());
     const readyMs: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
