@@ -2,6 +2,7 @@
 // its status some times a second, because the counters of a bridge end with the bridge, and those of a killed daemon with it.
 
 import type { SampledBridgeStatus } from '../../src/control/sampled-bridge-status.ts';
+import { PROBABILITY_ALL } from '../../src/intake/sampler.ts';
 import type { StatusDocument } from '../../src/report/status-document.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { askUnixctl } from '../../src/unixctl/client.ts';
@@ -9,8 +10,6 @@ import type { Daemon } from '../support/daemon.ts';
 import { waitFor } from '../support/wait.ts';
 import type { Interval, LoggedGap } from './account.ts';
 
-/** The probability with which the datapath samples every packet. */
-const PROBABILITY_ALL = 65_535;
 const ASK_TIMEOUT_MS = 3000;
 const READY_TIMEOUT_MS = 500;
 const LOGGED_MS_MAX = 15_000;
