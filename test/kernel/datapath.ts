@@ -39,7 +39,7 @@ before(async () => {
   a = await ovs.addHost({ name: 'a', address: '10.0.0.1/24' });
   b = await ovs.addHost({ name: 'b', address: '10.0.0.2/24' });
   await ovs.setFlows(...FORWARDING);
-  // Debian's Open vSwitch has no cache columns: each sample is a record, sent at once.
+  // Without the columns of the cache each sample is a record, sent at once.
   await guest.run(
     `ovs-vsctl set Bridge br0 ipfix=@i ${PACKET_INS} -- --id=@i create IPFIX sampling=1 obs_domain_id=1 ${targets(sink.port)}`,
   );
