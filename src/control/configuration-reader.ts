@@ -14,12 +14,12 @@ import type { RunSettings } from '../config/settings.ts';
 const ROWS_PER_TURN = 100;
 
 export class ConfigurationReader {
-  readonly #settings: Pick<RunSettings, 'messageBytesMax' | 'recordFormat'>;
+  readonly #settings: Pick<RunSettings, 'messageBytesMax' | 'recordFormat' | 'source'>;
   readonly #cache = new ConfigurationCache();
   #preparation: { readonly tables: ConfigurationTables; readonly steps: Generator<void, void> } | undefined;
 
-  constructor({ messageBytesMax, recordFormat }: RunSettings) {
-    this.#settings = { messageBytesMax, recordFormat };
+  constructor({ messageBytesMax, recordFormat, source }: RunSettings) {
+    this.#settings = { messageBytesMax, recordFormat, source };
   }
 
   /** Reads some of the changed rows of a snapshot; returns the configuration when all are read. */
@@ -31,7 +31,7 @@ export class ConfigurationReader {
     if (this.#preparation.steps.next().done !== true) {
       return undefined;
     }
-    const { messageBytesMax, recordFormat } = this.#settings;
-    return readConfiguration(tables, messageBytesMax, recordFormat, this.#cache);
+    const { messageBytesMax, recordFormat, source } = this.#settings;
+    return readConfiguration(tables, messageBytesMax, recordFormat, this.#cache, source);
   }
 }
