@@ -13,9 +13,9 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
-import { OnceATurn } from '../runtime/turns.ts';
+import { nextTurn, OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
-import { bridgesOfTurn, describeSampling, rowsOf } from './bridge-rows.ts';
+import { bridgesOfTurn, describeSampling, redirectionsOf, rowsOf } from './bridge-rows.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { type ConditionList, listConditions } from './condition-list.ts';
 import { ConditionLog } from './condition-log.ts';
@@ -84,6 +84,8 @@ export class Control {
   readonly #conditionLog: ConditionLog;
   readonly #ownRows: OwnRows;
   readonly #reader: ConfigurationReader;
+  /** What was read of the newest snapshot, and the same with the conditions that depend on the ownership of rows. */
+  #read: Configuration | undefined;
   #configuration: Configuration | undefined;
   /** See `Leadership.takePreviousEnd`, for bridges whose sampling begins now. */
   #previousEndMicros: number | undefined;
@@ -209,11 +211,8 @@ export class Control {
   }
 
   #rules(): AdoptionRules {
-    return {
-      policy: this.#settings.adopt,
-      samplability: (bridge) => this.#bridges.get(bridge)?.samplability ?? 'pending',
-      redirections: new Map([...this.#bridges.values()].flatMap((bridge) => [...bridge.redirections()])),
-    };
+    const samplability = (bridge: string) => this.#bridges.get(bridge)?.samplability ?? 'pending';
+    return { policy: this.#settings.adopt, samplability };
   }
 
   /** Reconciles with the newest snapshot. */
@@ -229,8 +228,11 @@ export class Control {
       this.#following.schedule();
       return;
     }
-    this.#configuration = withOwnershipConditions(configuration, this.#settings.adopt);
-    this.#conditionLog.update(this.#configuration.conditions);
+    if (configuration !== this.#read) {
+      this.#read = configuration;
+      this.#configuration = withOwnershipConditions(configuration, this.#settings.adopt);
+      this.#conditionLog.update(this.#configuration.conditions);
+    }
     this.#ownRows.follow(tables, {
       ports: this.#samplePorts(),
       kept: new Set(this.#leaving.keys()),
@@ -371,9 +373,14 @@ export class Control {
 
   async #reconcileRows(): Promise<void> {
     // A newer snapshot that is still being read triggers this again.
-    const isCurrent = !this.#following.isDue;
-    if (isCurrent && this.#configuration !== undefined && this.#database.lock === 'held') {
-      await this.#database.write(planOwnership(this.#configuration, this.#rules(), this.conditions()));
+    if (this.#following.isDue) {
+      return;
+    }
+    // The plan of a thousand rows is work of its own.
+    await nextTurn();
+    if (this.#configuration !== undefined && this.#database.lock === 'held' && !this.#isStopping) {
+      const rules = { ...this.#rules(), redirections: redirectionsOf(this.#bridges.values()) };
+      await this.#database.write(planOwnership(this.#configuration, rules, this.conditions()));
     }
   }
 
