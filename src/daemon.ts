@@ -65,7 +65,12 @@ export class Daemon {
       clock,
       sampleClock,
       log: this.#logger,
-      openSession: (target, listener) => new UdpSession(target, listener, { clock, log: collectorLog }),
+      openSession: (target, listener) =>
+        new UdpSession(target, listener, {
+          clock,
+          log: collectorLog,
+          onAddress: () => this.#control.recheckRows(),
+        }),
       sendBudget,
       randomSeed: () => randomInt(2 ** 32),
       isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),

@@ -2,6 +2,7 @@
 // the environment variables. Settings of a bridge or a collector live in OVSDB rows, not here.
 
 import * as z from 'zod/mini';
+import type { SourceAddresses } from '../export/collector-session.ts';
 import { RECORD_FORMAT_DEFAULT, RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import {
   type Endpoint,
@@ -20,6 +21,7 @@ import {
 } from '../runtime/rundir.ts';
 import { originalName } from '../runtime/safe-text.ts';
 import { parseVlogSpec } from '../runtime/vlog-spec.ts';
+import { parseSourceAddresses } from './source-address.ts';
 
 /** How to reach Open vSwitch: settings of `run`, `release` and `doctor`. */
 export interface OvsSettings {
@@ -53,6 +55,8 @@ export interface RunSettings extends OvsSettings {
   readonly messageRateMax: number;
   /** The format of records of rows that do not choose one. */
   readonly recordFormat: RecordFormat;
+  /** The source addresses of rows that set none; undefined: the system chooses. */
+  readonly source: SourceAddresses | undefined;
 }
 
 /** Where the live page listens, and who has access. */
@@ -131,6 +135,21 @@ const messageRate = z._default(wholeNumber(100, 1_000_000), MESSAGE_RATE_MAX_DEF
 /** The value of `--record-format`. */
 export const recordFormat = z._default(choice(RECORD_FORMATS), RECORD_FORMAT_DEFAULT);
 
+/** The value of `--source-address`. */
+export const sourceAddress = z.optional(
+  z.pipe(
+    z.string(),
+    z.transform((text, context): SourceAddresses => {
+      const result = parseSourceAddresses(text);
+      if ('source' in result) {
+        return result.source;
+      }
+      context.issues.push({ code: 'custom', message: result.fault, input: text });
+      return z.NEVER;
+    }),
+  ),
+);
+
 const filledText = z.optional(z.string().check(z.minLength(1, { error: 'the value is empty' })));
 
 /** The modules of the log; docs/status.md describes them. */
@@ -191,6 +210,7 @@ const runSchema = z.object({
   messageBytesMax: messageBytes,
   messageRateMax: messageRate,
   recordFormat,
+  sourceAddress,
 });
 
 const statusSchema = z.object({
@@ -234,7 +254,7 @@ export function readOvsSettings(flags: unknown): OvsSettings {
 /** Reads the flags of `run`; throws `SettingsError`. */
 export function readRunSettings(flags: unknown): RunSettings {
   const { unixctl, pidfile, web, webTokenFile, webInsecure, ...rest } = parse(runSchema, flags);
-  const { adopt, unmetered, messageBytesMax, messageRateMax, recordFormat, ...ovs } = rest;
+  const { adopt, unmetered, messageBytesMax, messageRateMax, recordFormat, sourceAddress, ...ovs } = rest;
   return {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
@@ -245,6 +265,7 @@ export function readRunSettings(flags: unknown): RunSettings {
     messageBytesMax,
     messageRateMax,
     recordFormat,
+    source: sourceAddress,
   };
 }
 

@@ -10,6 +10,7 @@ import { Exporter } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import type { SendBudget } from '../export/send-budget.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { DelayedCall } from '../runtime/delayed-call.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
@@ -91,6 +92,7 @@ export class Control {
   #previousEndMicros: number | undefined;
   #desired: (bridge: string, row: string) => boolean = () => false;
   #isStopping = false;
+  readonly #recheck: DelayedCall;
   /** One reconciliation for all changes of the database, its connection, the lock and bridges' samplability in a turn. */
   readonly #following = new OnceATurn(() => this.#follow());
 
@@ -100,6 +102,7 @@ export class Control {
     this.#log = parts.log.module('control');
     this.#conditionLog = new ConditionLog(this.#log);
     this.#reader = new ConfigurationReader(settings);
+    this.#recheck = new DelayedCall(parts.clock, () => this.#rows.trigger());
     this.#database = new DatabaseSession({
       clock: parts.clock,
       log: parts.log.module('database'),
@@ -133,6 +136,7 @@ export class Control {
     const startMicros = clock.monotonicMicros();
     const leftMs = (endMs: number) => msUntil(clock, startMicros + endMs * 1000);
     this.#isStopping = true;
+    this.#recheck.cancel();
     this.#rows.stop();
     this.#ownRows.stop();
     const bridges = [...this.#bridges.values()];
@@ -165,6 +169,11 @@ export class Control {
   bridges(): readonly SampledBridgeStatus[] {
     const bridges = [...this.#bridges.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     return bridges.map((bridge) => bridge.status());
+  }
+
+  /** Writes the conditions of collectors to rows soon: they have changed. A thousand sessions may open in one second. */
+  recheckRows(): void {
+    this.#recheck.schedule();
   }
 
   /** Reads everything again, ends backoffs, and requests a lost lock again. */

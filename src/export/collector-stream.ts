@@ -8,7 +8,7 @@ import { SEQUENCE_NUMBER_OFFSET } from '../ipfix/protocol.ts';
 import { type RecordLayout, TEMPLATES } from '../ipfix/record-layout.ts';
 import { encodeTemplateSets } from '../ipfix/template-sets.ts';
 import type { CollectorSession, CollectorTarget, OpenSession, SessionStatus } from './collector-session.ts';
-import { type ExporterOptions, targetKey } from './exporter-options.ts';
+import { collectorKey, type ExporterOptions } from './exporter-options.ts';
 import type { OpenMessage } from './open-message.ts';
 import type { OptionsRecords } from './options-records.ts';
 import type { SendAccount, SendBudget } from './send-budget.ts';
@@ -124,7 +124,7 @@ export class CollectorStream {
       restarted: () => this.#startOver(),
       templatesDoubtful: () => this.#templatesAreDue(),
     });
-    this.#account = this.#session.isReliable ? undefined : budget?.open(targetKey(target));
+    this.#account = this.#session.isReliable ? undefined : budget?.open(collectorKey(target));
   }
 
   get backlogCount(): number {

@@ -8,6 +8,12 @@ import type { OpenMessage } from './open-message.ts';
 import type { PacedCollectors } from './pacer.ts';
 import type { SendBudget } from './send-budget.ts';
 
+/** A collector with its target. */
+export interface CollectorOfTarget {
+  readonly target: CollectorTarget;
+  readonly status: CollectorStatus;
+}
+
 export class CollectorStreams implements PacedCollectors {
   readonly #openSession: OpenSession;
   readonly #budget: SendBudget | undefined;
@@ -100,8 +106,11 @@ export class CollectorStreams implements PacedCollectors {
     }
   }
 
-  status(): readonly CollectorStatus[] {
-    return Array.from(this.#streams.values(), (stream) => stream.status());
+  collectors(): readonly CollectorOfTarget[] {
+    return Array.from(this.#streams.values(), (stream) => ({
+      target: stream.target,
+      status: stream.status(),
+    }));
   }
 
   /**

@@ -5,7 +5,10 @@ import type { SessionStatus } from './collector-session.ts';
 import { MessageQueue } from './message-queue.ts';
 
 /** The part of a session's status about its messages. */
-export type TrafficStatus = Omit<SessionStatus, 'state' | 'transport' | 'address' | 'connectionCount'>;
+export type TrafficStatus = Omit<
+  SessionStatus,
+  'state' | 'transport' | 'address' | 'sourceAddress' | 'connectionCount'
+>;
 
 export class SessionTraffic {
   readonly #queue: MessageQueue;
@@ -18,6 +21,7 @@ export class SessionTraffic {
   #messagesLost = 0;
   #recordsLost = 0;
   #lastError: string | undefined;
+  #lastErrorCode: string | undefined;
   #onEmpty: (() => void) | undefined;
 
   /** @param backlogMax messages that may wait; the newest ones beyond are lost */
@@ -98,6 +102,7 @@ export class SessionTraffic {
     const key = code ?? 'UNKNOWN';
     this.#errors[key] = (this.#errors[key] ?? 0) + 1;
     this.#lastError = message;
+    this.#lastErrorCode = key;
   }
 
   status(): TrafficStatus {
@@ -109,6 +114,7 @@ export class SessionTraffic {
       recordsLost: this.#recordsLost,
       errors: { ...this.#errors },
       lastError: this.#lastError,
+      lastErrorCode: this.#lastErrorCode,
       backlogCount: this.#queue.count,
     };
   }

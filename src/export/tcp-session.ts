@@ -10,6 +10,7 @@ import {
   type SocketSessionOptions,
   type SocketSessionParts,
 } from './socket-session.ts';
+import { sourceFault, sourceOfName } from './source-binding.ts';
 
 /** Limits and intervals of a TCP session. */
 export interface TcpSessionOptions extends SocketSessionOptions {
@@ -46,8 +47,14 @@ export class TcpSession extends SocketSession {
     return this.#socket?.remoteAddress;
   }
 
+  protected get sourceAddress(): string | undefined {
+    return this.#socket?.localAddress;
+  }
+
   protected connect(): void {
-    const socket = connect({ host: this.target.host, port: this.target.port, keepAlive: true });
+    const source = sourceOfName(this.target);
+    const { host, port } = this.target;
+    const socket = connect({ host, port, keepAlive: true, ...source });
     this.#socket = socket;
     this.#isCorked = false;
     const timeoutMs = this.#connectTimeoutMs;
@@ -57,7 +64,7 @@ export class TcpSession extends SocketSession {
         this.opened();
       }
     });
-    socket.on('error', (error) => this.#ended(socket, error));
+    socket.on('error', (error) => this.#ended(socket, sourceFault(error, source.localAddress)));
     socket.on('close', () => this.#ended(socket, new Error('the collector closed the connection')));
     // A collector sends nothing; reading shows that it closes.
     socket.resume();

@@ -201,16 +201,24 @@ function exporterLines(exporter: ExporterStatus, paint: Paint): string[] {
   return [
     `    cache      ${caching}`,
     ...foldText(`    records    ${reasons}`, VALUE_INDENT),
-    ...exporter.collectors.flatMap((collector) => collectorLines(collector, paint)),
+    ...exporter.collectors.flatMap((collector) =>
+      collectorLines(collector, hasSource(exporter, collector), paint),
+    ),
   ];
 }
 
-function collectorLines(collector: CollectorStatus, paint: Paint): string[] {
+/** Whether the row or the process sets the address that messages to the collector are sent from. */
+function hasSource({ options }: ExporterStatus, { target }: CollectorStatus): boolean {
+  return options.targets.some(({ text, source }) => text === target && source !== undefined);
+}
+
+function collectorLines(collector: CollectorStatus, showsSource: boolean, paint: Paint): string[] {
   const errors = errorsText(collector.errors);
   const lost = collector.messagesLost === 0 ? '' : `, ${collector.recordsLost} records lost`;
   const options = collector.optionsRecordsSent > 0 ? `, ${collector.optionsRecordsSent} options records` : '';
   const sent = `${collector.messagesSent} messages, ${collector.recordsSent} records${options}`;
-  const text = `${collector.target} ${collector.state}: ${sent}${lost}${errors === '' ? '' : ` (${errors})`}`;
+  const from = showsSource && collector.sourceAddress !== undefined ? ` from ${collector.sourceAddress}` : '';
+  const text = `${collector.target}${from} ${collector.state}: ${sent}${lost}${errors === '' ? '' : ` (${errors})`}`;
   const mood = collector.state === 'open' ? 'good' : 'bad';
   return foldText(`    collector  ${text}`, VALUE_INDENT).map((line) => paint(mood, line));
 }

@@ -110,6 +110,7 @@ export const CHECKS: readonly Check[] = [
       'tunnel-records',
       'interfaces',
       'names',
+      'source-address',
     ),
   },
   {
