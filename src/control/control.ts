@@ -5,11 +5,8 @@
 import { type Condition, shownCondition } from '../config/condition.ts';
 import type { BridgeConfig, Configuration } from '../config/configuration.ts';
 import type { RunSettings } from '../config/settings.ts';
-import type { OpenSession } from '../export/collector-session.ts';
 import { Exporter } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
-import type { SendBudget } from '../export/send-budget.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { DelayedCall } from '../runtime/delayed-call.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
@@ -18,10 +15,11 @@ import { nextTurn, OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
 import { bridgesOfTurn, describeSampling, redirectionsOf, rowsOf } from './bridge-rows.ts';
 import { BridgeSession } from './bridge-session.ts';
-import { type ConditionList, listConditions } from './condition-list.ts';
+import { listConditions } from './condition-list.ts';
 import { ConditionLog } from './condition-log.ts';
 import { ConfigurationReader } from './configuration-reader.ts';
-import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
+import type { ControlParts, ControlStatus } from './control-parts.ts';
+import { DatabaseSession } from './database-session.ts';
 import {
   closeDatabase,
   describeLoss,
@@ -39,7 +37,7 @@ import {
   withOwnershipConditions,
 } from './ownership.ts';
 import { missingParts } from './readiness.ts';
-import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
+import { Reconciler } from './reconciler.ts';
 import { SampledBridge } from './sampled-bridge.ts';
 import type {
   BridgeInterfaces,
@@ -47,29 +45,6 @@ import type {
   SampledBridgeSessionOptions,
 } from './sampled-bridge-parts.ts';
 import type { SampledBridgeStatus } from './sampled-bridge-status.ts';
-
-/** The dependencies of `Control`. */
-export interface ControlParts {
-  readonly clock: Clock;
-  /** The clock of the packet path, read once a batch. */
-  readonly sampleClock: Clock;
-  readonly log: Logger;
-  readonly openSession: OpenSession;
-  readonly sendBudget: SendBudget;
-  /** Random 32-bit numbers for samplers. */
-  readonly randomSeed: () => number;
-  /** Whether ovs-vswitchd is known not to run. */
-  readonly isSwitchStopped: () => boolean;
-}
-
-/** The whole status for operators; plain data. */
-export interface ControlStatus extends ConditionList {
-  readonly database: DatabaseStatus;
-  readonly rows: ReconcilerStatus;
-  readonly bridges: readonly SampledBridgeStatus[];
-  /** Why the daemon is not ready, as sentences; empty when everything that is configured runs. */
-  readonly missing: readonly string[];
-}
 
 export class Control {
   readonly #settings: RunSettings;
