@@ -5,6 +5,7 @@ import { type RunSettings, readRunSettings } from '../config/settings.ts';
 import { Daemon } from '../daemon.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { compileLate } from '../runtime/late-compilation.ts';
 import { flag, foldDatabase, sourceAddressFlag } from './options.ts';
 import { addOvsOptions } from './ovs-options.ts';
 import { hasPidFile, removePidFile, runLocked } from './run/pidfile.ts';
@@ -73,6 +74,7 @@ export function runCommand(): Command {
 }
 
 async function runUntilStopped(settings: RunSettings): Promise<void> {
+  compileLate();
   let stop: (reason: string) => void = () => {};
   const stopping = new Promise<string>((resolve) => {
     stop = resolve;

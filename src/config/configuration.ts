@@ -79,6 +79,8 @@ export interface BridgeConfig {
 export interface Configuration {
   readonly bridges: ReadonlyMap<string, BridgeConfig>;
   readonly ipfixRows: readonly UsedIpfixRow[];
+  /** The same rows by their UUIDs. */
+  readonly rowsByUuid: ReadonlyMap<string, UsedIpfixRow>;
   /** Names of the bridges beyond the limits, whose rows are left to ovs-vswitchd. */
   readonly bridgesBeyondLimits: ReadonlySet<string>;
   readonly conditions: readonly Condition[];
@@ -135,8 +137,14 @@ export function readConfiguration(
     conditions.push(...read.conditions);
     bridges.set(read.config.name, read.config);
   }
-  const ipfixRows = [...rows.values()].map(({ used }) => used);
-  return { bridges, ipfixRows, bridgesBeyondLimits: beyond, conditions };
+  const rowsByUuid = new Map(Array.from(rows, ([uuid, { used }]) => [uuid, used]));
+  return {
+    bridges,
+    ipfixRows: [...rowsByUuid.values()],
+    rowsByUuid,
+    bridgesBeyondLimits: beyond,
+    conditions,
+  };
 }
 
 /**
@@ -149,7 +157,8 @@ export function* prepareConfiguration(
   cache: ConfigurationCache,
   rowsMax: number,
 ): Generator<void, void> {
-  let readsMax = cache.ipfix.reads + rowsMax;
+  const readsBefore = cache.ipfix.reads;
+  let readsMax = readsBefore + rowsMax;
   for (const [uuid, user] of usersOfIpfixRows([...tables.bridges], collectorSetsOfUsers(tables))) {
     const row = tables.ipfix.get(uuid);
     if (row !== undefined && ownerOf(row) === undefined) {
@@ -160,10 +169,20 @@ export function* prepareConfiguration(
       }
     }
   }
+  if (cache.ipfix.reads - readsBefore > rowsMax) {
+    // What follows is work of its own where there are many rows.
+    yield;
+  }
 }
 
-function collectorSetsOfUsers({ collectorSets }: ConfigurationTables): readonly DatabaseRow[] {
-  return [...collectorSets].filter((row) => ownerOf(row) === undefined);
+/** What `collectorSetsOfUsers` has returned. */
+const setsOfUsers = new WeakMap<ConfigurationTables, readonly DatabaseRow[]>();
+
+function collectorSetsOfUsers(tables: ConfigurationTables): readonly DatabaseRow[] {
+  const sets =
+    setsOfUsers.get(tables) ?? [...tables.collectorSets].filter((row) => ownerOf(row) === undefined);
+  setsOfUsers.set(tables, sets);
+  return sets;
 }
 
 /** Reads the rows that bridges and sets of users refer to, by UUID. */

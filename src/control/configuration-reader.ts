@@ -17,13 +17,20 @@ export class ConfigurationReader {
   readonly #settings: Pick<RunSettings, 'messageBytesMax' | 'recordFormat' | 'source'>;
   readonly #cache = new ConfigurationCache();
   #preparation: { readonly tables: ConfigurationTables; readonly steps: Generator<void, void> } | undefined;
+  #last: { readonly tables: ConfigurationTables; readonly configuration: Configuration } | undefined;
 
   constructor({ messageBytesMax, recordFormat, source }: RunSettings) {
     this.#settings = { messageBytesMax, recordFormat, source };
   }
 
-  /** Reads some of the changed rows of a snapshot; returns the configuration when all are read. */
+  /**
+   * Reads some of the changed rows of a snapshot; returns the configuration when all are read. It is the same object for the same
+   * snapshot.
+   */
   read(tables: ConfigurationTables): Configuration | undefined {
+    if (this.#last?.tables === tables) {
+      return this.#last.configuration;
+    }
     if (this.#preparation?.tables !== tables) {
       const steps = prepareConfiguration(tables, this.#settings, this.#cache, ROWS_PER_TURN);
       this.#preparation = { tables, steps };
@@ -32,6 +39,9 @@ export class ConfigurationReader {
       return undefined;
     }
     const { messageBytesMax, recordFormat, source } = this.#settings;
-    return readConfiguration(tables, messageBytesMax, recordFormat, this.#cache, source);
+    const configuration = readConfiguration(tables, messageBytesMax, recordFormat, this.#cache, source);
+    this.#preparation = undefined;
+    this.#last = { tables, configuration };
+    return configuration;
   }
 }
