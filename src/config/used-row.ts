@@ -4,6 +4,7 @@
 import type { CollectorTarget, SourceAddresses } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { type Condition, shownCondition } from './condition.ts';
+import { readDelivery } from './delivery.ts';
 import { type DatabaseRow, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
 import { rowConditions } from './row-conditions.ts';
 import { SOURCE_ADDRESS_KEY } from './row-keys.ts';
@@ -56,13 +57,9 @@ export function readUsedRow(
   const row = readIpfixRow(databaseRow, where, conditions);
   const texts = targetTexts(row);
   const ownSource = readSourceAddresses(uuid, row.externalIds.get(SOURCE_ADDRESS_KEY), where, conditions);
-  const targets = withSource(
-    uuid,
-    readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions),
-    ownSource ?? ofProcess.source,
-    where,
-    conditions,
-  );
+  const valid = readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions);
+  const sent = withSource(uuid, valid, ownSource ?? ofProcess.source, where, conditions);
+  const { targets, delivery } = readDelivery(row, sent, where, conditions);
   const context = { row, where, ovsVersion };
   const isForWholeBridge = user.wholeBridges.length > 0;
   const { recordFormat } = ofProcess;
@@ -71,7 +68,7 @@ export function readUsedRow(
   );
   return {
     used: usedRow(user, targets, context, texts.length),
-    exporter: exporterOptions(row, targets, ofProcess),
+    exporter: { ...exporterOptions(row, targets, ofProcess), delivery },
     conditions: conditions.map(shownCondition),
   };
 }
@@ -81,7 +78,8 @@ export function readUsedRow(
  * records that the same change flushes go to the new collectors.
  */
 function targetTexts(row: IpfixRow): readonly string[] {
-  return isOurs(row) && row.targets.length > 0 ? row.targets : (row.heldTargets ?? row.targets);
+  const isColumn = (isOurs(row) && row.targets.length > 0) || row.heldTargets === undefined;
+  return isColumn ? row.targets.toSorted() : (row.heldTargets ?? []);
 }
 
 function usedRow(

@@ -27,6 +27,9 @@ export interface CollectorTarget {
  */
 export type SessionState = 'connecting' | 'open' | 'failing' | 'backoff' | 'closing' | 'closed';
 
+/** Whether messages arrive, as far as the session knows; unknown: it connects for the first time. */
+export type SessionHealth = 'unknown' | 'works' | 'failed';
+
 /** What a session notifies its owner of. */
 export interface SessionListener {
   /**
@@ -57,6 +60,8 @@ export interface SessionStatus {
   /** Not sent: no connection, a full backlog, or an error of the system. */
   readonly messagesLost: number;
   readonly recordsLost: number;
+  /** Of `recordsSent`: sent within seconds before an error, or while the collector fails, so that they may not have arrived. */
+  readonly recordsUnknown?: number;
   /** Counts by system error code; `BACKLOG` counts messages that were dropped for a full backlog. */
   readonly errors: Readonly<Record<string, number>>;
   readonly lastError: string | undefined;
@@ -76,6 +81,10 @@ export interface CollectorSession {
   readonly backlogCount: number;
   /** The longest message that fits the path, in bytes; undefined: not known, or any. */
   readonly messageBytesMax?: number | undefined;
+  /** Default: works. */
+  readonly health?: SessionHealth;
+  /** Whether a message would be sent now, and would not wait or be lost. Default: it would. */
+  readonly isConnected?: boolean;
   start(): void;
   /**
    * Accepts a message: `size` bytes of `bytes`, copied before this returns. Returns false when it was dropped, which the

@@ -7,7 +7,13 @@ import { SCOPE_OFFSET } from '../ipfix/options-sets.ts';
 import { SEQUENCE_NUMBER_OFFSET } from '../ipfix/protocol.ts';
 import { type RecordLayout, TEMPLATES } from '../ipfix/record-layout.ts';
 import { encodeTemplateSets } from '../ipfix/template-sets.ts';
-import type { CollectorSession, CollectorTarget, OpenSession, SessionStatus } from './collector-session.ts';
+import type {
+  CollectorSession,
+  CollectorTarget,
+  OpenSession,
+  SessionHealth,
+  SessionStatus,
+} from './collector-session.ts';
 import { collectorKey, type ExporterOptions } from './exporter-options.ts';
 import type { OpenMessage } from './open-message.ts';
 import type { OptionsRecords } from './options-records.ts';
@@ -85,6 +91,8 @@ export interface DomainStatus {
 /** A collector, for operators. */
 export interface CollectorStatus extends SessionStatus {
   readonly target: string;
+  /** Whether it gets records now. */
+  readonly isInUse: boolean;
   readonly templateMessages: number;
   readonly lastTemplateTimeSeconds: number | undefined;
   /** Messages with options records, and those records; they are not in `recordsSent`. */
@@ -93,6 +101,13 @@ export interface CollectorStatus extends SessionStatus {
   readonly domains: readonly DomainStatus[];
   /** Domains whose state was dropped at `STREAM_DOMAINS_MAX`. */
   readonly domainsForgotten: number;
+}
+
+/** The domain and the times of a message: see `OpenMessage`. */
+export interface MessageTime {
+  readonly observationDomainId: number;
+  readonly exportTimeSeconds: number;
+  readonly steadySeconds: number;
 }
 
 /** A target with its session and its state per observation domain. */
@@ -183,6 +198,22 @@ export class CollectorStream {
     this.#options = options;
   }
 
+  get health(): SessionHealth {
+    return this.#session.health ?? 'works';
+  }
+
+  /** Templates are sent before the next records of each domain: the collector has not been used for a while. */
+  requireTemplates(): void {
+    this.#templatesAreDue();
+  }
+
+  /** Sends the templates of the message's domain alone: an answer shows whether the collector works, and no record is at stake. */
+  probe(message: MessageTime): void {
+    if (this.#session.isConnected ?? true) {
+      this.#sendTemplates(this.#domainOf(message.observationDomainId), message);
+    }
+  }
+
   /**
    * Sends a finished message, templates and options records first when they are due. The sequence number advances for a
    * message that the session drops as well, so that the gap shows the collector that records are missing.
@@ -191,7 +222,7 @@ export class CollectorStream {
     const { writer } = message;
     const domain = this.#domainOf(writer.observationDomainId);
     if (this.#templatesDue(domain, message.steadySeconds)) {
-      this.#sendTemplates(domain, message);
+      this.#sendTemplates(domain, timeOf(message));
     }
     if (
       domain.areOptionsDue &&
@@ -204,9 +235,10 @@ export class CollectorStream {
     this.#send(writer.bytes, writer.size, writer.recordCount);
   }
 
-  status(): CollectorStatus {
+  status(isInUse: boolean): CollectorStatus {
     return {
       target: this.target.text,
+      isInUse,
       ...this.#session.status(),
       templateMessages: this.#templateMessages,
       lastTemplateTimeSeconds: this.#lastTemplateTimeSeconds,
@@ -247,9 +279,9 @@ export class CollectorStream {
   }
 
   /** Sends all templates; they stay due if the session drops one. */
-  #sendTemplates(domain: DomainState, message: OpenMessage): void {
+  #sendTemplates(domain: DomainState, message: MessageTime): void {
     const writer = this.#templateWriter;
-    const { exportTimeSeconds, observationDomainId } = message.writer;
+    const { exportTimeSeconds, observationDomainId } = message;
     for (const set of this.#options.templateSets) {
       writer.begin(exportTimeSeconds, observationDomainId);
       writer.appendSet(set);
@@ -337,6 +369,12 @@ export class CollectorStream {
     this.#domains.clear();
     this.#lastDomain = undefined;
   }
+}
+
+/** Returns the domain and the times of a message. */
+function timeOf({ writer, steadySeconds }: OpenMessage): MessageTime {
+  const { exportTimeSeconds, observationDomainId } = writer;
+  return { exportTimeSeconds, observationDomainId, steadySeconds };
 }
 
 function putSequenceNumber(bytes: Uint8Array, sequenceNumber: number): void {

@@ -20,6 +20,7 @@ export class SessionTraffic {
   #octetsSent = 0;
   #messagesLost = 0;
   #recordsLost = 0;
+  #recordsUnknown = 0;
   #lastError: string | undefined;
   #lastErrorCode: string | undefined;
   #onEmpty: (() => void) | undefined;
@@ -53,7 +54,7 @@ export class SessionTraffic {
   }
 
   /** Notes that the oldest message that the socket has was sent or not: sends end in the order in which they began. */
-  sent(isSent: boolean): { readonly size: number } {
+  sent(isSent: boolean): { readonly size: number; readonly recordCount: number } {
     const size = this.#queue.sizeAt(0);
     const recordCount = this.#queue.recordCountAt(0);
     this.#queue.shift();
@@ -68,7 +69,7 @@ export class SessionTraffic {
     if (this.#queue.count === 0) {
       this.#onEmpty?.();
     }
-    return { size };
+    return { size, recordCount };
   }
 
   /** Counts all messages of the queue as lost, and forgets what the socket has not reported on; returns their records. */
@@ -97,6 +98,11 @@ export class SessionTraffic {
     this.#recordsLost += recordCount;
   }
 
+  /** Counts records that were sent and may not have arrived. */
+  countUnknown(recordCount: number): void {
+    this.#recordsUnknown += recordCount;
+  }
+
   /** Counts a fault by its system error code. */
   countError(code: string | undefined, message: string): void {
     const key = code ?? 'UNKNOWN';
@@ -112,6 +118,7 @@ export class SessionTraffic {
       octetsSent: this.#octetsSent,
       messagesLost: this.#messagesLost,
       recordsLost: this.#recordsLost,
+      recordsUnknown: this.#recordsUnknown,
       errors: { ...this.#errors },
       lastError: this.#lastError,
       lastErrorCode: this.#lastErrorCode,

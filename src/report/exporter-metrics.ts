@@ -272,6 +272,13 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     ({ exporter }) => exporter.messages,
   ),
   perExporter(
+    'ovs_ipfix_collector_changes_total',
+    'counter',
+    'changes',
+    'Times that a collector had failed or was used again, where one of several is chosen',
+    ({ exporter }) => exporter.delivery?.changes,
+  ),
+  perExporter(
     'ovs_ipfix_message_max_bytes',
     'gauge',
     'bytes',
@@ -285,6 +292,13 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     '1 or 0',
     '1 when messages are sent to the collector, and no error reports that they do not arrive',
     ({ state }) => flag(state === 'open'),
+  ),
+  perCollector(
+    'ovs_ipfix_collector_in_use',
+    'gauge',
+    '1 or 0',
+    '1 when the collector gets records, 0 when others that work get them',
+    ({ isInUse }) => flag(isInUse),
   ),
   perCollector(
     'ovs_ipfix_collector_messages_total',
@@ -320,6 +334,13 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'records',
     'Records that were not sent',
     ({ recordsLost }) => recordsLost,
+  ),
+  perCollector(
+    'ovs_ipfix_collector_records_unknown_total',
+    'counter',
+    'records',
+    'Records that were sent shortly before an error or while the collector failed, and may not have arrived',
+    ({ recordsUnknown }) => recordsUnknown,
   ),
   perCollector(
     'ovs_ipfix_collector_template_messages_total',

@@ -111,6 +111,7 @@ export const CHECKS: readonly Check[] = [
       'interfaces',
       'names',
       'source-address',
+      'several-collectors',
     ),
   },
   {
