@@ -218,9 +218,7 @@ export class SampledBridge {
    * handed back, so that ovs-vswitchd exports.
    */
   async remove(handsBack: boolean): Promise<string | undefined> {
-    this.#isLeaving = true;
-    this.#gaps.leave(handsBack, this.#parts.rowWrites.writingMicros);
-    this.#watch.stop();
+    this.#leave(handsBack);
     const left = await this.#session.stop(REMOVAL_MS_MAX);
     await this.#datapath.stop();
     return left;
@@ -228,11 +226,16 @@ export class SampledBridge {
 
   /** Leaves everything in the switch, where another daemon uses it now. */
   async abandon(): Promise<void> {
-    this.#isLeaving = true;
-    this.#gaps.leave(false);
-    this.#watch.stop();
+    this.#leave(false);
     await this.#session.abandon();
     await this.#datapath.stop();
+  }
+
+  #leave(handsBack: boolean): void {
+    this.#isLeaving = true;
+    this.#gaps.leave(handsBack, this.#parts.rowWrites.writingMicros);
+    this.#sets.leave(handsBack);
+    this.#watch.stop();
   }
 
   /**
@@ -243,7 +246,7 @@ export class SampledBridge {
     if (isHandedBack) {
       this.#gaps.endNow();
     }
-    await this.#sets.stop();
+    await this.#sets.stop(isHandedBack);
     const stopping = this.exporters().map(({ exporter }) => exporter.stop());
     return Promise.all([...stopping, ...this.#leaving]);
   }
@@ -291,24 +294,19 @@ export class SampledBridge {
   #follow(): void {
     if (this.missing() === undefined) {
       this.#watch.update('installed');
+      this.#sets.installed();
     } else {
       this.#watch.update(this.#session.isRewriting ? 'rewriting flows' : 'missing');
     }
   }
 
   exporters(): readonly RunningExporter[] {
-    const bridge = this.name;
-    const interfaces = this.#interfaces;
-    const sets = this.#sets.exporters().map(([id, exporter]) => ({
-      bridge,
-      collectorSetId: id,
-      exporter,
-      interfaces,
-    }));
+    const about = { bridge: this.name, interfaces: this.#interfaces };
     const exporter = this.#whole?.exporter;
-    return exporter === undefined
-      ? sets
-      : [{ bridge, collectorSetId: undefined, exporter, interfaces }, ...sets];
+    return [
+      ...(exporter === undefined ? [] : [{ ...about, collectorSetId: undefined, exporter }]),
+      ...this.#sets.exporters().map(([id, ofSet]) => ({ ...about, collectorSetId: id, exporter: ofSet })),
+    ];
   }
 
   interfaces(): BridgeInterfaces {
