@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { LOG_MODULES, type RunSettings, type WebSettings } from './config/settings.ts';
 import { Control } from './control/control.ts';
 import { BatchClock } from './export/batch-clock.ts';
+import { PathMtus } from './export/path-mtu.ts';
 import { SendBudget } from './export/send-budget.ts';
 import { UdpSession } from './export/udp-session.ts';
 import { eventCounters } from './report/counters.ts';
@@ -61,6 +62,7 @@ export class Daemon {
     this.#logger = this.#log.logger('ovs_ipfix');
     this.#systemFaults = new SystemFaults(this.#logger);
     const collectorLog = this.#log.logger('collector');
+    const pathMtus = new PathMtus(clock);
     this.#control = new Control(settings, {
       clock,
       sampleClock,
@@ -69,6 +71,7 @@ export class Daemon {
         new UdpSession(target, listener, {
           clock,
           log: collectorLog,
+          pathMtus,
           onAddress: () => this.#control.recheckRows(),
         }),
       sendBudget,

@@ -9,6 +9,7 @@ import {
   replayExporterOptions,
 } from '../config/replay-settings.ts';
 import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/settings.ts';
+import { PathMtus } from '../export/path-mtu.ts';
 import { TcpSession } from '../export/tcp-session.ts';
 import { UdpSession } from '../export/udp-session.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
@@ -98,6 +99,7 @@ function split(text: string): string[] {
 async function replay(file: string, settings: ReplaySettings): Promise<number> {
   const log = new Log({ clock: systemClock, level: 'warn' });
   const collectorLog = log.logger('collector');
+  const pathMtus = new PathMtus(systemClock);
   const run = new Replay(
     {
       exporter: replayExporterOptions(settings),
@@ -112,6 +114,7 @@ async function replay(file: string, settings: ReplaySettings): Promise<number> {
         new (target.transport === 'tcp' ? TcpSession : UdpSession)(target, listener, {
           clock: systemClock,
           log: collectorLog,
+          pathMtus,
         }),
     },
   );

@@ -36,6 +36,8 @@ export interface SessionListener {
   restarted(): void;
   /** The collector was unreachable and may have restarted: it needs the templates again. */
   templatesDoubtful(): void;
+  /** The session's `messageBytesMax` is another one. */
+  messageBytesChanged?(): void;
 }
 
 /** A session for operators. Counts are since the session was created. */
@@ -46,6 +48,8 @@ export interface SessionStatus {
   readonly address: string | undefined;
   /** The address that messages are sent from, while connected. */
   readonly sourceAddress?: string | undefined;
+  /** The MTU of the path to the collector in bytes; undefined: not known, or the transport divides messages by itself. */
+  readonly pathMtu?: number | undefined;
   /** Handed to the network; over UDP they may not have arrived. */
   readonly messagesSent: number;
   readonly recordsSent: number;
@@ -70,6 +74,8 @@ export interface CollectorSession {
   readonly isReliable: boolean;
   /** Messages that wait to be sent. */
   readonly backlogCount: number;
+  /** The longest message that fits the path, in bytes; undefined: not known, or any. */
+  readonly messageBytesMax?: number | undefined;
   start(): void;
   /**
    * Accepts a message: `size` bytes of `bytes`, copied before this returns. Returns false when it was dropped, which the

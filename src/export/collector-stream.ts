@@ -131,6 +131,11 @@ export class CollectorStream {
     return this.#session.backlogCount;
   }
 
+  /** The longest message that fits the path, in bytes; undefined: not known, or any. */
+  get messageBytesMax(): number | undefined {
+    return this.#session.messageBytesMax;
+  }
+
   start(): void {
     this.#session.start();
   }
