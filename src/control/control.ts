@@ -38,6 +38,7 @@ import {
 } from './ownership.ts';
 import { missingParts } from './readiness.ts';
 import { Reconciler } from './reconciler.ts';
+import type { RowChange } from './row-change.ts';
 import { SampledBridge } from './sampled-bridge.ts';
 import type {
   BridgeInterfaces,
@@ -77,7 +78,11 @@ export class Control {
     this.#log = parts.log.module('control');
     this.#conditionLog = new ConditionLog(this.#log);
     this.#reader = new ConfigurationReader(settings);
-    this.#recheck = new DelayedCall(parts.clock, () => this.#rows.trigger());
+    this.#recheck = new DelayedCall(parts.clock, () => {
+      if (this.#rowChanges().length > 0) {
+        this.#rows.trigger();
+      }
+    });
     this.#database = new DatabaseSession({
       clock: parts.clock,
       log: parts.log.module('database'),
@@ -362,10 +367,19 @@ export class Control {
     }
     // The plan of a thousand rows is work of its own.
     await nextTurn();
-    if (this.#configuration !== undefined && this.#database.lock === 'held' && !this.#isStopping) {
-      const rules = { ...this.#rules(), redirections: redirectionsOf(this.#bridges.values()) };
-      await this.#database.write(planOwnership(this.#configuration, rules, this.conditions()));
+    const changes = this.#rowChanges();
+    if (changes.length > 0) {
+      await this.#database.write(changes);
     }
+  }
+
+  /** Returns the changes of rows that are to be written now. */
+  #rowChanges(): readonly RowChange[] {
+    if (this.#configuration === undefined || this.#database.lock !== 'held' || this.#isStopping) {
+      return [];
+    }
+    const rules = { ...this.#rules(), redirections: redirectionsOf(this.#bridges.values()) };
+    return planOwnership(this.#configuration, rules, this.conditions());
   }
 
   /** Reports what is left: here, and again with the exit status when the process ends. */

@@ -61,7 +61,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('operation.md', 'exports | {} s | the rows', 'control/hand-back.ts', 'ROWS_END_MS', 1000),
   checked('operation.md', 'loses nothing there | {} s', 'control/hand-back.ts', 'FLUSH_END_MS', 1000),
   checked('operation.md', 'the process ends | {} s', ...DEADLINE),
-  checked('operation.md', 'At the end {} ms are added', 'control/sampling-gaps.ts', 'SETTLE_MS'),
+  checked('operation.md', 'At the end {} ms are added', 'control/gap-record.ts', 'SETTLE_MS'),
   checked('operation.md', 'after {} s the rows are', ...HAND_BACK),
   checked('operation.md', '`release` for {} s:', 'control/release.ts', 'RELEASE_BRIDGE_TIMEOUT_MS', 1000),
   checked('operation.md', ': {} s for `ovs-vswitchd` to come back', 'control/removal.ts', 'RESTART_MS', 1000),

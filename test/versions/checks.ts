@@ -80,6 +80,7 @@ export const CHECKS: readonly Check[] = [
       'redirected-sets',
       'redirected-rows',
       'many-sets',
+      'set-gaps',
     ),
   },
   {
