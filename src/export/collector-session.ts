@@ -61,7 +61,7 @@ export interface SessionStatus {
   readonly messagesLost: number;
   readonly recordsLost: number;
   /** Of `recordsSent`: sent within seconds before an error, or while the collector fails, so that they may not have arrived. */
-  readonly recordsUnknown?: number;
+  readonly recordsDeliveryUnknown?: number | undefined;
   /** Counts by system error code; `BACKLOG` counts messages that were dropped for a full backlog. */
   readonly errors: Readonly<Record<string, number>>;
   readonly lastError: string | undefined;

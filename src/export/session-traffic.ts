@@ -20,7 +20,7 @@ export class SessionTraffic {
   #octetsSent = 0;
   #messagesLost = 0;
   #recordsLost = 0;
-  #recordsUnknown = 0;
+  #recordsDeliveryUnknown = 0;
   #lastError: string | undefined;
   #lastErrorCode: string | undefined;
   #onEmpty: (() => void) | undefined;
@@ -100,7 +100,7 @@ export class SessionTraffic {
 
   /** Counts records that were sent and may not have arrived. */
   countUnknown(recordCount: number): void {
-    this.#recordsUnknown += recordCount;
+    this.#recordsDeliveryUnknown += recordCount;
   }
 
   /** Counts a fault by its system error code. */
@@ -118,7 +118,7 @@ export class SessionTraffic {
       octetsSent: this.#octetsSent,
       messagesLost: this.#messagesLost,
       recordsLost: this.#recordsLost,
-      recordsUnknown: this.#recordsUnknown,
+      recordsDeliveryUnknown: this.#recordsDeliveryUnknown,
       errors: { ...this.#errors },
       lastError: this.#lastError,
       lastErrorCode: this.#lastErrorCode,

@@ -336,11 +336,11 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     ({ recordsLost }) => recordsLost,
   ),
   perCollector(
-    'ovs_ipfix_collector_records_unknown_total',
+    'ovs_ipfix_collector_delivery_unknown_records_total',
     'counter',
     'records',
     'Records that were sent shortly before an error or while the collector failed, and may not have arrived',
-    ({ recordsUnknown }) => recordsUnknown,
+    ({ recordsDeliveryUnknown }) => recordsDeliveryUnknown,
   ),
   perCollector(
     'ovs_ipfix_collector_template_messages_total',

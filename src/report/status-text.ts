@@ -241,7 +241,9 @@ function collectorLines(collector: CollectorStatus, showsSource: boolean, paint:
   const errors = errorsText(collector.errors);
   const lost = collector.messagesLost === 0 ? '' : `, ${collector.recordsLost} records lost`;
   const unknown =
-    (collector.recordsUnknown ?? 0) > 0 ? `, ${collector.recordsUnknown} may not have arrived` : '';
+    (collector.recordsDeliveryUnknown ?? 0) > 0
+      ? `, ${collector.recordsDeliveryUnknown} may not have arrived`
+      : '';
   const options = collector.optionsRecordsSent > 0 ? `, ${collector.optionsRecordsSent} options records` : '';
   const sent = `${collector.messagesSent} messages, ${collector.recordsSent} records${options}`;
   const from = showsSource && collector.sourceAddress !== undefined ? ` from ${collector.sourceAddress}` : '';

@@ -426,7 +426,7 @@ test('counts what was sent shortly before an error, and while the collector fail
   await gone.close();
   session.send(numberedMessage(3), 16, 11);
   await waitFor(() => session.health === 'failed', { what: 'the refusal has arrived' });
-  assert.equal(session.status().recordsUnknown, 18, 'those of 10 s ago have arrived');
+  assert.equal(session.status().recordsDeliveryUnknown, 18, 'those of 10 s ago have arrived');
   assert.ok(session.isConnected, 'messages are still sent');
   await session.stop();
 });

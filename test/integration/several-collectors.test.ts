@@ -130,7 +130,7 @@ test(
     const collectors = await collectorsOf(daemon);
     await Promise.all([first.stop(), second.stop()]);
     const missing = sent() - first.records - second.records;
-    const [lost, unknown] = (['recordsLost', 'recordsUnknown'] as const).map((key) =>
+    const [lost, unknown] = (['recordsLost', 'recordsDeliveryUnknown'] as const).map((key) =>
       [...collectors.values()].reduce((sum, collector) => sum + (collector[key] ?? 0), 0),
     );
     assert.ok(missing >= 1, 'the first refused record is lost');
