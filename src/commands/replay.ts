@@ -9,8 +9,7 @@ import {
   replayExporterOptions,
 } from '../config/replay-settings.ts';
 import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/settings.ts';
-import { TcpSession } from '../export/tcp-session.ts';
-import { UdpSession } from '../export/udp-session.ts';
+import { openSession } from '../export/open-session.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
@@ -108,10 +107,7 @@ async function replay(file: string, settings: ReplaySettings): Promise<number> {
       source: openCapture(file),
       log: log.logger('replay'),
       openSession: (target, listener) =>
-        new (target.transport === 'tcp' ? TcpSession : UdpSession)(target, listener, {
-          clock: systemClock,
-          log: collectorLog,
-        }),
+        openSession(target, listener, { clock: systemClock, log: collectorLog }),
     },
   );
   const interrupt = (): void => run.interrupt();

@@ -10,6 +10,7 @@ export const CONDITION_CODES = [
   'duplicate-target',
   'no-usable-target',
   'too-many-targets',
+  'target-needs-daemon',
   'too-many-bridges',
   'too-many-collector-sets',
   'unknown-key',

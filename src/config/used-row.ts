@@ -4,7 +4,7 @@
 import type { CollectorTarget } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { type Condition, shownCondition } from './condition.ts';
-import { type DatabaseRow, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
+import { type DatabaseRow, effectiveTargets, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
 import { rowConditions } from './row-conditions.ts';
 import { describeUsers, type RowUser } from './row-users.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
@@ -49,7 +49,7 @@ export function readUsedRow(
   const { uuid } = databaseRow;
   const where = `IPFIX row ${uuid} (${describeUsers(user)})`;
   const row = readIpfixRow(databaseRow, where, conditions);
-  const texts = targetTexts(row);
+  const texts = effectiveTargets(row);
   const targets = readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions);
   const context = { row, where, ovsVersion };
   const isForWholeBridge = user.wholeBridges.length > 0;
@@ -62,14 +62,6 @@ export function readUsedRow(
     exporter: exporterOptions(row, targets, ofProcess),
     conditions: conditions.map(shownCondition),
   };
-}
-
-/**
- * Returns the effective targets. New targets of an adopted row take effect before they are moved to `ovs-ipfix-targets`, so that
- * records that the same change flushes go to the new collectors.
- */
-function targetTexts(row: IpfixRow): readonly string[] {
-  return isOurs(row) && row.targets.length > 0 ? row.targets : (row.heldTargets ?? row.targets);
 }
 
 function usedRow(

@@ -9,7 +9,7 @@ export interface CollectorTarget {
   /** The target as operators read and write it, such as `[::1]:4739`. */
   readonly text: string;
   /** Default: udp. */
-  readonly transport?: 'udp' | 'tcp';
+  readonly transport?: 'udp' | 'tcp' | 'tls';
 }
 
 /**

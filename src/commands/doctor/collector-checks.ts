@@ -1,9 +1,9 @@
-// Whether collectors can be reached, as far as UDP shows it: the name has an address, and the host does not refuse the datagram.
-// The check sends an IPFIX message without sets (RFC 7011, section 3.1), which no collector counts.
+// Whether collectors can be reached: the name has an address, and the host accepts a connection or, as far as UDP shows it, does not
+// refuse a datagram. That is an IPFIX message without sets (RFC 7011, section 3.1), which no collector counts.
 
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
-import { isIPv6 } from 'node:net';
+import { connect, isIPv6 } from 'node:net';
 import { parseTarget } from '../../config/target.ts';
 import { faultText } from '../../export/fault-text.ts';
 import { IPFIX_VERSION, MESSAGE_HEADER_SIZE } from '../../ipfix/protocol.ts';
@@ -15,6 +15,8 @@ import { type Finding, finding } from './finding.ts';
 /** Milliseconds to wait for a refusal, which takes a round trip. */
 const REFUSAL_MS_MAX = 500;
 const LOOKUP_MS_MAX = 3000;
+/** Milliseconds to wait for a connection. */
+const CONNECT_MS_MAX = 2000;
 
 /** Returns the findings about one target; none for a malformed one, which is the condition `bad-target`. */
 export async function checkCollector(text: string, clock: Clock): Promise<Finding[]> {
@@ -22,7 +24,7 @@ export async function checkCollector(text: string, clock: Clock): Promise<Findin
   if (!('target' in parsed)) {
     return [];
   }
-  const { host, port } = parsed.target;
+  const { host, port, transport = 'udp' } = parsed.target;
   const where = `Collector ${text}`;
   let address: string;
   try {
@@ -38,7 +40,10 @@ export async function checkCollector(text: string, clock: Clock): Promise<Findin
       ),
     ];
   }
-  const refusal = await sendEmptyMessage(address, port, clock);
+  const refusal =
+    transport === 'udp'
+      ? await sendEmptyMessage(address, port, clock)
+      : await openConnection(address, port, clock);
   if (refusal === undefined) {
     return [];
   }
@@ -51,6 +56,21 @@ export async function checkCollector(text: string, clock: Clock): Promise<Findin
       "Start the collector, or correct address and port in the row's targets.",
     ),
   ];
+}
+
+/** Connects and closes; resolves with what prevents it, or undefined. */
+function openConnection(address: string, port: number, clock: Clock): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port });
+    const timer = clock.setTimer(() => end('the host does not answer'), CONNECT_MS_MAX);
+    const end = (refusal: string | undefined) => {
+      timer.cancel();
+      socket.destroy();
+      resolve(refusal);
+    };
+    socket.on('error', (error) => end(faultText(error)));
+    socket.once('connect', () => end(undefined));
+  });
 }
 
 /** Sends the message; resolves with the system's error, or undefined. */

@@ -1,7 +1,7 @@
 // Findings about rows that are not conditions of the daemon.
 
 import type { BridgeConfig } from '../../config/configuration.ts';
-import { type DatabaseRow, isOurs } from '../../config/ipfix-row.ts';
+import { type DatabaseRow, effectiveTargets, isOurs } from '../../config/ipfix-row.ts';
 import { ownerOf } from '../../config/own-rows.ts';
 import { STATE_KEY } from '../../config/row-keys.ts';
 import type { UsedIpfixRow } from '../../config/used-row.ts';
@@ -134,9 +134,7 @@ export function targetsInUse({ configuration }: DatabaseFacts): readonly string[
     ...new Set(
       configuration.ipfixRows
         .filter(({ bridges }) => bridges.length > 0)
-        .flatMap(({ row }) =>
-          isOurs(row) && row.targets.length === 0 ? (row.heldTargets ?? []) : row.targets,
-        ),
+        .flatMap(({ row }) => effectiveTargets(row)),
     ),
   ];
 }
