@@ -38,7 +38,7 @@ export interface BridgeSessionOptions extends BridgeEvents {
   readonly unmetered: UnmeteredPolicy;
   /** Gets the probabilities of the `sample` actions in flows, while flows are read. */
   readonly probabilities?: SampleProbabilities | undefined;
-  /** See `Leadership.isLeading`: otherwise nothing is modified, and packet-ins are ignored. */
+  /** See `Leadership.isLeading`: otherwise nothing is modified. */
   readonly isLeading: () => boolean;
   /** Whether the bridge is known to be deleted, and with it everything installed. */
   readonly isBridgeGone: () => boolean;

@@ -250,11 +250,7 @@ export class BridgeSession {
       mark,
       log,
       isLeading,
-      onPacketIn: (packetIn) => {
-        if (isLeading()) {
-          onPacketIn(packetIn);
-        }
-      },
+      onPacketIn,
       onMeterModified: (meterId) => this.#hook.meterModified(meterId),
       onGroupModified: () => this.#translation.groupsModified(),
       onFlowEvents: (events) => this.#receiveFlowEvents(events, true),

@@ -305,7 +305,7 @@ export class Control {
       makeExporter: (name, options) => this.#makeExporter(name, options),
       log: this.#parts.log.module('bridge'),
       ownSet: () => this.#ownRows.setOf(config.name),
-      isLeading: () => this.#database.isLeading,
+      gate: this.#database.gate,
       isSwitchUser: (userId) => isSwitchUser(this.#settings.openflow(config.name), userId),
       ownRowsRefusal: () => this.#ownRows.refusal(config.name),
       unmetered: this.#settings.unmetered,

@@ -25,6 +25,7 @@ import { Leadership, type LeadershipOptions, type LeadershipStatus, type LockSta
 import { LOCK_NAME } from './locks.ts';
 import type { RowChange } from './row-change.ts';
 import { writeRows } from './row-writes.ts';
+import { SampleGate, type SampleGateStatus } from './sample-gate.ts';
 import { TargetsColumn } from './targets-column.ts';
 
 /** The name of ovs-vswitchd's configuration database. */
@@ -48,6 +49,8 @@ const WATCHED_WITH_INTERFACES: Readonly<Record<string, readonly string[]>> = {
 export interface DatabaseStatus extends KeeperStatus, LeadershipStatus {
   /** Whether the replica is that of the current connection. */
   readonly isSynced: boolean;
+  /** Samples that have waited for the proof of leadership. */
+  readonly samples: SampleGateStatus;
 }
 
 export interface DatabaseSessionOptions {
@@ -73,6 +76,8 @@ export class DatabaseSession {
   readonly #keeper: ConnectionKeeper<OvsdbClient>;
   readonly #replica: Replica;
   readonly #leadership: Leadership;
+  /** What the samples of all bridges pass. */
+  readonly gate: SampleGate;
   readonly #interfaces = new InterfaceWatch();
   #snapshot: Snapshot | undefined;
   #tables: ConfigurationTables | undefined;
@@ -94,6 +99,7 @@ export class DatabaseSession {
       endsWithClient: () => this.#keeper.status().endpoint.startsWith('unix:'),
       onChange: () => this.#leadershipChanged(),
     });
+    this.gate = new SampleGate(() => this.#leadership.admission);
     this.#replica = new Replica({
       database: DATABASE_NAME,
       tables: options.onInterfaces === undefined ? WATCHED_COLUMNS : WATCHED_WITH_INTERFACES,
@@ -125,6 +131,7 @@ export class DatabaseSession {
       ...this.#keeper.status(),
       ...this.#leadership.status(),
       isSynced: this.#keeper.session !== undefined,
+      samples: this.gate.status(),
     };
   }
 
@@ -251,6 +258,7 @@ export class DatabaseSession {
 
   #leadershipChanged(): void {
     this.#onHeld();
+    this.gate.follow();
     this.#options.onChange();
   }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { UnmeteredPolicy } from './hook-refusal.ts';
 import type { OwnSet } from './own-rows-plan.ts';
+import type { SampleGate } from './sample-gate.ts';
 import type { PathState } from './sampler-choice.ts';
 
 /** The dependencies of `DatapathSampling`. */
@@ -17,8 +18,8 @@ export interface DatapathSamplingParts {
   readonly interfaces: IngressInterfaces;
   /** The bridge's own rows; undefined until the database has them. */
   readonly ownSet: () => OwnSet | undefined;
-  /** See `Leadership.isLeading`: otherwise samples are ignored. */
-  readonly isLeading: () => boolean;
+  /** What samples pass. */
+  readonly gate: SampleGate;
   /** Returns whether sockets of a user may be those of ovs-vswitchd. */
   readonly isSwitchUser: (userId: number) => boolean;
   /** See `OwnRows.refusal`. */

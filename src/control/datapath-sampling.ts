@@ -88,12 +88,10 @@ export class DatapathSampling {
       ...parts,
       domainToken,
       recordsReceived: () => this.#intake.records,
-      onDatagram: (bytes, size) => {
-        if (parts.isLeading()) {
-          parts.onSample();
-          this.#intake.receive(bytes, size);
-        }
-      },
+      onDatagram: parts.gate.datagrams((bytes) => {
+        parts.onSample();
+        this.#intake.receive(bytes, bytes.length);
+      }),
       onNewExporter: (isFresh) => this.#intake.restartAccount(isFresh),
     });
     this.#choice = new SamplerChoice(clock.wallMicros());
@@ -287,11 +285,11 @@ export class DatapathSampling {
 
   /**
    * Whether a probe may be sent: where packet-ins sample meanwhile, not before ovs-vswitchd has ended its own export, whose
-   * records would have the probe.
+   * records would have the probe; and not while samples wait that would show that the path works.
    */
   #mayProbe(nowMs: number): boolean {
     const isEnded = this.#oursMs !== undefined && nowMs - this.#oursMs >= EXPORT_END_MS;
-    return isEnded || !this.#isWhole || !this.#hasPacketIns;
+    return this.#parts.gate.isOpen && (isEnded || !this.#isWhole || !this.#hasPacketIns);
   }
 
   /** Whether packet-ins can sample the bridge. */

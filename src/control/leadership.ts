@@ -18,6 +18,7 @@ import { reasonOf } from '../runtime/sentence.ts';
 import { DeputyWatch } from './deputy-watch.ts';
 import { LEASE_MS, LeaderLease } from './leader-lease.ts';
 import { ALIVE_LOCK_NAME, LOCK_NAME, leaveLock, RELEASE_LOCK_NAME } from './locks.ts';
+import type { SampleAdmission } from './sample-gate.ts';
 
 /** Milliseconds between two checks of a lease, and between two signs of a deputy. */
 export const LEASE_TICK_MS = 250;
@@ -73,6 +74,14 @@ export class Leadership {
   /** Whether the daemon may sample and write; it goes on without a database, as long as no standby can take over. */
   get isLeading(): boolean {
     return (this.#lock === 'held' || this.#lock === 'none') && this.#lease.isValid;
+  }
+
+  /** Whether samples may be processed; while the lock is held without a valid lease, only the answer of the database tells. */
+  get admission(): SampleAdmission {
+    if (this.isLeading) {
+      return 'active';
+    }
+    return this.#lock === 'held' && this.#client?.end === undefined ? 'unproved' : 'other';
   }
 
   /** Returns once after each take-over, and after the start of the process, since when no daemon may have exported (monotonic). */
@@ -252,7 +261,7 @@ export class Leadership {
     }
   }
 
-  /** Logs the time in which nothing was sampled because the lock was not proved. */
+  /** Logs the time in which samples waited because the lock was not proved. */
   #noteDoubt(): void {
     const { clock, log, onChange } = this.#options;
     const nowMicros = clock.monotonicMicros();
@@ -260,12 +269,12 @@ export class Leadership {
     if (isValid && this.#doubtedMicros !== undefined) {
       const ms = Math.round((nowMicros - this.#doubtedMicros) / 1000);
       this.#doubtedMicros = undefined;
-      log.warn(`still the active daemon; nothing was sampled for ${ms} ms, until that was proved`);
+      log.warn(`still the active daemon; samples waited for ${ms} ms, until that was proved`);
       onChange();
     } else if (!isValid && this.#doubtedMicros === undefined) {
       this.#doubtedMicros = nowMicros;
       log.warn(
-        'the database does not confirm that this daemon is the active one; nothing is sampled until it does',
+        'the database does not confirm that this daemon is the active one; samples wait until it does',
       );
       onChange();
     }

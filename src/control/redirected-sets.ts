@@ -17,6 +17,7 @@ import { UdpPeerTable, udpPeersByPort } from '../runtime/udp-peers.ts';
 import { receiveLast } from './datapath-drain.ts';
 import { otherTemplateReporter } from './other-template.ts';
 import { targetsColumnOf } from './row-change.ts';
+import type { SampleGate } from './sample-gate.ts';
 import type { SampleProbabilities } from './sample-probabilities.ts';
 
 /** The dependencies of `RedirectedSets`. */
@@ -28,8 +29,8 @@ export interface RedirectedSetsParts {
   /** Random 32-bit numbers, the seeds of samplers. */
   readonly randomSeed: () => number;
   readonly probabilities: SampleProbabilities;
-  /** See `Leadership.isLeading`: otherwise samples are ignored. */
-  readonly isLeading: () => boolean;
+  /** What samples pass. */
+  readonly gate: SampleGate;
   /** Returns whether sockets of a user may be those of ovs-vswitchd. */
   readonly isSwitchUser: (userId: number) => boolean;
   /** Called when sockets have been opened, on which the rows depend. */
@@ -160,7 +161,7 @@ export class RedirectedSets {
 
   /** Opens the socket of a set; resolves when it is open, or has been reported not to open. */
   async #open(id: number, row: IpfixRow): Promise<void> {
-    const { clock, log, bridge, isLeading, isSwitchUser } = this.#parts;
+    const { clock, log, bridge, gate, isSwitchUser } = this.#parts;
     const hasVirtualId = row.otherConfig.has(VIRTUAL_ID_KEY);
     const receiver = new LoopbackReceiver({
       clock,
@@ -168,11 +169,7 @@ export class RedirectedSets {
       peers: this.#peers,
       // For a row that has not changed, another socket is that of another ovs-vswitchd.
       onOtherSender: () => set.intake.restartAccount(true),
-      onDatagram: (bytes, size) => {
-        if (isLeading()) {
-          set.intake.receive(bytes, size);
-        }
-      },
+      onDatagram: gate.datagrams((bytes) => set.intake.receive(bytes, bytes.length)),
     });
     const set: RedirectedSet = {
       receiver,

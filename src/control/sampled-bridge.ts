@@ -97,12 +97,12 @@ export class SampledBridge {
       onConnection: (connection) => this.#connected(connection),
       onRemoved: () => this.#datapath.drain(),
       onHook: (sight) => this.#gaps.see(sight),
-      onPacketIn: (packetIn) => {
+      onPacketIn: parts.gate.packetIns((packetIn) => {
         this.#gaps.seen();
         this.#intake.receive(packetIn);
-      },
+      }),
       onPool: (meter, pool) => {
-        this.#intake.observePool(meter, pool);
+        parts.gate.whenOpen(() => this.#intake.observePool(meter, pool));
         if (meter === 'hook') {
           this.#datapath.observeDropped(pool.dropped);
         }

@@ -19,6 +19,8 @@ export const PACKET_IN_REASON_CODES = {
 } as const;
 
 const NO_BYTES = Buffer.alloc(0);
+/** Bytes before a copied message, so that no offset is 0. */
+const COPY_MARGIN = 8;
 
 /** NXT_PACKET_IN2 as offsets into the message. Start and end of an absent property are 0. */
 export class PacketInView {
@@ -64,6 +66,26 @@ export class PacketInView {
       at = valueAt + length;
     }
     return 0;
+  }
+
+  /** Returns a copy with memory of its own, which is valid after the receiver has returned. */
+  copy(): PacketInView {
+    const starts = [this.packetStart, this.userdataStart, this.metadataStart, this.continuationStart];
+    const start = Math.min(...starts.filter((at) => at > 0));
+    const end = Math.max(this.packetEnd, this.userdataEnd, this.metadataEnd, this.continuationEnd);
+    const moved = (at: number) => (at === 0 ? 0 : at - start + COPY_MARGIN);
+    const copy = Object.assign(new PacketInView(), this);
+    copy.bytes = Buffer.alloc(COPY_MARGIN + end - start);
+    this.bytes.copy(copy.bytes, COPY_MARGIN, start, end);
+    copy.packetStart = moved(this.packetStart);
+    copy.packetEnd = moved(this.packetEnd);
+    copy.userdataStart = moved(this.userdataStart);
+    copy.userdataEnd = moved(this.userdataEnd);
+    copy.metadataStart = moved(this.metadataStart);
+    copy.metadataEnd = moved(this.metadataEnd);
+    copy.continuationStart = moved(this.continuationStart);
+    copy.continuationEnd = moved(this.continuationEnd);
+    return copy;
   }
 
   /**

@@ -52,6 +52,13 @@ export const DAEMON_METRICS: readonly Metric[] = [
     ({ database }) => database.upCount,
   ),
   one(
+    'ovs_ipfix_samples_not_active_total',
+    'counter',
+    'samples',
+    'Samples dropped because this daemon was not the active one',
+    ({ database }) => database.samples.dropped,
+  ),
+  one(
     'ovs_ipfix_log_lines_lost_total',
     'counter',
     'lines',

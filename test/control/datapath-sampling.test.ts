@@ -9,6 +9,7 @@ import type { BridgeConfig, BridgeSampling } from '../../src/config/configuratio
 import type { BridgeConnection } from '../../src/control/bridge-connection.ts';
 import { DatapathSampling } from '../../src/control/datapath-sampling.ts';
 import { BURST_MS } from '../../src/control/probability-control.ts';
+import { SampleGate } from '../../src/control/sample-gate.ts';
 import { IngressInterfaces } from '../../src/intake/ingress-interfaces.ts';
 import { Log } from '../../src/runtime/log.ts';
 import { SwitchExporter } from '../intake/switch-messages.ts';
@@ -36,7 +37,7 @@ function newSampling(clock: ManualClock, destination: (line: string) => void): D
     ownSet: () => OWN_SET,
     ownRowsRefusal: () => undefined,
     unmetered: 'refuse',
-    isLeading: () => true,
+    gate: new SampleGate(() => 'active'),
     isSwitchUser: (userId) => userId === process.getuid?.(),
     onSample: () => {},
     onChange: () => {},

@@ -10,6 +10,7 @@ import { TAKEOVER_MS } from '../../src/control/deputy-watch.ts';
 import { CertificateFolder, tlsArguments } from '../support/certificates.ts';
 import { CuttableProxy } from '../support/cuttable-proxy.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { sampledWhole } from '../support/datapath-bridge.ts';
 import { lastFirst } from '../support/end-in-order.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
 import { udpFrame } from '../support/frames.ts';
@@ -25,6 +26,7 @@ const TAKEOVER_MS_MAX = 3000 + 3000;
 /** The line of the gap that a failover leaves. */
 const FAILOVER_GAP =
   /not sampled for (\d+) ms from \S+: the hook was being confirmed after a start or a failover/u;
+const PROVED = /still the active daemon; samples waited for \d+ ms/gu;
 /** Longer than a lease. */
 const PAUSE_MS = 2500;
 /** Milliseconds in which nothing may be written to the database. */
@@ -227,7 +229,7 @@ test(
 );
 
 test(
-  'a daemon alone goes on after it was frozen, once the database has confirmed it',
+  'a daemon alone goes on after it was frozen, once the database has confirmed it, with what has waited',
   tier('ovs', 'daemon'),
   async (t) => {
     const atEnd = lastFirst(t);
@@ -236,16 +238,29 @@ test(
     const daemon = await startDaemon(ovs);
     atEnd(() => daemon.kill());
     const br = await exportingBridge(t, ovs, daemon, UNCACHED);
-    daemon.signal('SIGSTOP');
-    const endMs = performance.now() + PAUSE_MS;
-    await waitFor(() => performance.now() > endMs, { what: 'the pause has passed' });
-    daemon.signal('SIGCONT');
-    await waitFor(() => /still the active daemon; nothing was sampled for \d+ ms/u.test(daemon.log), {
-      what: 'the daemon has proved that it is the active one',
-    });
-    await daemon.waitForReady();
-    await br.sample(udpFrame({ sourcePort: 9 }));
-    await br.sink.waitForRecords(1);
+    for (const [index, sampler] of ['packet-in', 'datapath'].entries()) {
+      await ovs.vsctl('set', 'Bridge', br.name, `external_ids:ovs-ipfix-sampler=${sampler}`);
+      await daemon.waitForReady();
+      if (sampler === 'datapath') {
+        await sampledWhole(daemon, br.name);
+      }
+      br.sink.clear();
+      daemon.signal('SIGSTOP');
+      const endMs = performance.now() + PAUSE_MS;
+      const frames = Array.from({ length: PORTION }, (_, at) => udpFrame({ sourcePort: 1 + at }));
+      await ovs.injectMany(br.name, br.port, frames);
+      await waitFor(() => performance.now() > endMs, { what: 'the pause has passed' });
+      daemon.signal('SIGCONT');
+      await waitFor(() => (daemon.log.match(PROVED)?.length ?? 0) > index, {
+        what: 'the daemon has proved that it is the active one',
+      });
+      await br.sink.waitForRecords(PORTION);
+      const ports = new Set(br.sink.records.map(({ fields }) => fields['sourceTransportPort']));
+      assert.deepEqual([br.sink.records.length, ports.size], [PORTION, PORTION]);
+      const { samples } = (await daemonStatus(daemon)).database;
+      assert.deepEqual([samples.waiting, samples.dropped], [0, 0]);
+      assert.ok(samples.delayed > 0);
+    }
   },
 );
 

@@ -49,6 +49,26 @@ describe('NXT_PACKET_IN2 of a real switch', () => {
     }
   });
 
+  test('is copied to memory of its own, with all that the view has of it', () => {
+    const parts = (view: PacketInView) => [
+      view.bytes.toString('hex', view.packetStart, view.packetEnd),
+      view.bytes.toString('hex', view.userdataStart, view.userdataEnd),
+      view.bytes.toString('hex', view.continuationStart, view.continuationEnd),
+      decodeMetadata(view),
+      [view.fullLength, view.tableId, view.reason, view.cookieHigh, view.cookieLow, view.inPort],
+    ];
+    for (const vector of packetIn2) {
+      const view = new PacketInView();
+      const memory = Buffer.from(vector.bytes);
+      decodePacketIn2(memory, vector.bodyStart, memory.length, view);
+      const before = parts(view);
+      const copy = view.copy();
+      memory.fill(0xff);
+      assert.deepEqual(parts(copy), before);
+      assert.equal(copy.userdataStart === 0, view.userdataStart === 0, 'an absent property stays absent');
+    }
+  });
+
   test('resets the view for the next message', () => {
     const view = new PacketInView();
     const [sampled, missed] = ['via action', 'via no_match'].map((via) =>
