@@ -7,7 +7,7 @@ import { LOG_MODULES, type RunSettings, type WebSettings } from './config/settin
 import { Control } from './control/control.ts';
 import type { StopReport } from './control/hand-back.ts';
 import { BatchClock } from './export/batch-clock.ts';
-import { openSession } from './export/open-session.ts';
+import { sessionOpener } from './export/open-session.ts';
 import { SendBudget } from './export/send-budget.ts';
 import { eventCounters } from './report/counters.ts';
 import { Coverage } from './report/coverage.ts';
@@ -66,7 +66,7 @@ export class Daemon {
       clock,
       sampleClock,
       log: this.#logger,
-      openSession: (target, listener) => openSession(target, listener, { clock, log: collectorLog }),
+      openSession: sessionOpener({ clock, log: collectorLog }, settings.queueBytesMax),
       sendBudget,
       randomSeed: () => randomInt(2 ** 32),
       isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),

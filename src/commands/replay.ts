@@ -9,7 +9,8 @@ import {
   replayExporterOptions,
 } from '../config/replay-settings.ts';
 import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/settings.ts';
-import { openSession } from '../export/open-session.ts';
+import { sessionOpener } from '../export/open-session.ts';
+import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
@@ -106,8 +107,10 @@ async function replay(file: string, settings: ReplaySettings): Promise<number> {
     {
       source: openCapture(file),
       log: log.logger('replay'),
-      openSession: (target, listener) =>
-        openSession(target, listener, { clock: systemClock, log: collectorLog }),
+      openSession: sessionOpener(
+        { clock: systemClock, log: collectorLog },
+        RELIABLE_SESSION_DEFAULTS.queueBytesMax,
+      ),
     },
   );
   const interrupt = (): void => run.interrupt();

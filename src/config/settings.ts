@@ -2,6 +2,7 @@
 // the environment variables. Settings of a bridge or a collector live in OVSDB rows, not here.
 
 import * as z from 'zod/mini';
+import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT, RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import {
   type Endpoint,
@@ -51,6 +52,8 @@ export interface RunSettings extends OvsSettings {
   readonly messageBytesMax: number;
   /** The most messages a second to a collector over UDP. */
   readonly messageRateMax: number;
+  /** Memory for messages that wait for a collector over TCP, in bytes, of each exporter and collector. */
+  readonly queueBytesMax: number;
   /** The format of records of rows that do not choose one. */
   readonly recordFormat: RecordFormat;
 }
@@ -128,6 +131,12 @@ export const messageBytes = z._default(wholeNumber(512, 65_535), MESSAGE_BYTES_M
 /** The value of `--message-rate-max`. */
 const messageRate = z._default(wholeNumber(100, 1_000_000), MESSAGE_RATE_MAX_DEFAULT);
 
+/** The value of `--queue-bytes`. */
+const queueBytesMax = z._default(
+  wholeNumber(131_072, 4_294_967_296),
+  RELIABLE_SESSION_DEFAULTS.queueBytesMax,
+);
+
 /** The value of `--record-format`. */
 export const recordFormat = z._default(choice(RECORD_FORMATS), RECORD_FORMAT_DEFAULT);
 
@@ -190,6 +199,7 @@ const runSchema = z.object({
   unmetered: z._default(choice(['refuse', 'allow']), 'refuse'),
   messageBytesMax: messageBytes,
   messageRateMax: messageRate,
+  queueBytes: queueBytesMax,
   recordFormat,
 });
 
@@ -234,7 +244,7 @@ export function readOvsSettings(flags: unknown): OvsSettings {
 /** Reads the flags of `run`; throws `SettingsError`. */
 export function readRunSettings(flags: unknown): RunSettings {
   const { unixctl, pidfile, web, webTokenFile, webInsecure, ...rest } = parse(runSchema, flags);
-  const { adopt, unmetered, messageBytesMax, messageRateMax, recordFormat, ...ovs } = rest;
+  const { adopt, unmetered, messageBytesMax, messageRateMax, queueBytes, recordFormat, ...ovs } = rest;
   return {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
@@ -244,6 +254,7 @@ export function readRunSettings(flags: unknown): RunSettings {
     unmetered,
     messageBytesMax,
     messageRateMax,
+    queueBytesMax: queueBytes,
     recordFormat,
   };
 }

@@ -15,7 +15,6 @@ import { addTunnel } from '../packet/tunnel-key.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { flushCache, SLICE_RECORDS_MAX } from './cache-flush.ts';
-import { type StreamOptions, streamOptions } from './collector-stream.ts';
 import { CollectorStreams } from './collector-streams.ts';
 import { type ExporterOptions, layoutOf, sameOptions } from './exporter-options.ts';
 import type { ExporterParts } from './exporter-parts.ts';
@@ -31,6 +30,7 @@ import { MessagePacker } from './message-packer.ts';
 import { OptionsRecords } from './options-records.ts';
 import { type Pace, Pacer } from './pacer.ts';
 import { RecentMessages } from './recent-messages.ts';
+import { type StreamOptions, streamOptions } from './stream-options.ts';
 
 export type { ExporterStatus } from './exporter-status.ts';
 

@@ -74,8 +74,11 @@ export class StreamSink {
     }
   }
 
-  /** Ends all connections and does not listen any more; returns the port. */
+  /** Ends all connections and does not listen any more; returns the port. Safe to repeat. */
   async close(): Promise<number> {
+    if (!this.#server.listening) {
+      return 0;
+    }
     const { port } = this;
     for (const socket of this.#sockets) {
       socket.destroy();
