@@ -66,7 +66,10 @@ export class Daemon {
       clock,
       sampleClock,
       log: this.#logger,
-      openSession: sessionOpener({ clock, log: collectorLog }, settings.queueBytesMax),
+      openSession: sessionOpener(
+        { clock, log: collectorLog, onAddress: () => this.#control.recheckRows() },
+        settings.queueBytesMax,
+      ),
       sendBudget,
       randomSeed: () => randomInt(2 ** 32),
       isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),

@@ -14,7 +14,7 @@ import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
-import { flag, flagOf } from './options.ts';
+import { flag, flagOf, sourceAddressFlag } from './options.ts';
 import { openCapture } from './replay/capture-source.ts';
 import { Replay } from './replay/replay-run.ts';
 import { progressLine, shortfalls, summaryJson, summaryText } from './replay/replay-summary.ts';
@@ -71,6 +71,7 @@ export function replayCommand(): Command {
         `format of records: extended or original (default: ${RECORD_FORMAT_DEFAULT})`,
       ),
     )
+    .addOption(sourceAddressFlag())
     .addOption(flagOf('replay', '--observation-domain-id <id>', 'of all messages (default: 0)'))
     .addOption(flagOf('replay', '--observation-point-id <id>', 'of all records (default: 0)'))
     .addOption(flagOf('replay', '--format <format>', 'of the summary: text or json (default: text)'))

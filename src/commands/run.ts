@@ -5,7 +5,8 @@ import { type RunSettings, readRunSettings } from '../config/settings.ts';
 import { Daemon } from '../daemon.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { flag, foldDatabase } from './options.ts';
+import { compileLate } from '../runtime/late-compilation.ts';
+import { flag, foldDatabase, sourceAddressFlag } from './options.ts';
 import { addOvsOptions } from './ovs-options.ts';
 import { hasPidFile, removePidFile, runLocked } from './run/pidfile.ts';
 import { ServiceNotifier } from './service-notifier.ts';
@@ -49,6 +50,7 @@ export function runCommand(): Command {
         `format of records where a row sets none: extended or original (default: ${RECORD_FORMAT_DEFAULT})`,
       ),
     )
+    .addOption(sourceAddressFlag())
     .addOption(
       flag('--unixctl <file>', 'control socket for ovs-appctl (default: $OVS_RUNDIR/ovs-ipfix.PID.ctl)'),
     )
@@ -78,6 +80,7 @@ export function runCommand(): Command {
 }
 
 async function runUntilStopped(settings: RunSettings): Promise<void> {
+  compileLate();
   let stop: (reason: string) => void = () => {};
   const stopping = new Promise<string>((resolve) => {
     stop = resolve;

@@ -9,6 +9,8 @@ export const CONDITION_CODES = [
   'bad-target',
   'duplicate-target',
   'no-usable-target',
+  'source-address-family',
+  'source-address-unavailable',
   'too-many-targets',
   'target-needs-daemon',
   'too-many-bridges',

@@ -1,6 +1,7 @@
 // Turns the rows of the database into the daemon's configuration: a pure function that runs on every change. The result has
 // the bridges with their sampling, the IPFIX rows in use, and the conditions of both.
 
+import type { SourceAddresses } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { RECORD_FORMAT_DEFAULT, type RecordFormat } from '../ipfix/record-layout.ts';
 import { hasKernelDatapath, readBridgeKeys, type SamplerPolicy } from './bridge-keys.ts';
@@ -78,6 +79,8 @@ export interface BridgeConfig {
 export interface Configuration {
   readonly bridges: ReadonlyMap<string, BridgeConfig>;
   readonly ipfixRows: readonly UsedIpfixRow[];
+  /** The same rows by their UUIDs. */
+  readonly rowsByUuid: ReadonlyMap<string, UsedIpfixRow>;
   /** Names of the bridges beyond the limits, whose rows are left to ovs-vswitchd. */
   readonly bridgesBeyondLimits: ReadonlySet<string>;
   readonly conditions: readonly Condition[];
@@ -101,19 +104,21 @@ const POPULATION_OF_SETS = 1;
 
 /**
  * Reads a snapshot of the rows. `messageBytesMax` is the size of the daemon's largest IPFIX message, in bytes of UDP payload;
- * `recordFormat` is that of rows that do not choose one. `cache` changes nothing but the time that it takes.
+ * `recordFormat` is that of rows that do not choose one, and so are the source addresses. `cache` changes nothing but the time
+ * that it takes.
  */
 export function readConfiguration(
   tables: ConfigurationTables,
   messageBytesMax: number,
   recordFormat: RecordFormat = RECORD_FORMAT_DEFAULT,
   cache: ConfigurationCache = new ConfigurationCache(),
+  source?: SourceAddresses,
 ): Configuration {
   const conditions: Condition[] = [];
   const bridgeRows = [...tables.bridges];
   const collectorSets = collectorSetsOfUsers(tables);
   const users = usersOfIpfixRows(bridgeRows, collectorSets);
-  const rows = readUsedRows(tables, users, { messageBytesMax, recordFormat }, cache, conditions);
+  const rows = readUsedRows(tables, users, { messageBytesMax, recordFormat, source }, cache, conditions);
   const foundConditions: Condition[] = [];
   const sets = readCollectorSets(collectorSets, bridgeRows, foundConditions);
   const beyond = bridgesBeyondLimits(bridgeRows, sets, foundConditions);
@@ -132,8 +137,14 @@ export function readConfiguration(
     conditions.push(...read.conditions);
     bridges.set(read.config.name, read.config);
   }
-  const ipfixRows = [...rows.values()].map(({ used }) => used);
-  return { bridges, ipfixRows, bridgesBeyondLimits: beyond, conditions };
+  const rowsByUuid = new Map(Array.from(rows, ([uuid, { used }]) => [uuid, used]));
+  return {
+    bridges,
+    ipfixRows: [...rowsByUuid.values()],
+    rowsByUuid,
+    bridgesBeyondLimits: beyond,
+    conditions,
+  };
 }
 
 /**
@@ -146,7 +157,8 @@ export function* prepareConfiguration(
   cache: ConfigurationCache,
   rowsMax: number,
 ): Generator<void, void> {
-  let readsMax = cache.ipfix.reads + rowsMax;
+  const readsBefore = cache.ipfix.reads;
+  let readsMax = readsBefore + rowsMax;
   for (const [uuid, user] of usersOfIpfixRows([...tables.bridges], collectorSetsOfUsers(tables))) {
     const row = tables.ipfix.get(uuid);
     if (row !== undefined && ownerOf(row) === undefined) {
@@ -157,10 +169,20 @@ export function* prepareConfiguration(
       }
     }
   }
+  if (cache.ipfix.reads - readsBefore > rowsMax) {
+    // What follows is work of its own where there are many rows.
+    yield;
+  }
 }
 
-function collectorSetsOfUsers({ collectorSets }: ConfigurationTables): readonly DatabaseRow[] {
-  return [...collectorSets].filter((row) => ownerOf(row) === undefined);
+/** What `collectorSetsOfUsers` has returned. */
+const setsOfUsers = new WeakMap<ConfigurationTables, readonly DatabaseRow[]>();
+
+function collectorSetsOfUsers(tables: ConfigurationTables): readonly DatabaseRow[] {
+  const sets =
+    setsOfUsers.get(tables) ?? [...tables.collectorSets].filter((row) => ownerOf(row) === undefined);
+  setsOfUsers.set(tables, sets);
+  return sets;
 }
 
 /** Reads the rows that bridges and sets of users refer to, by UUID. */
@@ -202,10 +224,10 @@ function readRowOf(
 function inputsOf(
   user: RowUser,
   { ovsVersion }: ConfigurationTables,
-  { messageBytesMax, recordFormat }: ProcessOptions,
+  { messageBytesMax, recordFormat, source }: ProcessOptions,
 ): readonly unknown[] {
   const use = [describeUsers(user), user.bridges.join(' '), user.wholeBridges.join(' ')];
-  return [...use, ovsVersion, messageBytesMax, recordFormat];
+  return [...use, ovsVersion, messageBytesMax, recordFormat, source];
 }
 
 /** Returns how the sets of a bridge are exported, but for those whose row has no usable target. */

@@ -2,6 +2,7 @@
 // the environment variables. Settings of a bridge or a collector live in OVSDB rows, not here.
 
 import * as z from 'zod/mini';
+import type { SourceAddresses } from '../export/collector-session.ts';
 import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT, RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import {
@@ -21,6 +22,7 @@ import {
 } from '../runtime/rundir.ts';
 import { originalName } from '../runtime/safe-text.ts';
 import { parseVlogSpec } from '../runtime/vlog-spec.ts';
+import { parseSourceAddresses } from './source-address.ts';
 
 /** How to reach Open vSwitch: settings of `run`, `release` and `doctor`. */
 export interface OvsSettings {
@@ -56,6 +58,8 @@ export interface RunSettings extends OvsSettings {
   readonly queueBytesMax: number;
   /** The format of records of rows that do not choose one. */
   readonly recordFormat: RecordFormat;
+  /** The source addresses of rows that set none; undefined: the system chooses. */
+  readonly source: SourceAddresses | undefined;
 }
 
 /** Where the live page listens, and who has access. */
@@ -140,6 +144,21 @@ const queueBytesMax = z._default(
 /** The value of `--record-format`. */
 export const recordFormat = z._default(choice(RECORD_FORMATS), RECORD_FORMAT_DEFAULT);
 
+/** The value of `--source-address`. */
+export const sourceAddress = z.optional(
+  z.pipe(
+    z.string(),
+    z.transform((text, context): SourceAddresses => {
+      const result = parseSourceAddresses(text);
+      if ('source' in result) {
+        return result.source;
+      }
+      context.issues.push({ code: 'custom', message: result.fault, input: text });
+      return z.NEVER;
+    }),
+  ),
+);
+
 const filledText = z.optional(z.string().check(z.minLength(1, { error: 'the value is empty' })));
 
 /** The modules of the log; docs/status.md describes them. */
@@ -201,6 +220,7 @@ const runSchema = z.object({
   messageRateMax: messageRate,
   queueBytes: queueBytesMax,
   recordFormat,
+  sourceAddress,
 });
 
 const statusSchema = z.object({
@@ -244,7 +264,8 @@ export function readOvsSettings(flags: unknown): OvsSettings {
 /** Reads the flags of `run`; throws `SettingsError`. */
 export function readRunSettings(flags: unknown): RunSettings {
   const { unixctl, pidfile, web, webTokenFile, webInsecure, ...rest } = parse(runSchema, flags);
-  const { adopt, unmetered, messageBytesMax, messageRateMax, queueBytes, recordFormat, ...ovs } = rest;
+  const { adopt, unmetered, messageBytesMax, messageRateMax, queueBytes, ...others } = rest;
+  const { recordFormat, sourceAddress, ...ovs } = others;
   return {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
@@ -256,6 +277,7 @@ export function readRunSettings(flags: unknown): RunSettings {
     messageRateMax,
     queueBytesMax: queueBytes,
     recordFormat,
+    source: sourceAddress,
   };
 }
 

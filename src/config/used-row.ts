@@ -1,13 +1,15 @@
 // An IPFIX row that a bridge or a collector set uses, with the options of its exporter and its conditions: a pure function of
 // the row, of who uses it, and of the process.
 
-import type { CollectorTarget } from '../export/collector-session.ts';
+import type { CollectorTarget, SourceAddresses } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { type Condition, shownCondition } from './condition.ts';
 import { type DatabaseRow, effectiveTargets, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
 import { rowConditions } from './row-conditions.ts';
+import { SOURCE_ADDRESS_KEY } from './row-keys.ts';
 import { describeUsers, type RowUser } from './row-users.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
+import { readSourceAddresses, withSource } from './source-address.ts';
 import { readTargets, TARGETS_MAX, tooManyTargets } from './target.ts';
 
 /** An IPFIX row that a bridge or a collector set uses. */
@@ -28,7 +30,10 @@ export interface UsedIpfixRow {
 }
 
 /** The settings of the process that exporters have. */
-export type ProcessOptions = Pick<ExporterOptions, 'messageBytesMax' | 'recordFormat'>;
+export interface ProcessOptions extends Pick<ExporterOptions, 'messageBytesMax' | 'recordFormat'> {
+  /** The source addresses of rows that set none. */
+  readonly source?: SourceAddresses | undefined;
+}
 
 /** What was read of a row. */
 export interface ReadRow {
@@ -50,7 +55,14 @@ export function readUsedRow(
   const where = `IPFIX row ${uuid} (${describeUsers(user)})`;
   const row = readIpfixRow(databaseRow, where, conditions);
   const texts = effectiveTargets(row);
-  const targets = readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions);
+  const ownSource = readSourceAddresses(uuid, row.externalIds.get(SOURCE_ADDRESS_KEY), where, conditions);
+  const targets = withSource(
+    uuid,
+    readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions),
+    ownSource ?? ofProcess.source,
+    where,
+    conditions,
+  );
   const context = { row, where, ovsVersion };
   const isForWholeBridge = user.wholeBridges.length > 0;
   const { recordFormat } = ofProcess;

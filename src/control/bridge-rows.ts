@@ -1,6 +1,7 @@
 // The bridges that are to be sampled, and the rows for which they are.
 
 import type { BridgeConfig } from '../config/configuration.ts';
+import type { Redirection } from './ownership.ts';
 
 /** Bridges whose sampling begins in one turn of the event loop. */
 const BRIDGES_PER_TURN = 16;
@@ -23,6 +24,13 @@ export function rowsOf(
 ): readonly { readonly ipfixRow: string; readonly isOurs: boolean }[] {
   const { sampling, flowSampling } = config;
   return [...(sampling === undefined ? [] : [sampling]), ...flowSampling.values()];
+}
+
+/** Returns how the samples of redirected sets of all bridges get to the daemon, by the UUIDs of their rows. */
+export function redirectionsOf(
+  bridges: Iterable<{ redirections(): ReadonlyMap<string, Redirection> }>,
+): ReadonlyMap<string, Redirection> {
+  return new Map(Array.from(bridges, (bridge) => [...bridge.redirections()]).flat());
 }
 
 /** Returns what of a bridge is sampled, for the log. */

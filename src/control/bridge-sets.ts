@@ -12,6 +12,7 @@ import { unreachableCondition } from './own-rows-watch.ts';
 import type { Redirection } from './ownership.ts';
 import { PreparedExporters } from './prepared-exporters.ts';
 import { RedirectedSets, type RedirectedSetsParts } from './redirected-sets.ts';
+import type { RunningExporter } from './sampled-bridge-parts.ts';
 import type { FlowSamplingStatus } from './sampled-bridge-status.ts';
 import type { PathState } from './sampler-choice.ts';
 import { isToBeRedirected } from './set-choice.ts';
@@ -35,6 +36,13 @@ export interface SetsDesired {
   readonly followedSets: ReadonlySet<number>;
 }
 
+/** A set whose row is redirected, or may be. */
+interface ChosenSet {
+  readonly sampling: FlowSampling;
+  /** Whether that is decided; otherwise it is when the bridge is connected. */
+  readonly isChosen: boolean;
+}
+
 interface SetExporter {
   row: FlowSampling;
   readonly exporter: Exporter;
@@ -49,7 +57,7 @@ export class BridgeSets {
   /** Whether exporters were made since the last `configure`. */
   #isPrepared = false;
   /** The sets that are desired and whose rows are, or may be, redirected. */
-  #redirected: ReadonlyMap<number, FlowSampling> = new Map();
+  #redirected: ReadonlyMap<number, ChosenSet> = new Map();
   #config: BridgeConfig | undefined;
   #desiredSets: readonly FlowSampling[] = [];
   #hasMeters: boolean | undefined;
@@ -139,10 +147,9 @@ export class BridgeSets {
   /** How the samples of each set get to the daemon, by the UUID of its IPFIX row; a set without an entry has packet-ins. */
   redirections(): ReadonlyMap<string, Redirection> {
     const redirections = new Map<string, Redirection>();
-    for (const [id, { ipfixRow }] of this.#redirected) {
-      if (this.#isRedirected(id) !== false) {
-        redirections.set(ipfixRow, { target: this.#targetOf(id), hasFailed: this.#path === 'failed' });
-      }
+    const hasFailed = this.#path === 'failed';
+    for (const [id, { sampling }] of this.#redirected) {
+      redirections.set(sampling.ipfixRow, { target: this.#targetOf(id), hasFailed });
     }
     return redirections;
   }
@@ -150,17 +157,20 @@ export class BridgeSets {
   /** Returns a sentence about a row that is not redirected yet; undefined if there is none. */
   missing(): string | undefined {
     const { bridge } = this.#parts;
-    for (const [id, { row }] of this.#redirected) {
-      if (this.#isRedirected(id) !== false && row.redirectedTo !== this.#targetOf(id)) {
-        return `IPFIX row ${row.uuid} of collector set ${id} of bridge ${bridge} is not redirected yet.`;
+    for (const [id, { sampling }] of this.#redirected) {
+      if (sampling.row.redirectedTo !== this.#targetOf(id)) {
+        return `IPFIX row ${sampling.ipfixRow} of collector set ${id} of bridge ${bridge} is not redirected yet.`;
       }
     }
     return undefined;
   }
 
   conditions(): readonly Condition[] {
-    const left = [...this.#redirected.keys()].filter((id) => this.#isRedirected(id) === true);
-    if (this.#path !== 'failed' || left.length === 0) {
+    if (this.#path !== 'failed') {
+      return [];
+    }
+    const left = [...this.#redirected.values()].filter(({ isChosen }) => isChosen);
+    if (left.length === 0) {
       return [];
     }
     const { bridge } = this.#parts;
@@ -182,9 +192,13 @@ export class BridgeSets {
     this.#prepared.start();
   }
 
-  /** The exporters by collector set. */
-  exporters(): readonly (readonly [number, Exporter])[] {
-    return [...this.#exporters].map(([id, { exporter }]) => [id, exporter] as const);
+  /** The exporters with their sets and rows. */
+  exporters(): readonly Omit<RunningExporter, 'bridge' | 'interfaces'>[] {
+    return [...this.#exporters].map(([collectorSetId, { row, exporter }]) => ({
+      collectorSetId,
+      ipfixRow: row.ipfixRow,
+      exporter,
+    }));
   }
 
   status({ translation }: BridgeSessionStatus): readonly FlowSamplingStatus[] {
@@ -221,18 +235,28 @@ export class BridgeSets {
 
   /** Chooses the way of each set, and opens the sockets of those that may need one. */
   #choose(config: BridgeConfig): SetsDesired {
-    const rewritten = this.#desiredSets.filter((set) => this.#choiceOf(config, set) === false);
-    const redirected = this.#desiredSets.filter((set) => this.#choiceOf(config, set) !== false);
-    this.#needsPath = redirected.some((set) => this.#choiceOf(config, set) === true);
-    // A set that has packet-ins from now on keeps its socket until its row is adopted.
-    const open = this.#desiredSets.filter(
-      (set) => this.#choiceOf(config, set) === true || (isRedirected(set.row) && this.#isOpen(set)),
-    );
-    this.#redirected = byId(redirected);
-    this.#sockets.configure(byId(open));
-    const collectorSets = idsOf(rewritten);
+    const collectorSets = new Set<number>();
+    const redirected = new Map<number, ChosenSet>();
+    const open = new Map<number, FlowSampling>();
+    this.#needsPath = false;
+    for (const sampling of this.#desiredSets) {
+      const id = sampling.collectorSetId;
+      const choice = this.#choiceOf(config, sampling);
+      if (choice === false) {
+        collectorSets.add(id);
+      } else {
+        redirected.set(id, { sampling, isChosen: choice === true });
+        this.#needsPath ||= choice === true;
+      }
+      // A set that has packet-ins from now on keeps its socket until its row is adopted.
+      if (choice === true || (isRedirected(sampling.row) && this.#isOpen(sampling))) {
+        open.set(id, sampling);
+      }
+    }
+    this.#redirected = redirected;
+    this.#sockets.configure(open);
     this.#parts.intake.setExpectedSets(collectorSets);
-    return { collectorSets, followedSets: idsOf(redirected) };
+    return { collectorSets, followedSets: new Set(redirected.keys()) };
   }
 
   #isOpen({ collectorSetId }: FlowSampling): boolean {
@@ -246,11 +270,6 @@ export class BridgeSets {
       hasMeters: this.#hasMeters,
       ownsRow,
     });
-  }
-
-  #isRedirected(id: number): boolean | undefined {
-    const set = this.#redirected.get(id);
-    return this.#config && set && this.#choiceOf(this.#config, set);
   }
 
   #targetOf(id: number): string | undefined {
@@ -294,12 +313,4 @@ export class BridgeSets {
     this.#exporters.set(sampling.collectorSetId, set);
     return set;
   }
-}
-
-function byId(sets: readonly FlowSampling[]): ReadonlyMap<number, FlowSampling> {
-  return new Map(sets.map((set) => [set.collectorSetId, set]));
-}
-
-function idsOf(sets: readonly FlowSampling[]): ReadonlySet<number> {
-  return new Set(sets.map(({ collectorSetId }) => collectorSetId));
 }

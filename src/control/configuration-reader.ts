@@ -14,16 +14,23 @@ import type { RunSettings } from '../config/settings.ts';
 const ROWS_PER_TURN = 100;
 
 export class ConfigurationReader {
-  readonly #settings: Pick<RunSettings, 'messageBytesMax' | 'recordFormat'>;
+  readonly #settings: Pick<RunSettings, 'messageBytesMax' | 'recordFormat' | 'source'>;
   readonly #cache = new ConfigurationCache();
   #preparation: { readonly tables: ConfigurationTables; readonly steps: Generator<void, void> } | undefined;
+  #last: { readonly tables: ConfigurationTables; readonly configuration: Configuration } | undefined;
 
-  constructor({ messageBytesMax, recordFormat }: RunSettings) {
-    this.#settings = { messageBytesMax, recordFormat };
+  constructor({ messageBytesMax, recordFormat, source }: RunSettings) {
+    this.#settings = { messageBytesMax, recordFormat, source };
   }
 
-  /** Reads some of the changed rows of a snapshot; returns the configuration when all are read. */
+  /**
+   * Reads some of the changed rows of a snapshot; returns the configuration when all are read. It is the same object for the same
+   * snapshot.
+   */
   read(tables: ConfigurationTables): Configuration | undefined {
+    if (this.#last?.tables === tables) {
+      return this.#last.configuration;
+    }
     if (this.#preparation?.tables !== tables) {
       const steps = prepareConfiguration(tables, this.#settings, this.#cache, ROWS_PER_TURN);
       this.#preparation = { tables, steps };
@@ -31,7 +38,10 @@ export class ConfigurationReader {
     if (this.#preparation.steps.next().done !== true) {
       return undefined;
     }
-    const { messageBytesMax, recordFormat } = this.#settings;
-    return readConfiguration(tables, messageBytesMax, recordFormat, this.#cache);
+    const { messageBytesMax, recordFormat, source } = this.#settings;
+    const configuration = readConfiguration(tables, messageBytesMax, recordFormat, this.#cache, source);
+    this.#preparation = undefined;
+    this.#last = { tables, configuration };
+    return configuration;
   }
 }

@@ -5,22 +5,21 @@
 import { type Condition, shownCondition } from '../config/condition.ts';
 import type { BridgeConfig, Configuration } from '../config/configuration.ts';
 import type { RunSettings } from '../config/settings.ts';
-import type { OpenSession } from '../export/collector-session.ts';
 import { Exporter } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
-import type { SendBudget } from '../export/send-budget.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { DelayedCall } from '../runtime/delayed-call.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
-import { OnceATurn } from '../runtime/turns.ts';
+import { nextTurn, OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
-import { bridgesOfTurn, describeSampling, rowsOf } from './bridge-rows.ts';
+import { bridgesOfTurn, describeSampling, redirectionsOf, rowsOf } from './bridge-rows.ts';
 import { BridgeSession } from './bridge-session.ts';
-import { type ConditionList, listConditions } from './condition-list.ts';
+import { listConditions } from './condition-list.ts';
 import { ConditionLog } from './condition-log.ts';
 import { ConfigurationReader } from './configuration-reader.ts';
-import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
+import type { ControlParts, ControlStatus } from './control-parts.ts';
+import { DatabaseSession } from './database-session.ts';
 import {
   closeDatabase,
   describeLoss,
@@ -41,7 +40,7 @@ import {
   withOwnershipConditions,
 } from './ownership.ts';
 import { missingParts } from './readiness.ts';
-import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
+import { Reconciler } from './reconciler.ts';
 import { SampledBridge } from './sampled-bridge.ts';
 import type {
   BridgeInterfaces,
@@ -49,29 +48,6 @@ import type {
   SampledBridgeSessionOptions,
 } from './sampled-bridge-parts.ts';
 import type { SampledBridgeStatus } from './sampled-bridge-status.ts';
-
-/** The dependencies of `Control`. */
-export interface ControlParts {
-  readonly clock: Clock;
-  /** The clock of the packet path, read once a batch. */
-  readonly sampleClock: Clock;
-  readonly log: Logger;
-  readonly openSession: OpenSession;
-  readonly sendBudget: SendBudget;
-  /** Random 32-bit numbers for samplers. */
-  readonly randomSeed: () => number;
-  /** Whether ovs-vswitchd is known not to run. */
-  readonly isSwitchStopped: () => boolean;
-}
-
-/** The whole status for operators; plain data. */
-export interface ControlStatus extends ConditionList {
-  readonly database: DatabaseStatus;
-  readonly rows: ReconcilerStatus;
-  readonly bridges: readonly SampledBridgeStatus[];
-  /** Why the daemon is not ready, as sentences; empty when everything that is configured runs. */
-  readonly missing: readonly string[];
-}
 
 export class Control {
   readonly #settings: RunSettings;
@@ -87,11 +63,14 @@ export class Control {
   readonly #conditionLog: ConditionLog;
   readonly #ownRows: OwnRows;
   readonly #reader: ConfigurationReader;
+  /** What was read of the newest snapshot, and the same with the conditions that depend on the ownership of rows. */
+  #read: Configuration | undefined;
   #configuration: Configuration | undefined;
   /** See `Leadership.takePreviousEnd`, for bridges whose sampling begins now. */
   #previousEndMicros: number | undefined;
   #desired: (bridge: string, row: string) => boolean = () => false;
   #isStopping = false;
+  readonly #recheck: DelayedCall;
   /** One reconciliation for all changes of the database, its connection, the lock and bridges' samplability in a turn. */
   readonly #following = new OnceATurn(() => this.#follow());
 
@@ -101,6 +80,7 @@ export class Control {
     this.#log = parts.log.module('control');
     this.#conditionLog = new ConditionLog(this.#log);
     this.#reader = new ConfigurationReader(settings);
+    this.#recheck = new DelayedCall(parts.clock, () => this.#rows.trigger());
     this.#database = new DatabaseSession({
       clock: parts.clock,
       log: parts.log.module('database'),
@@ -133,6 +113,7 @@ export class Control {
     const startMicros = clock.monotonicMicros();
     const leftMs = (endMs: number) => msUntil(clock, startMicros + endMs * 1000);
     this.#isStopping = true;
+    this.#recheck.cancel();
     this.#rows.stop();
     this.#ownRows.stop();
     const bridges = [...this.#bridges.values()];
@@ -167,6 +148,11 @@ export class Control {
   bridges(): readonly SampledBridgeStatus[] {
     const bridges = [...this.#bridges.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     return bridges.map((bridge) => bridge.status());
+  }
+
+  /** Writes the conditions of collectors to rows soon: they have changed. A thousand sessions may open in one second. */
+  recheckRows(): void {
+    this.#recheck.schedule();
   }
 
   /** Reads everything again, ends backoffs, and requests a lost lock again. */
@@ -213,11 +199,8 @@ export class Control {
   }
 
   #rules(): AdoptionRules {
-    return {
-      policy: this.#settings.adopt,
-      samplability: (bridge) => this.#bridges.get(bridge)?.samplability ?? 'pending',
-      redirections: new Map([...this.#bridges.values()].flatMap((bridge) => [...bridge.redirections()])),
-    };
+    const samplability = (bridge: string) => this.#bridges.get(bridge)?.samplability ?? 'pending';
+    return { policy: this.#settings.adopt, samplability };
   }
 
   /** Reconciles with the newest snapshot. */
@@ -233,8 +216,11 @@ export class Control {
       this.#following.schedule();
       return;
     }
-    this.#configuration = withOwnershipConditions(configuration, this.#settings.adopt);
-    this.#conditionLog.update(this.#configuration.conditions);
+    if (configuration !== this.#read) {
+      this.#read = configuration;
+      this.#configuration = withOwnershipConditions(configuration, this.#settings.adopt);
+      this.#conditionLog.update(this.#configuration.conditions);
+    }
     this.#ownRows.follow(tables, {
       ports: this.#samplePorts(),
       kept: new Set(this.#leaving.keys()),
@@ -375,9 +361,14 @@ export class Control {
 
   async #reconcileRows(): Promise<void> {
     // A newer snapshot that is still being read triggers this again.
-    const isCurrent = !this.#following.isDue;
-    if (isCurrent && this.#configuration !== undefined && this.#database.lock === 'held') {
-      await this.#database.write(planOwnership(this.#configuration, this.#rules(), this.conditions()));
+    if (this.#following.isDue) {
+      return;
+    }
+    // The plan of a thousand rows is work of its own.
+    await nextTurn();
+    if (this.#configuration !== undefined && this.#database.lock === 'held' && !this.#isStopping) {
+      const rules = { ...this.#rules(), redirections: redirectionsOf(this.#bridges.values()) };
+      await this.#database.write(planOwnership(this.#configuration, rules, this.conditions()));
     }
   }
 

@@ -146,8 +146,17 @@ export function ownRowsOperations(
   ];
 }
 
+/** What `setsByBridge` has returned. */
+const knownSets = new WeakMap<ConfigurationTables, ReadonlyMap<string, readonly DatabaseRow[]>>();
+
 /** Returns all collector sets by the uuid of their bridge. */
 function setsByBridge(tables: ConfigurationTables): ReadonlyMap<string, readonly DatabaseRow[]> {
+  const sets = knownSets.get(tables) ?? groupByBridge(tables);
+  knownSets.set(tables, sets);
+  return sets;
+}
+
+function groupByBridge(tables: ConfigurationTables): ReadonlyMap<string, readonly DatabaseRow[]> {
   const sets = new Map<string, DatabaseRow[]>();
   for (const row of tables.collectorSets) {
     const bridge = referenceOf(row.columns['bridge']) ?? '';

@@ -49,19 +49,47 @@ export function planOwnership(
 ): readonly RowChange[] {
   const wanted = wantedRows(configuration, rules);
   const texts = textsByRow(conditions);
-  return configuration.ipfixRows
-    .map((used) => {
-      const redirection = rules.redirections?.get(used.row.uuid);
-      const isReady = used.bridges.every((bridge) => rules.samplability(bridge) === 'sampled');
-      const change =
-        redirection === undefined
-          ? adoptionChange(used, wanted, isReady)
-          : redirectionChange(used, wanted, isReady, redirection);
-      return change === undefined || change.kind === 'release'
-        ? (change ?? annotationOf(used.row, texts))
-        : { ...change, externalIds: withConditions(new Map(change.externalIds), used.row, texts) };
-    })
-    .filter(isChange);
+  const changes: RowChange[] = [];
+  for (const used of configuration.ipfixRows) {
+    const change = changeOf(used, wanted, rules, texts);
+    if (change !== undefined && isChange(change)) {
+      changes.push(change);
+    }
+  }
+  return changes;
+}
+
+function changeOf(
+  used: UsedIpfixRow,
+  wanted: ReadonlySet<UsedIpfixRow>,
+  rules: AdoptionRules,
+  texts: ReadonlyMap<string, readonly string[]>,
+): RowChange | undefined {
+  const redirection = rules.redirections?.get(used.row.uuid);
+  const isReady = used.bridges.every((bridge) => rules.samplability(bridge) === 'sampled');
+  const change =
+    redirection === undefined
+      ? adoptionChange(used, wanted, isReady)
+      : redirectionChange(used, wanted, isReady, redirection);
+  if (change === undefined) {
+    return isAnnotated(used.row, texts) ? undefined : annotationOf(used.row, texts);
+  }
+  return change.kind === 'release'
+    ? change
+    : { ...change, externalIds: withConditions(new Map(change.externalIds), used.row, texts) };
+}
+
+/** Whether a row whose owner stays has no conditions, and no key that says otherwise: so it is with nearly all rows. */
+function isAnnotated(row: IpfixRow, texts: ReadonlyMap<string, unknown>): boolean {
+  return !texts.has(row.uuid) && !row.externalIds.has(PROBLEM_KEY) && !hasEndedByUser(row);
+}
+
+/** Whether it was adopted until its user removed the held targets, or set only targets that ovs-vswitchd cannot use. */
+function hasEndedByUser(row: IpfixRow): boolean {
+  return (
+    (row.heldTargets === undefined && row.externalIds.has(STATE_KEY)) ||
+    (isAdopted(row) && !isRedirected(row) && areOnlyForDaemon(row.targets))
+  );
 }
 
 /** Returns the change of a row whose packets come in packet-ins; undefined if its owner does not change. */
@@ -109,23 +137,37 @@ export function desiredRows(
   configuration: Configuration,
   rules: AdoptionRules,
 ): (bridge: string, row: string) => boolean {
-  const wanted = new Map(
-    [...wantedIfSampled(configuration, rules.policy)].map((used) => [used.row.uuid, used]),
-  );
-  const ours = new Set(
-    configuration.ipfixRows.filter((used) => isOurs(used.row)).map((used) => used.row.uuid),
-  );
-  const impossible = (bridge: string) => rules.samplability(bridge) === 'impossible';
-  const blocking = new Map(
-    [...wanted].map(([uuid, used]) => [uuid, used.bridges.filter(impossible)] as const),
-  );
-  return (bridge, row) => ours.has(row) || blocking.get(row)?.every((other) => other === bridge) === true;
+  const wanted = wantedIfSampled(configuration, rules.policy);
+  const impossible = impossibleBridges(configuration, rules);
+  return (bridge, row) => {
+    const used = configuration.rowsByUuid.get(row);
+    return (
+      used !== undefined &&
+      (isOurs(used.row) ||
+        (wanted.has(used) && used.bridges.every((other) => other === bridge || !impossible.has(other))))
+    );
+  };
+}
+
+/** Returns the names of the bridges that cannot be sampled now. */
+function impossibleBridges({ bridges }: Configuration, { samplability }: AdoptionRules): ReadonlySet<string> {
+  const impossible = new Set<string>();
+  for (const bridge of bridges.keys()) {
+    if (samplability(bridge) === 'impossible') {
+      impossible.add(bridge);
+    }
+  }
+  return impossible;
 }
 
 /** Returns the conditions of rows that stay with ovs-vswitchd, or were released, because one of their bridges cannot be sampled. */
 export function notAdopted(configuration: Configuration, rules: AdoptionRules): readonly Condition[] {
+  const impossible = impossibleBridges(configuration, rules);
+  if (impossible.size === 0) {
+    return [];
+  }
   return [...wantedIfSampled(configuration, rules.policy)].flatMap((used) => {
-    const bridge = used.bridges.find((name) => rules.samplability(name) === 'impossible');
+    const bridge = used.bridges.find((name) => impossible.has(name));
     return bridge === undefined || isOurs(used.row) || !used.hasUsableTarget
       ? []
       : [
@@ -192,44 +234,76 @@ const wantedOf = new WeakMap<readonly UsedIpfixRow[], Map<AdoptPolicy, ReadonlyS
 /** Returns the rows that should be adopted if all their bridges are sampled. */
 function wantedIfSampled(configuration: Configuration, policy: AdoptPolicy): ReadonlySet<UsedIpfixRow> {
   const known = wantedOf.get(configuration.ipfixRows) ?? new Map<AdoptPolicy, ReadonlySet<UsedIpfixRow>>();
-  const wanted = known.get(policy) ?? wantedRows(configuration, { policy, samplability: () => 'pending' });
+  const wanted = known.get(policy) ?? rowsToAdopt(configuration, policy, new Set());
   wantedOf.set(configuration.ipfixRows, known.set(policy, wanted));
   return wanted;
+}
+
+/** Returns the rows that should be adopted now: see `rowsToAdopt`. */
+function wantedRows(configuration: Configuration, rules: AdoptionRules): ReadonlySet<UsedIpfixRow> {
+  const impossible = impossibleBridges(configuration, rules);
+  return impossible.size === 0
+    ? wantedIfSampled(configuration, rules.policy)
+    : rowsToAdopt(configuration, rules.policy, impossible);
 }
 
 /**
  * Returns the rows that should be adopted. All rows of a bridge are adopted or none, because ovs-vswitchd processes every
  * `sample` action of a bridge as long as it exports for one of its rows. A marked row stays with ovs-vswitchd as long as another
- * row of one of its bridges is neither marked nor native; so does every row whose bridge cannot be sampled or is beyond the
+ * row of one of its bridges is neither marked nor native; so does every row whose bridge is `impossible` to sample or beyond the
  * limits, or whose bridge has a row that disables input sampling or has too many targets.
  */
-function wantedRows(
+function rowsToAdopt(
   configuration: Configuration,
-  { policy, samplability }: AdoptionRules,
+  policy: AdoptPolicy,
+  impossible: ReadonlySet<string>,
 ): ReadonlySet<UsedIpfixRow> {
   const candidates = configuration.ipfixRows.filter((used) => used.bridges.length > 0);
   const { bridgesBeyondLimits: beyond } = configuration;
   const wanted = new Set(
     candidates
       .filter((used) => isWantedBy(policy, used) && leftCondition(used) === undefined)
-      .filter((used) =>
-        used.bridges.every((bridge) => !beyond.has(bridge) && samplability(bridge) !== 'impossible'),
-      ),
+      .filter((used) => used.bridges.every((bridge) => !beyond.has(bridge) && !impossible.has(bridge))),
   );
-  for (let before = -1; before !== wanted.size; ) {
-    before = wanted.size;
-    // A row without a usable target is not exported at all, and does not prevent the adoption of other rows.
-    const unmanaged = candidates.filter(
-      (used) => !wanted.has(used) && !isNative(used.row) && used.hasUsableTarget,
-    );
-    const unmanagedBridges = new Set(unmanaged.flatMap((used) => used.bridges));
-    for (const used of wanted) {
-      if (used.bridges.some((bridge) => unmanagedBridges.has(bridge))) {
-        wanted.delete(used);
+  // A row without a usable target is not exported at all, and does not prevent the adoption of other rows.
+  const isUnmanaged = (used: UsedIpfixRow) => !isNative(used.row) && used.hasUsableTarget;
+  const unmanaged = candidates.filter((used) => !wanted.has(used) && isUnmanaged(used));
+  if (unmanaged.length > 0) {
+    withoutBridgesOf(unmanaged, wanted, isUnmanaged);
+  }
+  return wanted;
+}
+
+/**
+ * Removes from `wanted` the rows that share a bridge with an unmanaged one, which makes them unmanaged as well. Each row and bridge
+ * is visited once.
+ */
+function withoutBridgesOf(
+  unmanaged: UsedIpfixRow[],
+  wanted: Set<UsedIpfixRow>,
+  isUnmanaged: (used: UsedIpfixRow) => boolean,
+): void {
+  const byBridge = new Map<string, UsedIpfixRow[]>();
+  for (const used of wanted) {
+    for (const bridge of used.bridges) {
+      const ofBridge = byBridge.get(bridge);
+      if (ofBridge === undefined) {
+        byBridge.set(bridge, [used]);
+      } else {
+        ofBridge.push(used);
       }
     }
   }
-  return wanted;
+  for (let used = unmanaged.pop(); used !== undefined; used = unmanaged.pop()) {
+    for (const bridge of used.bridges) {
+      for (const other of byBridge.get(bridge) ?? []) {
+        if (wanted.delete(other) && isUnmanaged(other)) {
+          unmanaged.push(other);
+        }
+      }
+      byBridge.delete(bridge);
+    }
+  }
 }
 
 /** Returns why a row stays with ovs-vswitchd whatever the policy is; undefined if nothing in it prevents its adoption. */
@@ -263,9 +337,7 @@ function isToBeReleased(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): 
 
 /** Returns the change of a row whose owner stays. */
 function annotationOf(row: IpfixRow, texts: ReadonlyMap<string, readonly string[]>): RowChange {
-  const isLeftByUser = row.heldTargets === undefined && row.externalIds.has(STATE_KEY);
-  if (isLeftByUser || (isAdopted(row) && !isRedirected(row) && areOnlyForDaemon(row.targets))) {
-    // It was adopted until its user removed the held targets, or set only targets that ovs-vswitchd cannot use.
+  if (hasEndedByUser(row)) {
     return { ...releaseOf(row), kind: 'annotate' };
   }
   const externalIds = new Map(row.externalIds);

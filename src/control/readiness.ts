@@ -64,9 +64,8 @@ function missingLeadership({ database, rows }: ReadinessFacts): readonly string[
 
 /** Returns a sentence for each row and collector set that the daemon should export and whose columns leave nothing to export. */
 function unexported({ configuration, policy }: ReadinessFacts): readonly string[] {
-  const used = new Map(configuration?.ipfixRows.map((each) => [each.row.uuid, each]));
   const isMeant = (uuid: string | undefined) => {
-    const row = used.get(uuid ?? '');
+    const row = configuration?.rowsByUuid.get(uuid ?? '');
     return uuid === undefined
       ? policy === 'all'
       : row !== undefined && row.bridges.length > 0 && isForDaemon(policy, row);

@@ -4,9 +4,15 @@
 
 import { type CacheColumns, isRedirected } from '../config/ipfix-row.ts';
 import { REDIRECTED_TO_KEY } from '../config/row-keys.ts';
-import { type Operation, type OperationResult, OvsdbTransactionError } from '../ovsdb-client/index.ts';
+import {
+  encodeAhead,
+  type Operation,
+  type OperationResult,
+  OvsdbTransactionError,
+} from '../ovsdb-client/index.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
+import { TurnGate } from '../runtime/turns.ts';
 import { mayHaveCache, type RowChange, targetsColumnOf } from './row-change.ts';
 import type { TargetsColumn } from './targets-column.ts';
 
@@ -36,6 +42,8 @@ interface Update {
 /** Milliseconds that ovs-vswitchd has for flushing its caches. */
 export const FLUSH_WAIT_MS = 2000;
 
+/** Rows whose operations are made and encoded in a turn of the event loop: some 3 ms of work. */
+const ROWS_PER_TURN = 100;
 /** Rows that are changed in one transaction. */
 export const ROWS_PER_TRANSACTION_MAX = 1000;
 /** Rows that are left out of a transaction because the server refuses them; beyond it all are planned again. */
@@ -44,6 +52,9 @@ const REFUSED_ROWS_MAX = 8;
 const OPERATIONS_PER_ROW = 2;
 /** Rows of a transaction that the log names one by one. */
 const ROWS_LOGGED_MAX = 8;
+
+/** Lets the operations of `ROWS_PER_TURN` rows be made in a turn. */
+const encodingGate = new TurnGate(1);
 
 /** Writes the changes. Rejects with the first failure after all have been tried. */
 export async function writeRows(changes: readonly RowChange[], writer: RowWriter): Promise<void> {
@@ -106,7 +117,7 @@ async function writeAll(changes: readonly RowChange[], { transact, column }: Row
   const [first] = changes;
   const isOne = changes.length === 1 && first !== undefined;
   const what = isOne ? `${first.kind} IPFIX ${first.row.uuid}` : `change ${changes.length} IPFIX rows`;
-  await transact([...operationsOf(changes.map(updateOf), column), comment(`ovs-ipfix: ${what}`)]);
+  await transact([...(await operationsOf(changes, updateOf, column)), comment(`ovs-ipfix: ${what}`)]);
 }
 
 /** Returns the index of the row for which a transaction failed; undefined if it failed for something else. */
@@ -144,7 +155,7 @@ async function writeReturned(changes: readonly RowChange[], writer: RowWriter): 
   const { transact, column, log } = writer;
   const moved = changes.filter(({ kind }) => kind !== 'annotate').length;
   await transact([
-    ...operationsOf(changes.map(updateOf), column),
+    ...(await operationsOf(changes, updateOf, column)),
     comment(`ovs-ipfix: end the redirection of ${moved} IPFIX rows`),
   ]);
   if (moved > 0) {
@@ -156,17 +167,11 @@ async function writeReturned(changes: readonly RowChange[], writer: RowWriter): 
 async function writeRedirects(changes: readonly RowChange[], writer: RowWriter): Promise<void> {
   const { transact, column, log } = writer;
   const flushed = changes.filter(({ row }) => mayHaveCache(row));
-  const flushes = new Map(flushed.map((change) => [change, flushOf(change)]));
-  const configuration = flushed.length > 0 ? await flushCaches([...flushes.values()], writer) : undefined;
+  const configuration = flushed.length > 0 ? await flushCaches(flushed, writer) : undefined;
+  const update = (change: RowChange): Update =>
+    mayHaveCache(change.row) ? { ...updateOf(change), before: flushOf(change).after } : updateOf(change);
   const operations = [
-    ...operationsOf(
-      changes.map((change) => {
-        const update = updateOf(change);
-        const flush = flushes.get(change);
-        return flush === undefined ? update : { ...update, before: flush.after };
-      }),
-      column,
-    ),
+    ...(await operationsOf(changes, update, column)),
     comment(`ovs-ipfix: redirect ${changes.length} IPFIX rows`),
   ];
   const waiting = configuration === undefined ? [] : [waitFor(configuration)];
@@ -185,12 +190,12 @@ async function writeRedirects(changes: readonly RowChange[], writer: RowWriter):
 }
 
 /** Empties the targets. Resolves to the configuration that ovs-vswitchd has when its caches are flushed. */
-async function flushCaches(updates: readonly Update[], writer: RowWriter): Promise<number | undefined> {
+async function flushCaches(changes: readonly RowChange[], writer: RowWriter): Promise<number | undefined> {
   const results = await writer.transact([
     { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] },
     { op: 'select', table: 'Open_vSwitch', where: [], columns: ['next_cfg'] },
-    ...operationsOf(updates, writer.column),
-    comment(`ovs-ipfix: flush the caches of ${updates.length} IPFIX rows`),
+    ...(await operationsOf(changes, flushOf, writer.column)),
+    comment(`ovs-ipfix: flush the caches of ${changes.length} IPFIX rows`),
   ]);
   const rows = results.flatMap((result) => ('rows' in result ? result.rows : []));
   const configuration = rows[0]?.['next_cfg'];
@@ -227,16 +232,35 @@ function flushOf(change: RowChange): Update {
   return { ...update, after: { ...update.after, targets: [], externalIds } };
 }
 
-function operationsOf(updates: readonly Update[], column: TargetsColumn): readonly Operation[] {
-  return updates.flatMap(({ uuid, before, after }): Operation[] => {
+/** Returns the operations of all changes, made and encoded in turns. */
+async function operationsOf(
+  changes: readonly RowChange[],
+  update: (change: RowChange) => Update,
+  column: TargetsColumn,
+): Promise<readonly Operation[]> {
+  const operations: Operation[] = [];
+  for (const [index, change] of changes.entries()) {
+    if (index % ROWS_PER_TURN === 0) {
+      await encodingGate.pass();
+    }
+    const { uuid, before, after } = update(change);
     const where = [['_uuid', '==', { uuid }]] as const;
     const expected = rowOf(before, column);
     const columns = Object.keys(expected);
-    return [
-      { op: 'wait', table: 'IPFIX', where, columns, until: '==', rows: [expected], timeoutMs: 0 },
-      { op: 'update', table: 'IPFIX', where, row: rowOf(after, column) },
-    ];
-  });
+    operations.push(
+      encodeAhead({
+        op: 'wait',
+        table: 'IPFIX',
+        where,
+        columns,
+        until: '==',
+        rows: [expected],
+        timeoutMs: 0,
+      }),
+      encodeAhead({ op: 'update', table: 'IPFIX', where, row: rowOf(after, column) }),
+    );
+  }
+  return operations;
 }
 
 function rowOf({ targets, externalIds, cacheColumns }: Content, column: TargetsColumn) {

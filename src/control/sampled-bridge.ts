@@ -14,6 +14,7 @@ import type { BridgeConnection } from './bridge-connection.ts';
 import { type BridgeDesired, NOTHING_DESIRED } from './bridge-desired.ts';
 import type { BridgeSession } from './bridge-session.ts';
 import { BridgeSets } from './bridge-sets.ts';
+import { conditionsOfCollectors } from './collector-conditions.ts';
 import { DatapathSampling } from './datapath-sampling.ts';
 import { failOpenCondition } from './fail-open.ts';
 import type { Redirection } from './ownership.ts';
@@ -284,6 +285,7 @@ export class SampledBridge {
       ...this.#session.conditions(),
       ...this.#datapath.conditions(),
       ...this.#sets.conditions(),
+      ...this.exporters().flatMap(conditionsOfCollectors),
       ...(this.#intake.hasSurplus ? [segmentedCondition(this.name)] : []),
     ];
   }
@@ -299,16 +301,12 @@ export class SampledBridge {
   exporters(): readonly RunningExporter[] {
     const bridge = this.name;
     const interfaces = this.#interfaces;
-    const sets = this.#sets.exporters().map(([id, exporter]) => ({
-      bridge,
-      collectorSetId: id,
-      exporter,
-      interfaces,
-    }));
-    const exporter = this.#whole?.exporter;
-    return exporter === undefined
-      ? sets
-      : [{ bridge, collectorSetId: undefined, exporter, interfaces }, ...sets];
+    const sets = this.#sets.exporters().map((set) => ({ ...set, bridge, interfaces }));
+    if (this.#whole === undefined) {
+      return sets;
+    }
+    const { row, exporter } = this.#whole;
+    return [{ bridge, collectorSetId: undefined, ipfixRow: row.ipfixRow, exporter, interfaces }, ...sets];
   }
 
   interfaces(): BridgeInterfaces {

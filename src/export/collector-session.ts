@@ -3,6 +3,12 @@
 
 import type { WaitingMessage } from './waiting-messages.ts';
 
+/** The addresses that messages are sent from, at most one of each family. */
+export interface SourceAddresses {
+  readonly ipv4?: string | undefined;
+  readonly ipv6?: string | undefined;
+}
+
 /** Where records are sent. */
 export interface CollectorTarget {
   /** An IPv4 or IPv6 address without brackets, or a host name. */
@@ -12,6 +18,8 @@ export interface CollectorTarget {
   readonly text: string;
   /** Default: udp. */
   readonly transport?: 'udp' | 'tcp' | 'tls';
+  /** Default: the system chooses the address. */
+  readonly source?: SourceAddresses | undefined;
 }
 
 /**
@@ -53,6 +61,8 @@ export interface SessionStatus {
   readonly transport: string;
   /** The address that the host name resolved to, while connected. */
   readonly address: string | undefined;
+  /** The address that messages are sent from, while connected. */
+  readonly sourceAddress?: string | undefined;
   /** Handed to the network; over UDP they may not have arrived. */
   readonly messagesSent: number;
   readonly recordsSent: number;
@@ -66,6 +76,8 @@ export interface SessionStatus {
   /** Counts by system error code; `BACKLOG` counts messages that were dropped for a full backlog. */
   readonly errors: Readonly<Record<string, number>>;
   readonly lastError: string | undefined;
+  /** The key of `errors` that the last one is counted under. */
+  readonly lastErrorCode?: string | undefined;
   /** Messages that wait to be sent. */
   readonly backlogCount: number;
   /** Memory of these messages, in bytes. */

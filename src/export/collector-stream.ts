@@ -18,7 +18,7 @@ import type {
   SendAhead,
   SessionStatus,
 } from './collector-session.ts';
-import { targetKey } from './exporter-options.ts';
+import { collectorKey } from './exporter-options.ts';
 import type { OpenMessage } from './open-message.ts';
 import type { SendAccount, SendBudget } from './send-budget.ts';
 import { type StreamOptions, templateSetsOf } from './stream-options.ts';
@@ -110,7 +110,7 @@ export class CollectorStream {
       stamp: (message, sendAhead) => this.#stamp(message, sendAhead),
     });
     this.#transmit = (bytes, size, recordCount) => this.#session.send(bytes, size, recordCount);
-    this.#account = this.#session.isReliable ? undefined : budget?.open(targetKey(target));
+    this.#account = this.#session.isReliable ? undefined : budget?.open(collectorKey(target));
   }
 
   get backlogCount(): number {

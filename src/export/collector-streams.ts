@@ -9,6 +9,12 @@ import type { PacedCollectors } from './pacer.ts';
 import type { SendBudget } from './send-budget.ts';
 import type { StreamOptions } from './stream-options.ts';
 
+/** A collector with its target. */
+export interface CollectorOfTarget {
+  readonly target: CollectorTarget;
+  readonly status: CollectorStatus;
+}
+
 export class CollectorStreams implements PacedCollectors {
   readonly #openSession: OpenSession;
   readonly #budget: SendBudget | undefined;
@@ -114,8 +120,11 @@ export class CollectorStreams implements PacedCollectors {
     }
   }
 
-  status(): readonly CollectorStatus[] {
-    return Array.from(this.#streams.values(), (stream) => stream.status());
+  collectors(): readonly CollectorOfTarget[] {
+    return Array.from(this.#streams.values(), (stream) => ({
+      target: stream.target,
+      status: stream.status(),
+    }));
   }
 
   /**

@@ -11,6 +11,7 @@ import {
   type SocketSessionOptions,
   type SocketSessionParts,
 } from './socket-session.ts';
+import { sourceFault, sourceOfName } from './source-binding.ts';
 import { UnconfirmedRecords } from './unconfirmed-records.ts';
 import { type QueueMemory, WaitingMessages } from './waiting-messages.ts';
 
@@ -83,6 +84,10 @@ export abstract class ReliableSession extends SocketSession {
 
   protected get address(): string | undefined {
     return this.#isReady ? this.#socket?.remoteAddress : undefined;
+  }
+
+  protected get sourceAddress(): string | undefined {
+    return this.#isReady ? this.#socket?.localAddress : undefined;
   }
 
   /** Takes the message in any state but the last ones. */
@@ -182,7 +187,8 @@ export abstract class ReliableSession extends SocketSession {
 
   #use(socket: Socket, attempt: number): void {
     // Without a listener an error of a discarded socket would end the process.
-    socket.on('error', (error) => this.#ended(attempt, error));
+    const { localAddress } = sourceOfName(this.target);
+    socket.on('error', (error) => this.#ended(attempt, sourceFault(error, localAddress)));
     if (attempt !== this.#attempt) {
       socket.destroy();
       return;

@@ -5,7 +5,10 @@ import type { LossCause, SessionStatus } from './collector-session.ts';
 import { MessageQueue } from './message-queue.ts';
 
 /** The part of a session's status about its messages. */
-export type TrafficStatus = Omit<SessionStatus, 'state' | 'transport' | 'address' | 'connectionCount'>;
+export type TrafficStatus = Omit<
+  SessionStatus,
+  'state' | 'transport' | 'address' | 'sourceAddress' | 'connectionCount'
+>;
 
 export class SessionTraffic {
   readonly #queue: MessageQueue;
@@ -24,6 +27,7 @@ export class SessionTraffic {
   };
   #recordsDeliveryUnknown = 0;
   #lastError: string | undefined;
+  #lastErrorCode: string | undefined;
   #onEmpty: (() => void) | undefined;
 
   /** @param backlogMax messages that may wait; the newest ones beyond are lost */
@@ -121,6 +125,7 @@ export class SessionTraffic {
     const key = code ?? 'UNKNOWN';
     this.#errors[key] = (this.#errors[key] ?? 0) + 1;
     this.#lastError = message;
+    this.#lastErrorCode = key;
   }
 
   status(): TrafficStatus {
@@ -134,6 +139,7 @@ export class SessionTraffic {
       recordsDeliveryUnknown: this.#recordsDeliveryUnknown,
       errors: { ...this.#errors },
       lastError: this.#lastError,
+      lastErrorCode: this.#lastErrorCode,
       backlogCount: this.#queue.count,
       backlogBytes: this.#queue.bytes,
     };

@@ -38,6 +38,8 @@ export const SESSION_DEFAULTS = { retryMinMs: 1000, retryMaxMs: 60_000, drainMs:
 export interface SocketSessionParts {
   readonly clock: Clock;
   readonly log: Logger;
+  /** Called when the collector's address, or the error that keeps it from being connected to, is another one. */
+  readonly onAddress?: (() => void) | undefined;
 }
 
 export abstract class SocketSession implements CollectorSession {
@@ -54,6 +56,9 @@ export abstract class SocketSession implements CollectorSession {
   #timer: Timer | undefined;
   #stopping: Promise<number> | undefined;
   #connectionCount = 0;
+  readonly #onAddress: (() => void) | undefined;
+  /** The address or error code that `onAddress` was called for. */
+  #reported: string | undefined;
 
   constructor(
     target: CollectorTarget,
@@ -67,6 +72,7 @@ export abstract class SocketSession implements CollectorSession {
     this.log = parts.log.limited(`collector ${target.text}`);
     this.traffic = new SessionTraffic(options.sendBacklogMax);
     this.#drainMs = options.drainMs;
+    this.#onAddress = parts.onAddress;
     this.#backoff = new Backoff(options.retryMinMs, options.retryMaxMs);
   }
 
@@ -81,6 +87,9 @@ export abstract class SocketSession implements CollectorSession {
 
   /** The address of the collector while connected. */
   protected abstract get address(): string | undefined;
+
+  /** The address that messages are sent from, while connected. */
+  protected abstract get sourceAddress(): string | undefined;
 
   /** Whether the network reports that messages do not arrive. */
   protected get isFailing(): boolean {
@@ -141,6 +150,7 @@ export abstract class SocketSession implements CollectorSession {
       state: this.#state === 'open' && this.isFailing ? 'failing' : this.#state,
       transport: this.transport,
       address: this.address,
+      sourceAddress: this.sourceAddress,
       ...this.traffic.status(),
       connectionCount: this.#connectionCount,
     };
@@ -174,6 +184,7 @@ export abstract class SocketSession implements CollectorSession {
       this.#state = 'open';
     }
     this.handOver();
+    this.#report(this.address);
     this.log.debug(`collector ${this.target.text}: open (${this.transport}, address ${this.address})`);
   }
 
@@ -190,12 +201,20 @@ export abstract class SocketSession implements CollectorSession {
     const delayMs = this.#backoff.grow();
     this.log.warn(`collector ${this.target.text}: ${text}, retrying in ${delayMs / 1000} s`);
     this.setTimer(() => this.reconnect(), delayMs);
+    this.#report(codeOf(error));
   }
 
   /** Starts an attempt after a connection or an attempt that is over. */
   protected reconnect(): void {
     this.listener.restarted();
     this.#attempt();
+  }
+
+  #report(now: string | undefined): void {
+    if (now !== this.#reported) {
+      this.#reported = now;
+      this.#onAddress?.();
+    }
   }
 
   #attempt(): void {

@@ -8,6 +8,7 @@ import {
   type ReliableSessionOptions,
   type ReliableSessionParts,
 } from './reliable-session.ts';
+import { sourceOfName } from './source-binding.ts';
 
 export class TcpSession extends ReliableSession {
   protected readonly transport = 'tcp';
@@ -23,6 +24,7 @@ export class TcpSession extends ReliableSession {
   }
 
   protected async openSocket(): Promise<Socket> {
-    return connect({ host: this.target.host, port: this.target.port, keepAlive: true });
+    const { host, port } = this.target;
+    return connect({ host, port, keepAlive: true, ...sourceOfName(this.target) });
   }
 }

@@ -17,6 +17,7 @@ import {
   type SocketSessionOptions,
   type SocketSessionParts,
 } from './socket-session.ts';
+import { bindSocket, sourceFor } from './source-binding.ts';
 
 /** A resolved host; `family` is 4 or 6. */
 export interface ResolvedAddress {
@@ -63,6 +64,7 @@ export class UdpSession extends SocketSession {
   /** Grows whenever the connection changes; reports of an older one are ignored. */
   #generation = 0;
   #address: string | undefined;
+  #sourceAddress: string | undefined;
   /** The addresses of the last answer. */
   #addresses: readonly ResolvedAddress[] = [];
   /** The address that the next attempt begins with; undefined: the first. */
@@ -86,6 +88,10 @@ export class UdpSession extends SocketSession {
 
   protected get address(): string | undefined {
     return this.#address;
+  }
+
+  protected get sourceAddress(): string | undefined {
+    return this.#sourceAddress;
   }
 
   protected override get isFailing(): boolean {
@@ -112,6 +118,7 @@ export class UdpSession extends SocketSession {
     const socket = this.#socket;
     this.#socket = undefined;
     this.#address = undefined;
+    this.#sourceAddress = undefined;
     if (socket !== undefined) {
       await new Promise<void>((resolve) => {
         socket.close(resolve);
@@ -145,6 +152,7 @@ export class UdpSession extends SocketSession {
         sendBufferSize: this.#options.sendBufferBytes,
       });
       try {
+        await bindSocket(socket, sourceFor(this.target, resolved));
         await connectSocket(socket, port, resolved.address);
       } catch (error) {
         socket.close();
@@ -171,6 +179,7 @@ export class UdpSession extends SocketSession {
     }
     this.#socket = socket;
     this.#address = address;
+    this.#sourceAddress = socket.address().address;
     this.#preferred = address;
     this.#isResolveDue = false;
     this.#onSent = (error) => {

@@ -24,16 +24,18 @@ export class Sample extends FlowKey {
   address = 0;
 }
 
+/** The only sample of the batches of one, which all share it: each is added before the next sample of any of them is read. */
+const ONE_SAMPLE: readonly Sample[] = [new Sample(new FrameView())];
+
 /** The memory of one batch, which is reused. */
 export class SampleBatch {
-  readonly #samples: Sample[];
-  readonly #frames = new FrameView();
+  #samples: readonly Sample[];
   /** Samples that are to be added. */
   count = 0;
 
-  /** A batch for so many samples, until it grows. */
-  constructor(size: number = BATCH_SAMPLES_MAX) {
-    this.#samples = Array.from({ length: size }, () => new Sample(this.#frames));
+  /** A batch for `BATCH_SAMPLES_MAX` samples, or for one until it grows. */
+  constructor(size: 1 | typeof BATCH_SAMPLES_MAX = BATCH_SAMPLES_MAX) {
+    this.#samples = size === 1 ? ONE_SAMPLE : manySamples();
   }
 
   get samples(): readonly Sample[] {
@@ -42,9 +44,14 @@ export class SampleBatch {
 
   /** Makes room for `BATCH_SAMPLES_MAX` samples, and returns that: the memory of a thousand small exporters would be large. */
   grow(): number {
-    while (this.#samples.length < BATCH_SAMPLES_MAX) {
-      this.#samples.push(new Sample(this.#frames));
+    if (this.#samples.length < BATCH_SAMPLES_MAX) {
+      this.#samples = manySamples();
     }
     return BATCH_SAMPLES_MAX;
   }
+}
+
+function manySamples(): readonly Sample[] {
+  const frames = new FrameView();
+  return Array.from({ length: BATCH_SAMPLES_MAX }, () => new Sample(frames));
 }

@@ -126,8 +126,23 @@ export type ResultOf<O extends Operation> = O extends InsertOperation
 /** The results of a list of operations, in order. */
 export type ResultsOf<O extends readonly Operation[]> = { -readonly [I in keyof O]: ResultOf<O[I]> };
 
+const encodedAhead = new WeakMap<Operation, Record<string, unknown>>();
+
+/**
+ * Encodes an operation of a large transaction before `transact` does: its caller lets other work run between some of them.
+ * Returns the operation, which must not be modified afterwards.
+ */
+export function encodeAhead<O extends Operation>(operation: O): O {
+  encodedAhead.set(operation, encode(operation));
+  return operation;
+}
+
 /** Encodes an operation (RFC 7047, section 5.2). */
 export function encodeOperation(operation: Operation): Record<string, unknown> {
+  return encodedAhead.get(operation) ?? encode(operation);
+}
+
+function encode(operation: Operation): Record<string, unknown> {
   switch (operation.op) {
     case 'insert': {
       const { op, table, row, uuidName, uuid } = operation;
@@ -168,7 +183,11 @@ export function encodeOperation(operation: Operation): Record<string, unknown> {
 }
 
 function encodeRow(row: WritableRow): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(row).map(([column, value]) => [column, encodeValue(value)]));
+  const encoded: Record<string, unknown> = {};
+  for (const column of Object.keys(row)) {
+    encoded[column] = encodeValue(row[column]);
+  }
+  return encoded;
 }
 
 /** Encodes conditions or mutations, both triples of column, function and value. */

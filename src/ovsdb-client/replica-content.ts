@@ -187,15 +187,20 @@ function nextRow(
         throw new OvsdbNotationError(`${table}.${uuid}`, 'is modified, but the row does not exist');
       }
       const values: Record<string, Value> = { ...before.columns };
-      for (const [name, json] of Object.entries(update.row)) {
+      let isSame = true;
+      for (const name of Object.keys(update.row)) {
         const type = columns.get(name);
         if (type === undefined) {
           throw new OvsdbNotationError(`${table}.${uuid}.${name}`, 'is not a monitored column');
         }
-        values[name] = applyDifference(before.columns[name], json, type, `${table}.${uuid}.${name}`);
+        const old = before.columns[name];
+        const value = applyDifference(old, update.row[name], type, `${table}.${uuid}.${name}`);
+        if (!valuesEqual(old, value)) {
+          values[name] = value;
+          isSame = false;
+        }
       }
-      const after = makeRow(uuid, values);
-      return rowsEqual(before, after) ? before : after;
+      return isSame ? before : makeRow(uuid, values);
     }
   }
 }

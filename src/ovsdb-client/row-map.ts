@@ -33,7 +33,20 @@ export class RowMap<Row> implements ReadonlyMap<string, Row> {
     const changed = new Map([...this.#changed, ...changes]);
     const copy = new RowMap(this.#original, changed, size);
     // A change copies `changed`, and sometimes all rows; about the square root of their number is cheapest.
-    return changed.size ** 2 > 2 * this.#original.size + 256 ? RowMap.of(new Map(copy)) : copy;
+    return changed.size ** 2 > 2 * this.#original.size + 256 ? RowMap.of(copy.#merged()) : copy;
+  }
+
+  /** Returns the rows as a plain map. */
+  #merged(): ReadonlyMap<string, Row> {
+    const rows = new Map(this.#original);
+    for (const [uuid, row] of this.#changed) {
+      if (row === undefined) {
+        rows.delete(uuid);
+      } else {
+        rows.set(uuid, row);
+      }
+    }
+    return rows;
   }
 
   get(uuid: string): Row | undefined {
@@ -44,7 +57,11 @@ export class RowMap<Row> implements ReadonlyMap<string, Row> {
     return this.get(uuid) !== undefined;
   }
 
-  *entries(): MapIterator<[string, Row]> {
+  entries(): MapIterator<[string, Row]> {
+    return this.#changed.size === 0 ? this.#original.entries() : this.#entriesWithChanges();
+  }
+
+  *#entriesWithChanges(): MapIterator<[string, Row]> {
     for (const [uuid, original] of this.#original) {
       const row = this.#changed.has(uuid) ? this.#changed.get(uuid) : original;
       if (row !== undefined) {
@@ -64,7 +81,11 @@ export class RowMap<Row> implements ReadonlyMap<string, Row> {
     }
   }
 
-  *values(): MapIterator<Row> {
+  values(): MapIterator<Row> {
+    return this.#changed.size === 0 ? this.#original.values() : this.#valuesWithChanges();
+  }
+
+  *#valuesWithChanges(): MapIterator<Row> {
     for (const [, row] of this.entries()) {
       yield row;
     }

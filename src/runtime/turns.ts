@@ -25,6 +25,11 @@ export class OnceATurn {
   }
 }
 
+/** Resolves in the next turn of the event loop. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Works through a list, a number of items in each turn: the first ones at once, unless a turn is scheduled already. */
 export class TurnQueue<Item> {
   readonly #perTurn: number;

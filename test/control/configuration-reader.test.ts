@@ -36,9 +36,18 @@ function readAll(reader: ConfigurationReader, tables: ReturnType<typeof manySets
 test('reads a thousand new rows in several turns, one that has changed in one, and none of another snapshot again', () => {
   const reader = new ConfigurationReader(readRunSettings({}));
   const rows = new Map(Array.from({ length: SETS }, (_, index) => [`${index}`, ipfixRow(`${index}`)]));
-  assert.deepEqual(readAll(reader, manySets(rows)), { turns: 11, sets: SETS });
+  assert.deepEqual(readAll(reader, manySets(rows)), { turns: 12, sets: SETS });
   const changed = new Map([...rows, ['5', ipfixRow('5', ['127.0.0.1:2'])]]);
   assert.deepEqual(readAll(reader, manySets(changed)), { turns: 1, sets: SETS });
+});
+
+test('returns the same configuration for the same snapshot, which is not read again', () => {
+  const reader = new ConfigurationReader(readRunSettings({}));
+  const tables = manySets(new Map([['1', ipfixRow('1')]]));
+  const configuration = reader.read(tables);
+  assert.notEqual(configuration, undefined);
+  assert.equal(reader.read(tables), configuration);
+  assert.notEqual(reader.read(manySets(new Map([['1', ipfixRow('1')]]))), configuration);
 });
 
 test('goes on with the newest snapshot when one comes in between', () => {
@@ -48,5 +57,5 @@ test('goes on with the newest snapshot when one comes in between', () => {
     assert.equal(reader.read(manySets(rows)), undefined);
   }
   const more = new Map([...rows, ['more', ipfixRow('more')]]);
-  assert.deepEqual(readAll(reader, manySets(more)), { turns: 6, sets: SETS + 1 });
+  assert.deepEqual(readAll(reader, manySets(more)), { turns: 7, sets: SETS + 1 });
 });

@@ -281,3 +281,39 @@ test('reports a target that a row left to ovs-vswitchd has for nothing', () => {
   assert.deepEqual(conditionsOf(mixed, 'all'), []);
   assert.deepEqual(conditionsOf(mixedAdopted, 'all'), []);
 });
+
+test('a row that is not marked keeps all rows that bridges connect it with, however long the chain is', () => {
+  const count = 500;
+  const set = (index: number, bridge: number) => ({
+    uuid: `set${index}-${bridge}`,
+    columns: { id: index, bridge: { uuid: `b${bridge}` }, ipfix: { uuid: `row${index}` } },
+  });
+  const wanted = (marked: (index: number) => boolean) => {
+    const ipfix = Array.from({ length: count }, (_, index) => {
+      const externalIds = new Map(marked(index) ? [['ovs-ipfix', 'adopt']] : []);
+      return { uuid: `row${index}`, columns: { targets: ['192.0.2.1:4739'], external_ids: externalIds } };
+    });
+    const configuration = readConfiguration(
+      {
+        bridges: Array.from({ length: count + 1 }, (_, index) => ({
+          uuid: `b${index}`,
+          columns: { name: `br${index}` },
+        })),
+        ipfix: new Map(ipfix.map((row) => [row.uuid, row])),
+        // Each bridge has the rows of its own number and of the one before.
+        collectorSets: ipfix.flatMap((_, index) => [set(index, index), set(index, index + 1)]),
+        controllers: new Map(),
+      },
+      1400,
+    );
+    return planOwnership(configuration, rules('marked'), []).length;
+  };
+  assert.equal(
+    wanted(() => true),
+    count,
+  );
+  assert.equal(
+    wanted((index) => index !== count - 1),
+    0,
+  );
+});

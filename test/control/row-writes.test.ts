@@ -130,8 +130,11 @@ test('adopts a thousand rows in one transaction, and more in as many as they nee
   assert.equal(transactions.length, 1);
   await writeRows(adoptions(ROWS_PER_TRANSACTION_MAX + 1), parts);
   assert.deepEqual(
-    transactions.map((operations) => changed(operations).length),
-    [ROWS_PER_TRANSACTION_MAX, ROWS_PER_TRANSACTION_MAX, 1],
+    transactions
+      .slice(1)
+      .map((operations) => changed(operations).length)
+      .sort((a, b) => a - b),
+    [1, ROWS_PER_TRANSACTION_MAX],
   );
 });
 

@@ -111,6 +111,7 @@ export const CHECKS: readonly Check[] = [
       'tunnel-records',
       'interfaces',
       'names',
+      'source-address',
     ),
   },
   {
