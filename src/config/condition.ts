@@ -12,6 +12,7 @@ export const CONDITION_CODES = [
   'source-address-family',
   'source-address-unavailable',
   'too-many-targets',
+  'target-needs-daemon',
   'too-many-bridges',
   'too-many-collector-sets',
   'unknown-key',

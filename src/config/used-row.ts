@@ -4,7 +4,7 @@
 import type { CollectorTarget, SourceAddresses } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { type Condition, shownCondition } from './condition.ts';
-import { type DatabaseRow, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
+import { type DatabaseRow, effectiveTargets, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
 import { rowConditions } from './row-conditions.ts';
 import { SOURCE_ADDRESS_KEY } from './row-keys.ts';
 import { describeUsers, type RowUser } from './row-users.ts';
@@ -54,7 +54,7 @@ export function readUsedRow(
   const { uuid } = databaseRow;
   const where = `IPFIX row ${uuid} (${describeUsers(user)})`;
   const row = readIpfixRow(databaseRow, where, conditions);
-  const texts = targetTexts(row);
+  const texts = effectiveTargets(row);
   const ownSource = readSourceAddresses(uuid, row.externalIds.get(SOURCE_ADDRESS_KEY), where, conditions);
   const targets = withSource(
     uuid,
@@ -74,14 +74,6 @@ export function readUsedRow(
     exporter: exporterOptions(row, targets, ofProcess),
     conditions: conditions.map(shownCondition),
   };
-}
-
-/**
- * Returns the effective targets. New targets of an adopted row take effect before they are moved to `ovs-ipfix-targets`, so that
- * records that the same change flushes go to the new collectors.
- */
-function targetTexts(row: IpfixRow): readonly string[] {
-  return isOurs(row) && row.targets.length > 0 ? row.targets : (row.heldTargets ?? row.targets);
 }
 
 function usedRow(

@@ -2,11 +2,12 @@
 // keeps the sessions of those that stay.
 
 import type { CollectorTarget, OpenSession } from './collector-session.ts';
-import { type CollectorStatus, CollectorStream, type StreamOptions } from './collector-stream.ts';
+import { type CollectorStatus, CollectorStream } from './collector-stream.ts';
 import { targetKey } from './exporter-options.ts';
 import type { OpenMessage } from './open-message.ts';
 import type { PacedCollectors } from './pacer.ts';
 import type { SendBudget } from './send-budget.ts';
+import type { StreamOptions } from './stream-options.ts';
 
 /** A collector with its target. */
 export interface CollectorOfTarget {
@@ -45,6 +46,19 @@ export class CollectorStreams implements PacedCollectors {
     let count = 0;
     for (const stream of this.#streams.values()) {
       count = Math.max(count, stream.backlogCount);
+    }
+    return count;
+  }
+
+  /**
+   * The same for the pacer: outside of a stop, a queue in memory takes what a collector over TCP does not read, so that it does not
+   * delay the others.
+   */
+  get pacedBacklogCount(): number {
+    const isOrdinary = this.#budget !== undefined && this.leftMs === Number.POSITIVE_INFINITY;
+    let count = 0;
+    for (const stream of this.#streams.values()) {
+      count = isOrdinary && stream.isReliable ? count : Math.max(count, stream.backlogCount);
     }
     return count;
   }

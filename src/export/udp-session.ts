@@ -317,7 +317,7 @@ export class UdpSession extends SocketSession {
     this.#health = new PathHealth(this.clock, this.#options.recoveryMs);
     this.#preferred = address;
     void this.close();
-    this.traffic.drop();
+    this.traffic.drop('notConnected');
     this.reconnect();
   }
 

@@ -101,6 +101,7 @@ export const CHECKS: readonly Check[] = [
       'row-changes',
       'row-settings',
       'ownership',
+      'target-transports',
       'leadership',
       'tls',
       'cache',
