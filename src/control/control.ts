@@ -185,7 +185,7 @@ export class Control {
     const ofBridges = [...this.#bridges.values()].flatMap((bridge) => bridge.conditions());
     const ofRows = this.#configuration === undefined ? [] : notAdopted(this.#configuration, this.#rules());
     return [
-      ...this.#database.conditions(),
+      ...this.#database.conditions([this.#rows.failure, this.#ownRows.failure]),
       ...(this.#configuration?.conditions ?? []),
       ...ofRows,
       ...ofBridges.map(shownCondition),
