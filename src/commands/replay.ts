@@ -9,9 +9,9 @@ import {
   replayExporterOptions,
 } from '../config/replay-settings.ts';
 import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/settings.ts';
+import { sessionOpener } from '../export/open-session.ts';
 import { PathMtus } from '../export/path-mtu.ts';
-import { TcpSession } from '../export/tcp-session.ts';
-import { UdpSession } from '../export/udp-session.ts';
+import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
@@ -110,12 +110,10 @@ async function replay(file: string, settings: ReplaySettings): Promise<number> {
     {
       source: openCapture(file),
       log: log.logger('replay'),
-      openSession: (target, listener) =>
-        new (target.transport === 'tcp' ? TcpSession : UdpSession)(target, listener, {
-          clock: systemClock,
-          log: collectorLog,
-          pathMtus,
-        }),
+      openSession: sessionOpener(
+        { clock: systemClock, log: collectorLog, pathMtus },
+        RELIABLE_SESSION_DEFAULTS.queueBytesMax,
+      ),
     },
   );
   const interrupt = (): void => run.interrupt();

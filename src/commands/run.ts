@@ -40,6 +40,12 @@ export function runCommand(): Command {
     )
     .addOption(
       flag(
+        '--queue-bytes <bytes>',
+        'memory for messages that wait for a collector over TCP (default: 33554432)',
+      ),
+    )
+    .addOption(
+      flag(
         '--record-format <format>',
         `format of records where a row sets none: extended or original (default: ${RECORD_FORMAT_DEFAULT})`,
       ),

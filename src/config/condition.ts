@@ -12,6 +12,7 @@ export const CONDITION_CODES = [
   'source-address-family',
   'source-address-unavailable',
   'too-many-targets',
+  'target-needs-daemon',
   'too-many-bridges',
   'too-many-collector-sets',
   'unknown-key',
@@ -41,6 +42,7 @@ export const CONDITION_CODES = [
   'datapath-unreachable',
   'no-own-rows',
   'database-is-relay',
+  'database-unwritable',
 ] as const;
 
 export type ConditionCode = (typeof CONDITION_CODES)[number];

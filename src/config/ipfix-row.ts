@@ -21,6 +21,7 @@ import {
   TEMPLATE_INTERVAL_KEY,
 } from './row-keys.ts';
 import { type RowOption, readRowOptions } from './row-options.ts';
+import { areOnlyForDaemon, daemonTargets } from './target-forms.ts';
 
 /** A row as the replica of the database has it: columns decoded by the schema, absent where the schema lacks them. */
 export interface DatabaseRow {
@@ -37,7 +38,10 @@ export interface CacheColumns {
 /** The columns of an IPFIX row that the daemon reads. */
 export interface IpfixRow {
   readonly uuid: string;
-  /** The column `targets`, but for `redirectedTo`: not empty means that ovs-vswitchd exports for this row. */
+  /**
+   * The column `targets`, but for `redirectedTo`: ovs-vswitchd exports for the row if it has one, unless all are only for the
+   * daemon.
+   */
   readonly targets: readonly string[];
   /** The daemon's socket, where it is the only target in the column of a redirected row. */
   readonly redirectedTo: string | undefined;
@@ -208,14 +212,43 @@ function isRedirectedState(state: string | undefined): boolean {
 }
 
 /**
- * Whether the daemon exports for a row: the row holds targets for it, and ovs-vswitchd has none, or has new ones in an adopted
- * row until it is adopted again.
+ * Whether the daemon exports for a row: its targets are only for the daemon, or the row holds targets for it and ovs-vswitchd has
+ * none, or has new ones in an adopted row until it is adopted again.
  */
 export function isOurs(row: IpfixRow): boolean {
   return (
-    row.heldTargets !== undefined &&
-    (row.targets.length === 0 || row.externalIds.get(STATE_KEY) === 'adopted' || isRedirected(row))
+    areOnlyForDaemon(row.targets) ||
+    (row.heldTargets !== undefined &&
+      (row.targets.length === 0 || row.externalIds.get(STATE_KEY) === 'adopted' || isRedirected(row)))
   );
+}
+
+/** Whether ovs-vswitchd cannot export for the row as it is: it has no targets for it, and others that the daemon exports to. */
+export function isOnlyForDaemon({ targets, heldTargets }: IpfixRow): boolean {
+  return areOnlyForDaemon(targets) || (heldTargets !== undefined && targets.length === 0);
+}
+
+/** Whether the row is handed back to ovs-vswitchd when the daemon stops. */
+export function isAdopted(row: IpfixRow): boolean {
+  const state = row.externalIds.get(STATE_KEY);
+  return row.heldTargets !== undefined && (state === 'adopted' || state === 'redirected');
+}
+
+/**
+ * Returns the targets of the row as the daemon exports to them. Those in the column replace the held ones of an adopted row. In
+ * any other row they replace those that ovs-vswitchd could use as well: it is how an adopted row was handed back.
+ */
+export function effectiveTargets(row: IpfixRow): readonly string[] {
+  const { targets, heldTargets = [] } = row;
+  if (targets.length === 0 || heldTargets.length === 0) {
+    return targets.length === 0 ? heldTargets : targets;
+  }
+  if (isAdopted(row)) {
+    return targets;
+  }
+  return [
+    ...new Set([...targets, ...(areOnlyForDaemon(targets) ? heldTargets : daemonTargets(heldTargets))]),
+  ];
 }
 
 /** Whether the targets of a row are, or are becoming, a socket of the daemon. */

@@ -70,13 +70,11 @@ export function replayExporterOptions(settings: ReplaySettings) {
   };
 }
 
-/** Parses a target as in a row, or with the prefix `tcp:`, which rows lack because ovs-vswitchd has only UDP. */
+/** Parses a target as in a row. */
 function collector(text: string): CollectorTarget {
-  const [, prefix, rest = ''] = /^(tcp:|udp:|)(.*)$/su.exec(text) ?? [];
-  const result = parseTarget(rest);
+  const result = parseTarget(text);
   if ('fault' in result) {
     throw new SettingsError(`--to: ${result.fault}`);
   }
-  const { target } = result;
-  return prefix === 'tcp:' ? { ...target, text: `tcp:${target.text}`, transport: 'tcp' } : target;
+  return result.target;
 }

@@ -4,6 +4,7 @@
 import * as z from 'zod/mini';
 import type { SourceAddresses } from '../export/collector-session.ts';
 import { MESSAGE_BYTES_MIN } from '../export/path-mtu.ts';
+import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT, RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import {
   type Endpoint,
@@ -54,6 +55,8 @@ export interface RunSettings extends OvsSettings {
   readonly messageBytesMax: number;
   /** The most messages a second to a collector over UDP. */
   readonly messageRateMax: number;
+  /** Memory for messages that wait for a collector over TCP, in bytes, of each exporter and collector. */
+  readonly queueBytesMax: number;
   /** The format of records of rows that do not choose one. */
   readonly recordFormat: RecordFormat;
   /** The source addresses of rows that set none; undefined: the system chooses. */
@@ -133,6 +136,12 @@ export const messageBytes = z._default(wholeNumber(MESSAGE_BYTES_MIN, 65_535), M
 /** The value of `--message-rate-max`. */
 const messageRate = z._default(wholeNumber(100, 1_000_000), MESSAGE_RATE_MAX_DEFAULT);
 
+/** The value of `--queue-bytes`. */
+const queueBytesMax = z._default(
+  wholeNumber(131_072, 4_294_967_296),
+  RELIABLE_SESSION_DEFAULTS.queueBytesMax,
+);
+
 /** The value of `--record-format`. */
 export const recordFormat = z._default(choice(RECORD_FORMATS), RECORD_FORMAT_DEFAULT);
 
@@ -210,6 +219,7 @@ const runSchema = z.object({
   unmetered: z._default(choice(['refuse', 'allow']), 'refuse'),
   messageBytesMax: messageBytes,
   messageRateMax: messageRate,
+  queueBytes: queueBytesMax,
   recordFormat,
   sourceAddress,
 });
@@ -255,7 +265,8 @@ export function readOvsSettings(flags: unknown): OvsSettings {
 /** Reads the flags of `run`; throws `SettingsError`. */
 export function readRunSettings(flags: unknown): RunSettings {
   const { unixctl, pidfile, web, webTokenFile, webInsecure, ...rest } = parse(runSchema, flags);
-  const { adopt, unmetered, messageBytesMax, messageRateMax, recordFormat, sourceAddress, ...ovs } = rest;
+  const { adopt, unmetered, messageBytesMax, messageRateMax, queueBytes, ...others } = rest;
+  const { recordFormat, sourceAddress, ...ovs } = others;
   return {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
@@ -265,6 +276,7 @@ export function readRunSettings(flags: unknown): RunSettings {
     unmetered,
     messageBytesMax,
     messageRateMax,
+    queueBytesMax: queueBytes,
     recordFormat,
     source: sourceAddress,
   };

@@ -5,9 +5,9 @@ import type { CollectorTarget, SourceAddresses } from '../export/collector-sessi
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { type Condition, shownCondition } from './condition.ts';
 import { readDelivery } from './delivery.ts';
-import { type DatabaseRow, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
+import { type DatabaseRow, effectiveTargets, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
 import { rowConditions } from './row-conditions.ts';
-import { SOURCE_ADDRESS_KEY } from './row-keys.ts';
+import { SOURCE_ADDRESS_KEY, STATE_KEY } from './row-keys.ts';
 import { describeUsers, type RowUser } from './row-users.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { readSourceAddresses, withSource } from './source-address.ts';
@@ -55,7 +55,7 @@ export function readUsedRow(
   const { uuid } = databaseRow;
   const where = `IPFIX row ${uuid} (${describeUsers(user)})`;
   const row = readIpfixRow(databaseRow, where, conditions);
-  const texts = targetTexts(row);
+  const texts = inOrder(row, effectiveTargets(row));
   const ownSource = readSourceAddresses(uuid, row.externalIds.get(SOURCE_ADDRESS_KEY), where, conditions);
   const valid = readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions);
   const sent = withSource(uuid, valid, ownSource ?? ofProcess.source, where, conditions);
@@ -73,13 +73,11 @@ export function readUsedRow(
   };
 }
 
-/**
- * Returns the effective targets. New targets of an adopted row take effect before they are moved to `ovs-ipfix-targets`, so that
- * records that the same change flushes go to the new collectors.
- */
-function targetTexts(row: IpfixRow): readonly string[] {
-  const isColumn = (isOurs(row) && row.targets.length > 0) || row.heldTargets === undefined;
-  return isColumn ? row.targets.toSorted() : (row.heldTargets ?? []);
+/** Returns targets in the order of preference: as the user of a native row wrote them, or as texts: a set of OVSDB has no order. */
+function inOrder(row: IpfixRow, targets: readonly string[]): readonly string[] {
+  const state = row.externalIds.get(STATE_KEY);
+  const isNative = row.targets.length === 0 && state !== 'adopted' && state !== 'redirected';
+  return isNative ? targets : targets.toSorted();
 }
 
 function usedRow(

@@ -23,10 +23,13 @@ import { DatabaseSession } from './database-session.ts';
 import {
   closeDatabase,
   describeLoss,
+  describeWithoutExporter,
   FLUSH_END_MS,
   handBackRows,
+  ipfixRowsOf,
   ROWS_END_MS,
   SOURCES_END_MS,
+  type StopReport,
 } from './hand-back.ts';
 import { OwnRows } from './own-rows.ts';
 import {
@@ -108,10 +111,9 @@ export class Control {
 
   /**
    * Removes hooks and actions, hands the rows back to ovs-vswitchd, and then flushes the caches: sources stop before sinks.
-   * Each step has its time, which a frozen switch, database or collector does not prolong. Resolves to sentences about what
-   * is left in switches and rows, each with the command that removes it, and about what was not sent.
+   * Each step has its time, which a frozen switch, database or collector does not prolong.
    */
-  async stop(): Promise<readonly string[]> {
+  async stop(): Promise<StopReport> {
     const { clock, sendBudget } = this.#parts;
     const startMicros = clock.monotonicMicros();
     const leftMs = (endMs: number) => msUntil(clock, startMicros + endMs * 1000);
@@ -125,6 +127,8 @@ export class Control {
       ...this.#leaving.values(),
     ]);
     await settlesWithin(clock, leftMs(SOURCES_END_MS), removals);
+    const isActive = this.#database.lock === 'held';
+    const withoutExporter = isActive ? describeWithoutExporter(ipfixRowsOf(this.#database)) : undefined;
     const notHandedBack = await handBackRows(this.#database, clock, leftMs(ROWS_END_MS));
     this.#noteLeft(notHandedBack);
     sendBudget.endWithin(leftMs(FLUSH_END_MS));
@@ -132,7 +136,7 @@ export class Control {
     this.#noteLeft(describeLoss(losses.flat()));
     await settlesWithin(clock, leftMs(FLUSH_END_MS), removals);
     await closeDatabase(this.#database, clock);
-    return this.#left;
+    return { left: this.#left, withoutExporter };
   }
 
   status(): ControlStatus {
@@ -181,7 +185,7 @@ export class Control {
     const ofBridges = [...this.#bridges.values()].flatMap((bridge) => bridge.conditions());
     const ofRows = this.#configuration === undefined ? [] : notAdopted(this.#configuration, this.#rules());
     return [
-      ...this.#database.conditions(),
+      ...this.#database.conditions([this.#rows.failure, this.#ownRows.failure]),
       ...(this.#configuration?.conditions ?? []),
       ...ofRows,
       ...ofBridges.map(shownCondition),

@@ -6,16 +6,12 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { CollectorChoice, type DeliveryMode, type DeliveryOptions } from './collector-choice.ts';
 import type { CollectorTarget, OpenSession } from './collector-session.ts';
-import {
-  type CollectorStatus,
-  CollectorStream,
-  type MessageTime,
-  type StreamOptions,
-} from './collector-stream.ts';
+import { type CollectorStatus, CollectorStream, type MessageTime } from './collector-stream.ts';
 import { targetKey } from './exporter-options.ts';
 import type { OpenMessage } from './open-message.ts';
 import type { PacedCollectors } from './pacer.ts';
 import type { SendBudget } from './send-budget.ts';
+import type { StreamOptions } from './stream-options.ts';
 
 /** Milliseconds between two checks whether collectors work, where one is chosen. */
 export const CHECK_MS = 1000;
@@ -74,6 +70,19 @@ export class CollectorStreams implements PacedCollectors {
     let count = 0;
     for (const stream of this.#list) {
       count = Math.max(count, stream.backlogCount);
+    }
+    return count;
+  }
+
+  /**
+   * The same for the pacer: outside of a stop, a queue in memory takes what a collector over TCP does not read, so that it does not
+   * delay the others.
+   */
+  get pacedBacklogCount(): number {
+    const isOrdinary = this.#parts.budget !== undefined && this.leftMs === Number.POSITIVE_INFINITY;
+    let count = 0;
+    for (const stream of this.#list) {
+      count = isOrdinary && stream.isReliable ? count : Math.max(count, stream.backlogCount);
     }
     return count;
   }

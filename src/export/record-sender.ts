@@ -5,7 +5,7 @@ import type { FlowRecord } from '../flow/flow-record.ts';
 import type { DescribedInterface } from '../ipfix/options-sets.ts';
 import { layoutOfTemplate, type RecordLayout } from '../ipfix/record-layout.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type MessageTime, type StreamOptions, streamOptions } from './collector-stream.ts';
+import type { MessageTime } from './collector-stream.ts';
 import { CollectorStreams } from './collector-streams.ts';
 import { type ExporterOptions, layoutOf } from './exporter-options.ts';
 import type { ExporterParts } from './exporter-parts.ts';
@@ -14,6 +14,7 @@ import { MessagePacker } from './message-packer.ts';
 import type { OpenMessage } from './open-message.ts';
 import { OptionsRecords } from './options-records.ts';
 import { RecentMessages } from './recent-messages.ts';
+import { type StreamOptions, streamOptions } from './stream-options.ts';
 
 export class RecordSender {
   readonly streams: CollectorStreams;

@@ -1,7 +1,7 @@
 // The messages of a session in transit and their counts: waiting, handed to the socket, sent, lost. It is the same for every
 // transport; the sessions own the sockets.
 
-import type { SessionStatus } from './collector-session.ts';
+import type { LossCause, SessionStatus } from './collector-session.ts';
 import { MessageQueue } from './message-queue.ts';
 
 /** The part of a session's status about its messages. */
@@ -19,7 +19,12 @@ export class SessionTraffic {
   #recordsSent = 0;
   #octetsSent = 0;
   #messagesLost = 0;
-  #recordsLost = 0;
+  readonly #recordsLostBy: Record<LossCause, number> = {
+    queueFull: 0,
+    notConnected: 0,
+    sendError: 0,
+    stop: 0,
+  };
   #recordsDeliveryUnknown = 0;
   #lastError: string | undefined;
   #lastErrorCode: string | undefined;
@@ -39,7 +44,7 @@ export class SessionTraffic {
     if (this.#queue.push(bytes, size, recordCount)) {
       return true;
     }
-    this.countLost(recordCount);
+    this.countLost(recordCount, 'queueFull');
     this.countError('BACKLOG', `${this.#queue.count} messages already wait to be sent`);
     return false;
   }
@@ -64,7 +69,7 @@ export class SessionTraffic {
       this.#recordsSent += recordCount;
       this.#octetsSent += size;
     } else {
-      this.countLost(recordCount);
+      this.countLost(recordCount, 'sendError');
     }
     if (this.#queue.count === 0) {
       this.#onEmpty?.();
@@ -73,15 +78,22 @@ export class SessionTraffic {
   }
 
   /** Counts all messages of the queue as lost, and forgets what the socket has not reported on; returns their records. */
-  drop(): number {
+  drop(cause: LossCause): number {
     const lostBefore = this.#recordsLost;
+    for (let index = 0; index < this.#queue.count; index += 1) {
+      this.countLost(this.#queue.recordCountAt(index), cause);
+    }
+    this.forget();
+    return this.#recordsLost - lostBefore;
+  }
+
+  /** Removes all messages of the queue without counting them. */
+  forget(): void {
     while (this.#queue.count > 0) {
-      this.countLost(this.#queue.recordCountAt(0));
       this.#queue.shift();
     }
     this.#handedCount = 0;
     this.#onEmpty?.();
-    return this.#recordsLost - lostBefore;
   }
 
   /** Resolves when the queue is empty. */
@@ -93,14 +105,19 @@ export class SessionTraffic {
     }
   }
 
-  countLost(recordCount: number): void {
+  countLost(recordCount: number, cause: LossCause): void {
     this.#messagesLost += 1;
-    this.#recordsLost += recordCount;
+    this.#recordsLostBy[cause] += recordCount;
   }
 
   /** Counts records that were sent and may not have arrived. */
-  countUnknown(recordCount: number): void {
+  countDeliveryUnknown(recordCount: number): void {
     this.#recordsDeliveryUnknown += recordCount;
+  }
+
+  get #recordsLost(): number {
+    const { queueFull, notConnected, sendError, stop } = this.#recordsLostBy;
+    return queueFull + notConnected + sendError + stop;
   }
 
   /** Counts a fault by its system error code. */
@@ -118,11 +135,13 @@ export class SessionTraffic {
       octetsSent: this.#octetsSent,
       messagesLost: this.#messagesLost,
       recordsLost: this.#recordsLost,
+      recordsLostBy: { ...this.#recordsLostBy },
       recordsDeliveryUnknown: this.#recordsDeliveryUnknown,
       errors: { ...this.#errors },
       lastError: this.#lastError,
       lastErrorCode: this.#lastErrorCode,
       backlogCount: this.#queue.count,
+      backlogBytes: this.#queue.bytes,
     };
   }
 }

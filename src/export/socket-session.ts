@@ -1,4 +1,4 @@
-// What the sessions over UDP and TCP share: the state, the messages in transit, and the attempts to connect with a backoff
+// What the sessions over all transports share: the state, the messages in transit, and the attempts to connect with a backoff
 // between them. A subclass owns the socket: it connects, hands messages over, and reports what happens to the connection.
 //
 //     closed ──start──► connecting ──opened──► open ──stop──► closing ──► closed
@@ -48,7 +48,7 @@ export interface SocketSessionParts {
 
 export abstract class SocketSession implements CollectorSession {
   abstract readonly isReliable: boolean;
-  protected abstract readonly transport: 'udp' | 'tcp';
+  protected abstract readonly transport: 'udp' | 'tcp' | 'tls';
   protected readonly target: CollectorTarget;
   protected readonly listener: SessionListener;
   protected readonly clock: Clock;
@@ -102,6 +102,26 @@ export abstract class SocketSession implements CollectorSession {
     return false;
   }
 
+  /** Whether messages wait for a connection. */
+  protected get hasWaiting(): boolean {
+    return false;
+  }
+
+  /** Resolves when everything has been sent. */
+  protected drained(): Promise<void> {
+    return this.traffic.emptied();
+  }
+
+  /** Called when an attempt has failed or the connection has ended. */
+  protected connectionLost(): void {
+    this.traffic.drop('notConnected');
+  }
+
+  /** Counts what waits as lost at the end; returns its records. */
+  protected dropWaiting(): number {
+    return this.traffic.drop('stop');
+  }
+
   get backlogCount(): number {
     return this.traffic.backlogCount;
   }
@@ -125,7 +145,7 @@ export abstract class SocketSession implements CollectorSession {
 
   send(bytes: Buffer, size: number, recordCount: number): boolean {
     if (this.#state !== 'open' && this.#state !== 'connecting') {
-      this.traffic.countLost(recordCount);
+      this.traffic.countLost(recordCount, 'notConnected');
       return false;
     }
     if (!this.traffic.add(bytes, size, recordCount)) {
@@ -153,6 +173,15 @@ export abstract class SocketSession implements CollectorSession {
     };
   }
 
+  protected get isBackingOff(): boolean {
+    return this.#state === 'backoff';
+  }
+
+  /** Whether the session ends or has ended. */
+  protected get isEnding(): boolean {
+    return this.#stopping !== undefined;
+  }
+
   protected get isOpen(): boolean {
     return this.#state === 'open';
   }
@@ -177,12 +206,12 @@ export abstract class SocketSession implements CollectorSession {
     this.log.debug(`collector ${this.target.text}: open (${this.transport}, address ${this.address})`);
   }
 
-  /** To be called when the attempt has failed or the connection has ended, with the socket detached: what waits is lost. */
+  /** To be called when the attempt has failed or the connection has ended, with the socket detached. */
   protected failed(error: unknown): void {
     this.#timer?.cancel();
     const text = faultText(error);
     this.traffic.countError(codeOf(error), text);
-    this.traffic.drop();
+    this.connectionLost();
     this.#hasFailed = true;
     if (this.#state === 'closing') {
       return;
@@ -213,17 +242,22 @@ export abstract class SocketSession implements CollectorSession {
   }
 
   async #drainAndClose(drainMs: number): Promise<number> {
+    if (this.#state === 'backoff' && this.hasWaiting) {
+      // The collector may be back.
+      this.#timer?.cancel();
+      this.reconnect();
+    }
     const canDrain = this.#state === 'open' || this.#state === 'connecting';
     if (!canDrain) {
       this.#timer?.cancel();
     }
     this.#state = 'closing';
     if (canDrain) {
-      await settlesWithin(this.clock, drainMs, this.traffic.emptied());
+      await settlesWithin(this.clock, drainMs, this.drained());
     }
     this.#timer?.cancel();
-    const closed = this.close(this.traffic.backlogCount === 0);
-    const recordsLost = this.traffic.drop();
+    const closed = this.close(!this.hasWaiting && this.traffic.backlogCount === 0);
+    const recordsLost = this.dropWaiting();
     this.#state = 'closed';
     await closed;
     return recordsLost;

@@ -240,7 +240,7 @@ export class UdpSession extends SocketSession {
     const { size, recordCount } = this.traffic.sent(error === null);
     if (error === null) {
       if (this.#health.isFailing) {
-        this.traffic.countUnknown(recordCount);
+        this.traffic.countDeliveryUnknown(recordCount);
       } else {
         this.#window.add(recordCount);
       }
@@ -255,7 +255,7 @@ export class UdpSession extends SocketSession {
     const code = codeOf(error);
     const text = faultText(error);
     this.traffic.countError(code, text);
-    this.traffic.countUnknown(this.#window.take());
+    this.traffic.countDeliveryUnknown(this.#window.take());
     const isTooLong = code === 'EMSGSIZE';
     // The kernel reports a message that no packet can have at once, and with the next message that a router has refused one.
     if (isTooLong && (size ?? 0) <= (this.messageBytesMax ?? 0) && this.#path?.refused() === true) {
@@ -326,7 +326,7 @@ export class UdpSession extends SocketSession {
     this.#health = new PathHealth(this.clock, this.#options.recoveryMs);
     this.#preferred = address;
     void this.close();
-    this.traffic.drop();
+    this.traffic.drop('notConnected');
     this.reconnect();
   }
 

@@ -239,15 +239,15 @@ function hasSource({ options }: ExporterStatus, { target }: CollectorStatus): bo
 
 function collectorLines(collector: CollectorStatus, showsSource: boolean, paint: Paint): string[] {
   const errors = errorsText(collector.errors);
-  const lost = collector.messagesLost === 0 ? '' : `, ${collector.recordsLost} records lost`;
-  const unknown =
-    (collector.recordsDeliveryUnknown ?? 0) > 0
-      ? `, ${collector.recordsDeliveryUnknown} may not have arrived`
-      : '';
+  const { messagesLost, recordsLost, recordsDeliveryUnknown, backlogCount } = collector;
+  const lost = messagesLost === 0 ? '' : `, ${recordsLost} records lost`;
+  const unknown = recordsDeliveryUnknown === 0 ? '' : `, ${recordsDeliveryUnknown} of unknown delivery`;
+  const waiting = backlogCount === 0 ? '' : `, ${backlogCount} messages waiting`;
   const options = collector.optionsRecordsSent > 0 ? `, ${collector.optionsRecordsSent} options records` : '';
   const sent = `${collector.messagesSent} messages, ${collector.recordsSent} records${options}`;
   const from = showsSource && collector.sourceAddress !== undefined ? ` from ${collector.sourceAddress}` : '';
-  const text = `${collector.target}${from} ${collectorState(collector)}: ${sent}${lost}${unknown}${errors === '' ? '' : ` (${errors})`}`;
+  const facts = `${sent}${lost}${unknown}${waiting}${errors === '' ? '' : ` (${errors})`}`;
+  const text = `${collector.target}${from} ${collectorState(collector)}: ${facts}`;
   const mood = collector.state === 'open' ? 'good' : 'bad';
   return foldText(`    collector  ${text}`, VALUE_INDENT).map((line) => paint(mood, line));
 }

@@ -34,11 +34,20 @@ export class RecordingSession implements CollectorSession {
     this.isStarted = true;
   }
 
-  send(bytes: Buffer, size: number): boolean {
-    if (this.accepts) {
-      this.messages.push(Buffer.from(bytes.subarray(0, size)));
+  send(bytes: Buffer, size: number, recordCount: number): boolean {
+    if (this.accepts && this.isReliable) {
+      const message = { bytes: Buffer.from(bytes.subarray(0, size)), size, recordCount, lostBefore: 0 };
+      this.listener.stamp(message, (ahead, aheadSize) => this.#keep(ahead, aheadSize));
+      this.messages.push(message.bytes);
+    } else if (this.accepts) {
+      this.#keep(bytes, size);
     }
     return this.accepts;
+  }
+
+  #keep(bytes: Buffer, size: number): boolean {
+    this.messages.push(Buffer.from(bytes.subarray(0, size)));
+    return true;
   }
 
   async stop(): Promise<number> {
@@ -56,9 +65,12 @@ export class RecordingSession implements CollectorSession {
       octetsSent: 0,
       messagesLost: 0,
       recordsLost: 0,
+      recordsLostBy: { queueFull: 0, notConnected: 0, sendError: 0, stop: 0 },
+      recordsDeliveryUnknown: 0,
       errors: {},
       lastError: undefined,
       backlogCount: this.backlogCount,
+      backlogBytes: 0,
       connectionCount: 1,
     };
   }

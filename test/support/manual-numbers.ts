@@ -164,7 +164,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('records.md', 'fit into a message of {} bytes', ...MESSAGE),
   checked('records.md', 'records at most each {} s', 'export/collector-stream.ts', 'OPTIONS_PAUSE_SECONDS'),
   checked('records.md', 'At most {} interfaces', 'export/options-records.ts', 'OPTIONS_INTERFACES_MAX'),
-  checked('records.md', 'and to {} domains', 'export/collector-stream.ts', 'OPTIONS_DOMAINS_MAX'),
+  checked('records.md', 'and to {} domains', 'export/stream-domains.ts', 'OPTIONS_DOMAINS_MAX'),
   checked('records.md', 'than {} GiB of flows', 'flow/flow-cache.ts', 'FLOW_BYTES_MAX', 1024 ** 3),
   checked('records.md', 'IP length than {} is', 'flow/flow-entry.ts', 'IP_TOTAL_LENGTH_MAX'),
 
@@ -195,6 +195,34 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('configuration.md', 'bytes of payload, {} to', 'export/path-mtu.ts', 'MESSAGE_BYTES_MIN'),
   checked('collectors.md', '`--message-rate-max` | {}, or less', ...MESSAGE_RATE),
   checked('collectors.md', 'at most {} messages at once', 'export/send-budget.ts', 'BURST_MESSAGES'),
+  checked(
+    'collectors.md',
+    '[{} MiB](limits.md',
+    'export/reliable-session.ts',
+    'RELIABLE_SESSION_DEFAULTS.queueBytesMax',
+    1024 ** 2,
+  ),
+  checked(
+    'collectors.md',
+    'made again after {} s',
+    'export/socket-session.ts',
+    'SESSION_DEFAULTS.retryMinMs',
+    1000,
+  ),
+  checked(
+    'collectors.md',
+    'up to {} s. At a stop',
+    'export/reliable-session.ts',
+    'RELIABLE_SESSION_DEFAULTS.retryMaxMs',
+    1000,
+  ),
+  checked(
+    'collectors.md',
+    '{} MiB are counted apart',
+    'export/unconfirmed-records.ts',
+    'UNCONFIRMED_BYTES_MAX',
+    1024 ** 2,
+  ),
   checked('collectors.md', 'of up to {} records', 'export/cache-flush.ts', 'SLICE_RECORDS_MAX'),
   checked('collectors.md', '`extended` begin at {}.', 'ipfix/record-layout.ts', 'EXTENDED_ID_FIRST'),
 

@@ -101,6 +101,7 @@ export const CHECKS: readonly Check[] = [
       'row-changes',
       'row-settings',
       'ownership',
+      'target-transports',
       'leadership',
       'tls',
       'cache',
@@ -117,7 +118,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: 'Failures: restarts of both servers, conversion, bridges that change',
-    files: integration('failures', 'descriptors', 'stop'),
+    files: integration('failures', 'descriptors', 'disk-full', 'stop'),
   },
   {
     title: 'Hosts in network namespaces: ping, iperf3, no packet lost',

@@ -1,12 +1,13 @@
-// Whether collectors can be reached, as far as UDP shows it: the name has an address, and the host does not refuse the datagram.
-// The check sends an IPFIX message without sets (RFC 7011, section 3.1), which no collector counts.
+// Whether collectors can be reached: the name has an address, and the host accepts a connection or, as far as UDP shows it, does not
+// refuse a datagram. That is an IPFIX message without sets (RFC 7011, section 3.1), which no collector counts.
 
 import { createSocket } from 'node:dgram';
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
+import { connect } from 'node:net';
 import type { CollectorTarget } from '../../export/collector-session.ts';
 import { faultText } from '../../export/fault-text.ts';
-import { bindSocket, sourceFor } from '../../export/source-binding.ts';
+import { bindSocket, sourceFault, sourceFor, sourceOfName } from '../../export/source-binding.ts';
 import { IPFIX_VERSION, MESSAGE_HEADER_SIZE } from '../../ipfix/protocol.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/sentence.ts';
@@ -16,10 +17,12 @@ import { type Finding, finding } from './finding.ts';
 /** Milliseconds to wait for a refusal, which takes a round trip. */
 const REFUSAL_MS_MAX = 500;
 const LOOKUP_MS_MAX = 3000;
+/** Milliseconds to wait for a connection. */
+const CONNECT_MS_MAX = 2000;
 
 /** Returns the findings about one target; what a running daemon knows better is also a condition. */
 export async function checkCollector(target: CollectorTarget, clock: Clock): Promise<Finding[]> {
-  const { host, text } = target;
+  const { host, text, transport = 'udp' } = target;
   const where = `Collector ${text}`;
   let resolved: LookupAddress;
   try {
@@ -35,7 +38,10 @@ export async function checkCollector(target: CollectorTarget, clock: Clock): Pro
       ),
     ];
   }
-  const refusal = await sendEmptyMessage(target, resolved, clock);
+  const refusal =
+    transport === 'udp'
+      ? await sendEmptyMessage(target, resolved, clock)
+      : await openConnection(target, clock);
   if (refusal === undefined) {
     return [];
   }
@@ -48,6 +54,23 @@ export async function checkCollector(target: CollectorTarget, clock: Clock): Pro
       "Start the collector, or correct address and port in the row's targets.",
     ),
   ];
+}
+
+/** Connects and closes; resolves with what prevents it, or undefined. */
+function openConnection(target: CollectorTarget, clock: Clock): Promise<string | undefined> {
+  const { host, port } = target;
+  const source = sourceOfName(target);
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, ...source });
+    const timer = clock.setTimer(() => end('the host does not answer'), CONNECT_MS_MAX);
+    const end = (refusal: string | undefined) => {
+      timer.cancel();
+      socket.destroy();
+      resolve(refusal);
+    };
+    socket.on('error', (error) => end(faultText(sourceFault(error, source.localAddress))));
+    socket.once('connect', () => end(undefined));
+  });
 }
 
 /** Sends the message; resolves with the system's error, or undefined. */
