@@ -5,9 +5,11 @@ import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { LOG_MODULES, type RunSettings, type WebSettings } from './config/settings.ts';
 import { Control } from './control/control.ts';
+import type { StopReport } from './control/hand-back.ts';
 import { BatchClock } from './export/batch-clock.ts';
+import { sessionOpener } from './export/open-session.ts';
+import { PathMtus } from './export/path-mtu.ts';
 import { SendBudget } from './export/send-budget.ts';
-import { UdpSession } from './export/udp-session.ts';
 import { eventCounters } from './report/counters.ts';
 import { Coverage } from './report/coverage.ts';
 import { RecentLosses } from './report/recent-losses.ts';
@@ -61,11 +63,15 @@ export class Daemon {
     this.#logger = this.#log.logger('ovs_ipfix');
     this.#systemFaults = new SystemFaults(this.#logger);
     const collectorLog = this.#log.logger('collector');
+    const pathMtus = new PathMtus(clock);
     this.#control = new Control(settings, {
       clock,
       sampleClock,
       log: this.#logger,
-      openSession: (target, listener) => new UdpSession(target, listener, { clock, log: collectorLog }),
+      openSession: sessionOpener(
+        { clock, log: collectorLog, pathMtus, onAddress: () => this.#control.recheckRows() },
+        settings.queueBytesMax,
+      ),
       sendBudget,
       randomSeed: () => randomInt(2 ** 32),
       isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),
@@ -120,21 +126,21 @@ export class Daemon {
     this.#logger.info(`${reason}; handing rows back and flushing caches`);
     const late = `stopping took longer than ${deadlineMs} ms; run "ovs-ipfix release".`;
     const endMicros = systemClock.monotonicMicros() + deadlineMs * 1000;
-    const left = await within(systemClock, deadlineMs, late, this.#stopParts(endMicros));
-    this.#logger.info('stopped');
+    const { left, withoutExporter } = await within(systemClock, deadlineMs, late, this.#stopParts(endMicros));
+    this.#logger.info(withoutExporter === undefined ? 'stopped' : `stopped; ${withoutExporter}`);
     this.#log.close();
     if (left.length > 0) {
       throw new Error(left.join(' '));
     }
   }
 
-  async #stopParts(endMicros: number): Promise<readonly string[]> {
+  async #stopParts(endMicros: number): Promise<StopReport> {
     await this.#web?.stop();
-    const left = await this.#control.stop();
+    const report = await this.#control.stop();
     // A client that does not read its answer is not waited for beyond the time of the stop.
     const leftMs = msUntil(systemClock, endMicros - CLOSE_MARGIN_MS * 1000);
     await settlesWithin(systemClock, leftMs, this.#unixctl.stop());
-    return left;
+    return report;
   }
 
   #makeWeb(settings: WebSettings, clock: Clock): WebServer {

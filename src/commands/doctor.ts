@@ -85,7 +85,7 @@ async function checkFacts(
     findings.push(...(await attempt(`bridge ${config.name}`, check)));
   }
   for (const target of targetsInUse(facts)) {
-    findings.push(...(await attempt(`the collector ${target}`, () => checkCollector(target, clock))));
+    findings.push(...(await attempt(`the collector ${target.text}`, () => checkCollector(target, clock))));
   }
   return findings;
 }

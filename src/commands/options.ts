@@ -47,6 +47,14 @@ export function openflowFlag(): Option {
   );
 }
 
+/** Returns the flag with the source address of messages. */
+export function sourceAddressFlag(): Option {
+  return flag(
+    '--source-address <address>',
+    'address of this host that messages are sent from, or an IPv4 and an IPv6 address by comma (default: the system chooses)',
+  );
+}
+
 /**
  * Joins optional values to their flags. As in OVS's programs, an optional value is part of the same argument, as in `-vdbg` and
  * `--pidfile=FILE`; the next argument is not the value, as in `run -v unix:/run/db.sock`.

@@ -34,6 +34,10 @@ export function releaseCommand(): Command {
       return;
     }
     process.stdout.write(`${report.rowCount} IPFIX rows changed, ${report.bridgeCount} bridges cleaned.\n`);
+    const { withoutExporter } = report;
+    if (withoutExporter !== undefined) {
+      process.stdout.write(`${withoutExporter.charAt(0).toUpperCase()}${withoutExporter.slice(1)}.\n`);
+    }
     if (report.failures.length > 0) {
       throw new Error(`These bridges could not be cleaned: ${report.failures.join(' ')}`);
     }

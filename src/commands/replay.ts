@@ -9,12 +9,13 @@ import {
   replayExporterOptions,
 } from '../config/replay-settings.ts';
 import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/settings.ts';
-import { TcpSession } from '../export/tcp-session.ts';
-import { UdpSession } from '../export/udp-session.ts';
+import { sessionOpener } from '../export/open-session.ts';
+import { PathMtus } from '../export/path-mtu.ts';
+import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
-import { flag, flagOf } from './options.ts';
+import { flag, flagOf, sourceAddressFlag } from './options.ts';
 import { openCapture } from './replay/capture-source.ts';
 import { Replay } from './replay/replay-run.ts';
 import { progressLine, shortfalls, summaryJson, summaryText } from './replay/replay-summary.ts';
@@ -71,6 +72,7 @@ export function replayCommand(): Command {
         `format of records: extended or original (default: ${RECORD_FORMAT_DEFAULT})`,
       ),
     )
+    .addOption(sourceAddressFlag())
     .addOption(flagOf('replay', '--observation-domain-id <id>', 'of all messages (default: 0)'))
     .addOption(flagOf('replay', '--observation-point-id <id>', 'of all records (default: 0)'))
     .addOption(flagOf('replay', '--format <format>', 'of the summary: text or json (default: text)'))
@@ -97,6 +99,7 @@ function split(text: string): string[] {
 async function replay(file: string, settings: ReplaySettings): Promise<number> {
   const log = new Log({ clock: systemClock, level: 'warn' });
   const collectorLog = log.logger('collector');
+  const pathMtus = new PathMtus(systemClock);
   const run = new Replay(
     {
       exporter: replayExporterOptions(settings),
@@ -107,11 +110,10 @@ async function replay(file: string, settings: ReplaySettings): Promise<number> {
     {
       source: openCapture(file),
       log: log.logger('replay'),
-      openSession: (target, listener) =>
-        new (target.transport === 'tcp' ? TcpSession : UdpSession)(target, listener, {
-          clock: systemClock,
-          log: collectorLog,
-        }),
+      openSession: sessionOpener(
+        { clock: systemClock, log: collectorLog, pathMtus },
+        RELIABLE_SESSION_DEFAULTS.queueBytesMax,
+      ),
     },
   );
   const interrupt = (): void => run.interrupt();

@@ -6,7 +6,7 @@ import { Daemon } from '../daemon.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { compileLate } from '../runtime/late-compilation.ts';
-import { flag, foldDatabase } from './options.ts';
+import { flag, foldDatabase, sourceAddressFlag } from './options.ts';
 import { addOvsOptions } from './ovs-options.ts';
 import { hasPidFile, removePidFile, runLocked } from './run/pidfile.ts';
 import { ServiceNotifier } from './service-notifier.ts';
@@ -40,10 +40,17 @@ export function runCommand(): Command {
     )
     .addOption(
       flag(
+        '--queue-bytes <bytes>',
+        'memory for messages that wait for a collector over TCP (default: 33554432)',
+      ),
+    )
+    .addOption(
+      flag(
         '--record-format <format>',
         `format of records where a row sets none: extended or original (default: ${RECORD_FORMAT_DEFAULT})`,
       ),
     )
+    .addOption(sourceAddressFlag())
     .addOption(
       flag('--unixctl <file>', 'control socket for ovs-appctl (default: $OVS_RUNDIR/ovs-ipfix.PID.ctl)'),
     )

@@ -3,12 +3,14 @@
 
 import * as z from 'zod/mini';
 import english from 'zod/v4/locales/en.js';
+import { MESSAGE_BYTES_MIN } from '../export/path-mtu.ts';
 import { RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import type { Condition } from './condition.ts';
 import {
   HELD_ACTIVE_TIMEOUT_KEY,
   HELD_MAX_FLOWS_KEY,
   HELD_TARGETS_KEY,
+  MESSAGE_BYTES_KEY,
   OPTIONS_KEY,
   parseHeldTargets,
   RECORD_FORMAT_KEY,
@@ -17,6 +19,7 @@ import {
   TEMPLATE_INTERVAL_KEY,
 } from './row-keys.ts';
 import { type RowOption, readRowOptions } from './row-options.ts';
+import { areOnlyForDaemon, daemonTargets } from './target-forms.ts';
 
 /** A row as the replica of the database has it: columns decoded by the schema, absent where the schema lacks them. */
 export interface DatabaseRow {
@@ -33,7 +36,10 @@ export interface CacheColumns {
 /** The columns of an IPFIX row that the daemon reads. */
 export interface IpfixRow {
   readonly uuid: string;
-  /** The column `targets`, but for `redirectedTo`: not empty means that ovs-vswitchd exports for this row. */
+  /**
+   * The column `targets`, but for `redirectedTo`: ovs-vswitchd exports for the row if it has one, unless all are only for the
+   * daemon.
+   */
   readonly targets: readonly string[];
   /** The daemon's socket, where it is the only target in the column of a redirected row. */
   readonly redirectedTo: string | undefined;
@@ -51,6 +57,8 @@ export interface IpfixRow {
   readonly cacheColumns: CacheColumns | undefined;
   /** Seconds between repetitions of the templates over UDP. */
   readonly templateInterval: number;
+  /** The longest message in bytes; undefined for the default. */
+  readonly messageBytesMax: number | undefined;
   /** `stats_interval` in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.2). */
   readonly statsInterval: number | undefined;
   /** The format of the row's records; undefined for the default. */
@@ -79,6 +87,21 @@ const SAMPLING_DEFAULT = 400;
 const TEMPLATE_INTERVAL_DEFAULT = 600;
 /** The largest `template_interval` and `stats_interval` that the schema of Open vSwitch allows, in seconds. */
 const INTERVAL_MAX = 3600;
+const TEMPLATE_INTERVAL: NumberKey = {
+  key: TEMPLATE_INTERVAL_KEY,
+  min: 1,
+  max: INTERVAL_MAX,
+  unit: 'seconds',
+  example: '60',
+};
+/** As `--message-bytes-max`. */
+const MESSAGE_BYTES: NumberKey = {
+  key: MESSAGE_BYTES_KEY,
+  min: MESSAGE_BYTES_MIN,
+  max: 65_535,
+  unit: 'bytes',
+  example: '1200',
+};
 /** The largest `cache_active_timeout`, in seconds: a flow's start must fit 32 bits of microseconds (RFC 5102, section 5.9). */
 export const CACHE_ACTIVE_TIMEOUT_MAX = 4200;
 
@@ -144,7 +167,10 @@ export function readIpfixRow(row: DatabaseRow, where: string, conditions: Condit
         ? { activeTimeout, maxFlows }
         : undefined,
     templateInterval:
-      column('template_interval') ?? readTemplateInterval(row.uuid, externalIds, where, conditions),
+      column('template_interval') ??
+      readNumberKey(TEMPLATE_INTERVAL, row.uuid, externalIds, where, conditions) ??
+      TEMPLATE_INTERVAL_DEFAULT,
+    messageBytesMax: readNumberKey(MESSAGE_BYTES, row.uuid, externalIds, where, conditions),
     statsInterval: column('stats_interval'),
     recordFormat: readRecordFormat(row.uuid, externalIds.get(RECORD_FORMAT_KEY), where, conditions),
     options: readRowOptions(row.uuid, externalIds.get(OPTIONS_KEY), where, conditions),
@@ -171,14 +197,43 @@ function isRedirectedState(state: string | undefined): boolean {
 }
 
 /**
- * Whether the daemon exports for a row: the row holds targets for it, and ovs-vswitchd has none, or has new ones in an adopted
- * row until it is adopted again.
+ * Whether the daemon exports for a row: its targets are only for the daemon, or the row holds targets for it and ovs-vswitchd has
+ * none, or has new ones in an adopted row until it is adopted again.
  */
 export function isOurs(row: IpfixRow): boolean {
   return (
-    row.heldTargets !== undefined &&
-    (row.targets.length === 0 || row.externalIds.get(STATE_KEY) === 'adopted' || isRedirected(row))
+    areOnlyForDaemon(row.targets) ||
+    (row.heldTargets !== undefined &&
+      (row.targets.length === 0 || row.externalIds.get(STATE_KEY) === 'adopted' || isRedirected(row)))
   );
+}
+
+/** Whether ovs-vswitchd cannot export for the row as it is: it has no targets for it, and others that the daemon exports to. */
+export function isOnlyForDaemon({ targets, heldTargets }: IpfixRow): boolean {
+  return areOnlyForDaemon(targets) || (heldTargets !== undefined && targets.length === 0);
+}
+
+/** Whether the row is handed back to ovs-vswitchd when the daemon stops. */
+export function isAdopted(row: IpfixRow): boolean {
+  const state = row.externalIds.get(STATE_KEY);
+  return row.heldTargets !== undefined && (state === 'adopted' || state === 'redirected');
+}
+
+/**
+ * Returns the targets of the row as the daemon exports to them. Those in the column replace the held ones of an adopted row. In
+ * any other row they replace those that ovs-vswitchd could use as well: it is how an adopted row was handed back.
+ */
+export function effectiveTargets(row: IpfixRow): readonly string[] {
+  const { targets, heldTargets = [] } = row;
+  if (targets.length === 0 || heldTargets.length === 0) {
+    return targets.length === 0 ? heldTargets : targets;
+  }
+  if (isAdopted(row)) {
+    return targets;
+  }
+  return [
+    ...new Set([...targets, ...(areOnlyForDaemon(targets) ? heldTargets : daemonTargets(heldTargets))]),
+  ];
 }
 
 /** Whether the targets of a row are, or are becoming, a socket of the daemon. */
@@ -213,24 +268,35 @@ function readRecordFormat(
   return format;
 }
 
-/** Returns the interval of the key, for rows without the column; the default without a valid one. */
-function readTemplateInterval(
+/** A key whose value is a whole number. */
+interface NumberKey {
+  readonly key: string;
+  readonly min: number;
+  readonly max: number;
+  /** "seconds". */
+  readonly unit: string;
+  /** A valid value. */
+  readonly example: string;
+}
+
+/** Returns the number of a key; undefined without a valid one. */
+function readNumberKey(
+  { key, min, max, unit, example }: NumberKey,
   uuid: string,
   externalIds: ReadonlyMap<string, string>,
   where: string,
   conditions: Condition[],
-): number {
-  const text = externalIds.get(TEMPLATE_INTERVAL_KEY);
-  if (text === undefined) {
-    return TEMPLATE_INTERVAL_DEFAULT;
+): number | undefined {
+  const text = externalIds.get(key);
+  const number = text !== undefined && /^\d{1,9}$/u.test(text) ? Number(text) : -1;
+  if (number >= min && number <= max) {
+    return number;
   }
-  const seconds = /^\d{1,4}$/u.test(text) ? Number(text) : 0;
-  if (seconds >= 1 && seconds <= INTERVAL_MAX) {
-    return seconds;
+  if (text !== undefined) {
+    const fault = `${JSON.stringify(text)} is not a number of ${unit} from ${min} to ${max}`;
+    conditions.push(badKey(uuid, where, key, fault, example));
   }
-  const fault = `${JSON.stringify(text)} is not a number of seconds from 1 to ${INTERVAL_MAX}`;
-  conditions.push(badKey(uuid, where, TEMPLATE_INTERVAL_KEY, fault, '60'));
-  return TEMPLATE_INTERVAL_DEFAULT;
+  return undefined;
 }
 
 /** Returns the condition of a key with an invalid value; `example` is a valid one. */

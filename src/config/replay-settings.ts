@@ -5,7 +5,15 @@ import type { CollectorTarget } from '../export/collector-session.ts';
 import { EXPORTER_DEFAULTS } from '../export/exporter-options.ts';
 import type { RecordFormat } from '../ipfix/record-layout.ts';
 import { CACHE_ACTIVE_TIMEOUT_MAX } from './ipfix-row.ts';
-import { choice, messageBytes, parse, recordFormat, SettingsError, wholeNumber } from './settings.ts';
+import {
+  choice,
+  messageBytes,
+  parse,
+  recordFormat,
+  SettingsError,
+  sourceAddress,
+  wholeNumber,
+} from './settings.ts';
 import { parseTarget } from './target.ts';
 
 /** Settings of `replay`. */
@@ -40,12 +48,14 @@ const schema = z.object({
   recordFormat,
   observationDomainId: z._default(wholeNumber(0, UINT32_MAX), 0),
   observationPointId: z._default(wholeNumber(0, UINT32_MAX), 0),
+  sourceAddress,
 });
 
 /** Reads the flags of `replay`; throws `SettingsError`. */
 export function readReplaySettings(flags: unknown): ReplaySettings {
-  const { to, cacheActiveTimeout, ...settings } = parse(schema, flags);
-  return { ...settings, cacheActiveTimeoutSeconds: cacheActiveTimeout, targets: to.map(collector) };
+  const { to, cacheActiveTimeout, sourceAddress: source, ...settings } = parse(schema, flags);
+  const targets = to.map((text) => ({ ...collector(text), ...(source && { source }) }));
+  return { ...settings, cacheActiveTimeoutSeconds: cacheActiveTimeout, targets };
 }
 
 /** Returns the exporter options of a replay. */
@@ -60,13 +70,11 @@ export function replayExporterOptions(settings: ReplaySettings) {
   };
 }
 
-/** Parses a target as in a row, or with the prefix `tcp:`, which rows lack because ovs-vswitchd has only UDP. */
+/** Parses a target as in a row. */
 function collector(text: string): CollectorTarget {
-  const [, prefix, rest = ''] = /^(tcp:|udp:|)(.*)$/su.exec(text) ?? [];
-  const result = parseTarget(rest);
+  const result = parseTarget(text);
   if ('fault' in result) {
     throw new SettingsError(`--to: ${result.fault}`);
   }
-  const { target } = result;
-  return prefix === 'tcp:' ? { ...target, text: `tcp:${target.text}`, transport: 'tcp' } : target;
+  return result.target;
 }

@@ -19,6 +19,10 @@ export const RECORD_FORMAT_KEY = 'ovs-ipfix-record-format';
 export const OPTIONS_KEY = 'ovs-ipfix-options';
 /** Seconds between templates where the column `template_interval` is unset or unknown to the database (before OVS 3.2). */
 export const TEMPLATE_INTERVAL_KEY = 'ovs-ipfix-template-interval';
+/** The address that the row's messages are sent from: one, or one of each family; without it that of `--source-address`. */
+export const SOURCE_ADDRESS_KEY = 'ovs-ipfix-source-address';
+/** The longest message of the row in bytes of UDP payload; without it that of `--message-bytes-max`. */
+export const MESSAGE_BYTES_KEY = 'ovs-ipfix-message-bytes-max';
 /** In `Bridge.external_ids`: the rate of each meter of the bridge, in packet-ins a second. */
 export const MAX_RATE_KEY = 'ovs-ipfix-max-rate';
 /** In `Bridge.external_ids`: the sampler, a `SamplerPolicy`. */
@@ -49,6 +53,8 @@ export const KNOWN_IPFIX_KEYS: ReadonlySet<string> = new Set([
   RECORD_FORMAT_KEY,
   OPTIONS_KEY,
   TEMPLATE_INTERVAL_KEY,
+  SOURCE_ADDRESS_KEY,
+  MESSAGE_BYTES_KEY,
 ]);
 
 /** The valid keys with the prefix `ovs-ipfix` in a Bridge row. */

@@ -4,7 +4,7 @@
 // ovs-vswitchd inverts both: `true` disables and any other value enables.
 
 import type { Condition } from './condition.ts';
-import type { IpfixRow } from './ipfix-row.ts';
+import { type IpfixRow, isOnlyForDaemon } from './ipfix-row.ts';
 
 const INPUT_KEY = 'enable-input-sampling';
 const OUTPUT_KEY = 'enable-output-sampling';
@@ -73,7 +73,7 @@ export function inputSamplingDisabled({ row, where, ovsVersion }: SamplingKeysCo
   const why = isInverted(ovsVersion)
     ? `${INPUT_KEY} is ${value}, which Open vSwitch ${ovsVersion} inverts: it disables input sampling`
     : `${INPUT_KEY} is ${value}, which disables input sampling`;
-  const isOnlyForUs = row.heldTargets !== undefined && row.targets.length === 0;
+  const isOnlyForUs = isOnlyForDaemon(row);
   return {
     ...about(row, where),
     code: 'input-sampling-disabled',

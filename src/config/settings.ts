@@ -2,6 +2,9 @@
 // the environment variables. Settings of a bridge or a collector live in OVSDB rows, not here.
 
 import * as z from 'zod/mini';
+import type { SourceAddresses } from '../export/collector-session.ts';
+import { MESSAGE_BYTES_MIN } from '../export/path-mtu.ts';
+import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT, RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import {
   type Endpoint,
@@ -20,6 +23,7 @@ import {
 } from '../runtime/rundir.ts';
 import { originalName } from '../runtime/safe-text.ts';
 import { parseVlogSpec } from '../runtime/vlog-spec.ts';
+import { parseSourceAddresses } from './source-address.ts';
 
 /** How to reach Open vSwitch: settings of `run`, `release` and `doctor`. */
 export interface OvsSettings {
@@ -51,8 +55,12 @@ export interface RunSettings extends OvsSettings {
   readonly messageBytesMax: number;
   /** The most messages a second to a collector over UDP. */
   readonly messageRateMax: number;
+  /** Memory for messages that wait for a collector over TCP, in bytes, of each exporter and collector. */
+  readonly queueBytesMax: number;
   /** The format of records of rows that do not choose one. */
   readonly recordFormat: RecordFormat;
+  /** The source addresses of rows that set none; undefined: the system chooses. */
+  readonly source: SourceAddresses | undefined;
 }
 
 /** Where the live page listens, and who has access. */
@@ -123,13 +131,34 @@ export function wholeNumber(min: number, max: number) {
 }
 
 /** The value of `--message-bytes-max`. */
-export const messageBytes = z._default(wholeNumber(512, 65_535), MESSAGE_BYTES_MAX_DEFAULT);
+export const messageBytes = z._default(wholeNumber(MESSAGE_BYTES_MIN, 65_535), MESSAGE_BYTES_MAX_DEFAULT);
 
 /** The value of `--message-rate-max`. */
 const messageRate = z._default(wholeNumber(100, 1_000_000), MESSAGE_RATE_MAX_DEFAULT);
 
+/** The value of `--queue-bytes`. */
+const queueBytesMax = z._default(
+  wholeNumber(131_072, 4_294_967_296),
+  RELIABLE_SESSION_DEFAULTS.queueBytesMax,
+);
+
 /** The value of `--record-format`. */
 export const recordFormat = z._default(choice(RECORD_FORMATS), RECORD_FORMAT_DEFAULT);
+
+/** The value of `--source-address`. */
+export const sourceAddress = z.optional(
+  z.pipe(
+    z.string(),
+    z.transform((text, context): SourceAddresses => {
+      const result = parseSourceAddresses(text);
+      if ('source' in result) {
+        return result.source;
+      }
+      context.issues.push({ code: 'custom', message: result.fault, input: text });
+      return z.NEVER;
+    }),
+  ),
+);
 
 const filledText = z.optional(z.string().check(z.minLength(1, { error: 'the value is empty' })));
 
@@ -190,7 +219,9 @@ const runSchema = z.object({
   unmetered: z._default(choice(['refuse', 'allow']), 'refuse'),
   messageBytesMax: messageBytes,
   messageRateMax: messageRate,
+  queueBytes: queueBytesMax,
   recordFormat,
+  sourceAddress,
 });
 
 const statusSchema = z.object({
@@ -234,7 +265,8 @@ export function readOvsSettings(flags: unknown): OvsSettings {
 /** Reads the flags of `run`; throws `SettingsError`. */
 export function readRunSettings(flags: unknown): RunSettings {
   const { unixctl, pidfile, web, webTokenFile, webInsecure, ...rest } = parse(runSchema, flags);
-  const { adopt, unmetered, messageBytesMax, messageRateMax, recordFormat, ...ovs } = rest;
+  const { adopt, unmetered, messageBytesMax, messageRateMax, queueBytes, ...others } = rest;
+  const { recordFormat, sourceAddress, ...ovs } = others;
   return {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
@@ -244,7 +276,9 @@ export function readRunSettings(flags: unknown): RunSettings {
     unmetered,
     messageBytesMax,
     messageRateMax,
+    queueBytesMax: queueBytes,
     recordFormat,
+    source: sourceAddress,
   };
 }
 

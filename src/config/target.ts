@@ -1,10 +1,12 @@
-// Collector targets as operators write them in `IPFIX.targets`: `IP[:PORT]`, `[IPV6][:PORT]` or a host name.
+// Collector targets as operators write them in `IPFIX.targets`: `IP[:PORT]`, `[IPV6][:PORT]` or a host name, after `udp:` or
+// `tcp:` or without a transport, which means UDP.
 
 import ipaddr from 'ipaddr.js';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import { addressText } from '../runtime/address-text.ts';
 import { type Condition, shownCondition } from './condition.ts';
-import type { IpfixRow } from './ipfix-row.ts';
+import { type IpfixRow, isOnlyForDaemon } from './ipfix-row.ts';
+import { splitTransport, type TargetTransport } from './target-forms.ts';
 
 /** Port of IPFIX over UDP, TCP and SCTP (IANA; RFC 7011, section 10.3.4). */
 const COLLECTOR_PORT_DEFAULT = 4739;
@@ -20,9 +22,12 @@ const HOST_NAME =
 
 /** Parses one element of `IPFIX.targets`. */
 export function parseTarget(text: string): TargetResult {
-  const split = splitPort(text);
+  const { transport, rest } = splitTransport(text);
+  const split = splitPort(rest);
   if (split === undefined) {
-    return { fault: `"${text}" is not IP[:PORT], [IPV6][:PORT] or HOSTNAME[:PORT].` };
+    return {
+      fault: `"${text}" is not IP[:PORT], [IPV6][:PORT] or HOSTNAME[:PORT], alone or after udp: or tcp:.`,
+    };
   }
   const { host, portText } = split;
   const port = portText === undefined ? COLLECTOR_PORT_DEFAULT : Number(portText);
@@ -39,8 +44,16 @@ export function parseTarget(text: string): TargetResult {
   }
   const fault = unsendable(host);
   return fault === undefined
-    ? { target: { host, port, text: addressText(host, port) } }
+    ? { target: targetOf(transport, host, port) }
     : { fault: `"${text}" has the address "${host}", ${fault}.` };
+}
+
+/** Returns a target; that over UDP has no transport in its text. */
+function targetOf(transport: TargetTransport, host: string, port: number): CollectorTarget {
+  const address = addressText(host, port);
+  return transport === 'udp'
+    ? { host, port, text: address }
+    : { host, port, text: `${transport}:${address}`, transport };
 }
 
 /** Returns why messages cannot be sent to an address, as the rest of a sentence; undefined for others and for names. */
@@ -57,10 +70,11 @@ function unsendable(host: string): string | undefined {
   return needsScope ? `which is link-local; add the interface, as in [${host}%eth0]` : undefined;
 }
 
-/** Returns a key that is the same for all spellings of an address or name with a port. */
-function sameCollectorKey({ host, port }: CollectorTarget): string {
+/** Returns a key that is the same for all spellings of an address or name with a port, over one transport. */
+function sameCollectorKey({ host, port, transport = 'udp' }: CollectorTarget): string {
   const isAddress = ipaddr.isValid(host);
-  return addressText(isAddress ? ipaddr.parse(host).toNormalizedString() : host.toLowerCase(), port);
+  const name = isAddress ? ipaddr.parse(host).toNormalizedString() : host.toLowerCase();
+  return `${transport}:${addressText(name, port)}`;
 }
 
 /** Returns the condition of a row with a target that names the same collector as another one. */
@@ -76,12 +90,9 @@ function duplicateTarget(uuid: string, where: string, text: string, first: strin
 }
 
 /** Returns the condition of a row with more than `TARGETS_MAX` targets. */
-export function tooManyTargets(
-  { uuid, heldTargets, targets }: IpfixRow,
-  where: string,
-  count: number,
-): Condition {
-  const isOnlyForUs = heldTargets !== undefined && targets.length === 0;
+export function tooManyTargets(row: IpfixRow, where: string, count: number): Condition {
+  const { uuid } = row;
+  const isOnlyForUs = isOnlyForDaemon(row);
   return shownCondition({
     code: 'too-many-targets',
     severity: isOnlyForUs ? 'error' : 'warning',

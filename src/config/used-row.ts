@@ -1,13 +1,15 @@
 // An IPFIX row that a bridge or a collector set uses, with the options of its exporter and its conditions: a pure function of
 // the row, of who uses it, and of the process.
 
-import type { CollectorTarget } from '../export/collector-session.ts';
+import type { CollectorTarget, SourceAddresses } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { type Condition, shownCondition } from './condition.ts';
-import { type DatabaseRow, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
+import { type DatabaseRow, effectiveTargets, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
 import { rowConditions } from './row-conditions.ts';
+import { SOURCE_ADDRESS_KEY } from './row-keys.ts';
 import { describeUsers, type RowUser } from './row-users.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
+import { readSourceAddresses, withSource } from './source-address.ts';
 import { readTargets, TARGETS_MAX, tooManyTargets } from './target.ts';
 
 /** An IPFIX row that a bridge or a collector set uses. */
@@ -28,7 +30,10 @@ export interface UsedIpfixRow {
 }
 
 /** The settings of the process that exporters have. */
-export type ProcessOptions = Pick<ExporterOptions, 'messageBytesMax' | 'recordFormat'>;
+export interface ProcessOptions extends Pick<ExporterOptions, 'messageBytesMax' | 'recordFormat'> {
+  /** The source addresses of rows that set none. */
+  readonly source?: SourceAddresses | undefined;
+}
 
 /** What was read of a row. */
 export interface ReadRow {
@@ -49,8 +54,15 @@ export function readUsedRow(
   const { uuid } = databaseRow;
   const where = `IPFIX row ${uuid} (${describeUsers(user)})`;
   const row = readIpfixRow(databaseRow, where, conditions);
-  const texts = targetTexts(row);
-  const targets = readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions);
+  const texts = effectiveTargets(row);
+  const ownSource = readSourceAddresses(uuid, row.externalIds.get(SOURCE_ADDRESS_KEY), where, conditions);
+  const targets = withSource(
+    uuid,
+    readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions),
+    ownSource ?? ofProcess.source,
+    where,
+    conditions,
+  );
   const context = { row, where, ovsVersion };
   const isForWholeBridge = user.wholeBridges.length > 0;
   const { recordFormat } = ofProcess;
@@ -62,14 +74,6 @@ export function readUsedRow(
     exporter: exporterOptions(row, targets, ofProcess),
     conditions: conditions.map(shownCondition),
   };
-}
-
-/**
- * Returns the effective targets. New targets of an adopted row take effect before they are moved to `ovs-ipfix-targets`, so that
- * records that the same change flushes go to the new collectors.
- */
-function targetTexts(row: IpfixRow): readonly string[] {
-  return isOurs(row) && row.targets.length > 0 ? row.targets : (row.heldTargets ?? row.targets);
 }
 
 function usedRow(
@@ -101,7 +105,7 @@ function exporterOptions(
     activeTimeoutSeconds: row.cacheActiveTimeout,
     flowsMax: row.cacheMaxFlows,
     templateIntervalSeconds: row.templateInterval,
-    messageBytesMax,
+    messageBytesMax: row.messageBytesMax ?? messageBytesMax,
     recordFormat: row.recordFormat ?? recordFormat,
     hasTunnels: row.options.has('tunnel'),
   };

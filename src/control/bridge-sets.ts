@@ -12,7 +12,7 @@ import { unreachableCondition } from './own-rows-watch.ts';
 import type { Redirection } from './ownership.ts';
 import { PreparedExporters } from './prepared-exporters.ts';
 import { RedirectedSets, type RedirectedSetsParts } from './redirected-sets.ts';
-import type { SampledBridgeParts } from './sampled-bridge-parts.ts';
+import type { RunningExporter, SampledBridgeParts } from './sampled-bridge-parts.ts';
 import type { FlowSamplingStatus } from './sampled-bridge-status.ts';
 import type { PathState } from './sampler-choice.ts';
 import { isToBeRedirected } from './set-choice.ts';
@@ -220,9 +220,13 @@ export class BridgeSets {
     this.#prepared.start();
   }
 
-  /** The exporters by collector set. */
-  exporters(): readonly (readonly [number, Exporter])[] {
-    return [...this.#exporters].map(([id, { exporter }]) => [id, exporter] as const);
+  /** The exporters with their sets and rows. */
+  exporters(): readonly Omit<RunningExporter, 'bridge' | 'interfaces'>[] {
+    return [...this.#exporters].map(([collectorSetId, { row, exporter }]) => ({
+      collectorSetId,
+      ipfixRow: row.ipfixRow,
+      exporter,
+    }));
   }
 
   status({ translation }: BridgeSessionStatus): readonly FlowSamplingStatus[] {

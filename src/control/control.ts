@@ -5,11 +5,9 @@
 import { type Condition, shownCondition } from '../config/condition.ts';
 import type { BridgeConfig, Configuration } from '../config/configuration.ts';
 import type { RunSettings } from '../config/settings.ts';
-import type { OpenSession } from '../export/collector-session.ts';
 import { Exporter } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
-import type { SendBudget } from '../export/send-budget.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { DelayedCall } from '../runtime/delayed-call.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
@@ -17,17 +15,21 @@ import { nextTurn, OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
 import { bridgesOfTurn, describeSampling, redirectionsOf, rowsOf, samplePortsOf } from './bridge-rows.ts';
 import { BridgeSession } from './bridge-session.ts';
-import { type ConditionList, listConditions } from './condition-list.ts';
+import { listConditions } from './condition-list.ts';
 import { ConditionLog } from './condition-log.ts';
 import { ConfigurationReader } from './configuration-reader.ts';
-import { DatabaseSession, type DatabaseStatus } from './database-session.ts';
+import type { ControlParts, ControlStatus } from './control-parts.ts';
+import { DatabaseSession } from './database-session.ts';
 import {
   closeDatabase,
   describeLoss,
+  describeWithoutExporter,
   FLUSH_END_MS,
   handBackRows,
+  ipfixRowsOf,
   ROWS_END_MS,
   SOURCES_END_MS,
+  type StopReport,
 } from './hand-back.ts';
 import { OwnRows } from './own-rows.ts';
 import {
@@ -38,7 +40,8 @@ import {
   withOwnershipConditions,
 } from './ownership.ts';
 import { missingParts } from './readiness.ts';
-import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
+import { Reconciler } from './reconciler.ts';
+import type { RowChange } from './row-change.ts';
 import { SampledBridge } from './sampled-bridge.ts';
 import type {
   BridgeInterfaces,
@@ -46,29 +49,6 @@ import type {
   SampledBridgeSessionOptions,
 } from './sampled-bridge-parts.ts';
 import type { SampledBridgeStatus } from './sampled-bridge-status.ts';
-
-/** The dependencies of `Control`. */
-export interface ControlParts {
-  readonly clock: Clock;
-  /** The clock of the packet path, read once a batch. */
-  readonly sampleClock: Clock;
-  readonly log: Logger;
-  readonly openSession: OpenSession;
-  readonly sendBudget: SendBudget;
-  /** Random 32-bit numbers for samplers. */
-  readonly randomSeed: () => number;
-  /** Whether ovs-vswitchd is known not to run. */
-  readonly isSwitchStopped: () => boolean;
-}
-
-/** The whole status for operators; plain data. */
-export interface ControlStatus extends ConditionList {
-  readonly database: DatabaseStatus;
-  readonly rows: ReconcilerStatus;
-  readonly bridges: readonly SampledBridgeStatus[];
-  /** Why the daemon is not ready, as sentences; empty when everything that is configured runs. */
-  readonly missing: readonly string[];
-}
 
 export class Control {
   readonly #settings: RunSettings;
@@ -91,6 +71,7 @@ export class Control {
   #previousEndMicros: number | undefined;
   #desired: (bridge: string, row: string) => boolean = () => false;
   #isStopping = false;
+  readonly #recheck: DelayedCall;
   /** One reconciliation for all changes of the database, its connection, the lock and bridges' samplability in a turn. */
   readonly #following = new OnceATurn(() => this.#follow());
 
@@ -100,6 +81,11 @@ export class Control {
     this.#log = parts.log.module('control');
     this.#conditionLog = new ConditionLog(this.#log);
     this.#reader = new ConfigurationReader(settings);
+    this.#recheck = new DelayedCall(parts.clock, () => {
+      if (this.#rowChanges().length > 0) {
+        this.#rows.trigger();
+      }
+    });
     this.#database = new DatabaseSession({
       clock: parts.clock,
       log: parts.log.module('database'),
@@ -125,14 +111,14 @@ export class Control {
 
   /**
    * Removes hooks and actions, hands the rows back to ovs-vswitchd, and then flushes the caches: sources stop before sinks.
-   * Each step has its time, which a frozen switch, database or collector does not prolong. Resolves to sentences about what
-   * is left in switches and rows, each with the command that removes it, and about what was not sent.
+   * Each step has its time, which a frozen switch, database or collector does not prolong.
    */
-  async stop(): Promise<readonly string[]> {
+  async stop(): Promise<StopReport> {
     const { clock, sendBudget } = this.#parts;
     const startMicros = clock.monotonicMicros();
     const leftMs = (endMs: number) => msUntil(clock, startMicros + endMs * 1000);
     this.#isStopping = true;
+    this.#recheck.cancel();
     this.#rows.stop();
     this.#ownRows.stop();
     const bridges = [...this.#bridges.values()];
@@ -141,6 +127,8 @@ export class Control {
       ...this.#leaving.values(),
     ]);
     await settlesWithin(clock, leftMs(SOURCES_END_MS), removals);
+    const isActive = this.#database.lock === 'held';
+    const withoutExporter = isActive ? describeWithoutExporter(ipfixRowsOf(this.#database)) : undefined;
     const notHandedBack = await handBackRows(this.#database, clock, leftMs(ROWS_END_MS));
     this.#noteLeft(notHandedBack);
     sendBudget.endWithin(leftMs(FLUSH_END_MS));
@@ -148,7 +136,7 @@ export class Control {
     this.#noteLeft(describeLoss(losses.flat()));
     await settlesWithin(clock, leftMs(FLUSH_END_MS), removals);
     await closeDatabase(this.#database, clock);
-    return this.#left;
+    return { left: this.#left, withoutExporter };
   }
 
   status(): ControlStatus {
@@ -165,6 +153,11 @@ export class Control {
   bridges(): readonly SampledBridgeStatus[] {
     const bridges = [...this.#bridges.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     return bridges.map((bridge) => bridge.status());
+  }
+
+  /** Writes the conditions of collectors to rows soon: they have changed. A thousand sessions may open in one second. */
+  recheckRows(): void {
+    this.#recheck.schedule();
   }
 
   /** Reads everything again, ends backoffs, and requests a lost lock again. */
@@ -372,10 +365,19 @@ export class Control {
     }
     // The plan of a thousand rows is work of its own.
     await nextTurn();
-    if (this.#configuration !== undefined && this.#database.lock === 'held' && !this.#isStopping) {
-      const rules = { ...this.#rules(), redirections: redirectionsOf(this.#bridges.values()) };
-      await this.#database.write(planOwnership(this.#configuration, rules, this.conditions()));
+    const changes = this.#rowChanges();
+    if (changes.length > 0) {
+      await this.#database.write(changes);
     }
+  }
+
+  /** Returns the changes of rows that are to be written now. */
+  #rowChanges(): readonly RowChange[] {
+    if (this.#configuration === undefined || this.#database.lock !== 'held' || this.#isStopping) {
+      return [];
+    }
+    const rules = { ...this.#rules(), redirections: redirectionsOf(this.#bridges.values()) };
+    return planOwnership(this.#configuration, rules, this.conditions());
   }
 
   /** Reports what is left: here, and again with the exit status when the process ends. */

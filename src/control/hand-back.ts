@@ -1,7 +1,8 @@
 // Hands the adopted rows back to ovs-vswitchd at a stop, within a time limit: a database that is down may come back, a row that is
 // edited at that moment is planned again, and a database that does not answer is not waited for any longer.
 
-import { readIpfixRow } from '../config/ipfix-row.ts';
+import { type IpfixRow, readIpfixRow } from '../config/ipfix-row.ts';
+import { ownerOf } from '../config/own-rows.ts';
 import type { StopLoss } from '../export/exporter-status.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
@@ -9,7 +10,7 @@ import { msUntil, settlesWithin } from '../runtime/within.ts';
 import type { DatabaseSession } from './database-session.ts';
 import { removeOwnRows } from './own-rows.ts';
 import { planRelease } from './ownership.ts';
-import type { RowChange } from './row-change.ts';
+import { type RowChange, targetsWithoutExporter } from './row-change.ts';
 
 /** Milliseconds after the begin of a stop at which rows are handed back, even if hooks or actions are still being removed. */
 export const SOURCES_END_MS = 1500;
@@ -24,6 +25,14 @@ const DATABASE_WAIT_MS = 800;
 /** Milliseconds that a stop waits for the end of the connection to the database. */
 const DATABASE_CLOSE_MS = 50;
 const COMMAND = 'run "ovs-ipfix release"';
+
+/** What remains after a stop. */
+export interface StopReport {
+  /** What is left in switches and rows, each with the command that removes it, and what was not sent: sentences. */
+  readonly left: readonly string[];
+  /** See `describeWithoutExporter`. */
+  readonly withoutExporter: string | undefined;
+}
 
 /** Hands all rows back within `timeoutMs`; resolves to a sentence about rows that remain adopted, or undefined. */
 export async function handBackRows(
@@ -78,8 +87,28 @@ async function releaseRows(database: DatabaseSession): Promise<void> {
   await removeOwnRows(database);
 }
 
+/** Targets that `describeWithoutExporter` names. */
+const TARGETS_NAMED_MAX = 16;
+
+/** Returns a clause about the collectors that get nothing once all rows are handed back; undefined without one. */
+export function describeWithoutExporter(rows: Iterable<IpfixRow>): string | undefined {
+  const texts = [...new Set([...rows].flatMap(targetsWithoutExporter))].sort();
+  if (texts.length === 0) {
+    return undefined;
+  }
+  const more = texts.length > TARGETS_NAMED_MAX ? ` and ${texts.length - TARGETS_NAMED_MAX} more` : '';
+  const named = texts.slice(0, TARGETS_NAMED_MAX).join(', ');
+  return `nothing is exported now to ${named}${more}, because only ovs-ipfix exports to them`;
+}
+
+/** Returns the rows of the database. */
+export function ipfixRowsOf(database: DatabaseSession): readonly IpfixRow[] {
+  return [...(database.tables()?.ipfix.values() ?? [])]
+    .filter((row) => ownerOf(row) === undefined)
+    .map((row) => readIpfixRow(row, '', []));
+}
+
 /** Returns the changes that release all rows. */
 function adoptedRows(database: DatabaseSession): readonly RowChange[] {
-  const rows = [...(database.tables()?.ipfix.values() ?? [])];
-  return planRelease(rows.map((row) => readIpfixRow(row, '', [])));
+  return planRelease(ipfixRowsOf(database));
 }

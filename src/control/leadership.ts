@@ -264,16 +264,17 @@ export class Leadership {
   /** Logs the time in which samples waited because the lock was not proved. */
   #noteDoubt(): void {
     const { clock, log, onChange } = this.#options;
+    const repeated = log.limited('lease');
     const nowMicros = clock.monotonicMicros();
     const { isValid } = this.#lease;
     if (isValid && this.#doubtedMicros !== undefined) {
       const ms = Math.round((nowMicros - this.#doubtedMicros) / 1000);
       this.#doubtedMicros = undefined;
-      log.warn(`still the active daemon; samples waited for ${ms} ms, until that was proved`);
+      repeated.warn(`still the active daemon; samples waited for ${ms} ms, until that was proved`);
       onChange();
     } else if (!isValid && this.#doubtedMicros === undefined) {
       this.#doubtedMicros = nowMicros;
-      log.warn(
+      repeated.warn(
         'the database does not confirm that this daemon is the active one; samples wait until it does',
       );
       onChange();

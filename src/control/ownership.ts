@@ -4,14 +4,14 @@
 
 import { type Condition, describeCondition } from '../config/condition.ts';
 import type { Configuration } from '../config/configuration.ts';
-import { type IpfixRow, isOurs, isRedirected } from '../config/ipfix-row.ts';
+import { type IpfixRow, isAdopted, isOnlyForDaemon, isOurs, isRedirected } from '../config/ipfix-row.ts';
 import { ADOPT_MARK_KEY, PROBLEM_KEY, STATE_KEY } from '../config/row-keys.ts';
 import type { RunSettings } from '../config/settings.ts';
 import { sharedDomainConditions } from '../config/shared-domains.ts';
+import { areOnlyForDaemon, daemonTargets, unreadableTargets } from '../config/target-forms.ts';
 import type { UsedIpfixRow } from '../config/used-row.ts';
 import {
   adoptionOf,
-  isAdopted,
   isChange,
   isNative,
   type RowChange,
@@ -80,14 +80,15 @@ function changeOf(
 }
 
 /** Whether a row whose owner stays has no conditions, and no key that says otherwise: so it is with nearly all rows. */
-function isAnnotated(
-  { uuid, externalIds, heldTargets }: IpfixRow,
-  texts: ReadonlyMap<string, unknown>,
-): boolean {
+function isAnnotated(row: IpfixRow, texts: ReadonlyMap<string, unknown>): boolean {
+  return !texts.has(row.uuid) && !row.externalIds.has(PROBLEM_KEY) && !hasEndedByUser(row);
+}
+
+/** Whether it was adopted until its user removed the held targets, or set only targets that ovs-vswitchd cannot use. */
+function hasEndedByUser(row: IpfixRow): boolean {
   return (
-    !texts.has(uuid) &&
-    !externalIds.has(PROBLEM_KEY) &&
-    (heldTargets !== undefined || !externalIds.has(STATE_KEY))
+    (row.heldTargets === undefined && row.externalIds.has(STATE_KEY)) ||
+    (isAdopted(row) && !isRedirected(row) && areOnlyForDaemon(row.targets))
   );
 }
 
@@ -174,7 +175,7 @@ export function notAdopted(configuration: Configuration, rules: AdoptionRules): 
             code: 'row-not-adopted',
             severity: 'warning',
             where: `IPFIX row ${used.row.uuid}`,
-            message: `ovs-vswitchd exports for it, because bridge ${bridge} cannot be sampled.`,
+            message: `ovs-vswitchd exports for it, because bridge ${bridge} cannot be sampled.${notExportedTo(used.row)}`,
             action: `See what else is reported of bridge ${bridge}; the row is adopted as soon as the bridge is sampled.`,
           } as const,
         ];
@@ -191,9 +192,35 @@ export function withOwnershipConditions(configuration: Configuration, policy: Ad
     conditions: [
       ...conditions,
       ...left.flatMap((used) => leftCondition(used) ?? []),
+      ...ipfixRows
+        .filter((used) => used.bridges.length > 0 && !wanted.has(used) && !isOurs(used.row))
+        .flatMap(({ row }) => needsDaemon(row)),
       ...sharedDomainConditions(ipfixRows, (used) => wanted.has(used) || isOurs(used.row)),
     ],
   };
+}
+
+/** Returns the condition of a row that is left to ovs-vswitchd and has targets that it cannot use. */
+function needsDaemon(row: IpfixRow): readonly Condition[] {
+  const notExported = notExportedTo(row);
+  return notExported === ''
+    ? []
+    : [
+        {
+          code: 'target-needs-daemon',
+          severity: 'warning',
+          where: `IPFIX row ${row.uuid}, column targets`,
+          message: `The row is left to ovs-vswitchd.${notExported}`,
+          action:
+            'Let ovs-ipfix adopt the row (docs/takeover.md), or name collectors that ovs-vswitchd can use: IP[:PORT].',
+        },
+      ];
+}
+
+/** Returns a sentence about the targets that get nothing while ovs-vswitchd exports for the row; empty without one. */
+function notExportedTo(row: IpfixRow): string {
+  const texts = [...unreadableTargets(row.targets), ...daemonTargets(row.heldTargets ?? [])];
+  return texts.length === 0 ? '' : ` It cannot use ${texts.join(' ')}, so nothing is sent there.`;
 }
 
 /** Returns the changes that release every adopted row to ovs-vswitchd; native rows are not exported any more. */
@@ -286,7 +313,7 @@ function leftCondition({ inputSamplingDisabled, tooManyTargets }: UsedIpfixRow):
 
 /** Whether the daemon should export for a row: the policy or the row itself asks for it. */
 export function isForDaemon(policy: AdoptPolicy, used: UsedIpfixRow): boolean {
-  return isWantedBy(policy, used) || used.row.heldTargets !== undefined;
+  return isWantedBy(policy, used) || used.row.heldTargets !== undefined || isOnlyForDaemon(used.row);
 }
 
 function isWantedBy(policy: AdoptPolicy, { row }: UsedIpfixRow): boolean {
@@ -296,7 +323,7 @@ function isWantedBy(policy: AdoptPolicy, { row }: UsedIpfixRow): boolean {
 /** Whether ovs-vswitchd exports for the row and it is to be adopted. A row without a usable target is not adopted. */
 function isToBeAdopted(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): boolean {
   const { row } = used;
-  if (row.targets.length === 0 || !wanted.has(used)) {
+  if (row.targets.length === 0 || isOnlyForDaemon(row) || !wanted.has(used)) {
     return false;
   }
   // New targets of a row with held ones are adopted in any case; otherwise the held ones, which the user has replaced, would be
@@ -310,8 +337,7 @@ function isToBeReleased(used: UsedIpfixRow, wanted: ReadonlySet<UsedIpfixRow>): 
 
 /** Returns the change of a row whose owner stays. */
 function annotationOf(row: IpfixRow, texts: ReadonlyMap<string, readonly string[]>): RowChange {
-  if (row.heldTargets === undefined && row.externalIds.has(STATE_KEY)) {
-    // It was adopted until its user removed the held targets.
+  if (hasEndedByUser(row)) {
     return { ...releaseOf(row), kind: 'annotate' };
   }
   const externalIds = new Map(row.externalIds);

@@ -1,7 +1,6 @@
 // Releases everything, whether a daemon runs, has stopped or was killed: hands rows back to ovs-vswitchd, and removes hooks,
 // meters and actions from all bridges. Idempotent. Used by `ovs-ipfix release`, which a service manager runs after the daemon.
 
-import { readIpfixRow } from '../config/ipfix-row.ts';
 import { bridgeNameOf } from '../config/reference.ts';
 import type { OvsSettings } from '../config/settings.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -11,6 +10,7 @@ import { clause, reasonOf } from '../runtime/sentence.ts';
 import { settlesWithin } from '../runtime/within.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { DatabaseSession } from './database-session.ts';
+import { describeWithoutExporter, ipfixRowsOf } from './hand-back.ts';
 import { removeOwnRows } from './own-rows.ts';
 import { planRelease } from './ownership.ts';
 
@@ -20,6 +20,8 @@ export interface ReleaseReport {
   readonly isHeldByAnother: boolean;
   readonly rowCount: number;
   readonly bridgeCount: number;
+  /** See `describeWithoutExporter`. */
+  readonly withoutExporter: string | undefined;
   readonly failures: readonly string[];
 }
 
@@ -42,9 +44,9 @@ export async function release(
   const { database, bridges } = await openDatabase(settings, isForced, parts);
   try {
     if (database.lock !== 'held') {
-      return { isHeldByAnother: true, rowCount: 0, bridgeCount: 0, failures: [] };
+      return { isHeldByAnother: true, rowCount: 0, bridgeCount: 0, withoutExporter: undefined, failures: [] };
     }
-    const rows = [...(database.tables()?.ipfix.values() ?? [])].map((row) => readIpfixRow(row, '', []));
+    const rows = ipfixRowsOf(database);
     const changes = planRelease(rows);
     await database.write(changes);
     await removeOwnRows(database);
@@ -54,6 +56,7 @@ export async function release(
     return {
       isHeldByAnother: false,
       rowCount: changes.length,
+      withoutExporter: describeWithoutExporter(rows),
       bridgeCount: outcomes.filter((outcome) => outcome.status === 'fulfilled').length,
       failures: outcomes.flatMap((outcome) =>
         outcome.status === 'rejected' ? [`${reasonOf(outcome.reason)}.`] : [],

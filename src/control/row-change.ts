@@ -7,18 +7,28 @@
 //   redirected   the daemon's socket; none   targets, columns of the cache     redirected, or in a native
 //                until the cache is flushed                                    row redirected-native
 
-import { type CacheColumns, type IpfixRow, isRedirected, readHeldCache } from '../config/ipfix-row.ts';
+import {
+  type CacheColumns,
+  effectiveTargets,
+  type IpfixRow,
+  isAdopted,
+  isOnlyForDaemon,
+  isRedirected,
+  readHeldCache,
+} from '../config/ipfix-row.ts';
 import {
   formatHeldTargets,
   HELD_ACTIVE_TIMEOUT_KEY,
   HELD_MAX_FLOWS_KEY,
   HELD_TARGETS_KEY,
   OWN_IPFIX_KEYS,
+  parseHeldTargets,
   REDIRECT_KEYS,
   REDIRECTED_TO_KEY,
   type RowState,
   STATE_KEY,
 } from '../config/row-keys.ts';
+import { areOnlyForDaemon, daemonTargets, switchTargets } from '../config/target-forms.ts';
 
 /** A change of a row: the row as it was read, and the new content of its columns. */
 export interface RowChange {
@@ -32,15 +42,9 @@ export interface RowChange {
 
 const NO_CACHE: CacheColumns = { activeTimeout: undefined, maxFlows: undefined };
 
-/** Whether the row is handed back to ovs-vswitchd when the daemon stops. */
-export function isAdopted(row: IpfixRow): boolean {
-  const state = row.externalIds.get(STATE_KEY);
-  return row.heldTargets !== undefined && (state === 'adopted' || state === 'redirected');
-}
-
 /** Whether the row is one that only the daemon exports for, redirected or not. */
 export function isNative(row: IpfixRow): boolean {
-  return row.heldTargets !== undefined && row.targets.length === 0 && !isAdopted(row);
+  return isOnlyForDaemon(row) && !isAdopted(row);
 }
 
 /** Returns the column `targets` as the database has it. */
@@ -77,7 +81,10 @@ export function mayHaveCache({ targets, cacheColumns }: IpfixRow): boolean {
   return targets.length > 0 && activeTimeout > 0 && maxFlows > 0;
 }
 
-/** Returns the change that hands a row back; a native row becomes what it was. */
+/**
+ * Returns the change that hands a row back; a native row becomes what it was. Targets that ovs-vswitchd cannot use stay held. Where
+ * they are all that the user has set anew in the column, they stay there.
+ */
 export function releaseOf(row: IpfixRow): RowChange {
   const externalIds = new Map(row.externalIds);
   const adopted = isAdopted(row);
@@ -86,9 +93,23 @@ export function releaseOf(row: IpfixRow): RowChange {
       externalIds.delete(key);
     }
   }
-  const targets = adopted && row.targets.length === 0 ? (row.heldTargets ?? []) : row.targets;
   const cacheColumns = isRedirected(row) ? returnedCache(row) : undefined;
-  return { kind: 'release', row, targets, externalIds, cacheColumns };
+  const change = { kind: 'release', row, externalIds, cacheColumns } as const;
+  if (!adopted || areOnlyForDaemon(row.targets)) {
+    return { ...change, targets: row.targets };
+  }
+  const texts = effectiveTargets(row);
+  const kept = daemonTargets(texts);
+  if (kept.length > 0) {
+    externalIds.set(HELD_TARGETS_KEY, formatHeldTargets(kept));
+  }
+  return { ...change, targets: switchTargets(texts) };
+}
+
+/** Returns the targets of a row that get nothing once it is handed back, as they are written. */
+export function targetsWithoutExporter(row: IpfixRow): readonly string[] {
+  const { targets, externalIds } = releaseOf(row);
+  return [...daemonTargets(targets), ...parseHeldTargets(externalIds.get(HELD_TARGETS_KEY) ?? '')];
 }
 
 /** Whether the row has another content afterwards. */
@@ -112,7 +133,7 @@ export function isChange(change: RowChange): boolean {
 function held(row: IpfixRow, state: RowState): Map<string, string> {
   const externalIds = new Map(row.externalIds);
   if (row.targets.length > 0) {
-    externalIds.set(HELD_TARGETS_KEY, formatHeldTargets(row.targets));
+    externalIds.set(HELD_TARGETS_KEY, formatHeldTargets(effectiveTargets(row)));
   }
   return externalIds.set(STATE_KEY, state);
 }

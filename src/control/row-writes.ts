@@ -144,7 +144,8 @@ function logOwners(changes: readonly RowChange[], log: Logger): void {
     log.info(`${released.length} IPFIX rows: handed back to ovs-vswitchd`);
   } else {
     for (const { row, targets } of released) {
-      log.info(`IPFIX row ${row.uuid}: handed back to ovs-vswitchd, which exports to ${targets.join(' ')}`);
+      const exports = targets.length === 0 ? 'does not export for it' : `exports to ${targets.join(' ')}`;
+      log.info(`IPFIX row ${row.uuid}: handed back to ovs-vswitchd, which ${exports}`);
     }
   }
 }

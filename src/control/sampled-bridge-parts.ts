@@ -43,6 +43,7 @@ export interface BridgeInterfaces {
 export interface RunningExporter {
   readonly bridge: string;
   readonly collectorSetId: number | undefined;
+  readonly ipfixRow: string;
   readonly exporter: Exporter;
   /** The interfaces that the numbers in its flows are of. */
   readonly interfaces: Pick<IngressInterfaces, 'list' | 'namesOf'>;

@@ -14,6 +14,7 @@ import type { BridgeConnection } from './bridge-connection.ts';
 import { type BridgeDesired, NOTHING_DESIRED } from './bridge-desired.ts';
 import type { BridgeSession } from './bridge-session.ts';
 import { BridgeSets } from './bridge-sets.ts';
+import { conditionsOfCollectors } from './collector-conditions.ts';
 import { DatapathSampling } from './datapath-sampling.ts';
 import { failOpenCondition } from './fail-open.ts';
 import type { Redirection } from './ownership.ts';
@@ -287,6 +288,7 @@ export class SampledBridge {
       ...this.#session.conditions(),
       ...this.#datapath.conditions(),
       ...this.#sets.conditions(),
+      ...this.exporters().flatMap(conditionsOfCollectors),
       ...(this.#intake.hasSurplus ? [segmentedCondition(this.name)] : []),
     ];
   }
@@ -302,11 +304,12 @@ export class SampledBridge {
 
   exporters(): readonly RunningExporter[] {
     const about = { bridge: this.name, interfaces: this.#interfaces };
-    const exporter = this.#whole?.exporter;
-    return [
-      ...(exporter === undefined ? [] : [{ ...about, collectorSetId: undefined, exporter }]),
-      ...this.#sets.exporters().map(([id, ofSet]) => ({ ...about, collectorSetId: id, exporter: ofSet })),
-    ];
+    const sets = this.#sets.exporters().map((set) => ({ ...about, ...set }));
+    if (this.#whole === undefined) {
+      return sets;
+    }
+    const { row, exporter } = this.#whole;
+    return [{ ...about, collectorSetId: undefined, ipfixRow: row.ipfixRow, exporter }, ...sets];
   }
 
   interfaces(): BridgeInterfaces {

@@ -4,14 +4,25 @@
 
 import { MessageWriter } from '../ipfix/message-writer.ts';
 import { SCOPE_OFFSET } from '../ipfix/options-sets.ts';
-import { SEQUENCE_NUMBER_OFFSET } from '../ipfix/protocol.ts';
-import { type RecordLayout, TEMPLATES } from '../ipfix/record-layout.ts';
-import { encodeTemplateSets } from '../ipfix/template-sets.ts';
-import type { CollectorSession, CollectorTarget, OpenSession, SessionStatus } from './collector-session.ts';
-import { type ExporterOptions, targetKey } from './exporter-options.ts';
+import {
+  EXPORT_TIME_OFFSET,
+  MESSAGE_HEADER_SIZE,
+  OBSERVATION_DOMAIN_OFFSET,
+  SEQUENCE_NUMBER_OFFSET,
+} from '../ipfix/protocol.ts';
+import { layoutOfTemplate, type RecordLayout, TEMPLATES } from '../ipfix/record-layout.ts';
+import type {
+  CollectorSession,
+  CollectorTarget,
+  OpenSession,
+  SendAhead,
+  SessionStatus,
+} from './collector-session.ts';
+import { collectorKey } from './exporter-options.ts';
 import type { OpenMessage } from './open-message.ts';
-import type { OptionsRecords } from './options-records.ts';
 import type { SendAccount, SendBudget } from './send-budget.ts';
+import { type StreamOptions, templateSetsOf } from './stream-options.ts';
+import type { WaitingMessage } from './waiting-messages.ts';
 
 /**
  * Observation domains whose state a stream keeps. A `sample` action may take its domain from a field of the packet, so there
@@ -27,47 +38,18 @@ export const OPTIONS_DOMAINS_MAX = 64;
  */
 const OPTIONS_PAUSE_SECONDS = 10;
 
-/** The options of the exporter that a stream uses. */
-export interface StreamOptions {
-  /** Seconds after which templates are repeated over an unreliable transport. */
-  readonly templateIntervalSeconds: number;
-  /** All templates of the record layout, in sets that each fit into a message. */
-  readonly templateSets: readonly Buffer[];
-  readonly recordLayout: RecordLayout;
-  readonly messageBytesMax: number;
-  readonly optionsRecords: OptionsRecords;
-}
-
-/** Returns the stream options of an exporter that sends records of the layout now. */
-export function streamOptions(
-  { templateIntervalSeconds, messageBytesMax }: ExporterOptions,
-  recordLayout: RecordLayout,
-  optionsRecords: OptionsRecords,
-): StreamOptions {
-  const templateSets = templateSetsOf(recordLayout, messageBytesMax);
-  return { templateIntervalSeconds, templateSets, recordLayout, messageBytesMax, optionsRecords };
-}
-
-const encodedTemplateSets = new Map<string, readonly Buffer[]>();
-
-/** Returns the templates of a layout, encoded once for all exporters. */
-function templateSetsOf(recordLayout: RecordLayout, messageBytesMax: number): readonly Buffer[] {
-  const key = `${recordLayout} ${messageBytesMax}`;
-  const sets = encodedTemplateSets.get(key) ?? encodeTemplateSets(recordLayout, messageBytesMax);
-  encodedTemplateSets.set(key, sets);
-  return sets;
-}
-
 interface DomainState {
   readonly observationDomainId: number;
   /** Data records before the next message, modulo 2^32. */
   sequenceNumber: number;
-  /** `steadySeconds` of the last templates; -Infinity when they are due at once. */
+  /** `steadySeconds` of the last templates. */
   templateSteadySeconds: number;
   /** Export time of the last templates, for status. */
   templateExportTimeSeconds: number | undefined;
   /** Whether the domain is one of those that get options records. */
   readonly hasOptions: boolean;
+  /** Layouts whose templates have been sent and are valid. */
+  readonly layouts: Set<RecordLayout>;
   areOptionsDue: boolean;
   /** `steadySeconds` of the last options records; -Infinity before the first. */
   optionsSteadySeconds: number;
@@ -102,6 +84,8 @@ export class CollectorStream {
   /** Undefined over a reliable transport, which the collector itself slows down. */
   readonly #account: SendAccount | undefined;
   readonly #domains = new Map<number, DomainState>();
+  /** Sends a message: by the session, or ahead of the message that a reliable session hands over. */
+  #transmit: SendAhead;
   #options: StreamOptions;
   #templateWriter: MessageWriter;
   #lastDomain: DomainState | undefined;
@@ -123,12 +107,24 @@ export class CollectorStream {
     this.#session = openSession(target, {
       restarted: () => this.#startOver(),
       templatesDoubtful: () => this.#templatesAreDue(),
+      stamp: (message, sendAhead) => this.#stamp(message, sendAhead),
     });
-    this.#account = this.#session.isReliable ? undefined : budget?.open(targetKey(target));
+    this.#transmit = (bytes, size, recordCount) => this.#session.send(bytes, size, recordCount);
+    this.#account = this.#session.isReliable ? undefined : budget?.open(collectorKey(target));
   }
 
   get backlogCount(): number {
     return this.#session.backlogCount;
+  }
+
+  /** The longest message that fits the path, in bytes; undefined: not known, or any. */
+  get messageBytesMax(): number | undefined {
+    return this.#session.messageBytesMax;
+  }
+
+  /** Whether messages wait in memory until the collector takes them. */
+  get isReliable(): boolean {
+    return this.#session.isReliable;
   }
 
   start(): void {
@@ -166,9 +162,6 @@ export class CollectorStream {
     if (options.messageBytesMax !== this.#options.messageBytesMax) {
       this.#templateWriter = new MessageWriter(options.messageBytesMax);
     }
-    if (options.recordLayout !== this.#options.recordLayout) {
-      this.#templatesAreDue();
-    }
     if (options.optionsRecords !== this.#options.optionsRecords) {
       for (const domain of this.#domains.values()) {
         domain.areOptionsDue = domain.hasOptions;
@@ -184,19 +177,29 @@ export class CollectorStream {
    */
   deliver(message: OpenMessage): void {
     const { writer } = message;
+    if (this.#session.isReliable) {
+      this.#session.send(writer.bytes, writer.size, writer.recordCount);
+      return;
+    }
     const domain = this.#domainOf(writer.observationDomainId);
-    if (this.#templatesDue(domain, message.steadySeconds)) {
-      this.#sendTemplates(domain, message);
-    }
-    if (
-      domain.areOptionsDue &&
-      message.steadySeconds >= domain.optionsSteadySeconds + OPTIONS_PAUSE_SECONDS
-    ) {
-      this.#sendOptions(domain, message);
-    }
-    putSequenceNumber(writer.bytes, domain.sequenceNumber);
-    domain.sequenceNumber = (domain.sequenceNumber + writer.recordCount) >>> 0;
+    const { recordLayout } = this.#options;
+    this.#prepare(domain, recordLayout, writer.exportTimeSeconds, message.steadySeconds);
+    this.#number(domain, writer.bytes, writer.recordCount);
     this.#send(writer.bytes, writer.size, writer.recordCount);
+  }
+
+  /** The same for a message that has waited: it may be of an earlier layout, and has its export time from then. */
+  #stamp({ bytes, recordCount, lostBefore }: WaitingMessage, sendAhead: SendAhead): void {
+    this.#transmit = sendAhead;
+    const exportTimeSeconds = bytes.readUInt32BE(EXPORT_TIME_OFFSET);
+    const domain = this.#domainOf(bytes.readUInt32BE(OBSERVATION_DOMAIN_OFFSET));
+    const isFirst = domain.layouts.size === 0;
+    const layout = layoutOfTemplate(bytes.readUInt16BE(MESSAGE_HEADER_SIZE));
+    this.#prepare(domain, layout, exportTimeSeconds, exportTimeSeconds);
+    if (!isFirst) {
+      domain.sequenceNumber = (domain.sequenceNumber + lostBefore) >>> 0;
+    }
+    this.#number(domain, bytes, recordCount);
   }
 
   status(): CollectorStatus {
@@ -217,7 +220,7 @@ export class CollectorStream {
   }
 
   #send(bytes: Buffer, size: number, recordCount: number): boolean {
-    const isAccepted = this.#session.send(bytes, size, recordCount);
+    const isAccepted = this.#transmit(bytes, size, recordCount);
     if (isAccepted) {
       this.#account?.spend(size);
     }
@@ -226,13 +229,39 @@ export class CollectorStream {
 
   #templatesAreDue(): void {
     for (const domain of this.#domains.values()) {
-      domain.templateSteadySeconds = Number.NEGATIVE_INFINITY;
+      domain.layouts.clear();
     }
   }
 
+  /** Sends what has to precede a message with records of the layout. */
+  #prepare(
+    domain: DomainState,
+    layout: RecordLayout,
+    exportTimeSeconds: number,
+    steadySeconds: number,
+  ): void {
+    const { templateIntervalSeconds } = this.#options;
+    if (this.#templatesDue(domain, layout, steadySeconds)) {
+      this.#sendTemplates(domain, layout, exportTimeSeconds, steadySeconds);
+    }
+    // The wall clock, which times messages that have waited, may step back.
+    const sinceOptions = Math.abs(steadySeconds - domain.optionsSteadySeconds);
+    if (this.#session.isReliable && sinceOptions >= templateIntervalSeconds) {
+      domain.areOptionsDue = domain.hasOptions;
+    }
+    if (domain.areOptionsDue && sinceOptions >= OPTIONS_PAUSE_SECONDS) {
+      this.#sendOptions(domain, exportTimeSeconds, steadySeconds);
+    }
+  }
+
+  #number(domain: DomainState, bytes: Uint8Array, recordCount: number): void {
+    putSequenceNumber(bytes, domain.sequenceNumber);
+    domain.sequenceNumber = (domain.sequenceNumber + recordCount) >>> 0;
+  }
+
   /** Templates are repeated at intervals over UDP and sent once over a reliable connection (RFC 7011, section 8.1). */
-  #templatesDue(domain: DomainState, steadySeconds: number): boolean {
-    if (domain.templateSteadySeconds === Number.NEGATIVE_INFINITY) {
+  #templatesDue(domain: DomainState, layout: RecordLayout, steadySeconds: number): boolean {
+    if (!domain.layouts.has(layout)) {
       return true;
     }
     if (this.#session.isReliable) {
@@ -242,10 +271,19 @@ export class CollectorStream {
   }
 
   /** Sends all templates; they stay due if the session drops one. */
-  #sendTemplates(domain: DomainState, message: OpenMessage): void {
+  #sendTemplates(
+    domain: DomainState,
+    layout: RecordLayout,
+    exportTimeSeconds: number,
+    steadySeconds: number,
+  ): void {
     const writer = this.#templateWriter;
-    const { exportTimeSeconds, observationDomainId } = message.writer;
-    for (const set of this.#options.templateSets) {
+    const { observationDomainId } = domain;
+    if (!this.#session.isReliable) {
+      // Repetitions are of this layout only.
+      domain.layouts.clear();
+    }
+    for (const set of templateSetsOf(layout, this.#options.messageBytesMax)) {
       writer.begin(exportTimeSeconds, observationDomainId);
       writer.appendSet(set);
       putSequenceNumber(writer.bytes, domain.sequenceNumber);
@@ -254,7 +292,8 @@ export class CollectorStream {
       }
       this.#templateMessages += 1;
     }
-    domain.templateSteadySeconds = message.steadySeconds;
+    domain.layouts.add(layout);
+    domain.templateSteadySeconds = steadySeconds;
     domain.templateExportTimeSeconds = exportTimeSeconds;
     this.#lastTemplateTimeSeconds = exportTimeSeconds;
     domain.areOptionsDue = domain.hasOptions;
@@ -264,11 +303,11 @@ export class CollectorStream {
    * Sends all options templates and options records, in as few messages as possible. What the session drops is not sent
    * before the next templates: a run is large, and would crowd out flow records.
    */
-  #sendOptions(domain: DomainState, message: OpenMessage): void {
+  #sendOptions(domain: DomainState, exportTimeSeconds: number, steadySeconds: number): void {
     const writer = this.#templateWriter;
-    const { exportTimeSeconds, observationDomainId } = message.writer;
+    const { observationDomainId } = domain;
     domain.areOptionsDue = false;
-    domain.optionsSteadySeconds = message.steadySeconds;
+    domain.optionsSteadySeconds = steadySeconds;
     writer.begin(exportTimeSeconds, observationDomainId);
     for (const { bytes, recordCount } of this.#options.optionsRecords.sets) {
       if (!writer.appendSet(bytes, recordCount)) {
@@ -317,6 +356,7 @@ export class CollectorStream {
     }
     const domain: DomainState = {
       hasOptions: this.#domains.size < OPTIONS_DOMAINS_MAX,
+      layouts: new Set(),
       areOptionsDue: false,
       optionsSteadySeconds: Number.NEGATIVE_INFINITY,
       observationDomainId,

@@ -2,11 +2,18 @@
 // keeps the sessions of those that stay.
 
 import type { CollectorTarget, OpenSession } from './collector-session.ts';
-import { type CollectorStatus, CollectorStream, type StreamOptions } from './collector-stream.ts';
+import { type CollectorStatus, CollectorStream } from './collector-stream.ts';
 import { targetKey } from './exporter-options.ts';
 import type { OpenMessage } from './open-message.ts';
 import type { PacedCollectors } from './pacer.ts';
 import type { SendBudget } from './send-budget.ts';
+import type { StreamOptions } from './stream-options.ts';
+
+/** A collector with its target. */
+export interface CollectorOfTarget {
+  readonly target: CollectorTarget;
+  readonly status: CollectorStatus;
+}
 
 export class CollectorStreams implements PacedCollectors {
   readonly #openSession: OpenSession;
@@ -15,10 +22,23 @@ export class CollectorStreams implements PacedCollectors {
   /** Removed collectors that still send what waits. */
   readonly #leaving = new Set<Promise<number>>();
 
-  /** @param budget how fast messages are sent over UDP; undefined: without a limit */
-  constructor(openSession: OpenSession, budget: SendBudget | undefined) {
-    this.#openSession = openSession;
+  /**
+   * @param budget how fast messages are sent over UDP; undefined: without a limit
+   * @param onMessageBytes called when `messageBytesMax` may have changed
+   */
+  constructor(openSession: OpenSession, budget: SendBudget | undefined, onMessageBytes: () => void) {
+    this.#openSession = (target, listener) =>
+      openSession(target, { ...listener, messageBytesChanged: onMessageBytes });
     this.#budget = budget;
+  }
+
+  /** The longest message that fits the paths to all collectors, in bytes; Infinity if none is known. */
+  get messageBytesMax(): number {
+    let bytes = Number.POSITIVE_INFINITY;
+    for (const stream of this.#streams.values()) {
+      bytes = Math.min(bytes, stream.messageBytesMax ?? bytes);
+    }
+    return bytes;
   }
 
   /** Messages that wait at the collector with the longest backlog. */
@@ -26,6 +46,19 @@ export class CollectorStreams implements PacedCollectors {
     let count = 0;
     for (const stream of this.#streams.values()) {
       count = Math.max(count, stream.backlogCount);
+    }
+    return count;
+  }
+
+  /**
+   * The same for the pacer: outside of a stop, a queue in memory takes what a collector over TCP does not read, so that it does not
+   * delay the others.
+   */
+  get pacedBacklogCount(): number {
+    const isOrdinary = this.#budget !== undefined && this.leftMs === Number.POSITIVE_INFINITY;
+    let count = 0;
+    for (const stream of this.#streams.values()) {
+      count = isOrdinary && stream.isReliable ? count : Math.max(count, stream.backlogCount);
     }
     return count;
   }
@@ -100,8 +133,11 @@ export class CollectorStreams implements PacedCollectors {
     }
   }
 
-  status(): readonly CollectorStatus[] {
-    return Array.from(this.#streams.values(), (stream) => stream.status());
+  collectors(): readonly CollectorOfTarget[] {
+    return Array.from(this.#streams.values(), (stream) => ({
+      target: stream.target,
+      status: stream.status(),
+    }));
   }
 
   /**

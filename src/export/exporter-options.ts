@@ -63,7 +63,13 @@ export function sameOptionsRecords(a: OptionsSettings | undefined, b: OptionsSet
   return a?.samplingPopulation === b?.samplingPopulation && a?.hasInterfaces === b?.hasInterfaces;
 }
 
+/** Returns a key that identifies the session to a collector: from another source address it is another one. */
+export function targetKey(target: CollectorTarget): string {
+  const { ipv4 = '', ipv6 = '' } = target.source ?? {};
+  return `${collectorKey(target)}\0${ipv4}\0${ipv6}`;
+}
+
 /** Returns a key that identifies the collector: the same process over another transport is another one. */
-export function targetKey({ host, port, transport = 'udp' }: CollectorTarget): string {
+export function collectorKey({ host, port, transport = 'udp' }: CollectorTarget): string {
   return `${transport}\0${host}\0${port}`;
 }

@@ -8,15 +8,14 @@ import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
 import { SampleBatch } from '../flow/sample-batch.ts';
 import type { DescribedInterface } from '../ipfix/options-sets.ts';
-import { layoutOfTemplate, type RecordLayout, TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
+import { TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
 import { dissect } from '../packet/dissect.ts';
 import { dissectExtended } from '../packet/dissect-extended.ts';
 import { addTunnel } from '../packet/tunnel-key.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { flushCache, SLICE_RECORDS_MAX } from './cache-flush.ts';
-import { type StreamOptions, streamOptions } from './collector-stream.ts';
-import { CollectorStreams } from './collector-streams.ts';
+import type { CollectorOfTarget } from './collector-streams.ts';
 import { type ExporterOptions, layoutOf, sameOptions } from './exporter-options.ts';
 import type { ExporterParts } from './exporter-parts.ts';
 import {
@@ -27,10 +26,8 @@ import {
   type ReasonCounts,
   type StopLoss,
 } from './exporter-status.ts';
-import { MessagePacker } from './message-packer.ts';
-import { OptionsRecords } from './options-records.ts';
 import { type Pace, Pacer } from './pacer.ts';
-import { RecentMessages } from './recent-messages.ts';
+import { RecordSender } from './record-sender.ts';
 
 export type { ExporterStatus } from './exporter-status.ts';
 
@@ -50,14 +47,8 @@ export class Exporter {
   #batchSize = 1;
   readonly #cache: FlowCache;
   readonly #visitor: FlowVisitor;
-  readonly #steadyOffsetMicros: number;
   #options: ExporterOptions;
-  #packer: MessagePacker;
-  readonly #recent = new RecentMessages();
-  readonly #streams: CollectorStreams;
-  #optionsRecords: OptionsRecords;
-  /** The layout of the records that are sent now; it differs from that of the options until older flows have been sent. */
-  #sentLayout: RecordLayout;
+  readonly #sender: RecordSender;
   /** Flows at the old end of the cache that started in another layout. */
   #outdatedFlows = 0;
   #state: ExporterStatus['state'] = 'idle';
@@ -68,7 +59,6 @@ export class Exporter {
   #isSliceEndPlanned = false;
   #samples = 0;
   #samplesIgnored = 0;
-  #messages = 0;
   #flowsUnsent = 0;
   /** Created once: a function that creates a closure allocates with each call, even when it returns before. */
   readonly #endBatch = () => {
@@ -76,7 +66,7 @@ export class Exporter {
       this.#addBatch();
     }
     this.#isBatchEndPlanned = false;
-    this.#packer.finishAll();
+    this.#sender.finishAll();
   };
   readonly #timerFired = () => {
     this.#timer = undefined;
@@ -89,25 +79,20 @@ export class Exporter {
     this.name = name;
     this.#clock = parts.clock;
     this.#log = parts.log;
-    this.#streams = new CollectorStreams(parts.openSession, parts.sendBudget);
+    this.#sender = new RecordSender(options, parts);
     this.#defer = parts.defer ?? setImmediate;
-    this.#pace = parts.pace ?? new Pacer(this.#clock, this.#defer, this.#streams);
+    this.#pace = parts.pace ?? new Pacer(this.#clock, this.#defer, this.#sender.streams);
     this.#options = options;
-    this.#optionsRecords = new OptionsRecords(options.optionsRecords, []);
-    this.#sentLayout = layoutOf(options);
     this.#cache = new FlowCache({
       activeTimeoutMicros: options.activeTimeoutSeconds * 1_000_000,
       flowsMax: options.flowsMax,
       hashSeed: parts.hashSeed ?? randomInt(2 ** 32),
     });
-    this.#steadyOffsetMicros = this.#clock.wallMicros() - this.#clock.monotonicMicros();
-    this.#packer = this.#makePacker();
     this.#visitor = {
       flow: (record, reason) => {
         countRecord(this.#records, reason);
         this.#outdatedFlows = Math.max(0, this.#outdatedFlows - 1);
-        this.#setSentLayout(layoutOfTemplate(record.templateId));
-        this.#packer.add(record, reason);
+        this.#sender.add(record, reason);
       },
     };
   }
@@ -118,7 +103,7 @@ export class Exporter {
       return;
     }
     this.#state = 'running';
-    this.#setCollectors();
+    this.#sender.setCollectors();
   }
 
   /**
@@ -132,18 +117,16 @@ export class Exporter {
       return;
     }
     this.#addBatch();
-    this.#packer.finishAll();
     if (layoutOf(options) !== layoutOf(this.#options)) {
       this.#outdatedFlows = this.#cache.flowCount;
     }
-    this.#optionsRecords = this.#optionsRecords.with(options.optionsRecords);
     this.#options = options;
-    this.#packer = this.#makePacker();
+    this.#sender.setOptions(options);
     this.#cache.setLimits(options.activeTimeoutSeconds * 1_000_000, options.flowsMax);
     if (this.#state !== 'running') {
       return;
     }
-    this.#setCollectors();
+    this.#sender.setCollectors();
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#expireSlice();
@@ -200,7 +183,7 @@ export class Exporter {
 
   /** Sets the interfaces that options records describe, each number once. */
   setInterfaces(interfaces: readonly DescribedInterface[]): void {
-    this.#optionsRecords.setInterfaces(interfaces);
+    this.#sender.setInterfaces(interfaces);
   }
 
   get state(): ExporterStatus['state'] {
@@ -219,7 +202,7 @@ export class Exporter {
 
   /** Messages that wait at the collector with the longest backlog. */
   get backlogCount(): number {
-    return this.#streams.backlogCount;
+    return this.#sender.streams.backlogCount;
   }
 
   /** Flushes the cache with forcedEnd, and closes the collectors; resolves to what could not be sent in time. */
@@ -250,7 +233,12 @@ export class Exporter {
 
   /** Returns copies of the newest messages with records, newest first, without sequence numbers; valid until the next one. */
   recentMessages(): readonly Buffer[] {
-    return this.#recent.newestFirst();
+    return this.#sender.recentMessages();
+  }
+
+  /** The collectors, each with its target. */
+  collectors(): readonly CollectorOfTarget[] {
+    return this.#sender.streams.collectors();
   }
 
   status(): ExporterStatus {
@@ -266,10 +254,11 @@ export class Exporter {
       samplesIgnored: this.#samplesIgnored,
       malformed: { ...this.#malformed },
       records: { ...this.#records },
-      messages: this.#messages,
+      messages: this.#sender.messageCount,
+      messageBytesMax: this.#sender.messageBytesMax,
       flowsUnsent: this.#flowsUnsent,
-      interfacesOmitted: this.#optionsRecords.interfacesOmitted,
-      collectors: this.#streams.status(),
+      interfacesOmitted: this.#sender.interfacesOmitted,
+      collectors: this.collectors().map(({ status }) => status),
     };
   }
 
@@ -286,36 +275,6 @@ export class Exporter {
     }
     if (this.#timer === undefined && !this.#isSliceEndPlanned) {
       this.#setTimer(this.#clock.monotonicMicros(), 0);
-    }
-  }
-
-  #makePacker(): MessagePacker {
-    return new MessagePacker(
-      this.#clock,
-      this.#options.messageBytesMax,
-      this.#steadyOffsetMicros,
-      (message) => {
-        this.#messages += 1;
-        this.#recent.keep(message.writer.bytes, message.writer.size);
-        this.#streams.deliver(message);
-      },
-    );
-  }
-
-  #setCollectors(): void {
-    this.#streams.setTargets(this.#options.targets, this.#streamOptions());
-  }
-
-  #streamOptions(): StreamOptions {
-    return streamOptions(this.#options, this.#sentLayout, this.#optionsRecords);
-  }
-
-  /** Ends the messages of one layout; the templates of the other are sent before its first record. */
-  #setSentLayout(layout: RecordLayout): void {
-    if (layout !== this.#sentLayout) {
-      this.#packer.finishAll();
-      this.#sentLayout = layout;
-      this.#streams.setOptions(this.#streamOptions());
     }
   }
 
@@ -337,8 +296,8 @@ export class Exporter {
       return;
     }
     const nowMicros = this.#clock.monotonicMicros();
-    this.#streams.setLateness(Math.max(0, nowMicros - this.#cache.nextExpiryMicros()));
-    if (this.#streams.waitMs() > 0) {
+    this.#sender.streams.setLateness(Math.max(0, nowMicros - this.#cache.nextExpiryMicros()));
+    if (this.#sender.streams.waitMs() > 0) {
       this.#planSlice();
       return;
     }
@@ -347,7 +306,7 @@ export class Exporter {
     if (this.#outdatedFlows > 0) {
       this.#cache.flush(this.#visitor, Math.min(this.#outdatedFlows, SLICE_RECORDS_MAX - count));
     }
-    this.#packer.finishAll();
+    this.#sender.finishAll();
     if (this.#cache.nextExpiryMicros() > nowMicros && this.#outdatedFlows === 0) {
       if (this.#timer === undefined) {
         this.#setTimer(nowMicros, EXPIRY_PAUSE_MS);
@@ -380,8 +339,8 @@ export class Exporter {
   async #flushFlows(): Promise<number> {
     const state = this.#state;
     const isWanted = () => this.#state === state;
-    const count = await flushCache(this.#cache, this.#visitor, this.#streams, this.#pace, isWanted);
-    this.#packer.finishAll();
+    const count = await flushCache(this.#cache, this.#visitor, this.#sender.streams, this.#pace, isWanted);
+    this.#sender.finishAll();
     return count;
   }
 
@@ -392,7 +351,7 @@ export class Exporter {
     this.#timer = undefined;
     await this.#flushFlows();
     this.#flowsUnsent = this.#cache.flowCount;
-    const recordsLost = await this.#streams.stop();
+    const recordsLost = await this.#sender.streams.stop();
     this.#state = 'stopped';
     this.#log.debug(`exporter ${this.name}: stopped`);
     return { flowsUnsent: this.#flowsUnsent, recordsLost };

@@ -14,6 +14,7 @@ export class MessageQueue {
   readonly #countMax: number;
   #head = 0;
   #count = 0;
+  #bytes = 0;
 
   /** @param countMax messages that may wait */
   constructor(countMax: number) {
@@ -22,6 +23,11 @@ export class MessageQueue {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Bytes of the messages. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Copies a message in; returns false when the queue is full. */
@@ -39,6 +45,7 @@ export class MessageQueue {
     bytes.copy(slot.bytes, 0, 0, size);
     slot.size = size;
     slot.recordCount = recordCount;
+    this.#bytes += size;
     this.#count += 1;
     return true;
   }
@@ -62,6 +69,7 @@ export class MessageQueue {
     if (this.#count === 0) {
       throw new Error('message queue is empty');
     }
+    this.#bytes -= this.sizeAt(0);
     this.#head = (this.#head + 1) % this.#slots.length;
     this.#count -= 1;
   }

@@ -17,8 +17,8 @@ export interface Pace {
 
 /** What a pacer decides by: the collectors of an exporter. */
 export interface PacedCollectors {
-  /** The longest backlog of all collectors, in messages. */
-  readonly backlogCount: number;
+  /** The longest backlog of the collectors that the next slice waits for, in messages. */
+  readonly pacedBacklogCount: number;
   /** Milliseconds until the send budget of all collectors allows a slice; 0: now. */
   waitMs(): number;
   /** Called when a slice waits for the send budget. */
@@ -45,7 +45,7 @@ export class Pacer implements Pace {
 
   #poll(callback: () => void, countBefore: number): void {
     const waitMs = this.#collectors.waitMs();
-    const count = this.#collectors.backlogCount;
+    const count = this.#collectors.pacedBacklogCount;
     if (waitMs > 0) {
       this.#clock.setTimer(() => this.#poll(callback, Number.POSITIVE_INFINITY), waitMs);
     } else if (count > PACE_BACKLOG_COUNT && count < countBefore) {

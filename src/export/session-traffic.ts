@@ -1,11 +1,14 @@
 // The messages of a session in transit and their counts: waiting, handed to the socket, sent, lost. It is the same for every
 // transport; the sessions own the sockets.
 
-import type { SessionStatus } from './collector-session.ts';
+import type { LossCause, SessionStatus } from './collector-session.ts';
 import { MessageQueue } from './message-queue.ts';
 
 /** The part of a session's status about its messages. */
-export type TrafficStatus = Omit<SessionStatus, 'state' | 'transport' | 'address' | 'connectionCount'>;
+export type TrafficStatus = Omit<
+  SessionStatus,
+  'state' | 'transport' | 'address' | 'sourceAddress' | 'pathMtu' | 'connectionCount'
+>;
 
 export class SessionTraffic {
   readonly #queue: MessageQueue;
@@ -16,8 +19,15 @@ export class SessionTraffic {
   #recordsSent = 0;
   #octetsSent = 0;
   #messagesLost = 0;
-  #recordsLost = 0;
+  readonly #recordsLostBy: Record<LossCause, number> = {
+    queueFull: 0,
+    notConnected: 0,
+    sendError: 0,
+    stop: 0,
+  };
+  #recordsDeliveryUnknown = 0;
   #lastError: string | undefined;
+  #lastErrorCode: string | undefined;
   #onEmpty: (() => void) | undefined;
 
   /** @param backlogMax messages that may wait; the newest ones beyond are lost */
@@ -34,7 +44,7 @@ export class SessionTraffic {
     if (this.#queue.push(bytes, size, recordCount)) {
       return true;
     }
-    this.countLost(recordCount);
+    this.countLost(recordCount, 'queueFull');
     this.countError('BACKLOG', `${this.#queue.count} messages already wait to be sent`);
     return false;
   }
@@ -49,7 +59,7 @@ export class SessionTraffic {
   }
 
   /** Notes that the oldest message that the socket has was sent or not: sends end in the order in which they began. */
-  sent(isSent: boolean): { readonly size: number } {
+  sent(isSent: boolean): { readonly size: number; readonly recordCount: number } {
     const size = this.#queue.sizeAt(0);
     const recordCount = this.#queue.recordCountAt(0);
     this.#queue.shift();
@@ -59,24 +69,31 @@ export class SessionTraffic {
       this.#recordsSent += recordCount;
       this.#octetsSent += size;
     } else {
-      this.countLost(recordCount);
+      this.countLost(recordCount, 'sendError');
     }
     if (this.#queue.count === 0) {
       this.#onEmpty?.();
     }
-    return { size };
+    return { size, recordCount };
   }
 
   /** Counts all messages of the queue as lost, and forgets what the socket has not reported on; returns their records. */
-  drop(): number {
+  drop(cause: LossCause): number {
     const lostBefore = this.#recordsLost;
+    for (let index = 0; index < this.#queue.count; index += 1) {
+      this.countLost(this.#queue.recordCountAt(index), cause);
+    }
+    this.forget();
+    return this.#recordsLost - lostBefore;
+  }
+
+  /** Removes all messages of the queue without counting them. */
+  forget(): void {
     while (this.#queue.count > 0) {
-      this.countLost(this.#queue.recordCountAt(0));
       this.#queue.shift();
     }
     this.#handedCount = 0;
     this.#onEmpty?.();
-    return this.#recordsLost - lostBefore;
   }
 
   /** Resolves when the queue is empty. */
@@ -88,9 +105,19 @@ export class SessionTraffic {
     }
   }
 
-  countLost(recordCount: number): void {
+  countLost(recordCount: number, cause: LossCause): void {
     this.#messagesLost += 1;
-    this.#recordsLost += recordCount;
+    this.#recordsLostBy[cause] += recordCount;
+  }
+
+  /** Counts records that were sent and may not have arrived. */
+  countDeliveryUnknown(recordCount: number): void {
+    this.#recordsDeliveryUnknown += recordCount;
+  }
+
+  get #recordsLost(): number {
+    const { queueFull, notConnected, sendError, stop } = this.#recordsLostBy;
+    return queueFull + notConnected + sendError + stop;
   }
 
   /** Counts a fault by its system error code. */
@@ -98,6 +125,7 @@ export class SessionTraffic {
     const key = code ?? 'UNKNOWN';
     this.#errors[key] = (this.#errors[key] ?? 0) + 1;
     this.#lastError = message;
+    this.#lastErrorCode = key;
   }
 
   status(): TrafficStatus {
@@ -107,9 +135,13 @@ export class SessionTraffic {
       octetsSent: this.#octetsSent,
       messagesLost: this.#messagesLost,
       recordsLost: this.#recordsLost,
+      recordsLostBy: { ...this.#recordsLostBy },
+      recordsDeliveryUnknown: this.#recordsDeliveryUnknown,
       errors: { ...this.#errors },
       lastError: this.#lastError,
+      lastErrorCode: this.#lastErrorCode,
       backlogCount: this.#queue.count,
+      backlogBytes: this.#queue.bytes,
     };
   }
 }

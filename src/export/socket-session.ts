@@ -1,4 +1,4 @@
-// What the sessions over UDP and TCP share: the state, the messages in transit, and the attempts to connect with a backoff
+// What the sessions over all transports share: the state, the messages in transit, and the attempts to connect with a backoff
 // between them. A subclass owns the socket: it connects, hands messages over, and reports what happens to the connection.
 //
 //     closed ──start──► connecting ──opened──► open ──stop──► closing ──► closed
@@ -19,6 +19,7 @@ import type {
   SessionStatus,
 } from './collector-session.ts';
 import { faultText } from './fault-text.ts';
+import type { PathMtus } from './path-mtu.ts';
 import { SessionTraffic } from './session-traffic.ts';
 
 /** Limits and intervals of a session over any transport. */
@@ -38,11 +39,15 @@ export const SESSION_DEFAULTS = { retryMinMs: 1000, retryMaxMs: 60_000, drainMs:
 export interface SocketSessionParts {
   readonly clock: Clock;
   readonly log: Logger;
+  /** The paths of the process; without them sessions do not know the MTU of theirs. */
+  readonly pathMtus?: PathMtus | undefined;
+  /** Called when the collector's address, or the error that keeps it from being connected to, is another one. */
+  readonly onAddress?: (() => void) | undefined;
 }
 
 export abstract class SocketSession implements CollectorSession {
   abstract readonly isReliable: boolean;
-  protected abstract readonly transport: 'udp' | 'tcp';
+  protected abstract readonly transport: 'udp' | 'tcp' | 'tls';
   protected readonly target: CollectorTarget;
   protected readonly listener: SessionListener;
   protected readonly clock: Clock;
@@ -54,6 +59,9 @@ export abstract class SocketSession implements CollectorSession {
   #timer: Timer | undefined;
   #stopping: Promise<number> | undefined;
   #connectionCount = 0;
+  readonly #onAddress: (() => void) | undefined;
+  /** The address or error code that `onAddress` was called for. */
+  #reported: string | undefined;
 
   constructor(
     target: CollectorTarget,
@@ -67,6 +75,7 @@ export abstract class SocketSession implements CollectorSession {
     this.log = parts.log.limited(`collector ${target.text}`);
     this.traffic = new SessionTraffic(options.sendBacklogMax);
     this.#drainMs = options.drainMs;
+    this.#onAddress = parts.onAddress;
     this.#backoff = new Backoff(options.retryMinMs, options.retryMaxMs);
   }
 
@@ -82,9 +91,32 @@ export abstract class SocketSession implements CollectorSession {
   /** The address of the collector while connected. */
   protected abstract get address(): string | undefined;
 
+  /** The address that messages are sent from, while connected. */
+  protected abstract get sourceAddress(): string | undefined;
+
   /** Whether the network reports that messages do not arrive. */
   protected get isFailing(): boolean {
     return false;
+  }
+
+  /** Whether messages wait for a connection. */
+  protected get hasWaiting(): boolean {
+    return false;
+  }
+
+  /** Resolves when everything has been sent. */
+  protected drained(): Promise<void> {
+    return this.traffic.emptied();
+  }
+
+  /** Called when an attempt has failed or the connection has ended. */
+  protected connectionLost(): void {
+    this.traffic.drop('notConnected');
+  }
+
+  /** Counts what waits as lost at the end; returns its records. */
+  protected dropWaiting(): number {
+    return this.traffic.drop('stop');
   }
 
   get backlogCount(): number {
@@ -99,7 +131,7 @@ export abstract class SocketSession implements CollectorSession {
 
   send(bytes: Buffer, size: number, recordCount: number): boolean {
     if (this.#state !== 'open' && this.#state !== 'connecting') {
-      this.traffic.countLost(recordCount);
+      this.traffic.countLost(recordCount, 'notConnected');
       return false;
     }
     if (!this.traffic.add(bytes, size, recordCount)) {
@@ -121,9 +153,19 @@ export abstract class SocketSession implements CollectorSession {
       state: this.#state === 'open' && this.isFailing ? 'failing' : this.#state,
       transport: this.transport,
       address: this.address,
+      sourceAddress: this.sourceAddress,
       ...this.traffic.status(),
       connectionCount: this.#connectionCount,
     };
+  }
+
+  protected get isBackingOff(): boolean {
+    return this.#state === 'backoff';
+  }
+
+  /** Whether the session ends or has ended. */
+  protected get isEnding(): boolean {
+    return this.#stopping !== undefined;
   }
 
   protected get isOpen(): boolean {
@@ -145,15 +187,16 @@ export abstract class SocketSession implements CollectorSession {
       this.#state = 'open';
     }
     this.handOver();
+    this.#report(this.address);
     this.log.debug(`collector ${this.target.text}: open (${this.transport}, address ${this.address})`);
   }
 
-  /** To be called when the attempt has failed or the connection has ended, with the socket detached: what waits is lost. */
+  /** To be called when the attempt has failed or the connection has ended, with the socket detached. */
   protected failed(error: unknown): void {
     this.#timer?.cancel();
     const text = faultText(error);
     this.traffic.countError(codeOf(error), text);
-    this.traffic.drop();
+    this.connectionLost();
     if (this.#state === 'closing') {
       return;
     }
@@ -161,6 +204,7 @@ export abstract class SocketSession implements CollectorSession {
     const delayMs = this.#backoff.grow();
     this.log.warn(`collector ${this.target.text}: ${text}, retrying in ${delayMs / 1000} s`);
     this.setTimer(() => this.reconnect(), delayMs);
+    this.#report(codeOf(error));
   }
 
   /** Starts an attempt after a connection or an attempt that is over. */
@@ -169,23 +213,35 @@ export abstract class SocketSession implements CollectorSession {
     this.#attempt();
   }
 
+  #report(now: string | undefined): void {
+    if (now !== this.#reported) {
+      this.#reported = now;
+      this.#onAddress?.();
+    }
+  }
+
   #attempt(): void {
     this.#state = 'connecting';
     this.connect();
   }
 
   async #drainAndClose(drainMs: number): Promise<number> {
+    if (this.#state === 'backoff' && this.hasWaiting) {
+      // The collector may be back.
+      this.#timer?.cancel();
+      this.reconnect();
+    }
     const canDrain = this.#state === 'open' || this.#state === 'connecting';
     if (!canDrain) {
       this.#timer?.cancel();
     }
     this.#state = 'closing';
     if (canDrain) {
-      await settlesWithin(this.clock, drainMs, this.traffic.emptied());
+      await settlesWithin(this.clock, drainMs, this.drained());
     }
     this.#timer?.cancel();
-    const closed = this.close(this.traffic.backlogCount === 0);
-    const recordsLost = this.traffic.drop();
+    const closed = this.close(!this.hasWaiting && this.traffic.backlogCount === 0);
+    const recordsLost = this.dropWaiting();
     this.#state = 'closed';
     await closed;
     return recordsLost;

@@ -7,6 +7,10 @@ export const IPFIX_VERSION = 10;
 export const MESSAGE_HEADER_SIZE = 16;
 export const SET_HEADER_SIZE = 4;
 
+/** Offsets of the export time and of the observation domain in a message, in bytes. */
+export const EXPORT_TIME_OFFSET = 4;
+export const OBSERVATION_DOMAIN_OFFSET = 12;
+
 /** Offset of the sequence number in a message, in bytes; each session writes its own. */
 export const SEQUENCE_NUMBER_OFFSET = 8;
 

@@ -3,6 +3,7 @@
 //
 // Used by other codecs: decodeInstructions, encodeInstructions.
 import { type Action, decodeActions, encodeActions } from './actions.ts';
+import { DecodedParts } from './decoded-parts.ts';
 import { OpenFlowEncodeError } from './errors.ts';
 import type { OpenFlowVersion } from './version.ts';
 import { OpenFlowDecodeError, WireReader, type WireWriter } from './wire.ts';
@@ -27,12 +28,21 @@ const NUMBERS = {
 } as const;
 const HEADER_SIZE = 8;
 
+const decodedInstructions = new DecodedParts<OpenFlowVersion, readonly Instruction[]>();
+
 /** Decodes the rest of the reader: instructions, or in OpenFlow 1.0 actions, which become one apply_actions. */
-export function decodeInstructions(version: OpenFlowVersion, reader: WireReader): Instruction[] {
+export function decodeInstructions(version: OpenFlowVersion, reader: WireReader): readonly Instruction[] {
   if (version === 1) {
     const actions = decodeActions(version, reader);
     return actions.length === 0 ? [] : [{ type: 'apply_actions', actions }];
   }
+  const { bytes, offset, end } = reader;
+  const instructions = decodedInstructions.get(version, bytes, offset, end, () => decodeAll(version, reader));
+  reader.offset = end;
+  return instructions;
+}
+
+function decodeAll(version: OpenFlowVersion, reader: WireReader): readonly Instruction[] {
   const instructions: Instruction[] = [];
   while (reader.remaining > 0) {
     instructions.push(decodeInstruction(version, reader));
@@ -63,6 +73,10 @@ export function encodeInstructions(
 
 /** Returns the actions of apply_actions, which are executed immediately. */
 export function appliedActions(instructions: readonly Instruction[]): readonly Action[] {
+  const [only] = instructions;
+  if (instructions.length === 1 && only?.type === 'apply_actions') {
+    return only.actions;
+  }
   return instructions.flatMap((instruction) =>
     instruction.type === 'apply_actions' ? instruction.actions : [],
   );

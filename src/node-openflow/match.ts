@@ -4,6 +4,7 @@
 // match-text.ts formats matches.
 //
 // Used by other codecs: decodeNxMatch, encodeNxMatch, decodeOxmMatch, encodeOxmMatch, decodeFields, encodeField.
+import { DecodedParts } from './decoded-parts.ts';
 import { OpenFlowEncodeError } from './errors.ts';
 import {
   CLASS_EXPERIMENTER,
@@ -45,6 +46,10 @@ export type FieldValue = number | bigint | Uint8Array;
 
 const OXM_MATCH = 1;
 const OXM_MATCH_HEADER_SIZE = 4;
+/** Class, field and length, before an experimenter's number. */
+const FIELD_HEADER_SIZE = 4;
+
+const decodedFields = new DecodedParts<FieldContext, MatchField>();
 
 /**
  * Returns a field for a match or a set-field action. Numbers are widened to the field. in_port is the 16-bit field of
@@ -86,18 +91,29 @@ export function isSameMatch(a: readonly MatchField[], b: readonly MatchField[]):
  * nor on whether registers are joined: in OpenFlow 1.5 OVS reports reg11 as half of xreg5.
  */
 export function matchKey(fields: readonly MatchField[]): string {
-  const keys = fields.flatMap(splitRegisters).map((field) => {
-    const header = field.field === 'unknown' ? field.header : undefined;
-    const name =
-      header === undefined ? field.field : `${header.experimenter}.${header.classId}.${header.fieldId}`;
-    return `${name}=${maskedHex(field)}`;
-  });
+  const keys: string[] = [];
+  for (const field of fields) {
+    if (JOINED_REGISTER.test(field.field)) {
+      keys.push(...splitRegisters(field).map(fieldKey));
+    } else {
+      keys.push(fieldKey(field));
+    }
+  }
   return keys.sort().join(',');
 }
 
+function fieldKey(field: MatchField): string {
+  const header = field.field === 'unknown' ? field.header : undefined;
+  const name =
+    header === undefined ? field.field : `${header.experimenter}.${header.classId}.${header.fieldId}`;
+  return `${name}=${maskedHex(field)}`;
+}
+
+const JOINED_REGISTER = /^(xx?)reg(\d+)$/;
+
 /** Splits a joined register into its 32-bit registers, without those whose mask is 0. */
 export function splitRegisters(field: MatchField): readonly MatchField[] {
-  const joined = /^(xx?)reg(\d+)$/.exec(field.field);
+  const joined = JOINED_REGISTER.exec(field.field);
   if (joined === null) {
     return [field];
   }
@@ -138,6 +154,18 @@ export function decodeFields(reader: WireReader, context: FieldContext, what: st
 
 /** Decodes one field with its value and mask. */
 export function decodeField(reader: WireReader, context: FieldContext, what: string): MatchField {
+  const { bytes, offset } = reader;
+  const payloadSize = reader.remaining < FIELD_HEADER_SIZE ? 0 : bytes.readUInt8(offset + 3);
+  const end = offset + FIELD_HEADER_SIZE + payloadSize;
+  if (end > reader.end) {
+    return decodeNewField(reader, context, what);
+  }
+  const field = decodedFields.get(context, bytes, offset, end, () => decodeNewField(reader, context, what));
+  reader.offset = end;
+  return field;
+}
+
+function decodeNewField(reader: WireReader, context: FieldContext, what: string): MatchField {
   const { header, hasMask, payloadSize } = decodeHeader(reader, what);
   if (hasMask && payloadSize % 2 !== 0) {
     throw reader.fault(what, `value and mask have ${payloadSize} bytes, which is odd`);

@@ -1,6 +1,6 @@
 // The exporters of a status document as one list, those of bridges and those of collector sets.
 
-import type { ControlStatus } from '../control/control.ts';
+import type { ControlStatus } from '../control/control-parts.ts';
 import type { RedirectedSetStatus } from '../control/redirected-sets.ts';
 import type { BridgeSamplingStatus, FlowSamplingStatus } from '../control/sampled-bridge-status.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';

@@ -271,6 +271,13 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'Messages with records, each counted once for all collectors',
     ({ exporter }) => exporter.messages,
   ),
+  perExporter(
+    'ovs_ipfix_message_max_bytes',
+    'gauge',
+    'bytes',
+    'The longest message now: as configured, or less where the path to a collector is narrower',
+    ({ exporter }) => exporter.messageBytesMax,
+  ),
 
   perCollector(
     'ovs_ipfix_collector_open',
@@ -307,12 +314,29 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'Messages that were not sent',
     ({ messagesLost }) => messagesLost,
   ),
+  {
+    name: 'ovs_ipfix_collector_records_lost_total',
+    type: 'counter',
+    unit: 'records',
+    labels: [...COLLECTOR_LABELS, 'cause'],
+    help: 'Records that were not sent, by cause',
+    read: (document) =>
+      collectors(document).flatMap(({ labels, item: { recordsLostBy } }) => {
+        const causes = {
+          queue_full: recordsLostBy.queueFull,
+          not_connected: recordsLostBy.notConnected,
+          send_error: recordsLostBy.sendError,
+          stop: recordsLostBy.stop,
+        };
+        return byName(causes).map(([cause, value]) => ({ labels: { ...labels, cause }, value }));
+      }),
+  },
   perCollector(
-    'ovs_ipfix_collector_records_lost_total',
+    'ovs_ipfix_collector_delivery_unknown_records_total',
     'counter',
     'records',
-    'Records that were not sent',
-    ({ recordsLost }) => recordsLost,
+    'Records that were sent, and may not have arrived because a connection broke',
+    ({ recordsDeliveryUnknown }) => recordsDeliveryUnknown,
   ),
   perCollector(
     'ovs_ipfix_collector_template_messages_total',
@@ -334,6 +358,20 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'messages',
     'Messages in the send queue',
     ({ backlogCount }) => backlogCount,
+  ),
+  perCollector(
+    'ovs_ipfix_collector_backlog_bytes',
+    'gauge',
+    'bytes',
+    'Memory of the messages in the send queue',
+    ({ backlogBytes }) => backlogBytes,
+  ),
+  perCollector(
+    'ovs_ipfix_collector_path_mtu_bytes',
+    'gauge',
+    'bytes',
+    'MTU of the path to the collector, where it is known',
+    ({ pathMtu }) => pathMtu,
   ),
   perCollector(
     'ovs_ipfix_collector_connections_total',

@@ -1,7 +1,7 @@
 // What was lost in the last minutes, by collector and by meter: the counters of status grow for ever after one loss, and what an
 // operator should do depends on whether it goes on. The counters are read every ten seconds.
 
-import type { ControlStatus } from '../control/control.ts';
+import type { ControlStatus } from '../control/control-parts.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { listExporters } from './exporter-list.ts';
 

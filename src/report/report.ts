@@ -1,7 +1,8 @@
 // The daemon's state for the control socket and the live page: the status document, the largest flows and the last records.
 // Read-only.
 
-import type { Control, ControlStatus } from '../control/control.ts';
+import type { Control } from '../control/control.ts';
+import type { ControlStatus } from '../control/control-parts.ts';
 import type { BridgeInterfaces, RunningExporter } from '../control/sampled-bridge-parts.ts';
 import type { SendBudgetStatus } from '../export/send-budget.ts';
 import type { Clock } from '../runtime/clock.ts';

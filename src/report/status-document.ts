@@ -1,7 +1,7 @@
 // The status document: the daemon's whole state as plain data, shown by `status --format json`, `ovs-appctl status json`,
 // /status.json and the live page. docs/status.md explains each field.
 
-import type { ControlStatus } from '../control/control.ts';
+import type { ControlStatus } from '../control/control-parts.ts';
 import type { SendBudgetStatus } from '../export/send-budget.ts';
 import { safeText } from '../runtime/safe-text.ts';
 import type { SystemFaultsStatus } from '../runtime/system-faults.ts';

@@ -201,16 +201,43 @@ function exporterLines(exporter: ExporterStatus, paint: Paint): string[] {
   return [
     `    cache      ${caching}`,
     ...foldText(`    records    ${reasons}`, VALUE_INDENT),
-    ...exporter.collectors.flatMap((collector) => collectorLines(collector, paint)),
+    ...messageLines(exporter),
+    ...exporter.collectors.flatMap((collector) =>
+      collectorLines(collector, hasSource(exporter, collector), paint),
+    ),
   ];
 }
 
-function collectorLines(collector: CollectorStatus, paint: Paint): string[] {
+/** The length of messages where a path to a collector shortens them. */
+function messageLines({ messageBytesMax, options, collectors }: ExporterStatus): string[] {
+  if (messageBytesMax >= options.messageBytesMax) {
+    return [];
+  }
+  const paths = collectors
+    .filter(({ pathMtu }) => pathMtu !== undefined)
+    .map(({ target, pathMtu }) => `${pathMtu} to ${target}`);
+  return foldText(
+    `    messages   of ${messageBytesMax} bytes at most; path MTU ${paths.join(', ')}`,
+    VALUE_INDENT,
+  );
+}
+
+/** Whether the row or the process sets the address that messages to the collector are sent from. */
+function hasSource({ options }: ExporterStatus, { target }: CollectorStatus): boolean {
+  return options.targets.some(({ text, source }) => text === target && source !== undefined);
+}
+
+function collectorLines(collector: CollectorStatus, showsSource: boolean, paint: Paint): string[] {
   const errors = errorsText(collector.errors);
-  const lost = collector.messagesLost === 0 ? '' : `, ${collector.recordsLost} records lost`;
+  const { messagesLost, recordsLost, recordsDeliveryUnknown, backlogCount } = collector;
+  const lost = messagesLost === 0 ? '' : `, ${recordsLost} records lost`;
+  const unknown = recordsDeliveryUnknown === 0 ? '' : `, ${recordsDeliveryUnknown} of unknown delivery`;
+  const waiting = backlogCount === 0 ? '' : `, ${backlogCount} messages waiting`;
   const options = collector.optionsRecordsSent > 0 ? `, ${collector.optionsRecordsSent} options records` : '';
   const sent = `${collector.messagesSent} messages, ${collector.recordsSent} records${options}`;
-  const text = `${collector.target} ${collector.state}: ${sent}${lost}${errors === '' ? '' : ` (${errors})`}`;
+  const from = showsSource && collector.sourceAddress !== undefined ? ` from ${collector.sourceAddress}` : '';
+  const facts = `${sent}${lost}${unknown}${waiting}${errors === '' ? '' : ` (${errors})`}`;
+  const text = `${collector.target}${from} ${collector.state}: ${facts}`;
   const mood = collector.state === 'open' ? 'good' : 'bad';
   return foldText(`    collector  ${text}`, VALUE_INDENT).map((line) => paint(mood, line));
 }

@@ -70,7 +70,17 @@ export function cachesTable(document: StatusDocument): Table {
 
 /** The collectors of each exporter. */
 export function collectorsTable(document: StatusDocument): Table {
-  const heads = columns('EXPORTER', 'COLLECTOR', 'STATE', '>MESSAGES', '>RECORDS', '>LOST', 'ERRORS');
+  const heads = columns(
+    'EXPORTER',
+    'COLLECTOR',
+    'STATE',
+    '>MESSAGES',
+    '>RECORDS',
+    '>LOST',
+    '>UNKNOWN',
+    '>WAITING',
+    'ERRORS',
+  );
   return table(document, heads, ({ label, exporter }) =>
     exporter.collectors.map((collector) => [
       label,
@@ -79,6 +89,8 @@ export function collectorsTable(document: StatusDocument): Table {
       String(collector.messagesSent),
       String(collector.recordsSent),
       String(collector.recordsLost),
+      String(collector.recordsDeliveryUnknown),
+      String(collector.backlogCount),
       errorsText(collector.errors),
     ]),
   );

@@ -14,6 +14,7 @@ test('uses the documented defaults without flags', () => {
   assert.equal(settings.unmetered, 'refuse');
   assert.equal(settings.messageBytesMax, 1400);
   assert.equal(settings.messageRateMax, 32_000);
+  assert.equal(settings.queueBytesMax, 33_554_432);
   assert.equal(settings.recordFormat, 'extended');
   assert.deepEqual(settings.mark, { register: 11, bit: 31 });
   assert.deepEqual(settings.logSpecs, []);
@@ -30,6 +31,7 @@ test('reads flags from text to values', () => {
     openflow: 'tcp:%b.example:7',
     messageBytesMax: '9000',
     messageRateMax: '1000',
+    queueBytes: '200000',
     recordFormat: 'original',
     mark: 'reg0[5]',
   });
@@ -40,6 +42,7 @@ test('reads flags from text to values', () => {
   assert.deepEqual(settings.openflow('br7'), { kind: 'tcp', host: 'br7.example', port: 7 });
   assert.equal(settings.messageBytesMax, 9000);
   assert.equal(settings.messageRateMax, 1000);
+  assert.equal(settings.queueBytesMax, 200_000);
   assert.equal(settings.recordFormat, 'original');
   assert.deepEqual(settings.mark, { register: 0, bit: 5 });
 });

@@ -28,6 +28,19 @@ test('parses an address, a bracketed IPv6 address or a name, with port 4739 by d
   }
 });
 
+test('parses a transport before the target', () => {
+  for (const [text, transport, host, port, shown] of [
+    ['udp:192.0.2.1:1', undefined, '192.0.2.1', 1, '192.0.2.1:1'],
+    ['tcp:192.0.2.1', 'tcp', '192.0.2.1', 4739, 'tcp:192.0.2.1:4739'],
+    ['tcp:[2001:db8::1]:9995', 'tcp', '2001:db8::1', 9995, 'tcp:[2001:db8::1]:9995'],
+    ['tcp:2001:db8::1', 'tcp', '2001:db8::1', 4739, 'tcp:[2001:db8::1]:4739'],
+    ['tcp:flows.example.org:1', 'tcp', 'flows.example.org', 1, 'tcp:flows.example.org:1'],
+  ] as const) {
+    const target = { host, port, text: shown, ...(transport && { transport }) };
+    assert.deepEqual(parseTarget(text), { target }, text);
+  }
+});
+
 test('refuses anything else with its text', () => {
   const bad = [
     '',
@@ -51,6 +64,11 @@ test('refuses anything else with its text', () => {
     '[ff02::1]:4739',
     '[fe80::1]',
     'fe80::1',
+    'tcp:',
+    'tcp:tcp:a:1',
+    'tcp:4739',
+    'sctp:a:1',
+    'TCP:a:1',
   ];
   for (const text of bad) {
     const result = parseTarget(text);

@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { readConfiguration } from '../../src/config/configuration.ts';
 import { readIpfixRow } from '../../src/config/ipfix-row.ts';
+import { describeWithoutExporter } from '../../src/control/hand-back.ts';
 import {
   type AdoptionRules,
   type AdoptPolicy,
   planOwnership,
   planRelease,
+  withOwnershipConditions,
 } from '../../src/control/ownership.ts';
 import type { RowChange } from '../../src/control/row-change.ts';
 
@@ -195,6 +197,89 @@ test('restores any targets by adoption and release', () => {
       assert.deepEqual(release(taken), [{ kind: 'release', ...state }]);
     }),
   );
+});
+
+const HELD = '127.0.0.1:4739 tcp:10.0.0.1:1';
+const mixed: RowState = { targets: ['127.0.0.1:4739', 'tcp:10.0.0.1:1'], externalIds: {} };
+const mixedAdopted: RowState = {
+  targets: [],
+  externalIds: { 'ovs-ipfix-targets': HELD, 'ovs-ipfix-state': 'adopted' },
+};
+const mixedReleased: RowState = {
+  targets: ['127.0.0.1:4739'],
+  externalIds: { 'ovs-ipfix-targets': 'tcp:10.0.0.1:1' },
+};
+
+test('holds the targets that ovs-vswitchd cannot use at a release, and joins them again at the next adoption', () => {
+  assert.deepEqual(plan(mixed, 'all'), [{ kind: 'adopt', ...mixedAdopted }]);
+  assert.deepEqual(release(mixedAdopted), [{ kind: 'release', ...mixedReleased }]);
+  assert.deepEqual(release(mixedReleased), []);
+  assert.deepEqual(plan(mixedReleased, 'all'), [{ kind: 'adopt', ...mixedAdopted }]);
+  const texts = configurationOf(mixedReleased).ipfixRows[0]?.targets.map(({ text }) => text);
+  assert.deepEqual(texts, ['127.0.0.1:4739', 'tcp:10.0.0.1:1']);
+});
+
+test('hands back a target that is written with udp: in the form that ovs-vswitchd reads, each once', () => {
+  const held = { 'ovs-ipfix-targets': 'udp:10.0.0.1:1 10.0.0.2 udp:10.0.0.2', 'ovs-ipfix-state': 'adopted' };
+  assert.deepEqual(release({ targets: [], externalIds: held }), [
+    { kind: 'release', targets: ['10.0.0.2', '10.0.0.1:1'], externalIds: {} },
+  ]);
+});
+
+test('exports for a row whose targets ovs-vswitchd cannot use, and leaves it as it is', () => {
+  const row: RowState = { targets: ['tcp:10.0.0.1:1'], externalIds: { owner: 'me' } };
+  for (const policy of ['all', 'marked', 'none'] as const) {
+    assert.deepEqual(plan(row, policy), []);
+    assert.equal(configurationOf(row).bridges.get('br0')?.sampling?.isOurs, true);
+  }
+  assert.deepEqual(release(row), []);
+  const joined = { ...row, externalIds: { 'ovs-ipfix-targets': '10.0.0.2' } };
+  const texts = configurationOf(joined).ipfixRows[0]?.targets.map(({ text }) => text);
+  assert.deepEqual(texts, ['tcp:10.0.0.1:1', '10.0.0.2:4739']);
+});
+
+test('leaves targets in the column that are set on an adopted row and that ovs-vswitchd cannot use', () => {
+  const changed = { ...mixedAdopted, targets: ['tcp:10.0.0.3:1'] };
+  const after = { targets: ['tcp:10.0.0.3:1'], externalIds: {} };
+  assert.deepEqual(plan(changed, 'all'), [{ kind: 'annotate', ...after }]);
+  assert.deepEqual(release(changed), [{ kind: 'release', ...after }]);
+});
+
+test('an adopted row whose held targets ovs-vswitchd cannot use becomes native at its release', () => {
+  const externalIds = { 'ovs-ipfix-targets': 'tcp:10.0.0.1:1' };
+  const held = { targets: [], externalIds: { ...externalIds, 'ovs-ipfix-state': 'adopted' } };
+  assert.deepEqual(release(held), [{ kind: 'release', targets: [], externalIds }]);
+});
+
+test('names the collectors that get nothing after a release', () => {
+  const rowOf = ({ targets, externalIds }: RowState) =>
+    readIpfixRow(
+      { uuid: IPFIX, columns: { targets, external_ids: new Map(Object.entries(externalIds)) } },
+      '',
+      [],
+    );
+  assert.equal(describeWithoutExporter([rowOf(unmanaged), rowOf(adopted)]), undefined);
+  assert.equal(
+    describeWithoutExporter(
+      [mixedAdopted, mixedReleased, native, { ...unmanaged, targets: ['tcp:a'] }].map(rowOf),
+    ),
+    'nothing is exported now to 127.0.0.1:4739, tcp:10.0.0.1:1, tcp:a, because only ovs-ipfix exports to them',
+  );
+  const many = Array.from({ length: 20 }, (_, index) => `tcp:host${index}`);
+  assert.match(describeWithoutExporter([rowOf({ targets: many, externalIds: {} })]) ?? '', / and 4 more, /u);
+});
+
+test('reports a target that a row left to ovs-vswitchd has for nothing', () => {
+  const conditionsOf = (state: RowState, policy: AdoptPolicy) =>
+    withOwnershipConditions(configurationOf(state), policy).conditions.map(
+      ({ code, message }) => `${code}: ${message}`,
+    );
+  assert.deepEqual(conditionsOf(mixed, 'none'), [
+    'target-needs-daemon: The row is left to ovs-vswitchd. It cannot use tcp:10.0.0.1:1, so nothing is sent there.',
+  ]);
+  assert.equal(conditionsOf(mixedReleased, 'marked').length, 1);
+  assert.deepEqual(conditionsOf(mixed, 'all'), []);
+  assert.deepEqual(conditionsOf(mixedAdopted, 'all'), []);
 });
 
 test('a row that is not marked keeps all rows that bridges connect it with, however long the chain is', () => {

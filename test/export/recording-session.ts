@@ -14,6 +14,8 @@ export class RecordingSession implements CollectorSession {
   readonly listener: SessionListener;
   readonly messages: Buffer[] = [];
   backlogCount = 0;
+  /** The longest message that fits the path. */
+  messageBytesMax: number | undefined;
   /** What `send` returns; a dropped message is not kept. */
   accepts = true;
   isStarted = false;
@@ -29,11 +31,20 @@ export class RecordingSession implements CollectorSession {
     this.isStarted = true;
   }
 
-  send(bytes: Buffer, size: number): boolean {
-    if (this.accepts) {
-      this.messages.push(Buffer.from(bytes.subarray(0, size)));
+  send(bytes: Buffer, size: number, recordCount: number): boolean {
+    if (this.accepts && this.isReliable) {
+      const message = { bytes: Buffer.from(bytes.subarray(0, size)), size, recordCount, lostBefore: 0 };
+      this.listener.stamp(message, (ahead, aheadSize) => this.#keep(ahead, aheadSize));
+      this.messages.push(message.bytes);
+    } else if (this.accepts) {
+      this.#keep(bytes, size);
     }
     return this.accepts;
+  }
+
+  #keep(bytes: Buffer, size: number): boolean {
+    this.messages.push(Buffer.from(bytes.subarray(0, size)));
+    return true;
   }
 
   async stop(): Promise<number> {
@@ -51,9 +62,12 @@ export class RecordingSession implements CollectorSession {
       octetsSent: 0,
       messagesLost: 0,
       recordsLost: 0,
+      recordsLostBy: { queueFull: 0, notConnected: 0, sendError: 0, stop: 0 },
+      recordsDeliveryUnknown: 0,
       errors: {},
       lastError: undefined,
       backlogCount: this.backlogCount,
+      backlogBytes: 0,
       connectionCount: 1,
     };
   }

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { TcpSession, type TcpSessionOptions } from '../../src/export/tcp-session.ts';
+import type { ReliableSessionOptions } from '../../src/export/reliable-session.ts';
+import { TcpSession } from '../../src/export/tcp-session.ts';
+import { MESSAGE_OVERHEAD_BYTES, QueueMemory } from '../../src/export/waiting-messages.ts';
 import { StreamFramer } from '../../src/ipfix/stream-framer.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { waitFor } from '../support/wait.ts';
 import { CountingListener, numberedMessage, targetAt, testSessionContract } from './session-contract.ts';
 
@@ -44,7 +47,7 @@ testSessionContract({
     new TcpSession(target, listener, { clock: systemClock, log: silentLogger }, { retryMinMs: 20 }),
 });
 
-async function openPair(context: TestContext, options: Partial<TcpSessionOptions> = {}) {
+async function openPair(context: TestContext, options: Partial<ReliableSessionOptions> = {}) {
   const collector = await openCollector('127.0.0.1');
   const listener = new CountingListener();
   const parts = { clock: systemClock, log: silentLogger };
@@ -92,12 +95,25 @@ test('loses nothing of a collector that reads slowly', async (t) => {
   assert.deepEqual([messagesSent, recordsSent, octetsSent, recordsLost], [400, 800, 24_000_000, 0]);
 });
 
-test('loses and counts the newest message when the backlog is full', async (t) => {
-  const { collector, session } = await openPair(t, { sendBacklogMax: 10 });
+test('loses and counts the newest message when the queue is full', async (t) => {
+  const { collector, session } = await openPair(t, { queueBytesMax: 10 * (60_000 + MESSAGE_OVERHEAD_BYTES) });
   collector.connections[0]?.pause();
   assert.equal(fill(session, 50), 10);
-  const { errors, messagesLost, recordsLost } = session.status();
+  const { errors, messagesLost, recordsLost, recordsLostBy, backlogBytes } = session.status();
   assert.deepEqual([errors['BACKLOG'], messagesLost, recordsLost], [40, 40, 80]);
+  assert.deepEqual(recordsLostBy, { queueFull: 80, notConnected: 0, sendError: 0, stop: 0 });
+  assert.equal(backlogBytes, 602_000);
+});
+
+test('shares the memory of the queues with other sessions, and returns it', async () => {
+  const queueMemory = new QueueMemory(3 * (1000 + MESSAGE_OVERHEAD_BYTES));
+  const parts = { clock: systemClock, log: silentLogger, queueMemory };
+  const sessions = [1, 2].map(() => new TcpSession(targetAt('127.0.0.1', 9), new CountingListener(), parts));
+  const accepted = [0, 1, 0, 1].map((index) => sessions[index]?.send(numberedMessage(0, 1000), 1000, 1));
+  assert.deepEqual(accepted, [true, true, true, false]);
+  assert.equal(queueMemory.bytes, 3600);
+  await Promise.all(sessions.map((session) => session.stop()));
+  assert.equal(queueMemory.bytes, 0);
 });
 
 test('stops without waiting for a collector that accepts nothing, and counts what is lost', async (t) => {
@@ -111,17 +127,101 @@ test('stops without waiting for a collector that accepts nothing, and counts wha
   assert.equal(messagesSent + messagesLost, 400);
 });
 
-test('connects again when the collector closes, and loses what waited', async (t) => {
+test('sends on the next connection what the kernel had not taken, and counts the rest as of unknown delivery', async (t) => {
   const { collector, listener, session } = await openPair(t);
   collector.connections[0]?.pause();
-  fill(session, 400);
+  assert.equal(fill(session, 400), 400);
+  await waitFor(() => collector.messages.length < session.status().messagesSent, { what: 'sockets fill' });
+  const handed = await settled(() => session.status().messagesSent);
   collector.connections[0]?.resetAndDestroy();
-  await waitFor(() => session.status().messagesLost > 0, { what: 'the loss is counted' });
-  await waitFor(() => session.status().connectionCount === 2, { what: 'there is another connection' });
-  assert.equal(listener.restartCount, 1);
-  const before = session.status();
-  assert.equal(before.messagesSent + before.messagesLost, 400);
-  collector.messages.length = 0;
-  assert.ok(session.send(numberedMessage(7), 16, 1));
-  await waitFor(() => collector.messages[0]?.readUInt32BE(8) === 7, { what: 'the next message arrives' });
+  await waitFor(() => session.status().messagesSent === 400, { what: 'everything is sent' });
+  await waitFor(() => collector.messages.at(-1)?.readUInt32BE(8) === 399, {
+    what: 'the last one has arrived',
+  });
+  const serials = collector.messages.map((message) => message.readUInt32BE(8));
+  assert.deepEqual(
+    serials.filter((serial) => serial >= handed),
+    Array.from({ length: 400 - handed }, (_, index) => handed + index),
+    'each of those that were not handed over has arrived once',
+  );
+  const missing = 400 - serials.length;
+  const { recordsLost, recordsDeliveryUnknown, connectionCount } = session.status();
+  assert.ok(missing > 0 && recordsDeliveryUnknown >= 2 * missing);
+  assert.deepEqual([recordsLost, connectionCount, listener.restartCount], [0, 2, 1]);
+  assert.ok(recordsDeliveryUnknown <= 2 * handed);
 });
+
+test('only the newest records are of unknown delivery when the collector closes in order', async (t) => {
+  const { collector, session } = await openPair(t);
+  const clock = new ManualClock();
+  const timed = new TcpSession(targetAt('127.0.0.1', collector.port), new CountingListener(), {
+    clock,
+    log: silentLogger,
+  });
+  timed.start();
+  await waitFor(() => timed.status().state === 'open', { what: 'the session is open' });
+  for (const count of [100, 10, 1]) {
+    for (let serial = 0; serial < count; serial += 1) {
+      timed.send(numberedMessage(serial), 16, 1);
+    }
+    const before = collector.messages.length;
+    await waitFor(() => collector.messages.length >= Math.max(before, count), { what: 'they have arrived' });
+    await waitFor(() => timed.backlogCount === 0, { what: 'all is written' });
+    clock.advance(1_500_000);
+  }
+  collector.connections.at(-1)?.end();
+  await waitFor(() => timed.status().state === 'backoff', { what: 'the end is noticed' });
+  assert.equal(timed.status().recordsDeliveryUnknown, 1);
+  assert.equal(timed.status().recordsSent, 111);
+  await timed.stop();
+  assert.equal(session.status().recordsDeliveryUnknown, 0);
+});
+
+test('keeps everything while no collector listens, and sends it at once when a stop finds one', async () => {
+  const gone = await openCollector('127.0.0.1');
+  const { port } = gone;
+  await gone.close();
+  const parts = { clock: systemClock, log: silentLogger };
+  const session = new TcpSession(targetAt('127.0.0.1', port), new CountingListener(), parts, {
+    retryMinMs: 60_000,
+    retryMaxMs: 60_000,
+  });
+  session.start();
+  await waitFor(() => session.status().state === 'backoff', { what: 'the attempt has failed' });
+  assert.equal(fill(session, 40), 40);
+  const collector = await openCollector('127.0.0.1', port);
+  assert.equal(await session.stop(), 0);
+  await waitFor(() => collector.messages.length === 40, { what: 'all have arrived' });
+  assert.equal(session.status().messagesLost, 0);
+  await collector.close();
+});
+
+test('a stop without a collector counts what waited as lost', async () => {
+  const gone = await openCollector('127.0.0.1');
+  await gone.close();
+  const parts = { clock: systemClock, log: silentLogger };
+  const session = new TcpSession(targetAt('127.0.0.1', gone.port), new CountingListener(), parts);
+  session.start();
+  assert.equal(fill(session, 5), 5);
+  assert.equal(await session.stop(), 10);
+  const { recordsLostBy, recordsSent, backlogCount, backlogBytes } = session.status();
+  assert.deepEqual([recordsLostBy.stop, recordsSent, backlogCount, backlogBytes], [10, 0, 0, 0]);
+});
+
+/** Returns a value that has not changed for 100 ms. */
+async function settled(read: () => number): Promise<number> {
+  let value = Number.NaN;
+  let sinceMs = 0;
+  await waitFor(
+    () => {
+      const nowMs = performance.now();
+      if (read() !== value) {
+        value = read();
+        sinceMs = nowMs;
+      }
+      return nowMs - sinceMs > 100;
+    },
+    { what: 'a value does not change' },
+  );
+  return value;
+}

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { SourceAddresses } from '../../src/export/collector-session.ts';
 import { type ResolvedAddress, UdpSession, type UdpSessionOptions } from '../../src/export/udp-session.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
@@ -31,7 +32,12 @@ async function lookupOn(host: string): Promise<readonly ResolvedAddress[]> {
 }
 
 /** A session with a clock and a resolver that the test controls. */
-function manualSession(port: number, options: Partial<UdpSessionOptions> = {}, host = 'collector.example') {
+function manualSession(
+  port: number,
+  options: Partial<UdpSessionOptions> = {},
+  host = 'collector.example',
+  source?: SourceAddresses,
+) {
   const clock = new ManualClock();
   const listener = new CountingListener();
   const warnings: string[] = [];
@@ -46,8 +52,21 @@ function manualSession(port: number, options: Partial<UdpSessionOptions> = {}, h
     }
     return 'address' in answer ? [answer] : answer;
   };
-  const session = new UdpSession(targetAt(host, port), listener, { clock, log, lookup }, options);
-  return { clock, listener, warnings, answers, session, lookupCount: () => lookupCount };
+  let reportCount = 0;
+  const onAddress = () => {
+    reportCount += 1;
+  };
+  const target = { ...targetAt(host, port), source };
+  const session = new UdpSession(target, listener, { clock, log, lookup, onAddress }, options);
+  return {
+    clock,
+    listener,
+    warnings,
+    answers,
+    session,
+    lookupCount: () => lookupCount,
+    reports: () => reportCount,
+  };
 }
 
 const notFound = Object.assign(new Error('getaddrinfo ENOTFOUND collector.example'), { code: 'ENOTFOUND' });
@@ -346,3 +365,46 @@ test('stops within the drain time while the resolver does not answer', async () 
   await stopped;
   assert.deepEqual([session.status().state, session.status().recordsLost], ['closed', 4]);
 });
+
+test('sends from the source address of the family, and skips addresses of a name without one', async () => {
+  const sink = await UdpSink.open();
+  const { session, answers } = manualSession(sink.port, {}, 'collector.example', { ipv4: '127.0.0.9' });
+  answers.push([{ address: '::1', family: 6 }, loopback]);
+  session.start();
+  await waitFor(() => session.status().state === 'open', { what: 'the session is open' });
+  assert.deepEqual([session.status().address, session.status().sourceAddress], ['127.0.0.1', '127.0.0.9']);
+  session.send(numberedMessage(1), 16, 1);
+  await sink.waitForCount(1);
+  assert.match(sink.sources[0] ?? '', /^127\.0\.0\.9 /u);
+  await session.stop();
+  await sink.close();
+});
+
+for (const [source, code, text] of [
+  [
+    { ipv4: '192.0.2.77' },
+    'EADDRNOTAVAIL',
+    /does not have the source address 192\.0\.2\.77 \(EADDRNOTAVAIL\)$/u,
+  ],
+  [
+    { ipv6: '::1' },
+    'EAFNOSUPPORT',
+    /no source address is an IPv4 address, as 127\.0\.0\.1 needs \(EAFNOSUPPORT\)$/u,
+  ],
+] as const) {
+  test(`counts what is lost and tries again while the source address fails with ${code}`, async () => {
+    const { clock, session, answers, reports } = manualSession(9, {}, 'collector.example', source);
+    answers.push(loopback);
+    session.start();
+    assert.ok(session.send(numberedMessage(1), 16, 2));
+    await waitFor(() => session.status().state === 'backoff', { what: 'the attempt has failed' });
+    const { lastError, lastErrorCode, recordsLost, address } = session.status();
+    assert.deepEqual([lastErrorCode, recordsLost, address], [code, 2, undefined]);
+    assert.match(lastError ?? '', text);
+    assert.equal(reports(), 1);
+    await clock.advanceMs(1000);
+    await waitFor(() => (session.status().errors[code] ?? 0) === 2, { what: 'the next attempt has failed' });
+    assert.equal(reports(), 1, 'the same fault is reported once');
+    await session.stop();
+  });
+}

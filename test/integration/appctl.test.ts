@@ -139,7 +139,7 @@ test('the tables show counts of sampled, cached and exported packets', tier('ovs
 
   assert.match(String(await line('exporters')), /^br\d+ +3 +2 +0 +0 +1 of 1 open$/u);
   assert.match(String(await line('caches')), /^br\d+ +2 +100 +60 s +\d+ KiB +2 +1$/u);
-  assert.match(String(await line('collectors')), /^br\d+ +127\.0\.0\.1:\d+ +open +0 +0 +0$/u);
+  assert.match(String(await line('collectors')), /^br\d+ +127\.0\.0\.1:\d+ +open +0 +0 +0 +0 +0$/u);
   await waitFor(async () => /^br\d+ +1 +3 +3 +0 +0 +3 +1 +1\.00$/u.test(String(await line('sampling'))), {
     what: 'the meter has been read',
   });

@@ -1,7 +1,9 @@
 // `ovs-ipfix replay` as a program: what collectors receive for a capture, and the summary that it prints.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
@@ -400,3 +402,39 @@ test('exports the extended format, from an interface that is not known', tier('d
     [0, 1].map((index) => [517, 16_842_751, new Date(BEGIN / 1000 + index * 1000).toISOString(), 46]),
   );
 });
+
+test(
+  '--source-address is where messages come from, over UDP and TCP; one that is not of this host loses all',
+  tier('daemon'),
+  async (t) => {
+    const packets = [{ micros: BEGIN, frame: udpFrame({ sourcePort: 7 }) }];
+    const file = await fileOf('source.pcap', pcapFile(packets));
+    const sink = await UdpSink.open();
+    t.after(() => sink.close());
+    const peers: (string | undefined)[] = [];
+    const server = createServer((socket) => {
+      peers.push(socket.remoteAddress);
+      socket.resume();
+    }).listen(0, '127.0.0.1');
+    t.after(() => server.close());
+    await once(server, 'listening');
+    const address = server.address();
+    assert.ok(address !== null && typeof address === 'object');
+    const to = ['--to', sink.target, '--to', `tcp:127.0.0.1:${address.port}`];
+    const { collectors } = await replay(file, ...to, '--source-address', '127.0.0.8');
+    assert.deepEqual(
+      collectors.map(({ recordsSent }) => recordsSent),
+      [1, 1],
+    );
+    await sink.waitForCount(1);
+    assert.match(sink.sources[0] ?? '', /^127\.0\.0\.8 /u);
+    assert.deepEqual(peers, ['127.0.0.8']);
+    const failed = await failedReplay(file, ...to, '--source-address', '192.0.2.77');
+    assert.equal(failed.exitCode, 1);
+    assert.match(failed.stderr, /this host does not have the source address 192\.0\.2\.77/u);
+    assert.deepEqual(
+      failed.summary?.collectors.map(({ recordsLost }) => recordsLost),
+      [1, 1],
+    );
+  },
+);

@@ -101,6 +101,7 @@ export const CHECKS: readonly Check[] = [
       'row-changes',
       'row-settings',
       'ownership',
+      'target-transports',
       'leadership',
       'tls',
       'cache',
@@ -111,6 +112,7 @@ export const CHECKS: readonly Check[] = [
       'tunnel-records',
       'interfaces',
       'names',
+      'source-address',
     ),
   },
   {
@@ -168,7 +170,7 @@ export const CHECKS: readonly Check[] = [
 
 /** Tests of test/integration and test/oracle without Open vSwitch. */
 export const FILES_WITHOUT_OVS: readonly string[] = [
-  ...integration('replay'),
+  ...integration('replay', 'path-mtu'),
   'test/oracle/collectors.test.ts',
   'test/oracle/frames.test.ts',
   'test/oracle/ipfix.test.ts',

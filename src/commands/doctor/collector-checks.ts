@@ -1,11 +1,13 @@
-// Whether collectors can be reached, as far as UDP shows it: the name has an address, and the host does not refuse the datagram.
-// The check sends an IPFIX message without sets (RFC 7011, section 3.1), which no collector counts.
+// Whether collectors can be reached: the name has an address, and the host accepts a connection or, as far as UDP shows it, does not
+// refuse a datagram. That is an IPFIX message without sets (RFC 7011, section 3.1), which no collector counts.
 
 import { createSocket } from 'node:dgram';
+import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
-import { isIPv6 } from 'node:net';
-import { parseTarget } from '../../config/target.ts';
+import { connect } from 'node:net';
+import type { CollectorTarget } from '../../export/collector-session.ts';
 import { faultText } from '../../export/fault-text.ts';
+import { bindSocket, sourceFault, sourceFor, sourceOfName } from '../../export/source-binding.ts';
 import { IPFIX_VERSION, MESSAGE_HEADER_SIZE } from '../../ipfix/protocol.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/sentence.ts';
@@ -15,18 +17,16 @@ import { type Finding, finding } from './finding.ts';
 /** Milliseconds to wait for a refusal, which takes a round trip. */
 const REFUSAL_MS_MAX = 500;
 const LOOKUP_MS_MAX = 3000;
+/** Milliseconds to wait for a connection. */
+const CONNECT_MS_MAX = 2000;
 
-/** Returns the findings about one target; none for a malformed one, which is the condition `bad-target`. */
-export async function checkCollector(text: string, clock: Clock): Promise<Finding[]> {
-  const parsed = parseTarget(text);
-  if (!('target' in parsed)) {
-    return [];
-  }
-  const { host, port } = parsed.target;
+/** Returns the findings about one target; what a running daemon knows better is also a condition. */
+export async function checkCollector(target: CollectorTarget, clock: Clock): Promise<Finding[]> {
+  const { host, text, transport = 'udp' } = target;
   const where = `Collector ${text}`;
-  let address: string;
+  let resolved: LookupAddress;
   try {
-    ({ address } = await within(clock, LOOKUP_MS_MAX, 'the name servers do not answer', lookup(host)));
+    resolved = await within(clock, LOOKUP_MS_MAX, 'the name servers do not answer', lookup(host));
   } catch (error) {
     return [
       finding(
@@ -38,7 +38,10 @@ export async function checkCollector(text: string, clock: Clock): Promise<Findin
       ),
     ];
   }
-  const refusal = await sendEmptyMessage(address, port, clock);
+  const refusal =
+    transport === 'udp'
+      ? await sendEmptyMessage(target, resolved, clock)
+      : await openConnection(target, clock);
   if (refusal === undefined) {
     return [];
   }
@@ -53,14 +56,35 @@ export async function checkCollector(text: string, clock: Clock): Promise<Findin
   ];
 }
 
+/** Connects and closes; resolves with what prevents it, or undefined. */
+function openConnection(target: CollectorTarget, clock: Clock): Promise<string | undefined> {
+  const { host, port } = target;
+  const source = sourceOfName(target);
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, ...source });
+    const timer = clock.setTimer(() => end('the host does not answer'), CONNECT_MS_MAX);
+    const end = (refusal: string | undefined) => {
+      timer.cancel();
+      socket.destroy();
+      resolve(refusal);
+    };
+    socket.on('error', (error) => end(faultText(sourceFault(error, source.localAddress))));
+    socket.once('connect', () => end(undefined));
+  });
+}
+
 /** Sends the message; resolves with the system's error, or undefined. */
-function sendEmptyMessage(address: string, port: number, clock: Clock): Promise<string | undefined> {
+function sendEmptyMessage(
+  target: CollectorTarget,
+  resolved: LookupAddress,
+  clock: Clock,
+): Promise<string | undefined> {
   const message = Buffer.alloc(MESSAGE_HEADER_SIZE);
   message.writeUInt16BE(IPFIX_VERSION, 0);
   message.writeUInt16BE(MESSAGE_HEADER_SIZE, 2);
   message.writeUInt32BE(Math.floor(clock.wallMicros() / 1_000_000) >>> 0, 4);
   return new Promise((resolve) => {
-    const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+    const socket = createSocket(resolved.family === 6 ? 'udp6' : 'udp4');
     const timer = clock.setTimer(() => end(undefined), REFUSAL_MS_MAX);
     const end = (refusal: string | undefined) => {
       timer.cancel();
@@ -68,6 +92,7 @@ function sendEmptyMessage(address: string, port: number, clock: Clock): Promise<
       resolve(refusal);
     };
     socket.once('error', (error) => end(faultText(error)));
-    socket.connect(port, address, () => socket.send(message));
+    const connect = () => socket.connect(target.port, resolved.address, () => socket.send(message));
+    bindSocket(socket, sourceFor(target, resolved)).then(connect, (error: unknown) => end(faultText(error)));
   });
 }

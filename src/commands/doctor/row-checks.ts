@@ -5,6 +5,8 @@ import { type DatabaseRow, isOurs } from '../../config/ipfix-row.ts';
 import { ownerOf } from '../../config/own-rows.ts';
 import { STATE_KEY } from '../../config/row-keys.ts';
 import type { UsedIpfixRow } from '../../config/used-row.ts';
+import type { CollectorTarget } from '../../export/collector-session.ts';
+import { targetKey } from '../../export/exporter-options.ts';
 import type { DatabaseFacts } from './database-facts.ts';
 import { type Finding, finding } from './finding.ts';
 
@@ -128,15 +130,9 @@ function checkDomains(bridges: readonly BridgeConfig[]): Finding[] {
   );
 }
 
-/** Returns the targets of all used rows, by text, each once. */
-export function targetsInUse({ configuration }: DatabaseFacts): readonly string[] {
-  return [
-    ...new Set(
-      configuration.ipfixRows
-        .filter(({ bridges }) => bridges.length > 0)
-        .flatMap(({ row }) =>
-          isOurs(row) && row.targets.length === 0 ? (row.heldTargets ?? []) : row.targets,
-        ),
-    ),
-  ];
+/** Returns the valid targets of all used rows, each once. */
+export function targetsInUse({ configuration }: DatabaseFacts): readonly CollectorTarget[] {
+  const used = configuration.ipfixRows.filter(({ bridges }) => bridges.length > 0);
+  const targets = used.flatMap((row) => row.targets);
+  return [...new Map(targets.map((target) => [targetKey(target), target])).values()];
 }

@@ -1,0 +1,258 @@
+// What the sessions over reliable transports share (RFC 7011, section 10.4). Messages wait in memory until the kernel has taken all
+// of their bytes, over reconnections too: each is handed over alone, and stays in the queue until the socket says that it is
+// written. A message gets its sequence number only then, after the templates of its connection. What the kernel had
+// taken when a connection broke is counted apart, as of unknown delivery.
+
+import type { Socket } from 'node:net';
+import type { CollectorTarget, SessionListener, SessionStatus } from './collector-session.ts';
+import {
+  SESSION_DEFAULTS,
+  SocketSession,
+  type SocketSessionOptions,
+  type SocketSessionParts,
+} from './socket-session.ts';
+import { sourceFault, sourceOfName } from './source-binding.ts';
+import { UnconfirmedRecords } from './unconfirmed-records.ts';
+import { type QueueMemory, WaitingMessages } from './waiting-messages.ts';
+
+/** Limits and intervals of a session over TCP or TLS. */
+export interface ReliableSessionOptions extends SocketSessionOptions {
+  /** How long resolving and connecting may take, the handshake of TLS included. */
+  readonly connectTimeoutMs: number;
+  /** Memory of the messages that wait, in bytes; the newest ones beyond are lost. */
+  readonly queueBytesMax: number;
+}
+
+export const RELIABLE_SESSION_DEFAULTS: ReliableSessionOptions = {
+  ...SESSION_DEFAULTS,
+  // What waits is in memory, so a collector that is back is found soon.
+  retryMaxMs: 8000,
+  // Templates and options records before one message.
+  sendBacklogMax: 256,
+  connectTimeoutMs: 10_000,
+  // At 2,000 records of 110 bytes a second, some two minutes.
+  queueBytesMax: 33_554_432,
+};
+
+/** What a reliable session needs from outside. */
+export interface ReliableSessionParts extends SocketSessionParts {
+  /** The memory that all queues of the process share. Default: a queue is bounded only by its own limit. */
+  readonly queueMemory?: QueueMemory | undefined;
+}
+
+/** Messages after which the event loop serves others. */
+const MESSAGES_PER_TURN = 64;
+
+export abstract class ReliableSession extends SocketSession {
+  readonly isReliable = true;
+  readonly #options: ReliableSessionOptions;
+  readonly #waiting: WaitingMessages;
+  readonly #unconfirmed = new UnconfirmedRecords();
+  #socket: Socket | undefined;
+  /** Counts connections and attempts: reports of an earlier one are ignored. */
+  #attempt = 0;
+  #isReady = false;
+  /** Whether the oldest message, or what has to precede it, is being written. */
+  #isWriting = false;
+  #isClosedInOrder = false;
+  #messagesInTurn = 0;
+  #onDrained: (() => void) | undefined;
+  readonly #sendAhead = (bytes: Buffer, size: number, recordCount: number) =>
+    this.traffic.add(bytes, size, recordCount);
+
+  constructor(
+    target: CollectorTarget,
+    listener: SessionListener,
+    parts: ReliableSessionParts,
+    options: ReliableSessionOptions,
+  ) {
+    super(target, listener, parts, options);
+    this.#options = options;
+    this.#waiting = new WaitingMessages(options.queueBytesMax, parts.queueMemory);
+  }
+
+  /** The event of the socket after which it can be written to. */
+  protected abstract readonly openEvent: 'connect' | 'secureConnect';
+
+  /** Returns a socket that is connecting. */
+  protected abstract openSocket(): Promise<Socket>;
+
+  /** Messages that wait for a connection that there is, or that is being made; 0 while the collector cannot be reached. */
+  override get backlogCount(): number {
+    return this.isBackingOff ? 0 : this.#waiting.count;
+  }
+
+  protected get address(): string | undefined {
+    return this.#isReady ? this.#socket?.remoteAddress : undefined;
+  }
+
+  protected get sourceAddress(): string | undefined {
+    return this.#isReady ? this.#socket?.localAddress : undefined;
+  }
+
+  /** Takes the message in any state but the last ones. */
+  override send(bytes: Buffer, size: number, recordCount: number): boolean {
+    if (this.isEnding) {
+      this.traffic.countLost(recordCount, 'notConnected');
+      return false;
+    }
+    if (!this.#waiting.push(bytes, size, recordCount)) {
+      this.traffic.countLost(recordCount, 'queueFull');
+      this.traffic.countError('BACKLOG', `${this.#waiting.count} messages already wait to be sent`);
+      return false;
+    }
+    this.handOver();
+    return true;
+  }
+
+  override status(): SessionStatus {
+    return { ...super.status(), backlogCount: this.#waiting.count, backlogBytes: this.#waiting.bytes };
+  }
+
+  protected connect(): void {
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    const timeoutMs = this.#options.connectTimeoutMs;
+    this.setTimer(() => this.#ended(attempt, new Error(`no connection within ${timeoutMs} ms`)), timeoutMs);
+    this.openSocket().then(
+      (socket) => this.#use(socket, attempt),
+      (error: unknown) => this.#ended(attempt, error),
+    );
+  }
+
+  protected override handOver(): void {
+    const message = this.#waiting.oldest;
+    if (!this.#isReady || this.#isWriting) {
+      return;
+    }
+    if (message === undefined) {
+      this.#onDrained?.();
+      return;
+    }
+    this.#isWriting = true;
+    this.listener.stamp(message, this.#sendAhead);
+    this.traffic.add(message.bytes, message.size, message.recordCount);
+    this.#writeNext(this.#attempt);
+  }
+
+  protected override get hasWaiting(): boolean {
+    return this.#waiting.count > 0;
+  }
+
+  protected override async drained(): Promise<void> {
+    if (this.#waiting.count > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onDrained = resolve;
+      });
+    }
+  }
+
+  /** The messages that wait are sent on the next connection. */
+  protected override connectionLost(): void {
+    this.traffic.forget();
+    const nowMicros = this.clock.monotonicMicros();
+    this.traffic.countDeliveryUnknown(this.#unconfirmed.take(this.#isClosedInOrder, nowMicros));
+    // At a stop there is no other attempt.
+    this.#onDrained?.();
+  }
+
+  protected override dropWaiting(): number {
+    let records = 0;
+    this.traffic.forget();
+    for (let message = this.#waiting.oldest; message !== undefined; message = this.#waiting.oldest) {
+      this.traffic.countLost(message.recordCount, 'stop');
+      records += message.recordCount;
+      this.#waiting.shift();
+    }
+    return records;
+  }
+
+  /** Ends the connection in order when everything is written; a collector that accepts nothing is not waited for. */
+  protected async close(isDrained: boolean): Promise<void> {
+    const socket = this.#socket;
+    const canEnd = isDrained && this.#isReady;
+    this.#detach();
+    if (socket === undefined) {
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      socket.once('close', () => resolve());
+      if (canEnd) {
+        socket.destroySoon();
+      } else {
+        socket.destroy();
+      }
+    });
+  }
+
+  #use(socket: Socket, attempt: number): void {
+    // Without a listener an error of a discarded socket would end the process.
+    const { localAddress } = sourceOfName(this.target);
+    socket.on('error', (error) => this.#ended(attempt, sourceFault(error, localAddress)));
+    if (attempt !== this.#attempt) {
+      socket.destroy();
+      return;
+    }
+    this.#socket = socket;
+    socket.once(this.openEvent, () => {
+      if (attempt === this.#attempt) {
+        this.#isReady = true;
+        this.opened();
+      }
+    });
+    socket.once('end', () => {
+      this.#isClosedInOrder = attempt === this.#attempt;
+    });
+    socket.on('close', () => this.#ended(attempt, new Error('the collector closed the connection')));
+    // A collector sends nothing; reading shows that it closes.
+    socket.resume();
+  }
+
+  /** Writes the next message of those that precede the oldest one, and that one itself as the last. */
+  #writeNext(attempt: number): void {
+    const bytes = this.traffic.hand();
+    if (bytes === undefined) {
+      this.#waiting.shift();
+      this.#messagesInTurn = (this.#messagesInTurn + 1) % MESSAGES_PER_TURN;
+      if (this.#messagesInTurn === 0) {
+        setImmediate(() => this.#writeOldest(attempt));
+      } else {
+        this.#writeOldest(attempt);
+      }
+      return;
+    }
+    this.#socket?.write(bytes, (error) => {
+      // An error is reported by an event as well.
+      if (attempt === this.#attempt && !error) {
+        const { size, recordCount } = this.traffic.sent(true);
+        this.#unconfirmed.add(size, recordCount, this.clock.monotonicMicros());
+        this.#writeNext(attempt);
+      }
+    });
+  }
+
+  #writeOldest(attempt: number): void {
+    if (attempt === this.#attempt) {
+      this.#isWriting = false;
+      this.handOver();
+    }
+  }
+
+  #ended(attempt: number, reason: unknown): void {
+    if (attempt !== this.#attempt) {
+      return;
+    }
+    const socket = this.#socket;
+    this.#detach();
+    socket?.destroy();
+    this.failed(reason);
+    this.#isClosedInOrder = false;
+  }
+
+  #detach(): void {
+    this.#attempt += 1;
+    this.#socket = undefined;
+    this.#isReady = false;
+    this.#isWriting = false;
+  }
+}

@@ -1,0 +1,112 @@
+// Targets with a transport in rows: the daemon exports to them beside a real vswitchd, which cannot, and a release says so.
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { endInOrder } from '../support/end-in-order.ts';
+import { ethernet, ipv4, udp } from '../support/frames.ts';
+import { createIpfixRow } from '../support/ipfix-rows.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { runProgram } from '../support/process.ts';
+import { StreamSink } from '../support/stream-sink.ts';
+import { DAEMON_FILE } from '../support/tiers.ts';
+import { UdpSink } from '../support/udp-sink.ts';
+import { waitFor } from '../support/wait.ts';
+
+let ovs: Ovs;
+let sink: UdpSink;
+let stream: StreamSink;
+let daemon: Daemon | undefined;
+
+before(async () => {
+  // vswitchd does not know transports.
+  ovs = await startOvs({
+    allowedWarnings: [/couldn't open connection to collector (tcp|udp):/u, /\|ipfix\|WARN\|/u],
+  });
+  sink = await UdpSink.open();
+});
+after(() =>
+  endInOrder(
+    () => sink.close(),
+    () => ovs.stop(),
+  ),
+);
+beforeEach(async () => {
+  stream = await StreamSink.open();
+  await ovs.vsctl('--if-exists', 'del-br', 'br0');
+  await ovs.addBridge('br0');
+  await ovs.addDummyPort('br0', 'p1');
+  sink.clear();
+});
+afterEach(async () => {
+  await daemon?.kill();
+  daemon = undefined;
+  await stream.close();
+});
+
+const setRow = (...targets: readonly string[]) => createIpfixRow(ovs, 'br0', targets, { sampling: 1 });
+const rowText = () => ovs.vsctl('--columns=targets,external_ids', 'list', 'IPFIX');
+
+async function start(...options: readonly string[]): Promise<Daemon> {
+  daemon = await startDaemon(ovs, { arguments: options });
+  return daemon;
+}
+
+let nextPort = 1;
+/** Injects a frame of a new flow. */
+async function inject(): Promise<void> {
+  const ports = { source: nextPort, destination: 53 };
+  nextPort += 1;
+  await ovs.inject('p1', ethernet({}, ipv4({ source: '10.0.0.1', destination: '10.0.0.2' }, udp(ports))));
+}
+
+function lastLine(text: string): string {
+  return text.trimEnd().split('\n').at(-1) ?? '';
+}
+
+test('a row with targets over UDP and TCP: the first goes back at a stop, the other stays held and is named', async () => {
+  await setRow(sink.target, stream.target);
+  const running = await start();
+  for (let count = 0; count < 20; count += 1) {
+    await inject();
+  }
+  await waitFor(() => stream.records.length === 20, { what: 'all records have arrived over TCP' });
+  assert.deepEqual([stream.problems, stream.connectionCount], [[], 1]);
+  await running.stop();
+  assert.match(await rowText(), new RegExp(`targets +: \\["${sink.target}"\\]`, 'u'));
+  assert.match(
+    await rowText(),
+    new RegExp(`external_ids +: \\{ovs-ipfix-targets="${stream.target}"\\}`, 'u'),
+  );
+  assert.match(
+    lastLine(running.log),
+    new RegExp(`stopped; nothing is exported now to ${stream.target}, because only ovs-ipfix`, 'u'),
+  );
+  await start();
+  await inject();
+  await waitFor(() => stream.records.length === 21, { what: 'the held target is used again' });
+  assert.deepEqual(stream.problems, []);
+});
+
+test('a row with a target over TCP alone is exported under every policy, and stays as it is', async () => {
+  await setRow(stream.target);
+  const before = await rowText();
+  const running = await start('--adopt', 'none');
+  await inject();
+  await waitFor(() => stream.records.length === 1, { what: 'the record has arrived' });
+  assert.equal(await rowText(), before);
+  await running.stop();
+  assert.equal(await rowText(), before);
+});
+
+test('release names the collectors that get nothing in its last line', async () => {
+  await setRow(sink.target, stream.target);
+  await (await start()).kill();
+  const output = await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', ovs.dbEndpoint], {
+    environment: ovs.environment,
+  });
+  assert.equal(
+    lastLine(output),
+    `Nothing is exported now to ${stream.target}, because only ovs-ipfix exports to them.`,
+  );
+});
