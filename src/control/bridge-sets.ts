@@ -221,12 +221,24 @@ export class BridgeSets {
   }
 
   /** The exporters with their sets and rows. */
-  exporters(): readonly Omit<RunningExporter, 'bridge' | 'interfaces'>[] {
-    return [...this.#exporters].map(([collectorSetId, { row, exporter }]) => ({
-      collectorSetId,
-      ipfixRow: row.ipfixRow,
-      exporter,
-    }));
+  exporters(): readonly RunningExporter[] {
+    const { bridge, interfaces } = this.#parts;
+    // Spreading a thousand objects would take a tenth of a second.
+    return [...this.#exporters].map(
+      ([
+        collectorSetId,
+        {
+          row: { ipfixRow },
+          exporter,
+        },
+      ]) => ({
+        bridge,
+        interfaces,
+        collectorSetId,
+        ipfixRow,
+        exporter,
+      }),
+    );
   }
 
   status({ translation }: BridgeSessionStatus): readonly FlowSamplingStatus[] {

@@ -13,7 +13,7 @@ import { reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
 import { nextTurn, OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
-import { bridgesOfTurn, describeSampling, redirectionsOf, rowsOf } from './bridge-rows.ts';
+import { bridgesOfTurn, describeSampling, redirectionsOf, rowsOf, samplePortsOf } from './bridge-rows.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { listConditions } from './condition-list.ts';
 import { ConditionLog } from './condition-log.ts';
@@ -227,7 +227,7 @@ export class Control {
       this.#conditionLog.update(this.#configuration.conditions);
     }
     this.#ownRows.follow(tables, {
-      ports: this.#samplePorts(),
+      ports: samplePortsOf(this.#bridges.values()),
       kept: new Set(this.#leaving.keys()),
       avoided: new Map([...this.#bridges.values()].map(({ name, avoidedSetIds }) => [name, avoidedSetIds])),
     });
@@ -261,12 +261,6 @@ export class Control {
   /** Whether a bridge is sampled by its datapath. */
   get isSampledByDatapath(): boolean {
     return [...this.#bridges.values()].some((bridge) => bridge.isSampledByDatapath);
-  }
-
-  /** The ports that ovs-vswitchd sends samples to, by bridge. */
-  #samplePorts(): ReadonlyMap<string, number> {
-    const ports = [...this.#bridges.values()].map(({ name, samplePort }) => [name, samplePort] as const);
-    return new Map(ports.filter((entry): entry is [string, number] => entry[1] !== undefined));
   }
 
   /** Interfaces of these bridges have changed; nothing else depends on them. */

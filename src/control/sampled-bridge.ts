@@ -303,13 +303,13 @@ export class SampledBridge {
   }
 
   exporters(): readonly RunningExporter[] {
-    const about = { bridge: this.name, interfaces: this.#interfaces };
-    const sets = this.#sets.exporters().map((set) => ({ ...about, ...set }));
+    const sets = this.#sets.exporters();
     if (this.#whole === undefined) {
       return sets;
     }
     const { row, exporter } = this.#whole;
-    return [{ ...about, collectorSetId: undefined, ipfixRow: row.ipfixRow, exporter }, ...sets];
+    const about = { bridge: this.name, interfaces: this.#interfaces, collectorSetId: undefined };
+    return [{ ...about, ipfixRow: row.ipfixRow, exporter }, ...sets];
   }
 
   interfaces(): BridgeInterfaces {

@@ -11,9 +11,17 @@ export interface HostInterfaces {
   readonly mtuOf: (name: string, mac: string) => number | undefined;
 }
 
-/** Reads the interfaces of the host; their MTUs are read when they are asked for. */
+/** Reads the interfaces of the host; their MTUs are read when they are first asked for, and then known. */
 export function readHostInterfaces(): HostInterfaces {
-  return { interfaces: networkInterfaces(), mtuOf: readMtu };
+  const known = new Map<string, number | undefined>();
+  const mtuOf = (name: string, mac: string) => {
+    const key = `${name} ${mac}`;
+    if (!known.has(key)) {
+      known.set(key, readMtu(name, mac));
+    }
+    return known.get(key);
+  };
+  return { interfaces: networkInterfaces(), mtuOf };
 }
 
 /**
