@@ -4,9 +4,10 @@
 import type { CollectorTarget, SourceAddresses } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { type Condition, shownCondition } from './condition.ts';
+import { readDelivery } from './delivery.ts';
 import { type DatabaseRow, effectiveTargets, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
 import { rowConditions } from './row-conditions.ts';
-import { SOURCE_ADDRESS_KEY } from './row-keys.ts';
+import { SOURCE_ADDRESS_KEY, STATE_KEY } from './row-keys.ts';
 import { describeUsers, type RowUser } from './row-users.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { readSourceAddresses, withSource } from './source-address.ts';
@@ -54,15 +55,11 @@ export function readUsedRow(
   const { uuid } = databaseRow;
   const where = `IPFIX row ${uuid} (${describeUsers(user)})`;
   const row = readIpfixRow(databaseRow, where, conditions);
-  const texts = effectiveTargets(row);
+  const texts = inOrder(row, effectiveTargets(row));
   const ownSource = readSourceAddresses(uuid, row.externalIds.get(SOURCE_ADDRESS_KEY), where, conditions);
-  const targets = withSource(
-    uuid,
-    readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions),
-    ownSource ?? ofProcess.source,
-    where,
-    conditions,
-  );
+  const valid = readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions);
+  const sent = withSource(uuid, valid, ownSource ?? ofProcess.source, where, conditions);
+  const { targets, delivery } = readDelivery(row, sent, where, conditions);
   const context = { row, where, ovsVersion };
   const isForWholeBridge = user.wholeBridges.length > 0;
   const { recordFormat } = ofProcess;
@@ -71,9 +68,16 @@ export function readUsedRow(
   );
   return {
     used: usedRow(user, targets, context, texts.length),
-    exporter: exporterOptions(row, targets, ofProcess),
+    exporter: { ...exporterOptions(row, targets, ofProcess), delivery },
     conditions: conditions.map(shownCondition),
   };
+}
+
+/** Returns targets in the order of preference: as the user of a native row wrote them, or as texts: a set of OVSDB has no order. */
+function inOrder(row: IpfixRow, targets: readonly string[]): readonly string[] {
+  const state = row.externalIds.get(STATE_KEY);
+  const isNative = row.targets.length === 0 && state !== 'adopted' && state !== 'redirected';
+  return isNative ? targets : targets.toSorted();
 }
 
 function usedRow(

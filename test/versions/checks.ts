@@ -113,6 +113,7 @@ export const CHECKS: readonly Check[] = [
       'interfaces',
       'names',
       'source-address',
+      'several-collectors',
     ),
   },
   {
