@@ -3,10 +3,11 @@
 
 import type { CollectorTarget, SourceAddresses } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
+import { type CollectorTls, withTlsFiles } from './collector-tls.ts';
 import { type Condition, shownCondition } from './condition.ts';
 import { type DatabaseRow, effectiveTargets, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
 import { rowConditions } from './row-conditions.ts';
-import { SOURCE_ADDRESS_KEY } from './row-keys.ts';
+import { SOURCE_ADDRESS_KEY, TLS_NAME_KEY } from './row-keys.ts';
 import { describeUsers, type RowUser } from './row-users.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { readSourceAddresses, withSource } from './source-address.ts';
@@ -33,7 +34,11 @@ export interface UsedIpfixRow {
 export interface ProcessOptions extends Pick<ExporterOptions, 'messageBytesMax' | 'recordFormat'> {
   /** The source addresses of rows that set none. */
   readonly source?: SourceAddresses | undefined;
+  /** The TLS files of collectors. Default: none. */
+  readonly collectorTls?: CollectorTls | undefined;
 }
+
+const NO_TLS: CollectorTls = { files: undefined, folder: undefined };
 
 /** What was read of a row. */
 export interface ReadRow {
@@ -56,13 +61,17 @@ export function readUsedRow(
   const row = readIpfixRow(databaseRow, where, conditions);
   const texts = effectiveTargets(row);
   const ownSource = readSourceAddresses(uuid, row.externalIds.get(SOURCE_ADDRESS_KEY), where, conditions);
-  const targets = withSource(
+  const read = readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions);
+  const { source, collectorTls = NO_TLS } = ofProcess;
+  const withFiles = withTlsFiles(
     uuid,
-    readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions),
-    ownSource ?? ofProcess.source,
+    read,
+    row.externalIds.get(TLS_NAME_KEY),
+    collectorTls,
     where,
     conditions,
   );
+  const targets = withSource(uuid, withFiles, ownSource ?? source, where, conditions);
   const context = { row, where, ovsVersion };
   const isForWholeBridge = user.wholeBridges.length > 0;
   const { recordFormat } = ofProcess;

@@ -1,7 +1,10 @@
 // Targets with a transport in rows: the daemon exports to them beside a real vswitchd, which cannot, and a release says so.
 
 import assert from 'node:assert/strict';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { createTlsBench } from '../support/collector-tls.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
@@ -21,7 +24,7 @@ let daemon: Daemon | undefined;
 before(async () => {
   // vswitchd does not know transports.
   ovs = await startOvs({
-    allowedWarnings: [/couldn't open connection to collector (tcp|udp):/u, /\|ipfix\|WARN\|/u],
+    allowedWarnings: [/couldn't open connection to collector (tcp|udp|tls):/u, /\|ipfix\|WARN\|/u],
   });
   sink = await UdpSink.open();
 });
@@ -97,6 +100,23 @@ test('a row with a target over TCP alone is exported under every policy, and sta
   assert.equal(await rowText(), before);
   await running.stop();
   assert.equal(await rowText(), before);
+});
+
+test('a row over TLS has the files of the folder that it names', async () => {
+  const bench = await createTlsBench();
+  const folder = join(bench.folder.path, 'blue');
+  await mkdir(folder);
+  await copyFile(bench.ca.cert, join(folder, 'ca.crt'));
+  await copyFile(bench.client.cert, join(folder, 'tls.crt'));
+  await copyFile(bench.client.key, join(folder, 'tls.key'));
+  const secure = await StreamSink.open({ tls: bench.serverOptions });
+  await createIpfixRow(ovs, 'br0', [secure.target], { sampling: 1, 'external_ids:ovs-ipfix-tls': 'blue' });
+  const running = await start('--tls-dir', bench.folder.path);
+  await inject();
+  await waitFor(() => secure.records.length === 1, { what: 'the record has arrived' });
+  assert.deepEqual(secure.problems, []);
+  await running.stop();
+  await secure.close();
 });
 
 test('release names the collectors that get nothing in its last line', async () => {

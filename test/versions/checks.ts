@@ -101,6 +101,7 @@ export const CHECKS: readonly Check[] = [
       'row-settings',
       'ownership',
       'target-transports',
+      'collector-tls',
       'leadership',
       'tls',
       'cache',
