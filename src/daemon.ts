@@ -8,6 +8,7 @@ import { Control } from './control/control.ts';
 import type { StopReport } from './control/hand-back.ts';
 import { BatchClock } from './export/batch-clock.ts';
 import { sessionOpener } from './export/open-session.ts';
+import { PathMtus } from './export/path-mtu.ts';
 import { SendBudget } from './export/send-budget.ts';
 import { eventCounters } from './report/counters.ts';
 import { Coverage } from './report/coverage.ts';
@@ -62,12 +63,13 @@ export class Daemon {
     this.#logger = this.#log.logger('ovs_ipfix');
     this.#systemFaults = new SystemFaults(this.#logger);
     const collectorLog = this.#log.logger('collector');
+    const pathMtus = new PathMtus(clock);
     this.#control = new Control(settings, {
       clock,
       sampleClock,
       log: this.#logger,
       openSession: sessionOpener(
-        { clock, log: collectorLog, onAddress: () => this.#control.recheckRows() },
+        { clock, log: collectorLog, pathMtus, onAddress: () => this.#control.recheckRows() },
         settings.queueBytesMax,
       ),
       sendBudget,

@@ -10,6 +10,7 @@ import {
 } from '../config/replay-settings.ts';
 import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/settings.ts';
 import { sessionOpener } from '../export/open-session.ts';
+import { PathMtus } from '../export/path-mtu.ts';
 import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
@@ -98,6 +99,7 @@ function split(text: string): string[] {
 async function replay(file: string, settings: ReplaySettings): Promise<number> {
   const log = new Log({ clock: systemClock, level: 'warn' });
   const collectorLog = log.logger('collector');
+  const pathMtus = new PathMtus(systemClock);
   const run = new Replay(
     {
       exporter: replayExporterOptions(settings),
@@ -109,7 +111,7 @@ async function replay(file: string, settings: ReplaySettings): Promise<number> {
       source: openCapture(file),
       log: log.logger('replay'),
       openSession: sessionOpener(
-        { clock: systemClock, log: collectorLog },
+        { clock: systemClock, log: collectorLog, pathMtus },
         RELIABLE_SESSION_DEFAULTS.queueBytesMax,
       ),
     },

@@ -43,6 +43,7 @@ export const CONDITION_CODES = [
   'datapath-unreachable',
   'no-own-rows',
   'database-is-relay',
+  'database-unwritable',
 ] as const;
 
 export type ConditionCode = (typeof CONDITION_CODES)[number];

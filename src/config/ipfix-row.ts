@@ -3,12 +3,14 @@
 
 import * as z from 'zod/mini';
 import english from 'zod/v4/locales/en.js';
+import { MESSAGE_BYTES_MIN } from '../export/path-mtu.ts';
 import { RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import type { Condition } from './condition.ts';
 import {
   HELD_ACTIVE_TIMEOUT_KEY,
   HELD_MAX_FLOWS_KEY,
   HELD_TARGETS_KEY,
+  MESSAGE_BYTES_KEY,
   OPTIONS_KEY,
   parseHeldTargets,
   RECORD_FORMAT_KEY,
@@ -55,6 +57,8 @@ export interface IpfixRow {
   readonly cacheColumns: CacheColumns | undefined;
   /** Seconds between repetitions of the templates over UDP. */
   readonly templateInterval: number;
+  /** The longest message in bytes; undefined for the default. */
+  readonly messageBytesMax: number | undefined;
   /** `stats_interval` in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.2). */
   readonly statsInterval: number | undefined;
   /** The format of the row's records; undefined for the default. */
@@ -83,6 +87,21 @@ const SAMPLING_DEFAULT = 400;
 const TEMPLATE_INTERVAL_DEFAULT = 600;
 /** The largest `template_interval` and `stats_interval` that the schema of Open vSwitch allows, in seconds. */
 const INTERVAL_MAX = 3600;
+const TEMPLATE_INTERVAL: NumberKey = {
+  key: TEMPLATE_INTERVAL_KEY,
+  min: 1,
+  max: INTERVAL_MAX,
+  unit: 'seconds',
+  example: '60',
+};
+/** As `--message-bytes-max`. */
+const MESSAGE_BYTES: NumberKey = {
+  key: MESSAGE_BYTES_KEY,
+  min: MESSAGE_BYTES_MIN,
+  max: 65_535,
+  unit: 'bytes',
+  example: '1200',
+};
 /** The largest `cache_active_timeout`, in seconds: a flow's start must fit 32 bits of microseconds (RFC 5102, section 5.9). */
 export const CACHE_ACTIVE_TIMEOUT_MAX = 4200;
 
@@ -148,7 +167,10 @@ export function readIpfixRow(row: DatabaseRow, where: string, conditions: Condit
         ? { activeTimeout, maxFlows }
         : undefined,
     templateInterval:
-      column('template_interval') ?? readTemplateInterval(row.uuid, externalIds, where, conditions),
+      column('template_interval') ??
+      readNumberKey(TEMPLATE_INTERVAL, row.uuid, externalIds, where, conditions) ??
+      TEMPLATE_INTERVAL_DEFAULT,
+    messageBytesMax: readNumberKey(MESSAGE_BYTES, row.uuid, externalIds, where, conditions),
     statsInterval: column('stats_interval'),
     recordFormat: readRecordFormat(row.uuid, externalIds.get(RECORD_FORMAT_KEY), where, conditions),
     options: readRowOptions(row.uuid, externalIds.get(OPTIONS_KEY), where, conditions),
@@ -246,24 +268,35 @@ function readRecordFormat(
   return format;
 }
 
-/** Returns the interval of the key, for rows without the column; the default without a valid one. */
-function readTemplateInterval(
+/** A key whose value is a whole number. */
+interface NumberKey {
+  readonly key: string;
+  readonly min: number;
+  readonly max: number;
+  /** "seconds". */
+  readonly unit: string;
+  /** A valid value. */
+  readonly example: string;
+}
+
+/** Returns the number of a key; undefined without a valid one. */
+function readNumberKey(
+  { key, min, max, unit, example }: NumberKey,
   uuid: string,
   externalIds: ReadonlyMap<string, string>,
   where: string,
   conditions: Condition[],
-): number {
-  const text = externalIds.get(TEMPLATE_INTERVAL_KEY);
-  if (text === undefined) {
-    return TEMPLATE_INTERVAL_DEFAULT;
+): number | undefined {
+  const text = externalIds.get(key);
+  const number = text !== undefined && /^\d{1,9}$/u.test(text) ? Number(text) : -1;
+  if (number >= min && number <= max) {
+    return number;
   }
-  const seconds = /^\d{1,4}$/u.test(text) ? Number(text) : 0;
-  if (seconds >= 1 && seconds <= INTERVAL_MAX) {
-    return seconds;
+  if (text !== undefined) {
+    const fault = `${JSON.stringify(text)} is not a number of ${unit} from ${min} to ${max}`;
+    conditions.push(badKey(uuid, where, key, fault, example));
   }
-  const fault = `${JSON.stringify(text)} is not a number of seconds from 1 to ${INTERVAL_MAX}`;
-  conditions.push(badKey(uuid, where, TEMPLATE_INTERVAL_KEY, fault, '60'));
-  return TEMPLATE_INTERVAL_DEFAULT;
+  return undefined;
 }
 
 /** Returns the condition of a key with an invalid value; `example` is a valid one. */

@@ -23,6 +23,8 @@ export const TEMPLATE_INTERVAL_KEY = 'ovs-ipfix-template-interval';
 export const TLS_NAME_KEY = 'ovs-ipfix-tls';
 /** The address that the row's messages are sent from: one, or one of each family; without it that of `--source-address`. */
 export const SOURCE_ADDRESS_KEY = 'ovs-ipfix-source-address';
+/** The longest message of the row in bytes of UDP payload; without it that of `--message-bytes-max`. */
+export const MESSAGE_BYTES_KEY = 'ovs-ipfix-message-bytes-max';
 /** In `Bridge.external_ids`: the rate of each meter of the bridge, in packet-ins a second. */
 export const MAX_RATE_KEY = 'ovs-ipfix-max-rate';
 /** In `Bridge.external_ids`: the sampler, a `SamplerPolicy`. */
@@ -55,6 +57,7 @@ export const KNOWN_IPFIX_KEYS: ReadonlySet<string> = new Set([
   TEMPLATE_INTERVAL_KEY,
   SOURCE_ADDRESS_KEY,
   TLS_NAME_KEY,
+  MESSAGE_BYTES_KEY,
 ]);
 
 /** The valid keys with the prefix `ovs-ipfix` in a Bridge row. */

@@ -3,6 +3,7 @@
 
 import * as z from 'zod/mini';
 import type { SourceAddresses } from '../export/collector-session.ts';
+import { MESSAGE_BYTES_MIN } from '../export/path-mtu.ts';
 import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT, RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import {
@@ -109,7 +110,7 @@ const registerBit = z.pipe(
 );
 
 /** The value of `--message-bytes-max`. */
-export const messageBytes = z._default(wholeNumber(512, 65_535), MESSAGE_BYTES_MAX_DEFAULT);
+export const messageBytes = z._default(wholeNumber(MESSAGE_BYTES_MIN, 65_535), MESSAGE_BYTES_MAX_DEFAULT);
 
 /** The value of `--message-rate-max`. */
 const messageRate = z._default(wholeNumber(100, 1_000_000), MESSAGE_RATE_MAX_DEFAULT);

@@ -114,7 +114,7 @@ function exporterOptions(
     activeTimeoutSeconds: row.cacheActiveTimeout,
     flowsMax: row.cacheMaxFlows,
     templateIntervalSeconds: row.templateInterval,
-    messageBytesMax,
+    messageBytesMax: row.messageBytesMax ?? messageBytesMax,
     recordFormat: row.recordFormat ?? recordFormat,
     hasTunnels: row.options.has('tunnel'),
   };

@@ -26,6 +26,19 @@ export function rowsOf(
   return [...(sampling === undefined ? [] : [sampling]), ...flowSampling.values()];
 }
 
+/** Returns the ports that ovs-vswitchd sends samples to, by bridge. */
+export function samplePortsOf(
+  bridges: Iterable<{ readonly name: string; readonly samplePort: number | undefined }>,
+): ReadonlyMap<string, number> {
+  const ports = new Map<string, number>();
+  for (const { name, samplePort } of bridges) {
+    if (samplePort !== undefined) {
+      ports.set(name, samplePort);
+    }
+  }
+  return ports;
+}
+
 /** Returns how the samples of redirected sets of all bridges get to the daemon, by the UUIDs of their rows. */
 export function redirectionsOf(
   bridges: Iterable<{ redirections(): ReadonlyMap<string, Redirection> }>,

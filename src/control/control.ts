@@ -13,7 +13,7 @@ import { reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
 import { nextTurn, OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
-import { bridgesOfTurn, describeSampling, redirectionsOf, rowsOf } from './bridge-rows.ts';
+import { bridgesOfTurn, describeSampling, redirectionsOf, rowsOf, samplePortsOf } from './bridge-rows.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { listConditions } from './condition-list.ts';
 import { ConditionLog } from './condition-log.ts';
@@ -41,6 +41,7 @@ import {
 } from './ownership.ts';
 import { missingParts } from './readiness.ts';
 import { Reconciler } from './reconciler.ts';
+import type { RowChange } from './row-change.ts';
 import { SampledBridge } from './sampled-bridge.ts';
 import type {
   BridgeInterfaces,
@@ -80,7 +81,11 @@ export class Control {
     this.#log = parts.log.module('control');
     this.#conditionLog = new ConditionLog(this.#log);
     this.#reader = new ConfigurationReader(settings);
-    this.#recheck = new DelayedCall(parts.clock, () => this.#rows.trigger());
+    this.#recheck = new DelayedCall(parts.clock, () => {
+      if (this.#rowChanges().length > 0) {
+        this.#rows.trigger();
+      }
+    });
     this.#database = new DatabaseSession({
       clock: parts.clock,
       log: parts.log.module('database'),
@@ -180,7 +185,7 @@ export class Control {
     const ofBridges = [...this.#bridges.values()].flatMap((bridge) => bridge.conditions());
     const ofRows = this.#configuration === undefined ? [] : notAdopted(this.#configuration, this.#rules());
     return [
-      ...this.#database.conditions(),
+      ...this.#database.conditions([this.#rows.failure, this.#ownRows.failure]),
       ...(this.#configuration?.conditions ?? []),
       ...ofRows,
       ...ofBridges.map(shownCondition),
@@ -222,7 +227,7 @@ export class Control {
       this.#conditionLog.update(this.#configuration.conditions);
     }
     this.#ownRows.follow(tables, {
-      ports: this.#samplePorts(),
+      ports: samplePortsOf(this.#bridges.values()),
       kept: new Set(this.#leaving.keys()),
       avoided: new Map([...this.#bridges.values()].map(({ name, avoidedSetIds }) => [name, avoidedSetIds])),
     });
@@ -256,12 +261,6 @@ export class Control {
   /** Whether a bridge is sampled by its datapath. */
   get isSampledByDatapath(): boolean {
     return [...this.#bridges.values()].some((bridge) => bridge.isSampledByDatapath);
-  }
-
-  /** The ports that ovs-vswitchd sends samples to, by bridge. */
-  #samplePorts(): ReadonlyMap<string, number> {
-    const ports = [...this.#bridges.values()].map(({ name, samplePort }) => [name, samplePort] as const);
-    return new Map(ports.filter((entry): entry is [string, number] => entry[1] !== undefined));
   }
 
   /** Interfaces of these bridges have changed; nothing else depends on them. */
@@ -366,10 +365,19 @@ export class Control {
     }
     // The plan of a thousand rows is work of its own.
     await nextTurn();
-    if (this.#configuration !== undefined && this.#database.lock === 'held' && !this.#isStopping) {
-      const rules = { ...this.#rules(), redirections: redirectionsOf(this.#bridges.values()) };
-      await this.#database.write(planOwnership(this.#configuration, rules, this.conditions()));
+    const changes = this.#rowChanges();
+    if (changes.length > 0) {
+      await this.#database.write(changes);
     }
+  }
+
+  /** Returns the changes of rows that are to be written now. */
+  #rowChanges(): readonly RowChange[] {
+    if (this.#configuration === undefined || this.#database.lock !== 'held' || this.#isStopping) {
+      return [];
+    }
+    const rules = { ...this.#rules(), redirections: redirectionsOf(this.#bridges.values()) };
+    return planOwnership(this.#configuration, rules, this.conditions());
   }
 
   /** Reports what is left: here, and again with the exit status when the process ends. */

@@ -27,6 +27,7 @@ import type { RowChange } from './row-change.ts';
 import { writeRows } from './row-writes.ts';
 import { SampleGate, type SampleGateStatus } from './sample-gate.ts';
 import { TargetsColumn } from './targets-column.ts';
+import { unwritableConditions } from './unwritable-database.ts';
 
 /** The name of ovs-vswitchd's configuration database. */
 export const DATABASE_NAME = 'Open_vSwitch';
@@ -135,11 +136,12 @@ export class DatabaseSession {
     };
   }
 
-  /** Returns the conditions that prevent the use of the database. */
-  conditions(): readonly Condition[] {
+  /** Returns the conditions that prevent the use of the database; `failures` are those of its writers, where the last attempt failed. */
+  conditions(failures: readonly (Error | undefined)[]): readonly Condition[] {
     const isDown = this.#keeper.session === undefined;
-    const isOfRelay = isDown && this.#keeper.status().lastErrorCode === DATABASE_RELAY;
-    return isOfRelay ? [relayCondition(this.#relayEndpoint)] : [];
+    const { lastErrorCode, endpoint } = this.#keeper.status();
+    const isOfRelay = isDown && lastErrorCode === DATABASE_RELAY;
+    return isOfRelay ? [relayCondition(this.#relayEndpoint)] : unwritableConditions(endpoint, failures);
   }
 
   get lock(): LockState {

@@ -77,6 +77,11 @@ export class OwnRows {
     return this.#sets.get(bridge);
   }
 
+  /** Why the last attempt to write the rows failed; undefined when it succeeded. */
+  get failure(): Error | undefined {
+    return this.#reconciler.failure;
+  }
+
   /** Stops reconciling. */
   stop(): void {
     this.#reconciler.stop();

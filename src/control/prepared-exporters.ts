@@ -6,7 +6,7 @@ import type { Exporter } from '../export/exporter.ts';
 import { TurnQueue } from '../runtime/turns.ts';
 
 /** Exporters that are made in a turn: some 2 ms of work. */
-const EXPORTERS_PER_TURN = 32;
+const EXPORTERS_PER_TURN = 16;
 
 /** The dependencies of `PreparedExporters`. */
 export interface PreparedExportersParts {

@@ -39,7 +39,7 @@ export class Reconciler {
   readonly #backoff: Backoff;
   #reconcileCount = 0;
   #failureCount = 0;
-  #lastError: string | undefined;
+  #failure: Error | undefined;
 
   constructor(options: ReconcilerOptions) {
     this.#options = { retryMinMs: 100, retryMaxMs: 5000, ...options };
@@ -71,12 +71,17 @@ export class Reconciler {
     this.#enter('stopped');
   }
 
+  /** Why the last reconciliation failed; undefined when it succeeded. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
   status(): ReconcilerStatus {
     return {
       state: this.#state,
       reconcileCount: this.#reconcileCount,
       failureCount: this.#failureCount,
-      lastError: this.#lastError,
+      lastError: this.#failure && safeText(this.#failure.message),
     };
   }
 
@@ -87,7 +92,7 @@ export class Reconciler {
       this.#reconcileCount += 1;
       try {
         await this.#options.reconcile();
-        this.#lastError = undefined;
+        this.#failure = undefined;
         this.#backoff.reset();
       } catch (thrown) {
         if (this.#isRunning()) {
@@ -107,7 +112,7 @@ export class Reconciler {
 
   #fail(error: Error): void {
     this.#failureCount += 1;
-    this.#lastError = safeText(error.message);
+    this.#failure = error;
     this.#enter('backoff');
     this.#timer = this.#options.clock.setTimer(() => this.trigger(), this.#backoff.grow());
     this.#options.onFailure(error);

@@ -9,8 +9,8 @@ import type { SamplerStatus } from '../intake/sampler.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
 import type { OwnRowsStatus } from './datapath-path.ts';
 import type { SamplerChoiceStatus } from './datapath-sampling-status.ts';
+import type { SamplingGapsStatus } from './gap-record.ts';
 import type { RedirectedSetStatus } from './redirected-sets.ts';
-import type { SamplingGapsStatus } from './sampling-gaps.ts';
 import type { Samplability } from './sampling-watch.ts';
 
 /** The status of a bridge that is sampled as a whole. */
@@ -37,6 +37,8 @@ export interface FlowSamplingStatus {
   /** Numbers of flows and groups whose `sample` actions for this set reach the daemon. */
   readonly flows: number;
   readonly groups: number;
+  /** Times in which its samples did not reach the daemon. */
+  readonly gaps: SamplingGapsStatus | undefined;
 }
 
 /** The interfaces of a bridge, for operators. */
@@ -61,7 +63,7 @@ export interface SampledBridgeStatus {
   readonly sampleActionMeter: MeterLedgerStatus;
   /** See `BridgeIntake.unmanagedPacketIns`. */
   readonly unmanagedPacketIns: number;
-  /** Times in which packets of the bridge did not reach the daemon. */
+  /** Times in which packets of the bridge as a whole did not reach the daemon. */
   readonly gaps: SamplingGapsStatus;
   readonly interfaces: BridgeInterfacesStatus;
 }

@@ -219,9 +219,7 @@ export class SampledBridge {
    * handed back, so that ovs-vswitchd exports.
    */
   async remove(handsBack: boolean): Promise<string | undefined> {
-    this.#isLeaving = true;
-    this.#gaps.leave(handsBack, this.#parts.rowWrites.writingMicros);
-    this.#watch.stop();
+    this.#leave(handsBack);
     const left = await this.#session.stop(REMOVAL_MS_MAX);
     await this.#datapath.stop();
     return left;
@@ -229,11 +227,16 @@ export class SampledBridge {
 
   /** Leaves everything in the switch, where another daemon uses it now. */
   async abandon(): Promise<void> {
-    this.#isLeaving = true;
-    this.#gaps.leave(false);
-    this.#watch.stop();
+    this.#leave(false);
     await this.#session.abandon();
     await this.#datapath.stop();
+  }
+
+  #leave(handsBack: boolean): void {
+    this.#isLeaving = true;
+    this.#gaps.leave(handsBack, this.#parts.rowWrites.writingMicros);
+    this.#sets.leave(handsBack);
+    this.#watch.stop();
   }
 
   /**
@@ -244,7 +247,7 @@ export class SampledBridge {
     if (isHandedBack) {
       this.#gaps.endNow();
     }
-    await this.#sets.stop();
+    await this.#sets.stop(isHandedBack);
     const stopping = this.exporters().map(({ exporter }) => exporter.stop());
     return Promise.all([...stopping, ...this.#leaving]);
   }
@@ -293,20 +296,20 @@ export class SampledBridge {
   #follow(): void {
     if (this.missing() === undefined) {
       this.#watch.update('installed');
+      this.#sets.installed();
     } else {
       this.#watch.update(this.#session.isRewriting ? 'rewriting flows' : 'missing');
     }
   }
 
   exporters(): readonly RunningExporter[] {
-    const bridge = this.name;
-    const interfaces = this.#interfaces;
-    const sets = this.#sets.exporters().map((set) => ({ ...set, bridge, interfaces }));
+    const sets = this.#sets.exporters();
     if (this.#whole === undefined) {
       return sets;
     }
     const { row, exporter } = this.#whole;
-    return [{ bridge, collectorSetId: undefined, ipfixRow: row.ipfixRow, exporter, interfaces }, ...sets];
+    const about = { bridge: this.name, interfaces: this.#interfaces, collectorSetId: undefined };
+    return [{ ...about, ipfixRow: row.ipfixRow, exporter }, ...sets];
   }
 
   interfaces(): BridgeInterfaces {

@@ -6,45 +6,18 @@
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { HookSight } from './bridge-session-options.ts';
+import {
+  GAP_REASONS,
+  type GapCause,
+  GapRecord,
+  isFault,
+  type SamplingGapsStatus,
+  SETTLE_MS,
+} from './gap-record.ts';
 
-/** Why packets of the bridge did not reach the daemon, as a clause for the log. */
-const REASONS = {
-  start: 'the hook was being confirmed after a start or a failover',
-  'take-over': 'its row was taken over from ovs-vswitchd',
-  connection: 'the connection to the bridge was lost',
-  hook: 'the hook or its meter was removed or modified',
-  'hand-back': 'its row was handed back to ovs-vswitchd',
-} as const;
-
-export type GapCause = keyof typeof REASONS;
-
-/** The causes that are not the daemon's own doing; they are logged as warnings. */
-const FAULTS: ReadonlySet<GapCause> = new Set(['connection', 'hook']);
-
-/** One gap; plain data. */
-export interface SamplingGap {
-  readonly cause: GapCause;
-  /** Wall time, ISO 8601 in UTC. */
-  readonly start: string;
-  readonly milliseconds: number;
-}
-
-/** The gaps of a bridge, for operators. */
-export interface SamplingGapsStatus {
-  readonly count: number;
-  /** Seconds of all gaps together. */
-  readonly seconds: number;
-  /** The last ones, oldest first. */
-  readonly recent: readonly SamplingGap[];
-}
-
-/** Milliseconds that ovs-vswitchd may take until its datapath follows a change of a flow or of an IPFIX row. */
-export const SETTLE_MS = 30;
 /** Cells of the times at which the hook was seen. */
 const KNOWN = 0;
 const LATEST = 1;
-/** Gaps that the status has. */
-const RECENT_COUNT = 16;
 
 export interface SamplingGapsOptions {
   readonly bridge: string;
@@ -58,15 +31,13 @@ export class SamplingGaps {
   readonly #options: SamplingGapsOptions;
   /** When the last batch arrived, and the one before; in cells, as a double in a field would be an object. */
   readonly #seenMicros = new Float64Array(2);
-  readonly #recent: SamplingGap[] = [];
+  readonly #record = new GapRecord();
   /** Whether the daemon should export the packets of the bridge. */
   #isExpected = false;
   /** Whether the hook was installed when it was last seen. */
   #isInstalled = false;
   #open: { readonly cause: GapCause; readonly sinceMicros: number } | undefined;
   #settling: Timer | undefined;
-  #count = 0;
-  #totalMicros = 0;
 
   constructor(options: SamplingGapsOptions) {
     this.#options = options;
@@ -139,7 +110,7 @@ export class SamplingGaps {
   }
 
   status(): SamplingGapsStatus {
-    return { count: this.#count, seconds: this.#totalMicros / 1e6, recent: [...this.#recent] };
+    return this.#record.status();
   }
 
   /** Begins a gap, by default when the hook was last known to be installed. An open one goes on. */
@@ -172,19 +143,10 @@ export class SamplingGaps {
     const elapsedMicros = clock.monotonicMicros() - open.sinceMicros;
     const micros = elapsedMicros + settleMs * 1000;
     const start = new Date((clock.wallMicros() - elapsedMicros) / 1000).toISOString();
+    this.#record.add(open.cause, start, micros);
     const milliseconds = Math.ceil(micros / 1000);
-    this.#count += 1;
-    this.#totalMicros += micros;
-    this.#recent.push({ cause: open.cause, start, milliseconds });
-    if (this.#recent.length > RECENT_COUNT) {
-      this.#recent.shift();
-    }
-    const text = `bridge ${bridge}: not sampled for ${milliseconds} ms from ${start}: ${REASONS[open.cause]}`;
+    const text = `bridge ${bridge}: not sampled for ${milliseconds} ms from ${start}: ${GAP_REASONS[open.cause]}`;
     const limited = log.limited(`gap ${bridge}`);
-    if (FAULTS.has(open.cause)) {
-      limited.warn(text);
-    } else {
-      limited.info(text);
-    }
+    limited[isFault(open.cause) ? 'warn' : 'info'](text);
   }
 }

@@ -51,6 +51,8 @@ export interface SessionListener {
   restarted(): void;
   /** The collector was unreachable and may have restarted: it needs the templates again. */
   templatesDoubtful(): void;
+  /** The session's `messageBytesMax` is another one. */
+  messageBytesChanged?(): void;
   /**
    * A reliable session is about to hand over the message: sends what has to precede it on this connection, and puts in the
    * sequence number. It is called again for the same message on the next connection if this one breaks meanwhile.
@@ -66,6 +68,8 @@ export interface SessionStatus {
   readonly address: string | undefined;
   /** The address that messages are sent from, while connected. */
   readonly sourceAddress?: string | undefined;
+  /** The MTU of the path to the collector in bytes; undefined: not known, or the transport divides messages by itself. */
+  readonly pathMtu?: number | undefined;
   /** Handed to the network; over UDP they may not have arrived. */
   readonly messagesSent: number;
   readonly recordsSent: number;
@@ -95,6 +99,8 @@ export interface CollectorSession {
   readonly isReliable: boolean;
   /** Messages that wait to be sent, as far as the collector can be reached. */
   readonly backlogCount: number;
+  /** The longest message that fits the path, in bytes; undefined: not known, or any. */
+  readonly messageBytesMax?: number | undefined;
   start(): void;
   /**
    * Accepts a message: `size` bytes of `bytes`, copied before this returns. Returns false when it was dropped, which the

@@ -117,6 +117,11 @@ export class CollectorStream {
     return this.#session.backlogCount;
   }
 
+  /** The longest message that fits the path, in bytes; undefined: not known, or any. */
+  get messageBytesMax(): number | undefined {
+    return this.#session.messageBytesMax;
+  }
+
   /** Whether messages wait in memory until the collector takes them. */
   get isReliable(): boolean {
     return this.#session.isReliable;

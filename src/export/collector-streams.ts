@@ -22,10 +22,23 @@ export class CollectorStreams implements PacedCollectors {
   /** Removed collectors that still send what waits. */
   readonly #leaving = new Set<Promise<number>>();
 
-  /** @param budget how fast messages are sent over UDP; undefined: without a limit */
-  constructor(openSession: OpenSession, budget: SendBudget | undefined) {
-    this.#openSession = openSession;
+  /**
+   * @param budget how fast messages are sent over UDP; undefined: without a limit
+   * @param onMessageBytes called when `messageBytesMax` may have changed
+   */
+  constructor(openSession: OpenSession, budget: SendBudget | undefined, onMessageBytes: () => void) {
+    this.#openSession = (target, listener) =>
+      openSession(target, { ...listener, messageBytesChanged: onMessageBytes });
     this.#budget = budget;
+  }
+
+  /** The longest message that fits the paths to all collectors, in bytes; Infinity if none is known. */
+  get messageBytesMax(): number {
+    let bytes = Number.POSITIVE_INFINITY;
+    for (const stream of this.#streams.values()) {
+      bytes = Math.min(bytes, stream.messageBytesMax ?? bytes);
+    }
+    return bytes;
   }
 
   /** Messages that wait at the collector with the longest backlog. */

@@ -42,6 +42,8 @@ export interface ExporterStatus {
   readonly records: Readonly<ReasonCounts>;
   /** Messages with data records, each counted once for all collectors. */
   readonly messages: number;
+  /** The longest message now, in bytes: as in the options, or less where the path to a collector is narrower. */
+  readonly messageBytesMax: number;
   /** Flows that could not be sent in the time of a stop. */
   readonly flowsUnsent: number;
   /** Interfaces without an options record, at `OPTIONS_INTERFACES_MAX`. */

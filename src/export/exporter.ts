@@ -255,6 +255,7 @@ export class Exporter {
       malformed: { ...this.#malformed },
       records: { ...this.#records },
       messages: this.#sender.messageCount,
+      messageBytesMax: this.#sender.messageBytesMax,
       flowsUnsent: this.#flowsUnsent,
       interfacesOmitted: this.#sender.interfacesOmitted,
       collectors: this.collectors().map(({ status }) => status),

@@ -26,15 +26,17 @@ export class RecordSender {
   /** The layout of the records that are sent now; it differs from that of the options until older flows have been sent. */
   #layout: RecordLayout;
   #messageCount = 0;
+  #messageBytesMax: number;
 
   constructor(
     options: ExporterOptions,
     { clock, openSession, sendBudget }: Pick<ExporterParts, 'clock' | 'openSession' | 'sendBudget'>,
   ) {
-    this.streams = new CollectorStreams(openSession, sendBudget);
+    this.streams = new CollectorStreams(openSession, sendBudget, () => this.#fitPaths());
     this.#clock = clock;
     this.#steadyOffsetMicros = clock.wallMicros() - clock.monotonicMicros();
     this.#options = options;
+    this.#messageBytesMax = options.messageBytesMax;
     this.#optionsRecords = new OptionsRecords(options.optionsRecords, []);
     this.#layout = layoutOf(options);
     this.#deliver = (message) => {
@@ -50,6 +52,11 @@ export class RecordSender {
     return this.#messageCount;
   }
 
+  /** The longest message in bytes: as in the options, or less where the path to a collector is narrower. */
+  get messageBytesMax(): number {
+    return this.#messageBytesMax;
+  }
+
   /** Interfaces beyond the limit, which have no options record. */
   get interfacesOmitted(): number {
     return this.#optionsRecords.interfacesOmitted;
@@ -58,6 +65,7 @@ export class RecordSender {
   /** Opens the sessions of collectors that have none, and closes those of collectors that are not in the options any more. */
   setCollectors(): void {
     this.streams.setTargets(this.#options.targets, this.#streamOptions());
+    this.#fitPaths();
   }
 
   /** Ends the open messages and applies other options to the next ones; `setCollectors` applies them to the collectors. */
@@ -65,6 +73,7 @@ export class RecordSender {
     this.#packer.finishAll();
     this.#optionsRecords = this.#optionsRecords.with(options.optionsRecords);
     this.#options = options;
+    this.#messageBytesMax = this.#fittingBytes;
     this.#packer = this.#makePacker();
   }
 
@@ -98,12 +107,27 @@ export class RecordSender {
     }
   }
 
+  /** All collectors get the same messages, so that the narrowest path decides. */
+  get #fittingBytes(): number {
+    return Math.min(this.#options.messageBytesMax, this.streams.messageBytesMax);
+  }
+
+  /** Makes the next messages shorter or longer, as the paths to the collectors allow. */
+  #fitPaths(): void {
+    if (this.#fittingBytes !== this.#messageBytesMax) {
+      this.#packer.finishAll();
+      this.#messageBytesMax = this.#fittingBytes;
+      this.#packer = this.#makePacker();
+      this.streams.setOptions(this.#streamOptions());
+    }
+  }
+
   #streamOptions(): StreamOptions {
-    return streamOptions(this.#options, this.#layout, this.#optionsRecords);
+    const options = { ...this.#options, messageBytesMax: this.#messageBytesMax };
+    return streamOptions(options, this.#layout, this.#optionsRecords);
   }
 
   #makePacker(): MessagePacker {
-    const { messageBytesMax } = this.#options;
-    return new MessagePacker(this.#clock, messageBytesMax, this.#steadyOffsetMicros, this.#deliver);
+    return new MessagePacker(this.#clock, this.#messageBytesMax, this.#steadyOffsetMicros, this.#deliver);
   }
 }

@@ -7,7 +7,7 @@ import { MessageQueue } from './message-queue.ts';
 /** The part of a session's status about its messages. */
 export type TrafficStatus = Omit<
   SessionStatus,
-  'state' | 'transport' | 'address' | 'sourceAddress' | 'connectionCount'
+  'state' | 'transport' | 'address' | 'sourceAddress' | 'pathMtu' | 'connectionCount'
 >;
 
 export class SessionTraffic {

@@ -19,6 +19,7 @@ import type {
   SessionStatus,
 } from './collector-session.ts';
 import { faultText } from './fault-text.ts';
+import type { PathMtus } from './path-mtu.ts';
 import { SessionTraffic } from './session-traffic.ts';
 
 /** Limits and intervals of a session over any transport. */
@@ -38,6 +39,8 @@ export const SESSION_DEFAULTS = { retryMinMs: 1000, retryMaxMs: 60_000, drainMs:
 export interface SocketSessionParts {
   readonly clock: Clock;
   readonly log: Logger;
+  /** The paths of the process; without them sessions do not know the MTU of theirs. */
+  readonly pathMtus?: PathMtus | undefined;
   /** Called when the collector's address, or the error that keeps it from being connected to, is another one. */
   readonly onAddress?: (() => void) | undefined;
 }

@@ -8,9 +8,10 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { codeOf } from '../runtime/error-code.ts';
 import { socketGate } from '../runtime/socket-gate.ts';
-import type { CollectorTarget, SessionListener } from './collector-session.ts';
+import type { CollectorTarget, SessionListener, SessionStatus } from './collector-session.ts';
 import { faultText } from './fault-text.ts';
 import { PathHealth } from './path-health.ts';
+import type { Path, PathMtus } from './path-mtu.ts';
 import {
   SESSION_DEFAULTS,
   SocketSession,
@@ -58,6 +59,9 @@ export class UdpSession extends SocketSession {
   protected readonly transport = 'udp';
   readonly #options: UdpSessionOptions;
   readonly #lookup: (host: string) => Promise<readonly ResolvedAddress[]>;
+  readonly #pathMtus: PathMtus | undefined;
+  /** The path of the connection, of the last one, or of the attempt. */
+  #path: Path | undefined;
   #health: PathHealth;
   #socket: Socket | undefined;
   #onSent: ((error: Error | null) => void) | undefined;
@@ -83,6 +87,7 @@ export class UdpSession extends SocketSession {
     super(target, listener, parts, options);
     this.#options = options;
     this.#lookup = parts.lookup ?? lookupAll;
+    this.#pathMtus = parts.pathMtus;
     this.#health = new PathHealth(this.clock, options.recoveryMs);
   }
 
@@ -98,7 +103,19 @@ export class UdpSession extends SocketSession {
     return this.#health.isFailing;
   }
 
+  get messageBytesMax(): number | undefined {
+    return this.#path?.messageBytesMax;
+  }
+
+  override status(): SessionStatus {
+    return { ...super.status(), pathMtu: this.#path?.mtu };
+  }
+
   protected connect(): void {
+    // Messages that wait for the first connection fit all interfaces: which one they leave by is not known yet.
+    if (this.#path === undefined) {
+      this.#openPath(this.target.host, '');
+    }
     void this.#resolveAndConnect();
   }
 
@@ -119,6 +136,7 @@ export class UdpSession extends SocketSession {
     this.#socket = undefined;
     this.#address = undefined;
     this.#sourceAddress = undefined;
+    this.#path?.close();
     if (socket !== undefined) {
       await new Promise<void>((resolve) => {
         socket.close(resolve);
@@ -181,6 +199,8 @@ export class UdpSession extends SocketSession {
     this.#address = address;
     this.#sourceAddress = socket.address().address;
     this.#preferred = address;
+    this.#openPath(address, this.#sourceAddress);
+    this.listener.messageBytesChanged?.();
     this.#isResolveDue = false;
     this.#onSent = (error) => {
       if (generation === this.#generation) {
@@ -200,6 +220,19 @@ export class UdpSession extends SocketSession {
     }
   }
 
+  #openPath(address: string, localAddress: string): void {
+    this.#path?.close();
+    this.#path = this.#pathMtus?.open(address, localAddress, () => this.#messageBytesChanged());
+  }
+
+  #messageBytesChanged(): void {
+    const mtu = this.#path?.mtu ?? 'not known';
+    this.log.info(
+      `collector ${this.target.text}: path MTU ${mtu}, messages of ${this.messageBytesMax} bytes at most`,
+    );
+    this.listener.messageBytesChanged?.();
+  }
+
   #sendEnded(error: Error | null): void {
     const { size } = this.traffic.sent(error === null);
     if (error === null) {
@@ -215,6 +248,10 @@ export class UdpSession extends SocketSession {
     const text = faultText(error);
     this.traffic.countError(code, text);
     const isTooLong = code === 'EMSGSIZE';
+    // The kernel reports a message that no packet can have at once, and with the next message that a router has refused one.
+    if (isTooLong && (size ?? 0) <= (this.messageBytesMax ?? 0) && this.#path?.refused() === true) {
+      return;
+    }
     // A message that is too long says nothing about the collector; after any other error it may have restarted.
     if (!isTooLong) {
       this.listener.templatesDoubtful();

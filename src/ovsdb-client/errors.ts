@@ -123,7 +123,14 @@ export function parseFault(json: unknown): OvsdbFault {
       typeof members[name] === 'string' ? members[name] : undefined;
     const error = text('error');
     if (error !== undefined) {
-      return { error, details: text('details'), syntax: text('syntax') };
+      // The error of the operating system, as "No space left on device".
+      const ofSystem = text('io-error');
+      const details = text('details');
+      return {
+        error,
+        details: ofSystem === undefined ? details : [details, `(${ofSystem})`].join(' ').trim(),
+        syntax: text('syntax'),
+      };
     }
   }
   const error = typeof json === 'string' ? json : JSON.stringify(json);

@@ -169,7 +169,10 @@ function mapDifference(
   before: ReadonlyMap<Atom, Atom>,
   difference: ReadonlyMap<Atom, Atom>,
 ): ReadonlyMap<Atom, Atom> {
-  const pairs = new Map(Array.from(before, (pair) => [primitive(pair[0]), pair]));
+  const pairs = new Map<string | number | boolean, [Atom, Atom]>();
+  for (const pair of before) {
+    pairs.set(primitive(pair[0]), pair);
+  }
   for (const pair of difference) {
     const key = primitive(pair[0]);
     const old = pairs.get(key);
@@ -179,7 +182,7 @@ function mapDifference(
       pairs.set(key, pair);
     }
   }
-  return sortedMap([...pairs.values()]);
+  return new Map([...pairs.values()].sort(compareKeys));
 }
 
 /** Whether two values of one column are equal. Both must be decoded by this file, which sorts sets and maps. */
@@ -189,20 +192,29 @@ export function valuesEqual(a: Value, b: Value): boolean {
     return true;
   }
   if (typeof a !== 'object' || typeof b !== 'object') {
-    return a === b;
+    return false;
   }
-  const left = flatten(a);
-  const right = flatten(b);
-  return left.length === right.length && left.every((atom, index) => atom === right[index]);
+  if (a instanceof Map && b instanceof Map) {
+    return mapsEqual(a, b);
+  }
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((atom, index) => primitive(atom) === primitive(b[index]));
+  }
+  return isUuid(a) && isUuid(b) && a.uuid === b.uuid;
 }
 
-function flatten(value: Uuid | readonly Atom[] | ReadonlyMap<Atom, Atom>): (string | number | boolean)[] {
-  if (isUuid(value)) {
-    return [value.uuid];
+function mapsEqual(a: ReadonlyMap<Atom, Atom>, b: ReadonlyMap<Atom, Atom>): boolean {
+  if (a.size !== b.size) {
+    return false;
   }
-  return value instanceof Map
-    ? [...value].flat().map(primitive)
-    : Array.from(value as readonly Atom[], primitive);
+  const others = b.entries();
+  for (const [key, value] of a) {
+    const [otherKey, otherValue] = others.next().value as [Atom, Atom];
+    if (primitive(key) !== primitive(otherKey) || primitive(value) !== primitive(otherValue)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 /** Returns the primitive by which atoms of one type are compared. */
@@ -216,8 +228,8 @@ function compareAtoms(a: Atom, b: Atom): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-function sortedMap(pairs: readonly (readonly [Atom, Atom])[]): ReadonlyMap<Atom, Atom> {
-  return new Map([...pairs].sort((a, b) => compareAtoms(a[0], b[0])));
+function compareKeys(a: readonly [Atom, Atom], b: readonly [Atom, Atom]): number {
+  return compareAtoms(a[0], b[0]);
 }
 
 function checkCount(count: number, type: ColumnType, path: string): void {
@@ -282,7 +294,7 @@ function decodeMap(json: unknown, key: BaseType, value: BaseType, path: string):
     seen.add(primitive(decoded));
     return [decoded, decodeAtom(item[1], value, path, index)];
   });
-  return sortedMap(pairs);
+  return new Map(pairs.sort(compareKeys));
 }
 
 function taggedItems(json: unknown, tag: 'set' | 'map'): readonly unknown[] | undefined {

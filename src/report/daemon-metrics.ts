@@ -2,7 +2,7 @@
 // metrics.
 
 import { PROBABILITY_ALL } from '../intake/sampler.ts';
-import { flag, type Metric, type MetricValue, missingSamples, one, perBridge } from './metric.ts';
+import { flag, type Metric, type MetricValue, missingSamples, one, perBridge, perGaps } from './metric.ts';
 import type { StatusDocument } from './status-document.ts';
 
 /** Each state is a series, so that a rule can select one by name. */
@@ -116,19 +116,19 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'Times that the hook or a meter was missing or modified, and was reinstalled',
     ({ session }) => session.hookRepairs,
   ),
-  perBridge(
+  perGaps(
     'ovs_ipfix_unsampled_seconds_total',
     'counter',
     'seconds',
-    'Time in which packets of the bridge did not reach the daemon, which should have exported them',
-    ({ gaps }) => gaps.seconds,
+    'Time in which packets of the bridge or the set did not reach the daemon, which should have exported them',
+    ({ seconds }) => seconds,
   ),
-  perBridge(
+  perGaps(
     'ovs_ipfix_unsampled_gaps_total',
     'counter',
     'gaps',
-    'Gaps in which packets of the bridge did not reach the daemon; the log has each',
-    ({ gaps }) => gaps.count,
+    'Gaps in which packets of the bridge or the set did not reach the daemon; the log has each',
+    ({ count }) => count,
   ),
   perBridge(
     'ovs_ipfix_flow_rewrites_total',

@@ -271,6 +271,13 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'Messages with records, each counted once for all collectors',
     ({ exporter }) => exporter.messages,
   ),
+  perExporter(
+    'ovs_ipfix_message_max_bytes',
+    'gauge',
+    'bytes',
+    'The longest message now: as configured, or less where the path to a collector is narrower',
+    ({ exporter }) => exporter.messageBytesMax,
+  ),
 
   perCollector(
     'ovs_ipfix_collector_open',
@@ -358,6 +365,13 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     'bytes',
     'Memory of the messages in the send queue',
     ({ backlogBytes }) => backlogBytes,
+  ),
+  perCollector(
+    'ovs_ipfix_collector_path_mtu_bytes',
+    'gauge',
+    'bytes',
+    'MTU of the path to the collector, where it is known',
+    ({ pathMtu }) => pathMtu,
   ),
   perCollector(
     'ovs_ipfix_collector_connections_total',

@@ -1,5 +1,6 @@
 // The definition of a metric, and its kinds: one value for the daemon, or one for each bridge, meter, exporter or collector.
 
+import type { SamplingGapsStatus } from '../control/gap-record.ts';
 import type { BridgeInterfaces } from '../control/sampled-bridge-parts.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { ExporterAccountStatus } from '../intake/exporter-account.ts';
@@ -45,7 +46,10 @@ export function byName(counts: Readonly<Record<string, number>>): readonly (read
 }
 
 /** `bridge`, or `set-ID` for a collector set. */
-export function exporterLabels({ bridge, collectorSetId }: ListedExporter) {
+export function exporterLabels({
+  bridge,
+  collectorSetId,
+}: Pick<ListedExporter, 'bridge' | 'collectorSetId'>) {
   return { bridge, exporter: collectorSetId === undefined ? 'bridge' : `set-${collectorSetId}` };
 }
 
@@ -112,6 +116,16 @@ export const perMeter = perItem<Bridge['sampleActionMeter']>(EXPORTER_LABELS, ({
   bridges.flatMap(({ bridge, sampling, flowSampling, sampleActionMeter }) => [
     ...(sampling === undefined ? [] : [{ labels: { bridge, exporter: 'bridge' }, item: sampling.sampler }]),
     ...(flowSampling.length === 0 ? [] : [{ labels: { bridge, exporter: 'sets' }, item: sampleActionMeter }]),
+  ]),
+);
+
+/** Of bridges as a whole (`exporter` is `bridge`), and of their collector sets. */
+export const perGaps = perItem<SamplingGapsStatus>(EXPORTER_LABELS, ({ bridges }) =>
+  bridges.flatMap(({ bridge, gaps, flowSampling }) => [
+    { labels: { bridge, exporter: 'bridge' }, item: gaps },
+    ...flowSampling.flatMap((set) =>
+      set.gaps === undefined ? [] : [{ labels: exporterLabels({ bridge, ...set }), item: set.gaps }],
+    ),
   ]),
 );
 

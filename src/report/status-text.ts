@@ -201,10 +201,25 @@ function exporterLines(exporter: ExporterStatus, paint: Paint): string[] {
   return [
     `    cache      ${caching}`,
     ...foldText(`    records    ${reasons}`, VALUE_INDENT),
+    ...messageLines(exporter),
     ...exporter.collectors.flatMap((collector) =>
       collectorLines(collector, hasSource(exporter, collector), paint),
     ),
   ];
+}
+
+/** The length of messages where a path to a collector shortens them. */
+function messageLines({ messageBytesMax, options, collectors }: ExporterStatus): string[] {
+  if (messageBytesMax >= options.messageBytesMax) {
+    return [];
+  }
+  const paths = collectors
+    .filter(({ pathMtu }) => pathMtu !== undefined)
+    .map(({ target, pathMtu }) => `${pathMtu} to ${target}`);
+  return foldText(
+    `    messages   of ${messageBytesMax} bytes at most; path MTU ${paths.join(', ')}`,
+    VALUE_INDENT,
+  );
 }
 
 /** Whether the row or the process sets the address that messages to the collector are sent from. */

@@ -397,6 +397,31 @@ test('repeats templates by the column, then by the key, then after 600 s', () =>
   }
 });
 
+test('the longest message is that of the row, or of the process', () => {
+  const withKey = (bytes: string) =>
+    tables({
+      external_ids: new Map([
+        ['ovs-ipfix-targets', '127.0.0.1:4739'],
+        ['ovs-ipfix-message-bytes-max', bytes],
+      ]),
+    });
+  const bytesOf = (input: ConfigurationTables) =>
+    readConfiguration(input, 1400).bridges.get('br0')?.sampling?.exporter.messageBytesMax;
+  assert.equal(bytesOf(tables({})), 1400);
+  assert.equal(bytesOf(withKey('512')), 512);
+  assert.equal(bytesOf(withKey('65535')), 65_535);
+  for (const invalid of ['511', '65536', '1e3', '-600']) {
+    assert.equal(bytesOf(withKey(invalid)), 1400);
+    assert.deepEqual(
+      readConfiguration(withKey(invalid), 1400).conditions.map(({ code, where }) => [
+        code,
+        where.split(':').at(-1),
+      ]),
+      [['bad-value', 'ovs-ipfix-message-bytes-max']],
+    );
+  }
+});
+
 test('reports a collector that is written twice, and uses it once', () => {
   const withTargets = (text: string) => tables({ external_ids: new Map([['ovs-ipfix-targets', text]]) });
   for (const [text, used] of [

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SamplingGaps, SETTLE_MS } from '../../src/control/sampling-gaps.ts';
+import { SETTLE_MS } from '../../src/control/gap-record.ts';
+import { SamplingGaps } from '../../src/control/sampling-gaps.ts';
 import { Log } from '../../src/runtime/log.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 

@@ -491,6 +491,41 @@ describe('sessions', () => {
   });
 });
 
+describe('the path to a collector', () => {
+  test('shortens the messages to all collectors, templates too, and lets them be longer again', () => {
+    const bench = new Bench({ targets: [target(1), target(2)] });
+    const longest = () =>
+      Math.max(...bench.sessions.flatMap(({ messages }) => messages.map(({ length }) => length)));
+    const sendMany = () => {
+      for (let flow = 0; flow < 50; flow += 1) {
+        bench.sample(flow);
+      }
+      bench.endBatch();
+    };
+    sendMany();
+    assert.ok(longest() > 1300);
+    const [first] = bench.sessions;
+    assert.ok(first);
+    first.messageBytesMax = 600;
+    first.listener.messageBytesChanged?.();
+    first.listener.templatesDoubtful();
+    for (const session of bench.sessions) {
+      session.messages.length = 0;
+    }
+    assert.equal(bench.exporter.status().messageBytesMax, 600);
+    sendMany();
+    assert.ok(longest() > 500 && longest() <= 600, `${longest()}`);
+    assert.ok((bench.sessions[0]?.templateMessages.length ?? 0) > 1);
+    bench.configure({ messageBytesMax: 550 });
+    assert.equal(bench.exporter.status().messageBytesMax, 550);
+    bench.configure({ messageBytesMax: 9000 });
+    assert.equal(bench.exporter.status().messageBytesMax, 600);
+    first.messageBytesMax = undefined;
+    first.listener.messageBytesChanged?.();
+    assert.equal(bench.exporter.status().messageBytesMax, 9000);
+  });
+});
+
 describe('stop', () => {
   test('flushes the cache with forcedEnd, in slices, and closes the sessions', async () => {
     const bench = new Bench({ activeTimeoutSeconds: 60, flowsMax: 1_000_000 });

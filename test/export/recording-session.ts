@@ -14,6 +14,8 @@ export class RecordingSession implements CollectorSession {
   readonly listener: SessionListener;
   readonly messages: Buffer[] = [];
   backlogCount = 0;
+  /** The longest message that fits the path. */
+  messageBytesMax: number | undefined;
   /** What `send` returns; a dropped message is not kept. */
   accepts = true;
   isStarted = false;

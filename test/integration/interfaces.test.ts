@@ -140,6 +140,8 @@ describe('in the dummy datapath', tier('ovs', 'daemon'), () => {
     const attached = async (name: string) =>
       waitForInterfaces(daemon, br.name, { [br.port]: [1, fallback(1), name] });
     await attached('');
+    // The reconciliation that has adopted the row may be followed by another one, for what that has changed.
+    await daemon.waitForReady();
     const { reconcileCount } = (await daemonStatus(daemon)).rows;
     const set = (...pairs: readonly string[]) =>
       ovs.vsctl('set', 'Interface', br.port, ...pairs.map((pair) => `external_ids:${pair}`));

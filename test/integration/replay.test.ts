@@ -407,7 +407,7 @@ test(
   '--source-address is where messages come from, over UDP and TCP; one that is not of this host loses all',
   tier('daemon'),
   async (t) => {
-    const packets = [{ timeMicros: BEGIN, frame: udpFrame({ sourcePort: 7 }) }];
+    const packets = [{ micros: BEGIN, frame: udpFrame({ sourcePort: 7 }) }];
     const file = await fileOf('source.pcap', pcapFile(packets));
     const sink = await UdpSink.open();
     t.after(() => sink.close());

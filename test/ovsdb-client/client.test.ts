@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
+  encodeAhead,
   isUnknownMethod,
   type MonitorUpdate,
   OvsdbClient,
@@ -543,6 +544,39 @@ describe('transact', () => {
     );
     assert.deepEqual(error.results, results);
     assert.match(error.message, /operation 1 \(insert T\)/);
+  });
+
+  test('has the error of the operating system in the details', async () => {
+    const { stream, client } = open();
+    const fault = {
+      error: 'I/O error',
+      details: 'conf.db: write failed',
+      'io-error': 'No space left on device',
+    };
+    stream.answer = () => ({ result: [{}, fault] });
+    const error = await rejection(client.transact('d', [{ op: 'comment', comment: '' }]));
+    assert.ok(error instanceof OvsdbTransactionError);
+    assert.deepEqual(
+      [error.error, error.details],
+      ['I/O error', 'conf.db: write failed (No space left on device)'],
+    );
+  });
+
+  test('sends operations that were encoded ahead as the others, and decodes their results', async () => {
+    const { stream, client } = open();
+    stream.answer = () => ({ result: [{ count: 1 }, { count: 2 }] });
+    const update = () =>
+      ({ op: 'update', table: 'T', where: [['n', '==', 1]], row: { m: new Map([['k', 'v']]) } }) as const;
+    const results = await client.transact('d', [encodeAhead(update()), update()]);
+    assert.deepEqual(results, [{ count: 1 }, { count: 2 }]);
+    const [, ahead, other] = stream.sent[0]?.params ?? [];
+    assert.deepEqual(ahead, other);
+    assert.deepEqual(ahead, {
+      op: 'update',
+      table: 'T',
+      where: [['n', '==', 1]],
+      row: { m: ['map', [['k', 'v']]] },
+    });
   });
 
   test('reports an error of the commit with the index after the last operation', async () => {

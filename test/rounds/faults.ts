@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Random } from './random.ts';
-import { BRIDGE, type Stage } from './stage.ts';
+import { BRIDGE, HAS_SMALL_DISK, type Stage } from './stage.ts';
 import { PACKET_RATE } from './traffic.ts';
 
 export interface Fault {
@@ -106,6 +106,20 @@ const DATABASE: readonly Fault[] = [
   ),
 ];
 
+/** As root. Nothing is written meanwhile, by `ovs-vsctl` or a daemon that starts. */
+const DISK: readonly Fault[] = [
+  {
+    name: 'disk of the database full',
+    part: 'database',
+    excludes: ['daemon', 'switch', 'row'],
+    apply: async ({ ovs }, random) => {
+      await ovs.fillDatabase();
+      await delay(random.oneOf(FREEZES_MS));
+      await ovs.freeDatabase();
+    },
+  },
+];
+
 const FLOWS: readonly Fault[] = [
   program('del-flows', 'flows', async ({ ovs }) => {
     await ovs.ofctl('del-flows', BRIDGE);
@@ -199,6 +213,7 @@ export const FAULTS: readonly Fault[] = [
   ...DAEMON,
   ...SWITCH,
   ...DATABASE,
+  ...(HAS_SMALL_DISK ? DISK : []),
   ...FLOWS,
   ...ROWS,
   ...OTHERS,

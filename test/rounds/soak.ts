@@ -1,5 +1,5 @@
 // A soak: one daemon under packets and churn for some minutes. After the first quarter, the heap after a garbage collection, open
-// descriptors and active timers must be what they were, and no emitter may have too many listeners.
+// descriptors, active timers and the listeners of the process must be what they were, and no emitter may have too many listeners.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -37,13 +37,16 @@ process.on('SIGUSR2', () => {
   gc();
   const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   const heapBytes = process.memoryUsage().heapUsed;
-  appendFileSync(process.env.SOAK_FILE, JSON.stringify({ heapBytes, timers, warnings }) + '\\n');
+  const listeners = process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0);
+  appendFileSync(process.env.SOAK_FILE, JSON.stringify({ heapBytes, timers, listeners, warnings }) + '\\n');
 });
 `;
 
 interface Probe {
   readonly heapBytes: number;
   readonly timers: number;
+  /** Of the process's own events. */
+  readonly listeners: number;
   /** Emitters with more listeners than Node.js expects. */
   readonly warnings: number;
   readonly descriptors: number;
@@ -85,7 +88,7 @@ async function churn(
     const probe = await takeProbe(stage, stage.active, probes.length + 1);
     probes.push(probe);
     say(
-      `${fault.name}: heap ${(probe.heapBytes / 1e6).toFixed(2)} MB, ${probe.descriptors} descriptors, ${probe.timers} timers`,
+      `${fault.name}: heap ${(probe.heapBytes / 1e6).toFixed(2)} MB, ${probe.descriptors} descriptors, ${probe.timers} timers, ${probe.listeners} listeners`,
     );
   }
   return probes;
@@ -117,6 +120,7 @@ function judge(probes: readonly Probe[]): readonly string[] {
     ...grown('bytes of the heap', ({ heapBytes }) => heapBytes, HEAP_GROWTH_BYTES_MAX, median),
     ...grown('descriptors', ({ descriptors }) => descriptors, 0),
     ...grown('timers', ({ timers }) => timers, 0),
+    ...grown('listeners of the process', ({ listeners }) => listeners, 0),
     ...grown('emitters with too many listeners', ({ warnings }) => warnings, 0),
     ...((probes.at(-1)?.warnings ?? 0) > 0 ? ['an emitter has too many listeners'] : []),
   ];

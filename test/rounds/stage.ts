@@ -34,6 +34,10 @@ const COUNTED_MS_MAX = 6000;
 /** Milliseconds in which a record may still arrive. */
 const QUIET_MS = 300;
 
+/** Whether the database may have a file system of its own, which can be filled: it takes root. */
+export const HAS_SMALL_DISK = process.getuid?.() === 0;
+const DATABASE_BYTES = 4 * 1024 * 1024;
+
 export class Stage {
   readonly ovs: Ovs;
   readonly collector: NumberedCollector;
@@ -61,7 +65,10 @@ export class Stage {
 
   /** Starts everything but the traffic. */
   static async open({ sampler, hasStandby, logsToFile, daemonModule }: StageOptions): Promise<Stage> {
-    const ovs = await startOvs({ allowedWarnings: [/\|(WARN|ERR)\|/u] });
+    const ovs = await startOvs({
+      allowedWarnings: [/\|(WARN|ERR)\|/u],
+      ...(HAS_SMALL_DISK ? { databaseBytes: DATABASE_BYTES } : {}),
+    });
     const stage = new Stage(ovs, await NumberedCollector.open(), sampler, daemonModule ?? STEPPED_CLOCK);
     try {
       await stage.addBridge();

@@ -25,11 +25,12 @@ export interface PortCollector {
 /** Starts nfcapd, whose files are read with `nfdump -o json` or another format when it stops. */
 export async function startNfcapd(
   nfdumpArguments: readonly string[] = ['-o', 'json'],
+  nfcapdArguments: readonly string[] = [],
 ): Promise<PortCollector> {
   const folder = await mkdtemp(join(tmpdir(), 'nfcapd-'));
   const port = await freeUdpPort();
   const folderFlag = nfcapdFolderFlag(await nfcapdHelp());
-  const args = ['-b', '127.0.0.1', '-p', String(port), '-t', '60', folderFlag, folder];
+  const args = ['-b', '127.0.0.1', '-p', String(port), '-t', '60', folderFlag, folder, ...nfcapdArguments];
   const program = await BackgroundProgram.start('nfcapd', args);
   await listening(port, program);
   const output = async () => {

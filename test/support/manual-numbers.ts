@@ -61,7 +61,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('operation.md', 'exports | {} s | the rows', 'control/hand-back.ts', 'ROWS_END_MS', 1000),
   checked('operation.md', 'loses nothing there | {} s', 'control/hand-back.ts', 'FLUSH_END_MS', 1000),
   checked('operation.md', 'the process ends | {} s', ...DEADLINE),
-  checked('operation.md', 'At the end {} ms are added', 'control/sampling-gaps.ts', 'SETTLE_MS'),
+  checked('operation.md', 'At the end {} ms are added', 'control/gap-record.ts', 'SETTLE_MS'),
   checked('operation.md', 'after {} s the rows are', ...HAND_BACK),
   checked('operation.md', '`release` for {} s:', 'control/release.ts', 'RELEASE_BRIDGE_TIMEOUT_MS', 1000),
   checked('operation.md', ': {} s for `ovs-vswitchd` to come back', 'control/removal.ts', 'RESTART_MS', 1000),
@@ -168,7 +168,13 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('records.md', 'than {} GiB of flows', 'flow/flow-cache.ts', 'FLOW_BYTES_MAX', 1024 ** 3),
   checked('records.md', 'IP length than {} is', 'flow/flow-entry.ts', 'IP_TOTAL_LENGTH_MAX'),
 
-  checked('collectors.md', '`--message-bytes-max` | {}, or more', ...MESSAGE),
+  checked('collectors.md', 'of a row | {}, or more', ...MESSAGE),
+  checked('collectors.md', 'and every {} s. If that', 'export/path-mtu.ts', 'MTU_POLL_MS', 1000),
+  checked('collectors.md', 'packets of {} bytes', 'export/path-mtu.ts', 'NARROW_MTU_IPV4'),
+  checked('collectors.md', 'over IPv4, of {} over IPv6', 'export/path-mtu.ts', 'NARROW_MTU_IPV6'),
+  checked('collectors.md', 'minus {} bytes for', 'export/path-mtu.ts', 'HEADER_BYTES_IPV4'),
+  checked('collectors.md', 'or {} of IPv6', 'export/path-mtu.ts', 'HEADER_BYTES_IPV6'),
+  checked('configuration.md', 'bytes of payload, {} to', 'export/path-mtu.ts', 'MESSAGE_BYTES_MIN'),
   checked('collectors.md', '`--message-rate-max` | {}, or less', ...MESSAGE_RATE),
   checked('collectors.md', 'at most {} messages at once', 'export/send-budget.ts', 'BURST_MESSAGES'),
   checked(

@@ -14,6 +14,7 @@ import { hasDifference } from '../versions/differences.ts';
 import { FrameStreams } from './frame-streams.ts';
 import { schemaText } from './ovs-schema.ts';
 import { BackgroundProgram, runProgram } from './process.ts';
+import { SmallDisk } from './small-disk.ts';
 import { waitFor } from './wait.ts';
 
 /** Options of `startOvs`. */
@@ -33,12 +34,18 @@ export interface OvsOptions {
   readonly vswitchdArguments?: readonly string[];
   /** Further remotes of ovsdb-server, such as `ptcp:0:127.0.0.1`. */
   readonly remotes?: readonly string[];
+  /**
+   * As root: the database is in a file system of its own of this many bytes, in a mount namespace, which `fillDatabase` fills.
+   */
+  readonly databaseBytes?: number;
   /** More arguments for ovsdb-server. */
   readonly databaseArguments?: readonly string[];
 }
 
 /** All OpenFlow versions, for requests of this file to any bridge. */
 const ALL_VERSIONS = 'OpenFlow10,OpenFlow11,OpenFlow12,OpenFlow13,OpenFlow14,OpenFlow15';
+/** Of the file system of `databaseBytes`. */
+const DISK_BLOCK_BYTES = 4096;
 const FAULT_LINE = /\|(WARN|ERR|EMER)\|/;
 
 /** Warnings that are not about the product. */
@@ -84,6 +91,10 @@ export class Ovs {
   readonly #streams: FrameStreams;
   #holder: BackgroundProgram | undefined;
   #database: BackgroundProgram | undefined;
+  /** Keeps the mount namespace of the database. */
+  #disk: SmallDisk | undefined;
+  /** Changes that `fillDatabase` has written. */
+  #fillers = 0;
   #vswitchd: BackgroundProgram | undefined;
 
   constructor(rundir: string, options: OvsOptions) {
@@ -114,6 +125,10 @@ export class Ovs {
     const schema = join(this.rundir, 'vswitch.ovsschema');
     await writeFile(schema, schemaText(this.#options.cacheColumns ?? true, this.#options.collectorSets));
     await this.#run('ovsdb-tool', ['create', join(this.rundir, 'conf.db'), schema]);
+    if (this.#options.databaseBytes !== undefined) {
+      this.#disk = await SmallDisk.mount(join(this.rundir, 'disk'), this.#options.databaseBytes);
+      await this.#disk.copy(join(this.rundir, 'conf.db'));
+    }
     if (this.#options.mode === 'netdev') {
       await this.#startNamespace();
     }
@@ -139,7 +154,7 @@ export class Ovs {
   async startOvsdbServer(): Promise<void> {
     const remotes = [`punix:${join(this.rundir, 'db.sock')}`, ...(this.#options.remotes ?? [])];
     this.#database = await this.#background('ovsdb-server', [
-      join(this.rundir, 'conf.db'),
+      join(this.#disk?.folder ?? this.rundir, 'conf.db'),
       ...remotes.map((remote) => `--remote=${remote}`),
       ...(this.#options.databaseArguments ?? []),
       ...this.#logArguments('ovsdb-server'),
@@ -148,6 +163,27 @@ export class Ovs {
       await this.#run('ovsdb-client', ['--timeout=1', 'list-dbs', this.dbEndpoint]);
       return true;
     });
+  }
+
+  /** Leaves no room for the database: ovsdb-server refuses what it would have to write. */
+  async fillDatabase(): Promise<void> {
+    this.allowWarnings(/No space left on device/u);
+    await existing(this.#disk).fill();
+    // The rest of the last block of the file: by changes that become shorter as they are refused.
+    for (let size = DISK_BLOCK_BYTES; size >= 1; ) {
+      const filler = `${this.#fillers}`.padEnd(size, 'x');
+      this.#fillers += 1;
+      const row = { external_ids: ['map', [['filler', filler]]] };
+      const [result] = (await this.transact({ op: 'update', table: 'Open_vSwitch', where: [], row })).slice(
+        -1,
+      );
+      size = Object.hasOwn(result as object, 'error') ? Math.floor(size / 2) : size;
+    }
+  }
+
+  /** Ends that. */
+  async freeDatabase(): Promise<void> {
+    await existing(this.#disk).free();
   }
 
   /** The port of the first of the further remotes that listens on any port. */
@@ -359,6 +395,7 @@ export class Ovs {
     await this.#vswitchd?.stop();
     await this.#database?.stop();
     await this.#holder?.stop();
+    await this.#disk?.unmount();
   }
 
   async #startNamespace(): Promise<void> {
@@ -377,6 +414,9 @@ export class Ovs {
 
   async #background(program: string, args: readonly string[]): Promise<BackgroundProgram> {
     const { environment } = this;
+    if (program === 'ovsdb-server' && this.#disk !== undefined) {
+      return BackgroundProgram.start('nsenter', [...this.#disk.arguments, program, ...args], { environment });
+    }
     if (program !== 'ovs-vswitchd' || this.#holder === undefined) {
       return BackgroundProgram.start(program, args, { environment });
     }
@@ -408,6 +448,13 @@ export class Ovs {
   async #run(program: string, args: readonly string[]): Promise<string> {
     return runProgram(program, args, { environment: this.environment });
   }
+}
+
+function existing(disk: SmallDisk | undefined): SmallDisk {
+  if (disk === undefined) {
+    throw new Error('The database has no file system of its own: see databaseBytes.');
+  }
+  return disk;
 }
 
 function running(program: BackgroundProgram | undefined, name: string): BackgroundProgram {

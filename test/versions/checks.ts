@@ -80,6 +80,7 @@ export const CHECKS: readonly Check[] = [
       'redirected-sets',
       'redirected-rows',
       'many-sets',
+      'set-gaps',
     ),
   },
   {
@@ -117,7 +118,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     title: 'Failures: restarts of both servers, conversion, bridges that change',
-    files: integration('failures', 'descriptors', 'stop'),
+    files: integration('failures', 'descriptors', 'disk-full', 'stop'),
   },
   {
     title: 'Hosts in network namespaces: ping, iperf3, no packet lost',
@@ -170,7 +171,7 @@ export const CHECKS: readonly Check[] = [
 
 /** Tests of test/integration and test/oracle without Open vSwitch. */
 export const FILES_WITHOUT_OVS: readonly string[] = [
-  ...integration('replay'),
+  ...integration('replay', 'path-mtu'),
   'test/oracle/collectors.test.ts',
   'test/oracle/frames.test.ts',
   'test/oracle/ipfix.test.ts',

@@ -18,7 +18,10 @@ const COLLECTOR_ACTIONS: ReadonlyMap<string, string> = new Map([
   ['EAI_AGAIN', 'Check the name servers of this host.'],
   ['ENETUNREACH', 'Check the routes of this host.'],
   ['EHOSTUNREACH', "Check the collector's host and the routes to it."],
-  ['EMSGSIZE', 'Lower --message-bytes-max of the daemon.'],
+  [
+    'EMSGSIZE',
+    'Lower external_ids:ovs-ipfix-message-bytes-max of the row, or --message-bytes-max of the daemon.',
+  ],
   [
     'already wait to be sent',
     'Lower the rate of records, as by a longer cache_active_timeout: this host or its network is too slow.',

@@ -89,8 +89,10 @@ export function summaryJson(status: ReplayStatus, seconds: number): string {
       cacheMemoryBytes: cache.memoryBytes,
       records,
       messages,
+      messageBytesMax: exporter.messageBytesMax,
       collectors: collectors.map((collector) => ({
         target: collector.target,
+        pathMtu: collector.pathMtu,
         messagesSent: collector.messagesSent,
         recordsSent: collector.recordsSent,
         octetsSent: collector.octetsSent,

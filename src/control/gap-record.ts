@@ -1,0 +1,63 @@
+// Gaps: times in which the daemon should have exported packets and they did not reach it. What all gaps have in common: their
+// causes, and what operators see of them.
+
+/** Why packets did not reach the daemon, as a clause for the log. */
+export const GAP_REASONS = {
+  start: 'the hook was being confirmed after a start or a failover',
+  'take-over': 'its row was taken over from ovs-vswitchd',
+  connection: 'the connection to the bridge was lost',
+  hook: 'the hook or its meter was removed or modified',
+  redirection: 'its row had not been redirected to the daemon',
+  'hand-back': 'its row was handed back to ovs-vswitchd',
+} as const;
+
+export type GapCause = keyof typeof GAP_REASONS;
+
+/** The causes that are not the daemon's own doing; they are logged as warnings. */
+const FAULTS: ReadonlySet<GapCause> = new Set(['connection', 'hook']);
+
+/** Whether gaps of this cause are logged as warnings. */
+export function isFault(cause: GapCause): boolean {
+  return FAULTS.has(cause);
+}
+
+/** One gap; plain data. */
+export interface SamplingGap {
+  readonly cause: GapCause;
+  /** Wall time, ISO 8601 in UTC. */
+  readonly start: string;
+  readonly milliseconds: number;
+}
+
+/** The gaps of a bridge or a collector set, for operators. */
+export interface SamplingGapsStatus {
+  readonly count: number;
+  /** Seconds of all gaps together. */
+  readonly seconds: number;
+  /** The last ones, oldest first. */
+  readonly recent: readonly SamplingGap[];
+}
+
+/** Milliseconds that ovs-vswitchd may take until its datapath follows a change of a flow or of an IPFIX row. */
+export const SETTLE_MS = 30;
+/** Gaps that the status has. */
+const RECENT_COUNT = 16;
+
+/** The gaps until now. */
+export class GapRecord {
+  #recent: readonly SamplingGap[] = [];
+  #count = 0;
+  #totalMicros = 0;
+
+  /** Adds a gap of `micros`, which began at `start`. */
+  add(cause: GapCause, start: string, micros: number): void {
+    this.#count += 1;
+    this.#totalMicros += micros;
+    const milliseconds = Math.ceil(micros / 1000);
+    this.#recent = [...this.#recent.slice(1 - RECENT_COUNT), { cause, start, milliseconds }];
+  }
+
+  status(): SamplingGapsStatus {
+    return { count: this.#count, seconds: this.#totalMicros / 1e6, recent: this.#recent };
+  }
+}
