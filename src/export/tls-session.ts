@@ -57,7 +57,6 @@ export class TlsSession extends ReliableSession {
       host,
       port,
       secureContext,
-      minVersion: 'TLSv1.2',
       servername: isIP(name) === 0 ? name : '',
       checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
       ...sourceOfName(this.target),

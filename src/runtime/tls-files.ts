@@ -17,7 +17,7 @@ export interface TlsClientFiles {
   readonly isClientOptional: boolean;
 }
 
-/** Reads the files. Rejects with an error with the code `TLS_FILES`, which names the file. */
+/** Reads the files for a session of TLS 1.2 or later. Rejects with an error with the code `TLS_FILES`, which names the file. */
 export async function readTlsContext(files: TlsClientFiles, words: TlsWords): Promise<SecureContext> {
   const { certificate, key, isClientOptional } = files;
   const [ca, certText, keyText] = await Promise.all([
@@ -30,7 +30,7 @@ export async function readTlsContext(files: TlsClientFiles, words: TlsWords): Pr
     throw filesError(`${missing} is missing; a certificate and its private key are used together`);
   }
   try {
-    return createSecureContext({ ca, cert: certText, key: keyText });
+    return createSecureContext({ ca, cert: certText, key: keyText, minVersion: 'TLSv1.2' });
   } catch (error) {
     throw filesError((error instanceof Error ? tlsFault(error, words) : undefined) ?? reasonOf(error));
   }

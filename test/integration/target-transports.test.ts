@@ -10,7 +10,7 @@ import { endInOrder } from '../support/end-in-order.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
 import { createIpfixRow } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
-import { runProgram } from '../support/process.ts';
+import { BackgroundProgram, runProgram } from '../support/process.ts';
 import { StreamSink } from '../support/stream-sink.ts';
 import { DAEMON_FILE } from '../support/tiers.ts';
 import { UdpSink } from '../support/udp-sink.ts';
@@ -117,6 +117,32 @@ test('a row over TLS has the files of the folder that it names', async () => {
   assert.deepEqual(secure.problems, []);
   await running.stop();
   await secure.close();
+});
+
+test('a collector process that is stopped for a while gets every record', async () => {
+  const args = [DAEMON_FILE, 'collect', '--listen', '127.0.0.1:0', '--format', 'json'];
+  const collector = await BackgroundProgram.start(process.execPath, args, { environment: ovs.environment });
+  const port = await waitFor(() => /127\.0\.0\.1:(\d+)/u.exec(collector.stderr + collector.stdout)?.[1], {
+    what: 'it listens',
+  });
+  await setRow(`tcp:127.0.0.1:${port}`, stream.target);
+  const running = await start();
+  await inject();
+  const recordCount = () =>
+    collector.stdout.split('\n').filter((line) => line.includes('"destinationTransportPort"')).length;
+  await waitFor(() => recordCount() === 1, { what: 'the first record has arrived' });
+  collector.signal('SIGSTOP');
+  for (let count = 0; count < 30; count += 1) {
+    await inject();
+  }
+  await waitFor(() => stream.records.length === 31, { what: 'the other collector has them' });
+  assert.equal(recordCount(), 1);
+  collector.signal('SIGCONT');
+  await waitFor(() => recordCount() === 31, { what: 'all records have arrived' });
+  assert.deepEqual(stream.problems, []);
+  await running.stop();
+  await collector.stop('SIGTERM');
+  assert.match(collector.stderr + collector.stdout, /31 records in \d+ messages, 0 problems|"records":31/u);
 });
 
 test('release names the collectors that get nothing in its last line', async () => {
