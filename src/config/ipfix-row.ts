@@ -3,10 +3,12 @@
 
 import * as z from 'zod/mini';
 import english from 'zod/v4/locales/en.js';
+import { FAILBACK_SECONDS_DEFAULT } from '../export/collector-choice.ts';
 import { MESSAGE_BYTES_MIN } from '../export/path-mtu.ts';
 import { RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import type { Condition } from './condition.ts';
 import {
+  FAILBACK_KEY,
   HELD_ACTIVE_TIMEOUT_KEY,
   HELD_MAX_FLOWS_KEY,
   HELD_TARGETS_KEY,
@@ -59,6 +61,8 @@ export interface IpfixRow {
   readonly templateInterval: number;
   /** The longest message in bytes; undefined for the default. */
   readonly messageBytesMax: number | undefined;
+  /** Seconds that a collector which has failed must have worked before it is used again. */
+  readonly failbackSeconds: number;
   /** `stats_interval` in seconds; undefined when it is unset, or the schema lacks it (before OVS 3.2). */
   readonly statsInterval: number | undefined;
   /** The format of the row's records; undefined for the default. */
@@ -101,6 +105,15 @@ const MESSAGE_BYTES: NumberKey = {
   max: 65_535,
   unit: 'bytes',
   example: '1200',
+};
+/** The largest `ovs-ipfix-failback-seconds`: a day. */
+const FAILBACK_SECONDS_MAX = 86_400;
+const FAILBACK: NumberKey = {
+  key: FAILBACK_KEY,
+  min: 0,
+  max: FAILBACK_SECONDS_MAX,
+  unit: 'seconds',
+  example: String(FAILBACK_SECONDS_DEFAULT),
 };
 /** The largest `cache_active_timeout`, in seconds: a flow's start must fit 32 bits of microseconds (RFC 5102, section 5.9). */
 export const CACHE_ACTIVE_TIMEOUT_MAX = 4200;
@@ -171,6 +184,8 @@ export function readIpfixRow(row: DatabaseRow, where: string, conditions: Condit
       readNumberKey(TEMPLATE_INTERVAL, row.uuid, externalIds, where, conditions) ??
       TEMPLATE_INTERVAL_DEFAULT,
     messageBytesMax: readNumberKey(MESSAGE_BYTES, row.uuid, externalIds, where, conditions),
+    failbackSeconds:
+      readNumberKey(FAILBACK, row.uuid, externalIds, where, conditions) ?? FAILBACK_SECONDS_DEFAULT,
     statsInterval: column('stats_interval'),
     recordFormat: readRecordFormat(row.uuid, externalIds.get(RECORD_FORMAT_KEY), where, conditions),
     options: readRowOptions(row.uuid, externalIds.get(OPTIONS_KEY), where, conditions),

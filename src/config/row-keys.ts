@@ -25,6 +25,10 @@ export const TLS_NAME_KEY = 'ovs-ipfix-tls';
 export const SOURCE_ADDRESS_KEY = 'ovs-ipfix-source-address';
 /** The longest message of the row in bytes of UDP payload; without it that of `--message-bytes-max`. */
 export const MESSAGE_BYTES_KEY = 'ovs-ipfix-message-bytes-max';
+/** How records are given to several collectors: a `DeliveryMode`, and after `failover` the preferred targets. */
+export const COLLECTORS_KEY = 'ovs-ipfix-collectors';
+/** Seconds that a collector which has failed must have worked before it is used again. */
+export const FAILBACK_KEY = 'ovs-ipfix-failback-seconds';
 /** In `Bridge.external_ids`: the rate of each meter of the bridge, in packet-ins a second. */
 export const MAX_RATE_KEY = 'ovs-ipfix-max-rate';
 /** In `Bridge.external_ids`: the sampler, a `SamplerPolicy`. */
@@ -58,6 +62,8 @@ export const KNOWN_IPFIX_KEYS: ReadonlySet<string> = new Set([
   SOURCE_ADDRESS_KEY,
   TLS_NAME_KEY,
   MESSAGE_BYTES_KEY,
+  COLLECTORS_KEY,
+  FAILBACK_KEY,
 ]);
 
 /** The valid keys with the prefix `ovs-ipfix` in a Bridge row. */

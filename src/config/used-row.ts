@@ -5,9 +5,10 @@ import type { CollectorTarget, SourceAddresses } from '../export/collector-sessi
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { type CollectorTls, withTlsFiles } from './collector-tls.ts';
 import { type Condition, shownCondition } from './condition.ts';
+import { readDelivery } from './delivery.ts';
 import { type DatabaseRow, effectiveTargets, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
 import { rowConditions } from './row-conditions.ts';
-import { SOURCE_ADDRESS_KEY, TLS_NAME_KEY } from './row-keys.ts';
+import { SOURCE_ADDRESS_KEY, STATE_KEY, TLS_NAME_KEY } from './row-keys.ts';
 import { describeUsers, type RowUser } from './row-users.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { readSourceAddresses, withSource } from './source-address.ts';
@@ -59,19 +60,14 @@ export function readUsedRow(
   const { uuid } = databaseRow;
   const where = `IPFIX row ${uuid} (${describeUsers(user)})`;
   const row = readIpfixRow(databaseRow, where, conditions);
-  const texts = effectiveTargets(row);
+  const texts = inOrder(row, effectiveTargets(row));
   const ownSource = readSourceAddresses(uuid, row.externalIds.get(SOURCE_ADDRESS_KEY), where, conditions);
-  const read = readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions);
+  const valid = readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions);
   const { source, collectorTls = NO_TLS } = ofProcess;
-  const withFiles = withTlsFiles(
-    uuid,
-    read,
-    row.externalIds.get(TLS_NAME_KEY),
-    collectorTls,
-    where,
-    conditions,
-  );
-  const targets = withSource(uuid, withFiles, ownSource ?? source, where, conditions);
+  const tlsName = row.externalIds.get(TLS_NAME_KEY);
+  const withFiles = withTlsFiles(uuid, valid, tlsName, collectorTls, where, conditions);
+  const sent = withSource(uuid, withFiles, ownSource ?? source, where, conditions);
+  const { targets, delivery } = readDelivery(row, sent, where, conditions);
   const context = { row, where, ovsVersion };
   const isForWholeBridge = user.wholeBridges.length > 0;
   const { recordFormat } = ofProcess;
@@ -80,9 +76,16 @@ export function readUsedRow(
   );
   return {
     used: usedRow(user, targets, context, texts.length),
-    exporter: exporterOptions(row, targets, ofProcess),
+    exporter: { ...exporterOptions(row, targets, ofProcess), delivery },
     conditions: conditions.map(shownCondition),
   };
+}
+
+/** Returns targets in the order of preference: as the user of a native row wrote them, or as texts: a set of OVSDB has no order. */
+function inOrder(row: IpfixRow, targets: readonly string[]): readonly string[] {
+  const state = row.externalIds.get(STATE_KEY);
+  const isNative = row.targets.length === 0 && state !== 'adopted' && state !== 'redirected';
+  return isNative ? targets : targets.toSorted();
 }
 
 function usedRow(

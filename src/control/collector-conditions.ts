@@ -82,7 +82,7 @@ function sameAddressConditions(place: Place, collectors: readonly RowCollector[]
         ...place,
         code: 'duplicate-target',
         severity: 'warning',
-        message: `The targets "${other}" and "${text}" both lead to ${addressText(status.address, port)}, which gets each record twice.`,
+        message: `The targets "${other}" and "${text}" both lead to ${addressText(status.address, port)}, which is one collector.`,
         action: `Remove one with "ovs-vsctl remove IPFIX ${place.ipfixRow} targets ...".`,
       },
     ];

@@ -32,6 +32,9 @@ export interface CollectorTarget {
  */
 export type SessionState = 'connecting' | 'open' | 'failing' | 'backoff' | 'closing' | 'closed';
 
+/** Whether messages arrive, as far as the session knows; unknown: it connects for the first time. */
+export type SessionHealth = 'unknown' | 'works' | 'failed';
+
 /**
  * Why records were not sent. queueFull: too many waited; notConnected: over UDP, a host name without an address or a change of it,
  * and over any transport, after the end of the session; sendError: the system refused the message; stop: they still waited when
@@ -78,7 +81,10 @@ export interface SessionStatus {
   readonly messagesLost: number;
   readonly recordsLost: number;
   readonly recordsLostBy: Readonly<Record<LossCause, number>>;
-  /** Part of `recordsSent`: the kernel had them when a connection broke, and may not have delivered them. 0 over UDP. */
+  /**
+   * Part of `recordsSent` that may not have arrived: the kernel had them when a connection broke; over UDP, they were sent within
+   * seconds before an error, or while the collector fails.
+   */
   readonly recordsDeliveryUnknown: number;
   /** Counts by system error code; `BACKLOG` counts messages that were dropped for a full backlog. */
   readonly errors: Readonly<Record<string, number>>;
@@ -101,6 +107,10 @@ export interface CollectorSession {
   readonly backlogCount: number;
   /** The longest message that fits the path, in bytes; undefined: not known, or any. */
   readonly messageBytesMax?: number | undefined;
+  /** Default: works. */
+  readonly health?: SessionHealth;
+  /** Whether a message would be sent now, and would not wait or be lost. Default: it would. */
+  readonly isConnected?: boolean;
   start(): void;
   /**
    * Accepts a message: `size` bytes of `bytes`, copied before this returns. Returns false when it was dropped, which the

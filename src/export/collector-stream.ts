@@ -16,57 +16,27 @@ import type {
   CollectorTarget,
   OpenSession,
   SendAhead,
+  SessionHealth,
   SessionStatus,
 } from './collector-session.ts';
 import { collectorKey } from './exporter-options.ts';
 import type { OpenMessage } from './open-message.ts';
 import type { SendAccount, SendBudget } from './send-budget.ts';
+import { type DomainState, type DomainStatus, StreamDomains } from './stream-domains.ts';
 import { type StreamOptions, templateSetsOf } from './stream-options.ts';
 import type { WaitingMessage } from './waiting-messages.ts';
 
-/**
- * Observation domains whose state a stream keeps. A `sample` action may take its domain from a field of the packet, so there
- * can be any number; beyond the limit the oldest one is dropped, and starts over when it appears again.
- */
-export const STREAM_DOMAINS_MAX = 4096;
-
-/** Observation domains that get options records; those of one bridge can be 56 messages. */
-export const OPTIONS_DOMAINS_MAX = 64;
 /**
  * Seconds between two runs of options records to a domain: templates are repeated after each error of the network, and
  * options records then at most so often.
  */
 const OPTIONS_PAUSE_SECONDS = 10;
 
-interface DomainState {
-  readonly observationDomainId: number;
-  /** Data records before the next message, modulo 2^32. */
-  sequenceNumber: number;
-  /** `steadySeconds` of the last templates. */
-  templateSteadySeconds: number;
-  /** Export time of the last templates, for status. */
-  templateExportTimeSeconds: number | undefined;
-  /** Whether the domain is one of those that get options records. */
-  readonly hasOptions: boolean;
-  /** Layouts whose templates have been sent and are valid. */
-  readonly layouts: Set<RecordLayout>;
-  areOptionsDue: boolean;
-  /** `steadySeconds` of the last options records; -Infinity before the first. */
-  optionsSteadySeconds: number;
-}
-
-/** One observation domain on one connection, for operators. */
-export interface DomainStatus {
-  readonly observationDomainId: number;
-  /** Sequence number of the next message. */
-  readonly sequenceNumber: number;
-  /** Seconds since 1970; undefined before the first templates. */
-  readonly lastTemplateTimeSeconds: number | undefined;
-}
-
 /** A collector, for operators. */
 export interface CollectorStatus extends SessionStatus {
   readonly target: string;
+  /** Whether it gets records now. */
+  readonly isInUse: boolean;
   readonly templateMessages: number;
   readonly lastTemplateTimeSeconds: number | undefined;
   /** Messages with options records, and those records; they are not in `recordsSent`. */
@@ -77,23 +47,28 @@ export interface CollectorStatus extends SessionStatus {
   readonly domainsForgotten: number;
 }
 
+/** The domain and the times of a message: see `OpenMessage`. */
+export interface MessageTime {
+  readonly observationDomainId: number;
+  readonly exportTimeSeconds: number;
+  readonly steadySeconds: number;
+}
+
 /** A target with its session and its state per observation domain. */
 export class CollectorStream {
   readonly target: CollectorTarget;
   readonly #session: CollectorSession;
   /** Undefined over a reliable transport, which the collector itself slows down. */
   readonly #account: SendAccount | undefined;
-  readonly #domains = new Map<number, DomainState>();
+  readonly #domains = new StreamDomains();
   /** Sends a message: by the session, or ahead of the message that a reliable session hands over. */
   #transmit: SendAhead;
   #options: StreamOptions;
   #templateWriter: MessageWriter;
-  #lastDomain: DomainState | undefined;
   #templateMessages = 0;
   #lastTemplateTimeSeconds: number | undefined;
   #optionsMessages = 0;
   #optionsRecordsSent = 0;
-  #domainsForgotten = 0;
 
   constructor(
     target: CollectorTarget,
@@ -105,7 +80,7 @@ export class CollectorStream {
     this.#options = options;
     this.#templateWriter = new MessageWriter(options.messageBytesMax);
     this.#session = openSession(target, {
-      restarted: () => this.#startOver(),
+      restarted: () => this.#domains.clear(),
       templatesDoubtful: () => this.#templatesAreDue(),
       stamp: (message, sendAhead) => this.#stamp(message, sendAhead),
     });
@@ -163,12 +138,32 @@ export class CollectorStream {
       this.#templateWriter = new MessageWriter(options.messageBytesMax);
     }
     if (options.optionsRecords !== this.#options.optionsRecords) {
-      for (const domain of this.#domains.values()) {
+      for (const domain of this.#domains.all()) {
         domain.areOptionsDue = domain.hasOptions;
         domain.optionsSteadySeconds = Number.NEGATIVE_INFINITY;
       }
     }
     this.#options = options;
+  }
+
+  get health(): SessionHealth {
+    return this.#session.health ?? 'works';
+  }
+
+  /** Templates are sent before the next records of each domain: the collector has not been used for a while. */
+  requireTemplates(): void {
+    if (!this.#session.isReliable) {
+      this.#templatesAreDue();
+    }
+  }
+
+  /** Sends the templates of a domain alone over UDP: an answer shows whether the collector works, and no record is at stake. */
+  probe({ observationDomainId, exportTimeSeconds, steadySeconds }: MessageTime): void {
+    const { isReliable, isConnected = true } = this.#session;
+    if (!isReliable && isConnected) {
+      const domain = this.#domains.of(observationDomainId);
+      this.#sendTemplates(domain, this.#options.recordLayout, exportTimeSeconds, steadySeconds);
+    }
   }
 
   /**
@@ -181,7 +176,7 @@ export class CollectorStream {
       this.#session.send(writer.bytes, writer.size, writer.recordCount);
       return;
     }
-    const domain = this.#domainOf(writer.observationDomainId);
+    const domain = this.#domains.of(writer.observationDomainId);
     const { recordLayout } = this.#options;
     this.#prepare(domain, recordLayout, writer.exportTimeSeconds, message.steadySeconds);
     this.#number(domain, writer.bytes, writer.recordCount);
@@ -192,7 +187,7 @@ export class CollectorStream {
   #stamp({ bytes, recordCount, lostBefore }: WaitingMessage, sendAhead: SendAhead): void {
     this.#transmit = sendAhead;
     const exportTimeSeconds = bytes.readUInt32BE(EXPORT_TIME_OFFSET);
-    const domain = this.#domainOf(bytes.readUInt32BE(OBSERVATION_DOMAIN_OFFSET));
+    const domain = this.#domains.of(bytes.readUInt32BE(OBSERVATION_DOMAIN_OFFSET));
     const isFirst = domain.layouts.size === 0;
     const layout = layoutOfTemplate(bytes.readUInt16BE(MESSAGE_HEADER_SIZE));
     this.#prepare(domain, layout, exportTimeSeconds, exportTimeSeconds);
@@ -202,20 +197,17 @@ export class CollectorStream {
     this.#number(domain, bytes, recordCount);
   }
 
-  status(): CollectorStatus {
+  status(isInUse: boolean): CollectorStatus {
     return {
       target: this.target.text,
+      isInUse,
       ...this.#session.status(),
       templateMessages: this.#templateMessages,
       lastTemplateTimeSeconds: this.#lastTemplateTimeSeconds,
       optionsMessages: this.#optionsMessages,
       optionsRecordsSent: this.#optionsRecordsSent,
-      domains: Array.from(this.#domains.values(), (domain) => ({
-        observationDomainId: domain.observationDomainId,
-        sequenceNumber: domain.sequenceNumber,
-        lastTemplateTimeSeconds: domain.templateExportTimeSeconds,
-      })),
-      domainsForgotten: this.#domainsForgotten,
+      domains: this.#domains.status(),
+      domainsForgotten: this.#domains.forgotten,
     };
   }
 
@@ -228,7 +220,7 @@ export class CollectorStream {
   }
 
   #templatesAreDue(): void {
-    for (const domain of this.#domains.values()) {
+    for (const domain of this.#domains.all()) {
       domain.layouts.clear();
     }
   }
@@ -334,43 +326,6 @@ export class CollectorStream {
       this.#optionsMessages += 1;
       this.#optionsRecordsSent += recordCount;
     }
-  }
-
-  /** The cached domain is never one that was dropped at the limit: adding a domain drops one, and is cached itself. */
-  #domainOf(observationDomainId: number): DomainState {
-    if (this.#lastDomain?.observationDomainId === observationDomainId) {
-      return this.#lastDomain;
-    }
-    const domain = this.#domains.get(observationDomainId) ?? this.#addDomain(observationDomainId);
-    this.#lastDomain = domain;
-    return domain;
-  }
-
-  #addDomain(observationDomainId: number): DomainState {
-    if (this.#domains.size >= STREAM_DOMAINS_MAX) {
-      const [first] = this.#domains.keys();
-      if (first !== undefined) {
-        this.#domains.delete(first);
-      }
-      this.#domainsForgotten += 1;
-    }
-    const domain: DomainState = {
-      hasOptions: this.#domains.size < OPTIONS_DOMAINS_MAX,
-      layouts: new Set(),
-      areOptionsDue: false,
-      optionsSteadySeconds: Number.NEGATIVE_INFINITY,
-      observationDomainId,
-      sequenceNumber: 0,
-      templateSteadySeconds: Number.NEGATIVE_INFINITY,
-      templateExportTimeSeconds: undefined,
-    };
-    this.#domains.set(observationDomainId, domain);
-    return domain;
-  }
-
-  #startOver(): void {
-    this.#domains.clear();
-    this.#lastDomain = undefined;
   }
 }
 

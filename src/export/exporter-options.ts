@@ -1,6 +1,7 @@
 // The options of an exporter: collectors, limits and intervals.
 
 import { RECORD_FORMAT_DEFAULT, type RecordFormat, type RecordLayout } from '../ipfix/record-layout.ts';
+import type { DeliveryOptions } from './collector-choice.ts';
 import type { CollectorTarget } from './collector-session.ts';
 
 /** Plain values, validated by the configuration. */
@@ -19,6 +20,8 @@ export interface ExporterOptions {
   readonly hasTunnels?: boolean | undefined;
   /** Undefined: no options records are sent. */
   readonly optionsRecords?: OptionsSettings | undefined;
+  /** How records are given to the collectors, which are in the order of preference. Default: each gets each record. */
+  readonly delivery?: DeliveryOptions | undefined;
 }
 
 /** Which options records are sent (RFC 7011, section 3.4.2). */
@@ -37,10 +40,8 @@ export const EXPORTER_DEFAULTS = {
   recordFormat: RECORD_FORMAT_DEFAULT,
 } as const;
 
-/** Returns whether both have the same meaning: targets are a set, as in the database. */
+/** Returns whether both have the same meaning: targets are a set, as in the database, unless one of them is chosen. */
 export function sameOptions(a: ExporterOptions, b: ExporterOptions): boolean {
-  const targetsOfA = new Set(a.targets.map(targetKey));
-  const targetsOfB = new Set(b.targets.map(targetKey));
   return (
     a.activeTimeoutSeconds === b.activeTimeoutSeconds &&
     a.flowsMax === b.flowsMax &&
@@ -48,9 +49,25 @@ export function sameOptions(a: ExporterOptions, b: ExporterOptions): boolean {
     a.messageBytesMax === b.messageBytesMax &&
     layoutOf(a) === layoutOf(b) &&
     sameOptionsRecords(a.optionsRecords, b.optionsRecords) &&
-    targetsOfA.size === targetsOfB.size &&
-    [...targetsOfA].every((key) => targetsOfB.has(key))
+    sameDelivery(a.delivery, b.delivery) &&
+    sameTargets(a, b)
   );
+}
+
+/** Returns whether both give records to collectors in the same way. */
+function sameDelivery(a: DeliveryOptions | undefined, b: DeliveryOptions | undefined): boolean {
+  return (
+    (a?.mode ?? 'all') === (b?.mode ?? 'all') &&
+    (a === undefined || b === undefined || a.failbackSeconds === b.failbackSeconds)
+  );
+}
+
+/** Where one of the collectors is chosen, their order has a meaning. */
+function sameTargets(a: ExporterOptions, b: ExporterOptions): boolean {
+  const keys = ({ targets }: ExporterOptions) => [...new Set(targets.map(targetKey))];
+  const ordered = (options: ExporterOptions) =>
+    (options.delivery?.mode ?? 'all') === 'all' ? keys(options).toSorted() : keys(options);
+  return ordered(a).join('\n') === ordered(b).join('\n');
 }
 
 /** Returns the layout of the records of flows that start with these options. */

@@ -3,6 +3,7 @@
 import type { FlowCacheStatus } from '../flow/flow-cache.ts';
 import { FlowEndReason } from '../flow/flow-record.ts';
 import { FrameFault } from '../packet/flow-key.ts';
+import type { DeliveryOptions } from './collector-choice.ts';
 import type { CollectorStatus } from './collector-stream.ts';
 import type { ExporterOptions } from './exporter-options.ts';
 
@@ -28,6 +29,12 @@ export interface StopLoss {
   readonly recordsLost: number;
 }
 
+/** How one of several collectors is chosen. */
+export interface DeliveryStatus extends DeliveryOptions {
+  /** How often a collector had failed or was used again, since the collectors were set. */
+  readonly changes: number;
+}
+
 /** An exporter for operators. Counts are since it was created. */
 export interface ExporterStatus {
   readonly name: string;
@@ -49,6 +56,8 @@ export interface ExporterStatus {
   /** Interfaces without an options record, at `OPTIONS_INTERFACES_MAX`. */
   readonly interfacesOmitted: number;
   readonly collectors: readonly CollectorStatus[];
+  /** Undefined: each collector gets each record. */
+  readonly delivery: DeliveryStatus | undefined;
 }
 
 /** Counts a record by the reason for which its flow expired. */

@@ -79,7 +79,7 @@ export class Exporter {
     this.name = name;
     this.#clock = parts.clock;
     this.#log = parts.log;
-    this.#sender = new RecordSender(options, parts);
+    this.#sender = new RecordSender(name, options, parts);
     this.#defer = parts.defer ?? setImmediate;
     this.#pace = parts.pace ?? new Pacer(this.#clock, this.#defer, this.#sender.streams);
     this.#options = options;
@@ -259,6 +259,7 @@ export class Exporter {
       flowsUnsent: this.#flowsUnsent,
       interfacesOmitted: this.#sender.interfacesOmitted,
       collectors: this.collectors().map(({ status }) => status),
+      delivery: this.#sender.deliveryStatus(),
     };
   }
 

@@ -5,9 +5,11 @@ import type { FlowRecord } from '../flow/flow-record.ts';
 import type { DescribedInterface } from '../ipfix/options-sets.ts';
 import { layoutOfTemplate, type RecordLayout } from '../ipfix/record-layout.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { MessageTime } from './collector-stream.ts';
 import { CollectorStreams } from './collector-streams.ts';
 import { type ExporterOptions, layoutOf } from './exporter-options.ts';
 import type { ExporterParts } from './exporter-parts.ts';
+import type { DeliveryStatus } from './exporter-status.ts';
 import { MessagePacker } from './message-packer.ts';
 import type { OpenMessage } from './open-message.ts';
 import { OptionsRecords } from './options-records.ts';
@@ -19,37 +21,54 @@ export class RecordSender {
   readonly #clock: Clock;
   readonly #steadyOffsetMicros: number;
   readonly #recent = new RecentMessages();
-  readonly #deliver: (message: OpenMessage) => void;
   #options: ExporterOptions;
   #optionsRecords: OptionsRecords;
-  #packer: MessagePacker;
+  /** One for each group of flows: see `CollectorStreams.groupCount`. */
+  #packers: readonly MessagePacker[];
   /** The layout of the records that are sent now; it differs from that of the options until older flows have been sent. */
   #layout: RecordLayout;
   #messageCount = 0;
   #messageBytesMax: number;
 
+  /** @param name the exporter's, for the log */
   constructor(
+    name: string,
     options: ExporterOptions,
-    { clock, openSession, sendBudget }: Pick<ExporterParts, 'clock' | 'openSession' | 'sendBudget'>,
+    {
+      clock,
+      log,
+      openSession,
+      sendBudget,
+    }: Pick<ExporterParts, 'clock' | 'log' | 'openSession' | 'sendBudget'>,
   ) {
-    this.streams = new CollectorStreams(openSession, sendBudget, () => this.#fitPaths());
+    this.streams = new CollectorStreams({
+      openSession,
+      clock,
+      log: log.limited(`collectors of ${name}`),
+      budget: sendBudget,
+      onMessageBytes: () => this.#fitPaths(),
+      timeNow: (observationDomainId) => this.#timeNow(observationDomainId),
+    });
     this.#clock = clock;
     this.#steadyOffsetMicros = clock.wallMicros() - clock.monotonicMicros();
     this.#options = options;
     this.#messageBytesMax = options.messageBytesMax;
     this.#optionsRecords = new OptionsRecords(options.optionsRecords, []);
     this.#layout = layoutOf(options);
-    this.#deliver = (message) => {
-      this.#messageCount += 1;
-      this.#recent.keep(message.writer.bytes, message.writer.size);
-      this.streams.deliver(message);
-    };
-    this.#packer = this.#makePacker();
+    this.#packers = this.#makePackers();
   }
 
   /** Messages with records, each counted once for all collectors. */
   get messageCount(): number {
     return this.#messageCount;
+  }
+
+  /** The state of the delivery to one of several collectors; undefined where each gets each record. */
+  deliveryStatus(): DeliveryStatus | undefined {
+    const { delivery } = this.#options;
+    return delivery === undefined || delivery.mode === 'all'
+      ? undefined
+      : { ...delivery, changes: this.streams.changes };
   }
 
   /** The longest message in bytes: as in the options, or less where the path to a collector is narrower. */
@@ -64,17 +83,20 @@ export class RecordSender {
 
   /** Opens the sessions of collectors that have none, and closes those of collectors that are not in the options any more. */
   setCollectors(): void {
-    this.streams.setTargets(this.#options.targets, this.#streamOptions());
+    const { targets, delivery } = this.#options;
+    this.finishAll();
+    this.streams.setTargets(targets, this.#streamOptions(), delivery);
+    this.#packers = this.#makePackers();
     this.#fitPaths();
   }
 
   /** Ends the open messages and applies other options to the next ones; `setCollectors` applies them to the collectors. */
   setOptions(options: ExporterOptions): void {
-    this.#packer.finishAll();
+    this.finishAll();
     this.#optionsRecords = this.#optionsRecords.with(options.optionsRecords);
     this.#options = options;
     this.#messageBytesMax = this.#fittingBytes;
-    this.#packer = this.#makePacker();
+    this.#packers = this.#makePackers();
   }
 
   /** Sets the interfaces that options records describe, each number once. */
@@ -85,12 +107,16 @@ export class RecordSender {
   /** Adds one record; `reason` is its flowEndReason. */
   add(record: FlowRecord, reason: number): void {
     this.#setLayout(layoutOfTemplate(record.templateId));
-    this.#packer.add(record, reason);
+    const packers = this.#packers;
+    const group = packers.length === 1 ? 0 : this.streams.groupOf(record.hash);
+    packers[group]!.add(record, reason);
   }
 
   /** Sends all open messages. */
   finishAll(): void {
-    this.#packer.finishAll();
+    for (const packer of this.#packers) {
+      packer.finishAll();
+    }
   }
 
   /** Returns copies of the newest messages with records, newest first, without sequence numbers; valid until the next one. */
@@ -101,7 +127,7 @@ export class RecordSender {
   /** Ends the messages of one layout; the templates of the other are sent before its first record. */
   #setLayout(layout: RecordLayout): void {
     if (layout !== this.#layout) {
-      this.#packer.finishAll();
+      this.finishAll();
       this.#layout = layout;
       this.streams.setOptions(this.#streamOptions());
     }
@@ -115,9 +141,9 @@ export class RecordSender {
   /** Makes the next messages shorter or longer, as the paths to the collectors allow. */
   #fitPaths(): void {
     if (this.#fittingBytes !== this.#messageBytesMax) {
-      this.#packer.finishAll();
+      this.finishAll();
       this.#messageBytesMax = this.#fittingBytes;
-      this.#packer = this.#makePacker();
+      this.#packers = this.#makePackers();
       this.streams.setOptions(this.#streamOptions());
     }
   }
@@ -127,7 +153,24 @@ export class RecordSender {
     return streamOptions(options, this.#layout, this.#optionsRecords);
   }
 
-  #makePacker(): MessagePacker {
-    return new MessagePacker(this.#clock, this.#messageBytesMax, this.#steadyOffsetMicros, this.#deliver);
+  #makePackers(): readonly MessagePacker[] {
+    return Array.from({ length: this.streams.groupCount }, (_, group) => {
+      const deliver = (message: OpenMessage) => {
+        this.#messageCount += 1;
+        this.#recent.keep(message.writer.bytes, message.writer.size);
+        this.streams.deliver(message, group);
+      };
+      return new MessagePacker(this.#clock, this.#messageBytesMax, this.#steadyOffsetMicros, deliver);
+    });
+  }
+
+  /** The times of a message that is sent now, as the packer sets them. */
+  #timeNow(observationDomainId: number): MessageTime {
+    const monotonicMicros = this.#clock.monotonicMicros();
+    return {
+      observationDomainId,
+      exportTimeSeconds: Math.ceil(this.#clock.wallMicros() / 1_000_000),
+      steadySeconds: Math.ceil((monotonicMicros + this.#steadyOffsetMicros) / 1_000_000),
+    };
   }
 }

@@ -14,6 +14,7 @@ import { settlesWithin } from '../runtime/within.ts';
 import type {
   CollectorSession,
   CollectorTarget,
+  SessionHealth,
   SessionListener,
   SessionState,
   SessionStatus,
@@ -59,6 +60,8 @@ export abstract class SocketSession implements CollectorSession {
   #timer: Timer | undefined;
   #stopping: Promise<number> | undefined;
   #connectionCount = 0;
+  /** Whether the last attempt has failed, or the last connection has ended. */
+  #hasFailed = false;
   readonly #onAddress: (() => void) | undefined;
   /** The address or error code that `onAddress` was called for. */
   #reported: string | undefined;
@@ -123,6 +126,17 @@ export abstract class SocketSession implements CollectorSession {
     return this.traffic.backlogCount;
   }
 
+  get health(): SessionHealth {
+    if (this.#hasFailed || this.isFailing) {
+      return 'failed';
+    }
+    return this.#state === 'open' ? 'works' : 'unknown';
+  }
+
+  get isConnected(): boolean {
+    return this.#state === 'open';
+  }
+
   start(): void {
     if (this.#state === 'closed' && this.#stopping === undefined) {
       this.#attempt();
@@ -182,6 +196,7 @@ export abstract class SocketSession implements CollectorSession {
   protected opened(): void {
     this.#timer?.cancel();
     this.#connectionCount += 1;
+    this.#hasFailed = false;
     this.#backoff.reset();
     if (this.#state !== 'closing') {
       this.#state = 'open';
@@ -197,6 +212,7 @@ export abstract class SocketSession implements CollectorSession {
     const text = faultText(error);
     this.traffic.countError(codeOf(error), text);
     this.connectionLost();
+    this.#hasFailed = true;
     if (this.#state === 'closing') {
       return;
     }

@@ -12,6 +12,7 @@ import type { CollectorTarget, SessionListener, SessionStatus } from './collecto
 import { faultText } from './fault-text.ts';
 import { PathHealth } from './path-health.ts';
 import type { Path, PathMtus } from './path-mtu.ts';
+import { SentWindow } from './sent-window.ts';
 import {
   SESSION_DEFAULTS,
   SocketSession,
@@ -63,6 +64,7 @@ export class UdpSession extends SocketSession {
   /** The path of the connection, of the last one, or of the attempt. */
   #path: Path | undefined;
   #health: PathHealth;
+  readonly #window: SentWindow;
   #socket: Socket | undefined;
   #onSent: ((error: Error | null) => void) | undefined;
   /** Grows whenever the connection changes; reports of an older one are ignored. */
@@ -89,6 +91,7 @@ export class UdpSession extends SocketSession {
     this.#lookup = parts.lookup ?? lookupAll;
     this.#pathMtus = parts.pathMtus;
     this.#health = new PathHealth(this.clock, options.recoveryMs);
+    this.#window = new SentWindow(this.clock);
   }
 
   protected get address(): string | undefined {
@@ -234,8 +237,13 @@ export class UdpSession extends SocketSession {
   }
 
   #sendEnded(error: Error | null): void {
-    const { size } = this.traffic.sent(error === null);
+    const { size, recordCount } = this.traffic.sent(error === null);
     if (error === null) {
+      if (this.#health.isFailing) {
+        this.traffic.countDeliveryUnknown(recordCount);
+      } else {
+        this.#window.add(recordCount);
+      }
       this.#health.sent();
     } else {
       this.#sendFailed(error, size);
@@ -247,6 +255,7 @@ export class UdpSession extends SocketSession {
     const code = codeOf(error);
     const text = faultText(error);
     this.traffic.countError(code, text);
+    this.traffic.countDeliveryUnknown(this.#window.take());
     const isTooLong = code === 'EMSGSIZE';
     // The kernel reports a message that no packet can have at once, and with the next message that a router has refused one.
     if (isTooLong && (size ?? 0) <= (this.messageBytesMax ?? 0) && this.#path?.refused() === true) {

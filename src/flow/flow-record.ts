@@ -6,6 +6,7 @@ import { timeOf } from './entry-time.ts';
 import {
   ENTRY_DOMAIN,
   ENTRY_END,
+  ENTRY_HASH,
   ENTRY_KEY,
   ENTRY_LENGTHS,
   ENTRY_OCTETS,
@@ -34,6 +35,8 @@ export interface FlowRecord {
   copyKey(to: DataView, at: number): void;
   readonly templateId: number;
   readonly observationDomainId: number;
+  /** The hash of the flow in its cache, 32 bits, signed. */
+  readonly hash: number;
   /** Times of the first and the last sample on the monotonic clock, in microseconds. */
   readonly startMicros: number;
   readonly endMicros: number;
@@ -94,6 +97,10 @@ export class EntryView implements FlowRecord {
 
   get templateId(): number {
     return this.#words[this.#at + ENTRY_TEMPLATE]!;
+  }
+
+  get hash(): number {
+    return this.#words[this.#at + ENTRY_HASH]!;
   }
 
   get observationDomainId(): number {

@@ -1,23 +1,20 @@
-// The metrics of exporters: the packets that they sample from, their caches, records and collectors.
+// The metrics of exporters: the packets that they sample from, their caches and records.
 
 import { listExporters, redirectedOf } from './exporter-list.ts';
 import {
   byName,
-  COLLECTOR_LABELS,
-  collectors,
   EXPORTER_LABELS,
   exporterLabels,
   flag,
   type Metric,
   missingSamples,
-  perCollector,
   perExporter,
   perMeter,
 } from './metric.ts';
 
 const MICROS = 1_000_000;
 
-/** One value for each meter, exporter or collector. */
+/** One value for each meter or exporter. */
 export const EXPORTER_METRICS: readonly Metric[] = [
   perMeter(
     'ovs_ipfix_observed_packets_total',
@@ -272,123 +269,17 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     ({ exporter }) => exporter.messages,
   ),
   perExporter(
+    'ovs_ipfix_collector_changes_total',
+    'counter',
+    'changes',
+    'Times that a collector had failed or was used again, where one of several is chosen',
+    ({ exporter }) => exporter.delivery?.changes,
+  ),
+  perExporter(
     'ovs_ipfix_message_max_bytes',
     'gauge',
     'bytes',
     'The longest message now: as configured, or less where the path to a collector is narrower',
     ({ exporter }) => exporter.messageBytesMax,
   ),
-
-  perCollector(
-    'ovs_ipfix_collector_open',
-    'gauge',
-    '1 or 0',
-    '1 when messages are sent to the collector, and no error reports that they do not arrive',
-    ({ state }) => flag(state === 'open'),
-  ),
-  perCollector(
-    'ovs_ipfix_collector_messages_total',
-    'counter',
-    'messages',
-    'Messages that were sent',
-    ({ messagesSent }) => messagesSent,
-  ),
-  perCollector(
-    'ovs_ipfix_collector_records_total',
-    'counter',
-    'records',
-    'Records that were sent',
-    ({ recordsSent }) => recordsSent,
-  ),
-  perCollector(
-    'ovs_ipfix_collector_bytes_total',
-    'counter',
-    'bytes',
-    'Octets of the messages that were sent',
-    ({ octetsSent }) => octetsSent,
-  ),
-  perCollector(
-    'ovs_ipfix_collector_messages_lost_total',
-    'counter',
-    'messages',
-    'Messages that were not sent',
-    ({ messagesLost }) => messagesLost,
-  ),
-  {
-    name: 'ovs_ipfix_collector_records_lost_total',
-    type: 'counter',
-    unit: 'records',
-    labels: [...COLLECTOR_LABELS, 'cause'],
-    help: 'Records that were not sent, by cause',
-    read: (document) =>
-      collectors(document).flatMap(({ labels, item: { recordsLostBy } }) => {
-        const causes = {
-          queue_full: recordsLostBy.queueFull,
-          not_connected: recordsLostBy.notConnected,
-          send_error: recordsLostBy.sendError,
-          stop: recordsLostBy.stop,
-        };
-        return byName(causes).map(([cause, value]) => ({ labels: { ...labels, cause }, value }));
-      }),
-  },
-  perCollector(
-    'ovs_ipfix_collector_delivery_unknown_records_total',
-    'counter',
-    'records',
-    'Records that were sent, and may not have arrived because a connection broke',
-    ({ recordsDeliveryUnknown }) => recordsDeliveryUnknown,
-  ),
-  perCollector(
-    'ovs_ipfix_collector_template_messages_total',
-    'counter',
-    'messages',
-    'Messages with templates',
-    ({ templateMessages }) => templateMessages,
-  ),
-  perCollector(
-    'ovs_ipfix_collector_options_records_total',
-    'counter',
-    'records',
-    'Options records that were sent',
-    ({ optionsRecordsSent }) => optionsRecordsSent,
-  ),
-  perCollector(
-    'ovs_ipfix_collector_backlog_messages',
-    'gauge',
-    'messages',
-    'Messages in the send queue',
-    ({ backlogCount }) => backlogCount,
-  ),
-  perCollector(
-    'ovs_ipfix_collector_backlog_bytes',
-    'gauge',
-    'bytes',
-    'Memory of the messages in the send queue',
-    ({ backlogBytes }) => backlogBytes,
-  ),
-  perCollector(
-    'ovs_ipfix_collector_path_mtu_bytes',
-    'gauge',
-    'bytes',
-    'MTU of the path to the collector, where it is known',
-    ({ pathMtu }) => pathMtu,
-  ),
-  perCollector(
-    'ovs_ipfix_collector_connections_total',
-    'counter',
-    'sockets',
-    'Sockets that were opened',
-    ({ connectionCount }) => connectionCount,
-  ),
-  {
-    name: 'ovs_ipfix_collector_errors_total',
-    type: 'counter',
-    unit: 'errors',
-    labels: [...COLLECTOR_LABELS, 'error'],
-    help: 'System errors by code, and BACKLOG for a full send queue',
-    read: (document) =>
-      collectors(document).flatMap(({ labels, item }) =>
-        byName(item.errors).map(([error, value]) => ({ labels: { ...labels, error }, value })),
-      ),
-  },
 ];

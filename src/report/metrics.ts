@@ -4,6 +4,7 @@
 import Counter from 'prom-client/lib/counter.js';
 import Gauge from 'prom-client/lib/gauge.js';
 import Registry from 'prom-client/lib/registry.js';
+import { COLLECTOR_METRICS } from './collector-metrics.ts';
 import { DAEMON_METRICS } from './daemon-metrics.ts';
 import { EXPORTER_METRICS } from './exporter-metrics.ts';
 import { INTERFACE_METRICS } from './interface-metrics.ts';
@@ -11,7 +12,12 @@ import type { Metric, MetricValue } from './metric.ts';
 import type { Report } from './report.ts';
 
 /** All metrics, in the order of the text. */
-export const METRICS: readonly Metric[] = [...DAEMON_METRICS, ...INTERFACE_METRICS, ...EXPORTER_METRICS];
+export const METRICS: readonly Metric[] = [
+  ...DAEMON_METRICS,
+  ...INTERFACE_METRICS,
+  ...EXPORTER_METRICS,
+  ...COLLECTOR_METRICS,
+];
 
 /** Series after which the event loop processes packets, unless a single metric has more: a few milliseconds of work. */
 const SLICE_SERIES = 256;

@@ -11,7 +11,7 @@ import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
 import { conditionLines, omittedLines } from './condition-lines.ts';
 import type { DatapathUpcalls, StatusDocument } from './status-document.ts';
-import { errorsText } from './tables.ts';
+import { collectorState, errorsText } from './tables.ts';
 import { foldText, numberText } from './text-table.ts';
 
 /** The meaning of a line, for its colour. */
@@ -202,6 +202,7 @@ function exporterLines(exporter: ExporterStatus, paint: Paint): string[] {
     `    cache      ${caching}`,
     ...foldText(`    records    ${reasons}`, VALUE_INDENT),
     ...messageLines(exporter),
+    ...deliveryLines(exporter),
     ...exporter.collectors.flatMap((collector) =>
       collectorLines(collector, hasSource(exporter, collector), paint),
     ),
@@ -222,6 +223,15 @@ function messageLines({ messageBytesMax, options, collectors }: ExporterStatus):
   );
 }
 
+/** How one of several collectors is chosen. */
+function deliveryLines({ delivery }: ExporterStatus): string[] {
+  if (delivery === undefined) {
+    return [];
+  }
+  const { mode, failbackSeconds, changes } = delivery;
+  return [`    delivery   ${mode}, back after ${failbackSeconds} s; ${changes} changes`];
+}
+
 /** Whether the row or the process sets the address that messages to the collector are sent from. */
 function hasSource({ options }: ExporterStatus, { target }: CollectorStatus): boolean {
   return options.targets.some(({ text, source }) => text === target && source !== undefined);
@@ -237,7 +247,7 @@ function collectorLines(collector: CollectorStatus, showsSource: boolean, paint:
   const sent = `${collector.messagesSent} messages, ${collector.recordsSent} records${options}`;
   const from = showsSource && collector.sourceAddress !== undefined ? ` from ${collector.sourceAddress}` : '';
   const facts = `${sent}${lost}${unknown}${waiting}${errors === '' ? '' : ` (${errors})`}`;
-  const text = `${collector.target}${from} ${collector.state}: ${facts}`;
+  const text = `${collector.target}${from} ${collectorState(collector)}: ${facts}`;
   const mood = collector.state === 'open' ? 'good' : 'bad';
   return foldText(`    collector  ${text}`, VALUE_INDENT).map((line) => paint(mood, line));
 }

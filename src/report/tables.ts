@@ -1,5 +1,6 @@
 // The tables of `ovs-appctl`: exporters, caches, collectors, sampling and conditions. Each is made from the status document.
 
+import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { LossCompensationStatus } from '../intake/loss-compensation.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
 import { conditionLines, omittedLines } from './condition-lines.ts';
@@ -85,7 +86,7 @@ export function collectorsTable(document: StatusDocument): Table {
     exporter.collectors.map((collector) => [
       label,
       collector.target,
-      collector.state,
+      collectorState(collector),
       String(collector.messagesSent),
       String(collector.recordsSent),
       String(collector.recordsLost),
@@ -94,6 +95,11 @@ export function collectorsTable(document: StatusDocument): Table {
       errorsText(collector.errors),
     ]),
   );
+}
+
+/** Formats the state of a collector, and that it gets no records where one of several is chosen. */
+export function collectorState({ state, isInUse }: CollectorStatus): string {
+  return isInUse ? state : `${state}, not used`;
 }
 
 /** How packets become samples: the sample pool, what arrived, the weight of a sample, and the compensation factor. */

@@ -54,6 +54,7 @@ test('gives a native row with only targets the defaults of ovs-vswitchd', () => 
       observationPointId: 0,
       exporter: {
         targets: [{ host: '127.0.0.1', port: 4739, text: '127.0.0.1:4739' }],
+        delivery: undefined,
         activeTimeoutSeconds: 0,
         flowsMax: 0,
         templateIntervalSeconds: 600,

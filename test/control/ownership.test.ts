@@ -235,7 +235,7 @@ test('exports for a row whose targets ovs-vswitchd cannot use, and leaves it as 
   assert.deepEqual(release(row), []);
   const joined = { ...row, externalIds: { 'ovs-ipfix-targets': '10.0.0.2' } };
   const texts = configurationOf(joined).ipfixRows[0]?.targets.map(({ text }) => text);
-  assert.deepEqual(texts, ['tcp:10.0.0.1:1', '10.0.0.2:4739']);
+  assert.deepEqual(texts, ['10.0.0.2:4739', 'tcp:10.0.0.1:1']);
 });
 
 test('leaves targets in the column that are set on an adopted row and that ovs-vswitchd cannot use', () => {

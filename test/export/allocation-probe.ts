@@ -2,6 +2,7 @@
 // measurement: the growth of the heap is what was allocated. Prints bytes a sample as JSON.
 
 import { BatchClock } from '../../src/export/batch-clock.ts';
+import type { DeliveryOptions } from '../../src/export/collector-choice.ts';
 import type { CollectorSession, SessionStatus } from '../../src/export/collector-session.ts';
 import { Exporter } from '../../src/export/exporter.ts';
 import { EXPORTER_DEFAULTS } from '../../src/export/exporter-options.ts';
@@ -46,6 +47,7 @@ function bytesPerSample(
   activeTimeoutSeconds: number,
   flowsMax: number,
   flowCount: number,
+  delivery?: DeliveryOptions,
 ): number {
   const deferred: (() => void)[] = [];
   const exporter = new Exporter(
@@ -56,7 +58,10 @@ function bytesPerSample(
       flowsMax,
       recordFormat: layout === 'original' ? 'original' : 'extended',
       hasTunnels: layout === 'tunnel',
-      targets: [{ host: '192.0.2.1', port: 1, text: '192.0.2.1:1' }],
+      targets: [1, 2, 3]
+        .slice(0, delivery === undefined ? 1 : 3)
+        .map((port) => ({ host: '192.0.2.1', port, text: `192.0.2.1:${port}` })),
+      delivery,
     },
     {
       clock: new BatchClock(systemClock, (callback) => deferred.push(callback)),
@@ -101,6 +106,8 @@ const result = {
   extendedUncached: bytesPerSample('extended', 0, 0, 4000),
   extendedFull: bytesPerSample('extended', 4200, 1000, 4000),
   tunnelCached: bytesPerSample('tunnel', 4200, 100_000, 4000),
+  balanced: bytesPerSample('extended', 4200, 1000, 4000, { mode: 'balance', failbackSeconds: 60 }),
+  failover: bytesPerSample('extended', 0, 0, 4000, { mode: 'failover', failbackSeconds: 60 }),
   octetCount,
 };
 process.stdout.write(JSON.stringify(result), () => process.exit(0));

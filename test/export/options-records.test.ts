@@ -3,10 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OPTIONS_DOMAINS_MAX } from '../../src/export/collector-stream.ts';
 import { Exporter } from '../../src/export/exporter.ts';
 import { EXPORTER_DEFAULTS, type ExporterOptions } from '../../src/export/exporter-options.ts';
 import { OPTIONS_INTERFACES_MAX } from '../../src/export/options-records.ts';
+import { OPTIONS_DOMAINS_MAX } from '../../src/export/stream-domains.ts';
 import { MessageReader } from '../../src/ipfix/message-reader.ts';
 import type { DescribedInterface } from '../../src/ipfix/options-sets.ts';
 import { silentLogger } from '../../src/runtime/log.ts';

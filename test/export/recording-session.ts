@@ -4,6 +4,7 @@ import type {
   CollectorSession,
   CollectorTarget,
   OpenSession,
+  SessionHealth,
   SessionListener,
   SessionStatus,
 } from '../../src/export/collector-session.ts';
@@ -16,6 +17,8 @@ export class RecordingSession implements CollectorSession {
   backlogCount = 0;
   /** The longest message that fits the path. */
   messageBytesMax: number | undefined;
+  health: SessionHealth = 'works';
+  isConnected = true;
   /** What `send` returns; a dropped message is not kept. */
   accepts = true;
   isStarted = false;

@@ -408,3 +408,25 @@ for (const [source, code, text] of [
     await session.stop();
   });
 }
+
+test('counts what was sent shortly before an error, and while the collector fails, as unknown', async () => {
+  const gone = await UdpSink.open();
+  const { port } = gone;
+  const { clock, session, answers } = manualSession(port);
+  answers.push(loopback);
+  session.start();
+  assert.equal(session.health, 'unknown');
+  await waitFor(() => session.status().state === 'open', { what: 'the session is open' });
+  assert.equal(session.health, 'works');
+  session.send(numberedMessage(1), 16, 5);
+  await gone.waitForCount(1);
+  await clock.advanceMs(10_000);
+  session.send(numberedMessage(2), 16, 7);
+  await gone.waitForCount(2);
+  await gone.close();
+  session.send(numberedMessage(3), 16, 11);
+  await waitFor(() => session.health === 'failed', { what: 'the refusal has arrived' });
+  assert.equal(session.status().recordsDeliveryUnknown, 18, 'those of 10 s ago have arrived');
+  assert.ok(session.isConnected, 'messages are still sent');
+  await session.stop();
+});

@@ -114,6 +114,7 @@ export const CHECKS: readonly Check[] = [
       'interfaces',
       'names',
       'source-address',
+      'several-collectors',
     ),
   },
   {
