@@ -24,7 +24,11 @@ let daemon: Daemon | undefined;
 before(async () => {
   // vswitchd does not know transports.
   ovs = await startOvs({
-    allowedWarnings: [/couldn't open connection to collector (tcp|udp|tls):/u, /\|ipfix\|WARN\|/u],
+    allowedWarnings: [
+      /couldn't open connection to collector (tcp|udp|tls):/u,
+      /\|ipfix\|WARN\|/u,
+      /dns_resolve\|ERR\|/u,
+    ],
   });
   sink = await UdpSink.open();
 });
@@ -143,6 +147,27 @@ test('a collector process that is stopped for a while gets every record', async 
   await running.stop();
   await collector.stop('SIGTERM');
   assert.match(collector.stderr + collector.stdout, /31 records in \d+ messages, 0 problems|"records":31/u);
+});
+
+test('a stop says how many records waited for a collector that is gone', async () => {
+  await setRow(stream.target);
+  const running = await start();
+  await stream.close();
+  for (let count = 0; count < 5; count += 1) {
+    await inject();
+  }
+  const waiting = async () => {
+    const status = JSON.parse(await running.appctl('status', 'json'));
+    return status.bridges[0]?.sampling?.exporter?.collectors[0]?.backlogCount ?? 0;
+  };
+  await waitFor(async () => (await waiting()) > 0, { what: 'records wait' });
+  const startMs = performance.now();
+  await running.kill('SIGTERM');
+  const { exitCode } = await running.exited;
+  assert.equal(exitCode, 1);
+  assert.ok(performance.now() - startMs < 5000);
+  assert.match(running.log, /closed, and 5 records still waited: they are lost/u);
+  assert.match(lastLine(running.log), /5 records still waited for a collector: they are lost/u);
 });
 
 test('release names the collectors that get nothing in its last line', async () => {
