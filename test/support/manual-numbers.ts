@@ -223,6 +223,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
     'UNCONFIRMED_BYTES_MAX',
     1024 ** 2,
   ),
+  checked('collectors.md', 'ticket, or for {} ms', 'export/tls-session.ts', 'TLS_ACCEPTANCE_MS'),
   checked('collectors.md', 'of up to {} records', 'export/cache-flush.ts', 'SLICE_RECORDS_MAX'),
   checked('collectors.md', '`extended` begin at {}.', 'ipfix/record-layout.ts', 'EXTENDED_ID_FIRST'),
 
