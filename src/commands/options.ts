@@ -55,6 +55,14 @@ export function sourceAddressFlag(): Option {
   );
 }
 
+/** Adds the flags with the TLS files of collectors. */
+export function addCollectorTlsOptions(command: Command): Command {
+  return command
+    .addOption(flag('--collector-ca-cert <file>', 'CA certificate used to verify collectors over tls: (PEM)'))
+    .addOption(flag('--collector-certificate <file>', 'certificate for collectors over tls: (PEM)'))
+    .addOption(flag('--collector-private-key <file>', 'private key for collectors over tls: (PEM)'));
+}
+
 /**
  * Joins optional values to their flags. As in OVS's programs, an optional value is part of the same argument, as in `-vdbg` and
  * `--pidfile=FILE`; the next argument is not the value, as in `run -v unix:/run/db.sock`.

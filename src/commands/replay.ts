@@ -15,7 +15,7 @@ import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
-import { flag, flagOf, sourceAddressFlag } from './options.ts';
+import { addCollectorTlsOptions, flag, flagOf, sourceAddressFlag } from './options.ts';
 import { openCapture } from './replay/capture-source.ts';
 import { Replay } from './replay/replay-run.ts';
 import { progressLine, shortfalls, summaryJson, summaryText } from './replay/replay-summary.ts';
@@ -25,7 +25,7 @@ const PROGRESS_MS = 500;
 
 /** The `replay` command. */
 export function replayCommand(): Command {
-  return new Command('replay')
+  return addCollectorTlsOptions(new Command('replay'))
     .description('export the flows of a capture file, as fast as possible or at the recorded speed')
     .argument(
       '<file>',
@@ -34,8 +34,8 @@ export function replayCommand(): Command {
     .addOption(
       flagOf(
         'replay',
-        '--to <[tcp:]host:port>',
-        'collector: HOST:PORT for UDP, tcp:HOST:PORT for TCP; may be repeated',
+        '--to <[transport:]host:port>',
+        'collector: HOST:PORT for UDP, tcp:HOST:PORT, or tls:HOST:PORT; may be repeated',
       )
         .argParser((text: string, before: readonly string[] | undefined) => [
           ...(before ?? []),

@@ -6,7 +6,7 @@ import { Daemon } from '../daemon.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { compileLate } from '../runtime/late-compilation.ts';
-import { flag, foldDatabase, sourceAddressFlag } from './options.ts';
+import { addCollectorTlsOptions, flag, foldDatabase, sourceAddressFlag } from './options.ts';
 import { addOvsOptions } from './ovs-options.ts';
 import { hasPidFile, removePidFile, runLocked } from './run/pidfile.ts';
 import { ServiceNotifier } from './service-notifier.ts';
@@ -21,7 +21,8 @@ export function runCommand(): Command {
   const command = addOvsOptions(
     new Command('run').description('export flow records for the bridges of an Open vSwitch (the daemon)'),
   );
-  return command
+  return addCollectorTlsOptions(command)
+    .addOption(flag('--tls-dir <folder>', 'folder with a folder of TLS files for each name in ovs-ipfix-tls'))
     .addOption(
       flag(
         '--adopt <which>',
@@ -41,7 +42,7 @@ export function runCommand(): Command {
     .addOption(
       flag(
         '--queue-bytes <bytes>',
-        'memory for messages that wait for a collector over TCP (default: 33554432)',
+        'memory for messages that wait for a collector over TCP or TLS (default: 33554432)',
       ),
     )
     .addOption(

@@ -13,6 +13,7 @@ export const CONDITION_CODES = [
   'source-address-unavailable',
   'too-many-targets',
   'target-needs-daemon',
+  'tls-files-unknown',
   'too-many-bridges',
   'too-many-collector-sets',
   'unknown-key',

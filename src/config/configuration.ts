@@ -1,7 +1,6 @@
 // Turns the rows of the database into the daemon's configuration: a pure function that runs on every change. The result has
 // the bridges with their sampling, the IPFIX rows in use, and the conditions of both.
 
-import type { SourceAddresses } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import { RECORD_FORMAT_DEFAULT, type RecordFormat } from '../ipfix/record-layout.ts';
 import { hasKernelDatapath, readBridgeKeys, type SamplerPolicy } from './bridge-keys.ts';
@@ -104,21 +103,27 @@ const POPULATION_OF_SETS = 1;
 
 /**
  * Reads a snapshot of the rows. `messageBytesMax` is the size of the daemon's largest IPFIX message, in bytes of UDP payload;
- * `recordFormat` is that of rows that do not choose one, and so are the source addresses. `cache` changes nothing but the time
- * that it takes.
+ * `recordFormat` is that of rows that do not choose one, and so are the source addresses and TLS files in `ofProcess`. `cache`
+ * changes nothing but the time that it takes.
  */
 export function readConfiguration(
   tables: ConfigurationTables,
   messageBytesMax: number,
   recordFormat: RecordFormat = RECORD_FORMAT_DEFAULT,
   cache: ConfigurationCache = new ConfigurationCache(),
-  source?: SourceAddresses,
+  ofProcess: Pick<ProcessOptions, 'source' | 'collectorTls'> = {},
 ): Configuration {
   const conditions: Condition[] = [];
   const bridgeRows = [...tables.bridges];
   const collectorSets = collectorSetsOfUsers(tables);
   const users = usersOfIpfixRows(bridgeRows, collectorSets);
-  const rows = readUsedRows(tables, users, { messageBytesMax, recordFormat, source }, cache, conditions);
+  const rows = readUsedRows(
+    tables,
+    users,
+    { messageBytesMax, recordFormat, ...ofProcess },
+    cache,
+    conditions,
+  );
   const foundConditions: Condition[] = [];
   const sets = readCollectorSets(collectorSets, bridgeRows, foundConditions);
   const beyond = bridgesBeyondLimits(bridgeRows, sets, foundConditions);
@@ -224,10 +229,10 @@ function readRowOf(
 function inputsOf(
   user: RowUser,
   { ovsVersion }: ConfigurationTables,
-  { messageBytesMax, recordFormat, source }: ProcessOptions,
+  { messageBytesMax, recordFormat, source, collectorTls }: ProcessOptions,
 ): readonly unknown[] {
   const use = [describeUsers(user), user.bridges.join(' '), user.wholeBridges.join(' ')];
-  return [...use, ovsVersion, messageBytesMax, recordFormat, source];
+  return [...use, ovsVersion, messageBytesMax, recordFormat, source, collectorTls];
 }
 
 /** Returns how the sets of a bridge are exported, but for those whose row has no usable target. */

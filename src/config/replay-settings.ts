@@ -4,16 +4,11 @@ import * as z from 'zod/mini';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import { EXPORTER_DEFAULTS } from '../export/exporter-options.ts';
 import type { RecordFormat } from '../ipfix/record-layout.ts';
+import type { TlsClientFiles } from '../runtime/tls-files.ts';
+import { collectorTlsFiles, collectorTlsFlags } from './collector-tls-flags.ts';
+import { choice, parse, SettingsError, wholeNumber } from './flag-schema.ts';
 import { CACHE_ACTIVE_TIMEOUT_MAX } from './ipfix-row.ts';
-import {
-  choice,
-  messageBytes,
-  parse,
-  recordFormat,
-  SettingsError,
-  sourceAddress,
-  wholeNumber,
-} from './settings.ts';
+import { messageBytes, recordFormat, sourceAddress } from './settings.ts';
 import { parseTarget } from './target.ts';
 
 /** Settings of `replay`. */
@@ -49,12 +44,14 @@ const schema = z.object({
   observationDomainId: z._default(wholeNumber(0, UINT32_MAX), 0),
   observationPointId: z._default(wholeNumber(0, UINT32_MAX), 0),
   sourceAddress,
+  ...collectorTlsFlags,
 });
 
 /** Reads the flags of `replay`; throws `SettingsError`. */
 export function readReplaySettings(flags: unknown): ReplaySettings {
   const { to, cacheActiveTimeout, sourceAddress: source, ...settings } = parse(schema, flags);
-  const targets = to.map((text) => ({ ...collector(text), ...(source && { source }) }));
+  const tls = collectorTlsFiles(settings);
+  const targets = to.map((text) => ({ ...collector(text, tls), ...(source && { source }) }));
   return { ...settings, cacheActiveTimeoutSeconds: cacheActiveTimeout, targets };
 }
 
@@ -71,10 +68,18 @@ export function replayExporterOptions(settings: ReplaySettings) {
 }
 
 /** Parses a target as in a row. */
-function collector(text: string): CollectorTarget {
+function collector(text: string, tls: TlsClientFiles | undefined): CollectorTarget {
   const result = parseTarget(text);
   if ('fault' in result) {
     throw new SettingsError(`--to: ${result.fault}`);
   }
-  return result.target;
+  if (result.target.transport !== 'tls') {
+    return result.target;
+  }
+  if (tls === undefined) {
+    throw new SettingsError(
+      `--to: "${text}" needs the CA certificate of the collector: --collector-ca-cert FILE.`,
+    );
+  }
+  return { ...result.target, tls };
 }

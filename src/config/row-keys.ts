@@ -19,6 +19,8 @@ export const RECORD_FORMAT_KEY = 'ovs-ipfix-record-format';
 export const OPTIONS_KEY = 'ovs-ipfix-options';
 /** Seconds between templates where the column `template_interval` is unset or unknown to the database (before OVS 3.2). */
 export const TEMPLATE_INTERVAL_KEY = 'ovs-ipfix-template-interval';
+/** Names a folder of `--tls-dir` with the TLS files of the row's collectors; without it those of the process. */
+export const TLS_NAME_KEY = 'ovs-ipfix-tls';
 /** The address that the row's messages are sent from: one, or one of each family; without it that of `--source-address`. */
 export const SOURCE_ADDRESS_KEY = 'ovs-ipfix-source-address';
 /** The longest message of the row in bytes of UDP payload; without it that of `--message-bytes-max`. */
@@ -58,6 +60,7 @@ export const KNOWN_IPFIX_KEYS: ReadonlySet<string> = new Set([
   OPTIONS_KEY,
   TEMPLATE_INTERVAL_KEY,
   SOURCE_ADDRESS_KEY,
+  TLS_NAME_KEY,
   MESSAGE_BYTES_KEY,
   COLLECTORS_KEY,
   FAILBACK_KEY,

@@ -23,6 +23,9 @@ import {
 } from '../runtime/rundir.ts';
 import { originalName } from '../runtime/safe-text.ts';
 import { parseVlogSpec } from '../runtime/vlog-spec.ts';
+import type { CollectorTls } from './collector-tls.ts';
+import { collectorTlsFiles, collectorTlsFlags } from './collector-tls-flags.ts';
+import { choice, filledText, parse, SettingsError, wholeNumber } from './flag-schema.ts';
 import { parseSourceAddresses } from './source-address.ts';
 
 /** How to reach Open vSwitch: settings of `run`, `release` and `doctor`. */
@@ -59,6 +62,8 @@ export interface RunSettings extends OvsSettings {
   readonly queueBytesMax: number;
   /** The format of records of rows that do not choose one. */
   readonly recordFormat: RecordFormat;
+  /** The TLS files of collectors. */
+  readonly collectorTls: CollectorTls;
   /** The source addresses of rows that set none; undefined: the system chooses. */
   readonly source: SourceAddresses | undefined;
 }
@@ -89,16 +94,6 @@ const DATABASE_PORT_DEFAULT = 6640;
 /** Port of OpenFlow in connection methods without one (IANA). */
 const OPENFLOW_PORT_DEFAULT = 6653;
 
-/** A flag or an environment variable with an invalid value; the message is a sentence. */
-export class SettingsError extends Error {
-  readonly code = 'SETTINGS';
-
-  constructor(message: string) {
-    super(message);
-    this.name = 'SettingsError';
-  }
-}
-
 const registerBit = z.pipe(
   z.string(),
   z.transform((text, context): RegisterBit => {
@@ -113,22 +108,6 @@ const registerBit = z.pipe(
     return { register, bit };
   }),
 );
-
-/** Schema of one of a few words. */
-export function choice<const Choice extends string>(choices: readonly Choice[]) {
-  const list = `${choices.slice(0, -1).join(', ')} and ${choices.at(-1)}`;
-  return z.enum(choices, { error: ({ input }) => `"${String(input)}" is not one of ${list}` });
-}
-
-/** Schema of a whole number in decimal digits. */
-export function wholeNumber(min: number, max: number) {
-  const error = ({ input }: { readonly input?: unknown }) =>
-    `"${String(input)}" is not a whole number from ${min} to ${max}`;
-  return z.pipe(
-    z.pipe(z.string({ error }).check(z.regex(/^\d+$/u, { error })), z.transform(Number)),
-    z.number({ error }).check(z.minimum(min, { error }), z.maximum(max, { error })),
-  );
-}
 
 /** The value of `--message-bytes-max`. */
 export const messageBytes = z._default(wholeNumber(MESSAGE_BYTES_MIN, 65_535), MESSAGE_BYTES_MAX_DEFAULT);
@@ -159,8 +138,6 @@ export const sourceAddress = z.optional(
     }),
   ),
 );
-
-const filledText = z.optional(z.string().check(z.minLength(1, { error: 'the value is empty' })));
 
 /** The modules of the log; docs/status.md describes them. */
 export const LOG_MODULES = [
@@ -220,6 +197,8 @@ const runSchema = z.object({
   messageBytesMax: messageBytes,
   messageRateMax: messageRate,
   queueBytes: queueBytesMax,
+  ...collectorTlsFlags,
+  tlsDir: filledText,
   recordFormat,
   sourceAddress,
 });
@@ -266,7 +245,7 @@ export function readOvsSettings(flags: unknown): OvsSettings {
 export function readRunSettings(flags: unknown): RunSettings {
   const { unixctl, pidfile, web, webTokenFile, webInsecure, ...rest } = parse(runSchema, flags);
   const { adopt, unmetered, messageBytesMax, messageRateMax, queueBytes, ...others } = rest;
-  const { recordFormat, sourceAddress, ...ovs } = others;
+  const { recordFormat, sourceAddress, tlsDir, ...ovs } = others;
   return {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
@@ -277,23 +256,10 @@ export function readRunSettings(flags: unknown): RunSettings {
     messageBytesMax,
     messageRateMax,
     queueBytesMax: queueBytes,
+    collectorTls: { files: collectorTlsFiles(ovs), folder: tlsDir },
     recordFormat,
     source: sourceAddress,
   };
-}
-
-/** Validates flags; throws `SettingsError` with a sentence that names each flag with an invalid value. */
-export function parse<Schema extends z.ZodMiniType>(schema: Schema, flags: unknown): z.output<Schema> {
-  const result = schema.safeParse(flags);
-  if (result.success) {
-    return result.data;
-  }
-  const faults = result.error.issues.map((issue) => `${flagName(issue.path)}: ${issue.message}`);
-  throw new SettingsError(`${faults.join('; ')}.`);
-}
-
-function flagName(path: readonly PropertyKey[]): string {
-  return `--${path.join('.').replace(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function ovsSettings(flags: z.output<typeof ovsSchema>): OvsSettings {

@@ -1,5 +1,5 @@
-// Collector targets as operators write them in `IPFIX.targets`: `IP[:PORT]`, `[IPV6][:PORT]` or a host name, after `udp:` or
-// `tcp:` or without a transport, which means UDP.
+// Collector targets as operators write them in `IPFIX.targets`: `IP[:PORT]`, `[IPV6][:PORT]` or a host name, after `udp:`, `tcp:`
+// or `tls:` or without a transport, which means UDP.
 
 import ipaddr from 'ipaddr.js';
 import type { CollectorTarget } from '../export/collector-session.ts';
@@ -8,8 +8,9 @@ import { type Condition, shownCondition } from './condition.ts';
 import { type IpfixRow, isOnlyForDaemon } from './ipfix-row.ts';
 import { splitTransport, type TargetTransport } from './target-forms.ts';
 
-/** Port of IPFIX over UDP, TCP and SCTP (IANA; RFC 7011, section 10.3.4). */
+/** Port of IPFIX over UDP and TCP, and over TLS (IANA; RFC 7011, sections 10.3.4 and 10.4.4). */
 const COLLECTOR_PORT_DEFAULT = 4739;
+const TLS_COLLECTOR_PORT_DEFAULT = 4740;
 
 /** Targets of a row that the daemon exports to. A row with more stays with ovs-vswitchd, so that no collector is left out. */
 export const TARGETS_MAX = 64;
@@ -26,11 +27,12 @@ export function parseTarget(text: string): TargetResult {
   const split = splitPort(rest);
   if (split === undefined) {
     return {
-      fault: `"${text}" is not IP[:PORT], [IPV6][:PORT] or HOSTNAME[:PORT], alone or after udp: or tcp:.`,
+      fault: `"${text}" is not IP[:PORT], [IPV6][:PORT] or HOSTNAME[:PORT], alone or after udp:, tcp: or tls:.`,
     };
   }
   const { host, portText } = split;
-  const port = portText === undefined ? COLLECTOR_PORT_DEFAULT : Number(portText);
+  const portDefault = transport === 'tls' ? TLS_COLLECTOR_PORT_DEFAULT : COLLECTOR_PORT_DEFAULT;
+  const port = portText === undefined ? portDefault : Number(portText);
   if (
     !Number.isInteger(port) ||
     port < 1 ||

@@ -3,11 +3,12 @@
 
 import type { CollectorTarget, SourceAddresses } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
+import { type CollectorTls, withTlsFiles } from './collector-tls.ts';
 import { type Condition, shownCondition } from './condition.ts';
 import { readDelivery } from './delivery.ts';
 import { type DatabaseRow, effectiveTargets, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
 import { rowConditions } from './row-conditions.ts';
-import { SOURCE_ADDRESS_KEY, STATE_KEY } from './row-keys.ts';
+import { SOURCE_ADDRESS_KEY, STATE_KEY, TLS_NAME_KEY } from './row-keys.ts';
 import { describeUsers, type RowUser } from './row-users.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { readSourceAddresses, withSource } from './source-address.ts';
@@ -34,7 +35,11 @@ export interface UsedIpfixRow {
 export interface ProcessOptions extends Pick<ExporterOptions, 'messageBytesMax' | 'recordFormat'> {
   /** The source addresses of rows that set none. */
   readonly source?: SourceAddresses | undefined;
+  /** The TLS files of collectors. Default: none. */
+  readonly collectorTls?: CollectorTls | undefined;
 }
+
+const NO_TLS: CollectorTls = { files: undefined, folder: undefined };
 
 /** What was read of a row. */
 export interface ReadRow {
@@ -58,7 +63,10 @@ export function readUsedRow(
   const texts = inOrder(row, effectiveTargets(row));
   const ownSource = readSourceAddresses(uuid, row.externalIds.get(SOURCE_ADDRESS_KEY), where, conditions);
   const valid = readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions);
-  const sent = withSource(uuid, valid, ownSource ?? ofProcess.source, where, conditions);
+  const { source, collectorTls = NO_TLS } = ofProcess;
+  const tlsName = row.externalIds.get(TLS_NAME_KEY);
+  const withFiles = withTlsFiles(uuid, valid, tlsName, collectorTls, where, conditions);
+  const sent = withSource(uuid, withFiles, ownSource ?? source, where, conditions);
   const { targets, delivery } = readDelivery(row, sent, where, conditions);
   const context = { row, where, ovsVersion };
   const isForWholeBridge = user.wholeBridges.length > 0;

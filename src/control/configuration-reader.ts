@@ -16,14 +16,14 @@ const ROWS_PER_TURN = 64;
 const ROWS_OF_ONE_TURN = 200;
 
 export class ConfigurationReader {
-  readonly #settings: Pick<RunSettings, 'messageBytesMax' | 'recordFormat' | 'source'>;
+  readonly #settings: Pick<RunSettings, 'messageBytesMax' | 'recordFormat' | 'source' | 'collectorTls'>;
   readonly #cache = new ConfigurationCache();
   #preparation: { readonly tables: ConfigurationTables; readonly steps: Generator<void, void> } | undefined;
   #isPutOff = false;
   #last: { readonly tables: ConfigurationTables; readonly configuration: Configuration } | undefined;
 
-  constructor({ messageBytesMax, recordFormat, source }: RunSettings) {
-    this.#settings = { messageBytesMax, recordFormat, source };
+  constructor({ messageBytesMax, recordFormat, source, collectorTls }: RunSettings) {
+    this.#settings = { messageBytesMax, recordFormat, source, collectorTls };
   }
 
   /**
@@ -42,8 +42,8 @@ export class ConfigurationReader {
     if (this.#preparation.steps.next().done !== true) {
       return undefined;
     }
-    const { messageBytesMax, recordFormat, source } = this.#settings;
-    const configuration = readConfiguration(tables, messageBytesMax, recordFormat, this.#cache, source);
+    const { messageBytesMax, recordFormat, ...ofProcess } = this.#settings;
+    const configuration = readConfiguration(tables, messageBytesMax, recordFormat, this.#cache, ofProcess);
     this.#preparation = undefined;
     this.#last = { tables, configuration };
     // Not twice in a row: snapshots may come faster.

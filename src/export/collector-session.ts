@@ -1,6 +1,7 @@
 // The interface between the exporter and a transport to a collector. A session moves messages and keeps its connection;
 // sequence numbers and templates are up to `CollectorStream`. test/export/session-contract.ts tests each transport for it.
 
+import type { TlsClientFiles } from '../runtime/tls-files.ts';
 import type { WaitingMessage } from './waiting-messages.ts';
 
 /** The addresses that messages are sent from, at most one of each family. */
@@ -18,6 +19,8 @@ export interface CollectorTarget {
   readonly text: string;
   /** Default: udp. */
   readonly transport?: 'udp' | 'tcp' | 'tls';
+  /** Set for tls. */
+  readonly tls?: TlsClientFiles | undefined;
   /** Default: the system chooses the address. */
   readonly source?: SourceAddresses | undefined;
 }

@@ -80,10 +80,11 @@ export function sameOptionsRecords(a: OptionsSettings | undefined, b: OptionsSet
   return a?.samplingPopulation === b?.samplingPopulation && a?.hasInterfaces === b?.hasInterfaces;
 }
 
-/** Returns a key that identifies the session to a collector: from another source address it is another one. */
+/** Returns a key that identifies the session to a collector: another one from another source address, or with other TLS files. */
 export function targetKey(target: CollectorTarget): string {
   const { ipv4 = '', ipv6 = '' } = target.source ?? {};
-  return `${collectorKey(target)}\0${ipv4}\0${ipv6}`;
+  const { ca = '', certificate = '', key = '' } = target.tls ?? {};
+  return [collectorKey(target), ipv4, ipv6, ca, certificate, key].join('\0');
 }
 
 /** Returns a key that identifies the collector: the same process over another transport is another one. */

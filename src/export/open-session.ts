@@ -3,14 +3,22 @@
 import type { OpenSession } from './collector-session.ts';
 import type { SocketSessionParts } from './socket-session.ts';
 import { TcpSession } from './tcp-session.ts';
+import { TlsSession } from './tls-session.ts';
 import { UdpSession } from './udp-session.ts';
 import { FULL_QUEUES_MAX, QueueMemory } from './waiting-messages.ts';
 
 /** Returns a function that creates sessions; all of them share the memory for messages that wait. */
 export function sessionOpener(parts: SocketSessionParts, queueBytesMax: number): OpenSession {
   const queueMemory = new QueueMemory(FULL_QUEUES_MAX * queueBytesMax);
-  return (target, listener) =>
-    target.transport === 'tcp'
-      ? new TcpSession(target, listener, { ...parts, queueMemory }, { queueBytesMax })
-      : new UdpSession(target, listener, parts);
+  const reliable = { ...parts, queueMemory };
+  return (target, listener) => {
+    switch (target.transport) {
+      case 'tcp':
+        return new TcpSession(target, listener, reliable, { queueBytesMax });
+      case 'tls':
+        return new TlsSession(target, listener, reliable, { queueBytesMax });
+      default:
+        return new UdpSession(target, listener, parts);
+    }
+  };
 }

@@ -71,11 +71,16 @@ export abstract class ReliableSession extends SocketSession {
     this.#waiting = new WaitingMessages(options.queueBytesMax, parts.queueMemory);
   }
 
-  /** The event of the socket after which it can be written to. */
-  protected abstract readonly openEvent: 'connect' | 'secureConnect';
-
   /** Returns a socket that is connecting. */
   protected abstract openSocket(): Promise<Socket>;
+
+  /** Calls back when the collector accepts messages on the socket; a second call has no effect. */
+  protected abstract whenReady(socket: Socket, ready: () => void): void;
+
+  /** Returns the error, or one with a better message and the same code. */
+  protected explained(error: Error): Error {
+    return sourceFault(error, sourceOfName(this.target).localAddress);
+  }
 
   /** Messages that wait for a connection that there is, or that is being made; 0 while the collector cannot be reached. */
   override get backlogCount(): number {
@@ -187,15 +192,14 @@ export abstract class ReliableSession extends SocketSession {
 
   #use(socket: Socket, attempt: number): void {
     // Without a listener an error of a discarded socket would end the process.
-    const { localAddress } = sourceOfName(this.target);
-    socket.on('error', (error) => this.#ended(attempt, sourceFault(error, localAddress)));
+    socket.on('error', (error) => this.#ended(attempt, this.explained(error)));
     if (attempt !== this.#attempt) {
       socket.destroy();
       return;
     }
     this.#socket = socket;
-    socket.once(this.openEvent, () => {
-      if (attempt === this.#attempt) {
+    this.whenReady(socket, () => {
+      if (attempt === this.#attempt && !this.#isReady) {
         this.#isReady = true;
         this.opened();
       }

@@ -258,6 +258,11 @@ export abstract class SocketSession implements CollectorSession {
     this.#timer?.cancel();
     const closed = this.close(!this.hasWaiting && this.traffic.backlogCount === 0);
     const recordsLost = this.dropWaiting();
+    if (recordsLost > 0) {
+      this.log.warn(
+        `collector ${this.target.text}: closed, and ${recordsLost} records still waited: they are lost`,
+      );
+    }
     this.#state = 'closed';
     await closed;
     return recordsLost;

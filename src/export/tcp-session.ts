@@ -12,7 +12,6 @@ import { sourceOfName } from './source-binding.ts';
 
 export class TcpSession extends ReliableSession {
   protected readonly transport = 'tcp';
-  protected readonly openEvent = 'connect';
 
   constructor(
     target: CollectorTarget,
@@ -26,5 +25,9 @@ export class TcpSession extends ReliableSession {
   protected async openSocket(): Promise<Socket> {
     const { host, port } = this.target;
     return connect({ host, port, keepAlive: true, ...sourceOfName(this.target) });
+  }
+
+  protected override whenReady(socket: Socket, ready: () => void): void {
+    socket.once('connect', ready);
   }
 }

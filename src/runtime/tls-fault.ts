@@ -1,10 +1,30 @@
 // Explains a failure of TLS in plain words, with what to do: the words of OpenSSL name its own routines and formats. `dial` uses it
 // for each error of a TLS socket, also for those after the handshake: with TLS 1.3 a server refuses a certificate only then.
-// Names in certificates are not compared with hosts, as OVS does not, so no fault is about them.
+// Names in certificates are compared with hosts for collectors only, as OVS does not do it.
 
 import { codeOf } from './error-code.ts';
 
-/** What each code of Node.js means. `its` is the peer's; flags are those of the command line. */
+/** How a fault names the files and the methods of the connection. */
+export interface TlsWords {
+  readonly key: string;
+  readonly certificate: string;
+  readonly ca: string;
+  /** What to do about a peer that does not speak TLS. */
+  readonly plain: string;
+  /** A peer that closes the connection because it does not speak TLS. */
+  readonly silent: string;
+}
+
+/** Of connections to OVS. */
+const OVS_WORDS: TlsWords = {
+  key: '--private-key',
+  certificate: '--certificate',
+  ca: '--ca-cert',
+  plain: 'use tcp: in place of ssl:, or let it listen with pssl:',
+  silent: 'a server that listens with ptcp:',
+};
+
+/** What each code of Node.js means. `its` is the peer's; words of `TlsWords` are in braces. */
 const FAULTS: ReadonlyMap<string, string> = new Map([
   ['CERT_HAS_EXPIRED', 'its certificate has expired: issue a new one, and check the clocks of both hosts'],
   ['CERT_NOT_YET_VALID', 'its certificate is not valid yet: check the clocks of both hosts'],
@@ -18,36 +38,25 @@ const FAULTS: ReadonlyMap<string, string> = new Map([
     'CERT_SIGNATURE_FAILURE',
   ].map(
     (code) =>
-      [
-        code,
-        'its certificate is not signed by the CA of --ca-cert: name the CA certificate of the peer',
-      ] as const,
+      [code, 'its certificate is not signed by the CA of {ca}: name the CA certificate of the peer'] as const,
   ),
+  [
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    'its certificate is for another name: issue one whose subjectAltName has the host of the target',
+  ],
   ['INVALID_PURPOSE', 'its certificate is not one of a server: issue one for that purpose'],
-  [
-    'ERR_SSL_WRONG_VERSION_NUMBER',
-    'it does not speak TLS: use tcp: in place of ssl:, or let it listen with pssl:',
-  ],
-  [
-    'ERR_SSL_PACKET_LENGTH_TOO_LONG',
-    'it does not speak TLS: use tcp: in place of ssl:, or let it listen with pssl:',
-  ],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', 'it does not speak TLS: {plain}'],
+  ['ERR_SSL_PACKET_LENGTH_TOO_LONG', 'it does not speak TLS: {plain}'],
   [
     'ERR_SSL_UNSUPPORTED_PROTOCOL',
     'it has no TLS version in common with ovs-ipfix: allow TLSv1.2 or later there',
   ],
   [
     'ERR_OSSL_X509_KEY_VALUES_MISMATCH',
-    'the private key is not that of the certificate: check --private-key and --certificate',
+    'the private key is not that of the certificate: check {key} and {certificate}',
   ],
-  [
-    'ERR_OSSL_PEM_NO_START_LINE',
-    'one of the files is not PEM: check --private-key, --certificate and --ca-cert',
-  ],
-  [
-    'ERR_OSSL_UNSUPPORTED',
-    'one of the files cannot be read as PEM: check --private-key, --certificate and --ca-cert',
-  ],
+  ['ERR_OSSL_PEM_NO_START_LINE', 'one of the files is not PEM: check {key}, {certificate} and {ca}'],
+  ['ERR_OSSL_UNSUPPORTED', 'one of the files cannot be read as PEM: check {key}, {certificate} and {ca}'],
   [
     'ERR_OSSL_BAD_DECRYPT',
     'the private key has a passphrase, which ovs-ipfix cannot ask for: remove it with "openssl pkey"',
@@ -62,14 +71,14 @@ const FAULTS: ReadonlyMap<string, string> = new Map([
 const ALERTS: ReadonlyMap<string, string> = new Map([
   [
     'UNKNOWN_CA',
-    'it does not know the CA that signed the certificate of --certificate: give it that CA certificate',
+    'it does not know the CA that signed the certificate of {certificate}: give it that CA certificate',
   ],
-  ['BAD_CERTIFICATE', 'it refuses the certificate of --certificate: check that its CA signed it'],
-  ['CERTIFICATE_UNKNOWN', 'it refuses the certificate of --certificate: check that its CA signed it'],
-  ['UNSUPPORTED_CERTIFICATE', 'it refuses the kind of certificate of --certificate: issue one for a client'],
-  ['CERTIFICATE_REQUIRED', 'it asks for a certificate: check --certificate'],
-  ['CERTIFICATE_EXPIRED', 'the certificate of --certificate has expired: issue a new one'],
-  ['CERTIFICATE_REVOKED', 'the certificate of --certificate has been revoked: issue a new one'],
+  ['BAD_CERTIFICATE', 'it refuses the certificate of {certificate}: check that its CA signed it'],
+  ['CERTIFICATE_UNKNOWN', 'it refuses the certificate of {certificate}: check that its CA signed it'],
+  ['UNSUPPORTED_CERTIFICATE', 'it refuses the kind of certificate of {certificate}: issue one for a client'],
+  ['CERTIFICATE_REQUIRED', 'it asks for a certificate: check {certificate}'],
+  ['CERTIFICATE_EXPIRED', 'the certificate of {certificate} has expired: issue a new one'],
+  ['CERTIFICATE_REVOKED', 'the certificate of {certificate} has been revoked: issue a new one'],
   ['PROTOCOL_VERSION', 'it has no TLS version in common with ovs-ipfix: allow TLSv1.2 or later there'],
   [
     'HANDSHAKE_FAILURE',
@@ -77,7 +86,7 @@ const ALERTS: ReadonlyMap<string, string> = new Map([
   ],
   [
     'DECRYPT_ERROR',
-    'it cannot verify the signature of ovs-ipfix: check that --private-key is the key of --certificate',
+    'it cannot verify the signature of ovs-ipfix: check that {key} is the key of {certificate}',
   ],
 ]);
 
@@ -85,17 +94,24 @@ const ALERTS: ReadonlyMap<string, string> = new Map([
 const CLOSED_EARLY = 'Client network socket disconnected before secure TLS';
 
 /** Returns what is wrong and what to do, as a clause with the code at its end; undefined for an error that is not of TLS. */
-export function tlsFault(error: Error): string | undefined {
+export function tlsFault(error: Error, words: TlsWords = OVS_WORDS): string | undefined {
   const code = codeOf(error);
   if (code === undefined) {
     return undefined;
   }
   if (error.message.startsWith(CLOSED_EARLY)) {
-    return 'it closed the connection before TLS was set up: a server that listens with ptcp: does so, and one without a certificate; see its log';
+    return withWords(
+      'it closed the connection before TLS was set up: {silent} does so, and one without a certificate; see its log',
+      words,
+    );
   }
   const alert = /_ALERT_(?<alert>\w+)$/u.exec(code)?.groups?.['alert'] ?? '';
   const fault = FAULTS.get(code) ?? ALERTS.get(alert);
-  return fault && `${fault} (${code})`;
+  return fault && `${withWords(fault, words)} (${code})`;
+}
+
+function withWords(fault: string, words: TlsWords): string {
+  return fault.replace(/\{(\w+)\}/gu, (_, word: keyof TlsWords) => words[word]);
 }
 
 /** Replaces the message of an error of TLS, so that whoever shows it shows the explanation. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readOvsSettings, readRunSettings, SettingsError } from '../../src/config/settings.ts';
+import { SettingsError } from '../../src/config/flag-schema.ts';
+import { readOvsSettings, readRunSettings } from '../../src/config/settings.ts';
 
 const refused = (flags: Record<string, unknown>, message: RegExp) =>
   assert.throws(

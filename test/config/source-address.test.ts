@@ -19,7 +19,9 @@ function read(targets: string, text: string | undefined, ofProcess?: { ipv4: str
     collectorSets: [],
     controllers: new Map(),
   };
-  const { bridges, conditions } = readConfiguration(tables, 1400, 'extended', undefined, ofProcess);
+  const { bridges, conditions } = readConfiguration(tables, 1400, 'extended', undefined, {
+    source: ofProcess,
+  });
   const ofSource = conditions.filter(({ code, where }) => `${code} ${where}`.includes('source-address'));
   return { sources: bridges.get('br0')?.sampling?.exporter.targets.map(({ source }) => source), ofSource };
 }

@@ -1,13 +1,16 @@
 // Targets with a transport in rows: the daemon exports to them beside a real vswitchd, which cannot, and a release says so.
 
 import assert from 'node:assert/strict';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { createTlsBench } from '../support/collector-tls.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
 import { createIpfixRow } from '../support/ipfix-rows.ts';
 import { type Ovs, startOvs } from '../support/ovs.ts';
-import { runProgram } from '../support/process.ts';
+import { BackgroundProgram, runProgram } from '../support/process.ts';
 import { StreamSink } from '../support/stream-sink.ts';
 import { DAEMON_FILE } from '../support/tiers.ts';
 import { UdpSink } from '../support/udp-sink.ts';
@@ -21,7 +24,11 @@ let daemon: Daemon | undefined;
 before(async () => {
   // vswitchd does not know transports.
   ovs = await startOvs({
-    allowedWarnings: [/couldn't open connection to collector (tcp|udp):/u, /\|ipfix\|WARN\|/u],
+    allowedWarnings: [
+      /couldn't open connection to collector (tcp|udp|tls):/u,
+      /\|ipfix\|WARN\|/u,
+      /dns_resolve\|ERR\|/u,
+    ],
   });
   sink = await UdpSink.open();
 });
@@ -97,6 +104,70 @@ test('a row with a target over TCP alone is exported under every policy, and sta
   assert.equal(await rowText(), before);
   await running.stop();
   assert.equal(await rowText(), before);
+});
+
+test('a row over TLS has the files of the folder that it names', async () => {
+  const bench = await createTlsBench();
+  const folder = join(bench.folder.path, 'blue');
+  await mkdir(folder);
+  await copyFile(bench.ca.cert, join(folder, 'ca.crt'));
+  await copyFile(bench.client.cert, join(folder, 'tls.crt'));
+  await copyFile(bench.client.key, join(folder, 'tls.key'));
+  const secure = await StreamSink.open({ tls: bench.serverOptions });
+  await createIpfixRow(ovs, 'br0', [secure.target], { sampling: 1, 'external_ids:ovs-ipfix-tls': 'blue' });
+  const running = await start('--tls-dir', bench.folder.path);
+  await inject();
+  await waitFor(() => secure.records.length === 1, { what: 'the record has arrived' });
+  assert.deepEqual(secure.problems, []);
+  await running.stop();
+  await secure.close();
+});
+
+test('a collector process that is stopped for a while gets every record', async () => {
+  const args = [DAEMON_FILE, 'collect', '--listen', '127.0.0.1:0', '--format', 'json'];
+  const collector = await BackgroundProgram.start(process.execPath, args, { environment: ovs.environment });
+  const port = await waitFor(() => /127\.0\.0\.1:(\d+)/u.exec(collector.stderr + collector.stdout)?.[1], {
+    what: 'it listens',
+  });
+  await setRow(`tcp:127.0.0.1:${port}`, stream.target);
+  const running = await start();
+  await inject();
+  const recordCount = () =>
+    collector.stdout.split('\n').filter((line) => line.includes('"destinationTransportPort"')).length;
+  await waitFor(() => recordCount() === 1, { what: 'the first record has arrived' });
+  collector.signal('SIGSTOP');
+  for (let count = 0; count < 30; count += 1) {
+    await inject();
+  }
+  await waitFor(() => stream.records.length === 31, { what: 'the other collector has them' });
+  assert.equal(recordCount(), 1);
+  collector.signal('SIGCONT');
+  await waitFor(() => recordCount() === 31, { what: 'all records have arrived' });
+  assert.deepEqual(stream.problems, []);
+  await running.stop();
+  await collector.stop('SIGTERM');
+  assert.match(collector.stderr + collector.stdout, /31 records in \d+ messages, 0 problems|"records":31/u);
+});
+
+test('a stop says how many records waited for a collector that is gone', async () => {
+  await setRow(stream.target);
+  const running = await start();
+  await stream.close();
+  for (let count = 0; count < 5; count += 1) {
+    await inject();
+  }
+  const waiting = async () => {
+    const status = JSON.parse(await running.appctl('status', 'json'));
+    return status.bridges[0]?.sampling?.exporter?.collectors[0]?.backlogCount ?? 0;
+  };
+  await waitFor(async () => (await waiting()) > 0, { what: 'records wait' });
+  const startMs = performance.now();
+  await running.kill('SIGTERM');
+  const { exitCode } = await running.exited;
+  assert.equal(exitCode, 1);
+  assert.ok(performance.now() - startMs < 5000);
+  assert.match(running.log, /closed, and 5 records still waited: they are lost/u);
+  assert.match(lastLine(running.log), /5 records still waited for a collector: they are lost/u);
 });
 
 test('release names the collectors that get nothing in its last line', async () => {

@@ -1,7 +1,7 @@
 // Certificates of CAs of a test, made by openssl in a private folder.
 
 import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runProgram } from './process.ts';
@@ -36,8 +36,11 @@ export class CertificateFolder {
     return files;
   }
 
-  /** Makes a certificate that the CA has signed; with negative `days` it has expired. */
-  async issue(name: string, by: Certificate, days = 2): Promise<Certificate> {
+  /**
+   * Makes a certificate that the CA has signed; with negative `days` it has expired. `names` is its subjectAltName, such as
+   * `DNS:localhost,IP:127.0.0.1`.
+   */
+  async issue(name: string, by: Certificate, days = 2, names?: string): Promise<Certificate> {
     const files = this.#files(name);
     const request = join(this.path, `${name}.csr`);
     await runProgram('openssl', [
@@ -52,6 +55,11 @@ export class CertificateFolder {
       request,
     ]);
     const ca = ['-CA', by.cert, '-CAkey', by.key, '-CAcreateserial'];
+    if (names !== undefined) {
+      const extensions = join(this.path, `${name}.ext`);
+      await writeFile(extensions, `subjectAltName=${names}\n`);
+      ca.push('-extfile', extensions);
+    }
     await runProgram('openssl', [
       'x509',
       '-req',

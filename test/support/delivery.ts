@@ -28,7 +28,7 @@ export interface DeliveryCollector {
 
 /** One transport. */
 export interface DeliveryTransport {
-  readonly name: 'udp' | 'tcp';
+  readonly name: 'udp' | 'tcp' | 'tls';
   readonly isReliable: boolean;
   /** Hosts of this machine that the collector can be reached by: addresses and a name. */
   readonly hosts: readonly string[];

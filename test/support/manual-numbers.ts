@@ -223,6 +223,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
     'UNCONFIRMED_BYTES_MAX',
     1024 ** 2,
   ),
+  checked('collectors.md', 'ticket, or for {} ms', 'export/tls-session.ts', 'TLS_ACCEPTANCE_MS'),
   checked('collectors.md', 'of up to {} records', 'export/cache-flush.ts', 'SLICE_RECORDS_MAX'),
   checked('collectors.md', '`extended` begin at {}.', 'ipfix/record-layout.ts', 'EXTENDED_ID_FIRST'),
 
@@ -343,6 +344,7 @@ export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
     'statistics of the exporter each 600 s',
   ),
   ...allowed(EXAMPLE, 'sampling.md', 'a meter of 200 packets/s', 'which 93% were dropped'),
+  ...allowed(MEASURED, 'operation.md', 'garbage had 10.2 to 11.1 MB'),
   ...allowed(MEASURED, 'takeover.md', '2 to 12 ms after', 'replaced within 2.3 s', 'one within 0.2 s'),
   ...allowed(
     'test/sampling-table.test.ts computes it',

@@ -28,6 +28,8 @@ export class StreamSink {
   connectionCount = 0;
   readonly #options: StreamSinkOptions;
   readonly #sockets = new Set<Socket>();
+  /** The TCP connections, below TLS where it is spoken. */
+  readonly #connections = new Set<Socket>();
   #server: Server;
   #isPaused: boolean;
 
@@ -69,8 +71,12 @@ export class StreamSink {
 
   /** Ends all connections by a reset. */
   reset(): void {
+    for (const connection of this.#connections) {
+      connection.resetAndDestroy();
+    }
+    // What was received is not read any more.
     for (const socket of this.#sockets) {
-      socket.resetAndDestroy();
+      socket.destroy();
     }
   }
 
@@ -102,7 +108,12 @@ export class StreamSink {
   #createServer(): Server {
     const { tls } = this.#options;
     const onSocket = (socket: Socket) => this.#read(socket);
-    return tls === undefined ? createServer(onSocket) : createTlsServer(tls, onSocket);
+    const server = tls === undefined ? createServer(onSocket) : createTlsServer(tls, onSocket);
+    server.on('connection', (connection: Socket) => {
+      this.#connections.add(connection);
+      connection.once('close', () => this.#connections.delete(connection));
+    });
+    return server;
   }
 
   #read(socket: Socket): void {
@@ -117,8 +128,9 @@ export class StreamSink {
       this.problems.push(...problems);
     };
     socket.on('data', (chunk) => framer.push(chunk, take));
+    // EINVAL: TLS over a connection that was reset here.
     socket.on('error', (error: NodeJS.ErrnoException) =>
-      assert.match(error.code ?? '', /^(ECONNRESET|EPIPE)$/u),
+      assert.match(error.code ?? '', /^(ECONNRESET|EPIPE|EINVAL)$/u),
     );
     socket.on('close', () => this.#sockets.delete(socket));
     if (this.#isPaused) {

@@ -1,5 +1,6 @@
 // Reads the database, without the lock and without changing it.
 
+import type { CollectorTls } from '../../config/collector-tls.ts';
 import {
   type Configuration,
   type ConfigurationTables,
@@ -17,6 +18,11 @@ import { isForbidden } from '../../runtime/error-code.ts';
 import { clause, reasonOf } from '../../runtime/sentence.ts';
 import { within } from '../../runtime/within.ts';
 
+/** What the daemon has: the doctor does not know its flags, and opens no TLS session. */
+const TLS_OF_DAEMON: CollectorTls = {
+  files: { ca: '', certificate: undefined, key: undefined, isClientOptional: true },
+  folder: '',
+};
 /** Milliseconds for all tables. */
 const DATABASE_MS_MAX = 5000;
 
@@ -89,7 +95,12 @@ async function read(client: OvsdbClient, endpoint: Endpoint): Promise<DatabaseFa
   const [root] = [...snapshot.table('Open_vSwitch').values()];
   const { cur_cfg: current, next_cfg: next } = root?.columns ?? {};
   // The policy of a daemon that does not run is unknown; the conditions of rows do not depend on it.
-  const configuration = withOwnershipConditions(readConfiguration(tables, MESSAGE_BYTES_MAX_DEFAULT), 'none');
+  const configuration = withOwnershipConditions(
+    readConfiguration(tables, MESSAGE_BYTES_MAX_DEFAULT, undefined, undefined, {
+      collectorTls: TLS_OF_DAEMON,
+    }),
+    'none',
+  );
   return {
     tables,
     configuration: { ...configuration, conditions: [...relay, ...configuration.conditions] },
