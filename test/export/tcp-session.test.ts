@@ -208,6 +208,23 @@ test('a stop without a collector counts what waited as lost', async () => {
   assert.deepEqual([recordsLostBy.stop, recordsSent, backlogCount, backlogBytes], [10, 0, 0, 0]);
 });
 
+test('an attempt that the kernel refuses at once is a failed one, from a timer as well', async () => {
+  const parts = { clock: systemClock, log: silentLogger };
+  // TCP has no broadcast, and 192.0.2.0/24 is of documents: without a route, or an address, connecting fails the same way.
+  const noRoute = targetAt('255.255.255.255', 4739);
+  const noAddress = { ...targetAt('127.0.0.1', 4739), source: { ipv4: '192.0.2.77' } };
+  for (const [target, code] of [
+    [noRoute, 'ENETUNREACH'],
+    [noAddress, 'EADDRNOTAVAIL'],
+  ] as const) {
+    const session = new TcpSession(target, new CountingListener(), parts, { retryMinMs: 5, retryMaxMs: 5 });
+    session.start();
+    await waitFor(() => session.status().errors[code]! >= 3, { what: `${code} is counted` });
+    assert.deepEqual(Object.keys(session.status().errors), [code]);
+    await session.stop();
+  }
+});
+
 /** Returns a value that has not changed for 100 ms. */
 async function settled(read: () => number): Promise<number> {
   let value = Number.NaN;
