@@ -225,6 +225,20 @@ test('an attempt that the kernel refuses at once is a failed one, from a timer a
   }
 });
 
+test('sends nothing to an address of a family without a source address', async () => {
+  const collector = await openCollector('127.0.0.1');
+  const target = { ...targetAt('127.0.0.1', collector.port), source: { ipv6: '::1' } };
+  const session = new TcpSession(target, new CountingListener(), { clock: systemClock, log: silentLogger });
+  session.start();
+  await waitFor(() => session.status().state !== 'connecting', { what: 'the attempt has ended' });
+  const { state, lastError, lastErrorCode } = session.status();
+  assert.deepEqual([state, lastErrorCode], ['backoff', 'EAFNOSUPPORT']);
+  assert.match(lastError ?? '', /no source address is an IPv4 address, as 127\.0\.0\.1 needs/u);
+  await session.stop();
+  assert.equal(collector.connections.length, 0);
+  await collector.close();
+});
+
 /** Returns a value that has not changed for 100 ms. */
 async function settled(read: () => number): Promise<number> {
   let value = Number.NaN;
