@@ -305,6 +305,21 @@ test(
   },
 );
 
+test('shows what waits for a collector over TCP', tier('ovs', 'daemon', 'browser'), async (t) => {
+  browser ??= await openBrowser();
+  const br = await exportingBridge(t, ovs, daemon);
+  // A port of UDP only: no process accepts connections there.
+  const target = `tcp:${br.sink.target}`;
+  await setIpfixRow(ovs, br.row, { targets: `["${br.sink.target}","${target}"]` });
+  await br.waitForStatus('both collectors', ({ exporter }) => exporter.collectors.length === 2);
+  const { page } = await openPage(t, browser, url);
+  await br.sample(udpFrame({ sourcePort: 1, destinationPort: 2 }));
+  await page.locator(`[data-collector="${target}"]`, { hasText: ', 1 message waiting' }).waitFor();
+  // It is lost here: a stop would report it.
+  await setIpfixRow(ovs, br.row, { targets: `["${br.sink.target}"]` });
+  await br.waitForStatus('one collector', ({ exporter }) => exporter.collectors.length === 1);
+});
+
 test('refuses other origins, other names, other methods and other paths', tier('ovs', 'daemon'), async () => {
   assert.equal(await upgradeStatus(url), 101);
   assert.equal(await upgradeStatus(url, { Origin: new URL(url).origin }), 101);
