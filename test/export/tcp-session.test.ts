@@ -109,6 +109,16 @@ test('loses and counts the newest message when the queue is full', async (t) => 
   assert.equal(backlogBytes, 602_000);
 });
 
+test('a collector that does not read has failed when its queue is full, until half of it is sent', async (t) => {
+  const { collector, session } = await openPair(t, { queueBytesMax: 10 * (60_000 + MESSAGE_OVERHEAD_BYTES) });
+  collector.connections[0]?.pause();
+  assert.equal(session.health, 'works');
+  await waitFor(() => fill(session, 10) === 0, { what: 'sockets and queue are full' });
+  assert.deepEqual([session.status().state, session.health], ['open', 'failed']);
+  collector.connections[0]?.resume();
+  await waitFor(() => session.health === 'works', { what: 'it works again' });
+});
+
 test('shares the memory of the queues with other sessions, and returns it', async () => {
   const size = QUEUE_RESERVE_BYTES - MESSAGE_OVERHEAD_BYTES;
   const queueMemory = new QueueMemory(QUEUE_RESERVE_BYTES);
