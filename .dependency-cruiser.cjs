@@ -72,7 +72,7 @@ module.exports = {
     builtinOnlyIn('http', 'web/'),
     builtinOnlyIn('https', 'web/'),
     builtinOnlyIn('child_process', 'commands/'),
-    builtinOnlyIn('fs', 'runtime/|unixctl/|web/|commands/'),
+    builtinOnlyIn('fs', 'runtime/|unixctl/|web/|commands/|export/files/'),
     // Time comes from runtime/clock.ts.
     builtinOnlyIn('timers', 'runtime/clock\\.ts'),
     builtinOnlyIn('perf_hooks', 'runtime/clock\\.ts'),

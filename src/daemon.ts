@@ -7,6 +7,7 @@ import { LOG_MODULES, type RunSettings, type WebSettings } from './config/settin
 import { Control } from './control/control.ts';
 import type { StopReport } from './control/hand-back.ts';
 import { BatchClock } from './export/batch-clock.ts';
+import { FileFolder } from './export/files/file-folder.ts';
 import { sessionOpener } from './export/open-session.ts';
 import { PathMtus } from './export/path-mtu.ts';
 import { SendBudget } from './export/send-budget.ts';
@@ -71,6 +72,8 @@ export class Daemon {
       openSession: sessionOpener(
         { clock, log: collectorLog, pathMtus, onAddress: () => this.#control.recheckRows() },
         settings.queueBytesMax,
+        settings.fileTargets &&
+          new FileFolder(settings.fileTargets, { clock, log: collectorLog, recovers: true }),
       ),
       sendBudget,
       randomSeed: () => randomInt(2 ** 32),

@@ -63,6 +63,18 @@ export function addCollectorTlsOptions(command: Command): Command {
     .addOption(flag('--collector-private-key <file>', 'private key for collectors over tls: (PEM)'));
 }
 
+/** Adds the flags of targets that are files. */
+export function addFileTargetsOptions(command: Command): Command {
+  return command
+    .addOption(
+      flag('--file-targets <folder>', 'folder for targets file:PATTERN (default: none, they are off)'),
+    )
+    .addOption(flag('--file-bytes <bytes>', 'bytes after which the next file begins (default: 16777216)'))
+    .addOption(
+      flag('--file-targets-bytes <bytes>', 'bytes of all files in the folder (default: 1073741824)'),
+    );
+}
+
 /**
  * Joins optional values to their flags. As in OVS's programs, an optional value is part of the same argument, as in `-vdbg` and
  * `--pidfile=FILE`; the next argument is not the value, as in `run -v unix:/run/db.sock`.

@@ -9,13 +9,14 @@ import {
   replayExporterOptions,
 } from '../config/replay-settings.ts';
 import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/settings.ts';
+import { FileFolder } from '../export/files/file-folder.ts';
 import { sessionOpener } from '../export/open-session.ts';
 import { PathMtus } from '../export/path-mtu.ts';
 import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
-import { addCollectorTlsOptions, flag, flagOf, sourceAddressFlag } from './options.ts';
+import { addCollectorTlsOptions, addFileTargetsOptions, flag, flagOf, sourceAddressFlag } from './options.ts';
 import { openCapture } from './replay/capture-source.ts';
 import { Replay } from './replay/replay-run.ts';
 import { progressLine, shortfalls, summaryJson, summaryText } from './replay/replay-summary.ts';
@@ -25,7 +26,7 @@ const PROGRESS_MS = 500;
 
 /** The `replay` command. */
 export function replayCommand(): Command {
-  return addCollectorTlsOptions(new Command('replay'))
+  return addFileTargetsOptions(addCollectorTlsOptions(new Command('replay')))
     .description('export the flows of a capture file, as fast as possible or at the recorded speed')
     .argument(
       '<file>',
@@ -35,7 +36,7 @@ export function replayCommand(): Command {
       flagOf(
         'replay',
         '--to <[transport:]host:port>',
-        'collector: HOST:PORT for UDP, tcp:HOST:PORT, or tls:HOST:PORT; may be repeated',
+        'collector: HOST:PORT for UDP, tcp:HOST:PORT, tls:HOST:PORT or file:PATTERN; may be repeated',
       )
         .argParser((text: string, before: readonly string[] | undefined) => [
           ...(before ?? []),
@@ -100,6 +101,10 @@ async function replay(file: string, settings: ReplaySettings): Promise<number> {
   const log = new Log({ clock: systemClock, level: 'warn' });
   const collectorLog = log.logger('collector');
   const pathMtus = new PathMtus(systemClock);
+  const { fileTargets } = settings;
+  // A daemon may be writing to the folder.
+  const folder =
+    fileTargets && new FileFolder(fileTargets, { clock: systemClock, log: collectorLog, recovers: false });
   const run = new Replay(
     {
       exporter: replayExporterOptions(settings),
@@ -113,6 +118,7 @@ async function replay(file: string, settings: ReplaySettings): Promise<number> {
       openSession: sessionOpener(
         { clock: systemClock, log: collectorLog, pathMtus },
         RELIABLE_SESSION_DEFAULTS.queueBytesMax,
+        folder,
       ),
     },
   );

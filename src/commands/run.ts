@@ -6,7 +6,13 @@ import { Daemon } from '../daemon.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { compileLate } from '../runtime/late-compilation.ts';
-import { addCollectorTlsOptions, flag, foldDatabase, sourceAddressFlag } from './options.ts';
+import {
+  addCollectorTlsOptions,
+  addFileTargetsOptions,
+  flag,
+  foldDatabase,
+  sourceAddressFlag,
+} from './options.ts';
 import { addOvsOptions } from './ovs-options.ts';
 import { hasPidFile, removePidFile, runLocked } from './run/pidfile.ts';
 import { ServiceNotifier } from './service-notifier.ts';
@@ -21,7 +27,7 @@ export function runCommand(): Command {
   const command = addOvsOptions(
     new Command('run').description('export flow records for the bridges of an Open vSwitch (the daemon)'),
   );
-  return addCollectorTlsOptions(command)
+  return addFileTargetsOptions(addCollectorTlsOptions(command))
     .addOption(flag('--tls-dir <folder>', 'folder with a folder of TLS files for each name in ovs-ipfix-tls'))
     .addOption(
       flag(
@@ -42,7 +48,7 @@ export function runCommand(): Command {
     .addOption(
       flag(
         '--queue-bytes <bytes>',
-        'memory for messages that wait for a collector over TCP or TLS (default: 33554432)',
+        'memory for messages that wait for a collector over TCP, over TLS or for a file (default: 33554432)',
       ),
     )
     .addOption(

@@ -8,6 +8,7 @@ export const CONDITION_CODES = [
   'bad-value',
   'bad-target',
   'duplicate-target',
+  'file-targets-off',
   'no-usable-target',
   'source-address-family',
   'source-address-unavailable',

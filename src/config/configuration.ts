@@ -111,7 +111,7 @@ export function readConfiguration(
   messageBytesMax: number,
   recordFormat: RecordFormat = RECORD_FORMAT_DEFAULT,
   cache: ConfigurationCache = new ConfigurationCache(),
-  ofProcess: Pick<ProcessOptions, 'source' | 'collectorTls'> = {},
+  ofProcess: Pick<ProcessOptions, 'source' | 'collectorTls' | 'fileTargets'> = {},
 ): Configuration {
   const conditions: Condition[] = [];
   const bridgeRows = [...tables.bridges];
@@ -229,10 +229,10 @@ function readRowOf(
 function inputsOf(
   user: RowUser,
   { ovsVersion }: ConfigurationTables,
-  { messageBytesMax, recordFormat, source, collectorTls }: ProcessOptions,
+  { messageBytesMax, recordFormat, source, collectorTls, fileTargets }: ProcessOptions,
 ): readonly unknown[] {
   const use = [describeUsers(user), user.bridges.join(' '), user.wholeBridges.join(' ')];
-  return [...use, ovsVersion, messageBytesMax, recordFormat, source, collectorTls];
+  return [...use, ovsVersion, messageBytesMax, recordFormat, source, collectorTls, fileTargets];
 }
 
 /** Returns how the sets of a bridge are exported, but for those whose row has no usable target. */

@@ -3,9 +3,11 @@
 import * as z from 'zod/mini';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import { EXPORTER_DEFAULTS } from '../export/exporter-options.ts';
+import type { FileFolderOptions } from '../export/files/file-folder.ts';
 import type { RecordFormat } from '../ipfix/record-layout.ts';
 import type { TlsClientFiles } from '../runtime/tls-files.ts';
 import { collectorTlsFiles, collectorTlsFlags } from './collector-tls-flags.ts';
+import { fileTargetsFlags, fileTargetsOf } from './file-targets.ts';
 import { choice, parse, SettingsError, wholeNumber } from './flag-schema.ts';
 import { CACHE_ACTIVE_TIMEOUT_MAX } from './ipfix-row.ts';
 import { messageBytes, recordFormat, sourceAddress } from './settings.ts';
@@ -14,6 +16,8 @@ import { parseTarget } from './target.ts';
 /** Settings of `replay`. */
 export interface ReplaySettings {
   readonly targets: readonly CollectorTarget[];
+  /** Where targets that are files are written. */
+  readonly fileTargets: FileFolderOptions | undefined;
   readonly speed: 'max' | 'recorded';
   readonly format: 'text' | 'json';
   /** Seconds of capture time. */
@@ -45,14 +49,20 @@ const schema = z.object({
   observationPointId: z._default(wholeNumber(0, UINT32_MAX), 0),
   sourceAddress,
   ...collectorTlsFlags,
+  ...fileTargetsFlags,
 });
 
 /** Reads the flags of `replay`; throws `SettingsError`. */
 export function readReplaySettings(flags: unknown): ReplaySettings {
   const { to, cacheActiveTimeout, sourceAddress: source, ...settings } = parse(schema, flags);
   const tls = collectorTlsFiles(settings);
+  const fileTargets = fileTargetsOf(settings);
   const targets = to.map((text) => ({ ...collector(text, tls), ...(source && { source }) }));
-  return { ...settings, cacheActiveTimeoutSeconds: cacheActiveTimeout, targets };
+  const file = targets.find(({ transport }) => transport === 'file');
+  if (file !== undefined && fileTargets === undefined) {
+    throw new SettingsError(`--to: "${file.text}" needs the folder for files: --file-targets DIR.`);
+  }
+  return { ...settings, cacheActiveTimeoutSeconds: cacheActiveTimeout, targets, fileTargets };
 }
 
 /** Returns the exporter options of a replay. */

@@ -3,6 +3,7 @@
 
 import * as z from 'zod/mini';
 import type { SourceAddresses } from '../export/collector-session.ts';
+import type { FileFolderOptions } from '../export/files/file-folder.ts';
 import { MESSAGE_BYTES_MIN } from '../export/path-mtu.ts';
 import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT, RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
@@ -25,6 +26,7 @@ import { originalName } from '../runtime/safe-text.ts';
 import { parseVlogSpec } from '../runtime/vlog-spec.ts';
 import type { CollectorTls } from './collector-tls.ts';
 import { collectorTlsFiles, collectorTlsFlags } from './collector-tls-flags.ts';
+import { fileTargetsFlags, fileTargetsOf } from './file-targets.ts';
 import { choice, filledText, parse, SettingsError, wholeNumber } from './flag-schema.ts';
 import { parseSourceAddresses } from './source-address.ts';
 
@@ -64,6 +66,8 @@ export interface RunSettings extends OvsSettings {
   readonly recordFormat: RecordFormat;
   /** The TLS files of collectors. */
   readonly collectorTls: CollectorTls;
+  /** Where targets that are files are written; undefined: nowhere. */
+  readonly fileTargets: FileFolderOptions | undefined;
   /** The source addresses of rows that set none; undefined: the system chooses. */
   readonly source: SourceAddresses | undefined;
 }
@@ -199,6 +203,7 @@ const runSchema = z.object({
   queueBytes: queueBytesMax,
   ...collectorTlsFlags,
   tlsDir: filledText,
+  ...fileTargetsFlags,
   recordFormat,
   sourceAddress,
 });
@@ -257,6 +262,7 @@ export function readRunSettings(flags: unknown): RunSettings {
     messageRateMax,
     queueBytesMax: queueBytes,
     collectorTls: { files: collectorTlsFiles(ovs), folder: tlsDir },
+    fileTargets: fileTargetsOf(ovs),
     recordFormat,
     source: sourceAddress,
   };

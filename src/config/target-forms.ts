@@ -1,8 +1,8 @@
 // The forms of a target that `IPFIX.targets` and `external_ids:ovs-ipfix-targets` have: with the transport in front, or without
 // one for UDP. ovs-vswitchd exports over UDP only and cannot read a transport, so that some targets are for the daemon alone.
 
-/** The transports that a target may begin with, as in `tcp:192.0.2.1:4739`. */
-const TARGET_TRANSPORTS = ['udp', 'tcp', 'tls'] as const;
+/** What a target may begin with, as in `tcp:192.0.2.1:4739` or `file:%Y%m%d%H%M.ipfix`. */
+const TARGET_TRANSPORTS = ['udp', 'tcp', 'tls', 'file'] as const;
 export type TargetTransport = (typeof TARGET_TRANSPORTS)[number];
 
 const WITH_TRANSPORT = new RegExp(`^(?<transport>${TARGET_TRANSPORTS.join('|')}):(?<rest>.*)$`, 'su');

@@ -1,8 +1,9 @@
 // Collector targets as operators write them in `IPFIX.targets`: `IP[:PORT]`, `[IPV6][:PORT]` or a host name, after `udp:`, `tcp:`
-// or `tls:` or without a transport, which means UDP.
+// or `tls:` or without a transport, which means UDP; or a file, `file:PATTERN`.
 
 import ipaddr from 'ipaddr.js';
 import type { CollectorTarget } from '../export/collector-session.ts';
+import { patternFault } from '../export/files/file-pattern.ts';
 import { addressText } from '../runtime/address-text.ts';
 import { type Condition, shownCondition } from './condition.ts';
 import { type IpfixRow, isOnlyForDaemon } from './ipfix-row.ts';
@@ -24,10 +25,16 @@ const HOST_NAME =
 /** Parses one element of `IPFIX.targets`. */
 export function parseTarget(text: string): TargetResult {
   const { transport, rest } = splitTransport(text);
+  if (transport === 'file') {
+    const fault = patternFault(rest);
+    return fault === undefined
+      ? { target: { host: rest, port: 0, text, transport } }
+      : { fault: `"${text}" has the file name ${JSON.stringify(rest)}, ${fault}.` };
+  }
   const split = splitPort(rest);
   if (split === undefined) {
     return {
-      fault: `"${text}" is not IP[:PORT], [IPV6][:PORT] or HOSTNAME[:PORT], alone or after udp:, tcp: or tls:.`,
+      fault: `"${text}" is not IP[:PORT], [IPV6][:PORT] or HOSTNAME[:PORT], alone or after udp:, tcp: or tls:, or file:PATTERN.`,
     };
   }
   const { host, portText } = split;
@@ -74,6 +81,9 @@ function unsendable(host: string): string | undefined {
 
 /** Returns a key that is the same for all spellings of an address or name with a port, over one transport. */
 function sameCollectorKey({ host, port, transport = 'udp' }: CollectorTarget): string {
+  if (transport === 'file') {
+    return `${transport}:${host}`;
+  }
   const isAddress = ipaddr.isValid(host);
   const name = isAddress ? ipaddr.parse(host).toNormalizedString() : host.toLowerCase();
   return `${transport}:${addressText(name, port)}`;

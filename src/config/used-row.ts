@@ -3,9 +3,11 @@
 
 import type { CollectorTarget, SourceAddresses } from '../export/collector-session.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
+import type { FileFolderOptions } from '../export/files/file-folder.ts';
 import { type CollectorTls, withTlsFiles } from './collector-tls.ts';
 import { type Condition, shownCondition } from './condition.ts';
 import { readDelivery } from './delivery.ts';
+import { withoutFiles } from './file-targets.ts';
 import { type DatabaseRow, effectiveTargets, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
 import { rowConditions } from './row-conditions.ts';
 import { SOURCE_ADDRESS_KEY, STATE_KEY, TLS_NAME_KEY } from './row-keys.ts';
@@ -37,6 +39,8 @@ export interface ProcessOptions extends Pick<ExporterOptions, 'messageBytesMax' 
   readonly source?: SourceAddresses | undefined;
   /** The TLS files of collectors. Default: none. */
   readonly collectorTls?: CollectorTls | undefined;
+  /** Set where targets may be files. Default: they may not. */
+  readonly fileTargets?: Pick<FileFolderOptions, 'path'> | undefined;
 }
 
 const NO_TLS: CollectorTls = { files: undefined, folder: undefined };
@@ -63,10 +67,11 @@ export function readUsedRow(
   const texts = inOrder(row, effectiveTargets(row));
   const ownSource = readSourceAddresses(uuid, row.externalIds.get(SOURCE_ADDRESS_KEY), where, conditions);
   const valid = readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions);
-  const { source, collectorTls = NO_TLS } = ofProcess;
+  const { source, collectorTls = NO_TLS, fileTargets } = ofProcess;
   const tlsName = row.externalIds.get(TLS_NAME_KEY);
-  const withFiles = withTlsFiles(uuid, valid, tlsName, collectorTls, where, conditions);
-  const sent = withSource(uuid, withFiles, ownSource ?? source, where, conditions);
+  const allowed = withoutFiles(uuid, valid, fileTargets !== undefined, where, conditions);
+  const withTls = withTlsFiles(uuid, allowed, tlsName, collectorTls, where, conditions);
+  const sent = withSource(uuid, withTls, ownSource ?? source, where, conditions);
   const { targets, delivery } = readDelivery(row, sent, where, conditions);
   const context = { row, where, ovsVersion };
   const isForWholeBridge = user.wholeBridges.length > 0;

@@ -16,14 +16,17 @@ const ROWS_PER_TURN = 64;
 const ROWS_OF_ONE_TURN = 200;
 
 export class ConfigurationReader {
-  readonly #settings: Pick<RunSettings, 'messageBytesMax' | 'recordFormat' | 'source' | 'collectorTls'>;
+  readonly #settings: Pick<
+    RunSettings,
+    'messageBytesMax' | 'recordFormat' | 'source' | 'collectorTls' | 'fileTargets'
+  >;
   readonly #cache = new ConfigurationCache();
   #preparation: { readonly tables: ConfigurationTables; readonly steps: Generator<void, void> } | undefined;
   #isPutOff = false;
   #last: { readonly tables: ConfigurationTables; readonly configuration: Configuration } | undefined;
 
-  constructor({ messageBytesMax, recordFormat, source, collectorTls }: RunSettings) {
-    this.#settings = { messageBytesMax, recordFormat, source, collectorTls };
+  constructor({ messageBytesMax, recordFormat, source, collectorTls, fileTargets }: RunSettings) {
+    this.#settings = { messageBytesMax, recordFormat, source, collectorTls, fileTargets };
   }
 
   /**

@@ -12,13 +12,14 @@ export interface SourceAddresses {
 
 /** Where records are sent. */
 export interface CollectorTarget {
-  /** An IPv4 or IPv6 address without brackets, or a host name. */
+  /** An IPv4 or IPv6 address without brackets, or a host name; the pattern of the names for a file. */
   readonly host: string;
+  /** 0 for a file. */
   readonly port: number;
   /** The target as operators read and write it, such as `[::1]:4739`. */
   readonly text: string;
   /** Default: udp. */
-  readonly transport?: 'udp' | 'tcp' | 'tls';
+  readonly transport?: 'udp' | 'tcp' | 'tls' | 'file';
   /** Set for tls. */
   readonly tls?: TlsClientFiles | undefined;
   /** Default: the system chooses the address. */
@@ -28,7 +29,7 @@ export interface CollectorTarget {
 /**
  * connecting: resolving or connecting, messages wait; open: messages are sent; failing: messages are sent, and the network
  * reports that they do not arrive (over UDP, by ICMP); backoff: the last attempt failed or the connection ended, until the
- * next attempt messages are lost over UDP and wait over TCP and TLS; closing: waiting messages are still sent; closed: the end.
+ * next attempt messages are lost over UDP and wait over TCP, over TLS and for a file; closing: waiting messages are still sent; closed: the end.
  */
 export type SessionState = 'connecting' | 'open' | 'failing' | 'backoff' | 'closing' | 'closed';
 
@@ -61,6 +62,16 @@ export interface SessionListener {
    * sequence number. It is called again for the same message on the next connection if this one breaks meanwhile.
    */
   stamp(message: WaitingMessage, sendAhead: SendAhead): void;
+}
+
+/** The files of a target that is a file. */
+export interface FilesStatus {
+  /** The name that the file which is being written will have; undefined: none. */
+  readonly current: string | undefined;
+  /** Files that were completed. */
+  readonly written: number;
+  /** Files that were removed to make room. */
+  readonly removed: number;
 }
 
 /** A session for operators. Counts are since the session was created. */
@@ -97,11 +108,13 @@ export interface SessionStatus {
   readonly backlogBytes: number;
   /** Connections made, the first included. */
   readonly connectionCount: number;
+  /** Set for a file. */
+  readonly files?: FilesStatus | undefined;
 }
 
 /** One collector over one transport. */
 export interface CollectorSession {
-  /** Whether the transport loses nothing while connected (TCP, TLS): templates are sent once a connection. */
+  /** Whether the transport loses nothing while connected (TCP, TLS, files): templates are sent once a connection or file. */
   readonly isReliable: boolean;
   /** Messages that wait to be sent, as far as the collector can be reached. */
   readonly backlogCount: number;

@@ -9,6 +9,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'there is no route to the host',
   ENOTFOUND: 'the host name has no address',
   EAI_AGAIN: 'the name servers do not answer',
+  ENOSPC: 'the disk is full',
   EMSGSIZE: 'the message is too long for the network path',
 };
 

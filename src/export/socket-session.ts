@@ -48,7 +48,7 @@ export interface SocketSessionParts {
 
 export abstract class SocketSession implements CollectorSession {
   abstract readonly isReliable: boolean;
-  protected abstract readonly transport: 'udp' | 'tcp' | 'tls';
+  protected abstract readonly transport: 'udp' | 'tcp' | 'tls' | 'file';
   protected readonly target: CollectorTarget;
   protected readonly listener: SessionListener;
   protected readonly clock: Clock;

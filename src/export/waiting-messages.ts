@@ -76,7 +76,12 @@ export class WaitingMessages {
 
   /** The oldest message; its bytes stay as they are until it is removed. */
   get oldest(): WaitingMessage | undefined {
-    return this.#slots[this.#head];
+    return this.at(0);
+  }
+
+  /** Returns the message at `index` from the oldest. */
+  at(index: number): WaitingMessage | undefined {
+    return this.#slots[this.#head + index];
   }
 
   /** Copies a message in; returns false when there is no memory for it. */

@@ -112,6 +112,20 @@ export const COLLECTOR_METRICS: readonly Metric[] = [
     'Sockets that were opened',
     ({ connectionCount }) => connectionCount,
   ),
+  perCollector(
+    'ovs_ipfix_collector_files_total',
+    'counter',
+    'files',
+    'Files that were completed, where the target is a file',
+    ({ files }) => files?.written,
+  ),
+  perCollector(
+    'ovs_ipfix_collector_files_removed_total',
+    'counter',
+    'files',
+    'Files of the target that were removed to make room for the next',
+    ({ files }) => files?.removed,
+  ),
   {
     name: 'ovs_ipfix_collector_errors_total',
     type: 'counter',

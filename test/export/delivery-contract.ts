@@ -6,14 +6,18 @@ import { describe, type TestContext, test } from 'node:test';
 import { type DeliveryTransport, NumberedExporter, numbersOf, range, targetOf } from '../support/delivery.ts';
 import { waitFor } from '../support/wait.ts';
 
+/** The error of a socket. */
+const REFUSED = { code: 'ECONNREFUSED', text: /^no process listens at the port \(ECONNREFUSED\)$/u };
+
 /** Declares the tests for one transport. */
 export function testDelivery(transport: DeliveryTransport): void {
-  const { name, isReliable, openSession } = transport;
+  const { name, isReliable, openSession, refusal = REFUSED } = transport;
+  const { targetText = (port: number, host: string) => `${name}:${host}:${port}` } = transport;
 
   /** An exporter to collectors, which the test ends. */
   const open = async (t: TestContext, collectorCount: number, host = '127.0.0.1') => {
     const collectors = await Promise.all(Array.from({ length: collectorCount }, transport.openCollector));
-    const targets = collectors.map(({ port }) => targetOf(`${name}:${host}:${port}`));
+    const targets = collectors.map(({ port }) => targetOf(targetText(port, host)));
     const numbered = new NumberedExporter(targets, openSession);
     t.after(async () => {
       await numbered.exporter.stop();
@@ -50,16 +54,16 @@ export function testDelivery(transport: DeliveryTransport): void {
       const gone = await transport.openCollector();
       const { port } = gone;
       await gone.close();
-      const numbered = new NumberedExporter([targetOf(`${name}:127.0.0.1:${port}`)], openSession);
+      const numbered = new NumberedExporter([targetOf(targetText(port, '127.0.0.1'))], openSession);
       await waitFor(
         () => {
           numbered.send(1);
-          return (numbered.collector().errors['ECONNREFUSED'] ?? 0) > 1;
+          return (numbered.collector().errors[refusal.code] ?? 0) > 1;
         },
         { what: 'refusals are counted' },
       );
       const { lastError, state } = numbered.collector();
-      assert.equal(lastError, 'no process listens at the port (ECONNREFUSED)');
+      assert.match(lastError ?? '', refusal.text);
       assert.notEqual(state, 'open');
       await numbered.exporter.stop();
     });

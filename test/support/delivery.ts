@@ -28,13 +28,17 @@ export interface DeliveryCollector {
 
 /** One transport. */
 export interface DeliveryTransport {
-  readonly name: 'udp' | 'tcp' | 'tls';
+  readonly name: 'udp' | 'tcp' | 'tls' | 'file';
   readonly isReliable: boolean;
   /** Hosts of this machine that the collector can be reached by: addresses and a name. */
   readonly hosts: readonly string[];
   /** Opens a collector on 127.0.0.1. */
   readonly openCollector: () => Promise<DeliveryCollector>;
   readonly openSession: (target: CollectorTarget, listener: SessionListener) => CollectorSession;
+  /** Returns the target of a collector as a row has it. Default: the transport, the host and the port. */
+  readonly targetText?: (port: number) => string;
+  /** The error of a collector that was closed. Default: that of a host at whose port no process listens. */
+  readonly refusal?: { readonly code: string; readonly text: RegExp };
 }
 
 /** A strict collector over UDP. */

@@ -31,6 +31,9 @@ const SAMPLING = ['config/ipfix-row.ts', 'SAMPLING_DEFAULT'] as const;
 const TIMEOUT_MAX = ['config/ipfix-row.ts', 'CACHE_ACTIVE_TIMEOUT_MAX'] as const;
 const MESSAGE_RATE = ['config/settings.ts', 'MESSAGE_RATE_MAX_DEFAULT'] as const;
 const MESSAGE = ['config/settings.ts', 'MESSAGE_BYTES_MAX_DEFAULT'] as const;
+const FOLDER = ['export/files/file-folder.ts'] as const;
+const FIRST_RETRY = ['export/socket-session.ts', 'SESSION_DEFAULTS.retryMinMs'] as const;
+const RELIABLE_RETRY = ['export/reliable-session.ts', 'RELIABLE_SESSION_DEFAULTS.retryMaxMs'] as const;
 const TABLE_WIDTH = ['report/text-table.ts', 'TABLE_WIDTH'] as const;
 
 export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
@@ -223,6 +226,14 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
     'UNCONFIRMED_BYTES_MAX',
     1024 ** 2,
   ),
+  checked('collectors.md', 'up to {} s. What', ...RELIABLE_RETRY, 1000),
+  checked('collectors.md', 'tries after {} s', ...FIRST_RETRY, 1000),
+  checked('collectors.md', 'not answer for {} s more', 'export/file-session.ts', 'CLOSE_MS_MAX', 1000),
+  checked('collectors.md', '`--file-bytes`, {} MiB', ...FOLDER, 'FILE_BYTES_DEFAULT', 1024 ** 2),
+  checked('collectors.md', '{} GiB by default', ...FOLDER, 'FOLDER_BYTES_DEFAULT', 1024 ** 3),
+  checked('collectors.md', '[{} files](limits.md', ...FOLDER, 'FOLDER_FILES_MAX'),
+  checked('command-line.md', '| {} | after so many', ...FOLDER, 'FILE_BYTES_DEFAULT'),
+  checked('command-line.md', '| {} | of all files', ...FOLDER, 'FOLDER_BYTES_DEFAULT'),
   checked('collectors.md', 'ticket, or for {} ms', 'export/tls-session.ts', 'TLS_ACCEPTANCE_MS'),
   checked('collectors.md', 'of up to {} records', 'export/cache-flush.ts', 'SLICE_RECORDS_MAX'),
   checked('collectors.md', '`extended` begin at {}.', 'ipfix/record-layout.ts', 'EXTENDED_ID_FIRST'),

@@ -23,6 +23,10 @@ const CONNECT_MS_MAX = 2000;
 /** Returns the findings about one target; what a running daemon knows better is also a condition. */
 export async function checkCollector(target: CollectorTarget, clock: Clock): Promise<Finding[]> {
   const { host, text, transport = 'udp' } = target;
+  if (transport === 'file') {
+    // Only the daemon knows its folder.
+    return [];
+  }
   const where = `Collector ${text}`;
   const family = familyOf(target);
   let resolved: LookupAddress;

@@ -23,6 +23,8 @@ const TLS_OF_DAEMON: CollectorTls = {
   files: { ca: '', certificate: undefined, key: undefined, isClientOptional: true },
   folder: '',
 };
+/** The daemon's folder for files, likewise. */
+const FOLDER_OF_DAEMON = { path: '/' };
 /** Milliseconds for all tables. */
 const DATABASE_MS_MAX = 5000;
 
@@ -98,6 +100,7 @@ async function read(client: OvsdbClient, endpoint: Endpoint): Promise<DatabaseFa
   const configuration = withOwnershipConditions(
     readConfiguration(tables, MESSAGE_BYTES_MAX_DEFAULT, undefined, undefined, {
       collectorTls: TLS_OF_DAEMON,
+      fileTargets: FOLDER_OF_DAEMON,
     }),
     'none',
   );

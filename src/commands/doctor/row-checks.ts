@@ -110,7 +110,9 @@ function checkDoubleExport({ name, sampling, flowSampling }: BridgeConfig): Find
 function checkDomains(bridges: readonly BridgeConfig[]): Finding[] {
   const users = new Map<string, string[]>();
   for (const { name, sampling } of bridges) {
-    for (const target of sampling?.isOurs === true ? sampling.exporter.targets : []) {
+    const targets = sampling?.isOurs === true ? sampling.exporter.targets : [];
+    // Each bridge writes files of its own.
+    for (const target of targets.filter(({ transport }) => transport !== 'file')) {
       const key = `${target.text}, observation domain ${sampling?.observationDomainId}`;
       users.set(key, [...(users.get(key) ?? []), name]);
     }

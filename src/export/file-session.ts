@@ -1,0 +1,290 @@
+// A session whose collector is a series of files (RFC 5655). Each file is a connection of its own: templates come first, and sequence
+// numbers begin at 0, so that it can be read by itself. Messages wait in memory until they are written. An error of the disk
+// ends the file behind its last whole message; what was not written waits for the next one.
+
+import { codeOf } from '../runtime/error-code.ts';
+import { settlesWithin } from '../runtime/within.ts';
+import type { CollectorTarget, SessionListener, SessionStatus } from './collector-session.ts';
+import { faultText } from './fault-text.ts';
+import type { FileFolder } from './files/file-folder.ts';
+import type { TargetFile } from './files/target-file.ts';
+import { RELIABLE_SESSION_DEFAULTS, type ReliableSessionParts } from './reliable-session.ts';
+import { SocketSession, type SocketSessionOptions } from './socket-session.ts';
+import { WaitingMessages } from './waiting-messages.ts';
+
+/** Limits and intervals of a session to files. */
+export interface FileSessionOptions extends SocketSessionOptions {
+  /** Memory of the messages that wait, in bytes; the newest ones beyond are lost. */
+  readonly queueBytesMax: number;
+}
+
+/** Messages that are written at once; templates and options records before them are added. */
+const BATCH_MAX = 64;
+/** Milliseconds between two checks whether the time of the open file is over. */
+const SLOT_CHECK_MS = 1000;
+/** Milliseconds that the end of a session waits for a disk that does not answer. */
+const CLOSE_MS_MAX = 1000;
+
+export class FileSession extends SocketSession {
+  readonly isReliable = true;
+  protected readonly transport = 'file';
+  readonly #folder: FileFolder;
+  readonly #pattern: string;
+  readonly #waiting: WaitingMessages;
+  #file: TargetFile | undefined;
+  #filesWritten = 0;
+  #filesRemoved = 0;
+  #hasFile = false;
+  #isReady = false;
+  #isClosed = false;
+  /** Set while something is written, completed or created. */
+  #work: Promise<void> | undefined;
+  #onDrained: (() => void) | undefined;
+  /** Bytes of the messages that are being written. */
+  #batchBytes = 0;
+  readonly #add = (bytes: Buffer, size: number, recordCount: number) => {
+    this.#batchBytes += size;
+    return this.traffic.add(bytes, size, recordCount);
+  };
+
+  constructor(
+    target: CollectorTarget,
+    listener: SessionListener,
+    parts: ReliableSessionParts & { readonly folder: FileFolder },
+    options: Partial<FileSessionOptions> = {},
+  ) {
+    const all = { ...RELIABLE_SESSION_DEFAULTS, sendBacklogMax: 1024, ...options };
+    super(target, listener, parts, all);
+    this.#folder = parts.folder;
+    this.#pattern = target.host;
+    this.#waiting = new WaitingMessages(all.queueBytesMax, parts.queueMemory);
+  }
+
+  /** Messages that wait for a disk that works, as far as is known. */
+  override get backlogCount(): number {
+    return this.isBackingOff ? 0 : this.#waiting.count;
+  }
+
+  protected get address(): undefined {
+    return undefined;
+  }
+
+  protected get sourceAddress(): undefined {
+    return undefined;
+  }
+
+  protected override get hasWaiting(): boolean {
+    return this.#waiting.count > 0;
+  }
+
+  override send(bytes: Buffer, size: number, recordCount: number): boolean {
+    if (this.isEnding) {
+      this.traffic.countLost(recordCount, 'notConnected');
+      return false;
+    }
+    if (!this.#waiting.push(bytes, size, recordCount)) {
+      this.traffic.countLost(recordCount, 'queueFull');
+      this.traffic.countError('BACKLOG', `${this.#waiting.count} messages already wait to be written`);
+      return false;
+    }
+    this.handOver();
+    return true;
+  }
+
+  override status(): SessionStatus {
+    return {
+      ...super.status(),
+      backlogCount: this.#waiting.count,
+      backlogBytes: this.#waiting.bytes,
+      files: { current: this.#file?.name, written: this.#filesWritten, removed: this.#filesRemoved },
+    };
+  }
+
+  protected connect(): void {
+    this.#folder.ready().then(
+      () => {
+        if (!this.#isClosed) {
+          this.#isReady = true;
+          this.opened();
+        }
+      },
+      (error: unknown) => {
+        if (!this.#isClosed) {
+          this.failed(error);
+        }
+      },
+    );
+  }
+
+  protected override handOver(): void {
+    if (!this.#isReady || this.#work !== undefined) {
+      return;
+    }
+    if (this.#waiting.count === 0) {
+      this.#onDrained?.();
+    } else {
+      this.#begin(() => this.#writeAll());
+    }
+  }
+
+  protected override async drained(): Promise<void> {
+    if (this.#waiting.count > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onDrained = resolve;
+      });
+    }
+  }
+
+  /** The messages that wait are written to the next file. */
+  protected override connectionLost(): void {
+    this.traffic.forget();
+    // At a stop there is no other attempt.
+    this.#onDrained?.();
+  }
+
+  protected override dropWaiting(): number {
+    let records = 0;
+    this.traffic.forget();
+    for (let message = this.#waiting.oldest; message !== undefined; message = this.#waiting.oldest) {
+      this.traffic.countLost(message.recordCount, 'stop');
+      records += message.recordCount;
+      this.#waiting.shift();
+    }
+    return records;
+  }
+
+  /** Completes the open file, as far as the disk answers in time; otherwise it is completed at the next start. */
+  protected async close(): Promise<void> {
+    this.#isClosed = true;
+    const completed = (this.#work ?? Promise.resolve()).then(() => this.#endFile());
+    const isDone = await settlesWithin(
+      this.clock,
+      CLOSE_MS_MAX,
+      completed.catch((error) => this.#noteFault(error)),
+    );
+    if (!isDone) {
+      this.log.warn(
+        `collector ${this.target.text}: the disk does not answer, ${this.#file?.part} is not complete`,
+      );
+    }
+  }
+
+  /** Runs one piece of work at a time. An error of it is one of the disk. */
+  #begin(work: () => Promise<void>): void {
+    this.#work = work().then(
+      () => {
+        this.#work = undefined;
+        this.handOver();
+        this.#watchSlot();
+      },
+      async (error: unknown) => {
+        this.#isReady = false;
+        await this.#endFile().catch((second: unknown) => this.#noteFault(second));
+        this.#work = undefined;
+        if (!this.#isClosed) {
+          this.failed(error);
+        }
+      },
+    );
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.count > 0 && !this.#isClosed) {
+      const file = await this.#fileForNext();
+      if (this.#isClosed) {
+        return;
+      }
+      const count = this.#collect(file);
+      await file.append(this.#handed());
+      if (!this.#isClosed) {
+        this.#written(count);
+      }
+    }
+  }
+
+  /** Returns the open file, or the next one if its time is over or it is full. */
+  async #fileForNext(): Promise<TargetFile> {
+    const file = this.#file;
+    const size = this.#waiting.oldest?.size ?? 0;
+    if (file !== undefined && !this.#isOver(file) && file.bytes + size <= this.#folder.fileBytesMax) {
+      return file;
+    }
+    await this.#endFile();
+    const created = await this.#folder.create(this.#pattern);
+    this.#filesRemoved += created.filesRemoved;
+    if (this.#hasFile) {
+      this.listener.restarted();
+    }
+    this.#hasFile = true;
+    this.#file = created.file;
+    return created.file;
+  }
+
+  /** Puts messages together that fit the file, each with what precedes it; returns the number of those that have waited. */
+  #collect(file: TargetFile): number {
+    const bytesMax = this.#folder.fileBytesMax - file.bytes;
+    this.#batchBytes = 0;
+    let count = 0;
+    for (;;) {
+      const message = this.#waiting.at(count);
+      const isFull = count > 0 && this.#batchBytes + (message?.size ?? 0) > bytesMax;
+      if (message === undefined || isFull || this.traffic.backlogCount >= BATCH_MAX) {
+        return count;
+      }
+      this.listener.stamp(message, this.#add);
+      this.#add(message.bytes, message.size, message.recordCount);
+      count += 1;
+    }
+  }
+
+  /** Returns the bytes of the messages that were put together. */
+  #handed(): Buffer {
+    const messages: Buffer[] = [];
+    for (let bytes = this.traffic.hand(); bytes !== undefined; bytes = this.traffic.hand()) {
+      messages.push(bytes);
+    }
+    return Buffer.concat(messages);
+  }
+
+  #written(count: number): void {
+    while (this.traffic.backlogCount > 0) {
+      this.traffic.sent(true);
+    }
+    for (let index = 0; index < count; index += 1) {
+      this.#waiting.shift();
+    }
+  }
+
+  #isOver(file: TargetFile): boolean {
+    return this.#folder.slotOf(this.#pattern) !== file.slot;
+  }
+
+  /** Completes the open file when its time is over, also if no records follow. */
+  #watchSlot(): void {
+    if (this.isOpen && this.#file !== undefined) {
+      this.setTimer(() => {
+        if (this.#file !== undefined && this.#work === undefined && this.#isOver(this.#file)) {
+          this.#begin(() => this.#endFile());
+        } else {
+          this.#watchSlot();
+        }
+      }, SLOT_CHECK_MS);
+    }
+  }
+
+  /** Completes the open file. */
+  async #endFile(): Promise<void> {
+    const file = this.#file;
+    if (file !== undefined) {
+      this.#file = undefined;
+      await this.#folder.complete(file);
+      this.#filesWritten += file.bytes > 0 ? 1 : 0;
+    }
+  }
+
+  #noteFault(error: unknown): void {
+    const text = faultText(error);
+    this.traffic.countError(codeOf(error), text);
+    this.log.warn(`collector ${this.target.text}: a file is not complete, ${text}`);
+  }
+}
