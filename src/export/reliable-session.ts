@@ -71,8 +71,11 @@ export abstract class ReliableSession extends SocketSession {
     this.#waiting = new WaitingMessages(options.queueBytesMax, parts.queueMemory);
   }
 
-  /** Returns a socket that is connecting. */
-  protected abstract openSocket(): Promise<Socket>;
+  /**
+   * Passes on a socket that begins to connect, before it returns to the event loop: a socket without a listener whose error comes at
+   * once, as without a route, would end the process.
+   */
+  protected abstract openSocket(use: (socket: Socket) => void): Promise<void>;
 
   /** Calls back when the collector accepts messages on the socket; a second call has no effect. */
   protected abstract whenReady(socket: Socket, ready: () => void): void;
@@ -119,9 +122,8 @@ export abstract class ReliableSession extends SocketSession {
     const attempt = this.#attempt;
     const timeoutMs = this.#options.connectTimeoutMs;
     this.setTimer(() => this.#ended(attempt, new Error(`no connection within ${timeoutMs} ms`)), timeoutMs);
-    this.openSocket().then(
-      (socket) => this.#use(socket, attempt),
-      (error: unknown) => this.#ended(attempt, error),
+    this.openSocket((socket) => this.#use(socket, attempt)).catch((error: unknown) =>
+      this.#ended(attempt, error),
     );
   }
 

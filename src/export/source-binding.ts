@@ -23,7 +23,7 @@ export function sourceFor(
 
 /**
  * Returns options of a TCP connection, whose host is resolved by the system: in the family of the source address, and for a name
- * with source addresses of both families by IPv4.
+ * with source addresses of both families by IPv4. Throws if the host is an address of a family without a source address.
  */
 export function sourceOfName(target: CollectorTarget): {
   readonly localAddress?: string;
@@ -34,8 +34,8 @@ export function sourceOfName(target: CollectorTarget): {
     return {};
   }
   const family = isIP(host) || (source.ipv4 === undefined ? 6 : 4);
-  const localAddress = family === 6 ? source.ipv6 : source.ipv4;
-  return localAddress === undefined ? { family } : { localAddress, family };
+  const localAddress = sourceFor(target, { address: host, family });
+  return localAddress === undefined ? {} : { localAddress, family };
 }
 
 /** Returns the error, or one that names the source address if this host does not have it. */

@@ -22,9 +22,9 @@ export class TcpSession extends ReliableSession {
     super(target, listener, parts, { ...RELIABLE_SESSION_DEFAULTS, ...given });
   }
 
-  protected async openSocket(): Promise<Socket> {
+  protected async openSocket(use: (socket: Socket) => void): Promise<void> {
     const { host, port } = this.target;
-    return connect({ host, port, keepAlive: true, ...sourceOfName(this.target) });
+    use(connect({ host, port, keepAlive: true, ...sourceOfName(this.target) }));
   }
 
   protected override whenReady(socket: Socket, ready: () => void): void {

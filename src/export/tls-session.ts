@@ -48,19 +48,21 @@ export class TlsSession extends ReliableSession {
     };
   }
 
-  protected async openSocket(): Promise<Socket> {
+  protected async openSocket(use: (socket: Socket) => void): Promise<void> {
     const secureContext = await readTlsContext(this.#files, this.#words);
     const { host, port } = this.target;
     // Certificates have names without the dot at the end, and addresses without the interface.
     const name = host.replace(/\.$|%.*$/u, '');
-    return connect({
-      host,
-      port,
-      secureContext,
-      servername: isIP(name) === 0 ? name : '',
-      checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
-      ...sourceOfName(this.target),
-    });
+    use(
+      connect({
+        host,
+        port,
+        secureContext,
+        servername: isIP(name) === 0 ? name : '',
+        checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
+        ...sourceOfName(this.target),
+      }),
+    );
   }
 
   protected override whenReady(socket: Socket, ready: () => void): void {

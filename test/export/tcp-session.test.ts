@@ -208,6 +208,37 @@ test('a stop without a collector counts what waited as lost', async () => {
   assert.deepEqual([recordsLostBy.stop, recordsSent, backlogCount, backlogBytes], [10, 0, 0, 0]);
 });
 
+test('an attempt that the kernel refuses at once is a failed one, from a timer as well', async () => {
+  const parts = { clock: systemClock, log: silentLogger };
+  // TCP has no broadcast, and 192.0.2.0/24 is of documents: without a route, or an address, connecting fails the same way.
+  const noRoute = targetAt('255.255.255.255', 4739);
+  const noAddress = { ...targetAt('127.0.0.1', 4739), source: { ipv4: '192.0.2.77' } };
+  for (const [target, code] of [
+    [noRoute, 'ENETUNREACH'],
+    [noAddress, 'EADDRNOTAVAIL'],
+  ] as const) {
+    const session = new TcpSession(target, new CountingListener(), parts, { retryMinMs: 5, retryMaxMs: 5 });
+    session.start();
+    await waitFor(() => session.status().errors[code]! >= 3, { what: `${code} is counted` });
+    assert.deepEqual(Object.keys(session.status().errors), [code]);
+    await session.stop();
+  }
+});
+
+test('sends nothing to an address of a family without a source address', async () => {
+  const collector = await openCollector('127.0.0.1');
+  const target = { ...targetAt('127.0.0.1', collector.port), source: { ipv6: '::1' } };
+  const session = new TcpSession(target, new CountingListener(), { clock: systemClock, log: silentLogger });
+  session.start();
+  await waitFor(() => session.status().state !== 'connecting', { what: 'the attempt has ended' });
+  const { state, lastError, lastErrorCode } = session.status();
+  assert.deepEqual([state, lastErrorCode], ['backoff', 'EAFNOSUPPORT']);
+  assert.match(lastError ?? '', /no source address is an IPv4 address, as 127\.0\.0\.1 needs/u);
+  await session.stop();
+  assert.equal(collector.connections.length, 0);
+  await collector.close();
+});
+
 /** Returns a value that has not changed for 100 ms. */
 async function settled(read: () => number): Promise<number> {
   let value = Number.NaN;

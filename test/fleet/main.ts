@@ -90,6 +90,21 @@ function checkLines(text: string): void {
   );
 }
 
+/** Waits for so many rows, or until their number has not changed for some polls of half a second. */
+async function waitForRows(total: string, isEnough: (unchangedCount: number) => boolean): Promise<void> {
+  let before: string | undefined;
+  let unchangedCount = 0;
+  await waitFor(
+    async () => {
+      const [rows] = await postgres.query('select count(*) from acct');
+      unchangedCount = rows === before ? unchangedCount + 1 : 0;
+      before = rows;
+      return rows === total || isEnough(unchangedCount);
+    },
+    { what: `${total} rows`, timeoutMs: 30_000, intervalMs: 500 },
+  );
+}
+
 const folder = await mkdtemp(join(tmpdir(), 'fleet-'));
 const postgres = await Postgres.start(values.postgres);
 await postgres.query(TABLE);
@@ -109,11 +124,11 @@ const nfacctd = await startNfacctd('peer_src_ip,src_host,dst_host,src_port,dst_p
   sql_cache_entries: '262139',
 });
 const nfcapd = await startNfcapd(['-o', 'fmt:%ra %sp'], ['-B', String(RECEIVE_BYTES)]);
-let nfcapdOutput: Promise<string> | undefined;
-/** Ends it once: its files are complete then, and it removes them. */
-const stopNfcapd = () => {
-  nfcapdOutput ??= nfcapd.stop();
-  return nfcapdOutput;
+let ends: Promise<readonly string[]> | undefined;
+/** Ends both collectors, once: nfacctd writes the rest of a buffer then, and nfcapd's files are complete. */
+const stopCollectors = () => {
+  ends ??= Promise.all([nfacctd.stop(), nfcapd.stop()]);
+  return ends;
 };
 try {
   const frames = Array.from({ length: RECORDS }, (_, index) => udpFrame({ sourcePort: FIRST_PORT + index }));
@@ -123,20 +138,17 @@ try {
   const dropped = (await drained(nfacctd.port)) + (await drained(nfcapd.port));
   assert.equal(dropped, 0, 'messages that found a receive buffer full');
   const total = String(EXPORTERS * RECORDS);
-  await waitFor(async () => (await postgres.query('select count(*) from acct'))[0] === total, {
-    what: `${total} rows`,
-    timeoutMs: 60_000,
-    intervalMs: 500,
-  });
+  await waitForRows(total, (unchanged) => unchanged === 10);
+  const [, captured = ''] = await stopCollectors();
+  await waitForRows(total, () => false);
   checkRows(await postgres.query(PER_EXPORTER));
-  checkLines(await stopNfcapd());
+  checkLines(captured);
   process.stdout.write(
     `${EXPORTERS} exporters sent ${total} records to each of 2 collectors in ${seconds.toFixed(1)} s, ${values.jobs} at a time; ` +
       `${total} rows in PostgreSQL, ${total} records in nfcapd, none missing\n`,
   );
 } finally {
-  await stopNfcapd();
-  await nfacctd.stop();
+  await stopCollectors();
   await postgres.stop();
   await rm(folder, { recursive: true, force: true });
 }

@@ -19,7 +19,7 @@ import { diagnose, found } from '../support/doctor.ts';
 import { exportingBridge } from '../support/exporting-bridge.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { udpFrame } from '../support/frames.ts';
-import { createCollectorSet, daemonStatus, waitForHook, waitForOwnRows } from '../support/ipfix-rows.ts';
+import { createCollectorSet, daemonStatus, waitForBridge, waitForOwnRows } from '../support/ipfix-rows.ts';
 import type { Ovs } from '../support/ovs.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
@@ -145,7 +145,8 @@ test(
     );
     assert.deepEqual(await ownRows(ovs), BOTH, 'nothing else is left');
     await createCollectorSet(ovs, br.name, id, sink.target);
-    await waitForHook(daemon, br.name);
+    await waitForBridge(daemon, br.name, 'the set', ({ flowSampling }) => flowSampling.length === 1);
+    await daemon.waitForReady();
     await br.inject(udpFrame({ sourcePort: 65_535 }));
     const [record] = await sink.waitForRecords(1);
     assert.equal(record?.observationDomainId, 1);

@@ -4,6 +4,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { waitFor } from '../support/wait.ts';
 import type { Random } from './random.ts';
 import { BRIDGE, HAS_SMALL_DISK, type Stage } from './stage.ts';
 import { PACKET_RATE } from './traffic.ts';
@@ -120,20 +121,32 @@ const DISK: readonly Fault[] = [
   },
 ];
 
+/** Repeats a command of an OpenFlow client until ovs-vswitchd serves it: the other fault may have ended that. */
+async function whenServed(command: () => Promise<unknown>): Promise<void> {
+  const isServed = () =>
+    command().then(
+      () => true,
+      () => false,
+    );
+  await waitFor(isServed, { what: 'ovs-vswitchd serves OpenFlow again', timeoutMs: 10_000 });
+}
+
 const FLOWS: readonly Fault[] = [
-  program('del-flows', 'flows', async ({ ovs }) => {
-    await ovs.ofctl('del-flows', BRIDGE);
-    await ovs.ofctl('add-flow', BRIDGE, 'priority=0,actions=NORMAL');
-  }),
+  program('del-flows', 'flows', ({ ovs }) =>
+    whenServed(async () => {
+      await ovs.ofctl('del-flows', BRIDGE);
+      await ovs.ofctl('add-flow', BRIDGE, 'priority=0,actions=NORMAL');
+    }),
+  ),
   program('replace-flows', 'flows', async ({ ovs }) => {
     const file = join(ovs.rundir, 'flows');
     await writeFile(file, 'priority=0,actions=NORMAL\n');
-    await ovs.ofctl('replace-flows', BRIDGE, file);
+    await whenServed(() => ovs.ofctl('replace-flows', BRIDGE, file));
   }),
-  program('mod-flows', 'flows', async ({ ovs }) => {
-    await ovs.ofctl('mod-flows', BRIDGE, 'actions=NORMAL');
-  }),
-  program('del-meters', 'flows', async ({ ovs }) => ovs.deleteMeters(BRIDGE)),
+  program('mod-flows', 'flows', ({ ovs }) =>
+    whenServed(() => ovs.ofctl('mod-flows', BRIDGE, 'actions=NORMAL')),
+  ),
+  program('del-meters', 'flows', ({ ovs }) => whenServed(() => ovs.deleteMeters(BRIDGE))),
 ];
 
 const ROWS: readonly Fault[] = [

@@ -28,24 +28,26 @@ export async function checkCollector(target: CollectorTarget, clock: Clock): Pro
     return [];
   }
   const where = `Collector ${text}`;
+  const family = familyOf(target);
   let resolved: LookupAddress;
   try {
-    resolved = await within(clock, LOOKUP_MS_MAX, 'the name servers do not answer', lookup(host));
+    const answer = lookup(host, { family });
+    resolved = await within(clock, LOOKUP_MS_MAX, 'the name servers do not answer', answer);
   } catch (error) {
     return [
       finding(
         'error',
         'collector-unknown',
         where,
-        `Its name has no address: ${reasonOf(error)}.`,
+        `Its name has no ${family === 0 ? '' : `IPv${family} `}address: ${reasonOf(error)}.`,
         `Correct the name in the row's targets, or see what "getent hosts ${host}" says.`,
       ),
     ];
   }
-  const refusal =
-    transport === 'udp'
-      ? await sendEmptyMessage(target, resolved, clock)
-      : await openConnection(target, clock);
+  // Without a source address of the family nothing can be opened.
+  const open =
+    transport === 'udp' ? sendEmptyMessage(target, resolved, clock) : openConnection(target, clock);
+  const refusal = await open.catch((error: unknown) => faultText(error));
   if (refusal === undefined) {
     return [];
   }
@@ -60,8 +62,16 @@ export async function checkCollector(target: CollectorTarget, clock: Clock): Pro
   ];
 }
 
+/** Returns the only family that a name may have an address of; 0: it may be any. */
+function familyOf({ source }: CollectorTarget): 0 | 4 | 6 {
+  if (source === undefined || (source.ipv4 !== undefined && source.ipv6 !== undefined)) {
+    return 0;
+  }
+  return source.ipv4 === undefined ? 6 : 4;
+}
+
 /** Connects and closes; resolves with what prevents it, or undefined. */
-function openConnection(target: CollectorTarget, clock: Clock): Promise<string | undefined> {
+async function openConnection(target: CollectorTarget, clock: Clock): Promise<string | undefined> {
   const { host, port } = target;
   const source = sourceOfName(target);
   return new Promise((resolve) => {
@@ -78,11 +88,12 @@ function openConnection(target: CollectorTarget, clock: Clock): Promise<string |
 }
 
 /** Sends the message; resolves with the system's error, or undefined. */
-function sendEmptyMessage(
+async function sendEmptyMessage(
   target: CollectorTarget,
   resolved: LookupAddress,
   clock: Clock,
 ): Promise<string | undefined> {
+  const source = sourceFor(target, resolved);
   const message = Buffer.alloc(MESSAGE_HEADER_SIZE);
   message.writeUInt16BE(IPFIX_VERSION, 0);
   message.writeUInt16BE(MESSAGE_HEADER_SIZE, 2);
@@ -97,6 +108,6 @@ function sendEmptyMessage(
     };
     socket.once('error', (error) => end(faultText(error)));
     const connect = () => socket.connect(target.port, resolved.address, () => socket.send(message));
-    bindSocket(socket, sourceFor(target, resolved)).then(connect, (error: unknown) => end(faultText(error)));
+    bindSocket(socket, source).then(connect, (error: unknown) => end(faultText(error)));
   });
 }
