@@ -21,12 +21,23 @@ export interface DaemonOptions {
   readonly program?: string;
   /** Whether it runs in vswitchd's network namespace (mode `netdev`), where samples of the datapath arrive. Default: false. */
   readonly inSwitchNamespace?: boolean;
+  /** A program that executes the daemon, with its arguments. */
+  readonly executor?: readonly string[];
 }
 
 /** Starts the daemon. */
 export async function startDaemon(ovs: Ovs, options: DaemonOptions = {}): Promise<Daemon> {
   const file = options.program ?? DAEMON_FILE;
-  const command = [process.execPath, file, 'run', '--db', ovs.dbEndpoint, ...(options.arguments ?? [])];
+  const { executor = [] } = options;
+  const command = [
+    ...executor,
+    process.execPath,
+    file,
+    'run',
+    '--db',
+    ovs.dbEndpoint,
+    ...(options.arguments ?? []),
+  ];
   const [first = '', ...rest] =
     options.inSwitchNamespace === true ? ovs.namespaceCommand(...command) : command;
   const environment = { ...ovs.environment, ...options.environment };

@@ -50,6 +50,11 @@ export class SmallDisk {
     return [`--target=${this.#holder.pid}`, '--mount', '--'];
   }
 
+  /** The path of its folder from outside of the namespace. */
+  get outside(): string {
+    return `/proc/${this.#holder.pid}/root${this.folder}`;
+  }
+
   /** Copies a file into it, under the same name. */
   async copy(file: string): Promise<void> {
     await copyFile(file, this.#path(basename(file)));
@@ -76,6 +81,6 @@ export class SmallDisk {
 
   /** The path of a file in it, from outside of the namespace. */
   #path(name: string): string {
-    return join(`/proc/${this.#holder.pid}/root${this.folder}`, name);
+    return join(this.outside, name);
   }
 }

@@ -102,6 +102,7 @@ export const CHECKS: readonly Check[] = [
       'row-settings',
       'ownership',
       'target-transports',
+      'file-targets',
       'collector-tls',
       'leadership',
       'tls',
