@@ -32,8 +32,8 @@ let browser: Browser | undefined;
 
 before(async () => {
   ovs = await startOvs({
-    // Warnings of ovs-vswitchd about the name without an address, while it exports for the row.
-    allowedWarnings: [/no-such-host\.invalid|no collectors could be initialized/],
+    // Warnings of ovs-vswitchd about the name without an address and the target over TCP, while it exports for the row.
+    allowedWarnings: [/no-such-host\.invalid|collector tcp:|no collectors could be initialized/],
   });
   daemon = await startDaemon(ovs, { arguments: ['--web', '127.0.0.1:0'] });
   url = await pageAddress(daemon);
