@@ -1,15 +1,23 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { readConfiguration } from '../../src/config/configuration.ts';
 import { readReplaySettings } from '../../src/config/replay-settings.ts';
 import { readRunSettings } from '../../src/config/settings.ts';
 import { parseTarget } from '../../src/config/target.ts';
 
 const ROW = '11111111-1111-4111-8111-111111111111';
-const FOLDER = realpathSync(mkdtempSync(join(tmpdir(), 'files-')));
+/** A folder that is not read. */
+const FOLDER = '/files';
+
+/** Makes a folder, which is removed after the test. */
+function makeFolder(t: TestContext): string {
+  const path = realpathSync(mkdtempSync(join(tmpdir(), 'files-')));
+  t.after(() => rmSync(path, { recursive: true }));
+  return path;
+}
 
 /** Reads a row with these targets. */
 function read(targets: readonly string[], path?: string) {
@@ -86,12 +94,13 @@ test('without a folder a file gets nothing, which is a condition, and the other 
   });
 });
 
-test('the folder is resolved at the start, and must be a folder', () => {
-  const link = join(FOLDER, 'link');
-  const folder = join(FOLDER, 'folder');
+test('the folder is resolved at the start, and must be a folder', (t) => {
+  const parent = makeFolder(t);
+  const link = join(parent, 'link');
+  const folder = join(parent, 'folder');
   mkdirSync(folder);
   symlinkSync(folder, link);
-  writeFileSync(join(FOLDER, 'file'), '');
+  writeFileSync(join(parent, 'file'), '');
   const settings = readRunSettings({ fileTargets: link, fileBytes: '200000', fileTargetsBytes: '400000' });
   assert.deepEqual(settings.fileTargets, { path: folder, fileBytesMax: 200_000, folderBytesMax: 400_000 });
   assert.equal(readRunSettings({}).fileTargets, undefined);
@@ -101,28 +110,29 @@ test('the folder is resolved at the start, and must be a folder', () => {
     folderBytesMax: 1_073_741_824,
   });
   assert.throws(
-    () => readRunSettings({ fileTargets: join(FOLDER, 'file') }),
+    () => readRunSettings({ fileTargets: join(parent, 'file') }),
     /^SettingsError: --file-targets: files cannot be written in ".*file": it is not a folder\. Name a folder/u,
   );
-  assert.throws(() => readRunSettings({ fileTargets: join(FOLDER, 'none') }), /no such file or directory/u);
+  assert.throws(() => readRunSettings({ fileTargets: join(parent, 'none') }), /no such file or directory/u);
   assert.throws(
     () => readRunSettings({ fileTargets: folder, fileBytes: '300000', fileTargetsBytes: '500000' }),
     /--file-targets-bytes: 500000 is less than two files of --file-bytes \(300000\)/u,
   );
 });
 
-test('a folder that the process may not write is refused', { skip: process.getuid?.() === 0 }, () => {
-  const folder = join(FOLDER, 'read-only');
+test('a folder that the process may not write is refused', { skip: process.getuid?.() === 0 }, (t) => {
+  const folder = join(makeFolder(t), 'read-only');
   mkdirSync(folder);
   chmodSync(folder, 0o500);
   assert.throws(() => readRunSettings({ fileTargets: folder }), /permission denied/u);
 });
 
-test('replay needs the folder for a file', () => {
+test('replay needs the folder for a file', (t) => {
+  const folder = makeFolder(t);
   assert.throws(
     () => readReplaySettings({ to: ['file:a.ipfix'] }),
     /^SettingsError: --to: "file:a\.ipfix" needs the folder for files: --file-targets DIR\.$/u,
   );
-  const { targets, fileTargets } = readReplaySettings({ to: ['file:a.ipfix'], fileTargets: FOLDER });
-  assert.deepEqual([targets[0]?.text, fileTargets?.path], ['file:a.ipfix', FOLDER]);
+  const { targets, fileTargets } = readReplaySettings({ to: ['file:a.ipfix'], fileTargets: folder });
+  assert.deepEqual([targets[0]?.text, fileTargets?.path], ['file:a.ipfix', folder]);
 });

@@ -237,3 +237,39 @@ test('the oldest file is the one that was changed first', async (t) => {
     ['01.ipfix', '03.ipfix', '3x.ipfix'],
   );
 });
+
+test('a file whose disk fails is a collector that has failed: another one gets the records until it works again', async (t) => {
+  const folders = [openFolder(), openFolder()];
+  const numbered = new NumberedExporter(
+    [targetOf('file:0.ipfix'), targetOf('file:1.ipfix')],
+    (target, listener) => {
+      const folder = folders[Number(target.host[0])]!;
+      const parts = { clock: systemClock, log: silentLogger, folder };
+      return new FileSession(target, listener, parts, { retryMinMs: 20, retryMaxMs: 40 });
+    },
+    { mode: 'failover', failbackSeconds: 0 },
+  );
+  t.after(async () => {
+    await numbered.exporter.stop();
+    for (const { path } of folders) {
+      rmSync(path, { recursive: true, force: true });
+    }
+  });
+  const path = folders[0]?.path ?? '';
+  await waitFor(() => numbered.collector(0).state === 'open', { what: 'the folder is there' });
+  renameSync(path, `${path}-away`);
+  numbered.send(10);
+  await waitFor(() => numbered.collector(1).isInUse && !numbered.collector(0).isInUse, {
+    what: 'it has failed',
+  });
+  numbered.send(10);
+  await waitFor(() => numbered.collector(1).recordsSent === 10, { what: 'the other collector has them' });
+  renameSync(`${path}-away`, path);
+  await waitFor(() => numbered.collector(0).isInUse, { what: 'it is used again' });
+  await waitFor(() => numbered.collector(0).recordsSent === 10, { what: 'what waited is written' });
+  await numbered.exporter.stop();
+  assert.deepEqual(
+    folders.map((folder) => numbersOf(readFiles(folder.path).records)),
+    [range(0, 10), range(10, 20)],
+  );
+});

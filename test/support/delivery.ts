@@ -1,6 +1,7 @@
 // Delivery over each transport: an exporter whose records are numbered, and strict collectors that say which numbers they got.
 
 import { parseTarget } from '../../src/config/target.ts';
+import type { DeliveryOptions } from '../../src/export/collector-choice.ts';
 import type {
   CollectorSession,
   CollectorTarget,
@@ -98,9 +99,10 @@ export class NumberedExporter {
   constructor(
     targets: readonly CollectorTarget[],
     openSession: (target: CollectorTarget, listener: SessionListener) => CollectorSession,
+    delivery?: DeliveryOptions,
   ) {
     const parts = { clock: systemClock, log: silentLogger, openSession };
-    this.exporter = new Exporter('br0', { ...EXPORTER_DEFAULTS, targets }, parts);
+    this.exporter = new Exporter('br0', { ...EXPORTER_DEFAULTS, targets, delivery }, parts);
     this.exporter.start();
   }
 
