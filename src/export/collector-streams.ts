@@ -8,6 +8,7 @@ import { CollectorChoice, type DeliveryMode, type DeliveryOptions } from './coll
 import type { CollectorTarget, OpenSession } from './collector-session.ts';
 import { type CollectorStatus, CollectorStream, type MessageTime } from './collector-stream.ts';
 import { targetKey } from './exporter-options.ts';
+import type { RemovedCollectors } from './exporter-status.ts';
 import type { OpenMessage } from './open-message.ts';
 import type { PacedCollectors } from './pacer.ts';
 import type { SendBudget } from './send-budget.ts';
@@ -49,6 +50,7 @@ export class CollectorStreams implements PacedCollectors {
   #observationDomainId: number | undefined;
   #timer: Timer | undefined;
   #checkCount = 0;
+  readonly #removed = { recordsLost: 0, recordsDeliveryUnknown: 0 };
   /** Removed collectors that still send what waits. */
   readonly #leaving = new Set<Promise<number>>();
 
@@ -194,6 +196,11 @@ export class CollectorStreams implements PacedCollectors {
     this.#list[index]?.deliver(message);
   }
 
+  /** The losses of collectors that were removed and closed. */
+  removedCollectors(): RemovedCollectors {
+    return { ...this.#removed };
+  }
+
   collectors(): readonly CollectorOfTarget[] {
     return this.#list.map((stream, index) => ({
       target: stream.target,
@@ -299,7 +306,13 @@ export class CollectorStreams implements PacedCollectors {
   }
 
   #stopStream(stream: CollectorStream): void {
-    const left = stream.stop(this.leftMs).finally(() => this.#leaving.delete(left));
+    const stopped = stream.stop(this.leftMs).then((lost) => {
+      const { recordsLost, recordsDeliveryUnknown } = stream.status(false);
+      this.#removed.recordsLost += recordsLost;
+      this.#removed.recordsDeliveryUnknown += recordsDeliveryUnknown;
+      return lost;
+    });
+    const left = stopped.finally(() => this.#leaving.delete(left));
     this.#leaving.add(left);
   }
 }

@@ -35,6 +35,12 @@ export interface DeliveryStatus extends DeliveryOptions {
   readonly changes: number;
 }
 
+/** Records that an exporter's former collectors lost, and those that may not have arrived at them. */
+export interface RemovedCollectors {
+  readonly recordsLost: number;
+  readonly recordsDeliveryUnknown: number;
+}
+
 /** An exporter for operators. Counts are since it was created. */
 export interface ExporterStatus {
   readonly name: string;
@@ -56,6 +62,7 @@ export interface ExporterStatus {
   /** Interfaces without an options record, at `OPTIONS_INTERFACES_MAX`. */
   readonly interfacesOmitted: number;
   readonly collectors: readonly CollectorStatus[];
+  readonly removedCollectors: RemovedCollectors;
   /** Undefined: each collector gets each record. */
   readonly delivery: DeliveryStatus | undefined;
 }

@@ -259,6 +259,7 @@ export class Exporter {
       flowsUnsent: this.#flowsUnsent,
       interfacesOmitted: this.#sender.interfacesOmitted,
       collectors: this.collectors().map(({ status }) => status),
+      removedCollectors: this.#sender.streams.removedCollectors(),
       delivery: this.#sender.deliveryStatus(),
     };
   }

@@ -269,6 +269,13 @@ export const EXPORTER_METRICS: readonly Metric[] = [
     ({ exporter }) => exporter.messages,
   ),
   perExporter(
+    'ovs_ipfix_removed_collectors_records_lost_total',
+    'counter',
+    'records',
+    'Records that were not sent to collectors that have been removed since',
+    ({ exporter }) => exporter.removedCollectors.recordsLost,
+  ),
+  perExporter(
     'ovs_ipfix_collector_changes_total',
     'counter',
     'changes',

@@ -203,6 +203,7 @@ function exporterLines(exporter: ExporterStatus, paint: Paint): string[] {
     ...foldText(`    records    ${reasons}`, VALUE_INDENT),
     ...messageLines(exporter),
     ...deliveryLines(exporter),
+    ...removedLines(exporter),
     ...exporter.collectors.flatMap((collector) =>
       collectorLines(collector, hasSource(exporter, collector), paint),
     ),
@@ -221,6 +222,12 @@ function messageLines({ messageBytesMax, options, collectors }: ExporterStatus):
     `    messages   of ${messageBytesMax} bytes at most; path MTU ${paths.join(', ')}`,
     VALUE_INDENT,
   );
+}
+
+/** What was lost by collectors that are not listed any more. */
+function removedLines({ removedCollectors }: ExporterStatus): string[] {
+  const { recordsLost } = removedCollectors;
+  return recordsLost === 0 ? [] : [`    removed    collectors lost ${recordsLost} records`];
 }
 
 /** How one of several collectors is chosen. */

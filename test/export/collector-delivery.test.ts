@@ -274,3 +274,17 @@ test('a stop flushes to the chosen collector, and leaves no timer', async () => 
   assert.deepEqual(bench.records(), [20, 0]);
   assert.equal(bench.clock.pendingCount, 0);
 });
+
+test('what a removed collector lost stays counted', async () => {
+  const bench = new Bench('all', 2);
+  bench.send(10);
+  const removed = bench.session(1);
+  removed.recordsLost = 4;
+  bench.exporter.configure({ ...bench.options, targets: bench.options.targets.slice(0, 1) });
+  // What waits for it is lost when it is closed.
+  removed.recordsLost = 7;
+  await bench.exporter.stop();
+  const { collectors, removedCollectors } = bench.exporter.status();
+  assert.equal(collectors.length, 1);
+  assert.deepEqual(removedCollectors, { recordsLost: 7, recordsDeliveryUnknown: 0 });
+});

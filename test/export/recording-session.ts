@@ -15,6 +15,7 @@ export class RecordingSession implements CollectorSession {
   readonly listener: SessionListener;
   readonly messages: Buffer[] = [];
   backlogCount = 0;
+  recordsLost = 0;
   /** The longest message that fits the path. */
   messageBytesMax: number | undefined;
   health: SessionHealth = 'works';
@@ -64,7 +65,7 @@ export class RecordingSession implements CollectorSession {
       recordsSent: 0,
       octetsSent: 0,
       messagesLost: 0,
-      recordsLost: 0,
+      recordsLost: this.recordsLost,
       recordsLostBy: { queueFull: 0, notConnected: 0, sendError: 0, stop: 0 },
       recordsDeliveryUnknown: 0,
       errors: {},
