@@ -341,11 +341,13 @@ function annotationOf(row: IpfixRow, texts: ReadonlyMap<string, readonly string[
     return { ...releaseOf(row), kind: 'annotate' };
   }
   const externalIds = new Map(row.externalIds);
+  // What was written when the daemon exported for the row may not be so any more.
+  const ofRow = isOurs(row) ? texts : new Map<string, readonly string[]>();
   return {
     kind: 'annotate',
     row,
     targets: targetsColumnOf(row),
-    externalIds: isOurs(row) ? withConditions(externalIds, row, texts) : externalIds,
+    externalIds: withConditions(externalIds, row, ofRow),
   };
 }
 

@@ -156,7 +156,10 @@ export class CollectorStreams implements PacedCollectors {
     const before = this.#streams;
     this.#streams = streams;
     this.#list = [...streams.values()];
-    this.#setDelivery(delivery);
+    const isSameOrder = [...before.keys()].join('\n') === [...streams.keys()].join('\n');
+    if (!isSameOrder || !this.#hasDelivery(delivery)) {
+      this.#setDelivery(delivery);
+    }
     for (const [key, stream] of before) {
       if (!streams.has(key)) {
         this.#stopStream(stream);
@@ -220,6 +223,12 @@ export class CollectorStreams implements PacedCollectors {
       return true;
     }
     return this.#mode === 'failover' ? choice.active === index : choice.isUsable(index);
+  }
+
+  /** Whether records are given in this way already: then the choice goes on, with its hold times. */
+  #hasDelivery(delivery: DeliveryOptions | undefined): boolean {
+    const { mode, failbackSeconds } = this.#delivery ?? {};
+    return mode === delivery?.mode && failbackSeconds === delivery?.failbackSeconds;
   }
 
   /** A new choice begins with all collectors; those that have failed are noticed at the next check. */

@@ -4,7 +4,7 @@
 // taken when a connection broke is counted apart, as of unknown delivery.
 
 import type { Socket } from 'node:net';
-import type { CollectorTarget, SessionListener, SessionStatus } from './collector-session.ts';
+import type { CollectorTarget, SessionHealth, SessionListener, SessionStatus } from './collector-session.ts';
 import {
   SESSION_DEFAULTS,
   SocketSession,
@@ -55,6 +55,8 @@ export abstract class ReliableSession extends SocketSession {
   /** Whether the oldest message, or what has to precede it, is being written. */
   #isWriting = false;
   #isClosedInOrder = false;
+  /** Whether a message was refused and since then more than half of the queue waits. */
+  #isOverfull = false;
   #messagesInTurn = 0;
   #onDrained: (() => void) | undefined;
   readonly #sendAhead = (bytes: Buffer, size: number, recordCount: number) =>
@@ -90,6 +92,11 @@ export abstract class ReliableSession extends SocketSession {
     return this.isBackingOff ? 0 : this.#waiting.count;
   }
 
+  /** A collector that is connected and does not read has failed when its queue is full: what follows would be lost. */
+  override get health(): SessionHealth {
+    return this.#isOverfull ? 'failed' : super.health;
+  }
+
   protected get address(): string | undefined {
     return this.#isReady ? this.#socket?.remoteAddress : undefined;
   }
@@ -105,6 +112,7 @@ export abstract class ReliableSession extends SocketSession {
       return false;
     }
     if (!this.#waiting.push(bytes, size, recordCount)) {
+      this.#isOverfull = true;
       this.traffic.countLost(recordCount, 'queueFull');
       this.traffic.countError('BACKLOG', `${this.#waiting.count} messages already wait to be sent`);
       return false;
@@ -219,6 +227,7 @@ export abstract class ReliableSession extends SocketSession {
     const bytes = this.traffic.hand();
     if (bytes === undefined) {
       this.#waiting.shift();
+      this.#isOverfull &&= this.#waiting.bytes * 2 > this.#options.queueBytesMax;
       this.#messagesInTurn = (this.#messagesInTurn + 1) % MESSAGES_PER_TURN;
       if (this.#messagesInTurn === 0) {
         setImmediate(() => this.#writeOldest(attempt));

@@ -3,6 +3,7 @@
 // message is refused: the gap is then where the collector expects it, behind everything that has waited.
 
 import { OBSERVATION_DOMAIN_OFFSET } from '../ipfix/protocol.ts';
+import { STREAM_DOMAINS_MAX } from './stream-domains.ts';
 
 /** A message that waits. */
 export interface WaitingMessage {
@@ -17,6 +18,8 @@ export interface WaitingMessage {
 export const MESSAGE_OVERHEAD_BYTES = 200;
 /** Full queues that the process has memory for; there may be any number of others. */
 export const FULL_QUEUES_MAX = 8;
+/** Bytes of each queue that are not of the shared memory: what others keep for collectors that are down takes nothing from these. */
+export const QUEUE_RESERVE_BYTES = 65_536;
 /** Buffers that are kept for the next messages. */
 const SPARE_MAX = 32;
 
@@ -53,7 +56,7 @@ export class WaitingMessages {
   #head = 0;
   #bytes = 0;
   readonly #spare: WaitingMessage[] = [];
-  /** By observation domain: records that were refused since its last message. */
+  /** By observation domain, as many as a stream keeps: records that were refused since its last message. */
   readonly #lost = new Map<number, number>();
 
   /** @param bytesMax memory of all messages; `memory` is shared with other queues */
@@ -84,12 +87,12 @@ export class WaitingMessages {
   /** Copies a message in; returns false when there is no memory for it. */
   push(bytes: Buffer, size: number, recordCount: number): boolean {
     const domain = bytes.readUInt32BE(OBSERVATION_DOMAIN_OFFSET);
-    const cost = size + MESSAGE_OVERHEAD_BYTES;
-    if (this.#bytes + cost > this.#bytesMax || this.#memory?.take(cost) === false) {
-      this.#lost.set(domain, (this.#lost.get(domain) ?? 0) + recordCount);
+    const total = this.#bytes + size + MESSAGE_OVERHEAD_BYTES;
+    if (total > this.#bytesMax || this.#memory?.take(sharedOf(total) - sharedOf(this.#bytes)) === false) {
+      this.#noteLost(domain, recordCount);
       return false;
     }
-    this.#bytes += cost;
+    this.#bytes = total;
     const slot = this.#spare.pop() ?? { bytes: Buffer.alloc(0), size: 0, recordCount: 0, lostBefore: 0 };
     if (slot.bytes.length < size) {
       slot.bytes = Buffer.allocUnsafeSlow(size);
@@ -113,9 +116,9 @@ export class WaitingMessages {
       throw new Error('no message waits');
     }
     this.#head += 1;
-    const cost = slot.size + MESSAGE_OVERHEAD_BYTES;
-    this.#bytes -= cost;
-    this.#memory?.release(cost);
+    const bytes = this.#bytes - slot.size - MESSAGE_OVERHEAD_BYTES;
+    this.#memory?.release(sharedOf(this.#bytes) - sharedOf(bytes));
+    this.#bytes = bytes;
     if (this.#spare.length < SPARE_MAX) {
       this.#spare.push(slot);
     }
@@ -127,4 +130,17 @@ export class WaitingMessages {
       this.#head = 0;
     }
   }
+
+  #noteLost(domain: number, recordCount: number): void {
+    this.#lost.set(domain, (this.#lost.get(domain) ?? 0) + recordCount);
+    const [oldest] = this.#lost.size > STREAM_DOMAINS_MAX ? this.#lost.keys() : [];
+    if (oldest !== undefined) {
+      this.#lost.delete(oldest);
+    }
+  }
+}
+
+/** Returns the bytes of a queue that are of the shared memory. */
+function sharedOf(bytes: number): number {
+  return Math.max(0, bytes - QUEUE_RESERVE_BYTES);
 }

@@ -152,6 +152,15 @@ test('annotates an adopted row with its conditions, and removes them when they e
   );
 });
 
+test('removes the conditions of a row that the daemon does not export for any more', () => {
+  const cleared = { targets: [], externalIds: { owner: 'me', 'ovs-ipfix-problem': 'old' } };
+  assert.deepEqual(plan(cleared, 'all'), [{ kind: 'annotate', targets: [], externalIds: { owner: 'me' } }]);
+  const unusable = { targets: ['1.2.3:4'], externalIds: { owner: 'me', 'ovs-ipfix-problem': 'old' } };
+  assert.deepEqual(plan(unusable, 'all'), [
+    { kind: 'annotate', targets: unusable.targets, externalIds: { owner: 'me' } },
+  ]);
+});
+
 test("removes the daemon's keys from a row whose user removed the held targets", () => {
   const left = { owner: 'me', 'ovs-ipfix-state': 'adopted', 'ovs-ipfix-problem': 'old' };
   for (const policy of ['all', 'none'] as const) {

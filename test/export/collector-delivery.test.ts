@@ -113,6 +113,21 @@ test('failover sends to the preferred collector, to the next one while it fails,
   });
 });
 
+test('a change of other options does not end the hold time of a collector that has failed', () => {
+  const bench = new Bench('failover', 2);
+  bench.session(0).health = 'failed';
+  bench.send(10);
+  bench.session(0).health = 'works';
+  bench.pass(5);
+  bench.exporter.configure({ ...bench.options, templateIntervalSeconds: 60 });
+  bench.send(10);
+  assert.deepEqual(bench.records(), [0, 20]);
+  assert.equal(bench.exporter.status().delivery?.changes, 1);
+  bench.pass(FAILBACK_SECONDS);
+  bench.send(10);
+  assert.deepEqual(bench.records(), [10, 20]);
+});
+
 test('templates of all domains precede the first records of a collector after a while', () => {
   const bench = new Bench('failover', 2);
   bench.send(4);

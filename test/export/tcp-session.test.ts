@@ -4,7 +4,11 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { ReliableSessionOptions } from '../../src/export/reliable-session.ts';
 import { TcpSession } from '../../src/export/tcp-session.ts';
-import { MESSAGE_OVERHEAD_BYTES, QueueMemory } from '../../src/export/waiting-messages.ts';
+import {
+  MESSAGE_OVERHEAD_BYTES,
+  QUEUE_RESERVE_BYTES,
+  QueueMemory,
+} from '../../src/export/waiting-messages.ts';
 import { StreamFramer } from '../../src/ipfix/stream-framer.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
@@ -105,13 +109,24 @@ test('loses and counts the newest message when the queue is full', async (t) => 
   assert.equal(backlogBytes, 602_000);
 });
 
+test('a collector that does not read has failed when its queue is full, until half of it is sent', async (t) => {
+  const { collector, session } = await openPair(t, { queueBytesMax: 10 * (60_000 + MESSAGE_OVERHEAD_BYTES) });
+  collector.connections[0]?.pause();
+  assert.equal(session.health, 'works');
+  await waitFor(() => fill(session, 10) === 0, { what: 'sockets and queue are full' });
+  assert.deepEqual([session.status().state, session.health], ['open', 'failed']);
+  collector.connections[0]?.resume();
+  await waitFor(() => session.health === 'works', { what: 'it works again' });
+});
+
 test('shares the memory of the queues with other sessions, and returns it', async () => {
-  const queueMemory = new QueueMemory(3 * (1000 + MESSAGE_OVERHEAD_BYTES));
+  const size = QUEUE_RESERVE_BYTES - MESSAGE_OVERHEAD_BYTES;
+  const queueMemory = new QueueMemory(QUEUE_RESERVE_BYTES);
   const parts = { clock: systemClock, log: silentLogger, queueMemory };
   const sessions = [1, 2].map(() => new TcpSession(targetAt('127.0.0.1', 9), new CountingListener(), parts));
-  const accepted = [0, 1, 0, 1].map((index) => sessions[index]?.send(numberedMessage(0, 1000), 1000, 1));
+  const accepted = [0, 1, 0, 1].map((index) => sessions[index]?.send(numberedMessage(0, size), size, 1));
   assert.deepEqual(accepted, [true, true, true, false]);
-  assert.equal(queueMemory.bytes, 3600);
+  assert.equal(queueMemory.bytes, QUEUE_RESERVE_BYTES);
   await Promise.all(sessions.map((session) => session.stop()));
   assert.equal(queueMemory.bytes, 0);
 });

@@ -6,7 +6,12 @@ import {
   UNCONFIRMED_BYTES_MAX,
   UnconfirmedRecords,
 } from '../../src/export/unconfirmed-records.ts';
-import { MESSAGE_OVERHEAD_BYTES, QueueMemory, WaitingMessages } from '../../src/export/waiting-messages.ts';
+import {
+  MESSAGE_OVERHEAD_BYTES,
+  QUEUE_RESERVE_BYTES,
+  QueueMemory,
+  WaitingMessages,
+} from '../../src/export/waiting-messages.ts';
 
 /** Returns a message of an observation domain, with a serial number behind its header. */
 function messageOf(domain: number, serial: number, size: number): Buffer {
@@ -20,13 +25,14 @@ test('keeps messages in order up to a number of bytes, and says what was refused
   const step = fc.record({
     isPush: fc.boolean(),
     domain: fc.integer({ min: 0, max: 2 }),
-    size: fc.integer({ min: 20, max: 60 }),
+    size: fc.integer({ min: 20, max: 16_000 }),
     records: fc.integer({ min: 1, max: 9 }),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
-      const bytesMax = 10 * (40 + MESSAGE_OVERHEAD_BYTES);
-      const memory = new QueueMemory(bytesMax - 100);
+      const bytesMax = QUEUE_RESERVE_BYTES + 40_000;
+      const memory = new QueueMemory(40_000 - 100);
+      const shared = (of: number) => Math.max(0, of - QUEUE_RESERVE_BYTES);
       const queue = new WaitingMessages(bytesMax, memory);
       const model: { serial: number; size: number; records: number; lost: number }[] = [];
       const lost = [0, 0, 0];
@@ -55,10 +61,46 @@ test('keeps messages in order up to a number of bytes, and says what was refused
           queue.shift();
           bytes -= (expected?.size ?? 0) + MESSAGE_OVERHEAD_BYTES;
         }
-        assert.deepEqual([queue.count, queue.bytes, memory.bytes], [model.length, bytes, bytes]);
+        assert.deepEqual([queue.count, queue.bytes, memory.bytes], [model.length, bytes, shared(bytes)]);
       }
     }),
   );
+});
+
+test('a queue whose collector works is not starved by full ones of collectors that are down', () => {
+  const memory = new QueueMemory(100_000);
+  const down = new WaitingMessages(1_000_000, memory);
+  while (down.push(messageOf(1, 0, 1400), 1400, 20)) {
+    // Until the shared memory is taken.
+  }
+  const working = new WaitingMessages(1_000_000, memory);
+  let refused = 0;
+  for (let serial = 0; serial < 1000; serial += 1) {
+    refused += working.push(messageOf(1, serial, 1400), 1400, 20) ? 0 : 1;
+    if (working.count === 32) {
+      while (working.count > 0) {
+        working.shift();
+      }
+    }
+  }
+  assert.equal(refused, 0);
+  while (down.count > 0) {
+    down.shift();
+  }
+  assert.equal(memory.bytes, working.bytes > QUEUE_RESERVE_BYTES ? working.bytes - QUEUE_RESERVE_BYTES : 0);
+});
+
+test('remembers the refused records of a number of domains', () => {
+  const queue = new WaitingMessages(450);
+  for (let domain = 0; domain < 5000; domain += 1) {
+    queue.push(messageOf(domain, 0, 200), 200, 1);
+  }
+  const lostOf = (domain: number) => {
+    queue.shift();
+    assert.ok(queue.push(messageOf(domain, 1, 20), 20, 1));
+    return queue.oldest?.lostBefore;
+  };
+  assert.deepEqual([lostOf(10), lostOf(4999)], [0, 1]);
 });
 
 test('reuses its memory over a long run without growing', () => {

@@ -32,8 +32,8 @@ let browser: Browser | undefined;
 
 before(async () => {
   ovs = await startOvs({
-    // Warnings of ovs-vswitchd about the name without an address, while it exports for the row.
-    allowedWarnings: [/no-such-host\.invalid|no collectors could be initialized/],
+    // Warnings of ovs-vswitchd about the name without an address and the target over TCP, while it exports for the row.
+    allowedWarnings: [/no-such-host\.invalid|collector tcp:|no collectors could be initialized/],
   });
   daemon = await startDaemon(ovs, { arguments: ['--web', '127.0.0.1:0'] });
   url = await pageAddress(daemon);
@@ -304,6 +304,21 @@ test(
     }
   },
 );
+
+test('shows what waits for a collector over TCP', tier('ovs', 'daemon', 'browser'), async (t) => {
+  browser ??= await openBrowser();
+  const br = await exportingBridge(t, ovs, daemon);
+  // A port of UDP only: no process accepts connections there.
+  const target = `tcp:${br.sink.target}`;
+  await setIpfixRow(ovs, br.row, { targets: `["${br.sink.target}","${target}"]` });
+  await br.waitForStatus('both collectors', ({ exporter }) => exporter.collectors.length === 2);
+  const { page } = await openPage(t, browser, url);
+  await br.sample(udpFrame({ sourcePort: 1, destinationPort: 2 }));
+  await page.locator(`[data-collector="${target}"]`, { hasText: ', 1 message waiting' }).waitFor();
+  // It is lost here: a stop would report it.
+  await setIpfixRow(ovs, br.row, { targets: `["${br.sink.target}"]` });
+  await br.waitForStatus('one collector', ({ exporter }) => exporter.collectors.length === 1);
+});
 
 test('refuses other origins, other names, other methods and other paths', tier('ovs', 'daemon'), async () => {
   assert.equal(await upgradeStatus(url), 101);

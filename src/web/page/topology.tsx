@@ -2,7 +2,7 @@
 
 import { type ListedExporter, listExporters } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
-import { whole } from './format.ts';
+import { counted, whole } from './format.ts';
 import { Mark } from './health.tsx';
 
 export function Topology({ status }: { readonly status: StatusDocument }) {
@@ -79,6 +79,9 @@ function Branch({ listed }: { readonly listed: ListedExporter }) {
             <p class="quiet">
               {whole(collector.messagesSent)} messages, {whole(collector.recordsSent)} records
               {collector.optionsRecordsSent > 0 && `, ${whole(collector.optionsRecordsSent)} options records`}
+              {collector.backlogCount > 0 && `, ${counted(collector.backlogCount, 'message')} waiting`}
+              {collector.recordsDeliveryUnknown > 0 &&
+                `, delivery of ${whole(collector.recordsDeliveryUnknown)} unknown`}
               {collector.recordsLost > 0 && <span class="loss">, {whole(collector.recordsLost)} lost</span>}
             </p>
             {collector.lastError !== undefined && <p class="quiet">{collector.lastError}</p>}
