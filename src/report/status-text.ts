@@ -253,10 +253,20 @@ function collectorLines(collector: CollectorStatus, showsSource: boolean, paint:
   const options = collector.optionsRecordsSent > 0 ? `, ${collector.optionsRecordsSent} options records` : '';
   const sent = `${collector.messagesSent} messages, ${collector.recordsSent} records${options}`;
   const from = showsSource && collector.sourceAddress !== undefined ? ` from ${collector.sourceAddress}` : '';
-  const facts = `${sent}${lost}${unknown}${waiting}${errors === '' ? '' : ` (${errors})`}`;
+  const facts = `${sent}${filesText(collector)}${lost}${unknown}${waiting}${errors === '' ? '' : ` (${errors})`}`;
   const text = `${collector.target}${from} ${collectorState(collector)}: ${facts}`;
   const mood = collector.state === 'open' ? 'good' : 'bad';
   return foldText(`    collector  ${text}`, VALUE_INDENT).map((line) => paint(mood, line));
+}
+
+/** The files of a target that is one. */
+function filesText({ files }: CollectorStatus): string {
+  if (files === undefined) {
+    return '';
+  }
+  return files.removed === 0
+    ? `, ${files.written} files`
+    : `, ${files.written} files (${files.removed} of them removed)`;
 }
 
 /** Formats a duration: `3 h 12 min`, `45 s`. */

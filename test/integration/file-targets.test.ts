@@ -135,6 +135,7 @@ test('what a dead daemon was writing is completed by the next one, and nothing i
   );
   await inject(3);
   await written(second, 3);
+  assert.match(await second.appctl('status'), /file:all\.ipfix open: \d+ messages, 3 records, 0 files/u);
   await second.stop();
   assert.deepEqual(namesIn(folder), ['all-2.ipfix', 'all.ipfix']);
   assert.deepEqual(
