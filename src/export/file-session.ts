@@ -8,15 +8,8 @@ import type { CollectorTarget, SessionListener, SessionStatus } from './collecto
 import { faultText } from './fault-text.ts';
 import type { FileFolder } from './files/file-folder.ts';
 import type { TargetFile } from './files/target-file.ts';
-import { RELIABLE_SESSION_DEFAULTS, type ReliableSessionParts } from './reliable-session.ts';
-import { SocketSession, type SocketSessionOptions } from './socket-session.ts';
-import { WaitingMessages } from './waiting-messages.ts';
-
-/** Limits and intervals of a session to files. */
-export interface FileSessionOptions extends SocketSessionOptions {
-  /** Memory of the messages that wait, in bytes; the newest ones beyond are lost. */
-  readonly queueBytesMax: number;
-}
+import { QueuedSession, type QueuedSessionOptions, type QueuedSessionParts } from './queued-session.ts';
+import { RELIABLE_SESSION_DEFAULTS } from './reliable-session.ts';
 
 /** Messages that are written at once; templates and options records before them are added. */
 const BATCH_MAX = 64;
@@ -25,12 +18,10 @@ const SLOT_CHECK_MS = 1000;
 /** Milliseconds that the end of a session waits for a disk that does not answer. */
 const CLOSE_MS_MAX = 1000;
 
-export class FileSession extends SocketSession {
-  readonly isReliable = true;
+export class FileSession extends QueuedSession {
   protected readonly transport = 'file';
   readonly #folder: FileFolder;
   readonly #pattern: string;
-  readonly #waiting: WaitingMessages;
   #file: TargetFile | undefined;
   #filesWritten = 0;
   #filesRemoved = 0;
@@ -39,7 +30,6 @@ export class FileSession extends SocketSession {
   #isClosed = false;
   /** Set while something is written, completed or created. */
   #work: Promise<void> | undefined;
-  #onDrained: (() => void) | undefined;
   /** Bytes of the messages that are being written. */
   #batchBytes = 0;
   readonly #add = (bytes: Buffer, size: number, recordCount: number) => {
@@ -50,19 +40,12 @@ export class FileSession extends SocketSession {
   constructor(
     target: CollectorTarget,
     listener: SessionListener,
-    parts: ReliableSessionParts & { readonly folder: FileFolder },
-    options: Partial<FileSessionOptions> = {},
+    parts: QueuedSessionParts & { readonly folder: FileFolder },
+    options: Partial<QueuedSessionOptions> = {},
   ) {
-    const all = { ...RELIABLE_SESSION_DEFAULTS, sendBacklogMax: 1024, ...options };
-    super(target, listener, parts, all);
+    super(target, listener, parts, { ...RELIABLE_SESSION_DEFAULTS, sendBacklogMax: 1024, ...options });
     this.#folder = parts.folder;
     this.#pattern = target.host;
-    this.#waiting = new WaitingMessages(all.queueBytesMax, parts.queueMemory);
-  }
-
-  /** Messages that wait for a disk that works, as far as is known. */
-  override get backlogCount(): number {
-    return this.isBackingOff ? 0 : this.#waiting.count;
   }
 
   protected get address(): undefined {
@@ -73,29 +56,9 @@ export class FileSession extends SocketSession {
     return undefined;
   }
 
-  protected override get hasWaiting(): boolean {
-    return this.#waiting.count > 0;
-  }
-
-  override send(bytes: Buffer, size: number, recordCount: number): boolean {
-    if (this.isEnding) {
-      this.traffic.countLost(recordCount, 'notConnected');
-      return false;
-    }
-    if (!this.#waiting.push(bytes, size, recordCount)) {
-      this.traffic.countLost(recordCount, 'queueFull');
-      this.traffic.countError('BACKLOG', `${this.#waiting.count} messages already wait to be written`);
-      return false;
-    }
-    this.handOver();
-    return true;
-  }
-
   override status(): SessionStatus {
     return {
       ...super.status(),
-      backlogCount: this.#waiting.count,
-      backlogBytes: this.#waiting.bytes,
       files: { current: this.#file?.name, written: this.#filesWritten, removed: this.#filesRemoved },
     };
   }
@@ -120,37 +83,11 @@ export class FileSession extends SocketSession {
     if (!this.#isReady || this.#work !== undefined) {
       return;
     }
-    if (this.#waiting.count === 0) {
-      this.#onDrained?.();
+    if (this.waiting.count === 0) {
+      this.endDrain();
     } else {
       this.#begin(() => this.#writeAll());
     }
-  }
-
-  protected override async drained(): Promise<void> {
-    if (this.#waiting.count > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onDrained = resolve;
-      });
-    }
-  }
-
-  /** The messages that wait are written to the next file. */
-  protected override connectionLost(): void {
-    this.traffic.forget();
-    // At a stop there is no other attempt.
-    this.#onDrained?.();
-  }
-
-  protected override dropWaiting(): number {
-    let records = 0;
-    this.traffic.forget();
-    for (let message = this.#waiting.oldest; message !== undefined; message = this.#waiting.oldest) {
-      this.traffic.countLost(message.recordCount, 'stop');
-      records += message.recordCount;
-      this.#waiting.shift();
-    }
-    return records;
   }
 
   /** Completes the open file, as far as the disk answers in time; otherwise it is completed at the next start. */
@@ -189,7 +126,7 @@ export class FileSession extends SocketSession {
   }
 
   async #writeAll(): Promise<void> {
-    while (this.#waiting.count > 0 && !this.#isClosed) {
+    while (this.waiting.count > 0 && !this.#isClosed) {
       const file = await this.#fileForNext();
       if (this.#isClosed) {
         return;
@@ -205,7 +142,7 @@ export class FileSession extends SocketSession {
   /** Returns the open file, or the next one if its time is over or it is full. */
   async #fileForNext(): Promise<TargetFile> {
     const file = this.#file;
-    const size = this.#waiting.oldest?.size ?? 0;
+    const size = this.waiting.oldest?.size ?? 0;
     if (file !== undefined && !this.#isOver(file) && file.bytes + size <= this.#folder.fileBytesMax) {
       return file;
     }
@@ -226,7 +163,7 @@ export class FileSession extends SocketSession {
     this.#batchBytes = 0;
     let count = 0;
     for (;;) {
-      const message = this.#waiting.at(count);
+      const message = this.waiting.at(count);
       const isFull = count > 0 && this.#batchBytes + (message?.size ?? 0) > bytesMax;
       if (message === undefined || isFull || this.traffic.backlogCount >= BATCH_MAX) {
         return count;
@@ -251,7 +188,7 @@ export class FileSession extends SocketSession {
       this.traffic.sent(true);
     }
     for (let index = 0; index < count; index += 1) {
-      this.#waiting.shift();
+      this.shiftWaiting();
     }
   }
 

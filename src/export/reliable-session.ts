@@ -4,23 +4,16 @@
 // taken when a connection broke is counted apart, as of unknown delivery.
 
 import type { Socket } from 'node:net';
-import type { CollectorTarget, SessionHealth, SessionListener, SessionStatus } from './collector-session.ts';
-import {
-  SESSION_DEFAULTS,
-  SocketSession,
-  type SocketSessionOptions,
-  type SocketSessionParts,
-} from './socket-session.ts';
+import type { CollectorTarget, SessionListener } from './collector-session.ts';
+import { QueuedSession, type QueuedSessionOptions, type QueuedSessionParts } from './queued-session.ts';
+import { SESSION_DEFAULTS } from './socket-session.ts';
 import { sourceFault, sourceOfName } from './source-binding.ts';
 import { UnconfirmedRecords } from './unconfirmed-records.ts';
-import { type QueueMemory, WaitingMessages } from './waiting-messages.ts';
 
 /** Limits and intervals of a session over TCP or TLS. */
-export interface ReliableSessionOptions extends SocketSessionOptions {
+export interface ReliableSessionOptions extends QueuedSessionOptions {
   /** How long resolving and connecting may take, the handshake of TLS included. */
   readonly connectTimeoutMs: number;
-  /** Memory of the messages that wait, in bytes; the newest ones beyond are lost. */
-  readonly queueBytesMax: number;
 }
 
 export const RELIABLE_SESSION_DEFAULTS: ReliableSessionOptions = {
@@ -34,19 +27,11 @@ export const RELIABLE_SESSION_DEFAULTS: ReliableSessionOptions = {
   queueBytesMax: 33_554_432,
 };
 
-/** What a reliable session needs from outside. */
-export interface ReliableSessionParts extends SocketSessionParts {
-  /** The memory that all queues of the process share. Default: a queue is bounded only by its own limit. */
-  readonly queueMemory?: QueueMemory | undefined;
-}
-
 /** Messages after which the event loop serves others. */
 const MESSAGES_PER_TURN = 64;
 
-export abstract class ReliableSession extends SocketSession {
-  readonly isReliable = true;
-  readonly #options: ReliableSessionOptions;
-  readonly #waiting: WaitingMessages;
+export abstract class ReliableSession extends QueuedSession {
+  readonly #connectTimeoutMs: number;
   readonly #unconfirmed = new UnconfirmedRecords();
   #socket: Socket | undefined;
   /** Counts connections and attempts: reports of an earlier one are ignored. */
@@ -55,22 +40,18 @@ export abstract class ReliableSession extends SocketSession {
   /** Whether the oldest message, or what has to precede it, is being written. */
   #isWriting = false;
   #isClosedInOrder = false;
-  /** Whether a message was refused and since then more than half of the queue waits. */
-  #isOverfull = false;
   #messagesInTurn = 0;
-  #onDrained: (() => void) | undefined;
   readonly #sendAhead = (bytes: Buffer, size: number, recordCount: number) =>
     this.traffic.add(bytes, size, recordCount);
 
   constructor(
     target: CollectorTarget,
     listener: SessionListener,
-    parts: ReliableSessionParts,
+    parts: QueuedSessionParts,
     options: ReliableSessionOptions,
   ) {
     super(target, listener, parts, options);
-    this.#options = options;
-    this.#waiting = new WaitingMessages(options.queueBytesMax, parts.queueMemory);
+    this.#connectTimeoutMs = options.connectTimeoutMs;
   }
 
   /**
@@ -87,16 +68,6 @@ export abstract class ReliableSession extends SocketSession {
     return sourceFault(error, sourceOfName(this.target).localAddress);
   }
 
-  /** Messages that wait for a connection that there is, or that is being made; 0 while the collector cannot be reached. */
-  override get backlogCount(): number {
-    return this.isBackingOff ? 0 : this.#waiting.count;
-  }
-
-  /** A collector that is connected and does not read has failed when its queue is full: what follows would be lost. */
-  override get health(): SessionHealth {
-    return this.#isOverfull ? 'failed' : super.health;
-  }
-
   protected get address(): string | undefined {
     return this.#isReady ? this.#socket?.remoteAddress : undefined;
   }
@@ -105,30 +76,10 @@ export abstract class ReliableSession extends SocketSession {
     return this.#isReady ? this.#socket?.localAddress : undefined;
   }
 
-  /** Takes the message in any state but the last ones. */
-  override send(bytes: Buffer, size: number, recordCount: number): boolean {
-    if (this.isEnding) {
-      this.traffic.countLost(recordCount, 'notConnected');
-      return false;
-    }
-    if (!this.#waiting.push(bytes, size, recordCount)) {
-      this.#isOverfull = true;
-      this.traffic.countLost(recordCount, 'queueFull');
-      this.traffic.countError('BACKLOG', `${this.#waiting.count} messages already wait to be sent`);
-      return false;
-    }
-    this.handOver();
-    return true;
-  }
-
-  override status(): SessionStatus {
-    return { ...super.status(), backlogCount: this.#waiting.count, backlogBytes: this.#waiting.bytes };
-  }
-
   protected connect(): void {
     this.#attempt += 1;
     const attempt = this.#attempt;
-    const timeoutMs = this.#options.connectTimeoutMs;
+    const timeoutMs = this.#connectTimeoutMs;
     this.setTimer(() => this.#ended(attempt, new Error(`no connection within ${timeoutMs} ms`)), timeoutMs);
     this.openSocket((socket) => this.#use(socket, attempt)).catch((error: unknown) =>
       this.#ended(attempt, error),
@@ -136,12 +87,12 @@ export abstract class ReliableSession extends SocketSession {
   }
 
   protected override handOver(): void {
-    const message = this.#waiting.oldest;
+    const message = this.waiting.oldest;
     if (!this.#isReady || this.#isWriting) {
       return;
     }
     if (message === undefined) {
-      this.#onDrained?.();
+      this.endDrain();
       return;
     }
     this.#isWriting = true;
@@ -150,36 +101,10 @@ export abstract class ReliableSession extends SocketSession {
     this.#writeNext(this.#attempt);
   }
 
-  protected override get hasWaiting(): boolean {
-    return this.#waiting.count > 0;
-  }
-
-  protected override async drained(): Promise<void> {
-    if (this.#waiting.count > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onDrained = resolve;
-      });
-    }
-  }
-
-  /** The messages that wait are sent on the next connection. */
   protected override connectionLost(): void {
-    this.traffic.forget();
     const nowMicros = this.clock.monotonicMicros();
     this.traffic.countDeliveryUnknown(this.#unconfirmed.take(this.#isClosedInOrder, nowMicros));
-    // At a stop there is no other attempt.
-    this.#onDrained?.();
-  }
-
-  protected override dropWaiting(): number {
-    let records = 0;
-    this.traffic.forget();
-    for (let message = this.#waiting.oldest; message !== undefined; message = this.#waiting.oldest) {
-      this.traffic.countLost(message.recordCount, 'stop');
-      records += message.recordCount;
-      this.#waiting.shift();
-    }
-    return records;
+    super.connectionLost();
   }
 
   /** Ends the connection in order when everything is written; a collector that accepts nothing is not waited for. */
@@ -226,8 +151,7 @@ export abstract class ReliableSession extends SocketSession {
   #writeNext(attempt: number): void {
     const bytes = this.traffic.hand();
     if (bytes === undefined) {
-      this.#waiting.shift();
-      this.#isOverfull &&= this.#waiting.bytes * 2 > this.#options.queueBytesMax;
+      this.shiftWaiting();
       this.#messagesInTurn = (this.#messagesInTurn + 1) % MESSAGES_PER_TURN;
       if (this.#messagesInTurn === 0) {
         setImmediate(() => this.#writeOldest(attempt));

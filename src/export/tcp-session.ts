@@ -2,11 +2,11 @@
 
 import { connect, type Socket } from 'node:net';
 import type { CollectorTarget, SessionListener } from './collector-session.ts';
+import type { QueuedSessionParts } from './queued-session.ts';
 import {
   RELIABLE_SESSION_DEFAULTS,
   ReliableSession,
   type ReliableSessionOptions,
-  type ReliableSessionParts,
 } from './reliable-session.ts';
 import { sourceOfName } from './source-binding.ts';
 
@@ -16,7 +16,7 @@ export class TcpSession extends ReliableSession {
   constructor(
     target: CollectorTarget,
     listener: SessionListener,
-    parts: ReliableSessionParts,
+    parts: QueuedSessionParts,
     given: Partial<ReliableSessionOptions> = {},
   ) {
     super(target, listener, parts, { ...RELIABLE_SESSION_DEFAULTS, ...given });

@@ -8,11 +8,11 @@ import { codeOf } from '../runtime/error-code.ts';
 import { type TlsWords, tlsFault } from '../runtime/tls-fault.ts';
 import { readTlsContext, type TlsClientFiles } from '../runtime/tls-files.ts';
 import type { CollectorTarget, SessionListener } from './collector-session.ts';
+import type { QueuedSessionParts } from './queued-session.ts';
 import {
   RELIABLE_SESSION_DEFAULTS,
   ReliableSession,
   type ReliableSessionOptions,
-  type ReliableSessionParts,
 } from './reliable-session.ts';
 import { sourceOfName } from './source-binding.ts';
 
@@ -30,7 +30,7 @@ export class TlsSession extends ReliableSession {
   constructor(
     target: CollectorTarget,
     listener: SessionListener,
-    parts: ReliableSessionParts,
+    parts: QueuedSessionParts,
     given: Partial<ReliableSessionOptions> = {},
   ) {
     super(target, listener, parts, { ...RELIABLE_SESSION_DEFAULTS, ...given });
