@@ -42,6 +42,8 @@ export class DaemonLife {
   /** Counters of bridges that have ended. */
   readonly #ended: LifeCounts[] = [];
   #counts: LifeCounts = { lost: 0, recordsSent: 0 };
+  /** Samples that the daemon dropped because another one was active when it came to process them. */
+  #droppedUnproved = 0;
   #row: string | undefined;
   #isSamplingAll = false;
   #isThinned = false;
@@ -60,7 +62,8 @@ export class DaemonLife {
     try {
       const text = await this.#command('status', ['json'], ASK_TIMEOUT_MS);
       this.#askedMs = performance.now();
-      const { bridges } = JSON.parse(text) as StatusDocument;
+      const { bridges, database } = JSON.parse(text) as StatusDocument;
+      this.#droppedUnproved = database.samples.dropped;
       this.#note(bridges[0], beforeMs);
       return true;
     } catch {
@@ -106,7 +109,10 @@ export class DaemonLife {
   counts(): LifeCounts {
     const all = [...this.#ended, this.#counts];
     return {
-      lost: all.reduce((sum, { lost }) => sum + lost, 0) + samplesNotArrived(this.daemon.log),
+      lost:
+        all.reduce((sum, { lost }) => sum + lost, 0) +
+        samplesNotArrived(this.daemon.log) +
+        this.#droppedUnproved,
       recordsSent: all.reduce((sum, { recordsSent }) => sum + recordsSent, 0),
     };
   }
