@@ -15,7 +15,7 @@ const BRIDGE = 'br0';
 const PORT = 'p1';
 const ROUNDS = 3;
 const SECONDS = Math.max(3, Math.round(10 * SCALE));
-const FLOWS = scaled(60_000);
+const FLOWS = scaled(30_000);
 /** Frames between two readings. */
 const PORTION = 5000;
 /** The share of the flows that are installed when the measurement begins; the flood of a busy machine may lose some. */
