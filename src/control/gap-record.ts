@@ -1,8 +1,11 @@
 // Gaps: times in which the daemon should have exported packets and they did not reach it. What all gaps have in common: their
 // causes, and what operators see of them.
 
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+
 /** Why packets did not reach the daemon, as a clause for the log. */
-export const GAP_REASONS = {
+const GAP_REASONS = {
   start: 'the hook was being confirmed after a start or a failover',
   'take-over': 'its row was taken over from ovs-vswitchd',
   connection: 'the connection to the bridge was lost',
@@ -15,11 +18,6 @@ export type GapCause = keyof typeof GAP_REASONS;
 
 /** The causes that are not the daemon's own doing; they are logged as warnings. */
 const FAULTS: ReadonlySet<GapCause> = new Set(['connection', 'hook']);
-
-/** Whether gaps of this cause are logged as warnings. */
-export function isFault(cause: GapCause): boolean {
-  return FAULTS.has(cause);
-}
 
 /** One gap; plain data. */
 export interface SamplingGap {
@@ -43,14 +41,38 @@ export const SETTLE_MS = 30;
 /** Gaps that the status has. */
 const RECENT_COUNT = 16;
 
+/** A gap that has ended. */
+export interface EndedGap {
+  readonly cause: GapCause;
+  /** Wall time, ISO 8601 in UTC. */
+  readonly start: string;
+  readonly micros: number;
+}
+
+/** Ends a gap `settleMs` from now. */
+export function endGap(
+  clock: Clock,
+  { cause, sinceMicros }: { readonly cause: GapCause; readonly sinceMicros: number },
+  settleMs: number,
+): EndedGap {
+  const elapsedMicros = clock.monotonicMicros() - sinceMicros;
+  const start = new Date((clock.wallMicros() - elapsedMicros) / 1000).toISOString();
+  return { cause, start, micros: elapsedMicros + settleMs * 1000 };
+}
+
+/** Logs a gap; `where` is the bridge, or its collector sets. */
+export function logGap(log: Logger, where: string, { cause, start, micros }: EndedGap): void {
+  const level = FAULTS.has(cause) ? 'warn' : 'info';
+  log[level](`${where} not sampled for ${Math.ceil(micros / 1000)} ms from ${start}: ${GAP_REASONS[cause]}`);
+}
+
 /** The gaps until now. */
 export class GapRecord {
   #recent: readonly SamplingGap[] = [];
   #count = 0;
   #totalMicros = 0;
 
-  /** Adds a gap of `micros`, which began at `start`. */
-  add(cause: GapCause, start: string, micros: number): void {
+  add({ cause, start, micros }: EndedGap): void {
     this.#count += 1;
     this.#totalMicros += micros;
     const milliseconds = Math.ceil(micros / 1000);

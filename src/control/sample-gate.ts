@@ -27,8 +27,6 @@ export class SampleGate {
   readonly #admission: () => SampleAdmission;
   #waiting: (() => void)[] = [];
   #waitingBytes = 0;
-  /** Whether the sample that was not admitted last is to be kept. */
-  #mayKeep = false;
   #delayed = 0;
   #dropped = 0;
 
@@ -52,9 +50,10 @@ export class SampleGate {
   /** Returns a function that takes the datagrams of one source: `process` gets them at once while the gate is open. */
   datagrams(process: (bytes: Buffer) => void): (bytes: Buffer) => void {
     return (bytes) => {
-      if (this.#admits(bytes.length)) {
+      const fate = this.#fateOf(bytes.length);
+      if (fate === 'process') {
         process(bytes);
-      } else if (this.#mayKeep) {
+      } else if (fate === 'keep') {
         const kept = Buffer.from(bytes);
         this.#waiting.push(() => process(kept));
       }
@@ -64,9 +63,10 @@ export class SampleGate {
   /** Returns a function that takes the packet-ins of one source, as `datagrams` does. */
   packetIns(process: (packetIn: PacketInView) => void): (packetIn: PacketInView) => void {
     return (packetIn) => {
-      if (this.#admits(packetIn.packetEnd - packetIn.packetStart + PACKET_IN_OVERHEAD_BYTES)) {
+      const fate = this.#fateOf(packetIn.packetEnd - packetIn.packetStart + PACKET_IN_OVERHEAD_BYTES);
+      if (fate === 'process') {
         process(packetIn);
-      } else if (this.#mayKeep) {
+      } else if (fate === 'keep') {
         const kept = packetIn.copy();
         this.#waiting.push(() => process(kept));
       }
@@ -92,18 +92,20 @@ export class SampleGate {
     }
   }
 
-  /** Whether a sample is processed at once; otherwise `#mayKeep` says whether it waits, and it is counted. */
-  #admits(bytes: number): boolean {
+  /** Returns what becomes of a sample of so many bytes, which is counted unless it is processed at once. */
+  #fateOf(bytes: number): 'process' | 'keep' | 'drop' {
     // What waits goes first, when a proof has come.
     this.follow();
     const admission = this.#admission();
-    this.#mayKeep = admission === 'unproved' && this.#waitingBytes + bytes <= WAITING_BYTES_MAX;
-    if (this.#mayKeep) {
-      this.#waitingBytes += bytes;
-    } else if (admission !== 'active') {
-      this.#dropped += 1;
+    if (admission === 'active') {
+      return 'process';
     }
-    return admission === 'active';
+    if (admission === 'unproved' && this.#waitingBytes + bytes <= WAITING_BYTES_MAX) {
+      this.#waitingBytes += bytes;
+      return 'keep';
+    }
+    this.#dropped += 1;
+    return 'drop';
   }
 
   status(): SampleGateStatus {

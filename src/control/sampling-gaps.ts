@@ -7,10 +7,10 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { HookSight } from './bridge-session-options.ts';
 import {
-  GAP_REASONS,
+  endGap,
   type GapCause,
   GapRecord,
-  isFault,
+  logGap,
   type SamplingGapsStatus,
   SETTLE_MS,
 } from './gap-record.ts';
@@ -140,13 +140,8 @@ export class SamplingGaps {
       return;
     }
     const { bridge, clock, log } = this.#options;
-    const elapsedMicros = clock.monotonicMicros() - open.sinceMicros;
-    const micros = elapsedMicros + settleMs * 1000;
-    const start = new Date((clock.wallMicros() - elapsedMicros) / 1000).toISOString();
-    this.#record.add(open.cause, start, micros);
-    const milliseconds = Math.ceil(micros / 1000);
-    const text = `bridge ${bridge}: not sampled for ${milliseconds} ms from ${start}: ${GAP_REASONS[open.cause]}`;
-    const limited = log.limited(`gap ${bridge}`);
-    limited[isFault(open.cause) ? 'warn' : 'info'](text);
+    const gap = endGap(clock, open, settleMs);
+    this.#record.add(gap);
+    logGap(log.limited(`gap ${bridge}`), `bridge ${bridge}:`, gap);
   }
 }

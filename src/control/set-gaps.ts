@@ -6,10 +6,11 @@
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import {
-  GAP_REASONS,
+  type EndedGap,
+  endGap,
   type GapCause,
   GapRecord,
-  isFault,
+  logGap,
   type SamplingGapsStatus,
   SETTLE_MS,
 } from './gap-record.ts';
@@ -199,41 +200,24 @@ export class SetGaps {
 
   /** Ends open gaps `settleMs` from now; those that began together share a line of the log. */
   #close(sets: readonly GapSet[], settleMs: number): void {
-    const { clock } = this.#options;
-    const nowMicros = clock.monotonicMicros();
-    const groups = new Map<string, { cause: GapCause; start: string; micros: number; ids: number[] }>();
+    const { bridge, clock, log } = this.#options;
+    const groups = new Map<string, { readonly gap: EndedGap; readonly ids: number[] }>();
     for (const set of sets) {
       const { open, exported, record } = set;
       set.open = undefined;
       if (open === undefined) {
         continue;
       }
-      const elapsedMicros = nowMicros - open.sinceMicros;
       const key = `${open.cause} ${open.sinceMicros}`;
-      const group = groups.get(key) ?? {
-        cause: open.cause,
-        start: new Date((clock.wallMicros() - elapsedMicros) / 1000).toISOString(),
-        micros: elapsedMicros + settleMs * 1000,
-        ids: [],
-      };
+      const group = groups.get(key) ?? { gap: endGap(clock, open, settleMs), ids: [] };
       group.ids.push(exported.collectorSetId);
       groups.set(key, group);
-      record.add(group.cause, group.start, group.micros);
+      record.add(group.gap);
     }
-    for (const { cause, start, micros, ids } of groups.values()) {
-      this.#log(
-        cause,
-        `not sampled for ${Math.ceil(micros / 1000)} ms from ${start}: ${GAP_REASONS[cause]}`,
-        ids,
-      );
+    for (const { gap, ids } of groups.values()) {
+      const what = ids.length === 1 ? `collector set ${ids[0]}` : `${ids.length} collector sets`;
+      logGap(log.limited(`set gaps ${bridge}`), `bridge ${bridge}: ${what}`, gap);
     }
-  }
-
-  #log(cause: GapCause, text: string, ids: readonly number[]): void {
-    const { bridge, log } = this.#options;
-    const what = ids.length === 1 ? `collector set ${ids[0]}` : `${ids.length} collector sets`;
-    const limited = log.limited(`set gaps ${bridge}`);
-    limited[isFault(cause) ? 'warn' : 'info'](`bridge ${bridge}: ${what} ${text}`);
   }
 
   #arm(): Timer {

@@ -320,8 +320,7 @@ export class CollectorStream {
   #sendOptionsMessage(domain: DomainState): void {
     const { bytes, recordCount } = this.#templateWriter;
     const size = this.#templateWriter.finish();
-    putSequenceNumber(bytes, domain.sequenceNumber);
-    domain.sequenceNumber = (domain.sequenceNumber + recordCount) >>> 0;
+    this.#number(domain, bytes, recordCount);
     if (this.#send(bytes, size, 0)) {
       this.#optionsMessages += 1;
       this.#optionsRecordsSent += recordCount;
