@@ -12,6 +12,7 @@ import {
   flag,
   foldDatabase,
   sourceAddressFlag,
+  tlsDirFlag,
 } from './options.ts';
 import { addOvsOptions } from './ovs-options.ts';
 import { hasPidFile, removePidFile, runLocked } from './run/pidfile.ts';
@@ -28,7 +29,7 @@ export function runCommand(): Command {
     new Command('run').description('export flow records for the bridges of an Open vSwitch (the daemon)'),
   );
   return addFileTargetsOptions(addCollectorTlsOptions(command))
-    .addOption(flag('--tls-dir <folder>', 'folder with a folder of TLS files for each name in ovs-ipfix-tls'))
+    .addOption(tlsDirFlag())
     .addOption(
       flag(
         '--adopt <which>',

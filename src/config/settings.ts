@@ -215,17 +215,21 @@ const statusSchema = z.object({
 
 const doctorSchema = z.object({
   ...ovsFlags,
+  ...collectorTlsFlags,
+  tlsDir: filledText,
+  sourceAddress,
   format: z._default(choice(['table', 'json']), 'table'),
   unixctl: filledText,
 });
 
-/** Settings of `doctor`. */
-export type DoctorSettings = OvsSettings & StatusSettings;
+/** Settings of `doctor`: those of the daemon that decide how collectors are reached, as far as they are given. */
+export type DoctorSettings = OvsSettings & StatusSettings & Pick<RunSettings, 'collectorTls' | 'source'>;
 
 /** Reads the flags of `doctor`; throws `SettingsError`. */
 export function readDoctorSettings(flags: unknown): DoctorSettings {
-  const { format, unixctl, ...ovs } = parse(doctorSchema, flags);
-  return { ...ovsSettings(ovs), format, unixctlPath: unixctl };
+  const { format, unixctl, tlsDir, sourceAddress: source, ...ovs } = parse(doctorSchema, flags);
+  const collectorTls = { files: collectorTlsFiles(ovs), folder: tlsDir };
+  return { ...ovsSettings(ovs), format, unixctlPath: unixctl, collectorTls, source };
 }
 
 /** Settings of `status`. */
