@@ -147,6 +147,7 @@ export const CHECKS: readonly Check[] = [
         'installed',
         'doctor',
         'doctor-alone',
+        'doctor-before-start',
         'readiness',
         'demo',
         'metrics',
