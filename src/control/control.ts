@@ -39,6 +39,7 @@ import {
   planOwnership,
   withOwnershipConditions,
 } from './ownership.ts';
+import { PreviousExport } from './previous-export.ts';
 import { missingParts } from './readiness.ts';
 import { Reconciler } from './reconciler.ts';
 import type { RowChange } from './row-change.ts';
@@ -67,8 +68,7 @@ export class Control {
   /** What was read of the newest snapshot, and the same with the conditions that depend on the ownership of rows. */
   #read: Configuration | undefined;
   #configuration: Configuration | undefined;
-  /** See `Leadership.takePreviousEnd`, for bridges whose sampling begins now. */
-  #previousEndMicros: number | undefined;
+  readonly #previous: PreviousExport;
   #desired: (bridge: string, row: string) => boolean = () => false;
   #isStopping = false;
   readonly #recheck: DelayedCall;
@@ -96,6 +96,7 @@ export class Control {
       onChange: () => this.#following.schedule(),
       onInterfaces: (bridges) => this.#followInterfaces(bridges),
     });
+    this.#previous = new PreviousExport({ clock: parts.clock, log: this.#log, leadership: this.#database });
     const owner = parts.randomSeed().toString(16);
     this.#ownRows = new OwnRows({ database: this.#database, clock: parts.clock, log: this.#log, owner });
     this.#rows = new Reconciler({
@@ -236,14 +237,12 @@ export class Control {
     const desired = [...configuration.bridges.values()].filter((config) => this.#isDesired(config));
     const ofTurn = bridgesOfTurn(desired, (name) => this.#bridges.has(name));
     const isLastTurn = ofTurn.length === desired.length;
-    this.#previousEndMicros = isActive
-      ? (this.#database.takePreviousEnd() ?? this.#previousEndMicros)
-      : undefined;
+    this.#previous.follow(configuration, isActive);
     for (const config of ofTurn) {
-      this.#run(config, this.#previousEndMicros);
+      this.#run(config);
     }
     if (isLastTurn) {
-      this.#previousEndMicros = undefined;
+      this.#previous.bridgesBegun();
     } else {
       this.#following.schedule();
     }
@@ -275,7 +274,7 @@ export class Control {
     return rowsOf(config).some((row) => this.#desired(config.name, row.ipfixRow));
   }
 
-  #run(config: BridgeConfig, previousEndMicros: number | undefined): void {
+  #run(config: BridgeConfig): void {
     const isDesired = (row: string) => this.#desired(config.name, row);
     const running = this.#bridges.get(config.name);
     if (running !== undefined) {
@@ -284,7 +283,8 @@ export class Control {
     }
     const bridge = new SampledBridge(config, isDesired, {
       ...this.#parts,
-      previousEndMicros,
+      previousEndMicros: this.#previous.endMicros,
+      previousGap: this.#previous.gapOf(config.name),
       rowWrites: this.#database,
       openBridge: (options) => this.#openBridge(config.name, options),
       makeExporter: (name, options) => this.#makeExporter(name, options),
