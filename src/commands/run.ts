@@ -9,6 +9,7 @@ import { compileLate } from '../runtime/late-compilation.ts';
 import {
   addCollectorTlsOptions,
   addFileTargetsOptions,
+  adoptFlag,
   flag,
   foldDatabase,
   sourceAddressFlag,
@@ -29,12 +30,7 @@ export function runCommand(): Command {
   );
   return addFileTargetsOptions(addCollectorTlsOptions(command))
     .addOption(flag('--tls-dir <folder>', 'folder with a folder of TLS files for each name in ovs-ipfix-tls'))
-    .addOption(
-      flag(
-        '--adopt <which>',
-        'IPFIX rows to take over from ovs-vswitchd: all, marked or none (default: all)',
-      ),
-    )
+    .addOption(adoptFlag())
     .addOption(
       flag('--unmetered <what>', 'bridges without OpenFlow meters: refuse or allow (default: refuse)'),
     )

@@ -189,6 +189,8 @@ const ovsFlags = {
 
 const ovsSchema = z.object(ovsFlags);
 
+const adopt = z._default(choice(['all', 'marked', 'none']), 'all');
+
 const runSchema = z.object({
   ...ovsFlags,
   unixctl: filledText,
@@ -196,7 +198,7 @@ const runSchema = z.object({
   web: filledText,
   webTokenFile: filledText,
   webInsecure: z.optional(z.union([z.boolean(), z.string()])),
-  adopt: z._default(choice(['all', 'marked', 'none']), 'all'),
+  adopt,
   unmetered: z._default(choice(['refuse', 'allow']), 'refuse'),
   messageBytesMax: messageBytes,
   messageRateMax: messageRate,
@@ -215,17 +217,25 @@ const statusSchema = z.object({
 
 const doctorSchema = z.object({
   ...ovsFlags,
+  beforeStart: z.optional(z.union([z.boolean(), z.string()])),
+  adopt,
   format: z._default(choice(['table', 'json']), 'table'),
   unixctl: filledText,
 });
 
 /** Settings of `doctor`. */
-export type DoctorSettings = OvsSettings & StatusSettings;
+export interface DoctorSettings extends OvsSettings, StatusSettings {
+  /** Whether to say what a start of the daemon would do, instead of what is wrong. */
+  readonly isBeforeStart: boolean;
+  /** As the daemon would be started. */
+  readonly adopt: RunSettings['adopt'];
+}
 
 /** Reads the flags of `doctor`; throws `SettingsError`. */
 export function readDoctorSettings(flags: unknown): DoctorSettings {
-  const { format, unixctl, ...ovs } = parse(doctorSchema, flags);
-  return { ...ovsSettings(ovs), format, unixctlPath: unixctl };
+  const { format, unixctl, beforeStart, adopt: policy, ...ovs } = parse(doctorSchema, flags);
+  const isBeforeStart = isSet(beforeStart);
+  return { ...ovsSettings(ovs), format, unixctlPath: unixctl, isBeforeStart, adopt: policy };
 }
 
 /** Settings of `status`. */
@@ -255,7 +265,7 @@ export function readRunSettings(flags: unknown): RunSettings {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
     pidFile: pidfile === undefined ? undefined : runPath(pidfile),
-    web: webSettings(web, webTokenFile, webInsecure !== undefined && webInsecure !== false),
+    web: webSettings(web, webTokenFile, isSet(webInsecure)),
     adopt,
     unmetered,
     messageBytesMax,
@@ -266,6 +276,11 @@ export function readRunSettings(flags: unknown): RunSettings {
     recordFormat,
     source: sourceAddress,
   };
+}
+
+/** Whether a flag without a value is given, on the command line or as a variable. */
+function isSet(flag: boolean | string | undefined): boolean {
+  return flag !== undefined && flag !== false;
 }
 
 function ovsSettings(flags: z.output<typeof ovsSchema>): OvsSettings {
