@@ -71,6 +71,11 @@ export function addCollectorTlsOptions(command: Command): Command {
     .addOption(flag('--collector-private-key <file>', 'private key for collectors over tls: (PEM)'));
 }
 
+/** Returns the flag with the folder of TLS files that rows name. */
+export function tlsDirFlag(): Option {
+  return flag('--tls-dir <folder>', 'folder with a folder of TLS files for each name in ovs-ipfix-tls');
+}
+
 /** Adds the flags of targets that are files. */
 export function addFileTargetsOptions(command: Command): Command {
   return command

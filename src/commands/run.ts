@@ -13,6 +13,7 @@ import {
   flag,
   foldDatabase,
   sourceAddressFlag,
+  tlsDirFlag,
 } from './options.ts';
 import { addOvsOptions } from './ovs-options.ts';
 import { hasPidFile, removePidFile, runLocked } from './run/pidfile.ts';
@@ -29,7 +30,7 @@ export function runCommand(): Command {
     new Command('run').description('export flow records for the bridges of an Open vSwitch (the daemon)'),
   );
   return addFileTargetsOptions(addCollectorTlsOptions(command))
-    .addOption(flag('--tls-dir <folder>', 'folder with a folder of TLS files for each name in ovs-ipfix-tls'))
+    .addOption(tlsDirFlag())
     .addOption(adoptFlag())
     .addOption(
       flag('--unmetered <what>', 'bridges without OpenFlow meters: refuse or allow (default: refuse)'),

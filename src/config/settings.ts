@@ -219,23 +219,28 @@ const doctorSchema = z.object({
   ...ovsFlags,
   beforeStart: z.optional(z.union([z.boolean(), z.string()])),
   adopt,
+  ...collectorTlsFlags,
+  tlsDir: filledText,
+  sourceAddress,
   format: z._default(choice(['table', 'json']), 'table'),
   unixctl: filledText,
 });
 
-/** Settings of `doctor`. */
-export interface DoctorSettings extends OvsSettings, StatusSettings {
+/** Settings of `doctor`: those of the daemon that decide how collectors are reached, as far as they are given. */
+export interface DoctorSettings
+  extends OvsSettings,
+    StatusSettings,
+    Pick<RunSettings, 'collectorTls' | 'source' | 'adopt'> {
   /** Whether to say what a start of the daemon would do, instead of what is wrong. */
   readonly isBeforeStart: boolean;
-  /** As the daemon would be started. */
-  readonly adopt: RunSettings['adopt'];
 }
 
 /** Reads the flags of `doctor`; throws `SettingsError`. */
 export function readDoctorSettings(flags: unknown): DoctorSettings {
-  const { format, unixctl, beforeStart, adopt: policy, ...ovs } = parse(doctorSchema, flags);
-  const isBeforeStart = isSet(beforeStart);
-  return { ...ovsSettings(ovs), format, unixctlPath: unixctl, isBeforeStart, adopt: policy };
+  const { format, unixctl, tlsDir, sourceAddress: source, ...ovs } = parse(doctorSchema, flags);
+  const collectorTls = { files: collectorTlsFiles(ovs), folder: tlsDir };
+  const about = { isBeforeStart: isSet(ovs.beforeStart), adopt: ovs.adopt, collectorTls, source };
+  return { ...ovsSettings(ovs), format, unixctlPath: unixctl, ...about };
 }
 
 /** Settings of `status`. */

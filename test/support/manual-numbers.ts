@@ -240,7 +240,14 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('collectors.md', '[{} files](limits.md', ...FOLDER, 'FOLDER_FILES_MAX'),
   checked('command-line.md', '| {} | after so many', ...FOLDER, 'FILE_BYTES_DEFAULT'),
   checked('command-line.md', '| {} | of all files', ...FOLDER, 'FOLDER_BYTES_DEFAULT'),
-  checked('collectors.md', 'ticket, or for {} ms', 'export/tls-session.ts', 'TLS_ACCEPTANCE_MS'),
+  checked('collectors.md', 'ticket, or for {} ms', 'export/tls-connection.ts', 'TLS_ACCEPTANCE_MS'),
+  checked(
+    'collectors.md',
+    'over which all is sent has {} s to end',
+    'export/reliable-session.ts',
+    'CONNECTION_CLOSE_MS_MAX',
+    1000,
+  ),
   checked('collectors.md', 'of up to {} records', 'export/cache-flush.ts', 'SLICE_RECORDS_MAX'),
   checked('collectors.md', '`extended` begin at {}.', 'ipfix/record-layout.ts', 'EXTENDED_ID_FIRST'),
 
