@@ -47,6 +47,14 @@ export function openflowFlag(): Option {
   );
 }
 
+/** Returns the flag with the rows that the daemon takes over. */
+export function adoptFlag(): Option {
+  return flag(
+    '--adopt <which>',
+    'IPFIX rows to take over from ovs-vswitchd: all, marked or none (default: all)',
+  );
+}
+
 /** Returns the flag with the source address of messages. */
 export function sourceAddressFlag(): Option {
   return flag(

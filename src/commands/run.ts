@@ -9,6 +9,7 @@ import { compileLate } from '../runtime/late-compilation.ts';
 import {
   addCollectorTlsOptions,
   addFileTargetsOptions,
+  adoptFlag,
   flag,
   foldDatabase,
   sourceAddressFlag,
@@ -30,12 +31,7 @@ export function runCommand(): Command {
   );
   return addFileTargetsOptions(addCollectorTlsOptions(command))
     .addOption(tlsDirFlag())
-    .addOption(
-      flag(
-        '--adopt <which>',
-        'IPFIX rows to take over from ovs-vswitchd: all, marked or none (default: all)',
-      ),
-    )
+    .addOption(adoptFlag())
     .addOption(
       flag('--unmetered <what>', 'bridges without OpenFlow meters: refuse or allow (default: refuse)'),
     )

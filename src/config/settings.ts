@@ -189,6 +189,8 @@ const ovsFlags = {
 
 const ovsSchema = z.object(ovsFlags);
 
+const adopt = z._default(choice(['all', 'marked', 'none']), 'all');
+
 const runSchema = z.object({
   ...ovsFlags,
   unixctl: filledText,
@@ -196,7 +198,7 @@ const runSchema = z.object({
   web: filledText,
   webTokenFile: filledText,
   webInsecure: z.optional(z.union([z.boolean(), z.string()])),
-  adopt: z._default(choice(['all', 'marked', 'none']), 'all'),
+  adopt,
   unmetered: z._default(choice(['refuse', 'allow']), 'refuse'),
   messageBytesMax: messageBytes,
   messageRateMax: messageRate,
@@ -215,6 +217,8 @@ const statusSchema = z.object({
 
 const doctorSchema = z.object({
   ...ovsFlags,
+  beforeStart: z.optional(z.union([z.boolean(), z.string()])),
+  adopt,
   ...collectorTlsFlags,
   tlsDir: filledText,
   sourceAddress,
@@ -223,13 +227,20 @@ const doctorSchema = z.object({
 });
 
 /** Settings of `doctor`: those of the daemon that decide how collectors are reached, as far as they are given. */
-export type DoctorSettings = OvsSettings & StatusSettings & Pick<RunSettings, 'collectorTls' | 'source'>;
+export interface DoctorSettings
+  extends OvsSettings,
+    StatusSettings,
+    Pick<RunSettings, 'collectorTls' | 'source' | 'adopt'> {
+  /** Whether to say what a start of the daemon would do, instead of what is wrong. */
+  readonly isBeforeStart: boolean;
+}
 
 /** Reads the flags of `doctor`; throws `SettingsError`. */
 export function readDoctorSettings(flags: unknown): DoctorSettings {
   const { format, unixctl, tlsDir, sourceAddress: source, ...ovs } = parse(doctorSchema, flags);
   const collectorTls = { files: collectorTlsFiles(ovs), folder: tlsDir };
-  return { ...ovsSettings(ovs), format, unixctlPath: unixctl, collectorTls, source };
+  const about = { isBeforeStart: isSet(ovs.beforeStart), adopt: ovs.adopt, collectorTls, source };
+  return { ...ovsSettings(ovs), format, unixctlPath: unixctl, ...about };
 }
 
 /** Settings of `status`. */
@@ -259,7 +270,7 @@ export function readRunSettings(flags: unknown): RunSettings {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
     pidFile: pidfile === undefined ? undefined : runPath(pidfile),
-    web: webSettings(web, webTokenFile, webInsecure !== undefined && webInsecure !== false),
+    web: webSettings(web, webTokenFile, isSet(webInsecure)),
     adopt,
     unmetered,
     messageBytesMax,
@@ -270,6 +281,11 @@ export function readRunSettings(flags: unknown): RunSettings {
     recordFormat,
     source: sourceAddress,
   };
+}
+
+/** Whether a flag without a value is given, on the command line or as a variable. */
+function isSet(flag: boolean | string | undefined): boolean {
+  return flag !== undefined && flag !== false;
 }
 
 function ovsSettings(flags: z.output<typeof ovsSchema>): OvsSettings {

@@ -331,6 +331,8 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
     1000,
   ),
   checked('replay.md', 'has {} messages to take', 'commands/replay/replay-run.ts', 'BACKLOG_MAX'),
+  checked('replay.md', 'costs up to {} bytes', 'commands/replay/compression.ts', 'PIECE_BYTES'),
+  checked('replay.md', 'Up to {} files', 'commands/replay/capture-input.ts', 'OPEN_CAPTURES_MAX'),
   checked('web.md', 'at least {} characters', 'web/token.ts', 'TOKEN_CHARACTERS_MIN'),
 ];
 
@@ -360,6 +362,7 @@ export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
     'and 71 to 196 ms when',
   ),
   ...allowed(EXAMPLE, 'operation.md', 'a meter of 50,000 packets/s'),
+  ...allowed(OPEN_VSWITCH, 'replay.md', 'the 14 bytes of Ethernet header', 'the end of the 32 bits of'),
   ...allowed(EXAMPLE, 'configuration.md', 'a timeout of 10 s', '(40 packets went'),
   ...allowed(
     OPEN_VSWITCH,
