@@ -49,7 +49,8 @@ export function doctorCommand(): Command {
     });
 }
 
-async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[]> {
+/** Returns the findings, errors first. */
+export async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[]> {
   const daemon = await askDaemons(settings.unixctlPath, clock);
   const findings: Finding[] = [...daemon.findings];
   try {

@@ -326,9 +326,9 @@ export class Control {
   }
 
   #makeExporter(name: string, options: ExporterOptions): Exporter {
-    const { sampleClock, openSession, sendBudget } = this.#parts;
+    const { sampleClock, openSession, sendBudget, traffic } = this.#parts;
     const log = this.#parts.log.module('bridge');
-    return new Exporter(name, options, { clock: sampleClock, log, openSession, sendBudget });
+    return new Exporter(name, options, { clock: sampleClock, log, openSession, sendBudget, traffic });
   }
 
   #retire(name: string): void {
