@@ -139,11 +139,12 @@ export class Control {
     return { left: this.#left, withoutExporter };
   }
 
-  status(): ControlStatus {
+  /** Returns the status; `bridges` are those that the caller has read already. */
+  status(bridges = this.bridges()): ControlStatus {
     return {
       database: this.#database.status(),
       rows: this.#rows.status(),
-      bridges: this.bridges(),
+      bridges,
       ...listConditions(this.conditions()),
       missing: this.missing(),
     };

@@ -70,9 +70,10 @@ export class Report {
     this.#startTime = isoTime(parts.clock.wallMicros());
   }
 
-  status(): StatusDocument {
+  /** Returns the status; `bridges` are those that the caller has read already. */
+  status(bridges?: ControlStatus['bridges']): StatusDocument {
     const { clock, control, sending, upcalls, web, recentLosses, history } = this.#parts;
-    const ofControl = control.status();
+    const ofControl = control.status(bridges);
     return {
       schema: STATUS_SCHEMA,
       version: STATUS_VERSION,
@@ -87,9 +88,10 @@ export class Report {
     };
   }
 
-  /** Returns the top of the page. */
+  /** Returns the top of the page, with the bridges as they were at the end of the last second. */
   overview(): OverviewDocument {
-    return overviewOf(this.status(), this.#parts.history, this.#parts.host);
+    const { history, host } = this.#parts;
+    return overviewOf(this.status(history.newestBridges), history, host);
   }
 
   /** Returns the traffic of a window; undefined when too many different views have been asked for since the last second began. */

@@ -108,9 +108,20 @@ test(
     const br = await exportingBridge(t, ovs, daemon);
     const { page } = await openPage(t, browser, url);
     await setIpfixRow(ovs, br.row, { 'external_ids:ovs-ipfix-nonsense': '1' });
-    const condition = page.locator('.conditions li', { hasText: 'unknown-key' });
+    const condition = page.locator('[aria-label="conditions"] li', { hasText: 'unknown-key' });
     await condition.waitFor();
     assert.match(await condition.locator('.action').innerText(), /\w+/u);
+    await page.getByRole('button', { name: 'Examine with the doctor' }).click();
+    const findings = page.getByRole('list', { name: 'findings of the doctor' });
+    await findings.getByText('unknown-key').waitFor();
+    assert.match(
+      await condition.locator('.command code').innerText(),
+      /^ovs-vsctl remove IPFIX \S+ external_ids/u,
+    );
+    const shots = process.env['SCREENSHOT_FOLDER'];
+    if (shots !== undefined) {
+      await page.screenshot({ path: join(shots, 'condition.png') });
+    }
     await ovs.vsctl('remove', 'IPFIX', br.row, 'external_ids', 'ovs-ipfix-nonsense');
     await condition.waitFor({ state: 'detached' });
   },

@@ -4,7 +4,7 @@ import { KeyTable } from '../../flow/key-table.ts';
 import { TRAFFIC_KEY_WORDS } from '../../flow/traffic-key.ts';
 
 /** Different directions that the slots of the history may have together; others are only in the totals. */
-export const DIRECTIONS_MAX = 65_536;
+export const DIRECTIONS_MAX = 32_768;
 
 export class DirectionStore {
   readonly #table: KeyTable;

@@ -57,9 +57,7 @@ export class EventList {
     for (const [bridge, isInstalled] of facts.hooks) {
       const before = this.#facts.hooks.get(bridge);
       if (before !== undefined && before !== isInstalled) {
-        const text = isInstalled
-          ? `bridge ${bridge} is sampled again`
-          : `bridge ${bridge}: packets do not reach the daemon`;
+        const text = `bridge ${bridge}: packets ${isInstalled ? '' : 'do not '}reach the daemon`;
         this.#add('bridge', micros, isInstalled, text);
       }
     }

@@ -68,6 +68,7 @@ export class History {
   readonly #counts = new CountReader();
   readonly startMicros: number;
   #lastMicros: number;
+  #newestBridges: ControlStatus['bridges'] | undefined;
   #timer: Timer | undefined;
   #onSlot: (() => void) | undefined;
 
@@ -97,6 +98,11 @@ export class History {
   get seconds(): number {
     const micros = Math.min(this.#lastMicros - this.startMicros, KEPT_MICROS);
     return Math.round(micros / SLOT_MICROS);
+  }
+
+  /** The status of all bridges at the end of the newest slot. */
+  get newestBridges(): ControlStatus['bridges'] | undefined {
+    return this.#newestBridges;
   }
 
   /** The end of the newest slot, on the monotonic clock. */
@@ -154,6 +160,7 @@ export class History {
     const seconds = (endMicros - this.#lastMicros) / SLOT_MICROS;
     this.#lastMicros = endMicros;
     const bridges = control.bridges();
+    this.#newestBridges = bridges;
     const traffic = this.#readTraffic(endMicros, seconds);
     const counts = this.#counts.read(bridges, this.bridges, this.collectors, endMicros, seconds);
     this.events.compare({ bridges }, endMicros);

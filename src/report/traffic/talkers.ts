@@ -1,6 +1,6 @@
 // The largest conversations of a window: both directions of a conversation are one.
 
-import { Conversations } from './conversations.ts';
+import { Conversations, type Sender } from './conversations.ts';
 import { applicationWords } from './dimensions.ts';
 import { addressLabel, applicationLabel, directionOf } from './direction.ts';
 import type { History } from './history.ts';
@@ -18,12 +18,7 @@ export interface TalkerSearch {
   readonly count: number;
 }
 
-/** What a conversation adds up to, by sender. */
-interface Sum {
-  octets: number;
-  readonly byEnd: readonly [EndSum, EndSum];
-}
-
+/** What one end of a conversation has sent. */
 interface EndSum {
   octets: number;
   packets: number;
@@ -31,32 +26,67 @@ interface EndSum {
   row: number;
 }
 
+type Ends = readonly [client: EndSum, server: EndSum];
+
 /** Returns how many conversations there are, and the largest ones. */
 export function findTalkers(search: TalkerSearch): {
   readonly conversations: number;
   readonly talkers: readonly Talker[];
 } {
   const { history, conversations, totals, count } = search;
-  const { words } = history.store;
-  const sums = new Map<number, Sum>();
-  for (const row of totals.rows) {
+  const { words, rowEnd } = history.store;
+  const octets = new Float64Array(rowEnd);
+  const numbers = new Int32Array(totals.rows.length);
+  totals.rows.forEach((row, index) => {
     const number = conversations.numberOf(words, row);
-    const sum = sums.get(number) ?? { octets: 0, byEnd: [emptyEnd(), emptyEnd()] };
-    sums.set(number, sum);
-    const end = sum.byEnd[Conversations.senderOf(words, row)];
-    sum.octets += totals.octets[row]!;
-    end.octets += totals.octets[row]!;
-    end.packets += totals.packets[row]!;
-    if (end.row < 0 || totals.octets[row]! > totals.octets[end.row]!) {
-      end.row = row;
+    numbers[index] = number;
+    octets[number]! += totals.octets[row]!;
+  });
+  const ends = new Map<number, Ends>(
+    largest(octets, count).map((number) => [number, [emptyEnd(), emptyEnd()]] as const),
+  );
+  totals.rows.forEach((row, index) => {
+    const sums = ends.get(numbers[index]!);
+    if (sums !== undefined) {
+      addRow(sums[Conversations.senderOf(words, row)], row, totals);
     }
-  }
-  const largest = [...sums.values()].sort((a, b) => b.octets - a.octets).slice(0, count);
-  return { conversations: sums.size, talkers: largest.map((sum) => talkerOf(sum, search)) };
+  });
+  return {
+    conversations: octets.reduce((all, each) => all + (each > 0 ? 1 : 0), 0),
+    talkers: Array.from(ends, ([number, sums]) => talkerOf(sums, octets[number]!, search)),
+  };
 }
 
-function talkerOf({ octets, byEnd }: Sum, { history, seconds, bits }: TalkerSearch): Talker {
-  const [fromClient, fromServer] = byEnd.map(({ row }) => (row < 0 ? undefined : directionOf(row, history)));
+/** Returns the indexes of the largest values above 0, largest first. */
+function largest(values: Float64Array, count: number): number[] {
+  const found: number[] = [];
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index]!;
+    const last = found.at(-1);
+    if (value > 0 && count > 0 && (found.length < count || value > values[last!]!)) {
+      const at = found.findIndex((other) => values[other]! < value);
+      found.splice(at < 0 ? found.length : at, 0, index);
+      found.length = Math.min(found.length, count);
+    }
+  }
+  return found;
+}
+
+function addRow(end: EndSum, row: number, totals: RowTotals): void {
+  end.octets += totals.octets[row]!;
+  end.packets += totals.packets[row]!;
+  if (end.row < 0 || totals.octets[row]! > totals.octets[end.row]!) {
+    end.row = row;
+  }
+}
+
+function talkerOf(sums: Ends, octets: number, { history, seconds, bits }: TalkerSearch): Talker {
+  const sent = (sender: Sender) => {
+    const { row } = sums[sender];
+    return row < 0 ? undefined : directionOf(row, history);
+  };
+  const fromClient = sent(0);
+  const fromServer = sent(1);
   const any = fromClient ?? fromServer!;
   const clientBytes = fromClient?.source ?? fromServer!.destination;
   const serverBytes = fromClient?.destination ?? fromServer!.source;
@@ -66,8 +96,8 @@ function talkerOf({ octets, byEnd }: Sum, { history, seconds, bits }: TalkerSear
     bits: rate(8 * end.octets, seconds),
     packets: rate(end.packets, seconds),
   });
-  const client = endOf(clientBytes, fromClient?.interfaceLabel, byEnd[0]);
-  const server = endOf(serverBytes, fromServer?.interfaceLabel, byEnd[1]);
+  const client = endOf(clientBytes, fromClient?.interfaceLabel, sums[0]);
+  const server = endOf(serverBytes, fromServer?.interfaceLabel, sums[1]);
   const all = rate(8 * octets, seconds);
   return {
     bridge: any.bridge,
@@ -75,7 +105,7 @@ function talkerOf({ octets, byEnd }: Sum, { history, seconds, bits }: TalkerSear
     client,
     server,
     bits: all,
-    packets: rate(byEnd[0].packets + byEnd[1].packets, seconds),
+    packets: rate(sums[0].packets + sums[1].packets, seconds),
     share: bits > 0 ? Math.min(1, Math.round((1000 * all) / bits) / 1000) : 0,
     words: [`ip=${client.address}`, `ip=${server.address}`, ...applicationWords(any)],
   };

@@ -114,26 +114,27 @@ export class TrafficView {
   ): TrafficBand[] {
     const hasPrefix = hasPrefixOf(by, filter);
     const { words } = this.#history.store;
-    const groups = new Map<number | string, { octets: number; row: number; rows: number[] }>();
-    for (const row of selected) {
+    const groups = new Map<number | string, { octets: number; row: number; rank: number }>();
+    // Groups by row, in the order of `selected`.
+    const groupOf = selected.map((row) => {
       const key = groupKey(by, words, row, hasPrefix);
-      const group = groups.get(key);
+      let group = groups.get(key);
       if (group === undefined) {
-        groups.set(key, { octets: totals.octets[row]!, row, rows: [row] });
-      } else {
-        group.octets += totals.octets[row]!;
-        group.rows.push(row);
+        group = { octets: 0, row, rank: 0 };
+        groups.set(key, group);
       }
-    }
-    // By bridge, what no slot lists belongs to its bridge.
+      group.octets += totals.octets[row]!;
+      return group;
+    });
     const largest = [...groups.values()].sort((a, b) => b.octets - a.octets);
+    largest.forEach((group, rank) => {
+      group.rank = rank;
+    });
     const own = largest.slice(0, BANDS_MAX);
     // The band of a row, 1 for the first; 0 for rows that are not selected.
     const bandOf = new Uint8Array(this.#history.store.rowEnd);
-    largest.forEach(({ rows }, index) => {
-      rows.forEach((row) => {
-        bandOf[row] = Math.min(index, BANDS_MAX) + 1;
-      });
+    selected.forEach((row, index) => {
+      bandOf[row] = Math.min(groupOf[index]!.rank, BANDS_MAX) + 1;
     });
     const amounts = Array.from({ length: BANDS_MAX + 2 }, () => amountsOf(slots.length));
     const listed = this.#addRows(slots, bandOf, amounts);

@@ -27,7 +27,7 @@ export function Talkers({ traffic, view, onView }: TalkersProps) {
           {talkers.length} of {counted(conversations, 'conversation')}, by octets
         </span>
       </div>
-      <DataTable label="talkers" heads={['ends', 'application', '>sends', '>receives', '>share']} isStacked>
+      <DataTable label="talkers" heads={['ends', 'application', '>→', '>←', '>share']} isStacked>
         {talkers.map((talker) => (
           <Row
             key={talker.words.join(' ') + talker.bridge}
@@ -64,10 +64,10 @@ function Row({ talker, unit, onFilter }: RowProps) {
         </button>
         <span class="detail"> {bridge}</span>
       </td>
-      <td class="number" data-head="sends">
+      <td class="number" data-head="→">
         {rate(client)}
       </td>
-      <td class="number" data-head="receives">
+      <td class="number" data-head="←">
         {rate(server)}
       </td>
       <td class="number share" data-head="share">

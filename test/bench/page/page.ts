@@ -5,6 +5,8 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { WebSocket } from 'ws';
+import { dissectExtended } from '../../../src/packet/dissect-extended.ts';
+import { FlowKey } from '../../../src/packet/flow-key.ts';
 import { TrafficSource } from '../../report/traffic-source.ts';
 import { startDaemon } from '../../support/daemon.ts';
 import { udpFrame } from '../../support/frames.ts';
@@ -18,8 +20,9 @@ import { type BenchPart, type Row, scaled, summary } from '../row.ts';
 const BRIDGES = scaled(100);
 /** Seconds of the history that is measured in this process: more than an hour, so that it is full. */
 const HISTORY_SECONDS = scaled(3700);
-/** Conversations of a second, all of them new: more than a slot keeps. */
+/** Conversations of a second, more than a slot keeps, and all of them: nearly as many as the history has room for. */
 const CONVERSATIONS = 500;
+const ALL_CONVERSATIONS = 32_000;
 const SAMPLES = 200_000;
 const VIEWS = 20;
 const ROUNDS = 3;
@@ -48,6 +51,8 @@ function measureHistory(add: (row: Omit<Row, 'part'>) => void): void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const memory = () => {
+    // Twice: the memory of arrays is released after the collection that finds them.
+    collect();
     collect();
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     return heapUsed + arrayBuffers;
@@ -61,7 +66,7 @@ function measureHistory(add: (row: Omit<Row, 'part'>) => void): void {
   for (let second = 0; second < HISTORY_SECONDS; second += 1) {
     for (let each = 0; each < CONVERSATIONS; each += 1) {
       number += 1;
-      frame.writeUInt32BE(number, SOURCE_ADDRESS_AT);
+      frame.writeUInt32BE(number % ALL_CONVERSATIONS, SOURCE_ADDRESS_AT);
       source.sample(exporters[number % BRIDGES]!, frame, 1);
     }
     const begin = performance.now();
@@ -79,16 +84,22 @@ function measureHistory(add: (row: Omit<Row, 'part'>) => void): void {
     const views = Array.from({ length: VIEWS }, () => timed(() => source.find(`window=${window}`)));
     add({ what: `traffic of a window of ${window}`, unit: 'ms', ...summary(views) });
   }
+  const keys = Array.from({ length: 4096 }, (_, index) => {
+    frame.writeUInt32BE(index, SOURCE_ADDRESS_AT);
+    const key = new FlowKey();
+    dissectExtended(frame, 0, frame.length, 0, 1, key);
+    return Object.assign(key, { weight: 1, octets: frame.length });
+  });
   const perSample = Array.from({ length: ROUNDS }, () => {
     const ms = timed(() => {
       for (let sample = 0; sample < SAMPLES; sample += 1) {
-        frame.writeUInt32BE(sample & 0xfff, SOURCE_ADDRESS_AT);
-        source.sample(exporters[sample % BRIDGES]!, frame, 1);
+        source.table.add(sample % BRIDGES, keys[sample & 4095]!);
       }
     });
+    source.table.clear();
     return (ms * 1e6) / SAMPLES;
   });
-  add({ what: 'a sample, its dissection included', unit: 'ns', ...summary(perSample) });
+  add({ what: 'a sample', unit: 'ns', ...summary(perSample) });
 }
 
 function timed(work: () => unknown): number {
@@ -110,7 +121,7 @@ async function measureDaemon(add: (row: Omit<Row, 'part'>) => void): Promise<voi
     );
     await ovs.vsctl('--timeout=60', ...words.slice(1));
     const daemon = await startDaemon(ovs, { arguments: ['--web', '127.0.0.1:0'], waitForReady: false });
-    const isReady = async () => (await daemon.appctl('ready').catch(() => '')) === 'ready';
+    const isReady = async () => (await daemon.appctl('ready').catch(() => '')).trim() === 'ready';
     await waitFor(isReady, { what: 'the daemon is ready', timeoutMs: 60_000, intervalMs: 200 });
     const url = await pageAddress(daemon);
     const alone = await shares(daemon.pid);
