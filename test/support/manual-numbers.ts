@@ -362,7 +362,7 @@ const allowed = (reason: string, page: string, ...texts: readonly string[]): rea
 export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
   ...allowed(EXAMPLE, 'command-line.md', 'such as `30s`, `5m`'),
   ...allowed(EXAMPLE, 'status.md', 'such as `30s`, `5m`'),
-  ...allowed(MEASURED, 'limits.md', 'at most some 12 MB at 100 bridges'),
+  ...allowed(MEASURED, 'limits.md', '[some 10 MB]'),
   ...allowed(
     MEASURED,
     'operation.md',

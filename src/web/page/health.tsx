@@ -21,7 +21,7 @@ export function Health({ overview }: { readonly overview: OverviewDocument }) {
       </div>
       {conditions.length > 0 && <ConditionList label="conditions" conditions={conditions} />}
       {conditionsOmitted > 0 && <p class="quiet">and {counted(conditionsOmitted, 'more condition')}</p>}
-      <Doctor />
+      <Doctor conditions={conditions} />
     </section>
   );
 }
@@ -97,10 +97,13 @@ function Command({ text }: { readonly text: string }) {
   );
 }
 
-/** What `ovs-ipfix doctor` finds, when it is asked for. */
-function Doctor() {
+/** What `ovs-ipfix doctor` finds, when it is asked for, without the conditions that the page shows anyway. */
+function Doctor({ conditions }: Pick<OverviewDocument, 'conditions'>) {
   const [turn, setTurn] = useState(0);
   const { document, fault } = useJson<DoctorDocument>(turn === 0 ? undefined : '/doctor.json', turn);
+  const isShown = (one: ShownCondition) =>
+    conditions.some(({ code, where }) => code === one.code && where === one.where);
+  const others = document?.findings.filter((one) => !isShown(one)) ?? [];
   const isBusy = turn > 0 && document === undefined && fault === undefined;
   return (
     <div class="doctor">
@@ -108,17 +111,20 @@ function Doctor() {
         <button type="button" disabled={isBusy} onClick={() => setTurn(turn + 1)}>
           {isBusy ? 'Examining…' : 'Examine with the doctor'}
         </button>{' '}
-        {document !== undefined && <span class="quiet">{findingsText(document)}</span>}
+        {document !== undefined && <span class="quiet">{findingsText(document, others.length)}</span>}
       </p>
       {fault !== undefined && <p class="loss">{fault}</p>}
-      {document !== undefined && document.findings.length > 0 && (
-        <ConditionList label="findings of the doctor" conditions={document.findings} />
-      )}
+      {others.length > 0 && <ConditionList label="findings of the doctor" conditions={others} />}
     </div>
   );
 }
 
-function findingsText({ findings, ageSeconds }: DoctorDocument): string {
+function findingsText({ findings, ageSeconds }: DoctorDocument, otherCount: number): string {
+  const above = findings.length - otherCount;
   const count = findings.length === 0 ? 'nothing found' : counted(findings.length, 'finding');
-  return ageSeconds < 2 ? count : `${count}, ${ageSeconds} s ago`;
+  return [
+    count,
+    ...(above > 0 ? [`${above} of them above`] : []),
+    ...(ageSeconds < 2 ? [] : [`${ageSeconds} s ago`]),
+  ].join(', ');
 }

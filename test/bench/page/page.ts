@@ -78,7 +78,7 @@ function measureHistory(add: (row: Omit<Row, 'part'>) => void): void {
     what: 'end of a second',
     unit: 'ms',
     ...summary(slotMs),
-    note: `${CONVERSATIONS} new conversations`,
+    note: `${CONVERSATIONS} conversations`,
   });
   for (const window of ['5m', '1h']) {
     const views = Array.from({ length: VIEWS }, () => timed(() => source.find(`window=${window}`)));
