@@ -71,7 +71,8 @@ export function doctorCommand(): Command {
     });
 }
 
-async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[]> {
+/** Returns the findings, errors first. */
+export async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[]> {
   const daemon = await askDaemons(settings.unixctlPath, clock);
   const { isBeforeStart } = settings;
   const findings: Finding[] = isBeforeStart ? besideDaemon(daemon) : [...daemon.findings];

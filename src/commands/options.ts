@@ -13,7 +13,7 @@ export function flag(flags: string, description: string): Option {
  * `demo --seconds` is OVS_IPFIX_DEMO_SECONDS.
  */
 export function flagOf(
-  command: 'collect' | 'demo' | 'doctor' | 'migrate' | 'replay' | 'status',
+  command: 'collect' | 'demo' | 'doctor' | 'migrate' | 'replay' | 'status' | 'top',
   flags: string,
   description: string,
 ): Option {

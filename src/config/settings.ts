@@ -215,6 +215,14 @@ const statusSchema = z.object({
   unixctl: filledText,
 });
 
+const topSchema = z.object({
+  window: z._default(z.string(), '5m'),
+  by: z._default(z.string(), 'interface'),
+  interval: z._default(wholeNumber(1, 3600), 2),
+  format: z._default(choice(['table', 'json']), 'table'),
+  unixctl: filledText,
+});
+
 const doctorSchema = z.object({
   ...ovsFlags,
   beforeStart: z.optional(z.union([z.boolean(), z.string()])),
@@ -254,6 +262,21 @@ export interface StatusSettings {
 export function readStatusSettings(flags: unknown): StatusSettings {
   const { format, unixctl } = parse(statusSchema, flags);
   return { format, unixctlPath: unixctl };
+}
+
+/** Settings of `top`. */
+export interface TopSettings extends StatusSettings {
+  /** Words of the command `top` of the daemon, which checks them. */
+  readonly window: string;
+  readonly by: string;
+  /** Seconds between two screens. */
+  readonly intervalSeconds: number;
+}
+
+/** Reads the flags of `top`; throws `SettingsError`. */
+export function readTopSettings(flags: unknown): TopSettings {
+  const { window, by, interval, format, unixctl } = parse(topSchema, flags);
+  return { window, by, intervalSeconds: interval, format, unixctlPath: unixctl };
 }
 
 /** Reads the flags of a command that needs Open vSwitch only; throws `SettingsError`. */
