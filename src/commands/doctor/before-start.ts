@@ -131,9 +131,9 @@ function costsOfSets(facts: BridgeFacts, config: BridgeConfig): string[] {
           `Collector set ${idsOf(rewritten)}: one more action behind each sample action in ${flows.length} flows, and meter ` +
             `${SAMPLE_METER_ID} for up to ${config.maxSampleRate} packets/s.`,
         ]),
-    ...(redirected === 0
+    ...(redirected.length === 0
       ? []
-      : [`${redirected} collector sets: ovs-vswitchd sends their samples to the daemon.`]),
+      : [`Collector set ${idsOf(redirected)}: ovs-vswitchd sends the samples to the daemon.`]),
   ];
 }
 
