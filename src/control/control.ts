@@ -13,7 +13,7 @@ import { reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
 import { nextTurn, OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
-import { bridgesOfTurn, describeSampling, redirectionsOf, rowsOf, samplePortsOf } from './bridge-rows.ts';
+import { describeSampling, redirectionsOf, rowsOf, runInTurn, samplePortsOf } from './bridge-rows.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { listConditions } from './condition-list.ts';
 import { ConditionLog } from './condition-log.ts';
@@ -235,13 +235,8 @@ export class Control {
     const isActive = lock === 'held';
     this.#desired = isActive ? desiredRows(configuration, this.#rules()) : () => false;
     const desired = [...configuration.bridges.values()].filter((config) => this.#isDesired(config));
-    const ofTurn = bridgesOfTurn(desired, (name) => this.#bridges.has(name));
-    const isLastTurn = ofTurn.length === desired.length;
     this.#previous.follow(configuration, isActive);
-    for (const config of ofTurn) {
-      this.#run(config);
-    }
-    if (isLastTurn) {
+    if (runInTurn(desired, (config) => this.#run(config))) {
       this.#previous.bridgesBegun();
     } else {
       this.#following.schedule();
@@ -274,12 +269,12 @@ export class Control {
     return rowsOf(config).some((row) => this.#desired(config.name, row.ipfixRow));
   }
 
-  #run(config: BridgeConfig): void {
+  /** Configures a bridge; returns whether its sampling begins or its rows have changed. */
+  #run(config: BridgeConfig): boolean {
     const isDesired = (row: string) => this.#desired(config.name, row);
     const running = this.#bridges.get(config.name);
     if (running !== undefined) {
-      running.configure(config, isDesired);
-      return;
+      return running.configure(config, isDesired);
     }
     const bridge = new SampledBridge(config, isDesired, {
       ...this.#parts,
@@ -305,6 +300,7 @@ export class Control {
         bridge.start();
       }
     });
+    return true;
   }
 
   #openBridge(name: string, options: SampledBridgeSessionOptions): BridgeSession {

@@ -112,10 +112,10 @@ export class DatapathSampling {
       this.#control.setLimits({ interval, maxSampleRate: config.maxSampleRate }, this.#nowMs());
     }
     if (this.#policy !== 'packet-in') {
-      this.#ticks.start();
+      this.#ticks.start(this.#parts.bridge);
     }
     this.#path.followRows();
-    this.#ticks.hurry();
+    this.#hurry();
     this.#decide();
   }
 
@@ -128,7 +128,7 @@ export class DatapathSampling {
   connected(connection: BridgeConnection | undefined): void {
     this.#connection = connection;
     this.#rate.restart();
-    this.#ticks.hurry();
+    this.#hurry();
     if (connection === undefined) {
       this.#path.disconnected();
     } else {
@@ -224,6 +224,13 @@ export class DatapathSampling {
   async stop(): Promise<void> {
     this.#ticks.stop();
     await this.#path.close();
+  }
+
+  /** The path is tested again, or the hook changes: the next tick comes soon. */
+  #hurry(): void {
+    if (this.#isOpen) {
+      this.#ticks.hurry();
+    }
   }
 
   #tick(): void {

@@ -2,6 +2,7 @@
 // once, and otherwise once a second, which is a rest.
 
 import type { Clock, Timer } from '../runtime/clock.ts';
+import { phaseOf } from '../runtime/phase.ts';
 import { BURST_MS } from './probability-control.ts';
 
 /** Milliseconds between two readings of the hook's counters. */
@@ -30,10 +31,11 @@ export class SamplingTick {
     return this.#timer !== undefined;
   }
 
-  /** Starts with a rest, unless it runs. */
-  start(): void {
+  /** Starts with a rest, unless it runs; the first reading comes earlier than the next ones, by a time that the name decides. */
+  start(name: string): void {
     if (this.#timer === undefined) {
       this.#tickedMs = this.#nowMs();
+      this.#unreadMs = phaseOf(name, READING_MS / 2);
       this.#arm(true);
     }
   }

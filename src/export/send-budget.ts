@@ -9,8 +9,8 @@ import { msUntil } from '../runtime/within.ts';
 const MESSAGE_BYTES = 1400;
 /** Messages that may be sent at once at the highest rates, before the next slice of records waits. */
 export const BURST_MESSAGES = 32;
-/** Milliseconds of messages that may be sent at once at lower rates: somewhat more than the resolution of timers. */
-export const BURST_MS = 1.5;
+/** Microseconds of messages that may be sent at once at lower rates: somewhat more than the resolution of timers. */
+export const BURST_MICROS = 1500;
 /** Outside of a stop, the rate is the maximum divided by this, and as much more for each second that flows are late. */
 export const ORDINARY_DIVISOR = 8;
 /** Percentage of the time that is left at a stop in which the rate would send everything; the rest is for a busy machine. */
@@ -121,7 +121,7 @@ class Account implements SendAccount {
 
   waitMs(): number {
     const nowMicros = this.#pace.clock.monotonicMicros();
-    const burstMicros = Math.min(BURST_MESSAGES * this.#intervalMicros(nowMicros), BURST_MS * 1000);
+    const burstMicros = Math.min(BURST_MESSAGES * this.#intervalMicros(nowMicros), BURST_MICROS);
     return Math.max(0, this.#nextMicros - nowMicros - burstMicros) / 1000;
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   BURST_MESSAGES,
-  BURST_MS,
+  BURST_MICROS,
   ORDINARY_DIVISOR,
   SendBudget,
   STOP_PERCENT,
@@ -58,7 +58,7 @@ test('the later flows are, the faster they are sent, up to the maximum', () => {
 
 test('no more than a burst is sent at once, after any silence, and at a lower rate a smaller one', () => {
   for (const [lateSeconds, burst] of [
-    [0, (ORDINARY_RATE * BURST_MS) / 1000],
+    [0, (ORDINARY_RATE * BURST_MICROS) / 1_000_000],
     [60, BURST_MESSAGES],
   ] as const) {
     const clock = new ManualClock();
