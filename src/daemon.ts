@@ -2,6 +2,7 @@
 // sources; sources stop before sinks.
 
 import { randomInt } from 'node:crypto';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { LOG_MODULES, type RunSettings, type WebSettings } from './config/settings.ts';
 import { Control } from './control/control.ts';
@@ -11,10 +12,12 @@ import { FileFolder } from './export/files/file-folder.ts';
 import { sessionOpener } from './export/open-session.ts';
 import { PathMtus } from './export/path-mtu.ts';
 import { SendBudget } from './export/send-budget.ts';
+import { TrafficTable } from './flow/traffic-table.ts';
 import { eventCounters } from './report/counters.ts';
 import { Coverage } from './report/coverage.ts';
 import { RecentLosses } from './report/recent-losses.ts';
 import { Report } from './report/report.ts';
+import { History } from './report/traffic/history.ts';
 import { addressText } from './runtime/address-text.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { Log, type Logger } from './runtime/log.ts';
@@ -28,11 +31,18 @@ import { askDatapaths, DatapathUpcallsReader } from './unixctl/datapath-upcalls.
 import { registerLogCommands } from './unixctl/log-commands.ts';
 import { registerReportCommands } from './unixctl/report-commands.ts';
 import { UnixctlServer } from './unixctl/server.ts';
+import type { Examine } from './web/examination.ts';
 import { WebServer } from './web/server.ts';
 import { readToken } from './web/token.ts';
 
 /** Milliseconds before the deadline of a stop at which the control socket is not waited for any longer. */
 const CLOSE_MARGIN_MS = 20;
+
+/** What the daemon needs from its command. */
+export interface DaemonCallbacks {
+  readonly onExit: () => void;
+  readonly examine: Examine;
+}
 
 export class Daemon {
   readonly #log: Log;
@@ -42,15 +52,18 @@ export class Daemon {
   readonly #report: Report;
   readonly #coverage: Coverage;
   readonly #recentLosses: RecentLosses;
+  readonly #history: History;
   readonly #web: WebServer | undefined;
   readonly #onExit: () => void;
+  readonly #examine: Examine;
   readonly #unixctl: UnixctlServer;
   readonly #version: string;
   readonly #systemFaults: SystemFaults;
 
-  /** `onExit` is called for `ovs-appctl exit`. */
-  constructor(settings: RunSettings, version: string, onExit: () => void) {
+  /** `onExit` is called for `ovs-appctl exit`, `examine` for the findings of the doctor on the page. */
+  constructor(settings: RunSettings, version: string, { onExit, examine }: DaemonCallbacks) {
     this.#onExit = onExit;
+    this.#examine = examine;
     const clock = systemClock;
     const sampleClock = new BatchClock(clock);
     const sendBudget = new SendBudget(sampleClock, settings.messageRateMax);
@@ -65,6 +78,7 @@ export class Daemon {
     this.#systemFaults = new SystemFaults(this.#logger);
     const collectorLog = this.#log.logger('collector');
     const pathMtus = new PathMtus(clock);
+    const traffic = new TrafficTable(randomInt(2 ** 32));
     this.#control = new Control(settings, {
       clock,
       sampleClock,
@@ -76,6 +90,7 @@ export class Daemon {
           new FileFolder(settings.fileTargets, { clock, log: collectorLog, recovers: true }),
       ),
       sendBudget,
+      traffic,
       randomSeed: () => randomInt(2 ** 32),
       isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),
     });
@@ -86,7 +101,12 @@ export class Daemon {
       isNeeded: () => this.#control.isSampledByDatapath,
     });
     this.#recentLosses = new RecentLosses(clock, () => ({ bridges: this.#control.bridges() }));
+    const hashSeed = randomInt(2 ** 32);
+    this.#history = new History({ clock, table: traffic, hashSeed, control: this.#control });
     this.#report = new Report({
+      history: this.#history,
+      host: hostname(),
+      hashSeed,
       clock,
       control: this.#control,
       version,
@@ -116,6 +136,7 @@ export class Daemon {
     this.#upcalls.start();
     this.#coverage.start();
     this.#recentLosses.start();
+    this.#history.start();
   }
 
   /**
@@ -125,6 +146,7 @@ export class Daemon {
   async stop(reason: string, deadlineMs: number): Promise<void> {
     this.#coverage.stop();
     this.#recentLosses.stop();
+    this.#history.stop();
     this.#upcalls.stop();
     this.#logger.info(`${reason}; handing rows back and flushing caches`);
     const late = `stopping took longer than ${deadlineMs} ms; run "ovs-ipfix release".`;
@@ -152,6 +174,7 @@ export class Daemon {
       token: settings.tokenFile === undefined ? undefined : readToken(settings.tokenFile),
       folder: join(programFolder(), 'web'),
       report: this.#report,
+      examine: this.#examine,
       clock,
       log: this.#log.logger('web'),
     });

@@ -14,6 +14,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['migrate', async () => (await import('./commands/migrate.ts')).migrateCommand()],
   ['release', async () => (await import('./commands/release.ts')).releaseCommand()],
   ['status', async () => (await import('./commands/status.ts')).statusCommand()],
+  ['top', async () => (await import('./commands/top.ts')).topCommand()],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand()],
   ['replay', async () => (await import('./commands/replay.ts')).replayCommand()],
   ['demo', async () => (await import('./commands/demo.ts')).demoCommand()],

@@ -17,6 +17,7 @@ import { releaseCommand } from '../src/commands/release.ts';
 import { replayCommand } from '../src/commands/replay.ts';
 import { runCommand } from '../src/commands/run.ts';
 import { statusCommand } from '../src/commands/status.ts';
+import { topCommand } from '../src/commands/top.ts';
 import { CONDITION_CODES } from '../src/config/condition.ts';
 import { findElement } from '../src/ipfix/elements.ts';
 import { encodeOptionsSets } from '../src/ipfix/options-sets.ts';
@@ -83,6 +84,7 @@ const COMMANDS: readonly Command[] = [
   replayCommand(),
   demoCommand(),
   statusCommand(),
+  topCommand(),
   doctorCommand(),
 ];
 

@@ -15,13 +15,28 @@ import { readBridge } from './doctor/bridge-facts.ts';
 import { byCause } from './doctor/causes.ts';
 import { checkCollector } from './doctor/collector-checks.ts';
 import { askDaemons, type DaemonFacts } from './doctor/daemon-checks.ts';
-import { type DatabaseFacts, DatabaseUnreachable, readDatabase } from './doctor/database-facts.ts';
+import {
+  type DatabaseFacts,
+  DatabaseUnreachable,
+  knownTlsFiles,
+  readDatabase,
+} from './doctor/database-facts.ts';
 import { type Finding, finding, type Severity } from './doctor/finding.ts';
 import { checkClock } from './doctor/host-checks.ts';
 import { checkMark } from './doctor/mark-checks.ts';
 import { checkRows, targetsInUse } from './doctor/row-checks.ts';
 import { checkSwitch } from './doctor/switch-checks.ts';
-import { addDatabaseOptions, adoptFlag, flag, flagOf, foldDatabase, openflowFlag } from './options.ts';
+import {
+  addCollectorTlsOptions,
+  addDatabaseOptions,
+  adoptFlag,
+  flag,
+  flagOf,
+  foldDatabase,
+  openflowFlag,
+  sourceAddressFlag,
+  tlsDirFlag,
+} from './options.ts';
 
 /** Schema and version of the document of `--format json`, as in `status`. */
 const DOCTOR_SCHEMA = { schema: 'ovs-ipfix/doctor', version: 1 } as const;
@@ -33,7 +48,9 @@ export function doctorCommand(): Command {
   const command = addDatabaseOptions(
     new Command('doctor').description('find what keeps flows from being exported, and say what to do'),
   );
-  return command
+  return addCollectorTlsOptions(command)
+    .addOption(tlsDirFlag())
+    .addOption(sourceAddressFlag())
     .addOption(openflowFlag())
     .addOption(flag('--mark <bit>', `the daemon's register bit (default: ${MARK_DEFAULT})`))
     .addOption(flag('--unixctl <file>', 'control socket of the daemon (default: all in $OVS_RUNDIR)'))
@@ -54,7 +71,8 @@ export function doctorCommand(): Command {
     });
 }
 
-async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[]> {
+/** Returns the findings, errors first. */
+export async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[]> {
   const daemon = await askDaemons(settings.unixctlPath, clock);
   const { isBeforeStart } = settings;
   const findings: Finding[] = isBeforeStart ? besideDaemon(daemon) : [...daemon.findings];
@@ -94,7 +112,8 @@ async function checkFacts(
     findings.push(...(await attempt(`bridge ${config.name}`, check)));
   }
   for (const target of targetsInUse(facts)) {
-    findings.push(...(await attempt(`the collector ${target.text}`, () => checkCollector(target, clock))));
+    const check = () => checkCollector(target, knownTlsFiles(target), clock);
+    findings.push(...(await attempt(`the collector ${target.text}`, check)));
   }
   return findings;
 }

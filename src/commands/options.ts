@@ -13,7 +13,7 @@ export function flag(flags: string, description: string): Option {
  * `demo --seconds` is OVS_IPFIX_DEMO_SECONDS.
  */
 export function flagOf(
-  command: 'collect' | 'demo' | 'doctor' | 'migrate' | 'replay' | 'status',
+  command: 'collect' | 'demo' | 'doctor' | 'migrate' | 'replay' | 'status' | 'top',
   flags: string,
   description: string,
 ): Option {
@@ -69,6 +69,11 @@ export function addCollectorTlsOptions(command: Command): Command {
     .addOption(flag('--collector-ca-cert <file>', 'CA certificate used to verify collectors over tls: (PEM)'))
     .addOption(flag('--collector-certificate <file>', 'certificate for collectors over tls: (PEM)'))
     .addOption(flag('--collector-private-key <file>', 'private key for collectors over tls: (PEM)'));
+}
+
+/** Returns the flag with the folder of TLS files that rows name. */
+export function tlsDirFlag(): Option {
+  return flag('--tls-dir <folder>', 'folder with a folder of TLS files for each name in ovs-ipfix-tls');
 }
 
 /** Adds the flags of targets that are files. */

@@ -6,6 +6,7 @@ import { Daemon } from '../daemon.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { compileLate } from '../runtime/late-compilation.ts';
+import type { Finding } from './doctor/finding.ts';
 import {
   addCollectorTlsOptions,
   addFileTargetsOptions,
@@ -13,6 +14,7 @@ import {
   flag,
   foldDatabase,
   sourceAddressFlag,
+  tlsDirFlag,
 } from './options.ts';
 import { addOvsOptions } from './ovs-options.ts';
 import { hasPidFile, removePidFile, runLocked } from './run/pidfile.ts';
@@ -29,7 +31,7 @@ export function runCommand(): Command {
     new Command('run').description('export flow records for the bridges of an Open vSwitch (the daemon)'),
   );
   return addFileTargetsOptions(addCollectorTlsOptions(command))
-    .addOption(flag('--tls-dir <folder>', 'folder with a folder of TLS files for each name in ovs-ipfix-tls'))
+    .addOption(tlsDirFlag())
     .addOption(adoptFlag())
     .addOption(
       flag('--unmetered <what>', 'bridges without OpenFlow meters: refuse or allow (default: refuse)'),
@@ -91,7 +93,10 @@ async function runUntilStopped(settings: RunSettings): Promise<void> {
   for (const signal of STOP_SIGNALS) {
     process.on(signal, () => stop(`${signal} received`));
   }
-  const daemon = new Daemon(settings, version, () => stop('the command "exit" received'));
+  const daemon = new Daemon(settings, version, {
+    onExit: () => stop('the command "exit" received'),
+    examine: () => examineFor(settings),
+  });
   process.on('uncaughtException', (thrown: unknown) => {
     if (!daemon.survives(thrown)) {
       endByBug(thrown);
@@ -110,6 +115,12 @@ async function runUntilStopped(settings: RunSettings): Promise<void> {
   // Not waited for: systemd may be slow.
   void notifier.stop();
   await daemon.stop(reason, STOP_DEADLINE_MS);
+}
+
+/** Examines for the page. The doctor is loaded when it is needed first. */
+async function examineFor(settings: RunSettings): Promise<readonly Finding[]> {
+  const { examine } = await import('./doctor.ts');
+  return examine({ ...settings, format: 'json', isBeforeStart: false }, systemClock);
 }
 
 /** Ends the process as Node.js does after an uncaught exception: its state is unknown. */

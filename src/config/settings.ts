@@ -215,27 +215,40 @@ const statusSchema = z.object({
   unixctl: filledText,
 });
 
-const doctorSchema = z.object({
-  ...ovsFlags,
-  beforeStart: z.optional(z.union([z.boolean(), z.string()])),
-  adopt,
+const topSchema = z.object({
+  window: z._default(z.string(), '5m'),
+  by: z._default(z.string(), 'interface'),
+  interval: z._default(wholeNumber(1, 3600), 2),
   format: z._default(choice(['table', 'json']), 'table'),
   unixctl: filledText,
 });
 
-/** Settings of `doctor`. */
-export interface DoctorSettings extends OvsSettings, StatusSettings {
+const doctorSchema = z.object({
+  ...ovsFlags,
+  beforeStart: z.optional(z.union([z.boolean(), z.string()])),
+  adopt,
+  ...collectorTlsFlags,
+  tlsDir: filledText,
+  sourceAddress,
+  format: z._default(choice(['table', 'json']), 'table'),
+  unixctl: filledText,
+});
+
+/** Settings of `doctor`: those of the daemon that decide how collectors are reached, as far as they are given. */
+export interface DoctorSettings
+  extends OvsSettings,
+    StatusSettings,
+    Pick<RunSettings, 'collectorTls' | 'source' | 'adopt'> {
   /** Whether to say what a start of the daemon would do, instead of what is wrong. */
   readonly isBeforeStart: boolean;
-  /** As the daemon would be started. */
-  readonly adopt: RunSettings['adopt'];
 }
 
 /** Reads the flags of `doctor`; throws `SettingsError`. */
 export function readDoctorSettings(flags: unknown): DoctorSettings {
-  const { format, unixctl, beforeStart, adopt: policy, ...ovs } = parse(doctorSchema, flags);
-  const isBeforeStart = isSet(beforeStart);
-  return { ...ovsSettings(ovs), format, unixctlPath: unixctl, isBeforeStart, adopt: policy };
+  const { format, unixctl, tlsDir, sourceAddress: source, ...ovs } = parse(doctorSchema, flags);
+  const collectorTls = { files: collectorTlsFiles(ovs), folder: tlsDir };
+  const about = { isBeforeStart: isSet(ovs.beforeStart), adopt: ovs.adopt, collectorTls, source };
+  return { ...ovsSettings(ovs), format, unixctlPath: unixctl, ...about };
 }
 
 /** Settings of `status`. */
@@ -249,6 +262,21 @@ export interface StatusSettings {
 export function readStatusSettings(flags: unknown): StatusSettings {
   const { format, unixctl } = parse(statusSchema, flags);
   return { format, unixctlPath: unixctl };
+}
+
+/** Settings of `top`. */
+export interface TopSettings extends StatusSettings {
+  /** Words of the command `top` of the daemon, which checks them. */
+  readonly window: string;
+  readonly by: string;
+  /** Seconds between two screens. */
+  readonly intervalSeconds: number;
+}
+
+/** Reads the flags of `top`; throws `SettingsError`. */
+export function readTopSettings(flags: unknown): TopSettings {
+  const { window, by, interval, format, unixctl } = parse(topSchema, flags);
+  return { window, by, intervalSeconds: interval, format, unixctlPath: unixctl };
 }
 
 /** Reads the flags of a command that needs Open vSwitch only; throws `SettingsError`. */

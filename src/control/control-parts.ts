@@ -2,6 +2,7 @@
 
 import type { OpenSession } from '../export/collector-session.ts';
 import type { SendBudget } from '../export/send-budget.ts';
+import type { TrafficTable } from '../flow/traffic-table.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ConditionList } from './condition-list.ts';
@@ -17,6 +18,8 @@ export interface ControlParts {
   readonly log: Logger;
   readonly openSession: OpenSession;
   readonly sendBudget: SendBudget;
+  /** Counts the traffic of all exporters, for the history. */
+  readonly traffic?: TrafficTable | undefined;
   /** Random 32-bit numbers for samplers. */
   readonly randomSeed: () => number;
   /** Whether ovs-vswitchd is known not to run. */

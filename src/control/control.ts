@@ -140,11 +140,12 @@ export class Control {
     return { left: this.#left, withoutExporter };
   }
 
-  status(): ControlStatus {
+  /** Returns the status; `bridges` are those that the caller has read already. */
+  status(bridges = this.bridges()): ControlStatus {
     return {
       database: this.#database.status(),
       rows: this.#rows.status(),
-      bridges: this.bridges(),
+      bridges,
       ...listConditions(this.conditions()),
       missing: this.missing(),
     };
@@ -322,9 +323,9 @@ export class Control {
   }
 
   #makeExporter(name: string, options: ExporterOptions): Exporter {
-    const { sampleClock, openSession, sendBudget } = this.#parts;
+    const { sampleClock, openSession, sendBudget, traffic } = this.#parts;
     const log = this.#parts.log.module('bridge');
-    return new Exporter(name, options, { clock: sampleClock, log, openSession, sendBudget });
+    return new Exporter(name, options, { clock: sampleClock, log, openSession, sendBudget, traffic });
   }
 
   #retire(name: string): void {

@@ -1,5 +1,6 @@
 // What an exporter needs from outside: clocks, sessions, and when it may go on.
 
+import type { TrafficTable } from '../flow/traffic-table.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { OpenSession } from './collector-session.ts';
@@ -17,6 +18,8 @@ export interface ExporterParts {
   readonly pace?: Pace;
   /** How fast messages are sent over UDP; all exporters of a process share it. Default: without a limit. */
   readonly sendBudget?: SendBudget | undefined;
+  /** Counts what samples represent, for the history of traffic. Default: nothing does. */
+  readonly traffic?: TrafficTable | undefined;
   /** Secret seed of the cache's hash, against senders that choose keys which collide. Default: random. */
   readonly hashSeed?: number;
 }

@@ -7,6 +7,7 @@ import { FlowCache } from '../flow/flow-cache.ts';
 import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
 import { SampleBatch } from '../flow/sample-batch.ts';
+import type { TrafficTable } from '../flow/traffic-table.ts';
 import type { DescribedInterface } from '../ipfix/options-sets.ts';
 import { TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
 import { dissect } from '../packet/dissect.ts';
@@ -47,6 +48,8 @@ export class Exporter {
   #batchSize = 1;
   readonly #cache: FlowCache;
   readonly #visitor: FlowVisitor;
+  readonly #traffic: TrafficTable | undefined;
+  #trafficNumber = -1;
   #options: ExporterOptions;
   readonly #sender: RecordSender;
   /** Flows at the old end of the cache that started in another layout. */
@@ -83,6 +86,7 @@ export class Exporter {
     this.#defer = parts.defer ?? setImmediate;
     this.#pace = parts.pace ?? new Pacer(this.#clock, this.#defer, this.#sender.streams);
     this.#options = options;
+    this.#traffic = parts.traffic;
     this.#cache = new FlowCache({
       activeTimeoutMicros: options.activeTimeoutSeconds * 1_000_000,
       flowsMax: options.flowsMax,
@@ -103,6 +107,7 @@ export class Exporter {
       return;
     }
     this.#state = 'running';
+    this.#trafficNumber = this.#traffic?.register() ?? -1;
     this.#sender.setCollectors();
   }
 
@@ -200,6 +205,11 @@ export class Exporter {
     return layoutOf(this.#options) === 'tunnel';
   }
 
+  /** The number of the exporter in the table of traffic; -1 without one, and before the start. */
+  get trafficNumber(): number {
+    return this.#trafficNumber;
+  }
+
   /** Messages that wait at the collector with the longest backlog. */
   get backlogCount(): number {
     return this.#sender.streams.backlogCount;
@@ -269,6 +279,12 @@ export class Exporter {
     const batch = this.#batch;
     if (batch.count === 0) {
       return;
+    }
+    const traffic = this.#traffic;
+    if (traffic !== undefined) {
+      for (let index = 0; index < batch.count; index += 1) {
+        traffic.add(this.#trafficNumber, batch.samples[index]!);
+      }
     }
     const expiredCount = this.#cache.addBatch(batch, this.#visitor, SAMPLE_RECORDS_MAX);
     this.#batchSize = this.#cache.isLarge ? batch.grow() : 1;
@@ -348,6 +364,9 @@ export class Exporter {
 
   async #flushAndClose(): Promise<StopLoss> {
     this.#addBatch();
+    if (this.#trafficNumber >= 0) {
+      this.#traffic?.release(this.#trafficNumber);
+    }
     this.#state = 'stopping';
     this.#timer?.cancel();
     this.#timer = undefined;

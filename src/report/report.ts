@@ -19,6 +19,12 @@ import {
   type WebStatus,
 } from './status-document.ts';
 import { findTopFlows, type TopFlows } from './top-flows.ts';
+import type { History } from './traffic/history.ts';
+import { overviewOf } from './traffic/overview.ts';
+import type { OverviewDocument } from './traffic/overview-document.ts';
+import { TrafficAnswers } from './traffic/traffic-answers.ts';
+import type { TrafficDocument } from './traffic/traffic-document.ts';
+import type { TrafficRequest } from './traffic/traffic-view.ts';
 import { UnknownWord } from './unknown-word.ts';
 
 /** The sources of a report. */
@@ -33,6 +39,11 @@ export interface ReportParts {
   readonly web: () => WebStatus | undefined;
   /** What was lost in the last minutes, given the status of now. */
   readonly recentLosses: (now: ControlStatus) => RecentLossesStatus;
+  readonly history: History;
+  /** The name of this host. */
+  readonly host: string;
+  /** Secret 32 bits for tables of what senders choose. */
+  readonly hashSeed: number;
 }
 
 /** Selects flows. */
@@ -50,16 +61,19 @@ export class Report {
   readonly #startMicros: number;
   readonly #startTime: string;
   #memory = { rss: 0, heapUsed: 0 };
+  readonly #traffic: TrafficAnswers;
 
   constructor(parts: ReportParts) {
     this.#parts = parts;
+    this.#traffic = new TrafficAnswers(parts.history, parts.hashSeed);
     this.#startMicros = parts.clock.monotonicMicros();
     this.#startTime = isoTime(parts.clock.wallMicros());
   }
 
-  status(): StatusDocument {
-    const { clock, control, sending, upcalls, web, recentLosses } = this.#parts;
-    const ofControl = control.status();
+  /** Returns the status; `bridges` are those that the caller has read already. */
+  status(bridges?: ControlStatus['bridges']): StatusDocument {
+    const { clock, control, sending, upcalls, web, recentLosses, history } = this.#parts;
+    const ofControl = control.status(bridges);
     return {
       schema: STATUS_SCHEMA,
       version: STATUS_VERSION,
@@ -69,8 +83,25 @@ export class Report {
       upcalls: upcalls(),
       web: web(),
       recentLosses: recentLosses(ofControl),
+      history: { ...history.status(), viewsRefused: this.#traffic.refused },
       ...ofControl,
     };
+  }
+
+  /** Returns the top of the page, with the bridges as they were at the end of the last second. */
+  overview(): OverviewDocument {
+    const { history, host } = this.#parts;
+    return overviewOf(this.status(history.newestBridges), history, host);
+  }
+
+  /** Returns the traffic of a window; undefined when too many different views have been asked for since the last second began. */
+  traffic(request: TrafficRequest): TrafficDocument | undefined {
+    return this.#traffic.find(request);
+  }
+
+  /** Calls back when the history has another second; undefined: does not any more. */
+  onSecond(callback: (() => void) | undefined): void {
+    this.#parts.history.onSlot = callback;
   }
 
   /** Finds the largest flows in the caches; rejects with `UnknownWord` for a bridge or set that is not exported, and an unknown interface. */

@@ -6,6 +6,7 @@ import type { SendBudgetStatus } from '../export/send-budget.ts';
 import { safeText } from '../runtime/safe-text.ts';
 import type { SystemFaultsStatus } from '../runtime/system-faults.ts';
 import type { RecentLossesStatus } from './recent-losses.ts';
+import type { HistoryStatus } from './traffic/history.ts';
 
 /** Identifies the kind of document. */
 export const STATUS_SCHEMA = 'ovs-ipfix/status';
@@ -67,6 +68,8 @@ export interface StatusDocument extends ControlStatus {
   readonly program: ProgramStatus;
   readonly sending: SendBudgetStatus;
   readonly recentLosses: RecentLossesStatus;
+  /** The history of the last hour, with the requests for its traffic that were refused. */
+  readonly history: HistoryStatus & { readonly viewsRefused: number };
   /** Since a bridge is sampled by its datapath. */
   readonly upcalls: readonly DatapathUpcalls[];
   /** Absent when there is no page. */

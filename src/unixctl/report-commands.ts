@@ -14,6 +14,10 @@ import {
   samplingTable,
   type Table,
 } from '../report/tables.ts';
+import { type TopDocument, topText } from '../report/traffic/top-screen.ts';
+import type { TrafficDocument } from '../report/traffic/traffic-document.ts';
+import { isTrafficRequest, readTrafficRequest } from '../report/traffic/traffic-request.ts';
+import { trafficText, trafficTotals } from '../report/traffic/traffic-table.ts';
 import { UnknownWord } from '../report/unknown-word.ts';
 import { type CommandRegistry, type FormattedAnswer, refuse } from './commands.ts';
 
@@ -50,14 +54,43 @@ export function registerReportCommands(registry: CommandRegistry, report: Report
   );
   registry.register(
     'flows',
-    '[bridge=NAME] [set=ID] [top=N] [KEY=VALUE]...',
+    '[window=TIME] [bridge=NAME] [set=ID] [top=N] [KEY=VALUE]...',
     0,
     FLOW_WORDS_MAX,
     async (words) => withSentences(() => flows(report, words)),
   );
+  registry.register(
+    'top',
+    '[json] [window=TIME] [by=WHAT] [top=N] [KEY=VALUE]...',
+    0,
+    FLOW_WORDS_MAX,
+    (words) => withSentences(async () => top(report, words)),
+  );
+}
+
+/** Answers with the screen of `ovs-ipfix top`; as JSON, without the series of the chart. */
+function top(report: Report, words: readonly string[]): string | FormattedAnswer {
+  const traffic = trafficOf(
+    report,
+    words.filter((word) => word !== 'json'),
+  );
+  const document: TopDocument = { overview: report.overview(), traffic: trafficTotals(traffic) };
+  return words.includes('json')
+    ? plainJson(document)
+    : { text: topText(document), json: plainValue(document) };
+}
+
+function trafficOf(report: Report, words: readonly string[]): TrafficDocument {
+  return (
+    report.traffic(readTrafficRequest(words)) ?? refuse('Too many different views are asked for; try again.')
+  );
 }
 
 async function flows(report: Report, words: readonly string[]): Promise<FormattedAnswer> {
+  if (isTrafficRequest(words)) {
+    const document = trafficOf(report, words);
+    return { text: trafficText(document), json: plainValue(document) };
+  }
   const found = await report.topFlows(readFlowRequest(words));
   const { text, rows } = flowTable(found);
   const json = {

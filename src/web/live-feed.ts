@@ -1,15 +1,13 @@
-// The WebSocket of the live page: sends a complete update to all browsers each second, and makes none while no browser is
-// connected. A browser that reads too slowly misses updates, and in the end loses its connection.
+// The WebSocket of the live page: sends a complete update to all browsers at the end of each second of the history, and makes none
+// while no browser is connected. A browser that reads too slowly misses updates, and in the end loses its connection.
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Report } from '../report/report.ts';
 import { plainJson, type WebStatus } from '../report/status-document.ts';
-import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import { reasonOf } from '../runtime/sentence.ts';
-import { type FlowsDocument, flowsDocument, type LiveMessage } from './live-message.ts';
+import type { LiveMessage } from './live-message.ts';
 
 /** Largest number of browsers; one more is refused. */
 export const WEB_CLIENTS_MAX = 64;
@@ -20,13 +18,8 @@ export const WEB_SKIPS_MAX = 30;
 /** Largest message of a browser, in bytes; the page sends none. */
 const CLIENT_MESSAGE_BYTES_MAX = 1024;
 
-const UPDATE_MS = 1000;
-/** Updates between two searches of the caches, which are the expensive part. */
-const FLOWS_EVERY_UPDATES = 5;
 /** Updates between two pings, which detect dead connections. */
 const PING_EVERY_UPDATES = 15;
-const FLOWS_SHOWN = 20;
-const RECORDS_SHOWN = 20;
 
 interface Client {
   readonly socket: WebSocket;
@@ -37,7 +30,6 @@ interface Client {
 /** See the head of the file. */
 export class LiveFeed {
   readonly #report: Report;
-  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #server = new WebSocketServer({
     noServer: true,
@@ -46,17 +38,13 @@ export class LiveFeed {
     perMessageDeflate: false,
   });
   readonly #clients = new Set<Client>();
-  #timer: Timer | undefined;
-  #flows: FlowsDocument | undefined;
-  #isSearching = false;
   #refused = 0;
   #updates = 0;
   #skipped = 0;
   #ended = 0;
 
-  constructor(report: Report, clock: Clock, log: Logger) {
+  constructor(report: Report, log: Logger) {
     this.#report = report;
-    this.#clock = clock;
     this.#log = log;
   }
 
@@ -72,8 +60,7 @@ export class LiveFeed {
   }
 
   stop(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#report.onSecond(undefined);
     for (const { socket } of this.#clients) {
       socket.terminate();
     }
@@ -100,26 +87,17 @@ export class LiveFeed {
     // 'close' follows.
     socket.on('error', (error) => this.#log.debug(`browser: ${error.message}`));
     socket.once('close', () => this.#clients.delete(client));
-    if (this.#timer === undefined) {
-      this.#update();
-    } else {
-      socket.send(this.#message());
-    }
+    this.#report.onSecond(() => this.#update());
+    socket.send(this.#message());
   }
 
-  /** Sends an update and schedules the next one, as long as a browser is connected. */
   #update(): void {
-    this.#timer = undefined;
     if (this.#clients.size === 0) {
-      this.#flows = undefined;
+      this.#report.onSecond(undefined);
       return;
     }
-    this.#timer = this.#clock.setTimer(() => this.#update(), UPDATE_MS);
     const count = this.#updates;
     this.#updates += 1;
-    if (count % FLOWS_EVERY_UPDATES === 0 || this.#flows === undefined) {
-      this.#findFlows();
-    }
     const message = this.#message();
     for (const client of this.#clients) {
       this.#send(client, message);
@@ -130,11 +108,7 @@ export class LiveFeed {
   }
 
   #message(): string {
-    const message: LiveMessage = {
-      status: this.#report.status(),
-      records: this.#report.lastRecords(RECORDS_SHOWN).map(({ values }) => values),
-      ...(this.#flows === undefined ? {} : { flows: this.#flows }),
-    };
+    const message: LiveMessage = { overview: this.#report.overview() };
     return plainJson(message);
   }
 
@@ -165,21 +139,5 @@ export class LiveFeed {
   #end(client: Client): void {
     this.#ended += 1;
     client.socket.terminate();
-  }
-
-  #findFlows(): void {
-    if (this.#isSearching) {
-      return;
-    }
-    this.#isSearching = true;
-    this.#report
-      .topFlows({ count: FLOWS_SHOWN })
-      .then((flows) => {
-        this.#flows = flowsDocument(flows);
-      })
-      .catch((error: unknown) => this.#log.warn(`largest flows not found: ${reasonOf(error)}`))
-      .finally(() => {
-        this.#isSearching = false;
-      });
   }
 }

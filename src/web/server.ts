@@ -1,4 +1,5 @@
-// The HTTP server of --web: the live page, its WebSocket, the status document, the largest flows and the metrics. Read-only.
+// The HTTP server of --web: the live page, its WebSocket, the status document, traffic, flows, records, findings of the doctor and
+// the metrics. Read-only.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
@@ -8,6 +9,8 @@ import { FLOW_WORDS_MAX, readFlowRequest } from '../report/flow-request.ts';
 import { Metrics } from '../report/metrics.ts';
 import type { Report } from '../report/report.ts';
 import { plainJson, statusJson, type WebStatus } from '../report/status-document.ts';
+import { shownCondition } from '../report/traffic/overview.ts';
+import { isTrafficRequest, readTrafficRequest } from '../report/traffic/traffic-request.ts';
 import { UnknownWord } from '../report/unknown-word.ts';
 import { addressText } from '../runtime/address-text.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -17,13 +20,16 @@ import type { Logger } from '../runtime/log.ts';
 import { safeText } from '../runtime/safe-text.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { Access, type Verdict } from './access.ts';
+import { Examination, type Examine } from './examination.ts';
 import { LiveFeed } from './live-feed.ts';
-import { flowsDocument } from './live-message.ts';
+import { type DoctorDocument, flowsDocument, type RecordsDocument } from './live-message.ts';
 
 /** Largest number of connections, including WebSockets; one more replaces the one whose last request is the oldest. */
 export const WEB_CONNECTIONS_MAX = 256;
 /** Largest number of searches for flows at a time; one more is refused. */
 export const FLOW_SEARCHES_MAX = 4;
+/** Records of each exporter in /records.json. */
+const RECORDS_SHOWN = 20;
 /** Largest header of a request, in bytes; a longer one is refused. */
 const HEADER_BYTES_MAX = 16_384;
 /** Milliseconds in which a request must be complete. */
@@ -37,6 +43,8 @@ export interface WebServerOptions {
   /** The folder with the page's files. */
   readonly folder: string;
   readonly report: Report;
+  /** Examines as the doctor does. */
+  readonly examine: Examine;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -57,16 +65,26 @@ export class WebServer {
   readonly #access: Access;
   readonly #feed: LiveFeed;
   readonly #metrics: Metrics;
+  readonly #examination: Examination;
   readonly #files: ReturnType<typeof sirv>;
   /** WebSockets, of which there are fewer than the limit, are never closed for others. */
   readonly #connections = new ConnectionLimit<Duplex>(WEB_CONNECTIONS_MAX, (socket) => socket.destroy());
   #server: Server | undefined;
   #searchCount = 0;
+  /** Answers by path; the others are files. None rejects. */
+  readonly #answers = new Map<string, (request: IncomingMessage, response: ServerResponse) => unknown>([
+    ['/status.json', (_, response) => sendJson(response, statusJson(this.#options.report.status()))],
+    ['/flows.json', (request, response) => this.#answerFlows(request, response)],
+    ['/records.json', (_, response) => this.#answerRecords(response)],
+    ['/doctor.json', (_, response) => this.#answerDoctor(response)],
+    ['/metrics', (_, response) => this.#answerMetrics(response)],
+  ]);
 
   constructor(options: WebServerOptions) {
     this.#options = options;
     this.#access = new Access(options.token, [hostname()]);
-    this.#feed = new LiveFeed(options.report, options.clock, options.log);
+    this.#feed = new LiveFeed(options.report, options.log);
+    this.#examination = new Examination(options.examine, options.clock);
     this.#metrics = new Metrics(options.report);
     // `dev`: sirv looks files up for each request. Otherwise it keeps a list, and a listed file that an upgrade removes ends the
     // daemon with the unhandled error of a stream.
@@ -152,18 +170,9 @@ export class WebServer {
 
   #route(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? '/').split('?', 1)[0];
-    if (path === '/status.json') {
-      send(response, 'application/json; charset=utf-8', statusJson(this.#options.report.status()));
-    } else if (path === '/flows.json') {
-      void this.#answerFlows(request, response);
-    } else if (path === '/metrics') {
-      this.#metrics.text().then(
-        (text) => send(response, this.#metrics.contentType, text),
-        (error: unknown) => {
-          this.#options.log.error(`metrics failed: ${reasonOf(error)}`);
-          say(response, 500, 'The metrics could not be generated; see the log.');
-        },
-      );
+    const answer = this.#answers.get(path ?? '');
+    if (answer !== undefined) {
+      void answer(request, response);
     } else if (path === '/ws') {
       say(response, 426, 'This path is a WebSocket.');
     } else {
@@ -174,12 +183,58 @@ export class WebServer {
     }
   }
 
-  /** Answers with the largest flows that match the query, whose parameters are the words of `flows`. Never rejects. */
+  async #answerMetrics(response: ServerResponse): Promise<void> {
+    try {
+      send(response, this.#metrics.contentType, await this.#metrics.text());
+    } catch (error) {
+      this.#options.log.error(`metrics failed: ${reasonOf(error)}`);
+      say(response, 500, 'The metrics could not be generated; see the log.');
+    }
+  }
+
+  async #answerDoctor(response: ServerResponse): Promise<void> {
+    try {
+      const { micros, findings } = await this.#examination.find();
+      const document: DoctorDocument = {
+        ageSeconds: Math.round((this.#options.clock.monotonicMicros() - micros) / 1_000_000),
+        findings: findings.map(shownCondition),
+      };
+      sendJson(response, plainJson(document));
+    } catch (error) {
+      this.#options.log.error(`examination failed: ${reasonOf(error)}`);
+      say(response, 500, 'The examination failed; see the log, or run "ovs-ipfix doctor".');
+    }
+  }
+
+  #answerRecords(response: ServerResponse): void {
+    const records = this.#options.report.lastRecords(RECORDS_SHOWN).map(({ values }) => values);
+    sendJson(response, plainJson({ records } satisfies RecordsDocument));
+  }
+
+  /** Answers with the traffic of a window. */
+  #answerTraffic(words: readonly string[], response: ServerResponse): void {
+    const found = this.#options.report.traffic(readTrafficRequest(words));
+    if (found === undefined) {
+      response.setHeader('Retry-After', '1');
+      say(response, 503, 'Too many different views are asked for; try again.');
+    } else {
+      sendJson(response, plainJson(found));
+    }
+  }
+
+  /**
+   * Answers with the traffic of a window, or with the largest flows in the caches, that match the query, whose parameters are the
+   * words of `flows`. Never rejects.
+   */
   async #answerFlows(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const query = new URLSearchParams((request.url ?? '').split('?').slice(1).join('?'));
     const words = [...query].map(([key, value]) => `${key}=${value}`);
     if (words.length > FLOW_WORDS_MAX) {
       say(response, 400, `The query has more than ${FLOW_WORDS_MAX} parameters.`);
+      return;
+    }
+    if (isTrafficRequest(words)) {
+      refusing(response, () => this.#answerTraffic(words, response));
       return;
     }
     if (this.#searchCount >= FLOW_SEARCHES_MAX) {
@@ -190,7 +245,7 @@ export class WebServer {
     this.#searchCount += 1;
     try {
       const found = await this.#options.report.topFlows(readFlowRequest(words));
-      send(response, 'application/json; charset=utf-8', plainJson(flowsDocument(found)));
+      sendJson(response, plainJson(flowsDocument(found)));
     } catch (error) {
       if (error instanceof UnknownWord) {
         say(response, 400, error.message);
@@ -217,6 +272,22 @@ export class WebServer {
       refuse(socket, 503);
     }
   }
+}
+
+/** Answers; a word that is not valid is the client's fault. */
+function refusing(response: ServerResponse, answer: () => void): void {
+  try {
+    answer();
+  } catch (error) {
+    if (!(error instanceof UnknownWord)) {
+      throw error;
+    }
+    say(response, 400, error.message);
+  }
+}
+
+function sendJson(response: ServerResponse, text: string): void {
+  send(response, 'application/json; charset=utf-8', text);
 }
 
 function send(response: ServerResponse, contentType: string, text: string): void {

@@ -15,6 +15,7 @@ import { intakePart, runStream } from './intake/intake.ts';
 import { runSender } from './intake/switch.ts';
 import { kernelPart } from './kernel/kernel.ts';
 import { ovsPart } from './ovs/ovs.ts';
+import { pagePart } from './page/page.ts';
 import { replayPart } from './replay/replay.ts';
 import { runSink } from './replay/sink.ts';
 import { revalidationPart } from './revalidation/revalidation.ts';
@@ -29,6 +30,7 @@ const PARTS: Readonly<Record<string, BenchPart>> = {
   intake: intakePart,
   ovs: ovsPart,
   rows: rowsPart,
+  page: pagePart,
   revalidation: revalidationPart,
   kernel: kernelPart,
   flush: flushPart,

@@ -6,6 +6,7 @@ import type { DeliveryOptions } from '../../src/export/collector-choice.ts';
 import type { CollectorSession, SessionStatus } from '../../src/export/collector-session.ts';
 import { Exporter } from '../../src/export/exporter.ts';
 import { EXPORTER_DEFAULTS } from '../../src/export/exporter-options.ts';
+import { TrafficTable } from '../../src/flow/traffic-table.ts';
 import type { RecordLayout } from '../../src/ipfix/record-layout.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
@@ -48,6 +49,7 @@ function bytesPerSample(
   flowsMax: number,
   flowCount: number,
   delivery?: DeliveryOptions,
+  traffic?: TrafficTable,
 ): number {
   const deferred: (() => void)[] = [];
   const exporter = new Exporter(
@@ -69,6 +71,7 @@ function bytesPerSample(
       openSession: () => new NullSession(),
       defer: (callback) => deferred.push(callback),
       hashSeed: 77,
+      traffic,
     },
   );
   exporter.start();
@@ -108,6 +111,9 @@ const result = {
   tunnelCached: bytesPerSample('tunnel', 4200, 100_000, 4000),
   balanced: bytesPerSample('extended', 4200, 1000, 4000, { mode: 'balance', failbackSeconds: 60 }),
   failover: bytesPerSample('extended', 0, 0, 4000, { mode: 'failover', failbackSeconds: 60 }),
+  // The history reads the table once a second, which clears it.
+  traffic: bytesPerSample('extended', 4200, 100_000, 4000, undefined, new TrafficTable(78)),
+  trafficFull: bytesPerSample('original', 4200, 100_000, 20_000, undefined, new TrafficTable(79)),
   octetCount,
 };
 process.stdout.write(JSON.stringify(result), () => process.exit(0));

@@ -124,6 +124,7 @@ test('list-commands shows all commands', tier('ovs', 'daemon'), async () => {
     'sampling',
     'set-options',
     'status',
+    'top',
     'version',
     'vlog/list',
     'vlog/reopen',

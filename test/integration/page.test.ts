@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { WebSocket } from 'ws';
 import { WEB_CLIENTS_MAX } from '../../src/web/live-feed.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
@@ -24,6 +24,11 @@ import { waitFor } from '../support/wait.ts';
 
 /** How far the page scrolls horizontally. */
 const SIDEWAYS = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+
+/** Opens a part of the page that is folded. */
+async function unfold(page: Page, title: string): Promise<void> {
+  await page.locator('summary', { hasText: title }).click();
+}
 
 let ovs: Ovs;
 let daemon: Daemon;
@@ -76,21 +81,21 @@ test(
     const frame = (port: number) => udpFrame({ sourcePort: port, destinationPort: 53 });
     await br.sample(frame(1001), frame(1001), frame(1002));
     const { page, faults } = await openPage(t, browser, url);
+    for (const title of ['Bridges', 'Flows in the caches', 'Last records']) {
+      await unfold(page, title);
+    }
     const node = page.locator(`[data-exporter="${br.name}"]`);
     const status = (await daemonStatus(daemon)).bridges.find(({ bridge }) => bridge === br.name);
     assert.equal(status?.sampling?.exporter.samples, 3);
     await node.locator('[data-count="samples"]', { hasText: /^3$/u }).waitFor();
     await page.locator('td', { hasText: '10.0.0.1:1001' }).first().waitFor();
-    await page.locator('.verdict.good', { hasText: 'Flows are exported' }).waitFor();
-    await page.locator(`[data-collector="${br.sink.target}"] [data-state="open"]`).waitFor();
+    await page.locator('.health.good', { hasText: 'Flows of 1 bridge are exported' }).waitFor();
+    await page.locator(`.collectors [data-collector="${br.sink.target}"] [data-state="open"]`).waitFor();
+    await page.locator(`[data-tile="flows"] .value`, { hasText: /^2\b/u }).waitFor();
 
     await daemon.appctl('flush', br.name);
     await node.locator('[data-count="records"]', { hasText: /^2$/u }).waitFor();
-    await page
-      .locator('section', { hasText: 'Last records' })
-      .locator('td', { hasText: 'forced' })
-      .first()
-      .waitFor();
+    await page.locator('#records').locator('td', { hasText: 'forced' }).first().waitFor();
     assert.deepEqual(faults, []);
   },
 );
@@ -103,9 +108,19 @@ test(
     const br = await exportingBridge(t, ovs, daemon);
     const { page } = await openPage(t, browser, url);
     await setIpfixRow(ovs, br.row, { 'external_ids:ovs-ipfix-nonsense': '1' });
-    const condition = page.locator('.conditions li', { hasText: 'unknown-key' });
+    const condition = page.locator('[aria-label="conditions"] li', { hasText: 'unknown-key' });
     await condition.waitFor();
     assert.match(await condition.locator('.action').innerText(), /\w+/u);
+    await page.getByRole('button', { name: 'Examine with the doctor' }).click();
+    await page.getByText(/^\d+ findings?, 1 of them above/u).waitFor();
+    assert.match(
+      await condition.locator('.command code').innerText(),
+      /^ovs-vsctl remove IPFIX \S+ external_ids/u,
+    );
+    const shots = process.env['SCREENSHOT_FOLDER'];
+    if (shots !== undefined) {
+      await page.screenshot({ path: join(shots, 'condition.png') });
+    }
     await ovs.vsctl('remove', 'IPFIX', br.row, 'external_ids', 'ovs-ipfix-nonsense');
     await condition.waitFor({ state: 'detached' });
   },
@@ -120,14 +135,22 @@ test('shows a collector that goes down and comes up', tier('ovs', 'daemon', 'bro
   const { page } = await openPage(t, browser, url);
   const state = (name: string) => page.locator(`[data-collector="${target}"] [data-state="${name}"]`);
   await state('open').waitFor();
-  await page.locator('.verdict.good').waitFor();
+  const sentence = (mood: string) =>
+    page.locator('[data-sentence="state"]', { has: page.locator(`.mark.${mood}`) });
+  await sentence('good').waitFor();
 
   await other.close();
   const send = () => br.sample(udpFrame({ sourcePort: 1, destinationPort: 2 }));
   await send();
   await state('failing').waitFor();
-  await page.locator('.verdict.warning', { hasText: /1 of \d+ collectors cannot be reached/u }).waitFor();
+  await sentence('warning')
+    .getByText(/1 of \d+ collectors cannot be reached/u)
+    .waitFor();
   await page.locator(`[data-collector="${br.sink.target}"] .mark.good`).waitFor();
+  const collector = page.locator(`[data-collector="${target}"]`);
+  await collector.getByText(/^down since \d\d:\d\d:\d\d, \d+ s: .*ECONNREFUSED/u).waitFor();
+  await collector.getByText('Start the collector').waitFor();
+  await page.locator('.events li', { hasText: `collector ${target} cannot be reached` }).waitFor();
 
   const again = await UdpSink.open({ port });
   t.after(() => again.close());
@@ -137,7 +160,8 @@ test('shows a collector that goes down and comes up', tier('ovs', 'daemon', 'bro
   };
   await waitFor(isUp, { what: 'the page shows the collector as open', timeoutMs: 20_000, intervalMs: 500 });
   assert.ok(again.datagrams.length > 0);
-  await page.locator('.verdict.good').waitFor();
+  await sentence('good').waitFor();
+  await page.locator('.events li', { hasText: `collector ${target} can be reached again` }).waitFor();
 });
 
 test('shows a collector without an address', tier('ovs', 'daemon', 'browser'), async (t) => {
@@ -148,7 +172,7 @@ test('shows a collector without an address', tier('ovs', 'daemon', 'browser'), a
   const { page } = await openPage(t, browser, url);
   const down = page.locator('[data-collector="no-such-host.invalid:4739"]');
   await down.locator('.mark.bad').waitFor();
-  await page.locator('.verdict.warning', { hasText: 'cannot be reached' }).waitFor();
+  await page.locator('[data-sentence="state"]', { hasText: /can(?:not)? be reached/u }).waitFor();
   await setIpfixRow(ovs, br.row, { targets: `["${br.sink.target}"]` });
   await page.locator(`[data-collector="${br.sink.target}"] .mark.good`).waitFor();
   await down.waitFor({ state: 'detached' });
@@ -198,7 +222,8 @@ test(
     const shots = process.env['SCREENSHOT_FOLDER'];
     for (const width of [1280, 390]) {
       const { page, faults } = await openPage(t, browser, url, { width });
-      const section = page.locator('section', { hasText: 'Largest flows' });
+      await unfold(page, 'Flows in the caches');
+      const section = page.locator('#flows');
       await section
         .locator('td', { hasText: `${br.port} (db-7)` })
         .first()
@@ -249,6 +274,7 @@ test(
     );
     const since = samplerChoice?.since.slice(11, 19);
     const { page, faults } = await openPage(t, browser, url);
+    await unfold(page, 'Sampling arithmetic');
     const cells = (name: string) => page.locator(`[data-sampler="${name}"] td`);
     await cells(br.name).first().getByText(`datapath since ${since}: ovs-ipfix-sampler`).waitFor();
     const counts = [datapath?.packets.exported, datapath?.packets.received, 0, 0].map(String);
@@ -265,6 +291,7 @@ test(
     const shots = process.env['SCREENSHOT_FOLDER'];
     for (const width of [1280, 390]) {
       const { page: other } = await openPage(t, browser, url, { width });
+      await unfold(other, 'Sampling arithmetic');
       await other.locator(`[data-sampler="${br.name}"]`).waitFor();
       assert.equal(await other.evaluate(SIDEWAYS), 0, `${width}`);
       if (shots !== undefined) {
@@ -286,15 +313,21 @@ test(
     for (const width of [1280, 390]) {
       for (const colorScheme of ['light', 'dark'] as const) {
         const { page, faults } = await openPage(t, browser, url, { width, colorScheme });
-        await page.locator(`[data-exporter="${br.name}"]`).waitFor();
-        assert.equal(await page.evaluate(SIDEWAYS), 0, `${width}`);
         await page.keyboard.press('Tab');
-        assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the status');
-        await page.keyboard.press('Tab');
+        assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the state');
+        for (let press = 0; press < 4; press += 1) {
+          await page.keyboard.press('Tab');
+        }
         await page.keyboard.press('Enter');
         await page.getByRole('button', { name: 'Resume', pressed: true }).waitFor();
         await page.keyboard.press('Enter');
         await page.getByRole('button', { name: 'Pause', pressed: false }).waitFor();
+        for (const title of ['Bridges', 'Raw values', 'Last records']) {
+          await unfold(page, title);
+        }
+        await page.locator(`[data-exporter="${br.name}"]`).waitFor();
+        await page.getByText('"schema": "ovs-ipfix/status"').waitFor();
+        assert.equal(await page.evaluate(SIDEWAYS), 0, `${width}`);
         if (shots !== undefined) {
           await page.locator('.u-over').first().waitFor();
           await page.screenshot({ path: join(shots, `${width}-${colorScheme}.png`), fullPage: true });

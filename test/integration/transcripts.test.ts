@@ -193,7 +193,8 @@ test('status.md: status, the largest flows, and the log', options, async (t) => 
   await waitForSet(daemon);
   await shell.ovs.inject('p1', DNS, DNS, DNS, ...Array.from({ length: 40 }, () => WEB));
   await shell.replay('status.md', 'ovs-appctl -t ovs-ipfix status');
-  await shell.replay('status.md', 'ovs-appctl -t ovs-ipfix flows');
+  await shell.replay('status.md', 'ovs-appctl -t ovs-ipfix flows bridge');
+  await shell.replay('status.md', 'ovs-appctl -t ovs-ipfix flows window', { ...FOLDED, hasDigits: false });
 
   const block = indentedBlocks(page('status.md')).find((each) => /^\d{4}-\d\d-\d\dT/u.test(each)) ?? '';
   const lines = block.trimEnd().split('\n').map(withoutTime);

@@ -159,6 +159,8 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
     1000,
   ),
   checked('command-line.md', 'within {} columns', ...TABLE_WIDTH),
+  checked('command-line.md', 'in {} columns, again', ...TABLE_WIDTH),
+  checked('command-line.md', '{} s to an hour', 'report/traffic/traffic-request.ts', 'WINDOW_SECONDS_MIN'),
   checked(
     'command-line.md',
     '| {} | 0 to 4,294,967,295 |',
@@ -240,7 +242,14 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('collectors.md', '[{} files](limits.md', ...FOLDER, 'FOLDER_FILES_MAX'),
   checked('command-line.md', '| {} | after so many', ...FOLDER, 'FILE_BYTES_DEFAULT'),
   checked('command-line.md', '| {} | of all files', ...FOLDER, 'FOLDER_BYTES_DEFAULT'),
-  checked('collectors.md', 'ticket, or for {} ms', 'export/tls-session.ts', 'TLS_ACCEPTANCE_MS'),
+  checked('collectors.md', 'ticket, or for {} ms', 'export/tls-connection.ts', 'TLS_ACCEPTANCE_MS'),
+  checked(
+    'collectors.md',
+    'over which all is sent has {} s to end',
+    'export/reliable-session.ts',
+    'CONNECTION_CLOSE_MS_MAX',
+    1000,
+  ),
   checked('collectors.md', 'of up to {} records', 'export/cache-flush.ts', 'SLICE_RECORDS_MAX'),
   checked('collectors.md', '`extended` begin at {}.', 'ipfix/record-layout.ts', 'EXTENDED_ID_FIRST'),
 
@@ -326,6 +335,22 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('replay.md', 'has {} messages to take', 'commands/replay/replay-run.ts', 'BACKLOG_MAX'),
   checked('replay.md', 'costs up to {} bytes', 'commands/replay/compression.ts', 'PIECE_BYTES'),
   checked('replay.md', 'Up to {} files', 'commands/replay/capture-input.ts', 'OPEN_CAPTURES_MAX'),
+  checked(
+    'status.md',
+    'a time of {} s to an hour',
+    'report/traffic/traffic-request.ts',
+    'WINDOW_SECONDS_MIN',
+  ),
+  checked('status.md', 'It shows {} conversations', 'report/traffic/traffic-request.ts', 'TALKERS_DEFAULT'),
+  checked(
+    'status.md',
+    'at most {}, with what is attached',
+    'report/traffic/traffic-request.ts',
+    'TALKERS_MAX',
+  ),
+  checked('status.md', 'by prefixes of {} or', 'report/traffic/dimensions.ts', 'IPV4_BITS'),
+  checked('status.md', 'with IPv6, {} bits', 'report/traffic/dimensions.ts', 'IPV6_BITS'),
+  checked('web.md', 'a finding is at most {} s old', 'web/examination.ts', 'EXAMINATION_PAUSE_MS', 1000),
   checked('web.md', 'at least {} characters', 'web/token.ts', 'TOKEN_CHARACTERS_MIN'),
 ];
 
@@ -344,6 +369,9 @@ const allowed = (reason: string, page: string, ...texts: readonly string[]): rea
   texts.map((text) => ({ page, text, reason }));
 
 export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
+  ...allowed(EXAMPLE, 'command-line.md', 'such as `30s`, `5m`'),
+  ...allowed(EXAMPLE, 'status.md', 'such as `30s`, `5m`'),
+  ...allowed(MEASURED, 'limits.md', '[some 10 MB]'),
   ...allowed(
     MEASURED,
     'operation.md',

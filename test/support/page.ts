@@ -2,9 +2,7 @@
 
 import type { TestContext } from 'node:test';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import type { Daemon } from './daemon.ts';
 import { programPath } from './tiers.ts';
-import { waitFor } from './wait.ts';
 
 const FLAGS = [
   '--headless',
@@ -17,16 +15,11 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+export { pageAddress } from './page-address.ts';
+
 /** Starts a browser for the tests of a file. */
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: programPath('chromium') ?? '', args: FLAGS });
-}
-
-/** Returns the page's address, from the daemon's log. */
-export async function pageAddress(daemon: Daemon): Promise<string> {
-  return waitFor(async () => /the page is at (?<url>http:\S+)/u.exec(daemon.log)?.groups?.['url'], {
-    what: 'the daemon says where its page is',
-  });
 }
 
 /** An open page, with its requests to other hosts and errors on its console, of which there must be none. */

@@ -17,6 +17,7 @@ export const FINDING_CODES = [
   'stale-state',
   'stale-own-rows',
   'collector-refuses',
+  'collector-tls-refused',
   'collector-unknown',
   'daemon-away',
   'daemon-silent',

@@ -1,6 +1,7 @@
 // Losses that go on: what was lost in the last minutes, and what to do about it. A loss that was compensated is none, and one that
 // is over needs nothing.
 
+import { collectorAction } from '../../report/collector-actions.ts';
 import { listExporters } from '../../report/exporter-list.ts';
 import type { RecentMeterLoss } from '../../report/recent-losses.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
@@ -10,23 +11,6 @@ import { type Finding, finding } from './finding.ts';
 export type StatusWithLosses = Pick<StatusDocument, 'bridges'> &
   // A daemon of an older version has none.
   Partial<Pick<StatusDocument, 'recentLosses'>>;
-
-/** What to do about a collector, by the code in its last error (docs/conditions.md, "Collectors"). */
-const COLLECTOR_ACTIONS: ReadonlyMap<string, string> = new Map([
-  ['ECONNREFUSED', 'Start the collector, or correct the port in the targets of the row.'],
-  ['ENOTFOUND', "Correct the name in the row's targets, or the name service."],
-  ['EAI_AGAIN', 'Check the name servers of this host.'],
-  ['ENETUNREACH', 'Check the routes of this host.'],
-  ['EHOSTUNREACH', "Check the collector's host and the routes to it."],
-  [
-    'EMSGSIZE',
-    'Lower external_ids:ovs-ipfix-message-bytes-max of the row, or --message-bytes-max of the daemon.',
-  ],
-  [
-    'already wait to be sent',
-    'Lower the rate of records, as by a longer cache_active_timeout: this host or its network is too slow.',
-  ],
-]);
 
 /** Returns the findings about the last minutes. */
 export function checkLosses(status: StatusWithLosses): Finding[] {
@@ -43,7 +27,7 @@ export function checkLosses(status: StatusWithLosses): Finding[] {
         'records-lost',
         `Collector ${target} of ${exporter}`,
         `${records} records could not be sent ${minutes}${lastError === undefined ? '' : `; last: ${lastError}`}.`,
-        actionOf(lastError),
+        collectorAction(lastError),
       );
     }),
     ...recentLosses.meters
@@ -63,11 +47,6 @@ export function checkLosses(status: StatusWithLosses): Finding[] {
 function lastErrorOf({ bridges }: StatusWithLosses, label: string, target: string): string | undefined {
   const exporter = listExporters({ bridges }).find((each) => each.label === label)?.exporter;
   return exporter?.collectors.find((each) => each.target === target)?.lastError;
-}
-
-function actionOf(lastError = ''): string {
-  const known = [...COLLECTOR_ACTIONS].find(([code]) => lastError.includes(code));
-  return known?.[1] ?? 'See that the collector runs and can be reached.';
 }
 
 /** The meter bounds the load of the daemon and of ovs-vswitchd: more packet-ins help only where they are not lost on their way. */

@@ -1,63 +1,61 @@
-// The largest flows in the caches, all or those that a filter selects, and the last exported records.
+// The largest flows that are in the caches now, all or those that a filter selects, and the last exported records.
 
 import { useState } from 'preact/hooks';
-import type { FlowsDocument, RecordValues } from '../live-message.ts';
-import { useFilteredFlows } from './flow-search.ts';
-import { whole } from './format.ts';
+import { whole } from '../../report/counted.ts';
+import type { RecordsDocument } from '../live-message.ts';
+import { useFlows } from './flow-search.ts';
 import { RecordTable } from './record-table.tsx';
+import { useJson } from './use-json.ts';
 
-/** Properties of the section. */
-export interface FlowsProps {
-  /** Those of the last update, without a filter. */
-  readonly flows: FlowsDocument | undefined;
-  /** Whether the page is paused, so that nothing is searched. */
+/** Properties of what is asked for while it is shown. */
+export interface AskedProps {
+  /** Another number when it is to be asked for again. */
+  readonly turn: number;
+  /** Whether the page is paused, so that nothing is asked for. */
   readonly isPaused: boolean;
 }
 
-export function Flows({ flows, isPaused }: FlowsProps) {
+export function Flows({ isPaused }: Pick<AskedProps, 'isPaused'>) {
   const [filter, setFilter] = useState('');
-  const search = useFilteredFlows(filter, isPaused);
-  const shown = filter.trim() === '' ? flows : search.flows;
+  const { document: flows, fault } = useFlows(filter, isPaused);
   return (
-    <section aria-labelledby="flows">
-      <div class="heading">
-        <h2 id="flows">Largest flows in the caches</h2>
-        <input
-          type="search"
-          aria-label="filter of flows"
-          placeholder="interface, VM, or port=443 proto=tcp"
-          value={filter}
-          onInput={({ currentTarget }) => setFilter(currentTarget.value)}
-        />
-      </div>
-      {search.fault !== undefined && (
+    <div class="part" id="flows" aria-label="flows in the caches">
+      <input
+        type="search"
+        aria-label="filter of flows"
+        placeholder="interface, VM, or port=443 proto=tcp"
+        value={filter}
+        onInput={({ currentTarget }) => setFilter(currentTarget.value)}
+      />
+      {fault !== undefined && (
         <p class="loss" role="alert">
-          {search.fault}
+          {fault}
         </p>
       )}
-      {shown === undefined ? null : shown.rows.length === 0 ? (
-        <p class="empty">{shown.flows === 0 ? 'The caches are empty.' : 'No flow matches.'}</p>
+      {flows === undefined || fault !== undefined ? null : flows.rows.length === 0 ? (
+        <p class="empty">{flows.flows === 0 ? 'The caches are empty.' : 'No flow matches.'}</p>
       ) : (
         <>
           <p class="quiet">
-            {shown.rows.length} of {whole(shown.matched)}, by octets
+            {flows.rows.length} of {whole(flows.matched)}, by octets
           </p>
-          <RecordTable rows={shown.rows} label="flows" hasEnd={false} />
+          <RecordTable rows={flows.rows} label="flows" hasEnd={false} />
         </>
       )}
-    </section>
+    </div>
   );
 }
 
-export function Records({ records }: { readonly records: readonly RecordValues[] }) {
-  return (
-    <section aria-labelledby="records">
-      <h2 id="records">Last records</h2>
-      {records.length === 0 ? (
-        <p class="empty">No record has been exported yet.</p>
-      ) : (
-        <RecordTable rows={records} label="records" hasEnd />
-      )}
-    </section>
+export function Records({ turn, isPaused }: AskedProps) {
+  const { document } = useJson<RecordsDocument>('/records.json', isPaused ? 0 : turn);
+  if (document === undefined) {
+    return null;
+  }
+  return document.records.length === 0 ? (
+    <p class="empty">No record has been exported yet.</p>
+  ) : (
+    <div class="part" id="records" aria-label="last records">
+      <RecordTable rows={document.records} label="records" hasEnd />
+    </div>
   );
 }

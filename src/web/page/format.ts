@@ -1,4 +1,4 @@
-// Formats numbers.
+// Formats numbers and times.
 
 const SUFFIXES = ['', 'k', 'M', 'G', 'T', 'P'];
 
@@ -15,12 +15,12 @@ export function short(value: number): string {
   return `${digits}${SUFFIXES[power]}`;
 }
 
-/** Formats a number of things: `1 bridge`, `2 bridges`. */
-export function counted(value: number, noun: string): string {
-  return `${whole(value)} ${noun}${value === 1 ? '' : 's'}`;
-}
-
-/** Formats a whole number with thousands separators. */
-export function whole(value: number): string {
-  return Math.round(value).toLocaleString('en');
+/** Formats a time of day, in the time zone of the browser or in UTC: `12:03:10`, or `12:03` without seconds. */
+export function clockText(seconds: number, isUtc: boolean, hasSeconds = true): string {
+  return new Date(seconds * 1000).toLocaleTimeString('en-GB', {
+    hour: '2-digit',
+    minute: '2-digit',
+    ...(hasSeconds ? { second: '2-digit' } : {}),
+    ...(isUtc ? { timeZone: 'UTC' } : {}),
+  });
 }

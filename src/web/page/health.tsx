@@ -1,45 +1,34 @@
-// Readiness in one line, and the conditions with their actions.
+// The state and the losses in a sentence each; conditions and the findings of the doctor, with their commands for copying.
 
-import { listExporters } from '../../report/exporter-list.ts';
-import type { StatusDocument } from '../../report/status-document.ts';
+import { useState } from 'preact/hooks';
+import { counted } from '../../report/counted.ts';
 import { durationText } from '../../report/status-text.ts';
-import { counted } from './format.ts';
+import type { Mood, OverviewDocument, ShownCondition } from '../../report/traffic/overview-document.ts';
+import type { DoctorDocument } from '../live-message.ts';
+import { useJson } from './use-json.ts';
 
-export function Verdict({ status }: { readonly status: StatusDocument }) {
-  const { missing, bridges, conditions, program } = status;
-  const exporters = listExporters(status);
-  const collectors = exporters.flatMap(({ exporter }) => exporter.collectors);
-  const away = collectors.filter(({ state }) => state !== 'open');
-  const errors = conditions.filter(({ severity }) => severity === 'error').length;
-  const mood =
-    missing.length > 0 || errors > 0 ? 'bad' : away.length > 0 || conditions.length > 0 ? 'warning' : 'good';
-  const headline =
-    missing.length > 0
-      ? 'Not ready'
-      : exporters.length === 0
-        ? 'Ready, nothing to export'
-        : away.length > 0
-          ? `${away.length} of ${collectors.length} collectors cannot be reached`
-          : errors > 0
-            ? 'Flows are exported, with errors in the configuration'
-            : 'Flows are exported';
+export function Health({ overview }: { readonly overview: OverviewDocument }) {
+  const { state, losses, upSeconds, conditions, conditionsOmitted } = overview;
   return (
-    <section class={`verdict ${mood}`} aria-live="polite">
-      <p class="headline">
-        <Mark mood={mood} /> {headline}
-      </p>
-      {missing.map((sentence) => (
-        <p key={sentence}>{sentence}</p>
-      ))}
-      <p class="quiet">
-        {counted(bridges.length, 'bridge')}, {counted(exporters.length, 'exporter')},{' '}
-        {counted(collectors.length, 'collector')}; up {durationText(program.upSeconds)}
-      </p>
+    <section class={`health ${worst(state.mood, losses.mood)}`} aria-label="health">
+      <div aria-live="polite">
+        <p class="headline" data-sentence="state">
+          <Mark mood={state.mood} /> {state.text}
+        </p>
+        <p data-sentence="losses">
+          <Mark mood={losses.mood} /> {losses.text} <span class="quiet">Up {durationText(upSeconds)}.</span>
+        </p>
+      </div>
+      {conditions.length > 0 && <ConditionList label="conditions" conditions={conditions} />}
+      {conditionsOmitted > 0 && <p class="quiet">and {counted(conditionsOmitted, 'more condition')}</p>}
+      <Doctor conditions={conditions} />
     </section>
   );
 }
 
-export type Mood = 'good' | 'warning' | 'bad';
+function worst(a: Mood, b: Mood): Mood {
+  return a === 'bad' || b === 'bad' ? 'bad' : a === 'warning' || b === 'warning' ? 'warning' : 'good';
+}
 
 const MARKS: Readonly<Record<Mood, readonly [sign: string, word: string]>> = {
   good: ['✓', 'good'],
@@ -57,25 +46,85 @@ export function Mark({ mood }: { readonly mood: Mood }) {
   );
 }
 
-export function Conditions({ conditions }: Pick<StatusDocument, 'conditions'>) {
-  if (conditions.length === 0) {
-    return null;
-  }
+interface ConditionListProps {
+  readonly label: string;
+  readonly conditions: readonly ShownCondition[];
+}
+
+function ConditionList({ label, conditions }: ConditionListProps) {
   return (
-    <section aria-labelledby="conditions">
-      <h2 id="conditions">Conditions</h2>
-      <ul class="conditions">
-        {conditions.map(({ code, severity, where, message, action }) => (
-          <li key={`${code} ${where}`}>
-            <p>
-              <Mark mood={severity === 'error' ? 'bad' : 'warning'} /> <strong>{code}</strong>{' '}
-              <span class="quiet">{where}</span>
-            </p>
-            <p>{message}</p>
-            <p class="action">{action}</p>
-          </li>
-        ))}
-      </ul>
-    </section>
+    <ul class="conditions" aria-label={label}>
+      {conditions.map(({ code, severity, where, message, action, command }) => (
+        <li key={`${code} ${where} ${message}`}>
+          <p>
+            <Mark mood={severity === 'error' ? 'bad' : severity === 'warning' ? 'warning' : 'good'} />{' '}
+            <strong>{code}</strong> <span class="quiet">{where}</span>
+          </p>
+          <p>{message}</p>
+          <p class="action">{action}</p>
+          {command !== undefined && <Command text={command} />}
+        </li>
+      ))}
+    </ul>
   );
+}
+
+/** A command with a button that copies it; where the browser does not allow that, the button selects it. */
+function Command({ text }: { readonly text: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async (code: Element | null) => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setCopied(true);
+      window.setTimeout(() => setCopied(false), 2000);
+    } catch {
+      // Only pages over TLS or from this host may write to the clipboard.
+      if (code !== null) {
+        window.getSelection()?.selectAllChildren(code);
+      }
+    }
+  };
+  return (
+    <p class="command">
+      <code>{text}</code>{' '}
+      <button
+        type="button"
+        onClick={({ currentTarget }) => void copy(currentTarget.parentElement?.querySelector('code') ?? null)}
+      >
+        {isCopied ? 'Copied' : 'Copy'}
+      </button>
+    </p>
+  );
+}
+
+/** What `ovs-ipfix doctor` finds, when it is asked for, without the conditions that the page shows anyway. */
+function Doctor({ conditions }: Pick<OverviewDocument, 'conditions'>) {
+  const [turn, setTurn] = useState(0);
+  const { document, fault } = useJson<DoctorDocument>(turn === 0 ? undefined : '/doctor.json', turn);
+  const isShown = (one: ShownCondition) =>
+    conditions.some(({ code, where }) => code === one.code && where === one.where);
+  const others = document?.findings.filter((one) => !isShown(one)) ?? [];
+  const isBusy = turn > 0 && document === undefined && fault === undefined;
+  return (
+    <div class="doctor">
+      <p>
+        <button type="button" disabled={isBusy} onClick={() => setTurn(turn + 1)}>
+          {isBusy ? 'Examining…' : 'Examine with the doctor'}
+        </button>{' '}
+        {document !== undefined && <span class="quiet">{findingsText(document, others.length)}</span>}
+      </p>
+      {fault !== undefined && <p class="loss">{fault}</p>}
+      {others.length > 0 && <ConditionList label="findings of the doctor" conditions={others} />}
+    </div>
+  );
+}
+
+function findingsText({ findings, ageSeconds }: DoctorDocument, otherCount: number): string {
+  const above = findings.length - otherCount;
+  const count = findings.length === 0 ? 'nothing found' : counted(findings.length, 'finding');
+  return [
+    count,
+    ...(above > 0 ? [`${above} of them above`] : []),
+    ...(ageSeconds < 2 ? [] : [`${ageSeconds} s ago`]),
+  ].join(', ');
 }

@@ -1,8 +1,9 @@
 // The way from bridges to exporters to collectors, with the state of each.
 
+import { counted, whole } from '../../report/counted.ts';
 import { type ListedExporter, listExporters } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
-import { counted, whole } from './format.ts';
+
 import { Mark } from './health.tsx';
 
 export function Topology({ status }: { readonly status: StatusDocument }) {

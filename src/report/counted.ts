@@ -1,0 +1,11 @@
+// Counts with their noun.
+
+/** Formats a number of things: `1 bridge`, `2,000 bridges`. */
+export function counted(value: number, noun: string, plural = `${noun}s`): string {
+  return `${whole(value)} ${Math.round(value) === 1 ? noun : plural}`;
+}
+
+/** Formats a whole number with separators of thousands. */
+export function whole(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}

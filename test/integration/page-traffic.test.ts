@@ -1,0 +1,260 @@
+// The traffic on the live page in Debian's chromium: three VMs send at known rates, and the page has to say so within 2%.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import type { TrafficDocument } from '../../src/report/traffic/traffic-document.ts';
+import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { endInOrder } from '../support/end-in-order.ts';
+import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
+import { ethernet, ipv4, tcp, udpFrame } from '../support/frames.ts';
+import { type Ovs, startOvs } from '../support/ovs.ts';
+import { openBrowser, openPage, pageAddress } from '../support/page.ts';
+import { runProgram } from '../support/process.ts';
+import { SteadyTraffic } from '../support/steady-traffic.ts';
+import { DAEMON_FILE, tier } from '../support/tiers.ts';
+import { waitFor } from '../support/wait.ts';
+
+/** How far the page scrolls horizontally. */
+const SIDEWAYS = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+/** The largest difference to the truth. */
+const TOLERANCE = 0.02;
+const SECONDS = 10;
+const options = tier('ovs', 'daemon', 'browser');
+
+let ovs: Ovs;
+let daemon: Daemon;
+let url: string;
+let browser: Browser | undefined;
+let br: ExportingBridge | undefined;
+let traffic: SteadyTraffic | undefined;
+/** Ends what lives as long as the file. */
+const endings: (() => Promise<void>)[] = [];
+
+before(async () => {
+  ovs = await startOvs();
+  daemon = await startDaemon(ovs, { arguments: ['--web', '127.0.0.1:0'] });
+  url = await pageAddress(daemon);
+});
+
+after(() =>
+  endInOrder(
+    async () => traffic?.stop(),
+    async () => browser?.close(),
+    () => daemon.stop(),
+    ...endings,
+    () => ovs.stop(),
+  ),
+);
+
+function webFrame(client: string, isAnswer: boolean, bytes: number): Buffer {
+  const server = '192.0.2.10';
+  const ends = isAnswer ? { source: server, destination: client } : { source: client, destination: server };
+  const ports = isAnswer ? { source: 443, destination: 40_000 } : { source: 40_000, destination: 443 };
+  return ethernet({}, ipv4(ends, tcp(ports, new Uint8Array(bytes))));
+}
+
+/** The bridge with VMs and their traffic, for all tests of the file. */
+async function start(): Promise<{ br: ExportingBridge; traffic: SteadyTraffic }> {
+  if (br === undefined || traffic === undefined) {
+    const file = { after: (end: () => Promise<void>) => endings.push(end) };
+    br = await exportingBridge(file as unknown as TestContext, ovs, daemon, {
+      cache_active_timeout: 5,
+      cache_max_flows: 1000,
+    });
+    for (const [index, vm] of ['web-1', 'web-2', 'db-1'].entries()) {
+      await ovs.addDummyPort(br.name, `tap${index}`);
+      await ovs.vsctl('set', 'Interface', `tap${index}`, `external_ids:vm-name=${vm}`);
+    }
+    const { name, port } = br;
+    await waitFor(async () => /db-1$/mu.test(await daemon.appctl('interfaces', name)), {
+      what: 'the VMs are attached',
+    });
+    traffic = SteadyTraffic.start(ovs, [
+      { port: 'tap0', frame: webFrame('10.0.0.11', false, 100), framesPerTick: 10 },
+      { port, frame: webFrame('10.0.0.11', true, 1200), framesPerTick: 20 },
+      { port: 'tap1', frame: webFrame('10.0.0.12', false, 900), framesPerTick: 8 },
+      {
+        port: 'tap2',
+        frame: udpFrame({
+          source: '10.0.0.21',
+          destination: '10.0.1.1',
+          sourcePort: 5353,
+          destinationPort: 53,
+          dataBytes: 400,
+        }),
+        framesPerTick: 12,
+      },
+    ]);
+  }
+  return { br, traffic };
+}
+
+async function find(query: string): Promise<TrafficDocument> {
+  const response = await fetch(`${url}flows.json?${query}`);
+  assert.equal(response.status, 200, await response.clone().text());
+  return (await response.json()) as TrafficDocument;
+}
+
+/** Waits until a figure is equal to the truth of that moment. */
+async function waitForTruth(what: string, figure: () => Promise<number>, truth: () => number): Promise<void> {
+  await waitFor(
+    async () => {
+      const value = await figure();
+      assert.ok(Math.abs(value - truth()) <= TOLERANCE * truth(), `${value} in place of ${truth()}`);
+      return true;
+    },
+    { what, timeoutMs: 25_000, intervalMs: 300 },
+  );
+}
+
+/** Reads a tile: `1.23 Mbit/s` in bits. */
+async function tile(page: Page, name: string): Promise<number> {
+  const text = await page.locator(`[data-tile="${name}"] .value`).innerText();
+  const [, number, prefix] =
+    /^([\d.,]+)([kM]?)\s*([kM]?)/u.exec(text.replaceAll(/\s+/gu, ' ').replace(/ ([kM])/u, '$1')) ?? [];
+  return Number(number) * (prefix === 'M' ? 1e6 : prefix === 'k' ? 1e3 : 1);
+}
+
+test('has the rates of three VMs within 2% of the truth after ten seconds', options, async (t) => {
+  browser ??= await openBrowser();
+  const { traffic: sent } = await start();
+  const { page, faults } = await openPage(t, browser, url);
+  const truth = () => sent.rate(SECONDS);
+  await waitForTruth(
+    'traffic',
+    () => tile(page, 'bits'),
+    () => truth().bits,
+  );
+  await waitForTruth(
+    'packets',
+    () => tile(page, 'packets'),
+    () => truth().packets,
+  );
+  for (const [vm, port] of [
+    ['web-1', 'tap0'],
+    ['web-2', 'tap1'],
+    ['db-1', 'tap2'],
+  ] as const) {
+    await waitForTruth(
+      vm,
+      async () => (await find('window=10s')).bands.find(({ label }) => label === vm)?.meanBits ?? 0,
+      () => sent.rate(SECONDS, (flow) => flow.port === port).bits,
+    );
+    // The chart has the mean of its window, which is longer: the shares are the same.
+    const share = sent.rate(SECONDS, (flow) => flow.port === port).bits / truth().bits;
+    const shown = await page.locator(`[data-band="${vm}"] .quiet`).innerText();
+    assert.ok(
+      Math.abs(Number.parseFloat(shown) / 100 - share) < 0.01,
+      `${vm}: ${shown} in place of ${share}`,
+    );
+  }
+  const conversation = page.locator('[data-talker="10.0.0.11 192.0.2.10"]');
+  await conversation.getByText('web-1').waitFor();
+  await conversation.getByText('TCP 443 (https)').waitFor();
+  assert.deepEqual(faults, []);
+});
+
+test(
+  'filters everything by a click, and shows the same after a reload, with the history',
+  options,
+  async (t) => {
+    browser ??= await openBrowser();
+    const { traffic: sent } = await start();
+    const { page, faults } = await openPage(t, browser, url);
+    await page.locator('[data-band="web-1"] button').click();
+    await page.getByRole('button', { name: 'remove interface=web-1' }).waitFor();
+    await page.locator('[data-band="db-1"]').waitFor({ state: 'detached' });
+    assert.equal(await page.locator('[data-talker]').count(), 1);
+    // What is sent to the VM is selected as well.
+    const both = sent.rate(SECONDS, ({ port }) => port === 'tap0' || port.startsWith('p')).bits;
+    const filtered = async () => {
+      const { bits, allBits } = await find('window=10s&interface=web-1');
+      return bits / allBits;
+    };
+    await waitForTruth('share of web-1', filtered, () => both / sent.rate(SECONDS).bits);
+    await page.getByRole('combobox', { name: 'by' }).selectOption('application');
+    await page.locator('[data-band="TCP 443 (https)"]').waitFor();
+
+    const before = Date.now() / 1000;
+    await page.reload();
+    await page.getByRole('button', { name: 'remove interface=web-1' }).waitFor();
+    await page.locator('[data-band="TCP 443 (https)"]').waitFor();
+    await page.locator('.plot').focus();
+    for (let press = 0; press < 6; press += 1) {
+      await page.keyboard.press('ArrowLeft');
+    }
+    const values = page.locator('[data-values]');
+    assert.ok(
+      Number(await values.getAttribute('data-values')) < before,
+      'the chart has what was before the reload',
+    );
+    await values.getByText('TCP 443 (https)').waitFor();
+    await page.getByRole('button', { name: 'remove interface=web-1' }).click();
+    await page.locator('[data-band="UDP 53 (dns)"]').waitFor();
+
+    await page.getByRole('searchbox', { name: 'filter of traffic' }).fill('proto=nonsense');
+    await page.keyboard.press('Enter');
+    await page.getByText('"nonsense" is not a whole number').waitFor();
+    // The refused request is an error on the console of the browser.
+    assert.ok(
+      faults.every((fault) => fault.includes('400')),
+      faults.join('\n'),
+    );
+  },
+);
+
+test('is readable on a phone and in dark colours, paused, in UTC and over an hour', options, async (t) => {
+  browser ??= await openBrowser();
+  await start();
+  const shots = process.env['SCREENSHOT_FOLDER'];
+  await waitFor(async () => (await find('window=1h')).times.length > 0, {
+    what: 'a slot of ten seconds',
+    timeoutMs: 15_000,
+  });
+  for (const width of [1440, 390]) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { page, faults } = await openPage(t, browser, url, { width, colorScheme });
+      await page.locator('[data-band="web-1"]').waitFor();
+      await page.locator('.u-over').waitFor();
+      assert.equal(await page.evaluate(SIDEWAYS), 0, `${width}`);
+      const height = await page.locator('.plot').evaluate((element) => element.clientHeight);
+      assert.ok(height >= 200, `the chart is ${height} pixels high`);
+      if (shots !== undefined) {
+        await page.locator('.u-over').hover({ position: { x: width / 2, y: 60 } });
+        await page.screenshot({ path: join(shots, `traffic-${width}-${colorScheme}.png`), fullPage: true });
+      }
+      await page.getByRole('button', { name: 'UTC' }).click();
+      await page.getByRole('button', { name: '1 h' }).click();
+      await page.getByRole('button', { name: 'Pause' }).click();
+      await page.locator('.link', { hasText: 'paused' }).waitFor();
+      await page.locator('.age', { hasText: /data [2-9] s old/u }).waitFor();
+      assert.deepEqual(faults, []);
+    }
+  }
+});
+
+test('top prints the same figures once into a pipe', options, async () => {
+  const { traffic: sent } = await start();
+  const run = (...args: readonly string[]) =>
+    runProgram(process.execPath, [DAEMON_FILE, 'top', '--unixctl', daemon.controlPath, ...args], {
+      environment: ovs.environment,
+    });
+  await waitForTruth(
+    'top',
+    async () =>
+      (JSON.parse(await run('--format', 'json', '--window', '10s')) as { traffic: TrafficDocument }).traffic
+        .bits,
+    () => sent.rate(SECONDS).bits,
+  );
+  const text = await run('--by', 'application', 'interface=db-1');
+  assert.match(text, /^Flows of 1 bridge are exported to 1 collector\.$/mu);
+  assert.match(text, /^UDP 53 \(dns\) .* 100\.0%/mu);
+  assert.doesNotMatch(text, /https/u);
+  assert.deepEqual(
+    text.split('\n').filter((line) => line.length > 80),
+    [],
+  );
+  await assert.rejects(run('colour=red'), /"colour=red" is not a valid filter/u);
+});
