@@ -14,6 +14,8 @@ const OUTPUT = join(ROOT, 'dist', 'ovs-ipfix.cjs');
 /** Folders that import only each other; the rest of them is reached through one file where they have a front door. */
 const LOWER_RANKS = ['runtime', 'packet', 'capture', 'ipfix', 'node-openflow', 'ovsdb-client', 'flow', 'schema', 'export', 'intake'];
 const FRONT_DOORS = ['node-openflow', 'ovsdb-client'];
+/** Files of the lower ranks that the entry point needs; they import nothing, and are bundled with it, too: it does not load the rest. */
+const OF_ENTRY = ['runtime/safe-text.ts'];
 
 const OPTIONS = {
   absWorkingDir: ROOT,
@@ -37,12 +39,22 @@ function nameOf(file) {
     .replaceAll(/[^a-z0-9]/gu, '_');
 }
 
-/** Shortens the names of variables in dependencies, which are a fifth of the program; a stack trace shows functions. */
-const dependenciesPlugin = {
-  name: 'dependencies',
+/**
+ * Shortens the names of what no other file sees, in dependencies and in the ranks that only show things, which are half of the program
+ * besides the flat module. A stack trace has the names of exported functions, classes and methods.
+ */
+const localNamesPlugin = {
+  name: 'local-names',
   setup({ onLoad }) {
-    onLoad({ filter: /\/node_modules\/.*\.[cm]?js$/ }, async ({ path }) => {
-      const { code } = await transform(await readFile(path, 'utf8'), { minifyIdentifiers: true, minifySyntax: true });
+    onLoad({ filter: /\/node_modules\/.*\.[cm]?js$|\/src\/(?:report|web|unixctl|commands)\/.*\.ts$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, 'utf8'), {
+        loader: path.endsWith('.ts') ? 'ts' : 'js',
+        target: OPTIONS.target,
+        minifyIdentifiers: true,
+        minifySyntax: true,
+        sourcemap: 'inline',
+        sourcefile: path,
+      });
       return { contents: code, loader: 'js' };
     });
   },
@@ -84,7 +96,7 @@ function lowerRanksPlugin(flatModule) {
         if (namespace !== 'file' || !file.startsWith(SOURCES + sep)) {
           return undefined;
         }
-        return LOWER_RANKS.includes(folderOf(file)) ? { path: nameOf(file), namespace: 'lower-rank' } : undefined;
+        return LOWER_RANKS.includes(folderOf(file)) && !OF_ENTRY.includes(relative(SOURCES, file)) ? { path: nameOf(file), namespace: 'lower-rank' } : undefined;
       });
       onLoad({ filter: /.*/, namespace: 'lower-rank' }, ({ path }) => ({
         contents: `module.exports = require('${FLAT}').${path};`,
@@ -100,7 +112,7 @@ await build({
   ...OPTIONS,
   entryPoints: [join(SOURCES, 'main.ts')],
   outfile: OUTPUT,
-  plugins: [lowerRanksPlugin(await bundleLowerRanks()), dependenciesPlugin],
+  plugins: [lowerRanksPlugin(await bundleLowerRanks()), localNamesPlugin],
   sourcemap: true,
   // Names stay, and lines stay short, so that a stack trace from a user says something without the source map.
   minifyWhitespace: true,

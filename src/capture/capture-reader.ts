@@ -9,11 +9,12 @@ import {
   type CaptureFormatParts,
   PACKET_BYTES_MAX,
 } from './captured-packet.ts';
+import { LINK_HEADROOM } from './link-header.ts';
 import { isPcap, PcapFormat } from './pcap.ts';
 import { isPcapng, PcapngFormat } from './pcapng.ts';
 
 /** Bytes of the reader's memory: room for the largest packet and its headers, small enough for the processor's cache. */
-const CAPTURE_BUFFER_BYTES = 2 * PACKET_BYTES_MAX;
+const CAPTURE_BUFFER_BYTES = LINK_HEADROOM + 2 * PACKET_BYTES_MAX;
 const MAGIC_SIZE = 4;
 
 export class CaptureReader {
@@ -22,19 +23,22 @@ export class CaptureReader {
   readonly memory = Buffer.allocUnsafeSlow(CAPTURE_BUFFER_BYTES);
   readonly #view = new DataView(this.memory.buffer, this.memory.byteOffset, this.memory.length);
   #format: CaptureFormat | undefined;
-  #at = 0;
-  #end = 0;
+  #at = LINK_HEADROOM;
+  #end = LINK_HEADROOM;
   /** Bytes that are still to be skipped. */
   #skip = 0;
-  /** Bytes of the file before `memory[0]`, in a cell because they may exceed a small integer. */
-  readonly #base = new Float64Array(1);
+  #packetNumber = 0;
+  /** Offset in the file of `memory[0]`, in a cell because it may exceed a small integer. */
+  readonly #base = new Float64Array([-LINK_HEADROOM]);
+  readonly #skipped = new Map<number, number>();
 
   /** Makes room behind the bytes that are not read yet; returns its offset. It extends to the end of `memory`. */
   makeRoom(): number {
-    this.memory.copyWithin(0, this.#at, this.#end);
-    this.#base[0]! += this.#at;
-    this.#end -= this.#at;
-    this.#at = 0;
+    this.memory.copyWithin(LINK_HEADROOM, this.#at, this.#end);
+    const step = this.#at - LINK_HEADROOM;
+    this.#base[0]! += step;
+    this.#end -= step;
+    this.#at = LINK_HEADROOM;
     return this.#end;
   }
 
@@ -59,10 +63,26 @@ export class CaptureReader {
       }
       if (size > 0) {
         this.#at += size;
+        this.#packetNumber += 1;
         return true;
       }
       this.#skip = -size;
     }
+  }
+
+  /** The number of the current packet in the file, from 1, as Wireshark counts: with the packets that were skipped. */
+  get packetNumber(): number {
+    return this.#packetNumber;
+  }
+
+  /** Whether the file is a capture, by its first bytes. */
+  get isRecognised(): boolean {
+    return this.#format !== undefined;
+  }
+
+  /** Packets that were skipped because their link type is not read, by link type. */
+  get skipped(): ReadonlyMap<number, number> {
+    return this.#skipped;
   }
 
   /** The offset in the file, in bytes. */
@@ -90,7 +110,7 @@ export class CaptureReader {
   }
 
   #recognise(): CaptureFormat | undefined {
-    if (this.#end < MAGIC_SIZE) {
+    if (this.#end - this.#at < MAGIC_SIZE) {
       return undefined;
     }
     const parts: CaptureFormatParts = {
@@ -100,14 +120,18 @@ export class CaptureReader {
       fail: (what) => {
         throw new CaptureError(this.offset, what);
       },
+      skip: (linkType) => {
+        this.#packetNumber += 1;
+        this.#skipped.set(linkType, (this.#skipped.get(linkType) ?? 0) + 1);
+      },
     };
-    if (isPcap(this.#view)) {
+    if (isPcap(this.#view, this.#at)) {
       return new PcapFormat(parts);
     }
-    if (isPcapng(this.#view)) {
+    if (isPcapng(this.#view, this.#at)) {
       return new PcapngFormat(parts);
     }
-    const magic = this.memory.toString('hex', 0, MAGIC_SIZE);
+    const magic = this.memory.toString('hex', this.#at, this.#at + MAGIC_SIZE);
     throw new CaptureError(0, `the file begins with ${magic}; it is neither pcap nor pcapng.`);
   }
 }

@@ -34,6 +34,8 @@ export interface CaptureFormatParts {
   readonly packet: CapturedPacket;
   /** Throws a `CaptureError` with the current offset. */
   readonly fail: (what: string) => never;
+  /** Counts a packet that is skipped, because its link type is not read. */
+  readonly skip: (linkType: number) => void;
 }
 
 /** A file format: pcap or pcapng. */
@@ -45,7 +47,5 @@ export interface CaptureFormat {
   step(at: number, end: number): number;
 }
 
-/** The link type of Ethernet (LINKTYPE_ETHERNET), the only one that is supported. */
-export const LINK_TYPE_ETHERNET = 1;
 /** The longest captured packet, in bytes (libpcap's MAXIMUM_SNAPLEN). */
 export const PACKET_BYTES_MAX = 262_144;

@@ -5,9 +5,10 @@ import {
   type CapturedPacket,
   type CaptureFormat,
   type CaptureFormatParts,
-  LINK_TYPE_ETHERNET,
   PACKET_BYTES_MAX,
 } from './captured-packet.ts';
+import { type CaptureLink, setFrame } from './link-header.ts';
+import { isSupported, LinkType, linkTypeAdvice, linkTypeText } from './link-types.ts';
 
 /*
  * File header, 24 bytes                    Record header, 16 bytes, before the frame
@@ -15,17 +16,21 @@ import {
  *   u16 major 2, u16 minor 4                 u32 micro- or nanoseconds
  *   i32 time zone, u32 accuracy: unused      u32 bytes captured
  *   u32 snap length                          u32 bytes of the frame
- *   u32 link type, in the low 16 bits
+ *   u32 link type, in the low 16 bits; with bit 26, the upper 4 bits
+ *       have the length of the check sequence in units of 2 bytes
  */
 const MAGIC_MICROS = 0xa1b2c3d4;
 const MAGIC_NANOS = 0xa1b23c4d;
 const FILE_HEADER_SIZE = 24;
 const RECORD_HEADER_SIZE = 16;
+/** The only version since 1998; in older ones the two lengths of a record may be in the other order. */
+const [MAJOR, MINOR] = [2, 4];
+const CHECK_SEQUENCE_BIT = 0x0400_0000;
 
-/** Returns whether a file that begins with these bytes is pcap. */
-export function isPcap(view: DataView): boolean {
+/** Returns whether a file that begins with the bytes at `at` is pcap. */
+export function isPcap(view: DataView, at: number): boolean {
   return [true, false].some((isLittle) => {
-    const magic = view.getUint32(0, isLittle);
+    const magic = view.getUint32(at, isLittle);
     return magic === MAGIC_MICROS || magic === MAGIC_NANOS;
   });
 }
@@ -38,6 +43,7 @@ export class PcapFormat implements CaptureFormat {
   #isLittle = false;
   #hasNanos = false;
   #hasHeader = false;
+  #link: CaptureLink = { linkType: LinkType.ethernet, checkSequenceSize: 0 };
 
   constructor(parts: CaptureFormatParts) {
     this.#parts = parts;
@@ -69,9 +75,7 @@ export class PcapFormat implements CaptureFormat {
     const fraction = view.getUint32(at + 4, isLittle);
     packet.timeMicros[0] =
       view.getUint32(at, isLittle) * 1_000_000 + (this.#hasNanos ? Math.floor(fraction / 1000) : fraction);
-    packet.start = start;
-    packet.end = start + captured;
-    packet.originalLength = Math.max(captured, view.getUint32(at + 12, isLittle));
+    setFrame(packet, view, start, captured, view.getUint32(at + 12, isLittle), this.#link);
     return RECORD_HEADER_SIZE + captured;
   }
 
@@ -82,12 +86,20 @@ export class PcapFormat implements CaptureFormat {
     const view = this.#view;
     this.#isLittle = [MAGIC_MICROS, MAGIC_NANOS].includes(view.getUint32(at, true));
     this.#hasNanos = view.getUint32(at, this.#isLittle) === MAGIC_NANOS;
-    const linkType = view.getUint32(at + 20, this.#isLittle) & 0xffff;
-    if (linkType !== LINK_TYPE_ETHERNET) {
+    const major = view.getUint16(at + 4, this.#isLittle);
+    const minor = view.getUint16(at + 6, this.#isLittle);
+    if (major !== MAJOR || minor !== MINOR) {
       this.#parts.fail(
-        `link type ${linkType} is not supported; only Ethernet is (link type ${LINK_TYPE_ETHERNET}).`,
+        `pcap version ${major}.${minor} is not supported. Convert the file: editcap -F pcap OLD NEW.`,
       );
     }
+    const word = view.getUint32(at + 20, this.#isLittle);
+    const linkType = word & 0xffff;
+    if (!isSupported(linkType)) {
+      this.#parts.fail(`${linkTypeText(linkType)} is not supported. ${linkTypeAdvice(linkType)}`);
+    }
+    const checkSequenceSize = (word & CHECK_SEQUENCE_BIT) === 0 ? 0 : (word >>> 28) * 2;
+    this.#link = { linkType, checkSequenceSize };
     this.#hasHeader = true;
     return -FILE_HEADER_SIZE;
   }

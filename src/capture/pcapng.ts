@@ -6,9 +6,10 @@ import {
   type CapturedPacket,
   type CaptureFormat,
   type CaptureFormatParts,
-  LINK_TYPE_ETHERNET,
   PACKET_BYTES_MAX,
 } from './captured-packet.ts';
+import { type CaptureLink, setFrame } from './link-header.ts';
+import { isSupported } from './link-types.ts';
 import { type TimeUnit, timeUnit, unitsToMicros } from './pcapng-time.ts';
 
 const Block = {
@@ -19,6 +20,7 @@ const Block = {
   enhancedPacket: 6,
 } as const;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+const MAJOR = 1;
 /** Type and length at the beginning, the length again at the end. */
 const BLOCK_SIZE_MIN = 12;
 /** Bytes of the largest packet and its options; only blocks that are skipped may be larger. */
@@ -26,17 +28,19 @@ const BLOCK_SIZE_MAX = PACKET_BYTES_MAX + 65_536;
 /** Interfaces of a section that are stored. */
 export const INTERFACES_MAX = 65_536;
 
-const Option = { end: 0, timeResolution: 9, timeOffset: 14 } as const;
+const Option = { end: 0, timeResolution: 9, checkSequence: 13, timeOffset: 14 } as const;
+/** `if_fcslen` is in bits; writers have put bytes there, which are fewer than this. */
+const CHECK_SEQUENCE_BITS_MIN = 16;
 
-interface CaptureInterface {
-  readonly linkType: number;
+interface CaptureInterface extends CaptureLink {
+  readonly isSupported: boolean;
   readonly snapLength: number;
   readonly unit: TimeUnit;
 }
 
-/** Returns whether a file that begins with these bytes is pcapng; the type of its first block is a palindrome. */
-export function isPcapng(view: DataView): boolean {
-  return view.getUint32(0, true) === Block.section;
+/** Returns whether a file that begins with the bytes at `at` is pcapng; the type of its first block is a palindrome. */
+export function isPcapng(view: DataView, at: number): boolean {
+  return view.getUint32(at, true) === Block.section;
 }
 
 /** Reads pcapng; see `CaptureFormat`. */
@@ -44,14 +48,16 @@ export class PcapngFormat implements CaptureFormat {
   readonly #view: DataView;
   readonly #packet: CapturedPacket;
   readonly #fail: (what: string) => never;
+  readonly #skip: (linkType: number) => void;
   #isLittle = true;
   #interfaces: CaptureInterface[] = [];
 
-  constructor({ view, bytes, packet, fail }: CaptureFormatParts) {
+  constructor({ view, bytes, packet, fail, skip }: CaptureFormatParts) {
     this.#view = view;
     this.#packet = packet;
     this.#packet.bytes = bytes;
     this.#fail = fail;
+    this.#skip = skip;
   }
 
   step(at: number, end: number): number {
@@ -81,15 +87,14 @@ export class PcapngFormat implements CaptureFormat {
     }
     const bodyEnd = at + size - 4;
     if (type === Block.section) {
-      this.#interfaces = [];
+      this.#beginSection(at + 8, bodyEnd);
       return -size;
     }
     if (type === Block.interface) {
       this.#addInterface(at + 8, bodyEnd);
       return -size;
     }
-    this.#readPacket(type, at + 8, bodyEnd);
-    return size;
+    return this.#readPacket(type, at + 8, bodyEnd) ? size : -size;
   }
 
   #readByteOrder(at: number): void {
@@ -98,6 +103,18 @@ export class PcapngFormat implements CaptureFormat {
     if (!this.#isLittle && view.getUint32(at + 8, false) !== BYTE_ORDER_MAGIC) {
       this.#fail('the byte-order magic of a section is not valid.');
     }
+  }
+
+  /* u32 byte-order magic, u16 major 1, u16 minor, i64 length of the section, options */
+  #beginSection(at: number, end: number): void {
+    const major = end - at < 6 ? 0 : this.#view.getUint16(at + 4, this.#isLittle);
+    if (major !== MAJOR) {
+      const minor = end - at < 8 ? 0 : this.#view.getUint16(at + 6, this.#isLittle);
+      this.#fail(
+        `pcapng version ${major}.${minor} is not supported. Convert the file: editcap -F pcapng OLD NEW.`,
+      );
+    }
+    this.#interfaces = [];
   }
 
   #addInterface(at: number, end: number): void {
@@ -111,6 +128,7 @@ export class PcapngFormat implements CaptureFormat {
     const isLittle = this.#isLittle;
     let resolution = 6;
     let offsetSeconds = 0;
+    let checkSequence = 0;
     for (let option = at + 8; end - option >= 4; ) {
       const code = view.getUint16(option, isLittle);
       const size = view.getUint16(option + 2, isLittle);
@@ -120,13 +138,20 @@ export class PcapngFormat implements CaptureFormat {
       if (code === Option.timeResolution && size === 1) {
         resolution = view.getUint8(option + 4);
       }
+      if (code === Option.checkSequence && size === 1) {
+        checkSequence = view.getUint8(option + 4);
+      }
       if (code === Option.timeOffset && size === 8) {
         offsetSeconds = Number(view.getBigInt64(option + 4, isLittle));
       }
       option += 4 + ((size + 3) & ~3);
     }
+    const linkType = view.getUint16(at, isLittle);
+    const isInBits = checkSequence >= CHECK_SEQUENCE_BITS_MIN;
     this.#interfaces.push({
-      linkType: view.getUint16(at, isLittle),
+      linkType,
+      isSupported: isSupported(linkType),
+      checkSequenceSize: isInBits ? checkSequence >> 3 : checkSequence,
       snapLength: view.getUint32(at + 4, isLittle),
       unit: timeUnit(resolution, offsetSeconds),
     });
@@ -136,8 +161,9 @@ export class PcapngFormat implements CaptureFormat {
    * Enhanced: u32 interface, u32 + u32 time (high, low), u32 captured, u32 original, frame, options
    * Obsolete: u16 interface, u16 drops, then the same
    * Simple:   u32 original, frame: of interface 0, without a time
+   * Returns false for a packet that is skipped.
    */
-  #readPacket(type: number, at: number, end: number): void {
+  #readPacket(type: number, at: number, end: number): boolean {
     const view = this.#view;
     const packet = this.#packet;
     const isLittle = this.#isLittle;
@@ -153,10 +179,9 @@ export class PcapngFormat implements CaptureFormat {
         : view.getUint16(at, isLittle);
     const from =
       this.#interfaces[number] ?? this.#fail(`a packet is of interface ${number}, which has no description.`);
-    if (from.linkType !== LINK_TYPE_ETHERNET) {
-      this.#fail(
-        `link type ${from.linkType} is not supported; only Ethernet is (link type ${LINK_TYPE_ETHERNET}).`,
-      );
+    if (!from.isSupported) {
+      this.#skip(from.linkType);
+      return false;
     }
     const original = view.getUint32(isSimple ? at : at + 16, isLittle);
     const captured = isSimple
@@ -169,9 +194,8 @@ export class PcapngFormat implements CaptureFormat {
       const high = view.getUint32(at + 4, isLittle);
       packet.timeMicros[0] = unitsToMicros(from.unit, high, view.getUint32(at + 8, isLittle));
     }
-    packet.start = start;
-    packet.end = start + captured;
-    packet.originalLength = Math.max(captured, original);
+    setFrame(packet, view, start, captured, original, from);
+    return true;
   }
 }
 

@@ -51,9 +51,9 @@ export function collectCommand(): Command {
     .addHelpText(
       'after',
       `
-In json, whole numbers past 2^53 are decimal text and bytes are hex; flowStart and
-flowEnd are absolute. A problem is {"problem": CODE, "message": SENTENCE, ...}; in
-table mode problems go to standard error.`,
+In json, whole numbers past 2^53 are decimal text and bytes are hex; flowStart
+and flowEnd are absolute. A problem is {"problem": CODE, "message": SENTENCE,
+...}; in table mode problems go to standard error.`,
     )
     .action(async (flags: CollectFlags) => {
       const collect = new Collect(flags);

@@ -9,6 +9,7 @@ import { flagOf } from './options.ts';
 interface DemoFlags {
   readonly seconds?: number;
   readonly once?: boolean;
+  readonly collector: 'own' | 'nfdump';
 }
 
 /** The `demo` command. */
@@ -22,14 +23,20 @@ export function demoCommand(): Command {
         parseSeconds,
       ),
     )
-    .addOption(flagOf('demo', '--once', 'end after the first round of traffic'))
+    .addOption(flagOf('demo', '--once', 'end after the first round of traffic, without the page'))
+    .addOption(
+      flagOf('demo', '--collector <which>', 'whose output is shown: own, or nfdump, fed by nfcapd')
+        .choices(['own', 'nfdump'])
+        .default('own'),
+    )
     .addHelpText(
       'after',
       `
-As root, two network namespaces ping and talk to each other through the switch; as
-an ordinary user, or where namespaces are not allowed, made-up frames are handed to
-it. Nothing of the machine's own Open vSwitch is touched, and nothing stays behind.
-The exit code is 0 only if records came and agree with what the switch has counted.`,
+Four VMs talk to each other through the switch, and the live page shows them.
+As root they are network namespaces; as an ordinary user, or where namespaces
+are not allowed, their frames are made up and handed to the switch. Nothing of
+the machine's own Open vSwitch is touched, and nothing stays behind. The exit
+code is 0 only if records came and agree with what the switch has counted.`,
     )
     .addCommand(peerCommand(), { hidden: true })
     .action(async (flags: DemoFlags) => {
@@ -37,7 +44,7 @@ The exit code is 0 only if records came and agree with what the switch has count
     });
 }
 
-async function runDemo({ seconds, once }: DemoFlags): Promise<number> {
+async function runDemo({ seconds, once, collector }: DemoFlags): Promise<number> {
   const ending = new AbortController();
   const end = (): void => ending.abort();
   // These handlers stay: a second Ctrl-C must not interrupt the ordered stop.
@@ -50,6 +57,7 @@ async function runDemo({ seconds, once }: DemoFlags): Promise<number> {
   try {
     const scenario = new Scenario({
       isOnce: once ?? false,
+      collector,
       signal: ending.signal,
       write: (text) => process.stdout.write(text),
     });

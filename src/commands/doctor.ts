@@ -9,18 +9,34 @@ import { type Clock, systemClock } from '../runtime/clock.ts';
 import { safeText } from '../runtime/safe-text.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
 import { type Colour, coloured } from './colour.ts';
-import { checkBridge, isExported } from './doctor/bridge-checks.ts';
+import { foreseeBridge, foreseeRows } from './doctor/before-start.ts';
+import { checkBridge, checkNeeds, isExported } from './doctor/bridge-checks.ts';
 import { readBridge } from './doctor/bridge-facts.ts';
 import { byCause } from './doctor/causes.ts';
 import { checkCollector } from './doctor/collector-checks.ts';
 import { askDaemons, type DaemonFacts } from './doctor/daemon-checks.ts';
-import { type DatabaseFacts, DatabaseUnreachable, readDatabase } from './doctor/database-facts.ts';
+import {
+  type DatabaseFacts,
+  DatabaseUnreachable,
+  knownTlsFiles,
+  readDatabase,
+} from './doctor/database-facts.ts';
 import { type Finding, finding, type Severity } from './doctor/finding.ts';
 import { checkClock } from './doctor/host-checks.ts';
 import { checkMark } from './doctor/mark-checks.ts';
 import { checkRows, targetsInUse } from './doctor/row-checks.ts';
 import { checkSwitch } from './doctor/switch-checks.ts';
-import { addDatabaseOptions, flag, flagOf, foldDatabase, openflowFlag } from './options.ts';
+import {
+  addCollectorTlsOptions,
+  addDatabaseOptions,
+  adoptFlag,
+  flag,
+  flagOf,
+  foldDatabase,
+  openflowFlag,
+  sourceAddressFlag,
+  tlsDirFlag,
+} from './options.ts';
 
 /** Schema and version of the document of `--format json`, as in `status`. */
 const DOCTOR_SCHEMA = { schema: 'ovs-ipfix/doctor', version: 1 } as const;
@@ -32,10 +48,16 @@ export function doctorCommand(): Command {
   const command = addDatabaseOptions(
     new Command('doctor').description('find what keeps flows from being exported, and say what to do'),
   );
-  return command
+  return addCollectorTlsOptions(command)
+    .addOption(tlsDirFlag())
+    .addOption(sourceAddressFlag())
     .addOption(openflowFlag())
     .addOption(flag('--mark <bit>', `the daemon's register bit (default: ${MARK_DEFAULT})`))
     .addOption(flag('--unixctl <file>', 'control socket of the daemon (default: all in $OVS_RUNDIR)'))
+    .addOption(
+      flagOf('doctor', '--before-start', 'what a start of the daemon would take over, change and cost'),
+    )
+    .addOption(adoptFlag())
     .addOption(flagOf('doctor', '--format <format>', 'table or json (default: table)'))
     .action(async (database: string | undefined, flags: Record<string, unknown>) => {
       const settings = readDoctorSettings(foldDatabase(database, flags, command));
@@ -52,10 +74,14 @@ export function doctorCommand(): Command {
 /** Returns the findings, errors first. */
 export async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[]> {
   const daemon = await askDaemons(settings.unixctlPath, clock);
-  const findings: Finding[] = [...daemon.findings];
+  const { isBeforeStart } = settings;
+  const findings: Finding[] = isBeforeStart ? besideDaemon(daemon) : [...daemon.findings];
   try {
     const facts = await readDatabase(settings, clock);
-    findings.push(...(await checkFacts(facts, daemon, settings, clock)));
+    const found = isBeforeStart
+      ? foresee(facts, settings, clock)
+      : checkFacts(facts, daemon, settings, clock);
+    findings.push(...(await found));
   } catch (error) {
     if (!(error instanceof DatabaseUnreachable)) {
       throw error;
@@ -86,9 +112,43 @@ async function checkFacts(
     findings.push(...(await attempt(`bridge ${config.name}`, check)));
   }
   for (const target of targetsInUse(facts)) {
-    findings.push(...(await attempt(`the collector ${target.text}`, () => checkCollector(target, clock))));
+    const check = () => checkCollector(target, knownTlsFiles(target), clock);
+    findings.push(...(await attempt(`the collector ${target.text}`, check)));
   }
   return findings;
+}
+
+/** Returns what a start of the daemon would do, and what would prevent it; collectors are not asked. */
+async function foresee(facts: DatabaseFacts, settings: DoctorSettings, clock: Clock): Promise<Finding[]> {
+  const { openflow, tls, mark, adopt } = settings;
+  const findings: Finding[] = [...facts.configuration.conditions];
+  findings.push(...(await attempt('the rows', async () => foreseeRows(facts, adopt))));
+  findings.push(...(await attempt('the switch', () => checkSwitch(facts, settings, clock))));
+  for (const config of facts.configuration.bridges.values()) {
+    const look = async (): Promise<Finding[]> => {
+      const place = { bridge: config.name, endpoint: openflow(config.name), tls, mark };
+      const bridge = isExported(config) ? await readBridge(place, clock) : undefined;
+      return bridge === undefined
+        ? []
+        : [...foreseeBridge(bridge, config), ...checkNeeds(bridge, config), ...checkMark(bridge)];
+    };
+    findings.push(...(await attempt(`bridge ${config.name}`, look)));
+  }
+  return findings;
+}
+
+function besideDaemon({ mayRun }: DaemonFacts): Finding[] {
+  return mayRun
+    ? [
+        finding(
+          'note',
+          'start-stands-by',
+          'ovs-ipfix',
+          'A daemon runs already: another one would stand by until that one ends.',
+          'Ask the running one: "ovs-ipfix doctor" without --before-start.',
+        ),
+      ]
+    : [];
 }
 
 /** Without a daemon every bridge is read: one that no row asks for may have stale state as well. */

@@ -47,6 +47,14 @@ export function openflowFlag(): Option {
   );
 }
 
+/** Returns the flag with the rows that the daemon takes over. */
+export function adoptFlag(): Option {
+  return flag(
+    '--adopt <which>',
+    'IPFIX rows to take over from ovs-vswitchd: all, marked or none (default: all)',
+  );
+}
+
 /** Returns the flag with the source address of messages. */
 export function sourceAddressFlag(): Option {
   return flag(
@@ -61,6 +69,11 @@ export function addCollectorTlsOptions(command: Command): Command {
     .addOption(flag('--collector-ca-cert <file>', 'CA certificate used to verify collectors over tls: (PEM)'))
     .addOption(flag('--collector-certificate <file>', 'certificate for collectors over tls: (PEM)'))
     .addOption(flag('--collector-private-key <file>', 'private key for collectors over tls: (PEM)'));
+}
+
+/** Returns the flag with the folder of TLS files that rows name. */
+export function tlsDirFlag(): Option {
+  return flag('--tls-dir <folder>', 'folder with a folder of TLS files for each name in ovs-ipfix-tls');
 }
 
 /** Adds the flags of targets that are files. */

@@ -14,7 +14,7 @@ export function addOvsOptions(command: Command): Command {
     .addOption(
       flag(
         '-v, --verbose <spec>',
-        'log level as in OVS: [MODULE:][DESTINATION:]{off|err|warn|info|dbg}, such as -vdbg or -vbridge:dbg; may be repeated (default: info)',
+        'log level as in OVS: [MODULE:][DESTINATION:]LEVEL with off, err, warn, info or dbg, such as -vdbg or -vbridge:dbg; may be repeated (default: info)',
       ).argParser((spec: string, before: readonly string[] | undefined) => [...(before ?? []), spec]),
     )
     .addOption(flag('--log-file <file>', 'log to a file instead of standard error'));

@@ -1,7 +1,7 @@
-// `ovs-ipfix replay`: runs the exporter on a capture file, to try it without a switch, to export captured flows, and to measure
+// `ovs-ipfix replay`: runs the exporter on capture files, to try it without a switch, to export captured flows, and to measure
 // it.
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, type Option } from 'commander';
 import {
   REPLAY_DEFAULTS,
   type ReplaySettings,
@@ -14,10 +14,12 @@ import { sessionOpener } from '../export/open-session.ts';
 import { PathMtus } from '../export/path-mtu.ts';
 import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
+import { FlowFilter } from '../report/flow-filter.ts';
+import { UnknownWord } from '../report/unknown-word.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
 import { addCollectorTlsOptions, addFileTargetsOptions, flag, flagOf, sourceAddressFlag } from './options.ts';
-import { openCapture } from './replay/capture-source.ts';
+import { PacketFilter } from './replay/packet-filter.ts';
 import { Replay } from './replay/replay-run.ts';
 import { progressLine, shortfalls, summaryJson, summaryText } from './replay/replay-summary.ts';
 
@@ -27,10 +29,11 @@ const PROGRESS_MS = 500;
 /** The `replay` command. */
 export function replayCommand(): Command {
   return addFileTargetsOptions(addCollectorTlsOptions(new Command('replay')))
-    .description('export the flows of a capture file, as fast as possible or at the recorded speed')
+    .description('export the flows of captures, as fast as possible or at the recorded speed')
     .argument(
-      '<file>',
-      'capture of Ethernet frames: pcap or pcapng, optionally compressed by gzip; - is standard input',
+      '<file...>',
+      'captures, or folders of them: pcap or pcapng, also compressed by gzip; several are read in the order ' +
+        'of time; - is standard input',
     )
     .addOption(
       flagOf(
@@ -44,6 +47,7 @@ export function replayCommand(): Command {
         ])
         .makeOptionMandatory(),
     )
+    .addOption(filterFlag())
     .addOption(
       flagOf('replay', '--speed <speed>', 'max: as fast as possible; recorded: as captured (default: max)'),
     )
@@ -80,12 +84,40 @@ export function replayCommand(): Command {
     .addHelpText(
       'after',
       `
-Each packet counts once. The exit code is 0 only if every packet is in a record and
-every record was handed to the network; what UDP loses after that cannot be seen.`,
+Each packet counts once. The exit code is 0 only if every packet is in a record
+and every record was handed to the network; what UDP loses after that cannot be
+seen.`,
     )
-    .action(async (file: string, flags: Record<string, unknown>) => {
-      process.exitCode = await replay(file, readReplaySettings(flags));
+    .action(async (paths: readonly string[], { filter, ...flags }: ReplayFlags) => {
+      process.exitCode = await replay(paths, readReplaySettings(flags), filter);
     });
+}
+
+type ReplayFlags = Record<string, unknown> & { readonly filter?: FlowFilter };
+
+function filterFlag(): Option {
+  return flagOf(
+    'replay',
+    '--filter <words>',
+    'only packets that match, by the words of "ovs-appctl flows": "src=10.0.0.0/8 port=53"',
+  ).argParser(parseFilter);
+}
+
+/** Reads the words of a filter, separated by spaces. */
+function parseFilter(text: string): FlowFilter {
+  try {
+    const filter = FlowFilter.parse(text.split(' ').filter((word) => word !== ''));
+    const unknown = filter.unknownInterface([]);
+    if (unknown !== undefined) {
+      throw new UnknownWord(`"interface=${unknown}": a capture does not have the names of interfaces.`);
+    }
+    return filter;
+  } catch (error) {
+    if (!(error instanceof UnknownWord)) {
+      throw error;
+    }
+    throw new InvalidArgumentError(error.message);
+  }
 }
 
 /** In the environment variable, collectors are separated by commas. */
@@ -97,7 +129,11 @@ function split(text: string): string[] {
   return targets;
 }
 
-async function replay(file: string, settings: ReplaySettings): Promise<number> {
+async function replay(
+  paths: readonly string[],
+  settings: ReplaySettings,
+  filter: FlowFilter | undefined,
+): Promise<number> {
   const log = new Log({ clock: systemClock, level: 'warn' });
   const collectorLog = log.logger('collector');
   const pathMtus = new PathMtus(systemClock);
@@ -113,7 +149,8 @@ async function replay(file: string, settings: ReplaySettings): Promise<number> {
       observationPointId: settings.observationPointId,
     },
     {
-      source: openCapture(file),
+      paths,
+      filter: filter && new PacketFilter(filter, settings),
       log: log.logger('replay'),
       openSession: sessionOpener(
         { clock: systemClock, log: collectorLog, pathMtus },
@@ -122,10 +159,24 @@ async function replay(file: string, settings: ReplaySettings): Promise<number> {
       ),
     },
   );
-  const interrupt = (): void => run.interrupt();
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const begin = systemClock.monotonicMicros();
   const seconds = (): number => (systemClock.monotonicMicros() - begin) / 1_000_000;
+  const summarise = (): boolean => {
+    const status = run.status();
+    process.stdout.write((settings.format === 'json' ? summaryJson : summaryText)(status, seconds()));
+    return shortfalls(status).length === 0;
+  };
+  let isInterrupted = false;
+  const interrupt = (): void => {
+    if (isInterrupted) {
+      // A collector that takes nothing would hold up the flush for ever.
+      summarise();
+      process.exit(1);
+    }
+    isInterrupted = true;
+    run.interrupt();
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const progress = process.stderr.isTTY
     ? new Progress(() => progressLine(run.status(), seconds()))
     : undefined;
@@ -136,9 +187,7 @@ async function replay(file: string, settings: ReplaySettings): Promise<number> {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     log.close();
   }
-  const status = run.status();
-  process.stdout.write((settings.format === 'json' ? summaryJson : summaryText)(status, seconds()));
-  return shortfalls(status).length === 0 ? 0 : 1;
+  return summarise() ? 0 : 1;
 }
 
 /** A line of a terminal that each update overwrites. */

@@ -10,9 +10,11 @@ import type { Finding } from './doctor/finding.ts';
 import {
   addCollectorTlsOptions,
   addFileTargetsOptions,
+  adoptFlag,
   flag,
   foldDatabase,
   sourceAddressFlag,
+  tlsDirFlag,
 } from './options.ts';
 import { addOvsOptions } from './ovs-options.ts';
 import { hasPidFile, removePidFile, runLocked } from './run/pidfile.ts';
@@ -29,13 +31,8 @@ export function runCommand(): Command {
     new Command('run').description('export flow records for the bridges of an Open vSwitch (the daemon)'),
   );
   return addFileTargetsOptions(addCollectorTlsOptions(command))
-    .addOption(flag('--tls-dir <folder>', 'folder with a folder of TLS files for each name in ovs-ipfix-tls'))
-    .addOption(
-      flag(
-        '--adopt <which>',
-        'IPFIX rows to take over from ovs-vswitchd: all, marked or none (default: all)',
-      ),
-    )
+    .addOption(tlsDirFlag())
+    .addOption(adoptFlag())
     .addOption(
       flag('--unmetered <what>', 'bridges without OpenFlow meters: refuse or allow (default: refuse)'),
     )
@@ -123,7 +120,7 @@ async function runUntilStopped(settings: RunSettings): Promise<void> {
 /** Examines for the page. The doctor is loaded when it is needed first. */
 async function examineFor(settings: RunSettings): Promise<readonly Finding[]> {
   const { examine } = await import('./doctor.ts');
-  return examine({ ...settings, format: 'json' }, systemClock);
+  return examine({ ...settings, format: 'json', isBeforeStart: false }, systemClock);
 }
 
 /** Ends the process as Node.js does after an uncaught exception: its state is unknown. */

@@ -12,6 +12,7 @@ export const CONDITION_CODES = [
   'no-usable-target',
   'source-address-family',
   'source-address-unavailable',
+  'collector-tls-fault',
   'too-many-targets',
   'target-needs-daemon',
   'tls-files-unknown',

@@ -189,6 +189,8 @@ const ovsFlags = {
 
 const ovsSchema = z.object(ovsFlags);
 
+const adopt = z._default(choice(['all', 'marked', 'none']), 'all');
+
 const runSchema = z.object({
   ...ovsFlags,
   unixctl: filledText,
@@ -196,7 +198,7 @@ const runSchema = z.object({
   web: filledText,
   webTokenFile: filledText,
   webInsecure: z.optional(z.union([z.boolean(), z.string()])),
-  adopt: z._default(choice(['all', 'marked', 'none']), 'all'),
+  adopt,
   unmetered: z._default(choice(['refuse', 'allow']), 'refuse'),
   messageBytesMax: messageBytes,
   messageRateMax: messageRate,
@@ -213,27 +215,32 @@ const statusSchema = z.object({
   unixctl: filledText,
 });
 
-const topSchema = z.object({
-  window: z._default(z.string(), '5m'),
-  by: z._default(z.string(), 'interface'),
-  interval: z._default(wholeNumber(1, 3600), 2),
-  format: z._default(choice(['table', 'json']), 'table'),
-  unixctl: filledText,
-});
-
 const doctorSchema = z.object({
   ...ovsFlags,
+  beforeStart: z.optional(z.union([z.boolean(), z.string()])),
+  adopt,
+  ...collectorTlsFlags,
+  tlsDir: filledText,
+  sourceAddress,
   format: z._default(choice(['table', 'json']), 'table'),
   unixctl: filledText,
 });
 
-/** Settings of `doctor`. */
-export type DoctorSettings = OvsSettings & StatusSettings;
+/** Settings of `doctor`: those of the daemon that decide how collectors are reached, as far as they are given. */
+export interface DoctorSettings
+  extends OvsSettings,
+    StatusSettings,
+    Pick<RunSettings, 'collectorTls' | 'source' | 'adopt'> {
+  /** Whether to say what a start of the daemon would do, instead of what is wrong. */
+  readonly isBeforeStart: boolean;
+}
 
 /** Reads the flags of `doctor`; throws `SettingsError`. */
 export function readDoctorSettings(flags: unknown): DoctorSettings {
-  const { format, unixctl, ...ovs } = parse(doctorSchema, flags);
-  return { ...ovsSettings(ovs), format, unixctlPath: unixctl };
+  const { format, unixctl, tlsDir, sourceAddress: source, ...ovs } = parse(doctorSchema, flags);
+  const collectorTls = { files: collectorTlsFiles(ovs), folder: tlsDir };
+  const about = { isBeforeStart: isSet(ovs.beforeStart), adopt: ovs.adopt, collectorTls, source };
+  return { ...ovsSettings(ovs), format, unixctlPath: unixctl, ...about };
 }
 
 /** Settings of `status`. */
@@ -247,21 +254,6 @@ export interface StatusSettings {
 export function readStatusSettings(flags: unknown): StatusSettings {
   const { format, unixctl } = parse(statusSchema, flags);
   return { format, unixctlPath: unixctl };
-}
-
-/** Settings of `top`. */
-export interface TopSettings extends StatusSettings {
-  /** Words of the command `top` of the daemon, which checks them. */
-  readonly window: string;
-  readonly by: string;
-  /** Seconds between two screens. */
-  readonly intervalSeconds: number;
-}
-
-/** Reads the flags of `top`; throws `SettingsError`. */
-export function readTopSettings(flags: unknown): TopSettings {
-  const { window, by, interval, format, unixctl } = parse(topSchema, flags);
-  return { window, by, intervalSeconds: interval, format, unixctlPath: unixctl };
 }
 
 /** Reads the flags of a command that needs Open vSwitch only; throws `SettingsError`. */
@@ -278,7 +270,7 @@ export function readRunSettings(flags: unknown): RunSettings {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
     pidFile: pidfile === undefined ? undefined : runPath(pidfile),
-    web: webSettings(web, webTokenFile, webInsecure !== undefined && webInsecure !== false),
+    web: webSettings(web, webTokenFile, isSet(webInsecure)),
     adopt,
     unmetered,
     messageBytesMax,
@@ -289,6 +281,11 @@ export function readRunSettings(flags: unknown): RunSettings {
     recordFormat,
     source: sourceAddress,
   };
+}
+
+/** Whether a flag without a value is given, on the command line or as a variable. */
+function isSet(flag: boolean | string | undefined): boolean {
+  return flag !== undefined && flag !== false;
 }
 
 function ovsSettings(flags: z.output<typeof ovsSchema>): OvsSettings {

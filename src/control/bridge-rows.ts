@@ -3,18 +3,19 @@
 import type { BridgeConfig } from '../config/configuration.ts';
 import type { Redirection } from './ownership.ts';
 
-/** Bridges whose sampling begins in one turn of the event loop. */
-const BRIDGES_PER_TURN = 16;
+/** Bridges whose sampling begins or whose rows have changed, in one turn of the event loop. */
+const BRIDGES_PER_TURN = 8;
 
-/** Returns the bridges to be configured in this turn: those that are sampled, and some of the others. */
-export function bridgesOfTurn(
-  configs: readonly BridgeConfig[],
-  isSampled: (name: string) => boolean,
-): readonly BridgeConfig[] {
-  let begun = 0;
-  return configs.filter(({ name }) => {
-    begun += isSampled(name) ? 0 : 1;
-    return isSampled(name) || begun <= BRIDGES_PER_TURN;
+/**
+ * Configures bridges with `run`, which returns whether that was work, until that is enough for a turn of the event loop. Returns
+ * whether all are configured.
+ */
+export function runInTurn(configs: readonly BridgeConfig[], run: (config: BridgeConfig) => boolean): boolean {
+  let worked = 0;
+  return configs.every((config) => {
+    const isEnough = worked >= BRIDGES_PER_TURN;
+    worked += !isEnough && run(config) ? 1 : 0;
+    return !isEnough;
   });
 }
 

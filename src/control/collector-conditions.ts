@@ -1,5 +1,5 @@
 // Conditions of collectors that only their sessions show: a source address that this host does not have, a name without an address
-// of the source address's family, and two targets that lead to the same collector.
+// of the source address's family, a fault of TLS, and two targets that lead to the same collector.
 
 import ipaddr from 'ipaddr.js';
 import type { Condition } from '../config/condition.ts';
@@ -7,12 +7,14 @@ import { SOURCE_ADDRESS_KEY } from '../config/row-keys.ts';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import { addressText } from '../runtime/address-text.ts';
+import { clause } from '../runtime/sentence.ts';
+import { isTlsFault, partsOfFault } from '../runtime/tls-fault.ts';
 import type { RunningExporter } from './sampled-bridge-parts.ts';
 
 /** A collector of a row. */
 interface RowCollector {
   readonly target: CollectorTarget;
-  readonly status: Pick<CollectorStatus, 'transport' | 'address' | 'lastErrorCode'>;
+  readonly status: Pick<CollectorStatus, 'transport' | 'address' | 'lastError' | 'lastErrorCode'>;
 }
 
 /** Returns the conditions of the collectors of an exporter. */
@@ -25,7 +27,11 @@ export function conditionsOfCollectors(
   const set = collectorSetId === undefined ? '' : `collector set ${collectorSetId} of `;
   const place = { where: `IPFIX row ${ipfixRow} (${set}bridge ${bridge}), column targets`, ipfixRow };
   const collectors = exporter.collectors();
-  return [...sourceConditions(place, collectors), ...sameAddressConditions(place, collectors)];
+  return [
+    ...sourceConditions(place, collectors),
+    ...tlsConditions(place, collectors),
+    ...sameAddressConditions(place, collectors),
+  ];
 }
 
 type Place = Required<Pick<Condition, 'where' | 'ipfixRow'>>;
@@ -60,6 +66,25 @@ function sourceConditions(place: Place, collectors: readonly RowCollector[]): re
       ];
     }
     return [];
+  });
+}
+
+function tlsConditions(place: Place, collectors: readonly RowCollector[]): readonly Condition[] {
+  return collectors.flatMap(({ target, status }): readonly Condition[] => {
+    const { address, lastError = 'TLS fails', lastErrorCode = '' } = status;
+    if (target.transport !== 'tls' || address !== undefined || !isTlsFault(lastErrorCode)) {
+      return [];
+    }
+    const { wrong, action } = partsOfFault(clause(lastError));
+    return [
+      {
+        ...place,
+        severity: 'warning',
+        code: 'collector-tls-fault',
+        message: `No TLS session with the target "${target.text}": ${wrong}; its records wait, and are lost when the queue is full.`,
+        action,
+      },
+    ];
   });
 }
 

@@ -13,7 +13,7 @@ import { reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
 import { nextTurn, OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
-import { bridgesOfTurn, describeSampling, redirectionsOf, rowsOf, samplePortsOf } from './bridge-rows.ts';
+import { describeSampling, redirectionsOf, rowsOf, runInTurn, samplePortsOf } from './bridge-rows.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { listConditions } from './condition-list.ts';
 import { ConditionLog } from './condition-log.ts';
@@ -39,6 +39,7 @@ import {
   planOwnership,
   withOwnershipConditions,
 } from './ownership.ts';
+import { PreviousExport } from './previous-export.ts';
 import { missingParts } from './readiness.ts';
 import { Reconciler } from './reconciler.ts';
 import type { RowChange } from './row-change.ts';
@@ -67,8 +68,7 @@ export class Control {
   /** What was read of the newest snapshot, and the same with the conditions that depend on the ownership of rows. */
   #read: Configuration | undefined;
   #configuration: Configuration | undefined;
-  /** See `Leadership.takePreviousEnd`, for bridges whose sampling begins now. */
-  #previousEndMicros: number | undefined;
+  readonly #previous: PreviousExport;
   #desired: (bridge: string, row: string) => boolean = () => false;
   #isStopping = false;
   readonly #recheck: DelayedCall;
@@ -96,6 +96,7 @@ export class Control {
       onChange: () => this.#following.schedule(),
       onInterfaces: (bridges) => this.#followInterfaces(bridges),
     });
+    this.#previous = new PreviousExport({ clock: parts.clock, log: this.#log, leadership: this.#database });
     const owner = parts.randomSeed().toString(16);
     this.#ownRows = new OwnRows({ database: this.#database, clock: parts.clock, log: this.#log, owner });
     this.#rows = new Reconciler({
@@ -235,16 +236,9 @@ export class Control {
     const isActive = lock === 'held';
     this.#desired = isActive ? desiredRows(configuration, this.#rules()) : () => false;
     const desired = [...configuration.bridges.values()].filter((config) => this.#isDesired(config));
-    const ofTurn = bridgesOfTurn(desired, (name) => this.#bridges.has(name));
-    const isLastTurn = ofTurn.length === desired.length;
-    this.#previousEndMicros = isActive
-      ? (this.#database.takePreviousEnd() ?? this.#previousEndMicros)
-      : undefined;
-    for (const config of ofTurn) {
-      this.#run(config, this.#previousEndMicros);
-    }
-    if (isLastTurn) {
-      this.#previousEndMicros = undefined;
+    this.#previous.follow(configuration, isActive);
+    if (runInTurn(desired, (config) => this.#run(config))) {
+      this.#previous.bridgesBegun();
     } else {
       this.#following.schedule();
     }
@@ -276,16 +270,17 @@ export class Control {
     return rowsOf(config).some((row) => this.#desired(config.name, row.ipfixRow));
   }
 
-  #run(config: BridgeConfig, previousEndMicros: number | undefined): void {
+  /** Configures a bridge; returns whether its sampling begins or its rows have changed. */
+  #run(config: BridgeConfig): boolean {
     const isDesired = (row: string) => this.#desired(config.name, row);
     const running = this.#bridges.get(config.name);
     if (running !== undefined) {
-      running.configure(config, isDesired);
-      return;
+      return running.configure(config, isDesired);
     }
     const bridge = new SampledBridge(config, isDesired, {
       ...this.#parts,
-      previousEndMicros,
+      previousEndMicros: this.#previous.endMicros,
+      previousGap: this.#previous.gapOf(config.name),
       rowWrites: this.#database,
       openBridge: (options) => this.#openBridge(config.name, options),
       makeExporter: (name, options) => this.#makeExporter(name, options),
@@ -306,6 +301,7 @@ export class Control {
         bridge.start();
       }
     });
+    return true;
   }
 
   #openBridge(name: string, options: SampledBridgeSessionOptions): BridgeSession {

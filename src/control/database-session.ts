@@ -168,6 +168,11 @@ export class DatabaseSession {
     return this.#leadership.takePreviousEnd();
   }
 
+  /** See `Leadership.holderAliveMicros`. */
+  get holderAliveMicros(): number {
+    return this.#leadership.holderAliveMicros;
+  }
+
   /** Whether the database has collector sets: very old ones lack the table. */
   get hasCollectorSets(): boolean {
     return this.#replica.schema?.tables.has('Flow_Sample_Collector_Set') === true;

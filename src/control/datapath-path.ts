@@ -62,6 +62,11 @@ export class DatapathPath {
     return this.#test.state;
   }
 
+  /** See `PathTest.isSettled`. */
+  get isSettled(): boolean {
+    return this.#test.isSettled;
+  }
+
   get ownSet(): OwnSet | undefined {
     return this.#ownSet;
   }

@@ -1,6 +1,6 @@
 // The samplers of one whole bridge where `ovs-ipfix-sampler` is `datapath` or `auto`: chooses the sampler and the probability, and
 // receives what the datapath samples. The hook that follows from it is installed by the bridge's session, and the own rows by
-// own-rows.ts. Once a second it reads the hook's counters; ten times a second it counts samples, unless packet-ins alone sample.
+// own-rows.ts. Once a second it reads the hook's counters; up to ten times a second it counts samples (sampling-tick.ts).
 
 import type { SamplerPolicy } from '../config/bridge-keys.ts';
 import type { Condition } from '../config/condition.ts';
@@ -8,7 +8,6 @@ import type { BridgeConfig, BridgeSampling } from '../config/configuration.ts';
 import type { SampleSink } from '../intake/bridge-intake.ts';
 import { DatapathIntake, type DatapathIntakeStatus } from '../intake/datapath-intake.ts';
 import { PROBABILITY_ALL } from '../intake/sampler.ts';
-import type { Timer } from '../runtime/clock.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import { drainSamples } from './datapath-drain.ts';
@@ -18,9 +17,10 @@ import type { SamplerChoiceStatus } from './datapath-sampling-status.ts';
 import type { HookSample } from './hook.ts';
 import { HookRate } from './hook-rate.ts';
 import { otherTemplateReporter } from './other-template.ts';
-import { OwnRowsWatch, unreachableCondition } from './own-rows-watch.ts';
+import { OwnRowsWatch, unreachableBridge } from './own-rows-watch.ts';
 import { BURST_MS, ProbabilityControl } from './probability-control.ts';
 import { type PathState, SamplerChoice, type SamplerName } from './sampler-choice.ts';
+import { SamplingTick } from './sampling-tick.ts';
 import { SetIdWatch } from './set-id-watch.ts';
 
 /** The hook that follows from the choice of the sampler. */
@@ -36,8 +36,6 @@ export interface HookChoice {
 const LINGER_MS = 5000;
 /** Milliseconds after the adoption of a row in which ovs-vswitchd ends its own export. */
 const EXPORT_END_MS = BURST_MS;
-/** Milliseconds between two readings of the hook's counters. */
-const READING_MS = 1000;
 
 export class DatapathSampling {
   readonly #parts: DatapathSamplingParts;
@@ -63,10 +61,7 @@ export class DatapathSampling {
   /** The slot of the bridge's ids in the observation points of its samples. */
   #slot = 0;
   #connection: BridgeConnection | undefined;
-  #timer: Timer | undefined;
-  #tickedMs = 0;
-  /** Milliseconds of ticks since the last reading. */
-  #unreadMs = 0;
+  readonly #ticks: SamplingTick;
   #samplesCounted = 0;
   /** Samples that the hook's counters let expect since the last check of the path. */
   #expected = 0;
@@ -91,9 +86,11 @@ export class DatapathSampling {
       onDatagram: parts.gate.datagrams((bytes) => {
         parts.onSample();
         this.#intake.receive(bytes, bytes.length);
+        this.#ticks.noteDatagram();
       }),
       onNewExporter: (isFresh) => this.#intake.restartAccount(isFresh),
     });
+    this.#ticks = new SamplingTick(clock, () => this.#tick());
     this.#choice = new SamplerChoice(clock.wallMicros());
     this.#control = new ProbabilityControl({ interval: 1, maxSampleRate: 1 }, this.#nowMs());
   }
@@ -114,11 +111,11 @@ export class DatapathSampling {
       this.#intake.setInterval(interval);
       this.#control.setLimits({ interval, maxSampleRate: config.maxSampleRate }, this.#nowMs());
     }
-    if (this.#policy !== 'packet-in' && this.#timer === undefined) {
-      this.#tickedMs = this.#nowMs();
-      this.#arm();
+    if (this.#policy !== 'packet-in') {
+      this.#ticks.start(this.#parts.bridge);
     }
     this.#path.followRows();
+    this.#hurry();
     this.#decide();
   }
 
@@ -131,6 +128,7 @@ export class DatapathSampling {
   connected(connection: BridgeConnection | undefined): void {
     this.#connection = connection;
     this.#rate.restart();
+    this.#hurry();
     if (connection === undefined) {
       this.#path.disconnected();
     } else {
@@ -182,22 +180,14 @@ export class DatapathSampling {
   }
 
   conditions(): readonly Condition[] {
-    if (!this.#isWhole || !this.#choice.prefersDatapath || this.#pathState !== 'failed') {
-      return [];
-    }
-    const { fault } = this.#rowsWatch;
+    const isUnreachable = this.#isWhole && this.#choice.prefersDatapath && this.#pathState === 'failed';
     const isSampled = this.#choice.sampler !== 'none';
-    const consequence = isSampled
-      ? 'so its packets are sampled by packet-ins.'
-      : 'and it has no meters: it is not sampled.';
-    const severity = isSampled ? 'warning' : 'error';
-    const { bridge } = this.#parts;
-    return [unreachableCondition(bridge, { where: `Bridge ${bridge}`, fault, severity, consequence })];
+    return isUnreachable ? [unreachableBridge(this.#parts.bridge, this.#rowsWatch.fault, isSampled)] : [];
   }
 
   /** The choice of the sampler; undefined where `ovs-ipfix-sampler` is `packet-in`. */
   choiceStatus(): SamplerChoiceStatus | undefined {
-    if (this.#timer === undefined) {
+    if (!this.#ticks.isRunning) {
       return undefined;
     }
     const { sinceMicros, ...choice } = this.#choice.status();
@@ -214,7 +204,7 @@ export class DatapathSampling {
 
   /** What the datapath's samples have brought; undefined where `ovs-ipfix-sampler` is `packet-in`. */
   intakeStatus(): DatapathIntakeStatus | undefined {
-    return this.#timer === undefined ? undefined : this.#intake.status();
+    return !this.#ticks.isRunning ? undefined : this.#intake.status();
   }
 
   ownRowsStatus(): OwnRowsStatus | undefined {
@@ -223,7 +213,7 @@ export class DatapathSampling {
 
   /** Receives what is on its way after the hook has been removed, and reports what of it does not arrive. */
   async drain(): Promise<void> {
-    this.#timer?.cancel();
+    this.#ticks.stop();
     if (this.#choice.sampler === 'datapath' || this.#nowMs() - this.#usedMs < LINGER_MS) {
       const { account } = this.#intake;
       await drainSamples({ ...this.#parts, account, readSent: () => this.#readSent() });
@@ -232,29 +222,29 @@ export class DatapathSampling {
 
   /** Closes the socket. */
   async stop(): Promise<void> {
-    this.#timer?.cancel();
+    this.#ticks.stop();
     await this.#path.close();
   }
 
-  #arm(): void {
-    this.#timer?.cancel();
-    const pauseMs = this.#isOpen ? BURST_MS : READING_MS;
-    this.#timer = this.#parts.clock.setTimer(() => this.#tick(), pauseMs);
+  /** The path is tested again, or the hook changes: the next tick comes soon. */
+  #hurry(): void {
+    if (this.#isOpen) {
+      this.#ticks.hurry();
+    }
   }
 
   #tick(): void {
     const nowMs = this.#nowMs();
-    const elapsedMs = nowMs - this.#tickedMs;
-    this.#tickedMs = nowMs;
     if (this.#policy === 'packet-in' && nowMs - this.#usedMs >= LINGER_MS) {
       this.#end();
       return;
     }
-    this.#arm();
+    const isSampled = this.#choice.sampler === 'datapath';
+    const elapsedMs = this.#ticks.next(!this.#isOpen || (isSampled && this.#path.isSettled));
     const { samples } = this.#intake;
     const count = samples - this.#samplesCounted;
     this.#samplesCounted = samples;
-    if (this.#choice.sampler === 'datapath') {
+    if (isSampled) {
       this.#usedMs = nowMs;
       if (this.#control.countSamples(count, elapsedMs, nowMs)) {
         this.#parts.onChange();
@@ -273,9 +263,7 @@ export class DatapathSampling {
     }
     this.#expected = 0;
     this.#decide();
-    this.#unreadMs += elapsedMs;
-    if (this.#unreadMs >= READING_MS) {
-      this.#unreadMs = 0;
+    if (this.#ticks.takeReading()) {
       this.#readHook().catch((error: unknown) => {
         // The session reports a lost connection, and the next reading follows in a second.
         this.#parts.log.debug(`bridge ${this.#parts.bridge}: ${reasonOf(error)}`);
@@ -310,7 +298,7 @@ export class DatapathSampling {
 
   /** The row asks for packet-ins, and no sample of the datapath is on its way any more. */
   #end(): void {
-    this.#timer = undefined;
+    this.#ticks.stop();
     this.#isOpen = false;
     this.#rowsWatch.reset();
     this.#path.close().catch((error: unknown) => {
@@ -373,9 +361,9 @@ export class DatapathSampling {
       this.#parts.onChange();
     }
     // Not before: a collector set of its own keeps a bridge from being deleted and added in one transaction.
-    if (this.#choice.prefersDatapath && !this.#isOpen && this.#timer !== undefined) {
+    if (this.#choice.prefersDatapath && !this.#isOpen && this.#ticks.isRunning) {
       this.#isOpen = true;
-      this.#arm();
+      this.#ticks.hurry();
       this.#path.open();
     }
   }

@@ -11,13 +11,14 @@ const GAP_REASONS = {
   connection: 'the connection to the bridge was lost',
   hook: 'the hook or its meter was removed or modified',
   redirection: 'its row had not been redirected to the daemon',
+  replaced: 'a row of it was replaced or removed after the last sign of life of the daemon that was active',
   'hand-back': 'its row was handed back to ovs-vswitchd',
 } as const;
 
 export type GapCause = keyof typeof GAP_REASONS;
 
 /** The causes that are not the daemon's own doing; they are logged as warnings. */
-const FAULTS: ReadonlySet<GapCause> = new Set(['connection', 'hook']);
+const FAULTS: ReadonlySet<GapCause> = new Set(['connection', 'hook', 'replaced']);
 
 /** One gap; plain data. */
 export interface SamplingGap {
@@ -55,9 +56,18 @@ export function endGap(
   { cause, sinceMicros }: { readonly cause: GapCause; readonly sinceMicros: number },
   settleMs: number,
 ): EndedGap {
-  const elapsedMicros = clock.monotonicMicros() - sinceMicros;
-  const start = new Date((clock.wallMicros() - elapsedMicros) / 1000).toISOString();
-  return { cause, start, micros: elapsedMicros + settleMs * 1000 };
+  return { cause, ...spanOf(clock, sinceMicros, clock.monotonicMicros() + settleMs * 1000) };
+}
+
+/** Describes the time between two monotonic times. */
+export function spanOf(
+  clock: Clock,
+  sinceMicros: number,
+  untilMicros: number,
+): Pick<EndedGap, 'start' | 'micros'> {
+  const agoMicros = clock.monotonicMicros() - sinceMicros;
+  const start = new Date((clock.wallMicros() - agoMicros) / 1000).toISOString();
+  return { start, micros: untilMicros - sinceMicros };
 }
 
 /** Logs a gap; `where` is the bridge, or its collector sets. */

@@ -91,6 +91,11 @@ export class Leadership {
     return micros;
   }
 
+  /** When the holder of the lock was last known to live (monotonic); 0 while this daemon is not its standby. */
+  get holderAliveMicros(): number {
+    return this.#deputy.aliveMicros;
+  }
+
   status(): LeadershipStatus {
     return { lock: this.#lock, isLeading: this.isLeading, hasStandby: this.#lease.hasStandby };
   }

@@ -71,3 +71,12 @@ export function unreachableCondition(
       `"ovs-vsctl set Bridge ${bridge} external_ids:ovs-ipfix-sampler=packet-in".`,
   };
 }
+
+/** Returns the condition of a bridge that the datapath cannot sample; `isSampled`: packet-ins do meanwhile. */
+export function unreachableBridge(bridge: string, fault: string | undefined, isSampled: boolean): Condition {
+  const consequence = isSampled
+    ? 'so its packets are sampled by packet-ins.'
+    : 'and it has no meters: it is not sampled.';
+  const severity = isSampled ? 'warning' : 'error';
+  return unreachableCondition(bridge, { where: `Bridge ${bridge}`, fault, severity, consequence });
+}

@@ -23,6 +23,11 @@ export class PathTest {
     return this.#state;
   }
 
+  /** Whether the path is good and neither silence nor a new connection asks for a test. */
+  get isSettled(): boolean {
+    return this.#state === 'good' && this.#askedMs === undefined && this.#expected < EXPECTED_MIN;
+  }
+
   /** The connection is new: the path is tested again, and keeps its state until then. `records` is as for `check`. */
   restart(records: number): void {
     this.#heardCount = records;
@@ -50,7 +55,7 @@ export class PathTest {
       return false;
     }
     this.#expected += expected;
-    if (this.#state === 'good' && this.#askedMs === undefined && this.#expected < EXPECTED_MIN) {
+    if (this.isSettled) {
       return false;
     }
     if (this.#askedMs !== undefined && nowMs - this.#askedMs >= PATH_SILENCE_MS) {

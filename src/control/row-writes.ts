@@ -4,6 +4,7 @@
 
 import { type CacheColumns, isRedirected } from '../config/ipfix-row.ts';
 import { REDIRECTED_TO_KEY } from '../config/row-keys.ts';
+import { unreadableTargets } from '../config/target-forms.ts';
 import {
   encodeAhead,
   type Operation,
@@ -135,9 +136,7 @@ function logOwners(changes: readonly RowChange[], log: Logger): void {
     log.info(`${adopted.length} IPFIX rows: taken over from ovs-vswitchd`);
   } else {
     for (const { row } of adopted) {
-      log.info(
-        `IPFIX row ${row.uuid}: taken over from ovs-vswitchd, which exported to ${row.targets.join(' ')}`,
-      );
+      log.info(`IPFIX row ${row.uuid}: ${adoptionText(row.targets)}`);
     }
   }
   if (released.length > ROWS_LOGGED_MAX) {
@@ -148,6 +147,18 @@ function logOwners(changes: readonly RowChange[], log: Logger): void {
       log.info(`IPFIX row ${row.uuid}: handed back to ovs-vswitchd, which ${exports}`);
     }
   }
+}
+
+/** Says what ovs-vswitchd did for a row that is adopted: it ignores targets that it cannot read. */
+function adoptionText(targets: readonly string[]): string {
+  const unreadable = unreadableTargets(targets);
+  const exported = targets.filter((text) => !unreadable.includes(text)).join(' ');
+  const ignored = unreadable.join(' ');
+  if (exported === '') {
+    return `adopted; ovs-vswitchd did not export for it, because it cannot use ${ignored}`;
+  }
+  const others = ignored === '' ? '' : ` and cannot use ${ignored}`;
+  return `taken over from ovs-vswitchd, which exported to ${exported}${others}`;
 }
 
 /** Writes rows that were redirected and are not any more, or get other conditions. */

@@ -9,6 +9,7 @@ import type { BridgeSession } from './bridge-session.ts';
 import type { BridgeEvents, BridgeSessionOptions } from './bridge-session-options.ts';
 import type { DatabaseSession } from './database-session.ts';
 import type { DatapathSamplingParts } from './datapath-sampling-parts.ts';
+import type { EndedGap } from './gap-record.ts';
 
 /** What a sampled bridge sets of its session. */
 export type SampledBridgeSessionOptions = BridgeEvents & Pick<BridgeSessionOptions, 'probabilities'>;
@@ -23,6 +24,8 @@ export interface SampledBridgeParts
   readonly sampleClock: Clock;
   /** When another daemon, or the one before this, has ended that exported for rows that are adopted already; undefined: unknown. */
   readonly previousEndMicros: number | undefined;
+  /** See `PreviousExport.gapOf`. */
+  readonly previousGap: EndedGap | undefined;
   /** When rows are and were written, after which ovs-vswitchd may have ended its own export. */
   readonly rowWrites: Pick<DatabaseSession, 'writingMicros' | 'writtenMicros'>;
   /** Makes the session of the bridge with the given callbacks. */

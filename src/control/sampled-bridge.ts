@@ -62,7 +62,7 @@ export class SampledBridge {
   #isConfigured = false;
   #isLeaving = false;
 
-  /** `isDesired` says for which IPFIX rows, by uuid, the switch should be programmed. */
+  /** `isDesired`: for which IPFIX rows, by UUID, the switch should be programmed. */
   constructor(config: BridgeConfig, isDesired: (row: string) => boolean, parts: SampledBridgeParts) {
     this.name = config.name;
     this.#parts = parts;
@@ -131,17 +131,19 @@ export class SampledBridge {
 
   /**
    * Applies changed rows; caches are kept. Exporters exist for adopted and native rows, and are ready before the switch is
-   * changed; the desired state of the switch includes rows that are to be adopted.
+   * changed; the desired state of the switch includes rows that are to be adopted. Returns whether rows have changed.
    */
-  configure(config: BridgeConfig, isDesired: (row: string) => boolean): void {
+  configure(config: BridgeConfig, isDesired: (row: string) => boolean): boolean {
     const change = this.#seen.update(config, isDesired, this.#parts.ownSet());
-    if (change === 'rows' || this.#sets.isIncomplete) {
+    const needsRows = change === 'rows' || this.#sets.isIncomplete;
+    if (needsRows) {
       this.#configureRows(config, isDesired);
-    } else if (change === 'nothing') {
-      return;
     }
-    this.#configureDatapath();
-    this.#setDesired();
+    if (needsRows || change === 'own rows') {
+      this.#configureDatapath();
+      this.#setDesired();
+    }
+    return change === 'rows';
   }
 
   #configureRows(config: BridgeConfig, isDesired: (row: string) => boolean): void {
@@ -214,10 +216,7 @@ export class SampledBridge {
     }
   }
 
-  /**
-   * Removes everything from the switch; resolves to a sentence about what is left there, or undefined. `handsBack`: the row is then
-   * handed back, so that ovs-vswitchd exports.
-   */
+  /** Removes everything from the switch; resolves to a sentence about what is left there. `handsBack`: the row is handed back then. */
   async remove(handsBack: boolean): Promise<string | undefined> {
     this.#leave(handsBack);
     const left = await this.#session.stop(REMOVAL_MS_MAX);

@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { HookSight } from './bridge-session-options.ts';
 import {
+  type EndedGap,
   endGap,
   type GapCause,
   GapRecord,
@@ -25,6 +26,8 @@ export interface SamplingGapsOptions {
   /** The clock of the packet path, which is asked for each packet. */
   readonly sampleClock: Clock;
   readonly log: Logger;
+  /** A gap of the daemon that was active before, which is logged already. */
+  readonly previousGap: EndedGap | undefined;
 }
 
 export class SamplingGaps {
@@ -42,6 +45,9 @@ export class SamplingGaps {
   constructor(options: SamplingGapsOptions) {
     this.#options = options;
     this.#seenMicros.fill(options.clock.monotonicMicros());
+    if (options.previousGap !== undefined) {
+      this.#record.add(options.previousGap);
+    }
   }
 
   /**

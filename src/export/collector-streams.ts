@@ -156,11 +156,18 @@ export class CollectorStreams implements PacedCollectors {
       streams.set(key, stream ?? new CollectorStream(target, open, options, budget));
     }
     const before = this.#streams;
+    const usedBefore = new Set(this.#list.filter((_, index) => this.#isInUse(index)));
     this.#streams = streams;
     this.#list = [...streams.values()];
     const isSameOrder = [...before.keys()].join('\n') === [...streams.keys()].join('\n');
     if (!isSameOrder || !this.#hasDelivery(delivery)) {
       this.#setDelivery(delivery);
+    }
+    for (const stream of this.#list.filter((_, index) => this.#isInUse(index))) {
+      if (!usedBefore.has(stream)) {
+        // While it was not used it got the templates of one domain at most, and may have restarted.
+        stream.requireTemplates();
+      }
     }
     for (const [key, stream] of before) {
       if (!streams.has(key)) {

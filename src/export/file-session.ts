@@ -28,6 +28,10 @@ export class FileSession extends QueuedSession {
   #hasFile = false;
   #isReady = false;
   #isClosed = false;
+  /** Messages of the queue that are being appended to the file. */
+  #appending = 0;
+  /** Whether the session has ended without an answer of the disk: what it does later is not counted. */
+  #isAbandoned = false;
   /** Set while something is written, completed or created. */
   #work: Promise<void> | undefined;
   /** Bytes of the messages that are being written. */
@@ -80,7 +84,7 @@ export class FileSession extends QueuedSession {
   }
 
   protected override handOver(): void {
-    if (!this.#isReady || this.#work !== undefined) {
+    if (!this.#isReady || this.#isClosed || this.#work !== undefined) {
       return;
     }
     if (this.waiting.count === 0) {
@@ -100,6 +104,7 @@ export class FileSession extends QueuedSession {
       completed.catch((error) => this.#noteFault(error)),
     );
     if (!isDone) {
+      this.#abandon();
       this.log.warn(
         `collector ${this.target.text}: the disk does not answer, ${this.#file?.part} is not complete`,
       );
@@ -116,9 +121,12 @@ export class FileSession extends QueuedSession {
       },
       async (error: unknown) => {
         this.#isReady = false;
+        this.#appending = 0;
         await this.#endFile().catch((second: unknown) => this.#noteFault(second));
         this.#work = undefined;
-        if (!this.#isClosed) {
+        if (this.#isClosed) {
+          this.#noteFault(error);
+        } else {
           this.failed(error);
         }
       },
@@ -131,11 +139,9 @@ export class FileSession extends QueuedSession {
       if (this.#isClosed) {
         return;
       }
-      const count = this.#collect(file);
+      this.#appending = this.#collect(file);
       await file.append(this.#handed());
-      if (!this.#isClosed) {
-        this.#written(count);
-      }
+      this.#written();
     }
   }
 
@@ -183,13 +189,29 @@ export class FileSession extends QueuedSession {
     return Buffer.concat(messages);
   }
 
-  #written(count: number): void {
+  #written(): void {
+    if (this.#isAbandoned) {
+      return;
+    }
     while (this.traffic.backlogCount > 0) {
       this.traffic.sent(true);
     }
-    for (let index = 0; index < count; index += 1) {
+    for (; this.#appending > 0; this.#appending -= 1) {
       this.shiftWaiting();
     }
+  }
+
+  /** Counts messages that are being appended as handed over and of unknown delivery: they may be written later. */
+  #abandon(): void {
+    if (this.#appending > 0) {
+      let records = 0;
+      for (let index = 0; index < this.#appending; index += 1) {
+        records += this.waiting.at(index)?.recordCount ?? 0;
+      }
+      this.#written();
+      this.traffic.countDeliveryUnknown(records);
+    }
+    this.#isAbandoned = true;
   }
 
   #isOver(file: TargetFile): boolean {

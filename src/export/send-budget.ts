@@ -7,12 +7,14 @@ import { msUntil } from '../runtime/within.ts';
 
 /** Bytes of a message that costs the time of one; a longer message costs more, by its size. */
 const MESSAGE_BYTES = 1400;
-/** Messages that may be sent at once, before the next slice of records waits. */
+/** Messages that may be sent at once at the highest rates, before the next slice of records waits. */
 export const BURST_MESSAGES = 32;
+/** Microseconds of messages that may be sent at once at lower rates: somewhat more than the resolution of timers. */
+export const BURST_MICROS = 1500;
 /** Outside of a stop, the rate is the maximum divided by this, and as much more for each second that flows are late. */
 export const ORDINARY_DIVISOR = 8;
 /** Percentage of the time that is left at a stop in which the rate would send everything; the rest is for a busy machine. */
-export const STOP_PERCENT = 60;
+export const STOP_PERCENT = 85;
 
 /** The sending of messages over UDP, for operators. */
 export interface SendBudgetStatus {
@@ -119,7 +121,7 @@ class Account implements SendAccount {
 
   waitMs(): number {
     const nowMicros = this.#pace.clock.monotonicMicros();
-    const burstMicros = BURST_MESSAGES * this.#intervalMicros(nowMicros);
+    const burstMicros = Math.min(BURST_MESSAGES * this.#intervalMicros(nowMicros), BURST_MICROS);
     return Math.max(0, this.#nextMicros - nowMicros - burstMicros) / 1000;
   }
 

@@ -88,7 +88,7 @@ export abstract class SocketSession implements CollectorSession {
   /** Gives the socket every message that it does not have yet, if it is connected. */
   protected abstract handOver(): void;
 
-  /** Detaches the socket at once, so that it reports nothing more; resolves when it is closed. */
+  /** Detaches the socket at once, so that it reports nothing more; resolves when it is closed. What still waits then is lost. */
   protected abstract close(isDrained: boolean): Promise<void>;
 
   /** The address of the collector while connected. */
@@ -256,7 +256,7 @@ export abstract class SocketSession implements CollectorSession {
       await settlesWithin(this.clock, drainMs, this.drained());
     }
     this.#timer?.cancel();
-    const closed = this.close(!this.hasWaiting && this.traffic.backlogCount === 0);
+    await this.close(!this.hasWaiting && this.traffic.backlogCount === 0);
     const recordsLost = this.dropWaiting();
     if (recordsLost > 0) {
       this.log.warn(
@@ -264,7 +264,6 @@ export abstract class SocketSession implements CollectorSession {
       );
     }
     this.#state = 'closed';
-    await closed;
     return recordsLost;
   }
 }

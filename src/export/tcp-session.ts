@@ -1,6 +1,7 @@
 // A collector over TCP (RFC 7011, section 10.4).
 
 import { connect, type Socket } from 'node:net';
+import { type HandingOver, handToKernel } from '../runtime/kernel-write.ts';
 import type { CollectorTarget, SessionListener } from './collector-session.ts';
 import type { QueuedSessionParts } from './queued-session.ts';
 import {
@@ -29,5 +30,9 @@ export class TcpSession extends ReliableSession {
 
   protected override whenReady(socket: Socket, ready: () => void): void {
     socket.once('connect', ready);
+  }
+
+  protected override handTo(socket: Socket, messages: readonly Buffer[], over: HandingOver): void {
+    handToKernel(socket, messages, over);
   }
 }

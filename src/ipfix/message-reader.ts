@@ -67,7 +67,8 @@ export class MessageReader {
 class MessageDecoding {
   readonly #store: TemplateStore;
   readonly #session: string;
-  readonly #bytes: Buffer;
+  /** The message; less than what was received when that is longer. */
+  #bytes: Buffer;
   readonly #transport: ReaderTransport;
   readonly #templates: ReaderTemplate[] = [];
   readonly #withdrawals: number[] = [];
@@ -105,7 +106,10 @@ class MessageDecoding {
     if (length !== bytes.length) {
       const text = `The message has ${bytes.length} bytes, and ${length} according to its header.`;
       this.#problem('bad-message-length', 2, text);
-      return result();
+      if (length > bytes.length || length < MESSAGE_HEADER_SIZE) {
+        return result();
+      }
+      this.#bytes = bytes.subarray(0, length);
     }
     const { state, isOtherDropped } = this.#store.domain(this.#session, bytes.readUInt32BE(12));
     if (isOtherDropped) {
@@ -224,6 +228,7 @@ class MessageDecoding {
       if (end - at < size) {
         const text = `Template ${id} has ${fieldCount} fields, and its set ends after ${fields.length}.`;
         this.#problem('short-template', start, text);
+        this.#store.refuseTemplate(state, id);
         return undefined;
       }
       const elementId = bytes.readUInt16BE(at) & 0x7fff;
@@ -236,6 +241,7 @@ class MessageDecoding {
     if (isOptions && (scopeCount === 0 || scopeCount > fieldCount)) {
       const text = `Options template ${id} has ${scopeCount} scope fields and ${fieldCount} fields.`;
       this.#problem('bad-scope-count', start + 4, text);
+      this.#store.refuseTemplate(state, id);
     } else {
       this.#addTemplate(state, { id, fields, scopeCount, recordSizeMin: recordSizeMin(fields) }, start);
     }
@@ -251,8 +257,7 @@ class MessageDecoding {
         continue;
       }
       this.#problem('bad-field-length', offset, `Template ${template.id} has length ${size} for ${name}.`);
-      // Its records cannot be decoded with an older template of that id either.
-      this.#store.removeTemplate(state, template.id);
+      this.#store.refuseTemplate(state, template.id);
       return;
     }
     const known = state.templates.get(template.id);
@@ -261,7 +266,7 @@ class MessageDecoding {
       this.#problem('template-changed', offset, text);
     }
     if (!this.#store.addTemplate(state, template)) {
-      this.#store.removeTemplate(state, template.id);
+      this.#store.refuseTemplate(state, template.id);
       const text = `Template ${template.id} exceeds the number of templates that are stored; it is ignored.`;
       this.#problem('template-limit', offset, text);
       return;
@@ -292,7 +297,8 @@ class MessageDecoding {
   #readDataSet(state: DomainState, setId: number, start: number, end: number): void {
     const template = state.templates.get(setId);
     if (template === undefined) {
-      const text = `A set of ${end - start} bytes needs template ${setId}, which is unknown; it is ignored.`;
+      const why = state.refused.has(setId) ? `template ${setId} was refused` : 'which is unknown';
+      const text = `A set of ${end - start} bytes needs template ${setId}, ${why}; it is ignored.`;
       this.#problem('unknown-template', start, text);
       this.#isCountComplete = false;
       return;

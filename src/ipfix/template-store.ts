@@ -14,6 +14,8 @@ export interface ReaderLimits {
   readonly templatesMax: number;
   /** Fields of all templates of all sessions; this limits the memory. */
   readonly fieldsMax: number;
+  /** Refused templates of one domain whose ids are stored, to say so of sets that need them. */
+  readonly refusedMax: number;
 }
 
 export const READER_LIMITS: ReaderLimits = {
@@ -21,6 +23,7 @@ export const READER_LIMITS: ReaderLimits = {
   domainsMax: 1024,
   templatesMax: 1024,
   fieldsMax: 262_144,
+  refusedMax: 16,
 };
 
 /** What the reader stores, and what it dropped at its limits. */
@@ -32,6 +35,8 @@ export interface TemplateStoreStatus {
   readonly templatesRefused: number;
 }
 
+const NONE: ReadonlySet<number> = new Set();
+
 /** One observation domain of one session. */
 export class DomainState {
   /** The expected sequence number of the next message; undefined when it is unknown. */
@@ -39,6 +44,8 @@ export class DomainState {
   /** The sequence number that would follow the last message, if that was late. */
   lateSequenceNumber: number | undefined;
   readonly templates = new Map<number, ReaderTemplate>();
+  /** Ids of templates that were refused, the latest last. */
+  refused: ReadonlySet<number> = NONE;
 }
 
 /** What a reader stores between messages. */
@@ -92,7 +99,17 @@ export class TemplateStore {
     }
     this.#templateFields = fieldsAfter;
     domain.templates.set(template.id, template);
+    if (domain.refused.has(template.id)) {
+      domain.refused = new Set([...domain.refused].filter((id) => id !== template.id));
+    }
     return true;
+  }
+
+  /** Notes a template that is not stored; its records cannot be decoded with an older template of that id either. */
+  refuseTemplate(domain: DomainState, id: number): void {
+    this.removeTemplate(domain, id);
+    const others = [...domain.refused].filter((other) => other !== id);
+    domain.refused = new Set([...others.slice(Math.max(0, others.length + 1 - this.#limits.refusedMax)), id]);
   }
 
   /** Removes a template; returns false when it was not known. */

@@ -22,6 +22,12 @@ interface Term {
   readonly mask: Uint8Array;
 }
 
+/** What a filter reads of a flow. */
+export type FilteredFlow = Pick<
+  FlowRecord,
+  'keyBytes' | 'keyStart' | 'templateId' | 'observationDomainId' | 'ingressInterface'
+>;
+
 /** In lower case, and ICMPv6 as `icmp6`. */
 const PROTOCOLS: ReadonlyMap<string, number> = new Map(
   Array.from(IP_PROTOCOL_NAMES, ([number, name]) => [name.toLowerCase().replace('v6', '6'), number]),
@@ -74,7 +80,7 @@ export class FlowFilter {
    * Returns the test of whether a flow matches all words, for the flows of a bridge with these interfaces. The names are those
    * that the interfaces have now; only the format `extended` has the interface of a flow.
    */
-  testFor(interfaces: readonly BridgeInterface[]): (record: FlowRecord) => boolean {
+  testFor(interfaces: readonly BridgeInterface[]): (record: FilteredFlow) => boolean {
     const numbers = this.#interfaces.map((text) => numbersOf(text, interfaces));
     if (numbers.length === 0) {
       return (record) => this.#matches(record);
@@ -90,7 +96,7 @@ export class FlowFilter {
     return this.#interfaces.find((text) => numbersOf(text, interfaces).size === 0);
   }
 
-  #matches(record: FlowRecord): boolean {
+  #matches(record: FilteredFlow): boolean {
     if (this.#domainId !== undefined && record.observationDomainId !== this.#domainId) {
       return false;
     }

@@ -90,6 +90,8 @@ const ALERTS: ReadonlyMap<string, string> = new Map([
   ],
 ]);
 
+/** The code of `tlsFaultCode` for a peer that closes the connection within the handshake. */
+const CLOSED_EARLY_CODE = 'TLS_CLOSED_EARLY';
 /** How Node.js begins the message when the peer closes the connection within the handshake. */
 const CLOSED_EARLY = 'Client network socket disconnected before secure TLS';
 
@@ -117,4 +119,30 @@ function withWords(fault: string, words: TlsWords): string {
 /** Replaces the message of an error of TLS, so that whoever shows it shows the explanation. */
 export function explainTls(error: Error): void {
   error.message = tlsFault(error) ?? error.message;
+}
+
+/** Returns the code that a fault of TLS is counted under; undefined for an error that is not of TLS. */
+export function tlsFaultCode(error: Error): string | undefined {
+  const isEarly = codeOf(error) !== undefined && error.message.startsWith(CLOSED_EARLY);
+  const code = isEarly ? CLOSED_EARLY_CODE : codeOf(error);
+  return code !== undefined && isTlsFault(code) ? code : undefined;
+}
+
+/** Returns whether a code is that of a fault of TLS: of the certificates, the handshake or the files. */
+export function isTlsFault(code: string): boolean {
+  return (
+    FAULTS.has(code) || code === CLOSED_EARLY_CODE || /^(?:ERR_(?:SSL|TLS|OSSL)_|TLS_FILES$)/u.test(code)
+  );
+}
+
+/** Returns what is wrong, as a clause, and what to do, as a sentence, of a fault that `tlsFault` has explained; or as it is. */
+export function partsOfFault(text: string): { readonly wrong: string; readonly action: string } {
+  const { wrong = text, action = '' } = /^(?<wrong>[^:]*): (?<action>.+)$/su.exec(text)?.groups ?? {};
+  return {
+    wrong,
+    action:
+      action === ''
+        ? 'See the log of the collector.'
+        : `${action.slice(0, 1).toUpperCase()}${action.slice(1)}.`,
+  };
 }

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { collectCommand } from '../../src/commands/collect.ts';
 import { demoCommand } from '../../src/commands/demo.ts';
+import { doctorCommand } from '../../src/commands/doctor.ts';
 import { migrateCommand } from '../../src/commands/migrate.ts';
 import { releaseCommand } from '../../src/commands/release.ts';
+import { replayCommand } from '../../src/commands/replay.ts';
 import { runCommand } from '../../src/commands/run.ts';
+import { statusCommand } from '../../src/commands/status.ts';
 
 test('gives each environment variable one meaning: flags that share one have the same help', () => {
   const meanings = new Map<string, string>();
@@ -19,4 +22,21 @@ test('gives each environment variable one meaning: flags that share one have the
   assert.equal(meanings.has('OVS_IPFIX_LOG_FILE'), true);
   assert.equal(meanings.has('OVS_IPFIX_COLLECT_SECONDS'), true);
   assert.equal(meanings.has('OVS_IPFIX_DEMO_SECONDS'), true);
+});
+
+test('no line of a help text has more than 80 columns', () => {
+  const commands = [runCommand(), releaseCommand(), migrateCommand(), collectCommand(), demoCommand()];
+  for (const command of [...commands, doctorCommand(), replayCommand(), statusCommand()]) {
+    let text = '';
+    const write = (more: string): void => {
+      text += more;
+    };
+    command.configureOutput({ writeOut: write, getOutHelpWidth: () => 80 }).outputHelp();
+    assert.ok(text.includes('Usage:'), command.name());
+    assert.deepEqual(
+      text.split('\n').filter((line) => line.length > 80),
+      [],
+      command.name(),
+    );
+  }
 });

@@ -11,7 +11,10 @@ function collector(
   source?: SourceAddresses,
 ) {
   const target: CollectorTarget = { host, port, text: `${host}:${port}`, source };
-  return { target, status: { transport: 'udp', address: now.address, lastErrorCode: now.error } };
+  return {
+    target,
+    status: { transport: 'udp', address: now.address, lastError: now.error, lastErrorCode: now.error },
+  };
 }
 
 function conditions(...collectors: ReturnType<typeof collector>[]) {
@@ -60,4 +63,42 @@ test('a name without an address of the family is reported here, and an address w
     found.map(({ code, message }) => [code, message.includes('flows.example:1')]),
     [['source-address-family', true]],
   );
+});
+
+test('a fault of TLS is reported with what is wrong and what to do, until there is a session', () => {
+  const fault = (error: string, lastError: string, address?: string) => {
+    const target: CollectorTarget = { host: 'h', port: 4740, text: 'tls:h:4740', transport: 'tls' };
+    return conditionsOfCollectors({
+      bridge: 'br0',
+      collectorSetId: undefined,
+      ipfixRow: 'row-1',
+      exporter: {
+        collectors: () => [
+          { target, status: { transport: 'tls', address, lastError, lastErrorCode: error } },
+        ],
+      },
+    }).map(({ code, severity, message, action }) => [code, severity, message, action]);
+  };
+  const expired =
+    'its certificate has expired: issue a new one, and check the clocks of both hosts (CERT_HAS_EXPIRED)';
+  const wait = 'its records wait, and are lost when the queue is full.';
+  assert.deepEqual(fault('CERT_HAS_EXPIRED', expired), [
+    [
+      'collector-tls-fault',
+      'warning',
+      `No TLS session with the target "tls:h:4740": its certificate has expired; ${wait}`,
+      'Issue a new one, and check the clocks of both hosts (CERT_HAS_EXPIRED).',
+    ],
+  ]);
+  assert.deepEqual(fault('ERR_SSL_NO_SHARED_CIPHER', 'ssl routines'), [
+    [
+      'collector-tls-fault',
+      'warning',
+      `No TLS session with the target "tls:h:4740": ssl routines; ${wait}`,
+      'See the log of the collector.',
+    ],
+  ]);
+  assert.equal(fault('TLS_CLOSED_EARLY', 'it closed the connection').length, 1);
+  assert.deepEqual(fault('CERT_HAS_EXPIRED', expired, '192.0.2.1'), []);
+  assert.deepEqual(fault('ECONNREFUSED', 'no process listens at the port'), []);
 });

@@ -9,13 +9,16 @@ import { Log } from '../../src/runtime/log.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 /** Runs transactions by a function that gets their operations and their index. */
-function writer(run: (operations: readonly Operation[], index: number) => readonly OperationResult[]) {
+function writer(
+  run: (operations: readonly Operation[], index: number) => readonly OperationResult[],
+  log: (line: string) => void = () => {},
+) {
   const transactions: (readonly Operation[])[] = [];
   return {
     transactions,
     parts: {
       column: new TargetsColumn(undefined),
-      log: new Log({ clock: new ManualClock(), destination: () => {} }).logger('database'),
+      log: new Log({ clock: new ManualClock(), destination: log }).logger('database'),
       transact: async (operations: readonly Operation[]) => {
         transactions.push(operations);
         return run(operations, transactions.length - 1);
@@ -175,4 +178,29 @@ test('does not try rows one by one when the lock is not held', async () => {
   });
   await assert.rejects(writeRows(adoptions(1000), parts), /timed out/u);
   assert.equal(transactions.length, 1);
+});
+
+test('the log says to which targets ovs-vswitchd exported, and which it could not use', async () => {
+  const cases = [
+    ['10.0.0.1:1 10.0.0.2:1', 'taken over from ovs-vswitchd, which exported to 10.0.0.1:1 10.0.0.2:1'],
+    [
+      '10.0.0.1:1 tcp:10.0.0.2:1',
+      'taken over from ovs-vswitchd, which exported to 10.0.0.1:1 and cannot use tcp:10.0.0.2:1',
+    ],
+    [
+      'tcp:10.0.0.1:1 udp:10.0.0.1:1',
+      'adopted; ovs-vswitchd did not export for it, because it cannot use tcp:10.0.0.1:1 udp:10.0.0.1:1',
+    ],
+  ] as const;
+  for (const [targets, expected] of cases) {
+    const lines: string[] = [];
+    const { parts } = writer(
+      () => [],
+      (line) => lines.push(line),
+    );
+    const read = readIpfixRow({ uuid: 'row-1', columns: { targets: targets.split(' ') } }, '', []);
+    await writeRows([adoptionOf(read)], parts);
+    assert.equal(lines.length, 1);
+    assert.ok(lines[0]?.trimEnd().endsWith(`IPFIX row row-1: ${expected}`), lines[0]);
+  }
 });

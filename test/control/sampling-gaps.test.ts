@@ -11,7 +11,7 @@ function setUp() {
   const clock = new ManualClock();
   const lines: string[] = [];
   const log = new Log({ clock, destination: (line) => lines.push(line) }).logger('bridge');
-  const gaps = new SamplingGaps({ bridge: 'br0', clock, sampleClock: clock, log });
+  const gaps = new SamplingGaps({ bridge: 'br0', clock, sampleClock: clock, log, previousGap: undefined });
   const pass = (ms: number) => clock.advance(ms * 1000);
   return { clock, gaps, lines, pass };
 }

@@ -150,6 +150,47 @@ test('templates of all domains precede the first records of a collector after a 
   }
 });
 
+test('templates of all domains precede the first records after a change of the order or the mode', () => {
+  const bench = new Bench('failover', 2);
+  bench.session(0).health = 'failed';
+  bench.send(4);
+  bench.session(0).health = 'works';
+  bench.pass(FAILBACK_SECONDS + 1);
+  bench.pass(1);
+  bench.send(4);
+  assert.deepEqual(
+    [bench.records(), bench.inUse()],
+    [
+      [4, 4],
+      [true, false],
+    ],
+  );
+  const [first, second] = bench.options.targets;
+  assert.ok(first && second);
+  const domainsWithTemplates = (from: number) =>
+    new Set(
+      bench
+        .session(1)
+        .templateMessages.slice(from)
+        .map((message) => message.readUInt32BE(12)),
+    );
+  const changes: readonly Partial<ExporterOptions>[] = [
+    { targets: [second, first] },
+    { targets: [first, second] },
+    { targets: [first, second], delivery: { mode: 'all', failbackSeconds: FAILBACK_SECONDS } },
+  ];
+  for (const change of changes) {
+    const before = bench.session(1).templateMessages.length;
+    const [, records = 0] = bench.records();
+    bench.exporter.configure({ ...bench.options, ...change });
+    bench.send(4);
+    const index: number = change.targets?.indexOf(second) ?? 1;
+    const isUsed: boolean = bench.inUse()[index] === true;
+    assert.deepEqual([...domainsWithTemplates(before)], isUsed ? [1, 2] : []);
+    assert.equal(bench.records()[1], records + (isUsed ? 4 : 0));
+  }
+});
+
 test('a collector that is not used gets templates alone, and none while it is not connected', () => {
   const bench = new Bench('failover', 3);
   bench.pass(2 * PROBE_SECONDS);

@@ -16,11 +16,14 @@ import { type TestContext, test } from 'node:test';
 import { FileSession } from '../../src/export/file-session.ts';
 import type { FileFolder } from '../../src/export/files/file-folder.ts';
 import { fileName } from '../../src/export/files/file-pattern.ts';
+import { SESSION_DEFAULTS } from '../../src/export/socket-session.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 import { NumberedExporter, numbersOf, range, targetOf } from '../support/delivery.ts';
-import { namesIn, openFolder, readFileRecords, readFiles } from '../support/file-collector.ts';
+import { namesIn, openFolder, partIn, readFileRecords, readFiles } from '../support/file-collector.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { waitFor } from '../support/wait.ts';
+import { CountingListener, numberedMessage } from './session-contract.ts';
 
 /** The system's clock with another time of day. */
 class WallClock implements Clock {
@@ -180,7 +183,7 @@ test('files of a killed process are completed with their whole messages at the s
   const before = start(t, first, 'a.ipfix');
   before.send(10);
   await written(before, 10);
-  const part = readFileSync(join(first.path, '.a.ipfix.part'));
+  const part = readFileSync(join(first.path, partIn(first.path)));
   const folder = openFolder();
   const at = (name: string) => join(folder.path, name);
   writeFileSync(at('a.ipfix'), 'another file');
@@ -272,4 +275,64 @@ test('a file whose disk fails is a collector that has failed: another one gets t
     folders.map((folder) => numbersOf(readFiles(folder.path).records)),
     [range(0, 10), range(10, 20)],
   );
+});
+
+/** A session whose disk does not answer an append until `answer` is called; a clock that the test controls. */
+function stalled(t: TestContext) {
+  const folder = openFolder();
+  const clock = new ManualClock();
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  let appends = 0;
+  const create = folder.create.bind(folder);
+  folder.create = async (pattern) => {
+    const created = await create(pattern);
+    const append = created.file.append.bind(created.file);
+    created.file.append = async (messages) => {
+      appends += 1;
+      await answered;
+      await append(messages);
+    };
+    return created;
+  };
+  const parts = { clock, log: silentLogger, folder };
+  const session = new FileSession(targetOf('file:a.ipfix'), new CountingListener(), parts);
+  session.start();
+  for (let serial = 0; serial < 100; serial += 1) {
+    session.send(numberedMessage(serial), 16, 1);
+  }
+  t.after(() => rmSync(folder.path, { recursive: true, force: true }));
+  const isAppending = () => waitFor(() => appends === 1, { what: 'messages are appended' });
+  return { folder, clock, answer, session, isAppending };
+}
+
+test('what is being written at a stop has been sent when the disk answers, and the rest is lost', async (t) => {
+  const { folder, clock, answer, session, isAppending } = stalled(t);
+  await isAppending();
+  const stopping = session.stop();
+  await clock.advanceMs(SESSION_DEFAULTS.drainMs);
+  answer();
+  assert.equal(await stopping, 36);
+  const { recordsSent, recordsLost, recordsDeliveryUnknown, files } = session.status();
+  assert.deepEqual([recordsSent, recordsLost, recordsDeliveryUnknown, files?.written], [64, 36, 0, 1]);
+  assert.equal(statSync(join(folder.path, 'a.ipfix')).size, 64 * 16);
+});
+
+test('what is being written at a stop is of unknown delivery when the disk does not answer', async (t) => {
+  const { folder, clock, answer, session, isAppending } = stalled(t);
+  await isAppending();
+  const stopping = session.stop();
+  await clock.advanceMs(SESSION_DEFAULTS.drainMs);
+  await clock.advanceMs(1000);
+  assert.equal(await stopping, 36);
+  const counts = () => {
+    const { recordsSent, recordsLost, recordsDeliveryUnknown } = session.status();
+    return [recordsSent, recordsLost, recordsDeliveryUnknown];
+  };
+  assert.deepEqual(counts(), [64, 36, 64]);
+  answer();
+  await waitFor(() => existsSync(join(folder.path, 'a.ipfix')), { what: 'the disk has answered' });
+  assert.deepEqual(counts(), [64, 36, 64]);
 });

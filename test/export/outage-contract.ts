@@ -117,6 +117,19 @@ export function testOutages(transport: ReliableTransport): void {
       assert.ok(missing > 0 && missing <= recordsDeliveryUnknown && recordsDeliveryUnknown <= handed);
     });
 
+    test('a stop while a collector does not read counts exactly what arrives later', async (t) => {
+      const { sink, numbered } = await open(t, { drainMs: 100 });
+      sink.pause();
+      numbered.send(BURST);
+      await numbered.exporter.stop();
+      const { recordsSent, recordsLost } = numbered.collector();
+      assert.ok(recordsLost > 0 && recordsSent > 100);
+      sink.resume();
+      await waitFor(() => sink.openCount === 0, { what: 'the connection has ended', timeoutMs: 20_000 });
+      assert.deepEqual([numbersOf(sink.records), sink.problems], [range(0, recordsSent), []]);
+      assert.equal(recordsSent + recordsLost, 100 + BURST);
+    });
+
     test('a full queue loses the newest records, which the sequence numbers say', async (t) => {
       const { sink, other, numbered } = await open(t, { queueBytesMax: 100_000 });
       sink.pause();

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BURST_MESSAGES, ORDINARY_DIVISOR, SendBudget, STOP_PERCENT } from '../../src/export/send-budget.ts';
+import {
+  BURST_MESSAGES,
+  BURST_MICROS,
+  ORDINARY_DIVISOR,
+  SendBudget,
+  STOP_PERCENT,
+} from '../../src/export/send-budget.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const RATE_MAX = 32_000;
@@ -50,17 +56,22 @@ test('the later flows are, the faster they are sent, up to the maximum', () => {
   }
 });
 
-test('no more than a burst is sent at once, after any silence', () => {
-  const clock = new ManualClock();
-  const budget = new SendBudget(clock, RATE_MAX);
-  const account = budget.open('collector');
-  clock.advance(60_000_000);
-  for (let sent = 0; sent < BURST_MESSAGES; sent += 1) {
-    assert.equal(account.waitMs(), 0);
+test('no more than a burst is sent at once, after any silence, and at a lower rate a smaller one', () => {
+  for (const [lateSeconds, burst] of [
+    [0, (ORDINARY_RATE * BURST_MICROS) / 1_000_000],
+    [60, BURST_MESSAGES],
+  ] as const) {
+    const clock = new ManualClock();
+    const account = new SendBudget(clock, RATE_MAX).open('collector');
+    account.setLateness(lateSeconds * 1_000_000);
+    clock.advance(60_000_000);
+    for (let sent = 0; sent < burst; sent += 1) {
+      assert.equal(account.waitMs(), 0);
+      account.spend(1400);
+    }
     account.spend(1400);
+    assert.ok(account.waitMs() > 0);
   }
-  account.spend(1400);
-  assert.ok(account.waitMs() > 0);
 });
 
 test('all exporters of a collector share its account, another collector has its own', () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
-import type { ReliableSessionOptions } from '../../src/export/reliable-session.ts';
+import { CONNECTION_CLOSE_MS_MAX, type ReliableSessionOptions } from '../../src/export/reliable-session.ts';
 import { TcpSession } from '../../src/export/tcp-session.ts';
 import {
   MESSAGE_OVERHEAD_BYTES,
@@ -252,6 +253,54 @@ test('sends nothing to an address of a family without a source address', async (
   await session.stop();
   assert.equal(collector.connections.length, 0);
   await collector.close();
+});
+
+test('the messages of a slice are handed over together, and in turns of the event loop', async (t) => {
+  const { collector, session } = await openPair(t);
+  const sender = session as unknown as { handTo(socket: Socket, messages: readonly Buffer[]): void };
+  const batches = t.mock.method(sender, 'handTo');
+  for (let serial = 0; serial < 100; serial += 1) {
+    session.send(numberedMessage(serial, 100), 100, 1);
+  }
+  await waitFor(() => collector.messages.length === 100, { what: 'all have arrived' });
+  const sizes = batches.mock.calls.map(({ arguments: [, messages] }) => messages.length);
+  assert.deepEqual(sizes, [64, 36]);
+  assert.deepEqual([session.status().messagesSent, session.backlogCount], [100, 0]);
+});
+
+/** A connection that takes everything and never ends, as of TLS whose last record finds no room in the kernel. */
+class EndlessSession extends TcpSession {
+  isCut = false;
+
+  protected override async openSocket(use: (socket: Socket) => void): Promise<void> {
+    const socket = new Duplex({
+      read: () => {},
+      write: (_chunk, _encoding, done) => done(),
+      final: () => {},
+      destroy: (error, done) => {
+        this.isCut = true;
+        done(error);
+      },
+    });
+    use(Object.assign(socket, { destroySoon: () => socket.end() }) as unknown as Socket);
+    socket.emit('connect');
+  }
+}
+
+test('a connection that does not end is cut after a time, and nothing is lost', async () => {
+  const clock = new ManualClock();
+  const parts = { clock, log: silentLogger };
+  const session = new EndlessSession(targetAt('127.0.0.1', 9), new CountingListener(), parts);
+  session.start();
+  assert.equal(fill(session, 5), 5);
+  await waitFor(() => session.backlogCount === 0, { what: 'all is written' });
+  const stopping = session.stop();
+  await clock.advanceMs(CONNECTION_CLOSE_MS_MAX - 1);
+  assert.equal(session.isCut, false, 'the connection may end in order');
+  await clock.advanceMs(1);
+  assert.equal(await stopping, 0);
+  const { state, recordsSent, recordsLost } = session.status();
+  assert.deepEqual([session.isCut, state, recordsSent, recordsLost], [true, 'closed', 10, 0]);
 });
 
 /** Returns a value that has not changed for 100 ms. */

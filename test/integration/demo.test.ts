@@ -75,6 +75,16 @@ class Demo {
   }
 }
 
+/** Returns the command lines of the children of a process. */
+async function childrenOf(pid: number): Promise<string[]> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  const lines = children
+    .trim()
+    .split(' ')
+    .map((child) => readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => ''));
+  return Promise.all(lines);
+}
+
 function assertVerdict({ program }: Demo, exit: ProgramExit): void {
   assert.equal(exit.exitCode, 0, program.stdout + program.stderr);
   assert.match(program.stdout, /\nready\n/);
@@ -123,6 +133,76 @@ test('SIGINT ends the demo with a last flush and the verdict', tier('ovs', 'daem
   demo.program.signal('SIGINT');
   assertVerdict(demo, await demo.end());
 });
+
+test(
+  'Ctrl-C in a terminal, which signals all programs of the demo, ends it with the verdict while a ping runs',
+  tier('ovs', 'namespaces', 'daemon'),
+  async (t) => {
+    const demo = await Demo.start(t, [], ['setsid']);
+    const { pid } = demo.program;
+    await demo.said(/\nready\n/);
+    await waitFor(async () => (await childrenOf(pid)).some((line) => line.startsWith('ping\0')), {
+      what: 'a ping runs',
+      timeoutMs: 10_000,
+    });
+    process.kill(-pid, 'SIGINT');
+    const { exitCode } = await demo.end();
+    assert.equal(exitCode, 0, demo.program.stdout + demo.program.stderr);
+    assert.match(demo.program.stdout, /All counts agree, and everything is cleaned up\.\n$/);
+    assert.equal(demo.program.stderr, '');
+  },
+);
+
+for (const [how, prefix, needs] of [
+  ['namespaces', [], tier('ovs', 'namespaces', 'daemon')],
+  ['injected frames', WITHOUT_NAMESPACES, tier('ovs', 'daemon')],
+] as const) {
+  test(
+    `the page is named first, and shows the traffic of VMs until Ctrl-C, with ${how}`,
+    needs,
+    async (t) => {
+      const demo = await Demo.start(t, [], prefix);
+      const [, address = ''] = await demo.said(/(http:\/\/127\.0\.0\.1:\d+\/)\n/);
+      const { stdout } = demo.program;
+      assert.ok(stdout.indexOf(address) < 200, 'it is in the first lines');
+      await demo.said(/client-1, web-1, db-1, dns-1 keep talking/);
+      const page = await fetch(address);
+      assert.deepEqual([page.status, page.headers.get('content-type')?.split(';')[0]], [200, 'text/html']);
+      for (const words of [
+        'interface=web-1&dport=5432',
+        'interface=db-1&sport=5432',
+        'interface=client-1&dport=53',
+      ]) {
+        const hasFlows = async () => {
+          const answer = await fetch(`${address}flows.json?${words}`);
+          return ((await answer.json()) as { readonly matched: number }).matched > 0;
+        };
+        await waitFor(hasFlows, {
+          what: `the page has flows of ${words}`,
+          timeoutMs: 15_000,
+          intervalMs: 200,
+        });
+      }
+      demo.program.signal('SIGINT');
+      assertVerdict(demo, await demo.end());
+    },
+  );
+}
+
+test(
+  '--collector nfdump feeds nfcapd, and shows what nfdump shows',
+  tier('ovs', 'nfdump', 'daemon'),
+  async (t) => {
+    const demo = await Demo.start(t, ['--collector', 'nfdump'], WITHOUT_NAMESPACES);
+    await demo.said(/\$ nfdump -q -r /);
+    await demo.said(/10\.0\.0\.1:\d+ -> +10\.0\.0\.2:\d+ /);
+    demo.program.signal('SIGINT');
+    const { exitCode } = await demo.end();
+    assert.equal(exitCode, 0, demo.program.stdout + demo.program.stderr);
+    assert.match(demo.program.stdout, /nfdump shows all \d+ packets\./);
+    assert.doesNotMatch(demo.program.stdout, /from > to/, 'records are not shown a second time');
+  },
+);
 
 test('--seconds ends the demo', tier('ovs', 'daemon'), async (t) => {
   const demo = await Demo.start(t, ['--seconds', '10'], WITHOUT_NAMESPACES);

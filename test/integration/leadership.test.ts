@@ -166,6 +166,40 @@ for (const over of ['unix', 'ssl'] as const) {
   );
 }
 
+test(
+  'a bridge that is replaced while its daemon is frozen was not sampled until then, which the standby logs',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const { ovs, br, first, second, inject, assertEachOnce } = await startPair(t);
+    await inject();
+    await assertEachOnce();
+    first.signal('SIGSTOP');
+    await ovs.vsctl(
+      'del-br',
+      br.name,
+      '--',
+      'add-br',
+      br.name,
+      '--',
+      'set',
+      'Bridge',
+      br.name,
+      'datapath_type=dummy',
+    );
+    const gap = new RegExp(
+      `bridge ${br.name}: not sampled for (\\d+) ms from \\S+: a row of it was replaced`,
+      'u',
+    );
+    await waitFor(() => gap.exec(second.log), {
+      what: 'the gap until the bridge was replaced is logged',
+      timeoutMs: TAKEOVER_MS_MAX,
+    });
+    first.signal('SIGCONT');
+    await standsBy(first);
+    assert.doesNotMatch(first.log, gap);
+  },
+);
+
 for (const over of ['tcp', 'ssl'] as const) {
   test(
     `a standby takes over from a holder that is cut off from the database, over ${over}, after that has stopped`,

@@ -14,6 +14,7 @@ import { ipfixDump, startNfcapd } from '../support/collectors.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { udpFrame } from '../support/frames.ts';
 import { BackgroundProgram, runForOutput, runProgram } from '../support/process.ts';
+import { type ReplaySummary, runReplay } from '../support/replay.ts';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { UdpSink } from '../support/udp-sink.ts';
 import { waitFor } from '../support/wait.ts';
@@ -41,51 +42,14 @@ async function flowSink(context: TestContext): Promise<FlowRecordSink> {
   return sink;
 }
 
-interface Summary {
-  readonly packets: number;
-  readonly octets: number;
-  readonly octetsCaptured: number;
-  readonly outOfOrder: number;
-  readonly packetsInFlows: number;
-  readonly flows: number;
-  readonly fault?: string;
-  readonly malformed: Readonly<Record<string, number>>;
-  readonly records: {
-    readonly activeTimeout: number;
-    readonly forcedEnd: number;
-    readonly lackOfResources: number;
-  };
-  readonly collectors: readonly { readonly recordsSent: number; readonly recordsLost: number }[];
-  readonly shortfalls: readonly string[];
-  readonly seconds: number;
-}
-
 /** Runs it to its end; fails unless it exits with 0. */
-async function replay(file: string, ...args: readonly string[]): Promise<Summary> {
+async function replay(file: string, ...args: readonly string[]): Promise<ReplaySummary> {
   const text = await runProgram(
     process.execPath,
     [DAEMON_FILE, 'replay', file, '--format', 'json', ...args],
     { timeoutMs: 60_000 },
   );
-  return JSON.parse(text) as Summary;
-}
-
-/** Runs it to its failure; returns exit code, standard error and summary. */
-async function failedReplay(
-  file: string,
-  ...args: readonly string[]
-): Promise<{ exitCode: number | null; stderr: string; summary: Summary | undefined }> {
-  const program = await BackgroundProgram.start(process.execPath, [
-    DAEMON_FILE,
-    'replay',
-    file,
-    '--format',
-    'json',
-    ...args,
-  ]);
-  const { exitCode } = await program.exited;
-  const { stdout, stderr } = program;
-  return { exitCode, stderr, summary: stdout === '' ? undefined : (JSON.parse(stdout) as Summary) };
+  return JSON.parse(text) as ReplaySummary;
 }
 
 /** Returns frames of some flows in turn, a millisecond apart. */
@@ -159,7 +123,7 @@ test(
         runProgram('sh', [
           '-c',
           `cat ${file} | ${process.execPath} ${DAEMON_FILE} replay - --to ${to} ${flags.join(' ')} --format json`,
-        ]).then((text) => JSON.parse(text) as Summary),
+        ]).then((text) => JSON.parse(text) as ReplaySummary),
     ]) {
       const sink = await UdpSink.open();
       t.after(() => sink.close());
@@ -207,7 +171,7 @@ test('a packet out of order does not set the time back', tier('daemon'), async (
 test('a damaged file is exported up to the damage, which is reported; exit 1', tier('daemon'), async (t) => {
   const sink = await flowSink(t);
   const bytes = pcapFile(mixed(100, 10));
-  const cut = await failedReplay(await fileOf('cut.pcap', bytes.subarray(0, -5)), '--to', sink.target);
+  const cut = await runReplay(await fileOf('cut.pcap', bytes.subarray(0, -5)), '--to', sink.target);
   await sink.waitForPackets(99);
   assert.equal(cut.exitCode, 1);
   assert.match(
@@ -217,20 +181,23 @@ test('a damaged file is exported up to the damage, which is reported; exit 1', t
   assert.deepEqual([cut.summary?.packets, cut.summary?.packetsInFlows], [99, 99]);
   const make = pcapngBlocks(false);
   const wifi = Buffer.concat([make.section(), make.interface(127), make.packet(Buffer.alloc(60), 1n)]);
-  const other = await failedReplay(await fileOf('wifi.pcapng', wifi), '--to', sink.target);
+  const other = await runReplay(await fileOf('wifi.pcapng', wifi), '--to', sink.target);
   assert.deepEqual([other.exitCode, other.summary?.packets], [1, 0]);
-  assert.match(other.summary?.fault ?? '', /link type 127/u);
+  assert.deepEqual(other.summary?.skipped, [{ linkType: 127, packets: 1 }]);
+  assert.match(
+    other.summary?.shortfalls[0] ?? '',
+    /^Packets skipped because link type 127 \(.*\) is not supported: 1\. Capture /u,
+  );
   const packed = gzipSync(bytes);
-  const broken = await failedReplay(await fileOf('cut.gz', packed.subarray(0, 600)), '--to', sink.target);
+  const broken = await runReplay(await fileOf('cut.gz', packed.subarray(0, 600)), '--to', sink.target);
   assert.equal(broken.exitCode, 1);
-  assert.match(broken.summary?.fault ?? '', /cut\.gz" cannot be read: /u);
+  assert.match(broken.summary?.faults[0] ?? '', /cut\.gz" cannot be read: /u);
 });
 
 test('invalid files and flags are refused with a sentence', tier('daemon'), async () => {
   const file = await fileOf('ok.pcap', pcapFile(mixed(1, 1)));
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [[join(folder, 'none.pcap'), '--to', '127.0.0.1:9'], /none\.pcap" cannot be opened: /u],
-    [[folder, '--to', '127.0.0.1:9'], /cannot be opened: it is a folder/u],
     [[file, '--to', 'collector:port'], /--to: "collector:port" has the port "port"/u],
     [[file], /required option '--to/u],
     [[file, '--to', '127.0.0.1:9', '--cache-active-timeout', '4201'], /--cache-active-timeout: "4201"/u],
@@ -238,7 +205,7 @@ test('invalid files and flags are refused with a sentence', tier('daemon'), asyn
   ];
   for (const [args, message] of cases) {
     const [name = '', ...rest] = args;
-    const { exitCode, stderr, summary } = await failedReplay(name, ...rest);
+    const { exitCode, stderr, summary } = await runReplay(name, ...rest);
     assert.equal(exitCode, 1, args.join(' '));
     assert.match(stderr, message);
     assert.equal(summary, undefined);
@@ -251,13 +218,7 @@ test(
   async (t) => {
     const sink = await flowSink(t);
     const file = await fileOf('lost.pcap', pcapFile(mixed(100, 50)));
-    const { exitCode, summary } = await failedReplay(
-      file,
-      '--to',
-      'no-such-host.invalid',
-      '--to',
-      sink.target,
-    );
+    const { exitCode, summary } = await runReplay(file, '--to', 'no-such-host.invalid', '--to', sink.target);
     await sink.waitForRecords(50);
     assert.equal(exitCode, 1);
     assert.equal(sum((summary?.collectors ?? []).map(({ recordsSent }) => recordsSent)), 50);
@@ -429,7 +390,7 @@ test(
     await sink.waitForCount(1);
     assert.match(sink.sources[0] ?? '', /^127\.0\.0\.8 /u);
     assert.deepEqual(peers, ['127.0.0.8']);
-    const failed = await failedReplay(file, ...to, '--source-address', '192.0.2.77');
+    const failed = await runReplay(file, ...to, '--source-address', '192.0.2.77');
     assert.equal(failed.exitCode, 1);
     assert.match(failed.stderr, /this host does not have the source address 192\.0\.2\.77/u);
     assert.deepEqual(

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { createTlsBench } from '../support/collector-tls.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
+import { diagnose, found } from '../support/doctor.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { ethernet, ipv4, udp } from '../support/frames.ts';
 import { createIpfixRow } from '../support/ipfix-rows.ts';
@@ -119,6 +120,37 @@ test('a row over TLS has the files of the folder that it names', async () => {
   await inject();
   await waitFor(() => secure.records.length === 1, { what: 'the record has arrived' });
   assert.deepEqual(secure.problems, []);
+  await running.stop();
+  await secure.close();
+});
+
+test('a fault of TLS is a condition of the row until the collector can be verified, and the doctor knows it', async () => {
+  const bench = await createTlsBench();
+  const other = await bench.folder.authority('other');
+  const folder = join(bench.folder.path, 'red');
+  await mkdir(folder);
+  await copyFile(other.cert, join(folder, 'ca.crt'));
+  await copyFile(bench.client.cert, join(folder, 'tls.crt'));
+  await copyFile(bench.client.key, join(folder, 'tls.key'));
+  const secure = await StreamSink.open({ tls: bench.serverOptions });
+  await createIpfixRow(ovs, 'br0', [secure.target], { sampling: 1, 'external_ids:ovs-ipfix-tls': 'red' });
+  const running = await start('--tls-dir', bench.folder.path);
+  await inject();
+  const problem = async () => (await rowText()).includes('collector-tls-fault');
+  await waitFor(problem, { what: 'the row says that TLS fails' });
+  assert.match(await running.appctl('status'), /signed by the CA of .*red\/ca\.crt; its records wait/u);
+  const byDaemon = await diagnose(ovs.environment);
+  found(byDaemon, 'collector-tls-fault', /^IPFIX row /u);
+  const byDoctor = await diagnose(ovs.environment, ['--tls-dir', bench.folder.path]);
+  found(byDoctor, 'collector-tls-refused', /^Collector tls:/u);
+  const bound = await diagnose(ovs.environment, ['--source-address', '192.0.2.77']);
+  assert.match(
+    found(bound, 'collector-refuses', /^Collector tls:/u).message,
+    /this host does not have the source address 192\.0\.2\.77/u,
+  );
+  await copyFile(bench.ca.cert, join(folder, 'ca.crt'));
+  await waitFor(() => secure.records.length === 1, { what: 'the record has arrived', timeoutMs: 20_000 });
+  await waitFor(async () => !(await problem()), { what: 'the condition is gone' });
   await running.stop();
   await secure.close();
 });

@@ -323,6 +323,44 @@ test('replaces the least recently used session or domain beyond its limit', () =
   assert.deepEqual([sessions, sessionsDropped, domainsDropped, templateFields], [2, 1, 1, 6]);
 });
 
+test('decodes what the header covers of a datagram that is longer, and reports it', () => {
+  const reader = new MessageReader();
+  reader.read('s', message(TEMPLATE_256));
+  const decoded = reader.read(
+    's',
+    Buffer.concat([message('0100 0007 060050'), Buffer.from('0100000706', 'hex')]),
+  );
+  assert.deepEqual(codes(decoded), ['bad-message-length']);
+  assert.equal(decoded.records.length, 1);
+  const next = reader.read('s', message('0100 0007 060050', 1));
+  assert.deepEqual(codes(next), [], 'the record was counted');
+});
+
+test('says of a set that its template was refused, until the template is stored', () => {
+  const reader = new MessageReader({ templatesMax: 1, refusedMax: 2 });
+  const said = (body: string) => reader.read('s', message(body)).problems.map((problem) => problem.message);
+  const set = (id: string) => `${id} 0008 01020304`;
+  const refused: readonly (readonly [id: string, number: number, template: string])[] = [
+    ['01f8', 504, '0002 000c 01f8 0001 0002 0009'],
+    ['01f9', 505, '0002 000c 01f9 0002 0004 0001'],
+    ['01fa', 506, '0003 000e 01fa 0001 0000 0095 0004'],
+  ];
+  for (const [id, number, template] of refused) {
+    assert.equal(said(template).length, 1);
+    assert.match(
+      said(set(id))[0] ?? '',
+      new RegExp(`needs template ${number}, template ${number} was refused; `, 'u'),
+    );
+  }
+  assert.match(
+    said(set('01f8'))[0] ?? '',
+    /needs template 504, which is unknown/u,
+    'only the last two are stored',
+  );
+  assert.deepEqual(said('0002 000c 01fa 0001 0004 0001'), []);
+  assert.deepEqual(said('01fa 0005 06'), []);
+});
+
 test('refuses and counts templates beyond their limits', () => {
   const reader = new MessageReader({ templatesMax: 1, fieldsMax: 3 });
   assert.deepEqual(codes(reader.read('s', message(TEMPLATE_256))), []);

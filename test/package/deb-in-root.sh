@@ -9,6 +9,9 @@ install_package /root/ovs-ipfix.deb
 [ ! -e /etc/systemd/system/multi-user.target.wants/ovs-ipfix.service ] || fail 'The installation has enabled the service.'
 [ ! -e "$OVS_RUNDIR"/ovs-ipfix.*.ctl ] || fail 'The installation has started the daemon.'
 say "installed: $(ovs-ipfix --version)"
+for file in alerts.yml dashboard.json; do
+  [ -s "/usr/share/ovs-ipfix/metrics/$file" ] || fail "The package has no $file, which docs/metrics.md names."
+done
 # The unit starts after those of Open vSwitch, whose restarts do not wait for its end, as with PartOf=.
 for other in ovsdb-server ovs-vswitchd openvswitch-switch; do
   grep -q "^After=.*\\b$other\\.service" "$unit" || fail "The unit is not ordered after $other.service."

@@ -13,7 +13,10 @@ export interface TestPacket {
 export interface PcapStyle {
   readonly bigEndian?: boolean;
   readonly nanoseconds?: boolean;
+  /** The link type; in the upper bits a check sequence may be declared. */
   readonly linkType?: number;
+  /** Default: 4, of version 2.4. */
+  readonly minorVersion?: number;
   readonly snapLength?: number;
 }
 
@@ -22,7 +25,7 @@ export function pcapFile(packets: readonly TestPacket[], style: PcapStyle = {}):
   const header = [
     put.u32(style.nanoseconds ? 0xa1b23c4d : 0xa1b2c3d4),
     put.u16(2),
-    put.u16(4),
+    put.u16(style.minorVersion ?? 4),
     put.u32(0),
     put.u32(0),
     put.u32(style.snapLength ?? 262_144),
@@ -50,11 +53,11 @@ export function pcapngBlocks(bigEndian: boolean) {
   const option = (code: number, value: Uint8Array): Buffer =>
     Buffer.concat([put.u16(code), put.u16(value.length), value, Buffer.alloc((4 - (value.length % 4)) % 4)]);
   return {
-    section: () =>
+    section: (major = 1) =>
       block(
         0x0a0d0d0a,
         put.u32(0x1a2b3c4d),
-        put.u16(1),
+        put.u16(major),
         put.u16(0),
         put.u32(0xffffffff),
         put.u32(0xffffffff),
@@ -62,6 +65,7 @@ export function pcapngBlocks(bigEndian: boolean) {
     interface: (linkType = 1, snapLength = 0, ...options: readonly Uint8Array[]) =>
       block(1, put.u16(linkType), put.u16(0), put.u32(snapLength), ...options),
     timeResolution: (value: number) => option(9, Uint8Array.of(value)),
+    checkSequence: (length: number) => option(13, Uint8Array.of(length)),
     timeOffset: (seconds: bigint) => option(14, put.i64(seconds)),
     /** Makes an enhanced packet block; `units` is its time in units of the interface. */
     packet: (frame: Uint8Array, units: bigint, number = 0, originalLength = frame.length) =>

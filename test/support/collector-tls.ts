@@ -32,6 +32,12 @@ export async function createTlsBench(): Promise<TlsBench> {
   };
 }
 
+/** Returns the flags of `run` and `replay` with the files. */
+export function certificateArguments({ ca, client }: TlsBench): readonly string[] {
+  const ofClient = ['--collector-certificate', client.cert, '--collector-private-key', client.key];
+  return ['--collector-ca-cert', ca.cert, ...ofClient];
+}
+
 /** Returns the options of a collector that verifies the certificates of its clients with the CA. */
 export function serverOptions(server: Certificate, ca: Certificate): TlsOptions {
   return {

@@ -14,6 +14,7 @@ export interface PortCollector {
   /** `IP:PORT` for the targets of an IPFIX row. */
   readonly target: string;
   readonly port: number;
+  readonly pid: number;
   /** Returns what it has decoded so far (nfcapd: only after `stop`, which returns it too). */
   output(): Promise<string>;
   /** Returns its error output. */
@@ -40,6 +41,7 @@ export async function startNfcapd(
   return {
     target: `127.0.0.1:${port}`,
     port,
+    pid: program.pid,
     output,
     complaints: () => program.stderr,
     stop: async () => {
@@ -99,6 +101,7 @@ export async function startNfacctd(
   return {
     target: `127.0.0.1:${port}`,
     port,
+    pid: program.pid,
     output,
     complaints: () =>
       `${program.stdout}${program.stderr}`
@@ -117,14 +120,15 @@ export async function startNfacctd(
 
 /**
  * Starts ipfixcol2, which writes each data record as a line of JSON, with the IANA name of each element. Debian has it since
- * sid; plugins and elements of an unpacked suite are read from there.
+ * sid; plugins and elements of an unpacked suite are read from there. With `isDetailed` a line also says the domain.
  */
-export async function startIpfixcol2(protocol: 'udp' | 'tcp'): Promise<PortCollector> {
+export async function startIpfixcol2(protocol: 'udp' | 'tcp', isDetailed = false): Promise<PortCollector> {
   const folder = await mkdtemp(join(tmpdir(), 'ipfixcol2-'));
   const port = await freeUdpPort();
   const configuration = join(folder, 'startup.xml');
   const listen = `<localPort>${port}</localPort><localIPAddress>127.0.0.1</localIPAddress>`;
-  const shown = ['tcpFlags>raw', 'timestamp>formatted', 'protocol>raw', 'ignoreUnknown>false']
+  const settings = ['tcpFlags>raw', 'timestamp>formatted', 'protocol>raw', 'ignoreUnknown>false'];
+  const shown = [...settings, `detailedInfo>${isDetailed}`]
     .map((setting) => `<${setting}</${setting.split('>')[0]}>`)
     .join('');
   await writeFile(
@@ -145,6 +149,7 @@ export async function startIpfixcol2(protocol: 'udp' | 'tcp'): Promise<PortColle
   return {
     target: `127.0.0.1:${port}`,
     port,
+    pid: program.pid,
     output: () => Promise.resolve(program.stdout),
     complaints: () =>
       // The default folder of plugins is missing on a machine without ipfixcol2.
@@ -251,7 +256,11 @@ export async function freeUdpPort(): Promise<number> {
 }
 
 /** Waits until a process has bound the port, by the kernel's table of sockets. */
-async function listening(port: number, program: BackgroundProgram, protocol = 'udp'): Promise<void> {
+export async function listening(
+  port: number,
+  program: BackgroundProgram,
+  protocol: 'udp' | 'tcp' = 'udp',
+): Promise<void> {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const state = await waitFor(
     async () => {

@@ -29,10 +29,25 @@ export function openFolder(
   return new FileFolder(limits, { clock, log: silentLogger, recovers });
 }
 
-/** Returns the names in a folder. */
+/** Returns the names in a folder: without the token of the process that writes a file, and without its socket. */
 export function namesIn(path: string): readonly string[] {
-  return readdirSync(path).toSorted();
+  return readdirSync(path)
+    .filter((name) => !SOCKET.test(name))
+    .map((name) => name.replace(TOKEN, ''))
+    .toSorted();
 }
+
+/** Returns the name of the only file that is being written. */
+export function partIn(path: string): string {
+  const [part, ...others] = readdirSync(path).filter((name) => name.endsWith('.part'));
+  if (part === undefined || others.length > 0) {
+    throw new Error(`${path} has ${readdirSync(path).join(' ')}`);
+  }
+  return part;
+}
+
+const SOCKET = /^\.ovs-ipfix-[0-9a-f]{16}\.sock$/u;
+const TOKEN = /\.[0-9a-f]{16}(?=\.part$)/u;
 
 /** Divides a file into its messages. */
 export function messagesOf(file: Buffer): Buffer[] {
@@ -57,7 +72,8 @@ export function readFileRecords(path: string): FilesContent {
 
 /** Reads all files of a folder, also those that are being written. */
 export function readFiles(path: string): FilesContent {
-  const files = existsSync(path) ? namesIn(path).map((name) => readFileRecords(join(path, name))) : [];
+  const names = existsSync(path) ? readdirSync(path).toSorted() : [];
+  const files = names.filter((name) => !SOCKET.test(name)).map((name) => readFileRecords(join(path, name)));
   return {
     records: files.flatMap(({ records }) => records),
     problems: files.flatMap(({ problems }) => problems),

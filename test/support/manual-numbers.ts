@@ -242,7 +242,14 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('collectors.md', '[{} files](limits.md', ...FOLDER, 'FOLDER_FILES_MAX'),
   checked('command-line.md', '| {} | after so many', ...FOLDER, 'FILE_BYTES_DEFAULT'),
   checked('command-line.md', '| {} | of all files', ...FOLDER, 'FOLDER_BYTES_DEFAULT'),
-  checked('collectors.md', 'ticket, or for {} ms', 'export/tls-session.ts', 'TLS_ACCEPTANCE_MS'),
+  checked('collectors.md', 'ticket, or for {} ms', 'export/tls-connection.ts', 'TLS_ACCEPTANCE_MS'),
+  checked(
+    'collectors.md',
+    'over which all is sent has {} s to end',
+    'export/reliable-session.ts',
+    'CONNECTION_CLOSE_MS_MAX',
+    1000,
+  ),
   checked('collectors.md', 'of up to {} records', 'export/cache-flush.ts', 'SLICE_RECORDS_MAX'),
   checked('collectors.md', '`extended` begin at {}.', 'ipfix/record-layout.ts', 'EXTENDED_ID_FIRST'),
 
@@ -342,6 +349,8 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('status.md', 'by prefixes of {} or', 'report/traffic/dimensions.ts', 'IPV4_BITS'),
   checked('status.md', 'with IPv6, {} bits', 'report/traffic/dimensions.ts', 'IPV6_BITS'),
   checked('web.md', 'a finding is at most {} s old', 'web/examination.ts', 'EXAMINATION_PAUSE_MS', 1000),
+  checked('replay.md', 'costs up to {} bytes', 'commands/replay/compression.ts', 'PIECE_BYTES'),
+  checked('replay.md', 'Up to {} files', 'commands/replay/capture-input.ts', 'OPEN_CAPTURES_MAX'),
   checked('web.md', 'at least {} characters', 'web/token.ts', 'TOKEN_CHARACTERS_MIN'),
 ];
 
@@ -374,6 +383,7 @@ export const ALLOWED_NUMBERS: readonly AllowedNumber[] = [
     'and 71 to 196 ms when',
   ),
   ...allowed(EXAMPLE, 'operation.md', 'a meter of 50,000 packets/s'),
+  ...allowed(OPEN_VSWITCH, 'replay.md', 'the 14 bytes of Ethernet header', 'the end of the 32 bits of'),
   ...allowed(EXAMPLE, 'configuration.md', 'a timeout of 10 s', '(40 packets went'),
   ...allowed(
     OPEN_VSWITCH,

@@ -54,6 +54,11 @@ export class StreamSink {
     return `${this.#options.tls === undefined ? 'tcp' : 'tls'}:127.0.0.1:${this.port}`;
   }
 
+  /** Connections that have not ended. */
+  get openCount(): number {
+    return this.#sockets.size;
+  }
+
   /** Stops reading. */
   pause(): void {
     this.#isPaused = true;

@@ -35,7 +35,7 @@ export function tier(...tiers: readonly Tier[]): { skip: string | false } {
   if (missing.length === 0) {
     return { skip: false };
   }
-  const lack = `this machine lacks ${missing.join(', ')} (.ci/prepare installs what can be installed)`;
+  const lack = `this machine lacks ${missing.join(', ')} (".ci/prepare all" installs what can be installed)`;
   if (process.env['CI'] === 'true') {
     throw new Error(`With CI=true nothing may be skipped, but ${lack}.`);
   }

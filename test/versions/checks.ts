@@ -147,6 +147,7 @@ export const CHECKS: readonly Check[] = [
         'installed',
         'doctor',
         'doctor-alone',
+        'doctor-before-start',
         'readiness',
         'demo',
         'metrics',
@@ -173,7 +174,7 @@ export const CHECKS: readonly Check[] = [
 
 /** Tests of test/integration and test/oracle without Open vSwitch. */
 export const FILES_WITHOUT_OVS: readonly string[] = [
-  ...integration('replay', 'path-mtu'),
+  ...integration('replay', 'replay-captures', 'replay-ending', 'path-mtu', 'tls-engine'),
   'test/oracle/collectors.test.ts',
   'test/oracle/frames.test.ts',
   'test/oracle/ipfix.test.ts',

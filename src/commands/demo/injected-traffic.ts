@@ -1,5 +1,5 @@
-// Traffic for a switch without real interfaces: frames of two imaginary hosts, injected into dummy ports with ovs-appctl. Needs
-// no root, and the sent frames are known exactly.
+// Traffic for a switch without real interfaces: frames of imaginary VMs, injected into dummy ports with ovs-appctl. Needs no
+// root, and the sent frames are known exactly.
 
 import {
   arpFrame,
@@ -14,27 +14,23 @@ import {
 } from './frames.ts';
 import { addCount, type Counts } from './kinds.ts';
 import { commandText, paragraph } from './text.ts';
-import { BRIDGE, type Traffic, type TrafficParts } from './traffic.ts';
+import type { Traffic, TrafficParts } from './traffic.ts';
+import { CLIENT, CONVERSATIONS, type Conversation, levelAt, portArguments, type Vm, WEB } from './vms.ts';
 
-const PORTS = ['p1', 'p2'] as const;
-const ALICE: Host = {
-  mac: '02000000000a',
-  ipv4: '0a00000a',
-  ipv6: 'fd00000000000000000000000000000a',
-};
-const BOB: Host = {
-  mac: '02000000000b',
-  ipv4: '0a00000b',
-  ipv6: 'fd00000000000000000000000000000b',
-};
 const VLAN_ID = 7;
+/** Ports of the clients, the same for the whole demo, as of connections that stay. */
+const CLIENT_PORT = 40_000;
+const LAST_PORT = 53_000;
+/** Segments and datagrams of a conversation in a second at most. */
+const SEGMENTS_MAX = 20;
+const DATAGRAMS_MAX = 10;
 const ECHO_COUNT = 5;
 /** Characters of a command that are shown, because frames are long. */
 const SHOWN_HEX_LENGTH = 24;
 
 /** One frame with its sender. */
 interface Sending {
-  readonly port: (typeof PORTS)[number];
+  readonly port: string;
   readonly kind: string;
   readonly frame: Buffer;
 }
@@ -44,9 +40,7 @@ type Direction = 'there' | 'back';
 /** See the head of the file. */
 export class InjectedTraffic implements Traffic {
   readonly switchOptions = { datapath: 'dummy' } as const;
-  readonly portArguments = PORTS.flatMap((port) =>
-    `-- add-port ${BRIDGE} ${port} -- set Interface ${port} type=dummy`.split(' '),
-  );
+  readonly portArguments = portArguments(['type=dummy']);
   readonly #sent: Counts = new Map();
   #isExplained = false;
 
@@ -54,14 +48,25 @@ export class InjectedTraffic implements Traffic {
     return Promise.resolve();
   }
 
-  async round(parts: TrafficParts, number: number): Promise<void> {
-    for (const frames of conversations(number)) {
+  async round(parts: TrafficParts): Promise<void> {
+    for (const frames of allKinds(CLIENT_PORT)) {
       await this.#send(parts, frames);
     }
   }
 
+  async go(parts: TrafficParts, seconds: number): Promise<void> {
+    const frames = CONVERSATIONS.flatMap((conversation, index) =>
+      secondOf(conversation, CLIENT_PORT + 1 + index, seconds),
+    );
+    // Few commands: one for each port.
+    await this.#send(
+      parts,
+      frames.sort((a, b) => a.port.localeCompare(b.port)),
+    );
+  }
+
   async finish(parts: TrafficParts): Promise<void> {
-    await this.#send(parts, datagrams(53_000));
+    await this.#send(parts, datagrams(LAST_PORT));
   }
 
   sent(): Counts {
@@ -75,7 +80,7 @@ export class InjectedTraffic implements Traffic {
   /** Injects frames in order; consecutive frames of one port share a command. */
   async #send({ ovs, write }: TrafficParts, sendings: readonly Sending[]): Promise<void> {
     for (let at = 0; at < sendings.length; ) {
-      const port = sendings[at]?.port ?? PORTS[0];
+      const port = sendings[at]?.port ?? '';
       const end = sendings.findIndex((sending, index) => index > at && sending.port !== port);
       const group = sendings.slice(at, end === -1 ? sendings.length : end);
       const words = group.map(({ frame }) => frame.toString('hex'));
@@ -94,13 +99,18 @@ export class InjectedTraffic implements Traffic {
   }
 }
 
-/** Returns the frames of a round; `number` changes the ports, so that each round has its own flows. */
-function conversations(number: number): readonly (readonly Sending[])[] {
-  const port = 40_000 + (number % 10_000);
+function hostOf({ number }: Vm): Host {
+  const last = number.toString(16).padStart(2, '0');
+  return { mac: `0200000000${last}`, ipv4: `0a0000${last}`, ipv6: `fd${'00'.repeat(14)}${last}` };
+}
+
+/** Returns the frames of a round. */
+function allKinds(port: number): readonly (readonly Sending[])[] {
+  const [client, web] = [hostOf(CLIENT), hostOf(WEB)];
   return [
     [
-      { port: 'p1', kind: 'ARP', frame: arpFrame(ALICE, BOB, 1) },
-      { port: 'p2', kind: 'ARP', frame: arpFrame(BOB, ALICE, 2) },
+      { port: CLIENT.port, kind: 'ARP', frame: arpFrame(client, web, 1) },
+      { port: WEB.port, kind: 'ARP', frame: arpFrame(web, client, 2) },
     ],
     echoes(4),
     echoes(6),
@@ -118,10 +128,35 @@ function frameOf(
   payload: Payload,
   vlanId?: number,
 ): Sending {
-  const [from, to] = direction === 'there' ? [ALICE, BOB] : [BOB, ALICE];
-  const frame = ipVersion === 4 ? ipv4Frame(from, to, payload, vlanId) : ipv6Frame(from, to, payload);
-  const port = direction === 'there' ? 'p1' : 'p2';
-  return { port, kind: vlanId === undefined ? kind : 'VLAN-tagged', frame };
+  const [from, to] = direction === 'there' ? [CLIENT, WEB] : [WEB, CLIENT];
+  const [source, destination] = [hostOf(from), hostOf(to)];
+  const frame =
+    ipVersion === 4
+      ? ipv4Frame(source, destination, payload, vlanId)
+      : ipv6Frame(source, destination, payload);
+  return { port: from.port, kind: vlanId === undefined ? kind : 'VLAN-tagged', frame };
+}
+
+/** Returns the frames of one second of a conversation: a request and, depending on the time, few or many packets back. */
+function secondOf(
+  { from, to, protocol, port, period }: Conversation,
+  clientPort: number,
+  seconds: number,
+): Sending[] {
+  const level = levelAt(seconds, period);
+  const count = 1 + Math.round((protocol === 'tcp' ? SEGMENTS_MAX : DATAGRAMS_MAX) * level);
+  const kind = `${protocol.toUpperCase()} over IPv4`;
+  const packet = (sourcePort: number, destinationPort: number, dataSize: number): Payload =>
+    protocol === 'udp'
+      ? udp(sourcePort, destinationPort, dataSize)
+      : tcp({ sourcePort, destinationPort, sequence: 1, acknowledgement: 1, flags: TCP_FLAGS.ack, dataSize });
+  const [client, server] = [hostOf(from), hostOf(to)];
+  const request = ipv4Frame(client, server, packet(clientPort, port, 60));
+  const answer = ipv4Frame(server, client, packet(port, clientPort, protocol === 'tcp' ? 1400 : 180));
+  return Array.from({ length: count }, () => [
+    { port: from.port, kind, frame: request },
+    { port: to.port, kind, frame: answer },
+  ]).flat();
 }
 
 function echoes(ipVersion: 4 | 6, vlanId?: number): Sending[] {

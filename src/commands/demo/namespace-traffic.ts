@@ -1,35 +1,37 @@
-// Traffic of two network namespaces on the switch's ports: ping, and TCP and UDP of a small peer program. The kernel sends
+// Traffic of network namespaces on the switch's ports: ping, and TCP and UDP of a small peer program. The kernel sends
 // packets of its own (ARP, neighbour and router solicitations, multicast reports), so only the switch's counters have the
 // total.
 
-import { HOST_INTERFACE, Namespaces, type Place, SWITCH_INTERFACES } from './namespaces.ts';
+import { Namespaces, SWITCH, VM_INTERFACE } from './namespaces.ts';
 import { PEER_COMMAND } from './peer.ts';
 import { BackgroundProgram, type CommandLine, ProgramError } from './programs.ts';
 import { selfCommand } from './self.ts';
 import { commandText, paragraph } from './text.ts';
-import { BRIDGE, type Traffic, type TrafficParts } from './traffic.ts';
+import type { Traffic, TrafficParts } from './traffic.ts';
+import { CLIENT, CONVERSATIONS, portArguments, VMS, type Vm, WEB } from './vms.ts';
 import { becomes } from './wait.ts';
 
-const HOSTS = [
-  { place: 'alice', ipv4: '10.0.0.1', ipv6: 'fd00::1', vlanIpv4: '10.0.7.1' },
-  { place: 'bob', ipv4: '10.0.0.2', ipv6: 'fd00::2', vlanIpv4: '10.0.7.2' },
-] as const;
-const BOB = HOSTS[1];
 const VLAN_ID = '7';
+/** Those that have an interface in the VLAN. */
+const TAGGED: readonly Vm[] = [CLIENT, WEB];
+const ipv4 = (vm: Vm): string => `10.0.0.${vm.number}`;
+const ipv6 = (vm: Vm): string => `fd00::${vm.number}`;
+const vlanIpv4 = (vm: Vm): string => `10.0.7.${vm.number}`;
 const PEER_TIMEOUT_MS = 5000;
 
 /** See the head of the file. */
 export class NamespaceTraffic implements Traffic {
   readonly switchOptions;
-  readonly portArguments = SWITCH_INTERFACES.flatMap((port) => ['--', 'add-port', BRIDGE, port]);
+  readonly portArguments = portArguments();
   readonly #namespaces: Namespaces;
   #hasIpv6 = false;
   #hasVlan = false;
-  #peer: BackgroundProgram | undefined;
+  readonly #servers: BackgroundProgram[] = [];
+  readonly #clients: BackgroundProgram[] = [];
 
   private constructor(namespaces: Namespaces) {
     this.#namespaces = namespaces;
-    this.switchOptions = { datapath: 'netdev', vswitchdPrefix: namespaces.prefix('switch') } as const;
+    this.switchOptions = { datapath: 'netdev', vswitchdPrefix: namespaces.prefix(SWITCH) } as const;
   }
 
   /** Creates the hosts; throws a `ProgramError` with the reason when it cannot. */
@@ -38,8 +40,8 @@ export class NamespaceTraffic implements Traffic {
   }
 
   async begin({ write }: TrafficParts): Promise<void> {
-    for (const host of HOSTS) {
-      await this.#bringUp(host);
+    for (const vm of VMS) {
+      await this.#bringUp(vm);
     }
     if (!this.#hasIpv6) {
       write(paragraph('IPv6 is left out: it is disabled in this kernel.'));
@@ -47,51 +49,47 @@ export class NamespaceTraffic implements Traffic {
     if (!this.#hasVlan) {
       write(paragraph('VLANs are left out: this kernel has no VLAN interfaces.'));
     }
-    const peer = await BackgroundProgram.start([
-      ...this.#namespaces.prefix('bob'),
-      ...selfCommand(...PEER_COMMAND, 'serve'),
-    ]);
-    this.#peer = peer;
-    let isListening = false;
-    peer.onLine(() => {
-      isListening = true;
-    });
-    await becomes(() => isListening || peer.end !== undefined, { timeoutMs: PEER_TIMEOUT_MS });
-    peer.assertRunning();
-    if (!isListening) {
-      throw new ProgramError('The peer for TCP and UDP does not listen.');
+    for (const vm of VMS) {
+      await this.#serve(vm);
     }
   }
 
-  async round({ write }: TrafficParts, number: number): Promise<void> {
-    const addresses: string[] = [BOB.ipv4];
-    if (this.#hasIpv6) {
-      addresses.push(BOB.ipv6);
-    }
-    const targets = this.#hasVlan ? [...addresses, BOB.vlanIpv4] : addresses;
+  async round({ write }: TrafficParts): Promise<void> {
+    const addresses = this.#hasIpv6 ? [ipv4(WEB), ipv6(WEB)] : [ipv4(WEB)];
+    const targets = this.#hasVlan ? [...addresses, vlanIpv4(WEB)] : addresses;
     const pings = targets.map((target): CommandLine => ['ping', '-c', '5', '-i', '0.2', target]);
-    if (number === 1) {
-      write(paragraph('One host pings the other, and exchanges UDP and TCP with it:'));
-      for (const ping of pings) {
-        write(commandText(ping));
-      }
-      write(
-        paragraph(
-          'The kernel also sends packets of its own: ARP, and ICMPv6 for neighbours, routers and multicast listeners.',
-        ),
-      );
+    write(paragraph(`${CLIENT.name} pings ${WEB.name}, and exchanges UDP and TCP with it:`));
+    for (const ping of pings) {
+      write(commandText(ping));
     }
+    write(
+      paragraph(
+        'The kernel also sends packets of its own: ARP, and ICMPv6 for neighbours, routers and multicast listeners.',
+      ),
+    );
     await Promise.all([
-      ...pings.map((ping) => this.#namespaces.run('alice', ping)),
-      this.#namespaces.run('alice', selfCommand(...PEER_COMMAND, 'talk', ...addresses)),
+      ...pings.map((ping) => this.#namespaces.run(CLIENT.name, ping)),
+      this.#namespaces.run(CLIENT.name, selfCommand(...PEER_COMMAND, 'talk', ...addresses)),
     ]);
+  }
+
+  async go(): Promise<void> {
+    if (this.#clients.length === 0) {
+      for (const vm of VMS) {
+        await this.#load(vm);
+      }
+    }
+    for (const program of [...this.#servers, ...this.#clients]) {
+      program.assertRunning();
+    }
   }
 
   async finish(): Promise<void> {
-    await this.#namespaces.run('alice', ['ping', '-c', '3', '-i', '0.2', BOB.ipv4]);
+    await endAll(this.#clients);
+    await this.#namespaces.run(CLIENT.name, ['ping', '-c', '3', '-i', '0.2', ipv4(WEB)]);
     // Interfaces that are down send nothing, so that no late solicitation changes the counts.
-    for (const { place } of HOSTS) {
-      await this.#namespaces.run(place, ['ip', 'link', 'set', HOST_INTERFACE, 'down']);
+    for (const { name } of VMS) {
+      await this.#namespaces.run(name, ['ip', 'link', 'set', VM_INTERFACE, 'down']);
     }
   }
 
@@ -100,29 +98,69 @@ export class NamespaceTraffic implements Traffic {
   }
 
   async stop(): Promise<void> {
-    await this.#peer?.stop();
-    this.#peer = undefined;
+    await endAll(this.#clients);
+    await endAll(this.#servers);
     await this.#namespaces.stop();
   }
 
-  async #bringUp(host: (typeof HOSTS)[number]): Promise<void> {
-    const { place, ipv4, ipv6, vlanIpv4 } = host;
-    const address = (text: string, device: string, ...more: string[]): Promise<boolean> =>
-      this.#namespaces.succeeds(place, ['ip', 'address', 'add', text, 'dev', device, ...more]);
-    await this.#ip(place, 'address', 'add', `${ipv4}/24`, 'dev', HOST_INTERFACE);
-    // "nodad": the address can be used at once, without duplicate address detection.
-    this.#hasIpv6 = await address(`${ipv6}/64`, HOST_INTERFACE, 'nodad');
-    await this.#ip(place, 'link', 'set', HOST_INTERFACE, 'up');
-    const vlan = `${HOST_INTERFACE}.${VLAN_ID}`;
-    const add = ['link', 'add', 'link', HOST_INTERFACE, 'name', vlan, 'type', 'vlan', 'id', VLAN_ID];
-    this.#hasVlan = await this.#namespaces.succeeds(place, ['ip', ...add]);
-    if (this.#hasVlan) {
-      await this.#ip(place, 'address', 'add', `${vlanIpv4}/24`, 'dev', vlan);
-      await this.#ip(place, 'link', 'set', vlan, 'up');
+  /** Starts the server of a VM; resolves when it listens. */
+  async #serve({ name }: Vm): Promise<void> {
+    const server = await this.#start(name, 'serve');
+    this.#servers.push(server);
+    let isListening = false;
+    server.onLine(() => {
+      isListening = true;
+    });
+    await becomes(() => isListening || server.end !== undefined, { timeoutMs: PEER_TIMEOUT_MS });
+    server.assertRunning();
+    if (!isListening) {
+      throw new ProgramError(`The server for TCP and UDP of ${name} does not listen.`);
     }
   }
 
-  async #ip(place: Place, ...args: string[]): Promise<void> {
-    await this.#namespaces.run(place, ['ip', ...args]);
+  /** Starts the conversations that a VM begins. */
+  async #load(vm: Vm): Promise<void> {
+    const words = CONVERSATIONS.filter(({ from }) => from === vm).map(
+      ({ protocol, to, port, period }) => `${protocol}:${ipv4(to)}:${port}:${period}`,
+    );
+    if (words.length > 0) {
+      this.#clients.push(await this.#start(vm.name, 'load', ...words));
+    }
+  }
+
+  #start(name: string, ...words: readonly string[]): Promise<BackgroundProgram> {
+    return BackgroundProgram.start([
+      ...this.#namespaces.prefix(name),
+      ...selfCommand(...PEER_COMMAND, ...words),
+    ]);
+  }
+
+  async #bringUp(vm: Vm): Promise<void> {
+    const address = (text: string, device: string, ...more: string[]): Promise<boolean> =>
+      this.#namespaces.succeeds(vm.name, ['ip', 'address', 'add', text, 'dev', device, ...more]);
+    await this.#ip(vm, 'address', 'add', `${ipv4(vm)}/24`, 'dev', VM_INTERFACE);
+    // "nodad": the address can be used at once, without duplicate address detection.
+    this.#hasIpv6 = await address(`${ipv6(vm)}/64`, VM_INTERFACE, 'nodad');
+    await this.#ip(vm, 'link', 'set', VM_INTERFACE, 'up');
+    if (!TAGGED.includes(vm)) {
+      return;
+    }
+    const vlan = `${VM_INTERFACE}.${VLAN_ID}`;
+    const add = ['link', 'add', 'link', VM_INTERFACE, 'name', vlan, 'type', 'vlan', 'id', VLAN_ID];
+    this.#hasVlan = await this.#namespaces.succeeds(vm.name, ['ip', ...add]);
+    if (this.#hasVlan) {
+      await this.#ip(vm, 'address', 'add', `${vlanIpv4(vm)}/24`, 'dev', vlan);
+      await this.#ip(vm, 'link', 'set', vlan, 'up');
+    }
+  }
+
+  async #ip({ name }: Vm, ...args: string[]): Promise<void> {
+    await this.#namespaces.run(name, ['ip', ...args]);
+  }
+}
+
+async function endAll(programs: BackgroundProgram[]): Promise<void> {
+  for (const program of programs.splice(0)) {
+    await program.stop();
   }
 }

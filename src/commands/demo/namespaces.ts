@@ -1,9 +1,10 @@
-// Three network namespaces without names: one for the switch and one for each of two hosts, joined by veth pairs. Each is
+// Network namespaces without names: one for the switch and one for each VM, joined by veth pairs. Each is
 // held by a sleeping process; when these end, the kernel removes namespaces and interfaces.
 
 import { constants } from 'node:fs';
 import { access, readlink } from 'node:fs/promises';
 import { BackgroundProgram, type CommandLine, hasProgram, ProgramError, run } from './programs.ts';
+import { VMS } from './vms.ts';
 import { becomes } from './wait.ts';
 
 /** Required programs beside Open vSwitch, with their Debian packages. */
@@ -25,17 +26,14 @@ socket(my $socket, AF_INET, SOCK_DGRAM, 0) or die "socket: $!";
 my $value = pack("LL", 0x17, 0);
 ioctl($socket, 0x8946, pack("a16px16", $ARGV[0], $value)) or die "ioctl: $!";`;
 
-/** Name of the interface in a host. */
-export const HOST_INTERFACE = 'eth0';
-/** The switch's ends of the veth pairs. */
-export const SWITCH_INTERFACES = ['p1', 'p2'] as const;
-
-/** The owner of a namespace. */
-export type Place = 'switch' | 'alice' | 'bob';
+/** Name of the interface in a VM. */
+export const VM_INTERFACE = 'eth0';
+/** The place of the switch; the others are the names of VMs. */
+export const SWITCH = 'switch';
 
 /** See the head of the file. */
 export class Namespaces {
-  readonly #holders = new Map<Place, BackgroundProgram>();
+  readonly #holders = new Map<string, BackgroundProgram>();
 
   private constructor() {}
 
@@ -55,11 +53,11 @@ export class Namespaces {
     });
     const namespaces = new Namespaces();
     try {
-      for (const place of ['switch', 'alice', 'bob'] as const) {
-        await namespaces.#hold(place);
+      await namespaces.#hold(SWITCH);
+      for (const { name, port } of VMS) {
+        await namespaces.#hold(name);
+        await namespaces.#join(name, port);
       }
-      await namespaces.#join('alice', SWITCH_INTERFACES[0]);
-      await namespaces.#join('bob', SWITCH_INTERFACES[1]);
       return namespaces;
     } catch (error) {
       await namespaces.stop();
@@ -68,17 +66,17 @@ export class Namespaces {
   }
 
   /** Returns the command prefix that enters a namespace. */
-  prefix(place: Place): CommandLine {
+  prefix(place: string): CommandLine {
     return ['nsenter', `--target=${this.#pid(place)}`, '--net', '--'];
   }
 
   /** Runs a command in a namespace and returns its output. */
-  async run(place: Place, command: CommandLine): Promise<string> {
+  async run(place: string, command: CommandLine): Promise<string> {
     return run([...this.prefix(place), ...command]);
   }
 
   /** Whether a command succeeds in a namespace. */
-  async succeeds(place: Place, command: CommandLine): Promise<boolean> {
+  async succeeds(place: string, command: CommandLine): Promise<boolean> {
     return this.run(place, command).then(
       () => true,
       () => false,
@@ -92,7 +90,7 @@ export class Namespaces {
     this.#holders.clear();
   }
 
-  async #hold(place: Place): Promise<void> {
+  async #hold(place: string): Promise<void> {
     const ours = await readlink('/proc/self/ns/net');
     const holder = await BackgroundProgram.start(['unshare', '--net', '--', 'sleep', 'infinity']);
     this.#holders.set(place, holder);
@@ -106,15 +104,15 @@ export class Namespaces {
     }
   }
 
-  /** Creates a veth pair between a host and the switch; the host's end stays down. */
-  async #join(host: Place, switchInterface: string): Promise<void> {
-    const peer = ['peer', 'name', HOST_INTERFACE, 'netns', String(this.#pid(host))];
-    await this.run('switch', ['ip', 'link', 'add', switchInterface, 'type', 'veth', ...peer]);
-    await this.run(host, ['perl', '-e', CHECKSUMS_IN_SOFTWARE, HOST_INTERFACE]);
-    await this.run('switch', ['ip', 'link', 'set', switchInterface, 'up']);
+  /** Creates a veth pair between a VM and the switch; the VM's end stays down. */
+  async #join(vm: string, switchInterface: string): Promise<void> {
+    const peer = ['peer', 'name', VM_INTERFACE, 'netns', String(this.#pid(vm))];
+    await this.run(SWITCH, ['ip', 'link', 'add', switchInterface, 'type', 'veth', ...peer]);
+    await this.run(vm, ['perl', '-e', CHECKSUMS_IN_SOFTWARE, VM_INTERFACE]);
+    await this.run(SWITCH, ['ip', 'link', 'set', switchInterface, 'up']);
   }
 
-  #pid(place: Place): number {
+  #pid(place: string): number {
     const holder = this.#holders.get(place);
     if (holder === undefined) {
       throw new ProgramError(`The namespace of ${place} is gone.`);

@@ -1,7 +1,7 @@
 // Runs other programs: once for their output, or in the background until the demo ends them by process id. They do not outlive
 // the demo.
 
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { systemClock } from '../../runtime/clock.ts';
@@ -9,7 +9,8 @@ import { systemClock } from '../../runtime/clock.ts';
 /** Folders of system programs in Debian, which an ordinary user's PATH lacks. */
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 const PATH = [process.env['PATH'] ?? '', ...SYSTEM_FOLDERS].join(delimiter);
-const OUTPUT_BYTES_MAX = 4 * 1024 * 1024;
+/** Longest output of a program; one that writes more is killed. */
+const OUTPUT_CHARACTERS_MAX = 4 * 1024 * 1024;
 const RUN_TIMEOUT_MS = 20_000;
 /** Characters of a background program's standard error that are kept for its error message. */
 const SAID_CHARACTERS_MAX = 4000;
@@ -42,24 +43,42 @@ export function hasProgram(program: string): boolean {
   });
 }
 
-/** Runs a program and returns its standard output; rejects with a `ProgramError`. */
+/**
+ * Runs a program and returns its standard output; rejects with a `ProgramError`. Like programs in the background it gets a
+ * session of its own: a Ctrl-C in the terminal does not interrupt it.
+ */
 export async function run(
-  [program, ...args]: CommandLine,
+  command: CommandLine,
   variables: Readonly<Record<string, string>> = {},
 ): Promise<string> {
+  const [program, ...args] = command;
+  const child = spawn(program, args, {
+    env: environment(variables),
+    timeout: RUN_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+      if (output[name].length > OUTPUT_CHARACTERS_MAX) {
+        child.kill('SIGKILL');
+      }
+    });
+  }
   return new Promise((resolve, reject) => {
-    const options = {
-      env: environment(variables),
-      timeout: RUN_TIMEOUT_MS,
-      killSignal: 'SIGKILL',
-      maxBuffer: OUTPUT_BYTES_MAX,
-    } as const;
-    execFile(program, args, options, (error, stdout, stderr) => {
-      if (error === null) {
-        resolve(stdout);
+    const fail = (what: string, error?: Error): void => {
+      const said = output.stderr.trim() || output.stdout.trim() || what;
+      reject(new ProgramError(`"${command.join(' ')}" has failed: ${said}`, error));
+    };
+    child.once('error', (error) => fail(error.message, error));
+    child.once('close', (exitCode, signal) => {
+      if (exitCode === 0) {
+        resolve(output.stdout);
       } else {
-        const said = stderr.trim() || stdout.trim() || error.message;
-        reject(new ProgramError(`"${[program, ...args].join(' ')}" has failed: ${said}`, error));
+        fail(signal === null ? `exit code ${exitCode}` : `killed by ${signal}`);
       }
     });
   });

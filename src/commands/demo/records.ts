@@ -16,6 +16,7 @@ const EXPLANATION =
 export class Records {
   readonly counts: Counts = new Map();
   readonly #write: Write;
+  readonly #isShown: boolean;
   readonly #reader = new MessageReader();
   readonly #server: CollectServer;
   #recordCount = 0;
@@ -23,8 +24,10 @@ export class Records {
   #isHeadDue = true;
   #isExplained = false;
 
-  constructor(write: Write) {
+  /** `isShown`: whether to print the records. */
+  constructor(write: Write, isShown: boolean) {
     this.#write = write;
+    this.#isShown = isShown;
     this.#server = new CollectServer({
       message: (session, bytes) => this.#message(session, bytes),
       ended: (session) => this.#reader.endSession(session.key),
@@ -80,7 +83,9 @@ export class Records {
     }
     this.#recordCount += 1;
     addCount(this.counts, kindOf(byName), Number(packets), Number(byName.get('layer2OctetDeltaCount') ?? 0));
-    this.#write(this.#head() + recordText(message, record));
+    if (this.#isShown) {
+      this.#write(this.#head() + recordText(message, record));
+    }
   }
 
   #head(): string {

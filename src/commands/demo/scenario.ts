@@ -1,13 +1,17 @@
 // The steps of the demo: a private switch with a bridge and an IPFIX row, the daemon, traffic, flow records, and the comparison of
 // records and switch counters. Ends everything that it started, also after a failure.
 
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../runtime/clock.ts';
 import { askUnixctl } from '../../unixctl/client.ts';
 import { UnixctlError } from '../../unixctl/errors.ts';
 import { type Accounts, accountsTable, disagreements } from './comparison.ts';
+import { freeTcpPort, freeUdpPort } from './free-port.ts';
 import { InjectedTraffic } from './injected-traffic.ts';
+import { totalOf } from './kinds.ts';
 import { NamespaceTraffic } from './namespace-traffic.ts';
+import { Nfdump } from './nfdump.ts';
 import { PrivateOvs } from './private-ovs.ts';
 import { BackgroundProgram, type CommandLine, ProgramError } from './programs.ts';
 import { Records } from './records.ts';
@@ -15,13 +19,16 @@ import { selfCommand } from './self.ts';
 import { SwitchCounts } from './switch-counts.ts';
 import { commandText, paragraph, type Write } from './text.ts';
 import { differences, lookForTraces, type Traces } from './traces.ts';
-import { BRIDGE, type Traffic } from './traffic.ts';
+import { BRIDGE, type Traffic, type TrafficParts } from './traffic.ts';
+import { VMS } from './vms.ts';
 import { becomes, pause } from './wait.ts';
 
 /** Options of `Scenario`. */
 export interface ScenarioOptions {
-  /** Whether to end after the first round. */
+  /** Whether to end after the first round, without the page. */
   readonly isOnce: boolean;
+  /** The collector whose output is shown: of the demo, or nfcapd with nfdump. */
+  readonly collector: 'own' | 'nfdump';
   /** Writes text. */
   readonly write: Write;
   /** Aborted when the user ends the demo. */
@@ -33,8 +40,6 @@ interface AccountOptions {
   readonly timeoutMs: number;
   /** Ends without a fault when aborted. */
   readonly signal?: AbortSignal;
-  /** Prints no table when the counts are equal. */
-  readonly isBrief?: boolean;
 }
 
 const ACTIVE_TIMEOUT_SECONDS = 3;
@@ -45,7 +50,9 @@ const READY_TIMEOUT_MS = 10_000;
 /** Milliseconds after the end of traffic until all records arrive: the active timeout, and time for a busy machine. */
 const RECORDS_TIMEOUT_MS = ACTIVE_TIMEOUT_SECONDS * 1000 + 5000;
 const FLUSH_TIMEOUT_MS = 2000;
-const PAUSE_BETWEEN_ROUNDS_MS = 2000;
+/** Port of the page if it is free, as in the manual. */
+const PAGE_PORT = 9550;
+const SECOND_MS = 1000;
 /** Milliseconds between two polls of the switch's counters, each of which runs two programs. */
 const LOOK_INTERVAL_MS = 250;
 
@@ -53,12 +60,15 @@ const LOOK_INTERVAL_MS = 250;
 export class Scenario {
   readonly #options: ScenarioOptions;
   readonly #records: Records;
+  #nfdump: Nfdump | undefined;
+  /** The page's address; undefined when there is no page. */
+  #page: string | undefined;
   /** What was started, in order; ended in reverse order. */
   readonly #started: (() => Promise<unknown>)[] = [];
 
   constructor(options: ScenarioOptions) {
     this.#options = options;
-    this.#records = new Records((text) => options.write(text));
+    this.#records = new Records((text) => options.write(text), options.collector === 'own');
   }
 
   /** Runs the steps; returns a sentence about a failure, or undefined. */
@@ -71,7 +81,15 @@ export class Scenario {
   }
 
   async #play(): Promise<string | undefined> {
+    if (this.#options.collector === 'nfdump') {
+      Nfdump.assertInstalled();
+    }
     const ovs = await PrivateOvs.prepare();
+    if (!this.#options.isOnce) {
+      this.#page = `127.0.0.1:${await freeTcpPort(PAGE_PORT)}`;
+      this.#say('The live page, as soon as the daemon runs and until Ctrl-C:');
+      this.#options.write(`\n    http://${this.#page}/\n`);
+    }
     this.#started.push(() => ovs.stop());
     const traffic = await this.#chooseTraffic();
     const counts = await this.#startSwitch(ovs, traffic);
@@ -87,21 +105,15 @@ export class Scenario {
 
     this.#say('Sending traffic through the bridge.');
     await traffic.begin(parts);
-    for (let number = 1; !this.#options.signal.aborted; number += 1) {
-      await traffic.round(parts, number);
-      const fault = await this.#account(look, {
-        timeoutMs: RECORDS_TIMEOUT_MS,
-        signal: this.#options.signal,
-        isBrief: number > 1,
-      });
+    if (!this.#options.signal.aborted) {
+      await traffic.round(parts);
+      const options = { timeoutMs: RECORDS_TIMEOUT_MS, signal: this.#options.signal };
+      const fault = await this.#account(look, options);
       if (fault !== undefined) {
         return `${fault}\n${await this.#daemonStatus(ovs, daemon)}`;
       }
-      if (this.#options.isOnce) {
-        break;
-      }
-      await pause(PAUSE_BETWEEN_ROUNDS_MS, this.#options.signal);
     }
+    await this.#keepTalking(parts, traffic, daemon);
 
     this.#say('A few more packets, and then SIGTERM for the daemon: it sends the flows in its cache.');
     await traffic.finish(parts);
@@ -112,7 +124,42 @@ export class Scenario {
       return `The daemon ${daemon.end}: ${daemon.said}`;
     }
     const fault = await this.#account(() => Promise.resolve(last), { timeoutMs: FLUSH_TIMEOUT_MS });
-    return fault ?? (await this.#traceFault(ovs, before));
+    return fault ?? (await this.#nfdumpFault()) ?? (await this.#traceFault(ovs, before));
+  }
+
+  /** Keeps the VMs talking until the user ends the demo. */
+  async #keepTalking(parts: TrafficParts, traffic: Traffic, daemon: BackgroundProgram): Promise<void> {
+    const { isOnce, signal, write } = this.#options;
+    if (isOnce || signal.aborted) {
+      return;
+    }
+    this.#say(
+      `${VMS.map(({ name }) => name).join(', ')} keep talking at changing rates until Ctrl-C. The page shows them: http://${this.#page}/`,
+    );
+    for (let seconds = 0; !signal.aborted; seconds += 1) {
+      parts.ovs.assertRunning();
+      daemon.assertRunning();
+      this.#nfdump?.assertRunning();
+      await traffic.go(parts, seconds);
+      await this.#nfdump?.show(write);
+      await pause(SECOND_MS, signal);
+    }
+  }
+
+  /** Shows the rest of what nfdump has; returns a sentence when it is not what the records have. */
+  async #nfdumpFault(): Promise<string | undefined> {
+    const nfdump = this.#nfdump;
+    if (nfdump === undefined) {
+      return undefined;
+    }
+    await nfdump.stop();
+    await nfdump.show(this.#options.write);
+    const [shown, exported] = [await nfdump.packets(), totalOf(this.#records.counts).packets];
+    if (shown !== exported) {
+      return `nfdump shows ${shown} packets, and the records have ${exported}.`;
+    }
+    this.#say(`nfdump shows all ${shown} packets.`);
+    return undefined;
   }
 
   async #chooseTraffic(): Promise<Traffic> {
@@ -127,13 +174,15 @@ export class Scenario {
     return traffic;
   }
 
-  /** Starts a switch with a bridge, two ports, flows that count, and the IPFIX row. */
+  /** Starts a switch with a bridge, a port for each VM, flows that count, and the IPFIX row. */
   async #startSwitch(ovs: PrivateOvs, traffic: Traffic): Promise<SwitchCounts> {
     this.#say(`Starting a private Open vSwitch in ${ovs.folder}. Its programs find it with:`);
     this.#options.write(commandText(['export', `OVS_RUNDIR=${ovs.folder}`]));
     await ovs.start(traffic.switchOptions);
 
-    this.#say('A bridge with two ports, and a flow for each kind of traffic, so that the switch counts it:');
+    this.#say(
+      'A bridge with a port for each of four VMs, and a flow for each kind of traffic, so that the switch counts it:',
+    );
     const { datapath } = traffic.switchOptions;
     const bridge = ['add-br', BRIDGE, '--', 'set', 'Bridge', BRIDGE, `datapath_type=${datapath}`];
     await this.#typed(ovs, ['ovs-vsctl', ...bridge, ...traffic.portArguments]);
@@ -141,18 +190,33 @@ export class Scenario {
     this.#options.write(commandText(await counts.install()));
 
     this.#started.push(() => this.#records.close());
-    const port = await this.#records.listen();
+    const ports = [await this.#records.listen()];
+    if (this.#options.collector === 'nfdump') {
+      ports.push(await this.#startNfcapd(ovs));
+    }
     this.#say(
-      `A collector listens on 127.0.0.1:${port}. The row configures the export, as for ovs-vswitchd's own exporter; here each packet is sampled (sampling=1), and flows are sent after ${ACTIVE_TIMEOUT_SECONDS} s:`,
+      `A collector listens on 127.0.0.1:${ports[0]}. The row configures the export, as for ovs-vswitchd's own exporter; here each packet is sampled (sampling=1), and flows are sent after ${ACTIVE_TIMEOUT_SECONDS} s:`,
     );
-    await this.#typed(ovs, ['ovs-vsctl', ...rowArguments(port)]);
+    await this.#typed(ovs, ['ovs-vsctl', ...rowArguments(ports)]);
     return counts;
+  }
+
+  /** Starts nfcapd, and returns its port. */
+  async #startNfcapd(ovs: PrivateOvs): Promise<number> {
+    const folder = join(ovs.folder, 'nfcapd');
+    await mkdir(folder);
+    this.#say('nfcapd receives the records, too, and nfdump shows its files:');
+    const nfdump = await Nfdump.start(folder, await freeUdpPort(), this.#options.write);
+    this.#started.push(() => nfdump.stop());
+    this.#nfdump = nfdump;
+    return nfdump.port;
   }
 
   async #startDaemon(ovs: PrivateOvs): Promise<BackgroundProgram> {
     this.#say('The daemon; it adopts the row, and is "ready" when packets are sampled:');
-    this.#options.write(commandText(['ovs-ipfix', 'run']));
-    const command = selfCommand('run', '--db', ovs.database);
+    const web = this.#page === undefined ? [] : ['--web', this.#page];
+    this.#options.write(commandText(['ovs-ipfix', 'run', ...web]));
+    const command = selfCommand('run', '--db', ovs.database, ...web);
     const daemon = await BackgroundProgram.start(command, ovs.variables);
     this.#started.push(() => daemon.stop());
     let refusal = '';
@@ -184,7 +248,7 @@ export class Scenario {
   /** Waits until the counts agree and prints them; returns a sentence when they do not in time. */
   async #account(
     look: () => Promise<Accounts | undefined>,
-    { timeoutMs, signal, isBrief }: AccountOptions,
+    { timeoutMs, signal }: AccountOptions,
   ): Promise<string | undefined> {
     let last: Accounts | undefined;
     const agree = async (): Promise<boolean> => {
@@ -198,9 +262,7 @@ export class Scenario {
     if (last === undefined) {
       return "The counters of the switch's flows and ports do not come to agree.";
     }
-    if (!isBrief || !isAgreed) {
-      this.#options.write(`\n${accountsTable(last)}`);
-    }
+    this.#options.write(`\n${accountsTable(last)}`);
     if (!isAgreed) {
       return disagreements(last).join('\n');
     }
@@ -253,9 +315,10 @@ export class Scenario {
 }
 
 /** Returns the command of the manual page with the demo's values. */
-function rowArguments(port: number): string[] {
+function rowArguments(ports: readonly number[]): string[] {
+  const targets = ports.map((port) => `"127.0.0.1:${port}"`).join(',');
   const row = [
-    `-- set Bridge ${BRIDGE} ipfix=@i -- --id=@i create IPFIX targets="127.0.0.1:${port}"`,
+    `-- set Bridge ${BRIDGE} ipfix=@i -- --id=@i create IPFIX targets=${targets}`,
     `obs_domain_id=${OBSERVATION_DOMAIN_ID} obs_point_id=${OBSERVATION_POINT_ID} sampling=1`,
     `cache_active_timeout=${ACTIVE_TIMEOUT_SECONDS} cache_max_flows=${FLOWS_MAX}`,
   ];

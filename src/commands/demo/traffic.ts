@@ -17,13 +17,15 @@ export interface TrafficParts {
 export interface Traffic {
   /** How to start the switch. */
   readonly switchOptions: PrivateOvsOptions;
-  /** The two ports, as arguments of ovs-vsctl. */
+  /** The ports, as arguments of ovs-vsctl. */
   readonly portArguments: readonly string[];
   /** Called when packets are exported; no packet is sent before. */
   begin(parts: TrafficParts): Promise<void>;
-  /** Sends one round of all kinds in a second or two; `number` counts from 1. */
-  round(parts: TrafficParts, number: number): Promise<void>;
-  /** Sends a few last packets. */
+  /** Sends one round of all kinds in a second or two. */
+  round(parts: TrafficParts): Promise<void>;
+  /** Called each second after the round: sends traffic whose rates change, or has it sent. */
+  go(parts: TrafficParts, seconds: number): Promise<void>;
+  /** Ends the traffic and sends a few last packets. */
   finish(parts: TrafficParts): Promise<void>;
   /** The sent packets, if they are known exactly. */
   sent(): Counts | undefined;

@@ -23,8 +23,8 @@ export function isExported({ sampling, flowSampling }: BridgeConfig): boolean {
   return sampling !== undefined || flowSampling.size > 0;
 }
 
-/** The conditions that a daemon would report. */
-function checkNeeds(facts: BridgeFacts, config: BridgeConfig): Finding[] {
+/** Returns the conditions that a daemon would report. */
+export function checkNeeds(facts: BridgeFacts, config: BridgeConfig): Finding[] {
   if (!isExported(config)) {
     return [];
   }
@@ -43,7 +43,7 @@ function checkNeeds(facts: BridgeFacts, config: BridgeConfig): Finding[] {
 }
 
 /** Whether the bridge is sampled by packet-ins at first: see control/sampler-choice.ts. */
-function needsPacketIns(
+export function needsPacketIns(
   { hasMeters }: BridgeFacts,
   { samplerPolicy, hasKernelDatapath }: BridgeConfig,
 ): boolean {

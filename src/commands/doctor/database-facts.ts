@@ -1,27 +1,32 @@
 // Reads the database, without the lock and without changing it.
 
-import type { CollectorTls } from '../../config/collector-tls.ts';
 import {
   type Configuration,
   type ConfigurationTables,
   readConfiguration,
 } from '../../config/configuration.ts';
-import { MESSAGE_BYTES_MAX_DEFAULT, type OvsSettings } from '../../config/settings.ts';
+import { type DoctorSettings, MESSAGE_BYTES_MAX_DEFAULT } from '../../config/settings.ts';
 import { isRelay, relayCondition } from '../../control/database-relay.ts';
 import { configurationTables, DATABASE_NAME, WATCHED_COLUMNS } from '../../control/database-session.ts';
 import { withOwnershipConditions } from '../../control/ownership.ts';
 import { TargetsColumn } from '../../control/targets-column.ts';
+import type { CollectorTarget } from '../../export/collector-session.ts';
 import { OvsdbClient, Replica, type Snapshot } from '../../ovsdb-client/index.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { dial, type Endpoint, formatEndpoint } from '../../runtime/endpoint.ts';
 import { isForbidden } from '../../runtime/error-code.ts';
 import { clause, reasonOf } from '../../runtime/sentence.ts';
+import type { TlsClientFiles } from '../../runtime/tls-files.ts';
 import { within } from '../../runtime/within.ts';
 
-/** What the daemon has: the doctor does not know its flags, and opens no TLS session. */
-const TLS_OF_DAEMON: CollectorTls = {
-  files: { ca: '', certificate: undefined, key: undefined, isClientOptional: true },
-  folder: '',
+/** A folder that never has files: in place of the daemon's, where the doctor is not given its flags. */
+const NO_FOLDER = '/dev/null';
+/** The daemon's TLS files, likewise. */
+const NO_FILES: TlsClientFiles = {
+  ca: `${NO_FOLDER}/ca.crt`,
+  certificate: undefined,
+  key: undefined,
+  isClientOptional: true,
 };
 /** The daemon's folder for files, likewise. */
 const FOLDER_OF_DAEMON = { path: '/' };
@@ -50,8 +55,13 @@ export class DatabaseUnreachable extends Error {
   }
 }
 
+/** Returns the TLS files of a target, if the doctor was given them. */
+export function knownTlsFiles({ tls }: CollectorTarget): TlsClientFiles | undefined {
+  return tls?.ca.startsWith(`${NO_FOLDER}/`) === true ? undefined : tls;
+}
+
 /** Reads the tables from the first endpoint that answers; rejects with `DatabaseUnreachable`. */
-export async function readDatabase(settings: OvsSettings, clock: Clock): Promise<DatabaseFacts> {
+export async function readDatabase(settings: DoctorSettings, clock: Clock): Promise<DatabaseFacts> {
   const reasons: string[] = [];
   let isDenied = false;
   for (const endpoint of settings.database) {
@@ -64,7 +74,7 @@ export async function readDatabase(settings: OvsSettings, clock: Clock): Promise
           clock,
           DATABASE_MS_MAX,
           'it accepts connections and does not answer',
-          read(client, endpoint),
+          read(client, endpoint, settings),
         );
       } finally {
         client.close();
@@ -79,7 +89,11 @@ export async function readDatabase(settings: OvsSettings, clock: Clock): Promise
   throw new DatabaseUnreachable(reasons, isDenied);
 }
 
-async function read(client: OvsdbClient, endpoint: Endpoint): Promise<DatabaseFacts> {
+async function read(
+  client: OvsdbClient,
+  endpoint: Endpoint,
+  { collectorTls, source }: DoctorSettings,
+): Promise<DatabaseFacts> {
   const relay = (await isRelay(client, DATABASE_NAME)) ? [relayCondition(formatEndpoint(endpoint))] : [];
   let snapshot: Snapshot | undefined;
   const replica = new Replica({
@@ -99,7 +113,8 @@ async function read(client: OvsdbClient, endpoint: Endpoint): Promise<DatabaseFa
   // The policy of a daemon that does not run is unknown; the conditions of rows do not depend on it.
   const configuration = withOwnershipConditions(
     readConfiguration(tables, MESSAGE_BYTES_MAX_DEFAULT, undefined, undefined, {
-      collectorTls: TLS_OF_DAEMON,
+      collectorTls: { files: collectorTls.files ?? NO_FILES, folder: collectorTls.folder ?? NO_FOLDER },
+      source,
       fileTargets: FOLDER_OF_DAEMON,
     }),
     'none',

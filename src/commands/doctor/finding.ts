@@ -17,6 +17,7 @@ export const FINDING_CODES = [
   'stale-state',
   'stale-own-rows',
   'collector-refuses',
+  'collector-tls-refused',
   'collector-unknown',
   'daemon-away',
   'daemon-silent',
@@ -31,6 +32,12 @@ export const FINDING_CODES = [
   'clock-implausible',
   'clock-unsynchronised',
   'check-failed',
+  'start-takes-over',
+  'start-leaves',
+  'start-changes-records',
+  'start-costs',
+  'start-idle',
+  'start-stands-by',
 ] as const;
 export type FindingCode = (typeof FINDING_CODES)[number];
 

@@ -1,9 +1,7 @@
-// One replay: sends the packets of a capture through an exporter as samples of weight 1, as fast as possible or at the recorded
+// One replay: sends the packets of captures through an exporter as samples of weight 1, as fast as possible or at the recorded
 // speed. Exporter, cache, encoder and sessions are those of the daemon; only the source of frames and time differs. Reading
 // waits for the collectors, so that no record is lost here.
 
-import { CaptureReader } from '../../capture/capture-reader.ts';
-import { CaptureError } from '../../capture/captured-packet.ts';
 import { BatchClock } from '../../export/batch-clock.ts';
 import type { OpenSession } from '../../export/collector-session.ts';
 import { Exporter } from '../../export/exporter.ts';
@@ -13,7 +11,10 @@ import { UNKNOWN_INTERFACE } from '../../intake/ingress-interfaces.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { CaptureClock } from './capture-clock.ts';
-import { type CaptureSource, CaptureSourceError } from './capture-source.ts';
+import type { CaptureFile } from './capture-file.ts';
+import { CaptureInput } from './capture-input.ts';
+import type { PacketFilter } from './packet-filter.ts';
+import { TimeCheck } from './time-check.ts';
 
 /** Options of a replay, validated. */
 export interface ReplayOptions {
@@ -24,7 +25,10 @@ export interface ReplayOptions {
 }
 
 export interface ReplayParts {
-  readonly source: CaptureSource;
+  /** Files, folders, or `-` for standard input. */
+  readonly paths: readonly string[];
+  /** Packets that do not match are read and not counted in flows. */
+  readonly filter: PacketFilter | undefined;
   readonly log: Logger;
   readonly openSession: OpenSession;
 }
@@ -37,11 +41,17 @@ export interface ReplayStatus {
   readonly octetsCaptured: number;
   /** Packets whose time is before that of the previous packet; the previous time is used for them. */
   readonly outOfOrder: number;
+  /** Packets that the filter has left out. */
+  readonly filteredOut: number;
+  /** Packets whose link type is not read, by link type; they are not in `packets`. */
+  readonly skipped: ReadonlyMap<number, number>;
   /** Times of capture in microseconds since 1970; undefined before the first packet. */
   readonly firstMicros: number | undefined;
   readonly lastMicros: number | undefined;
-  /** Why the file could not be read to its end; the packets before are exported. */
-  readonly fault: string | undefined;
+  /** Why captures could not be read to their ends; the packets before are exported. */
+  readonly faults: readonly string[];
+  /** What may be wrong with the capture, as sentences; nothing is missing because of it. */
+  readonly warnings: readonly string[];
   readonly isInterrupted: boolean;
   readonly fileBytes: number | undefined;
   readonly fileBytesRead: number;
@@ -62,12 +72,14 @@ const AHEAD_MICROS = 1000;
 const PACKETS = 0;
 const OCTETS = 1;
 const CAPTURED = 2;
+const FILTERED = 3;
 
 /** One replay: see the head of the file. */
 export class Replay {
   readonly #options: ReplayOptions;
-  readonly #source: CaptureSource;
-  readonly #reader = new CaptureReader();
+  readonly #input: CaptureInput;
+  readonly #filter: PacketFilter | undefined;
+  readonly #timeCheck = new TimeCheck(systemClock.wallMicros());
   readonly #time = new CaptureClock();
   /** The exporter's clock at the recorded speed; packets wait by the same clock. */
   readonly #machineTime = new BatchClock(systemClock);
@@ -75,14 +87,11 @@ export class Replay {
   /** Work that the exporter has deferred to the end of a batch. */
   readonly #deferred: (() => void)[] = [];
   /** Counts, in cells because they outgrow small integers. */
-  readonly #counts = new Float64Array(3);
+  readonly #counts = new Float64Array(4);
   #outOfOrder = 0;
   #firstMicros: number | undefined;
   /** Difference between a packet's time and monotonic time, at the recorded speed. */
   #offsetMicros: number | undefined;
-  #fault: string | undefined;
-  /** Whether the reader stands at a packet that is not sampled yet. */
-  #hasPacket = false;
   #isInterrupted = false;
   /** Ends the wait for a packet's time. */
   #wake: () => void = () => {};
@@ -91,7 +100,11 @@ export class Replay {
 
   constructor(options: ReplayOptions, parts: ReplayParts) {
     this.#options = options;
-    this.#source = parts.source;
+    this.#filter = parts.filter;
+    this.#input = new CaptureInput(parts.paths, {
+      beforeRead: () => this.#roomAtCollectors(),
+      isInterrupted: () => this.#isInterrupted,
+    });
     const putOff = (callback: () => void) => this.#deferred.push(callback);
     // At full speed the event loop does not run in between: deferred work runs when the collectors can take messages.
     const timing =
@@ -102,32 +115,23 @@ export class Replay {
     this.#exporter = new Exporter('replay', options.exporter, { ...timing, log, openSession });
   }
 
-  /** Reads to the end of the file, to its first fault or to `interrupt`, and flushes. */
+  /** Reads to the end of each capture, to its first fault or to `interrupt`, and flushes. */
   async run(): Promise<void> {
-    // The exporter's start time is that of the first packet.
-    if (await this.#readOn()) {
-      this.#firstMicros = this.#reader.packet.timeMicros[0]!;
-      this.#time.advance(this.#reader.packet.timeMicros);
-      this.#exporter.start();
-      do {
-        if (this.#options.speed === 'recorded') {
-          await this.#waitForTime();
-        }
-        if (this.#isInterrupted) {
-          break;
-        }
-        if (this.#sampleOn()) {
-          await this.#roomAtCollectors();
-        }
-      } while (!this.#isInterrupted && (this.#hasPacket || (await this.#readOn())));
-      await this.#flush();
+    try {
+      await this.#input.begin();
+      const first = await this.#input.next();
+      if (first !== undefined) {
+        await this.#export(first);
+      }
+    } finally {
+      this.#input.close();
     }
-    this.#source.close();
   }
 
   /** Stops reading; `run` flushes and returns. */
   interrupt(): void {
     this.#isInterrupted = true;
+    this.#input.interrupt();
     this.#wake();
   }
 
@@ -138,88 +142,87 @@ export class Replay {
       octets: this.#counts[OCTETS]!,
       octetsCaptured: this.#counts[CAPTURED]!,
       outOfOrder: this.#outOfOrder,
+      filteredOut: this.#counts[FILTERED]!,
+      skipped: this.#input.skipped,
       firstMicros: this.#firstMicros,
       lastMicros: hasPackets ? this.#time.wallMicros() : undefined,
-      fault: this.#fault,
+      faults: this.#input.faults,
+      warnings: [...this.#timeCheck.warnings(), ...ignoredFiles(this.#input.ignored)],
       isInterrupted: this.#isInterrupted,
-      fileBytes: this.#source.fileBytes,
-      fileBytesRead: this.#source.readBytes,
+      fileBytes: this.#input.fileBytes,
+      fileBytesRead: this.#input.readBytes,
       exporter: this.#exporter.status(),
     };
   }
 
+  async #export(first: CaptureFile): Promise<void> {
+    // The exporter's start time is that of the first packet.
+    const { timeMicros } = first.reader.packet;
+    this.#firstMicros = timeMicros[0]!;
+    this.#time.advance(timeMicros);
+    this.#exporter.start();
+    for (let file: CaptureFile | undefined = first; file !== undefined && !this.#isInterrupted; ) {
+      if (this.#options.speed === 'recorded') {
+        await this.#waitForTime(file);
+        if (this.#isInterrupted) {
+          break;
+        }
+      }
+      if (this.#sampleOn(file)) {
+        await this.#roomAtCollectors();
+      }
+      if (!file.hasPacket || !this.#input.isFirst(file)) {
+        file = await this.#input.next();
+      }
+    }
+    await this.#flush();
+  }
+
   /**
-   * The packet path: nothing is allocated here. Samples the packet that the reader stands at and, at full speed, some
+   * The packet path: nothing is allocated here. Samples the packet that the capture stands at and, at full speed, some
    * behind it; true when a collector has to be waited for.
    */
-  #sampleOn(): boolean {
+  #sampleOn(file: CaptureFile): boolean {
     const { observationDomainId: domainId, observationPointId: pointId, speed } = this.#options;
-    const reader = this.#reader;
+    const input = this.#input;
+    const filter = this.#filter;
     const exporter = this.#exporter;
     const time = this.#time;
-    const { packet, memory } = reader;
+    const { latest } = this.#timeCheck;
+    const { packet, memory } = file.reader;
     const packetsMax = speed === 'recorded' ? 1 : Math.min(LOOK_PACKETS, BATCH_PACKETS - this.#batchPackets);
     let packets = 0;
     let octets = 0;
     let captured = 0;
+    let filtered = 0;
     do {
       const { start, end, originalLength } = packet;
+      if (packet.timeMicros[0]! > latest[0]!) {
+        this.#timeCheck.add(file);
+      }
       if (!time.advance(packet.timeMicros)) {
         this.#outOfOrder += 1;
       }
-      exporter.sample(memory, start, end, originalLength, 1, domainId, pointId, UNKNOWN_INTERFACE);
+      if (filter === undefined || filter.matches(memory, start, end)) {
+        exporter.sample(memory, start, end, originalLength, 1, domainId, pointId, UNKNOWN_INTERFACE);
+      } else {
+        filtered += 1;
+      }
       packets += 1;
       octets += originalLength;
       captured += end - start;
-      this.#hasPacket = this.#moveOn();
-    } while (this.#hasPacket && packets < packetsMax);
+    } while (file.moveOn() && packets < packetsMax && input.isFirst(file));
     const counts = this.#counts;
     counts[PACKETS]! += packets;
     counts[OCTETS]! += octets;
     counts[CAPTURED]! += captured;
+    counts[FILTERED]! += filtered;
     this.#batchPackets += packets;
     if (this.#batchPackets >= BATCH_PACKETS) {
       this.#batchPackets = 0;
       this.#runDeferred();
     }
     return exporter.backlogCount > BACKLOG_MAX;
-  }
-
-  /** Moves to the next packet that has been read; an error of the file ends the replay. */
-  #moveOn(): boolean {
-    try {
-      return this.#reader.next();
-    } catch (error) {
-      this.#setFault(error);
-      return false;
-    }
-  }
-
-  /** Reads until there is a packet; false at the end of the file, or at an error of its format. */
-  async #readOn(): Promise<boolean> {
-    try {
-      while (this.#fault === undefined && !this.#isInterrupted) {
-        await this.#roomAtCollectors();
-        const filled = this.#source.fill(this.#reader);
-        if (!(typeof filled === 'boolean' ? filled : await filled)) {
-          this.#reader.finish();
-          return false;
-        }
-        if (this.#moveOn()) {
-          return true;
-        }
-      }
-    } catch (error) {
-      this.#setFault(error);
-    }
-    return false;
-  }
-
-  #setFault(error: unknown): void {
-    if (!(error instanceof CaptureError || error instanceof CaptureSourceError)) {
-      throw error;
-    }
-    this.#fault = error.message;
   }
 
   /** Lets the event loop run, and waits while the send queue of a reachable collector is long. */
@@ -243,8 +246,7 @@ export class Replay {
     }
   }
 
-  async #waitForTime(): Promise<void> {
-    const packetMicros = this.#reader.packet.timeMicros[0]!;
+  async #waitForTime({ timeMicros: packetMicros }: CaptureFile): Promise<void> {
     this.#offsetMicros ??= packetMicros - this.#machineTime.monotonicMicros();
     while (!this.#isInterrupted) {
       const early = packetMicros - this.#offsetMicros - this.#machineTime.monotonicMicros();
@@ -269,4 +271,10 @@ export class Replay {
     }
     await stopped;
   }
+}
+
+function ignoredFiles(files: readonly string[]): string[] {
+  return files.length === 0
+    ? []
+    : [`Files left out because they are not captures: ${files.length}, the first is "${files[0]}".`];
 }

@@ -1,7 +1,11 @@
 // The output of a replay: a progress line while it runs, and a summary of packets, records and messages at its end, as text or
 // JSON.
 
+import { linkTypeAdvice, linkTypeText } from '../../capture/link-types.ts';
 import type { ReplayStatus } from './replay-run.ts';
+
+/** Sentences of one kind that are shown; the number of the others follows. */
+const SENTENCES_MAX = 10;
 
 /** Returns the progress line; `seconds` since the start. */
 export function progressLine(status: ReplayStatus, seconds: number): string {
@@ -27,8 +31,19 @@ function recordCount({ exporter }: ReplayStatus): number {
 
 /** Returns what makes a replay incomplete, as sentences; empty when every packet is in a record that was sent. */
 export function shortfalls(status: ReplayStatus): string[] {
-  const { exporter, fault } = status;
-  const sentences = fault === undefined ? [] : [fault];
+  const { exporter, faults, skipped } = status;
+  const sentences = some(faults, 'captures could not be read to their ends');
+  const skips = Array.from(
+    skipped,
+    ([linkType, packets]) =>
+      `Packets skipped because ${linkTypeText(linkType)} is not supported: ${count(packets)}. ${linkTypeAdvice(linkType)}`,
+  );
+  sentences.push(...some(skips, 'link types were skipped'));
+  if (exporter.state === 'running' || exporter.state === 'stopping') {
+    sentences.push(
+      `A second signal ended the replay before all records were sent; ${count(exporter.cache.flows)} flows were left in the cache.`,
+    );
+  }
   if (exporter.cache.refused > 0) {
     sentences.push(
       `${count(exporter.cache.refused)} packets were refused by the full cache and are in no record.`,
@@ -44,6 +59,14 @@ export function shortfalls(status: ReplayStatus): string[] {
   return sentences;
 }
 
+/** Returns the first sentences, and one about the number of the others. */
+function some(sentences: readonly string[], what: string): string[] {
+  const others = sentences.length - SENTENCES_MAX;
+  return others <= 0
+    ? [...sentences]
+    : [...sentences.slice(0, SENTENCES_MAX), `${count(others)} other ${what}.`];
+}
+
 /** Returns the summary as text, in lines of at most 80 columns. */
 export function summaryText(status: ReplayStatus, seconds: number): string {
   const { exporter, packets } = status;
@@ -53,11 +76,14 @@ export function summaryText(status: ReplayStatus, seconds: number): string {
     status.firstMicros === undefined || status.lastMicros === undefined
       ? 0
       : (status.lastMicros - status.firstMicros) / 1_000_000;
+  const filtered =
+    status.filteredOut === 0 ? [] : [`           ${count(status.filteredOut)} left out by the filter`];
   const lines = [
     `packets    ${count(packets)}, ${count(status.octets)} octets (${count(status.octetsCaptured)} captured), ` +
       `${captureSeconds.toFixed(3)} s of capture`,
     `           ${count(cache.inserted + cache.aggregated)} counted in flows, ${count(cache.refused)} not`,
     `           ${count(faults)} with a truncated or malformed header, ${count(status.outOfOrder)} out of order`,
+    ...filtered,
     `flows      ${count(cache.inserted)}, of which ${count(cache.flows)} are left in the cache`,
     `records    ${count(recordCount(status))}: ${count(records.activeTimeout)} active timeout, ` +
       `${count(records.lackOfResources)} lack of resources,`,
@@ -67,14 +93,14 @@ export function summaryText(status: ReplayStatus, seconds: number): string {
         `collector  ${collector.target}: ${count(collector.recordsSent)} records sent, ${count(collector.recordsLost)} lost`,
     ),
     `took       ${seconds.toFixed(3)} s, ${count(seconds > 0 ? Math.round(packets / seconds) : 0)} packets/s`,
-    ...shortfalls(status).map((sentence) => `WARNING    ${sentence}`),
+    ...[...shortfalls(status), ...status.warnings].map((sentence) => `WARNING    ${sentence}`),
   ];
   return `${lines.join('\n')}\n`;
 }
 
 /** Returns the summary as an object; docs/replay.md has the fields. */
 export function summaryJson(status: ReplayStatus, seconds: number): string {
-  const { exporter, ...replay } = status;
+  const { exporter, skipped, ...replay } = status;
   const { records, malformed, cache, messages, collectors } = exporter;
   return `${JSON.stringify(
     {
@@ -82,6 +108,7 @@ export function summaryJson(status: ReplayStatus, seconds: number): string {
       version: 1,
       seconds,
       ...replay,
+      skipped: Array.from(skipped, ([linkType, packets]) => ({ linkType, packets })),
       packetsInFlows: cache.inserted + cache.aggregated,
       packetsRefused: cache.refused,
       malformed,

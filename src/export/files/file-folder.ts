@@ -1,5 +1,5 @@
 // The folder of `--file-targets`, which all targets of a process share: it is bounded by bytes and files. A target that needs space
-// removes the oldest files of its own.
+// removes the oldest files of its own. Other processes may write into the folder as well.
 
 import { lstat, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { codeOf } from '../../runtime/error-code.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { fileName, namesOf } from './file-pattern.ts';
 import { recoverFiles } from './file-recovery.ts';
+import { FolderOwner } from './folder-owner.ts';
 import { TargetFile } from './target-file.ts';
 
 /** Bytes after which a file is complete, by default. */
@@ -32,7 +33,7 @@ export interface FileFolderOptions {
 export interface FileFolderParts {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Whether files that a killed process was writing are completed at first: not where another process may be writing them. */
+  /** Whether files that a killed process was writing are completed at first. */
   readonly recovers: boolean;
 }
 
@@ -52,6 +53,7 @@ export class FileFolder {
   readonly fileBytesMax: number;
   readonly #bytesMax: number;
   readonly #parts: FileFolderParts;
+  readonly #owner: FolderOwner;
   #entries = new Map<string, Entry>();
   /** The names of files that are being written: each may become as long as `fileBytesMax`. */
   readonly #written = new Set<string>();
@@ -65,12 +67,13 @@ export class FileFolder {
     this.fileBytesMax = fileBytesMax;
     this.#bytesMax = folderBytesMax;
     this.#parts = parts;
+    this.#owner = new FolderOwner(path);
   }
 
   /** Resolves when files can be created, as far as the folder shows it. */
   async ready(): Promise<void> {
     if (this.#parts.recovers) {
-      this.#recovery ??= recoverFiles(this.path, this.#parts.log).catch((error: unknown) => {
+      this.#recovery ??= recoverFiles(this.path, this.#owner, this.#parts.log).catch((error: unknown) => {
         this.#recovery = undefined;
         throw error;
       });
@@ -102,15 +105,24 @@ export class FileFolder {
       if (file.bytes > 0) {
         this.#entries.set(name, { bytes: file.bytes, changedMs: this.#parts.clock.wallMicros() / 1000 });
       }
+      await this.#owner.release();
     }
   }
 
   async #create(pattern: string): Promise<CreatedFile> {
     await this.#scan();
     const filesRemoved = await this.#makeRoom(namesOf(pattern));
-    const file = await TargetFile.create(this.path, this.slotOf(pattern), (name) => this.#entries.has(name));
-    this.#written.add(file.part);
-    return { file, filesRemoved };
+    await this.#owner.acquire();
+    try {
+      const { token } = this.#owner;
+      const isTaken = (name: string) => this.#entries.has(name);
+      const file = await TargetFile.create(this.path, this.slotOf(pattern), token, isTaken);
+      this.#written.add(file.part);
+      return { file, filesRemoved };
+    } catch (error) {
+      await this.#owner.release();
+      throw error;
+    }
   }
 
   /** Removes the oldest files of a target until there is room for another one; returns their number. */

@@ -67,12 +67,20 @@ export function namesOf(pattern: string): RegExp {
   return new RegExp(`^${stem}(?:-\\d{1,5})?\\${SUFFIX}$`, 'u');
 }
 
-/** Returns the name that a file has while it is written. */
-export function partName(name: string): string {
-  return `.${name}.part`;
+/** Returns the name that a file has while the process with the token writes it. */
+export function partName(name: string, token: string): string {
+  return `.${name}.${token}.part`;
 }
 
-/** Returns the name that a file with the name of one that is being written gets; undefined for other names. */
-export function nameOfPart(name: string): string | undefined {
-  return /^\.(?<name>[A-Za-z0-9_][A-Za-z0-9_.-]*\.ipfix)\.part$/u.exec(name)?.groups?.['name'];
+/**
+ * Returns the name that a file with a temporary name gets, and the token of its process, which earlier versions did not write;
+ * undefined for other names.
+ */
+export function nameOfPart(
+  part: string,
+): { readonly name: string; readonly token: string | undefined } | undefined {
+  const groups = /^\.(?<name>[A-Za-z0-9_][A-Za-z0-9_.-]*\.ipfix)(?:\.(?<token>[0-9a-f]{16}))?\.part$/u.exec(
+    part,
+  )?.groups;
+  return groups && { name: groups['name'] ?? '', token: groups['token'] };
 }

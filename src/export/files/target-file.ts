@@ -21,29 +21,35 @@ export class TargetFile {
   readonly #part: string;
   #bytes = 0;
 
-  private constructor(folder: string, slot: string, name: string, handle: FileHandle) {
+  private constructor(folder: string, slot: string, name: string, part: string, handle: FileHandle) {
     this.slot = slot;
     this.#folder = folder;
     this.#name = name;
-    this.#part = partName(name);
+    this.#part = part;
     this.#handle = handle;
   }
 
-  /** Creates a file of the first number that is free. */
-  static async create(folder: string, slot: string, isTaken: (name: string) => boolean): Promise<TargetFile> {
+  /** Creates a file of the first number that is free; `token` is that of the process. */
+  static async create(
+    folder: string,
+    slot: string,
+    token: string,
+    isTaken: (name: string) => boolean,
+  ): Promise<TargetFile> {
     for (let number = 1; number <= FILE_NUMBER_MAX; number += 1) {
       const name = numberedName(slot, number);
+      const part = partName(name, token);
       if (!isTaken(name)) {
-        const handle = await unlessExists(open(join(folder, partName(name)), CREATE, MODE));
+        const handle = await unlessExists(open(join(folder, part), CREATE, MODE));
         if (handle !== undefined) {
-          return new TargetFile(folder, slot, name, handle);
+          return new TargetFile(folder, slot, name, part, handle);
         }
       }
     }
     throw new Error(`there are ${FILE_NUMBER_MAX} files with the name ${slot} already`);
   }
 
-  /** The name that it has, or will have, when it is complete. */
+  /** The name that it has, or will have when it is complete, unless another process takes it before. */
   get name(): string {
     return this.#name;
   }

@@ -1,0 +1,265 @@
+// The packets of one or several captures in the order of time, as mergecap(1) merges files. A file is open from its first packet
+// to its last one, so that the parts of a long capture are read one after the other.
+
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { reasonOf } from '../../runtime/sentence.ts';
+import { CaptureFile, type ReadingControl } from './capture-file.ts';
+import { CaptureSourceError, captureName, STANDARD_INPUT } from './capture-source.ts';
+import { openCapture } from './open-capture.ts';
+
+/** Captures of one replay; more are refused. */
+export const CAPTURES_MAX = 10_000;
+/** Captures that are read at the same time, each with a buffer of half a megabyte; others wait, and their packets may be late. */
+export const OPEN_CAPTURES_MAX = 64;
+
+/** A capture by name. */
+interface NamedCapture {
+  readonly file: string;
+  readonly isOfFolder: boolean;
+}
+
+/** A capture whose first packet is not due yet. */
+interface WaitingCapture {
+  readonly file: string;
+  readonly firstMicros: number;
+  /** Of what cannot be read twice. */
+  readonly opened: CaptureFile | undefined;
+}
+
+/** See the head of the file. */
+export class CaptureInput {
+  readonly #paths: readonly string[];
+  readonly #control: ReadingControl;
+  /** In the order of their first packets. */
+  #waiting: WaitingCapture[] = [];
+  /** Those that have been opened, of which `#open` are being read. */
+  readonly #all = new Set<CaptureFile>();
+  readonly #open = new Set<CaptureFile>();
+  #current: CaptureFile | undefined;
+  /** The one that is waited for: a pipe may be idle for ever. */
+  #reading: CaptureFile | undefined;
+  #isSeveral = false;
+  readonly #ignored: string[] = [];
+  /** Time of the earliest packet of the other captures, in microseconds. */
+  readonly #otherMicros = new Float64Array([Number.POSITIVE_INFINITY]);
+  #totalBytes: number | undefined = 0;
+
+  /** `paths` are files, folders, or `-` for standard input. */
+  constructor(paths: readonly string[], control: ReadingControl) {
+    this.#paths = paths;
+    this.#control = control;
+  }
+
+  /** Finds the captures and their order. Throws a `CaptureSourceError` for one that cannot be opened. */
+  async begin(): Promise<void> {
+    const named = namedCaptures(this.#paths);
+    this.#isSeveral = named.length > 1;
+    if (!this.#isSeveral) {
+      this.#waiting = named.map(({ file }) => ({
+        file,
+        firstMicros: Number.NEGATIVE_INFINITY,
+        opened: undefined,
+      }));
+      return;
+    }
+    for (const capture of named) {
+      if (this.#control.isInterrupted()) {
+        return;
+      }
+      await this.#probe(capture);
+    }
+    this.#waiting.sort((a, b) => a.firstMicros - b.firstMicros);
+  }
+
+  /** Moves to the capture whose packet is next, and returns it; undefined at the end. */
+  async next(): Promise<CaptureFile | undefined> {
+    const before = this.#current;
+    if (before !== undefined && !before.hasPacket && !(await this.#read(before))) {
+      this.#retire(before);
+    }
+    let earliest = this.#earliest();
+    while (this.#isDue(earliest)) {
+      await this.#openNext();
+      earliest = this.#earliest();
+    }
+    this.#current = earliest;
+    this.#setOtherTime();
+    return earliest;
+  }
+
+  /** Whether the current packet of `file`, the current capture, is before those of all others. */
+  isFirst(file: CaptureFile): boolean {
+    return file.reader.packet.timeMicros[0]! <= this.#otherMicros[0]!;
+  }
+
+  /** Bytes of all files as stored; undefined when that is unknown. */
+  get fileBytes(): number | undefined {
+    return this.#isSeveral ? this.#totalBytes : this.#first()?.fileBytes;
+  }
+
+  get readBytes(): number {
+    return [...this.#all].reduce((sum, file) => sum + file.readBytes, 0);
+  }
+
+  /** Why captures could not be read to their ends, as sentences. */
+  get faults(): readonly string[] {
+    return [...this.#all].flatMap(({ file, fault }) =>
+      fault === undefined ? [] : [this.#isSeveral && !fault.includes(file) ? `${file}: ${fault}` : fault],
+    );
+  }
+
+  /** Packets that were skipped because their link type is not read, by link type. */
+  get skipped(): ReadonlyMap<number, number> {
+    const skipped = new Map<number, number>();
+    for (const { reader } of this.#all) {
+      for (const [linkType, packets] of reader.skipped) {
+        skipped.set(linkType, (skipped.get(linkType) ?? 0) + packets);
+      }
+    }
+    return skipped;
+  }
+
+  /** Files of folders that are not captures. */
+  get ignored(): readonly string[] {
+    return this.#ignored;
+  }
+
+  /** Ends a wait for the bytes of a capture. */
+  interrupt(): void {
+    this.#reading?.close();
+  }
+
+  close(): void {
+    for (const file of this.#open) {
+      file.close();
+    }
+    for (const { opened } of this.#waiting) {
+      opened?.close();
+    }
+  }
+
+  /** Reads the first packet of a capture, for its time. */
+  async #probe({ file, isOfFolder }: NamedCapture): Promise<void> {
+    const probe = new CaptureFile(file, openCapture(file));
+    const hasPacket = await this.#read(probe);
+    const isReadOnce = probe.fileBytes === undefined;
+    if (isOfFolder && !probe.reader.isRecognised) {
+      this.#ignored.push(file);
+    } else if (hasPacket) {
+      const opened = isReadOnce ? probe : undefined;
+      this.#waiting.push({ file, firstMicros: probe.timeMicros, opened });
+      this.#addBytes(probe);
+    } else {
+      this.#all.add(probe);
+      this.#addBytes(probe);
+    }
+    if (!(hasPacket && isReadOnce)) {
+      probe.close();
+    }
+  }
+
+  async #read(file: CaptureFile): Promise<boolean> {
+    this.#reading = file;
+    const hasPacket = await file.readOn(this.#control);
+    this.#reading = undefined;
+    return hasPacket;
+  }
+
+  #addBytes({ fileBytes }: CaptureFile): void {
+    this.#totalBytes =
+      this.#totalBytes === undefined || fileBytes === undefined ? undefined : this.#totalBytes + fileBytes;
+  }
+
+  #earliest(): CaptureFile | undefined {
+    let earliest: CaptureFile | undefined;
+    for (const file of this.#open) {
+      if (earliest === undefined || file.timeMicros < earliest.timeMicros) {
+        earliest = file;
+      }
+    }
+    return earliest;
+  }
+
+  #isDue(earliest: CaptureFile | undefined): boolean {
+    const [next] = this.#waiting;
+    return (
+      next !== undefined &&
+      !this.#control.isInterrupted() &&
+      this.#open.size < OPEN_CAPTURES_MAX &&
+      (earliest === undefined || next.firstMicros <= earliest.timeMicros)
+    );
+  }
+
+  async #openNext(): Promise<void> {
+    const next = this.#waiting.shift();
+    if (next === undefined) {
+      return;
+    }
+    const file = next.opened ?? new CaptureFile(next.file, openCapture(next.file));
+    this.#all.add(file);
+    this.#open.add(file);
+    if (!file.hasPacket && !(await this.#read(file))) {
+      this.#retire(file);
+    }
+  }
+
+  #setOtherTime(): void {
+    let other = this.#open.size < OPEN_CAPTURES_MAX ? this.#waiting[0]?.firstMicros : undefined;
+    other ??= Number.POSITIVE_INFINITY;
+    for (const file of this.#open) {
+      if (file !== this.#current) {
+        other = Math.min(other, file.timeMicros);
+      }
+    }
+    this.#otherMicros[0] = other;
+  }
+
+  #retire(file: CaptureFile): void {
+    file.close();
+    this.#open.delete(file);
+  }
+
+  #first(): CaptureFile | undefined {
+    const [first] = this.#all;
+    return first;
+  }
+}
+
+/** Returns the captures of files and folders; throws `CaptureSourceError`. */
+function namedCaptures(paths: readonly string[]): readonly NamedCapture[] {
+  const named = paths.flatMap((path) =>
+    isFolder(path) ? filesOf(path) : [{ file: path, isOfFolder: false }],
+  );
+  if (named.length > CAPTURES_MAX) {
+    throw new CaptureSourceError(
+      `There are ${named.length} captures, more than the possible ${CAPTURES_MAX}; replay them in parts.`,
+    );
+  }
+  return named;
+}
+
+function isFolder(path: string): boolean {
+  // What is not there gets its error where it is opened.
+  return path !== STANDARD_INPUT && (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false);
+}
+
+/** Returns the files of a folder in the order of their names, but those in its folders and those that begin with a dot. */
+function filesOf(folder: string): readonly NamedCapture[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder).sort();
+  } catch (error) {
+    throw new CaptureSourceError(`${captureName(folder)} cannot be opened: ${reasonOf(error)}.`, {
+      cause: error,
+    });
+  }
+  const files = names
+    .filter((name) => !name.startsWith('.'))
+    .map((name) => join(folder, name))
+    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile() ?? false);
+  if (files.length === 0) {
+    throw new CaptureSourceError(`The folder "${folder}" has no files.`);
+  }
+  return files.map((file) => ({ file, isOfFolder: true }));
+}
