@@ -39,22 +39,12 @@ function nameOf(file) {
     .replaceAll(/[^a-z0-9]/gu, '_');
 }
 
-/**
- * Shortens the names of what no other file sees, in dependencies and in the ranks that only show things, which are half of the program
- * besides the flat module. A stack trace has the names of exported functions, classes and methods.
- */
-const localNamesPlugin = {
-  name: 'local-names',
+/** Shortens the names of variables in dependencies, which are a fifth of the program; a stack trace shows functions. */
+const dependenciesPlugin = {
+  name: 'dependencies',
   setup({ onLoad }) {
-    onLoad({ filter: /\/node_modules\/.*\.[cm]?js$|\/src\/(?:report|web|unixctl|commands)\/.*\.ts$/ }, async ({ path }) => {
-      const { code } = await transform(await readFile(path, 'utf8'), {
-        loader: path.endsWith('.ts') ? 'ts' : 'js',
-        target: OPTIONS.target,
-        minifyIdentifiers: true,
-        minifySyntax: true,
-        sourcemap: 'inline',
-        sourcefile: path,
-      });
+    onLoad({ filter: /\/node_modules\/.*\.[cm]?js$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, 'utf8'), { minifyIdentifiers: true, minifySyntax: true });
       return { contents: code, loader: 'js' };
     });
   },
@@ -112,7 +102,7 @@ await build({
   ...OPTIONS,
   entryPoints: [join(SOURCES, 'main.ts')],
   outfile: OUTPUT,
-  plugins: [lowerRanksPlugin(await bundleLowerRanks()), localNamesPlugin],
+  plugins: [lowerRanksPlugin(await bundleLowerRanks()), dependenciesPlugin],
   sourcemap: true,
   // Names stay, and lines stay short, so that a stack trace from a user says something without the source map.
   minifyWhitespace: true,

@@ -3,7 +3,8 @@
 
 import { Command } from 'commander';
 import type { BridgeConfig } from '../config/configuration.ts';
-import { type DoctorSettings, MARK_DEFAULT, readDoctorSettings } from '../config/settings.ts';
+import { type DoctorSettings, readDoctorSettings } from '../config/doctor-settings.ts';
+import { MARK_DEFAULT } from '../config/settings.ts';
 import { conditionLines } from '../report/condition-lines.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { safeText } from '../runtime/safe-text.ts';

@@ -2,7 +2,7 @@
 // output is not a terminal.
 
 import { Command } from 'commander';
-import { readTopSettings, type TopSettings } from '../config/top-settings.ts';
+import { readTopSettings, type TopSettings } from '../config/settings.ts';
 import { DIMENSIONS } from '../report/traffic/dimensions.ts';
 import type { Mood } from '../report/traffic/overview-document.ts';
 import { type PaintLine, type TopDocument, topText } from '../report/traffic/top-screen.ts';

@@ -176,7 +176,8 @@ const logSpecs = z.pipe(
   }),
 );
 
-const ovsFlags = {
+/** The flags of all commands that talk to OVS. */
+export const ovsFlags = {
   db: filledText,
   openflow: filledText,
   privateKey: filledText,
@@ -189,7 +190,8 @@ const ovsFlags = {
 
 const ovsSchema = z.object(ovsFlags);
 
-const adopt = z._default(choice(['all', 'marked', 'none']), 'all');
+/** The flag `--adopt`. */
+export const adopt = z._default(choice(['all', 'marked', 'none']), 'all');
 
 const runSchema = z.object({
   ...ovsFlags,
@@ -215,33 +217,13 @@ const statusSchema = z.object({
   unixctl: filledText,
 });
 
-const doctorSchema = z.object({
-  ...ovsFlags,
-  beforeStart: z.optional(z.union([z.boolean(), z.string()])),
-  adopt,
-  ...collectorTlsFlags,
-  tlsDir: filledText,
-  sourceAddress,
+const topSchema = z.object({
+  window: z._default(z.string(), '5m'),
+  by: z._default(z.string(), 'interface'),
+  interval: z._default(wholeNumber(1, 3600), 2),
   format: z._default(choice(['table', 'json']), 'table'),
   unixctl: filledText,
 });
-
-/** Settings of `doctor`: those of the daemon that decide how collectors are reached, as far as they are given. */
-export interface DoctorSettings
-  extends OvsSettings,
-    StatusSettings,
-    Pick<RunSettings, 'collectorTls' | 'source' | 'adopt'> {
-  /** Whether to say what a start of the daemon would do, instead of what is wrong. */
-  readonly isBeforeStart: boolean;
-}
-
-/** Reads the flags of `doctor`; throws `SettingsError`. */
-export function readDoctorSettings(flags: unknown): DoctorSettings {
-  const { format, unixctl, tlsDir, sourceAddress: source, ...ovs } = parse(doctorSchema, flags);
-  const collectorTls = { files: collectorTlsFiles(ovs), folder: tlsDir };
-  const about = { isBeforeStart: isSet(ovs.beforeStart), adopt: ovs.adopt, collectorTls, source };
-  return { ...ovsSettings(ovs), format, unixctlPath: unixctl, ...about };
-}
 
 /** Settings of `status`. */
 export interface StatusSettings {
@@ -254,6 +236,21 @@ export interface StatusSettings {
 export function readStatusSettings(flags: unknown): StatusSettings {
   const { format, unixctl } = parse(statusSchema, flags);
   return { format, unixctlPath: unixctl };
+}
+
+/** Settings of `top`. */
+export interface TopSettings extends StatusSettings {
+  /** Words of the command `top` of the daemon, which checks them. */
+  readonly window: string;
+  readonly by: string;
+  /** Seconds between two screens. */
+  readonly intervalSeconds: number;
+}
+
+/** Reads the flags of `top`; throws `SettingsError`. */
+export function readTopSettings(flags: unknown): TopSettings {
+  const { window, by, interval, format, unixctl } = parse(topSchema, flags);
+  return { window, by, intervalSeconds: interval, format, unixctlPath: unixctl };
 }
 
 /** Reads the flags of a command that needs Open vSwitch only; throws `SettingsError`. */
@@ -284,11 +281,12 @@ export function readRunSettings(flags: unknown): RunSettings {
 }
 
 /** Whether a flag without a value is given, on the command line or as a variable. */
-function isSet(flag: boolean | string | undefined): boolean {
+export function isSet(flag: boolean | string | undefined): boolean {
   return flag !== undefined && flag !== false;
 }
 
-function ovsSettings(flags: z.output<typeof ovsSchema>): OvsSettings {
+/** Returns what the flags of `ovsFlags` say; throws `SettingsError`. */
+export function ovsSettings(flags: z.output<typeof ovsSchema>): OvsSettings {
   return {
     database: endpoints('--db', flags.db ?? databaseDefault()),
     openflow: bridgeEndpoints(flags.openflow),

@@ -5,10 +5,10 @@ import { statSync } from 'node:fs';
 import { test } from 'node:test';
 import { DAEMON_FILE, tier } from '../support/tiers.ts';
 
-/** Largest size in bytes, half of which is packages; 100,000 of it are the second source of samples, the datapath. */
-const BYTES_MAX = 1_250_000;
+/** Largest size in bytes. A fifth of it is packages; it has grown by transports, histories and captures since 1,250,000. */
+const BYTES_MAX = 1_350_000;
 
-test('the program has at most 1.25 MB', tier('daemon'), () => {
+test('the program has at most 1.35 MB', tier('daemon'), () => {
   const { size } = statSync(DAEMON_FILE);
   assert.ok(size <= BYTES_MAX, `${size} bytes`);
 });

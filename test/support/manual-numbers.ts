@@ -333,6 +333,8 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
     1000,
   ),
   checked('replay.md', 'has {} messages to take', 'commands/replay/replay-run.ts', 'BACKLOG_MAX'),
+  checked('replay.md', 'costs up to {} bytes', 'commands/replay/compression.ts', 'PIECE_BYTES'),
+  checked('replay.md', 'Up to {} files', 'commands/replay/capture-input.ts', 'OPEN_CAPTURES_MAX'),
   checked(
     'status.md',
     'a time of {} s to an hour',
@@ -349,8 +351,6 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('status.md', 'by prefixes of {} or', 'report/traffic/dimensions.ts', 'IPV4_BITS'),
   checked('status.md', 'with IPv6, {} bits', 'report/traffic/dimensions.ts', 'IPV6_BITS'),
   checked('web.md', 'a finding is at most {} s old', 'web/examination.ts', 'EXAMINATION_PAUSE_MS', 1000),
-  checked('replay.md', 'costs up to {} bytes', 'commands/replay/compression.ts', 'PIECE_BYTES'),
-  checked('replay.md', 'Up to {} files', 'commands/replay/capture-input.ts', 'OPEN_CAPTURES_MAX'),
   checked('web.md', 'at least {} characters', 'web/token.ts', 'TOKEN_CHARACTERS_MIN'),
 ];
 
