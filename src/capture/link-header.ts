@@ -12,6 +12,11 @@ export interface CaptureLink {
   readonly checkSequenceSize: number;
 }
 
+/** Whether the frames of a link are the captured packets as they are. */
+export function isPlain({ linkType, checkSequenceSize }: CaptureLink): boolean {
+  return linkType === LinkType.ethernet && checkSequenceSize === 0;
+}
+
 /** Bytes before a captured packet that may be overwritten: the Ethernet header of a packet that has no link header. */
 export const LINK_HEADROOM = 14;
 

@@ -23,18 +23,22 @@ const SUPPORTED: ReadonlySet<number> = new Set(Object.values(LinkType));
 /** Names of common link types that are not read, without the prefix LINKTYPE_. */
 const NAMES: ReadonlyMap<number, string> = new Map([
   [6, 'token ring'],
+  [8, 'SLIP'],
   [9, 'PPP'],
   [10, 'FDDI'],
   [50, 'PPP with HDLC framing'],
   [51, 'PPPoE'],
+  [100, 'ATM'],
   [104, 'Cisco HDLC'],
   [105, 'IEEE 802.11'],
   [107, 'frame relay'],
   [117, 'OpenBSD pflog'],
   [119, 'IEEE 802.11 with Prism header'],
+  [123, 'SunATM'],
   [127, 'IEEE 802.11 with radiotap header'],
-  [147, 'private use 0'],
+  [129, 'ARCNET'],
   [163, 'IEEE 802.11 with AVS header'],
+  [178, 'Juniper Ethernet'],
   [187, 'Bluetooth HCI'],
   [189, 'Linux USB'],
   [192, 'per-packet information'],
@@ -43,11 +47,14 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [220, 'Linux USB, memory-mapped'],
   [227, 'SocketCAN'],
   [230, 'IEEE 802.15.4 without check sequence'],
+  [231, 'D-Bus'],
   [239, 'Linux netfilter log'],
+  [242, 'IP over InfiniBand'],
   [249, 'USBPcap'],
   [251, 'Bluetooth LE'],
   [253, 'Linux netlink'],
   [258, 'Apple pktap'],
+  [271, 'vsock'],
 ]);
 /** Link types of radio networks, which the driver turns into Ethernet unless it is in monitor mode. */
 const WIRELESS: ReadonlySet<number> = new Set([105, 119, 127, 163, 192]);
@@ -57,9 +64,13 @@ export function isSupported(linkType: number): boolean {
   return SUPPORTED.has(linkType);
 }
 
+/** Link types that are left to private use. */
+const [PRIVATE_FIRST, PRIVATE_LAST] = [147, 162];
+
 /** Returns a link type as a phrase: `link type 127 (IEEE 802.11 with radiotap header)`. */
 export function linkTypeText(linkType: number): string {
-  const name = NAMES.get(linkType);
+  const isPrivate = linkType >= PRIVATE_FIRST && linkType <= PRIVATE_LAST;
+  const name = isPrivate ? 'private use' : NAMES.get(linkType);
   return `link type ${linkType}${name === undefined ? '' : ` (${name})`}`;
 }
 

@@ -7,7 +7,7 @@ import {
   type CaptureFormatParts,
   PACKET_BYTES_MAX,
 } from './captured-packet.ts';
-import { type CaptureLink, setFrame } from './link-header.ts';
+import { type CaptureLink, isPlain, setFrame } from './link-header.ts';
 import { isSupported, LinkType, linkTypeAdvice, linkTypeText } from './link-types.ts';
 
 /*
@@ -43,6 +43,7 @@ export class PcapFormat implements CaptureFormat {
   #isLittle = false;
   #hasNanos = false;
   #hasHeader = false;
+  #isPlain = true;
   #link: CaptureLink = { linkType: LinkType.ethernet, checkSequenceSize: 0 };
 
   constructor(parts: CaptureFormatParts) {
@@ -75,7 +76,14 @@ export class PcapFormat implements CaptureFormat {
     const fraction = view.getUint32(at + 4, isLittle);
     packet.timeMicros[0] =
       view.getUint32(at, isLittle) * 1_000_000 + (this.#hasNanos ? Math.floor(fraction / 1000) : fraction);
-    setFrame(packet, view, start, captured, view.getUint32(at + 12, isLittle), this.#link);
+    const original = view.getUint32(at + 12, isLittle);
+    if (this.#isPlain) {
+      packet.start = start;
+      packet.end = start + captured;
+      packet.originalLength = Math.max(captured, original);
+    } else {
+      setFrame(packet, view, start, captured, original, this.#link);
+    }
     return RECORD_HEADER_SIZE + captured;
   }
 
@@ -100,6 +108,7 @@ export class PcapFormat implements CaptureFormat {
     }
     const checkSequenceSize = (word & CHECK_SEQUENCE_BIT) === 0 ? 0 : (word >>> 28) * 2;
     this.#link = { linkType, checkSequenceSize };
+    this.#isPlain = isPlain(this.#link);
     this.#hasHeader = true;
     return -FILE_HEADER_SIZE;
   }

@@ -164,6 +164,11 @@ const ROWS: readonly Fault[] = [
     apply: async (stage) => {
       const fromMs = performance.now();
       await stage.ovs.vsctl('del-br', BRIDGE);
+      // Until the next start, the own rows of a killed daemon keep the row of the bridge (docs/operation.md, own rows).
+      await waitFor(async () => (await stage.ovs.vsctl('find', 'Bridge', `name=${BRIDGE}`)).trim() === '', {
+        what: 'the row of the bridge is gone',
+        timeoutMs: 10_000,
+      });
       stage.noteSwitchOutage(fromMs);
       await stage.addBridge();
     },

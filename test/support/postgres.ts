@@ -14,10 +14,12 @@ export const POSTGRES_DATABASE = 'postgres';
 export class Postgres {
   /** The folder of the socket, for `host` of its clients. */
   readonly folder: string;
+  readonly pid: number;
   readonly #program: BackgroundProgram;
 
   private constructor(folder: string, program: BackgroundProgram) {
     this.folder = folder;
+    this.pid = program.pid;
     this.#program = program;
   }
 
@@ -58,9 +60,19 @@ export class Postgres {
   }
 
   /** Runs a statement; returns its rows, with a vertical bar between the columns. */
-  async query(statement: string): Promise<readonly string[]> {
+  query(statement: string): Promise<readonly string[]> {
+    return this.#psql('-Atc', statement);
+  }
+
+  /** Runs the statements of a file. */
+  async runFile(path: string): Promise<void> {
+    await this.#psql('-qf', path);
+  }
+
+  async #psql(...command: readonly string[]): Promise<readonly string[]> {
     const where = ['-h', this.folder, '-U', POSTGRES_USER, POSTGRES_DATABASE];
-    const text = await runProgram('psql', [...where, '-v', 'ON_ERROR_STOP=1', '-Atc', statement]);
+    const options = { timeoutMs: 60_000 };
+    const text = await runProgram('psql', [...where, '-v', 'ON_ERROR_STOP=1', ...command], options);
     return text.split('\n').filter((line) => line !== '');
   }
 

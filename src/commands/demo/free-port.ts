@@ -6,9 +6,16 @@ import { createServer } from 'node:net';
 
 const HOST = '127.0.0.1';
 
-/** Returns a free TCP port: the preferred one if it is free. */
-export async function freeTcpPort(preferred: number): Promise<number> {
-  return tcpPort(preferred).catch(() => tcpPort(0));
+/** A TCP port that is held until another program takes it. */
+export interface HeldPort {
+  readonly port: number;
+  /** Frees it. Safe to repeat. */
+  release(): Promise<void>;
+}
+
+/** Holds a free TCP port: the preferred one if it is free. */
+export async function holdTcpPort(preferred: number): Promise<HeldPort> {
+  return hold(preferred).catch(() => hold(0));
 }
 
 /** Returns a free UDP port. */
@@ -22,11 +29,12 @@ export async function freeUdpPort(): Promise<number> {
   return port;
 }
 
-async function tcpPort(wanted: number): Promise<number> {
+async function hold(wanted: number): Promise<HeldPort> {
   const server = createServer().listen(wanted, HOST);
   await once(server, 'listening');
   const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return address !== null && typeof address === 'object' ? address.port : wanted;
+  return {
+    port: address !== null && typeof address === 'object' ? address.port : wanted,
+    release: () => new Promise((resolve) => server.close(() => resolve())),
+  };
 }

@@ -67,7 +67,7 @@ export class Nfdump {
       const command = ['nfdump', '-q', '-r', join(this.#folder, file), '-o', FORMAT] as const;
       const text = await run(command);
       if (text.trim() !== '') {
-        write(`\n${commandText(command.map((word) => (word === FORMAT ? `"${FORMAT}"` : word)))}${text}`);
+        write(`\n${commandText(command.map((word) => (word === FORMAT ? `'${FORMAT}'` : word)))}${text}`);
       }
     }
   }

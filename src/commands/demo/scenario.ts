@@ -7,7 +7,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { askUnixctl } from '../../unixctl/client.ts';
 import { UnixctlError } from '../../unixctl/errors.ts';
 import { type Accounts, accountsTable, disagreements } from './comparison.ts';
-import { freeTcpPort, freeUdpPort } from './free-port.ts';
+import { freeUdpPort, type HeldPort, holdTcpPort } from './free-port.ts';
 import { InjectedTraffic } from './injected-traffic.ts';
 import { totalOf } from './kinds.ts';
 import { NamespaceTraffic } from './namespace-traffic.ts';
@@ -61,8 +61,9 @@ export class Scenario {
   readonly #options: ScenarioOptions;
   readonly #records: Records;
   #nfdump: Nfdump | undefined;
-  /** The page's address; undefined when there is no page. */
+  /** The page's address, and its port until the daemon takes it; undefined when there is no page. */
   #page: string | undefined;
+  #pagePort: HeldPort | undefined;
   /** What was started, in order; ended in reverse order. */
   readonly #started: (() => Promise<unknown>)[] = [];
 
@@ -86,7 +87,10 @@ export class Scenario {
     }
     const ovs = await PrivateOvs.prepare();
     if (!this.#options.isOnce) {
-      this.#page = `127.0.0.1:${await freeTcpPort(PAGE_PORT)}`;
+      const held = await holdTcpPort(PAGE_PORT);
+      this.#started.push(() => held.release());
+      this.#pagePort = held;
+      this.#page = `127.0.0.1:${held.port}`;
       this.#say('The live page, as soon as the daemon runs and until Ctrl-C:');
       this.#options.write(`\n    http://${this.#page}/\n`);
     }
@@ -217,6 +221,7 @@ export class Scenario {
     const web = this.#page === undefined ? [] : ['--web', this.#page];
     this.#options.write(commandText(['ovs-ipfix', 'run', ...web]));
     const command = selfCommand('run', '--db', ovs.database, ...web);
+    await this.#pagePort?.release();
     const daemon = await BackgroundProgram.start(command, ovs.variables);
     this.#started.push(() => daemon.stop());
     let refusal = '';

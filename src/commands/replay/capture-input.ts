@@ -42,11 +42,16 @@ export class CaptureInput {
   #isSeveral = false;
   readonly #ignored: string[] = [];
   /** Time of the earliest packet of the other captures, in microseconds. */
-  readonly #otherMicros = new Float64Array([Number.POSITIVE_INFINITY]);
+  #otherMicros = Number.POSITIVE_INFINITY;
+  /** The time up to which the current capture can be read on, in a cell, because it exceeds a small integer. */
+  readonly limitMicros: Float64Array;
+  readonly #latestMicros: number;
   #totalBytes: number | undefined = 0;
 
-  /** `paths` are files, folders, or `-` for standard input. */
-  constructor(paths: readonly string[], control: ReadingControl) {
+  /** `paths` are files, folders, or `-` for standard input; packets after `latestMicros` are returned one by one. */
+  constructor(paths: readonly string[], control: ReadingControl, latestMicros: number) {
+    this.limitMicros = new Float64Array([latestMicros]);
+    this.#latestMicros = latestMicros;
     this.#paths = paths;
     this.#control = control;
   }
@@ -90,7 +95,7 @@ export class CaptureInput {
 
   /** Whether the current packet of `file`, the current capture, is before those of all others. */
   isFirst(file: CaptureFile): boolean {
-    return file.reader.packet.timeMicros[0]! <= this.#otherMicros[0]!;
+    return file.timeMicros <= this.#otherMicros;
   }
 
   /** Bytes of all files as stored; undefined when that is unknown. */
@@ -212,7 +217,8 @@ export class CaptureInput {
         other = Math.min(other, file.timeMicros);
       }
     }
-    this.#otherMicros[0] = other;
+    this.#otherMicros = other;
+    this.limitMicros[0] = Math.min(other, this.#latestMicros);
   }
 
   #retire(file: CaptureFile): void {

@@ -28,7 +28,7 @@ export const COMPRESSION_MAGIC_SIZE = 4;
  * Bytes that the decompressor gets at a time. It returns nothing of the piece in which it finds damage, so that this is what
  * damage within a file may cost in addition.
  */
-const PIECE_BYTES = 1024;
+const PIECE_BYTES = 4096;
 /** The checksum and the size at the end of a gzip member (RFC 1952, section 2.3.1), in bytes. */
 const TRAILER_BYTES = 8;
 
@@ -77,8 +77,11 @@ export async function* gunzip(packed: AsyncIterable<Buffer>): AsyncGenerator<Buf
       }
     });
   try {
-    for await (const piece of pieces(packed)) {
-      await settled((done) => unpack.write(piece, () => done()));
+    for await (const chunk of withSingleEnd(packed)) {
+      for (let at = 0; at < chunk.length && state.outcome === undefined; at += PIECE_BYTES) {
+        const piece = chunk.subarray(at, at + PIECE_BYTES);
+        await settled((done) => unpack.write(piece, () => done()));
+      }
       yield* ready.splice(0);
       if (state.outcome !== undefined) {
         break;
@@ -96,15 +99,13 @@ export async function* gunzip(packed: AsyncIterable<Buffer>): AsyncGenerator<Buf
   }
 }
 
-/** Returns the bytes in pieces, and the last ones singly. */
-async function* pieces(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+/** Returns the chunks, with the last bytes of all singly. */
+async function* withSingleEnd(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let held: Buffer = Buffer.alloc(0);
   for await (const chunk of packed) {
     const bytes = Buffer.concat([held, chunk]);
     const end = Math.max(0, bytes.length - TRAILER_BYTES);
-    for (let at = 0; at < end; at += PIECE_BYTES) {
-      yield bytes.subarray(at, Math.min(at + PIECE_BYTES, end));
-    }
+    yield bytes.subarray(0, end);
     held = bytes.subarray(end);
   }
   for (let at = 0; at < held.length; at += 1) {

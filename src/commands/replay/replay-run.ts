@@ -101,10 +101,11 @@ export class Replay {
   constructor(options: ReplayOptions, parts: ReplayParts) {
     this.#options = options;
     this.#filter = parts.filter;
-    this.#input = new CaptureInput(parts.paths, {
+    const control = {
       beforeRead: () => this.#roomAtCollectors(),
       isInterrupted: () => this.#isInterrupted,
-    });
+    };
+    this.#input = new CaptureInput(parts.paths, control, this.#timeCheck.latest[0]!);
     const putOff = (callback: () => void) => this.#deferred.push(callback);
     // At full speed the event loop does not run in between: deferred work runs when the collectors can take messages.
     const timing =
@@ -184,12 +185,15 @@ export class Replay {
    */
   #sampleOn(file: CaptureFile): boolean {
     const { observationDomainId: domainId, observationPointId: pointId, speed } = this.#options;
-    const input = this.#input;
+    const { limitMicros } = this.#input;
     const filter = this.#filter;
     const exporter = this.#exporter;
     const time = this.#time;
-    const { latest } = this.#timeCheck;
     const { packet, memory } = file.reader;
+    const { timeMicros } = packet;
+    if (timeMicros[0]! > this.#timeCheck.latest[0]!) {
+      this.#timeCheck.add(file);
+    }
     const packetsMax = speed === 'recorded' ? 1 : Math.min(LOOK_PACKETS, BATCH_PACKETS - this.#batchPackets);
     let packets = 0;
     let octets = 0;
@@ -197,10 +201,7 @@ export class Replay {
     let filtered = 0;
     do {
       const { start, end, originalLength } = packet;
-      if (packet.timeMicros[0]! > latest[0]!) {
-        this.#timeCheck.add(file);
-      }
-      if (!time.advance(packet.timeMicros)) {
+      if (!time.advance(timeMicros)) {
         this.#outOfOrder += 1;
       }
       if (filter === undefined || filter.matches(memory, start, end)) {
@@ -211,7 +212,7 @@ export class Replay {
       packets += 1;
       octets += originalLength;
       captured += end - start;
-    } while (file.moveOn() && packets < packetsMax && input.isFirst(file));
+    } while (file.moveOn() && packets < packetsMax && timeMicros[0]! <= limitMicros[0]!);
     const counts = this.#counts;
     counts[PACKETS]! += packets;
     counts[OCTETS]! += octets;
