@@ -35,9 +35,10 @@ export class TerminalScreen {
     process.stdout.on('resize', this.#onResize);
   }
 
-  /** Shows text, as many lines as there is room for. */
-  show(text: string): void {
-    const lines = text.split('\n').slice(0, process.stdout.rows || ROWS_DEFAULT);
+  /** Shows text, as many lines as there is room for, and a line at the bottom. */
+  show(text: string, footer: string): void {
+    const room = (process.stdout.rows || ROWS_DEFAULT) - 2;
+    const lines = [...text.split('\n').slice(0, room), '', footer];
     process.stdout.write(HOME + lines.map((line) => line + CLEAR_LINE).join('\n') + CLEAR_REST);
   }
 

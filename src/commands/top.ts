@@ -51,7 +51,7 @@ async function watch(path: string, settings: TopSettings, words: readonly string
   const screen = new TerminalScreen();
   try {
     for (;;) {
-      screen.show(`${text}\n\nq quit, w window (${window}), b by (${by})`);
+      screen.show(text, `q quit, w window (${window}), b by (${by})`);
       const key = await screen.key(settings.intervalSeconds * 1000);
       if (key === 'quit') {
         return;

@@ -65,7 +65,7 @@ export class Report {
 
   constructor(parts: ReportParts) {
     this.#parts = parts;
-    this.#traffic = new TrafficAnswers(parts.history, parts.hashSeed);
+    this.#traffic = new TrafficAnswers(parts.history, parts.hashSeed, parts.clock);
     this.#startMicros = parts.clock.monotonicMicros();
     this.#startTime = isoTime(parts.clock.wallMicros());
   }

@@ -1,6 +1,8 @@
 // The traffic on the live page in Debian's chromium: three VMs send at known rates, and the page has to say so within 2%.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
@@ -257,4 +259,31 @@ test('top prints the same figures once into a pipe', options, async () => {
     [],
   );
   await assert.rejects(run('colour=red'), /"colour=red" is not a valid filter/u);
+});
+
+test('top refreshes a terminal until q, and leaves it as it was', tier('ovs', 'daemon'), async (t) => {
+  await start();
+  const command = [process.execPath, DAEMON_FILE, 'top', '--interval', '1', '--unixctl', daemon.controlPath];
+  const terminal = spawn('script', ['-qec', command.join(' '), '/dev/null'], {
+    env: { ...process.env, ...ovs.environment },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  t.after(() => terminal.kill());
+  let output = '';
+  terminal.stdout.setEncoding('utf8');
+  terminal.stdout.on('data', (text: string) => {
+    output += text;
+  });
+  const shows = (text: string) => waitFor(() => output.includes(text), { what: text, timeoutMs: 15_000 });
+  await shows('w window (5m), b by (interface)');
+  await shows('web-1');
+  // Two screens, without a key.
+  await waitFor(() => output.split('q quit').length > 3, { what: 'it is refreshed', timeoutMs: 15_000 });
+  terminal.stdin.write('b');
+  await shows('b by (protocol)');
+  await shows('by protocol; estimates');
+  terminal.stdin.write('q');
+  const [exitCode] = (await once(terminal, 'exit')) as [number];
+  assert.equal(exitCode, 0);
+  assert.ok(output.trimEnd().endsWith('\u001b[?25h\u001b[?1049l'), JSON.stringify(output.slice(-80)));
 });

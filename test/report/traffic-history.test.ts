@@ -269,7 +269,7 @@ test('equal requests of one second are answered once, and too many different one
   const source = new TrafficSource();
   const br0 = source.addExporter('br0');
   source.run(2, () => source.sample(br0, numberedFrame(1), 1));
-  const answers = new TrafficAnswers(source.history, 4);
+  const answers = new TrafficAnswers(source.history, 4, source.clock);
   const first = answers.find(readTrafficRequest(['top=1']));
   assert.equal(answers.find(readTrafficRequest(['top=1'])), first);
   for (let count = 2; count <= TRAFFIC_VIEWS_MAX; count += 1) {
@@ -279,4 +279,20 @@ test('equal requests of one second are answered once, and too many different one
   assert.equal(answers.refused, 1);
   source.run(1);
   assert.ok(answers.find(readTrafficRequest(['top=0'])) !== undefined);
+});
+
+test('a look-up that took long is repeated only after a hundred times as long', () => {
+  const source = new TrafficSource();
+  const br0 = source.addExporter('br0');
+  source.run(2, () => source.sample(br0, numberedFrame(1), 1));
+  let nowMicros = 0;
+  // Each reading of the clock is 25 ms later.
+  const clock = { monotonicMicros: () => (nowMicros += 25_000) };
+  const answers = new TrafficAnswers(source.history, 4, clock);
+  const request = readTrafficRequest(['by=bridge']);
+  const first = answers.find(request);
+  source.run(1);
+  assert.equal(answers.find(request), first, 'there is another second, and the answer is kept');
+  nowMicros += 2_600_000;
+  assert.notEqual(answers.find(request), first);
 });

@@ -23,6 +23,8 @@ export const HISTORY_COLLECTORS_MAX = 128;
 
 const SLOT_MICROS = 1_000_000;
 const SLOTS_MERGED = 10;
+/** Times the duration of a reading of the status after which the next one follows. */
+const PAUSE_FACTOR = 100;
 const KEPT_MICROS = TEN_SECOND_SLOTS_MAX * SLOTS_MERGED * SLOT_MICROS;
 
 /** One slot: traffic and counts. */
@@ -68,6 +70,9 @@ export class History {
   readonly #counts = new CountReader();
   readonly startMicros: number;
   #lastMicros: number;
+  /** When the status was read last, and when it is to be read next. */
+  #lastReadMicros: number;
+  #nextReadMicros = 0;
   #newestBridges: ControlStatus['bridges'] | undefined;
   #timer: Timer | undefined;
   #onSlot: (() => void) | undefined;
@@ -77,6 +82,7 @@ export class History {
     this.store = new DirectionStore(parts.hashSeed);
     this.startMicros = parts.clock.monotonicMicros();
     this.#lastMicros = this.startMicros;
+    this.#lastReadMicros = this.startMicros;
     this.events = new EventList(this.startMicros);
   }
 
@@ -155,15 +161,12 @@ export class History {
   }
 
   #endSlot(): void {
-    const { clock, control } = this.#parts;
-    const endMicros = clock.monotonicMicros();
+    const endMicros = this.#parts.clock.monotonicMicros();
     const seconds = (endMicros - this.#lastMicros) / SLOT_MICROS;
     this.#lastMicros = endMicros;
-    const bridges = control.bridges();
-    this.#newestBridges = bridges;
     const traffic = this.#readTraffic(endMicros, seconds);
-    const counts = this.#counts.read(bridges, this.bridges, this.collectors, endMicros, seconds);
-    this.events.compare({ bridges }, endMicros);
+    const counts =
+      endMicros < this.#nextReadMicros ? this.#counts.none(endMicros) : this.#readCounts(endMicros);
     this.#seconds.push({ traffic, counts });
     if (this.#seconds.length > SECOND_SLOTS_MAX) {
       releaseSlot(this.#seconds.shift()!.traffic, this.store);
@@ -173,6 +176,19 @@ export class History {
       this.#unmerged = 0;
       this.#mergeTen();
     }
+  }
+
+  /** Reads the status of all bridges. With many it takes long, and the next reading is later, so that it takes a hundredth of the time. */
+  #readCounts(endMicros: number): SlotCounts {
+    const { clock, control } = this.#parts;
+    const bridges = control.bridges();
+    const seconds = (endMicros - this.#lastReadMicros) / SLOT_MICROS;
+    const counts = this.#counts.read(bridges, this.bridges, this.collectors, endMicros, seconds);
+    this.events.compare({ bridges }, endMicros);
+    this.#newestBridges = bridges;
+    this.#lastReadMicros = endMicros;
+    this.#nextReadMicros = endMicros + PAUSE_FACTOR * (clock.monotonicMicros() - endMicros);
+    return counts;
   }
 
   /** Counts the exporter of a whole bridge, or, on a bridge without one, those of its collector sets, which may count a packet twice. */

@@ -22,8 +22,9 @@ const CONDITIONS_SHOWN = 50;
 export function overviewOf(status: StatusDocument, history: History, host: string): OverviewDocument {
   const slots = history.slots(LOSS_SECONDS);
   const recent = slots.slice(-RATE_SECONDS);
-  const seconds = recent.reduce((sum, { counts }) => sum + counts.seconds, 0);
-  const perSecond = (amount: number) => (seconds > 0 ? amount / seconds : 0);
+  const seconds = recent.reduce((sum, { traffic }) => sum + traffic.seconds, 0);
+  const countSeconds = recent.reduce((sum, { counts }) => sum + counts.seconds, 0);
+  const perSecond = (amount: number, of = seconds) => (of > 0 ? amount / of : 0);
   const minute = lossesOf(slots.slice(-LOSS_SENTENCE_SECONDS), history);
   const { program, missing, conditions, conditionsOmitted } = status;
   const shown = conditions.slice(0, CONDITIONS_SHOWN);
@@ -40,7 +41,14 @@ export function overviewOf(status: StatusDocument, history: History, host: strin
     losses: lossSentence(minute),
     bits: Math.round(perSecond(8 * totalOf(recent, BRIDGE_OCTETS))),
     packets: Math.round(perSecond(totalOf(recent, BRIDGE_PACKETS))),
-    records: Math.round(10 * perSecond(recent.reduce((sum, { counts }) => sum + counts.records, 0))) / 10,
+    records:
+      Math.round(
+        10 *
+          perSecond(
+            recent.reduce((sum, { counts }) => sum + counts.records, 0),
+            countSeconds,
+          ),
+      ) / 10,
     flows: slots.at(-1)?.counts.flows ?? 0,
     lost: lossItems(lossesOf(slots, history)),
     collectors: collectorOverviews(status, history, slots),

@@ -30,6 +30,7 @@ export const COLLECTOR_WAITING = 3;
 
 export interface SlotCounts {
   readonly endMicros: number;
+  /** Seconds that the counts are of; 0 for a slot at whose end the status was not read. */
   readonly seconds: number;
   /** Packets that could have been sampled, as meters and the datapath have counted them. */
   readonly observed: number;
@@ -45,10 +46,13 @@ export interface SlotCounts {
 /** Counters that only grow, by a key of what they are of. */
 type Totals = Map<string, readonly number[]>;
 
+const NO_CELLS = new Float32Array(0);
+
 /** Reads the counters at the end of each slot. */
 export class CountReader {
   #before: Totals = new Map();
   #now: Totals = new Map();
+  #flows = 0;
 
   /** Returns what has grown since the last call; everything, at the first one. */
   read(
@@ -84,12 +88,26 @@ export class CountReader {
       }
     }
     this.#before = this.#now;
+    this.#flows = counts.flows;
     return {
       endMicros,
       seconds,
       ...counts,
       losses,
       collectors: Float32Array.from({ length: cells.length }, (_, cell) => cells[cell] ?? 0),
+    };
+  }
+
+  /** Returns the counts of a slot at whose end nothing is read. */
+  none(endMicros: number): SlotCounts {
+    return {
+      endMicros,
+      seconds: 0,
+      observed: 0,
+      flows: this.#flows,
+      records: 0,
+      losses: [],
+      collectors: NO_CELLS,
     };
   }
 
