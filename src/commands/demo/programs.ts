@@ -51,6 +51,19 @@ export async function run(
   command: CommandLine,
   variables: Readonly<Record<string, string>> = {},
 ): Promise<string> {
+  // A Ctrl-C between the fork and the new session kills the process before the program begins.
+  const output = (await runOnce(command, variables)) ?? (await runOnce(command, variables));
+  if (output === undefined) {
+    throw new ProgramError(`"${command.join(' ')}" has failed: killed by SIGINT`);
+  }
+  return output;
+}
+
+/** Runs a program as `run` does; resolves to undefined when SIGINT has killed it. */
+async function runOnce(
+  command: CommandLine,
+  variables: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
   const [program, ...args] = command;
   const child = spawn(program, args, {
     env: environment(variables),
@@ -75,8 +88,8 @@ export async function run(
     };
     child.once('error', (error) => fail(error.message, error));
     child.once('close', (exitCode, signal) => {
-      if (exitCode === 0) {
-        resolve(output.stdout);
+      if (exitCode === 0 || signal === 'SIGINT') {
+        resolve(exitCode === 0 ? output.stdout : undefined);
       } else {
         fail(signal === null ? `exit code ${exitCode}` : `killed by ${signal}`);
       }

@@ -1,6 +1,8 @@
 // Background programs and waits of the demo.
 
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BackgroundProgram, hasProgram, ProgramError, run } from '../../../src/commands/demo/programs.ts';
@@ -30,6 +32,14 @@ test('rejects with the output of a program that fails', async () => {
   assert.equal(hasProgram('sh'), true);
   assert.equal(hasProgram('a-missing-program'), false);
   await assert.rejects(run(['a-missing-program']), ProgramError);
+});
+
+test('runs a program again that a Ctrl-C has killed before it began, once', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'demo-programs-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const killed = 'test -e "$MARK" || { : > "$MARK"; kill -INT $$; }; echo ran';
+  assert.equal(await run(['sh', '-c', killed], { MARK: join(folder, 'mark') }), 'ran\n');
+  await assert.rejects(run(['sh', '-c', 'kill -INT $$']), /killed by SIGINT/u);
 });
 
 test('does not pass settings of another switch to child processes', async (t) => {
