@@ -13,7 +13,7 @@ export const BURST_MESSAGES = 32;
 export const BURST_MICROS = 1500;
 /** Outside of a stop, the rate is the maximum divided by this, and as much more for each second that flows are late. */
 export const ORDINARY_DIVISOR = 8;
-/** Percentage of the time that is left at a stop in which the rate would send everything; the rest is for a busy machine. */
+/** Percentage of the time of a stop in which the rate sends everything; the rest is for a busy machine. */
 export const STOP_PERCENT = 85;
 
 /** The sending of messages over UDP, for operators. */
@@ -52,7 +52,8 @@ export class SendBudget {
   constructor(clock: Clock, messageRateMax: number) {
     this.#clock = clock;
     this.#messageRateMax = messageRateMax;
-    this.#pace = { clock, endMicros: Number.POSITIVE_INFINITY, messageRateMax };
+    const endMicros = Number.POSITIVE_INFINITY;
+    this.#pace = { clock, endMicros, sentMicros: endMicros, messageRateMax };
   }
 
   /** Returns the account of a collector, named by a key, which the caller closes. */
@@ -68,7 +69,9 @@ export class SendBudget {
 
   /** Begins a stop: everything is to be sent within `ms` milliseconds. */
   endWithin(ms: number): void {
-    this.#pace.endMicros = this.#clock.monotonicMicros() + ms * 1000;
+    const nowMicros = this.#clock.monotonicMicros();
+    this.#pace.endMicros = nowMicros + ms * 1000;
+    this.#pace.sentMicros = nowMicros + ms * 10 * STOP_PERCENT;
   }
 
   /** Milliseconds until the end of a stop, at least 0; Infinity before one. */
@@ -96,6 +99,8 @@ interface AccountPace {
   readonly messageRateMax: number;
   /** When nothing is sent any more; Infinity outside of a stop. */
   endMicros: number;
+  /** When everything should be sent, likewise. */
+  sentMicros: number;
 }
 
 class Account implements SendAccount {
@@ -122,7 +127,8 @@ class Account implements SendAccount {
   waitMs(): number {
     const nowMicros = this.#pace.clock.monotonicMicros();
     const burstMicros = Math.min(BURST_MESSAGES * this.#intervalMicros(nowMicros), BURST_MICROS);
-    return Math.max(0, this.#nextMicros - nowMicros - burstMicros) / 1000;
+    const waitMicros = Math.min(this.#nextMicros - burstMicros, this.#pace.endMicros) - nowMicros;
+    return Math.max(0, waitMicros) / 1000;
   }
 
   expect(messageCount: number): void {
@@ -142,13 +148,13 @@ class Account implements SendAccount {
 
   /** Microseconds for a message: at a stop, as few as the messages that are left require, up to the maximum rate. */
   #intervalMicros(nowMicros: number): number {
-    const { messageRateMax, endMicros } = this.#pace;
+    const { messageRateMax, endMicros, sentMicros } = this.#pace;
     const ordinaryRate = messageRateMax / ORDINARY_DIVISOR;
     if (endMicros === Number.POSITIVE_INFINITY) {
       return 1_000_000 / Math.min(messageRateMax, ordinaryRate * (1 + this.#lateMicros / 1_000_000));
     }
-    const leftMicros = endMicros - nowMicros;
-    const neededRate = leftMicros > 0 ? (this.#expectedCount * 1e8) / (leftMicros * STOP_PERCENT) : 0;
+    const leftMicros = sentMicros - nowMicros;
+    const neededRate = leftMicros > 0 ? (this.#expectedCount * 1_000_000) / leftMicros : messageRateMax;
     return 1_000_000 / Math.min(messageRateMax, Math.max(ordinaryRate, neededRate));
   }
 }

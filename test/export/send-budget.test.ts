@@ -103,6 +103,28 @@ test('at a stop the rate is what the messages that are left need, up to the maxi
   }
 });
 
+test('at a stop everything is sent in its part of the time, and nothing waits beyond the end', () => {
+  const clock = new ManualClock();
+  const budget = new SendBudget(clock, RATE_MAX);
+  const account = budget.open('collector');
+  account.expect(20_000);
+  budget.endWithin(4000);
+  let sent = 0;
+  let ms = 0;
+  for (; sent < 20_000; ms += 0.1) {
+    while (account.waitMs() === 0 && sent < 20_000) {
+      account.spend(1400);
+      sent += 1;
+    }
+    clock.advance(100);
+  }
+  assert.ok(ms > 39 * STOP_PERCENT && ms < 40 * STOP_PERCENT + 10, `sent in ${ms} ms`);
+  for (let more = 0; more < 1_000_000; more += 1) {
+    account.spend(1400);
+  }
+  assert.equal(account.waitMs(), budget.leftMs);
+});
+
 test('shows the rates, and when the time of a stop is up', () => {
   const clock = new ManualClock();
   const budget = new SendBudget(clock, RATE_MAX);

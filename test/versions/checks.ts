@@ -152,6 +152,7 @@ export const CHECKS: readonly Check[] = [
         'demo',
         'metrics',
         'page',
+        'page-traffic',
         'prometheus',
       ),
       'test/oracle/unixctl.test.ts',
