@@ -12,6 +12,9 @@ export interface ReadingControl {
   isInterrupted(): boolean;
 }
 
+/** What remains of a capture when it was read. */
+export type CaptureResult = Pick<CaptureFile, 'file' | 'fault' | 'fileBytes' | 'readBytes' | 'skipped'>;
+
 /** See the head of the file. */
 export class CaptureFile {
   readonly file: string;
@@ -47,6 +50,11 @@ export class CaptureFile {
 
   get readBytes(): number {
     return this.#source.readBytes;
+  }
+
+  /** Packets that were skipped because their link type is not read, by link type. */
+  get skipped(): ReadonlyMap<number, number> {
+    return this.reader.skipped;
   }
 
   /** Moves to the next packet that has been read; false when there is none. */

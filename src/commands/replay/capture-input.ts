@@ -4,7 +4,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf } from '../../runtime/sentence.ts';
-import { CaptureFile, type ReadingControl } from './capture-file.ts';
+import { CaptureFile, type CaptureResult, type ReadingControl } from './capture-file.ts';
 import { CaptureSourceError, captureName, STANDARD_INPUT } from './capture-source.ts';
 import { openCapture } from './open-capture.ts';
 
@@ -33,8 +33,8 @@ export class CaptureInput {
   readonly #control: ReadingControl;
   /** In the order of their first packets. */
   #waiting: WaitingCapture[] = [];
-  /** Those that have been opened, of which `#open` are being read. */
-  readonly #all = new Set<CaptureFile>();
+  /** Those that have been opened, of which `#open` are being read; without the memory of those that were read. */
+  readonly #all: CaptureResult[] = [];
   readonly #open = new Set<CaptureFile>();
   #current: CaptureFile | undefined;
   /** The one that is waited for: a pipe may be idle for ever. */
@@ -100,16 +100,16 @@ export class CaptureInput {
 
   /** Bytes of all files as stored; undefined when that is unknown. */
   get fileBytes(): number | undefined {
-    return this.#isSeveral ? this.#totalBytes : this.#first()?.fileBytes;
+    return this.#isSeveral ? this.#totalBytes : this.#all[0]?.fileBytes;
   }
 
   get readBytes(): number {
-    return [...this.#all].reduce((sum, file) => sum + file.readBytes, 0);
+    return this.#all.reduce((sum, file) => sum + file.readBytes, 0);
   }
 
   /** Why captures could not be read to their ends, as sentences. */
   get faults(): readonly string[] {
-    return [...this.#all].flatMap(({ file, fault }) =>
+    return this.#all.flatMap(({ file, fault }) =>
       fault === undefined ? [] : [this.#isSeveral && !fault.includes(file) ? `${file}: ${fault}` : fault],
     );
   }
@@ -117,8 +117,8 @@ export class CaptureInput {
   /** Packets that were skipped because their link type is not read, by link type. */
   get skipped(): ReadonlyMap<number, number> {
     const skipped = new Map<number, number>();
-    for (const { reader } of this.#all) {
-      for (const [linkType, packets] of reader.skipped) {
+    for (const result of this.#all) {
+      for (const [linkType, packets] of result.skipped) {
         skipped.set(linkType, (skipped.get(linkType) ?? 0) + packets);
       }
     }
@@ -156,7 +156,7 @@ export class CaptureInput {
       this.#waiting.push({ file, firstMicros: probe.timeMicros, opened });
       this.#addBytes(probe);
     } else {
-      this.#all.add(probe);
+      this.#all.push(resultOf(probe));
       this.#addBytes(probe);
     }
     if (!(hasPacket && isReadOnce)) {
@@ -202,7 +202,7 @@ export class CaptureInput {
       return;
     }
     const file = next.opened ?? new CaptureFile(next.file, openCapture(next.file));
-    this.#all.add(file);
+    this.#all.push(file);
     this.#open.add(file);
     if (!file.hasPacket && !(await this.#read(file))) {
       this.#retire(file);
@@ -224,12 +224,12 @@ export class CaptureInput {
   #retire(file: CaptureFile): void {
     file.close();
     this.#open.delete(file);
+    this.#all[this.#all.indexOf(file)] = resultOf(file);
   }
+}
 
-  #first(): CaptureFile | undefined {
-    const [first] = this.#all;
-    return first;
-  }
+function resultOf({ file, fault, fileBytes, readBytes, skipped }: CaptureFile): CaptureResult {
+  return { file, fault, fileBytes, readBytes, skipped };
 }
 
 /** Returns the captures of files and folders; throws `CaptureSourceError`. */
