@@ -12,11 +12,13 @@ const BRIDGES_PER_TURN = 8;
  */
 export function runInTurn(configs: readonly BridgeConfig[], run: (config: BridgeConfig) => boolean): boolean {
   let worked = 0;
-  return configs.every((config) => {
-    const isEnough = worked >= BRIDGES_PER_TURN;
-    worked += !isEnough && run(config) ? 1 : 0;
-    return !isEnough;
-  });
+  for (const config of configs) {
+    if (worked === BRIDGES_PER_TURN) {
+      return false;
+    }
+    worked += run(config) ? 1 : 0;
+  }
+  return true;
 }
 
 /** Returns all rows of a bridge. */

@@ -33,6 +33,11 @@ export interface CollectorTarget {
  */
 export type SessionState = 'connecting' | 'open' | 'failing' | 'backoff' | 'closing' | 'closed';
 
+/** Whether messages do not reach a collector, as far as its session knows. */
+export function isDown(state: SessionState): boolean {
+  return state === 'failing' || state === 'backoff';
+}
+
 /** Whether messages arrive, as far as the session knows; unknown: it connects for the first time. */
 export type SessionHealth = 'unknown' | 'works' | 'failed';
 

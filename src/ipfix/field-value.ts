@@ -105,9 +105,9 @@ function timeText(seconds: bigint, fraction: bigint, digits: number): string {
 }
 
 /** Returns the canonical text of an address (RFC 5952). */
-function ipv6Text(bytes: Buffer): string {
-  const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(2 * index).toString(16)).join(
-    ':',
-  );
+export function ipv6Text(bytes: Uint8Array): string {
+  const groups = Array.from({ length: 8 }, (_, index) =>
+    ((bytes[2 * index]! << 8) | bytes[2 * index + 1]!).toString(16),
+  ).join(':');
   return new URL(`http://[${groups}]/`).hostname.slice(1, -1);
 }

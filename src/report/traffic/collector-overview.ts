@@ -1,5 +1,6 @@
 // The collectors of all exporters by target, now and over the last five minutes: thousands of exporters may send to one collector.
 
+import { isDown } from '../../export/collector-session.ts';
 import type { CollectorStatus } from '../../export/collector-stream.ts';
 import { collectorAction } from '../collector-actions.ts';
 import { listExporters } from '../exporter-list.ts';
@@ -38,17 +39,13 @@ export function collectorOverviews(
     }
   }
   const sorted = [...byTarget].sort(([a, ofA], [b, ofB]) => {
-    const down = Number(ofB.some(isDown)) - Number(ofA.some(isDown));
+    const down =
+      Number(ofB.some(({ state }) => isDown(state))) - Number(ofA.some(({ state }) => isDown(state)));
     return down !== 0 ? down : a < b ? -1 : 1;
   });
   return sorted
     .slice(0, COLLECTORS_SHOWN_MAX)
     .map(([target, collectors]) => overviewOf(target, collectors, history, slots));
-}
-
-/** Whether records do not reach a collector, as far as its session knows. */
-export function isDown({ state }: Pick<CollectorStatus, 'state'>): boolean {
-  return state === 'failing' || state === 'backoff';
 }
 
 function overviewOf(
@@ -61,7 +58,9 @@ function overviewOf(
     collectors.reduce((all, collector) => all + valueOf(collector), 0);
   const worst = collectors.toSorted((a, b) => STATES.indexOf(b.state) - STATES.indexOf(a.state))[0]!;
   const outage = history.events.outages.get(target);
-  const reason = collectors.some(isDown) ? (outage?.reason ?? worst.lastError) : undefined;
+  const reason = collectors.some(({ state }) => isDown(state))
+    ? (outage?.reason ?? worst.lastError)
+    : undefined;
   const number = history.collectors.find(target);
   const cellOf = (slot: HistorySlot, cell: number) =>
     number === OTHER ? 0 : (slot.counts.collectors[number * COLLECTOR_CELLS + cell] ?? 0);
@@ -73,7 +72,7 @@ function overviewOf(
     target,
     transport: worst.transport,
     exporters: collectors.length,
-    exportersDown: collectors.filter(isDown).length,
+    exportersDown: collectors.filter(({ state }) => isDown(state)).length,
     state: worst.state,
     downSince: outage === undefined ? undefined : history.wallSeconds(outage.sinceMicros),
     reason,

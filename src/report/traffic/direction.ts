@@ -9,6 +9,7 @@ import {
   TRAFFIC_OWNER,
   TRAFFIC_SOURCE,
 } from '../../flow/traffic-key.ts';
+import { ipv6Text } from '../../ipfix/field-value.ts';
 import { Layer3 } from '../../ipfix/record-layout.ts';
 import { IP_PROTOCOL_NAMES } from '../protocol-names.ts';
 import { applicationName, ethernetTypeName, hasPorts } from './application-names.ts';
@@ -95,26 +96,6 @@ export function addressLabel(bytes: Uint8Array, bits: number = bytes.length * 8)
 
 function masked(bytes: Uint8Array, bits: number): Uint8Array {
   return bytes.map((byte, index) => byte & ~(0xff >> Math.min(Math.max(bits - index * 8, 0), 8)));
-}
-
-/** Formats an IPv6 address with its longest run of zeros as `::` (RFC 5952). */
-function ipv6Text(bytes: Uint8Array): string {
-  const groups = Array.from({ length: 8 }, (_, index) => (bytes[index * 2]! << 8) | bytes[index * 2 + 1]!);
-  let start = -1;
-  let length = 1;
-  for (let from = 0; from < 8; from += 1) {
-    let to = from;
-    while (groups[to] === 0) {
-      to += 1;
-    }
-    if (to - from > length) {
-      [start, length] = [from, to - from];
-    }
-  }
-  const hex = groups.map((group) => group.toString(16));
-  return start < 0
-    ? hex.join(':')
-    : `${hex.slice(0, start).join(':')}::${hex.slice(start + length).join(':')}`;
 }
 
 function addressBytes(words: Int32Array, from: number, size: number): Uint8Array {

@@ -1,6 +1,7 @@
 // The events that the page marks in its chart: found by comparing the status of two slots, newest last.
 
 import type { ControlStatus } from '../../control/control-parts.ts';
+import { isDown } from '../../export/collector-session.ts';
 import { listExporters } from '../exporter-list.ts';
 
 /** Events that are kept; the oldest is forgotten. */
@@ -77,7 +78,7 @@ export class EventList {
     for (const { exporter } of listExporters(status)) {
       for (const { target, state, lastError } of exporter.collectors) {
         listed.add(target);
-        if (state === 'failing' || state === 'backoff') {
+        if (isDown(state)) {
           down.set(target, lastError ?? down.get(target));
         }
       }

@@ -1,10 +1,11 @@
 // Makes the top of the page from the status and the history.
 
+import { isDown } from '../../export/collector-session.ts';
 import { commandIn } from '../command-in-text.ts';
 import { counted } from '../counted.ts';
 import { listExporters } from '../exporter-list.ts';
 import type { StatusDocument } from '../status-document.ts';
-import { collectorOverviews, isDown } from './collector-overview.ts';
+import { collectorOverviews } from './collector-overview.ts';
 import type { History, HistorySlot } from './history.ts';
 import { lossesOf, lossItems, lossSentence } from './losses.ts';
 import type { OverviewDocument, Sentence, ShownCondition } from './overview-document.ts';
@@ -76,7 +77,10 @@ function stateSentence(status: Pick<StatusDocument, 'missing' | 'bridges' | 'con
   const collectors = new Map<string, boolean>();
   for (const { exporter } of exporters) {
     for (const collector of exporter.collectors) {
-      collectors.set(collector.target, isDown(collector) || (collectors.get(collector.target) ?? false));
+      collectors.set(
+        collector.target,
+        isDown(collector.state) || (collectors.get(collector.target) ?? false),
+      );
     }
   }
   const down = [...collectors].flatMap(([target, isAway]) => (isAway ? [target] : []));

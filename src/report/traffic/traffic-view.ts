@@ -42,7 +42,7 @@ export class TrafficView {
     const history = this.#history;
     history.updateInterfaces();
     const slots = history.slots(request.windowSeconds);
-    const seconds = slots.reduce((sum, { traffic }) => sum + traffic.seconds, 0);
+    const seconds = secondsOf(slots);
     const totals = sumRows(slots, history.store.rowEnd);
     this.#conversations.clear();
     const selected = this.#select(totals, request.filter);
@@ -222,6 +222,10 @@ function sumBridges(slots: readonly HistorySlot[]): Amounts {
   return amounts;
 }
 
+function secondsOf(slots: readonly HistorySlot[]): number {
+  return slots.reduce((sum, { traffic }) => sum + traffic.seconds, 0);
+}
+
 function amountsOf(count: number): Amounts {
   return { octets: new Float64Array(count), packets: new Float64Array(count) };
 }
@@ -231,7 +235,7 @@ function bandFrom(
   { octets, packets }: Amounts,
   value: Pick<TrafficBand, 'label' | 'kind' | 'words'>,
 ): TrafficBand {
-  const seconds = slots.reduce((sum, { traffic }) => sum + traffic.seconds, 0);
+  const seconds = secondsOf(slots);
   return {
     ...value,
     bits: slots.map(({ traffic }, slot) => rate(8 * octets[slot]!, traffic.seconds)),
