@@ -1,4 +1,4 @@
-// The memory of a replay of many captures: that of a capture that was read is given back.
+// The memory of a replay of many captures: that of a capture that was read is freed.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -25,7 +25,7 @@ async function firstMemory(input: CaptureInput): Promise<WeakRef<Buffer>> {
   return new WeakRef(first.reader.memory);
 }
 
-test('the memory of a capture that was read is given back while others are read', async (t) => {
+test('the memory of a capture that was read is freed while others are read', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'replay-memory-'));
   t.after(() => rm(folder, { recursive: true }));
   const files = [1, 2, 3].map((second) => join(folder, `${second}.pcap`));
