@@ -18,6 +18,7 @@ import { FlowFilter } from '../report/flow-filter.ts';
 import { UnknownWord } from '../report/unknown-word.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
+import { flowEngines } from './flow-engines.ts';
 import { addCollectorTlsOptions, addFileTargetsOptions, flag, flagOf, sourceAddressFlag } from './options.ts';
 import { PacketFilter } from './replay/packet-filter.ts';
 import { Replay } from './replay/replay-run.ts';
@@ -152,6 +153,7 @@ async function replay(
       paths,
       filter: filter && new PacketFilter(filter, settings),
       log: log.logger('replay'),
+      makeEngine: flowEngines((process.env['ENG'] ?? 'auto') as 'auto', log.logger('replay')),
       openSession: sessionOpener(
         { clock: systemClock, log: collectorLog, pathMtus },
         RELIABLE_SESSION_DEFAULTS.queueBytesMax,

@@ -3,10 +3,12 @@
 // targets. It never waits for a collector, and never blocks the event loop for long.
 
 import { randomInt } from 'node:crypto';
+import { FRAME_OF_EXTENDED, FRAME_OF_ORIGINAL } from '../flow/engine-memory.ts';
 import { FlowCache } from '../flow/flow-cache.ts';
+import { type FlowEngine, SAMPLE_EXPIRIES_MAX } from '../flow/flow-engine.ts';
 import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
-import { SampleBatch } from '../flow/sample-batch.ts';
+import type { Sample } from '../flow/sample-batch.ts';
 import type { TrafficTable } from '../flow/traffic-table.ts';
 import type { DescribedInterface } from '../ipfix/options-sets.ts';
 import { TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
@@ -34,8 +36,6 @@ export type { ExporterStatus } from './exporter-status.ts';
 
 /** Pause between two runs of the timer, so that flows that are due in short succession share messages. */
 export const EXPIRY_PAUSE_MS = 20;
-/** Records that one sample may expire; more than one, so that the cache shrinks to a lowered limit. */
-const SAMPLE_RECORDS_MAX = 16;
 const NO_TUNNEL = new Int32Array(TUNNEL_WORD_COUNT);
 
 export class Exporter {
@@ -44,9 +44,11 @@ export class Exporter {
   readonly #log: Logger;
   readonly #defer: (callback: () => void) => void;
   readonly #pace: Pace;
-  readonly #batch = new SampleBatch(1);
+  readonly #hasBatches: boolean;
   #batchSize = 1;
-  readonly #cache: FlowCache;
+  readonly #cache: FlowEngine;
+  /** Memory whose frames the engine dissects, once a reader has it. */
+  #frames: Buffer | undefined;
   readonly #visitor: FlowVisitor;
   readonly #traffic: TrafficTable | undefined;
   #trafficNumber = -1;
@@ -64,10 +66,8 @@ export class Exporter {
   #samplesIgnored = 0;
   #flowsUnsent = 0;
   /** Created once: a function that creates a closure allocates with each call, even when it returns before. */
-  readonly #endBatch = () => {
-    if (this.#state === 'running') {
-      this.#addBatch();
-    }
+  readonly #batchEnded = () => {
+    this.endBatch();
     this.#isBatchEndPlanned = false;
     this.#sender.finishAll();
   };
@@ -87,11 +87,16 @@ export class Exporter {
     this.#pace = parts.pace ?? new Pacer(this.#clock, this.#defer, this.#sender.streams);
     this.#options = options;
     this.#traffic = parts.traffic;
-    this.#cache = new FlowCache({
-      activeTimeoutMicros: options.activeTimeoutSeconds * 1_000_000,
-      flowsMax: options.flowsMax,
-      hashSeed: parts.hashSeed ?? randomInt(2 ** 32),
-    });
+    this.#hasBatches = parts.hasBatches ?? false;
+    const makeEngine = parts.makeEngine ?? ((options) => new FlowCache(options));
+    this.#cache = makeEngine(
+      {
+        activeTimeoutMicros: options.activeTimeoutSeconds * 1_000_000,
+        flowsMax: options.flowsMax,
+        hashSeed: parts.hashSeed ?? randomInt(2 ** 32),
+      },
+      (sample) => this.#dissectLate(sample),
+    );
     this.#visitor = {
       flow: (record, reason) => {
         countRecord(this.#records, reason);
@@ -159,19 +164,20 @@ export class Exporter {
       return;
     }
     this.#samples += 1;
-    const batch = this.#batch;
+    const { batch } = this.#cache;
     const index = batch.count;
     const sample = batch.samples[index]!;
-    if (this.hasInterfaces) {
-      dissectExtended(frame, start, end, observationPointId, ingressInterface, sample);
+    if (frame === this.#frames && !this.hasTunnels) {
+      sample.templateId = this.hasInterfaces ? FRAME_OF_EXTENDED : FRAME_OF_ORIGINAL;
+      sample.frameStart = start;
+      sample.frameEnd = end;
+      sample.observationPointId = observationPointId;
+      sample.ingressInterface = ingressInterface;
+    } else {
+      this.#dissect(frame, start, end, observationPointId, ingressInterface, sample);
       if (this.hasTunnels) {
         addTunnel(sample, tunnel);
       }
-    } else {
-      dissect(frame, start, end, observationPointId, sample);
-    }
-    if (sample.faults !== 0) {
-      countFaults(this.#malformed, sample.faults);
     }
     sample.domain = observationDomainId | 0;
     sample.timeMicros = this.#clock.monotonicMicros();
@@ -183,6 +189,22 @@ export class Exporter {
       this.#addBatch();
     } else if (batch.count === 1) {
       this.#planBatchEnd();
+    }
+  }
+
+  /**
+   * Returns memory for frames that are dissected faster, if there is such memory: only for one reader, which ends the batch
+   * before it overwrites frames. Samples of them are not in the history of traffic.
+   */
+  takeFrameMemory(): Buffer | undefined {
+    this.#frames = this.#traffic === undefined ? this.#cache.frames : undefined;
+    return this.#frames;
+  }
+
+  /** Adds the samples that wait for the end of their batch. */
+  endBatch(): void {
+    if (this.#state === 'running') {
+      this.#addBatch();
     }
   }
 
@@ -223,9 +245,7 @@ export class Exporter {
 
   /** Starts a walk over the flows in the cache, the newest samples included. */
   walkFlows(): FlowWalk {
-    if (this.#state === 'running') {
-      this.#addBatch();
-    }
+    this.endBatch();
     return this.#cache.walk();
   }
 
@@ -252,9 +272,7 @@ export class Exporter {
   }
 
   status(): ExporterStatus {
-    if (this.#state === 'running') {
-      this.#addBatch();
-    }
+    this.endBatch();
     return {
       name: this.name,
       state: this.#state,
@@ -274,9 +292,33 @@ export class Exporter {
     };
   }
 
+  #dissect(
+    frame: Uint8Array,
+    start: number,
+    end: number,
+    observationPointId: number,
+    ingressInterface: number,
+    sample: Sample,
+  ): void {
+    if (this.hasInterfaces) {
+      dissectExtended(frame, start, end, observationPointId, ingressInterface, sample);
+    } else {
+      dissect(frame, start, end, observationPointId, sample);
+    }
+    if (sample.faults !== 0) {
+      countFaults(this.#malformed, sample.faults);
+    }
+  }
+
+  /** Dissects a frame that the engine has left. */
+  #dissectLate(sample: Sample): void {
+    const { frameStart, frameEnd, observationPointId, ingressInterface } = sample;
+    this.#dissect(this.#frames!, frameStart, frameEnd, observationPointId, ingressInterface, sample);
+  }
+
   /** Adds the samples of the batch. A small cache has batches of one: they only serve to overlap reads of memory. */
   #addBatch(): void {
-    const batch = this.#batch;
+    const { batch } = this.#cache;
     if (batch.count === 0) {
       return;
     }
@@ -286,8 +328,8 @@ export class Exporter {
         traffic.add(this.#trafficNumber, batch.samples[index]!);
       }
     }
-    const expiredCount = this.#cache.addBatch(batch, this.#visitor, SAMPLE_RECORDS_MAX);
-    this.#batchSize = this.#cache.isLarge ? batch.grow() : 1;
+    const expiredCount = this.#cache.addBatch(batch, this.#visitor, SAMPLE_EXPIRIES_MAX);
+    this.#batchSize = this.#hasBatches || this.#cache.isLarge ? batch.grow() : 1;
     if (expiredCount > 0) {
       this.#planBatchEnd();
     }
@@ -350,7 +392,7 @@ export class Exporter {
       return;
     }
     this.#isBatchEndPlanned = true;
-    this.#defer(this.#endBatch);
+    this.#defer(this.#batchEnded);
   }
 
   /** Sends the flows of the cache, unless the state changes meanwhile; returns how many. */

@@ -16,7 +16,7 @@ import {
   ENTRY_TEMPLATE,
   EXTENDED_OCTETS,
   EXTENDED_TCP_FLAGS,
-} from './flow-entry.ts';
+} from './entry-layout.ts';
 
 /** The words of a key are in the byte order of the machine. */
 const IS_LITTLE_ENDIAN = endianness() === 'LE';

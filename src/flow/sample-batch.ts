@@ -22,6 +22,11 @@ export class Sample extends FlowKey {
   /** Set by the cache: the hash of the flow, and the probable address of its entry. */
   hash = 0;
   address = 0;
+  // Of a frame that the engine dissects (`FlowEngine.frames`): where it lies there, and what else its key needs.
+  frameStart = 0;
+  frameEnd = 0;
+  observationPointId = 0;
+  ingressInterface = 0;
 }
 
 /** The only sample of the batches of one, which all share it: each is added before the next sample of any of them is read. */
@@ -33,9 +38,9 @@ export class SampleBatch {
   /** Samples that are to be added. */
   count = 0;
 
-  /** A batch for `BATCH_SAMPLES_MAX` samples, or for one until it grows. */
-  constructor(size: 1 | typeof BATCH_SAMPLES_MAX = BATCH_SAMPLES_MAX) {
-    this.#samples = size === 1 ? ONE_SAMPLE : manySamples();
+  /** A batch for `BATCH_SAMPLES_MAX` samples, or for one until it grows, or of these. */
+  constructor(samples: 1 | typeof BATCH_SAMPLES_MAX | readonly Sample[] = BATCH_SAMPLES_MAX) {
+    this.#samples = typeof samples === 'object' ? samples : samples === 1 ? ONE_SAMPLE : manySamples();
   }
 
   get samples(): readonly Sample[] {

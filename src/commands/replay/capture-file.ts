@@ -18,14 +18,16 @@ export type CaptureResult = Pick<CaptureFile, 'file' | 'fault' | 'fileBytes' | '
 /** See the head of the file. */
 export class CaptureFile {
   readonly file: string;
-  readonly reader = new CaptureReader();
+  readonly reader: CaptureReader;
   readonly #source: CaptureSource;
   #hasPacket = false;
   #fault: string | undefined;
   #isClosed = false;
 
-  constructor(file: string, source: CaptureSource) {
+  /** Reads in `memory`, if it is given. */
+  constructor(file: string, source: CaptureSource, memory?: Buffer) {
     this.file = file;
+    this.reader = new CaptureReader(memory);
     this.#source = source;
   }
 

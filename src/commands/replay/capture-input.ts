@@ -31,6 +31,9 @@ interface WaitingCapture {
 export class CaptureInput {
   readonly #paths: readonly string[];
   readonly #control: ReadingControl;
+  /** Memory for one of the captures that are read, and the one that has it. */
+  readonly #memory: Buffer | undefined;
+  #memoryOwner: CaptureFile | undefined;
   /** In the order of their first packets. */
   #waiting: WaitingCapture[] = [];
   /** Those that have been opened, of which `#open` are being read; without the memory of those that were read. */
@@ -48,8 +51,17 @@ export class CaptureInput {
   readonly #latestMicros: number;
   #totalBytes: number | undefined = 0;
 
-  /** `paths` are files, folders, or `-` for standard input; packets after `latestMicros` are returned one by one. */
-  constructor(paths: readonly string[], control: ReadingControl, latestMicros: number) {
+  /**
+   * `paths` are files, folders, or `-` for standard input; packets after `latestMicros` are returned one by one. One capture at
+   * a time is read in `memory`.
+   */
+  constructor(
+    paths: readonly string[],
+    control: ReadingControl,
+    latestMicros: number,
+    memory?: Buffer,
+  ) {
+    this.#memory = memory;
     this.limitMicros = new Float64Array([latestMicros]);
     this.#latestMicros = latestMicros;
     this.#paths = paths;
@@ -201,12 +213,20 @@ export class CaptureInput {
     if (next === undefined) {
       return;
     }
-    const file = next.opened ?? new CaptureFile(next.file, openCapture(next.file));
+    const file = next.opened ?? this.#openFile(next.file);
     this.#all.push(file);
     this.#open.add(file);
     if (!file.hasPacket && !(await this.#read(file))) {
       this.#retire(file);
     }
+  }
+
+  #openFile(name: string): CaptureFile {
+    if (this.#memory === undefined || this.#memoryOwner !== undefined) {
+      return new CaptureFile(name, openCapture(name));
+    }
+    this.#memoryOwner = new CaptureFile(name, openCapture(name), this.#memory);
+    return this.#memoryOwner;
   }
 
   #setOtherTime(): void {
@@ -223,6 +243,9 @@ export class CaptureInput {
 
   #retire(file: CaptureFile): void {
     file.close();
+    if (this.#memoryOwner === file) {
+      this.#memoryOwner = undefined;
+    }
     this.#open.delete(file);
     this.#all[this.#all.indexOf(file)] = resultOf(file);
   }

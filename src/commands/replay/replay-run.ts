@@ -7,6 +7,7 @@ import type { OpenSession } from '../../export/collector-session.ts';
 import { Exporter } from '../../export/exporter.ts';
 import type { ExporterOptions } from '../../export/exporter-options.ts';
 import type { ExporterStatus } from '../../export/exporter-status.ts';
+import type { MakeFlowEngine } from '../../flow/flow-engine.ts';
 import { UNKNOWN_INTERFACE } from '../../intake/ingress-interfaces.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -31,6 +32,8 @@ export interface ReplayParts {
   readonly filter: PacketFilter | undefined;
   readonly log: Logger;
   readonly openSession: OpenSession;
+  /** Creates the cache of flows. */
+  readonly makeEngine?: MakeFlowEngine | undefined;
 }
 
 /** Counts of a replay; octets are those of whole frames. */
@@ -65,6 +68,8 @@ const BACKLOG_LOW = 32;
 const LOOK_PACKETS = 64;
 /** Packets after which deferred work of the exporter runs; a count, so that a file gives the same messages each time. */
 const BATCH_PACKETS = 8192;
+/** Microseconds of capture after which a batch of packets ends: those of a slow capture are not exported late. */
+const BATCH_MICROS = 10_000;
 /** Microseconds that a packet may be exported before its time: the precision of timers. */
 const AHEAD_MICROS = 1000;
 
@@ -88,6 +93,8 @@ export class Replay {
   readonly #deferred: (() => void)[] = [];
   /** Counts, in cells because they outgrow small integers. */
   readonly #counts = new Float64Array(4);
+  /** When the batch of packets ends, in microseconds of the capture. */
+  readonly #batchUntil = new Float64Array([Number.NEGATIVE_INFINITY]);
   #outOfOrder = 0;
   #firstMicros: number | undefined;
   /** Difference between a packet's time and monotonic time, at the recorded speed. */
@@ -102,18 +109,22 @@ export class Replay {
     this.#options = options;
     this.#filter = parts.filter;
     const control = {
-      beforeRead: () => this.#roomAtCollectors(),
+      beforeRead: () => {
+        this.#exporter.endBatch();
+        return this.#roomAtCollectors();
+      },
       isInterrupted: () => this.#isInterrupted,
     };
-    this.#input = new CaptureInput(parts.paths, control, this.#timeCheck.latest[0]!);
     const putOff = (callback: () => void) => this.#deferred.push(callback);
     // At full speed the event loop does not run in between: deferred work runs when the collectors can take messages.
     const timing =
       options.speed === 'max'
-        ? { clock: this.#time, defer: putOff, pace: { next: putOff } }
+        ? { clock: this.#time, defer: putOff, pace: { next: putOff }, hasBatches: true }
         : { clock: this.#machineTime };
-    const { log, openSession } = parts;
-    this.#exporter = new Exporter('replay', options.exporter, { ...timing, log, openSession });
+    const { log, openSession, makeEngine } = parts;
+    this.#exporter = new Exporter('replay', options.exporter, { ...timing, log, openSession, makeEngine });
+    const memory = this.#exporter.takeFrameMemory();
+    this.#input = new CaptureInput(parts.paths, control, this.#timeCheck.latest[0]!, memory);
   }
 
   /** Reads to the end of each capture, to its first fault or to `interrupt`, and flushes. */
@@ -189,6 +200,7 @@ export class Replay {
     const filter = this.#filter;
     const exporter = this.#exporter;
     const time = this.#time;
+    const batchUntil = this.#batchUntil;
     const { packet, memory } = file.reader;
     const { timeMicros } = packet;
     if (timeMicros[0]! > this.#timeCheck.latest[0]!) {
@@ -201,6 +213,10 @@ export class Replay {
     let filtered = 0;
     do {
       const { start, end, originalLength } = packet;
+      if (timeMicros[0]! > batchUntil[0]!) {
+        exporter.endBatch();
+        batchUntil[0] = timeMicros[0]! + BATCH_MICROS;
+      }
       if (!time.advance(timeMicros)) {
         this.#outOfOrder += 1;
       }
