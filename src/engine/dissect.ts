@@ -67,7 +67,7 @@ export function dissect(slot: usize): bool {
   const ports = load<u32>(frame, 34);
   store<u32>(key, bswap(load<u32>(slot, SLOT_POINT)), 0); // 0-3
   store<u32>(key, load<u32>(frame, 6), 4); // 4-7: source MAC address
-  store<u32>(key, <u32>load<u16>(frame, 10) | (<u32>load<u16>(frame) << 16), 8);
+  store<u32>(key, <u32>load<u16>(frame, 10) | ((<u32>load<u16>(frame)) << 16), 8);
   store<u32>(key, load<u32>(frame, 2), 12); // 12-15: destination MAC address
   store<u32>(key, TYPE_WORD, 16); // 16-19
   const dscp = classOfService >>> 2;

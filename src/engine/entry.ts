@@ -2,6 +2,8 @@
 // `slot` are addresses in bytes.
 
 import {
+  EXTENDED_ID_FIRST,
+  KEY_WORDS_AT,
   SLOT_DOMAIN,
   SLOT_FRAME_SIZE,
   SLOT_HASH,
@@ -14,8 +16,6 @@ import {
   SLOT_TEMPLATE,
   SLOT_TIME,
   SLOT_WEIGHT,
-  EXTENDED_ID_FIRST,
-  KEY_WORDS_AT,
   TEMPLATE_ID_FIRST,
 } from '../flow/engine-memory';
 import {
@@ -75,7 +75,7 @@ export function beginEntry(entry: usize, slot: usize, wordCount: u32): void {
   store<i64>(entry, 0, ENTRY_PACKETS * 4);
   store<i64>(entry, 0, ENTRY_OCTETS * 4);
   store<i64>(entry, 0, ENTRY_SQUARES * 4);
-  const keyBytes = <usize>wordCount << 2;
+  const keyBytes = (<usize>wordCount) << 2;
   for (let at: usize = 0; at < keyBytes; at += 4) {
     store<u32>(entry + at, load<u32>(slot + at, SLOT_KEY), ENTRY_KEY * 4);
   }
@@ -90,7 +90,7 @@ export function isEntryOf(entry: usize, slot: usize, wordCount: u32): bool {
   let difference: u64 =
     (load<i32>(entry, ENTRY_DOMAIN * 4) ^ load<i32>(slot, SLOT_DOMAIN)) |
     (load<i32>(entry, ENTRY_TEMPLATE * 4) ^ load<i32>(slot, SLOT_TEMPLATE));
-  const keyBytes = <usize>wordCount << 2;
+  const keyBytes = (<usize>wordCount) << 2;
   let at: usize = 0;
   for (; at + 4 < keyBytes; at += 8) {
     difference |= load<u64>(entry + at, ENTRY_KEY * 4) ^ load<u64>(slot + at, SLOT_KEY);
@@ -116,7 +116,7 @@ export function fold(entry: usize, slot: usize, wordCount: u32): bool {
     foldLength(entry, <u32>length);
   }
   if (load<i32>(slot, SLOT_TEMPLATE) >= EXTENDED_ID_FIRST) {
-    foldExtended(entry + (<usize>wordCount << 2) + ENTRY_KEY * 4, slot, weight, room, octets);
+    foldExtended(entry + ((<usize>wordCount) << 2) + ENTRY_KEY * 4, slot, weight, room, octets);
   }
   return foldTime(entry, <i64>load<f64>(slot, SLOT_TIME));
 }

@@ -8,7 +8,7 @@ const KEY_SECRETS_AT: usize = SECRETS_AT + 8;
 /** Returns the hash of the `wordCount` words at `key`, a template and an observation domain. */
 export function hashFlow(key: usize, wordCount: u32, template: i32, domain: i32): i32 {
   let sum = product(domain, load<i32>(SECRETS_AT)) + product(template, load<i32>(SECRETS_AT + 4));
-  const end = key + (<usize>wordCount << 2);
+  const end = key + ((<usize>wordCount) << 2);
   let secret = KEY_SECRETS_AT;
   let at = key;
   for (; at + 4 < end; at += 8) {

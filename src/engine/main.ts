@@ -2,11 +2,43 @@
 // batches of samples. flow/flow-cache.ts is the same in TypeScript and says why things are as they are; tests compare both byte by
 // byte. flow/wasm-engine.ts is the other side: it writes samples into slots, and reads the flows that have expired.
 
-import { EXPIRED_AT, EXPIRED_REASON, EXPIRED_WORDS, FRAME_OF_EXTENDED, SLOT_ADDRESS, SLOT_BYTES, SLOT_DOMAIN, SLOT_HASH, SLOT_KEY, SLOT_TEMPLATE, SLOT_TIME, SLOTS_AT } from '../flow/engine-memory';
+import {
+  EXPIRED_AT,
+  EXPIRED_REASON,
+  EXPIRED_WORDS,
+  SLOT_ADDRESS,
+  SLOT_BYTES,
+  SLOT_DOMAIN,
+  SLOT_HASH,
+  SLOT_KEY,
+  SLOT_TEMPLATE,
+  SLOT_TIME,
+  SLOTS_AT,
+} from '../flow/engine-memory';
 import { dissect } from './dissect';
-import { beginEntry, entryWordCount, fold, hashOf, isEntryOf, keyWordCount, startOf, templateOf } from './entry';
+import {
+  beginEntry,
+  entryWordCount,
+  fold,
+  hashOf,
+  isEntryOf,
+  keyWordCount,
+  startOf,
+  templateOf,
+} from './entry';
 import { hashFlow } from './hash';
-import { firstOldPlace, firstPlace, flowCount, insert, isAddress, isFull, nextOldPlace, nextPlace, remove, tableBytes } from './slots';
+import {
+  firstOldPlace,
+  firstPlace,
+  flowCount,
+  insert,
+  isAddress,
+  isFull,
+  nextOldPlace,
+  nextPlace,
+  remove,
+  tableBytes,
+} from './slots';
 import { after, append, head, liveBytes, removeHead, segmentBytes, setSegmentCountMax } from './store';
 
 export { setTemplates } from './dissect';
@@ -63,15 +95,15 @@ export function memoryBytes(): f64 {
 
 /** Returns the address of the entry behind one; 0 when that is the newest. */
 export function entryBehind(address: u32): u32 {
-  return after(address, entryWordCount(templateOf(<usize>address << 2)));
+  return after(address, entryWordCount(templateOf((<usize>address) << 2)));
 }
 
-/** Dissects the frames of the first `count` slots; returns a bit for each that is left to TypeScript. */
-export function dissectFrames(count: i32): i32 {
+/** Dissects the frames of the slots whose bits are set; returns a bit for each that is left to TypeScript. */
+export function dissectFrames(frames: i32): i32 {
   let others = 0;
-  for (let index = 0; index < count; index += 1) {
-    const slot = slotAt(index);
-    if (load<i32>(slot, SLOT_TEMPLATE) <= FRAME_OF_EXTENDED && !dissect(slot)) {
+  for (let left = frames; left !== 0; left &= left - 1) {
+    const index = ctz(left);
+    if (!dissect(slotAt(index))) {
       others |= 1 << index;
     }
   }
@@ -145,7 +177,7 @@ function touch(count: i32): void {
   for (let index = 0; index < count; index += 1) {
     const address = load<u32>(slotAt(index), SLOT_ADDRESS);
     if (isAddress(address)) {
-      const entry = <usize>address << 2;
+      const entry = (<usize>address) << 2;
       sum ^= load<i32>(entry) ^ load<i32>(entry + SECOND_LINE) ^ load<i32>(entry + THIRD_LINE);
     }
   }
@@ -160,7 +192,7 @@ function touchOldest(count: i32): void {
   let address = head();
   let sum = 0;
   for (let index = 0; index < count && address !== 0; index += 1) {
-    sum ^= load<i32>(firstPlace(hashOf(<usize>address << 2)));
+    sum ^= load<i32>(firstPlace(hashOf((<usize>address) << 2)));
     address = entryBehind(address);
   }
   touched = sum;
@@ -174,7 +206,7 @@ function addSample(slot: usize): void {
     if (address === 0) {
       break;
     }
-    const entry = <usize>address << 2;
+    const entry = (<usize>address) << 2;
     if (load<i32>(place) === hash && isEntryOf(entry, slot, wordCount)) {
       aggregated += 1;
       if (!fold(entry, slot, wordCount)) {
@@ -195,7 +227,7 @@ function addOther(slot: usize, hash: i32, wordCount: u32): void {
       refused += 1;
       return;
     }
-    entry = <usize>address << 2;
+    entry = (<usize>address) << 2;
     beginEntry(entry, slot, wordCount);
     insert(hash, address);
     inserted += 1;
@@ -213,8 +245,12 @@ function findInOld(slot: usize, hash: i32, wordCount: u32): usize {
     return 0;
   }
   for (let address = load<u32>(place, 4); address !== 0; address = load<u32>(place, 4)) {
-    if (load<i32>(place) === hash && isAddress(address) && isEntryOf(<usize>address << 2, slot, wordCount)) {
-      return <usize>address << 2;
+    if (
+      load<i32>(place) === hash &&
+      isAddress(address) &&
+      isEntryOf((<usize>address) << 2, slot, wordCount)
+    ) {
+      return (<usize>address) << 2;
     }
     place = nextOldPlace(place);
   }
@@ -230,7 +266,7 @@ function expireDue(startMax: i64, countMax: i32): void {
     if ((count & (TOUCHED_COUNT - 1)) === 0 && countMax > TOUCHED_COUNT) {
       touchOldest(TOUCHED_COUNT);
     }
-    if (startOf(<usize>address << 2) <= startMax) {
+    if (startOf((<usize>address) << 2) <= startMax) {
       removeOldest(address, REASON_ACTIVE_TIMEOUT);
     } else if (isOverLimit()) {
       if (<f64>flowCount() <= flowsMax) {
@@ -246,10 +282,10 @@ function expireDue(startMax: i64, countMax: i32): void {
 
 /** Removes the oldest flow, and copies it to those that have expired. */
 function removeOldest(address: u32, reason: i32): void {
-  const entry = <usize>address << 2;
+  const entry = (<usize>address) << 2;
   const wordCount = entryWordCount(templateOf(entry));
   const copy = <usize>(EXPIRED_AT + expiredCount * EXPIRED_WORDS * 4);
-  memory.copy(copy, entry, <usize>wordCount << 2);
+  memory.copy(copy, entry, (<usize>wordCount) << 2);
   store<i32>(copy, reason, EXPIRED_REASON * 4);
   expiredCount += 1;
   remove(hashOf(entry), address);
@@ -264,7 +300,7 @@ function noteDue(): void {
   } else if (isOverLimit()) {
     due = i64.MIN_VALUE;
   } else {
-    due = startOf(<usize>address << 2) + activeTimeout;
+    due = startOf((<usize>address) << 2) + activeTimeout;
   }
 }
 

@@ -80,7 +80,7 @@ export function removeHead(wordCount: u32): void {
   } else if (headAddress === endOf(segment)) {
     headAddress = nextOf(segment) + SEGMENT_FIRST_WORD;
     segmentCount -= 1;
-    freeBlocks(<usize>segment << 2, 1);
+    freeBlocks((<usize>segment) << 2, 1);
   }
 }
 
@@ -93,8 +93,8 @@ function extend(): bool {
     return false;
   }
   if (tailSegment !== 0) {
-    store<u32>(<usize>tailSegment << 2, segment);
-    store<u32>(<usize>tailSegment << 2, tailSegment + tailWord, 4);
+    store<u32>((<usize>tailSegment) << 2, segment);
+    store<u32>((<usize>tailSegment) << 2, tailSegment + tailWord, 4);
   }
   segmentCount += 1;
   tailSegment = segment;
@@ -103,9 +103,9 @@ function extend(): bool {
 }
 
 function nextOf(segment: u32): u32 {
-  return load<u32>(<usize>segment << 2);
+  return load<u32>((<usize>segment) << 2);
 }
 
 function endOf(segment: u32): u32 {
-  return load<u32>(<usize>segment << 2, 4);
+  return load<u32>((<usize>segment) << 2, 4);
 }

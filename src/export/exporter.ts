@@ -3,7 +3,6 @@
 // targets. It never waits for a collector, and never blocks the event loop for long.
 
 import { randomInt } from 'node:crypto';
-import { FRAME_OF_EXTENDED, FRAME_OF_ORIGINAL } from '../flow/engine-memory.ts';
 import { FlowCache } from '../flow/flow-cache.ts';
 import { type FlowEngine, SAMPLE_EXPIRIES_MAX } from '../flow/flow-engine.ts';
 import type { FlowVisitor } from '../flow/flow-record.ts';
@@ -95,7 +94,8 @@ export class Exporter {
         flowsMax: options.flowsMax,
         hashSeed: parts.hashSeed ?? randomInt(2 ** 32),
       },
-      (sample) => this.#dissectLate(sample),
+      ({ start, end, observationPointId, ingressInterface }, key) =>
+        this.#dissect(this.#frames!, start, end, observationPointId, ingressInterface, key),
     );
     this.#visitor = {
       flow: (record, reason) => {
@@ -165,26 +165,35 @@ export class Exporter {
     }
     this.#samples += 1;
     const { batch } = this.#cache;
-    const index = batch.count;
-    const sample = batch.samples[index]!;
-    if (frame === this.#frames && !this.hasTunnels) {
-      sample.templateId = this.hasInterfaces ? FRAME_OF_EXTENDED : FRAME_OF_ORIGINAL;
-      sample.frameStart = start;
-      sample.frameEnd = end;
-      sample.observationPointId = observationPointId;
-      sample.ingressInterface = ingressInterface;
+    const domain = observationDomainId | 0;
+    if (frame === this.#frames) {
+      batch.timeMicros[0] = this.#clock.monotonicMicros();
+      const { hasInterfaces } = this;
+      const point = observationPointId;
+      this.#cache.putFrame(
+        start,
+        end,
+        hasInterfaces,
+        frameSize,
+        weight,
+        octets,
+        domain,
+        point,
+        ingressInterface,
+      );
     } else {
+      const sample = batch.samples[batch.count]!;
       this.#dissect(frame, start, end, observationPointId, ingressInterface, sample);
       if (this.hasTunnels) {
         addTunnel(sample, tunnel);
       }
+      sample.domain = domain;
+      sample.timeMicros = this.#clock.monotonicMicros();
+      sample.weight = weight;
+      sample.frameSize = frameSize;
+      sample.octets = octets;
+      batch.count += 1;
     }
-    sample.domain = observationDomainId | 0;
-    sample.timeMicros = this.#clock.monotonicMicros();
-    sample.weight = weight;
-    sample.frameSize = frameSize;
-    sample.octets = octets;
-    batch.count = index + 1;
     if (batch.count >= this.#batchSize) {
       this.#addBatch();
     } else if (batch.count === 1) {
@@ -193,11 +202,14 @@ export class Exporter {
   }
 
   /**
-   * Returns memory for frames that are dissected faster, if there is such memory: only for one reader, which ends the batch
-   * before it overwrites frames. Samples of them are not in the history of traffic.
+   * Returns `byteCount` bytes of memory for frames that are dissected faster, if there are so many: only for one reader, which
+   * ends the batch before it overwrites frames. Samples of them are not in the history of traffic.
    */
-  takeFrameMemory(): Buffer | undefined {
-    this.#frames = this.#traffic === undefined ? this.#cache.frames : undefined;
+  takeFrameMemory(byteCount: number): Buffer | undefined {
+    const { frames } = this.#cache;
+    const isPossible = this.#traffic === undefined && !this.hasTunnels;
+    this.#frames =
+      isPossible && frames && frames.length >= byteCount ? frames.subarray(0, byteCount) : undefined;
     return this.#frames;
   }
 
@@ -308,12 +320,6 @@ export class Exporter {
     if (sample.faults !== 0) {
       countFaults(this.#malformed, sample.faults);
     }
-  }
-
-  /** Dissects a frame that the engine has left. */
-  #dissectLate(sample: Sample): void {
-    const { frameStart, frameEnd, observationPointId, ingressInterface } = sample;
-    this.#dissect(this.#frames!, frameStart, frameEnd, observationPointId, ingressInterface, sample);
   }
 
   /** Adds the samples of the batch. A small cache has batches of one: they only serve to overlap reads of memory. */

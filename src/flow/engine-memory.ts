@@ -25,7 +25,7 @@ export const SLOT_WEIGHT = 28;
 export const SLOT_DOMAIN = 32;
 export const SLOT_POINT = 36;
 export const SLOT_INGRESS = 40;
-/** The template of the key, or one of those below for a sample that the engine dissects. */
+/** The template of the key; of a frame that the engine dissects, first one of those below. */
 export const SLOT_TEMPLATE = 44;
 export const SLOT_HEADER_BYTES = 48;
 export const SLOT_IS_IP = 52;
@@ -36,7 +36,7 @@ export const SLOT_HASH = 64;
 export const SLOT_ADDRESS = 68;
 export const SLOT_KEY = 80;
 
-/** In place of a template: a frame that the engine dissects for a record of the format `original` or `extended`. */
+/** In place of a template: the format of the record that the frame is dissected for. */
 export const FRAME_OF_ORIGINAL = 0;
 export const FRAME_OF_EXTENDED = 1;
 

@@ -4,12 +4,17 @@
 
 import { isExtended, keyWordCount } from '../ipfix/record-layout.ts';
 import type { FlowKey } from '../packet/flow-key.ts';
+import { ENTRY_HASH, ENTRY_KEY, ENTRY_START, ENTRY_TEMPLATE } from './entry-layout.ts';
 import { EntryStore, segmentOf, wordOf } from './entry-store.ts';
 import { isTimeUpTo, putTime, TIME_WORD, TIME_WORD_INVERSE } from './entry-time.ts';
-import { ENTRY_HASH, ENTRY_KEY, ENTRY_START, ENTRY_TEMPLATE } from './entry-layout.ts';
+import {
+  FLOW_BYTES_MAX,
+  type FlowCacheOptions,
+  type FlowCacheStatus,
+  type FlowEngine,
+} from './flow-engine.ts';
 import { beginEntry, entryWordCount, foldExtended, foldSample, foldTime, isEntryOf } from './flow-entry.ts';
 import { hashFlow, hashSecrets } from './flow-hash.ts';
-import { FLOW_BYTES_MAX, type FlowCacheOptions, type FlowCacheStatus, type FlowEngine } from './flow-engine.ts';
 import { FlowIndex } from './flow-index.ts';
 import { EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
 import { FlowWalk } from './flow-walk.ts';
@@ -104,6 +109,10 @@ export class FlowCache implements FlowEngine {
     const sample = samples[0]!;
     sample.hash = this.#hashOf(sample, sample.domain);
     return this.#addAndExpire(sample, visitor, expiriesMax);
+  }
+
+  putFrame(): never {
+    throw new Error('the flow cache does not dissect frames');
   }
 
   /** Whether the cache is so large that batches of samples are faster. */

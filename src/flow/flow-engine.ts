@@ -49,11 +49,23 @@ export interface FlowCacheStatus {
 export interface FlowEngine {
   /** Where samples are put that `addBatch` adds. */
   readonly batch: SampleBatch;
-  /**
-   * Memory for frames that the engine dissects itself: their samples have the place of the frame, and a template of
-   * engine-memory.ts in place of a key. Undefined when the engine does not dissect.
-   */
+  /** Memory for frames that the engine dissects itself. Undefined when it does not. */
   readonly frames: Buffer | undefined;
+  /**
+   * Puts a sample of the frame `frames[start, end)` into the batch, for a record of the format `extended` or `original`; its
+   * other fields are those of `Sample`, and the time is `batch.timeMicros`. The frame stays until the batch is added.
+   */
+  putFrame(
+    start: number,
+    end: number,
+    isExtended: boolean,
+    frameSize: number,
+    weight: number,
+    octets: number,
+    domain: number,
+    observationPointId: number,
+    ingressInterface: number,
+  ): void;
   /** How many flows there are. */
   readonly flowCount: number;
   /** Whether there are so many that batches of samples are faster. */
@@ -85,5 +97,16 @@ export interface FlowEngine {
 /** Flows that one sample may expire: see `FlowEngine.addBatch`. */
 export const SAMPLE_EXPIRIES_MAX = 16;
 
-/** Creates an engine. `dissect` writes the key of a sample whose frame the engine has not dissected. */
-export type MakeFlowEngine = (options: FlowCacheOptions, dissect: (sample: Sample) => void) => FlowEngine;
+/** A frame of `FlowEngine.frames`, and what its key needs besides. */
+export interface PutFrame {
+  start: number;
+  end: number;
+  observationPointId: number;
+  ingressInterface: number;
+}
+
+/** Creates an engine. `dissect` writes the key of a frame that the engine does not dissect. */
+export type MakeFlowEngine = (
+  options: FlowCacheOptions,
+  dissect: (frame: Readonly<PutFrame>, key: Sample) => void,
+) => FlowEngine;

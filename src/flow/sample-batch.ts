@@ -22,11 +22,6 @@ export class Sample extends FlowKey {
   /** Set by the cache: the hash of the flow, and the probable address of its entry. */
   hash = 0;
   address = 0;
-  // Of a frame that the engine dissects (`FlowEngine.frames`): where it lies there, and what else its key needs.
-  frameStart = 0;
-  frameEnd = 0;
-  observationPointId = 0;
-  ingressInterface = 0;
 }
 
 /** The only sample of the batches of one, which all share it: each is added before the next sample of any of them is read. */
@@ -37,6 +32,8 @@ export class SampleBatch {
   #samples: readonly Sample[];
   /** Samples that are to be added. */
   count = 0;
+  /** The time of a frame that is put into the batch, in microseconds, in a cell because a double that is passed may be an object. */
+  readonly timeMicros = new Float64Array(1);
 
   /** A batch for `BATCH_SAMPLES_MAX` samples, or for one until it grows, or of these. */
   constructor(samples: 1 | typeof BATCH_SAMPLES_MAX | readonly Sample[] = BATCH_SAMPLES_MAX) {

@@ -3,11 +3,28 @@
 // grows; no other thread uses it.
 
 import { endianness } from 'node:os';
-import { KEY_WORD_COUNT_MAX, keyWordCount, Layer2, Layer3, Layer4, TEMPLATES, extendedTemplateId, templateId } from '../ipfix/record-layout.ts';
+import {
+  extendedTemplateId,
+  KEY_WORD_COUNT_MAX,
+  keyWordCount,
+  Layer2,
+  Layer3,
+  Layer4,
+  TEMPLATES,
+  templateId,
+} from '../ipfix/record-layout.ts';
 import { FrameView } from '../packet/frame-view.ts';
 import * as at from './engine-memory.ts';
 import { segmentCountMaxOf } from './entry-store.ts';
-import { FLOW_BYTES_MAX, type FlowCacheOptions, type FlowCacheStatus, type FlowEngine, type MakeFlowEngine, SAMPLE_EXPIRIES_MAX } from './flow-engine.ts';
+import {
+  FLOW_BYTES_MAX,
+  type FlowCacheOptions,
+  type FlowCacheStatus,
+  type FlowEngine,
+  type MakeFlowEngine,
+  type PutFrame,
+  SAMPLE_EXPIRIES_MAX,
+} from './flow-engine.ts';
 import { hashSecrets } from './flow-hash.ts';
 import { EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
 import { FlowWalk } from './flow-walk.ts';
@@ -52,8 +69,11 @@ export class WasmEngine implements FlowEngine {
   readonly frames: Buffer;
   readonly #engine: EngineExports;
   readonly #memory: WebAssembly.Memory;
-  readonly #dissect: (sample: Sample) => void;
+  readonly #dissect: Parameters<MakeFlowEngine>[1];
+  readonly #frame: PutFrame = { start: 0, end: 0, observationPointId: 0, ingressInterface: 0 };
   readonly #flowBytesMax: number;
+  /** A bit for each sample of the batch whose frame the engine dissects. */
+  #frameBits = 0;
   #activeTimeoutMicros: number;
   #flowsMax: number;
   /** The slots as words and as doubles, and the flows that have expired. */
@@ -65,7 +85,7 @@ export class WasmEngine implements FlowEngine {
   /** Flows by flowEndReason; those that expired. */
   readonly #byReason = new Float64Array(FlowEndReason.lackOfResources + 1);
 
-  constructor(module: WebAssembly.Module, options: FlowCacheOptions, dissect: (sample: Sample) => void) {
+  constructor(module: WebAssembly.Module, options: FlowCacheOptions, dissect: Parameters<MakeFlowEngine>[1]) {
     this.#activeTimeoutMicros = options.activeTimeoutMicros;
     this.#flowsMax = options.flowsMax;
     this.#flowBytesMax = options.flowBytesMax ?? FLOW_BYTES_MAX;
@@ -115,20 +135,53 @@ export class WasmEngine implements FlowEngine {
     );
   }
 
+  putFrame(
+    start: number,
+    end: number,
+    isExtended: boolean,
+    frameSize: number,
+    weight: number,
+    octets: number,
+    domain: number,
+    observationPointId: number,
+    ingressInterface: number,
+  ): void {
+    const { batch } = this;
+    const index = batch.count;
+    batch.count = index + 1;
+    this.#frameBits |= 1 << index;
+    const slots = this.#slots;
+    const doubles = this.#slotDoubles;
+    const word = index * SLOT_WORDS;
+    doubles[index * (SLOT_WORDS / 2) + at.SLOT_TIME / 8] = batch.timeMicros[0]!;
+    doubles[index * (SLOT_WORDS / 2) + at.SLOT_OCTETS / 8] = octets;
+    slots[word + at.SLOT_FRAME / 4] = at.FRAMES_AT + start;
+    slots[word + at.SLOT_FRAME_BYTES / 4] = end - start;
+    slots[word + at.SLOT_FRAME_SIZE / 4] = frameSize;
+    slots[word + at.SLOT_WEIGHT / 4] = weight;
+    slots[word + at.SLOT_DOMAIN / 4] = domain;
+    slots[word + at.SLOT_POINT / 4] = observationPointId;
+    slots[word + at.SLOT_INGRESS / 4] = ingressInterface;
+    slots[word + at.SLOT_TEMPLATE / 4] = isExtended ? at.FRAME_OF_EXTENDED : at.FRAME_OF_ORIGINAL;
+  }
+
   addBatch(batch: SampleBatch, visitor: FlowVisitor, expiriesMax: number): number {
     const { count } = batch;
     if (count === 0) {
       return 0;
     }
     batch.count = 0;
+    const frames = this.#frameBits;
+    this.#frameBits = 0;
     for (let index = 0; index < count; index += 1) {
-      this.#writeSlot(batch.samples[index]!, index);
+      if ((frames & (1 << index)) === 0) {
+        this.#writeSample(batch.samples[index]!, index);
+      }
     }
-    for (let others = this.#engine.dissectFrames(count); others !== 0; others &= others - 1) {
-      const index = 31 - Math.clz32(others & -others);
-      const sample = batch.samples[index]!;
-      this.#dissect(sample);
-      this.#writeSlot(sample, index);
+    if (frames !== 0) {
+      for (let others = this.#engine.dissectFrames(frames); others !== 0; others &= others - 1) {
+        this.#dissectFrame(batch.samples, 31 - Math.clz32(others & -others));
+      }
     }
     const expired = this.#engine.addSamples(count, Math.min(expiriesMax, SAMPLE_EXPIRIES_MAX));
     if (expired !== 0) {
@@ -193,27 +246,40 @@ export class WasmEngine implements FlowEngine {
     };
   }
 
-  #writeSlot(sample: Sample, index: number): void {
+  #writeSample(sample: Sample, index: number): void {
     const slots = this.#slots;
     const doubles = this.#slotDoubles;
     const word = index * SLOT_WORDS;
-    doubles[(word + at.SLOT_TIME / 4) / 2] = sample.timeMicros;
-    doubles[(word + at.SLOT_OCTETS / 4) / 2] = sample.octets;
+    doubles[word / 2 + at.SLOT_TIME / 8] = sample.timeMicros;
+    doubles[word / 2 + at.SLOT_OCTETS / 8] = sample.octets;
     slots[word + at.SLOT_FRAME_SIZE / 4] = sample.frameSize;
     slots[word + at.SLOT_WEIGHT / 4] = sample.weight;
     slots[word + at.SLOT_DOMAIN / 4] = sample.domain;
+    this.#writeKey(sample, word);
+  }
+
+  /** Writes what a sample has of its frame; the words of the key are in the slot. */
+  #writeKey(sample: Sample, word: number): void {
+    const slots = this.#slots;
     slots[word + at.SLOT_TEMPLATE / 4] = sample.templateId;
-    if (sample.templateId <= at.FRAME_OF_EXTENDED) {
-      slots[word + at.SLOT_FRAME / 4] = at.FRAMES_AT + sample.frameStart;
-      slots[word + at.SLOT_FRAME_BYTES / 4] = sample.frameEnd - sample.frameStart;
-      slots[word + at.SLOT_POINT / 4] = sample.observationPointId;
-      slots[word + at.SLOT_INGRESS / 4] = sample.ingressInterface;
-    } else {
-      slots[word + at.SLOT_HEADER_BYTES / 4] = sample.ethernetHeaderLength;
-      slots[word + at.SLOT_IS_IP / 4] = sample.isIp ? 1 : 0;
-      slots[word + at.SLOT_TCP_FLAGS / 4] = sample.tcpControlBits;
-      slots[word + at.SLOT_IP_LENGTH / 4] = sample.ipTotalLength;
-    }
+    slots[word + at.SLOT_HEADER_BYTES / 4] = sample.ethernetHeaderLength;
+    slots[word + at.SLOT_IS_IP / 4] = sample.isIp ? 1 : 0;
+    slots[word + at.SLOT_TCP_FLAGS / 4] = sample.tcpControlBits;
+    slots[word + at.SLOT_IP_LENGTH / 4] = sample.ipTotalLength;
+  }
+
+  /** Dissects a frame that the engine has left. */
+  #dissectFrame(samples: readonly Sample[], index: number): void {
+    const slots = this.#slots;
+    const word = index * SLOT_WORDS;
+    const frame = this.#frame;
+    frame.start = slots[word + at.SLOT_FRAME / 4]! - at.FRAMES_AT;
+    frame.end = frame.start + slots[word + at.SLOT_FRAME_BYTES / 4]!;
+    frame.observationPointId = slots[word + at.SLOT_POINT / 4]! >>> 0;
+    frame.ingressInterface = slots[word + at.SLOT_INGRESS / 4]! >>> 0;
+    const sample = samples[index]!;
+    this.#dissect(frame, sample);
+    this.#writeKey(sample, word);
   }
 
   /** Calls `expire` for as many flows as fit into the memory of those that have expired, until it returns fewer. */

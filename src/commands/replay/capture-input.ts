@@ -55,12 +55,7 @@ export class CaptureInput {
    * `paths` are files, folders, or `-` for standard input; packets after `latestMicros` are returned one by one. One capture at
    * a time is read in `memory`.
    */
-  constructor(
-    paths: readonly string[],
-    control: ReadingControl,
-    latestMicros: number,
-    memory?: Buffer,
-  ) {
+  constructor(paths: readonly string[], control: ReadingControl, latestMicros: number, memory?: Buffer) {
     this.#memory = memory;
     this.limitMicros = new Float64Array([latestMicros]);
     this.#latestMicros = latestMicros;

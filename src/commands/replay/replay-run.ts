@@ -2,6 +2,7 @@
 // speed. Exporter, cache, encoder and sessions are those of the daemon; only the source of frames and time differs. Reading
 // waits for the collectors, so that no record is lost here.
 
+import { CAPTURE_BUFFER_BYTES } from '../../capture/capture-reader.ts';
 import { BatchClock } from '../../export/batch-clock.ts';
 import type { OpenSession } from '../../export/collector-session.ts';
 import { Exporter } from '../../export/exporter.ts';
@@ -123,7 +124,7 @@ export class Replay {
         : { clock: this.#machineTime };
     const { log, openSession, makeEngine } = parts;
     this.#exporter = new Exporter('replay', options.exporter, { ...timing, log, openSession, makeEngine });
-    const memory = this.#exporter.takeFrameMemory();
+    const memory = this.#exporter.takeFrameMemory(CAPTURE_BUFFER_BYTES);
     this.#input = new CaptureInput(parts.paths, control, this.#timeCheck.latest[0]!, memory);
   }
 
@@ -201,6 +202,8 @@ export class Replay {
     const exporter = this.#exporter;
     const time = this.#time;
     const batchUntil = this.#batchUntil;
+    // Read once: what one bundled module imports of another is behind a getter.
+    const ingress = UNKNOWN_INTERFACE;
     const { packet, memory } = file.reader;
     const { timeMicros } = packet;
     if (timeMicros[0]! > this.#timeCheck.latest[0]!) {
@@ -221,7 +224,7 @@ export class Replay {
         this.#outOfOrder += 1;
       }
       if (filter === undefined || filter.matches(memory, start, end)) {
-        exporter.sample(memory, start, end, originalLength, 1, domainId, pointId, UNKNOWN_INTERFACE);
+        exporter.sample(memory, start, end, originalLength, 1, domainId, pointId, ingress);
       } else {
         filtered += 1;
       }
