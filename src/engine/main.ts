@@ -27,6 +27,7 @@ import {
   templateOf,
 } from './entry';
 import { hashFlow } from './hash';
+import { usedBytes } from './memory';
 import {
   firstOldPlace,
   firstPlace,
@@ -37,9 +38,9 @@ import {
   nextOldPlace,
   nextPlace,
   remove,
-  tableBytes,
+  smallTableBytes,
 } from './slots';
-import { after, append, head, liveBytes, removeHead, segmentBytes, setSegmentCountMax } from './store';
+import { after, append, head, liveBytes, removeHead, setSegmentCountMax } from './store';
 
 export { setTemplates } from './dissect';
 export { flowCount } from './slots';
@@ -90,7 +91,7 @@ export function countOf(index: i32): f64 {
 
 /** Returns the bytes of entries and index. */
 export function memoryBytes(): f64 {
-  return segmentBytes() + tableBytes();
+  return <f64>smallTableBytes() + usedBytes();
 }
 
 /** Returns the address of the entry behind one; 0 when that is the newest. */

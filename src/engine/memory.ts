@@ -11,8 +11,15 @@ const READ_AHEAD_BYTES: u64 = 256;
 
 /** Where the first block lies that has never been used. */
 let end: u64 = BLOCKS_AT;
+/** How many blocks are free again. */
+let freeCount: u32 = 0;
 /** The last block that became free; each has the address of the next one in its first word. */
 let free: usize = 0;
+
+/** Returns the bytes of the blocks in use. */
+export function usedBytes(): f64 {
+  return <f64>(end - BLOCKS_AT) - <f64>freeCount * BLOCK_BYTES;
+}
 
 /** Returns a block, whose content is arbitrary; 0 when there is no memory. */
 export function allocateBlock(): usize {
@@ -21,6 +28,7 @@ export function allocateBlock(): usize {
     return allocateBlocks(1);
   }
   free = load<u32>(block);
+  freeCount -= 1;
   return block;
 }
 
@@ -42,6 +50,7 @@ export function freeBlocks(at: usize, count: u32): void {
     const block = at + index * BLOCK_BYTES;
     store<u32>(block, <u32>free);
     free = block;
+    freeCount += 1;
   }
 }
 

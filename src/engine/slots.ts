@@ -26,10 +26,9 @@ export function flowCount(): u32 {
   return count;
 }
 
-/** Returns the bytes of the tables. */
-export function tableBytes(): f64 {
-  const slots = <f64>mask + 1 + (old === 0 ? 0 : <f64>oldMask + 1);
-  return slots * <f64>(1 << SLOT_BITS);
+/** Returns the bytes of the table while it is a small one; larger ones are blocks of the memory. */
+export function smallTableBytes(): u32 {
+  return mask < SLOTS_SMALL_MAX ? (mask + 1) << SLOT_BITS : 0;
 }
 
 /** Returns where the search for a hash begins in the table; `nextPlace` continues it. */

@@ -32,11 +32,6 @@ export function liveBytes(): u64 {
   return liveWords << 2;
 }
 
-/** Returns the bytes of all segments. */
-export function segmentBytes(): f64 {
-  return <f64>segmentCount * <f64>(SEGMENT_WORDS << 2);
-}
-
 /** Returns how many entries have been removed, modulo 2^32. */
 export function removedCount(): i32 {
   return removed;

@@ -7,27 +7,17 @@ import { FlowCache } from '../flow/flow-cache.ts';
 import { type FlowEngine, SAMPLE_EXPIRIES_MAX } from '../flow/flow-engine.ts';
 import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
-import type { Sample } from '../flow/sample-batch.ts';
 import type { TrafficTable } from '../flow/traffic-table.ts';
 import type { DescribedInterface } from '../ipfix/options-sets.ts';
 import { TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
-import { dissect } from '../packet/dissect.ts';
-import { dissectExtended } from '../packet/dissect-extended.ts';
-import { addTunnel } from '../packet/tunnel-key.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { flushCache, SLICE_RECORDS_MAX } from './cache-flush.ts';
 import type { CollectorOfTarget } from './collector-streams.ts';
 import { type ExporterOptions, layoutOf, sameOptions } from './exporter-options.ts';
 import type { ExporterParts } from './exporter-parts.ts';
-import {
-  countFaults,
-  countRecord,
-  type ExporterStatus,
-  type FaultCounts,
-  type ReasonCounts,
-  type StopLoss,
-} from './exporter-status.ts';
+import { countRecord, type ExporterStatus, type ReasonCounts, type StopLoss } from './exporter-status.ts';
+import { FrameDissector } from './frame-dissector.ts';
 import { type Pace, Pacer } from './pacer.ts';
 import { RecordSender } from './record-sender.ts';
 
@@ -49,6 +39,7 @@ export class Exporter {
   /** Memory whose frames the engine dissects, once a reader has it. */
   #frames: Buffer | undefined;
   readonly #visitor: FlowVisitor;
+  readonly #dissector: FrameDissector;
   readonly #traffic: TrafficTable | undefined;
   #trafficNumber = -1;
   #options: ExporterOptions;
@@ -74,7 +65,6 @@ export class Exporter {
     this.#timer = undefined;
     this.#expireSlice();
   };
-  readonly #malformed: FaultCounts = { ethernet: 0, ipHeader: 0, ipv6Extension: 0, transport: 0 };
   readonly #records: ReasonCounts = { activeTimeout: 0, forcedEnd: 0, lackOfResources: 0 };
 
   constructor(name: string, options: ExporterOptions, parts: ExporterParts) {
@@ -86,6 +76,7 @@ export class Exporter {
     this.#pace = parts.pace ?? new Pacer(this.#clock, this.#defer, this.#sender.streams);
     this.#options = options;
     this.#traffic = parts.traffic;
+    this.#dissector = new FrameDissector(layoutOf(options));
     this.#hasBatches = parts.hasBatches ?? false;
     const makeEngine = parts.makeEngine ?? ((options) => new FlowCache(options));
     this.#cache = makeEngine(
@@ -94,8 +85,8 @@ export class Exporter {
         flowsMax: options.flowsMax,
         hashSeed: parts.hashSeed ?? randomInt(2 ** 32),
       },
-      ({ start, end, observationPointId, ingressInterface }, key) =>
-        this.#dissect(this.#frames!, start, end, observationPointId, ingressInterface, key),
+      ({ start, end, observationPointId: point, ingressInterface: ingress }, key) =>
+        this.#dissector.dissect(this.#frames!, start, end, point, ingress, NO_TUNNEL, key),
     );
     this.#visitor = {
       flow: (record, reason) => {
@@ -131,6 +122,7 @@ export class Exporter {
       this.#outdatedFlows = this.#cache.flowCount;
     }
     this.#options = options;
+    this.#dissector.setLayout(layoutOf(options));
     this.#sender.setOptions(options);
     this.#cache.setLimits(options.activeTimeoutSeconds * 1_000_000, options.flowsMax);
     if (this.#state !== 'running') {
@@ -168,25 +160,20 @@ export class Exporter {
     const domain = observationDomainId | 0;
     if (frame === this.#frames) {
       batch.timeMicros[0] = this.#clock.monotonicMicros();
-      const { hasInterfaces } = this;
-      const point = observationPointId;
       this.#cache.putFrame(
         start,
         end,
-        hasInterfaces,
+        this.#dissector.hasInterfaces,
         frameSize,
         weight,
         octets,
         domain,
-        point,
+        observationPointId,
         ingressInterface,
       );
     } else {
       const sample = batch.samples[batch.count]!;
-      this.#dissect(frame, start, end, observationPointId, ingressInterface, sample);
-      if (this.hasTunnels) {
-        addTunnel(sample, tunnel);
-      }
+      this.#dissector.dissect(frame, start, end, observationPointId, ingressInterface, tunnel, sample);
       sample.domain = domain;
       sample.timeMicros = this.#clock.monotonicMicros();
       sample.weight = weight;
@@ -231,12 +218,12 @@ export class Exporter {
 
   /** Whether records have the interface that packets came in by. */
   get hasInterfaces(): boolean {
-    return this.#options.recordFormat === 'extended';
+    return this.#dissector.hasInterfaces;
   }
 
   /** Whether records have what is known of the tunnel that packets came out of. */
   get hasTunnels(): boolean {
-    return layoutOf(this.#options) === 'tunnel';
+    return this.#dissector.hasTunnels;
   }
 
   /** The number of the exporter in the table of traffic; -1 without one, and before the start. */
@@ -292,7 +279,7 @@ export class Exporter {
       cache: this.#cache.status(),
       samples: this.#samples,
       samplesIgnored: this.#samplesIgnored,
-      malformed: { ...this.#malformed },
+      malformed: { ...this.#dissector.malformed },
       records: { ...this.#records },
       messages: this.#sender.messageCount,
       messageBytesMax: this.#sender.messageBytesMax,
@@ -302,24 +289,6 @@ export class Exporter {
       removedCollectors: this.#sender.streams.removedCollectors(),
       delivery: this.#sender.deliveryStatus(),
     };
-  }
-
-  #dissect(
-    frame: Uint8Array,
-    start: number,
-    end: number,
-    observationPointId: number,
-    ingressInterface: number,
-    sample: Sample,
-  ): void {
-    if (this.hasInterfaces) {
-      dissectExtended(frame, start, end, observationPointId, ingressInterface, sample);
-    } else {
-      dissect(frame, start, end, observationPointId, sample);
-    }
-    if (sample.faults !== 0) {
-      countFaults(this.#malformed, sample.faults);
-    }
   }
 
   /** Adds the samples of the batch. A small cache has batches of one: they only serve to overlap reads of memory. */

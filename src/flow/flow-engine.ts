@@ -32,7 +32,7 @@ export interface FlowCacheStatus {
   readonly flows: number;
   readonly flowsMax: number;
   readonly activeTimeoutMicros: number;
-  /** Memory of the cache, index included. */
+  /** Memory of the cache, index included; what the engine in WebAssembly keeps for later is not in it. */
   readonly memoryBytes: number;
   /** Samples that started a flow, that joined one, and that were refused for lack of memory. */
   readonly inserted: number;

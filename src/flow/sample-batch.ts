@@ -40,6 +40,11 @@ export class SampleBatch {
     this.#samples = typeof samples === 'object' ? samples : samples === 1 ? ONE_SAMPLE : manySamples();
   }
 
+  /** Uses these samples from now on; the batch is empty. */
+  use(samples: readonly Sample[]): void {
+    this.#samples = samples;
+  }
+
   get samples(): readonly Sample[] {
     return this.#samples;
   }

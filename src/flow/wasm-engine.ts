@@ -1,19 +1,8 @@
 // The flow engine in WebAssembly: this side writes samples into the slots of the engine's memory, and shows the visitor the flows
-// that have expired. The other side is src/engine. The memory is shared, because only then do views of it stay valid when it
-// grows; no other thread uses it.
+// that have expired. The other side is src/engine.
 
 import { endianness } from 'node:os';
-import {
-  extendedTemplateId,
-  KEY_WORD_COUNT_MAX,
-  keyWordCount,
-  Layer2,
-  Layer3,
-  Layer4,
-  TEMPLATES,
-  templateId,
-} from '../ipfix/record-layout.ts';
-import { FrameView } from '../packet/frame-view.ts';
+import { EngineInstance } from './engine-instance.ts';
 import * as at from './engine-memory.ts';
 import { segmentCountMaxOf } from './entry-store.ts';
 import {
@@ -28,32 +17,15 @@ import {
 import { hashSecrets } from './flow-hash.ts';
 import { EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
 import { FlowWalk } from './flow-walk.ts';
-import { Sample, SampleBatch } from './sample-batch.ts';
+import { type Sample, SampleBatch } from './sample-batch.ts';
 
-/** Pages of 64 KiB: what is used at once, and all that a memory can have. */
-const PAGES_FIRST = 32;
-const PAGES_MAX = 65_536;
+/** Bytes of memory above which an engine that is empty gets another memory, because a memory never shrinks. */
+const KEPT_BYTES_MAX = 8 * 1024 * 1024;
 /** Flows from which index and entries exceed a processor's second-level cache. */
 const LARGE_FLOW_COUNT = 4096;
 const SLOT_WORDS = at.SLOT_BYTES / 4;
-const PLAIN_TEMPLATE = templateId(Layer2.untagged, Layer3.ipv4, Layer4.ports);
-
-/** What src/engine/main.ts exports. */
-interface EngineExports {
-  setTemplates(original: number, extended: number): void;
-  setLimits(timeoutMicros: number, flows: number, bytes: number, segments: number): void;
-  dissectFrames(count: number): number;
-  addSamples(count: number, expiriesMax: number): number;
-  expire(startMax: number, countMax: number): number;
-  flush(countMax: number): number;
-  nextExpiry(): number;
-  flowCount(): number;
-  countOf(index: number): number;
-  memoryBytes(): number;
-  head(): number;
-  removedCount(): number;
-  entryBehind(address: number): number;
-}
+/** What `countOf` of the engine counts, in its order. */
+const Count = { inserted: 0, aggregated: 1, refused: 2, expiredByFlowBytes: 3 } as const;
 
 /** Returns what creates engines of the module. An engine throws a RangeError when it cannot have a memory. */
 export function wasmEngines(module: WebAssembly.Module): MakeFlowEngine {
@@ -66,57 +38,49 @@ export const HAS_WASM_ORDER = endianness() === 'LE';
 /** See the head of the file. */
 export class WasmEngine implements FlowEngine {
   readonly batch: SampleBatch;
-  readonly frames: Buffer;
-  readonly #engine: EngineExports;
-  readonly #memory: WebAssembly.Memory;
+  readonly #module: WebAssembly.Module;
+  readonly #secrets: Int32Array;
   readonly #dissect: Parameters<MakeFlowEngine>[1];
-  readonly #frame: PutFrame = { start: 0, end: 0, observationPointId: 0, ingressInterface: 0 };
   readonly #flowBytesMax: number;
-  /** A bit for each sample of the batch whose frame the engine dissects. */
+  #instance: EngineInstance;
+  #slots: Int32Array;
+  #slotDoubles: Float64Array;
+  /** Whether a reader has memory of the instance. */
+  #isLent = false;
+  /** A bit for each sample of the batch whose frame the engine dissects, and one of these frames. */
   #frameBits = 0;
+  readonly #frame: PutFrame = { start: 0, end: 0, observationPointId: 0, ingressInterface: 0 };
   #activeTimeoutMicros: number;
   #flowsMax: number;
-  /** The slots as words and as doubles, and the flows that have expired. */
-  readonly #slots: Int32Array;
-  readonly #slotDoubles: Float64Array;
-  readonly #expired: Int32Array;
-  readonly #expiredBytes: Buffer;
   readonly #view = new EntryView();
-  /** Flows by flowEndReason; those that expired. */
+  /** Flows that have expired, by flowEndReason. */
   readonly #byReason = new Float64Array(FlowEndReason.lackOfResources + 1);
+  /** Counts of earlier instances, and the entries that were removed there. */
+  readonly #earlier = new Float64Array(Object.keys(Count).length);
+  #removedEarlier = 0;
 
   constructor(module: WebAssembly.Module, options: FlowCacheOptions, dissect: Parameters<MakeFlowEngine>[1]) {
     this.#activeTimeoutMicros = options.activeTimeoutMicros;
     this.#flowsMax = options.flowsMax;
     this.#flowBytesMax = options.flowBytesMax ?? FLOW_BYTES_MAX;
     this.#dissect = dissect;
-    this.#memory = new WebAssembly.Memory({ initial: PAGES_FIRST, maximum: PAGES_MAX, shared: true });
-    const { buffer } = this.#memory;
-    this.#engine = new WebAssembly.Instance(module, { env: { memory: this.#memory } })
-      .exports as unknown as EngineExports;
-    const frames = new FrameView();
-    this.batch = new SampleBatch(
-      Array.from(
-        { length: at.SLOT_COUNT },
-        (_, index) => new Sample(frames, buffer, at.SLOTS_AT + index * at.SLOT_BYTES + at.SLOT_KEY),
-      ),
-    );
-    this.frames = Buffer.from(buffer, at.FRAMES_AT, at.FRAMES_BYTES);
-    this.#slots = new Int32Array(buffer, at.SLOTS_AT, at.SLOT_COUNT * SLOT_WORDS);
-    this.#slotDoubles = new Float64Array(buffer, at.SLOTS_AT, (at.SLOT_COUNT * SLOT_WORDS) / 2);
-    this.#expired = new Int32Array(buffer, at.EXPIRED_AT, at.EXPIRED_COUNT * at.EXPIRED_WORDS);
-    this.#expiredBytes = Buffer.from(buffer, at.EXPIRED_AT, this.#expired.byteLength);
-    new Int32Array(buffer, at.SECRETS_AT, 2 + KEY_WORD_COUNT_MAX).set(hashSecrets(options.hashSeed));
-    const keyWords = new Uint8Array(buffer, at.KEY_WORDS_AT, at.SLOTS_AT - at.KEY_WORDS_AT);
-    for (const { id } of Object.values(TEMPLATES).flat()) {
-      keyWords[id - at.TEMPLATE_ID_FIRST] = keyWordCount(id);
-    }
-    this.#engine.setTemplates(PLAIN_TEMPLATE, extendedTemplateId(PLAIN_TEMPLATE, Layer4.ports));
+    this.#module = module;
+    this.#secrets = hashSecrets(options.hashSeed);
+    this.#instance = new EngineInstance(module, this.#secrets);
+    this.batch = new SampleBatch(this.#instance.samples);
+    this.#slots = this.#instance.slots;
+    this.#slotDoubles = this.#instance.slotDoubles;
     this.setLimits(options.activeTimeoutMicros, options.flowsMax);
   }
 
+  /** As in `FlowEngine`. Its owner keeps it, so the engine keeps its memory then. */
+  get frames(): Buffer {
+    this.#isLent = true;
+    return this.#instance.frames;
+  }
+
   get flowCount(): number {
-    return this.#engine.flowCount() >>> 0;
+    return this.#instance.run.flowCount() >>> 0;
   }
 
   get isLarge(): boolean {
@@ -127,12 +91,8 @@ export class WasmEngine implements FlowEngine {
     this.#activeTimeoutMicros = activeTimeoutMicros;
     this.#flowsMax = flowsMax;
     const bytesMax = this.#flowBytesMax;
-    this.#engine.setLimits(
-      activeTimeoutMicros,
-      flowsMax,
-      bytesMax,
-      segmentCountMaxOf(bytesMax + bytesMax / 8),
-    );
+    const segmentsMax = segmentCountMaxOf(bytesMax + bytesMax / 8);
+    this.#instance.run.setLimits(activeTimeoutMicros, flowsMax, bytesMax, segmentsMax);
   }
 
   putFrame(
@@ -179,11 +139,11 @@ export class WasmEngine implements FlowEngine {
       }
     }
     if (frames !== 0) {
-      for (let others = this.#engine.dissectFrames(frames); others !== 0; others &= others - 1) {
+      for (let others = this.#instance.run.dissectFrames(frames); others !== 0; others &= others - 1) {
         this.#dissectFrame(batch.samples, 31 - Math.clz32(others & -others));
       }
     }
-    const expired = this.#engine.addSamples(count, Math.min(expiriesMax, SAMPLE_EXPIRIES_MAX));
+    const expired = this.#instance.run.addSamples(count, Math.min(expiriesMax, SAMPLE_EXPIRIES_MAX));
     if (expired !== 0) {
       this.#pass(expired, visitor);
     }
@@ -191,59 +151,58 @@ export class WasmEngine implements FlowEngine {
   }
 
   nextExpiryMicros(): number {
-    return this.#engine.nextExpiry();
+    return this.#instance.run.nextExpiry();
   }
 
   expire(nowMicros: number, visitor: FlowVisitor, countMax: number = Number.POSITIVE_INFINITY): number {
     const startMax = nowMicros - this.#activeTimeoutMicros;
-    return this.#inParts(countMax, visitor, (count) => this.#engine.expire(startMax, count));
+    const { run } = this.#instance;
+    return this.#inParts(countMax, visitor, (count) => run.expire(startMax, count));
   }
 
   flush(visitor: FlowVisitor, countMax: number = Number.POSITIVE_INFINITY): number {
-    return this.#inParts(countMax, visitor, (count) => this.#engine.flush(count));
+    const { run } = this.#instance;
+    return this.#inParts(countMax, visitor, (count) => run.flush(count));
   }
 
   walk(): FlowWalk {
-    const engine = this.#engine;
-    const memory = this.#memory;
-    let words: Int32Array = new Int32Array(0);
-    let bytes: Buffer = Buffer.alloc(0);
+    const instance = (): EngineInstance => this.#instance;
+    const removedEarlier = (): number => this.#removedEarlier;
     const chain = {
       get head() {
-        return engine.head();
+        return instance().run.head();
       },
       get removedCount() {
-        return engine.removedCount();
+        return (removedEarlier() + instance().run.removedCount()) | 0;
       },
       read: (address: number, view: EntryView) => {
-        // The memory may have grown since.
-        if (words.byteLength !== memory.buffer.byteLength) {
-          words = new Int32Array(memory.buffer);
-          bytes = Buffer.from(memory.buffer);
-        }
+        const { words, bytes, run } = instance();
         view.move(words, bytes, address);
-        return engine.entryBehind(address);
+        return run.entryBehind(address);
       },
     };
     return new FlowWalk(chain, this.flowCount);
   }
 
   status(): FlowCacheStatus {
-    const engine = this.#engine;
     return {
       engine: 'wasm',
       flows: this.flowCount,
       flowsMax: this.#flowsMax,
       activeTimeoutMicros: this.#activeTimeoutMicros,
-      memoryBytes: engine.memoryBytes(),
-      inserted: engine.countOf(0),
-      aggregated: engine.countOf(1),
-      refused: engine.countOf(2),
+      memoryBytes: this.#instance.run.memoryBytes(),
+      inserted: this.#count(Count.inserted),
+      aggregated: this.#count(Count.aggregated),
+      refused: this.#count(Count.refused),
       expiredByActiveTimeout: this.#byReason[FlowEndReason.activeTimeout]!,
       expiredByLackOfResources: this.#byReason[FlowEndReason.lackOfResources]!,
       expiredByForcedEnd: this.#byReason[FlowEndReason.forcedEnd]!,
-      expiredByFlowBytes: engine.countOf(3),
+      expiredByFlowBytes: this.#count(Count.expiredByFlowBytes),
     };
+  }
+
+  #count(index: number): number {
+    return this.#earlier[index]! + this.#instance.run.countOf(index);
   }
 
   #writeSample(sample: Sample, index: number): void {
@@ -298,13 +257,41 @@ export class WasmEngine implements FlowEngine {
   }
 
   #pass(count: number, visitor: FlowVisitor): void {
-    const expired = this.#expired;
+    const { expired, expiredBytes } = this.#instance;
     for (let index = 0; index < count; index += 1) {
       const word = index * at.EXPIRED_WORDS;
       const reason = expired[word + at.EXPIRED_REASON] as FlowEndReason;
       this.#byReason[reason]! += 1;
-      this.#view.move(expired, this.#expiredBytes, word);
+      this.#view.move(expired, expiredBytes, word);
       visitor.flow(this.#view, reason);
     }
+    const { run, memoryBytes } = this.#instance;
+    if (count > 0 && run.flowCount() === 0 && memoryBytes > KEPT_BYTES_MAX && !this.#isLent) {
+      this.#beginAnew();
+    }
+  }
+
+  /** Replaces the instance, which has no flows and much memory. */
+  #beginAnew(): void {
+    let next: EngineInstance;
+    try {
+      next = new EngineInstance(this.#module, this.#secrets);
+    } catch (error) {
+      // Without address space for a second memory, the first one stays as large as it is.
+      if (!(error instanceof RangeError)) {
+        throw error;
+      }
+      return;
+    }
+    const { run } = this.#instance;
+    for (const index of this.#earlier.keys()) {
+      this.#earlier[index]! += run.countOf(index);
+    }
+    this.#removedEarlier = (this.#removedEarlier + run.removedCount()) | 0;
+    this.#instance = next;
+    this.batch.use(this.#instance.samples);
+    this.#slots = this.#instance.slots;
+    this.#slotDoubles = this.#instance.slotDoubles;
+    this.setLimits(this.#activeTimeoutMicros, this.#flowsMax);
   }
 }
