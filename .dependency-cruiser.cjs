@@ -58,6 +58,13 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/commands/(error-text|options|version)\\.ts$', dynamic: false },
     },
     {
+      name: 'a-command-is-loaded-at-once',
+      comment: 'an upgrade replaces the files of the program while a daemon runs, so nothing is loaded later',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/main\\.ts$' },
+      to: { dynamic: true },
+    },
+    {
       name: 'no-zod-where-nothing-is-validated',
       comment: 'zod takes a third of the time that Node takes to start; these evaluate none of it',
       severity: 'error',
