@@ -58,10 +58,17 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/commands/(error-text|options|version)\\.ts$', dynamic: false },
     },
     {
+      name: 'a-command-is-loaded-at-once',
+      comment: 'an upgrade replaces the files of the program while a daemon runs, so nothing is loaded later',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/main\\.ts$' },
+      to: { dynamic: true },
+    },
+    {
       name: 'no-zod-where-nothing-is-validated',
       comment: 'zod takes a third of the time that Node takes to start; these evaluate none of it',
       severity: 'error',
-      from: { path: '^src/commands/(options|version|collect|demo)\\.ts$' },
+      from: { path: '^src/commands/(options|version|collect|demo|migrate|replay)\\.ts$' },
       to: { path: 'node_modules/zod/', reachable: true },
     },
     // Streams are made in few places; everything else is handed a ready one. (Export asks node:net what is an address.)

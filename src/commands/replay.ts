@@ -2,13 +2,13 @@
 // it.
 
 import { Command, InvalidArgumentError, type Option } from 'commander';
+import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/export-flags.ts';
 import {
   REPLAY_DEFAULTS,
   type ReplaySettings,
   readReplaySettings,
   replayExporterOptions,
 } from '../config/replay-settings.ts';
-import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/settings.ts';
 import { FileFolder } from '../export/files/file-folder.ts';
 import { sessionOpener } from '../export/open-session.ts';
 import { PathMtus } from '../export/path-mtu.ts';
