@@ -10,6 +10,7 @@ import {
   replayExporterOptions,
 } from '../config/replay-settings.ts';
 import { FileFolder } from '../export/files/file-folder.ts';
+import { ENGINE_FILE, flowEngines } from '../export/flow-engines.ts';
 import { sessionOpener } from '../export/open-session.ts';
 import { PathMtus } from '../export/path-mtu.ts';
 import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
@@ -18,7 +19,7 @@ import { FlowFilter } from '../report/flow-filter.ts';
 import { UnknownWord } from '../report/unknown-word.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
-import { flowEngines } from './flow-engines.ts';
+import { readProgramFile } from '../runtime/program-folder.ts';
 import { addCollectorTlsOptions, addFileTargetsOptions, flag, flagOf, sourceAddressFlag } from './options.ts';
 import { PacketFilter } from './replay/packet-filter.ts';
 import { Replay } from './replay/replay-run.ts';
@@ -81,6 +82,7 @@ export function replayCommand(): Command {
     .addOption(sourceAddressFlag())
     .addOption(flagOf('replay', '--observation-domain-id <id>', 'of all messages (default: 0)'))
     .addOption(flagOf('replay', '--observation-point-id <id>', 'of all records (default: 0)'))
+    .addOption(engineFlag())
     .addOption(flagOf('replay', '--format <format>', 'of the summary: text or json (default: text)'))
     .addHelpText(
       'after',
@@ -95,6 +97,14 @@ seen.`,
 }
 
 type ReplayFlags = Record<string, unknown> & { readonly filter?: FlowFilter };
+
+function engineFlag(): Option {
+  return flagOf(
+    'replay',
+    '--engine <engine>',
+    'flow cache: wasm or typescript, which give the same records; auto: wasm where it can be had (default: auto)',
+  );
+}
 
 function filterFlag(): Option {
   return flagOf(
@@ -153,7 +163,7 @@ async function replay(
       paths,
       filter: filter && new PacketFilter(filter, settings),
       log: log.logger('replay'),
-      makeEngine: flowEngines((process.env['ENG'] ?? 'auto') as 'auto', log.logger('replay')),
+      makeEngine: flowEngines(settings.engine, () => readProgramFile(ENGINE_FILE), log.logger('replay')),
       openSession: sessionOpener(
         { clock: systemClock, log: collectorLog, pathMtus },
         RELIABLE_SESSION_DEFAULTS.queueBytesMax,

@@ -56,6 +56,12 @@ export function runCommand(): Command {
         `format of records where a row sets none: extended or original (default: ${RECORD_FORMAT_DEFAULT})`,
       ),
     )
+    .addOption(
+      flag(
+        '--engine <engine>',
+        'flow caches: typescript, wasm, or auto: wasm where it can be had (default: typescript)',
+      ),
+    )
     .addOption(sourceAddressFlag())
     .addOption(
       flag('--unixctl <file>', 'control socket for ovs-appctl (default: $OVS_RUNDIR/ovs-ipfix.PID.ctl)'),

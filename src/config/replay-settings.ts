@@ -3,6 +3,7 @@
 import type { CollectorTarget } from '../export/collector-session.ts';
 import { CACHE_ACTIVE_TIMEOUT_MAX, EXPORTER_DEFAULTS } from '../export/exporter-options.ts';
 import type { FileFolderOptions } from '../export/files/file-folder.ts';
+import { ENGINE_CHOICES, type EngineChoice } from '../export/flow-engines.ts';
 import type { RecordFormat } from '../ipfix/record-layout.ts';
 import type { TlsClientFiles } from '../runtime/tls-files.ts';
 import { collectorTlsFiles, collectorTlsFlags } from './collector-tls-flags.ts';
@@ -17,6 +18,7 @@ export interface ReplaySettings {
   /** Where targets that are files are written. */
   readonly fileTargets: FileFolderOptions | undefined;
   readonly speed: 'max' | 'recorded';
+  readonly engine: EngineChoice;
   readonly format: 'text' | 'json';
   /** Seconds of capture time. */
   readonly cacheActiveTimeoutSeconds: number;
@@ -35,6 +37,7 @@ const UINT32_MAX = 2 ** 32 - 1;
 const REPLAY_FLAGS = {
   to: texts,
   speed: withDefault(choice(['max', 'recorded']), 'max'),
+  engine: withDefault(choice(ENGINE_CHOICES), 'auto'),
   format: withDefault(choice(['text', 'json']), 'text'),
   cacheActiveTimeout: withDefault(
     wholeNumber(0, CACHE_ACTIVE_TIMEOUT_MAX),

@@ -3,6 +3,7 @@
 
 import type { SourceAddresses } from '../export/collector-session.ts';
 import type { FileFolderOptions } from '../export/files/file-folder.ts';
+import { ENGINE_CHOICES, type EngineChoice } from '../export/flow-engines.ts';
 import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
 import type { RecordFormat } from '../ipfix/record-layout.ts';
 import {
@@ -74,6 +75,7 @@ export interface RunSettings extends OvsSettings {
   readonly queueBytesMax: number;
   /** The format of records of rows that do not choose one. */
   readonly recordFormat: RecordFormat;
+  readonly engine: EngineChoice;
   /** The TLS files of collectors. */
   readonly collectorTls: CollectorTls;
   /** Where targets that are files are written; undefined: nowhere. */
@@ -187,6 +189,7 @@ const RUN_FLAGS = {
   tlsDir: filledText,
   ...fileTargetsFlags,
   recordFormat,
+  engine: withDefault(choice(ENGINE_CHOICES), 'typescript'),
   sourceAddress,
 };
 
@@ -240,7 +243,7 @@ export function readOvsSettings(flags: Readonly<Record<string, unknown>>): OvsSe
 export function readRunSettings(flags: Readonly<Record<string, unknown>>): RunSettings {
   const { unixctl, pidfile, web, webTokenFile, webInsecure, ...rest } = parse(RUN_FLAGS, flags);
   const { adopt, unmetered, messageBytesMax, messageRateMax, queueBytes, ...others } = rest;
-  const { recordFormat, sourceAddress, tlsDir, ...ovs } = others;
+  const { recordFormat, engine, sourceAddress, tlsDir, ...ovs } = others;
   return {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
@@ -254,6 +257,7 @@ export function readRunSettings(flags: Readonly<Record<string, unknown>>): RunSe
     collectorTls: { files: collectorTlsFiles(ovs), folder: tlsDir },
     fileTargets: fileTargetsOf(ovs),
     recordFormat,
+    engine,
     source: sourceAddress,
   };
 }

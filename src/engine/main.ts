@@ -67,8 +67,8 @@ let inserted: f64 = 0;
 let aggregated: f64 = 0;
 let refused: f64 = 0;
 let expiredByFlowBytes: f64 = 0;
-/** Where the sums of touched words go, so that the reads stay. */
-let touched: i32 = 0;
+/** Where the sums of touched words go, so that the compiler keeps the reads. */
+const TOUCHED_AT: usize = 512;
 
 /** Sets the limits: microseconds, flows, bytes of entries and segments of them. */
 export function setLimits(timeoutMicros: f64, flows: f64, bytes: f64, segments: u32): void {
@@ -182,7 +182,7 @@ function touch(count: i32): void {
       sum ^= load<i32>(entry) ^ load<i32>(entry + SECOND_LINE) ^ load<i32>(entry + THIRD_LINE);
     }
   }
-  touched = sum;
+  store<i32>(TOUCHED_AT, sum);
   if (<i64>load<f64>(slotAt(0), SLOT_TIME) >= due) {
     touchOldest(count);
   }
@@ -196,7 +196,7 @@ function touchOldest(count: i32): void {
     sum ^= load<i32>(firstPlace(hashOf((<usize>address) << 2)));
     address = entryBehind(address);
   }
-  touched = sum;
+  store<i32>(TOUCHED_AT, sum);
 }
 
 function addSample(slot: usize): void {

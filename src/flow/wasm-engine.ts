@@ -36,7 +36,7 @@ export function wasmEngines(module: WebAssembly.Module): MakeFlowEngine {
 export const HAS_WASM_ORDER = endianness() === 'LE';
 
 /** See the head of the file. */
-export class WasmEngine implements FlowEngine {
+class WasmEngine implements FlowEngine {
   readonly batch: SampleBatch;
   readonly #module: WebAssembly.Module;
   readonly #secrets: Int32Array;

@@ -1,15 +1,16 @@
-// What wasm-engine.ts uses of the JavaScript API of WebAssembly; the types of Node have only its modules.
+// What engine-instance.ts uses of the JavaScript API of WebAssembly, which the types of Node do not have.
 
 declare namespace WebAssembly {
-  class Memory {
-    constructor(descriptor: { initial: number; maximum: number; shared: true });
+  interface Memory {
     readonly buffer: SharedArrayBuffer;
   }
-  class Module {
-    constructor(bytes: Uint8Array);
+  interface Module {
+    readonly [Symbol.toStringTag]: string;
   }
-  class Instance {
-    constructor(module: Module, imports: { env: { memory: Memory } });
+  interface Instance {
     readonly exports: object;
   }
+  const Memory: new (descriptor: { initial: number; maximum: number; shared: true }) => Memory;
+  const Module: new (bytes: Uint8Array) => Module;
+  const Instance: new (module: Module, imports: { env: { memory: Memory } }) => Instance;
 }

@@ -130,11 +130,8 @@ class Side {
   }
 
   async stop(): Promise<void> {
-    let isStopped = false;
-    const stopped = this.exporter.stop().then(() => {
-      isStopped = true;
-    });
-    while (!isStopped) {
+    const stopped = this.exporter.stop();
+    while (this.exporter.state !== 'stopped') {
       this.endTurn();
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
