@@ -76,6 +76,26 @@ export class CaptureReader {
     }
   }
 
+  /** Where the bytes behind the current packet begin and end in `memory`. */
+  get restStart(): number {
+    return this.#at;
+  }
+
+  get restEnd(): number {
+    return this.#end;
+  }
+
+  /** Whether these bytes are records as flow/record-run.ts has them: of pcap, with microseconds, little-endian, of Ethernet. */
+  get hasPlainRecords(): boolean {
+    return this.#skip === 0 && this.#format?.hasPlainRecords === true;
+  }
+
+  /** Moves over records of packets that were read by the owner, up to the offset `at`. */
+  passRecords(packets: number, at: number): void {
+    this.#packetNumber += packets;
+    this.#at = at;
+  }
+
   /** The number of the current packet in the file, from 1, as Wireshark counts: with the packets that were skipped. */
   get packetNumber(): number {
     return this.#packetNumber;

@@ -60,6 +60,8 @@ export class PcapngFormat implements CaptureFormat {
     this.#skip = skip;
   }
 
+  readonly hasPlainRecords = false;
+
   step(at: number, end: number): number {
     const view = this.#view;
     if (end - at < BLOCK_SIZE_MIN) {

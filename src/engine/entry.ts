@@ -85,11 +85,10 @@ export function beginEntry(entry: usize, slot: usize, wordCount: u32): void {
   }
 }
 
-/** Returns whether the entry has the domain, template and key of the slot. */
+/** Returns whether the entry has the domain, template and key of the slot; the first two lie side by side in both. */
 export function isEntryOf(entry: usize, slot: usize, wordCount: u32): bool {
-  let difference: u64 =
-    (load<i32>(entry, ENTRY_DOMAIN * 4) ^ load<i32>(slot, SLOT_DOMAIN)) |
-    (load<i32>(entry, ENTRY_TEMPLATE * 4) ^ load<i32>(slot, SLOT_TEMPLATE));
+  // All differences are combined and tested once: where the hash is equal, the key nearly always is.
+  let difference = load<u64>(entry, ENTRY_DOMAIN * 4) ^ load<u64>(slot, SLOT_DOMAIN);
   const keyBytes = (<usize>wordCount) << 2;
   let at: usize = 0;
   for (; at + 4 < keyBytes; at += 8) {

@@ -1,31 +1,37 @@
 // The hash of a flow: see flow/flow-hash.ts, whose values it has. The secret words are in the fixed part of the memory.
 
-import { SECRETS_AT } from '../flow/engine-memory';
+import { SECRETS_AT, SLOT_DOMAIN } from '../flow/engine-memory';
 
-/** Bytes of the two secret words for domain and template. */
-const KEY_SECRETS_AT: usize = SECRETS_AT + 8;
+/** Words of domain and template, which lie before those of the key. */
+const PREFIX_WORDS: u32 = 2;
 
-/** Returns the hash of the `wordCount` words at `key`, a template and an observation domain. */
-export function hashFlow(key: usize, wordCount: u32, template: i32, domain: i32): i32 {
-  let sum = product(domain, load<i32>(SECRETS_AT)) + product(template, load<i32>(SECRETS_AT + 4));
-  const end = key + ((<usize>wordCount) << 2);
-  let secret = KEY_SECRETS_AT;
-  let at = key;
-  for (; at + 4 < end; at += 8) {
-    sum += product(load<i32>(at), load<i32>(secret)) + product(load<i32>(at, 4), load<i32>(secret, 4));
-    secret += 8;
+/** Returns the hash of domain, template and the `wordCount` words of the key in a slot. */
+export function hashSlot(slot: usize, wordCount: u32): i32 {
+  let word = slot + SLOT_DOMAIN;
+  let secret: usize = SECRETS_AT;
+  const end = word + ((<usize>(wordCount + PREFIX_WORDS)) << 2);
+  let sums = i32x4.splat(0);
+  for (; word + 12 < end; word += 16) {
+    const sum = i32x4.add(v128.load(word), v128.load(secret));
+    sums = i32x4.add(sums, i32x4.mul(i32x4.shr_u(sum, 16), v128.and(sum, i32x4.splat(0xffff))));
+    secret += 16;
   }
-  if (at < end) {
-    sum += product(load<i32>(at), load<i32>(secret));
+  let hash =
+    i32x4.extract_lane(sums, 0) +
+    i32x4.extract_lane(sums, 1) +
+    i32x4.extract_lane(sums, 2) +
+    i32x4.extract_lane(sums, 3);
+  for (; word < end; word += 4) {
+    hash += product(load<i32>(word) + load<i32>(secret));
+    secret += 4;
   }
   // The bits of the sum are uneven, and the index uses the low ones: mix them.
-  sum = (sum ^ (sum >>> 16)) * 0x85eb_ca6b;
-  sum = (sum ^ (sum >>> 13)) * 0xc2b2_ae35;
-  return sum ^ (sum >>> 16);
+  hash = (hash ^ (hash >>> 16)) * 0x85eb_ca6b;
+  hash = (hash ^ (hash >>> 13)) * 0xc2b2_ae35;
+  return hash ^ (hash >>> 16);
 }
 
 /** Returns the product of the halves of the sum of a word and a secret one. */
-function product(word: i32, secret: i32): i32 {
-  const sum = word + secret;
+function product(sum: i32): i32 {
   return (sum >>> 16) * (sum & 0xffff);
 }

@@ -8,9 +8,7 @@ import {
   EXPIRED_WORDS,
   SLOT_ADDRESS,
   SLOT_BYTES,
-  SLOT_DOMAIN,
   SLOT_HASH,
-  SLOT_KEY,
   SLOT_TEMPLATE,
   SLOT_TIME,
   SLOTS_AT,
@@ -26,7 +24,7 @@ import {
   startOf,
   templateOf,
 } from './entry';
-import { hashFlow } from './hash';
+import { hashSlot } from './hash';
 import { usedBytes } from './memory';
 import {
   firstOldPlace,
@@ -43,12 +41,15 @@ import {
 import { after, append, head, liveBytes, removeHead, setSegmentCountMax } from './store';
 
 export { setTemplates } from './dissect';
+export { putRecords, recordsAt, recordsCaptured, recordsLastMicros, recordsOctets } from './records';
 export { flowCount } from './slots';
 export { head, removedCount } from './store';
 
 const REASON_ACTIVE_TIMEOUT: i32 = 2;
 const REASON_FORCED_END: i32 = 4;
 const REASON_LACK_OF_RESOURCES: i32 = 5;
+/** Flows whose index and entries are in a processor's cache without reading them ahead. */
+const SMALL_FLOW_COUNT: u32 = 4096;
 /** A word of an entry in the second of the cache lines (64 bytes each) that it lies in, and one in the third, in bytes. */
 const SECOND_LINE: usize = 64;
 const THIRD_LINE: usize = 108;
@@ -164,10 +165,18 @@ function slotAt(index: i32): usize {
 function touch(count: i32): void {
   for (let index = 0; index < count; index += 1) {
     const slot = slotAt(index);
-    const template = load<i32>(slot, SLOT_TEMPLATE);
-    const hash = hashFlow(slot + SLOT_KEY, keyWordCount(template), template, load<i32>(slot, SLOT_DOMAIN));
-    store<i32>(slot, hash, SLOT_HASH);
+    store<i32>(slot, hashSlot(slot, keyWordCount(load<i32>(slot, SLOT_TEMPLATE))), SLOT_HASH);
   }
+  if (flowCount() > SMALL_FLOW_COUNT) {
+    touchEntries(count);
+  }
+  if (<i64>load<f64>(slotAt(0), SLOT_TIME) >= due) {
+    touchOldest(count);
+  }
+}
+
+/** Reads ahead the slots of the index and the entries of the samples. */
+function touchEntries(count: i32): void {
   for (let index = 0; index < count; index += 1) {
     const slot = slotAt(index);
     const hash = load<i32>(slot, SLOT_HASH);
@@ -183,9 +192,6 @@ function touch(count: i32): void {
     }
   }
   store<i32>(TOUCHED_AT, sum);
-  if (<i64>load<f64>(slotAt(0), SLOT_TIME) >= due) {
-    touchOldest(count);
-  }
 }
 
 /** Reads ahead the slots of the `count` oldest flows, which removing them will read. */

@@ -7,6 +7,7 @@ import { FlowCache } from '../flow/flow-cache.ts';
 import { type FlowEngine, SAMPLE_EXPIRIES_MAX } from '../flow/flow-engine.ts';
 import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
+import type { RecordRun } from '../flow/record-run.ts';
 import type { TrafficTable } from '../flow/traffic-table.ts';
 import type { DescribedInterface } from '../ipfix/options-sets.ts';
 import { TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
@@ -198,6 +199,28 @@ export class Exporter {
     this.#frames =
       isPossible && frames && frames.length >= byteCount ? frames.subarray(0, byteCount) : undefined;
     return this.#frames;
+  }
+
+  /**
+   * Puts the packets of pcap records in the memory of `takeFrameMemory` into the batch, each with weight 1; `addFullBatch` has to
+   * follow. Reads none without such memory.
+   */
+  putRecords(run: RecordRun): void {
+    run.count = 0;
+    if (this.#state === 'running' && this.#frames !== undefined) {
+      run.isExtended = this.#dissector.hasInterfaces;
+      this.#cache.putRecords(run);
+      this.#samples += run.count;
+    }
+  }
+
+  /** Adds the samples of the batch if it is full. */
+  addFullBatch(): void {
+    if (this.#cache.batch.count >= this.#batchSize) {
+      this.#addBatch();
+    } else {
+      this.#planBatchEnd();
+    }
   }
 
   /** Adds the samples that wait for the end of their batch. */

@@ -24,6 +24,23 @@ const PLAIN_TEMPLATE = templateId(Layer2.untagged, Layer3.ipv4, Layer4.ports);
 export interface EngineExports {
   setTemplates(original: number, extended: number): void;
   setLimits(timeoutMicros: number, flows: number, bytes: number, segments: number): void;
+  putRecords(
+    from: number,
+    end: number,
+    index: number,
+    countMax: number,
+    last: number,
+    until: number,
+    before: number,
+    template: number,
+    domain: number,
+    point: number,
+    ingress: number,
+  ): number;
+  recordsAt(): number;
+  recordsCaptured(): number;
+  recordsOctets(): number;
+  recordsLastMicros(): number;
   dissectFrames(frames: number): number;
   addSamples(count: number, expiriesMax: number): number;
   expire(startMax: number, countMax: number): number;

@@ -22,18 +22,18 @@ export const SLOT_FRAME_BYTES = 20;
 /** Bytes of the whole frame, even if it was truncated. */
 export const SLOT_FRAME_SIZE = 24;
 export const SLOT_WEIGHT = 28;
-export const SLOT_DOMAIN = 32;
-export const SLOT_POINT = 36;
-export const SLOT_INGRESS = 40;
-/** The template of the key; of a frame that the engine dissects, first one of those below. */
-export const SLOT_TEMPLATE = 44;
-export const SLOT_HEADER_BYTES = 48;
-export const SLOT_IS_IP = 52;
-export const SLOT_TCP_FLAGS = 56;
-export const SLOT_IP_LENGTH = 60;
+export const SLOT_POINT = 32;
+export const SLOT_INGRESS = 36;
+export const SLOT_HEADER_BYTES = 40;
+export const SLOT_IS_IP = 44;
+export const SLOT_TCP_FLAGS = 48;
+export const SLOT_IP_LENGTH = 52;
 // Of the engine itself: the hash of the flow, and the probable address of its entry.
-export const SLOT_HASH = 64;
-export const SLOT_ADDRESS = 68;
+export const SLOT_HASH = 56;
+export const SLOT_ADDRESS = 60;
+// What is hashed, side by side. The template is that of the key; of a frame that the engine dissects, first one of those below.
+export const SLOT_DOMAIN = 72;
+export const SLOT_TEMPLATE = 76;
 export const SLOT_KEY = 80;
 
 /** In place of a template: the format of the record that the frame is dissected for. */

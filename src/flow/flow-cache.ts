@@ -115,6 +115,10 @@ export class FlowCache implements FlowEngine {
     throw new Error('the flow cache does not dissect frames');
   }
 
+  putRecords(): never {
+    throw new Error('the flow cache does not read records');
+  }
+
   /** Whether the cache is so large that batches of samples are faster. */
   get isLarge(): boolean {
     return this.#index.count > LARGE_FLOW_COUNT;

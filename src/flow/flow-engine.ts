@@ -3,6 +3,7 @@
 
 import type { FlowVisitor } from './flow-record.ts';
 import type { FlowWalk } from './flow-walk.ts';
+import type { RecordRun } from './record-run.ts';
 import type { Sample, SampleBatch } from './sample-batch.ts';
 
 export const ENGINES = ['wasm', 'typescript'] as const;
@@ -66,6 +67,8 @@ export interface FlowEngine {
     observationPointId: number,
     ingressInterface: number,
   ): void;
+  /** Puts the packets of pcap records into the batch, as many as fit; their frames stay until the batch is added. */
+  putRecords(run: RecordRun): void;
   /** How many flows there are. */
   readonly flowCount: number;
   /** Whether there are so many that batches of samples are faster. */

@@ -17,6 +17,7 @@ import {
 import { hashSecrets } from './flow-hash.ts';
 import { EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
 import { FlowWalk } from './flow-walk.ts';
+import type { RecordRun } from './record-run.ts';
 import { type Sample, SampleBatch } from './sample-batch.ts';
 
 /** Bytes of memory above which an engine that is empty gets another memory, because a memory never shrinks. */
@@ -34,6 +35,11 @@ export function wasmEngines(module: WebAssembly.Module): MakeFlowEngine {
 
 /** Whether this machine's words have the order of WebAssembly's, as both engines must give the same keys. */
 export const HAS_WASM_ORDER = endianness() === 'LE';
+
+/** Returns the number of the lowest bit that is set. */
+function lowestBit(bits: number): number {
+  return 31 - Math.clz32(bits & -bits);
+}
 
 /** See the head of the file. */
 class WasmEngine implements FlowEngine {
@@ -125,6 +131,36 @@ class WasmEngine implements FlowEngine {
     slots[word + at.SLOT_TEMPLATE / 4] = isExtended ? at.FRAME_OF_EXTENDED : at.FRAME_OF_ORIGINAL;
   }
 
+  putRecords(run: RecordRun): void {
+    const { batch } = this;
+    const index = batch.count;
+    const engine = this.#instance.run;
+    const count = engine.putRecords(
+      run.at,
+      run.end,
+      index,
+      run.countMax,
+      run.lastMicros[0]!,
+      run.untilMicros[0]!,
+      run.beforeMicros[0]!,
+      run.isExtended ? at.FRAME_OF_EXTENDED : at.FRAME_OF_ORIGINAL,
+      run.domain,
+      run.observationPointId,
+      run.ingressInterface,
+    );
+    run.count = count;
+    if (count === 0) {
+      return;
+    }
+    // A shift by 32 bits would be one by none.
+    this.#frameBits |= (-1 >>> (at.SLOT_COUNT - count)) << index;
+    batch.count = index + count;
+    run.at = engine.recordsAt();
+    run.captured = engine.recordsCaptured();
+    run.octets[0] = engine.recordsOctets();
+    run.lastMicros[0] = engine.recordsLastMicros();
+  }
+
   addBatch(batch: SampleBatch, visitor: FlowVisitor, expiriesMax: number): number {
     const { count } = batch;
     if (count === 0) {
@@ -133,14 +169,16 @@ class WasmEngine implements FlowEngine {
     batch.count = 0;
     const frames = this.#frameBits;
     this.#frameBits = 0;
-    for (let index = 0; index < count; index += 1) {
-      if ((frames & (1 << index)) === 0) {
-        this.#writeSample(batch.samples[index]!, index);
-      }
+    const { samples } = batch;
+    // A shift by 32 bits would be one by none.
+    const all = -1 >>> (at.SLOT_COUNT - count);
+    for (let others = all & ~frames; others !== 0; others &= others - 1) {
+      const index = lowestBit(others);
+      this.#writeSample(samples[index]!, index);
     }
     if (frames !== 0) {
       for (let others = this.#instance.run.dissectFrames(frames); others !== 0; others &= others - 1) {
-        this.#dissectFrame(batch.samples, 31 - Math.clz32(others & -others));
+        this.#dissectFrame(samples, lowestBit(others));
       }
     }
     const expired = this.#instance.run.addSamples(count, Math.min(expiriesMax, SAMPLE_EXPIRIES_MAX));
