@@ -17,7 +17,7 @@ const OUTPUT = join(ROOT, 'dist');
 /** The packet path is these files with all that they import. */
 const PACKET_PATH = ['src/capture/capture-reader.ts', 'src/export/exporter.ts'];
 /** Modules of Node that are loaded when one of their exports is first used: most calls of the program do without. */
-const LOADED_WHEN_USED = ['assert', 'child_process', 'crypto', 'dgram', 'dns', 'dns/promises', 'fs/promises', 'http', 'https', 'net', 'tls', 'zlib'];
+const LOADED_WHEN_USED = ['assert', 'child_process', 'crypto', 'dgram', 'dns', 'dns/promises', 'fs/promises', 'http', 'https', 'net', 'tls', 'tty', 'zlib'];
 
 const OPTIONS = {
   absWorkingDir: ROOT,
