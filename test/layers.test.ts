@@ -82,6 +82,7 @@ const BROKEN_TREE: Record<string, string> = {
   'src/unixctl/up.ts': "import '../commands/leaf.ts';",
   'src/commands/up.ts': "import '../main.ts';",
   'src/intake/up.ts': "import '../export/leaf.ts'; import '../control/leaf.ts';",
+  'src/commands/late.ts': "export const late = () => import('./leaf.ts');",
   'src/daemon.ts': "import './commands/leaf.ts';",
   'src/node-openflow/up.ts': "import '../flow/leaf.ts'; import './index.ts'; import 'sonic-boom';",
   'src/ovsdb-client/up.ts': "import '../runtime/leaf.ts';",

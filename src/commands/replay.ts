@@ -1,6 +1,7 @@
 // `ovs-ipfix replay`: runs the exporter on capture files, to try it without a switch, to export captured flows, and to measure
 // it.
 
+import { isatty } from 'node:tty';
 import { Command, InvalidArgumentError, type Option } from 'commander';
 import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/export-flags.ts';
 import {
@@ -27,6 +28,7 @@ import { progressLine, shortfalls, summaryJson, summaryText } from './replay/rep
 
 /** Milliseconds between two updates of the progress line. */
 const PROGRESS_MS = 500;
+const STDERR_FD = 2;
 
 /** The `replay` command. */
 export function replayCommand(): Command {
@@ -189,9 +191,7 @@ async function replay(
     run.interrupt();
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
-  const progress = process.stderr.isTTY
-    ? new Progress(() => progressLine(run.status(), seconds()))
-    : undefined;
+  const progress = isatty(STDERR_FD) ? new Progress(() => progressLine(run.status(), seconds())) : undefined;
   try {
     await run.run();
   } finally {

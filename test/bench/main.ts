@@ -1,5 +1,5 @@
 // `npm run bench -- [PART...] [--against COMMIT]`: measures the exporter, part by part, each in a process of its own; prints one
-// table and writes .cache/bench.json. With --against, the parts `start`, `ovs` and `kernel` measure that commit beside the working tree.
+// table and writes .cache/bench.json. With --against, the parts `ovs` and `kernel` measure that commit beside the working tree.
 // The values of a ratio were measured alternately in one run; single figures depend on the machine. docs/performance.md explains
 // each. BENCH_SCALE below 1 makes everything smaller, for a test of the benchmark itself.
 

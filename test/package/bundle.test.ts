@@ -13,7 +13,7 @@ import { DAEMON_FILE, tier } from '../support/tiers.ts';
 import { UdpSink } from '../support/udp-sink.ts';
 
 /** Largest size in bytes. A fifth of it is packages; it has grown by transports, histories and captures since 1,250,000. */
-const BYTES_MAX = 1_300_000;
+const BYTES_MAX = 1_350_000;
 /** Most bytes that a command loads. */
 const VERSION_BYTES_MAX = 70_000;
 const REPLAY_BYTES_MAX = 320_000;
@@ -25,7 +25,7 @@ function sizeOf(files: readonly string[]): number {
   return files.map((file) => statSync(file).size).reduce((sum, size) => sum + size, 0);
 }
 
-test('the program has at most 1.3 MB', tier('daemon'), () => {
+test('the program has at most 1.35 MB', tier('daemon'), () => {
   const parts = join(dirname(DAEMON_FILE), 'parts');
   const names = readdirSync(parts).filter((name) => name.endsWith('.cjs'));
   const size = sizeOf([DAEMON_FILE, ...names.map((name) => join(parts, name))]);
@@ -78,9 +78,9 @@ test('replay over UDP loads neither TLS nor the libraries of other commands', ti
     builtins.filter((name) => /^(assert|http|https|perf_hooks|tls|zlib|internal\/tls.*)$/u.test(name)),
     [],
   );
-  const foreign = /\$ZodType|class WebSocket|NXM_NX_|monitor_cond/u;
+  const ofOthers = /\$ZodType|class WebSocket|NXM_NX_|monitor_cond/u;
   assert.deepEqual(
-    files.filter((file) => foreign.test(readFileSync(file, 'utf8'))),
+    files.filter((file) => ofOthers.test(readFileSync(file, 'utf8'))),
     [],
   );
   assert.ok(sizeOf(files) <= REPLAY_BYTES_MAX, `${sizeOf(files)} bytes of ${files.join(', ')}`);
