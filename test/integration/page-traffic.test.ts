@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import type { TrafficDocument } from '../../src/report/traffic/traffic-document.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
@@ -20,6 +21,13 @@ import { waitFor } from '../support/wait.ts';
 
 /** How far the page scrolls horizontally. */
 const SIDEWAYS = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+/** Counts how often the chart is taken off the page. */
+const WATCH_PLOT = `
+  window.plotsRemoved = 0;
+  new MutationObserver((changes) => {
+    window.plotsRemoved += changes.filter(({ removedNodes }) =>
+      [...removedNodes].some((node) => node.classList?.contains('chart'))).length;
+  }).observe(document.body, { childList: true, subtree: true });`;
 /** The largest difference to the truth. */
 const TOLERANCE = 0.02;
 const SECONDS = 10;
@@ -170,12 +178,12 @@ test(
     await page.locator('[data-band="db-1"]').waitFor({ state: 'detached' });
     assert.equal(await page.locator('[data-talker]').count(), 1);
     // What is sent to the VM is selected as well.
-    const both = sent.rate(SECONDS, ({ port }) => port === 'tap0' || port.startsWith('p')).bits;
+    const both = () => sent.rate(SECONDS, ({ port }) => port === 'tap0' || port.startsWith('p')).bits;
     const filtered = async () => {
       const { bits, allBits } = await find('window=10s&interface=web-1');
       return bits / allBits;
     };
-    await waitForTruth('share of web-1', filtered, () => both / sent.rate(SECONDS).bits);
+    await waitForTruth('share of web-1', filtered, () => both() / sent.rate(SECONDS).bits);
     await page.getByRole('combobox', { name: 'by' }).selectOption('application');
     await page.locator('[data-band="TCP 443 (https)"]').waitFor();
 
@@ -184,13 +192,13 @@ test(
     await page.getByRole('button', { name: 'remove interface=web-1' }).waitFor();
     await page.locator('[data-band="TCP 443 (https)"]').waitFor();
     await page.locator('.plot').focus();
-    for (let press = 0; press < 6; press += 1) {
-      await page.keyboard.press('ArrowLeft');
-    }
     const values = page.locator('[data-values]');
-    assert.ok(
-      Number(await values.getAttribute('data-values')) < before,
-      'the chart has what was before the reload',
+    await waitFor(
+      async () => {
+        await page.keyboard.press('ArrowLeft');
+        return Number(await values.getAttribute('data-values')) < before;
+      },
+      { what: 'the chart has what was before the reload', timeoutMs: 20_000 },
     );
     await values.getByText('TCP 443 (https)').waitFor();
     await page.getByRole('button', { name: 'remove interface=web-1' }).click();
@@ -204,6 +212,43 @@ test(
       faults.every((fault) => fault.includes('400')),
       faults.join('\n'),
     );
+  },
+);
+
+test(
+  'shows what a click selects when answers are slow, and when the first one is refused',
+  options,
+  async (t) => {
+    browser ??= await openBrowser();
+    await start();
+    const { page } = await openPage(t, browser, url);
+    await page.locator('[data-band="db-1"]').waitFor();
+    // Each answer takes longer than the time between two updates.
+    let isSlow = true;
+    let refusals = 0;
+    await page.route('**/flows.json?*', async (route) => {
+      if (isSlow) {
+        const response = await route.fetch();
+        await delay(1500);
+        await route.fulfill({ response }).catch(() => {});
+      } else if (refusals === 0 && route.request().url().includes('by=application')) {
+        refusals += 1;
+        await route.fulfill({ status: 503, body: 'Too many different views are asked for; try again.' });
+      } else {
+        await route.continue();
+      }
+    });
+    await page.locator('[data-band="web-1"] button').click();
+    await page.locator('[data-band="db-1"]').waitFor({ state: 'detached', timeout: 10_000 });
+    await page.locator('[data-band="web-1"]').waitFor();
+    isSlow = false;
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.evaluate(WATCH_PLOT);
+    await page.getByRole('combobox', { name: 'by' }).selectOption('application');
+    await page.locator('[data-band="TCP 443 (https)"]').waitFor({ timeout: 10_000 });
+    assert.equal(refusals, 1);
+    assert.equal(await page.evaluate('window.plotsRemoved'), 0, 'the chart stays while there is no answer');
+    await page.getByText('Too many different views').waitFor({ state: 'detached' });
   },
 );
 
