@@ -230,6 +230,7 @@ test(
       if (isSlow) {
         const response = await route.fetch();
         await delay(1500);
+        // The page may have asked for another view meanwhile.
         await route.fulfill({ response }).catch(() => {});
       } else if (refusals === 0 && route.request().url().includes('by=application')) {
         refusals += 1;
