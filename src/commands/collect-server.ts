@@ -38,9 +38,15 @@ export class CollectServer {
   #udp: UdpSocket | undefined;
   #tcp: Server | undefined;
   #serial = 0;
+  #refused = 0;
 
   constructor(listener: CollectListener) {
     this.#listener = listener;
+  }
+
+  /** Connections that were refused at the limit. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /** Listens and returns the address. */
@@ -99,6 +105,9 @@ export class CollectServer {
   async #listenTcp(at: ListenAddress): Promise<void> {
     const server = createServer((connection) => this.#accept(connection));
     server.maxConnections = CONNECTIONS_MAX;
+    server.on('drop', () => {
+      this.#refused += 1;
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(at.port, at.host, resolve);

@@ -94,12 +94,8 @@ class MessageDecoding {
     const result = () => this.#result(bytes.readUInt32BE(4), bytes.readUInt32BE(8), bytes.readUInt32BE(12));
     const version = bytes.readUInt16BE(0);
     if (version !== IPFIX_VERSION) {
-      const name = version === 9 ? ' (NetFlow version 9)' : version === 5 ? ' (NetFlow version 5)' : '';
-      this.#problem(
-        'bad-version',
-        0,
-        `The message has version ${version}${name}; IPFIX is version ${IPFIX_VERSION}.`,
-      );
+      const text = `The message has version ${version}${otherProtocol(bytes)}; IPFIX is version ${IPFIX_VERSION}.`;
+      this.#problem('bad-version', 0, text);
       return result();
     }
     const length = bytes.readUInt16BE(2);
@@ -388,6 +384,16 @@ class MessageDecoding {
       problems: this.#problems,
     };
   }
+}
+
+/** Returns what else a message may be, by its first bytes: ` (NetFlow version 9)`. */
+function otherProtocol(bytes: Buffer): string {
+  const version = bytes.readUInt16BE(0);
+  if (version === 9 || version === 5) {
+    return ` (NetFlow version ${version})`;
+  }
+  // sFlow has 32 bits for its version.
+  return bytes.readUInt32BE(0) === 5 ? ' (sFlow version 5)' : '';
 }
 
 function isZero(bytes: Buffer, start: number, end: number): boolean {
