@@ -7,6 +7,7 @@ import {
   IPFIX_VERSION,
   MESSAGE_HEADER_SIZE,
   OPTIONS_TEMPLATE_SET_ID,
+  otherProtocol,
   SET_HEADER_SIZE,
   TEMPLATE_SET_ID,
   VARIABLE_LENGTH,
@@ -384,16 +385,6 @@ class MessageDecoding {
       problems: this.#problems,
     };
   }
-}
-
-/** Returns what else a message may be, by its first bytes: ` (NetFlow version 9)`. */
-function otherProtocol(bytes: Buffer): string {
-  const version = bytes.readUInt16BE(0);
-  if (version === 9 || version === 5) {
-    return ` (NetFlow version ${version})`;
-  }
-  // sFlow has 32 bits for its version.
-  return bytes.readUInt32BE(0) === 5 ? ' (sFlow version 5)' : '';
 }
 
 function isZero(bytes: Buffer, start: number, end: number): boolean {
