@@ -283,6 +283,52 @@ test('is readable on a phone and in dark colours, paused, in UTC and over an hou
   }
 });
 
+test('loads itself again, with the view, when the daemon was upgraded', options, async (t) => {
+  browser ??= await openBrowser();
+  await start();
+  const { page } = await openPage(t, browser, url);
+  await page.getByRole('button', { name: 'UTC' }).click();
+  let loads = 0;
+  page.on('load', () => {
+    loads += 1;
+  });
+  let isUpgraded = false;
+  await page.routeWebSocket(/\/ws$/u, (socket) => {
+    socket.connectToServer().onMessage((text) => {
+      const version = isUpgraded ? '"version":"99.0.0"' : '$&';
+      socket.send(String(text).replace(/"version":\s*"[^"]+"/u, version));
+    });
+  });
+  await page.reload();
+  await page.getByText('live', { exact: true }).waitFor();
+  isUpgraded = true;
+  await page.getByText('ovs-ipfix 99.0.0').waitFor();
+  assert.equal(loads, 2);
+  await page.locator('button[aria-pressed="true"]', { hasText: 'UTC' }).waitFor();
+});
+
+test('names with markup are shown as they are, and filter', options, async (t) => {
+  browser ??= await openBrowser();
+  const { br: bridge } = await start();
+  const name = '<img src=x onerror="document.title=1">&lt;b> = #1';
+  await ovs.vsctl('set', 'Interface', 'tap1', `external_ids:vm-name=${JSON.stringify(name)}`);
+  await waitFor(async () => (await daemon.appctl('interfaces', bridge.name)).includes(name), {
+    what: 'the VM has its name',
+  });
+  const { page, faults } = await openPage(t, browser, url);
+  await page.locator('.legend .name', { hasText: name }).click();
+  await page.getByRole('button', { name: `remove interface=${name}` }).waitFor();
+  await page.locator('[data-talker]').getByText(name).waitFor();
+  await page.reload();
+  await page.locator('[data-talker]').getByText(name).waitFor();
+  await page.locator('summary', { hasText: 'Flows in the caches' }).click();
+  await page.locator('#flows').getByText(name).first().waitFor();
+  assert.equal(await page.locator('img').count(), 0);
+  assert.notEqual(await page.title(), '1');
+  assert.deepEqual(faults, []);
+  await ovs.vsctl('set', 'Interface', 'tap1', 'external_ids:vm-name=web-2');
+});
+
 test('top prints the same figures once into a pipe', options, async () => {
   const { traffic: sent } = await start();
   const run = (...args: readonly string[]) =>

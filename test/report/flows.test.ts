@@ -8,6 +8,7 @@ import { dissect } from '../../src/packet/dissect.ts';
 import { dissectExtended } from '../../src/packet/dissect-extended.ts';
 import { FlowKey } from '../../src/packet/flow-key.ts';
 import { FlowFilter } from '../../src/report/flow-filter.ts';
+import { readFlowRequest } from '../../src/report/flow-request.ts';
 import { flowTable } from '../../src/report/flow-table.ts';
 import type { RecordOrigin } from '../../src/report/record-rows.ts';
 import { TABLE_WIDTH } from '../../src/report/text-table.ts';
@@ -88,6 +89,10 @@ test('refuses invalid words with the word and the valid ones', () => {
   refused('proto=xyz', /"xyz" is not a whole number from 0 to 255/u);
   refused('mac=1:2', /is not a valid MAC address/u);
   refused('vlan=', /"" is not a whole number/u);
+  assert.throws(() => readFlowRequest(['by=protocol']), {
+    name: 'UnknownWord',
+    message: /^"by=protocol" divides the traffic of a window; write window=5m as well\.$/u,
+  });
 });
 
 test('lists the largest flows of several caches first, decoded as a collector sees them', async () => {
