@@ -173,6 +173,14 @@ test('odd things in a folder are named, and none is lost silently', tier('daemon
   const left = await runReplay(odd, '--to', sink.target);
   assert.deepEqual([left.exitCode, left.summary?.packets], [0, 2], left.stderr);
   assert.match(left.summary?.warnings.join() ?? '', /not captures: 4, the first is ".*dangling"/u);
+  await writeFile(join(odd, 'folder', 'only.txt'), 'A text.');
+  const other = await runReplay(join(odd, 'folder'), '--to', sink.target);
+  assert.deepEqual([other.exitCode, other.summary?.packets], [1, 0]);
+  assert.match(
+    other.summary?.faults.join() ?? '',
+    /only\.txt: At byte 0 .* neither pcap nor pcapng\. Convert a capture of another format: editcap/u,
+  );
+  await rm(join(odd, 'folder', 'only.txt'));
   // What is a capture by its format, and cannot be read, is missing.
   const damaged = gzipSync(pcapFile([packetAt(2)]));
   damaged.fill(0xff, 10, 20);

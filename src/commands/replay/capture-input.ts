@@ -40,6 +40,8 @@ export class CaptureInput {
   /** The one that is waited for: a pipe may be idle for ever. */
   #reading: CaptureFile | undefined;
   #isSeveral = false;
+  /** Whether the command line does not name the only capture. */
+  #isFound = false;
   readonly #ignored: string[] = [];
   /** Time of the earliest packet of the other captures, in microseconds. */
   #otherMicros = Number.POSITIVE_INFINITY;
@@ -61,6 +63,7 @@ export class CaptureInput {
     const { captures: named, others } = namedCaptures(this.#paths);
     this.#ignored.push(...others);
     this.#isSeveral = named.length > 1;
+    this.#isFound = named.some(({ isOfFolder }) => isOfFolder);
     if (!this.#isSeveral) {
       this.#waiting = named.map(({ file }) => ({
         file,
@@ -110,8 +113,9 @@ export class CaptureInput {
 
   /** Why captures could not be read to their ends, as sentences. */
   get faults(): readonly string[] {
+    const isNamed = this.#isSeveral || this.#isFound;
     return this.#all.flatMap(({ file, fault }) =>
-      fault === undefined ? [] : [this.#isSeveral && !fault.includes(file) ? `${file}: ${fault}` : fault],
+      fault === undefined ? [] : [isNamed && !fault.includes(file) ? `${file}: ${fault}` : fault],
     );
   }
 
