@@ -269,8 +269,14 @@ test('is readable on a phone and in dark colours, paused, in UTC and over an hou
       assert.equal(await page.evaluate(SIDEWAYS), 0, `${width}`);
       const height = await page.locator('.plot').evaluate((element) => element.clientHeight);
       assert.ok(height >= 200, `the chart is ${height} pixels high`);
+      // The mouse shows the values of a time, and none where the history has nothing.
+      const over = page.locator('.u-over');
+      const { width: end = 0 } = (await over.boundingBox()) ?? {};
+      await over.hover({ position: { x: 5, y: 60 } });
+      assert.equal(await page.locator('[data-values]').count(), 0);
+      await over.hover({ position: { x: end - 5, y: 60 } });
+      await page.locator('[data-values]').getByText('web-1').waitFor();
       if (shots !== undefined) {
-        await page.locator('.u-over').hover({ position: { x: width / 2, y: 60 } });
         await page.screenshot({ path: join(shots, `traffic-${width}-${colorScheme}.png`), fullPage: true });
       }
       await page.getByRole('button', { name: 'UTC' }).click();
