@@ -95,7 +95,7 @@ export class CollectServer {
     // Nothing is sent, so no ICMP error can arrive; other errors of the kernel must not end the command.
     socket.on('error', () => {});
     socket.on('message', (bytes, { address, port }) => {
-      const exporter = addressText(address, port);
+      const exporter = exporterText(address, port);
       this.#listener.message({ key: `udp ${exporter}`, transport: 'udp', exporter }, bytes);
     });
     this.#udp = socket;
@@ -116,7 +116,7 @@ export class CollectServer {
   }
 
   #accept(connection: TcpSocket): void {
-    const exporter = addressText(connection.remoteAddress ?? '?', connection.remotePort ?? 0);
+    const exporter = exporterText(connection.remoteAddress ?? '?', connection.remotePort ?? 0);
     this.#serial += 1;
     const session: CollectSession = { key: `tcp ${exporter} #${this.#serial}`, transport: 'tcp', exporter };
     const framer = new StreamFramer();
@@ -141,4 +141,9 @@ export class CollectServer {
       this.#listener.ended(session, fault);
     });
   }
+}
+
+/** Returns the text of an address; those of IPv4 at a socket for both families are as at one for IPv4. */
+function exporterText(address: string, port: number): string {
+  return addressText(address.replace(/^::ffff:(?=\d+\.)/u, ''), port);
 }

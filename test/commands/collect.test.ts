@@ -166,6 +166,10 @@ test('one address for both families; a second one is refused, and so is one conn
   await sendUdp(port, uncached);
   await sendUdp(port, uncached, '::1');
   await waitFor(() => jsonLines(program.stdout).length === 26, { what: 'the records of both' });
+  const exporters = new Set(
+    jsonLines(program.stdout).map(({ exporterAddress }) => String(exporterAddress).replace(/:\d+$/u, '')),
+  );
+  assert.deepEqual([...exporters].sort(), ['127.0.0.1', '[::1]']);
   const connections = Array.from({ length: CONNECTIONS_MAX }, () => connect(port, '::1'));
   context.after(() => connections.forEach((connection) => connection.destroy()));
   await Promise.all(connections.map((connection) => once(connection, 'connect')));

@@ -8,6 +8,7 @@ import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import type { TrafficDocument } from '../../src/report/traffic/traffic-document.ts';
+import type { LiveMessage } from '../../src/web/live-message.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
@@ -311,6 +312,47 @@ test('loads itself again, with the view, when the daemon was upgraded', options,
   await page.getByText('ovs-ipfix 99.0.0').waitFor();
   assert.equal(loads, 2);
   await page.locator('button[aria-pressed="true"]', { hasText: 'UTC' }).waitFor();
+});
+
+test('many conditions and collectors are folded, so that the chart is in sight', options, async (t) => {
+  browser ??= await openBrowser();
+  await start();
+  const { page, faults } = await openPage(t, browser, url);
+  let updates = 0;
+  await page.routeWebSocket(/\/ws$/u, (socket) => {
+    socket.connectToServer().onMessage((text) => {
+      updates += 1;
+      const { overview } = JSON.parse(String(text)) as LiveMessage;
+      const [collector] = overview.collectors;
+      const conditions = Array.from({ length: 50 }, (_, index) => ({
+        code: 'unknown-key',
+        severity: 'warning',
+        where: `row ${index}`,
+        message: 'A message.',
+        action: 'An action.',
+      }));
+      const collectors = Array.from({ length: 50 }, (_, index) => ({
+        ...collector,
+        target: `192.0.2.${index}:4739`,
+      }));
+      socket.send(JSON.stringify({ overview: { ...overview, conditions, collectors } }));
+    });
+  });
+  await page.reload();
+  await page.locator('[data-band="web-1"]').waitFor();
+  const top = await page.locator('.plot').evaluate((element) => element.getBoundingClientRect().top);
+  assert.ok(top < 900, `the chart begins at ${top} pixels`);
+  assert.equal(await page.getByText('row 2', { exact: true }).isVisible(), true);
+  assert.equal(await page.getByText('row 49').isVisible(), false);
+  await page.locator('summary', { hasText: '47 more' }).click();
+  await page.getByText('row 49').waitFor();
+  // It stays open when the next updates arrive.
+  const before = updates;
+  await waitFor(() => updates > before + 1, { what: 'two updates' });
+  assert.equal(await page.getByText('row 49').isVisible(), true);
+  await page.locator('summary', { hasText: '40 more' }).click();
+  await page.getByText('192.0.2.49:4739').waitFor();
+  assert.deepEqual(faults, []);
 });
 
 test('names with markup are shown as they are, and filter', options, async (t) => {

@@ -220,6 +220,27 @@ test('says the state in one sentence, with right plurals', () => {
   });
 });
 
+test('errors come before warnings, also where not all conditions are shown', () => {
+  const { second, overview } = start();
+  second({}, 1);
+  const condition = (severity: string, where: string) => ({
+    code: 'x',
+    severity,
+    where,
+    message: '',
+    action: '',
+  });
+  const warnings = Array.from({ length: 60 }, (_, index) => condition('warning', `row ${index}`));
+  const { conditions, conditionsOmitted } = overview({
+    conditions: [...warnings, condition('error', 'last')],
+  });
+  assert.deepEqual(
+    conditions.slice(0, 3).map(({ where }) => where),
+    ['last', 'row 0', 'row 1'],
+  );
+  assert.deepEqual([conditions.length, conditionsOmitted], [50, 11]);
+});
+
 test('finds the command in an action', () => {
   assert.equal(
     commandIn('Raise it, or let the datapath sample with "ovs-vsctl set Bridge br0 a=b".'),
