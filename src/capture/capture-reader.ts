@@ -158,6 +158,10 @@ export class CaptureReader {
       return new PcapngFormat(parts);
     }
     const magic = this.memory.toString('hex', this.#at, this.#at + MAGIC_SIZE);
-    throw new CaptureError(0, `the file begins with ${magic}; it is neither pcap nor pcapng.`);
+    throw new CaptureError(
+      0,
+      `the file begins with ${magic}; it is neither pcap nor pcapng. ` +
+        'Convert a capture of another format: editcap -F pcapng OLD NEW.',
+    );
   }
 }

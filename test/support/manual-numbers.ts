@@ -159,7 +159,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
     1000,
   ),
   checked('command-line.md', 'within {} columns', ...TABLE_WIDTH),
-  checked('command-line.md', 'in {} columns, again', ...TABLE_WIDTH),
+  checked('command-line.md', 'in at most {} columns, again', ...TABLE_WIDTH),
   checked('command-line.md', '{} s to an hour', 'report/traffic/traffic-request.ts', 'WINDOW_SECONDS_MIN'),
   checked(
     'command-line.md',

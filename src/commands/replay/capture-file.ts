@@ -22,6 +22,7 @@ export class CaptureFile {
   readonly #source: CaptureSource;
   #hasPacket = false;
   #fault: string | undefined;
+  #isOtherFormat = false;
   #isClosed = false;
 
   /** Reads in `memory`, if it is given. */
@@ -44,6 +45,11 @@ export class CaptureFile {
   /** Why it cannot be read on. */
   get fault(): string | undefined {
     return this.#fault;
+  }
+
+  /** Whether it could be read, and is not a capture. */
+  get isOtherFormat(): boolean {
+    return this.#isOtherFormat;
   }
 
   get fileBytes(): number | undefined {
@@ -109,5 +115,6 @@ export class CaptureFile {
     }
     this.#hasPacket = false;
     this.#fault = error.message;
+    this.#isOtherFormat = error instanceof CaptureError && !this.reader.isRecognised;
   }
 }
