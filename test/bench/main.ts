@@ -1,15 +1,18 @@
 // `npm run bench -- [PART...] [--against COMMIT]`: measures the exporter, part by part, each in a process of its own; prints one
-// table and writes .cache/bench.json. With --against, the parts `ovs` and `kernel` measure that commit beside the working tree.
+// table for each and writes .cache/bench.json. With --against, the parts `replay`, `ovs` and `kernel` measure that commit beside the
+// working tree.
 // The values of a ratio were measured alternately in one run; single figures depend on the machine. docs/performance.md explains
 // each. BENCH_SCALE below 1 makes everything smaller, for a test of the benchmark itself.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parentPort } from 'node:worker_threads';
 import { corePart } from './core/core.ts';
+import { runGrowth } from './core/growth.ts';
+import { largePart } from './core/growth-rows.ts';
 import { flushPart } from './flush/flush.ts';
 import { intakePart, runStream } from './intake/intake.ts';
 import { runSender } from './intake/switch.ts';
@@ -22,6 +25,7 @@ import { revalidationPart } from './revalidation/revalidation.ts';
 import { type BenchPart, type EarlierVersion, type Row, SCALE } from './row.ts';
 import { rowsPart } from './rows/rows.ts';
 import { startPart } from './start/start.ts';
+import { shown, tablesText } from './table.ts';
 
 const PARTS: Readonly<Record<string, BenchPart>> = {
   start: startPart,
@@ -34,41 +38,16 @@ const PARTS: Readonly<Record<string, BenchPart>> = {
   revalidation: revalidationPart,
   kernel: kernelPart,
   flush: flushPart,
+  large: largePart,
 };
-/** Measured only when named: one needs a virtual machine, and the other a machine without other work. */
-const NAMED_ONLY: readonly string[] = ['kernel', 'flush'];
+/** Measured only when named: they need a virtual machine, a machine without other work, and 2 GB of memory. */
+const NAMED_ONLY: readonly string[] = ['kernel', 'flush', 'large'];
 const RESULTS = join(process.cwd(), '.cache', 'bench.json');
-
-function printTable(rows: readonly Row[]): void {
-  const cells = rows.map(({ part, what, value, unit, spread, goal, note }) => [
-    part,
-    what,
-    shown(value),
-    unit,
-    spread === undefined ? '' : `${shown(spread[0])}..${shown(spread[1])}`,
-    goal ?? '',
-    note ?? '',
-  ]);
-  const table = [['part', 'what', 'median', 'unit', 'spread', 'goal', 'note'], ...cells];
-  const widths =
-    table[0]?.map((_, column) => Math.max(...table.map((row) => (row[column] ?? '').length))) ?? [];
-  for (const row of table) {
-    const line = row.map((cell, column) =>
-      column === 2 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-    );
-    process.stdout.write(`${line.join('  ').trimEnd()}\n`);
-  }
-}
-
-function shown(value: number): string {
-  const size = Math.abs(value);
-  return size >= 1000 ? Math.round(value).toString() : value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
-}
 
 /** Builds the commit of `--against`. */
 function buildEarlier(name: string): EarlierVersion {
   const folder = execFileSync('.ci/earlier-version', [name], { encoding: 'utf8' }).trim();
-  return { name, program: join(folder, 'dist', 'ovs-ipfix.cjs') };
+  return { name, commit: basename(folder), program: join(folder, 'dist', 'ovs-ipfix.cjs') };
 }
 
 async function runParts(args: string[]): Promise<void> {
@@ -90,12 +69,15 @@ async function runParts(args: string[]): Promise<void> {
     process.stderr.write(`bench: ${name}\n`);
     rows.push(
       ...(await part(
-        (row) => process.stderr.write(`  ${row.what}: ${shown(row.value)} ${row.unit}\n`),
+        ({ column, what, value, unit }) =>
+          process.stderr.write(
+            `  ${column === undefined ? '' : `${column}: `}${what}: ${shown(value)} ${unit}\n`,
+          ),
         against,
       )),
     );
   }
-  printTable(rows);
+  process.stdout.write(tablesText(rows));
   mkdirSync(join(process.cwd(), '.cache'), { recursive: true });
   const machine = {
     cpu: cpus()[0]?.model,
@@ -111,6 +93,8 @@ async function runParts(args: string[]): Promise<void> {
 const [role = '', ...args] = process.argv.slice(2);
 if (role === 'sink') {
   runSink();
+} else if (role === 'growth') {
+  runGrowth(args[0] ?? '', args[1] ?? '', args[2] ?? '', args[3] ?? '');
 } else if (role === 'send') {
   await runSender(args[0] ?? '', Number(args[1]), Number(args[2]));
 } else if (role === 'stream') {

@@ -4,6 +4,8 @@
 export interface Row {
   readonly part: string;
   readonly what: string;
+  /** Where several things are measured in the same way: which of them. Such rows are printed as a line for each `what`. */
+  readonly column?: string;
   /** The median of the rounds. */
   readonly value: number;
   readonly unit: string;
@@ -18,6 +20,8 @@ export interface Row {
 export interface EarlierVersion {
   /** As it was named on the command line. */
   readonly name: string;
+  /** The whole hash of the commit. */
+  readonly commit: string;
   /** The built program. */
   readonly program: string;
 }
@@ -38,10 +42,19 @@ export interface Summary {
   readonly spread: readonly [number, number];
 }
 
+/** Returns the median of the rounds, the upper one of an even number, with their smallest and largest. */
 export function summary(rounds: readonly number[]): Summary {
   const sorted = [...rounds].sort((a, b) => a - b);
   return {
     value: sorted[sorted.length >> 1] ?? Number.NaN,
     spread: [sorted[0] ?? Number.NaN, sorted.at(-1) ?? Number.NaN],
   };
+}
+
+/** Returns the summary of the ratios of figures that were measured in the same rounds. */
+export function ratioSummary(figures: readonly number[], to: readonly number[]): Summary {
+  if (figures.length !== to.length) {
+    throw new Error(`A ratio has ${figures.length} rounds of one figure and ${to.length} of the other.`);
+  }
+  return summary(figures.map((figure, round) => figure / to[round]!));
 }

@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Distribution } from '../flow-choice.ts';
 import { type BenchPart, type Row, SCALE, type Summary, scaled, summary } from '../row.ts';
-import { FLOW_COUNTS, hitNanos, runGarbage, runGrowth, stepNanos } from './steps.ts';
+import { growthRows } from './growth-rows.ts';
+import { FLOW_COUNTS, hitNanos, runGarbage, stepNanos } from './steps.ts';
 
 const ROUNDS = 5;
 
@@ -30,13 +31,10 @@ export const corePart: BenchPart = async (told) => {
     }
   }
   inC?.remove();
-  const growth = runGrowth(scaled(1_000_000));
-  add('insert', 'ns', growth.insertNanos, { note: 'while the cache grows to 1,000,000 flows' });
-  add('expire and encode', 'ns', growth.expireNanos, { goal: '<= 300' });
-  add('longest pause, growing', 'ms', growth.growPauseMs, { goal: '<= 10' });
-  add('longest slice, expiring', 'ms', growth.expirePauseMs, { goal: '<= 10' });
-  add('a flow, IPv4', 'bytes', growth.ipv4Bytes, { goal: '<= 128' });
-  add('a flow, IPv6', 'bytes', growth.ipv6Bytes, { goal: '<= 168' });
+  growthRows((row) => {
+    rows.push({ part: 'core', ...row });
+    told({ part: 'core', ...row });
+  });
   const garbage = await runGarbage(scaled(10_000_000));
   add('collections in 10 M packets', 'count', garbage.collections, {
     goal: '< 5',

@@ -1,34 +1,19 @@
 // The steps of the core as loops that are timed, on the parts as the exporter uses them.
 
-import { PerformanceObserver, performance } from 'node:perf_hooks';
-import { BatchClock } from '../../../src/export/batch-clock.ts';
-import { SLICE_RECORDS_MAX } from '../../../src/export/cache-flush.ts';
-import { MessagePacker } from '../../../src/export/message-packer.ts';
+import { PerformanceObserver } from 'node:perf_hooks';
 import { FlowCache, type FlowVisitor } from '../../../src/flow/flow-cache.ts';
 import { hashFlow, hashSecrets } from '../../../src/flow/flow-hash.ts';
 import { BATCH_SAMPLES_MAX, SampleBatch } from '../../../src/flow/sample-batch.ts';
 import { dissect } from '../../../src/packet/dissect.ts';
 import { FlowKey } from '../../../src/packet/flow-key.ts';
-import { systemClock } from '../../../src/runtime/clock.ts';
 import { chosenFlow, type Distribution, generator } from '../flow-choice.ts';
 import { scaled } from '../row.ts';
+import { FRAME, FRAME_SIZE, IPV6_FRAME, IPV6_FRAME_SIZE, START_MICROS, setFlow } from './frames.ts';
 
 export const FLOW_COUNTS = [1000, 100_000, 1_000_000];
 
 /** Frames side by side in memory, like those of one read. */
 const FRAME_COUNT = 16_384;
-const FRAME_SIZE = 60;
-const FRAME = Buffer.from(
-  '02000000000102000000000208004500002e00000000401100000a000001c0a8000004000035001a0000',
-  'hex',
-);
-const IPV6_FRAME_SIZE = 62;
-const IPV6_FRAME = Buffer.from(
-  '02000000000102000000000286dd600000000008114020010db800000000000000000000000120010db80000000000000000000000020400003500080000',
-  'hex',
-);
-/** A present time in microseconds, which exceeds a small integer. */
-const START_MICROS = 1.7e15;
 const NO_VISITOR: FlowVisitor = { flow: () => {} };
 
 let sink = 0;
@@ -57,10 +42,7 @@ class Frames {
   }
 
   setFlow(index: number, flow: number): void {
-    const at = index * FRAME_SIZE;
-    this.memory.writeUInt32BE((0x0a000000 | (flow >>> 4)) >>> 0, at + 26);
-    this.memory.writeUInt32BE((0xc0a80000 | (flow & 0xff)) >>> 0, at + 30);
-    this.memory.writeUInt16BE(1024 + (flow % 50_000), at + 34);
+    setFlow(this.memory, index * FRAME_SIZE, flow);
   }
 
   stage(batch: SampleBatch, frame: number, nowMicros: number): void {
@@ -175,66 +157,6 @@ export function hitNanos(flows: number, shape: Distribution): number {
     }
   }
   return nanos / passes;
-}
-
-export interface Growth {
-  readonly insertNanos: number;
-  readonly expireNanos: number;
-  readonly growPauseMs: number;
-  readonly expirePauseMs: number;
-  readonly ipv4Bytes: number;
-  readonly ipv6Bytes: number;
-}
-
-/** Fills a cache, and expires all flows into messages. */
-export function runGrowth(flows: number): Growth {
-  const cache = new FlowCache({ activeTimeoutMicros: 1000, flowsMax: 2e6, hashSeed: 9 });
-  const batch = new SampleBatch();
-  let growPauseMs = 0;
-  const insertNanos = nanosOf(flows, () => {
-    for (let flow = 0; flow < flows; flow += 1) {
-      frames.setFlow(0, flow);
-      frames.stage(batch, 0, START_MICROS);
-      if (batch.count === BATCH_SAMPLES_MAX || flow === flows - 1) {
-        const begin = performance.now();
-        cache.addBatch(batch, NO_VISITOR, 16);
-        growPauseMs = Math.max(growPauseMs, performance.now() - begin);
-      }
-    }
-  });
-  const ipv4Bytes = cache.status().memoryBytes / flows;
-  // As in the daemon, the clock is read once a turn.
-  let endTurn = (): void => {};
-  const clock = new BatchClock(systemClock, (callback) => {
-    endTurn = callback;
-  });
-  const packer = new MessagePacker(clock, 1400, 0, () => {
-    sink += 1;
-  });
-  const visitor: FlowVisitor = { flow: (record, reason) => packer.add(record, reason) };
-  let expirePauseMs = 0;
-  const expireNanos = nanosOf(flows, () => {
-    while (cache.flowCount > 0) {
-      const begin = performance.now();
-      cache.expire(START_MICROS + 2000, visitor, SLICE_RECORDS_MAX);
-      packer.finishAll();
-      endTurn();
-      expirePauseMs = Math.max(expirePauseMs, performance.now() - begin);
-    }
-  });
-  return { insertNanos, expireNanos, growPauseMs, expirePauseMs, ipv4Bytes, ipv6Bytes: ipv6FlowBytes(flows) };
-}
-
-function ipv6FlowBytes(flows: number): number {
-  const cache = new FlowCache({ activeTimeoutMicros: 4e9, flowsMax: 2e6, hashSeed: 9 });
-  const key = new FlowKey();
-  const frame = Buffer.from(IPV6_FRAME);
-  for (let flow = 0; flow < flows; flow += 1) {
-    frame.writeUInt32BE(flow, 34);
-    dissect(frame, 0, frame.length, 0, key);
-    cache.add(key, 0, START_MICROS, 1, frame.length);
-  }
-  return cache.status().memoryBytes / flows;
 }
 
 export interface Garbage {
