@@ -1,10 +1,13 @@
 // What an exporter needs from outside: clocks, sessions, and when it may go on.
 
-import type { MakeFlowEngine } from '../flow/flow-engine.ts';
+import { randomInt } from 'node:crypto';
+import { FlowCache } from '../flow/flow-cache.ts';
+import type { FlowEngine, MakeFlowEngine } from '../flow/flow-engine.ts';
 import type { TrafficTable } from '../flow/traffic-table.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { OpenSession } from './collector-session.ts';
+import type { ExporterOptions } from './exporter-options.ts';
 import type { Pace } from './pacer.ts';
 import type { SendBudget } from './send-budget.ts';
 
@@ -27,4 +30,13 @@ export interface ExporterParts {
   readonly hasBatches?: boolean;
   /** Secret seed of the cache's hash, against senders that choose keys which collide. Default: random. */
   readonly hashSeed?: number;
+}
+
+/** Creates the cache of an exporter; `dissect` is as for `MakeFlowEngine`. */
+export function makeCache(
+  { activeTimeoutSeconds, flowsMax }: ExporterOptions,
+  { makeEngine = (options) => new FlowCache(options), hashSeed = randomInt(2 ** 32) }: ExporterParts,
+  dissect: Parameters<MakeFlowEngine>[1],
+): FlowEngine {
+  return makeEngine({ activeTimeoutMicros: activeTimeoutSeconds * 1_000_000, flowsMax, hashSeed }, dissect);
 }

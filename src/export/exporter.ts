@@ -2,9 +2,7 @@
 // datagrams. There is one for the IPFIX row of each bridge and for each collector set; it lives as long as the row has usable
 // targets. It never waits for a collector, and never blocks the event loop for long.
 
-import { randomInt } from 'node:crypto';
-import { FlowCache } from '../flow/flow-cache.ts';
-import { type FlowEngine, SAMPLE_EXPIRIES_MAX } from '../flow/flow-engine.ts';
+import { type FlowEngine, SAMPLE_EXPIRIES } from '../flow/flow-engine.ts';
 import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
 import type { RecordRun } from '../flow/record-run.ts';
@@ -16,7 +14,7 @@ import type { Logger } from '../runtime/log.ts';
 import { flushCache, SLICE_RECORDS_MAX } from './cache-flush.ts';
 import type { CollectorOfTarget } from './collector-streams.ts';
 import { type ExporterOptions, layoutOf, sameOptions } from './exporter-options.ts';
-import type { ExporterParts } from './exporter-parts.ts';
+import { type ExporterParts, makeCache } from './exporter-parts.ts';
 import { countRecord, type ExporterStatus, type ReasonCounts, type StopLoss } from './exporter-status.ts';
 import { FrameDissector } from './frame-dissector.ts';
 import { type Pace, Pacer } from './pacer.ts';
@@ -79,15 +77,11 @@ export class Exporter {
     this.#traffic = parts.traffic;
     this.#dissector = new FrameDissector(layoutOf(options));
     this.#hasBatches = parts.hasBatches ?? false;
-    const makeEngine = parts.makeEngine ?? ((options) => new FlowCache(options));
-    this.#cache = makeEngine(
-      {
-        activeTimeoutMicros: options.activeTimeoutSeconds * 1_000_000,
-        flowsMax: options.flowsMax,
-        hashSeed: parts.hashSeed ?? randomInt(2 ** 32),
-      },
-      ({ start, end, observationPointId: point, ingressInterface: ingress }, key) =>
-        this.#dissector.dissect(this.#frames!, start, end, point, ingress, NO_TUNNEL, key),
+    this.#cache = makeCache(
+      options,
+      parts,
+      ({ start, end, observationPointId: point, ingressInterface }, key) =>
+        this.#dissector.dissect(this.#frames!, start, end, point, ingressInterface, NO_TUNNEL, key),
     );
     this.#visitor = {
       flow: (record, reason) => {
@@ -137,7 +131,7 @@ export class Exporter {
 
   /**
    * Adds one sampled frame, `frame[start, end)`, whose size in the switch was `frameSize` bytes and which represents `weight`
-   * packets and `octets` bytes of frames. Records that become due are sent at the end of the batch. `ingressInterface` is in
+   * packets and `octets` bytes of frames. Records that become due are sent at the end of the batch. `ingress` is in
    * records of the format `extended` only, and `tunnel`, a word for each element of a tunnel, in those with `hasTunnels`.
    */
   sample(
@@ -146,9 +140,9 @@ export class Exporter {
     end: number,
     frameSize: number,
     weight: number,
-    observationDomainId: number,
-    observationPointId: number,
-    ingressInterface: number,
+    domainId: number,
+    pointId: number,
+    ingress: number,
     octets: number = weight * frameSize,
     tunnel: Int32Array = NO_TUNNEL,
   ): void {
@@ -158,23 +152,14 @@ export class Exporter {
     }
     this.#samples += 1;
     const { batch } = this.#cache;
-    const domain = observationDomainId | 0;
+    const domain = domainId | 0;
     if (frame === this.#frames) {
       batch.timeMicros[0] = this.#clock.monotonicMicros();
-      this.#cache.putFrame(
-        start,
-        end,
-        this.#dissector.hasInterfaces,
-        frameSize,
-        weight,
-        octets,
-        domain,
-        observationPointId,
-        ingressInterface,
-      );
+      const { hasInterfaces } = this.#dissector;
+      this.#cache.putFrame(start, end, hasInterfaces, frameSize, weight, octets, domain, pointId, ingress);
     } else {
       const sample = batch.samples[batch.count]!;
-      this.#dissector.dissect(frame, start, end, observationPointId, ingressInterface, tunnel, sample);
+      this.#dissector.dissect(frame, start, end, pointId, ingress, tunnel, sample);
       sample.domain = domain;
       sample.timeMicros = this.#clock.monotonicMicros();
       sample.weight = weight;
@@ -182,11 +167,7 @@ export class Exporter {
       sample.octets = octets;
       batch.count += 1;
     }
-    if (batch.count >= this.#batchSize) {
-      this.#addBatch();
-    } else if (batch.count === 1) {
-      this.#planBatchEnd();
-    }
+    this.addFullBatch();
   }
 
   /**
@@ -194,10 +175,8 @@ export class Exporter {
    * ends the batch before it overwrites frames. Samples of them are not in the history of traffic.
    */
   takeFrameMemory(byteCount: number): Buffer | undefined {
-    const { frames } = this.#cache;
-    const isPossible = this.#traffic === undefined && !this.hasTunnels;
-    this.#frames =
-      isPossible && frames && frames.length >= byteCount ? frames.subarray(0, byteCount) : undefined;
+    const frames = this.#traffic === undefined && !this.hasTunnels ? this.#cache.frames : undefined;
+    this.#frames = frames && frames.length >= byteCount ? frames.subarray(0, byteCount) : undefined;
     return this.#frames;
   }
 
@@ -214,7 +193,7 @@ export class Exporter {
     }
   }
 
-  /** Adds the samples of the batch if it is full. */
+  /** Adds the samples of the batch if it is full, and otherwise when this turn ends. */
   addFullBatch(): void {
     if (this.#cache.batch.count >= this.#batchSize) {
       this.#addBatch();
@@ -326,7 +305,7 @@ export class Exporter {
         traffic.add(this.#trafficNumber, batch.samples[index]!);
       }
     }
-    const expiredCount = this.#cache.addBatch(batch, this.#visitor, SAMPLE_EXPIRIES_MAX);
+    const expiredCount = this.#cache.addBatch(batch, this.#visitor, SAMPLE_EXPIRIES);
     this.#batchSize = this.#hasBatches || this.#cache.isLarge ? batch.grow() : 1;
     if (expiredCount > 0) {
       this.#planBatchEnd();

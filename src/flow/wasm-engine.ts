@@ -12,7 +12,7 @@ import {
   type FlowEngine,
   type MakeFlowEngine,
   type PutFrame,
-  SAMPLE_EXPIRIES_MAX,
+  SAMPLE_EXPIRIES,
 } from './flow-engine.ts';
 import { hashSecrets } from './flow-hash.ts';
 import { EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
@@ -181,7 +181,7 @@ class WasmEngine implements FlowEngine {
         this.#dissectFrame(samples, lowestBit(others));
       }
     }
-    const expired = this.#instance.run.addSamples(count, Math.min(expiriesMax, SAMPLE_EXPIRIES_MAX));
+    const expired = this.#instance.run.addSamples(count, Math.min(expiriesMax, SAMPLE_EXPIRIES));
     if (expired !== 0) {
       this.#pass(expired, visitor);
     }

@@ -15,9 +15,8 @@ import { MAKE_ENGINE } from '../flow/engines.ts';
 
 const FRAMES = [
   '02000000000102000000000208004500002e00000000401100000a000001c0a8000004000035001a0000',
-  '0200000000010200000000020800450000280000000040060000' +
-    '0a000001c0a800000400003500000001000000025012ffff00000000',
-  '0200000000010200000000028100000a0800450000280000000040110000' + '0a000001c0a8000004000035001a0000',
+  '02000000000102000000000208004500002800000000400600000a000001c0a800000400003500000001000000025012ffff00000000',
+  '0200000000010200000000028100000a08004500002800000000401100000a000001c0a8000004000035001a0000',
   '0200000000010200000000020806000108000604000102000000000b0a000001000000000000c0a80000',
 ].map((hex) => Buffer.concat([Buffer.from(hex, 'hex'), Buffer.alloc(1500)]));
 
@@ -30,7 +29,10 @@ const record = fc.record({
   /** Microseconds since the packet before. */
   later: fc.oneof(
     { weight: 12, arbitrary: fc.nat({ max: 900 }) },
-    { weight: 1, arbitrary: fc.constantFrom(-5000, 995_000, 995_000, 9_999, 10_000, 10_001, 20_000, 3_000_000, 1e9) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(-5000, 995_000, 995_000, 9_999, 10_000, 10_001, 20_000, 3_000_000, 1e9),
+    },
   ),
 });
 
@@ -126,4 +128,22 @@ test('both engines make the same of a capture', async (t) => {
     },
   );
   await fc.assert(property, { numRuns: 150 });
+});
+
+test('a flow that is due within records that are read together expires before its next packet', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'replay-engines-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'capture.pcap');
+  const packet = { frame: 0, captured: 60, snapped: 0 } as const;
+  const records = [
+    { ...packet, flow: 1, later: 0 },
+    { ...packet, flow: 2, later: 995_500 },
+    // The first of them after a second is one of flow 1.
+    ...[2, 2, 2, 2, 1, 2, 1, 2].map((flow) => ({ ...packet, flow, later: 1000 })),
+  ];
+  writeFileSync(file, fileOf({ records, isLittle: true, magic: 0xa1b2c3d4, linkType: 1, missing: 0 }));
+  const [wasm, typescript] = await Promise.all(
+    ENGINES.map((engine) => replay(engine, file, { timeout: 1, flowsMax: 100 })),
+  );
+  assert.deepEqual(wasm, typescript);
 });

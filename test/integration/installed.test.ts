@@ -21,7 +21,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ovs-ipfix-installed-'));
   const share = join(folder, 'share');
   await mkdir(join(folder, 'bin'));
-  for (const name of ['ovs-ipfix.cjs', 'parts', 'ovs-ipfix-pidfile', 'web']) {
+  for (const name of ['ovs-ipfix.cjs', 'parts', 'flow-engine.wasm', 'ovs-ipfix-pidfile', 'web']) {
     await cp(join(dirname(DAEMON_FILE), name), join(share, name), { recursive: true });
   }
   await symlink(join(share, 'ovs-ipfix.cjs'), join(folder, 'bin', 'ovs-ipfix'));

@@ -104,6 +104,7 @@ test(
   () => {
     const wanted = [
       'dist/ovs-ipfix.cjs',
+      'dist/flow-engine.wasm',
       'dist/ovs-ipfix-pidfile',
       'dist/web/index.html',
       'dist/lib/ovsdb-client/index.js',
@@ -119,7 +120,7 @@ test(
       [],
     );
     const allowed =
-      /^(dist\/(ovs-ipfix\.cjs|parts\/[\w-]+\.cjs|ovs-ipfix-pidfile|web\/|lib\/)|docs\/|docker\/metrics\/|schema\/|src\/[\w-]+\/README\.md$|[A-Z]+(\.md)?$|package\.json$)/u;
+      /^(dist\/(ovs-ipfix\.cjs|parts\/[\w-]+\.cjs|ovs-ipfix-pidfile|flow-engine\.wasm|web\/|lib\/)|docs\/|docker\/metrics\/|schema\/|src\/[\w-]+\/README\.md$|[A-Z]+(\.md)?$|package\.json$)/u;
     assert.deepEqual(
       files.filter((file) => !allowed.test(file)),
       [],

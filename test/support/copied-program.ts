@@ -10,6 +10,7 @@ export async function copyProgram(folder: string): Promise<string> {
   const program = join(folder, basename(DAEMON_FILE));
   await cp(DAEMON_FILE, program);
   await cp(join(dirname(DAEMON_FILE), 'parts'), join(folder, 'parts'), { recursive: true });
+  await cp(join(dirname(DAEMON_FILE), 'flow-engine.wasm'), join(folder, 'flow-engine.wasm'));
   return program;
 }
 

@@ -176,7 +176,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('records.md', 'records at most each {} s', 'export/collector-stream.ts', 'OPTIONS_PAUSE_SECONDS'),
   checked('records.md', 'At most {} interfaces', 'export/options-records.ts', 'OPTIONS_INTERFACES_MAX'),
   checked('records.md', 'and to {} domains', 'export/stream-domains.ts', 'OPTIONS_DOMAINS_MAX'),
-  checked('records.md', 'than {} GiB of flows', 'flow/flow-cache.ts', 'FLOW_BYTES_MAX', 1024 ** 3),
+  checked('records.md', 'than {} GiB of flows', 'flow/flow-engine.ts', 'FLOW_BYTES_MAX', 1024 ** 3),
   checked('records.md', 'IP length than {} is', 'flow/entry-layout.ts', 'IP_TOTAL_LENGTH_MAX'),
 
   checked('collectors.md', 'of a row | {}, or more', ...MESSAGE),

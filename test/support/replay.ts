@@ -13,6 +13,7 @@ export interface ReplaySummary {
   readonly skipped: readonly { readonly linkType: number; readonly packets: number }[];
   readonly packetsInFlows: number;
   readonly flows: number;
+  readonly engine: string;
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
   readonly isInterrupted: boolean;

@@ -114,6 +114,7 @@ export function summaryJson(status: ReplayStatus, seconds: number): string {
       malformed,
       flows: cache.inserted,
       cacheMemoryBytes: cache.memoryBytes,
+      engine: cache.engine,
       records,
       messages,
       messageBytesMax: exporter.messageBytesMax,
