@@ -14,39 +14,22 @@ export interface CacheLimits {
   readonly flowBytesMax: number;
 }
 
-/** A cache of one engine. */
-export interface BenchCache {
-  readonly flowCount: number;
-  /** Memory of flows and index, as the engine reports it. */
-  readonly memoryBytes: number;
-  /** Adds a frame; it waits in the batch unless it fills it. Returns whether the batch was added. */
-  add(frame: Buffer, timeMicros: number): boolean;
-  /** Adds the frames that wait. */
-  addBatch(): void;
-  /** As those of FlowCache. */
-  expire(nowMicros: number, visitor: FlowVisitor, countMax: number): number;
-  flush(visitor: FlowVisitor, countMax: number): number;
-}
-
-/** Opens an empty cache for records of a format. */
-export type OpenCache = (format: RecordFormat, limits: CacheLimits) => BenchCache;
-
-/** The engines that the build has, by name. */
-export const ENGINES: Readonly<Record<string, OpenCache>> = {
-  typescript: (format, limits) => new TypescriptCache(format, limits),
-};
+/** The engines that the build has. */
+export const ENGINES = ['typescript'] as const;
+export type EngineName = (typeof ENGINES)[number];
 
 /** Flows that one sample may expire; none is due while a cache is filled. */
 const EXPIRIES_MAX = 16;
 const HASH_SEED = 9;
 const NO_VISITOR: FlowVisitor = { flow: () => {} };
 
-class TypescriptCache implements BenchCache {
+/** A cache of one engine, for records of a format. */
+export class BenchCache {
   readonly #cache: FlowCache;
   readonly #batch = new SampleBatch();
   readonly #isExtended: boolean;
 
-  constructor(format: RecordFormat, limits: CacheLimits) {
+  constructor(_name: EngineName, format: RecordFormat, limits: CacheLimits) {
     this.#cache = new FlowCache({ ...limits, hashSeed: HASH_SEED });
     this.#isExtended = format === 'extended';
   }
@@ -55,10 +38,12 @@ class TypescriptCache implements BenchCache {
     return this.#cache.flowCount;
   }
 
+  /** Memory of flows and index, as the engine reports it. */
   get memoryBytes(): number {
     return this.#cache.status().memoryBytes;
   }
 
+  /** Adds a frame; it waits in the batch unless it fills it. Returns whether the batch was added. */
   add(frame: Buffer, timeMicros: number): boolean {
     const batch = this.#batch;
     const sample = batch.samples[batch.count]!;
@@ -80,10 +65,12 @@ class TypescriptCache implements BenchCache {
     return true;
   }
 
+  /** Adds the frames that wait. */
   addBatch(): void {
     this.#cache.addBatch(this.#batch, NO_VISITOR, EXPIRIES_MAX);
   }
 
+  /** As those of FlowCache. */
   expire(nowMicros: number, visitor: FlowVisitor, countMax: number): number {
     return this.#cache.expire(nowMicros, visitor, countMax);
   }
