@@ -58,10 +58,17 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/commands/(error-text|options|version)\\.ts$', dynamic: false },
     },
     {
+      name: 'a-command-is-loaded-at-once',
+      comment: 'an upgrade replaces the files of the program while a daemon runs, so nothing is loaded later',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/main\\.ts$' },
+      to: { dynamic: true },
+    },
+    {
       name: 'no-zod-where-nothing-is-validated',
       comment: 'zod takes a third of the time that Node takes to start; these evaluate none of it',
       severity: 'error',
-      from: { path: '^src/commands/(options|version|collect|demo)\\.ts$' },
+      from: { path: '^src/commands/(options|version|collect|demo|migrate|replay)\\.ts$' },
       to: { path: 'node_modules/zod/', reachable: true },
     },
     // Streams are made in few places; everything else is handed a ready one. (Export asks node:net what is an address.)
@@ -82,7 +89,28 @@ module.exports = {
       comment: 'every file is reached from the program',
       severity: 'error',
       from: { path: '^src/main\\.ts$' },
-      to: { path: '^src/', pathNot: '^src/web/page/|\\.d\\.ts$', reachable: false },
+      to: { path: '^src/', pathNot: '^src/(web/page|engine)/|\\.d\\.ts$', reachable: false },
+    },
+    {
+      name: 'no-dead-file-of-the-engine',
+      comment: 'every file of the engine in WebAssembly is reached from its beginning',
+      severity: 'error',
+      from: { path: '^src/engine/main\\.ts$' },
+      to: { path: '^src/engine/', reachable: false },
+    },
+    {
+      name: 'engine-shares-numbers-only',
+      comment: 'the engine in AssemblyScript shares with TypeScript what both can compile',
+      severity: 'error',
+      from: { path: '^src/engine/' },
+      to: { path: '^src/', pathNot: '^src/engine/|^src/flow/(engine-memory|entry-layout)\\.ts$' },
+    },
+    {
+      name: 'engine-is-not-imported',
+      comment: 'the engine is a program of its own',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/engine/' },
+      to: { path: '^src/engine/' },
     },
     {
       name: 'no-dead-file-of-the-page',

@@ -1,43 +1,102 @@
-// Bundles the program into dist/ovs-ipfix.cjs: one file, of which each command evaluates only what it needs.
+// Bundles the program: dist/ovs-ipfix.cjs, the entry point, and dist/parts/, from which each command loads what it needs. Node
+// compiles all of a file, so a command is not in a file with what it does not use.
 //
-// esbuild makes an import() of a bundled module lazy by giving every module behind it a function of its own. That takes
-// the packet path apart, and `replay` needs more processor time for each packet. So the lower ranks of the house, which
-// have all of the packet path, are bundled first, into one flat module, and the commands around that one.
+// esbuild puts modules that the same commands reach into one part, and the modules of a part into one scope. The packet path must
+// be in one scope whatever reaches it: across parts, its calls are not inlined, and `replay` needs more processor time for each
+// packet. So it is bundled first, into one module. esbuild makes such parts of ES modules only; the last step turns each into
+// CommonJS, which Node loads faster.
 
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { basename, join, relative } from 'node:path';
 import { build, transform } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
 const SOURCES = join(ROOT, 'src');
-const OUTPUT = join(ROOT, 'dist', 'ovs-ipfix.cjs');
-/** Folders that import only each other; the rest of them is reached through one file where they have a front door. */
-const LOWER_RANKS = ['runtime', 'packet', 'capture', 'ipfix', 'node-openflow', 'ovsdb-client', 'flow', 'schema', 'export', 'intake'];
-const FRONT_DOORS = ['node-openflow', 'ovsdb-client'];
-/** Files of the lower ranks that the entry point needs; they import nothing, and are bundled with it, too: it does not load the rest. */
-const OF_ENTRY = ['runtime/safe-text.ts'];
+const OUTPUT = join(ROOT, 'dist');
+/** The packet path is these files with all that they import. */
+const PACKET_PATH = ['src/capture/capture-reader.ts', 'src/export/exporter.ts', 'src/flow/wasm-engine.ts'];
+/** Modules of Node that are loaded when one of their exports is first used: most calls of the program do without. */
+const LOADED_WHEN_USED = ['assert', 'child_process', 'crypto', 'dgram', 'dns', 'dns/promises', 'fs/promises', 'http', 'https', 'net', 'tls', 'tty', 'zlib'];
 
 const OPTIONS = {
   absWorkingDir: ROOT,
   bundle: true,
   platform: 'node',
   target: 'node20',
-  format: 'cjs',
+  format: 'esm',
   minifySyntax: true,
   logLevel: 'warning',
 };
 
-/** The folder of src/ that a file is in. */
-function folderOf(file) {
-  return relative(SOURCES, file).split(sep)[0];
+/** Returns the text of a module with the whole packet path, and the names that its files export. */
+async function bundlePacketPath() {
+  const { metafile } = await build({ ...OPTIONS, entryPoints: PACKET_PATH, outdir: OUTPUT, write: false, metafile: true });
+  const files = Object.keys(metafile.inputs).sort();
+  const others = files.filter((file) => !file.startsWith('src/'));
+  if (others.length > 0) {
+    throw new Error(`The packet path imports ${others.join(', ')}, which would be in the program twice.`);
+  }
+  const { metafile: alone } = await build({ ...OPTIONS, bundle: false, entryPoints: files, outdir: OUTPUT, write: false, metafile: true });
+  const exportsOf = new Map(Object.values(alone.outputs).map(({ entryPoint, exports }) => [join(ROOT, entryPoint), exports]));
+  const { outputFiles } = await build({
+    ...OPTIONS,
+    stdin: { contents: [...exportsOf].map(([file, names]) => exportText(file, names, names.map((name) => nameOf(file, name)))).join('\n'), resolveDir: ROOT },
+    write: false,
+    sourcemap: 'inline',
+  });
+  return { contents: outputFiles[0].text, exportsOf };
 }
 
-/** The name under which the flat module has what a file exports. */
-function nameOf(file) {
-  return relative(SOURCES, file)
-    .replace(/\.ts$/u, '')
-    .replaceAll(/[^a-z0-9]/gu, '_');
+/** The name under which the module of the packet path exports what a file exports. */
+function nameOf(file, name) {
+  return `${relative(SOURCES, file).replace(/\.ts$/u, '').replaceAll(/[^a-z0-9]/gu, '_')}__${name}`;
 }
+
+function exportText(from, names, exported) {
+  return `export { ${names.map((name, index) => `${name} as ${exported[index]}`).join(', ')} } from ${JSON.stringify(from)};`;
+}
+
+/** Has all other files import the packet path from its module. */
+function packetPathPlugin({ contents, exportsOf }) {
+  return {
+    name: 'packet-path',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
+        const file = join(resolveDir, path);
+        return exportsOf.has(file) ? { path: file, namespace: 'of-packet-path' } : undefined;
+      });
+      onLoad({ filter: /.*/, namespace: 'of-packet-path' }, ({ path }) => {
+        const names = exportsOf.get(path);
+        return { contents: exportText('packet-path', names.map((name) => nameOf(path, name)), names), resolveDir: ROOT };
+      });
+      onResolve({ filter: /^packet-path$/ }, () => ({ path: 'packet-path', namespace: 'packet-path' }));
+      onLoad({ filter: /.*/, namespace: 'packet-path' }, () => ({ contents, resolveDir: ROOT }));
+    },
+  };
+}
+
+/** Has modules of Node loaded when one of their exports is first used. */
+const builtinsPlugin = {
+  name: 'builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: new RegExp(`^(node:)?(${LOADED_WHEN_USED.join('|')})$`) }, ({ path, namespace }) =>
+      namespace === 'builtin' ? { path, external: true } : { path: path.replace(/^node:/u, ''), namespace: 'builtin' },
+    );
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => {
+      const builtin = createRequire(import.meta.url)(path);
+      const start = typeof builtin === 'function' ? 'exports = module.exports = (...args) => load()(...args);' : '';
+      return {
+        contents: `let loaded;
+          const load = () => (loaded ??= require('node:${path}'));
+          ${start}
+          for (const name of ${JSON.stringify(Object.keys(builtin))}) {
+            Object.defineProperty(exports, name, { enumerable: true, get: () => load()[name] });
+          }`,
+      };
+    });
+  },
+};
 
 /** Shortens the names of variables in dependencies, which are a fifth of the program; a stack trace shows functions. */
 const dependenciesPlugin = {
@@ -50,61 +109,46 @@ const dependenciesPlugin = {
   },
 };
 
-async function bundleLowerRanks() {
-  const files = (await readdir(SOURCES, { recursive: true }))
-    .map((path) => join(SOURCES, path))
-    .filter((file) => file.endsWith('.ts') && LOWER_RANKS.includes(folderOf(file)))
-    .filter((file) => !FRONT_DOORS.includes(folderOf(file)) || file.endsWith(`${sep}index.ts`))
-    .sort();
-  const contents = files.map((file) => `export * as ${nameOf(file)} from ${JSON.stringify(file)};`).join('\n');
-  const { outputFiles, metafile } = await build({
-    ...OPTIONS,
-    stdin: { contents, resolveDir: ROOT },
-    outfile: OUTPUT,
-    write: false,
-    metafile: true,
-    sourcemap: 'inline',
-  });
-  // Whatever else were in it would be in the program twice.
-  const others = Object.keys(metafile.inputs).filter(
-    (path) => path.startsWith('src/') && !LOWER_RANKS.includes(path.split('/')[1]),
-  );
-  if (others.length > 0) {
-    throw new Error(`The lower ranks import ${others.join(', ')}.`);
+/**
+ * Turns an ES module that esbuild has written into CommonJS. esbuild's own conversion reads each import through two getters; as no
+ * part imports one that imports it, they are constants here. The number of lines stays, for the source map.
+ */
+function toCommonJs(text) {
+  const converted = text
+    .replaceAll(/^import \{([^}]*)\} from ("[^"]+");$/gmu, (_, names, from) => `const {${names.replaceAll(' as ', ': ')}} = require(${from});`)
+    .replaceAll(/^import (?:\* as )?(\w+) from ("[^"]+");$/gmu, 'const $1 = require($2);')
+    .replaceAll(/^import ("[^"]+");$/gmu, 'require($1);')
+    .replaceAll(/\bimport\(("\.[^"]+")\)/gu, 'Promise.resolve().then(() => require($1))')
+    .replaceAll(/^export \{([^}]*)\};$/gmu, (_, names) => `module.exports = {${names.replaceAll(/(\S+) as ([^\s,]+)/gu, '$2: $1')}};`);
+  const left = /^(?:import|export)\b.*$/mu.exec(converted);
+  if (left !== null) {
+    throw new Error(`"${left[0]}" was not turned into CommonJS.`);
   }
-  return outputFiles[0].text;
+  return converted;
 }
 
-/** Has the other ranks take what they import from the lower ones out of the flat module. */
-function lowerRanksPlugin(flatModule) {
-  const FLAT = 'ovs-ipfix-lower-ranks';
-  return {
-    name: 'lower-ranks',
-    setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir, namespace }) => {
-        const file = join(resolveDir, path);
-        if (namespace !== 'file' || !file.startsWith(SOURCES + sep)) {
-          return undefined;
-        }
-        return LOWER_RANKS.includes(folderOf(file)) && !OF_ENTRY.includes(relative(SOURCES, file)) ? { path: nameOf(file), namespace: 'lower-rank' } : undefined;
-      });
-      onLoad({ filter: /.*/, namespace: 'lower-rank' }, ({ path }) => ({
-        contents: `module.exports = require('${FLAT}').${path};`,
-        resolveDir: ROOT,
-      }));
-      onResolve({ filter: new RegExp(`^${FLAT}$`) }, () => ({ path: FLAT, namespace: 'flat' }));
-      onLoad({ filter: /.*/, namespace: 'flat' }, () => ({ contents: flatModule, resolveDir: ROOT }));
-    },
-  };
-}
-
-await build({
+const { outputFiles } = await build({
   ...OPTIONS,
-  entryPoints: [join(SOURCES, 'main.ts')],
-  outfile: OUTPUT,
-  plugins: [lowerRanksPlugin(await bundleLowerRanks()), dependenciesPlugin],
-  sourcemap: true,
-  // Names stay, and lines stay short, so that a stack trace from a user says something without the source map.
-  minifyWhitespace: true,
-  lineLimit: 160,
+  entryPoints: { 'ovs-ipfix': join(SOURCES, 'main.ts') },
+  outdir: OUTPUT,
+  outExtension: { '.js': '.cjs' },
+  chunkNames: 'parts/[name]-[hash]',
+  splitting: true,
+  write: false,
+  sourcemap: 'inline',
+  plugins: [packetPathPlugin(await bundlePacketPath()), builtinsPlugin, dependenciesPlugin],
 });
+await rm(join(OUTPUT, 'parts'), { recursive: true, force: true });
+await mkdir(join(OUTPUT, 'parts'), { recursive: true });
+for (const { path, text } of outputFiles) {
+  const { code, map } = await transform(toCommonJs(text), {
+    target: 'node20',
+    sourcemap: 'external',
+    sourcefile: path,
+    // Names stay, and lines stay short, so that a stack trace from a user says something without the source map.
+    minifyWhitespace: true,
+    lineLimit: 160,
+  });
+  await writeFile(path, `${code}//# sourceMappingURL=${basename(path)}.map\n`);
+  await writeFile(`${path}.map`, map);
+}

@@ -9,6 +9,7 @@ import { Control } from './control/control.ts';
 import type { StopReport } from './control/hand-back.ts';
 import { BatchClock } from './export/batch-clock.ts';
 import { FileFolder } from './export/files/file-folder.ts';
+import { ENGINE_FILE, flowEngines } from './export/flow-engines.ts';
 import { sessionOpener } from './export/open-session.ts';
 import { PathMtus } from './export/path-mtu.ts';
 import { SendBudget } from './export/send-budget.ts';
@@ -22,7 +23,7 @@ import { addressText } from './runtime/address-text.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { Log, type Logger } from './runtime/log.ts';
 import { isPidFileLive } from './runtime/pid-file.ts';
-import { programFolder } from './runtime/program-folder.ts';
+import { programFolder, readProgramFile } from './runtime/program-folder.ts';
 import { SystemFaults } from './runtime/system-faults.ts';
 import { msUntil, settlesWithin, within } from './runtime/within.ts';
 import { CommandRegistry } from './unixctl/commands.ts';
@@ -90,6 +91,7 @@ export class Daemon {
           new FileFolder(settings.fileTargets, { clock, log: collectorLog, recovers: true }),
       ),
       sendBudget,
+      makeEngine: flowEngines(settings.engine, () => readProgramFile(ENGINE_FILE), this.#logger),
       traffic,
       randomSeed: () => randomInt(2 ** 32),
       isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),

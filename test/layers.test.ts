@@ -82,6 +82,7 @@ const BROKEN_TREE: Record<string, string> = {
   'src/unixctl/up.ts': "import '../commands/leaf.ts';",
   'src/commands/up.ts': "import '../main.ts';",
   'src/intake/up.ts': "import '../export/leaf.ts'; import '../control/leaf.ts';",
+  'src/commands/late.ts': "export const late = () => import('./leaf.ts');",
   'src/daemon.ts': "import './commands/leaf.ts';",
   'src/node-openflow/up.ts': "import '../flow/leaf.ts'; import './index.ts'; import 'sonic-boom';",
   'src/ovsdb-client/up.ts': "import '../runtime/leaf.ts';",
@@ -113,6 +114,9 @@ const BROKEN_TREE: Record<string, string> = {
   ),
   'src/web/page/main.tsx': 'export const page = 1;',
   'src/web/page/dead.ts': 'export const dead = 1;',
+  'src/engine/main.ts': "import '../flow/leaf';",
+  'src/engine/dead.ts': 'export const dead = 1;',
+  'src/flow/engine-user.ts': "import '../engine/main.ts';",
   'src/commands/collect.ts': "import '../flow/libraries.ts';",
   'src/main.ts': "import './commands/leaf.ts';",
 };
@@ -361,7 +365,7 @@ test('each rule about files can fail', () => {
 });
 
 /** Front doors of the libraries: what they export is for users. */
-const DOORS = ['src/node-openflow/index.ts', 'src/ovsdb-client/index.ts'];
+const DOORS = ['src/engine/main.ts', 'src/node-openflow/index.ts', 'src/ovsdb-client/index.ts'];
 /** Closed lists that only their own file uses, and that tests compare with the manual or with a registry of numbers. */
 const CLOSED_LISTS = new Set([
   'src/commands/doctor/finding.ts FINDING_CODES',

@@ -14,14 +14,14 @@ import { isPcap, PcapFormat } from './pcap.ts';
 import { isPcapng, PcapngFormat } from './pcapng.ts';
 
 /** Bytes of the reader's memory: room for the largest packet and its headers, small enough for the processor's cache. */
-const CAPTURE_BUFFER_BYTES = LINK_HEADROOM + 2 * PACKET_BYTES_MAX;
+export const CAPTURE_BUFFER_BYTES = LINK_HEADROOM + 2 * PACKET_BYTES_MAX;
 const MAGIC_SIZE = 4;
 
 export class CaptureReader {
   /** The current packet; its bytes stay until `makeRoom` is called. */
   readonly packet = new CapturedPacket();
-  readonly memory = Buffer.allocUnsafeSlow(CAPTURE_BUFFER_BYTES);
-  readonly #view = new DataView(this.memory.buffer, this.memory.byteOffset, this.memory.length);
+  readonly memory: Buffer;
+  readonly #view: DataView;
   #format: CaptureFormat | undefined;
   #at = LINK_HEADROOM;
   #end = LINK_HEADROOM;
@@ -31,6 +31,12 @@ export class CaptureReader {
   /** Offset in the file of `memory[0]`, in a cell because it may exceed a small integer. */
   readonly #base = new Float64Array([-LINK_HEADROOM]);
   readonly #skipped = new Map<number, number>();
+
+  /** Reads in `memory`, which has at least `CAPTURE_BUFFER_BYTES`. */
+  constructor(memory: Buffer = Buffer.allocUnsafeSlow(CAPTURE_BUFFER_BYTES)) {
+    this.memory = memory;
+    this.#view = new DataView(memory.buffer, memory.byteOffset, memory.length);
+  }
 
   /** Makes room behind the bytes that are not read yet; returns its offset. It extends to the end of `memory`. */
   makeRoom(): number {
@@ -68,6 +74,26 @@ export class CaptureReader {
       }
       this.#skip = -size;
     }
+  }
+
+  /** Where the bytes behind the current packet begin and end in `memory`. */
+  get restStart(): number {
+    return this.#at;
+  }
+
+  get restEnd(): number {
+    return this.#end;
+  }
+
+  /** Whether these bytes are records as flow/record-run.ts has them: of pcap, with microseconds, little-endian, of Ethernet. */
+  get hasPlainRecords(): boolean {
+    return this.#skip === 0 && this.#format?.hasPlainRecords === true;
+  }
+
+  /** Moves over records of packets that were read by the owner, up to the offset `at`. */
+  passRecords(packets: number, at: number): void {
+    this.#packetNumber += packets;
+    this.#at = at;
   }
 
   /** The number of the current packet in the file, from 1, as Wireshark counts: with the packets that were skipped. */
@@ -132,6 +158,10 @@ export class CaptureReader {
       return new PcapngFormat(parts);
     }
     const magic = this.memory.toString('hex', this.#at, this.#at + MAGIC_SIZE);
-    throw new CaptureError(0, `the file begins with ${magic}; it is neither pcap nor pcapng.`);
+    throw new CaptureError(
+      0,
+      `the file begins with ${magic}; it is neither pcap nor pcapng. ` +
+        'Convert a capture of another format: editcap -F pcapng OLD NEW.',
+    );
   }
 }

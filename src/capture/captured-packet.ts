@@ -40,6 +40,8 @@ export interface CaptureFormatParts {
 
 /** A file format: pcap or pcapng. */
 export interface CaptureFormat {
+  /** See `CaptureReader.hasPlainRecords`. */
+  readonly hasPlainRecords: boolean;
   /**
    * Reads at `bytes[at, end)`. Returns 0 when that is not enough; the size of a packet's record, after it has set `packet`; or
    * minus the size of anything else, which may extend beyond `end`.

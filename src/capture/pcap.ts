@@ -53,6 +53,10 @@ export class PcapFormat implements CaptureFormat {
     this.#packet.bytes = parts.bytes;
   }
 
+  get hasPlainRecords(): boolean {
+    return this.#hasHeader && this.#isPlain && this.#isLittle && !this.#hasNanos;
+  }
+
   step(at: number, end: number): number {
     if (!this.#hasHeader) {
       return this.#readHeader(at, end);

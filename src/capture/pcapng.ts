@@ -21,6 +21,7 @@ const Block = {
 } as const;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const MAJOR = 1;
+const SECTION_BODY_SIZE_MIN = 16;
 /** Type and length at the beginning, the length again at the end. */
 const BLOCK_SIZE_MIN = 12;
 /** Bytes of the largest packet and its options; only blocks that are skipped may be larger. */
@@ -29,8 +30,22 @@ const BLOCK_SIZE_MAX = PACKET_BYTES_MAX + 65_536;
 export const INTERFACES_MAX = 65_536;
 
 const Option = { end: 0, timeResolution: 9, checkSequence: 13, timeOffset: 14 } as const;
+/** The lengths of their values, in bytes. */
+const OPTION_SIZES: ReadonlyMap<number, number> = new Map([
+  [Option.timeResolution, 1],
+  [Option.checkSequence, 1],
+  [Option.timeOffset, 8],
+]);
 /** `if_fcslen` is in bits; writers have put bytes there, which are fewer than this. */
 const CHECK_SEQUENCE_BITS_MIN = 16;
+
+/** What the options of an interface say. */
+interface InterfaceOptions {
+  /** `if_tsresol`. */
+  readonly resolution: number;
+  readonly offsetSeconds: number;
+  readonly checkSequenceSize: number;
+}
 
 interface CaptureInterface extends CaptureLink {
   readonly isSupported: boolean;
@@ -60,6 +75,8 @@ export class PcapngFormat implements CaptureFormat {
     this.#skip = skip;
   }
 
+  readonly hasPlainRecords = false;
+
   step(at: number, end: number): number {
     const view = this.#view;
     if (end - at < BLOCK_SIZE_MIN) {
@@ -73,17 +90,21 @@ export class PcapngFormat implements CaptureFormat {
     if (size < BLOCK_SIZE_MIN || (size & 3) !== 0) {
       this.#fail(`block length ${size} is not valid.`);
     }
-    if (!isUsed(type)) {
-      return -size;
-    }
+    const isPassedOver = !isUsed(type);
     if (size > BLOCK_SIZE_MAX) {
-      this.#fail(`block length ${size} is too long for a block of type ${type}.`);
+      return isPassedOver
+        ? -size
+        : this.#fail(`block length ${size} is too long for a block of type ${type}.`);
     }
     if (end - at < size) {
       return 0;
     }
+    // A wrong length of a block that is skipped would skip packets as well.
     if (view.getUint32(at + size - 4, this.#isLittle) !== size) {
       this.#fail(`block length ${size} differs from the length at the end of the block.`);
+    }
+    if (isPassedOver) {
+      return -size;
     }
     const bodyEnd = at + size - 4;
     if (type === Block.section) {
@@ -107,9 +128,12 @@ export class PcapngFormat implements CaptureFormat {
 
   /* u32 byte-order magic, u16 major 1, u16 minor, i64 length of the section, options */
   #beginSection(at: number, end: number): void {
-    const major = end - at < 6 ? 0 : this.#view.getUint16(at + 4, this.#isLittle);
+    if (end - at < SECTION_BODY_SIZE_MIN) {
+      this.#fail('the block of a section is too short.');
+    }
+    const major = this.#view.getUint16(at + 4, this.#isLittle);
     if (major !== MAJOR) {
-      const minor = end - at < 8 ? 0 : this.#view.getUint16(at + 6, this.#isLittle);
+      const minor = this.#view.getUint16(at + 6, this.#isLittle);
       this.#fail(
         `pcapng version ${major}.${minor} is not supported. Convert the file: editcap -F pcapng OLD NEW.`,
       );
@@ -125,36 +149,48 @@ export class PcapngFormat implements CaptureFormat {
     if (this.#interfaces.length === INTERFACES_MAX) {
       this.#fail(`the section has more than ${INTERFACES_MAX} interfaces.`);
     }
+    const options = this.#readOptions(at + 8, end);
+    const linkType = view.getUint16(at, this.#isLittle);
+    this.#interfaces.push({
+      linkType,
+      isSupported: isSupported(linkType),
+      checkSequenceSize: options.checkSequenceSize,
+      snapLength: view.getUint32(at + 4, this.#isLittle),
+      unit: timeUnit(options.resolution, options.offsetSeconds),
+    });
+  }
+
+  /* Each: u16 code, u16 length, the value, padding to 4 bytes. Those of other meanings are skipped. */
+  #readOptions(start: number, end: number): InterfaceOptions {
+    const view = this.#view;
     const isLittle = this.#isLittle;
-    let resolution = 6;
-    let offsetSeconds = 0;
-    let checkSequence = 0;
-    for (let option = at + 8; end - option >= 4; ) {
+    let [resolution, offsetSeconds, checkSequence] = [6, 0, 0];
+    for (let option = start; end - option >= 4; ) {
       const code = view.getUint16(option, isLittle);
       const size = view.getUint16(option + 2, isLittle);
-      if (code === Option.end || end - option - 4 < size) {
+      if (code === Option.end) {
         break;
       }
-      if (code === Option.timeResolution && size === 1) {
+      const expected = OPTION_SIZES.get(code) ?? size;
+      // Without it, all times of the interface would be wrong.
+      if (end - option - 4 < size || size !== expected) {
+        this.#fail(`option ${code} of an interface has a length of ${size} bytes, which is not valid.`);
+      }
+      if (code === Option.timeResolution) {
         resolution = view.getUint8(option + 4);
-      }
-      if (code === Option.checkSequence && size === 1) {
+      } else if (code === Option.checkSequence) {
         checkSequence = view.getUint8(option + 4);
-      }
-      if (code === Option.timeOffset && size === 8) {
+      } else if (code === Option.timeOffset) {
         offsetSeconds = Number(view.getBigInt64(option + 4, isLittle));
       }
       option += 4 + ((size + 3) & ~3);
     }
-    const linkType = view.getUint16(at, isLittle);
     const isInBits = checkSequence >= CHECK_SEQUENCE_BITS_MIN;
-    this.#interfaces.push({
-      linkType,
-      isSupported: isSupported(linkType),
+    return {
+      resolution,
+      offsetSeconds,
       checkSequenceSize: isInBits ? checkSequence >> 3 : checkSequence,
-      snapLength: view.getUint32(at + 4, isLittle),
-      unit: timeUnit(resolution, offsetSeconds),
-    });
+    };
   }
 
   /*
@@ -185,7 +221,7 @@ export class PcapngFormat implements CaptureFormat {
     }
     const original = view.getUint32(isSimple ? at : at + 16, isLittle);
     const captured = isSimple
-      ? Math.min(original, from.snapLength === 0 ? original : from.snapLength, end - start)
+      ? Math.min(original, from.snapLength === 0 ? original : from.snapLength)
       : view.getUint32(at + 12, isLittle);
     if (captured > end - start) {
       this.#fail(`a packet has ${captured} captured bytes, but its block has ${end - start}.`);

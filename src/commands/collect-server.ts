@@ -38,9 +38,15 @@ export class CollectServer {
   #udp: UdpSocket | undefined;
   #tcp: Server | undefined;
   #serial = 0;
+  #refused = 0;
 
   constructor(listener: CollectListener) {
     this.#listener = listener;
+  }
+
+  /** Connections that were refused at the limit. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /** Listens and returns the address. */
@@ -89,7 +95,7 @@ export class CollectServer {
     // Nothing is sent, so no ICMP error can arrive; other errors of the kernel must not end the command.
     socket.on('error', () => {});
     socket.on('message', (bytes, { address, port }) => {
-      const exporter = addressText(address, port);
+      const exporter = exporterText(address, port);
       this.#listener.message({ key: `udp ${exporter}`, transport: 'udp', exporter }, bytes);
     });
     this.#udp = socket;
@@ -99,6 +105,9 @@ export class CollectServer {
   async #listenTcp(at: ListenAddress): Promise<void> {
     const server = createServer((connection) => this.#accept(connection));
     server.maxConnections = CONNECTIONS_MAX;
+    server.on('drop', () => {
+      this.#refused += 1;
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(at.port, at.host, resolve);
@@ -107,7 +116,7 @@ export class CollectServer {
   }
 
   #accept(connection: TcpSocket): void {
-    const exporter = addressText(connection.remoteAddress ?? '?', connection.remotePort ?? 0);
+    const exporter = exporterText(connection.remoteAddress ?? '?', connection.remotePort ?? 0);
     this.#serial += 1;
     const session: CollectSession = { key: `tcp ${exporter} #${this.#serial}`, transport: 'tcp', exporter };
     const framer = new StreamFramer();
@@ -132,4 +141,9 @@ export class CollectServer {
       this.#listener.ended(session, fault);
     });
   }
+}
+
+/** Returns the text of an address; those of IPv4 at a socket for both families are as at one for IPv4. */
+function exporterText(address: string, port: number): string {
+  return addressText(address.replace(/^::ffff:(?=\d+\.)/u, ''), port);
 }

@@ -21,6 +21,7 @@ interface CollectFlags {
   readonly seconds?: number;
 }
 
+const LISTEN_DEFAULT: ListenAddress = { host: '0.0.0.0', port: 4739 };
 /** Largest output queue for a slow reader, in bytes; records above it are counted and not printed. */
 const OUTPUT_BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -31,7 +32,7 @@ export function collectCommand(): Command {
     .addOption(
       flagOf('collect', '--listen <addr:port>', 'address to listen on; port 0 is any free one')
         .argParser(parseListen)
-        .default({ host: '0.0.0.0', port: 4739 } satisfies ListenAddress, '0.0.0.0:4739'),
+        .default(LISTEN_DEFAULT, '0.0.0.0:4739'),
     )
     .addOption(
       flagOf('collect', '--format <format>', 'table, or json for one object a line')
@@ -195,11 +196,16 @@ class Collect {
       this.#unprintedCount > 0
         ? `, ${this.#unprintedCount} lines not printed, because the reader was too slow`
         : '';
-    return `${counts}${atLimit}${unprinted}\n`;
+    const { refused } = this.#server;
+    const connections = refused > 0 ? `, connections refused because too many were open: ${refused}` : '';
+    return `${counts}${atLimit}${connections}${unprinted}\n`;
   }
 }
 
-function parseListen(text: string): ListenAddress {
+function parseListen(text: string, before: ListenAddress): ListenAddress {
+  if (before !== LISTEN_DEFAULT) {
+    throw new InvalidArgumentError('It is given twice. Give it once; [::]:PORT is for IPv4 and IPv6.');
+  }
   const address = parseListenAddress(text);
   if (address === undefined) {
     throw new InvalidArgumentError('Write ADDRESS:PORT, [IPV6]:PORT or :PORT.');

@@ -1,15 +1,17 @@
 // `ovs-ipfix replay`: runs the exporter on capture files, to try it without a switch, to export captured flows, and to measure
 // it.
 
+import { isatty } from 'node:tty';
 import { Command, InvalidArgumentError, type Option } from 'commander';
+import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/export-flags.ts';
 import {
   REPLAY_DEFAULTS,
   type ReplaySettings,
   readReplaySettings,
   replayExporterOptions,
 } from '../config/replay-settings.ts';
-import { MESSAGE_BYTES_MAX_DEFAULT } from '../config/settings.ts';
 import { FileFolder } from '../export/files/file-folder.ts';
+import { ENGINE_FILE, flowEngines } from '../export/flow-engines.ts';
 import { sessionOpener } from '../export/open-session.ts';
 import { PathMtus } from '../export/path-mtu.ts';
 import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
@@ -18,6 +20,7 @@ import { FlowFilter } from '../report/flow-filter.ts';
 import { UnknownWord } from '../report/unknown-word.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
 import { Log } from '../runtime/log.ts';
+import { readProgramFile } from '../runtime/program-folder.ts';
 import { addCollectorTlsOptions, addFileTargetsOptions, flag, flagOf, sourceAddressFlag } from './options.ts';
 import { PacketFilter } from './replay/packet-filter.ts';
 import { Replay } from './replay/replay-run.ts';
@@ -25,6 +28,7 @@ import { progressLine, shortfalls, summaryJson, summaryText } from './replay/rep
 
 /** Milliseconds between two updates of the progress line. */
 const PROGRESS_MS = 500;
+const STDERR_FD = 2;
 
 /** The `replay` command. */
 export function replayCommand(): Command {
@@ -80,6 +84,7 @@ export function replayCommand(): Command {
     .addOption(sourceAddressFlag())
     .addOption(flagOf('replay', '--observation-domain-id <id>', 'of all messages (default: 0)'))
     .addOption(flagOf('replay', '--observation-point-id <id>', 'of all records (default: 0)'))
+    .addOption(engineFlag())
     .addOption(flagOf('replay', '--format <format>', 'of the summary: text or json (default: text)'))
     .addHelpText(
       'after',
@@ -94,6 +99,14 @@ seen.`,
 }
 
 type ReplayFlags = Record<string, unknown> & { readonly filter?: FlowFilter };
+
+function engineFlag(): Option {
+  return flagOf(
+    'replay',
+    '--engine <engine>',
+    'flow cache: wasm or typescript, which give the same records; auto: wasm where it can be had (default: auto)',
+  );
+}
 
 function filterFlag(): Option {
   return flagOf(
@@ -152,6 +165,7 @@ async function replay(
       paths,
       filter: filter && new PacketFilter(filter, settings),
       log: log.logger('replay'),
+      makeEngine: flowEngines(settings.engine, () => readProgramFile(ENGINE_FILE), log.logger('replay')),
       openSession: sessionOpener(
         { clock: systemClock, log: collectorLog, pathMtus },
         RELIABLE_SESSION_DEFAULTS.queueBytesMax,
@@ -177,9 +191,7 @@ async function replay(
     run.interrupt();
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
-  const progress = process.stderr.isTTY
-    ? new Progress(() => progressLine(run.status(), seconds()))
-    : undefined;
+  const progress = isatty(STDERR_FD) ? new Progress(() => progressLine(run.status(), seconds())) : undefined;
   try {
     await run.run();
   } finally {

@@ -7,6 +7,7 @@ import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { compileLate } from '../runtime/late-compilation.ts';
 import type { Finding } from './doctor/finding.ts';
+import { examine } from './doctor.ts';
 import {
   addCollectorTlsOptions,
   addFileTargetsOptions,
@@ -53,6 +54,12 @@ export function runCommand(): Command {
       flag(
         '--record-format <format>',
         `format of records where a row sets none: extended or original (default: ${RECORD_FORMAT_DEFAULT})`,
+      ),
+    )
+    .addOption(
+      flag(
+        '--engine <engine>',
+        'flow caches: typescript, wasm, or auto: wasm where it can be had (default: typescript)',
       ),
     )
     .addOption(sourceAddressFlag())
@@ -117,9 +124,8 @@ async function runUntilStopped(settings: RunSettings): Promise<void> {
   await daemon.stop(reason, STOP_DEADLINE_MS);
 }
 
-/** Examines for the page. The doctor is loaded when it is needed first. */
-async function examineFor(settings: RunSettings): Promise<readonly Finding[]> {
-  const { examine } = await import('./doctor.ts');
+/** Examines for the page. */
+function examineFor(settings: RunSettings): Promise<readonly Finding[]> {
   return examine({ ...settings, format: 'json', isBeforeStart: false }, systemClock);
 }
 

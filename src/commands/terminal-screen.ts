@@ -3,14 +3,16 @@
 
 import { systemClock, type Timer } from '../runtime/clock.ts';
 
-const BEGIN = '\u001b[?1049h\u001b[?25l';
-const END = '\u001b[?25h\u001b[?1049l';
+/** Lines are cut off at the last column (DECAWM): if they were wrapped, they would push the first ones out of the screen. */
+const BEGIN = '\u001b[?1049h\u001b[?25l\u001b[?7l';
+const END = '\u001b[?7h\u001b[?25h\u001b[?1049l';
 /** Cursor to the first line; clear to the end of a line, and of the screen. */
 const HOME = '\u001b[H';
 const CLEAR_LINE = '\u001b[K';
 const CLEAR_REST = '\u001b[J';
 const CTRL_C = '\u0003';
 const ROWS_DEFAULT = 24;
+const COLUMNS_DEFAULT = 80;
 
 /** A key that was pressed; undefined: the time is over, or the terminal has another size. */
 export type Key = 'quit' | 'w' | 'b' | undefined;
@@ -20,6 +22,7 @@ export class TerminalScreen {
   #timer: Timer | undefined;
   /** A key that was pressed while none was waited for. */
   #early: Key;
+  readonly #quitting = new AbortController();
   readonly #onData = (data: Buffer) => this.#read(data.toString('latin1'));
   readonly #onSignal = () => this.#end('quit');
   readonly #onResize = () => this.#end(undefined);
@@ -35,11 +38,23 @@ export class TerminalScreen {
     process.stdout.on('resize', this.#onResize);
   }
 
+  /** Aborted when the user quits, also while no key is waited for. */
+  get quitting(): AbortSignal {
+    return this.#quitting.signal;
+  }
+
+  /** Columns of the terminal. */
+  get columns(): number {
+    return process.stdout.columns || COLUMNS_DEFAULT;
+  }
+
   /** Shows text, as many lines as there is room for, and a line at the bottom. */
   show(text: string, footer: string): void {
-    const room = (process.stdout.rows || ROWS_DEFAULT) - 2;
-    const lines = [...text.split('\n').slice(0, room), '', footer];
-    process.stdout.write(HOME + lines.map((line) => line + CLEAR_LINE).join('\n') + CLEAR_REST);
+    const rows = process.stdout.rows || ROWS_DEFAULT;
+    const lines = [...text.split('\n').slice(0, Math.max(rows - 2, 0)), '', footer].slice(-rows);
+    // Behind a line that ends in the last column, the cursor is on its last character, which a clearing would remove.
+    const cleared = lines.map((line, index) => (index === lines.length - 1 ? CLEAR_REST : CLEAR_LINE) + line);
+    process.stdout.write(HOME + cleared.join('\n'));
   }
 
   /** Resolves to the next key, or after the time. */
@@ -78,6 +93,9 @@ export class TerminalScreen {
   }
 
   #end(key: Key): void {
+    if (key === 'quit') {
+      this.#quitting.abort();
+    }
     this.#timer?.cancel();
     const pressed = this.#pressed;
     this.#pressed = undefined;

@@ -3,14 +3,15 @@
 
 import { Command } from 'commander';
 import { readTopSettings, type TopSettings } from '../config/settings.ts';
+import { foldText, TABLE_WIDTH } from '../report/text-table.ts';
 import { DIMENSIONS } from '../report/traffic/dimensions.ts';
 import type { Mood } from '../report/traffic/overview-document.ts';
 import { type PaintLine, type TopDocument, topText } from '../report/traffic/top-screen.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { reasonOf } from '../runtime/sentence.ts';
 import { askUnixctl } from '../unixctl/client.ts';
 import { type Colour, coloured } from './colour.ts';
 import { findControlSocket } from './control-socket.ts';
+import { errorText } from './error-text.ts';
 import { flag, flagOf } from './options.ts';
 import { TerminalScreen } from './terminal-screen.ts';
 
@@ -33,57 +34,72 @@ export function topCommand(): Command {
     .addOption(flag('--unixctl <file>', 'control socket of the daemon (default: found in $OVS_RUNDIR)'))
     .action(async (words: readonly string[], flags: Record<string, unknown>) => {
       const settings = readTopSettings(flags);
-      const path = findControlSocket(settings.unixctlPath);
       if (settings.format === 'json' || !process.stdout.isTTY) {
-        const json = await ask(path, settings, words);
+        const json = await ask(settings, words);
         process.stdout.write(`${settings.format === 'json' ? json : screenText(json)}\n`);
       } else {
-        await watch(path, settings, words);
+        await watch(settings, words);
       }
     });
 }
 
 /** Shows screens until `q` or Ctrl-C; `w` and `b` change the window and the dimension. */
-async function watch(path: string, settings: TopSettings, words: readonly string[]): Promise<void> {
+async function watch(settings: TopSettings, words: readonly string[]): Promise<void> {
   let { window, by } = settings;
   // A word that is not valid ends the command before the screen begins.
-  let text = screenText(await ask(path, { window, by }, words));
+  let answer: Answer = { json: await ask(settings, words) };
   const screen = new TerminalScreen();
   try {
     for (;;) {
-      screen.show(text, `q quit, w window (${window}), b by (${by})`);
+      screen.show(answerText(answer, screen.columns), `q quit, w window (${window}), b by (${by})`);
       const key = await screen.key(settings.intervalSeconds * 1000);
-      if (key === 'quit') {
-        return;
-      }
       if (key === 'w') {
         window = next(WINDOWS, window);
       } else if (key === 'b') {
         by = next(DIMENSIONS, by);
       }
-      text = await ask(path, { window, by }, words).then(screenText, (error: unknown) =>
-        coloured('red', reasonOf(error)),
+      const asked = { ...settings, window, by };
+      answer = await ask(asked, words, screen.quitting).then(
+        (json) => ({ json }),
+        (error: unknown) => ({ fault: errorText(error) }),
       );
+      if (screen.quitting.aborted) {
+        return;
+      }
     }
   } finally {
     screen.end();
   }
 }
 
+/** The answer of the daemon, or why there is none, as sentences. */
+type Answer = { readonly json: string } | { readonly fault: string };
+
+function answerText(answer: Answer, columns: number): string {
+  if ('json' in answer) {
+    return screenText(answer.json, columns);
+  }
+  const lines = foldText(answer.fault, '', Math.min(columns, TABLE_WIDTH));
+  return lines.map((line) => coloured('red', line)).join('\n');
+}
+
 function next(values: readonly string[], value: string): string {
   return values[(values.indexOf(value) + 1) % values.length] ?? value;
 }
 
+/** Asks the daemon, which may be another process than the last time. */
 async function ask(
-  path: string,
-  { window, by }: Pick<TopSettings, 'window' | 'by'>,
+  { unixctlPath, window, by }: Pick<TopSettings, 'unixctlPath' | 'window' | 'by'>,
   words: readonly string[],
+  signal?: AbortSignal,
 ): Promise<string> {
-  return askUnixctl(path, 'top', ['json', `window=${window}`, `by=${by}`, ...words], { clock: systemClock });
+  const path = findControlSocket(unixctlPath);
+  const args = ['json', `window=${window}`, `by=${by}`, ...words];
+  return askUnixctl(path, 'top', args, { clock: systemClock, ...(signal && { signal }) });
 }
 
-function screenText(json: string): string {
-  return topText(JSON.parse(json) as TopDocument, paint);
+function screenText(json: string, columns = TABLE_WIDTH): string {
+  return topText(JSON.parse(json) as TopDocument, { paint, columns });
 }
 
 const COLOURS: Readonly<Record<Mood | 'head', Colour>> = {

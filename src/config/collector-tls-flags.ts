@@ -3,7 +3,7 @@
 import type { TlsClientFiles } from '../runtime/tls-files.ts';
 import { filledText, SettingsError } from './flag-schema.ts';
 
-/** Schemas of the flags. */
+/** The readers of the flags. */
 export const collectorTlsFlags = {
   collectorPrivateKey: filledText,
   collectorCertificate: filledText,

@@ -1,29 +1,27 @@
 // The flags of `doctor`, from text to validated, readonly values.
 
-import * as z from 'zod/mini';
 import { collectorTlsFiles, collectorTlsFlags } from './collector-tls-flags.ts';
-import { choice, filledText, parse } from './flag-schema.ts';
+import { sourceAddress } from './export-flags.ts';
+import { choice, filledText, isGiven, parse, withDefault } from './flag-schema.ts';
 import {
   adopt,
-  isSet,
   type OvsSettings,
   ovsFlags,
   ovsSettings,
   type RunSettings,
   type StatusSettings,
-  sourceAddress,
 } from './settings.ts';
 
-const doctorSchema = z.object({
+const DOCTOR_FLAGS = {
   ...ovsFlags,
-  beforeStart: z.optional(z.union([z.boolean(), z.string()])),
+  beforeStart: isGiven,
   adopt,
   ...collectorTlsFlags,
   tlsDir: filledText,
   sourceAddress,
-  format: z._default(choice(['table', 'json']), 'table'),
+  format: withDefault(choice(['table', 'json']), 'table'),
   unixctl: filledText,
-});
+};
 
 /** Settings of `doctor`: those of the daemon that decide how collectors are reached, as far as they are given. */
 export interface DoctorSettings
@@ -35,9 +33,9 @@ export interface DoctorSettings
 }
 
 /** Reads the flags of `doctor`; throws `SettingsError`. */
-export function readDoctorSettings(flags: unknown): DoctorSettings {
-  const { format, unixctl, tlsDir, sourceAddress: source, ...ovs } = parse(doctorSchema, flags);
+export function readDoctorSettings(flags: Readonly<Record<string, unknown>>): DoctorSettings {
+  const { format, unixctl, tlsDir, sourceAddress: source, ...ovs } = parse(DOCTOR_FLAGS, flags);
   const collectorTls = { files: collectorTlsFiles(ovs), folder: tlsDir };
-  const about = { isBeforeStart: isSet(ovs.beforeStart), adopt: ovs.adopt, collectorTls, source };
+  const about = { isBeforeStart: ovs.beforeStart, adopt: ovs.adopt, collectorTls, source };
   return { ...ovsSettings(ovs), format, unixctlPath: unixctl, ...about };
 }

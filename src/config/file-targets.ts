@@ -1,7 +1,6 @@
 // The settings of targets that are files, of `run` and `replay`. Without `--file-targets` there are none: who may write rows may not let
 // the daemon write files that its operator does not expect.
 
-import * as z from 'zod/mini';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import {
   FILE_BYTES_DEFAULT,
@@ -11,16 +10,16 @@ import {
 import { resolveFolder } from '../export/files/resolve-folder.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import type { Condition } from './condition.ts';
-import { filledText, SettingsError, wholeNumber } from './flag-schema.ts';
+import { filledText, SettingsError, wholeNumber, withDefault } from './flag-schema.ts';
 
 const FILE_BYTES_MIN = 131_072;
 const BYTES_MAX = 2 ** 50;
 
-/** Schemas of the flags. */
+/** The readers of the flags. */
 export const fileTargetsFlags = {
   fileTargets: filledText,
-  fileBytes: z._default(wholeNumber(FILE_BYTES_MIN, BYTES_MAX), FILE_BYTES_DEFAULT),
-  fileTargetsBytes: z._default(wholeNumber(2 * FILE_BYTES_MIN, BYTES_MAX), FOLDER_BYTES_DEFAULT),
+  fileBytes: withDefault(wholeNumber(FILE_BYTES_MIN, BYTES_MAX), FILE_BYTES_DEFAULT),
+  fileTargetsBytes: withDefault(wholeNumber(2 * FILE_BYTES_MIN, BYTES_MAX), FOLDER_BYTES_DEFAULT),
 };
 
 /** Returns the folder of files and its limits; undefined without one. Throws `SettingsError`. */

@@ -4,6 +4,7 @@
 import * as z from 'zod/mini';
 import english from 'zod/v4/locales/en.js';
 import { FAILBACK_SECONDS_DEFAULT } from '../export/collector-choice.ts';
+import { CACHE_ACTIVE_TIMEOUT_MAX } from '../export/exporter-options.ts';
 import { MESSAGE_BYTES_MIN } from '../export/path-mtu.ts';
 import { RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
 import type { Condition } from './condition.ts';
@@ -115,8 +116,6 @@ const FAILBACK: NumberKey = {
   unit: 'seconds',
   example: String(FAILBACK_SECONDS_DEFAULT),
 };
-/** The largest `cache_active_timeout`, in seconds: a flow's start must fit 32 bits of microseconds (RFC 5102, section 5.9). */
-export const CACHE_ACTIVE_TIMEOUT_MAX = 4200;
 
 const stringMap = z.map(z.string(), z.string());
 

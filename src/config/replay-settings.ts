@@ -1,16 +1,15 @@
 // The flags of `replay`, from text to validated, readonly values.
 
-import * as z from 'zod/mini';
 import type { CollectorTarget } from '../export/collector-session.ts';
-import { EXPORTER_DEFAULTS } from '../export/exporter-options.ts';
+import { CACHE_ACTIVE_TIMEOUT_MAX, EXPORTER_DEFAULTS } from '../export/exporter-options.ts';
 import type { FileFolderOptions } from '../export/files/file-folder.ts';
+import { ENGINE_CHOICES, type EngineChoice } from '../export/flow-engines.ts';
 import type { RecordFormat } from '../ipfix/record-layout.ts';
 import type { TlsClientFiles } from '../runtime/tls-files.ts';
 import { collectorTlsFiles, collectorTlsFlags } from './collector-tls-flags.ts';
+import { messageBytes, recordFormat, sourceAddress } from './export-flags.ts';
 import { fileTargetsFlags, fileTargetsOf } from './file-targets.ts';
-import { choice, parse, SettingsError, wholeNumber } from './flag-schema.ts';
-import { CACHE_ACTIVE_TIMEOUT_MAX } from './ipfix-row.ts';
-import { messageBytes, recordFormat, sourceAddress } from './settings.ts';
+import { choice, parse, SettingsError, texts, wholeNumber, withDefault } from './flag-schema.ts';
 import { parseTarget } from './target.ts';
 
 /** Settings of `replay`. */
@@ -19,6 +18,7 @@ export interface ReplaySettings {
   /** Where targets that are files are written. */
   readonly fileTargets: FileFolderOptions | undefined;
   readonly speed: 'max' | 'recorded';
+  readonly engine: EngineChoice;
   readonly format: 'text' | 'json';
   /** Seconds of capture time. */
   readonly cacheActiveTimeoutSeconds: number;
@@ -34,27 +34,28 @@ export const REPLAY_DEFAULTS = { cacheActiveTimeoutSeconds: 60, cacheMaxFlows: 1
 
 const UINT32_MAX = 2 ** 32 - 1;
 
-const schema = z.object({
-  to: z.array(z.string()).check(z.minLength(1)),
-  speed: z._default(choice(['max', 'recorded']), 'max'),
-  format: z._default(choice(['text', 'json']), 'text'),
-  cacheActiveTimeout: z._default(
+const REPLAY_FLAGS = {
+  to: texts,
+  speed: withDefault(choice(['max', 'recorded']), 'max'),
+  engine: withDefault(choice(ENGINE_CHOICES), 'auto'),
+  format: withDefault(choice(['text', 'json']), 'text'),
+  cacheActiveTimeout: withDefault(
     wholeNumber(0, CACHE_ACTIVE_TIMEOUT_MAX),
     REPLAY_DEFAULTS.cacheActiveTimeoutSeconds,
   ),
-  cacheMaxFlows: z._default(wholeNumber(0, UINT32_MAX), REPLAY_DEFAULTS.cacheMaxFlows),
+  cacheMaxFlows: withDefault(wholeNumber(0, UINT32_MAX), REPLAY_DEFAULTS.cacheMaxFlows),
   messageBytesMax: messageBytes,
   recordFormat,
-  observationDomainId: z._default(wholeNumber(0, UINT32_MAX), 0),
-  observationPointId: z._default(wholeNumber(0, UINT32_MAX), 0),
+  observationDomainId: withDefault(wholeNumber(0, UINT32_MAX), 0),
+  observationPointId: withDefault(wholeNumber(0, UINT32_MAX), 0),
   sourceAddress,
   ...collectorTlsFlags,
   ...fileTargetsFlags,
-});
+};
 
 /** Reads the flags of `replay`; throws `SettingsError`. */
-export function readReplaySettings(flags: unknown): ReplaySettings {
-  const { to, cacheActiveTimeout, sourceAddress: source, ...settings } = parse(schema, flags);
+export function readReplaySettings(flags: Readonly<Record<string, unknown>>): ReplaySettings {
+  const { to, cacheActiveTimeout, sourceAddress: source, ...settings } = parse(REPLAY_FLAGS, flags);
   const tls = collectorTlsFiles(settings);
   const fileTargets = fileTargetsOf(settings);
   const targets = to.map((text) => ({ ...collector(text, tls), ...(source && { source }) }));

@@ -1,12 +1,11 @@
 // The flags of the commands that talk to OVS, from text to validated, readonly values. The command line has already read
 // the environment variables. Settings of a bridge or a collector live in OVSDB rows, not here.
 
-import * as z from 'zod/mini';
 import type { SourceAddresses } from '../export/collector-session.ts';
 import type { FileFolderOptions } from '../export/files/file-folder.ts';
-import { MESSAGE_BYTES_MIN } from '../export/path-mtu.ts';
+import { ENGINE_CHOICES, type EngineChoice } from '../export/flow-engines.ts';
 import { RELIABLE_SESSION_DEFAULTS } from '../export/reliable-session.ts';
-import { RECORD_FORMAT_DEFAULT, RECORD_FORMATS, type RecordFormat } from '../ipfix/record-layout.ts';
+import type { RecordFormat } from '../ipfix/record-layout.ts';
 import {
   type Endpoint,
   EndpointError,
@@ -26,9 +25,21 @@ import { originalName } from '../runtime/safe-text.ts';
 import { parseVlogSpec } from '../runtime/vlog-spec.ts';
 import type { CollectorTls } from './collector-tls.ts';
 import { collectorTlsFiles, collectorTlsFlags } from './collector-tls-flags.ts';
+import { messageBytes, recordFormat, sourceAddress } from './export-flags.ts';
 import { fileTargetsFlags, fileTargetsOf } from './file-targets.ts';
-import { choice, filledText, parse, SettingsError, wholeNumber } from './flag-schema.ts';
-import { parseSourceAddresses } from './source-address.ts';
+import {
+  anyText,
+  choice,
+  type FlagReader,
+  type FlagValues,
+  fault,
+  filledText,
+  isGiven,
+  parse,
+  SettingsError,
+  wholeNumber,
+  withDefault,
+} from './flag-schema.ts';
 
 /** How to reach Open vSwitch: settings of `run`, `release` and `doctor`. */
 export interface OvsSettings {
@@ -64,6 +75,7 @@ export interface RunSettings extends OvsSettings {
   readonly queueBytesMax: number;
   /** The format of records of rows that do not choose one. */
   readonly recordFormat: RecordFormat;
+  readonly engine: EngineChoice;
   /** The TLS files of collectors. */
   readonly collectorTls: CollectorTls;
   /** Where targets that are files are written; undefined: nowhere. */
@@ -89,8 +101,6 @@ export interface RegisterBit {
 
 /** Default of `--mark`: free in OVN's and Antrea's pipelines. */
 export const MARK_DEFAULT = 'reg11[31]';
-/** Default of `--message-bytes-max`: fits an Ethernet MTU of 1500 with IPv6, UDP and a tunnel header. */
-export const MESSAGE_BYTES_MAX_DEFAULT = 1400;
 /** Default of `--message-rate-max`: a common collector with the kernel's default buffer receives as many without loss. */
 export const MESSAGE_RATE_MAX_DEFAULT = 32_000;
 /** Port of OVSDB in connection methods without one (IANA). */
@@ -98,49 +108,24 @@ const DATABASE_PORT_DEFAULT = 6640;
 /** Port of OpenFlow in connection methods without one (IANA). */
 const OPENFLOW_PORT_DEFAULT = 6653;
 
-const registerBit = z.pipe(
-  z.string(),
-  z.transform((text, context): RegisterBit => {
-    const groups = /^(?:NXM_NX_)?reg(?<register>\d{1,2})\[(?<bit>\d{1,2})\]$/iu.exec(text)?.groups;
-    const register = Number(groups?.['register'] ?? Number.NaN);
-    const bit = Number(groups?.['bit'] ?? Number.NaN);
-    if (!(register <= 15 && bit <= 31)) {
-      const message = `"${text}" is not a valid register bit; write reg0[0] to reg15[31]`;
-      context.issues.push({ code: 'custom', message, input: text });
-      return z.NEVER;
-    }
-    return { register, bit };
-  }),
-);
-
-/** The value of `--message-bytes-max`. */
-export const messageBytes = z._default(wholeNumber(MESSAGE_BYTES_MIN, 65_535), MESSAGE_BYTES_MAX_DEFAULT);
+/** Reads the value of `--mark`. */
+const registerBit: FlagReader<RegisterBit> = (input) => {
+  const text = typeof input === 'string' ? input : MARK_DEFAULT;
+  const groups = /^(?:NXM_NX_)?reg(?<register>\d{1,2})\[(?<bit>\d{1,2})\]$/iu.exec(text)?.groups;
+  const register = Number(groups?.['register'] ?? Number.NaN);
+  const bit = Number(groups?.['bit'] ?? Number.NaN);
+  return register <= 15 && bit <= 31
+    ? { value: { register, bit } }
+    : fault(`"${text}" is not a valid register bit; write reg0[0] to reg15[31]`);
+};
 
 /** The value of `--message-rate-max`. */
-const messageRate = z._default(wholeNumber(100, 1_000_000), MESSAGE_RATE_MAX_DEFAULT);
+const messageRate = withDefault(wholeNumber(100, 1_000_000), MESSAGE_RATE_MAX_DEFAULT);
 
 /** The value of `--queue-bytes`. */
-const queueBytesMax = z._default(
+const queueBytesMax = withDefault(
   wholeNumber(131_072, 4_294_967_296),
   RELIABLE_SESSION_DEFAULTS.queueBytesMax,
-);
-
-/** The value of `--record-format`. */
-export const recordFormat = z._default(choice(RECORD_FORMATS), RECORD_FORMAT_DEFAULT);
-
-/** The value of `--source-address`. */
-export const sourceAddress = z.optional(
-  z.pipe(
-    z.string(),
-    z.transform((text, context): SourceAddresses => {
-      const result = parseSourceAddresses(text);
-      if ('source' in result) {
-        return result.source;
-      }
-      context.issues.push({ code: 'custom', message: result.fault, input: text });
-      return z.NEVER;
-    }),
-  ),
 );
 
 /** The modules of the log; docs/status.md describes them. */
@@ -155,26 +140,23 @@ export const LOG_MODULES = [
   'release',
 ];
 
-/** Schema of log specifications: a list from the command line, one text with spaces from the environment. */
-const logSpecs = z.pipe(
-  z._default(z.union([z.string(), z.array(z.string())]), []),
-  z.transform((specs, context): readonly string[] => {
-    const list = typeof specs === 'string' ? specs.split(/\s+/u) : specs;
-    for (const text of list) {
-      const spec = parseVlogSpec(text);
-      const fault =
-        typeof spec === 'string'
-          ? spec
-          : spec.module === undefined || LOG_MODULES.includes(spec.module)
-            ? undefined
-            : `"${spec.module}" is neither a level nor a module; the modules are ${LOG_MODULES.join(', ')}`;
-      if (fault !== undefined) {
-        context.issues.push({ code: 'custom', message: fault.replace(/\.$/u, ''), input: specs });
-      }
-    }
-    return list;
-  }),
-);
+/** Reads log specifications: a list from the command line, one text with spaces from the environment. */
+const logSpecs: FlagReader<readonly string[]> = withDefault((input) => {
+  const value = typeof input === 'string' ? input.split(/\s+/u) : (input as readonly string[]);
+  const faults = value.map(logSpecFault).filter((each) => each !== undefined);
+  return faults.length === 0 ? { value } : { faults };
+}, []);
+
+/** Returns what is wrong with a log specification, as a clause; undefined for a valid one. */
+function logSpecFault(text: string): string | undefined {
+  const spec = parseVlogSpec(text);
+  if (typeof spec === 'string') {
+    return spec.replace(/\.$/u, '');
+  }
+  return spec.module === undefined || LOG_MODULES.includes(spec.module)
+    ? undefined
+    : `"${spec.module}" is neither a level nor a module; the modules are ${LOG_MODULES.join(', ')}`;
+}
 
 /** The flags of all commands that talk to OVS. */
 export const ovsFlags = {
@@ -185,23 +167,21 @@ export const ovsFlags = {
   caCert: filledText,
   verbose: logSpecs,
   logFile: filledText,
-  mark: z.prefault(registerBit, MARK_DEFAULT),
+  mark: registerBit,
 };
 
-const ovsSchema = z.object(ovsFlags);
-
 /** The flag `--adopt`. */
-export const adopt = z._default(choice(['all', 'marked', 'none']), 'all');
+export const adopt = withDefault(choice(['all', 'marked', 'none']), 'all');
 
-const runSchema = z.object({
+const RUN_FLAGS = {
   ...ovsFlags,
   unixctl: filledText,
   pidfile: filledText,
   web: filledText,
   webTokenFile: filledText,
-  webInsecure: z.optional(z.union([z.boolean(), z.string()])),
+  webInsecure: isGiven,
   adopt,
-  unmetered: z._default(choice(['refuse', 'allow']), 'refuse'),
+  unmetered: withDefault(choice(['refuse', 'allow']), 'refuse'),
   messageBytesMax: messageBytes,
   messageRateMax: messageRate,
   queueBytes: queueBytesMax,
@@ -209,21 +189,22 @@ const runSchema = z.object({
   tlsDir: filledText,
   ...fileTargetsFlags,
   recordFormat,
+  engine: withDefault(choice(ENGINE_CHOICES), 'typescript'),
   sourceAddress,
-});
+};
 
-const statusSchema = z.object({
-  format: z._default(choice(['table', 'json']), 'table'),
+const STATUS_FLAGS = {
+  format: withDefault(choice(['table', 'json']), 'table'),
   unixctl: filledText,
-});
+};
 
-const topSchema = z.object({
-  window: z._default(z.string(), '5m'),
-  by: z._default(z.string(), 'interface'),
-  interval: z._default(wholeNumber(1, 3600), 2),
-  format: z._default(choice(['table', 'json']), 'table'),
+const TOP_FLAGS = {
+  window: withDefault(anyText, '5m'),
+  by: withDefault(anyText, 'interface'),
+  interval: withDefault(wholeNumber(1, 3600), 2),
+  format: withDefault(choice(['table', 'json']), 'table'),
   unixctl: filledText,
-});
+};
 
 /** Settings of `status`. */
 export interface StatusSettings {
@@ -233,8 +214,8 @@ export interface StatusSettings {
 }
 
 /** Reads the flags of `status`; throws `SettingsError`. */
-export function readStatusSettings(flags: unknown): StatusSettings {
-  const { format, unixctl } = parse(statusSchema, flags);
+export function readStatusSettings(flags: Readonly<Record<string, unknown>>): StatusSettings {
+  const { format, unixctl } = parse(STATUS_FLAGS, flags);
   return { format, unixctlPath: unixctl };
 }
 
@@ -248,26 +229,26 @@ export interface TopSettings extends StatusSettings {
 }
 
 /** Reads the flags of `top`; throws `SettingsError`. */
-export function readTopSettings(flags: unknown): TopSettings {
-  const { window, by, interval, format, unixctl } = parse(topSchema, flags);
+export function readTopSettings(flags: Readonly<Record<string, unknown>>): TopSettings {
+  const { window, by, interval, format, unixctl } = parse(TOP_FLAGS, flags);
   return { window, by, intervalSeconds: interval, format, unixctlPath: unixctl };
 }
 
 /** Reads the flags of a command that needs Open vSwitch only; throws `SettingsError`. */
-export function readOvsSettings(flags: unknown): OvsSettings {
-  return ovsSettings(parse(ovsSchema, flags));
+export function readOvsSettings(flags: Readonly<Record<string, unknown>>): OvsSettings {
+  return ovsSettings(parse(ovsFlags, flags));
 }
 
 /** Reads the flags of `run`; throws `SettingsError`. */
-export function readRunSettings(flags: unknown): RunSettings {
-  const { unixctl, pidfile, web, webTokenFile, webInsecure, ...rest } = parse(runSchema, flags);
+export function readRunSettings(flags: Readonly<Record<string, unknown>>): RunSettings {
+  const { unixctl, pidfile, web, webTokenFile, webInsecure, ...rest } = parse(RUN_FLAGS, flags);
   const { adopt, unmetered, messageBytesMax, messageRateMax, queueBytes, ...others } = rest;
-  const { recordFormat, sourceAddress, tlsDir, ...ovs } = others;
+  const { recordFormat, engine, sourceAddress, tlsDir, ...ovs } = others;
   return {
     ...ovsSettings(ovs),
     unixctlPath: unixctl ?? controlSocketPath('ovs-ipfix'),
     pidFile: pidfile === undefined ? undefined : runPath(pidfile),
-    web: webSettings(web, webTokenFile, isSet(webInsecure)),
+    web: webSettings(web, webTokenFile, webInsecure),
     adopt,
     unmetered,
     messageBytesMax,
@@ -276,17 +257,13 @@ export function readRunSettings(flags: unknown): RunSettings {
     collectorTls: { files: collectorTlsFiles(ovs), folder: tlsDir },
     fileTargets: fileTargetsOf(ovs),
     recordFormat,
+    engine,
     source: sourceAddress,
   };
 }
 
-/** Whether a flag without a value is given, on the command line or as a variable. */
-export function isSet(flag: boolean | string | undefined): boolean {
-  return flag !== undefined && flag !== false;
-}
-
 /** Returns what the flags of `ovsFlags` say; throws `SettingsError`. */
-export function ovsSettings(flags: z.output<typeof ovsSchema>): OvsSettings {
+export function ovsSettings(flags: FlagValues<typeof ovsFlags>): OvsSettings {
   return {
     database: endpoints('--db', flags.db ?? databaseDefault()),
     openflow: bridgeEndpoints(flags.openflow),

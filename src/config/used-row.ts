@@ -11,10 +11,10 @@ import { withoutFiles } from './file-targets.ts';
 import { type DatabaseRow, effectiveTargets, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
 import { rowConditions } from './row-conditions.ts';
 import { SOURCE_ADDRESS_KEY, STATE_KEY, TLS_NAME_KEY } from './row-keys.ts';
+import { readTargets, TARGETS_MAX, tooManyTargets } from './row-targets.ts';
 import { describeUsers, type RowUser } from './row-users.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { readSourceAddresses, withSource } from './source-address.ts';
-import { readTargets, TARGETS_MAX, tooManyTargets } from './target.ts';
 
 /** An IPFIX row that a bridge or a collector set uses. */
 export interface UsedIpfixRow {

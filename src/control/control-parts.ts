@@ -2,6 +2,7 @@
 
 import type { OpenSession } from '../export/collector-session.ts';
 import type { SendBudget } from '../export/send-budget.ts';
+import type { MakeFlowEngine } from '../flow/flow-engine.ts';
 import type { TrafficTable } from '../flow/traffic-table.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -18,6 +19,8 @@ export interface ControlParts {
   readonly log: Logger;
   readonly openSession: OpenSession;
   readonly sendBudget: SendBudget;
+  /** Creates the flow caches. Default: those in TypeScript. */
+  readonly makeEngine?: MakeFlowEngine | undefined;
   /** Counts the traffic of all exporters, for the history. */
   readonly traffic?: TrafficTable | undefined;
   /** Random 32-bit numbers for samplers. */

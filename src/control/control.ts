@@ -323,9 +323,8 @@ export class Control {
   }
 
   #makeExporter(name: string, options: ExporterOptions): Exporter {
-    const { sampleClock, openSession, sendBudget, traffic } = this.#parts;
     const log = this.#parts.log.module('bridge');
-    return new Exporter(name, options, { clock: sampleClock, log, openSession, sendBudget, traffic });
+    return new Exporter(name, options, { ...this.#parts, clock: this.#parts.sampleClock, log });
   }
 
   #retire(name: string): void {

@@ -1,6 +1,6 @@
 // Sends all flows of a cache, in slices, as fast as the pace allows and until the time of a stop is up.
 
-import type { FlowCache } from '../flow/flow-cache.ts';
+import type { FlowEngine } from '../flow/flow-engine.ts';
 import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { CollectorStreams } from './collector-streams.ts';
 import type { Pace } from './pacer.ts';
@@ -10,7 +10,7 @@ export const SLICE_RECORDS_MAX = 256;
 
 /** Sends the flows that the cache has now, while `isWanted`, and returns how many. Flows that start meanwhile stay. */
 export async function flushCache(
-  cache: FlowCache,
+  cache: FlowEngine,
   visitor: FlowVisitor,
   streams: CollectorStreams,
   pace: Pace,

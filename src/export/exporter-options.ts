@@ -7,7 +7,7 @@ import type { CollectorTarget } from './collector-session.ts';
 /** Plain values, validated by the configuration. */
 export interface ExporterOptions {
   readonly targets: readonly CollectorTarget[];
-  /** Seconds that a flow is aggregated, 0 to 4,200; 0: no cache, each sample becomes a record. */
+  /** Seconds that a flow is aggregated, 0 to `CACHE_ACTIVE_TIMEOUT_MAX`; 0: no cache, each sample becomes a record. */
   readonly activeTimeoutSeconds: number;
   /** Flows in the cache, 0 to 2^32 - 1; 0: no cache. */
   readonly flowsMax: number;
@@ -31,6 +31,9 @@ export interface OptionsSettings {
   /** Whether a record of each interface is sent. */
   readonly hasInterfaces: boolean;
 }
+
+/** The longest active timeout, in seconds: a flow's start must fit 32 bits of microseconds (RFC 5102, section 5.9). */
+export const CACHE_ACTIVE_TIMEOUT_MAX = 4200;
 
 export const EXPORTER_DEFAULTS = {
   activeTimeoutSeconds: 0,

@@ -1,5 +1,6 @@
 // What an exporter needs from outside: clocks, sessions, and when it may go on.
 
+import type { MakeFlowEngine } from '../flow/flow-engine.ts';
 import type { TrafficTable } from '../flow/traffic-table.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -20,6 +21,10 @@ export interface ExporterParts {
   readonly sendBudget?: SendBudget | undefined;
   /** Counts what samples represent, for the history of traffic. Default: nothing does. */
   readonly traffic?: TrafficTable | undefined;
+  /** Creates the cache of flows. Default: the one in TypeScript. */
+  readonly makeEngine?: MakeFlowEngine | undefined;
+  /** Whether samples are added in batches while there are few flows, too: the owner then ends batches by `endBatch`. Default: no. */
+  readonly hasBatches?: boolean;
   /** Secret seed of the cache's hash, against senders that choose keys which collide. Default: random. */
   readonly hashSeed?: number;
 }

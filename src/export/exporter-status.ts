@@ -1,6 +1,6 @@
 // The status of an exporter, and the counting of its records by reason and of its samples by fault.
 
-import type { FlowCacheStatus } from '../flow/flow-cache.ts';
+import type { FlowCacheStatus } from '../flow/flow-engine.ts';
 import { FlowEndReason } from '../flow/flow-record.ts';
 import { FrameFault } from '../packet/flow-key.ts';
 import type { DeliveryOptions } from './collector-choice.ts';

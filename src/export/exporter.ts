@@ -4,29 +4,21 @@
 
 import { randomInt } from 'node:crypto';
 import { FlowCache } from '../flow/flow-cache.ts';
+import { type FlowEngine, SAMPLE_EXPIRIES_MAX } from '../flow/flow-engine.ts';
 import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
-import { SampleBatch } from '../flow/sample-batch.ts';
+import type { RecordRun } from '../flow/record-run.ts';
 import type { TrafficTable } from '../flow/traffic-table.ts';
 import type { DescribedInterface } from '../ipfix/options-sets.ts';
 import { TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
-import { dissect } from '../packet/dissect.ts';
-import { dissectExtended } from '../packet/dissect-extended.ts';
-import { addTunnel } from '../packet/tunnel-key.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { flushCache, SLICE_RECORDS_MAX } from './cache-flush.ts';
 import type { CollectorOfTarget } from './collector-streams.ts';
 import { type ExporterOptions, layoutOf, sameOptions } from './exporter-options.ts';
 import type { ExporterParts } from './exporter-parts.ts';
-import {
-  countFaults,
-  countRecord,
-  type ExporterStatus,
-  type FaultCounts,
-  type ReasonCounts,
-  type StopLoss,
-} from './exporter-status.ts';
+import { countRecord, type ExporterStatus, type ReasonCounts, type StopLoss } from './exporter-status.ts';
+import { FrameDissector } from './frame-dissector.ts';
 import { type Pace, Pacer } from './pacer.ts';
 import { RecordSender } from './record-sender.ts';
 
@@ -34,8 +26,6 @@ export type { ExporterStatus } from './exporter-status.ts';
 
 /** Pause between two runs of the timer, so that flows that are due in short succession share messages. */
 export const EXPIRY_PAUSE_MS = 20;
-/** Records that one sample may expire; more than one, so that the cache shrinks to a lowered limit. */
-const SAMPLE_RECORDS_MAX = 16;
 const NO_TUNNEL = new Int32Array(TUNNEL_WORD_COUNT);
 
 export class Exporter {
@@ -44,10 +34,13 @@ export class Exporter {
   readonly #log: Logger;
   readonly #defer: (callback: () => void) => void;
   readonly #pace: Pace;
-  readonly #batch = new SampleBatch(1);
+  readonly #hasBatches: boolean;
   #batchSize = 1;
-  readonly #cache: FlowCache;
+  readonly #cache: FlowEngine;
+  /** Memory whose frames the engine dissects, once a reader has it. */
+  #frames: Buffer | undefined;
   readonly #visitor: FlowVisitor;
+  readonly #dissector: FrameDissector;
   readonly #traffic: TrafficTable | undefined;
   #trafficNumber = -1;
   #options: ExporterOptions;
@@ -64,10 +57,8 @@ export class Exporter {
   #samplesIgnored = 0;
   #flowsUnsent = 0;
   /** Created once: a function that creates a closure allocates with each call, even when it returns before. */
-  readonly #endBatch = () => {
-    if (this.#state === 'running') {
-      this.#addBatch();
-    }
+  readonly #batchEnded = () => {
+    this.endBatch();
     this.#isBatchEndPlanned = false;
     this.#sender.finishAll();
   };
@@ -75,7 +66,6 @@ export class Exporter {
     this.#timer = undefined;
     this.#expireSlice();
   };
-  readonly #malformed: FaultCounts = { ethernet: 0, ipHeader: 0, ipv6Extension: 0, transport: 0 };
   readonly #records: ReasonCounts = { activeTimeout: 0, forcedEnd: 0, lackOfResources: 0 };
 
   constructor(name: string, options: ExporterOptions, parts: ExporterParts) {
@@ -87,11 +77,18 @@ export class Exporter {
     this.#pace = parts.pace ?? new Pacer(this.#clock, this.#defer, this.#sender.streams);
     this.#options = options;
     this.#traffic = parts.traffic;
-    this.#cache = new FlowCache({
-      activeTimeoutMicros: options.activeTimeoutSeconds * 1_000_000,
-      flowsMax: options.flowsMax,
-      hashSeed: parts.hashSeed ?? randomInt(2 ** 32),
-    });
+    this.#dissector = new FrameDissector(layoutOf(options));
+    this.#hasBatches = parts.hasBatches ?? false;
+    const makeEngine = parts.makeEngine ?? ((options) => new FlowCache(options));
+    this.#cache = makeEngine(
+      {
+        activeTimeoutMicros: options.activeTimeoutSeconds * 1_000_000,
+        flowsMax: options.flowsMax,
+        hashSeed: parts.hashSeed ?? randomInt(2 ** 32),
+      },
+      ({ start, end, observationPointId: point, ingressInterface: ingress }, key) =>
+        this.#dissector.dissect(this.#frames!, start, end, point, ingress, NO_TUNNEL, key),
+    );
     this.#visitor = {
       flow: (record, reason) => {
         countRecord(this.#records, reason);
@@ -126,6 +123,7 @@ export class Exporter {
       this.#outdatedFlows = this.#cache.flowCount;
     }
     this.#options = options;
+    this.#dissector.setLayout(layoutOf(options));
     this.#sender.setOptions(options);
     this.#cache.setLimits(options.activeTimeoutSeconds * 1_000_000, options.flowsMax);
     if (this.#state !== 'running') {
@@ -159,30 +157,76 @@ export class Exporter {
       return;
     }
     this.#samples += 1;
-    const batch = this.#batch;
-    const index = batch.count;
-    const sample = batch.samples[index]!;
-    if (this.hasInterfaces) {
-      dissectExtended(frame, start, end, observationPointId, ingressInterface, sample);
-      if (this.hasTunnels) {
-        addTunnel(sample, tunnel);
-      }
+    const { batch } = this.#cache;
+    const domain = observationDomainId | 0;
+    if (frame === this.#frames) {
+      batch.timeMicros[0] = this.#clock.monotonicMicros();
+      this.#cache.putFrame(
+        start,
+        end,
+        this.#dissector.hasInterfaces,
+        frameSize,
+        weight,
+        octets,
+        domain,
+        observationPointId,
+        ingressInterface,
+      );
     } else {
-      dissect(frame, start, end, observationPointId, sample);
+      const sample = batch.samples[batch.count]!;
+      this.#dissector.dissect(frame, start, end, observationPointId, ingressInterface, tunnel, sample);
+      sample.domain = domain;
+      sample.timeMicros = this.#clock.monotonicMicros();
+      sample.weight = weight;
+      sample.frameSize = frameSize;
+      sample.octets = octets;
+      batch.count += 1;
     }
-    if (sample.faults !== 0) {
-      countFaults(this.#malformed, sample.faults);
-    }
-    sample.domain = observationDomainId | 0;
-    sample.timeMicros = this.#clock.monotonicMicros();
-    sample.weight = weight;
-    sample.frameSize = frameSize;
-    sample.octets = octets;
-    batch.count = index + 1;
     if (batch.count >= this.#batchSize) {
       this.#addBatch();
     } else if (batch.count === 1) {
       this.#planBatchEnd();
+    }
+  }
+
+  /**
+   * Returns `byteCount` bytes of memory for frames that are dissected faster, if there are so many: only for one reader, which
+   * ends the batch before it overwrites frames. Samples of them are not in the history of traffic.
+   */
+  takeFrameMemory(byteCount: number): Buffer | undefined {
+    const { frames } = this.#cache;
+    const isPossible = this.#traffic === undefined && !this.hasTunnels;
+    this.#frames =
+      isPossible && frames && frames.length >= byteCount ? frames.subarray(0, byteCount) : undefined;
+    return this.#frames;
+  }
+
+  /**
+   * Puts the packets of pcap records in the memory of `takeFrameMemory` into the batch, each with weight 1; `addFullBatch` has to
+   * follow. Reads none without such memory.
+   */
+  putRecords(run: RecordRun): void {
+    run.count = 0;
+    if (this.#state === 'running' && this.#frames !== undefined) {
+      run.isExtended = this.#dissector.hasInterfaces;
+      this.#cache.putRecords(run);
+      this.#samples += run.count;
+    }
+  }
+
+  /** Adds the samples of the batch if it is full. */
+  addFullBatch(): void {
+    if (this.#cache.batch.count >= this.#batchSize) {
+      this.#addBatch();
+    } else {
+      this.#planBatchEnd();
+    }
+  }
+
+  /** Adds the samples that wait for the end of their batch. */
+  endBatch(): void {
+    if (this.#state === 'running') {
+      this.#addBatch();
     }
   }
 
@@ -197,12 +241,12 @@ export class Exporter {
 
   /** Whether records have the interface that packets came in by. */
   get hasInterfaces(): boolean {
-    return this.#options.recordFormat === 'extended';
+    return this.#dissector.hasInterfaces;
   }
 
   /** Whether records have what is known of the tunnel that packets came out of. */
   get hasTunnels(): boolean {
-    return layoutOf(this.#options) === 'tunnel';
+    return this.#dissector.hasTunnels;
   }
 
   /** The number of the exporter in the table of traffic; -1 without one, and before the start. */
@@ -223,9 +267,7 @@ export class Exporter {
 
   /** Starts a walk over the flows in the cache, the newest samples included. */
   walkFlows(): FlowWalk {
-    if (this.#state === 'running') {
-      this.#addBatch();
-    }
+    this.endBatch();
     return this.#cache.walk();
   }
 
@@ -252,9 +294,7 @@ export class Exporter {
   }
 
   status(): ExporterStatus {
-    if (this.#state === 'running') {
-      this.#addBatch();
-    }
+    this.endBatch();
     return {
       name: this.name,
       state: this.#state,
@@ -262,7 +302,7 @@ export class Exporter {
       cache: this.#cache.status(),
       samples: this.#samples,
       samplesIgnored: this.#samplesIgnored,
-      malformed: { ...this.#malformed },
+      malformed: { ...this.#dissector.malformed },
       records: { ...this.#records },
       messages: this.#sender.messageCount,
       messageBytesMax: this.#sender.messageBytesMax,
@@ -276,7 +316,7 @@ export class Exporter {
 
   /** Adds the samples of the batch. A small cache has batches of one: they only serve to overlap reads of memory. */
   #addBatch(): void {
-    const batch = this.#batch;
+    const { batch } = this.#cache;
     if (batch.count === 0) {
       return;
     }
@@ -286,8 +326,8 @@ export class Exporter {
         traffic.add(this.#trafficNumber, batch.samples[index]!);
       }
     }
-    const expiredCount = this.#cache.addBatch(batch, this.#visitor, SAMPLE_RECORDS_MAX);
-    this.#batchSize = this.#cache.isLarge ? batch.grow() : 1;
+    const expiredCount = this.#cache.addBatch(batch, this.#visitor, SAMPLE_EXPIRIES_MAX);
+    this.#batchSize = this.#hasBatches || this.#cache.isLarge ? batch.grow() : 1;
     if (expiredCount > 0) {
       this.#planBatchEnd();
     }
@@ -350,7 +390,7 @@ export class Exporter {
       return;
     }
     this.#isBatchEndPlanned = true;
-    this.#defer(this.#endBatch);
+    this.#defer(this.#batchEnded);
   }
 
   /** Sends the flows of the cache, unless the state changes meanwhile; returns how many. */

@@ -2,14 +2,18 @@
 // the order of the entries in memory is the list by flow start, and needs neither links nor a free list. The memory consists
 // of segments of equal size, chained in the order in which they were filled: growing adds one and moves nothing.
 
+import { SEGMENT_FIRST_WORD as FIRST_WORD, SEGMENT_WORDS } from './entry-layout.ts';
+
 /** Words of a segment; an address is the segment's number and, in the low 16 bits, the word where the entry begins. */
 const SEGMENT_BITS = 16;
-const SEGMENT_WORDS = 1 << SEGMENT_BITS;
 const SEGMENT_BYTES = SEGMENT_WORDS * 4;
-/** Not 0, so that no entry has the address 0, which means "none". */
-const FIRST_WORD = 12;
 /** Larger numbers would not be small integers once shifted. It limits a store to 8 GiB. */
 const SEGMENT_COUNT_MAX = 1 << 15;
+
+/** Returns how many segments a store for `bytesMax` bytes of entries may have: most of the first and of the last may be unused. */
+export function segmentCountMaxOf(bytesMax: number): number {
+  return Math.min(Math.ceil(bytesMax / SEGMENT_BYTES) + 1, SEGMENT_COUNT_MAX);
+}
 
 /** Returns the number of the segment of an address. */
 export function segmentOf(address: number): number {
@@ -43,8 +47,7 @@ export class EntryStore {
 
   /** The store has room for `bytesMax` bytes of entries; in the segment beyond, `append` starts to refuse. */
   constructor(bytesMax: number) {
-    // Most of the first segment and of the last one may be unused.
-    this.#segmentCountMax = Math.min(Math.ceil(bytesMax / SEGMENT_BYTES) + 1, SEGMENT_COUNT_MAX);
+    this.#segmentCountMax = segmentCountMaxOf(bytesMax);
   }
 
   /** Bytes of all entries. */

@@ -1,35 +1,28 @@
-// The flow cache of one exporter: aggregates samples by flow, and expires a flow at its active timeout or when there are too
+// The flow cache of one exporter, in TypeScript: aggregates samples by flow, and expires a flow at its active timeout or when there are too
 // many. It has no clock and no timer: its owner passes the time, and calls `expire` when `nextExpiryMicros` says so. It
 // allocates nothing for a sample, and writes no records: it passes flows to a visitor.
 
 import { isExtended, keyWordCount } from '../ipfix/record-layout.ts';
 import type { FlowKey } from '../packet/flow-key.ts';
+import { ENTRY_HASH, ENTRY_KEY, ENTRY_START, ENTRY_TEMPLATE } from './entry-layout.ts';
 import { EntryStore, segmentOf, wordOf } from './entry-store.ts';
 import { isTimeUpTo, putTime, TIME_WORD, TIME_WORD_INVERSE } from './entry-time.ts';
 import {
-  beginEntry,
-  ENTRY_HASH,
-  ENTRY_KEY,
-  ENTRY_START,
-  ENTRY_TEMPLATE,
-  entryWordCount,
-  foldExtended,
-  foldSample,
-  foldTime,
-  isEntryOf,
-} from './flow-entry.ts';
+  FLOW_BYTES_MAX,
+  type FlowCacheOptions,
+  type FlowCacheStatus,
+  type FlowEngine,
+} from './flow-engine.ts';
+import { beginEntry, entryWordCount, foldExtended, foldSample, foldTime, isEntryOf } from './flow-entry.ts';
 import { hashFlow, hashSecrets } from './flow-hash.ts';
 import { FlowIndex } from './flow-index.ts';
 import { EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
 import { FlowWalk } from './flow-walk.ts';
 import { prefetchOldest, prefetchSamples } from './prefetch.ts';
-import type { Sample, SampleBatch } from './sample-batch.ts';
+import { type Sample, SampleBatch } from './sample-batch.ts';
 
 // Owners of a cache use these.
 export type { FlowRecord, FlowVisitor } from './flow-record.ts';
-
-/** Bytes of flows beyond which the oldest expire for lack of resources, whatever the limit on flows: some 11 million flows. */
-export const FLOW_BYTES_MAX = 1024 * 1024 * 1024;
 
 /** Flows from which index and entries exceed a processor's second-level cache. */
 const LARGE_FLOW_COUNT = 4096;
@@ -37,45 +30,14 @@ const LARGE_FLOW_COUNT = 4096;
 const PREFETCH_COUNT = 32;
 const PREFETCH_MASK = PREFETCH_COUNT - 1;
 
-export interface FlowCacheOptions {
-  /** How long a flow is aggregated from its first sample, in microseconds; with 0 each sample expires at once. */
-  readonly activeTimeoutMicros: number;
-  /** Flows that may stay; with 0 each expires at once. */
-  readonly flowsMax: number;
-  /** Secret 32 bits of the hash, against senders that choose keys which collide. */
-  readonly hashSeed: number;
-  /**
-   * Bytes of flows that may stay, for a `flowsMax` that exceeds the memory of the machine. Default: `FLOW_BYTES_MAX`. The
-   * index needs 13 to 26 bytes a flow in addition. Flows may exceed the limit by an eighth until `expire` is called; beyond
-   * that, samples of new flows are refused and counted.
-   */
-  readonly flowBytesMax?: number;
-}
-
-/** Counts since the cache was created, and what it holds. */
-export interface FlowCacheStatus {
-  readonly flows: number;
-  readonly flowsMax: number;
-  readonly activeTimeoutMicros: number;
-  /** Memory of the cache, index included. */
-  readonly memoryBytes: number;
-  /** Samples that started a flow, that joined one, and that were refused for lack of memory. */
-  readonly inserted: number;
-  readonly aggregated: number;
-  readonly refused: number;
-  /** Flows that expired, by reason. Those that expired for the limit in bytes are in `expiredByFlowBytes` as well. */
-  readonly expiredByActiveTimeout: number;
-  readonly expiredByLackOfResources: number;
-  readonly expiredByForcedEnd: number;
-  readonly expiredByFlowBytes: number;
-}
-
 /** Cells of the counters, which are in a Float64Array because a number above 2^31 in a field would be an object. */
 const Counter = { inserted: 0, aggregated: 1, refused: 2, byFlowBytes: 3, byReason: 4 } as const;
 const COUNTER_COUNT = Counter.byReason + FlowEndReason.lackOfResources + 1;
 
-/** Flows by key, in the order in which they started. */
-export class FlowCache {
+/** See the head of the file. */
+export class FlowCache implements FlowEngine {
+  readonly batch = new SampleBatch(1);
+  readonly frames = undefined;
   readonly #store: EntryStore;
   readonly #index = new FlowIndex();
   readonly #secrets: Int32Array;
@@ -149,6 +111,14 @@ export class FlowCache {
     return this.#addAndExpire(sample, visitor, expiriesMax);
   }
 
+  putFrame(): never {
+    throw new Error('the flow cache does not dissect frames');
+  }
+
+  putRecords(): never {
+    throw new Error('the flow cache does not read records');
+  }
+
   /** Whether the cache is so large that batches of samples are faster. */
   get isLarge(): boolean {
     return this.#index.count > LARGE_FLOW_COUNT;
@@ -191,12 +161,28 @@ export class FlowCache {
 
   /** Starts a walk over all flows; see flow-walk.ts. */
   walk(): FlowWalk {
-    return new FlowWalk(this.#store, this.flowCount);
+    const store = this.#store;
+    const chain = {
+      get head() {
+        return store.head;
+      },
+      get removedCount() {
+        return store.removedCount;
+      },
+      read: (address: number, view: EntryView) => {
+        const segment = segmentOf(address);
+        const words = store.segments[segment]!;
+        view.move(words, store.segmentBytes[segment]!, wordOf(address));
+        return store.after(address, entryWordCount(view.templateId));
+      },
+    };
+    return new FlowWalk(chain, this.flowCount);
   }
 
   status(): FlowCacheStatus {
     const counters = this.#counters;
     return {
+      engine: 'typescript',
       flows: this.#index.count,
       flowsMax: this.#flowsMax,
       activeTimeoutMicros: this.#activeTimeoutMicros,

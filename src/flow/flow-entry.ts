@@ -1,36 +1,26 @@
-// The layout of a flow in the memory of the cache, and how a sample changes it. All functions take the words of a segment and
+// How a sample changes a flow in the memory of the cache, whose layout is in entry-layout.ts. All functions take the words of a segment and
 // the word where the entry begins; they run for each sample, so they neither allocate nor return objects.
 
 import { isExtended, keyWordCount } from '../ipfix/record-layout.ts';
 import type { FlowKey } from '../packet/flow-key.ts';
 import { addProduct, addSmall, SMALL_MAX } from './counter64.ts';
+import {
+  ENTRY_DOMAIN,
+  ENTRY_END,
+  ENTRY_HASH,
+  ENTRY_KEY,
+  ENTRY_LENGTHS,
+  ENTRY_OCTETS,
+  ENTRY_PACKETS,
+  ENTRY_SQUARES,
+  ENTRY_START,
+  ENTRY_TEMPLATE,
+  EXTENDED_OCTETS,
+  EXTENDED_TCP_FLAGS,
+  EXTENDED_WORD_COUNT,
+  IP_TOTAL_LENGTH_MAX,
+} from './entry-layout.ts';
 import { isTimeUpTo, putTime } from './entry-time.ts';
-
-/**
- * The largest length of an IP packet in minimum, maximum and sum of squares, which have 16 bits for it; a longer one
- * (offloaded, or a jumbogram of RFC 2675) is limited to it there. Octets are not limited.
- */
-export const IP_TOTAL_LENGTH_MAX = 0xffff;
-
-// Words of an entry, from its start. Counters and times are two words, the low one first. They are exported numbers instead of
-// a table, because the build inlines those.
-export const ENTRY_HASH = 0;
-export const ENTRY_DOMAIN = 1;
-export const ENTRY_TEMPLATE = 2;
-/** The minimum IP total length in the upper half, the maximum in the lower. */
-export const ENTRY_LENGTHS = 3;
-export const ENTRY_START = 4;
-export const ENTRY_END = 6;
-export const ENTRY_PACKETS = 8;
-export const ENTRY_OCTETS = 10;
-export const ENTRY_SQUARES = 12;
-export const ENTRY_KEY = 14;
-
-// Words behind the key of an entry of the format `extended`, from the end of the key.
-export const EXTENDED_OCTETS = 0;
-/** The flags of all samples. */
-export const EXTENDED_TCP_FLAGS = 2;
-const EXTENDED_WORD_COUNT = 3;
 
 /** Returns the words of an entry of a template. */
 export function entryWordCount(templateId: number): number {

@@ -2,7 +2,6 @@
 
 import { endianness } from 'node:os';
 import { keySize, keyWordCount, TUNNEL_WORD_COUNT } from '../ipfix/record-layout.ts';
-import { timeOf } from './entry-time.ts';
 import {
   ENTRY_DOMAIN,
   ENTRY_END,
@@ -16,7 +15,8 @@ import {
   ENTRY_TEMPLATE,
   EXTENDED_OCTETS,
   EXTENDED_TCP_FLAGS,
-} from './flow-entry.ts';
+} from './entry-layout.ts';
+import { timeOf } from './entry-time.ts';
 
 /** The words of a key are in the byte order of the machine. */
 const IS_LITTLE_ENDIAN = endianness() === 'LE';

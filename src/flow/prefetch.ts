@@ -3,8 +3,9 @@
 // read are of no use: a sum is returned only so that the compiler keeps the reads.
 
 import { isExtended } from '../ipfix/record-layout.ts';
+import { ENTRY_HASH, ENTRY_TEMPLATE } from './entry-layout.ts';
 import { type EntryStore, segmentOf, wordOf } from './entry-store.ts';
-import { ENTRY_HASH, ENTRY_TEMPLATE, entryWordCount } from './flow-entry.ts';
+import { entryWordCount } from './flow-entry.ts';
 import type { Sample } from './sample-batch.ts';
 
 /** A word of an entry in the second of the cache lines (64 bytes each) that it lies in. */

@@ -32,10 +32,17 @@ export class SampleBatch {
   #samples: readonly Sample[];
   /** Samples that are to be added. */
   count = 0;
+  /** The time of a frame that is put into the batch, in microseconds, in a cell because a double that is passed may be an object. */
+  readonly timeMicros = new Float64Array(1);
 
-  /** A batch for `BATCH_SAMPLES_MAX` samples, or for one until it grows. */
-  constructor(size: 1 | typeof BATCH_SAMPLES_MAX = BATCH_SAMPLES_MAX) {
-    this.#samples = size === 1 ? ONE_SAMPLE : manySamples();
+  /** A batch for `BATCH_SAMPLES_MAX` samples, or for one until it grows, or of these. */
+  constructor(samples: 1 | typeof BATCH_SAMPLES_MAX | readonly Sample[] = BATCH_SAMPLES_MAX) {
+    this.#samples = typeof samples === 'object' ? samples : samples === 1 ? ONE_SAMPLE : manySamples();
+  }
+
+  /** Uses these samples from now on; the batch is empty. */
+  use(samples: readonly Sample[]): void {
+    this.#samples = samples;
   }
 
   get samples(): readonly Sample[] {

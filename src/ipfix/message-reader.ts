@@ -7,6 +7,7 @@ import {
   IPFIX_VERSION,
   MESSAGE_HEADER_SIZE,
   OPTIONS_TEMPLATE_SET_ID,
+  otherProtocol,
   SET_HEADER_SIZE,
   TEMPLATE_SET_ID,
   VARIABLE_LENGTH,
@@ -94,12 +95,8 @@ class MessageDecoding {
     const result = () => this.#result(bytes.readUInt32BE(4), bytes.readUInt32BE(8), bytes.readUInt32BE(12));
     const version = bytes.readUInt16BE(0);
     if (version !== IPFIX_VERSION) {
-      const name = version === 9 ? ' (NetFlow version 9)' : version === 5 ? ' (NetFlow version 5)' : '';
-      this.#problem(
-        'bad-version',
-        0,
-        `The message has version ${version}${name}; IPFIX is version ${IPFIX_VERSION}.`,
-      );
+      const text = `The message has version ${version}${otherProtocol(bytes)}; IPFIX is version ${IPFIX_VERSION}.`;
+      this.#problem('bad-version', 0, text);
       return result();
     }
     const length = bytes.readUInt16BE(2);

@@ -24,3 +24,13 @@ export const DATA_SET_ID_MIN = 256;
 
 /** The length of a field whose length is in each record instead (RFC 7011, section 7). */
 export const VARIABLE_LENGTH = 65_535;
+
+/** Returns what a message of another version may be, by its first four bytes: ` (NetFlow version 9)`. */
+export function otherProtocol(bytes: Buffer): string {
+  const version = bytes.readUInt16BE(0);
+  if (version === 9 || version === 5) {
+    return ` (NetFlow version ${version})`;
+  }
+  // sFlow has 32 bits for its version.
+  return bytes.readUInt32BE(0) === 5 ? ' (sFlow version 5)' : '';
+}

@@ -370,14 +370,14 @@ function templateOf(layers: Layers, id: number, format: RecordParts): RecordTemp
 }
 
 function extendedOffsets(fields: readonly TemplateField[]): ExtendedOffsets {
-  const offsetOf = (...names: readonly string[]): number =>
-    fields.find(({ element }) => names.includes(element.name))?.offset ?? -1;
+  const offsets = new Map(fields.map(({ element, offset }) => [element.name, offset]));
+  const offsetOf = (name: string): number => offsets.get(name) ?? -1;
   return {
     ingressInterface: offsetOf('ingressInterface'),
     egressInterface: offsetOf('egressInterface'),
     flowDirection: offsetOf('flowDirection'),
     tcpControlBits: offsetOf('tcpControlBits'),
-    icmpTypeCode: offsetOf('icmpTypeCodeIPv4', 'icmpTypeCodeIPv6'),
+    icmpTypeCode: offsets.get('icmpTypeCodeIPv4') ?? offsetOf('icmpTypeCodeIPv6'),
     octetDeltaCount: offsetOf('octetDeltaCount'),
     samplingInterval: offsetOf('samplingInterval'),
     tunnel: offsetOf('tunnelType'),

@@ -19,6 +19,9 @@ export const FrameFault = {
   transport: 8,
 } as const;
 
+/** Bytes of the memory of a key: the longest one, and a word behind it. */
+const KEY_BYTES = (KEY_WORD_COUNT_MAX + 1) * 4;
+
 /** In place of the offset of a header: the frame does not have it. */
 export const NO_HEADER = -1;
 
@@ -54,11 +57,14 @@ export class FlowKey {
   /** The view of the memory in which frames lie. */
   readonly frames: FrameView;
 
-  /** Keys of frames in the same memory may share its view. */
-  constructor(frames = new FrameView()) {
+  /** Keys of frames in the same memory may share its view. The key lies in `memory` at `offset`: in `KEY_BYTES` bytes. */
+  constructor(
+    frames = new FrameView(),
+    memory: ArrayBuffer | SharedArrayBuffer = new ArrayBuffer(KEY_BYTES),
+    offset = 0,
+  ) {
     this.frames = frames;
-    const memory = new ArrayBuffer((KEY_WORD_COUNT_MAX + 1) * 4);
-    this.bytes = Buffer.from(memory);
-    this.words = new Int32Array(memory);
+    this.bytes = Buffer.from(memory, offset, KEY_BYTES);
+    this.words = new Int32Array(memory, offset, KEY_BYTES / 4);
   }
 }

@@ -164,7 +164,8 @@ function termOf(word: string, key: string, value: string): Term {
 }
 
 function addressTerm(word: string, text: string, sides: readonly string[]): Term {
-  const [address = '', bitsText] = text.split('/');
+  const [address = '', ...bitsTexts] = text.split('/');
+  const bitsText = bitsTexts.length === 0 ? undefined : bitsTexts.join('/');
   if (!ipaddr.IPv4.isValidFourPartDecimal(address) && !ipaddr.IPv6.isValid(address)) {
     throw new UnknownWord(`"${word}": "${address}" is not a valid IP address.`);
   }

@@ -18,6 +18,8 @@ export function readFlowRequest(words: readonly string[]): FlowRequest {
     const [key = '', ...rest] = word.split('=');
     if (['bridge', 'set', 'top'].includes(key)) {
       own.set(key, rest.join('='));
+    } else if (key === 'by') {
+      throw new UnknownWord(`"${word}" divides the traffic of a window; write window=5m as well.`);
     } else {
       filterWords.push(word);
     }

@@ -30,9 +30,9 @@ export function textTable(columns: readonly TableColumn[], rows: readonly (reado
   });
 }
 
-/** Folds text into lines of at most the width; all but the first are indented by `indent` more than the text. */
-export function foldText(text: string, indent = '    '): string[] {
-  if (text.length <= TABLE_WIDTH) {
+/** Folds text into lines of at most `width` characters; all but the first are indented by `indent` more than the text. */
+export function foldText(text: string, indent = '    ', width = TABLE_WIDTH): string[] {
+  if (text.length <= width) {
     return [text];
   }
   const lead = /^ */u.exec(text)?.[0] ?? '';
@@ -42,7 +42,7 @@ export function foldText(text: string, indent = '    '): string[] {
     const start = lines.length === 0 ? lead : lead + indent;
     if (line === '') {
       line = start + word;
-    } else if (line.length + 1 + word.length <= TABLE_WIDTH) {
+    } else if (line.length + 1 + word.length <= width) {
       line += ` ${word}`;
     } else {
       lines.push(line);

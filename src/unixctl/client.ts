@@ -12,6 +12,8 @@ export interface AskOptions {
   readonly clock: Clock;
   /** Milliseconds for connecting and for the answer together. Default 5,000. */
   readonly timeoutMs?: number;
+  /** Ends the wait for the answer, as at the end of its time. */
+  readonly signal?: AbortSignal;
 }
 
 /** Largest answer, in bytes: a status of thousands of exporters. */
@@ -28,8 +30,11 @@ export async function askUnixctl(
 ): Promise<string> {
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT;
   const timeout = new AbortController();
-  const timer = options.clock.setTimer(() => timeout.abort(), timeoutMs);
+  const abort = () => timeout.abort();
+  const timer = options.clock.setTimer(abort, timeoutMs);
+  options.signal?.addEventListener('abort', abort, { once: true });
   try {
+    options.signal?.throwIfAborted();
     const stream = await connect(path, options.clock, timeoutMs, timeout.signal);
     try {
       const reply = await firstMessage(stream, path, timeout.signal, () =>
@@ -41,6 +46,7 @@ export async function askUnixctl(
     }
   } finally {
     timer.cancel();
+    options.signal?.removeEventListener('abort', abort);
   }
 }
 

@@ -206,6 +206,14 @@ test('pcapng: reports damaged blocks with their offset, and reads what precedes 
     [make.packet(frame(60, 2), 1n).subarray(0, 50), /truncated within a record/u],
     [changed(make.section(), 8, 5), /byte-order magic/u],
     [make.section(2), /pcapng version 2\.0 is not supported/u],
+    [Buffer.from('0a0d0d0a100000004d3c2b1a10000000', 'hex'), /the block of a section is too short/u],
+    // A block that is skipped, whose length would skip what follows.
+    [changed(make.other(0x0bad, 40), 48, 12), /differs from the length at the end/u],
+    [make.simplePacket(frame(60, 2), 100), /100 captured bytes, but its block has 60/u],
+    [make.interface(1, 0, Buffer.from('0900c80009000000', 'hex')), /option 9 of an interface .* 200 bytes/u],
+    [make.interface(1, 0, Buffer.from('0900020009000000', 'hex')), /option 9 of an interface .* 2 bytes/u],
+    [make.interface(1, 0, Buffer.from('0e00040009000000', 'hex')), /option 14 of an interface .* 4 bytes/u],
+    [changed(make.packet(frame(60, 2), 1n), 4, 0), /block length 0 is not valid/u],
   ];
   for (const [bytes, message] of cases) {
     const { seen, fault } = after(bytes);

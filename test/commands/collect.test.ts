@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { CONNECTIONS_MAX } from '../../src/commands/collect-server.ts';
 import { parseListenAddress } from '../../src/runtime/listen-address.ts';
 import { bundleProgram } from '../support/bundled-program.ts';
 import { BackgroundProgram, runProgram } from '../support/process.ts';
@@ -153,6 +154,39 @@ test('receives over TCP as over UDP, with templates of each connection', async (
   await closed;
   await waitFor(() => jsonLines(program.stdout).length === 15, { what: 'another problem' });
   assert.equal(jsonLines(program.stdout)[14]?.['problem'], 'bad-stream');
+});
+
+test('one address for both families; a second one is refused, and so is one connection too many', async (context) => {
+  const two = ['--listen', '127.0.0.1:0', '--listen', '[::1]:0'];
+  await assert.rejects(
+    runProgram(process.execPath, [await bundled, ...two]),
+    /It is given twice\. Give it once; \[::\]:PORT is for IPv4 and IPv6/u,
+  );
+  const { program, port } = await collect(context, ['--listen', '[::]:0', '--format', 'json']);
+  await sendUdp(port, uncached);
+  await sendUdp(port, uncached, '::1');
+  await waitFor(() => jsonLines(program.stdout).length === 26, { what: 'the records of both' });
+  const exporters = new Set(
+    jsonLines(program.stdout).map(({ exporterAddress }) => String(exporterAddress).replace(/:\d+$/u, '')),
+  );
+  assert.deepEqual([...exporters].sort(), ['127.0.0.1', '[::1]']);
+  const connections = Array.from({ length: CONNECTIONS_MAX }, () => connect(port, '::1'));
+  context.after(() => connections.forEach((connection) => connection.destroy()));
+  await Promise.all(connections.map((connection) => once(connection, 'connect')));
+  const last = connect(port, '::1').on('error', () => {});
+  await once(last, 'close');
+  process.kill(program.pid, 'SIGINT');
+  await program.exited;
+  assert.match(program.stderr, /, 0 problems, connections refused because too many were open: 1\n$/u);
+});
+
+test('says what a datagram is that is not IPFIX, also one without a byte', async (context) => {
+  const { program, port } = await collect(context, ['--listen', '127.0.0.1:0']);
+  const other = (hex: string) => Buffer.concat([Buffer.from(hex, 'hex'), Buffer.alloc(24)]);
+  await sendUdp(port, [Buffer.alloc(0), other('0009'), other('0005'), other('00000005')]);
+  for (const text of ['0 bytes, fewer', 'NetFlow version 9', 'NetFlow version 5', 'sFlow version 5']) {
+    await waitFor(() => program.stderr.includes(text), { what: text });
+  }
 });
 
 test('ends with a summary and exit code 0 on a signal', async (context) => {

@@ -6,7 +6,7 @@ import { BRIDGES_MAX, COLLECTOR_SETS_MAX } from '../../src/config/bridge-limits.
 import { CONDITION_CHARACTERS_MAX } from '../../src/config/condition.ts';
 import { type ConfigurationTables, readConfiguration } from '../../src/config/configuration.ts';
 import type { DatabaseRow } from '../../src/config/ipfix-row.ts';
-import { TARGETS_MAX } from '../../src/config/target.ts';
+import { TARGETS_MAX } from '../../src/config/row-targets.ts';
 import { type AdoptionRules, planOwnership, withOwnershipConditions } from '../../src/control/ownership.ts';
 
 function ipfixRow(

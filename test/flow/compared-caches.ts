@@ -1,19 +1,20 @@
 // A flow cache beside its plain counterpart, which get the same calls and must agree.
 
 import assert from 'node:assert/strict';
-import { FlowCache } from '../../src/flow/flow-cache.ts';
+import type { EngineName, FlowEngine } from '../../src/flow/flow-engine.ts';
+import { addSample, engineOf } from './engines.ts';
 import { CollectingVisitor, flowKey, keyText, setKey } from './flow-samples.ts';
 import { NaiveCache } from './naive-cache.ts';
 
 /** A cache and its plain counterpart, which get the same calls. */
 export class ComparedCaches {
-  readonly cache: FlowCache;
+  readonly cache: FlowEngine;
   readonly naive: NaiveCache;
   readonly visitor = new CollectingVisitor();
   readonly #key = flowKey(256, 0);
 
-  constructor(timeoutMicros: number, flowsMax: number, hashSeed: number) {
-    this.cache = new FlowCache({ activeTimeoutMicros: timeoutMicros, flowsMax, hashSeed });
+  constructor(engine: EngineName, timeoutMicros: number, flowsMax: number, hashSeed: number) {
+    this.cache = engineOf(engine, { activeTimeoutMicros: timeoutMicros, flowsMax, hashSeed });
     this.naive = new NaiveCache(timeoutMicros, flowsMax);
   }
 
@@ -32,7 +33,7 @@ export class ComparedCaches {
     const room = Math.max(0, size - key.ethernetHeaderLength);
     key.ipTotalLength = [0, room, Math.max(0, room - 6), room + 1, 0xffff][extra % 5] ?? 0;
     key.tcpControlBits = extra & 0xff;
-    this.cache.add(key, domain, nowMicros, weight, size);
+    addSample(this.cache, key, domain, nowMicros, weight, size);
     const sample = { domain, templateId, key: keyText(key), nowMicros, weight, frameSize: size };
     const ipLength = key.isIp ? room : undefined;
     const extended = { said: key.ipTotalLength, room, tcpFlags: key.tcpControlBits };

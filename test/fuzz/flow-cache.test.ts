@@ -1,8 +1,9 @@
-// The flow cache compared with a plain one over generated operations and over many flows.
+// Each flow engine compared with a plain cache over generated operations and over many flows.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
+import { ENGINES, type EngineName } from '../../src/flow/flow-engine.ts';
 import { ComparedCaches } from '../flow/compared-caches.ts';
 import { TEMPLATE_IDS } from '../flow/flow-samples.ts';
 
@@ -39,49 +40,52 @@ const operation = fc.oneof(
   },
 );
 
-test('agrees with the plain cache over any sequence of operations', () => {
-  fc.assert(
-    fc.property(fc.array(operation, { maxLength: 120 }), fc.integer(), (operations, seed) => {
-      const pair = new ComparedCaches(20, 8, seed);
-      let now = 2 ** 32 - 100;
-      for (const step of operations) {
-        if (step.what === 'add') {
-          now += step.later;
-          pair.add(step.templateId, step.number, step.domain, now, step.weight, step.size, step.extra);
-        } else if (step.what === 'limits') {
-          pair.setLimits(step.timeout, step.flowsMax);
-        } else {
-          pair.expire(now, step.countMax, step.what === 'flush');
-        }
-        pair.check();
-        for (const moment of [now, now + 1, now + 20, 0]) {
-          assert.equal(pair.cache.isDue(moment), pair.naive.nextExpiryMicros() <= moment);
-        }
-      }
-    }),
-    { numRuns: 1000 },
-  );
-});
+for (const engine of ENGINES) {
+  describe(`the engine ${engine}`, () => testEngine(engine));
+}
 
-test('agrees with the plain cache while tens of thousands of flows start and expire', () => {
-  const pair = new ComparedCaches(40 * SECOND, 30_000, 99);
-  // A walk over flow numbers with steps back of half their length: hits, insertions, growth, shrinking, reused segments.
-  let seed = 7;
-  for (let round = 0; round < 150_000; round += 1) {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
-    const number = round - ((seed >>> 8) % 20_000);
-    const templateId = TEMPLATE_IDS[Math.abs(number) % TEMPLATE_IDS.length] ?? 256;
-    const extra = (number & 0x1_0001) + 2 * (seed % 100);
-    pair.add(templateId, Math.abs(number), 1, round * 1000, 1 + (seed % 3), 60 + (seed % 1000), extra);
-    if (round % 50 === 0) {
-      pair.expire(round * 1000, 400, false);
+function testEngine(engine: EngineName): void {
+  test('agrees with the plain cache over any sequence of operations', () => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 120 }), fc.integer(), (operations, seed) => {
+        const pair = new ComparedCaches(engine, 20, 8, seed);
+        let now = 2 ** 32 - 100;
+        for (const step of operations) {
+          if (step.what === 'add') {
+            now += step.later;
+            pair.add(step.templateId, step.number, step.domain, now, step.weight, step.size, step.extra);
+          } else if (step.what === 'limits') {
+            pair.setLimits(step.timeout, step.flowsMax);
+          } else {
+            pair.expire(now, step.countMax, step.what === 'flush');
+          }
+          pair.check();
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('agrees with the plain cache while tens of thousands of flows start and expire', () => {
+    const pair = new ComparedCaches(engine, 40 * SECOND, 30_000, 99);
+    // A walk over flow numbers with steps back of half their length: hits, insertions, growth, shrinking, reused segments.
+    let seed = 7;
+    for (let round = 0; round < 150_000; round += 1) {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+      const number = round - ((seed >>> 8) % 20_000);
+      const templateId = TEMPLATE_IDS[Math.abs(number) % TEMPLATE_IDS.length] ?? 256;
+      const extra = (number & 0x1_0001) + 2 * (seed % 100);
+      pair.add(templateId, Math.abs(number), 1, round * 1000, 1 + (seed % 3), 60 + (seed % 1000), extra);
+      if (round % 50 === 0) {
+        pair.expire(round * 1000, 400, false);
+      }
+      if (round % 40_000 === 39_999) {
+        pair.check();
+        pair.expire(round * 1000, 25_000, true);
+        pair.check();
+      }
     }
-    if (round % 40_000 === 39_999) {
-      pair.check();
-      pair.expire(round * 1000, 25_000, true);
-      pair.check();
-    }
-  }
-  pair.expire(0, Number.POSITIVE_INFINITY, true);
-  assert.equal(pair.cache.flowCount, 0);
-});
+    pair.expire(0, Number.POSITIVE_INFINITY, true);
+    assert.equal(pair.cache.flowCount, 0);
+  });
+}

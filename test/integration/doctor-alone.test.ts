@@ -1,11 +1,12 @@
 // Findings of the doctor that need their own Open vSwitch: without a daemon, with a killed one, with one of another version.
 
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { version } from '../../src/commands/version.ts';
+import { changeProgram, copyProgram } from '../support/copied-program.ts';
 import { Daemon, startDaemon } from '../support/daemon.ts';
 import { type Diagnosis, diagnose, emptyFolder, found, lacks } from '../support/doctor.ts';
 import { exportingBridge } from '../support/exporting-bridge.ts';
@@ -44,14 +45,12 @@ test('reports a daemon of another version, and a meter that drops', tier('ovs', 
   t.after(() => Promise.all(daemons.map((each) => each.stop())));
   const own = await ownOvs(t);
   // The same program with another version number.
-  const program = join(folder, 'ovs-ipfix.cjs');
-  const source = await readFile(DAEMON_FILE, 'utf8');
-  const edited = source.replace(
+  const program = await copyProgram(folder);
+  await changeProgram(
+    program,
     new RegExp(`(version: ?)"${version.replaceAll('.', '\\.')}"`, 'u'),
     '$1"0.0.1"',
   );
-  assert.notEqual(edited, source);
-  await writeFile(program, edited);
   const older = await BackgroundProgram.start(process.execPath, [program, 'run', '--db', own.dbEndpoint], {
     environment: own.environment,
   });

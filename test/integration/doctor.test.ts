@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
-import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { checkClock } from '../../src/commands/doctor/host-checks.ts';
+import { copyProgram } from '../support/copied-program.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { diagnose, emptyFolder, found, lacks } from '../support/doctor.ts';
 import { exportingBridge } from '../support/exporting-bridge.ts';
@@ -233,8 +234,7 @@ test(
     t.after(() => ovs.vsctl('clear', 'Bridge', br.name, 'ipfix'));
     const folder = await emptyFolder(t);
     await chmod(folder, 0o755);
-    const program = join(folder, 'ovs-ipfix.cjs');
-    await cp(DAEMON_FILE, program);
+    const program = await copyProgram(folder);
     const asOtherUser = async (...command: readonly string[]) => {
       const args = ['--reuid=65534', '--clear-groups', process.execPath, program, ...command];
       return runProgram('setpriv', args, { environment: ovs.environment }).then(
@@ -265,8 +265,7 @@ test(
 
 test('reports a database without access rights', tier('ovs', 'daemon'), async (t) => {
   const folder = await emptyFolder(t);
-  const program = join(folder, 'ovs-ipfix.cjs');
-  await cp(DAEMON_FILE, program);
+  const program = await copyProgram(folder);
   const path = join(folder, 'db.sock');
   const server = createServer(() => {});
   await new Promise<void>((resolve) => {

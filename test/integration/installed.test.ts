@@ -21,7 +21,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ovs-ipfix-installed-'));
   const share = join(folder, 'share');
   await mkdir(join(folder, 'bin'));
-  for (const name of ['ovs-ipfix.cjs', 'ovs-ipfix-pidfile', 'web']) {
+  for (const name of ['ovs-ipfix.cjs', 'parts', 'ovs-ipfix-pidfile', 'web']) {
     await cp(join(dirname(DAEMON_FILE), name), join(share, name), { recursive: true });
   }
   await symlink(join(share, 'ovs-ipfix.cjs'), join(folder, 'bin', 'ovs-ipfix'));
@@ -33,7 +33,7 @@ after(async () => {
 });
 
 test(
-  'page and pid file work through a symbolic link, and survive a replaced or removed page',
+  'page and pid file work through a symbolic link, and survive a replaced or removed page and program',
   tier('ovs', 'daemon'),
   async (t) => {
     const program = await BackgroundProgram.start(
@@ -58,6 +58,11 @@ test(
     assert.equal((await get('/page.css')).body, '/* another version, of another length */');
     await rm(join(folder, 'share', 'web'), { recursive: true });
     assert.equal((await get('/page.css')).status, 404);
+    // Of an upgrade while the daemon runs; the doctor is used for the first time.
+    const parts = join(folder, 'share', 'parts');
+    await rename(parts, `${parts}.removed`);
+    assert.equal((await get('/doctor.json')).status, 200);
+    await rename(`${parts}.removed`, parts);
     assert.equal(await ready(), true);
   },
 );

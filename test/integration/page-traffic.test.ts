@@ -5,8 +5,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import type { TrafficDocument } from '../../src/report/traffic/traffic-document.ts';
+import type { LiveMessage } from '../../src/web/live-message.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
@@ -20,6 +22,13 @@ import { waitFor } from '../support/wait.ts';
 
 /** How far the page scrolls horizontally. */
 const SIDEWAYS = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+/** Counts how often the chart is taken off the page. */
+const WATCH_PLOT = `
+  window.plotsRemoved = 0;
+  new MutationObserver((changes) => {
+    window.plotsRemoved += changes.filter(({ removedNodes }) =>
+      [...removedNodes].some((node) => node.classList?.contains('chart'))).length;
+  }).observe(document.body, { childList: true, subtree: true });`;
 /** The largest difference to the truth. */
 const TOLERANCE = 0.02;
 const SECONDS = 10;
@@ -170,12 +179,12 @@ test(
     await page.locator('[data-band="db-1"]').waitFor({ state: 'detached' });
     assert.equal(await page.locator('[data-talker]').count(), 1);
     // What is sent to the VM is selected as well.
-    const both = sent.rate(SECONDS, ({ port }) => port === 'tap0' || port.startsWith('p')).bits;
+    const both = () => sent.rate(SECONDS, ({ port }) => port === 'tap0' || port.startsWith('p')).bits;
     const filtered = async () => {
       const { bits, allBits } = await find('window=10s&interface=web-1');
       return bits / allBits;
     };
-    await waitForTruth('share of web-1', filtered, () => both / sent.rate(SECONDS).bits);
+    await waitForTruth('share of web-1', filtered, () => both() / sent.rate(SECONDS).bits);
     await page.getByRole('combobox', { name: 'by' }).selectOption('application');
     await page.locator('[data-band="TCP 443 (https)"]').waitFor();
 
@@ -184,13 +193,13 @@ test(
     await page.getByRole('button', { name: 'remove interface=web-1' }).waitFor();
     await page.locator('[data-band="TCP 443 (https)"]').waitFor();
     await page.locator('.plot').focus();
-    for (let press = 0; press < 6; press += 1) {
-      await page.keyboard.press('ArrowLeft');
-    }
     const values = page.locator('[data-values]');
-    assert.ok(
-      Number(await values.getAttribute('data-values')) < before,
-      'the chart has what was before the reload',
+    await waitFor(
+      async () => {
+        await page.keyboard.press('ArrowLeft');
+        return Number(await values.getAttribute('data-values')) < before;
+      },
+      { what: 'the chart has what was before the reload', timeoutMs: 20_000 },
     );
     await values.getByText('TCP 443 (https)').waitFor();
     await page.getByRole('button', { name: 'remove interface=web-1' }).click();
@@ -204,6 +213,44 @@ test(
       faults.every((fault) => fault.includes('400')),
       faults.join('\n'),
     );
+  },
+);
+
+test(
+  'shows what a click selects when answers are slow, and when the first one is refused',
+  options,
+  async (t) => {
+    browser ??= await openBrowser();
+    await start();
+    const { page } = await openPage(t, browser, url);
+    await page.locator('[data-band="db-1"]').waitFor();
+    // Each answer takes longer than the time between two updates.
+    let isSlow = true;
+    let refusals = 0;
+    await page.route('**/flows.json?*', async (route) => {
+      if (isSlow) {
+        const response = await route.fetch();
+        await delay(1500);
+        // The page may have asked for another view meanwhile.
+        await route.fulfill({ response }).catch(() => {});
+      } else if (refusals === 0 && route.request().url().includes('by=application')) {
+        refusals += 1;
+        await route.fulfill({ status: 503, body: 'Too many different views are asked for; try again.' });
+      } else {
+        await route.continue();
+      }
+    });
+    await page.locator('[data-band="web-1"] button').click();
+    await page.locator('[data-band="db-1"]').waitFor({ state: 'detached', timeout: 10_000 });
+    await page.locator('[data-band="web-1"]').waitFor();
+    isSlow = false;
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.evaluate(WATCH_PLOT);
+    await page.getByRole('combobox', { name: 'by' }).selectOption('application');
+    await page.locator('[data-band="TCP 443 (https)"]').waitFor({ timeout: 10_000 });
+    assert.equal(refusals, 1);
+    assert.equal(await page.evaluate('window.plotsRemoved'), 0, 'the chart stays while there is no answer');
+    await page.getByText('Too many different views').waitFor({ state: 'detached' });
   },
 );
 
@@ -223,8 +270,14 @@ test('is readable on a phone and in dark colours, paused, in UTC and over an hou
       assert.equal(await page.evaluate(SIDEWAYS), 0, `${width}`);
       const height = await page.locator('.plot').evaluate((element) => element.clientHeight);
       assert.ok(height >= 200, `the chart is ${height} pixels high`);
+      // The mouse shows the values of a time, and none where the history has nothing.
+      const over = page.locator('.u-over');
+      const { width: end = 0 } = (await over.boundingBox()) ?? {};
+      await over.hover({ position: { x: 5, y: 60 } });
+      assert.equal(await page.locator('[data-values]').count(), 0);
+      await over.hover({ position: { x: end - 5, y: 60 } });
+      await page.locator('[data-values]').getByText('web-1').waitFor();
       if (shots !== undefined) {
-        await page.locator('.u-over').hover({ position: { x: width / 2, y: 60 } });
         await page.screenshot({ path: join(shots, `traffic-${width}-${colorScheme}.png`), fullPage: true });
       }
       await page.getByRole('button', { name: 'UTC' }).click();
@@ -235,6 +288,93 @@ test('is readable on a phone and in dark colours, paused, in UTC and over an hou
       assert.deepEqual(faults, []);
     }
   }
+});
+
+test('loads itself again, with the view, when the daemon was upgraded', options, async (t) => {
+  browser ??= await openBrowser();
+  await start();
+  const { page } = await openPage(t, browser, url);
+  await page.getByRole('button', { name: 'UTC' }).click();
+  let loads = 0;
+  page.on('load', () => {
+    loads += 1;
+  });
+  let isUpgraded = false;
+  await page.routeWebSocket(/\/ws$/u, (socket) => {
+    socket.connectToServer().onMessage((text) => {
+      const version = isUpgraded ? '"version":"99.0.0"' : '$&';
+      socket.send(String(text).replace(/"version":\s*"[^"]+"/u, version));
+    });
+  });
+  await page.reload();
+  await page.getByText('live', { exact: true }).waitFor();
+  isUpgraded = true;
+  await page.getByText('ovs-ipfix 99.0.0').waitFor();
+  assert.equal(loads, 2);
+  await page.locator('button[aria-pressed="true"]', { hasText: 'UTC' }).waitFor();
+});
+
+test('many conditions and collectors are folded, so that the chart is in sight', options, async (t) => {
+  browser ??= await openBrowser();
+  await start();
+  const { page, faults } = await openPage(t, browser, url);
+  let updates = 0;
+  await page.routeWebSocket(/\/ws$/u, (socket) => {
+    socket.connectToServer().onMessage((text) => {
+      updates += 1;
+      const { overview } = JSON.parse(String(text)) as LiveMessage;
+      const [collector] = overview.collectors;
+      const conditions = Array.from({ length: 50 }, (_, index) => ({
+        code: 'unknown-key',
+        severity: 'warning',
+        where: `row ${index}`,
+        message: 'A message.',
+        action: 'An action.',
+      }));
+      const collectors = Array.from({ length: 50 }, (_, index) => ({
+        ...collector,
+        target: `192.0.2.${index}:4739`,
+      }));
+      socket.send(JSON.stringify({ overview: { ...overview, conditions, collectors } }));
+    });
+  });
+  await page.reload();
+  await page.locator('[data-band="web-1"]').waitFor();
+  const top = await page.locator('.plot').evaluate((element) => element.getBoundingClientRect().top);
+  assert.ok(top < 900, `the chart begins at ${top} pixels`);
+  assert.equal(await page.getByText('row 2', { exact: true }).isVisible(), true);
+  assert.equal(await page.getByText('row 49').isVisible(), false);
+  await page.locator('summary', { hasText: '47 more' }).click();
+  await page.getByText('row 49').waitFor();
+  // It stays open when the next updates arrive.
+  const before = updates;
+  await waitFor(() => updates > before + 1, { what: 'two updates' });
+  assert.equal(await page.getByText('row 49').isVisible(), true);
+  await page.locator('summary', { hasText: '40 more' }).click();
+  await page.getByText('192.0.2.49:4739').waitFor();
+  assert.deepEqual(faults, []);
+});
+
+test('names with markup are shown as they are, and filter', options, async (t) => {
+  browser ??= await openBrowser();
+  const { br: bridge } = await start();
+  const name = '<img src=x onerror="document.title=1">&lt;b> = #1';
+  await ovs.vsctl('set', 'Interface', 'tap1', `external_ids:vm-name=${JSON.stringify(name)}`);
+  await waitFor(async () => (await daemon.appctl('interfaces', bridge.name)).includes(name), {
+    what: 'the VM has its name',
+  });
+  const { page, faults } = await openPage(t, browser, url);
+  await page.locator('.legend .name', { hasText: name }).click();
+  await page.getByRole('button', { name: `remove interface=${name}` }).waitFor();
+  await page.locator('[data-talker]').getByText(name).waitFor();
+  await page.reload();
+  await page.locator('[data-talker]').getByText(name).waitFor();
+  await page.locator('summary', { hasText: 'Flows in the caches' }).click();
+  await page.locator('#flows').getByText(name).first().waitFor();
+  assert.equal(await page.locator('img').count(), 0);
+  assert.notEqual(await page.title(), '1');
+  assert.deepEqual(faults, []);
+  await ovs.vsctl('set', 'Interface', 'tap1', 'external_ids:vm-name=web-2');
 });
 
 test('top prints the same figures once into a pipe', options, async () => {

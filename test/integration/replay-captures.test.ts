@@ -1,7 +1,7 @@
 // What `ovs-ipfix replay` reads: link types, damaged and compressed files, several files and folders, times, and the filter.
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
@@ -9,6 +9,7 @@ import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import { pcapFile, pcapngBlocks, type TestPacket } from '../support/captures.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { udpFrame } from '../support/frames.ts';
+import { runProgram } from '../support/process.ts';
 import { runReplay } from '../support/replay.ts';
 import { tier } from '../support/tiers.ts';
 
@@ -134,6 +135,67 @@ test('other compressed files are refused with the command that unpacks them', ti
     const typed = `${program} '${file.replace("'", "'\\''")}' | ovs-ipfix replay - --to COLLECTOR.`;
     const said = stderr + (summary?.faults.join('') ?? '');
     assert.ok(said.includes(`is compressed by ${name}, which`) && said.includes(typed), said);
+  }
+});
+
+test(
+  'a file that is compressed twice is refused with the commands that unpack it',
+  tier('daemon'),
+  async (t) => {
+    const sink = await flowSink(t);
+    const once = gzipSync(pcapFile([packetAt(0)]));
+    for (const [name, bytes, pipeline] of [
+      ['twice.gz', gzipSync(once), 'gzip -dc FILE | ovs-ipfix replay -'],
+      [
+        'xz.gz',
+        gzipSync(Buffer.from('fd377a585a0000', 'hex')),
+        'gzip -dc FILE | xz -dc | ovs-ipfix replay -',
+      ],
+    ] as const) {
+      const file = await fileOf(name, bytes);
+      const { exitCode, summary } = await runReplay(file, '--to', sink.target);
+      assert.deepEqual([exitCode, summary?.packets], [1, 0]);
+      const said = summary?.faults.join() ?? '';
+      assert.ok(said.includes('is compressed twice') && said.includes(pipeline.replace('FILE', file)), said);
+    }
+  },
+);
+
+test('odd things in a folder are named, and none is lost silently', tier('daemon'), async (t) => {
+  const sink = await flowSink(t);
+  const odd = join(folder, 'odd');
+  await mkdir(join(odd, 'folder'), { recursive: true });
+  await writeFile(join(odd, 'a.pcap'), pcapFile([packetAt(0), packetAt(1)]));
+  await writeFile(join(odd, 'empty'), '');
+  await runProgram('mkfifo', [join(odd, 'pipe')]);
+  await symlink('nowhere', join(odd, 'dangling'));
+  await symlink('loop', join(odd, 'loop'));
+  const left = await runReplay(odd, '--to', sink.target);
+  assert.deepEqual([left.exitCode, left.summary?.packets], [0, 2], left.stderr);
+  assert.match(left.summary?.warnings.join() ?? '', /not captures: 4, the first is ".*dangling"/u);
+  await writeFile(join(odd, 'folder', 'only.txt'), 'A text.');
+  const other = await runReplay(join(odd, 'folder'), '--to', sink.target);
+  assert.deepEqual([other.exitCode, other.summary?.packets], [1, 0]);
+  assert.match(
+    other.summary?.faults.join() ?? '',
+    /only\.txt: At byte 0 .* neither pcap nor pcapng\. Convert a capture of another format: editcap/u,
+  );
+  await rm(join(odd, 'folder', 'only.txt'));
+  // What is a capture by its format, and cannot be read, is missing.
+  const damaged = gzipSync(pcapFile([packetAt(2)]));
+  damaged.fill(0xff, 10, 20);
+  await writeFile(join(odd, 'damaged.pcap.gz'), damaged);
+  const missing = await runReplay(odd, '--to', sink.target);
+  assert.deepEqual([missing.exitCode, missing.summary?.packets], [1, 2]);
+  assert.match(missing.summary?.faults.join() ?? '', /damaged\.pcap\.gz" cannot be read/u);
+  for (const [paths, message] of [
+    [[join(odd, 'loop')], /loop" cannot be opened: /u],
+    [[join(odd, 'folder')], /folder" has no files\. Folders in it are not searched/u],
+    [['-', '-'], /Standard input is named twice/u],
+  ] as const) {
+    const { exitCode, stderr } = await runReplay(...paths, '--to', sink.target);
+    assert.equal(exitCode, 1);
+    assert.match(stderr, message);
   }
 });
 

@@ -6,9 +6,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Condition } from '../../src/config/condition.ts';
-import { CACHE_ACTIVE_TIMEOUT_MAX, IPFIX_COLUMN_NAMES, readIpfixRow } from '../../src/config/ipfix-row.ts';
+import { IPFIX_COLUMN_NAMES, readIpfixRow } from '../../src/config/ipfix-row.ts';
 import { WATCHED_COLUMNS } from '../../src/control/database-session.ts';
 import { INTERFACE_COLUMNS } from '../../src/control/interface-watch.ts';
+import { CACHE_ACTIVE_TIMEOUT_MAX } from '../../src/export/exporter-options.ts';
 import {
   type ColumnType,
   type DatabaseSchema,

@@ -8,6 +8,7 @@ import { dissect } from '../../src/packet/dissect.ts';
 import { dissectExtended } from '../../src/packet/dissect-extended.ts';
 import { FlowKey } from '../../src/packet/flow-key.ts';
 import { FlowFilter } from '../../src/report/flow-filter.ts';
+import { readFlowRequest } from '../../src/report/flow-request.ts';
 import { flowTable } from '../../src/report/flow-table.ts';
 import type { RecordOrigin } from '../../src/report/record-rows.ts';
 import { TABLE_WIDTH } from '../../src/report/text-table.ts';
@@ -82,10 +83,16 @@ test('refuses invalid words with the word and the valid ones', () => {
   refused('=1', /is not a valid filter/u);
   refused('ip=10.0.0', /"10\.0\.0" is not a valid IP address/u);
   refused('ip=10.0.0.0/33', /"33" is not a whole number from 0 to 32/u);
+  refused('ip=10.0.0.0/8/9', /"8\/9" is not a whole number from 0 to 32/u);
+  refused('ip=10.0.0.0/', /"" is not a whole number from 0 to 32/u);
   refused('port=70000', /from 0 to 65535/u);
   refused('proto=xyz', /"xyz" is not a whole number from 0 to 255/u);
   refused('mac=1:2', /is not a valid MAC address/u);
   refused('vlan=', /"" is not a whole number/u);
+  assert.throws(() => readFlowRequest(['by=protocol']), {
+    name: 'UnknownWord',
+    message: /^"by=protocol" divides the traffic of a window; write window=5m as well\.$/u,
+  });
 });
 
 test('lists the largest flows of several caches first, decoded as a collector sees them', async () => {

@@ -220,12 +220,52 @@ test('says the state in one sentence, with right plurals', () => {
   });
 });
 
+test('errors come before warnings, also where not all conditions are shown', () => {
+  const { second, overview } = start();
+  second({}, 1);
+  const condition = (severity: string, where: string) => ({
+    code: 'x',
+    severity,
+    where,
+    message: '',
+    action: '',
+  });
+  const warnings = Array.from({ length: 60 }, (_, index) => condition('warning', `row ${index}`));
+  const { conditions, conditionsOmitted } = overview({
+    conditions: [...warnings, condition('error', 'last')],
+  });
+  assert.deepEqual(
+    conditions.slice(0, 3).map(({ where }) => where),
+    ['last', 'row 0', 'row 1'],
+  );
+  assert.deepEqual([conditions.length, conditionsOmitted], [50, 11]);
+});
+
 test('finds the command in an action', () => {
   assert.equal(
     commandIn('Raise it, or let the datapath sample with "ovs-vsctl set Bridge br0 a=b".'),
     'ovs-vsctl set Bridge br0 a=b',
   );
   assert.equal(commandIn('"x" is not a target.'), undefined);
+  // Quotes of the shell are part of it.
+  assert.equal(
+    commandIn('Set it with "ovs-vsctl set IPFIX 5f93 external_ids:a=\\"b,c\\"".'),
+    'ovs-vsctl set IPFIX 5f93 external_ids:a=\\"b,c\\"',
+  );
+});
+
+test('a command that cannot be run as it stands is not for copying', () => {
+  for (const text of [
+    'Correct it with "ovs-vsctl set IPFIX 5f93 targets=..."; the others are used.',
+    'Give it with "ovs-vsctl set Bridge BRIDGE ipfix=5f93", or delete it with "ovs-vsctl destroy IPFIX 5f93".',
+    'Set one with "ovs-vsctl set IPFIX 5f93 targets=\\"192.0.2.1:4739\\"".',
+    'Set it with "ovs-vsctl set IPFIX 5f93 obs_domain_id=ID".',
+    'Try "ovs-ipfix run --mark=regN[BIT]".',
+    'Set it with "ovs-vsctl set Bridge br0;reboot external_ids:a=b".',
+    'Set it with "ovs-vsctl set Bridge $(reboot) external_ids:a=b".',
+  ]) {
+    assert.equal(commandIn(text), undefined, text);
+  }
 });
 
 test('the screen of top has the figures in 80 columns', () => {

@@ -127,7 +127,31 @@ test('selects by words; a VM selects its conversations in both directions', () =
   assert.throws(() => source.find('by=colour'), {
     message: /not a valid dimension; write bridge, interface/u,
   });
-  assert.throws(() => source.find('window=2h'), { message: /write a window from 10s to 1h/u });
+  for (const window of [
+    '2h',
+    '9s',
+    '0',
+    '',
+    '-5m',
+    '5',
+    '1h1m',
+    '5 m',
+    '3601',
+    '5M',
+    '1e3',
+    '0x10',
+    '99999999999s',
+  ]) {
+    assert.throws(
+      () => source.find(`window=${window}`),
+      { message: /write a window from 10s to 1h/u },
+      window,
+    );
+  }
+  for (const top of ['', '-1', '101', '1.5', '1e1']) {
+    assert.throws(() => source.find(`top=${top}`), { message: /is not a whole number from 0 to 100/u }, top);
+  }
+  assert.throws(() => source.find('src=10.0.0.0/8/9'), { message: /"8\/9" is not a whole number/u });
 });
 
 test('keeps the largest conversations of a second, and all others as the rest of their bridge', () => {

@@ -28,9 +28,9 @@ const RATE = ['config/bridge-keys.ts', 'MAX_SAMPLE_RATE_DEFAULT'] as const;
 const DEADLINE = ['commands/run.ts', 'STOP_DEADLINE_MS', 1000] as const;
 const TEMPLATES = ['config/ipfix-row.ts', 'TEMPLATE_INTERVAL_DEFAULT'] as const;
 const SAMPLING = ['config/ipfix-row.ts', 'SAMPLING_DEFAULT'] as const;
-const TIMEOUT_MAX = ['config/ipfix-row.ts', 'CACHE_ACTIVE_TIMEOUT_MAX'] as const;
+const TIMEOUT_MAX = ['export/exporter-options.ts', 'CACHE_ACTIVE_TIMEOUT_MAX'] as const;
 const MESSAGE_RATE = ['config/settings.ts', 'MESSAGE_RATE_MAX_DEFAULT'] as const;
-const MESSAGE = ['config/settings.ts', 'MESSAGE_BYTES_MAX_DEFAULT'] as const;
+const MESSAGE = ['config/export-flags.ts', 'MESSAGE_BYTES_MAX_DEFAULT'] as const;
 const FOLDER = ['export/files/file-folder.ts'] as const;
 const FIRST_RETRY = ['export/socket-session.ts', 'SESSION_DEFAULTS.retryMinMs'] as const;
 const RELIABLE_RETRY = ['export/reliable-session.ts', 'RELIABLE_SESSION_DEFAULTS.retryMaxMs'] as const;
@@ -159,7 +159,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
     1000,
   ),
   checked('command-line.md', 'within {} columns', ...TABLE_WIDTH),
-  checked('command-line.md', 'in {} columns, again', ...TABLE_WIDTH),
+  checked('command-line.md', 'in at most {} columns, again', ...TABLE_WIDTH),
   checked('command-line.md', '{} s to an hour', 'report/traffic/traffic-request.ts', 'WINDOW_SECONDS_MIN'),
   checked(
     'command-line.md',
@@ -177,7 +177,7 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('records.md', 'At most {} interfaces', 'export/options-records.ts', 'OPTIONS_INTERFACES_MAX'),
   checked('records.md', 'and to {} domains', 'export/stream-domains.ts', 'OPTIONS_DOMAINS_MAX'),
   checked('records.md', 'than {} GiB of flows', 'flow/flow-cache.ts', 'FLOW_BYTES_MAX', 1024 ** 3),
-  checked('records.md', 'IP length than {} is', 'flow/flow-entry.ts', 'IP_TOTAL_LENGTH_MAX'),
+  checked('records.md', 'IP length than {} is', 'flow/entry-layout.ts', 'IP_TOTAL_LENGTH_MAX'),
 
   checked('collectors.md', 'of a row | {}, or more', ...MESSAGE),
   checked('collectors.md', 'with templates every {} s', 'export/collector-streams.ts', 'PROBE_SECONDS'),
@@ -274,8 +274,8 @@ export const CHECKED_NUMBERS: readonly CheckedNumber[] = [
   checked('status.md', 'then {} a minute', 'runtime/rate-limit.ts', 'RATE_LIMIT_DEFAULTS.perMinute'),
 
   checked('conditions.md', 'could not be sampled for {} s', ...HAND_BACK),
-  checked('conditions.md', 'a row has more than {} targets', 'config/target.ts', 'TARGETS_MAX'),
-  checked('conditions.md', 'exports to the first {}, which', 'config/target.ts', 'TARGETS_MAX'),
+  checked('conditions.md', 'a row has more than {} targets', 'config/row-targets.ts', 'TARGETS_MAX'),
+  checked('conditions.md', 'exports to the first {}, which', 'config/row-targets.ts', 'TARGETS_MAX'),
   checked('conditions.md', 'more than {} bridges have', 'config/bridge-limits.ts', 'BRIDGES_MAX'),
   checked('conditions.md', 'have more than {} collector', 'config/bridge-limits.ts', 'COLLECTOR_SETS_MAX'),
   checked('conditions.md', 'rewritten for {} s', 'control/bridge-session.ts', 'TRANSLATION_SLOW_MS', 1000),

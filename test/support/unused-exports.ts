@@ -26,11 +26,18 @@ export function unusedExports(
 function readNames(path: string, source: ts.SourceFile): FileNames {
   const imported: string[] = [];
   const walk = (node: ts.Node): void => {
-    imported.push(...importsOf(node).map(([from, name]) => `${join(dirname(path), from)} ${name}`));
+    imported.push(...importsOf(node).map(([from, name]) => `${fileOf(join(dirname(path), from))} ${name}`));
     ts.forEachChild(node, walk);
   };
   walk(source);
   return { exported: source.statements.flatMap(exportsOf), imported };
+}
+
+/** AssemblyScript names files without their extension. */
+function fileOf(path: string): string {
+  return path.startsWith('src/engine/') || path.startsWith('src/flow/')
+    ? path.replace(/(\.ts)?$/u, '.ts')
+    : path;
 }
 
 function exportsOf(statement: ts.Statement): string[] {

@@ -175,7 +175,7 @@ export const CHECKS: readonly Check[] = [
 
 /** Tests of test/integration and test/oracle without Open vSwitch. */
 export const FILES_WITHOUT_OVS: readonly string[] = [
-  ...integration('replay', 'replay-captures', 'replay-ending', 'path-mtu', 'tls-engine'),
+  ...integration('replay', 'replay-captures', 'replay-ending', 'top', 'path-mtu', 'tls-engine'),
   'test/oracle/collectors.test.ts',
   'test/oracle/frames.test.ts',
   'test/oracle/ipfix.test.ts',

@@ -6,7 +6,7 @@ import {
   readConfiguration,
 } from '../../config/configuration.ts';
 import type { DoctorSettings } from '../../config/doctor-settings.ts';
-import { MESSAGE_BYTES_MAX_DEFAULT } from '../../config/settings.ts';
+import { MESSAGE_BYTES_MAX_DEFAULT } from '../../config/export-flags.ts';
 import { isRelay, relayCondition } from '../../control/database-relay.ts';
 import { configurationTables, DATABASE_NAME, WATCHED_COLUMNS } from '../../control/database-session.ts';
 import { withOwnershipConditions } from '../../control/ownership.ts';

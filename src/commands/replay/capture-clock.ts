@@ -38,6 +38,11 @@ export class CaptureClock implements Clock {
     return timer;
   }
 
+  /** When the next timer is due, in microseconds; Infinity without one. */
+  get nextMicros(): number {
+    return this.#cells[1]!;
+  }
+
   /** Moves on to `time[0]` and calls what is due until then, each at its time. An earlier time changes nothing: false. */
   advance(time: Float64Array): boolean {
     if (time[0]! < this.#cells[0]!) {

@@ -18,14 +18,17 @@ export type CaptureResult = Pick<CaptureFile, 'file' | 'fault' | 'fileBytes' | '
 /** See the head of the file. */
 export class CaptureFile {
   readonly file: string;
-  readonly reader = new CaptureReader();
+  readonly reader: CaptureReader;
   readonly #source: CaptureSource;
   #hasPacket = false;
   #fault: string | undefined;
+  #isOtherFormat = false;
   #isClosed = false;
 
-  constructor(file: string, source: CaptureSource) {
+  /** Reads in `memory`, if it is given. */
+  constructor(file: string, source: CaptureSource, memory?: Buffer) {
     this.file = file;
+    this.reader = new CaptureReader(memory);
     this.#source = source;
   }
 
@@ -42,6 +45,11 @@ export class CaptureFile {
   /** Why it cannot be read on. */
   get fault(): string | undefined {
     return this.#fault;
+  }
+
+  /** Whether it could be read, and is not a capture. */
+  get isOtherFormat(): boolean {
+    return this.#isOtherFormat;
   }
 
   get fileBytes(): number | undefined {
@@ -107,5 +115,6 @@ export class CaptureFile {
     }
     this.#hasPacket = false;
     this.#fault = error.message;
+    this.#isOtherFormat = error instanceof CaptureError && !this.reader.isRecognised;
   }
 }

@@ -1,11 +1,11 @@
 // The packets of one or several captures in the order of time, as mergecap(1) merges files. A file is open from its first packet
 // to its last one, so that the parts of a long capture are read one after the other.
 
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf } from '../../runtime/sentence.ts';
 import { CaptureFile, type CaptureResult, type ReadingControl } from './capture-file.ts';
-import { CaptureSourceError, captureName, STANDARD_INPUT } from './capture-source.ts';
+import { CaptureSourceError, STANDARD_INPUT } from './capture-source.ts';
 import { openCapture } from './open-capture.ts';
 
 /** Captures of one replay; more are refused. */
@@ -31,6 +31,9 @@ interface WaitingCapture {
 export class CaptureInput {
   readonly #paths: readonly string[];
   readonly #control: ReadingControl;
+  /** Memory for one of the captures that are read, and the one that has it. */
+  readonly #memory: Buffer | undefined;
+  #memoryOwner: CaptureFile | undefined;
   /** In the order of their first packets. */
   #waiting: WaitingCapture[] = [];
   /** Those that have been opened, of which `#open` are being read; without the memory of those that were read. */
@@ -40,6 +43,8 @@ export class CaptureInput {
   /** The one that is waited for: a pipe may be idle for ever. */
   #reading: CaptureFile | undefined;
   #isSeveral = false;
+  /** Whether the command line does not name the only capture. */
+  #isFound = false;
   readonly #ignored: string[] = [];
   /** Time of the earliest packet of the other captures, in microseconds. */
   #otherMicros = Number.POSITIVE_INFINITY;
@@ -48,8 +53,12 @@ export class CaptureInput {
   readonly #latestMicros: number;
   #totalBytes: number | undefined = 0;
 
-  /** `paths` are files, folders, or `-` for standard input; packets after `latestMicros` are returned one by one. */
-  constructor(paths: readonly string[], control: ReadingControl, latestMicros: number) {
+  /**
+   * `paths` are files, folders, or `-` for standard input; packets after `latestMicros` are returned one by one. One capture at
+   * a time is read in `memory`.
+   */
+  constructor(paths: readonly string[], control: ReadingControl, latestMicros: number, memory?: Buffer) {
+    this.#memory = memory;
     this.limitMicros = new Float64Array([latestMicros]);
     this.#latestMicros = latestMicros;
     this.#paths = paths;
@@ -58,8 +67,10 @@ export class CaptureInput {
 
   /** Finds the captures and their order. Throws a `CaptureSourceError` for one that cannot be opened. */
   async begin(): Promise<void> {
-    const named = namedCaptures(this.#paths);
+    const { captures: named, others } = namedCaptures(this.#paths);
+    this.#ignored.push(...others);
     this.#isSeveral = named.length > 1;
+    this.#isFound = named.some(({ isOfFolder }) => isOfFolder);
     if (!this.#isSeveral) {
       this.#waiting = named.map(({ file }) => ({
         file,
@@ -109,8 +120,9 @@ export class CaptureInput {
 
   /** Why captures could not be read to their ends, as sentences. */
   get faults(): readonly string[] {
+    const isNamed = this.#isSeveral || this.#isFound;
     return this.#all.flatMap(({ file, fault }) =>
-      fault === undefined ? [] : [this.#isSeveral && !fault.includes(file) ? `${file}: ${fault}` : fault],
+      fault === undefined ? [] : [isNamed && !fault.includes(file) ? `${file}: ${fault}` : fault],
     );
   }
 
@@ -125,7 +137,7 @@ export class CaptureInput {
     return skipped;
   }
 
-  /** Files of folders that are not captures. */
+  /** What is in folders and not a capture; folders in them are not listed. */
   get ignored(): readonly string[] {
     return this.#ignored;
   }
@@ -149,7 +161,7 @@ export class CaptureInput {
     const probe = new CaptureFile(file, openCapture(file));
     const hasPacket = await this.#read(probe);
     const isReadOnce = probe.fileBytes === undefined;
-    if (isOfFolder && !probe.reader.isRecognised) {
+    if (isOfFolder && probe.isOtherFormat) {
       this.#ignored.push(file);
     } else if (hasPacket) {
       const opened = isReadOnce ? probe : undefined;
@@ -201,12 +213,20 @@ export class CaptureInput {
     if (next === undefined) {
       return;
     }
-    const file = next.opened ?? new CaptureFile(next.file, openCapture(next.file));
+    const file = next.opened ?? this.#openFile(next.file);
     this.#all.push(file);
     this.#open.add(file);
     if (!file.hasPacket && !(await this.#read(file))) {
       this.#retire(file);
     }
+  }
+
+  #openFile(name: string): CaptureFile {
+    if (this.#memory === undefined || this.#memoryOwner !== undefined) {
+      return new CaptureFile(name, openCapture(name));
+    }
+    this.#memoryOwner = new CaptureFile(name, openCapture(name), this.#memory);
+    return this.#memoryOwner;
   }
 
   #setOtherTime(): void {
@@ -223,6 +243,9 @@ export class CaptureInput {
 
   #retire(file: CaptureFile): void {
     file.close();
+    if (this.#memoryOwner === file) {
+      this.#memoryOwner = undefined;
+    }
     this.#open.delete(file);
     this.#all[this.#all.indexOf(file)] = resultOf(file);
   }
@@ -232,40 +255,66 @@ function resultOf({ file, fault, fileBytes, readBytes, skipped }: CaptureFile): 
   return { file, fault, fileBytes, readBytes, skipped };
 }
 
-/** Returns the captures of files and folders; throws `CaptureSourceError`. */
-function namedCaptures(paths: readonly string[]): readonly NamedCapture[] {
-  const named = paths.flatMap((path) =>
-    isFolder(path) ? filesOf(path) : [{ file: path, isOfFolder: false }],
+/** The captures of files and folders, and what else is in the folders. */
+interface NamedCaptures {
+  readonly captures: readonly NamedCapture[];
+  readonly others: readonly string[];
+}
+
+/** Finds the captures of files and folders; throws `CaptureSourceError`. */
+function namedCaptures(paths: readonly string[]): NamedCaptures {
+  if (paths.filter((path) => path === STANDARD_INPUT).length > 1) {
+    throw new CaptureSourceError('Standard input is named twice, and can be read once: name "-" once.');
+  }
+  const found = paths.map((path) =>
+    isFolder(path) ? filesOf(path) : { captures: [{ file: path, isOfFolder: false }], others: [] },
   );
-  if (named.length > CAPTURES_MAX) {
+  const captures = found.flatMap((each) => each.captures);
+  if (captures.length > CAPTURES_MAX) {
     throw new CaptureSourceError(
-      `There are ${named.length} captures, more than the possible ${CAPTURES_MAX}; replay them in parts.`,
+      `There are ${captures.length} captures, more than the possible ${CAPTURES_MAX}; replay them in parts.`,
     );
   }
-  return named;
+  return { captures, others: found.flatMap(({ others }) => others) };
 }
 
 function isFolder(path: string): boolean {
   // What is not there gets its error where it is opened.
-  return path !== STANDARD_INPUT && (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false);
+  return path !== STANDARD_INPUT && (statOf(path)?.isDirectory() ?? false);
+}
+
+/** Returns what is at a path; undefined where nothing can be reached, as behind a link to itself. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Returns the files of a folder in the order of their names, but those in its folders and those that begin with a dot. */
-function filesOf(folder: string): readonly NamedCapture[] {
+function filesOf(folder: string): NamedCaptures {
   let names: string[];
   try {
     names = readdirSync(folder).sort();
   } catch (error) {
-    throw new CaptureSourceError(`${captureName(folder)} cannot be opened: ${reasonOf(error)}.`, {
+    throw new CaptureSourceError(`The folder "${folder}" cannot be read: ${reasonOf(error)}.`, {
       cause: error,
     });
   }
-  const files = names
+  const entries = names
     .filter((name) => !name.startsWith('.'))
     .map((name) => join(folder, name))
-    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile() ?? false);
+    .map((file) => ({ file, stat: statOf(file) }))
+    .filter(({ stat }) => !(stat?.isDirectory() ?? false));
+  const files = entries.filter(({ stat }) => stat?.isFile() ?? false);
   if (files.length === 0) {
-    throw new CaptureSourceError(`The folder "${folder}" has no files.`);
+    throw new CaptureSourceError(
+      `The folder "${folder}" has no files. Folders in it are not searched: name them.`,
+    );
   }
-  return files.map((file) => ({ file, isOfFolder: true }));
+  return {
+    captures: files.map(({ file }) => ({ file, isOfFolder: true })),
+    others: entries.filter((entry) => !files.includes(entry)).map(({ file }) => file),
+  };
 }

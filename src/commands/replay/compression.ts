@@ -47,6 +47,17 @@ export function unpackAdvice(file: string, { name, command }: Compression): stri
   );
 }
 
+/** Returns the sentence about a gzip file whose content is compressed again. */
+export function unpackTwiceAdvice(file: string, { name, command }: Compression): string {
+  const unpack = file === STANDARD_INPUT ? GZIP.command : `${GZIP.command} ${quoted(file)}`;
+  // Gzip on standard input is unpacked here.
+  const rest = name === GZIP.name ? '' : ` | ${command}`;
+  return (
+    `${captureName(file)} is compressed twice, by ${name} and then by gzip. ` +
+    `Unpack it on the way: ${unpack}${rest} | ovs-ipfix replay - --to COLLECTOR.`
+  );
+}
+
 /** Returns a word as it is typed in a shell. */
 function quoted(word: string): string {
   return /^[\w./:-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

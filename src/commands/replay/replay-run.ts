@@ -2,11 +2,14 @@
 // speed. Exporter, cache, encoder and sessions are those of the daemon; only the source of frames and time differs. Reading
 // waits for the collectors, so that no record is lost here.
 
+import { CAPTURE_BUFFER_BYTES } from '../../capture/capture-reader.ts';
 import { BatchClock } from '../../export/batch-clock.ts';
 import type { OpenSession } from '../../export/collector-session.ts';
 import { Exporter } from '../../export/exporter.ts';
 import type { ExporterOptions } from '../../export/exporter-options.ts';
 import type { ExporterStatus } from '../../export/exporter-status.ts';
+import type { MakeFlowEngine } from '../../flow/flow-engine.ts';
+import { RecordRun } from '../../flow/record-run.ts';
 import { UNKNOWN_INTERFACE } from '../../intake/ingress-interfaces.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -31,6 +34,8 @@ export interface ReplayParts {
   readonly filter: PacketFilter | undefined;
   readonly log: Logger;
   readonly openSession: OpenSession;
+  /** Creates the cache of flows. */
+  readonly makeEngine?: MakeFlowEngine | undefined;
 }
 
 /** Counts of a replay; octets are those of whole frames. */
@@ -65,6 +70,8 @@ const BACKLOG_LOW = 32;
 const LOOK_PACKETS = 64;
 /** Packets after which deferred work of the exporter runs; a count, so that a file gives the same messages each time. */
 const BATCH_PACKETS = 8192;
+/** Microseconds of capture after which a batch of packets ends: those of a slow capture are not exported late. */
+const BATCH_MICROS = 10_000;
 /** Microseconds that a packet may be exported before its time: the precision of timers. */
 const AHEAD_MICROS = 1000;
 
@@ -84,10 +91,15 @@ export class Replay {
   /** The exporter's clock at the recorded speed; packets wait by the same clock. */
   readonly #machineTime = new BatchClock(systemClock);
   readonly #exporter: Exporter;
+  /** Memory in which the engine reads records itself, and the run that it reads. */
+  readonly #frames: Buffer | undefined;
+  readonly #run = new RecordRun();
   /** Work that the exporter has deferred to the end of a batch. */
   readonly #deferred: (() => void)[] = [];
   /** Counts, in cells because they outgrow small integers. */
   readonly #counts = new Float64Array(4);
+  /** When the batch of packets ends, in microseconds of the capture. */
+  readonly #batchUntil = new Float64Array([Number.NEGATIVE_INFINITY]);
   #outOfOrder = 0;
   #firstMicros: number | undefined;
   /** Difference between a packet's time and monotonic time, at the recorded speed. */
@@ -102,18 +114,25 @@ export class Replay {
     this.#options = options;
     this.#filter = parts.filter;
     const control = {
-      beforeRead: () => this.#roomAtCollectors(),
+      beforeRead: () => {
+        this.#exporter.endBatch();
+        return this.#roomAtCollectors();
+      },
       isInterrupted: () => this.#isInterrupted,
     };
-    this.#input = new CaptureInput(parts.paths, control, this.#timeCheck.latest[0]!);
     const putOff = (callback: () => void) => this.#deferred.push(callback);
     // At full speed the event loop does not run in between: deferred work runs when the collectors can take messages.
     const timing =
       options.speed === 'max'
-        ? { clock: this.#time, defer: putOff, pace: { next: putOff } }
+        ? { clock: this.#time, defer: putOff, pace: { next: putOff }, hasBatches: true }
         : { clock: this.#machineTime };
-    const { log, openSession } = parts;
-    this.#exporter = new Exporter('replay', options.exporter, { ...timing, log, openSession });
+    const { log, openSession, makeEngine } = parts;
+    this.#exporter = new Exporter('replay', options.exporter, { ...timing, log, openSession, makeEngine });
+    this.#frames = this.#exporter.takeFrameMemory(CAPTURE_BUFFER_BYTES);
+    this.#input = new CaptureInput(parts.paths, control, this.#timeCheck.latest[0]!, this.#frames);
+    this.#run.domain = options.observationDomainId;
+    this.#run.observationPointId = options.observationPointId;
+    this.#run.ingressInterface = UNKNOWN_INTERFACE;
   }
 
   /** Reads to the end of each capture, to its first fault or to `interrupt`, and flushes. */
@@ -189,29 +208,44 @@ export class Replay {
     const filter = this.#filter;
     const exporter = this.#exporter;
     const time = this.#time;
+    const batchUntil = this.#batchUntil;
+    // Read once: what one bundled module imports of another is behind a getter.
+    const ingress = UNKNOWN_INTERFACE;
     const { packet, memory } = file.reader;
     const { timeMicros } = packet;
     if (timeMicros[0]! > this.#timeCheck.latest[0]!) {
       this.#timeCheck.add(file);
     }
     const packetsMax = speed === 'recorded' ? 1 : Math.min(LOOK_PACKETS, BATCH_PACKETS - this.#batchPackets);
+    const run = this.#run;
+    const hasRuns = speed === 'max' && filter === undefined && this.#hasRuns(file);
     let packets = 0;
     let octets = 0;
     let captured = 0;
     let filtered = 0;
     do {
       const { start, end, originalLength } = packet;
+      if (timeMicros[0]! > batchUntil[0]!) {
+        exporter.endBatch();
+        batchUntil[0] = timeMicros[0]! + BATCH_MICROS;
+      }
       if (!time.advance(timeMicros)) {
         this.#outOfOrder += 1;
       }
       if (filter === undefined || filter.matches(memory, start, end)) {
-        exporter.sample(memory, start, end, originalLength, 1, domainId, pointId, UNKNOWN_INTERFACE);
+        exporter.sample(memory, start, end, originalLength, 1, domainId, pointId, ingress);
       } else {
         filtered += 1;
       }
       packets += 1;
       octets += originalLength;
       captured += end - start;
+      if (hasRuns && packets < packetsMax) {
+        this.#sampleRun(file, packetsMax - packets);
+        packets += run.count;
+        octets += run.octets[0]!;
+        captured += run.captured;
+      }
     } while (file.moveOn() && packets < packetsMax && timeMicros[0]! <= limitMicros[0]!);
     const counts = this.#counts;
     counts[PACKETS]! += packets;
@@ -224,6 +258,32 @@ export class Replay {
       this.#runDeferred();
     }
     return exporter.backlogCount > BACKLOG_MAX;
+  }
+
+  /** Whether the engine can read the records of the file itself. */
+  #hasRuns({ reader }: CaptureFile): boolean {
+    return reader.memory === this.#frames && reader.hasPlainRecords;
+  }
+
+  /** Samples packets behind the current one that need nothing but to be counted, as many as fit into the batch. */
+  #sampleRun({ reader }: CaptureFile, countMax: number): void {
+    const run = this.#run;
+    const time = this.#time;
+    run.at = reader.restStart;
+    run.end = reader.restEnd;
+    run.countMax = countMax;
+    run.lastMicros[0] = time.monotonicMicros();
+    run.untilMicros[0] = Math.min(this.#batchUntil[0]!, this.#input.limitMicros[0]!);
+    run.beforeMicros[0] = time.nextMicros;
+    this.#exporter.putRecords(run);
+    if (run.count > 0) {
+      reader.passRecords(run.count, run.at);
+      time.advance(run.lastMicros);
+      this.#exporter.addFullBatch();
+    } else {
+      run.octets[0] = 0;
+      run.captured = 0;
+    }
   }
 
   /** Lets the event loop run, and waits while the send queue of a reachable collector is long. */

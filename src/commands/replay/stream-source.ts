@@ -4,7 +4,14 @@ import type { Readable } from 'node:stream';
 import type { CaptureReader } from '../../capture/capture-reader.ts';
 import { reasonOf } from '../../runtime/sentence.ts';
 import { type CaptureSource, CaptureSourceError, captureName } from './capture-source.ts';
-import { COMPRESSION_MAGIC_SIZE, compressionOf, GZIP, gunzip, unpackAdvice } from './compression.ts';
+import {
+  COMPRESSION_MAGIC_SIZE,
+  compressionOf,
+  GZIP,
+  gunzip,
+  unpackAdvice,
+  unpackTwiceAdvice,
+} from './compression.ts';
 
 /** See the head of the file. */
 export class StreamSource implements CaptureSource {
@@ -61,21 +68,17 @@ export class StreamSource implements CaptureSource {
   }
 
   async *#read(): AsyncGenerator<Buffer> {
-    const counted = this.#counted();
-    let head: Buffer = Buffer.alloc(0);
-    while (head.length < COMPRESSION_MAGIC_SIZE) {
-      const { done, value } = await counted.next();
-      if (done === true) {
-        break;
-      }
-      head = Buffer.concat([head, value]);
-    }
+    const { head, all } = await withHead(this.#counted());
     const compression = compressionOf(head);
-    const all = joined(head, counted);
     if (compression === undefined) {
       yield* all;
     } else if (compression === GZIP) {
-      yield* gunzip(all);
+      const unpacked = await withHead(gunzip(all));
+      const inner = compressionOf(unpacked.head);
+      if (inner !== undefined) {
+        throw new CaptureSourceError(unpackTwiceAdvice(this.#file, inner));
+      }
+      yield* unpacked.all;
     } else {
       throw new CaptureSourceError(unpackAdvice(this.#file, compression));
     }
@@ -89,9 +92,37 @@ export class StreamSource implements CaptureSource {
   }
 }
 
-async function* joined(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+/** Reads the first bytes, by which formats are recognised; `all` has them too. */
+async function withHead(
+  chunks: AsyncGenerator<Buffer>,
+): Promise<{ head: Buffer; all: AsyncGenerator<Buffer> }> {
+  let head: Buffer = Buffer.alloc(0);
+  let end: Error | undefined;
+  while (head.length < COMPRESSION_MAGIC_SIZE && end === undefined) {
+    try {
+      const { done, value } = await chunks.next();
+      if (done === true) {
+        break;
+      }
+      head = Buffer.concat([head, value]);
+    } catch (error) {
+      // What precedes the damage is read first.
+      end = error instanceof Error ? error : new Error(String(error));
+    }
+  }
+  return { head, all: joined(head, chunks, end) };
+}
+
+async function* joined(
+  head: Buffer,
+  rest: AsyncIterable<Buffer>,
+  end: Error | undefined,
+): AsyncGenerator<Buffer> {
   if (head.length > 0) {
     yield head;
+  }
+  if (end !== undefined) {
+    throw end;
   }
   yield* rest;
 }

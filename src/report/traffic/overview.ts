@@ -28,7 +28,9 @@ export function overviewOf(status: StatusDocument, history: History, host: strin
   const perSecond = (amount: number, of = seconds) => (of > 0 ? amount / of : 0);
   const minute = lossesOf(slots.slice(-LOSS_SENTENCE_SECONDS), history);
   const { program, missing, conditions, conditionsOmitted } = status;
-  const shown = conditions.slice(0, CONDITIONS_SHOWN);
+  const isError = ({ severity }: { readonly severity: string }) => severity === 'error';
+  const sorted = [...conditions.filter(isError), ...conditions.filter((one) => !isError(one))];
+  const shown = sorted.slice(0, CONDITIONS_SHOWN);
   return {
     host,
     time: Date.parse(status.time) / 1000,

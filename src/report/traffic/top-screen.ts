@@ -16,48 +16,92 @@ export interface TopDocument {
 /** Colours a line without changing its width. */
 export type PaintLine = (mood: Mood | 'head', text: string) => string;
 
+/** How the screen is laid out. */
+export interface TopLayout {
+  readonly paint?: PaintLine;
+  /** Columns of the terminal; more than 80 are not used. */
+  readonly columns?: number;
+}
+
 const plain: PaintLine = (_mood, text) => text;
 
-/** Conditions and collectors on the screen. */
-const SHOWN = 5;
+/** Sentences are not folded to fewer columns. */
+const COLUMNS_MIN = 30;
+const TIME_WIDTH = 12;
+const INDENT = '    ';
+/** Collectors on the screen. */
+const COLLECTORS_SHOWN = 5;
+/** Conditions on the screen; `status` has all. */
+const CONDITIONS_SHOWN = 3;
 
-/** Formats the screen. */
-export function topText({ overview, traffic }: TopDocument, paint: PaintLine = plain): string {
-  const { host, upSeconds, state, losses, conditions, conditionsOmitted, collectors } = overview;
+type Fold = (text: string) => string[];
+
+/** Formats the screen. What a low terminal cuts off is the end of the list of conversations. */
+export function topText(
+  { overview, traffic }: TopDocument,
+  { paint = plain, columns = TABLE_WIDTH }: TopLayout = {},
+): string {
+  const { upSeconds, state, losses } = overview;
+  const width = Math.min(Math.max(columns, COLUMNS_MIN), TABLE_WIDTH);
+  const fold: Fold = (text) => foldText(text, INDENT, width);
   const time = new Date(overview.time * 1000).toISOString().slice(11, 19);
-  const title = `${host}: ovs-ipfix ${overview.version}, up ${durationText(upSeconds)}`;
+  const title = `${overview.host}: ovs-ipfix ${overview.version}, up ${durationText(upSeconds)}`;
   return [
-    paint('head', `${cut(title, TABLE_WIDTH - 13).padEnd(TABLE_WIDTH - 12)}${time} UTC`),
-    ...foldText(state.text).map((line) => paint(state.mood, line)),
-    ...foldText(losses.text).map((line) => paint(losses.mood, line)),
-    ...figures(overview),
+    paint('head', `${cut(title, width - TIME_WIDTH - 1).padEnd(width - TIME_WIDTH)}${time} UTC`),
+    ...fold(state.text).map((line) => paint(state.mood, line)),
+    ...fold(losses.text).map((line) => paint(losses.mood, line)),
+    ...figures(overview, fold),
+    ...collectorList(overview, paint, fold),
+    ...conditionList(overview, paint, fold),
     '',
     trafficText(traffic),
-    '',
-    ...collectors.slice(0, SHOWN).flatMap((collector) => collectorLines(collector, overview.time, paint)),
-    ...(collectors.length > SHOWN ? [`and ${counted(collectors.length - SHOWN, 'more collector')}`] : []),
-    ...conditions
-      .slice(0, SHOWN)
-      .flatMap(({ code, severity, where, action }) =>
-        foldText(`${severity} ${code}: ${where}: ${action}`).map((line) =>
-          paint(severity === 'error' ? 'bad' : 'warning', line),
-        ),
-      ),
-    ...(conditions.length + conditionsOmitted > SHOWN
-      ? [`and ${counted(conditions.length + conditionsOmitted - SHOWN, 'more condition')}`]
-      : []),
   ].join('\n');
 }
 
-function figures({ bits, packets, flows, records, lost }: OverviewDocument): string[] {
-  const losses = lost.map(({ count, unit, what }) => `${counted(count, unit)} ${what}`);
+function collectorList({ collectors, time }: OverviewDocument, paint: PaintLine, fold: Fold): string[] {
+  const others = collectors.length - COLLECTORS_SHOWN;
   return [
-    `${bitsText(bits)}, ${rateText(packets)} packets/s, ${counted(flows, 'active flow')}, ${rateText(records)} records/s`,
-    ...foldText(`lost in the last 5 minutes: ${losses.length === 0 ? 'nothing' : losses.join('; ')}`),
+    ...collectors
+      .slice(0, COLLECTORS_SHOWN)
+      .flatMap((collector) => collectorLines(collector, time, paint, fold)),
+    ...(others > 0 ? [`and ${counted(others, 'more collector')}`] : []),
   ];
 }
 
-function collectorLines(collector: CollectorOverview, nowSeconds: number, paint: PaintLine): string[] {
+function conditionList(
+  { conditions, conditionsOmitted }: OverviewDocument,
+  paint: PaintLine,
+  fold: Fold,
+): string[] {
+  const others = conditions.length + conditionsOmitted - CONDITIONS_SHOWN;
+  return [
+    ...conditions
+      .slice(0, CONDITIONS_SHOWN)
+      .flatMap(({ code, severity, where, action }) =>
+        fold(`${severity} ${code}: ${where}: ${action}`).map((line) =>
+          paint(severity === 'error' ? 'bad' : 'warning', line),
+        ),
+      ),
+    ...(others > 0 ? [`and ${counted(others, 'more condition')}`] : []),
+  ];
+}
+
+function figures({ bits, packets, flows, records, lost }: OverviewDocument, fold: Fold): string[] {
+  const losses = lost.map(({ count, unit, what }) => `${counted(count, unit)} ${what}`);
+  return [
+    ...fold(
+      `${bitsText(bits)}, ${rateText(packets)} packets/s, ${counted(flows, 'active flow')}, ${rateText(records)} records/s`,
+    ),
+    ...fold(`lost in the last 5 minutes: ${losses.length === 0 ? 'nothing' : losses.join('; ')}`),
+  ];
+}
+
+function collectorLines(
+  collector: CollectorOverview,
+  nowSeconds: number,
+  paint: PaintLine,
+  fold: Fold,
+): string[] {
   const { target, state, downSince, recordsPerSecond, lost, waiting, reason, action } = collector;
   const facts = [
     `${rateText(recordsPerSecond)} records/s`,
@@ -65,9 +109,11 @@ function collectorLines(collector: CollectorOverview, nowSeconds: number, paint:
     ...(waiting > 0 ? [`${counted(waiting, 'message')} waiting`] : []),
   ];
   if (downSince === undefined) {
-    return foldText(`collector ${target} ${state}: ${facts.join(', ')}`);
+    return fold(`collector ${target} ${state}: ${facts.join(', ')}`);
   }
   const since = durationText(Math.max(0, Math.round(nowSeconds - downSince)));
   const text = `collector ${target} down for ${since}: ${facts.join(', ')}${reason === undefined ? '' : `; ${reason}`}`;
-  return [...foldText(text), ...foldText(`  ${action ?? ''}`)].map((line) => paint('bad', line));
+  return [...fold(text), ...(action === undefined ? [] : fold(`  ${action}`))].map((line) =>
+    paint('bad', line),
+  );
 }

@@ -117,7 +117,8 @@ function testOf(word: string, key: string, value: string): Test {
 
 /** Returns the test of an address or prefix; a MAC address is allowed for packets without IP. */
 function addressTest(word: string, text: string): (bytes: Uint8Array) => boolean {
-  const [address = '', bitsText] = text.split('/');
+  const [address = '', ...bitsTexts] = text.split('/');
+  const bitsText = bitsTexts.length === 0 ? undefined : bitsTexts.join('/');
   const bytes = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/iu.test(address)
     ? Buffer.from(address.replaceAll(':', ''), 'hex')
     : ipBytes(word, address);

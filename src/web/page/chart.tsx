@@ -31,6 +31,7 @@ interface Drawn {
   view: View;
   /** The first and the last time of the chart. */
   span: readonly [number, number];
+  slotSeconds: number;
   onCursor: (index: number | null) => void;
 }
 
@@ -40,8 +41,9 @@ export function Chart({ traffic, events, view, onFilter }: ChartProps) {
   const colours = useRef(new BandColours());
   const [cursor, setCursor] = useState<number | null>(null);
   const span = spanOf(traffic);
-  const drawn = useRef<Drawn>({ events, view, span, onCursor: setCursor });
-  drawn.current = { events, view, span, onCursor: setCursor };
+  const { slotSeconds } = traffic;
+  const drawn = useRef<Drawn>({ events, view, span, slotSeconds, onCursor: setCursor });
+  drawn.current = { events, view, span, slotSeconds, onCursor: setCursor };
   const bands = colours.current.assign(traffic.bands);
   useEffect(() => {
     const element = place.current;
@@ -212,6 +214,16 @@ function moveCursor(plot: UPlot, key: string): boolean {
   return true;
 }
 
+/** Returns the index of the slot at the cursor; null outside of the chart, and where the history has none. */
+function indexAtCursor(plot: UPlot, slotSeconds: number): number | null {
+  const { left = -1, idx } = plot.cursor;
+  const time = plot.data[0][idx ?? -1];
+  if (left < 0 || idx === undefined || idx === null || time === undefined) {
+    return null;
+  }
+  return Math.abs(plot.posToVal(left, 'x') - time) <= 2 * slotSeconds ? idx : null;
+}
+
 /** Returns the window; as much of it as the history has, if that is less, and at least a minute. */
 function spanOf({ times, windowSeconds, slotSeconds }: TrafficDocument): [number, number] {
   const end = times.at(-1) ?? 0;
@@ -235,6 +247,8 @@ function plotOptions(element: HTMLElement, { view }: Drawn, current: () => Drawn
     current().view.unit === 'bits' ? bitsText(value).replace('.00 ', ' ') : rateText(value);
   return {
     ...sizeOf(element),
+    // Room for half of the last time of the axis.
+    padding: [null, 28, null, null],
     tzDate: (seconds) =>
       view.isUtc ? UPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC') : new Date(seconds * 1000),
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
@@ -266,12 +280,7 @@ function plotOptions(element: HTMLElement, { view }: Drawn, current: () => Drawn
     ],
     hooks: {
       draw: [(plot) => drawEvents(plot, current().events, colour)],
-      setCursor: [
-        (plot) => {
-          const { left, idx } = plot.cursor;
-          current().onCursor((left ?? -1) < 0 ? null : (idx ?? null));
-        },
-      ],
+      setCursor: [(plot) => current().onCursor(indexAtCursor(plot, current().slotSeconds))],
     },
   };
 }

@@ -15,14 +15,29 @@ export interface CollectorsProps {
   readonly isUtc: boolean;
 }
 
+/** Collectors that are shown, those that cannot be reached first; one more is shown as well, the others are folded. */
+const UNFOLDED = 10;
+
 export function Collectors({ collectors, time, isUtc }: CollectorsProps) {
+  const count = collectors.length <= UNFOLDED + 1 ? collectors.length : UNFOLDED;
+  const folded = collectors.slice(count);
+  const down = folded.filter(({ downSince }) => downSince !== undefined).length;
+  const shown = (collector: CollectorOverview) => (
+    <Collector key={collector.target} collector={collector} time={time} isUtc={isUtc} />
+  );
   return (
     <section aria-labelledby="collectors" class="collectors">
       <h2 id="collectors">Collectors</h2>
       {collectors.length === 0 && <p class="empty">No row with a valid target is exported.</p>}
-      {collectors.map((collector) => (
-        <Collector key={collector.target} collector={collector} time={time} isUtc={isUtc} />
-      ))}
+      {collectors.slice(0, count).map(shown)}
+      {folded.length > 0 && (
+        <details class="more">
+          <summary>
+            {folded.length} more{down > 0 && `, of which ${down} cannot be reached`}
+          </summary>
+          {folded.map(shown)}
+        </details>
+      )}
     </section>
   );
 }

@@ -51,21 +51,39 @@ interface ConditionListProps {
   readonly conditions: readonly ShownCondition[];
 }
 
+/** Conditions that are shown before the chart; one more is shown as well, the others are folded. */
+const UNFOLDED = 3;
+
+/** The conditions; of many only the first, so that the chart stays in sight. */
 function ConditionList({ label, conditions }: ConditionListProps) {
+  const count = conditions.length <= UNFOLDED + 1 ? conditions.length : UNFOLDED;
+  const folded = conditions.slice(count);
   return (
-    <ul class="conditions" aria-label={label}>
-      {conditions.map(({ code, severity, where, message, action, command }) => (
-        <li key={`${code} ${where} ${message}`}>
-          <p>
-            <Mark mood={severity === 'error' ? 'bad' : severity === 'warning' ? 'warning' : 'good'} />{' '}
-            <strong>{code}</strong> <span class="quiet">{where}</span>
-          </p>
-          <p>{message}</p>
-          <p class="action">{action}</p>
-          {command !== undefined && <Command text={command} />}
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul class="conditions" aria-label={label}>
+        {conditions.slice(0, count).map(conditionItem)}
+      </ul>
+      {folded.length > 0 && (
+        <details class="more conditions">
+          <summary>{folded.length} more</summary>
+          <ul aria-label={`more ${label}`}>{folded.map(conditionItem)}</ul>
+        </details>
+      )}
+    </>
+  );
+}
+
+function conditionItem({ code, severity, where, message, action, command }: ShownCondition) {
+  return (
+    <li key={`${code} ${where} ${message}`}>
+      <p>
+        <Mark mood={severity === 'error' ? 'bad' : severity === 'warning' ? 'warning' : 'good'} />{' '}
+        <strong>{code}</strong> <span class="quiet">{where}</span>
+      </p>
+      <p>{message}</p>
+      <p class="action">{action}</p>
+      {command !== undefined && <Command text={command} />}
+    </li>
   );
 }
 

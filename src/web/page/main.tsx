@@ -31,19 +31,25 @@ function Page() {
   const [link, setLink] = useState<LinkState>({ kind: 'connecting' });
   const [isPaused, setPaused] = useState(false);
   const [view, setView] = useView();
-  useEffect(
-    () =>
-      connect({
-        onMessage: (message) =>
-          setUpdate((before) => ({
-            message,
-            turn: (before?.turn ?? 0) + 1,
-            arrivedMs: performance.now(),
-          })),
-        onLink: setLink,
-      }),
-    [],
-  );
+  useEffect(() => {
+    let version: string | undefined;
+    return connect({
+      onMessage: (message) => {
+        version ??= message.overview.version;
+        if (version !== message.overview.version) {
+          // The daemon was upgraded: its documents may have other fields than this page reads. The address has the view.
+          location.reload();
+          return;
+        }
+        setUpdate((before) => ({
+          message,
+          turn: (before?.turn ?? 0) + 1,
+          arrivedMs: performance.now(),
+        }));
+      },
+      onLink: setLink,
+    });
+  }, []);
   const shown = useHeld(update, isPaused);
   const host = shown?.message.overview.host;
   useEffect(() => {

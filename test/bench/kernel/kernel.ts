@@ -3,8 +3,8 @@
 // And the samples that are lost at 1 in 16, with the default receive buffer and with a large one. The guest is emulated, so only
 // ratios of values of one round mean something.
 
-import { copyFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Guest, HOST_ADDRESS } from '../../kernel/guest.ts';
 import { GUEST_TIMEOUT_MS, GuestSwitch } from '../../kernel/guest-switch.ts';
 import { UdpSink } from '../../support/udp-sink.ts';
@@ -24,7 +24,7 @@ const FRAME_OCTETS = 1514;
 const LOSS_INTERVAL = 16;
 const BUFFERS = [212_992, 4_194_304];
 /** The earlier version in the folder that host and guest share, in the guest. */
-const EARLIER_PROGRAM = '/work/earlier.cjs';
+const EARLIER_PROGRAM = '/work/earlier/ovs-ipfix.cjs';
 
 interface Load {
   readonly bitsPerSecond: number;
@@ -70,7 +70,7 @@ export const kernelPart: BenchPart = async (told, against) => {
     await ovs.addHost({ name: 'b', address: '10.0.0.2/24' });
     await ovs.setFlows('priority=0,actions=NORMAL');
     if (against !== undefined) {
-      await copyFile(against.program, join(guest.folder, 'earlier.cjs'));
+      await cp(dirname(against.program), join(guest.folder, 'earlier'), { recursive: true });
     }
     await compare({ guest, ovs, sink }, against, add);
     await losses({ guest, ovs, sink }, add);

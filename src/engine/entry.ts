@@ -1,0 +1,177 @@
+// One flow in memory: see flow/flow-entry.ts, whose layout and arithmetic it has; 64-bit counters are integers here. `entry` and
+// `slot` are addresses in bytes.
+
+import {
+  EXTENDED_ID_FIRST,
+  KEY_WORDS_AT,
+  SLOT_DOMAIN,
+  SLOT_FRAME_SIZE,
+  SLOT_HASH,
+  SLOT_HEADER_BYTES,
+  SLOT_IP_LENGTH,
+  SLOT_IS_IP,
+  SLOT_KEY,
+  SLOT_OCTETS,
+  SLOT_TCP_FLAGS,
+  SLOT_TEMPLATE,
+  SLOT_TIME,
+  SLOT_WEIGHT,
+  TEMPLATE_ID_FIRST,
+} from '../flow/engine-memory';
+import {
+  ENTRY_DOMAIN,
+  ENTRY_END,
+  ENTRY_HASH,
+  ENTRY_KEY,
+  ENTRY_LENGTHS,
+  ENTRY_OCTETS,
+  ENTRY_PACKETS,
+  ENTRY_SQUARES,
+  ENTRY_START,
+  ENTRY_TEMPLATE,
+  EXTENDED_OCTETS,
+  EXTENDED_TCP_FLAGS,
+  EXTENDED_WORD_COUNT,
+  IP_TOTAL_LENGTH_MAX,
+} from '../flow/entry-layout';
+
+/** Whole numbers above this are not all doubles. */
+const EXACT_MAX: f64 = 9_007_199_254_740_992;
+
+/** Returns the words of the flow key of a template. */
+export function keyWordCount(template: i32): u32 {
+  return <u32>load<u8>(<usize>(KEY_WORDS_AT - TEMPLATE_ID_FIRST + template));
+}
+
+/** Returns the words of an entry of a template. */
+export function entryWordCount(template: i32): u32 {
+  return ENTRY_KEY + keyWordCount(template) + (template >= EXTENDED_ID_FIRST ? EXTENDED_WORD_COUNT : 0);
+}
+
+/** Returns the template of an entry. */
+export function templateOf(entry: usize): i32 {
+  return load<i32>(entry, ENTRY_TEMPLATE * 4);
+}
+
+/** Returns the hash of an entry. */
+export function hashOf(entry: usize): i32 {
+  return load<i32>(entry, ENTRY_HASH * 4);
+}
+
+/** Returns when a flow started, in microseconds. */
+export function startOf(entry: usize): i64 {
+  return load<i64>(entry, ENTRY_START * 4);
+}
+
+/** Initialises an entry: with the key and the time of the sample, and zeros for all that samples will change. */
+export function beginEntry(entry: usize, slot: usize, wordCount: u32): void {
+  const template = load<i32>(slot, SLOT_TEMPLATE);
+  store<i32>(entry, load<i32>(slot, SLOT_HASH), ENTRY_HASH * 4);
+  store<i32>(entry, load<i32>(slot, SLOT_DOMAIN), ENTRY_DOMAIN * 4);
+  store<i32>(entry, template, ENTRY_TEMPLATE * 4);
+  store<i32>(entry, 0, ENTRY_LENGTHS * 4);
+  store<i64>(entry, <i64>load<f64>(slot, SLOT_TIME), ENTRY_START * 4);
+  store<i64>(entry, 0, ENTRY_END * 4);
+  store<i64>(entry, 0, ENTRY_PACKETS * 4);
+  store<i64>(entry, 0, ENTRY_OCTETS * 4);
+  store<i64>(entry, 0, ENTRY_SQUARES * 4);
+  const keyBytes = (<usize>wordCount) << 2;
+  for (let at: usize = 0; at < keyBytes; at += 4) {
+    store<u32>(entry + at, load<u32>(slot + at, SLOT_KEY), ENTRY_KEY * 4);
+  }
+  if (template >= EXTENDED_ID_FIRST) {
+    store<i64>(entry + keyBytes, 0, (ENTRY_KEY + EXTENDED_OCTETS) * 4);
+    store<i32>(entry + keyBytes, 0, (ENTRY_KEY + EXTENDED_TCP_FLAGS) * 4);
+  }
+}
+
+/** Returns whether the entry has the domain, template and key of the slot; the first two lie side by side in both. */
+export function isEntryOf(entry: usize, slot: usize, wordCount: u32): bool {
+  // All differences are combined and tested once: where the hash is equal, the key nearly always is.
+  let difference = load<u64>(entry, ENTRY_DOMAIN * 4) ^ load<u64>(slot, SLOT_DOMAIN);
+  const keyBytes = (<usize>wordCount) << 2;
+  let at: usize = 0;
+  for (; at + 4 < keyBytes; at += 8) {
+    difference |= load<u64>(entry + at, ENTRY_KEY * 4) ^ load<u64>(slot + at, SLOT_KEY);
+  }
+  if (at < keyBytes) {
+    difference |= load<u32>(entry + at, ENTRY_KEY * 4) ^ load<u32>(slot + at, SLOT_KEY);
+  }
+  return difference === 0;
+}
+
+/** Adds the sample to its flow. Returns false when it is not the flow's latest. */
+export function fold(entry: usize, slot: usize, wordCount: u32): bool {
+  const weight = <u64>load<u32>(slot, SLOT_WEIGHT);
+  const frameSize = load<u32>(slot, SLOT_FRAME_SIZE);
+  const octets = load<f64>(slot, SLOT_OCTETS);
+  const headerBytes = load<u32>(slot, SLOT_HEADER_BYTES);
+  const room: u32 = frameSize > headerBytes ? frameSize - headerBytes : 0;
+  const length: u64 = load<u32>(slot, SLOT_IS_IP) === 0 ? 0 : min(room, IP_TOTAL_LENGTH_MAX);
+  add(entry + ENTRY_PACKETS * 4, weight);
+  add(entry + ENTRY_OCTETS * 4, wholeOctets(octets, weight, frameSize));
+  add(entry + ENTRY_SQUARES * 4, weight * length * length);
+  if (length !== 0) {
+    foldLength(entry, <u32>length);
+  }
+  if (load<i32>(slot, SLOT_TEMPLATE) >= EXTENDED_ID_FIRST) {
+    foldExtended(entry + ((<usize>wordCount) << 2) + ENTRY_KEY * 4, slot, weight, room, octets);
+  }
+  return foldTime(entry, <i64>load<f64>(slot, SLOT_TIME));
+}
+
+/** Adds what only entries of the format `extended` have, behind the key at `at`. */
+function foldExtended(at: usize, slot: usize, weight: u64, room: u32, frameOctets: f64): void {
+  const frameSize = <f64>load<u32>(slot, SLOT_FRAME_SIZE);
+  const said = load<u32>(slot, SLOT_IP_LENGTH);
+  const length = said === 0 || said > room ? room : said;
+  // IP octets have the same weight as octets of frames.
+  const octets =
+    frameOctets === <f64>weight * frameSize
+      ? <f64>weight * <f64>length
+      : rounded((frameOctets / frameSize) * <f64>length);
+  add(at + EXTENDED_OCTETS * 4, wholeOctets(octets, weight, length));
+  const flags = at + EXTENDED_TCP_FLAGS * 4;
+  store<i32>(flags, load<i32>(flags) | load<i32>(slot, SLOT_TCP_FLAGS));
+}
+
+/** Returns octets as an integer: as the product of weight and length where they are that, which may exceed a double. */
+function wholeOctets(octets: f64, weight: u64, length: u32): u64 {
+  if (octets === <f64>weight * <f64>length) {
+    return weight * length;
+  }
+  return octets <= EXACT_MAX ? <u64>octets : 0;
+}
+
+/** Rounds as `Math.round` of JavaScript. */
+function rounded(value: f64): f64 {
+  const above = Math.ceil(value);
+  return above - 0.5 > value ? above - 1 : above;
+}
+
+function add(at: usize, value: u64): void {
+  store<u64>(at, load<u64>(at) + value);
+}
+
+/** Updates minimum and maximum with a length that is not 0; a minimum of 0 means that there is none yet. */
+function foldLength(entry: usize, length: u32): void {
+  const lengths = load<u32>(entry, ENTRY_LENGTHS * 4);
+  const minimum = lengths >>> 16;
+  const maximum = lengths & 0xffff;
+  if (minimum === 0 || length < minimum || length > maximum) {
+    const least = minimum === 0 ? length : min(minimum, length);
+    store<u32>(entry, (least << 16) | max(maximum, length), ENTRY_LENGTHS * 4);
+  }
+}
+
+/** Extends the flow to this time, at its end or at its start; returns false for a sample that does not arrive in order. */
+function foldTime(entry: usize, time: i64): bool {
+  if (time >= load<i64>(entry, ENTRY_END * 4)) {
+    store<i64>(entry, time, ENTRY_END * 4);
+    return true;
+  }
+  if (time < load<i64>(entry, ENTRY_START * 4)) {
+    store<i64>(entry, time, ENTRY_START * 4);
+  }
+  return false;
+}

@@ -1,0 +1,125 @@
+// One instance of the engine in WebAssembly, with its memory and the views of its fixed part. The memory is shared, because only
+// then do views of it stay valid when it grows; no other thread uses it.
+
+import {
+  extendedTemplateId,
+  KEY_WORD_COUNT_MAX,
+  keyWordCount,
+  Layer2,
+  Layer3,
+  Layer4,
+  TEMPLATES,
+  templateId,
+} from '../ipfix/record-layout.ts';
+import { FrameView } from '../packet/frame-view.ts';
+import * as at from './engine-memory.ts';
+import { Sample } from './sample-batch.ts';
+
+/** Pages of 64 KiB: what is used at once, and all that a memory can have. */
+const PAGES_FIRST = 32;
+const PAGES_MAX = 65_536;
+const PLAIN_TEMPLATE = templateId(Layer2.untagged, Layer3.ipv4, Layer4.ports);
+
+/** What src/engine/main.ts exports. */
+export interface EngineExports {
+  setTemplates(original: number, extended: number): void;
+  setLimits(timeoutMicros: number, flows: number, bytes: number, segments: number): void;
+  putRecords(
+    from: number,
+    end: number,
+    index: number,
+    countMax: number,
+    last: number,
+    until: number,
+    before: number,
+    template: number,
+    domain: number,
+    point: number,
+    ingress: number,
+  ): number;
+  recordsAt(): number;
+  recordsCaptured(): number;
+  recordsOctets(): number;
+  recordsLastMicros(): number;
+  dissectFrames(frames: number): number;
+  addSamples(count: number, expiriesMax: number): number;
+  expire(startMax: number, countMax: number): number;
+  flush(countMax: number): number;
+  nextExpiry(): number;
+  flowCount(): number;
+  countOf(index: number): number;
+  memoryBytes(): number;
+  head(): number;
+  removedCount(): number;
+  entryBehind(address: number): number;
+}
+
+/** See the head of the file. */
+export class EngineInstance {
+  readonly run: EngineExports;
+  /** The keys of the slots are in the memory; the rest of a sample is written there by the owner. */
+  readonly samples: readonly Sample[];
+  readonly frames: Buffer;
+  /** The slots as words and as doubles. */
+  readonly slots: Int32Array;
+  readonly slotDoubles: Float64Array;
+  /** The flows that have expired, as words and as bytes. */
+  readonly expired: Int32Array;
+  readonly expiredBytes: Buffer;
+  readonly #memory: WebAssembly.Memory;
+  /** The whole memory, as large as it was when it was read last. */
+  #words: Int32Array;
+  #bytes: Buffer;
+
+  /** Throws a `RangeError` when there is no address space for the memory: 10 GiB, of which little is used. */
+  constructor(module: WebAssembly.Module, secrets: Int32Array) {
+    this.#memory = new WebAssembly.Memory({ initial: PAGES_FIRST, maximum: PAGES_MAX, shared: true });
+    const { buffer } = this.#memory;
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
+    this.run = exports as unknown as EngineExports;
+    this.#words = new Int32Array(buffer);
+    this.#bytes = Buffer.from(buffer);
+    const view = new FrameView();
+    this.samples = Array.from(
+      { length: at.SLOT_COUNT },
+      (_, index) => new Sample(view, buffer, at.SLOTS_AT + index * at.SLOT_BYTES + at.SLOT_KEY),
+    );
+    this.frames = Buffer.from(buffer, at.FRAMES_AT, at.FRAMES_BYTES);
+    this.slots = new Int32Array(buffer, at.SLOTS_AT, (at.SLOT_COUNT * at.SLOT_BYTES) / 4);
+    this.slotDoubles = new Float64Array(buffer, at.SLOTS_AT, (at.SLOT_COUNT * at.SLOT_BYTES) / 8);
+    this.expired = new Int32Array(buffer, at.EXPIRED_AT, at.EXPIRED_COUNT * at.EXPIRED_WORDS);
+    this.expiredBytes = Buffer.from(buffer, at.EXPIRED_AT, this.expired.byteLength);
+    new Int32Array(buffer, at.SECRETS_AT, 2 + KEY_WORD_COUNT_MAX).set(secrets);
+    const keyWords = new Uint8Array(buffer, at.KEY_WORDS_AT, at.SLOTS_AT - at.KEY_WORDS_AT);
+    for (const { id } of Object.values(TEMPLATES).flat()) {
+      keyWords[id - at.TEMPLATE_ID_FIRST] = keyWordCount(id);
+    }
+    this.run.setTemplates(PLAIN_TEMPLATE, extendedTemplateId(PLAIN_TEMPLATE, Layer4.ports));
+  }
+
+  /** Bytes of the memory, as far as it has grown. */
+  get memoryBytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /** The whole memory as words. */
+  get words(): Int32Array {
+    this.#follow();
+    return this.#words;
+  }
+
+  /** The whole memory as bytes. */
+  get bytes(): Buffer {
+    this.#follow();
+    return this.#bytes;
+  }
+
+  /** The memory may have grown. */
+  #follow(): void {
+    const { buffer } = this.#memory;
+    if (this.#words.byteLength !== buffer.byteLength) {
+      this.#words = new Int32Array(buffer);
+      this.#bytes = Buffer.from(buffer);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+// The fixed part of the memory that wasm-engine.ts shares with the engine in src/engine: where TypeScript writes samples and reads
+// flows that have expired. Both import this file, so it has nothing but whole numbers; all but the words of a flow are bytes.
+
+/** Secret words of the hash: one for each word that is hashed. */
+export const SECRETS_AT = 1024;
+/** Words of the flow key of each template, a byte each, by template id less `TEMPLATE_ID_FIRST`. */
+export const KEY_WORDS_AT = 2048;
+export const TEMPLATE_ID_FIRST = 256;
+/** The first template id of the format `extended`. */
+export const EXTENDED_ID_FIRST = 512;
+
+/** Samples of a batch, one slot each. */
+export const SLOTS_AT = 4096;
+export const SLOT_COUNT = 32;
+export const SLOT_BYTES = 256;
+// What a slot has, in bytes from its start: two doubles, then words.
+export const SLOT_TIME = 0;
+export const SLOT_OCTETS = 8;
+/** Where the frame lies in the memory, and its bytes: only of a sample that the engine dissects. */
+export const SLOT_FRAME = 16;
+export const SLOT_FRAME_BYTES = 20;
+/** Bytes of the whole frame, even if it was truncated. */
+export const SLOT_FRAME_SIZE = 24;
+export const SLOT_WEIGHT = 28;
+export const SLOT_POINT = 32;
+export const SLOT_INGRESS = 36;
+export const SLOT_HEADER_BYTES = 40;
+export const SLOT_IS_IP = 44;
+export const SLOT_TCP_FLAGS = 48;
+export const SLOT_IP_LENGTH = 52;
+// Of the engine itself: the hash of the flow, and the probable address of its entry.
+export const SLOT_HASH = 56;
+export const SLOT_ADDRESS = 60;
+// What is hashed, side by side. The template is that of the key; of a frame that the engine dissects, first one of those below.
+export const SLOT_DOMAIN = 72;
+export const SLOT_TEMPLATE = 76;
+export const SLOT_KEY = 80;
+
+/** In place of a template: the format of the record that the frame is dissected for. */
+export const FRAME_OF_ORIGINAL = 0;
+export const FRAME_OF_EXTENDED = 1;
+
+/** Flows that have expired, each in `EXPIRED_WORDS` words: its entry and, in the last word, why it ended. */
+export const EXPIRED_AT = 16_384;
+export const EXPIRED_COUNT = 512;
+export const EXPIRED_WORDS = 48;
+export const EXPIRED_REASON = 47;
+
+/** Bytes of captures, in which frames lie that the engine dissects: `CAPTURE_BUFFER_BYTES` fit. */
+export const FRAMES_AT = 131_072;
+export const FRAMES_BYTES = 655_360;
+
+/** Tables of the index up to 2^14 slots, one behind the other, and what is allocated as needed, in blocks. */
+export const SMALL_TABLES_AT = 786_432;
+export const BLOCKS_AT = 1_048_576;
+export const BLOCK_BYTES = 262_144;

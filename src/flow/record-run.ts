@@ -1,0 +1,26 @@
+// Records of a pcap file side by side in the memory of a flow engine (`FlowEngine.frames`), which the engine reads itself: seconds
+// and microseconds since 1970, captured bytes and bytes of the frame, four little-endian words, then the frame. Its owner reads
+// the file, and uses one object for all runs, so that a run allocates nothing.
+
+/** See the head of the file. Each record represents one packet. */
+export class RecordRun {
+  // What to read: whole records in `frames[at, end)`, at most `countMax`, and as many as fit into the batch.
+  at = 0;
+  end = 0;
+  countMax = 0;
+  // Times in microseconds, in cells because they exceed small integers: records are read that are not before `lastMicros`, not
+  // after `untilMicros` and before `beforeMicros`.
+  readonly lastMicros = new Float64Array(1);
+  readonly untilMicros = new Float64Array(1);
+  readonly beforeMicros = new Float64Array(1);
+  // What all records have in common.
+  isExtended = false;
+  domain = 0;
+  observationPointId = 0;
+  ingressInterface = 0;
+  // What was read: `at` is behind the last record, and `lastMicros` its time.
+  count = 0;
+  /** Bytes that were captured, and bytes of the frames. */
+  captured = 0;
+  readonly octets = new Float64Array(1);
+}
