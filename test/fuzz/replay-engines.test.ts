@@ -30,7 +30,10 @@ const record = fc.record({
   /** Microseconds since the packet before. */
   later: fc.oneof(
     { weight: 12, arbitrary: fc.nat({ max: 900 }) },
-    { weight: 1, arbitrary: fc.constantFrom(-5000, 995_000, 995_000, 9_999, 10_000, 10_001, 20_000, 3_000_000, 1e9) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(-5000, 995_000, 995_000, 9_999, 10_000, 10_001, 20_000, 3_000_000, 1e9),
+    },
   ),
 });
 

@@ -1,9 +1,9 @@
 // The rows of caches that grow to a million flows (in the part `core`) and to ten million (the part `large`), for each engine
 // and record format.
 
+import { ENGINES } from '../../../src/flow/flow-engine.ts';
 import { RECORD_FORMATS } from '../replay/exporters.ts';
 import { type BenchPart, type Row, scaled, summary } from '../row.ts';
-import { ENGINES } from './engines.ts';
 import { type Growth, type GrowthShape, growthOf, ipv6FlowBytes } from './growth.ts';
 
 const ROUNDS = 3;

@@ -8,9 +8,10 @@ import { BatchClock } from '../../../src/export/batch-clock.ts';
 import { SLICE_RECORDS_MAX } from '../../../src/export/cache-flush.ts';
 import { MessagePacker } from '../../../src/export/message-packer.ts';
 import type { FlowVisitor } from '../../../src/flow/flow-cache.ts';
+import type { EngineName } from '../../../src/flow/flow-engine.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import type { RecordFormat } from '../replay/exporters.ts';
-import { BenchCache, type EngineName } from './engines.ts';
+import { BenchCache } from './engines.ts';
 import { FRAME, FRAME_SIZE, IPV6_FRAME, START_MICROS, setFlow, setIpv6Flow } from './frames.ts';
 
 /** What is filled, and how it is emptied. */
