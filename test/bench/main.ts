@@ -1,6 +1,6 @@
 // `npm run bench -- [PART...] [--against COMMIT]`: measures the exporter, part by part, each in a process of its own; prints one
-// table for each and writes .cache/bench.json. With --against, the parts `replay`, `ovs` and `kernel` measure that commit beside the
-// working tree.
+// table for each and writes .cache/bench.json. With --against, the parts `start`, `replay`, `ovs` and `kernel` measure that commit
+// beside the working tree.
 // The values of a ratio were measured alternately in one run; single figures depend on the machine. docs/performance.md explains
 // each. BENCH_SCALE below 1 makes everything smaller, for a test of the benchmark itself.
 

@@ -1,9 +1,9 @@
 // The rows of caches that grow to a million flows (in the part `core`) and to ten million (the part `large`), for each engine
 // and record format.
 
+import { ENGINES } from '../../../src/flow/flow-engine.ts';
 import { RECORD_FORMATS } from '../replay/exporters.ts';
 import { type BenchPart, type Row, scaled, summary } from '../row.ts';
-import { ENGINES } from './engines.ts';
 import { type Growth, type GrowthShape, growthOf, ipv6FlowBytes } from './growth.ts';
 
 const ROUNDS = 3;
@@ -38,6 +38,11 @@ export function growthRows(add: (row: Figure) => void): void {
     add({ ...each('longest pause, growing', 'ms', all, ({ insertPauseMs }) => insertPauseMs), goal });
     add({ ...each('longest slice, expiring', 'ms', expired, ({ endPauseMs }) => endPauseMs), goal });
     add({ ...each('longest slice, flushing', 'ms', flushed, ({ endPauseMs }) => endPauseMs), goal });
+    add(
+      each('growing, processor time of 256 frames, longest', 'ms', all, ({ insertBusyMs }) => insertBusyMs),
+    );
+    add(each('expiring, processor time of a slice, longest', 'ms', expired, ({ endBusyMs }) => endBusyMs));
+    add(each('flushing, processor time of a slice, longest', 'ms', flushed, ({ endBusyMs }) => endBusyMs));
     add({ ...each('a flow, IPv4', 'bytes', all, ({ flowBytes }) => flowBytes), goal: flowGoal });
     add(each('a flow, IPv4, resident', 'bytes', all, ({ residentBytes }) => residentBytes));
     const ipv6Goal = shape.format === 'original' ? { goal: '<= 168' } : {};
@@ -58,6 +63,8 @@ export const largePart: BenchPart = async (told) => {
     };
     add('longest pause, growing', 'ms', ({ insertPauseMs }) => insertPauseMs, LARGE_PAUSE_GOAL);
     add('longest slice, flushing', 'ms', ({ endPauseMs }) => endPauseMs, LARGE_PAUSE_GOAL);
+    add('growing, processor time of 256 frames, longest', 'ms', ({ insertBusyMs }) => insertBusyMs);
+    add('flushing, processor time of a slice, longest', 'ms', ({ endBusyMs }) => endBusyMs);
     add('insert', 'ns', ({ insertNanos }) => insertNanos);
     add('flush and encode', 'ns', ({ endNanos }) => endNanos);
     add('a flow, IPv4', 'bytes', ({ flowBytes }) => flowBytes, FLOW_BYTES_GOALS[shape.format]);
@@ -68,7 +75,7 @@ export const largePart: BenchPart = async (told) => {
 
 /** Each engine with each format. */
 function caches(): readonly Pick<GrowthShape, 'engine' | 'format'>[] {
-  return Object.keys(ENGINES).flatMap((engine) => RECORD_FORMATS.map((format) => ({ engine, format })));
+  return ENGINES.flatMap((engine) => RECORD_FORMATS.map((format) => ({ engine, format })));
 }
 
 function columnOf({ engine, format }: Pick<GrowthShape, 'engine' | 'format'>): string {

@@ -8,14 +8,15 @@ import { BatchClock } from '../../../src/export/batch-clock.ts';
 import { SLICE_RECORDS_MAX } from '../../../src/export/cache-flush.ts';
 import { MessagePacker } from '../../../src/export/message-packer.ts';
 import type { FlowVisitor } from '../../../src/flow/flow-cache.ts';
+import type { EngineName } from '../../../src/flow/flow-engine.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import type { RecordFormat } from '../replay/exporters.ts';
-import { type BenchCache, ENGINES } from './engines.ts';
+import { BenchCache } from './engines.ts';
 import { FRAME, FRAME_SIZE, IPV6_FRAME, START_MICROS, setFlow, setIpv6Flow } from './frames.ts';
 
 /** What is filled, and how it is emptied. */
 export interface GrowthShape {
-  readonly engine: string;
+  readonly engine: EngineName;
   readonly format: RecordFormat;
   readonly flows: number;
   readonly ending: 'expire' | 'flush';
@@ -28,6 +29,9 @@ export interface Growth {
   /** Longest time for a batch of frames, and for a slice of records. */
   readonly insertPauseMs: number;
   readonly endPauseMs: number;
+  /** Longest processor time of the process for eight batches, and for a slice: on a busy machine it shows what others take. */
+  readonly insertBusyMs: number;
+  readonly endBusyMs: number;
   /** Memory of the full cache for each flow: as the cache reports it, and what the process has in addition. */
   readonly flowBytes: number;
   readonly residentBytes: number;
@@ -39,6 +43,8 @@ const FLOWS_MAX = 2 ** 28;
 const FLOW_BYTES_MAX = 1.5 * 1024 ** 3;
 const MESSAGE_BYTES = 1400;
 const MILLION = 1_000_000;
+/** Batches from one reading of the processor time to the next. */
+const BATCHES_MEASURED = 8;
 
 /** Runs a growth in a process of its own. */
 export function growthOf({ engine, format, flows, ending }: GrowthShape): Growth {
@@ -68,12 +74,8 @@ export function ipv6FlowBytes({ engine, format, flows }: Omit<GrowthShape, 'endi
   return cache.memoryBytes / flows;
 }
 
-function openCache(engine: string, format: RecordFormat): BenchCache {
-  const open = ENGINES[engine];
-  if (open === undefined) {
-    throw new Error(`There is no engine ${engine}; there are ${Object.keys(ENGINES).join(', ')}.`);
-  }
-  return open(format, {
+function openCache(engine: EngineName, format: RecordFormat): BenchCache {
+  return new BenchCache(engine, format, {
     activeTimeoutMicros: ACTIVE_TIMEOUT_MICROS,
     flowsMax: FLOWS_MAX,
     flowBytesMax: FLOW_BYTES_MAX,
@@ -83,50 +85,76 @@ function openCache(engine: string, format: RecordFormat): BenchCache {
 function growth({ engine, format, flows, ending }: GrowthShape): Growth {
   const rssBefore = process.memoryUsage.rss();
   const cache = openCache(engine, format);
-  const inserting = timed(() => insertAll(cache, flows));
+  const inserting = new Pauses(BATCHES_MEASURED);
+  insertAll(cache, flows, inserting);
   if (cache.flowCount !== flows) {
     throw new Error(`The cache has ${cache.flowCount} flows of ${flows}.`);
   }
   const flowBytes = cache.memoryBytes / flows;
   const residentBytes = (process.memoryUsage.rss() - rssBefore) / flows;
-  const ended = timed(() => endAll(cache, ending));
+  const ended = new Pauses(1);
+  endAll(cache, ending, ended);
   return {
-    insertNanos: (inserting.ms * MILLION) / flows,
-    endNanos: (ended.ms * MILLION) / flows,
+    insertNanos: (inserting.totalMs * MILLION) / flows,
+    endNanos: (ended.totalMs * MILLION) / flows,
     insertPauseMs: inserting.longestMs,
     endPauseMs: ended.longestMs,
+    insertBusyMs: inserting.busiestMs,
+    endBusyMs: ended.busiestMs,
     flowBytes,
     residentBytes,
   };
 }
 
-/** Runs `body`, which returns the longest of its pauses. */
-function timed(body: () => number): { ms: number; longestMs: number } {
-  const begin = performance.now();
-  const longestMs = body();
-  return { ms: performance.now() - begin, longestMs };
+/** Measures the time from one turn to the next, collections of garbage included. */
+class Pauses {
+  readonly #begin = performance.now();
+  readonly #turnsMeasured: number;
+  #before = this.#begin;
+  #turns = 0;
+  #busyBefore = process.cpuUsage();
+  longestMs = 0;
+  /** The longest processor time of `turnsMeasured` turns: reading it takes as long as adding a few frames. */
+  busiestMs = 0;
+
+  constructor(turnsMeasured: number) {
+    this.#turnsMeasured = turnsMeasured;
+  }
+
+  get totalMs(): number {
+    return this.#before - this.#begin;
+  }
+
+  /** Ends a turn. */
+  end(): void {
+    const now = performance.now();
+    this.longestMs = Math.max(this.longestMs, now - this.#before);
+    this.#before = now;
+    this.#turns += 1;
+    if (this.#turns % this.#turnsMeasured === 0) {
+      const { user, system } = process.cpuUsage(this.#busyBefore);
+      this.busiestMs = Math.max(this.busiestMs, (user + system) / 1000);
+      this.#busyBefore = process.cpuUsage();
+    }
+  }
 }
 
-/** Adds a frame of each flow. Returns the longest time from one batch to the next, collections of garbage included. */
-function insertAll(cache: BenchCache, flows: number): number {
+/** Adds a frame of each flow. */
+function insertAll(cache: BenchCache, flows: number, pauses: Pauses): void {
   const frame = Buffer.alloc(FRAME_SIZE);
   FRAME.copy(frame);
-  let longestMs = 0;
-  let before = performance.now();
   for (let flow = 0; flow < flows; flow += 1) {
     setFlow(frame, 0, flow);
     if (cache.add(frame, START_MICROS)) {
-      const now = performance.now();
-      longestMs = Math.max(longestMs, now - before);
-      before = now;
+      pauses.end();
     }
   }
   cache.addBatch();
-  return Math.max(longestMs, performance.now() - before);
+  pauses.end();
 }
 
-/** Encodes all flows. Returns the longest time from one slice to the next. */
-function endAll(cache: BenchCache, ending: GrowthShape['ending']): number {
+/** Encodes all flows. */
+function endAll(cache: BenchCache, ending: GrowthShape['ending'], pauses: Pauses): void {
   // As in the daemon, the clock is read once a turn.
   let endTurn = (): void => {};
   const clock = new BatchClock(systemClock, (callback) => {
@@ -135,8 +163,6 @@ function endAll(cache: BenchCache, ending: GrowthShape['ending']): number {
   const packer = new MessagePacker(clock, MESSAGE_BYTES, 0, () => {});
   const visitor: FlowVisitor = { flow: (record, reason) => packer.add(record, reason) };
   const nowMicros = START_MICROS + 2 * ACTIVE_TIMEOUT_MICROS;
-  let longestMs = 0;
-  let before = performance.now();
   while (cache.flowCount > 0) {
     if (ending === 'expire') {
       cache.expire(nowMicros, visitor, SLICE_RECORDS_MAX);
@@ -145,9 +171,6 @@ function endAll(cache: BenchCache, ending: GrowthShape['ending']): number {
     }
     packer.finishAll();
     endTurn();
-    const now = performance.now();
-    longestMs = Math.max(longestMs, now - before);
-    before = now;
+    pauses.end();
   }
-  return longestMs;
 }

@@ -4,8 +4,9 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { EngineName } from '../../../src/flow/flow-engine.ts';
 import { type Account, readAccount } from './account.ts';
-import { type Build, type Engine, type RecordFormat, replayCommand } from './exporters.ts';
+import { type Build, type RecordFormat, replayCommand } from './exporters.ts';
 import { runMeasured } from './measured-run.ts';
 import type { Scenario } from './scenarios.ts';
 
@@ -48,7 +49,7 @@ export function differenceOf(wasm: Sent, typescript: Sent): string | undefined {
 async function replayOverTcp(
   build: Build,
   format: RecordFormat,
-  engine: Engine,
+  engine: EngineName,
   file: string,
   { activeTimeout }: Scenario,
   packets: number,

@@ -3,12 +3,12 @@
 
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import type { EngineName } from '../../../src/flow/flow-engine.ts';
 import type { EarlierVersion } from '../row.ts';
 import type { Scenario } from './scenarios.ts';
 
 export const RECORD_FORMATS = ['extended', 'original'] as const;
 export type RecordFormat = (typeof RECORD_FORMATS)[number];
-export type Engine = 'wasm' | 'typescript';
 
 /** A program that exports the flows of a capture. */
 export interface Exporter {
@@ -54,7 +54,7 @@ export function replayCommand(
     format,
     engine,
     activeTimeout,
-  }: { format: RecordFormat; engine?: Engine | undefined; activeTimeout: number },
+  }: { format: RecordFormat; engine?: EngineName | undefined; activeTimeout: number },
 ): readonly string[] {
   return [
     process.execPath,
@@ -67,7 +67,7 @@ export function replayCommand(
 }
 
 /** Returns the exporter of a build in a format, with an engine if it has several; by default, as its users run it. */
-export function exporterOf(build: Build, format: RecordFormat, engine?: Engine): Exporter {
+export function exporterOf(build: Build, format: RecordFormat, engine?: EngineName): Exporter {
   const name = build.commit === '' ? `ovs-ipfix, ${format}` : `${build.commit}, ${format}`;
   return {
     name: engine === undefined ? name : `${name}, ${engine}`,

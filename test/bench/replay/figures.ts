@@ -52,7 +52,7 @@ export function scenarioRows(
   addFormats(figures, contestants);
   figures.addEach(all, 'peak memory of ', 'MB', memory);
   addToEarlier(figures, contestants, 'peak memory', memory);
-  figures.addEach(all, 'messages of ', 'count', ({ counts }) => counts.messages);
+  figures.addEach(all, 'messages of ', 'count', ({ account, counts }) => (account ?? counts).messages);
   return figures.rows;
 }
 
@@ -78,7 +78,7 @@ function addFormats(figures: Figures, { ours }: Contestants): void {
   const original = ours.get('original');
   if (extended !== undefined && original !== undefined) {
     const seconds = ({ cpuSeconds }: Run) => cpuSeconds;
-    const octets = ({ counts }: Run) => counts.octets;
+    const octets = ({ account, counts }: Run) => (account ?? counts).octets;
     figures.addRatio('extended / original, processor time', extended, original, seconds, '<= 1.1');
     figures.addRatio('extended / original, octets', extended, original, octets, '<= 1.5');
   }

@@ -18,7 +18,9 @@ export interface Run {
   /** User and system time of the whole process. */
   readonly cpuSeconds: number;
   readonly memoryMegabytes: number;
+  /** What the sink has received: fewer messages than were sent, where it was too slow. */
   readonly counts: SinkCounts;
+  /** What a build of this repository says it has sent. */
   readonly account: Account | undefined;
 }
 

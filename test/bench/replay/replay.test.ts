@@ -117,8 +117,10 @@ function runsOf(seconds: ReadonlyMap<Exporter, readonly number[]>): ReadonlyMap<
       rounds.map((cpuSeconds) => ({
         cpuSeconds,
         memoryMegabytes: cpuSeconds * 100,
-        counts: { messages: 7, octets: exporter === original ? 1000 : 1440 },
-        account: undefined,
+        counts: { messages: 7, octets: 500 },
+        account: exporter.hasAccount
+          ? { records: 20, messages: 9, octets: exporter === original ? 1000 : 1440 }
+          : undefined,
       })),
     ]),
   );
@@ -168,6 +170,8 @@ test('the rows of a scenario compare both formats with the earlier build and wit
   assert.deepEqual(of('peak memory of 6713487, original'), [400, 'MB', undefined]);
   const memory = 'ovs-ipfix, extended / 6713487, original, peak memory';
   assert.deepEqual(of(memory), [0.5, 'ratio', '<= 1.0']);
+  // What a sink loses is in the account.
+  assert.deepEqual(of('messages of ovs-ipfix, original'), [9, 'count', undefined]);
   assert.deepEqual(of('messages of softflowd'), [7, 'count', undefined]);
 });
 
