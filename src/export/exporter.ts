@@ -2,7 +2,7 @@
 // datagrams. There is one for the IPFIX row of each bridge and for each collector set; it lives as long as the row has usable
 // targets. It never waits for a collector, and never blocks the event loop for long.
 
-import { type FlowEngine, SAMPLE_EXPIRIES } from '../flow/flow-engine.ts';
+import { type FlowEngine, SAMPLE_EXPIRIES_MAX } from '../flow/flow-engine.ts';
 import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
 import type { RecordRun } from '../flow/record-run.ts';
@@ -305,7 +305,7 @@ export class Exporter {
         traffic.add(this.#trafficNumber, batch.samples[index]!);
       }
     }
-    const expiredCount = this.#cache.addBatch(batch, this.#visitor, SAMPLE_EXPIRIES);
+    const expiredCount = this.#cache.addBatch(batch, this.#visitor, SAMPLE_EXPIRIES_MAX);
     this.#batchSize = this.#hasBatches || this.#cache.isLarge ? batch.grow() : 1;
     if (expiredCount > 0) {
       this.#planBatchEnd();

@@ -77,7 +77,7 @@ export interface FlowEngine {
   setLimits(activeTimeoutMicros: number, flowsMax: number): void;
   /**
    * Adds the samples of a batch in their order, and expires after each of them the flows that are due, up to `expiriesMax` a
-   * sample (at most `SAMPLE_EXPIRIES`). Returns how many flows have expired. The batch is empty afterwards.
+   * sample (at most `SAMPLE_EXPIRIES_MAX`). Returns how many flows have expired. The batch is empty afterwards.
    */
   addBatch(batch: SampleBatch, visitor: FlowVisitor, expiriesMax: number): number;
   /**
@@ -98,7 +98,7 @@ export interface FlowEngine {
 }
 
 /** Flows that one sample may expire: see `FlowEngine.addBatch`. */
-export const SAMPLE_EXPIRIES = 16;
+export const SAMPLE_EXPIRIES_MAX = 16;
 
 /** A frame of `FlowEngine.frames`, and what its key needs besides. */
 export interface PutFrame {

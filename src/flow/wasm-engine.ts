@@ -12,7 +12,7 @@ import {
   type FlowEngine,
   type MakeFlowEngine,
   type PutFrame,
-  SAMPLE_EXPIRIES,
+  SAMPLE_EXPIRIES_MAX,
 } from './flow-engine.ts';
 import { hashSecrets } from './flow-hash.ts';
 import { EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
@@ -181,7 +181,7 @@ class WasmEngine implements FlowEngine {
         this.#dissectFrame(samples, lowestBit(others));
       }
     }
-    const expired = this.#instance.run.addSamples(count, Math.min(expiriesMax, SAMPLE_EXPIRIES));
+    const expired = this.#instance.run.addSamples(count, Math.min(expiriesMax, SAMPLE_EXPIRIES_MAX));
     if (expired !== 0) {
       this.#pass(expired, visitor);
     }
