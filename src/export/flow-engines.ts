@@ -32,7 +32,11 @@ const makePlain: MakeFlowEngine = (options) => new FlowCache(options);
  * Returns what creates the engines of that choice; `readBinary` reads `ENGINE_FILE`. Where there is no memory for an engine in
  * WebAssembly, `auto` logs that and makes one in TypeScript. With `wasm`, this or the first engine throws an `EngineError`.
  */
-export function flowEngines(choice: EngineChoice, readBinary: () => Uint8Array, log: Logger): MakeFlowEngine {
+export function flowEngines(
+  choice: EngineChoice,
+  readBinary: () => Uint8Array<ArrayBuffer>,
+  log: Logger,
+): MakeFlowEngine {
   if (choice === 'typescript') {
     return makePlain;
   }

@@ -9,6 +9,6 @@ export function programFolder(): string {
 }
 
 /** Returns the content of a file of that folder; throws what reading it throws. */
-export function readProgramFile(name: string): Uint8Array {
+export function readProgramFile(name: string): Uint8Array<ArrayBuffer> {
   return readFileSync(join(programFolder(), name));
 }
