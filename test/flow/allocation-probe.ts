@@ -2,11 +2,14 @@
 // measurement: the growth of the heap is what was allocated. Prints bytes a packet as JSON.
 
 import { FlowCache, type FlowRecord } from '../../src/flow/flow-cache.ts';
+import type { FlowEngine } from '../../src/flow/flow-engine.ts';
+import { RecordRun } from '../../src/flow/record-run.ts';
 import { BATCH_SAMPLES_MAX, SampleBatch } from '../../src/flow/sample-batch.ts';
 import { MeterLedger } from '../../src/intake/meter-ledger.ts';
 import { Sampler } from '../../src/intake/sampler.ts';
 import { dissect } from '../../src/packet/dissect.ts';
 import { FlowKey } from '../../src/packet/flow-key.ts';
+import { engineOf } from './engines.ts';
 
 /** Rounds after which all that a packet runs through is compiled, what only some rounds do included. */
 const WARM_UP_ROUND_COUNT = 8;
@@ -25,6 +28,11 @@ const frame = Buffer.from(
 const key = new FlowKey();
 const batch = new SampleBatch();
 const collectGarbage = globalThis.gc;
+const RECORD_HEADER_BYTES = 16;
+const RECORD_BYTES = RECORD_HEADER_BYTES + frame.length;
+const records = new RecordRun();
+records.untilMicros[0] = Number.MAX_SAFE_INTEGER;
+records.beforeMicros[0] = Number.MAX_SAFE_INTEGER;
 const meter = { packets: 0n, octets: 0n, dropped: 0n, droppedOctets: 0n };
 let sink = 0;
 
@@ -58,6 +66,43 @@ function runInBatches(cache: FlowCache, count: number, flowCount: number): void 
       cache.addBatch(batch, visitor, 16);
     }
   }
+}
+
+/** Frames that the engine in WebAssembly dissects; those of every second batch are read by it as records of a capture. */
+function runInWasm(engine: FlowEngine, count: number, flowCount: number): void {
+  const { batch, frames } = engine;
+  for (let first = 0; first < count; first += BATCH_SAMPLES_MAX) {
+    for (let index = 0; index < BATCH_SAMPLES_MAX; index += 1) {
+      const at = index * RECORD_BYTES + RECORD_HEADER_BYTES;
+      frames!.writeUInt32BE((first + index) % flowCount, at + 26);
+      if ((first & BATCH_SAMPLES_MAX) === 0) {
+        batch.timeMicros[0] = START_MICROS + first;
+        engine.putFrame(at, at + frame.length, false, 1514, 400, 400 * 1514, 1, 22, 0);
+      }
+    }
+    if (batch.count === 0) {
+      records.at = 0;
+      records.end = BATCH_SAMPLES_MAX * RECORD_BYTES;
+      records.countMax = BATCH_SAMPLES_MAX;
+      engine.putRecords(records);
+    }
+    engine.addBatch(batch, visitor, 16);
+  }
+}
+
+/** Returns an engine in WebAssembly, in whose memory a batch of records lies, all of one time. */
+function wasmEngine(flowsMax: number): FlowEngine {
+  const engine = engineOf('wasm', { activeTimeoutMicros: 60_000_000, flowsMax, hashSeed: 77 });
+  for (let index = 0; index < BATCH_SAMPLES_MAX; index += 1) {
+    const at = index * RECORD_BYTES;
+    engine.frames!.writeUInt32LE(START_MICROS / 1_000_000, at);
+    engine.frames!.writeUInt32LE(frame.length, at + 8);
+    engine.frames!.writeUInt32LE(1514, at + 12);
+    frame.copy(engine.frames!, at + RECORD_HEADER_BYTES);
+    // UDP: the frame is too short for a header of TCP.
+    engine.frames!.writeUInt8(17, at + RECORD_HEADER_BYTES + 23);
+  }
+  return engine;
 }
 
 /**
@@ -129,6 +174,8 @@ const hits = cacheOf(10_000);
 const churn = cacheOf(5000);
 const batchHits = cacheOf(10_000);
 const batchChurn = cacheOf(5000);
+const wasmHits = wasmEngine(10_000);
+const wasmChurn = wasmEngine(5000);
 const ledger = new MeterLedger();
 const hookSampler = new Sampler(3, ledger.factorCell, ledger.octetFactorCell);
 hookSampler.setProbability(1, 400);
@@ -140,6 +187,8 @@ const result = {
   churn: bytesPerPacket((count) => run(churn, count, 100_000)),
   hitsInBatches: bytesPerPacket((count) => runInBatches(batchHits, count, 4000)),
   churnInBatches: bytesPerPacket((count) => runInBatches(batchChurn, count, 100_000)),
+  wasmHits: bytesPerPacket((count) => runInWasm(wasmHits, count, 4000)),
+  wasmChurn: bytesPerPacket((count) => runInWasm(wasmChurn, count, 100_000)),
   hookSampler: bytesPerPacket((count) => runSampler(ledger, hookSampler, count)),
   setSampler: bytesPerPacket((count) => runSetSampler(lossyLedger, setSampler, count)),
   allocating: bytesPerPacket((count) => runAllocating(kept, count)),
@@ -147,6 +196,8 @@ const result = {
   octetCompensationFactor: lossyLedger.status().octetCompensationFactor,
   expired: churn.status().expiredByLackOfResources,
   aggregated: hits.status().aggregated,
+  wasmExpired: wasmChurn.status().expiredByLackOfResources,
+  wasmAggregated: wasmHits.status().aggregated,
   sink,
 };
 process.stdout.write(JSON.stringify(result));
