@@ -3,14 +3,10 @@
 
 import {
   FRAME_OF_EXTENDED,
-  SLOT_FRAME,
-  SLOT_FRAME_BYTES,
   SLOT_HEADER_BYTES,
-  SLOT_INGRESS,
   SLOT_IP_LENGTH,
   SLOT_IS_IP,
   SLOT_KEY,
-  SLOT_POINT,
   SLOT_TCP_FLAGS,
   SLOT_TEMPLATE,
 } from '../flow/engine-memory';
@@ -44,10 +40,11 @@ export function setTemplates(original: i32, extended: i32): void {
   templateOfExtended = extended;
 }
 
-/** Writes the key of the slot's frame, and what else a sample has of it. Returns false if it is not such a frame. */
-export function dissect(slot: usize): bool {
-  const frame = <usize>load<u32>(slot, SLOT_FRAME);
-  const size = load<u32>(slot, SLOT_FRAME_BYTES);
+/**
+ * Writes the key of the frame of `size` bytes, and what else a sample has of it, into the slot, which has the format. Returns
+ * false, and writes nothing, if it is not such a frame.
+ */
+export function dissect(slot: usize, frame: usize, size: u32, point: u32, ingress: u32): bool {
   if (size < UDP_FRAME_BYTES_MIN) {
     return false;
   }
@@ -65,7 +62,7 @@ export function dissect(slot: usize): bool {
   const source = load<u32>(frame, 26);
   const destination = load<u32>(frame, 30);
   const ports = load<u32>(frame, 34);
-  store<u32>(key, bswap(load<u32>(slot, SLOT_POINT)), 0); // 0-3
+  store<u32>(key, bswap(point), 0); // 0-3
   store<u32>(key, load<u32>(frame, 6), 4); // 4-7: source MAC address
   store<u32>(key, <u32>load<u16>(frame, 10) | ((<u32>load<u16>(frame)) << 16), 8);
   store<u32>(key, load<u32>(frame, 2), 12); // 12-15: destination MAC address
@@ -80,7 +77,7 @@ export function dissect(slot: usize): bool {
   store<u32>(slot, ETHERNET_HEADER_BYTES, SLOT_HEADER_BYTES);
   store<u32>(slot, 1, SLOT_IS_IP);
   if (load<i32>(slot, SLOT_TEMPLATE) === FRAME_OF_EXTENDED) {
-    addExtended(slot, frame, protocol);
+    addExtended(slot, frame, protocol, ingress);
   } else {
     store<i32>(slot, templateOfOriginal, SLOT_TEMPLATE);
   }
@@ -88,8 +85,8 @@ export function dissect(slot: usize): bool {
 }
 
 /** Writes what the format `extended` has in addition: the interface, the flags of TCP and the length that the IP header says. */
-function addExtended(slot: usize, frame: usize, protocol: u32): void {
-  store<u32>(slot + SLOT_KEY, load<u32>(slot, SLOT_INGRESS), 40);
+function addExtended(slot: usize, frame: usize, protocol: u32, ingress: u32): void {
+  store<u32>(slot + SLOT_KEY, ingress, 40);
   store<u32>(slot, <u32>bswap(load<u16>(frame, IP_LENGTH_AT)), SLOT_IP_LENGTH);
   store<u32>(slot, protocol === TCP ? <u32>load<u8>(frame, TCP_FLAGS_AT) : 0, SLOT_TCP_FLAGS);
   store<i32>(slot, templateOfExtended, SLOT_TEMPLATE);

@@ -70,7 +70,7 @@ export function beginEntry(entry: usize, slot: usize, wordCount: u32): void {
   store<i32>(entry, load<i32>(slot, SLOT_DOMAIN), ENTRY_DOMAIN * 4);
   store<i32>(entry, template, ENTRY_TEMPLATE * 4);
   store<i32>(entry, 0, ENTRY_LENGTHS * 4);
-  store<i64>(entry, <i64>load<f64>(slot, SLOT_TIME), ENTRY_START * 4);
+  store<i64>(entry, load<i64>(slot, SLOT_TIME), ENTRY_START * 4);
   store<i64>(entry, 0, ENTRY_END * 4);
   store<i64>(entry, 0, ENTRY_PACKETS * 4);
   store<i64>(entry, 0, ENTRY_OCTETS * 4);
@@ -91,6 +91,13 @@ export function isEntryOf(entry: usize, slot: usize, wordCount: u32): bool {
   let difference = load<u64>(entry, ENTRY_DOMAIN * 4) ^ load<u64>(slot, SLOT_DOMAIN);
   const keyBytes = (<usize>wordCount) << 2;
   let at: usize = 0;
+  for (; at + 28 < keyBytes; at += 32) {
+    difference |=
+      (load<u64>(entry + at, ENTRY_KEY * 4) ^ load<u64>(slot + at, SLOT_KEY)) |
+      (load<u64>(entry + at, ENTRY_KEY * 4 + 8) ^ load<u64>(slot + at, SLOT_KEY + 8)) |
+      (load<u64>(entry + at, ENTRY_KEY * 4 + 16) ^ load<u64>(slot + at, SLOT_KEY + 16)) |
+      (load<u64>(entry + at, ENTRY_KEY * 4 + 24) ^ load<u64>(slot + at, SLOT_KEY + 24));
+  }
   for (; at + 4 < keyBytes; at += 8) {
     difference |= load<u64>(entry + at, ENTRY_KEY * 4) ^ load<u64>(slot + at, SLOT_KEY);
   }
@@ -102,26 +109,27 @@ export function isEntryOf(entry: usize, slot: usize, wordCount: u32): bool {
 
 /** Adds the sample to its flow. Returns false when it is not the flow's latest. */
 export function fold(entry: usize, slot: usize, wordCount: u32): bool {
-  const weight = <u64>load<u32>(slot, SLOT_WEIGHT);
+  const weight = load<u32>(slot, SLOT_WEIGHT);
   const frameSize = load<u32>(slot, SLOT_FRAME_SIZE);
   const octets = load<f64>(slot, SLOT_OCTETS);
   const headerBytes = load<u32>(slot, SLOT_HEADER_BYTES);
   const room: u32 = frameSize > headerBytes ? frameSize - headerBytes : 0;
-  const length: u64 = load<u32>(slot, SLOT_IS_IP) === 0 ? 0 : min(room, IP_TOTAL_LENGTH_MAX);
+  const length: u32 = load<u32>(slot, SLOT_IS_IP) === 0 ? 0 : min(room, IP_TOTAL_LENGTH_MAX);
   add(entry + ENTRY_PACKETS * 4, weight);
   add(entry + ENTRY_OCTETS * 4, wholeOctets(octets, weight, frameSize));
-  add(entry + ENTRY_SQUARES * 4, weight * length * length);
+  // The square of a length has 32 bits.
+  add(entry + ENTRY_SQUARES * 4, <u64>weight * (length * length));
   if (length !== 0) {
-    foldLength(entry, <u32>length);
+    foldLength(entry, length);
   }
   if (load<i32>(slot, SLOT_TEMPLATE) >= EXTENDED_ID_FIRST) {
     foldExtended(entry + ((<usize>wordCount) << 2) + ENTRY_KEY * 4, slot, weight, room, octets);
   }
-  return foldTime(entry, <i64>load<f64>(slot, SLOT_TIME));
+  return foldTime(entry, load<i64>(slot, SLOT_TIME));
 }
 
 /** Adds what only entries of the format `extended` have, behind the key at `at`. */
-function foldExtended(at: usize, slot: usize, weight: u64, room: u32, frameOctets: f64): void {
+function foldExtended(at: usize, slot: usize, weight: u32, room: u32, frameOctets: f64): void {
   const frameSize = <f64>load<u32>(slot, SLOT_FRAME_SIZE);
   const said = load<u32>(slot, SLOT_IP_LENGTH);
   const length = said === 0 || said > room ? room : said;
@@ -136,9 +144,9 @@ function foldExtended(at: usize, slot: usize, weight: u64, room: u32, frameOctet
 }
 
 /** Returns octets as an integer: as the product of weight and length where they are that, which may exceed a double. */
-function wholeOctets(octets: f64, weight: u64, length: u32): u64 {
+function wholeOctets(octets: f64, weight: u32, length: u32): u64 {
   if (octets === <f64>weight * <f64>length) {
-    return weight * length;
+    return <u64>weight * length;
   }
   return octets <= EXACT_MAX ? <u64>octets : 0;
 }

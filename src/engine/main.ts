@@ -8,7 +8,11 @@ import {
   EXPIRED_WORDS,
   SLOT_ADDRESS,
   SLOT_BYTES,
+  SLOT_FRAME,
+  SLOT_FRAME_BYTES,
   SLOT_HASH,
+  SLOT_INGRESS,
+  SLOT_POINT,
   SLOT_TEMPLATE,
   SLOT_TIME,
   SLOTS_AT,
@@ -41,7 +45,14 @@ import {
 import { after, append, head, liveBytes, removeHead, setSegmentCountMax } from './store';
 
 export { setTemplates } from './dissect';
-export { putRecords, recordsAt, recordsCaptured, recordsLastMicros, recordsOctets } from './records';
+export {
+  putRecords,
+  recordsAt,
+  recordsCaptured,
+  recordsLastMicros,
+  recordsLeft,
+  recordsOctets,
+} from './records';
 export { flowCount } from './slots';
 export { head, removedCount } from './store';
 
@@ -105,7 +116,10 @@ export function dissectFrames(frames: i32): i32 {
   let others = 0;
   for (let left = frames; left !== 0; left &= left - 1) {
     const index = ctz(left);
-    if (!dissect(slotAt(index))) {
+    const slot = slotAt(index);
+    const frame = <usize>load<u32>(slot, SLOT_FRAME);
+    const point = load<u32>(slot, SLOT_POINT);
+    if (!dissect(slot, frame, load<u32>(slot, SLOT_FRAME_BYTES), point, load<u32>(slot, SLOT_INGRESS))) {
       others |= 1 << index;
     }
   }
@@ -122,7 +136,7 @@ export function addSamples(count: i32, expiriesMax: i32): i32 {
   for (let index = 0; index < count; index += 1) {
     const slot = slotAt(index);
     addSample(slot);
-    const time = <i64>load<f64>(slot, SLOT_TIME);
+    const time = load<i64>(slot, SLOT_TIME);
     if (time >= due) {
       expireDue(time - activeTimeout, expiriesMax);
     }
@@ -170,7 +184,7 @@ function touch(count: i32): void {
   if (flowCount() > SMALL_FLOW_COUNT) {
     touchEntries(count);
   }
-  if (<i64>load<f64>(slotAt(0), SLOT_TIME) >= due) {
+  if (load<i64>(slotAt(0), SLOT_TIME) >= due) {
     touchOldest(count);
   }
 }

@@ -16,6 +16,7 @@ import {
   SLOT_WEIGHT,
   SLOTS_AT,
 } from '../flow/engine-memory';
+import { dissect } from './dissect';
 
 const HEADER_BYTES: u32 = 16;
 const MICROS: i64 = 1_000_000;
@@ -23,8 +24,10 @@ const MICROS: i64 = 1_000_000;
 // Of the records that were read last.
 let at: u32 = 0;
 let captured: u32 = 0;
-let octets: f64 = 0;
-let lastMicros: f64 = 0;
+let octets: u64 = 0;
+let lastMicros: i64 = 0;
+/** A bit for each slot whose frame is left to TypeScript. */
+let left: i32 = 0;
 
 /** Returns where the records end that were read, in bytes of the frames. */
 export function recordsAt(): u32 {
@@ -38,15 +41,23 @@ export function recordsCaptured(): u32 {
 
 /** Returns the bytes of their frames. */
 export function recordsOctets(): f64 {
-  return octets;
+  return <f64>octets;
 }
 
 /** Returns the time of the last one. */
 export function recordsLastMicros(): f64 {
-  return lastMicros;
+  return <f64>lastMicros;
 }
 
-/** Reads records in `frames[from, end)` into the slots from `index`; returns how many. */
+/** Returns a bit for each slot whose frame TypeScript has to dissect. */
+export function recordsLeft(): i32 {
+  return left;
+}
+
+/**
+ * Reads records in `frames[from, end)` into the slots from `index`, and dissects them; returns how many. Times are whole
+ * microseconds.
+ */
 export function putRecords(
   from: u32,
   end: u32,
@@ -57,39 +68,46 @@ export function putRecords(
   before: f64,
   template: i32,
   domain: i32,
-  point: i32,
-  ingress: i32,
+  point: u32,
+  ingress: u32,
 ): u32 {
-  const first = SLOTS_AT + index * SLOT_BYTES;
-  const slotsEnd = first + min(countMax, <u32>SLOT_COUNT - index) * SLOT_BYTES;
+  const untilMicros = <i64>until;
+  const beforeMicros = <i64>before;
+  const indexEnd = min(index + countMax, SLOT_COUNT);
   at = from;
   captured = 0;
   octets = 0;
-  lastMicros = last;
-  let slot = first;
-  for (; slot < slotsEnd && at + HEADER_BYTES <= end; slot += SLOT_BYTES) {
+  left = 0;
+  lastMicros = <i64>last;
+  let next = index;
+  for (; next < indexEnd && at + HEADER_BYTES <= end; next += 1) {
     const record = <usize>(FRAMES_AT + at);
-    const time = <f64>(<i64>load<u32>(record) * MICROS + <i64>load<u32>(record, 4));
+    const time = <i64>load<u32>(record) * MICROS + <i64>load<u32>(record, 4);
     const bytes = load<u32>(record, 8);
     // The subtraction cannot overflow, and the sum could.
-    if (bytes > end - at - HEADER_BYTES || time < lastMicros || time > until || time >= before) {
+    if (bytes > end - at - HEADER_BYTES || time < lastMicros || time > untilMicros || time >= beforeMicros) {
       break;
     }
+    const frame = <u32>record + HEADER_BYTES;
     const frameSize = max(bytes, load<u32>(record, 12));
-    store<f64>(slot, time, SLOT_TIME);
+    const slot = <usize>(SLOTS_AT + next * SLOT_BYTES);
+    store<i64>(slot, time, SLOT_TIME);
     store<f64>(slot, <f64>frameSize, SLOT_OCTETS);
-    store<u32>(slot, <u32>record + HEADER_BYTES, SLOT_FRAME);
-    store<u32>(slot, bytes, SLOT_FRAME_BYTES);
     store<u32>(slot, frameSize, SLOT_FRAME_SIZE);
     store<u32>(slot, 1, SLOT_WEIGHT);
     store<i32>(slot, domain, SLOT_DOMAIN);
-    store<i32>(slot, point, SLOT_POINT);
-    store<i32>(slot, ingress, SLOT_INGRESS);
     store<i32>(slot, template, SLOT_TEMPLATE);
+    if (!dissect(slot, frame, bytes, point, ingress)) {
+      store<u32>(slot, frame, SLOT_FRAME);
+      store<u32>(slot, bytes, SLOT_FRAME_BYTES);
+      store<u32>(slot, point, SLOT_POINT);
+      store<u32>(slot, ingress, SLOT_INGRESS);
+      left |= 1 << next;
+    }
     lastMicros = time;
     captured += bytes;
-    octets += <f64>frameSize;
+    octets += frameSize;
     at += HEADER_BYTES + bytes;
   }
-  return (slot - first) / SLOT_BYTES;
+  return next - index;
 }

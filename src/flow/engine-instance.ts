@@ -41,6 +41,7 @@ export interface EngineExports {
   recordsCaptured(): number;
   recordsOctets(): number;
   recordsLastMicros(): number;
+  recordsLeft(): number;
   dissectFrames(frames: number): number;
   addSamples(count: number, expiriesMax: number): number;
   expire(startMax: number, countMax: number): number;

@@ -13,7 +13,7 @@ export const EXTENDED_ID_FIRST = 512;
 export const SLOTS_AT = 4096;
 export const SLOT_COUNT = 32;
 export const SLOT_BYTES = 256;
-// What a slot has, in bytes from its start: two doubles, then words.
+// What a slot has, in bytes from its start: the time as an integer of 64 bits, octets as a double, then words.
 export const SLOT_TIME = 0;
 export const SLOT_OCTETS = 8;
 /** Where the frame lies in the memory, and its bytes: only of a sample that the engine dissects. */

@@ -5,6 +5,7 @@ import { endianness } from 'node:os';
 import { EngineInstance } from './engine-instance.ts';
 import * as at from './engine-memory.ts';
 import { segmentCountMaxOf } from './entry-store.ts';
+import { TIME_WORD_INVERSE } from './entry-time.ts';
 import {
   FLOW_BYTES_MAX,
   type FlowCacheOptions,
@@ -53,8 +54,13 @@ class WasmEngine implements FlowEngine {
   #slotDoubles: Float64Array;
   /** Whether a reader has memory of the instance. */
   #isLent = false;
-  /** A bit for each sample of the batch whose frame the engine dissects, and one of these frames. */
+  /**
+   * A bit for each sample of the batch: whether the engine is to dissect its frame, whether it has, and whether it has left it to
+   * TypeScript; and one of these frames.
+   */
   #frameBits = 0;
+  #dissectedBits = 0;
+  #leftBits = 0;
   readonly #frame: PutFrame = { start: 0, end: 0, observationPointId: 0, ingressInterface: 0 };
   #activeTimeoutMicros: number;
   #flowsMax: number;
@@ -119,7 +125,9 @@ class WasmEngine implements FlowEngine {
     const slots = this.#slots;
     const doubles = this.#slotDoubles;
     const word = index * SLOT_WORDS;
-    doubles[index * (SLOT_WORDS / 2) + at.SLOT_TIME / 8] = batch.timeMicros[0]!;
+    const micros = batch.timeMicros[0]!;
+    slots[word + at.SLOT_TIME / 4] = micros | 0;
+    slots[word + at.SLOT_TIME / 4 + 1] = Math.floor(micros * TIME_WORD_INVERSE);
     doubles[index * (SLOT_WORDS / 2) + at.SLOT_OCTETS / 8] = octets;
     slots[word + at.SLOT_FRAME / 4] = at.FRAMES_AT + start;
     slots[word + at.SLOT_FRAME_BYTES / 4] = end - start;
@@ -153,7 +161,8 @@ class WasmEngine implements FlowEngine {
       return;
     }
     // A shift by 32 bits would be one by none.
-    this.#frameBits |= (-1 >>> (at.SLOT_COUNT - count)) << index;
+    this.#dissectedBits |= (-1 >>> (at.SLOT_COUNT - count)) << index;
+    this.#leftBits |= engine.recordsLeft();
     batch.count = index + count;
     run.at = engine.recordsAt();
     run.captured = engine.recordsCaptured();
@@ -168,18 +177,23 @@ class WasmEngine implements FlowEngine {
     }
     batch.count = 0;
     const frames = this.#frameBits;
+    const dissected = this.#dissectedBits;
+    let left = this.#leftBits;
     this.#frameBits = 0;
+    this.#dissectedBits = 0;
+    this.#leftBits = 0;
     const { samples } = batch;
     // A shift by 32 bits would be one by none.
     const all = -1 >>> (at.SLOT_COUNT - count);
-    for (let others = all & ~frames; others !== 0; others &= others - 1) {
+    for (let others = all & ~(frames | dissected); others !== 0; others &= others - 1) {
       const index = lowestBit(others);
       this.#writeSample(samples[index]!, index);
     }
     if (frames !== 0) {
-      for (let others = this.#instance.run.dissectFrames(frames); others !== 0; others &= others - 1) {
-        this.#dissectFrame(samples, lowestBit(others));
-      }
+      left |= this.#instance.run.dissectFrames(frames);
+    }
+    for (; left !== 0; left &= left - 1) {
+      this.#dissectFrame(samples, lowestBit(left));
     }
     const expired = this.#instance.run.addSamples(count, Math.min(expiriesMax, SAMPLE_EXPIRIES_MAX));
     if (expired !== 0) {
@@ -247,7 +261,8 @@ class WasmEngine implements FlowEngine {
     const slots = this.#slots;
     const doubles = this.#slotDoubles;
     const word = index * SLOT_WORDS;
-    doubles[word / 2 + at.SLOT_TIME / 8] = sample.timeMicros;
+    slots[word + at.SLOT_TIME / 4] = sample.timeMicros | 0;
+    slots[word + at.SLOT_TIME / 4 + 1] = Math.floor(sample.timeMicros * TIME_WORD_INVERSE);
     doubles[word / 2 + at.SLOT_OCTETS / 8] = sample.octets;
     slots[word + at.SLOT_FRAME_SIZE / 4] = sample.frameSize;
     slots[word + at.SLOT_WEIGHT / 4] = sample.weight;
