@@ -6,7 +6,7 @@
 // packet. So it is bundled first, into one module. esbuild makes such parts of ES modules only; the last step turns each into
 // CommonJS, which Node loads faster.
 
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join, relative } from 'node:path';
 import { build, transform } from 'esbuild';
@@ -152,3 +152,4 @@ for (const { path, text } of outputFiles) {
   await writeFile(path, `${code}//# sourceMappingURL=${basename(path)}.map\n`);
   await writeFile(`${path}.map`, map);
 }
+await chmod(join(OUTPUT, 'ovs-ipfix.cjs'), 0o755);
