@@ -25,6 +25,7 @@ const FOLDERS = [
   'commands',
   'config',
   'control',
+  'engine',
   'export',
   'flow',
   'intake',

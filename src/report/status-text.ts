@@ -191,9 +191,10 @@ function formatLines({
 
 function exporterLines(exporter: ExporterStatus, paint: Paint): string[] {
   const { cache, options, records } = exporter;
+  const engine = cache.engine === 'typescript' ? '' : `, engine ${cache.engine}`;
   const caching =
     options.activeTimeoutSeconds > 0 && options.flowsMax > 0
-      ? `${cache.flows} of ${options.flowsMax} flows, active timeout ${options.activeTimeoutSeconds} s`
+      ? `${cache.flows} of ${options.flowsMax} flows, active timeout ${options.activeTimeoutSeconds} s${engine}`
       : `off (each sample is a record)`;
   const reasons =
     `${records.activeTimeout} active timeout, ${records.lackOfResources} lack of resources, ` +

@@ -76,6 +76,7 @@ test('the daemon exports with the engine in WebAssembly', tier('ovs', 'daemon'),
   atEnd(() => daemon.kill());
   const frames = [1, 2, 2].map((sourcePort) => udpFrame({ sourcePort }));
   await ovs.inject('p1', ...frames);
+  assert.match(await daemon.appctl('status'), / flows, active timeout 60 s, engine wasm$/mu);
   await daemon.stop();
   const records = await sink.waitForPackets(3);
   const counts = records.map(({ fields }) => Number(fields['packetDeltaCount']));
