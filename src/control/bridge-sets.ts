@@ -8,6 +8,7 @@ import { isRedirected } from '../config/ipfix-row.ts';
 import type { Exporter } from '../export/exporter.ts';
 import type { BridgeIntake } from '../intake/bridge-intake.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
+import type { Leaving } from './gap-record.ts';
 import { unreachableCondition } from './own-rows-watch.ts';
 import type { Redirection } from './ownership.ts';
 import { PreparedExporters } from './prepared-exporters.ts';
@@ -131,8 +132,8 @@ export class BridgeSets {
   }
 
   /** The bridge is left: see `SetGaps.leave`. */
-  leave(handsBack: boolean): void {
-    this.#gaps.leave(handsBack);
+  leave(leaving: Leaving): void {
+    this.#gaps.leave(leaving);
   }
 
   /** Whether something could not be opened, or was not made yet, so that `configure` is to be called again. */

@@ -30,6 +30,7 @@ import {
   ROWS_END_MS,
   SOURCES_END_MS,
   type StopReport,
+  showLastLife,
 } from './hand-back.ts';
 import { OwnRows } from './own-rows.ts';
 import {
@@ -96,7 +97,7 @@ export class Control {
       onChange: () => this.#following.schedule(),
       onInterfaces: (bridges) => this.#followInterfaces(bridges),
     });
-    this.#previous = new PreviousExport({ clock: parts.clock, log: this.#log, leadership: this.#database });
+    this.#previous = new PreviousExport({ clock: parts.clock, log: this.#log, database: this.#database });
     const owner = parts.randomSeed().toString(16);
     this.#ownRows = new OwnRows({ database: this.#database, clock: parts.clock, log: this.#log, owner });
     this.#rows = new Reconciler({
@@ -132,6 +133,9 @@ export class Control {
     const withoutExporter = isActive ? describeWithoutExporter(ipfixRowsOf(this.#database)) : undefined;
     const notHandedBack = await handBackRows(this.#database, clock, leftMs(ROWS_END_MS));
     this.#noteLeft(notHandedBack);
+    if (notHandedBack === undefined) {
+      await showLastLife(this.#database, clock);
+    }
     sendBudget.endWithin(leftMs(FLUSH_END_MS));
     const losses = await Promise.all(bridges.map((bridge) => bridge.flush(notHandedBack === undefined)));
     this.#noteLeft(describeLoss(losses.flat()));

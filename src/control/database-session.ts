@@ -88,6 +88,7 @@ export class DatabaseSession {
   /** When the last changes of rows were sent. */
   #writtenMicros = 0;
   #isWriting = false;
+  #changedMicros = 0;
   #targetsColumn = new TargetsColumn(undefined);
 
   constructor(options: DatabaseSessionOptions) {
@@ -166,6 +167,16 @@ export class DatabaseSession {
   /** See `Leadership.takePreviousEnd`. */
   takePreviousEnd(): number | undefined {
     return this.#leadership.takePreviousEnd();
+  }
+
+  /** See `Leadership.showLastLife`. */
+  showLastLife(): Promise<void> {
+    return this.#leadership.showLastLife();
+  }
+
+  /** When the rows of the newest snapshot arrived (monotonic). */
+  get changedMicros(): number {
+    return this.#changedMicros;
   }
 
   /** See `Leadership.holderAliveMicros`. */
@@ -271,6 +282,7 @@ export class DatabaseSession {
 
   #changed(snapshot: Snapshot, changes: readonly ReplicaChange[]): void {
     this.#snapshot = snapshot;
+    this.#changedMicros = this.#options.clock.monotonicMicros();
     if (this.#replica.schema !== this.#schema) {
       this.#schema = this.#replica.schema;
       this.#targetsColumn = new TargetsColumn(this.#schema);

@@ -25,6 +25,13 @@ export class DeputyWatch {
   #isWatchable = false;
   /** When the lock that shows life was stolen last. */
   #stolenMicros = 0;
+  /** The holder has taken the lock of the deputy, as its last sign of life. Another standby may watch the next holder. */
+  #stolen(client: OvsdbClient): void {
+    this.#aliveMicros = this.#options.clock.monotonicMicros();
+    this.#client = undefined;
+    this.start(client).catch((error: unknown) => this.#note(error));
+  }
+
   /** When the holder last gave a sign of life: it stole the lock back. */
   #aliveMicros = 0;
 
@@ -37,13 +44,21 @@ export class DeputyWatch {
     if (this.#client === client) {
       return;
     }
+    let wasHeld = false;
     this.#timer?.cancel();
     this.#client = client;
     this.#isWatchable = false;
     this.#aliveMicros ||= this.#options.clock.monotonicMicros();
+    await leaveLock(client, DEPUTY_LOCK_NAME);
+    if (this.#client !== client) {
+      return;
+    }
     await client.lock(DEPUTY_LOCK_NAME, (isHeld) => {
       if (isHeld && this.#client === client) {
+        wasHeld = true;
         this.#arm(client);
+      } else if (wasHeld && client.end === undefined && this.#client === client) {
+        this.#stolen(client);
       }
     });
   }
@@ -69,7 +84,7 @@ export class DeputyWatch {
       this.#watch(client)
         .catch((error: unknown) => this.#note(error))
         .finally(() => {
-          if (this.#client === client && client.end === undefined) {
+          if (this.#client === client && client.hasLock(DEPUTY_LOCK_NAME)) {
             this.#arm(client);
           }
         });

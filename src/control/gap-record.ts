@@ -42,6 +42,9 @@ export const SETTLE_MS = 30;
 /** Gaps that the status has. */
 const RECENT_COUNT = 16;
 
+/** What becomes of the rows of a bridge whose sampling ends: they are handed back, have ended, or are another daemon's now. */
+export type Leaving = 'handed back' | 'ended' | 'left to another';
+
 /** A gap that has ended. */
 export interface EndedGap {
   readonly cause: GapCause;

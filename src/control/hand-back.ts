@@ -22,7 +22,7 @@ export const FLUSH_END_MS = 4800;
 const RELEASE_ROUNDS_MAX = 5;
 /** Milliseconds that a stop waits for a database that is down while rows are adopted. */
 const DATABASE_WAIT_MS = 800;
-/** Milliseconds that a stop waits for the end of the connection to the database. */
+/** Milliseconds that a stop waits for the end of the connection to the database, and for a last sign of life before it. */
 const DATABASE_CLOSE_MS = 50;
 const COMMAND = 'run "ovs-ipfix release"';
 
@@ -63,6 +63,11 @@ export async function handBackRows(
     return `${adopted} IPFIX rows are still adopted, because the database is down${why}; ${COMMAND}.`;
   }
   return undefined;
+}
+
+/** Shows a standby that the rows were handed back by this daemon, without waiting for long. */
+export async function showLastLife(database: DatabaseSession, clock: Clock): Promise<void> {
+  await settlesWithin(clock, DATABASE_CLOSE_MS, database.showLastLife());
 }
 
 /** Closes the connection to the database, without waiting for long. */

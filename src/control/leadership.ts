@@ -4,7 +4,8 @@
 //   lock               held by
 //   -----------------  ---------------------------------------------------------------------------------------------------
 //   ovs_ipfix          the active daemon; standby daemons queue for it
-//   ovs_ipfix_deputy   the standby daemon that watches the active one; further ones queue for it
+//   ovs_ipfix_deputy   the standby daemon that watches the active one; further ones queue for it. An active daemon that stops steals it
+//                      after it has handed its rows back, as its last sign of life
 //   ovs_ipfix_alive    the active daemon; the deputy steals it again and again, and the active daemon steals it back
 //   ovs_ipfix_release  `ovs-ipfix release` while it runs: by it a daemon knows that no other daemon took its lock
 //
@@ -17,7 +18,7 @@ import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { DeputyWatch } from './deputy-watch.ts';
 import { LEASE_MS, LeaderLease } from './leader-lease.ts';
-import { ALIVE_LOCK_NAME, LOCK_NAME, leaveLock, RELEASE_LOCK_NAME } from './locks.ts';
+import { ALIVE_LOCK_NAME, DEPUTY_LOCK_NAME, LOCK_NAME, leaveLock, RELEASE_LOCK_NAME } from './locks.ts';
 import type { SampleAdmission } from './sample-gate.ts';
 
 /** Milliseconds between two checks of a lease, and between two signs of a deputy. */
@@ -115,6 +116,27 @@ export class Leadership {
     if (this.#lock === 'lost') {
       this.#lock = 'none';
       await this.#request(client, false);
+    }
+  }
+
+  /**
+   * Shows life to a standby once more, at a stop, after the rows are handed back: this daemon has done what the standby has seen of them
+   * until then, and logs that gap itself. Resolves also if the session ends.
+   */
+  async showLastLife(): Promise<void> {
+    const client = this.#client;
+    if (
+      client === undefined ||
+      client.end !== undefined ||
+      this.#lock !== 'held' ||
+      !this.#lease.hasStandby
+    ) {
+      return;
+    }
+    try {
+      await client.steal(DEPUTY_LOCK_NAME);
+    } catch (error) {
+      this.#options.log.debug(`no last sign of life was given: ${reasonOf(error)}`);
     }
   }
 

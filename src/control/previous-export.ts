@@ -11,8 +11,12 @@ import { type EndedGap, logGap, spanOf } from './gap-record.ts';
 export interface PreviousExportOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  /** See `Leadership.takePreviousEnd` and `Leadership.holderAliveMicros`. */
-  readonly leadership: { takePreviousEnd(): number | undefined; readonly holderAliveMicros: number };
+  /** See `Leadership.takePreviousEnd`, `Leadership.holderAliveMicros` and `DatabaseSession.changedMicros`. */
+  readonly database: {
+    takePreviousEnd(): number | undefined;
+    readonly holderAliveMicros: number;
+    readonly changedMicros: number;
+  };
 }
 
 export class PreviousExport {
@@ -42,7 +46,7 @@ export class PreviousExport {
 
   /** Follows the rows; logs the gaps that had ended before this daemon became the active one. */
   follow(configuration: Configuration, isActive: boolean): void {
-    const endMicros = isActive ? this.#options.leadership.takePreviousEnd() : undefined;
+    const endMicros = isActive ? this.#options.database.takePreviousEnd() : undefined;
     if (!isActive || endMicros !== undefined) {
       this.#see(configuration);
     }
@@ -61,9 +65,9 @@ export class PreviousExport {
   }
 
   #see({ bridges }: Configuration): void {
-    const { clock, leadership } = this.#options;
+    const { holderAliveMicros, changedMicros } = this.#options.database;
     for (const [bridge, micros] of this.#replacedMicros) {
-      if (micros <= leadership.holderAliveMicros) {
+      if (micros <= holderAliveMicros) {
         this.#replacedMicros.delete(bridge);
       }
     }
@@ -71,7 +75,8 @@ export class PreviousExport {
     for (const [bridge, rows] of this.#adopted) {
       const now = adopted.get(bridge);
       if ([...rows].some((row) => now?.has(row) !== true)) {
-        this.#replacedMicros.set(bridge, clock.monotonicMicros());
+        // A sign of life may have arrived between the change and this turn.
+        this.#replacedMicros.set(bridge, changedMicros);
       }
     }
     this.#adopted = adopted;

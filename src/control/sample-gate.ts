@@ -1,6 +1,7 @@
 // What all samples of the daemon pass. A daemon whose event loop was paused for longer than its lease finds samples in its sockets
 // before it knows whether it is still the active one. They wait here, in the order in which they arrived, until the database has
-// answered: then they are processed, or dropped and counted if another daemon is active.
+// answered: then they are processed, or dropped if another daemon is active. These are counted apart from lost ones: ovs-vswitchd
+// sends packet-ins to both daemons as long as both are connected, and the other one has logged the time before that as a gap.
 
 import type { PacketInView } from '../node-openflow/index.ts';
 
@@ -16,8 +17,10 @@ export interface SampleGateStatus {
   readonly waiting: number;
   /** Samples that have waited and were processed. */
   readonly delayed: number;
-  /** Samples that were dropped because this daemon was not the active one, or because too many waited. */
+  /** Samples that this daemon, which was the active one, has lost because too many waited. */
   readonly dropped: number;
+  /** Samples that were dropped because another daemon was the active one: it has processed them, or they are in its gap. */
+  readonly notActive: number;
 }
 
 /** The most bytes of samples that wait, for the whole daemon; the newest ones beyond are dropped. */
@@ -28,7 +31,10 @@ export class SampleGate {
   #waiting: (() => void)[] = [];
   #waitingBytes = 0;
   #delayed = 0;
+  /** Samples beyond the limit, until it is known which daemon is the active one. */
+  #refused = 0;
   #dropped = 0;
+  #notActive = 0;
 
   /** @param admission asked for each sample */
   constructor(admission: () => SampleAdmission) {
@@ -82,10 +88,13 @@ export class SampleGate {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
+    const refused = this.#refused;
+    this.#refused = 0;
     if (admission === 'other') {
-      this.#dropped += waiting.length;
+      this.#notActive += waiting.length + refused;
       return;
     }
+    this.#dropped += refused;
     this.#delayed += waiting.length;
     for (const processNow of waiting) {
       processNow();
@@ -100,15 +109,24 @@ export class SampleGate {
     if (admission === 'active') {
       return 'process';
     }
-    if (admission === 'unproved' && this.#waitingBytes + bytes <= WAITING_BYTES_MAX) {
+    if (admission === 'other') {
+      this.#notActive += 1;
+      return 'drop';
+    }
+    if (this.#waitingBytes + bytes <= WAITING_BYTES_MAX) {
       this.#waitingBytes += bytes;
       return 'keep';
     }
-    this.#dropped += 1;
+    this.#refused += 1;
     return 'drop';
   }
 
   status(): SampleGateStatus {
-    return { waiting: this.#waiting.length, delayed: this.#delayed, dropped: this.#dropped };
+    return {
+      waiting: this.#waiting.length,
+      delayed: this.#delayed,
+      dropped: this.#dropped,
+      notActive: this.#notActive,
+    };
   }
 }

@@ -17,6 +17,7 @@ import { BridgeSets } from './bridge-sets.ts';
 import { conditionsOfCollectors } from './collector-conditions.ts';
 import { DatapathSampling } from './datapath-sampling.ts';
 import { failOpenCondition } from './fail-open.ts';
+import type { Leaving } from './gap-record.ts';
 import type { Redirection } from './ownership.ts';
 import { SampleProbabilities } from './sample-probabilities.ts';
 import type {
@@ -218,7 +219,7 @@ export class SampledBridge {
 
   /** Removes everything from the switch; resolves to a sentence about what is left there. `handsBack`: the row is handed back then. */
   async remove(handsBack: boolean): Promise<string | undefined> {
-    this.#leave(handsBack);
+    this.#leave(handsBack ? 'handed back' : 'ended');
     const left = await this.#session.stop(REMOVAL_MS_MAX);
     await this.#datapath.stop();
     return left;
@@ -226,15 +227,15 @@ export class SampledBridge {
 
   /** Leaves everything in the switch, where another daemon uses it now. */
   async abandon(): Promise<void> {
-    this.#leave(false);
+    this.#leave('left to another');
     await this.#session.abandon();
     await this.#datapath.stop();
   }
 
-  #leave(handsBack: boolean): void {
+  #leave(leaving: Leaving): void {
     this.#isLeaving = true;
-    this.#gaps.leave(handsBack, this.#parts.rowWrites.writingMicros);
-    this.#sets.leave(handsBack);
+    this.#gaps.leave(leaving, this.#parts.rowWrites.writingMicros);
+    this.#sets.leave(leaving);
     this.#watch.stop();
   }
 

@@ -11,6 +11,7 @@ import {
   endGap,
   type GapCause,
   GapRecord,
+  type Leaving,
   logGap,
   type SamplingGapsStatus,
   SETTLE_MS,
@@ -96,11 +97,14 @@ export class SamplingGaps {
   }
 
   /**
-   * The hook is removed, or left to another daemon. With `handsBack` the row is handed back, and `endNow` follows. `adoptingMicros`:
-   * since when the row is being adopted, if it is.
+   * The hook is removed, or left to another daemon. `endNow` follows when the row is handed back; a gap that is open when the row or its
+   * bridge ends is one until now. `adoptingMicros`: since when the row is being adopted, if it is.
    */
-  leave(handsBack: boolean, adoptingMicros?: number): void {
-    if (handsBack && this.#isExpected) {
+  leave(leaving: Leaving, adoptingMicros?: number): void {
+    const handsBack = leaving === 'handed back';
+    if (leaving === 'ended') {
+      this.#close(0);
+    } else if (handsBack && this.#isExpected) {
       this.#begin('hand-back');
     } else if (handsBack && adoptingMicros !== undefined) {
       this.#begin('hand-back', adoptingMicros);

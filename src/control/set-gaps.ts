@@ -10,6 +10,7 @@ import {
   endGap,
   type GapCause,
   GapRecord,
+  type Leaving,
   logGap,
   type SamplingGapsStatus,
   SETTLE_MS,
@@ -118,13 +119,16 @@ export class SetGaps {
     }
   }
 
-  /** Samples do not come any more. With `handsBack` the rows are handed back, and `endNow` follows. */
-  leave(handsBack: boolean): void {
+  /** Samples do not come any more. `endNow` follows when the rows are handed back; open gaps of ended rows end now. */
+  leave(leaving: Leaving): void {
     this.#isLeft = true;
     this.#stopTicking();
     this.#settling?.cancel();
     this.#settling = undefined;
-    if (!handsBack) {
+    if (leaving === 'ended') {
+      this.#close([...this.#sets.values()], 0);
+    }
+    if (leaving !== 'handed back') {
       this.#sets.clear();
     }
     for (const set of this.#sets.values()) {

@@ -55,7 +55,14 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'ovs_ipfix_samples_not_active_total',
     'counter',
     'samples',
-    'Samples dropped because this daemon was not the active one',
+    'Samples dropped because another daemon was the active one, which has processed them or has them in a gap',
+    ({ database }) => database.samples.notActive,
+  ),
+  one(
+    'ovs_ipfix_samples_dropped_total',
+    'counter',
+    'samples',
+    'Samples lost because too many waited for the proof that this daemon is the active one',
     ({ database }) => database.samples.dropped,
   ),
   one(

@@ -28,8 +28,9 @@ function standby() {
   const clock = new ManualClock();
   const lines: string[] = [];
   const log = new Log({ clock, destination: (line) => lines.push(line) }).logger('control');
-  const leadership = {
+  const database = {
     holderAliveMicros: clock.monotonicMicros(),
+    changedMicros: clock.monotonicMicros(),
     previousEnd: undefined as number | undefined,
     takePreviousEnd() {
       const micros = this.previousEnd;
@@ -37,24 +38,32 @@ function standby() {
       return micros;
     },
   };
-  const previous = new PreviousExport({ clock, log, leadership });
+  const previous = new PreviousExport({ clock, log, database });
+  /** Rows change. */
+  const change = () => {
+    database.changedMicros = clock.monotonicMicros();
+  };
+  const follow = (configuration: Configuration) => {
+    change();
+    previous.follow(configuration, false);
+  };
   const alive = () => {
-    leadership.holderAliveMicros = clock.monotonicMicros();
+    database.holderAliveMicros = clock.monotonicMicros();
   };
   const takeOver = (configuration: Configuration) => {
-    leadership.previousEnd = leadership.holderAliveMicros;
+    database.previousEnd = database.holderAliveMicros;
     previous.follow(configuration, true);
   };
-  previous.follow(ADOPTED, false);
-  return { previous, lines, alive, takeOver, pass: (ms: number) => clock.advance(ms * 1000) };
+  follow(ADOPTED);
+  return { previous, lines, alive, change, follow, takeOver, pass: (ms: number) => clock.advance(ms * 1000) };
 }
 
 test('a row that is replaced after the last sign of life of its daemon is in a gap until then', () => {
-  const { previous, lines, alive, takeOver, pass } = standby();
+  const { previous, lines, alive, follow, takeOver, pass } = standby();
   pass(500);
   alive();
   pass(700);
-  previous.follow(REPLACED, false);
+  follow(REPLACED);
   pass(900);
   takeOver(REPLACED);
   assert.equal(previous.gapOf('br0')?.micros, 700_000);
@@ -68,23 +77,35 @@ test('a row that is replaced after the last sign of life of its daemon is in a g
 });
 
 test('a bridge that is deleted, and one whose deletion is seen with the failover, are in a gap', () => {
-  const { lines, takeOver, pass } = standby();
+  const { lines, change, takeOver, pass } = standby();
   pass(300);
+  change();
   takeOver(configurationOf({}));
   assert.match(lines.join('\n'), /bridge br0: not sampled for 300 ms/u);
 });
 
 test('what the active daemon has replaced itself, and a row that is still adopted, are in no such gap', () => {
-  const { previous, lines, alive, takeOver, pass } = standby();
+  const { previous, lines, alive, follow, takeOver, pass } = standby();
   pass(100);
-  previous.follow(REPLACED, false);
+  follow(REPLACED);
   pass(100);
   alive();
-  previous.follow(ADOPTED, false);
+  follow(ADOPTED);
   pass(100);
   takeOver(ADOPTED);
   assert.deepEqual(lines, []);
   assert.notEqual(previous.endMicros, undefined);
+});
+
+test('rows that were handed back before the last sign of life are in no such gap, also if both are seen with the failover', () => {
+  const { lines, alive, change, takeOver, pass } = standby();
+  pass(500);
+  change();
+  pass(2);
+  alive();
+  pass(1);
+  takeOver(REPLACED);
+  assert.deepEqual(lines, []);
 });
 
 test('a daemon that was never a standby logs nothing', () => {

@@ -26,12 +26,12 @@ test('samples wait until the proof, and are processed in the order of their arri
   arrive('c');
   gate.follow();
   assert.deepEqual([processed, gate.isOpen], [['a'], false]);
-  assert.deepEqual(gate.status(), { waiting: 2, delayed: 0, dropped: 0 });
+  assert.deepEqual(gate.status(), { waiting: 2, delayed: 0, dropped: 0, notActive: 0 });
   state.admission = 'active';
   assert.equal(gate.isOpen, false, 'what waits goes first');
   arrive('d');
   assert.deepEqual([processed, gate.isOpen], [['a', 'b', 'c', 'd'], true]);
-  assert.deepEqual(gate.status(), { waiting: 0, delayed: 2, dropped: 0 });
+  assert.deepEqual(gate.status(), { waiting: 0, delayed: 2, dropped: 0, notActive: 0 });
 });
 
 test('samples of several sources keep their order', () => {
@@ -46,7 +46,7 @@ test('samples of several sources keep their order', () => {
   assert.deepEqual(processed, ['a', 'other b', 'c']);
 });
 
-test('samples are dropped and counted when another daemon is the active one', () => {
+test('samples of the time of another daemon are dropped, and not counted as lost', () => {
   const { state, gate, processed, arrive } = open();
   state.admission = 'unproved';
   arrive('a');
@@ -56,19 +56,31 @@ test('samples are dropped and counted when another daemon is the active one', ()
   state.admission = 'active';
   arrive('c');
   assert.deepEqual(processed, ['c']);
-  assert.deepEqual(gate.status(), { waiting: 0, delayed: 0, dropped: 2 });
+  assert.deepEqual(gate.status(), { waiting: 0, delayed: 0, dropped: 0, notActive: 2 });
 });
 
-test('at the limit the newest samples are dropped and counted', () => {
+test('at the limit the newest samples are dropped, and lost if this daemon was the active one', () => {
   const { state, gate, processed, receive } = open();
   state.admission = 'unproved';
   const sample = Buffer.alloc(WAITING_BYTES_MAX / 4);
   for (let count = 0; count < 6; count += 1) {
     receive(sample);
   }
-  assert.deepEqual(gate.status(), { waiting: 4, delayed: 0, dropped: 2 });
+  assert.deepEqual(gate.status(), { waiting: 4, delayed: 0, dropped: 0, notActive: 0 });
   state.admission = 'active';
   gate.follow();
   receive(sample);
   assert.equal(processed.length, 5);
+  assert.deepEqual(gate.status(), { waiting: 0, delayed: 4, dropped: 2, notActive: 0 });
+});
+
+test('samples beyond the limit are not lost if another daemon was the active one', () => {
+  const { state, gate, receive } = open();
+  state.admission = 'unproved';
+  for (let count = 0; count < 6; count += 1) {
+    receive(Buffer.alloc(WAITING_BYTES_MAX / 4));
+  }
+  state.admission = 'other';
+  gate.follow();
+  assert.deepEqual(gate.status(), { waiting: 0, delayed: 0, dropped: 0, notActive: 6 });
 });

@@ -85,7 +85,7 @@ test('the time before the daemon exports is a gap: since the row was written, or
 test('a hand-back is a gap until the row is handed back, and no sight of the hook changes that', () => {
   const started = sampled();
   const { gaps, pass } = started;
-  gaps.leave(true);
+  gaps.leave('handed back');
   gaps.see('disconnected');
   gaps.see('installed');
   pass(20);
@@ -99,7 +99,7 @@ test('a row that is being adopted at a stop has a gap since it was written', () 
   gaps.see('installed');
   const writtenMicros = clock.monotonicMicros();
   pass(4);
-  gaps.leave(true, writtenMicros);
+  gaps.leave('handed back', writtenMicros);
   pass(20);
   gaps.endNow();
   assert.deepEqual(milliseconds(started), [`hand-back ${24 + SETTLE_MS}`]);
@@ -112,18 +112,23 @@ test('a bridge for which the daemon does not export has no gaps', () => {
   gaps.see('missing');
   pass(100);
   gaps.see('installed');
-  gaps.leave(true);
+  gaps.leave('handed back');
   gaps.endNow();
   pass(SETTLE_MS);
   assert.deepEqual([gaps.status().count, lines], [0, []]);
 });
 
-test('a gap that another daemon or the end of the bridge ends is not reported, and that of a lost row is', () => {
+test('a gap that another daemon ends is not reported, and that of a bridge or a row that ends is', () => {
   const left = sampled();
   left.gaps.see('disconnected');
-  left.gaps.leave(false);
+  left.gaps.leave('left to another');
   left.pass(1000);
   assert.equal(left.gaps.status().count, 1);
+  const deleted = setUp();
+  deleted.gaps.expect('start', deleted.clock.monotonicMicros());
+  deleted.pass(150);
+  deleted.gaps.leave('ended');
+  assert.deepEqual(milliseconds(deleted), ['start 150']);
   const lost = sampled();
   lost.gaps.see('disconnected');
   lost.pass(1000);

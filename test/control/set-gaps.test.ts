@@ -118,7 +118,7 @@ test('a row that does not have the socket any more is a gap by itself', () => {
 test('a hand-back at a stop is a gap: from the removal of the flows on, or of a redirected set from the writing on', () => {
   for (const isRedirected of [false, true]) {
     const { gaps, lines, pass, write } = collected(isRedirected);
-    gaps.leave(true);
+    gaps.leave('handed back');
     gaps.disconnected();
     pass(800);
     write();
@@ -135,9 +135,20 @@ test('a hand-back at a stop is a gap: from the removal of the flows on, or of a 
 test('what another daemon takes over is not a gap of this one, and a removed set has none', () => {
   const { gaps, lines, pass } = collected();
   gaps.disconnected();
-  gaps.leave(false);
+  gaps.leave('left to another');
   pass(1000);
   gaps.configure([]);
   assert.deepEqual(lines, []);
   assert.equal(gaps.status(1), undefined);
+});
+
+test('a gap that is open when the bridge ends is one until then', () => {
+  const { gaps, lines, pass } = collected();
+  gaps.disconnected();
+  pass(1000);
+  gaps.leave('ended');
+  assert.match(
+    lines.join(),
+    /2 collector sets not sampled for \d{4} ms .* the connection to the bridge was lost/u,
+  );
 });

@@ -298,6 +298,19 @@ test(
   },
 );
 
+test(
+  'a standby logs no gap of its predecessor that handed the rows back and logged its own',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const { first, second } = await startPair(t);
+    await first.kill('SIGTERM');
+    const takenOver = /not sampled for \d+ ms from \S+: its row was taken over/u;
+    await waitFor(() => takenOver.test(second.log), { what: 'the second has taken the row over' });
+    assert.match(first.log, /not sampled for \d+ ms from \S+: its row was handed back/u);
+    assert.doesNotMatch(second.log, /was replaced or removed/u);
+  },
+);
+
 test('a pair of daemons writes nothing to the database', tier('ovs', 'daemon'), async (t) => {
   const { ovs, first } = await startPair(t);
   await first.waitForReady();

@@ -60,6 +60,16 @@ test('a packet that is exported twice is wrong, but at a change of the exporter'
   assert.deepEqual([doubled, doubledAtChanges], [0, 1]);
 });
 
+test('a time that two daemons have logged counts once', () => {
+  const gaps = [
+    { cause: 'hand-back', fromMs: 350, toMs: 450 },
+    { cause: 'replaced', fromMs: 300, toMs: 420 },
+    { cause: 'take-over', fromMs: 500, toMs: 530 },
+  ];
+  const { gapMs, longestGapMs, gapCount } = accountOf(factsOf(9, [], { gaps }));
+  assert.deepEqual([gapMs, longestGapMs, gapCount], [180, 120, 3]);
+});
+
 test('the length of a gap is without the time in which the switch did not forward', () => {
   const gap = { fromMs: 100, toMs: 400 };
   assert.equal(lengthWithout(gap, [{ fromMs: 0, toMs: 150 }]), 250);

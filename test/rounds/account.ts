@@ -99,16 +99,16 @@ export function accountOf(facts: RoundFacts): RoundAccount {
       rest.push(injection);
     }
   }
-  const lengths = gaps.map((gap) =>
-    lengthWithout(gap, [...facts.switchOutages, ...facts.daemonOutages, ...facts.uncounted]),
-  );
+  const uncounted = [...facts.switchOutages, ...facts.daemonOutages, ...facts.uncounted];
+  const lengths = gaps.map((gap) => lengthWithout(gap, uncounted));
   return {
     injected: facts.injections.length,
     ...counts,
     counted: Math.min(facts.counted, rest.length),
     unexplained: unexplainedOf(rest.length, facts.counted, counts),
     longestGapMs: Math.max(0, ...lengths),
-    gapMs: lengths.reduce((sum, ms) => sum + ms, 0),
+    // Two daemons log the same time when one takes over from the other.
+    gapMs: joined(gaps).reduce((sum, gap) => sum + lengthWithout(gap, uncounted), 0),
     gapCount: lengths.filter((ms) => ms > 0).length,
     doubled: doubles.length,
     firstDoubled: doubles.slice(0, SHOWN),
@@ -137,6 +137,20 @@ function unexplainedOf(
 /** Whether a packet may have reached the hook in one of the intervals. */
 function isIn({ beforeMs, afterMs }: Injection, intervals: readonly Interval[]): boolean {
   return intervals.some(({ fromMs, toMs }) => beforeMs <= toMs && afterMs + TRANSIT_MS >= fromMs);
+}
+
+/** Returns intervals as one where they overlap, in the order of their begins. */
+export function joined(intervals: readonly Interval[]): readonly Interval[] {
+  const all: Interval[] = [];
+  for (const { fromMs, toMs } of [...intervals].sort((a, b) => a.fromMs - b.fromMs)) {
+    const last = all.at(-1);
+    if (last !== undefined && fromMs <= last.toMs) {
+      all.splice(-1, 1, { fromMs: last.fromMs, toMs: Math.max(last.toMs, toMs) });
+    } else {
+      all.push({ fromMs, toMs });
+    }
+  }
+  return all;
 }
 
 /** Returns the length of an interval without those parts that are in others. */

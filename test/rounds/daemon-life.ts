@@ -42,7 +42,7 @@ export class DaemonLife {
   /** Counters of bridges that have ended. */
   readonly #ended: LifeCounts[] = [];
   #counts: LifeCounts = { lost: 0, recordsSent: 0 };
-  /** Samples that the daemon dropped because another one was active when it came to process them. */
+  /** Samples that the daemon lost because too many waited; those of the time of another one are in the gap of that or exported. */
   #droppedUnproved = 0;
   #row: string | undefined;
   #isSamplingAll = false;

@@ -170,6 +170,7 @@ const ROWS: readonly Fault[] = [
         timeoutMs: 10_000,
       });
       stage.noteSwitchOutage(fromMs);
+      stage.noteDeletion(fromMs);
       await stage.addBridge();
     },
   },

@@ -1,5 +1,6 @@
-// `npm run test:rounds [-- --rounds N --seed S --jobs J --only NAME | --soak MINUTES]`: rounds of faults under numbered packets, and
-// what became of each packet. Prints a line for each round and a table at the end, and exits with 1 if a round is wrong.
+// `npm run test:rounds [-- --rounds N --seed S --jobs J --only NAME --round N --times T --logs FOLDER | --soak MINUTES]`: rounds of
+// faults under numbered packets, and what became of each packet. Prints a line for each round and a table at the end, and exits with
+// 1 if a round is wrong.
 
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -14,14 +15,20 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     jobs: { type: 'string', default: '2' },
     only: { type: 'string' },
+    /** The number of the only round to run, and how often. */
+    round: { type: 'string' },
+    times: { type: 'string', default: '1' },
     /** Minutes of a soak, in place of rounds. */
     soak: { type: 'string' },
-    /** A folder for the logs of wrong rounds. */
+    /** A folder for the logs of wrong rounds; with `round`, of each. */
     logs: { type: 'string' },
   },
 });
 
-const plans = [...planRounds(Number(values.rounds), Number(values.seed), values.only)];
+const planned = planRounds(Number(values.rounds), Number(values.seed), values.only);
+const one = planned.filter(({ index }) => index + 1 === Number(values.round));
+const plans =
+  values.round === undefined ? [...planned] : Array.from({ length: Number(values.times) }, () => one).flat();
 const results: RoundResult[] = [];
 
 async function work(): Promise<void> {
@@ -29,8 +36,9 @@ async function work(): Promise<void> {
     const result = await runRound(plan);
     results.push(result);
     process.stdout.write(`${roundText(result)}\n`);
-    if (result.faults.length > 0 && values.logs !== undefined) {
-      await writeFile(`${values.logs}/round-${plan.index + 1}.log`, result.log);
+    if (values.logs !== undefined && (result.faults.length > 0 || values.round !== undefined)) {
+      const time = values.round === undefined ? '' : `-${results.length}`;
+      await writeFile(`${values.logs}/round-${plan.index + 1}${time}.log`, result.log);
     }
   }
 }

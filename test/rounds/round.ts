@@ -1,7 +1,14 @@
 // One round: packets at a steady rate, one fault or two, the recovery, and the account of every packet.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { accountOf, type Injection, type RoundAccount } from './account.ts';
+import {
+  accountOf,
+  type Injection,
+  type Interval,
+  joined,
+  type RoundAccount,
+  type RoundFacts,
+} from './account.ts';
 import { faultsText, type RoundPlan } from './plan.ts';
 import { BUSY_SHARE, watchPressure } from './pressure.ts';
 import { Random } from './random.ts';
@@ -26,7 +33,7 @@ export interface RoundResult {
   readonly faults: readonly string[];
   /** Whether nothing but the lengths of gaps is wrong. */
   readonly isLong: boolean;
-  /** The logs of its daemons. */
+  /** The logs of its daemons, and the times that the account is made from. */
   readonly log: string;
 }
 
@@ -46,7 +53,8 @@ async function runOnce(plan: RoundPlan): Promise<RoundResult> {
     });
     try {
       const pressure = await watchPressure();
-      const account = await act(stage, plan);
+      const facts = await act(stage, plan);
+      const account = accountOf(facts);
       const busyShare = await pressure();
       const wrong = [...judge(account), ...stage.collector.problems];
       const long = busyShare < BUSY_SHARE ? judgeLengths(account, roundMs(plan)) : [];
@@ -56,7 +64,7 @@ async function runOnce(plan: RoundPlan): Promise<RoundResult> {
         busyShare,
         faults: [...wrong, ...long],
         isLong: wrong.length === 0 && long.length > 0,
-        log: stage.log,
+        log: `${stage.log}\n${factsText(facts)}`,
       };
     } finally {
       log = stage.log;
@@ -67,7 +75,7 @@ async function runOnce(plan: RoundPlan): Promise<RoundResult> {
   }
 }
 
-async function act(stage: Stage, plan: RoundPlan): Promise<RoundAccount> {
+async function act(stage: Stage, plan: RoundPlan): Promise<RoundFacts> {
   const random = new Random(plan.seed);
   await delay(START_MS);
   const endMs = performance.now() + roundMs(plan);
@@ -82,8 +90,7 @@ async function act(stage: Stage, plan: RoundPlan): Promise<RoundAccount> {
   await stage.ready();
   await delay(Math.max(LEAD_MS, endMs - performance.now()));
   await stage.traffic.stop();
-  const facts = await stage.facts((soFar) => accountOf(soFar).unexplained === 0);
-  return accountOf(facts);
+  return stage.facts((soFar) => accountOf(soFar).unexplained === 0);
 }
 
 function roundMs({ faults }: RoundPlan): number {
@@ -112,9 +119,35 @@ function judgeLengths({ longestGapMs, gapMs }: RoundAccount, lengthMs: number): 
   ];
 }
 
+/** Returns a time of this process as the log has it (UTC). */
+function timeOf(ms: number): string {
+  return new Date(ms + Date.now() - performance.now()).toISOString().slice(11, 23);
+}
+
+/** Returns the times that explain packets, a line for each. */
+function factsText(facts: RoundFacts): string {
+  const lines = (what: string, intervals: readonly (Interval & { readonly cause?: string })[]) =>
+    intervals.map(
+      ({ cause, fromMs, toMs }) =>
+        `${what} from ${timeOf(fromMs)} for ${Math.round(toMs - fromMs)} ms${cause === undefined ? '' : `: ${cause}`}`,
+    );
+  return [
+    ...lines('gap', facts.gaps),
+    ...lines('switch outage', facts.switchOutages),
+    ...lines('daemon outage', facts.daemonOutages),
+    ...lines('uncounted', facts.uncounted),
+    ...lines('thinned', joined(facts.thinned)),
+    ...lines(
+      'traffic',
+      facts.injections.slice(0, 1).map(({ beforeMs, afterMs }) => ({ fromMs: beforeMs, toMs: afterMs })),
+    ),
+    `counted ${facts.counted}`,
+    '',
+  ].join('\n');
+}
+
 /** Returns the numbers of packets, each with the time in the log (UTC) at which it was injected. */
 function injectionsText(injections: readonly Injection[]): string {
-  const timeOf = (ms: number) => new Date(ms + Date.now() - performance.now()).toISOString().slice(11, 23);
   return injections.map(({ number, beforeMs }) => `${number} at ${timeOf(beforeMs)}`).join(', ');
 }
 

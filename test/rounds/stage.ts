@@ -29,6 +29,9 @@ export const BRIDGE = 'br0';
 const PORT = 'p1';
 const READY_MS_MAX = 30_000;
 const ASK_INTERVAL_MS = 100;
+/** The line of a daemon that has read the database. */
+const DATABASE_READ = /ovsdb: connected to/u;
+const SAMPLING_STARTED = /bridge br0: sampling started/u;
 /** A packet-in counts as lost when it is missing at three readings, one a second. */
 const COUNTED_MS_MAX = 6000;
 /** Milliseconds in which a record may still arrive. */
@@ -49,6 +52,7 @@ export class Stage {
   readonly uncounted: Interval[] = [];
   /** When the switch stopped forwarding, and when a packet that it accepted afterwards may have been injected first. */
   readonly #switchOutages: { readonly fromMs: number; readonly restartMs: number }[] = [];
+  readonly #deletions: Interval[] = [];
   /** Daemons that were not ended. */
   readonly #live = new Set<DaemonLife>();
   readonly #asking: Promise<void>[] = [];
@@ -159,6 +163,11 @@ export class Stage {
     this.#switchOutages.push({ fromMs, restartMs: performance.now() });
   }
 
+  /** Notes that the bridge was deleted since then. */
+  noteDeletion(fromMs: number): void {
+    this.#deletions.push({ fromMs, toMs: performance.now() });
+  }
+
   /** Waits until one of the daemons is ready, with each packet sampled. */
   async ready(): Promise<void> {
     await waitFor(
@@ -218,11 +227,25 @@ export class Stage {
         fromMs,
         toMs: Math.max(restartMs, traffic.acceptedSince(restartMs) ?? performance.now()),
       })),
-      daemonOutages: this.daemonOutages,
+      daemonOutages: [...this.daemonOutages, ...this.#unknown()],
       uncounted: this.uncounted,
       thinned: lives.flatMap((life) => life.thinned),
       counted: counts.reduce((sum, { lost }) => sum + lost, 0) + Math.max(0, sent - collector.fromDaemons),
     };
+  }
+
+  /**
+   * Times of a daemon that has started when the bridge was deleted before it had read the database. The daemon before it was killed, and
+   * had adopted a row that is gone by the first reading: neither can know of this time, which ends with the bridge.
+   */
+  #unknown(): readonly Interval[] {
+    return this.lives.flatMap((life) => {
+      const readMs = life.loggedMs(DATABASE_READ) ?? Number.POSITIVE_INFINITY;
+      const sampledMs = life.loggedMs(SAMPLING_STARTED) ?? Number.POSITIVE_INFINITY;
+      return this.#deletions
+        .filter(({ fromMs, toMs }) => life.aliveMs < toMs && readMs > fromMs && sampledMs > toMs)
+        .map(({ toMs }) => ({ fromMs: life.aliveMs, toMs }));
+    });
   }
 
   #switchSocket(): string {
