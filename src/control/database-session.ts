@@ -174,7 +174,7 @@ export class DatabaseSession {
     return this.#leadership.showLastLife();
   }
 
-  /** When the rows of the newest snapshot arrived (monotonic). */
+  /** When rows have changed last (monotonic), apart from those of interfaces. */
   get changedMicros(): number {
     return this.#changedMicros;
   }
@@ -282,7 +282,6 @@ export class DatabaseSession {
 
   #changed(snapshot: Snapshot, changes: readonly ReplicaChange[]): void {
     this.#snapshot = snapshot;
-    this.#changedMicros = this.#options.clock.monotonicMicros();
     if (this.#replica.schema !== this.#schema) {
       this.#schema = this.#replica.schema;
       this.#targetsColumn = new TargetsColumn(this.#schema);
@@ -295,6 +294,7 @@ export class DatabaseSession {
       this.#options.onInterfaces?.(bridges);
     }
     if (!areOfInterfaces(changes)) {
+      this.#changedMicros = this.#options.clock.monotonicMicros();
       this.#options.onChange();
     }
   }

@@ -25,14 +25,7 @@ export class DeputyWatch {
   #isWatchable = false;
   /** When the lock that shows life was stolen last. */
   #stolenMicros = 0;
-  /** The holder has taken the lock of the deputy, as its last sign of life. Another standby may watch the next holder. */
-  #stolen(client: OvsdbClient): void {
-    this.#aliveMicros = this.#options.clock.monotonicMicros();
-    this.#client = undefined;
-    this.start(client).catch((error: unknown) => this.#note(error));
-  }
-
-  /** When the holder last gave a sign of life: it stole the lock back. */
+  /** When the holder last gave a sign of life: it stole the lock back, or that of the deputy at its stop. */
   #aliveMicros = 0;
 
   constructor(options: DeputyWatchOptions) {
@@ -79,7 +72,15 @@ export class DeputyWatch {
     }
   }
 
+  /** The holder has taken the lock of the deputy for a moment, as its last sign of life. The watch begins again. */
+  #stolen(client: OvsdbClient): void {
+    this.#aliveMicros = this.#options.clock.monotonicMicros();
+    this.#client = undefined;
+    this.start(client).catch((error: unknown) => this.#note(error));
+  }
+
   #arm(client: OvsdbClient): void {
+    this.#timer?.cancel();
     this.#timer = this.#options.clock.setTimer(() => {
       this.#watch(client)
         .catch((error: unknown) => this.#note(error))

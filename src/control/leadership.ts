@@ -5,7 +5,7 @@
 //   -----------------  ---------------------------------------------------------------------------------------------------
 //   ovs_ipfix          the active daemon; standby daemons queue for it
 //   ovs_ipfix_deputy   the standby daemon that watches the active one; further ones queue for it. An active daemon that stops steals it
-//                      after it has handed its rows back, as its last sign of life
+//                      for a moment when it has handed its rows back, as its last sign of life
 //   ovs_ipfix_alive    the active daemon; the deputy steals it again and again, and the active daemon steals it back
 //   ovs_ipfix_release  `ovs-ipfix release` while it runs: by it a daemon knows that no other daemon took its lock
 //
@@ -135,6 +135,7 @@ export class Leadership {
     }
     try {
       await client.steal(DEPUTY_LOCK_NAME);
+      await leaveLock(client, DEPUTY_LOCK_NAME);
     } catch (error) {
       this.#options.log.debug(`no last sign of life was given: ${reasonOf(error)}`);
     }
