@@ -327,8 +327,9 @@ export class Control {
   }
 
   #makeExporter(name: string, options: ExporterOptions): Exporter {
+    const { sampleClock: clock, openSession, sendBudget, makeEngine, traffic } = this.#parts;
     const log = this.#parts.log.module('bridge');
-    return new Exporter(name, options, { ...this.#parts, clock: this.#parts.sampleClock, log });
+    return new Exporter(name, options, { clock, log, openSession, sendBudget, makeEngine, traffic });
   }
 
   #retire(name: string): void {

@@ -185,7 +185,7 @@ export class Exporter {
    * follow. Reads none without such memory.
    */
   putRecords(run: RecordRun): void {
-    run.count = 0;
+    run.clear();
     if (this.#state === 'running' && this.#frames !== undefined) {
       run.isExtended = this.#dissector.hasInterfaces;
       this.#cache.putRecords(run);

@@ -72,7 +72,7 @@ export class EngineInstance {
   #words: Int32Array;
   #bytes: Buffer;
 
-  /** Throws a `RangeError` when there is no address space for the memory: 10 GiB, of which little is used. */
+  /** Throws a `RangeError` if V8 cannot reserve the 10 GiB of virtual memory that each memory of WebAssembly needs. */
   constructor(module: WebAssembly.Module, secrets: Int32Array) {
     this.#memory = new WebAssembly.Memory({ initial: PAGES_FIRST, maximum: PAGES_MAX, shared: true });
     const { buffer } = this.#memory;

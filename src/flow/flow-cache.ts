@@ -12,6 +12,7 @@ import {
   type FlowCacheOptions,
   type FlowCacheStatus,
   type FlowEngine,
+  LARGE_FLOW_COUNT,
 } from './flow-engine.ts';
 import { beginEntry, entryWordCount, foldExtended, foldSample, foldTime, isEntryOf } from './flow-entry.ts';
 import { hashFlow, hashSecrets } from './flow-hash.ts';
@@ -24,8 +25,6 @@ import { type Sample, SampleBatch } from './sample-batch.ts';
 // Owners of a cache use these.
 export type { FlowRecord, FlowVisitor } from './flow-record.ts';
 
-/** Flows from which index and entries exceed a processor's second-level cache. */
-const LARGE_FLOW_COUNT = 4096;
 /** Flows whose slots are prefetched together before they expire: a power of 2. */
 const PREFETCH_COUNT = 32;
 const PREFETCH_MASK = PREFETCH_COUNT - 1;

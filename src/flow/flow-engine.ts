@@ -12,6 +12,9 @@ export type EngineName = (typeof ENGINES)[number];
 /** Bytes of flows beyond which the oldest expire for lack of resources, whatever the limit on flows: some 11 million flows. */
 export const FLOW_BYTES_MAX = 1024 * 1024 * 1024;
 
+/** Flows from which index and entries exceed a processor's second-level cache, so that batches of samples are faster. */
+export const LARGE_FLOW_COUNT = 4096;
+
 export interface FlowCacheOptions {
   /** How long a flow is aggregated from its first sample, in microseconds; with 0 each sample expires at once. */
   readonly activeTimeoutMicros: number;

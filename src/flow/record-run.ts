@@ -23,4 +23,11 @@ export class RecordRun {
   /** Bytes that were captured, and bytes of the frames. */
   captured = 0;
   readonly octets = new Float64Array(1);
+
+  /** Nothing was read. */
+  clear(): void {
+    this.count = 0;
+    this.captured = 0;
+    this.octets[0] = 0;
+  }
 }

@@ -11,6 +11,7 @@ import {
   type FlowCacheOptions,
   type FlowCacheStatus,
   type FlowEngine,
+  LARGE_FLOW_COUNT,
   type MakeFlowEngine,
   type PutFrame,
   SAMPLE_EXPIRIES_MAX,
@@ -23,8 +24,6 @@ import { type Sample, SampleBatch } from './sample-batch.ts';
 
 /** Bytes of memory above which an engine that is empty gets another memory, because a memory never shrinks. */
 const KEPT_BYTES_MAX = 8 * 1024 * 1024;
-/** Flows from which index and entries exceed a processor's second-level cache. */
-const LARGE_FLOW_COUNT = 4096;
 const SLOT_WORDS = at.SLOT_BYTES / 4;
 /** What `countOf` of the engine counts, in its order. */
 const Count = { inserted: 0, aggregated: 1, refused: 2, expiredByFlowBytes: 3 } as const;
@@ -50,8 +49,6 @@ class WasmEngine implements FlowEngine {
   readonly #dissect: Parameters<MakeFlowEngine>[1];
   readonly #flowBytesMax: number;
   #instance: EngineInstance;
-  #slots: Int32Array;
-  #slotDoubles: Float64Array;
   /** Whether a reader has memory of the instance. */
   #isLent = false;
   /**
@@ -80,8 +77,6 @@ class WasmEngine implements FlowEngine {
     this.#secrets = hashSecrets(options.hashSeed);
     this.#instance = new EngineInstance(module, this.#secrets);
     this.batch = new SampleBatch(this.#instance.samples);
-    this.#slots = this.#instance.slots;
-    this.#slotDoubles = this.#instance.slotDoubles;
     this.setLimits(options.activeTimeoutMicros, options.flowsMax);
   }
 
@@ -122,8 +117,7 @@ class WasmEngine implements FlowEngine {
     const index = batch.count;
     batch.count = index + 1;
     this.#frameBits |= 1 << index;
-    const slots = this.#slots;
-    const doubles = this.#slotDoubles;
+    const { slots, slotDoubles: doubles } = this.#instance;
     const word = index * SLOT_WORDS;
     const micros = batch.timeMicros[0]!;
     slots[word + at.SLOT_TIME / 4] = micros | 0;
@@ -258,8 +252,7 @@ class WasmEngine implements FlowEngine {
   }
 
   #writeSample(sample: Sample, index: number): void {
-    const slots = this.#slots;
-    const doubles = this.#slotDoubles;
+    const { slots, slotDoubles: doubles } = this.#instance;
     const word = index * SLOT_WORDS;
     slots[word + at.SLOT_TIME / 4] = sample.timeMicros | 0;
     slots[word + at.SLOT_TIME / 4 + 1] = Math.floor(sample.timeMicros * TIME_WORD_INVERSE);
@@ -272,7 +265,7 @@ class WasmEngine implements FlowEngine {
 
   /** Writes what a sample has of its frame; the words of the key are in the slot. */
   #writeKey(sample: Sample, word: number): void {
-    const slots = this.#slots;
+    const { slots } = this.#instance;
     slots[word + at.SLOT_TEMPLATE / 4] = sample.templateId;
     slots[word + at.SLOT_HEADER_BYTES / 4] = sample.ethernetHeaderLength;
     slots[word + at.SLOT_IS_IP / 4] = sample.isIp ? 1 : 0;
@@ -282,7 +275,7 @@ class WasmEngine implements FlowEngine {
 
   /** Dissects a frame that the engine has left. */
   #dissectFrame(samples: readonly Sample[], index: number): void {
-    const slots = this.#slots;
+    const { slots } = this.#instance;
     const word = index * SLOT_WORDS;
     const frame = this.#frame;
     frame.start = slots[word + at.SLOT_FRAME / 4]! - at.FRAMES_AT;
@@ -343,8 +336,6 @@ class WasmEngine implements FlowEngine {
     this.#removedEarlier = (this.#removedEarlier + run.removedCount()) | 0;
     this.#instance = next;
     this.batch.use(this.#instance.samples);
-    this.#slots = this.#instance.slots;
-    this.#slotDoubles = this.#instance.slotDoubles;
     this.setLimits(this.#activeTimeoutMicros, this.#flowsMax);
   }
 }

@@ -209,8 +209,6 @@ export class Replay {
     const exporter = this.#exporter;
     const time = this.#time;
     const batchUntil = this.#batchUntil;
-    // Read once: what one bundled module imports of another is behind a getter.
-    const ingress = UNKNOWN_INTERFACE;
     const { packet, memory } = file.reader;
     const { timeMicros } = packet;
     if (timeMicros[0]! > this.#timeCheck.latest[0]!) {
@@ -233,7 +231,7 @@ export class Replay {
         this.#outOfOrder += 1;
       }
       if (filter === undefined || filter.matches(memory, start, end)) {
-        exporter.sample(memory, start, end, originalLength, 1, domainId, pointId, ingress);
+        exporter.sample(memory, start, end, originalLength, 1, domainId, pointId, UNKNOWN_INTERFACE);
       } else {
         filtered += 1;
       }
@@ -280,9 +278,6 @@ export class Replay {
       reader.passRecords(run.count, run.at);
       time.advance(run.lastMicros);
       this.#exporter.addFullBatch();
-    } else {
-      run.octets[0] = 0;
-      run.captured = 0;
     }
   }
 
