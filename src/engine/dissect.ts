@@ -1,14 +1,20 @@
-// Dissects the most frequent frames into the key of a slot: TCP or UDP in IPv4 without options, untagged and not a fragment. See
-// packet/dissect-plain.ts and packet/dissect-extended.ts, whose keys it has; all other frames are left to them.
+// Dissects plain frames, the most frequent ones, into the key of a slot: TCP or UDP in IPv4 without options, untagged and not a
+// fragment. See packet/dissect-plain.ts and packet/dissect-extended.ts, whose keys it has; all other frames are left to them.
 
 import {
   FRAME_OF_EXTENDED,
+  SLOT_BYTES,
+  SLOT_FRAME,
+  SLOT_FRAME_BYTES,
   SLOT_HEADER_BYTES,
+  SLOT_INGRESS,
   SLOT_IP_LENGTH,
   SLOT_IS_IP,
   SLOT_KEY,
+  SLOT_POINT,
   SLOT_TCP_FLAGS,
   SLOT_TEMPLATE,
+  SLOTS_AT,
 } from '../flow/engine-memory';
 
 const TCP: u32 = 6;
@@ -17,7 +23,7 @@ const UDP: u32 = 17;
 const UDP_FRAME_BYTES_MIN: u32 = 42;
 const TCP_FRAME_BYTES_MIN: u32 = 54;
 const TCP_HEADER_BYTES_MIN: u32 = 20;
-const ETHERNET_HEADER_BYTES: u32 = 14;
+export const ETHERNET_HEADER_BYTES: u32 = 14;
 // Offsets in such a frame, in bytes.
 const IP_LENGTH_AT: u32 = 16;
 const TCP_AT: u32 = 34;
@@ -28,7 +34,7 @@ const IPV4_PLAIN: u32 = 0x45_00_08;
 /** The bits of the fragment offset in the two bytes at the beginning of a little-endian word. */
 const FRAGMENT_OFFSET: u32 = 0xff1f;
 /** The last byte of the common part and the first of the IP part, after the type: 14 bytes of header, version 4. */
-const TYPE_WORD: u32 = 0x04_0e_00_08;
+const TYPE_WORD: u64 = 0x04_0e_00_08;
 
 /** Templates of the key of such a frame. */
 let templateOfOriginal: i32 = 0;
@@ -40,11 +46,43 @@ export function setTemplates(original: i32, extended: i32): void {
   templateOfExtended = extended;
 }
 
+/** Dissects the frames of the slots whose bits are set; returns a bit for each that is left to TypeScript. */
+export function dissectFrames(frames: i32): i32 {
+  let others = 0;
+  for (let left = frames; left !== 0; left &= left - 1) {
+    const index = ctz(left);
+    const slot = <usize>(SLOTS_AT + index * SLOT_BYTES);
+    const frame = <usize>load<u32>(slot, SLOT_FRAME);
+    const isExtended = load<i32>(slot, SLOT_TEMPLATE) === FRAME_OF_EXTENDED;
+    const point = bswap(load<u32>(slot, SLOT_POINT));
+    if (dissect(slot, frame, load<u32>(slot, SLOT_FRAME_BYTES), point, load<u32>(slot, SLOT_INGRESS), isExtended)) {
+      store<i32>(slot, isExtended ? templateOfExtended : templateOfOriginal, SLOT_TEMPLATE);
+      store<u32>(slot, ETHERNET_HEADER_BYTES, SLOT_HEADER_BYTES);
+      store<u32>(slot, 1, SLOT_IS_IP);
+    } else {
+      others |= 1 << index;
+    }
+  }
+  return others;
+}
+
+/** Returns the template of a plain frame. */
+export function plainTemplate(isExtended: bool): i32 {
+  return isExtended ? templateOfExtended : templateOfOriginal;
+}
+
 /**
- * Writes the key of the frame of `size` bytes, and what else a sample has of it, into the slot, which has the format. Returns
- * false, and writes nothing, if it is not such a frame.
+ * Writes the key of the frame of `size` bytes into the slot, and for the format `extended` what else the sample has of it; `point` is
+ * in network byte order. Returns false, and writes nothing, if it is not a plain frame.
  */
-export function dissect(slot: usize, frame: usize, size: u32, point: u32, ingress: u32): bool {
+export function dissect(
+  slot: usize,
+  frame: usize,
+  size: u32,
+  point: u32,
+  ingress: u32,
+  isExtended: bool,
+): bool {
   if (size < UDP_FRAME_BYTES_MIN) {
     return false;
   }
@@ -57,39 +95,28 @@ export function dissect(slot: usize, frame: usize, size: u32, point: u32, ingres
   if (protocol !== UDP && (protocol !== TCP || !hasTcpHeader(frame, size))) {
     return false;
   }
-  const key = slot + SLOT_KEY;
   const classOfService = typeAndClass >>> 24;
-  const source = load<u32>(frame, 26);
-  const destination = load<u32>(frame, 30);
+  const addresses = load<u64>(frame, 26);
   const ports = load<u32>(frame, 34);
-  store<u32>(key, bswap(point), 0); // 0-3
-  store<u32>(key, load<u32>(frame, 6), 4); // 4-7: source MAC address
-  store<u32>(key, <u32>load<u16>(frame, 10) | ((<u32>load<u16>(frame)) << 16), 8);
-  store<u32>(key, load<u32>(frame, 2), 12); // 12-15: destination MAC address
-  store<u32>(key, TYPE_WORD, 16); // 16-19
   const dscp = classOfService >>> 2;
   const precedence = classOfService >>> 5;
-  store<u32>(key, ((fragment >>> 16) & 0xff) | (protocol << 8) | (dscp << 16) | (precedence << 24), 20); // 20-23
-  store<u32>(key, classOfService | (source << 8), 24); // 24-27
-  store<u32>(key, (source >>> 24) | (destination << 8), 28);
-  store<u32>(key, (destination >>> 24) | (ports << 8), 32);
-  store<u32>(key, ports >>> 24, 36); // 36, and zeros after the key
-  store<u32>(slot, ETHERNET_HEADER_BYTES, SLOT_HEADER_BYTES);
-  store<u32>(slot, 1, SLOT_IS_IP);
-  if (load<i32>(slot, SLOT_TEMPLATE) === FRAME_OF_EXTENDED) {
-    addExtended(slot, frame, protocol, ingress);
-  } else {
-    store<i32>(slot, templateOfOriginal, SLOT_TEMPLATE);
+  const ttl = (fragment >>> 16) & 0xff;
+  // The words of the key in pairs, the first word in the lower half.
+  store<u64>(slot, <u64>point | ((<u64>load<u32>(frame, 6)) << 32), SLOT_KEY); // 4-9: source MAC address
+  store<u64>(slot, <u64>load<u16>(frame, 10) | (load<u64>(frame) << 16), SLOT_KEY + 8); // 10-15: destination MAC address
+  store<u64>(
+    slot,
+    TYPE_WORD | ((<u64>(ttl | (protocol << 8) | (dscp << 16) | (precedence << 24))) << 32),
+    SLOT_KEY + 16,
+  );
+  store<u64>(slot, <u64>classOfService | (addresses << 8), SLOT_KEY + 24); // 25-28 and 29-32: addresses
+  store<u64>(slot, (addresses >>> 56) | ((<u64>ports) << 8), SLOT_KEY + 32); // 33-36: ports, then zeros
+  if (isExtended) {
+    store<u32>(slot, ingress, SLOT_KEY + 40);
+    store<u32>(slot, <u32>bswap(load<u16>(frame, IP_LENGTH_AT)), SLOT_IP_LENGTH);
+    store<u32>(slot, protocol === TCP ? <u32>load<u8>(frame, TCP_FLAGS_AT) : 0, SLOT_TCP_FLAGS);
   }
   return true;
-}
-
-/** Writes what the format `extended` has in addition: the interface, the flags of TCP and the length that the IP header says. */
-function addExtended(slot: usize, frame: usize, protocol: u32, ingress: u32): void {
-  store<u32>(slot + SLOT_KEY, ingress, 40);
-  store<u32>(slot, <u32>bswap(load<u16>(frame, IP_LENGTH_AT)), SLOT_IP_LENGTH);
-  store<u32>(slot, protocol === TCP ? <u32>load<u8>(frame, TCP_FLAGS_AT) : 0, SLOT_TCP_FLAGS);
-  store<i32>(slot, templateOfExtended, SLOT_TEMPLATE);
 }
 
 /** Returns whether the whole TCP header is in the frame; it is as long as it says, options included. */

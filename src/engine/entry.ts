@@ -34,7 +34,11 @@ import {
   EXTENDED_WORD_COUNT,
   IP_TOTAL_LENGTH_MAX,
 } from '../flow/entry-layout';
+import { ETHERNET_HEADER_BYTES } from './dissect';
 
+/** Words of the key of a plain frame. */
+export const PLAIN_WORDS: u32 = 10;
+export const PLAIN_EXTENDED_WORDS: u32 = 11;
 /** Whole numbers above this are not all doubles. */
 const EXACT_MAX: f64 = 9_007_199_254_740_992;
 
@@ -105,6 +109,47 @@ export function isEntryOf(entry: usize, slot: usize, wordCount: u32): bool {
     difference |= load<u32>(entry + at, ENTRY_KEY * 4) ^ load<u32>(slot + at, SLOT_KEY);
   }
   return difference === 0;
+}
+
+/** The same as `isEntryOf` for the key of a plain frame. */
+export function isPlainEntryOf(entry: usize, slot: usize, isExtended: bool): bool {
+  const difference =
+    (load<u64>(entry, ENTRY_DOMAIN * 4) ^ load<u64>(slot, SLOT_DOMAIN)) |
+    (load<u64>(entry, ENTRY_KEY * 4) ^ load<u64>(slot, SLOT_KEY)) |
+    (load<u64>(entry, ENTRY_KEY * 4 + 8) ^ load<u64>(slot, SLOT_KEY + 8)) |
+    (load<u64>(entry, ENTRY_KEY * 4 + 16) ^ load<u64>(slot, SLOT_KEY + 16)) |
+    (load<u64>(entry, ENTRY_KEY * 4 + 24) ^ load<u64>(slot, SLOT_KEY + 24)) |
+    (load<u64>(entry, ENTRY_KEY * 4 + 32) ^ load<u64>(slot, SLOT_KEY + 32));
+  return (
+    difference === 0 &&
+    (!isExtended || load<u32>(entry, ENTRY_KEY * 4 + 40) === load<u32>(slot, SLOT_KEY + 40))
+  );
+}
+
+/** Writes what only `fold` needs of a sample of a plain frame with weight 1. */
+export function completePlainSlot(slot: usize): void {
+  store<f64>(slot, <f64>load<u32>(slot, SLOT_FRAME_SIZE), SLOT_OCTETS);
+  store<u32>(slot, 1, SLOT_WEIGHT);
+  store<u32>(slot, ETHERNET_HEADER_BYTES, SLOT_HEADER_BYTES);
+  store<u32>(slot, 1, SLOT_IS_IP);
+}
+
+/** The same as `fold` for a plain frame with weight 1. */
+export function foldPlain(entry: usize, slot: usize, isExtended: bool): bool {
+  const frameSize = load<u32>(slot, SLOT_FRAME_SIZE);
+  const room = frameSize - ETHERNET_HEADER_BYTES;
+  const length = min(room, IP_TOTAL_LENGTH_MAX);
+  add(entry + ENTRY_PACKETS * 4, 1);
+  add(entry + ENTRY_OCTETS * 4, frameSize);
+  add(entry + ENTRY_SQUARES * 4, <u64>(length * length));
+  foldLength(entry, length);
+  if (isExtended) {
+    const said = load<u32>(slot, SLOT_IP_LENGTH);
+    const at = entry + (ENTRY_KEY + PLAIN_EXTENDED_WORDS) * 4;
+    add(at + EXTENDED_OCTETS * 4, said === 0 || said > room ? room : said);
+    store<i32>(at, load<i32>(at, EXTENDED_TCP_FLAGS * 4) | load<i32>(slot, SLOT_TCP_FLAGS), EXTENDED_TCP_FLAGS * 4);
+  }
+  return foldTime(entry, load<i64>(slot, SLOT_TIME));
 }
 
 /** Adds the sample to its flow. Returns false when it is not the flow's latest. */

@@ -12,21 +12,47 @@ export function hashSlot(slot: usize, wordCount: u32): i32 {
   const end = word + ((<usize>(wordCount + PREFIX_WORDS)) << 2);
   let sums = i32x4.splat(0);
   for (; word + 12 < end; word += 16) {
-    const sum = i32x4.add(v128.load(word), v128.load(secret));
-    sums = i32x4.add(sums, i32x4.mul(i32x4.shr_u(sum, 16), v128.and(sum, i32x4.splat(0xffff))));
+    sums = i32x4.add(sums, products(word, secret));
     secret += 16;
   }
-  let hash =
-    i32x4.extract_lane(sums, 0) +
-    i32x4.extract_lane(sums, 1) +
-    i32x4.extract_lane(sums, 2) +
-    i32x4.extract_lane(sums, 3);
+  let hash = sumOf(sums);
   for (; word < end; word += 4) {
     hash += product(load<i32>(word) + load<i32>(secret));
     secret += 4;
   }
-  // The bits of the sum are uneven, and the index uses the low ones: mix them.
-  hash = (hash ^ (hash >>> 16)) * 0x85eb_ca6b;
+  return mixed(hash);
+}
+
+/** The same for the key of a plain frame: its first 12 words, and one of the format `extended`. */
+export function hashPlainSlot(slot: usize, isExtended: bool): i32 {
+  const word = slot + SLOT_DOMAIN;
+  const secret: usize = SECRETS_AT;
+  const first = i32x4.add(products(word, secret), products(word + 16, secret + 16));
+  let hash = sumOf(i32x4.add(first, products(word + 32, secret + 32)));
+  if (isExtended) {
+    hash += product(load<i32>(word, 48) + load<i32>(secret, 48));
+  }
+  return mixed(hash);
+}
+
+/** Returns the products of four words. */
+function products(word: usize, secret: usize): v128 {
+  const sum = i32x4.add(v128.load(word), v128.load(secret));
+  return i32x4.mul(i32x4.shr_u(sum, 16), v128.and(sum, i32x4.splat(0xffff)));
+}
+
+function sumOf(sums: v128): i32 {
+  return (
+    i32x4.extract_lane(sums, 0) +
+    i32x4.extract_lane(sums, 1) +
+    i32x4.extract_lane(sums, 2) +
+    i32x4.extract_lane(sums, 3)
+  );
+}
+
+/** The bits of the sum are uneven, and the index uses the low ones: mixes them. */
+function mixed(sum: i32): i32 {
+  let hash = (sum ^ (sum >>> 16)) * 0x85eb_ca6b;
   hash = (hash ^ (hash >>> 13)) * 0xc2b2_ae35;
   return hash ^ (hash >>> 16);
 }

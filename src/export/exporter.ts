@@ -167,7 +167,7 @@ export class Exporter {
       sample.octets = octets;
       batch.count += 1;
     }
-    this.addFullBatch();
+    this.#addFullBatch();
   }
 
   /**
@@ -180,25 +180,21 @@ export class Exporter {
     return this.#frames;
   }
 
-  /**
-   * Puts the packets of pcap records in the memory of `takeFrameMemory` into the batch, each with weight 1; `addFullBatch` has to
-   * follow. Reads none without such memory.
-   */
-  putRecords(run: RecordRun): void {
+  /** Samples the packets of pcap records in the memory of `takeFrameMemory`, each with weight 1. Reads none without such memory. */
+  addRecords(run: RecordRun): void {
     run.clear();
-    if (this.#state === 'running' && this.#frames !== undefined) {
-      run.isExtended = this.#dissector.hasInterfaces;
-      this.#cache.putRecords(run);
-      this.#samples += run.count;
+    if (this.#state !== 'running' || this.#frames === undefined) {
+      return;
     }
-  }
-
-  /** Adds the samples of the batch if it is full, and otherwise when this turn ends. */
-  addFullBatch(): void {
-    if (this.#cache.batch.count >= this.#batchSize) {
-      this.#addBatch();
-    } else {
+    run.isExtended = this.#dissector.hasInterfaces;
+    // The first flow sets the timer, which limits the records that are read then.
+    run.isOneBatch = this.#timer === undefined;
+    const expiredCount = this.#cache.addRecords(run, this.#visitor, SAMPLE_EXPIRIES_MAX);
+    this.#samples += run.count;
+    this.#batchAdded(expiredCount);
+    if (run.count > 0) {
       this.#planBatchEnd();
+      this.#addFullBatch();
     }
   }
 
@@ -293,6 +289,15 @@ export class Exporter {
     };
   }
 
+  /** Adds the samples of the batch if it is full, and otherwise when this turn ends. */
+  #addFullBatch(): void {
+    if (this.#cache.batch.count >= this.#batchSize) {
+      this.#addBatch();
+    } else {
+      this.#planBatchEnd();
+    }
+  }
+
   /** Adds the samples of the batch. A small cache has batches of one: they only serve to overlap reads of memory. */
   #addBatch(): void {
     const { batch } = this.#cache;
@@ -305,7 +310,11 @@ export class Exporter {
         traffic.add(this.#trafficNumber, batch.samples[index]!);
       }
     }
-    const expiredCount = this.#cache.addBatch(batch, this.#visitor, SAMPLE_EXPIRIES_MAX);
+    this.#batchAdded(this.#cache.addBatch(batch, this.#visitor, SAMPLE_EXPIRIES_MAX));
+  }
+
+  #batchAdded(expiredCount: number): void {
+    const { batch } = this.#cache;
     this.#batchSize = this.#hasBatches || this.#cache.isLarge ? batch.grow() : 1;
     if (expiredCount > 0) {
       this.#planBatchEnd();

@@ -24,24 +24,31 @@ const PLAIN_TEMPLATE = templateId(Layer2.untagged, Layer3.ipv4, Layer4.ports);
 export interface EngineExports {
   setTemplates(original: number, extended: number): void;
   setLimits(timeoutMicros: number, flows: number, bytes: number, segments: number): void;
-  putRecords(
+  addRecords(
     from: number,
     end: number,
     index: number,
     countMax: number,
+    isOneBatch: boolean,
     last: number,
     until: number,
     before: number,
-    template: number,
+    batchEnd: number,
+    batchMicros: number,
+    isExtended: boolean,
     domain: number,
     point: number,
     ingress: number,
+    expiriesMax: number,
   ): number;
   recordsAt(): number;
+  recordsBatchEnd(): number;
   recordsCaptured(): number;
   recordsOctets(): number;
   recordsLastMicros(): number;
   recordsLeft(): number;
+  recordsWaiting(): number;
+  recordsExpired(): number;
   dissectFrames(frames: number): number;
   addSamples(count: number, expiriesMax: number): number;
   expire(startMax: number, countMax: number): number;

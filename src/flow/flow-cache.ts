@@ -114,7 +114,7 @@ export class FlowCache implements FlowEngine {
     throw new Error('the flow cache does not dissect frames');
   }
 
-  putRecords(): never {
+  addRecords(): never {
     throw new Error('the flow cache does not read records');
   }
 

@@ -70,8 +70,12 @@ export interface FlowEngine {
     observationPointId: number,
     ingressInterface: number,
   ): void;
-  /** Puts the packets of pcap records into the batch, as many as fit; their frames stay until the batch is added. */
-  putRecords(run: RecordRun): void;
+  /**
+   * Puts the packets of pcap records into the batch, and adds it whenever it is full, with `expiriesMax` as in `addBatch`: until flows
+   * expire, and at most one batch if `run.isOneBatch`. Returns how many have expired. Frames of packets that are left in the batch stay
+   * until it is added.
+   */
+  addRecords(run: RecordRun, visitor: FlowVisitor, expiriesMax: number): number;
   /** How many flows there are. */
   readonly flowCount: number;
   /** Whether there are so many that batches of samples are faster. */

@@ -4,15 +4,21 @@
 
 /** See the head of the file. Each record represents one packet. */
 export class RecordRun {
-  // What to read: whole records in `frames[at, end)`, at most `countMax`, and as many as fit into the batch.
+  /** Called when records were read, before flows that they expire are passed on: the owner sets its clock. */
+  readonly passed: (run: RecordRun) => void;
+  // What to read: whole records in `frames[at, end)`, at most `countMax`, and those that fill the batch if `isOneBatch`.
   at = 0;
   end = 0;
   countMax = 0;
+  isOneBatch = false;
   // Times in microseconds, in cells because they exceed small integers: records are read that are not before `lastMicros`, not
   // after `untilMicros` and before `beforeMicros`.
   readonly lastMicros = new Float64Array(1);
   readonly untilMicros = new Float64Array(1);
   readonly beforeMicros = new Float64Array(1);
+  /** A batch is added before the first record that is after this time, which then begins one of `batchMicros`. */
+  readonly batchEndMicros = new Float64Array([Number.NEGATIVE_INFINITY]);
+  batchMicros = 0;
   // What all records have in common.
   isExtended = false;
   domain = 0;
@@ -23,6 +29,10 @@ export class RecordRun {
   /** Bytes that were captured, and bytes of the frames. */
   captured = 0;
   readonly octets = new Float64Array(1);
+
+  constructor(passed: (run: RecordRun) => void) {
+    this.passed = passed;
+  }
 
   /** Nothing was read. */
   clear(): void {

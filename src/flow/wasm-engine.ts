@@ -51,13 +51,12 @@ class WasmEngine implements FlowEngine {
   #instance: EngineInstance;
   /** Whether a reader has memory of the instance. */
   #isLent = false;
-  /**
-   * A bit for each sample of the batch: whether the engine is to dissect its frame, whether it has, and whether it has left it to
-   * TypeScript; and one of these frames.
-   */
+  /** The first slots that have all that their samples need, but for the frames that the engine has left to TypeScript. */
+  #completeCount = 0;
+  /** A bit for each sample of the batch: whether the engine is to dissect its frame, and whether it has left it to TypeScript. */
   #frameBits = 0;
-  #dissectedBits = 0;
   #leftBits = 0;
+  /** One of these frames. */
   readonly #frame: PutFrame = { start: 0, end: 0, observationPointId: 0, ingressInterface: 0 };
   #activeTimeoutMicros: number;
   #flowsMax: number;
@@ -133,35 +132,42 @@ class WasmEngine implements FlowEngine {
     slots[word + at.SLOT_TEMPLATE / 4] = isExtended ? at.FRAME_OF_EXTENDED : at.FRAME_OF_ORIGINAL;
   }
 
-  putRecords(run: RecordRun): void {
+  addRecords(run: RecordRun, visitor: FlowVisitor, expiriesMax: number): number {
     const { batch } = this;
-    const index = batch.count;
     const engine = this.#instance.run;
-    const count = engine.putRecords(
+    this.#completeSlots(batch.count);
+    const count = engine.addRecords(
       run.at,
       run.end,
-      index,
+      batch.count,
       run.countMax,
+      run.isOneBatch,
       run.lastMicros[0]!,
       run.untilMicros[0]!,
       run.beforeMicros[0]!,
-      run.isExtended ? at.FRAME_OF_EXTENDED : at.FRAME_OF_ORIGINAL,
+      run.batchEndMicros[0]!,
+      run.batchMicros,
+      run.isExtended,
       run.domain,
       run.observationPointId,
       run.ingressInterface,
+      Math.min(expiriesMax, SAMPLE_EXPIRIES_MAX),
     );
     run.count = count;
-    if (count === 0) {
-      return;
-    }
-    // A shift by 32 bits would be one by none.
-    this.#dissectedBits |= (-1 >>> (at.SLOT_COUNT - count)) << index;
-    this.#leftBits |= engine.recordsLeft();
-    batch.count = index + count;
+    run.batchEndMicros[0] = engine.recordsBatchEnd();
+    batch.count = engine.recordsWaiting();
+    this.#completeCount = batch.count;
+    this.#leftBits = engine.recordsLeft();
     run.at = engine.recordsAt();
     run.captured = engine.recordsCaptured();
     run.octets[0] = engine.recordsOctets();
     run.lastMicros[0] = engine.recordsLastMicros();
+    run.passed(run);
+    const expired = engine.recordsExpired();
+    if (expired !== 0) {
+      this.#pass(expired, visitor);
+    }
+    return expired;
   }
 
   addBatch(batch: SampleBatch, visitor: FlowVisitor, expiriesMax: number): number {
@@ -169,26 +175,9 @@ class WasmEngine implements FlowEngine {
     if (count === 0) {
       return 0;
     }
+    this.#completeSlots(count);
     batch.count = 0;
-    const frames = this.#frameBits;
-    const dissected = this.#dissectedBits;
-    let left = this.#leftBits;
-    this.#frameBits = 0;
-    this.#dissectedBits = 0;
-    this.#leftBits = 0;
-    const { samples } = batch;
-    // A shift by 32 bits would be one by none.
-    const all = -1 >>> (at.SLOT_COUNT - count);
-    for (let others = all & ~(frames | dissected); others !== 0; others &= others - 1) {
-      const index = lowestBit(others);
-      this.#writeSample(samples[index]!, index);
-    }
-    if (frames !== 0) {
-      left |= this.#instance.run.dissectFrames(frames);
-    }
-    for (; left !== 0; left &= left - 1) {
-      this.#dissectFrame(samples, lowestBit(left));
-    }
+    this.#completeCount = 0;
     const expired = this.#instance.run.addSamples(count, Math.min(expiriesMax, SAMPLE_EXPIRIES_MAX));
     if (expired !== 0) {
       this.#pass(expired, visitor);
@@ -249,6 +238,27 @@ class WasmEngine implements FlowEngine {
 
   #count(index: number): number {
     return this.#earlier[index]! + this.#instance.run.countOf(index);
+  }
+
+  /** Writes what the first `count` slots still lack. */
+  #completeSlots(count: number): void {
+    const { samples } = this.batch;
+    const frames = this.#frameBits;
+    let left = this.#leftBits;
+    this.#frameBits = 0;
+    this.#leftBits = 0;
+    for (let index = this.#completeCount; index < count; index += 1) {
+      if ((frames & (1 << index)) === 0) {
+        this.#writeSample(samples[index]!, index);
+      }
+    }
+    this.#completeCount = count;
+    if (frames !== 0) {
+      left |= this.#instance.run.dissectFrames(frames);
+    }
+    for (; left !== 0; left &= left - 1) {
+      this.#dissectFrame(samples, lowestBit(left));
+    }
   }
 
   #writeSample(sample: Sample, index: number): void {

@@ -30,7 +30,7 @@ const batch = new SampleBatch();
 const collectGarbage = globalThis.gc;
 const RECORD_HEADER_BYTES = 16;
 const RECORD_BYTES = RECORD_HEADER_BYTES + frame.length;
-const records = new RecordRun();
+const records = new RecordRun(() => {});
 records.untilMicros[0] = Number.MAX_SAFE_INTEGER;
 records.beforeMicros[0] = Number.MAX_SAFE_INTEGER;
 const meter = { packets: 0n, octets: 0n, dropped: 0n, droppedOctets: 0n };
@@ -84,7 +84,7 @@ function runInWasm(engine: FlowEngine, count: number, flowCount: number): void {
       records.at = 0;
       records.end = BATCH_SAMPLES_MAX * RECORD_BYTES;
       records.countMax = BATCH_SAMPLES_MAX;
-      engine.putRecords(records);
+      engine.addRecords(records, visitor, 16);
     }
     engine.addBatch(batch, visitor, 16);
   }

@@ -2,7 +2,7 @@
 // speed. Exporter, cache, encoder and sessions are those of the daemon; only the source of frames and time differs. Reading
 // waits for the collectors, so that no record is lost here.
 
-import { CAPTURE_BUFFER_BYTES } from '../../capture/capture-reader.ts';
+import { CAPTURE_BUFFER_BYTES, type CaptureReader } from '../../capture/capture-reader.ts';
 import { BatchClock } from '../../export/batch-clock.ts';
 import type { OpenSession } from '../../export/collector-session.ts';
 import { Exporter } from '../../export/exporter.ts';
@@ -93,13 +93,12 @@ export class Replay {
   readonly #exporter: Exporter;
   /** Memory in which the engine reads records itself, and the run that it reads. */
   readonly #frames: Buffer | undefined;
-  readonly #run = new RecordRun();
+  readonly #run: RecordRun;
+  #runReader: CaptureReader | undefined;
   /** Work that the exporter has deferred to the end of a batch. */
   readonly #deferred: (() => void)[] = [];
   /** Counts, in cells because they outgrow small integers. */
   readonly #counts = new Float64Array(4);
-  /** When the batch of packets ends, in microseconds of the capture. */
-  readonly #batchUntil = new Float64Array([Number.NEGATIVE_INFINITY]);
   #outOfOrder = 0;
   #firstMicros: number | undefined;
   /** Difference between a packet's time and monotonic time, at the recorded speed. */
@@ -130,6 +129,11 @@ export class Replay {
     this.#exporter = new Exporter('replay', options.exporter, { ...timing, log, openSession, makeEngine });
     this.#frames = this.#exporter.takeFrameMemory(CAPTURE_BUFFER_BYTES);
     this.#input = new CaptureInput(parts.paths, control, this.#timeCheck.latest[0]!, this.#frames);
+    this.#run = new RecordRun(({ count, at, lastMicros }) => {
+      this.#runReader?.passRecords(count, at);
+      this.#time.advance(lastMicros);
+    });
+    this.#run.batchMicros = BATCH_MICROS;
     this.#run.domain = options.observationDomainId;
     this.#run.observationPointId = options.observationPointId;
     this.#run.ingressInterface = UNKNOWN_INTERFACE;
@@ -208,19 +212,21 @@ export class Replay {
     const filter = this.#filter;
     const exporter = this.#exporter;
     const time = this.#time;
-    const batchUntil = this.#batchUntil;
+    const batchUntil = this.#run.batchEndMicros;
     const { packet, memory } = file.reader;
     const { timeMicros } = packet;
     if (timeMicros[0]! > this.#timeCheck.latest[0]!) {
       this.#timeCheck.add(file);
     }
-    const packetsMax = speed === 'recorded' ? 1 : Math.min(LOOK_PACKETS, BATCH_PACKETS - this.#batchPackets);
     const run = this.#run;
     const hasRuns = speed === 'max' && filter === undefined && this.#hasRuns(file);
+    const batchLeft = BATCH_PACKETS - this.#batchPackets;
+    const packetsMax = speed === 'recorded' ? 1 : hasRuns ? batchLeft : Math.min(LOOK_PACKETS, batchLeft);
     let packets = 0;
     let octets = 0;
     let captured = 0;
     let filtered = 0;
+    let hasRoom = true;
     do {
       const { start, end, originalLength } = packet;
       if (timeMicros[0]! > batchUntil[0]!) {
@@ -238,13 +244,14 @@ export class Replay {
       packets += 1;
       octets += originalLength;
       captured += end - start;
-      if (hasRuns && packets < packetsMax) {
-        this.#sampleRun(file, packetsMax - packets);
+      hasRoom = exporter.backlogCount <= BACKLOG_MAX;
+      while (hasRuns && hasRoom && packets < packetsMax && this.#sampleRun(file, packetsMax - packets)) {
         packets += run.count;
         octets += run.octets[0]!;
         captured += run.captured;
+        hasRoom = exporter.backlogCount <= BACKLOG_MAX;
       }
-    } while (file.moveOn() && packets < packetsMax && timeMicros[0]! <= limitMicros[0]!);
+    } while (file.moveOn() && hasRoom && packets < packetsMax && timeMicros[0]! <= limitMicros[0]!);
     const counts = this.#counts;
     counts[PACKETS]! += packets;
     counts[OCTETS]! += octets;
@@ -255,7 +262,7 @@ export class Replay {
       this.#batchPackets = 0;
       this.#runDeferred();
     }
-    return exporter.backlogCount > BACKLOG_MAX;
+    return !hasRoom;
   }
 
   /** Whether the engine can read the records of the file itself. */
@@ -263,22 +270,19 @@ export class Replay {
     return reader.memory === this.#frames && reader.hasPlainRecords;
   }
 
-  /** Samples packets behind the current one that need nothing but to be counted, as many as fit into the batch. */
-  #sampleRun({ reader }: CaptureFile, countMax: number): void {
+  /** Samples packets behind the current one that need nothing but to be counted, up to those that expire flows; false without any. */
+  #sampleRun({ reader }: CaptureFile, countMax: number): boolean {
     const run = this.#run;
     const time = this.#time;
+    this.#runReader = reader;
     run.at = reader.restStart;
     run.end = reader.restEnd;
     run.countMax = countMax;
     run.lastMicros[0] = time.monotonicMicros();
-    run.untilMicros[0] = Math.min(this.#batchUntil[0]!, this.#input.limitMicros[0]!);
+    run.untilMicros[0] = this.#input.limitMicros[0]!;
     run.beforeMicros[0] = time.nextMicros;
-    this.#exporter.putRecords(run);
-    if (run.count > 0) {
-      reader.passRecords(run.count, run.at);
-      time.advance(run.lastMicros);
-      this.#exporter.addFullBatch();
-    }
+    this.#exporter.addRecords(run);
+    return run.count > 0;
   }
 
   /** Lets the event loop run, and waits while the send queue of a reachable collector is long. */
