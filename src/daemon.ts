@@ -1,7 +1,6 @@
 // The composition root: builds all parts of the daemon, connects them, and starts and stops them in order. Sinks start before
 // sources; sources stop before sinks.
 
-import { randomInt } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { LOG_MODULES, type RunSettings, type WebSettings } from './config/settings.ts';
@@ -24,6 +23,7 @@ import { type Clock, systemClock } from './runtime/clock.ts';
 import { Log, type Logger } from './runtime/log.ts';
 import { isPidFileLive } from './runtime/pid-file.ts';
 import { programFolder, readProgramFile } from './runtime/program-folder.ts';
+import { secretWord } from './runtime/secret-word.ts';
 import { SystemFaults } from './runtime/system-faults.ts';
 import { msUntil, settlesWithin, within } from './runtime/within.ts';
 import { CommandRegistry } from './unixctl/commands.ts';
@@ -79,7 +79,7 @@ export class Daemon {
     this.#systemFaults = new SystemFaults(this.#logger);
     const collectorLog = this.#log.logger('collector');
     const pathMtus = new PathMtus(clock);
-    const traffic = new TrafficTable(randomInt(2 ** 32));
+    const traffic = new TrafficTable(secretWord());
     this.#control = new Control(settings, {
       clock,
       sampleClock,
@@ -93,7 +93,7 @@ export class Daemon {
       sendBudget,
       makeEngine: flowEngines(settings.engine, () => readProgramFile(ENGINE_FILE), this.#logger),
       traffic,
-      randomSeed: () => randomInt(2 ** 32),
+      randomSeed: secretWord,
       isSwitchStopped: () => !isPidFileLive(settings.switchPidFile),
     });
     this.#upcalls = new DatapathUpcallsReader({
@@ -103,7 +103,7 @@ export class Daemon {
       isNeeded: () => this.#control.isSampledByDatapath,
     });
     this.#recentLosses = new RecentLosses(clock, () => ({ bridges: this.#control.bridges() }));
-    const hashSeed = randomInt(2 ** 32);
+    const hashSeed = secretWord();
     this.#history = new History({ clock, table: traffic, hashSeed, control: this.#control });
     this.#report = new Report({
       history: this.#history,

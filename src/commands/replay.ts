@@ -19,6 +19,7 @@ import { RECORD_FORMAT_DEFAULT } from '../ipfix/record-layout.ts';
 import { FlowFilter } from '../report/flow-filter.ts';
 import { UnknownWord } from '../report/unknown-word.ts';
 import { systemClock, type Timer } from '../runtime/clock.ts';
+import { compileLate } from '../runtime/late-compilation.ts';
 import { Log } from '../runtime/log.ts';
 import { readProgramFile } from '../runtime/program-folder.ts';
 import { addCollectorTlsOptions, addFileTargetsOptions, flag, flagOf, sourceAddressFlag } from './options.ts';
@@ -94,6 +95,7 @@ and every record was handed to the network; what UDP loses after that cannot be
 seen.`,
     )
     .action(async (paths: readonly string[], { filter, ...flags }: ReplayFlags) => {
+      compileLate(4);
       process.exitCode = await replay(paths, readReplaySettings(flags), filter);
     });
 }

@@ -92,7 +92,7 @@ export function runCommand(): Command {
 }
 
 async function runUntilStopped(settings: RunSettings): Promise<void> {
-  compileLate();
+  compileLate(8);
   let stop: (reason: string) => void = () => {};
   const stopping = new Promise<string>((resolve) => {
     stop = resolve;

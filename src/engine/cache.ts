@@ -5,6 +5,7 @@ import {
   EXPIRED_AT,
   EXPIRED_REASON,
   EXPIRED_WORDS,
+  EXTENDED_ID_FIRST,
   SLOT_ADDRESS,
   SLOT_BYTES,
   SLOT_HASH,
@@ -48,9 +49,10 @@ const REASON_FORCED_END: i32 = 4;
 const REASON_LACK_OF_RESOURCES: i32 = 5;
 /** Flows whose index and entries are in a processor's cache without reading them ahead. */
 const SMALL_FLOW_COUNT: u32 = 4096;
-/** A word of an entry in the second of the cache lines (64 bytes each) that it lies in, and one in the third, in bytes. */
+/** A word of an entry in the second of the cache lines (64 bytes each) that it lies in, and the last one of plain frames, in bytes. */
 const SECOND_LINE: usize = 64;
-const THIRD_LINE: usize = 108;
+const LAST_WORD: usize = 92;
+const LAST_EXTENDED_WORD: usize = 108;
 /** Flows whose slots are touched together before they expire: a power of 2. */
 const TOUCHED_COUNT = 32;
 
@@ -184,10 +186,12 @@ function touchEntries(count: i32): void {
   }
   let sum = 0;
   for (let index = 0; index < count; index += 1) {
-    const address = load<u32>(slotAt(index), SLOT_ADDRESS);
+    const slot = slotAt(index);
+    const address = load<u32>(slot, SLOT_ADDRESS);
     if (isAddress(address)) {
       const entry = (<usize>address) << 2;
-      sum ^= load<i32>(entry) ^ load<i32>(entry + SECOND_LINE) ^ load<i32>(entry + THIRD_LINE);
+      const last = load<i32>(slot, SLOT_TEMPLATE) >= EXTENDED_ID_FIRST ? LAST_EXTENDED_WORD : LAST_WORD;
+      sum ^= load<i32>(entry) ^ load<i32>(entry + SECOND_LINE) ^ load<i32>(entry + last);
     }
   }
   store<i32>(TOUCHED_AT, sum);

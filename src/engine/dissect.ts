@@ -55,7 +55,16 @@ export function dissectFrames(frames: i32): i32 {
     const frame = <usize>load<u32>(slot, SLOT_FRAME);
     const isExtended = load<i32>(slot, SLOT_TEMPLATE) === FRAME_OF_EXTENDED;
     const point = bswap(load<u32>(slot, SLOT_POINT));
-    if (dissect(slot, frame, load<u32>(slot, SLOT_FRAME_BYTES), point, load<u32>(slot, SLOT_INGRESS), isExtended)) {
+    if (
+      dissect(
+        slot,
+        frame,
+        load<u32>(slot, SLOT_FRAME_BYTES),
+        point,
+        load<u32>(slot, SLOT_INGRESS),
+        isExtended,
+      )
+    ) {
       store<i32>(slot, isExtended ? templateOfExtended : templateOfOriginal, SLOT_TEMPLATE);
       store<u32>(slot, ETHERNET_HEADER_BYTES, SLOT_HEADER_BYTES);
       store<u32>(slot, 1, SLOT_IS_IP);

@@ -147,7 +147,11 @@ export function foldPlain(entry: usize, slot: usize, isExtended: bool): bool {
     const said = load<u32>(slot, SLOT_IP_LENGTH);
     const at = entry + (ENTRY_KEY + PLAIN_EXTENDED_WORDS) * 4;
     add(at + EXTENDED_OCTETS * 4, said === 0 || said > room ? room : said);
-    store<i32>(at, load<i32>(at, EXTENDED_TCP_FLAGS * 4) | load<i32>(slot, SLOT_TCP_FLAGS), EXTENDED_TCP_FLAGS * 4);
+    store<i32>(
+      at,
+      load<i32>(at, EXTENDED_TCP_FLAGS * 4) | load<i32>(slot, SLOT_TCP_FLAGS),
+      EXTENDED_TCP_FLAGS * 4,
+    );
   }
   return foldTime(entry, load<i64>(slot, SLOT_TIME));
 }

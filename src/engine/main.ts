@@ -13,6 +13,7 @@ export {
   setLimits,
 } from './cache';
 export { dissectFrames, setTemplates } from './dissect';
+export { encodeExpired } from './encode';
 export {
   addRecords,
   recordsAt,

@@ -1,11 +1,11 @@
 // What an exporter needs from outside: clocks, sessions, and when it may go on.
 
-import { randomInt } from 'node:crypto';
 import { FlowCache } from '../flow/flow-cache.ts';
 import type { FlowEngine, MakeFlowEngine } from '../flow/flow-engine.ts';
 import type { TrafficTable } from '../flow/traffic-table.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { secretWord } from '../runtime/secret-word.ts';
 import type { OpenSession } from './collector-session.ts';
 import type { ExporterOptions } from './exporter-options.ts';
 import type { Pace } from './pacer.ts';
@@ -35,7 +35,7 @@ export interface ExporterParts {
 /** Creates the cache of an exporter; `dissect` is as for `MakeFlowEngine`. */
 export function makeCache(
   { activeTimeoutSeconds, flowsMax }: ExporterOptions,
-  { makeEngine = (options) => new FlowCache(options), hashSeed = randomInt(2 ** 32) }: ExporterParts,
+  { makeEngine = (options) => new FlowCache(options), hashSeed = secretWord() }: ExporterParts,
   dissect: Parameters<MakeFlowEngine>[1],
 ): FlowEngine {
   return makeEngine({ activeTimeoutMicros: activeTimeoutSeconds * 1_000_000, flowsMax, hashSeed }, dissect);

@@ -67,14 +67,14 @@ export interface ExporterStatus {
   readonly delivery: DeliveryStatus | undefined;
 }
 
-/** Counts a record by the reason for which its flow expired. */
-export function countRecord(counts: ReasonCounts, reason: FlowEndReason): void {
+/** Counts records by the reason for which their flows expired. */
+export function countRecords(counts: ReasonCounts, reason: FlowEndReason, count: number): void {
   if (reason === FlowEndReason.activeTimeout) {
-    counts.activeTimeout += 1;
+    counts.activeTimeout += count;
   } else if (reason === FlowEndReason.forcedEnd) {
-    counts.forcedEnd += 1;
+    counts.forcedEnd += count;
   } else {
-    counts.lackOfResources += 1;
+    counts.lackOfResources += count;
   }
 }
 

@@ -3,7 +3,6 @@
 // targets. It never waits for a collector, and never blocks the event loop for long.
 
 import { type FlowEngine, SAMPLE_EXPIRIES_MAX } from '../flow/flow-engine.ts';
-import type { FlowVisitor } from '../flow/flow-record.ts';
 import type { FlowWalk } from '../flow/flow-walk.ts';
 import type { RecordRun } from '../flow/record-run.ts';
 import type { TrafficTable } from '../flow/traffic-table.ts';
@@ -13,9 +12,10 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { flushCache, SLICE_RECORDS_MAX } from './cache-flush.ts';
 import type { CollectorOfTarget } from './collector-streams.ts';
+import { ExpiredFlows } from './expired-flows.ts';
 import { type ExporterOptions, layoutOf, sameOptions } from './exporter-options.ts';
 import { type ExporterParts, makeCache } from './exporter-parts.ts';
-import { countRecord, type ExporterStatus, type ReasonCounts, type StopLoss } from './exporter-status.ts';
+import type { ExporterStatus, StopLoss } from './exporter-status.ts';
 import { FrameDissector } from './frame-dissector.ts';
 import { type Pace, Pacer } from './pacer.ts';
 import { RecordSender } from './record-sender.ts';
@@ -37,14 +37,12 @@ export class Exporter {
   readonly #cache: FlowEngine;
   /** Memory whose frames the engine dissects, once a reader has it. */
   #frames: Buffer | undefined;
-  readonly #visitor: FlowVisitor;
+  readonly #expired: ExpiredFlows;
   readonly #dissector: FrameDissector;
   readonly #traffic: TrafficTable | undefined;
   #trafficNumber = -1;
   #options: ExporterOptions;
   readonly #sender: RecordSender;
-  /** Flows at the old end of the cache that started in another layout. */
-  #outdatedFlows = 0;
   #state: ExporterStatus['state'] = 'idle';
   #stopped: Promise<StopLoss> | undefined;
   #timer: Timer | undefined;
@@ -64,13 +62,13 @@ export class Exporter {
     this.#timer = undefined;
     this.#expireSlice();
   };
-  readonly #records: ReasonCounts = { activeTimeout: 0, forcedEnd: 0, lackOfResources: 0 };
 
   constructor(name: string, options: ExporterOptions, parts: ExporterParts) {
     this.name = name;
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#sender = new RecordSender(name, options, parts);
+    this.#expired = new ExpiredFlows(this.#sender);
     this.#defer = parts.defer ?? setImmediate;
     this.#pace = parts.pace ?? new Pacer(this.#clock, this.#defer, this.#sender.streams);
     this.#options = options;
@@ -83,13 +81,6 @@ export class Exporter {
       ({ start, end, observationPointId: point, ingressInterface }, key) =>
         this.#dissector.dissect(this.#frames!, start, end, point, ingressInterface, NO_TUNNEL, key),
     );
-    this.#visitor = {
-      flow: (record, reason) => {
-        countRecord(this.#records, reason);
-        this.#outdatedFlows = Math.max(0, this.#outdatedFlows - 1);
-        this.#sender.add(record, reason);
-      },
-    };
   }
 
   /** Opens the sessions; samples count from now on. */
@@ -114,7 +105,7 @@ export class Exporter {
     }
     this.#addBatch();
     if (layoutOf(options) !== layoutOf(this.#options)) {
-      this.#outdatedFlows = this.#cache.flowCount;
+      this.#expired.outdatedCount = this.#cache.flowCount;
     }
     this.#options = options;
     this.#dissector.setLayout(layoutOf(options));
@@ -189,7 +180,7 @@ export class Exporter {
     run.isExtended = this.#dissector.hasInterfaces;
     // The first flow sets the timer, which limits the records that are read then.
     run.isOneBatch = this.#timer === undefined;
-    const expiredCount = this.#cache.addRecords(run, this.#visitor, SAMPLE_EXPIRIES_MAX);
+    const expiredCount = this.#cache.addRecords(run, this.#expired, SAMPLE_EXPIRIES_MAX);
     this.#samples += run.count;
     this.#batchAdded(expiredCount);
     if (run.count > 0) {
@@ -278,7 +269,7 @@ export class Exporter {
       samples: this.#samples,
       samplesIgnored: this.#samplesIgnored,
       malformed: { ...this.#dissector.malformed },
-      records: { ...this.#records },
+      records: { ...this.#expired.records },
       messages: this.#sender.messageCount,
       messageBytesMax: this.#sender.messageBytesMax,
       flowsUnsent: this.#flowsUnsent,
@@ -310,7 +301,7 @@ export class Exporter {
         traffic.add(this.#trafficNumber, batch.samples[index]!);
       }
     }
-    this.#batchAdded(this.#cache.addBatch(batch, this.#visitor, SAMPLE_EXPIRIES_MAX));
+    this.#batchAdded(this.#cache.addBatch(batch, this.#expired, SAMPLE_EXPIRIES_MAX));
   }
 
   #batchAdded(expiredCount: number): void {
@@ -348,12 +339,12 @@ export class Exporter {
       return;
     }
     this.#addBatch();
-    const count = this.#cache.expire(nowMicros, this.#visitor, SLICE_RECORDS_MAX);
-    if (this.#outdatedFlows > 0) {
-      this.#cache.flush(this.#visitor, Math.min(this.#outdatedFlows, SLICE_RECORDS_MAX - count));
+    const count = this.#cache.expire(nowMicros, this.#expired, SLICE_RECORDS_MAX);
+    if (this.#expired.outdatedCount > 0) {
+      this.#cache.flush(this.#expired, Math.min(this.#expired.outdatedCount, SLICE_RECORDS_MAX - count));
     }
     this.#sender.finishAll();
-    if (this.#cache.nextExpiryMicros() > nowMicros && this.#outdatedFlows === 0) {
+    if (this.#cache.nextExpiryMicros() > nowMicros && this.#expired.outdatedCount === 0) {
       if (this.#timer === undefined) {
         this.#setTimer(nowMicros, EXPIRY_PAUSE_MS);
       }
@@ -385,7 +376,7 @@ export class Exporter {
   async #flushFlows(): Promise<number> {
     const state = this.#state;
     const isWanted = () => this.#state === state;
-    const count = await flushCache(this.#cache, this.#visitor, this.#sender.streams, this.#pace, isWanted);
+    const count = await flushCache(this.#cache, this.#expired, this.#sender.streams, this.#pace, isWanted);
     this.#sender.finishAll();
     return count;
   }

@@ -3,7 +3,7 @@
 // are converted to the wall clock here, once a message, so that a step of the wall clock moves flows together with their
 // message and never falsifies a delta.
 
-import type { FlowRecord } from '../flow/flow-record.ts';
+import type { FlowRecord, FlowRun } from '../flow/flow-record.ts';
 import { MESSAGE_HEADER_SIZE, SET_HEADER_SIZE } from '../ipfix/protocol.ts';
 import { RECORD_SIZE_MAX, templateWithId } from '../ipfix/record-layout.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -58,6 +58,22 @@ export class MessagePacker {
       offset = message.writer.reserveRecord(template.id, template.recordSize);
     }
     encodeRecord(message, offset, template, record, reason);
+  }
+
+  /** Adds the records of flows from the beginning of the run, which the engine encodes: as many as fit into the message. Returns how many. */
+  addEncoded(run: FlowRun): number {
+    const { id, recordSize } = templateWithId(run.first.templateId);
+    let message = this.#messageFor(run.first);
+    let room = message.writer.roomFor(id, recordSize);
+    if (room === 0) {
+      this.#finish(message);
+      message = this.#begin(run.first.observationDomainId);
+      room = message.writer.roomFor(id, recordSize);
+    }
+    const { writer } = message;
+    const count = run.encode(room, message.exportMicros, writer.exportTimeSeconds);
+    run.copyTo(writer.bytes, writer.reserveRecords(id, recordSize, count));
+    return count;
   }
 
   /** Finishes all open messages. */

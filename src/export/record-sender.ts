@@ -1,7 +1,7 @@
 // What an exporter sends: packs records into messages, and gives each message to the collectors, with the templates and options
 // records of the present options. The exporter decides which records, and when.
 
-import type { FlowRecord } from '../flow/flow-record.ts';
+import type { FlowRecord, FlowRun } from '../flow/flow-record.ts';
 import type { DescribedInterface } from '../ipfix/options-sets.ts';
 import { layoutOfTemplate, type RecordLayout } from '../ipfix/record-layout.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -110,6 +110,16 @@ export class RecordSender {
     const packers = this.#packers;
     const group = packers.length === 1 ? 0 : this.streams.groupOf(record.hash);
     packers[group]!.add(record, reason);
+  }
+
+  /** Adds records that the engine encodes, from the beginning of the run; returns how many, 0 if they have to be added one by one. */
+  addEncoded(run: FlowRun): number {
+    const packers = this.#packers;
+    if (packers.length > 1 || !run.isEncoded) {
+      return 0;
+    }
+    this.#setLayout(layoutOfTemplate(run.first.templateId));
+    return packers[0]!.addEncoded(run);
   }
 
   /** Sends all open messages. */

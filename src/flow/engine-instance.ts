@@ -8,6 +8,7 @@ import {
   Layer2,
   Layer3,
   Layer4,
+  type RecordTemplate,
   TEMPLATES,
   templateId,
 } from '../ipfix/record-layout.ts';
@@ -51,6 +52,7 @@ export interface EngineExports {
   recordsExpired(): number;
   dissectFrames(frames: number): number;
   addSamples(count: number, expiriesMax: number): number;
+  encodeExpired(first: number, countMax: number, exportMicros: number, exportSeconds: number): number;
   expire(startMax: number, countMax: number): number;
   flush(countMax: number): number;
   nextExpiry(): number;
@@ -60,6 +62,22 @@ export interface EngineExports {
   head(): number;
   removedCount(): number;
   entryBehind(address: number): number;
+}
+
+/** Returns the layout of a template as the engine has it; zeros where it does not encode the records. */
+function layoutOf({ recordSize, keySize, isIp, extended }: RecordTemplate): readonly number[] {
+  const layout = [recordSize, keySize, isIp ? 1 : 0];
+  if (extended === undefined) {
+    return layout;
+  }
+  if (extended.tunnel >= 0) {
+    return [];
+  }
+  const { ingressInterface, egressInterface, flowDirection, tcpControlBits, icmpTypeCode } = extended;
+  const { octetDeltaCount, samplingInterval, flowStartMilliseconds, flowEndMilliseconds } = extended;
+  const offsets = [ingressInterface, egressInterface, flowDirection, tcpControlBits, icmpTypeCode];
+  const last = [octetDeltaCount, samplingInterval, flowStartMilliseconds, flowEndMilliseconds];
+  return [...layout, ...[...offsets, ...last].map((offset) => Math.max(0, offset))];
 }
 
 /** See the head of the file. */
@@ -74,6 +92,9 @@ export class EngineInstance {
   /** The flows that have expired, as words and as bytes. */
   readonly expired: Int32Array;
   readonly expiredBytes: Buffer;
+  /** Records that the engine has encoded. */
+  readonly records: Buffer;
+  readonly #layouts: Uint8Array;
   readonly #memory: WebAssembly.Memory;
   /** The whole memory, as large as it was when it was read last. */
   #words: Int32Array;
@@ -99,10 +120,19 @@ export class EngineInstance {
     this.expiredBytes = Buffer.from(buffer, at.EXPIRED_AT, this.expired.byteLength);
     new Int32Array(buffer, at.SECRETS_AT, 2 + KEY_WORD_COUNT_MAX).set(secrets);
     const keyWords = new Uint8Array(buffer, at.KEY_WORDS_AT, at.SLOTS_AT - at.KEY_WORDS_AT);
-    for (const { id } of Object.values(TEMPLATES).flat()) {
-      keyWords[id - at.TEMPLATE_ID_FIRST] = keyWordCount(id);
+    this.records = Buffer.from(buffer, at.RECORDS_AT, at.RECORDS_BYTES);
+    this.#layouts = new Uint8Array(buffer, at.LAYOUTS_AT, at.FRAMES_AT - at.LAYOUTS_AT);
+    for (const template of Object.values(TEMPLATES).flat()) {
+      const index = template.id - at.TEMPLATE_ID_FIRST;
+      keyWords[index] = keyWordCount(template.id);
+      this.#layouts.set(layoutOf(template), index * at.LAYOUT_BYTES);
     }
     this.run.setTemplates(PLAIN_TEMPLATE, extendedTemplateId(PLAIN_TEMPLATE, Layer4.ports));
+  }
+
+  /** Whether the engine encodes records of a template. */
+  encodesTemplate(id: number): boolean {
+    return this.#layouts[(id - at.TEMPLATE_ID_FIRST) * at.LAYOUT_BYTES] !== 0;
   }
 
   /** Bytes of the memory, as far as it has grown. */

@@ -46,6 +46,28 @@ export const EXPIRED_COUNT = 512;
 export const EXPIRED_WORDS = 48;
 export const EXPIRED_REASON = 47;
 
+/** Records that the engine has encoded, side by side. */
+export const RECORDS_AT = 114_688;
+export const RECORDS_BYTES = 8192;
+/**
+ * The layout of the records of each template, by template id less `TEMPLATE_ID_FIRST`: the bytes of a record, 0 where TypeScript encodes
+ * them, then what follows, a byte each.
+ */
+export const LAYOUTS_AT = 122_880;
+export const LAYOUT_BYTES = 16;
+export const LAYOUT_KEY_SIZE = 1;
+export const LAYOUT_IS_IP = 2;
+// Offsets in the record of what the format `extended` has in addition, 0 without it: octetDeltaCount is in each such record.
+export const LAYOUT_INGRESS = 3;
+export const LAYOUT_EGRESS = 4;
+export const LAYOUT_DIRECTION = 5;
+export const LAYOUT_TCP_FLAGS = 6;
+export const LAYOUT_ICMP = 7;
+export const LAYOUT_OCTETS = 8;
+export const LAYOUT_SAMPLING = 9;
+export const LAYOUT_START = 10;
+export const LAYOUT_END = 11;
+
 /** Bytes of captures, in which frames lie that the engine dissects: `CAPTURE_BUFFER_BYTES` fit. */
 export const FRAMES_AT = 131_072;
 export const FRAMES_BYTES = 655_360;

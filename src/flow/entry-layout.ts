@@ -28,4 +28,4 @@ export const IP_TOTAL_LENGTH_MAX = 0xffff;
 
 /** Words of a segment of the memory of entries, and where its first entry begins: not at 0, as an address of 0 means "none". */
 export const SEGMENT_WORDS = 65_536;
-export const SEGMENT_FIRST_WORD = 12;
+export const SEGMENT_FIRST_WORD = 16;

@@ -60,9 +60,27 @@ export interface FlowRecord {
   readonly ipOctetsLow: number;
 }
 
+/** Flows that expire one after the other, whose records the engine may encode itself. Valid only during the call it is passed to. */
+export interface FlowRun {
+  /** The first flow, and why it expired. */
+  readonly first: FlowRecord;
+  readonly reason: FlowEndReason;
+  /** Whether the engine encodes records of its template. */
+  readonly isEncoded: boolean;
+  /**
+   * Encodes the records of the first flow and of those behind it, up to `countMax`, that have its template, domain and reason and did
+   * not end after the export time, which is given on the clock of the flows in microseconds and in seconds since 1970. Returns how many.
+   */
+  encode(countMax: number, exportMicros: number, exportTimeSeconds: number): number;
+  /** Copies the records that were encoded last. */
+  copyTo(bytes: Buffer, offset: number): void;
+}
+
 /** Receives each flow that expires, oldest first. It must not use the cache during the call. */
 export interface FlowVisitor {
   flow(record: FlowRecord, reason: FlowEndReason): void;
+  /** Takes flows from the beginning of the run, and returns how many; those that it does not take are passed to `flow`. */
+  flowRun?(run: FlowRun): number;
 }
 
 /** The view of a cache or a walk. Its getters read the entry's memory, so that moving it costs nothing. */

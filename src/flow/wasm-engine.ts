@@ -6,6 +6,7 @@ import { EngineInstance } from './engine-instance.ts';
 import * as at from './engine-memory.ts';
 import { segmentCountMaxOf } from './entry-store.ts';
 import { TIME_WORD_INVERSE } from './entry-time.ts';
+import { ExpiredRun } from './expired-run.ts';
 import {
   FLOW_BYTES_MAX,
   type FlowCacheOptions,
@@ -17,7 +18,7 @@ import {
   SAMPLE_EXPIRIES_MAX,
 } from './flow-engine.ts';
 import { hashSecrets } from './flow-hash.ts';
-import { EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
+import { type EntryView, FlowEndReason, type FlowVisitor } from './flow-record.ts';
 import { FlowWalk } from './flow-walk.ts';
 import type { RecordRun } from './record-run.ts';
 import { type Sample, SampleBatch } from './sample-batch.ts';
@@ -60,7 +61,7 @@ class WasmEngine implements FlowEngine {
   readonly #frame: PutFrame = { start: 0, end: 0, observationPointId: 0, ingressInterface: 0 };
   #activeTimeoutMicros: number;
   #flowsMax: number;
-  readonly #view = new EntryView();
+  readonly #expired: ExpiredRun;
   /** Flows that have expired, by flowEndReason. */
   readonly #byReason = new Float64Array(FlowEndReason.lackOfResources + 1);
   /** Counts of earlier instances, and the entries that were removed there. */
@@ -76,6 +77,7 @@ class WasmEngine implements FlowEngine {
     this.#secrets = hashSecrets(options.hashSeed);
     this.#instance = new EngineInstance(module, this.#secrets);
     this.batch = new SampleBatch(this.#instance.samples);
+    this.#expired = new ExpiredRun(this.#instance);
     this.setLimits(options.activeTimeoutMicros, options.flowsMax);
   }
 
@@ -313,13 +315,17 @@ class WasmEngine implements FlowEngine {
   }
 
   #pass(count: number, visitor: FlowVisitor): void {
-    const { expired, expiredBytes } = this.#instance;
-    for (let index = 0; index < count; index += 1) {
-      const word = index * at.EXPIRED_WORDS;
-      const reason = expired[word + at.EXPIRED_REASON] as FlowEndReason;
-      this.#byReason[reason]! += 1;
-      this.#view.move(expired, expiredBytes, word);
-      visitor.flow(this.#view, reason);
+    const flows = this.#expired;
+    for (let index = 0; index < count; ) {
+      flows.move(index, count);
+      const { reason } = flows;
+      let taken = visitor.flowRun?.(flows) ?? 0;
+      if (taken === 0) {
+        visitor.flow(flows.first, reason);
+        taken = 1;
+      }
+      this.#byReason[reason]! += taken;
+      index += taken;
     }
     const { run, memoryBytes } = this.#instance;
     if (count > 0 && run.flowCount() === 0 && memoryBytes > KEPT_BYTES_MAX && !this.#isLent) {
@@ -346,6 +352,7 @@ class WasmEngine implements FlowEngine {
     this.#removedEarlier = (this.#removedEarlier + run.removedCount()) | 0;
     this.#instance = next;
     this.batch.use(this.#instance.samples);
+    this.#expired.use(this.#instance);
     this.setLimits(this.#activeTimeoutMicros, this.#flowsMax);
   }
 }

@@ -96,6 +96,19 @@ export class MessageWriter {
     return offset;
   }
 
+  /** Returns how many records of `recordSize` bytes the message has room for. */
+  roomFor(templateId: number, recordSize: number): number {
+    const setHeaderSize = templateId === this.#setId ? 0 : SET_HEADER_SIZE;
+    return Math.max(0, Math.floor((this.bytes.length - this.#size - setHeaderSize) / recordSize));
+  }
+
+  /** Reserves `count` records of `recordSize` bytes each, for which there is room; returns the offset of the first in `bytes`. */
+  reserveRecords(templateId: number, recordSize: number, count: number): number {
+    const offset = this.reserveRecord(templateId, recordSize * count);
+    this.#recordCount += count - 1;
+    return offset;
+  }
+
   /**
    * Appends a whole set, such as a Template Set, or a Data Set of `recordCount` records; returns false when the message has no
    * room for it.

@@ -221,7 +221,8 @@ export class Replay {
     const run = this.#run;
     const hasRuns = speed === 'max' && filter === undefined && this.#hasRuns(file);
     const batchLeft = BATCH_PACKETS - this.#batchPackets;
-    const packetsMax = speed === 'recorded' ? 1 : hasRuns ? batchLeft : Math.min(LOOK_PACKETS, batchLeft);
+    const runsMax = hasRuns ? batchLeft : 0;
+    const packetsMax = speed === 'recorded' ? 1 : Math.max(runsMax, Math.min(LOOK_PACKETS, batchLeft));
     let packets = 0;
     let octets = 0;
     let captured = 0;
@@ -245,7 +246,7 @@ export class Replay {
       octets += originalLength;
       captured += end - start;
       hasRoom = exporter.backlogCount <= BACKLOG_MAX;
-      while (hasRuns && hasRoom && packets < packetsMax && this.#sampleRun(file, packetsMax - packets)) {
+      while (hasRoom && packets < runsMax && this.#sampleRun(file, runsMax - packets)) {
         packets += run.count;
         octets += run.octets[0]!;
         captured += run.captured;
