@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { Replay } from '../../src/commands/replay/replay-run.ts';
 import { ENGINES, type EngineName } from '../../src/flow/flow-engine.ts';
+import { RECORD_FORMATS, type RecordFormat } from '../../src/ipfix/record-layout.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 import { recordingSessions } from '../export/recording-session.ts';
 import { MAKE_ENGINE } from '../flow/engines.ts';
@@ -16,6 +17,9 @@ import { MAKE_ENGINE } from '../flow/engines.ts';
 const FRAMES = [
   '02000000000102000000000208004500002e00000000401100000a000001c0a8000004000035001a0000',
   '02000000000102000000000208004500002800000000400600000a000001c0a800000400003500000001000000025012ffff00000000',
+  // A length of IP that is not known, and one that is beyond the frame.
+  '02000000000102000000000208004500000000000000401100000a000001c0a8000004000035001a0000',
+  '02000000000102000000000208004500232800000000401100000a000001c0a8000004000035001a0000',
   '0200000000010200000000028100000a08004500002800000000401100000a000001c0a8000004000035001a0000',
   '0200000000010200000000020806000108000604000102000000000b0a000001000000000000c0a80000',
 ].map((hex) => Buffer.concat([Buffer.from(hex, 'hex'), Buffer.alloc(1500)]));
@@ -36,8 +40,26 @@ const record = fc.record({
   ),
 });
 
+/** Packets that follow closely, nearly all of them in plain frames: the engine adds whole batches of them. */
+const closeRecord = fc.record({
+  frame: fc.oneof(
+    { weight: 200, arbitrary: fc.nat({ max: 3 }) },
+    { weight: 1, arbitrary: fc.nat({ max: FRAMES.length - 1 }) },
+  ),
+  flow: fc.nat({ max: 12 }),
+  captured: fc.constantFrom(60, 60, 60, 400),
+  snapped: fc.constantFrom(0, 0, 0, 1400, 90_000),
+  later: fc.oneof(
+    { weight: 100, arbitrary: fc.nat({ max: 150 }) },
+    { weight: 1, arbitrary: fc.constantFrom(-5, 12_000, 400_000, 1_000_000) },
+  ),
+});
+
 const capture = fc.record({
-  records: fc.array(record, { minLength: 1, maxLength: 400 }),
+  records: fc.oneof(
+    fc.array(record, { minLength: 1, maxLength: 400 }),
+    fc.array(closeRecord, { minLength: 100, maxLength: 600, size: 'max' }),
+  ),
   isLittle: fc.oneof(
     { weight: 5, arbitrary: fc.constant(true) },
     { weight: 1, arbitrary: fc.constant(false) },
@@ -85,7 +107,7 @@ function fileOf({ records, isLittle, magic, linkType, missing }: Capture): Buffe
 async function replay(
   engine: EngineName,
   file: string,
-  options: { timeout: number; flowsMax: number },
+  options: { timeout: number; flowsMax: number; recordFormat?: RecordFormat },
 ): Promise<object> {
   const { sessions, openSession } = recordingSessions();
   const run = new Replay(
@@ -96,7 +118,7 @@ async function replay(
         flowsMax: options.flowsMax,
         templateIntervalSeconds: 600,
         messageBytesMax: 1400,
-        recordFormat: 'extended',
+        recordFormat: options.recordFormat ?? 'extended',
       },
       speed: 'max',
       observationDomainId: 0xffff_fffe,
@@ -118,16 +140,17 @@ test('both engines make the same of a capture', async (t) => {
   const property = fc.asyncProperty(
     capture,
     fc.constantFrom(0, 1, 60),
-    fc.constantFrom(0, 20, 100_000),
-    async (each, timeout, flowsMax) => {
+    fc.constantFrom(0, 20, 100_000, 100_000),
+    fc.constantFrom(...RECORD_FORMATS),
+    async (each, timeout, flowsMax, recordFormat) => {
       writeFileSync(file, fileOf(each));
       const [wasm, typescript] = await Promise.all(
-        ENGINES.map((engine) => replay(engine, file, { timeout, flowsMax })),
+        ENGINES.map((engine) => replay(engine, file, { timeout, flowsMax, recordFormat })),
       );
       assert.deepEqual(wasm, typescript);
     },
   );
-  await fc.assert(property, { numRuns: 150 });
+  await fc.assert(property, { numRuns: 300 });
 });
 
 test('a flow that is due within records that are read together expires before its next packet', async (t) => {

@@ -124,3 +124,17 @@ test('is reused for the next message', () => {
 test('refuses a limit that exceeds the length field', () => {
   assert.throws(() => new MessageWriter(65_536), RangeError);
 });
+
+test('reserves as many records at once as there is room for, and no more', () => {
+  const { recordSize } = templateWithId(256);
+  const writer = new MessageWriter(200 + recordSize);
+  writer.begin(1, 1);
+  const room = writer.roomFor(256, recordSize);
+  assert.equal(room, Math.floor((200 + recordSize - 16 - 4) / recordSize));
+  const offset = writer.reserveRecords(256, recordSize, room);
+  assert.equal(offset, 20);
+  assert.deepEqual([writer.size, writer.recordCount], [20 + room * recordSize, room]);
+  assert.equal(writer.roomFor(256, recordSize), 0);
+  assert.equal(writer.roomFor(259, recordSize), 0, 'the header of another set');
+  assert.equal(finished(writer).readUInt16BE(18), 4 + room * recordSize);
+});
