@@ -71,9 +71,9 @@ export interface FlowEngine {
     ingressInterface: number,
   ): void;
   /**
-   * Puts the packets of pcap records into the batch, and adds it whenever it is full, with `expiriesMax` as in `addBatch`: until flows
-   * expire, and at most one batch if `run.isOneBatch`. Returns how many have expired. Frames of packets that are left in the batch stay
-   * until it is added.
+   * Puts the packets of pcap records into the batch, and adds it, with `expiriesMax` as in `addBatch`, whenever it is full or a record is
+   * after its end: until flows expire, and at most one batch if `run.isOneBatch`. Returns how many have expired. Frames of packets that
+   * are left in the batch stay until it is added.
    */
   addRecords(run: RecordRun, visitor: FlowVisitor, expiriesMax: number): number;
   /** How many flows there are. */
