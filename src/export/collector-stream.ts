@@ -116,11 +116,11 @@ export class CollectorStream {
     this.#account?.setLateness(micros);
   }
 
-  /** Notes that the records of so many flows will follow; the longest record of the layout gives the number of messages. */
+  /** Notes that the records of so many flows will follow; the longest record of the layout gives the most messages. */
   expect(flowCount: number): void {
     const { recordLayout, messageBytesMax } = this.#options;
     const recordSizeMax = Math.max(...TEMPLATES[recordLayout].map(({ recordSize }) => recordSize));
-    this.#account?.expect(Math.ceil((flowCount * recordSizeMax) / messageBytesMax));
+    this.#account?.expect(flowCount, Math.ceil((flowCount * recordSizeMax) / messageBytesMax));
   }
 
   /** Sends what waits, for `timeoutMs` at most, and closes the session; resolves to the records that were still waiting. */
@@ -214,7 +214,7 @@ export class CollectorStream {
   #send(bytes: Buffer, size: number, recordCount: number): boolean {
     const isAccepted = this.#transmit(bytes, size, recordCount);
     if (isAccepted) {
-      this.#account?.spend(size);
+      this.#account?.spend(size, recordCount);
     }
     return isAccepted;
   }

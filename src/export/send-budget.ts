@@ -14,7 +14,7 @@ export const BURST_MICROS = 1500;
 /** Outside of a stop, the rate is the maximum divided by this, and as much more for each second that flows are late. */
 export const ORDINARY_DIVISOR = 8;
 /** Percentage of the time of a stop in which the rate sends everything; the rest is for a busy machine. */
-export const STOP_PERCENT = 85;
+export const STOP_PERCENT = 90;
 
 /** The sending of messages over UDP, for operators. */
 export interface SendBudgetStatus {
@@ -28,12 +28,12 @@ export interface SendBudgetStatus {
 
 /** The account of one collector. */
 export interface SendAccount {
-  /** Counts a message of `size` bytes that is sent now. */
-  spend(size: number): void;
+  /** Counts a message of `size` bytes with `recordCount` flow records that is sent now. */
+  spend(size: number, recordCount: number): void;
   /** Milliseconds until the next slice of records may be sent to the collector; 0: now. */
   waitMs(): number;
-  /** Notes that some number of messages will follow, for the rate at a stop. */
-  expect(messageCount: number): void;
+  /** Notes that some number of flow records will follow, for the rate at a stop, in this many messages at most. */
+  expect(recordCount: number, messageCountMax: number): void;
   /** Notes for how many microseconds the oldest flow has been due: later flows are sent faster. */
   setLateness(micros: number): void;
   /** Ends one use of the account. */
@@ -109,19 +109,28 @@ class Account implements SendAccount {
   readonly #onClosed: () => void;
   /** The time that all messages so far take at the rate of each. */
   #nextMicros = 0;
-  #expectedCount = 0;
   #lateMicros = 0;
+  /** Records that are to follow, and messages for each of them: at first the most, then as many as those since then have needed. */
+  #expectedRecords = 0;
+  #messagesPerRecord = 0;
+  #sentRecords = 0;
+  #sentMessages = 0;
 
   constructor(pace: AccountPace, onClosed: () => void) {
     this.#pace = pace;
     this.#onClosed = onClosed;
   }
 
-  spend(size: number): void {
+  spend(size: number, recordCount: number): void {
     const cost = Math.max(1, size / MESSAGE_BYTES);
     const nowMicros = this.#pace.clock.monotonicMicros();
     this.#nextMicros = Math.max(this.#nextMicros, nowMicros) + cost * this.#intervalMicros(nowMicros);
-    this.#expectedCount = Math.max(0, this.#expectedCount - 1);
+    if (this.#expectedRecords > 0 && recordCount > 0) {
+      this.#expectedRecords = Math.max(0, this.#expectedRecords - recordCount);
+      this.#sentRecords += recordCount;
+      this.#sentMessages += cost;
+      this.#messagesPerRecord = this.#sentMessages / this.#sentRecords;
+    }
   }
 
   waitMs(): number {
@@ -131,8 +140,13 @@ class Account implements SendAccount {
     return Math.max(0, waitMicros) / 1000;
   }
 
-  expect(messageCount: number): void {
-    this.#expectedCount += messageCount;
+  expect(recordCount: number, messageCountMax: number): void {
+    if (this.#expectedRecords === 0 && recordCount > 0) {
+      this.#messagesPerRecord = messageCountMax / recordCount;
+      this.#sentRecords = 0;
+      this.#sentMessages = 0;
+    }
+    this.#expectedRecords += recordCount;
   }
 
   setLateness(micros: number): void {
@@ -154,7 +168,8 @@ class Account implements SendAccount {
       return 1_000_000 / Math.min(messageRateMax, ordinaryRate * (1 + this.#lateMicros / 1_000_000));
     }
     const leftMicros = sentMicros - nowMicros;
-    const neededRate = leftMicros > 0 ? (this.#expectedCount * 1_000_000) / leftMicros : messageRateMax;
+    const messageCount = this.#expectedRecords * this.#messagesPerRecord;
+    const neededRate = leftMicros > 0 ? (messageCount * 1_000_000) / leftMicros : messageRateMax;
     return 1_000_000 / Math.min(messageRateMax, Math.max(ordinaryRate, neededRate));
   }
 }

@@ -18,7 +18,7 @@ function sendFor(clock: ManualClock, budget: SendBudget, ms: number, size = 1400
   let count = 0;
   for (let step = 0; step < ms * 10; step += 1) {
     while (account.waitMs() === 0) {
-      account.spend(size);
+      account.spend(size, 10);
       count += 1;
     }
     clock.advance(100);
@@ -67,9 +67,9 @@ test('no more than a burst is sent at once, after any silence, and at a lower ra
     clock.advance(60_000_000);
     for (let sent = 0; sent < burst; sent += 1) {
       assert.equal(account.waitMs(), 0);
-      account.spend(1400);
+      account.spend(1400, 10);
     }
-    account.spend(1400);
+    account.spend(1400, 10);
     assert.ok(account.waitMs() > 0);
   }
 });
@@ -79,7 +79,7 @@ test('all exporters of a collector share its account, another collector has its 
   const budget = new SendBudget(clock, RATE_MAX);
   const [first, second, other] = [budget.open('a'), budget.open('a'), budget.open('b')];
   for (let sent = 0; sent < 10 * BURST_MESSAGES; sent += 1) {
-    first.spend(1400);
+    first.spend(1400, 10);
   }
   assert.ok(second.waitMs() > 0);
   assert.equal(other.waitMs(), 0);
@@ -97,32 +97,48 @@ test('at a stop the rate is what the messages that are left need, up to the maxi
   ] as const) {
     const clock = new ManualClock();
     const budget = new SendBudget(clock, RATE_MAX);
-    budget.open('collector').expect(expected);
+    budget.open('collector').expect(10 * expected, expected);
     budget.endWithin(4000);
     near(sendFor(clock, budget, 100), rate / 10);
   }
 });
 
 test('at a stop everything is sent in its part of the time, and nothing waits beyond the end', () => {
+  // Records that are shorter than the longest need fewer messages.
+  for (const messageCountMax of [20_000, 32_000]) {
+    const clock = new ManualClock();
+    const budget = new SendBudget(clock, RATE_MAX);
+    const account = budget.open('collector');
+    account.expect(200_000, messageCountMax);
+    budget.endWithin(4000);
+    let sent = 0;
+    let ms = 0;
+    for (; sent < 20_000; ms += 0.1) {
+      while (account.waitMs() === 0 && sent < 20_000) {
+        account.spend(1400, 10);
+        sent += 1;
+      }
+      clock.advance(100);
+    }
+    assert.ok(ms > 39 * STOP_PERCENT && ms < 40 * STOP_PERCENT + 10, `sent in ${ms} ms`);
+    for (let more = 0; more < 1_000_000; more += 1) {
+      account.spend(1400, 10);
+    }
+    assert.equal(account.waitMs(), budget.leftMs);
+  }
+});
+
+test('a message with templates or options alone is none of those that are expected', () => {
   const clock = new ManualClock();
   const budget = new SendBudget(clock, RATE_MAX);
   const account = budget.open('collector');
-  account.expect(20_000);
+  account.expect(360_000, 36_000);
   budget.endWithin(4000);
-  let sent = 0;
-  let ms = 0;
-  for (; sent < 20_000; ms += 0.1) {
-    while (account.waitMs() === 0 && sent < 20_000) {
-      account.spend(1400);
-      sent += 1;
-    }
-    clock.advance(100);
+  for (let sent = 0; sent < 1000; sent += 1) {
+    account.spend(200, 0);
   }
-  assert.ok(ms > 39 * STOP_PERCENT && ms < 40 * STOP_PERCENT + 10, `sent in ${ms} ms`);
-  for (let more = 0; more < 1_000_000; more += 1) {
-    account.spend(1400);
-  }
-  assert.equal(account.waitMs(), budget.leftMs);
+  clock.advance(1_000_000);
+  near(sendFor(clock, budget, 100), 3600 / (0.04 * STOP_PERCENT - 1));
 });
 
 test('shows the rates, and when the time of a stop is up', () => {

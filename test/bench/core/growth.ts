@@ -161,7 +161,10 @@ function endAll(cache: BenchCache, ending: GrowthShape['ending'], pauses: Pauses
     endTurn = callback;
   });
   const packer = new MessagePacker(clock, MESSAGE_BYTES, 0, () => {});
-  const visitor: FlowVisitor = { flow: (record, reason) => packer.add(record, reason) };
+  const visitor: FlowVisitor = {
+    flow: (record, reason) => packer.add(record, reason),
+    flowRun: (run) => (run.isEncoded ? packer.addEncoded(run) : 0),
+  };
   const nowMicros = START_MICROS + 2 * ACTIVE_TIMEOUT_MICROS;
   while (cache.flowCount > 0) {
     if (ending === 'expire') {
