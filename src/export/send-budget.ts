@@ -14,7 +14,7 @@ export const BURST_MICROS = 1500;
 /** Outside of a stop, the rate is the maximum divided by this, and as much more for each second that flows are late. */
 export const ORDINARY_DIVISOR = 8;
 /** Percentage of the time of a stop in which the rate sends everything; the rest is for a busy machine. */
-export const STOP_PERCENT = 90;
+export const STOP_PERCENT = 85;
 
 /** The sending of messages over UDP, for operators. */
 export interface SendBudgetStatus {
