@@ -16,10 +16,7 @@ export type SampledBridgeSessionOptions = BridgeEvents & Pick<BridgeSessionOptio
 
 /** The dependencies of a sampled bridge, with those of its `DatapathSampling`. */
 export interface SampledBridgeParts
-  extends Omit<
-    DatapathSamplingParts,
-    'bridge' | 'interfaces' | 'onSample' | 'onChange' | 'onPort' | 'onPath'
-  > {
+  extends Omit<DatapathSamplingParts, 'bridge' | 'interfaces' | 'gaps' | 'onChange' | 'onPort' | 'onPath'> {
   /** The clock of the packet path, read once a batch. */
   readonly sampleClock: Clock;
   /** When another daemon, or the one before this, has ended that exported for rows that are adopted already; undefined: unknown. */
