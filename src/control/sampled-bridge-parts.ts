@@ -29,8 +29,8 @@ export interface SampledBridgeParts
   readonly openBridge: (options: SampledBridgeSessionOptions) => BridgeSession;
   /** Makes an exporter; `name` is for its log lines. */
   readonly makeExporter: (name: string, options: ExporterOptions) => Exporter;
-  /** Called when `samplability` or `samplePort` has changed. */
-  readonly onSamplability: () => void;
+  /** Called when `samplability` or `samplePort` has changed; `isDecisive` is as in `SamplingWatch`. Default: true. */
+  readonly onSamplability: (isDecisive?: boolean) => void;
 }
 
 /** The interfaces of one bridge, by port. */
