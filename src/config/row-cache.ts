@@ -31,7 +31,7 @@ export class RowCache<Value> {
 }
 
 /** Whether two lists have the same items, in the same order. */
-export function isSameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+function isSameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
   if (a.length !== b.length) {
     return false;
   }

@@ -86,6 +86,7 @@ export class BridgeConnection implements KeptSession {
   /** The version of Open vSwitch; undefined if the description does not have it. */
   switchVersion: SwitchVersion | undefined;
   readonly #options: BridgeConnectionOptions;
+  #isMonitorPaused = false;
   #slot: HookSlot;
   #onMismatchedError: () => void = () => {};
 
@@ -125,6 +126,11 @@ export class BridgeConnection implements KeptSession {
 
   get receivedBytes(): number {
     return this.openflow.receivedBytes;
+  }
+
+  /** Whether a change of the hook is reported before the answer to a request that follows the change. */
+  get reportsChanges(): boolean {
+    return this.hasMonitor && !this.#isMonitorPaused;
   }
 
   /** The negotiated OpenFlow version as text: "OpenFlow 1.4". */
@@ -303,6 +309,9 @@ export class BridgeConnection implements KeptSession {
   #receive(message: OpenFlowMessage): void {
     const events = flowEventsOf(message);
     if (events !== undefined) {
+      for (const { event } of events) {
+        this.#isMonitorPaused = event === 'paused' || (this.#isMonitorPaused && event !== 'resumed');
+      }
       this.#options.onFlowEvents(events);
       return;
     }

@@ -168,7 +168,7 @@ export class BridgeSession {
       return undefined;
     }
     if (this.#keeper.session === undefined) {
-      return `${where} is not ${isReadOnly ? 'connected' : 'hooked'}${because(this.#keeper.status().lastError)}.`;
+      return `${where} is not ${isReadOnly ? 'connected' : 'hooked'}${because(this.#keeper.lastError)}.`;
     }
     if (isReadOnly) {
       return this.#missingTranslation(where);
@@ -196,9 +196,9 @@ export class BridgeSession {
   }
 
   conditions(): readonly Condition[] {
-    const status = this.#keeper.status();
-    const unreachable =
-      this.#keeper.session === undefined ? unreachableCondition(this.#options.bridge, status) : undefined;
+    const { bridge } = this.#options;
+    const isUp = this.#keeper.session !== undefined;
+    const unreachable = isUp ? undefined : unreachableCondition(bridge, this.#keeper.status());
     if (unreachable !== undefined) {
       return [unreachable];
     }

@@ -9,6 +9,7 @@ import {
   readConfiguration,
 } from '../config/configuration.ts';
 import type { RunSettings } from '../config/settings.ts';
+import { growYoungGeneration } from '../runtime/young-generation.ts';
 
 /** Changed rows that are read in one turn of the event loop: some 3 ms of work. */
 const ROWS_PER_TURN = 64;
@@ -39,6 +40,9 @@ export class ConfigurationReader {
       return this.#last.configuration;
     }
     if (this.#preparation?.tables !== tables) {
+      if (tables.ipfix.size > ROWS_OF_ONE_TURN) {
+        growYoungGeneration();
+      }
       const steps = prepareConfiguration(tables, this.#settings, this.#cache, ROWS_PER_TURN);
       this.#preparation = { tables, steps };
     }

@@ -13,6 +13,7 @@ import { reasonOf } from '../runtime/sentence.ts';
 import { isSwitchUser } from '../runtime/switch-user.ts';
 import { nextTurn, OnceATurn } from '../runtime/turns.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
+import { AdoptionPace } from './adoption-pace.ts';
 import { describeSampling, redirectionsOf, rowsOf, runInTurn, samplePortsOf } from './bridge-rows.ts';
 import { BridgeSession } from './bridge-session.ts';
 import { listConditions } from './condition-list.ts';
@@ -72,6 +73,7 @@ export class Control {
   readonly #previous: PreviousExport;
   #desired: (bridge: string, row: string) => boolean = () => false;
   #isStopping = false;
+  readonly #pace: AdoptionPace;
   readonly #recheck: DelayedCall;
   /** One reconciliation for all changes of the database, its connection, the lock and bridges' samplability in a turn. */
   readonly #following = new OnceATurn(() => this.#follow());
@@ -81,6 +83,7 @@ export class Control {
     this.#parts = parts;
     this.#log = parts.log.module('control');
     this.#conditionLog = new ConditionLog(this.#log);
+    this.#pace = new AdoptionPace(parts.clock);
     this.#reader = new ConfigurationReader(settings);
     this.#recheck = new DelayedCall(parts.clock, () => {
       if (this.#rowChanges().length > 0) {
@@ -246,11 +249,9 @@ export class Control {
     } else {
       this.#following.schedule();
     }
-    for (const name of this.#bridges.keys()) {
-      const config = configuration.bridges.get(name);
-      if (config === undefined || !this.#isDesired(config)) {
-        this.#retire(name);
-      }
+    const names = new Set(desired.map(({ name }) => name));
+    for (const name of [...this.#bridges.keys()].filter((each) => !names.has(each))) {
+      this.#retire(name);
     }
     if (isActive) {
       this.#rows.trigger();
@@ -294,7 +295,7 @@ export class Control {
       isSwitchUser: (userId) => isSwitchUser(this.#settings.openflow(config.name), userId),
       ownRowsRefusal: () => this.#ownRows.refusal(config.name),
       unmetered: this.#settings.unmetered,
-      onSamplability: () => this.#following.schedule(),
+      onSamplability: (isDecisive = true) => (isDecisive ? this.#following.schedule() : this.#rows.trigger()),
     });
     bridge.setInterfaces(this.#database.interfacesOf(config.name));
     this.#bridges.set(config.name, bridge);
@@ -366,8 +367,13 @@ export class Control {
     }
     // The plan of a thousand rows is work of its own.
     await nextTurn();
+    if (!this.#pace.allows(this.#bridges.values())) {
+      this.#recheck.schedule();
+      return;
+    }
     const changes = this.#rowChanges();
     if (changes.length > 0) {
+      this.#pace.written();
       await this.#database.write(changes);
     }
   }

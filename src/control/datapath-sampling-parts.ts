@@ -7,6 +7,7 @@ import type { UnmeteredPolicy } from './hook-refusal.ts';
 import type { OwnSet } from './own-rows-plan.ts';
 import type { SampleGate } from './sample-gate.ts';
 import type { PathState } from './sampler-choice.ts';
+import type { SamplingGaps } from './sampling-gaps.ts';
 
 /** The dependencies of `DatapathSampling`. */
 export interface DatapathSamplingParts {
@@ -25,8 +26,8 @@ export interface DatapathSamplingParts {
   /** See `OwnRows.refusal`. */
   readonly ownRowsRefusal: () => string | undefined;
   readonly unmetered: UnmeteredPolicy;
-  /** Called for each datagram with samples, and when the hook was seen. */
-  readonly onSample: () => void;
+  /** Notes each datagram with samples, and when the hook was seen. */
+  readonly gaps: Pick<SamplingGaps, 'seen' | 'prove'>;
   /** Called when the hook that is desired may have changed. */
   readonly onChange: () => void;
   /** Called when `port` or `avoidedSetIds` has changed, on which the own rows depend. */

@@ -15,6 +15,7 @@ import { DatapathPath, type OwnRowsStatus } from './datapath-path.ts';
 import type { DatapathSamplingParts } from './datapath-sampling-parts.ts';
 import type { SamplerChoiceStatus } from './datapath-sampling-status.ts';
 import type { HookSample } from './hook.ts';
+import { HookProof } from './hook-proof.ts';
 import { HookRate } from './hook-rate.ts';
 import { otherTemplateReporter } from './other-template.ts';
 import { OwnRowsWatch, unreachableBridge } from './own-rows-watch.ts';
@@ -45,6 +46,7 @@ export class DatapathSampling {
   readonly #rowsWatch = new OwnRowsWatch();
   readonly #setIdWatch = new SetIdWatch();
   readonly #rate = new HookRate();
+  readonly #proof: HookProof;
   readonly #choice: SamplerChoice;
   readonly #control: ProbabilityControl;
   #policy: SamplerPolicy = 'packet-in';
@@ -84,12 +86,13 @@ export class DatapathSampling {
       domainToken,
       recordsReceived: () => this.#intake.records,
       onDatagram: parts.gate.datagrams((bytes) => {
-        parts.onSample();
+        parts.gaps.seen();
         this.#intake.receive(bytes, bytes.length);
         this.#ticks.noteDatagram();
       }),
       onNewExporter: (isFresh) => this.#intake.restartAccount(isFresh),
     });
+    this.#proof = new HookProof(parts);
     this.#ticks = new SamplingTick(clock, () => this.#tick());
     this.#choice = new SamplerChoice(clock.wallMicros());
     this.#control = new ProbabilityControl({ interval: 1, maxSampleRate: 1 }, this.#nowMs());
@@ -127,6 +130,7 @@ export class DatapathSampling {
   /** The bridge has a new connection, or none any more. */
   connected(connection: BridgeConnection | undefined): void {
     this.#connection = connection;
+    this.#proof.connected(connection);
     this.#rate.restart();
     this.#hurry();
     if (connection === undefined) {
@@ -240,7 +244,10 @@ export class DatapathSampling {
       return;
     }
     const isSampled = this.#choice.sampler === 'datapath';
-    const elapsedMs = this.#ticks.next(!this.#isOpen || (isSampled && this.#path.isSettled));
+    // A gap would begin with one of the few samples before it, while P rises after a start.
+    const isRising = isSampled && this.#oursMs !== undefined && this.#control.isRising;
+    const isProving = isRising && this.#proof.ask();
+    const elapsedMs = this.#ticks.next(!this.#isOpen || (isSampled && this.#path.isSettled && !isProving));
     const { samples } = this.#intake;
     const count = samples - this.#samplesCounted;
     this.#samplesCounted = samples;
@@ -309,16 +316,13 @@ export class DatapathSampling {
 
   async #readHook(): Promise<void> {
     const connection = this.#connection;
-    const packets = await connection?.readHookPackets();
+    const packets = await this.#proof.readPackets();
     const sent = await this.#readSent();
     if (connection === undefined || connection !== this.#connection) {
       return;
     }
     if (sent !== undefined) {
       this.#intake.account.observeSent(sent);
-    }
-    if (packets !== undefined) {
-      this.#parts.onSample();
     }
     const nowMs = this.#nowMs();
     const packetRate = packets === undefined ? undefined : this.#rate.read(packets, nowMs);

@@ -177,9 +177,11 @@ export class HookReconciler {
     if (event.event === 'removed') {
       this.#hasTimedOut = event.reason === REMOVED_BY_HARD_TIMEOUT;
     }
-    // A monitor on another connection reports the daemon's own modifications as well.
-    const isOfAnother = event.event === 'removed' || this.#connection?.hasMonitor === true;
-    if (isOfAnother && this.#installed?.hook !== undefined && this.#desired.hook !== undefined) {
+    // A monitor on another connection reports the daemon's own modifications as well. On the main one each report counts, also
+    // before the hook is read back: proofs (hook-proof.ts) that follow do not show it any more.
+    const isOnMain = this.#connection?.hasMonitor === true;
+    const isLoss = isOnMain || (event.event === 'removed' && this.#installed?.hook !== undefined);
+    if (isLoss && this.#desired.hook !== undefined) {
       this.#options.onHook('missing');
     }
     this.#reconciler.trigger();

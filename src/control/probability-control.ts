@@ -59,6 +59,14 @@ export class ProbabilityControl {
     }
   }
 
+  /** Whether the next measurements may raise P, as after a start or a fall. */
+  get isRising(): boolean {
+    const target = this.#target();
+    const isEnough =
+      target >= this.#probability * CHANGE_FACTOR || target === wantedProbability(this.#limits.interval);
+    return target > this.#probability && isEnough;
+  }
+
   /** Takes the packets a second that the hook has counted. Returns whether P has changed. */
   measure(packetRate: number, nowMs: number): boolean {
     this.#packetRate = packetRate;

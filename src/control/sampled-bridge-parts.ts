@@ -16,10 +16,7 @@ export type SampledBridgeSessionOptions = BridgeEvents & Pick<BridgeSessionOptio
 
 /** The dependencies of a sampled bridge, with those of its `DatapathSampling`. */
 export interface SampledBridgeParts
-  extends Omit<
-    DatapathSamplingParts,
-    'bridge' | 'interfaces' | 'onSample' | 'onChange' | 'onPort' | 'onPath'
-  > {
+  extends Omit<DatapathSamplingParts, 'bridge' | 'interfaces' | 'gaps' | 'onChange' | 'onPort' | 'onPath'> {
   /** The clock of the packet path, read once a batch. */
   readonly sampleClock: Clock;
   /** When another daemon, or the one before this, has ended that exported for rows that are adopted already; undefined: unknown. */
@@ -32,8 +29,8 @@ export interface SampledBridgeParts
   readonly openBridge: (options: SampledBridgeSessionOptions) => BridgeSession;
   /** Makes an exporter; `name` is for its log lines. */
   readonly makeExporter: (name: string, options: ExporterOptions) => Exporter;
-  /** Called when `samplability` or `samplePort` has changed. */
-  readonly onSamplability: () => void;
+  /** Called when `samplability` or `samplePort` has changed; `isDecisive` is as in `SamplingWatch`. Default: true. */
+  readonly onSamplability: (isDecisive?: boolean) => void;
 }
 
 /** The interfaces of one bridge, by port. */

@@ -78,7 +78,7 @@ export class SampledBridge {
       ...parts,
       bridge: config.name,
       interfaces: this.#interfaces,
-      onSample: () => this.#gaps.seen(),
+      gaps: this.#gaps,
       onChange: () => this.#setDesired(),
       onPort: parts.onSamplability,
       onPath: (path, fault) => this.#sets.setPath(path, fault),

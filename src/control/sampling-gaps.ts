@@ -1,7 +1,7 @@
 // The gaps of one bridge: times in which the daemon should have exported its packets and they did not reach it. Packets that a
 // counter has, such as those that the meter dropped, are not in a gap. One begins at the last moment at which the hook was known
-// to be installed: when the last packet arrived, or at the last poll. It ends `SETTLE_MS` after the hook is installed and the row
-// is the daemon's, or after the row was handed back.
+// to be installed: when the last packet arrived, at the last poll, or at the last proof (hook-proof.ts). It ends `SETTLE_MS` after
+// the hook is installed and the row is the daemon's, or after the row was handed back.
 
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -20,6 +20,7 @@ import {
 /** Cells of the times at which the hook was seen. */
 const KNOWN = 0;
 const LATEST = 1;
+const PROVED = 2;
 
 export interface SamplingGapsOptions {
   readonly bridge: string;
@@ -33,8 +34,8 @@ export interface SamplingGapsOptions {
 
 export class SamplingGaps {
   readonly #options: SamplingGapsOptions;
-  /** When the last batch arrived, and the one before; in cells, as a double in a field would be an object. */
-  readonly #seenMicros = new Float64Array(2);
+  /** When the last batch arrived, the one before, and the last proof; in cells, as a double in a field would be an object. */
+  readonly #seenMicros = new Float64Array(3);
   readonly #record = new GapRecord();
   /** Whether the daemon should export the packets of the bridge. */
   #isExpected = false;
@@ -62,6 +63,11 @@ export class SamplingGaps {
       times[KNOWN] = times[LATEST]!;
       times[LATEST] = nowMicros;
     }
+  }
+
+  /** Notes that the hook was installed at this time (monotonic), unless it is known to be missing since. */
+  prove(micros: number): void {
+    this.#seenMicros[PROVED] = Math.max(this.#seenMicros[PROVED]!, micros);
   }
 
   /** Notes what is seen of the hook. */
@@ -124,10 +130,14 @@ export class SamplingGaps {
   }
 
   /** Begins a gap, by default when the hook was last known to be installed. An open one goes on. */
-  #begin(cause: GapCause, sinceMicros = this.#seenMicros[KNOWN]!): void {
+  #begin(cause: GapCause, sinceMicros = this.#lastKnownMicros()): void {
     this.#settling?.cancel();
     this.#settling = undefined;
     this.#open ??= { cause, sinceMicros };
+  }
+
+  #lastKnownMicros(): number {
+    return Math.max(this.#seenMicros[KNOWN]!, this.#seenMicros[PROVED]!);
   }
 
   /** Everything is installed: an open gap ends when the datapath has followed. */

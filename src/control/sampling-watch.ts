@@ -21,13 +21,17 @@ export const HAND_BACK_MS = 30_000;
 
 export class SamplingWatch {
   readonly #clock: Clock;
-  readonly #onChange: () => void;
+  readonly #onChange: (isDecisive: boolean) => void;
   #state: Samplability = 'pending';
   #timer: Timer | undefined;
   #isStopped = false;
 
-  /** `onChange` is called when the state has changed. */
-  constructor({ clock, onChange }: { readonly clock: Clock; readonly onChange: () => void }) {
+  /**
+   * `onChange` is called when the state has changed; `isDecisive`: it was or is `impossible`, on which it depends for which rows
+   * bridges are programmed.
+   */
+  constructor(options: { readonly clock: Clock; readonly onChange: (isDecisive: boolean) => void }) {
+    const { clock, onChange } = options;
     this.#clock = clock;
     this.#onChange = onChange;
     this.#arm();
@@ -65,8 +69,9 @@ export class SamplingWatch {
 
   #enter(state: Samplability): void {
     if (state !== this.#state) {
+      const isDecisive = state === 'impossible' || this.#state === 'impossible';
       this.#state = state;
-      this.#onChange();
+      this.#onChange(isDecisive);
     }
   }
 }

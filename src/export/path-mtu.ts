@@ -32,6 +32,8 @@ export class PathMtus {
   /** Until when the path to an address is narrow, in microseconds, oldest first. */
   readonly #narrow = new Map<string, number>();
   #host: HostInterfaces | undefined;
+  /** What `mtuOfRoute` has returned for the interfaces of `#host`, by both addresses: a thousand sessions may have the same. */
+  readonly #mtus = new Map<string, number | undefined>();
   #hostMicros = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
 
@@ -49,7 +51,7 @@ export class PathMtus {
       address,
       isNarrow: () => this.#isNarrow(address),
       narrow: () => this.#setNarrow(address),
-      interfaceMtu: () => mtuOfRoute(this.#hostNow(), address, localAddress),
+      interfaceMtu: () => this.#mtuOf(address, localAddress),
       onChange,
       onClosed: () => this.#close(path),
     });
@@ -82,9 +84,19 @@ export class PathMtus {
     const nowMicros = this.#clock.monotonicMicros();
     if (this.#host === undefined || nowMicros - this.#hostMicros >= MTU_POLL_MS * 500) {
       this.#host = this.#readHost();
+      this.#mtus.clear();
       this.#hostMicros = nowMicros;
     }
     return this.#host;
+  }
+
+  #mtuOf(address: string, localAddress: string): number | undefined {
+    const host = this.#hostNow();
+    const key = `${address} ${localAddress}`;
+    if (!this.#mtus.has(key)) {
+      this.#mtus.set(key, mtuOfRoute(host, address, localAddress));
+    }
+    return this.#mtus.get(key);
   }
 
   #isNarrow(address: string): boolean {

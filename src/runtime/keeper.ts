@@ -109,6 +109,11 @@ export class ConnectionKeeper<S extends KeptSession> {
     }
   }
 
+  /** Why the last attempt or session ended; undefined if none has. */
+  get lastError(): string | undefined {
+    return this.#lastError;
+  }
+
   status(): KeeperStatus {
     const next = this.#options.endpoints[this.#dialCount % this.#options.endpoints.length];
     const endpoint = this.#connection?.endpoint ?? next;

@@ -1,10 +1,11 @@
 // The daemon's log, in the format of OVS's vlog, so that tools that read the logs of OVS read this one too. sonic-boom
-// writes it (immediately, with a bounded backlog, and to a new file after a rotation); this file formats the lines, keeps
-// the levels of modules, and rate-limits repeated lines. Only the composition root opens a log; every other part is given
+// writes it (with a bounded backlog, and to a new file after a rotation), at the latest at the end of the turn of the event loop
+// (line-batch.ts); this file formats the lines, keeps the levels of modules, and rate-limits repeated lines. Only the composition root opens a log; every other part is given
 // a `Logger`.
 
 import sonicBoom, { type SonicBoom } from 'sonic-boom';
 import type { Clock } from './clock.ts';
+import { LineBatch } from './line-batch.ts';
 import { RATE_LIMIT_DEFAULTS, RateLimit, type RateLimitOptions } from './rate-limit.ts';
 import { safeLines } from './safe-text.ts';
 import { reasonOf } from './sentence.ts';
@@ -75,6 +76,7 @@ class LogFileError extends Error {
 export class Log {
   readonly #clock: Clock;
   readonly #write: (line: string) => void;
+  readonly #batch: LineBatch | undefined;
   readonly #file: SonicBoom | undefined;
   readonly #moduleLevels = new Map<string, LogLevel>();
   readonly #modules = new Set<string>();
@@ -95,11 +97,13 @@ export class Log {
       file.on('error', () => {
         this.#lostCount += 1;
       });
-      file.on('drop', () => {
-        this.#lostCount += 1;
+      file.on('drop', (lines: string) => {
+        this.#lostCount += lines.split('\n').length - 1;
       });
+      const batch = new LineBatch((lines) => file.write(lines));
+      this.#batch = batch;
       this.#file = to === 'stderr' ? undefined : file;
-      this.#write = (line) => file.write(`${line}\n`);
+      this.#write = (line) => batch.add(line);
     }
     for (const name of options.modules ?? []) {
       this.#modules.add(name);
@@ -162,11 +166,13 @@ export class Log {
 
   /** Reopens the file by its name, after logrotate has moved it away; does nothing for other destinations. */
   reopen(): void {
+    this.#batch?.flush();
     this.#file?.reopen();
   }
 
   /** Writes the backlog and closes the file. */
   close(): void {
+    this.#batch?.flush();
     this.#file?.end();
   }
 

@@ -57,6 +57,7 @@ export class LoopbackReceiver {
   #received = 0;
   #refused = 0;
   #errors = 0;
+  #receiveBufferBytes = 0;
   #senderPort: number | undefined;
   /** The port of the last sender; undefined before the first, and when another socket is expected. */
   #lastPort: number | undefined;
@@ -90,6 +91,7 @@ export class LoopbackReceiver {
     // Before, the system does not know its port.
     this.#socket = socket;
     this.#port = socket.address().port;
+    this.#receiveBufferBytes = socket.getRecvBufferSize();
     socket.on('error', () => {
       // The socket sends nothing, so it has no errors of its own; it goes on receiving.
       this.#errors += 1;
@@ -140,7 +142,7 @@ export class LoopbackReceiver {
       refused: this.#refused,
       errors: this.#errors,
       senderPort: this.#senderPort,
-      receiveBufferBytes: this.#socket?.getRecvBufferSize() ?? 0,
+      receiveBufferBytes: this.#socket === undefined ? 0 : this.#receiveBufferBytes,
     };
   }
 

@@ -111,6 +111,23 @@ test('requests no flow monitor in versions other than 1.0 from Open vSwitch befo
   }
 });
 
+test('reports changes while its flow monitor is not paused', async (t) => {
+  for (const version of [1, 4, 5] as const) {
+    const { clock, ofswitch, open } = start({ versions: [version] });
+    const connection = await open(t);
+    assert.ok(connection.reportsChanges);
+    ofswitch.pauseMonitors();
+    await clock.advanceMs(0);
+    await connection.probe();
+    assert.ok(!connection.reportsChanges);
+    ofswitch.resumeMonitors();
+    await clock.advanceMs(0);
+    assert.ok(connection.reportsChanges);
+  }
+  const { open } = start({ monitors: 'OpenFlow 1.0 only', software: '2.15.0', versions: [5] });
+  assert.ok(!(await open(t)).reportsChanges);
+});
+
 test('requests a flow monitor from an unknown switch, and stays connected after an error of another version', async (t) => {
   for (const version of [4, 5, 6] as const) {
     const software = 'a switch of ours';

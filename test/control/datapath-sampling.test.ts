@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import type { BridgeConfig, BridgeSampling } from '../../src/config/configuration.ts';
 import type { BridgeConnection } from '../../src/control/bridge-connection.ts';
 import { DatapathSampling } from '../../src/control/datapath-sampling.ts';
@@ -27,7 +27,11 @@ const CONFIG = {
 } as BridgeConfig;
 const SAMPLING = { interval: 1, observationDomainId: 1, observationPointId: 2 } as BridgeSampling;
 
-function newSampling(clock: ManualClock, destination: (line: string) => void): DatapathSampling {
+function newSampling(
+  clock: ManualClock,
+  destination: (line: string) => void,
+  prove: (micros: number) => void = () => {},
+): DatapathSampling {
   return new DatapathSampling({
     bridge: 'br0',
     clock,
@@ -39,11 +43,33 @@ function newSampling(clock: ManualClock, destination: (line: string) => void): D
     unmetered: 'refuse',
     gate: new SampleGate(() => 'active'),
     isSwitchUser: (userId) => userId === process.getuid?.(),
-    onSample: () => {},
+    gaps: { seen: () => {}, prove },
     onChange: () => {},
     onPort: () => {},
     onPath: () => {},
   });
+}
+
+/** Has the datapath sample: a first message arrives. */
+async function sample(
+  clock: ManualClock,
+  sampling: DatapathSampling,
+  message: Buffer,
+  atEnd: ReturnType<typeof lastFirst>,
+): Promise<void> {
+  await waitFor(() => sampling.port, { what: 'the socket is open' });
+  const sender = createSocket('udp4');
+  atEnd(() => new Promise<void>((resolve) => sender.close(() => resolve())));
+  sender.connect(sampling.port ?? 0, '127.0.0.1');
+  await once(sender, 'connect');
+  sender.send(message);
+  await waitFor(
+    async () => {
+      await clock.advanceMs(BURST_MS);
+      return sampling.hook().sample;
+    },
+    { what: 'the datapath samples' },
+  );
 }
 
 test('reports samples that ovs-vswitchd sent last and that do not arrive', async (t) => {
@@ -61,24 +87,12 @@ test('reports samples that ovs-vswitchd sent last and that do not arrive', async
   };
   sampling.configure(CONFIG, SAMPLING, false);
   sampling.connected(connection as unknown as BridgeConnection);
-  await waitFor(() => sampling.port, { what: 'the socket is open' });
-  const sender = createSocket('udp4');
-  atEnd(() => new Promise<void>((resolve) => sender.close(() => resolve())));
-  sender.connect(sampling.port ?? 0, '127.0.0.1');
-  await once(sender, 'connect');
   const exporter = new SwitchExporter();
   const next = () => {
     sentCount += 1;
     return exporter.message({ domain: DOMAIN_TOKEN, point: 0 });
   };
-  sender.send(next());
-  await waitFor(
-    async () => {
-      await clock.advanceMs(BURST_MS);
-      return sampling.hook().sample;
-    },
-    { what: 'the datapath samples' },
-  );
+  await sample(clock, sampling, next(), atEnd);
   next();
   next();
   const drained = sampling.drain();
@@ -88,6 +102,63 @@ test('reports samples that ovs-vswitchd sent last and that do not arrive', async
     lines.at(-1) ?? '',
     /bridge br0: 2 samples of the datapath that were sent last have not arrived/u,
   );
+});
+
+/** A bridge that its datapath samples, with a switch that answers at once. */
+async function sampledBridge(t: TestContext) {
+  const atEnd = lastFirst(t);
+  const clock = new ManualClock();
+  const proofs: number[] = [];
+  const sampling = newSampling(
+    clock,
+    () => {},
+    (micros) => proofs.push(micros),
+  );
+  atEnd(() => sampling.stop());
+  let probes = 0;
+  const connection = {
+    meters: { hook: undefined, sample: undefined },
+    reportsChanges: true,
+    probe: async () => {
+      probes += 1;
+    },
+    readHookPackets: async () => 0n as bigint | undefined,
+    readSampledCount: async () => 0n,
+    apply: async () => {},
+  };
+  sampling.configure(CONFIG, { ...SAMPLING, isOurs: true }, false);
+  sampling.connected(connection as unknown as BridgeConnection);
+  await sample(clock, sampling, new SwitchExporter().message({ domain: DOMAIN_TOKEN, point: 0 }), atEnd);
+  /** Returns the echo requests of the next milliseconds, and the times of proofs by them and by readings. */
+  const during = async (ms: number) => {
+    [probes, proofs.length] = [0, 0];
+    await clock.advanceMs(ms);
+    return { probes, proofs };
+  };
+  return { clock, connection, during };
+}
+
+const SECOND_PROBES = 1000 / BURST_MS;
+
+test('proves ten times a second that the hook is installed while P rises after the start, and once a second afterwards', async (t) => {
+  const { clock, during } = await sampledBridge(t);
+  const { probes, proofs } = await during(2000);
+  assert.equal(probes, 2 * SECOND_PROBES);
+  const pauses = proofs.slice(1).map((micros, index) => micros - (proofs[index] ?? 0));
+  assert.ok(Math.max(...pauses) <= BURST_MS * 1000, pauses.join(' '));
+  await clock.advanceMs(10_000);
+  const later = await during(2000);
+  assert.deepEqual([later.probes, later.proofs.length], [0, 2]);
+});
+
+test('asks for no proof where the switch does not report changes, and where there is no hook', async (t) => {
+  const { clock, connection, during } = await sampledBridge(t);
+  connection.reportsChanges = false;
+  assert.deepEqual(await during(1000), { probes: 0, proofs: [] });
+  connection.reportsChanges = true;
+  connection.readHookPackets = async () => undefined;
+  await clock.advanceMs(1000);
+  assert.equal((await during(1000)).probes, 0);
 });
 
 test('reads the counters of the hook once a second, and does nothing else, while packet-ins alone sample', async (t) => {

@@ -364,6 +364,18 @@ test('sees that another client modified the hook, also if it was replaced before
   assert.deepEqual(hook.sights, ['missing', 'installed', 'installed']);
 });
 
+test('sees a change by another client also before the hook is read back, as proofs do not wait for that', async (t) => {
+  const hook = new HookScript(t);
+  await hook.setDesired(DESIRED);
+  await hook.connect();
+  hook.ofswitch.fail({ type: 'flow_stats_request', action: 'ignore' });
+  hook.reconciler.resync();
+  await hook.clock.advanceMs(0);
+  assert.equal(hook.sights.at(-1), 'installed');
+  await hook.doAsAnother(inSlot('delete_strict'));
+  assert.equal(hook.sights.at(-1), 'missing');
+});
+
 test('sees the hook all the time while its actions change, and not after the connection has ended', async (t) => {
   const hook = new HookScript(t);
   await hook.setDesired(DESIRED);

@@ -51,11 +51,13 @@ class ControlledStart {
 
 test('rises at most twofold for each second, by one change in five seconds, to what the row asks for', async () => {
   const quiet = new Controlled({ interval: 1, maxSampleRate: 5000 });
+  assert.ok(quiet.control.isRising);
   assert.deepEqual(
     await quiet.seconds(11),
     [655, 655, 655, 655, 20_960, 20_960, 20_960, 20_960, 20_960, 65_535, 65_535],
   );
   assert.equal(quiet.control.changes, 2);
+  assert.ok(!quiet.control.isRising);
   assert.equal(quiet.control.probability, 65_535);
 });
 
@@ -66,6 +68,7 @@ test('stays below the rate of samples, and makes no small changes', async () => 
   assert.deepEqual(await busy.seconds(6), [655, 655, 655, 655, 327, 327]);
   busy.packetRate = 1_300_000;
   assert.equal((await busy.seconds(10)).at(-1), 327);
+  assert.ok(!busy.control.isRising);
   busy.packetRate = 100_000;
   assert.equal((await busy.seconds(5)).at(-1), 3276);
   assert.notEqual(busy.control.probability, 6554);
@@ -91,6 +94,7 @@ test('falls at once when 100 ms bring more than a fifth of the rate, and not aga
   assert.equal(control.countSamples(1000, 100, nowMs()), false, 'a fifth');
   assert.equal(control.countSamples(5000, 100, nowMs()), true);
   assert.equal(control.probability, 655);
+  assert.ok(control.isRising);
   await clock.advanceMs(100);
   assert.equal(control.countSamples(5000, 100, nowMs()), false, 'samples of the earlier probability');
   await clock.advanceMs(100);

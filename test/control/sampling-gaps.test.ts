@@ -54,6 +54,29 @@ test('a gap begins with the batch before the last one, which may have waited, an
   );
 });
 
+test('a gap begins with a proof that is later than the samples, and not with an earlier one', () => {
+  const started = sampled();
+  const { gaps, clock, pass } = started;
+  pass(700);
+  gaps.seen();
+  const firstMicros = clock.monotonicMicros();
+  pass(100);
+  gaps.prove(clock.monotonicMicros());
+  gaps.prove(firstMicros);
+  pass(20);
+  gaps.see('missing');
+  gaps.see('installed');
+  pass(SETTLE_MS);
+  pass(5);
+  gaps.seen();
+  pass(1);
+  gaps.seen();
+  gaps.see('missing');
+  gaps.see('installed');
+  pass(SETTLE_MS);
+  assert.deepEqual(milliseconds(started).slice(1), [`hook ${20 + SETTLE_MS}`, `hook ${1 + SETTLE_MS}`]);
+});
+
 test('a hook that is removed again before the datapath has followed prolongs the gap', () => {
   const started = sampled();
   const { gaps, pass } = started;

@@ -16,9 +16,11 @@ async function watch(events: (watch: SamplingWatch) => readonly ScriptEvent[]): 
   let changeCount = 0;
   const sampling: SamplingWatch = new SamplingWatch({
     clock,
-    onChange: () => {
+    onChange: (isDecisive) => {
       changeCount += 1;
+      const before = trace.states.at(-1);
       trace.note(sampling.state);
+      assert.equal(isDecisive, before === 'impossible' || sampling.state === 'impossible');
     },
   });
   trace.note(sampling.state);

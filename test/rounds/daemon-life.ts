@@ -83,11 +83,6 @@ export class DaemonLife {
     return sampler === 'packet-in' || this.#isSamplingAll;
   }
 
-  /** Whether its datapath sampled fewer packets than all at the last answer. */
-  get isThinned(): boolean {
-    return this.#isThinned;
-  }
-
   /** When it was first alive. */
   get aliveMs(): number {
     const [first = ''] = this.daemon.log.split('|', 1);

@@ -23,11 +23,6 @@ export interface Fault {
 const FREEZES_MS = [400, 800, 2000] as const;
 /** The last sign of life of a daemon, with which the gap of the next one begins, is at most that old. */
 const SIGN_INTERVAL_MS = 300;
-/**
- * The last proof that the datapath samples is at most that old while it selects 1 packet in 100, after a start: the samples are seldom,
- * and the daemon reads the counters of the hook each second. The gap of a lost connection begins with the proof before the last.
- */
-const PROOF_MS = 2000;
 /** The line of a standby that takes over. */
 const STANDBY_STARTS = /bridge br0: sampling started/u;
 /** A dummy port queues 100 frames while ovs-vswitchd, without its database, does not read them. */
@@ -74,9 +69,6 @@ const SWITCH: readonly Fault[] = [
   ...(['SIGTERM', 'SIGKILL'] as const).map((signal) =>
     program(`ovs-vswitchd restarted (${signal})`, 'switch', async (stage) => {
       const fromMs = performance.now();
-      if (stage.isThinned) {
-        stage.uncounted.push({ fromMs: fromMs - PROOF_MS, toMs: fromMs });
-      }
       await stage.ovs.killVswitchd(signal);
       stage.noteSwitchOutage(fromMs);
       await stage.ovs.startVswitchd();

@@ -20,9 +20,9 @@ const FAULT_MS = 5000;
 const LEAD_MS = 1000;
 /** Milliseconds before the traffic, after which the gap of the start has ended. */
 const START_MS = 100;
-/** Most milliseconds of one gap, and of all gaps of a round as a share of it. */
+/** Most milliseconds of one gap, and of all gaps together for each fault. */
 const GAP_MS_MAX = 250;
-const GAP_SHARE_MAX = 0.02;
+const GAPS_MS_MAX = 200;
 
 export interface RoundResult {
   readonly plan: RoundPlan;
@@ -57,7 +57,7 @@ async function runOnce(plan: RoundPlan): Promise<RoundResult> {
       const account = accountOf(facts);
       const busyShare = await pressure();
       const wrong = [...judge(account), ...stage.collector.problems];
-      const long = busyShare < BUSY_SHARE ? judgeLengths(account, roundMs(plan)) : [];
+      const long = busyShare < BUSY_SHARE ? judgeLengths(account, plan.faults.length) : [];
       return {
         plan,
         account,
@@ -112,10 +112,10 @@ function judge(account: RoundAccount): readonly string[] {
 }
 
 /** Returns which gaps are too long. */
-function judgeLengths({ longestGapMs, gapMs }: RoundAccount, lengthMs: number): readonly string[] {
+function judgeLengths({ longestGapMs, gapMs }: RoundAccount, faultCount: number): readonly string[] {
   return [
     ...(longestGapMs > GAP_MS_MAX ? [`a gap has ${Math.round(longestGapMs)} ms`] : []),
-    ...(gapMs > lengthMs * GAP_SHARE_MAX ? [`the gaps have ${Math.round(gapMs)} ms together`] : []),
+    ...(gapMs > GAPS_MS_MAX * faultCount ? [`the gaps have ${Math.round(gapMs)} ms together`] : []),
   ];
 }
 

@@ -145,11 +145,6 @@ export class Stage {
     return life;
   }
 
-  /** Whether the datapath samples fewer packets than all. */
-  get isThinned(): boolean {
-    return [...this.#live].some((life) => life.isThinned);
-  }
-
   /** Ends a daemon, whose counters are read before. */
   async endDaemon(life: DaemonLife, signal: NodeJS.Signals): Promise<void> {
     await life.ask();

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -129,6 +130,23 @@ test('writes a file immediately, and reopens it by name after logrotate has move
   assert.match(await readFile(file, 'utf8'), /^[^\n]*\|00002\|m\|INFO\|after\n$/);
   assert.match(await readFile(`${file}.1`, 'utf8'), /\|before\n$/);
   log.close();
+});
+
+test('writes all lines of a turn by its end, and when it is closed', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'log-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'ovs-ipfix.log');
+  const log = new Log({ clock: new ManualClock(), destination: { file } });
+  const logger = log.logger('m');
+  logger.info('one');
+  logger.info('two');
+  assert.match(readFileSync(file, 'utf8'), /^[^\n]*\|one\n$/u, 'the first is written at once');
+  await new Promise(setImmediate);
+  assert.match(readFileSync(file, 'utf8'), /\|one\n[^\n]*\|00002\|m\|INFO\|two\n$/u);
+  logger.info('three');
+  logger.info('four');
+  log.close();
+  assert.match(readFileSync(file, 'utf8'), /\|three\n[^\n]*\|four\n$/u);
 });
 
 test('loses and counts lines when the disk is full, without ending the process', () => {
