@@ -16,13 +16,13 @@ import { Stage } from './stage.ts';
 
 /** Milliseconds of traffic with one fault, those that another fault adds, and those before the first fault. */
 const ROUND_MS = 10_000;
-const FAULT_MS = 5000;
+const FAULT_MS = 10_000;
 const LEAD_MS = 1000;
 /** Milliseconds before the traffic, after which the gap of the start has ended. */
 const START_MS = 100;
-/** Most milliseconds of one gap, and of all gaps together for each fault. */
+/** Most milliseconds of one gap, and of all gaps of a round as a share of it. */
 const GAP_MS_MAX = 250;
-const GAPS_MS_MAX = 200;
+const GAP_SHARE_MAX = 0.02;
 
 export interface RoundResult {
   readonly plan: RoundPlan;
@@ -57,7 +57,7 @@ async function runOnce(plan: RoundPlan): Promise<RoundResult> {
       const account = accountOf(facts);
       const busyShare = await pressure();
       const wrong = [...judge(account), ...stage.collector.problems];
-      const long = busyShare < BUSY_SHARE ? judgeLengths(account, plan.faults.length) : [];
+      const long = busyShare < BUSY_SHARE ? judgeLengths(account, roundMs(plan)) : [];
       return {
         plan,
         account,
@@ -112,10 +112,10 @@ function judge(account: RoundAccount): readonly string[] {
 }
 
 /** Returns which gaps are too long. */
-function judgeLengths({ longestGapMs, gapMs }: RoundAccount, faultCount: number): readonly string[] {
+function judgeLengths({ longestGapMs, gapMs }: RoundAccount, lengthMs: number): readonly string[] {
   return [
     ...(longestGapMs > GAP_MS_MAX ? [`a gap has ${Math.round(longestGapMs)} ms`] : []),
-    ...(gapMs > GAPS_MS_MAX * faultCount ? [`the gaps have ${Math.round(gapMs)} ms together`] : []),
+    ...(gapMs > lengthMs * GAP_SHARE_MAX ? [`the gaps have ${Math.round(gapMs)} ms together`] : []),
   ];
 }
 
