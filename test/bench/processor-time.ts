@@ -3,14 +3,10 @@
 import { spawnSync } from 'node:child_process';
 
 /** Runs a command to its end and returns its user and system time, in seconds. Throws when it fails. */
-export function processorSeconds(
-  command: readonly string[],
-  environment: NodeJS.ProcessEnv = process.env,
-): number {
+export function processorSeconds(command: readonly string[]): number {
   const script = '"$@" >/dev/null; status=$?; times; exit $status';
   const { stdout, stderr, status } = spawnSync('bash', ['-c', script, 'bench', ...command], {
     encoding: 'utf8',
-    env: environment,
   });
   if (status !== 0) {
     throw new Error(`${command.join(' ')} has failed (exit ${status}): ${stderr}`);

@@ -15,8 +15,6 @@ const ROUNDS = 25;
 const DIST = join(process.cwd(), 'dist');
 const PACKETS = 1000;
 const FLOWS = 100;
-// With it, Node reads certificates at each start, which takes longer than all the rest.
-const { NODE_EXTRA_CA_CERTS: _, ...ENVIRONMENT } = process.env;
 
 /** A command whose processor time is compared with Node's own. */
 interface Start {
@@ -75,9 +73,9 @@ function measure(commands: readonly Start[], add: (row: Omit<Row, 'part'>) => vo
   const nodes: number[] = [];
   const rounds = commands.map((): number[] => []);
   for (let round = 0; round < ROUNDS; round += 1) {
-    nodes.push(processorSeconds([process.execPath, '-e', '0'], ENVIRONMENT));
+    nodes.push(processorSeconds([process.execPath, '-e', '0']));
     for (const [index, { command }] of commands.entries()) {
-      rounds[index]?.push(processorSeconds([process.execPath, ...command], ENVIRONMENT));
+      rounds[index]?.push(processorSeconds([process.execPath, ...command]));
     }
   }
   const millis = (seconds: readonly number[]) => summary(seconds.map((each) => each * 1000));
