@@ -95,7 +95,7 @@ and every record was handed to the network; what UDP loses after that cannot be
 seen.`,
     )
     .action(async (paths: readonly string[], { filter, ...flags }: ReplayFlags) => {
-      compileLate(4);
+      compileLate('replay');
       process.exitCode = await replay(paths, readReplaySettings(flags), filter);
     });
 }

@@ -92,7 +92,7 @@ export function runCommand(): Command {
 }
 
 async function runUntilStopped(settings: RunSettings): Promise<void> {
-  compileLate(8);
+  compileLate('daemon');
   let stop: (reason: string) => void = () => {};
   const stopping = new Promise<string>((resolve) => {
     stop = resolve;

@@ -5,7 +5,7 @@
 
 import type { FlowRecord, FlowRun } from '../flow/flow-record.ts';
 import { MESSAGE_HEADER_SIZE, SET_HEADER_SIZE } from '../ipfix/protocol.ts';
-import { RECORD_SIZE_MAX, templateWithId } from '../ipfix/record-layout.ts';
+import { RECORD_SIZE_MAX, type RecordTemplate, templateWithId } from '../ipfix/record-layout.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { OpenMessage } from './open-message.ts';
 import { encodeRecord } from './record-encoder.ts';
@@ -50,28 +50,17 @@ export class MessagePacker {
   /** Adds one record; `reason` is its flowEndReason. */
   add(record: FlowRecord, reason: number): void {
     const template = templateWithId(record.templateId);
-    let message = this.#messageFor(record);
-    let offset = message.writer.reserveRecord(template.id, template.recordSize);
-    if (offset < 0) {
-      this.#finish(message);
-      message = this.#begin(record.observationDomainId);
-      offset = message.writer.reserveRecord(template.id, template.recordSize);
-    }
+    const message = this.#roomyMessageFor(record, template);
+    const offset = message.writer.reserveRecords(template.id, template.recordSize);
     encodeRecord(message, offset, template, record, reason);
   }
 
   /** Adds the records of flows from the beginning of the run, which the engine encodes: as many as fit into the message. Returns how many. */
   addEncoded(run: FlowRun): number {
-    const { id, recordSize } = templateWithId(run.first.templateId);
-    let message = this.#messageFor(run.first);
-    let room = message.writer.roomFor(id, recordSize);
-    if (room === 0) {
-      this.#finish(message);
-      message = this.#begin(run.first.observationDomainId);
-      room = message.writer.roomFor(id, recordSize);
-    }
-    const { writer } = message;
-    const count = run.encode(room, message.exportMicros, writer.exportTimeSeconds);
+    const template = templateWithId(run.first.templateId);
+    const { writer, exportMicros } = this.#roomyMessageFor(run.first, template);
+    const { id, recordSize } = template;
+    const count = run.encode(writer.roomFor(id, recordSize), exportMicros, writer.exportTimeSeconds);
     run.copyTo(writer.bytes, writer.reserveRecords(id, recordSize, count));
     return count;
   }
@@ -81,6 +70,16 @@ export class MessagePacker {
     for (let message = this.#open[0]; message !== undefined; message = this.#open[0]) {
       this.#finish(message);
     }
+  }
+
+  /** Returns the message that the record belongs to, with room for it. */
+  #roomyMessageFor(record: FlowRecord, { id, recordSize }: RecordTemplate): OpenMessage {
+    const message = this.#messageFor(record);
+    if (message.writer.roomFor(id, recordSize) > 0) {
+      return message;
+    }
+    this.#finish(message);
+    return this.#begin(record.observationDomainId);
   }
 
   /**

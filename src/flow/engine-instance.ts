@@ -64,20 +64,25 @@ export interface EngineExports {
   entryBehind(address: number): number;
 }
 
-/** Returns the layout of a template as the engine has it; zeros where it does not encode the records. */
-function layoutOf({ recordSize, keySize, isIp, extended }: RecordTemplate): readonly number[] {
-  const layout = [recordSize, keySize, isIp ? 1 : 0];
-  if (extended === undefined) {
-    return layout;
+/** Writes the layout of a template as the engine has it, into zeros, which stay where it does not encode the records. */
+function putLayout(layout: Uint8Array, { recordSize, keySize, isIp, extended }: RecordTemplate): void {
+  if (extended !== undefined && extended.tunnel >= 0) {
+    return;
   }
-  if (extended.tunnel >= 0) {
-    return [];
+  layout[0] = recordSize;
+  layout[at.LAYOUT_KEY_SIZE] = keySize;
+  layout[at.LAYOUT_IS_IP] = isIp ? 1 : 0;
+  if (extended !== undefined) {
+    layout[at.LAYOUT_INGRESS] = extended.ingressInterface;
+    layout[at.LAYOUT_EGRESS] = extended.egressInterface;
+    layout[at.LAYOUT_DIRECTION] = extended.flowDirection;
+    layout[at.LAYOUT_TCP_FLAGS] = Math.max(0, extended.tcpControlBits);
+    layout[at.LAYOUT_ICMP] = Math.max(0, extended.icmpTypeCode);
+    layout[at.LAYOUT_OCTETS] = extended.octetDeltaCount;
+    layout[at.LAYOUT_SAMPLING] = extended.samplingInterval;
+    layout[at.LAYOUT_START] = extended.flowStartMilliseconds;
+    layout[at.LAYOUT_END] = extended.flowEndMilliseconds;
   }
-  const { ingressInterface, egressInterface, flowDirection, tcpControlBits, icmpTypeCode } = extended;
-  const { octetDeltaCount, samplingInterval, flowStartMilliseconds, flowEndMilliseconds } = extended;
-  const offsets = [ingressInterface, egressInterface, flowDirection, tcpControlBits, icmpTypeCode];
-  const last = [octetDeltaCount, samplingInterval, flowStartMilliseconds, flowEndMilliseconds];
-  return [...layout, ...[...offsets, ...last].map((offset) => Math.max(0, offset))];
 }
 
 /** See the head of the file. */
@@ -125,7 +130,7 @@ export class EngineInstance {
     for (const template of Object.values(TEMPLATES).flat()) {
       const index = template.id - at.TEMPLATE_ID_FIRST;
       keyWords[index] = keyWordCount(template.id);
-      this.#layouts.set(layoutOf(template), index * at.LAYOUT_BYTES);
+      putLayout(this.#layouts.subarray(index * at.LAYOUT_BYTES), template);
     }
     this.run.setTemplates(PLAIN_TEMPLATE, extendedTemplateId(PLAIN_TEMPLATE, Layer4.ports));
   }

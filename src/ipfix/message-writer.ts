@@ -77,13 +77,22 @@ export class MessageWriter {
     this.#setId = 0;
   }
 
+  /** Returns how many records of `recordSize` bytes the message has room for. */
+  roomFor(templateId: number, recordSize: number): number {
+    return Math.max(
+      0,
+      Math.floor((this.bytes.length - this.#size - this.#headerSize(templateId)) / recordSize),
+    );
+  }
+
   /**
-   * Reserves a data record of `recordSize` bytes; returns its offset in `bytes`, or -1 when the message is full. The caller
-   * must write all bytes.
+   * Reserves `count` data records of `recordSize` bytes each, side by side; returns the offset of the first in `bytes`, or -1 when the
+   * message has no room for them. The caller must write all bytes.
    */
-  reserveRecord(templateId: number, recordSize: number): number {
-    const setHeaderSize = templateId === this.#setId ? 0 : SET_HEADER_SIZE;
-    if (this.#size + setHeaderSize + recordSize > this.bytes.length) {
+  reserveRecords(templateId: number, recordSize: number, count = 1): number {
+    const setHeaderSize = this.#headerSize(templateId);
+    const size = recordSize * count;
+    if (this.#size + setHeaderSize + size > this.bytes.length) {
       return -1;
     }
     if (setHeaderSize > 0) {
@@ -91,21 +100,8 @@ export class MessageWriter {
       this.#openSet(templateId);
     }
     const offset = this.#size;
-    this.#size = offset + recordSize;
-    this.#recordCount += 1;
-    return offset;
-  }
-
-  /** Returns how many records of `recordSize` bytes the message has room for. */
-  roomFor(templateId: number, recordSize: number): number {
-    const setHeaderSize = templateId === this.#setId ? 0 : SET_HEADER_SIZE;
-    return Math.max(0, Math.floor((this.bytes.length - this.#size - setHeaderSize) / recordSize));
-  }
-
-  /** Reserves `count` records of `recordSize` bytes each, for which there is room; returns the offset of the first in `bytes`. */
-  reserveRecords(templateId: number, recordSize: number, count: number): number {
-    const offset = this.reserveRecord(templateId, recordSize * count);
-    this.#recordCount += count - 1;
+    this.#size = offset + size;
+    this.#recordCount += count;
     return offset;
   }
 
@@ -131,6 +127,11 @@ export class MessageWriter {
     this.#setId = 0;
     this.bytes.writeUInt16BE(this.#size, 2);
     return this.#size;
+  }
+
+  /** Bytes of the set header that the next record of a template needs: none in the open set. */
+  #headerSize(templateId: number): number {
+    return templateId === this.#setId ? 0 : SET_HEADER_SIZE;
   }
 
   #openSet(setId: number): void {

@@ -101,7 +101,7 @@ class Search {
     const { writer } = this.#message;
     const template = templateWithId(record.templateId);
     writer.begin(this.#exportTimeSeconds, record.observationDomainId);
-    const offset = writer.reserveRecord(template.id, template.recordSize);
+    const offset = writer.reserveRecords(template.id, template.recordSize);
     encodeRecord(this.#message, offset, template, record, 0);
     return Buffer.from(writer.bytes.subarray(0, writer.finish()));
   }

@@ -1,7 +1,7 @@
-// The daemon's log, in the format of OVS's vlog, so that tools that read the logs of OVS read this one too. sonic-boom
-// writes it (with a bounded backlog, and to a new file after a rotation), at the latest at the end of the turn of the event loop
-// (line-batch.ts); this file formats the lines, keeps the levels of modules, and rate-limits repeated lines. Only the composition root opens a log; every other part is given
-// a `Logger`.
+// The daemon's log, in the format of OVS's vlog, so that tools that read the logs of OVS read this one too. sonic-boom writes it
+// (with a bounded backlog, and to a new file after a rotation), at the latest at the end of the turn of the event loop
+// (line-batch.ts); this file formats the lines, keeps the levels of modules, and rate-limits repeated lines. Only the composition
+// root opens a log; every other part is given a `Logger`.
 
 import sonicBoom, { type SonicBoom } from 'sonic-boom';
 import type { Clock } from './clock.ts';

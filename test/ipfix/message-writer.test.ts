@@ -11,7 +11,7 @@ function finished(writer: MessageWriter): Buffer {
 
 function reserve(writer: MessageWriter, templateId: number, fill: number): boolean {
   const size = templateWithId(templateId).recordSize;
-  const offset = writer.reserveRecord(templateId, size);
+  const offset = writer.reserveRecords(templateId, size);
   if (offset >= 0) {
     writer.bytes.fill(fill, offset, offset + size);
   }

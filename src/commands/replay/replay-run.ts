@@ -227,7 +227,7 @@ export class Replay {
     let octets = 0;
     let captured = 0;
     let filtered = 0;
-    let hasRoom = true;
+    let isFull = false;
     do {
       const { start, end, originalLength } = packet;
       if (timeMicros[0]! > batchUntil[0]!) {
@@ -245,14 +245,15 @@ export class Replay {
       packets += 1;
       octets += originalLength;
       captured += end - start;
-      hasRoom = exporter.backlogCount <= BACKLOG_MAX;
-      while (hasRoom && packets < runsMax && this.#sampleRun(file, runsMax - packets)) {
+      // A run may expire hundreds of flows, so that the queue is looked at before each.
+      isFull = hasRuns && exporter.backlogCount > BACKLOG_MAX;
+      while (!isFull && packets < runsMax && this.#sampleRun(file, runsMax - packets)) {
         packets += run.count;
         octets += run.octets[0]!;
         captured += run.captured;
-        hasRoom = exporter.backlogCount <= BACKLOG_MAX;
+        isFull = exporter.backlogCount > BACKLOG_MAX;
       }
-    } while (file.moveOn() && hasRoom && packets < packetsMax && timeMicros[0]! <= limitMicros[0]!);
+    } while (file.moveOn() && !isFull && packets < packetsMax && timeMicros[0]! <= limitMicros[0]!);
     const counts = this.#counts;
     counts[PACKETS]! += packets;
     counts[OCTETS]! += octets;
@@ -263,7 +264,7 @@ export class Replay {
       this.#batchPackets = 0;
       this.#runDeferred();
     }
-    return !hasRoom;
+    return exporter.backlogCount > BACKLOG_MAX;
   }
 
   /** Whether the engine can read the records of the file itself. */
