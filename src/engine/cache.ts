@@ -5,7 +5,6 @@ import {
   EXPIRED_AT,
   EXPIRED_REASON,
   EXPIRED_WORDS,
-  EXTENDED_ID_FIRST,
   SLOT_ADDRESS,
   SLOT_BYTES,
   SLOT_HASH,
@@ -23,8 +22,6 @@ import {
   isEntryOf,
   isPlainEntryOf,
   keyWordCount,
-  PLAIN_EXTENDED_WORDS,
-  PLAIN_WORDS,
   startOf,
   templateOf,
 } from './entry';
@@ -42,20 +39,23 @@ import {
   remove,
   smallTableBytes,
 } from './slots';
-import { after, append, head, liveBytes, removeHead, setSegmentCountMax } from './store';
+import { after, append, head, liveBytes, removedCount, removeHead, setSegmentCountMax } from './store';
+import { TOUCHED_COUNT, touchEntries, touchOldest } from './touch';
 
 const REASON_ACTIVE_TIMEOUT: i32 = 2;
 const REASON_FORCED_END: i32 = 4;
 const REASON_LACK_OF_RESOURCES: i32 = 5;
 /** Flows whose index and entries are in a processor's cache without reading them ahead. */
 const SMALL_FLOW_COUNT: u32 = 4096;
-/** A word of an entry in the second of the cache lines (64 bytes each) that it lies in, and the last one of plain frames, in bytes. */
-const SECOND_LINE: usize = 64;
+/** The last word of the entries of plain frames, in bytes; one of the format `extended` may be in a third cache line. */
 const LAST_WORD: usize = 92;
 const LAST_EXTENDED_WORD: usize = 108;
-/** Flows whose slots are touched together before they expire: a power of 2. */
-const TOUCHED_COUNT = 32;
 
+/**
+ * How many entries had been removed when those of the batch were read ahead: until one is removed, the probable addresses in the slots
+ * are those of entries.
+ */
+let removedAtTouch = 0;
 let activeTimeout: i64 = 0;
 let flowsMax: f64 = 0;
 let flowBytesMax: f64 = 0;
@@ -68,8 +68,6 @@ let inserted: f64 = 0;
 let aggregated: f64 = 0;
 let refused: f64 = 0;
 let expiredByFlowBytes: f64 = 0;
-/** Where the sums of touched words go, so that the compiler keeps the reads. */
-const TOUCHED_AT: usize = 512;
 
 /** Sets the limits: microseconds, flows, bytes of entries and segments of them. */
 export function setLimits(timeoutMicros: f64, flows: f64, bytes: f64, segments: u32): void {
@@ -109,7 +107,7 @@ export function addSamples(count: i32, expiriesMax: i32): i32 {
     const slot = slotAt(index);
     store<i32>(slot, hashSlot(slot, keyWordCount(load<i32>(slot, SLOT_TEMPLATE))), SLOT_HASH);
   }
-  touch(count);
+  touch(count, LAST_EXTENDED_WORD);
   expiredCount = 0;
   for (let index = 0; index < count; index += 1) {
     const slot = slotAt(index);
@@ -125,11 +123,20 @@ export function addPlainSamples(count: i32, isExtended: bool, expiriesMax: i32):
     const slot = slotAt(index);
     store<i32>(slot, hashPlainSlot(slot, isExtended), SLOT_HASH);
   }
-  touch(count);
+  const isTouched = touch(count, isExtended ? LAST_EXTENDED_WORD : LAST_WORD);
   expiredCount = 0;
   for (let index = 0; index < count; index += 1) {
     const slot = slotAt(index);
-    addPlainSample(slot, isExtended);
+    const entry = probableEntry(slot, isTouched);
+    if (entry === 0 || !isPlainEntryOf(entry, slot, isExtended)) {
+      completePlainSlot(slot);
+      addSample(slot);
+    } else {
+      aggregated += 1;
+      if (!foldPlain(entry, slot, isExtended)) {
+        noteDue();
+      }
+    }
     expireAfter(slot, expiriesMax);
   }
   return expiredCount;
@@ -150,8 +157,8 @@ export function flush(countMax: i32): i32 {
     if (address === 0) {
       break;
     }
-    if ((count & (TOUCHED_COUNT - 1)) === 0) {
-      touchOldest(TOUCHED_COUNT);
+    if (count % TOUCHED_COUNT === 0) {
+      touchOldest(address, TOUCHED_COUNT);
     }
     removeOldest(address, REASON_FORCED_END);
   }
@@ -163,49 +170,30 @@ function slotAt(index: i32): usize {
   return <usize>(SLOTS_AT + index * SLOT_BYTES);
 }
 
-/**
- * Reads ahead what adding the samples will read: the reads do not depend on each other, so the processor does them at the same
- * time.
- */
-function touch(count: i32): void {
-  if (flowCount() > SMALL_FLOW_COUNT) {
-    touchEntries(count);
+/** Reads ahead what adding the samples will read; returns whether their slots have probable addresses. */
+function touch(count: i32, last: usize): bool {
+  if (load<i64>(slotAt(count - 1), SLOT_TIME) >= due) {
+    touchOldest(head(), count);
   }
-  if (load<i64>(slotAt(0), SLOT_TIME) >= due) {
-    touchOldest(count);
+  if (flowCount() <= SMALL_FLOW_COUNT) {
+    return false;
   }
+  touchEntries(count, last);
+  removedAtTouch = removedCount();
+  return true;
 }
 
-/** Reads ahead the slots of the index and the entries of the samples. */
-function touchEntries(count: i32): void {
-  for (let index = 0; index < count; index += 1) {
-    const slot = slotAt(index);
-    const hash = load<i32>(slot, SLOT_HASH);
-    const place = firstPlace(hash);
-    store<u32>(slot, load<u32>(load<i32>(place) === hash ? place : nextPlace(place), 4), SLOT_ADDRESS);
+/** Returns the first entry with the hash of the sample, which is nearly always its flow; 0 when there is none, or it is not known. */
+function probableEntry(slot: usize, isTouched: bool): usize {
+  if (isTouched && removedCount() === removedAtTouch) {
+    return (<usize>load<u32>(slot, SLOT_ADDRESS)) << 2;
   }
-  let sum = 0;
-  for (let index = 0; index < count; index += 1) {
-    const slot = slotAt(index);
-    const address = load<u32>(slot, SLOT_ADDRESS);
-    if (isAddress(address)) {
-      const entry = (<usize>address) << 2;
-      const last = load<i32>(slot, SLOT_TEMPLATE) >= EXTENDED_ID_FIRST ? LAST_EXTENDED_WORD : LAST_WORD;
-      sum ^= load<i32>(entry) ^ load<i32>(entry + SECOND_LINE) ^ load<i32>(entry + last);
-    }
+  const hash = load<i32>(slot, SLOT_HASH);
+  let place = firstPlace(hash);
+  while (load<u32>(place, 4) !== 0 && load<i32>(place) !== hash) {
+    place = nextPlace(place);
   }
-  store<i32>(TOUCHED_AT, sum);
-}
-
-/** Reads ahead the slots of the `count` oldest flows, which removing them will read. */
-function touchOldest(count: i32): void {
-  let address = head();
-  let sum = 0;
-  for (let index = 0; index < count && address !== 0; index += 1) {
-    sum ^= load<i32>(firstPlace(hashOf((<usize>address) << 2)));
-    address = entryBehind(address);
-  }
-  store<i32>(TOUCHED_AT, sum);
+  return (<usize>load<u32>(place, 4)) << 2;
 }
 
 function addSample(slot: usize): void {
@@ -226,27 +214,6 @@ function addSample(slot: usize): void {
     }
   }
   addOther(slot, hash, wordCount);
-}
-
-/** The same as `addSample` for a plain frame. */
-function addPlainSample(slot: usize, isExtended: bool): void {
-  const hash = load<i32>(slot, SLOT_HASH);
-  for (let place = firstPlace(hash); ; place = nextPlace(place)) {
-    const address = load<u32>(place, 4);
-    if (address === 0) {
-      break;
-    }
-    const entry = (<usize>address) << 2;
-    if (load<i32>(place) === hash && isPlainEntryOf(entry, slot, isExtended)) {
-      aggregated += 1;
-      if (!foldPlain(entry, slot, isExtended)) {
-        noteDue();
-      }
-      return;
-    }
-  }
-  completePlainSlot(slot);
-  addOther(slot, hash, isExtended ? PLAIN_EXTENDED_WORDS : PLAIN_WORDS);
 }
 
 /** Adds a sample whose flow is not in the current table of the index: it is in the outgrown one, or new. */
@@ -301,8 +268,8 @@ function expireDue(startMax: i64, countMax: i32): void {
     if (address === 0) {
       break;
     }
-    if ((count & (TOUCHED_COUNT - 1)) === 0 && countMax > TOUCHED_COUNT) {
-      touchOldest(TOUCHED_COUNT);
+    if (count % TOUCHED_COUNT === 0 && countMax > TOUCHED_COUNT) {
+      touchOldest(address, TOUCHED_COUNT);
     }
     if (startOf((<usize>address) << 2) <= startMax) {
       removeOldest(address, REASON_ACTIVE_TIMEOUT);
@@ -323,7 +290,11 @@ function removeOldest(address: u32, reason: i32): void {
   const entry = (<usize>address) << 2;
   const wordCount = entryWordCount(templateOf(entry));
   const copy = <usize>(EXPIRED_AT + expiredCount * EXPIRED_WORDS * 4);
-  memory.copy(copy, entry, (<usize>wordCount) << 2);
+  // Not by memory.copy, which is a call out of the engine.
+  const bytes = (<usize>wordCount) << 2;
+  for (let at: usize = 0; at < bytes; at += 8) {
+    store<u64>(copy + at, load<u64>(entry + at));
+  }
   store<i32>(copy, reason, EXPIRED_REASON * 4);
   expiredCount += 1;
   remove(hashOf(entry), address);

@@ -13,6 +13,9 @@ const MOVED_PER_STEP: u32 = 32;
 /** In the outgrown table: the slot was moved or removed, but searches continue behind it. */
 const MOVED: u32 = 0xffff_ffff;
 
+/** The distance of the last slot that `probableAddress` reads from the first one, where the table does not end between them. */
+export const LAST_PROBABLE_BYTES: usize = 24;
+
 let table: usize = SMALL_TABLES_AT;
 let mask: u32 = SLOTS_FIRST - 1;
 let count: u32 = 0;
@@ -39,6 +42,23 @@ export function firstPlace(hash: i32): usize {
 /** Returns the place behind one. */
 export function nextPlace(place: usize): usize {
   return table + ((place + (1 << SLOT_BITS) - table) & (((<usize>mask + 1) << SLOT_BITS) - 1));
+}
+
+/** Returns the address with that hash in the first four slots of a search, without a branch; 0 when it is in none of them. */
+export function probableAddress(hash: i32): u32 {
+  const first = firstPlace(hash);
+  const second = nextPlace(first);
+  const third = nextPlace(second);
+  const fourth = nextPlace(third);
+  let address = addressIf(fourth, hash, 0);
+  address = addressIf(third, hash, address);
+  address = addressIf(second, hash, address);
+  return addressIf(first, hash, address);
+}
+
+/** Returns the address in a slot with that hash, and otherwise the other one. */
+function addressIf(place: usize, hash: i32, other: u32): u32 {
+  return select<u32>(load<u32>(place, 4), other, load<i32>(place) === hash);
 }
 
 /** Returns where the search for a hash begins in the outgrown table; 0 without one. */

@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { FlowEngine } from '../../src/flow/flow-engine.ts';
+import { hashSecrets } from '../../src/flow/flow-hash.ts';
 import { RecordRun } from '../../src/flow/record-run.ts';
 import { engineOf } from './engines.ts';
 import { CollectingVisitor } from './flow-samples.ts';
@@ -53,3 +55,86 @@ test('frames of another interface, another point and another domain are of other
     [128n, 64n, 64n, 64n],
   );
 });
+
+/** So many that entries are read ahead. */
+const MANY_FLOWS = 4200;
+const HASH_SEED = 77;
+/** Where the frame has the lower half of the source address, and the word of the key that begins in the destination address. */
+const SOURCE_AT = 28;
+const KEY_WORD = 8;
+const KEY_WORD_AT = 33;
+
+/** An engine that reads records of frames which `change` has made different, each a microsecond after the one before. */
+class RecordReader {
+  readonly engine: FlowEngine;
+  readonly visitor = new CollectingVisitor();
+  readonly #frames: Buffer;
+  readonly #run = new RecordRun(() => {});
+  #micros = 0;
+
+  constructor(flowsMax: number, isExtended: boolean) {
+    this.engine = engineOf('wasm', { activeTimeoutMicros: 60_000_000, flowsMax, hashSeed: HASH_SEED });
+    this.#frames = this.engine.frames!;
+    this.#run.isExtended = isExtended;
+  }
+
+  read(count: number, change: (frame: Buffer, index: number) => void): void {
+    for (let index = 0; index < count; index += 1) {
+      const at = index * RECORD_BYTES;
+      this.#frames.writeUInt32LE(this.#micros, at + 4);
+      this.#frames.writeUInt32LE(UDP_FRAME.length, at + 8);
+      this.#frames.writeUInt32LE(UDP_FRAME.length, at + 12);
+      UDP_FRAME.copy(this.#frames, at + 16);
+      change(this.#frames.subarray(at + 16, at + RECORD_BYTES), index);
+      this.#micros += 1;
+    }
+    const run = this.#run;
+    Object.assign(run, { at: 0, end: count * RECORD_BYTES, countMax: count });
+    run.untilMicros[0] = this.#micros;
+    run.beforeMicros[0] = this.#micros + 1;
+    run.batchEndMicros[0] = this.#micros;
+    while (run.countMax > 0) {
+      this.engine.addRecords(run, this.visitor, 16);
+      run.countMax -= run.count;
+    }
+    this.engine.addBatch(this.engine.batch, this.visitor, 16);
+  }
+
+  /** Returns inserted and aggregated samples. */
+  counts(): readonly number[] {
+    const { inserted, aggregated } = this.engine.status();
+    return [inserted, aggregated];
+  }
+}
+
+for (const isExtended of [false, true]) {
+  const format = isExtended ? 'extended' : 'original';
+
+  test(`${format}: flows with the same hash among thousands stay apart`, () => {
+    const reader = new RecordReader(1e6, isExtended);
+    reader.read(MANY_FLOWS, (frame, index) => frame.writeUInt16BE(index, SOURCE_AT));
+    // The hash multiplies the halves of the sum of a word and a secret: it is 0 for these.
+    const word = -hashSecrets(HASH_SEED)[2 + KEY_WORD]!;
+    const change = (frame: Buffer, index: number): unknown =>
+      frame.writeInt32LE((word + (index % 3)) | 0, KEY_WORD_AT);
+    reader.read(RECORDS, change);
+    reader.read(RECORDS, change);
+    reader.engine.flush(reader.visitor);
+    assert.deepEqual(
+      reader.visitor.flows.slice(MANY_FLOWS).map(({ packets }) => packets),
+      [44n, 42n, 42n],
+    );
+  });
+
+  test(`${format}: a flow that expires within a batch starts anew in the same one`, () => {
+    const reader = new RecordReader(MANY_FLOWS, isExtended);
+    reader.read(MANY_FLOWS, (frame, index) => frame.writeUInt16BE(index, SOURCE_AT));
+    assert.deepEqual(reader.counts(), [MANY_FLOWS, 0]);
+    // A new flow, which the oldest one gives way to, then those that have just given way.
+    reader.read(32, (frame, index) => frame.writeUInt16BE(index === 0 ? 0xffff : index - 1, SOURCE_AT));
+    assert.deepEqual(reader.counts(), [MANY_FLOWS + 32, 0]);
+    assert.ok(reader.visitor.flows.every(({ packets }) => packets === 1n));
+    reader.engine.flush(reader.visitor);
+    assert.equal(reader.visitor.flows.length, MANY_FLOWS + 32);
+  });
+}
