@@ -49,9 +49,16 @@ const SCALED: u32 = 1;
 
 /**
  * Encodes flows that have expired, from the one of index `first`: up to `countMax` that have its template, domain and reason and did
- * not end after the export time, or that one alone. Returns how many. `exportMicros` is the export time on the clock of the flows.
+ * not end after the export time, or that one alone. Returns how many. `exportMicros` is the export time on the clock of the flows, and
+ * the first record lies `shift` bytes behind the start of the records.
  */
-export function encodeExpired(first: i32, countMax: i32, exportMicros: f64, exportSeconds: f64): i32 {
+export function encodeExpired(
+  first: i32,
+  countMax: i32,
+  exportMicros: f64,
+  exportSeconds: f64,
+  shift: i32,
+): i32 {
   const exportTime = <i64>floor(exportMicros);
   const exportMillis = <i64>exportSeconds * 1000;
   const begin = expiredAt(first);
@@ -60,7 +67,7 @@ export function encodeExpired(first: i32, countMax: i32, exportMicros: f64, expo
   const reason = load<u32>(begin, EXPIRED_REASON * 4);
   const layout = <usize>(LAYOUTS_AT + (template - TEMPLATE_ID_FIRST) * LAYOUT_BYTES);
   const recordSize = <usize>load<u8>(layout);
-  let record: usize = RECORDS_AT;
+  let record = <usize>(RECORDS_AT + shift);
   let count = 0;
   for (; count < countMax; count += 1) {
     const entry = expiredAt(first + count);

@@ -36,9 +36,8 @@ import {
 } from '../flow/entry-layout';
 import { ETHERNET_HEADER_BYTES } from './dissect';
 
-/** Words of the key of a plain frame. */
-export const PLAIN_WORDS: u32 = 10;
-export const PLAIN_EXTENDED_WORDS: u32 = 11;
+/** Words of the key of a plain frame in the format `extended`. */
+const PLAIN_EXTENDED_WORDS: u32 = 11;
 /** Whole numbers above this are not all doubles. */
 const EXACT_MAX: f64 = 9_007_199_254_740_992;
 

@@ -60,7 +60,13 @@ export class MessagePacker {
     const template = templateWithId(run.first.templateId);
     const { writer, exportMicros } = this.#roomyMessageFor(run.first, template);
     const { id, recordSize } = template;
-    const count = run.encode(writer.roomFor(id, recordSize), exportMicros, writer.exportTimeSeconds);
+    const { exportTimeSeconds } = writer;
+    const count = run.encode(
+      writer.roomFor(id, recordSize),
+      exportMicros,
+      exportTimeSeconds,
+      writer.offsetOf(id),
+    );
     run.copyTo(writer.bytes, writer.reserveRecords(id, recordSize, count));
     return count;
   }

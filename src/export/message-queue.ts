@@ -4,9 +4,12 @@
 
 interface Slot {
   bytes: Buffer;
-  size: number;
+  /** What of `bytes` is the message: kept for the next one, which mostly has the same size, because a view is an object. */
+  message: Buffer;
   recordCount: number;
 }
+
+const EMPTY = Buffer.alloc(0);
 
 /** A bounded first-in-first-out queue of messages, each copied in. */
 export class MessageQueue {
@@ -39,11 +42,19 @@ export class MessageQueue {
       this.#grow();
     }
     const slot = this.#slotAt(this.#count);
-    if (slot.bytes.length < size) {
-      slot.bytes = Buffer.allocUnsafeSlow(size);
+    if (slot.bytes.length < bytes.length) {
+      slot.bytes = Buffer.allocUnsafeSlow(bytes.length);
+      slot.message = slot.bytes;
     }
-    bytes.copy(slot.bytes, 0, 0, size);
-    slot.size = size;
+    if (slot.message.length !== size) {
+      slot.message = slot.bytes.subarray(0, size);
+    }
+    if (size * 2 > bytes.length) {
+      // All of it: `copy` would create a view of the message.
+      slot.bytes.set(bytes);
+    } else {
+      bytes.copy(slot.bytes, 0, 0, size);
+    }
     slot.recordCount = recordCount;
     this.#bytes += size;
     this.#count += 1;
@@ -52,12 +63,11 @@ export class MessageQueue {
 
   /** Returns the bytes of the message at `index` from the oldest; they stay as they are until it is removed. */
   bytesAt(index: number): Buffer {
-    const slot = this.#slotAt(index);
-    return slot.bytes.subarray(0, slot.size);
+    return this.#slotAt(index).message;
   }
 
   sizeAt(index: number): number {
-    return this.#slotAt(index).size;
+    return this.#slotAt(index).message.length;
   }
 
   recordCountAt(index: number): number {
@@ -79,7 +89,7 @@ export class MessageQueue {
     const straight = [...this.#slots.slice(this.#head), ...this.#slots.slice(0, this.#head)];
     const added = Math.min(Math.max(8, straight.length), this.#countMax - straight.length);
     for (let index = 0; index < added; index += 1) {
-      straight.push({ bytes: Buffer.alloc(0), size: 0, recordCount: 0 });
+      straight.push({ bytes: EMPTY, message: EMPTY, recordCount: 0 });
     }
     this.#slots.splice(0, this.#slots.length, ...straight);
     this.#head = 0;

@@ -52,7 +52,13 @@ export interface EngineExports {
   recordsExpired(): number;
   dissectFrames(frames: number): number;
   addSamples(count: number, expiriesMax: number): number;
-  encodeExpired(first: number, countMax: number, exportMicros: number, exportSeconds: number): number;
+  encodeExpired(
+    first: number,
+    countMax: number,
+    exportMicros: number,
+    exportSeconds: number,
+    shift: number,
+  ): number;
   expire(startMax: number, countMax: number): number;
   flush(countMax: number): number;
   nextExpiry(): number;

@@ -6,6 +6,15 @@ import type { EngineInstance } from './engine-instance.ts';
 import * as at from './engine-memory.ts';
 import { EntryView, type FlowEndReason, type FlowRecord, type FlowRun } from './flow-record.ts';
 
+/**
+ * V8 copies from shared memory by words where both sides have the same place in a word, and by bytes where not: records are encoded at
+ * the place that they will have.
+ */
+const WORD_BYTES = 8;
+const ROOM_BYTES = at.RECORDS_BYTES - WORD_BYTES;
+/** Views that are kept: more than messages of ordinary size need. */
+const VIEW_COUNT = 1024;
+
 /** See the head of the file. There is one, which the engine moves on. */
 export class ExpiredRun implements FlowRun {
   readonly #view = new EntryView();
@@ -13,8 +22,9 @@ export class ExpiredRun implements FlowRun {
   #index = 0;
   #end = 0;
   #bytes = 0;
-  /** Views of the first bytes of the encoded records, by their number: created once, because a view is an object. */
-  readonly #encoded: Buffer[] = [];
+  #shift = 0;
+  /** Views of encoded records, by where they begin and end: created once, because a view is an object. */
+  readonly #encoded = new Map<number, Buffer>();
 
   constructor(instance: EngineInstance) {
     this.#instance = instance;
@@ -23,7 +33,7 @@ export class ExpiredRun implements FlowRun {
   /** Shows flows of another instance from now on. */
   use(instance: EngineInstance): void {
     this.#instance = instance;
-    this.#encoded.length = 0;
+    this.#encoded.clear();
   }
 
   /** Shows the flow of that index, and those behind it up to `end`. */
@@ -46,17 +56,28 @@ export class ExpiredRun implements FlowRun {
     return this.#instance.encodesTemplate(this.#view.templateId);
   }
 
-  encode(countMax: number, exportMicros: number, exportTimeSeconds: number): number {
+  encode(countMax: number, exportMicros: number, exportTimeSeconds: number, offset: number): number {
     const { recordSize } = templateWithId(this.#view.templateId);
-    const room = Math.min(countMax, this.#end - this.#index, Math.floor(at.RECORDS_BYTES / recordSize));
-    const count = this.#instance.run.encodeExpired(this.#index, room, exportMicros, exportTimeSeconds);
+    const room = Math.min(countMax, this.#end - this.#index, Math.floor(ROOM_BYTES / recordSize));
+    this.#shift = offset & (WORD_BYTES - 1);
+    const { run } = this.#instance;
+    const count = run.encodeExpired(this.#index, room, exportMicros, exportTimeSeconds, this.#shift);
     this.#bytes = count * recordSize;
     return count;
   }
 
   copyTo(bytes: Buffer, offset: number): void {
-    const byteCount = this.#bytes;
-    this.#encoded[byteCount] ??= this.#instance.records.subarray(0, byteCount);
-    bytes.set(this.#encoded[byteCount], offset);
+    const begin = this.#shift;
+    const end = begin + this.#bytes;
+    const key = end * WORD_BYTES + begin;
+    let records = this.#encoded.get(key);
+    if (records === undefined) {
+      if (this.#encoded.size === VIEW_COUNT) {
+        this.#encoded.clear();
+      }
+      records = this.#instance.records.subarray(begin, end);
+      this.#encoded.set(key, records);
+    }
+    bytes.set(records, offset);
   }
 }

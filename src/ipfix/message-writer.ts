@@ -85,6 +85,11 @@ export class MessageWriter {
     );
   }
 
+  /** Returns where in `bytes` the next record will lie. */
+  offsetOf(templateId: number): number {
+    return this.#size + this.#headerSize(templateId);
+  }
+
   /**
    * Reserves `count` data records of `recordSize` bytes each, side by side; returns the offset of the first in `bytes`, or -1 when the
    * message has no room for them. The caller must write all bytes.
