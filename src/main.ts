@@ -48,4 +48,6 @@ main(process.argv).then(undefined, (error: unknown) => {
     process.stderr.write(`${error.stack ?? ''}\n`);
   }
   process.exitCode = 1;
+  // What the command has left open would keep the process alive. Lines of the log that wait for the end of this turn are written before.
+  setImmediate(() => process.exit());
 });

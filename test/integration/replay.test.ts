@@ -399,3 +399,25 @@ test(
     );
   },
 );
+
+test('an error that nothing expects ends the program, whatever is open', async (t) => {
+  const sink = await flowSink(t);
+  const capture = await fileOf('error.pcap', pcapFile(mixed(2000, 10)));
+  const broken = await fileOf(
+    'broken-engine.cjs',
+    Buffer.from(`const { Instance } = WebAssembly;
+      WebAssembly.Instance = class extends Instance {
+        get exports() {
+          return { ...super.exports, addRecords: () => { throw new Error('the engine is broken'); } };
+        }
+      };`),
+  );
+  const program = await BackgroundProgram.start(process.execPath, [
+    ...['--require', broken, DAEMON_FILE],
+    ...['replay', capture, '--to', sink.target],
+  ]);
+  t.after(() => program.stop());
+  const { exitCode } = await program.exited;
+  assert.equal(exitCode, 1);
+  assert.match(program.stderr, /^ovs-ipfix: .*the engine is broken/mu);
+});
