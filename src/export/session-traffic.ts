@@ -39,6 +39,11 @@ export class SessionTraffic {
     return this.#queue.count;
   }
 
+  /** Messages that the socket does not have yet. */
+  get waitingCount(): number {
+    return this.#queue.count - this.#handedCount;
+  }
+
   /** Copies a message in; returns false when it is lost because the backlog is full. */
   add(bytes: Buffer, size: number, recordCount: number): boolean {
     if (this.#queue.push(bytes, size, recordCount)) {

@@ -49,6 +49,12 @@ export const UDP_SESSION_DEFAULTS: UdpSessionOptions = {
   recoveryMs: 5000,
 };
 
+/**
+ * Messages of a turn of the event loop are sent this many at a time: a collector on the same machine is woken once for all of them
+ * instead of for each, which takes as long as the rest of a message. They are few, so that a collector's buffer has room for them.
+ */
+const TOGETHER_COUNT = 32;
+
 /** What a UDP session needs from outside. */
 export interface UdpSessionParts extends SocketSessionParts {
   /** Returns all addresses of a host, the preferred one first. Default: the system's resolver. */
@@ -66,6 +72,12 @@ export class UdpSession extends SocketSession {
   #health: PathHealth;
   readonly #window: SentWindow;
   #socket: Socket | undefined;
+  #isSendPlanned = false;
+  /** Created once, because a function that creates a closure allocates with each call. */
+  readonly #turnEnds = (): void => {
+    this.#isSendPlanned = false;
+    this.#sendWaiting();
+  };
   #onSent: ((error: Error | null) => void) | undefined;
   /** Grows whenever the connection changes; reports of an older one are ignored. */
   #generation = 0;
@@ -122,8 +134,17 @@ export class UdpSession extends SocketSession {
     void this.#resolveAndConnect();
   }
 
-  /** The socket sends in order and copies nothing. */
   protected handOver(): void {
+    if (this.traffic.waitingCount >= TOGETHER_COUNT) {
+      this.#sendWaiting();
+    } else if (!this.#isSendPlanned) {
+      this.#isSendPlanned = true;
+      process.nextTick(this.#turnEnds);
+    }
+  }
+
+  /** The socket sends in order and copies nothing. */
+  #sendWaiting(): void {
     const socket = this.#socket;
     if (socket === undefined) {
       return;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Socket } from 'node:dgram';
 import { test } from 'node:test';
 import type { SourceAddresses } from '../../src/export/collector-session.ts';
 import { type ResolvedAddress, UdpSession, type UdpSessionOptions } from '../../src/export/udp-session.ts';
@@ -98,6 +99,28 @@ test('resolves a name again with a growing backoff, and counts messages of the m
   assert.match(warnings[0] ?? '', /^collector collector\.example:\d+: .*\(ENOTFOUND\), retrying in 1 s$/);
   await session.stop();
   assert.equal(clock.pendingCount, 0);
+  await sink.close();
+});
+
+test('the messages of a turn are sent together, so that a collector is not woken for each', async (t) => {
+  const sink = await UdpSink.open();
+  const { session, answers } = manualSession(sink.port);
+  answers.push(loopback);
+  session.start();
+  await waitFor(() => session.status().state === 'open', { what: 'the session is open' });
+  const { mock } = t.mock.method(Socket.prototype, 'send');
+  const sentAfter = (count: number): number => {
+    for (let index = 0; index < count; index += 1) {
+      session.send(numberedMessage(index), 16, 1);
+    }
+    return mock.callCount();
+  };
+  assert.deepEqual([sentAfter(31), sentAfter(1), sentAfter(40)], [0, 32, 64]);
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  assert.equal(mock.callCount(), 72);
+  await sink.waitForCount(72);
+  assert.equal(session.status().messagesSent, 72);
+  await session.stop();
   await sink.close();
 });
 

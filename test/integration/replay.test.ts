@@ -413,8 +413,13 @@ test('an error that nothing expects ends the program, whatever is open', async (
       };`),
   );
   const program = await BackgroundProgram.start(process.execPath, [
-    ...['--require', broken, DAEMON_FILE],
-    ...['replay', capture, '--to', sink.target],
+    '--require',
+    broken,
+    DAEMON_FILE,
+    'replay',
+    capture,
+    '--to',
+    sink.target,
   ]);
   t.after(() => program.stop());
   const { exitCode } = await program.exited;
