@@ -6,6 +6,7 @@ import type { BridgeConfig } from '../config/configuration.ts';
 import { type DoctorSettings, readDoctorSettings } from '../config/doctor-settings.ts';
 import { MARK_DEFAULT } from '../config/settings.ts';
 import { conditionLines } from '../report/condition-lines.ts';
+import { counted } from '../report/counted.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { safeText } from '../runtime/safe-text.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
@@ -218,6 +219,7 @@ async function attempt(what: string, check: () => Promise<Finding[]>): Promise<F
   }
 }
 
+const SEVERITIES = ['error', 'warning', 'note'] as const;
 const COLOURS: Readonly<Record<Severity, Colour>> = { error: 'red', warning: 'yellow', note: 'cyan' };
 
 function findingsText(findings: readonly Finding[]): string {
@@ -225,7 +227,7 @@ function findingsText(findings: readonly Finding[]): string {
   const lines = findings.flatMap((each) =>
     conditionLines(each, (line) => coloured(COLOURS[each.severity], line)),
   );
-  const sum = `${count('error')} errors, ${count('warning')} warnings, ${count('note')} notes`;
+  const sum = SEVERITIES.map((severity) => counted(count(severity), severity)).join(', ');
   return [...lines, sum].join('\n');
 }
 

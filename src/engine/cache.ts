@@ -103,12 +103,22 @@ export function entryBehind(address: u32): u32 {
  * `expiriesMax` a sample. Returns how many flows have expired.
  */
 export function addSamples(count: i32, expiriesMax: i32): i32 {
+  forgetExpired();
+  return addMoreSamples(count, expiriesMax);
+}
+
+/** Makes room for flows that expire. */
+export function forgetExpired(): void {
+  expiredCount = 0;
+}
+
+/** The same as `addSamples`, behind the flows that have expired since `forgetExpired`. */
+export function addMoreSamples(count: i32, expiriesMax: i32): i32 {
   for (let index = 0; index < count; index += 1) {
     const slot = slotAt(index);
     store<i32>(slot, hashSlot(slot, keyWordCount(load<i32>(slot, SLOT_TEMPLATE))), SLOT_HASH);
   }
   touch(count, LAST_EXTENDED_WORD);
-  expiredCount = 0;
   for (let index = 0; index < count; index += 1) {
     const slot = slotAt(index);
     addSample(slot);
@@ -118,13 +128,12 @@ export function addSamples(count: i32, expiriesMax: i32): i32 {
 }
 
 /** The same for slots that have plain frames with weight 1, and only what `foldPlain` needs. */
-export function addPlainSamples(count: i32, isExtended: bool, expiriesMax: i32): i32 {
+export function addMorePlainSamples(count: i32, isExtended: bool, expiriesMax: i32): i32 {
   for (let index = 0; index < count; index += 1) {
     const slot = slotAt(index);
     store<i32>(slot, hashPlainSlot(slot, isExtended), SLOT_HASH);
   }
   const isTouched = touch(count, isExtended ? LAST_EXTENDED_WORD : LAST_WORD);
-  expiredCount = 0;
   for (let index = 0; index < count; index += 1) {
     const slot = slotAt(index);
     const entry = probableEntry(slot, isTouched);
@@ -144,14 +153,14 @@ export function addPlainSamples(count: i32, isExtended: bool, expiriesMax: i32):
 
 /** Expires flows that started up to `startMax`, and those beyond a limit, up to `countMax`; returns how many. */
 export function expire(startMax: f64, countMax: i32): i32 {
-  expiredCount = 0;
+  forgetExpired();
   expireDue(<i64>floor(startMax), countMax);
   return expiredCount;
 }
 
 /** Expires the oldest flows, due or not, up to `countMax`; returns how many. */
 export function flush(countMax: i32): i32 {
-  expiredCount = 0;
+  forgetExpired();
   for (let count = 0; count < countMax; count += 1) {
     const address = head();
     if (address === 0) {

@@ -1,6 +1,7 @@
 // Reads records of a pcap file in the memory, and adds them in batches: see flow/record-run.ts.
 
 import {
+  EXPIRED_COUNT,
   FRAMES_AT,
   SLOT_BYTES,
   SLOT_COUNT,
@@ -13,7 +14,7 @@ import {
   SLOT_TIME,
   SLOTS_AT,
 } from '../flow/engine-memory';
-import { addPlainSamples, addSamples } from './cache';
+import { addMorePlainSamples, addMoreSamples, forgetExpired } from './cache';
 import { dissect, plainTemplate } from './dissect';
 import { completePlainSlot } from './entry';
 
@@ -70,7 +71,7 @@ export function recordsWaiting(): u32 {
   return waiting;
 }
 
-/** Returns how many flows have expired by the last batch of these records. */
+/** Returns how many flows have expired by these records. */
 export function recordsExpired(): i32 {
   return expired;
 }
@@ -78,8 +79,9 @@ export function recordsExpired(): i32 {
 /**
  * Reads up to `countMax` records in `frames[from, end)`, and returns how many. They are put into the slots behind the first `index`,
  * and a batch is added whenever all slots are full or a packet is after the batch's end; what is left of a batch waits in the slots.
- * Ends with the first batch if `isOneBatch`, with one that expires flows, and before one that has a frame for TypeScript. Times are
- * whole microseconds.
+ * Ends with the first batch if `isOneBatch`, and before one that has a frame for TypeScript. When flows have expired, it goes on up to
+ * the next time that is a multiple of `passMicros`, and as long as there is room for all flows that another batch may expire. Times
+ * are whole microseconds.
  */
 export function addRecords(
   from: u32,
@@ -92,13 +94,14 @@ export function addRecords(
   before: f64,
   batchEnd: f64,
   batchMicros: u32,
+  passMicros: u32,
   isExtended: bool,
   domain: i32,
   point: u32,
   ingress: u32,
   expiriesMax: i32,
 ): u32 {
-  const untilMicros = <i64>min(until, before - 1);
+  let untilMicros = <i64>min(until, before - 1);
   const pointBytes = bswap(point);
   // Domain and template lie side by side.
   const prefix = <u64>(<u32>domain) | ((<u64>plainTemplate(isExtended)) << 32);
@@ -107,13 +110,14 @@ export function addRecords(
   octets = 0;
   left = 0;
   expired = 0;
+  forgetExpired();
   lastMicros = <i64>last;
   batchEndMicros = <i64>batchEnd;
   waiting = index;
   /** Slots that are complete: see `completePlainSlot`. */
   let complete = index;
   let total: u32 = 0;
-  while (expired === 0) {
+  while (expired <= EXPIRED_COUNT - SLOT_COUNT * expiriesMax) {
     const indexEnd = min(waiting + (countMax - total), SLOT_COUNT);
     const micros = min(untilMicros, batchEndMicros);
     total += putRecords(end, indexEnd, micros, prefix, pointBytes, ingress, isExtended);
@@ -129,15 +133,18 @@ export function addRecords(
     }
     if (waiting !== 0) {
       if (complete === 0) {
-        expired = addPlainSamples(waiting, isExtended, expiriesMax);
+        expired = addMorePlainSamples(waiting, isExtended, expiriesMax);
       } else {
         completeSlots(complete);
-        expired = addSamples(waiting, expiriesMax);
+        expired = addMoreSamples(waiting, expiriesMax);
       }
       waiting = 0;
       complete = 0;
       if (isOneBatch) {
         break;
+      }
+      if (expired !== 0) {
+        untilMicros = min(untilMicros, multipleAfter(lastMicros, passMicros));
       }
     }
   }
@@ -152,6 +159,11 @@ function timeOfNext(end: u32): i64 {
   }
   const record = <usize>(FRAMES_AT + at);
   return load<u32>(record, 8) > end - at - HEADER_BYTES ? -1 : timeOf(record);
+}
+
+/** Returns a time, or the next one that is a multiple of `micros`. */
+function multipleAfter(time: i64, micros: i64): i64 {
+  return ((time + micros - 1) / micros) * micros;
 }
 
 function timeOf(record: usize): i64 {

@@ -36,6 +36,7 @@ export interface EngineExports {
     before: number,
     batchEnd: number,
     batchMicros: number,
+    passMicros: number,
     isExtended: boolean,
     domain: number,
     point: number,

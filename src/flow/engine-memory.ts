@@ -42,18 +42,19 @@ export const FRAME_OF_EXTENDED = 1;
 
 /** Flows that have expired, each in `EXPIRED_WORDS` words: its entry and, in the last word, why it ended. */
 export const EXPIRED_AT = 16_384;
-export const EXPIRED_COUNT = 512;
+/** Twice what a batch can expire: 16 for each sample. */
+export const EXPIRED_COUNT = 1024;
 export const EXPIRED_WORDS = 48;
 export const EXPIRED_REASON = 47;
 
 /** Records that the engine has encoded, side by side. */
-export const RECORDS_AT = 114_688;
+export const RECORDS_AT = 212_992;
 export const RECORDS_BYTES = 8192;
 /**
  * The layout of the records of each template, by template id less `TEMPLATE_ID_FIRST`: the bytes of a record, 0 where TypeScript encodes
  * them, then what follows, a byte each.
  */
-export const LAYOUTS_AT = 122_880;
+export const LAYOUTS_AT = 221_184;
 export const LAYOUT_BYTES = 16;
 export const LAYOUT_KEY_SIZE = 1;
 export const LAYOUT_IS_IP = 2;
@@ -69,10 +70,10 @@ export const LAYOUT_START = 10;
 export const LAYOUT_END = 11;
 
 /** Bytes of captures, in which frames lie that the engine dissects: `CAPTURE_BUFFER_BYTES` fit. */
-export const FRAMES_AT = 131_072;
+export const FRAMES_AT = 229_376;
 export const FRAMES_BYTES = 655_360;
 
 /** Tables of the index up to 2^14 slots, one behind the other, and what is allocated as needed, in blocks. */
-export const SMALL_TABLES_AT = 786_432;
-export const BLOCKS_AT = 1_048_576;
+export const SMALL_TABLES_AT = 917_504;
+export const BLOCKS_AT = 1_310_720;
 export const BLOCK_BYTES = 262_144;

@@ -72,8 +72,8 @@ export interface FlowEngine {
   ): void;
   /**
    * Puts the packets of pcap records into the batch, and adds it, with `expiriesMax` as in `addBatch`, whenever it is full or a record is
-   * after its end: until flows expire, and at most one batch if `run.isOneBatch`. Returns how many have expired. Frames of packets that
-   * are left in the batch stay until it is added.
+   * after its end: at most one batch if `run.isOneBatch`, and not for long after flows have expired (`run.passMicros`). Returns how many
+   * have expired. Frames of packets that are left in the batch stay until it is added.
    */
   addRecords(run: RecordRun, visitor: FlowVisitor, expiriesMax: number): number;
   /** How many flows there are. */

@@ -19,6 +19,8 @@ export class RecordRun {
   /** A batch is added before the first record that is after this time, which then begins one of `batchMicros`. */
   readonly batchEndMicros = new Float64Array([Number.NEGATIVE_INFINITY]);
   batchMicros = 0;
+  /** Flows that have expired are passed on before the time is beyond a multiple of this: until then it makes no difference to them. */
+  passMicros = 1;
   // What all records have in common.
   isExtended = false;
   domain = 0;

@@ -149,6 +149,7 @@ class WasmEngine implements FlowEngine {
       run.beforeMicros[0]!,
       run.batchEndMicros[0]!,
       run.batchMicros,
+      run.passMicros,
       run.isExtended,
       run.domain,
       run.observationPointId,

@@ -72,10 +72,16 @@ class RecordReader {
   readonly #run = new RecordRun(() => {});
   #micros = 0;
 
-  constructor(flowsMax: number, isExtended: boolean) {
-    this.engine = engineOf('wasm', { activeTimeoutMicros: 60_000_000, flowsMax, hashSeed: HASH_SEED });
+  constructor(flowsMax: number, isExtended: boolean, activeTimeoutMicros = 60_000_000) {
+    this.engine = engineOf('wasm', { activeTimeoutMicros, flowsMax, hashSeed: HASH_SEED });
     this.#frames = this.engine.frames!;
     this.#run.isExtended = isExtended;
+    this.#run.passMicros = 1_000_000;
+  }
+
+  /** Lets time pass before the next record. */
+  wait(micros: number): void {
+    this.#micros += micros;
   }
 
   read(count: number, change: (frame: Buffer, index: number) => void): void {
@@ -138,3 +144,18 @@ for (const isExtended of [false, true]) {
     assert.equal(reader.visitor.flows.length, MANY_FLOWS + 32);
   });
 }
+
+test('thousands of flows that are due at once are passed in order, some hundreds at a time', () => {
+  const reader = new RecordReader(1e6, false, 10_000);
+  const change = (frame: Buffer, index: number): unknown => frame.writeUInt16BE(index, SOURCE_AT);
+  reader.read(MANY_FLOWS, change);
+  assert.deepEqual(reader.counts(), [MANY_FLOWS, 0]);
+  reader.wait(20_000);
+  reader.read(RECORDS * 8, (frame) => frame.writeUInt16BE(0xffff, SOURCE_AT));
+  const starts = reader.visitor.flows.map(({ startMicros }) => startMicros);
+  assert.deepEqual(
+    starts,
+    Array.from({ length: MANY_FLOWS }, (_, index) => index),
+  );
+  assert.ok(reader.visitor.flows.every(({ packets, reason }) => packets === 1n && reason === 2));
+});

@@ -69,13 +69,15 @@ const capture = fc.record({
     { weight: 1, arbitrary: fc.constant(0xa1b23c4d) },
   ),
   linkType: fc.constantFrom(1, 1, 1, 101),
+  /** Microseconds of the first packet behind a whole second; often a second ends among the packets. */
+  begin: fc.oneof(fc.constant(0), fc.integer({ min: 950_000, max: 999_999 })),
   /** Bytes that are missing at the end. */
   missing: fc.constantFrom(0, 0, 0, 1, 20),
 });
 type Capture = typeof capture extends fc.Arbitrary<infer T> ? T : never;
 
 /** Returns the capture as a pcap file. */
-function fileOf({ records, isLittle, magic, linkType, missing }: Capture): Buffer {
+function fileOf({ records, isLittle, magic, linkType, begin, missing }: Capture): Buffer {
   const word = (value: number): Buffer => {
     const bytes = Buffer.alloc(4);
     bytes[isLittle ? 'writeUInt32LE' : 'writeUInt32BE'](value >>> 0);
@@ -83,7 +85,7 @@ function fileOf({ records, isLittle, magic, linkType, missing }: Capture): Buffe
   };
   const version = Buffer.from(isLittle ? '02000400' : '00020004', 'hex');
   const parts = [word(magic), version, word(0), word(0), word(262_144), word(linkType)];
-  let micros = 1_700_000_000_000_000;
+  let micros = 1_700_000_000_000_000 + begin;
   for (const { frame, flow, captured, snapped, later } of records) {
     micros += later;
     const bytes = Buffer.from(FRAMES[frame]!.subarray(0, captured));
@@ -164,7 +166,10 @@ test('a flow that is due within records that are read together expires before it
     // The first of them after a second is one of flow 1.
     ...[2, 2, 2, 2, 1, 2, 1, 2].map((flow) => ({ ...packet, flow, later: 1000 })),
   ];
-  writeFileSync(file, fileOf({ records, isLittle: true, magic: 0xa1b2c3d4, linkType: 1, missing: 0 }));
+  writeFileSync(
+    file,
+    fileOf({ records, isLittle: true, magic: 0xa1b2c3d4, linkType: 1, begin: 0, missing: 0 }),
+  );
   const [wasm, typescript] = await Promise.all(
     ENGINES.map((engine) => replay(engine, file, { timeout: 1, flowsMax: 100 })),
   );

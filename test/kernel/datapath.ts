@@ -10,7 +10,7 @@ import { PROBABILITY_ALL } from '../../src/intake/sampler.ts';
 import { type FlowRecord, FlowRecordSink } from '../support/flow-records.ts';
 import { UdpSink } from '../support/udp-sink.ts';
 import { waitFor } from '../support/wait.ts';
-import { Guest, HOST_ADDRESS } from './guest.ts';
+import { type Guest, HOST_ADDRESS } from './guest.ts';
 import { GUEST_TIMEOUT_MS, GuestSwitch, LOCAL, macOf, type Source } from './guest-switch.ts';
 
 const PINGS = 50;
@@ -37,8 +37,8 @@ let b: Source;
 
 before(async () => {
   sink = await FlowRecordSink.open();
-  guest = await Guest.boot({ suite: process.env['KERNEL_GUEST_SUITE'] });
-  ovs = await GuestSwitch.start(guest);
+  ovs = await GuestSwitch.boot({ suite: process.env['KERNEL_GUEST_SUITE'] });
+  guest = ovs.guest;
   a = await ovs.addHost({ name: 'a', address: '10.0.0.1/24' });
   b = await ovs.addHost({ name: 'b', address: '10.0.0.2/24' });
   await ovs.setFlows(...FORWARDING);

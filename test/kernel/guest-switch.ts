@@ -1,20 +1,24 @@
 // Debian's Open vSwitch with the kernel datapath of a guest, hosts on the ports of bridge br0, and the daemon. Hosts are network
 // namespaces without IPv6, so that they send only what a test sends.
 //
-//     const ovs = await GuestSwitch.start(guest);
+//     const ovs = await GuestSwitch.boot();
 //     await ovs.addHost({ name: 'a', address: '10.0.0.1/24' });
 //     await ovs.startDaemon();
 //     await ovs.on('a', 'ping -c 10 10.0.0.2');
 
 import type { StatusDocument } from '../../src/report/status-document.ts';
+import { ProgramError } from '../support/process.ts';
 import { waitFor } from '../support/wait.ts';
-import type { Guest } from './guest.ts';
+import { Guest, type GuestOptions } from './guest.ts';
 
 /** Time limit in milliseconds: the guest is ten times slower than the host, and much slower on a busy host. */
 export const GUEST_TIMEOUT_MS = 180_000;
 /** Duration of `node -e 0` in a guest that is too slow for the daemon's deadlines; about 1 s on an idle host. */
 const BUSY_SECONDS = 3;
 const CONTROL_SOCKET = '/run/openvswitch/ovs-ipfix.ctl';
+/** Guests that are booted, one after the other, until ovs-vswitchd has threads for upcalls in one. */
+const BOOTS_MAX = 3;
+const NO_THREADS = 'ovs-vswitchd has no threads for upcalls';
 const SWITCH_LOG = '/var/log/openvswitch/ovs-vswitchd.log';
 const OVS_CTL = '/usr/share/openvswitch/scripts/ovs-ctl --no-monitor --no-record-hostname --system-id=random';
 
@@ -47,11 +51,26 @@ export class GuestSwitch {
     this.guest = guest;
   }
 
+  /** Boots a guest and starts its switch, in another guest if ovs-vswitchd has no threads for upcalls, however often it is started. */
+  static async boot(options: GuestOptions = {}): Promise<GuestSwitch> {
+    for (let boots = 1; ; boots += 1) {
+      const guest = await Guest.boot(options);
+      try {
+        return await GuestSwitch.#start(guest);
+      } catch (error) {
+        await guest.stop();
+        if (boots === BOOTS_MAX || !(error instanceof ProgramError && error.stderr.includes(NO_THREADS))) {
+          throw error;
+        }
+      }
+    }
+  }
+
   /**
    * Starts ovsdb-server and ovs-vswitchd in ovs-ctl's paths. In one of three guests, ovs-vswitchd 3.1 sees no processor for
    * its first bridge: it starts without threads for upcalls, and all upcalls stay lost. It is started again then.
    */
-  static async start(guest: Guest): Promise<GuestSwitch> {
+  static async #start(guest: Guest): Promise<GuestSwitch> {
     const script = `
       modprobe openvswitch
       ovsdb-tool create /etc/openvswitch/conf.db
@@ -64,7 +83,7 @@ export class GuestSwitch {
         switch=$(cat /run/openvswitch/ovs-vswitchd.pid)
         ovs-appctl exit --cleanup
         while [ -e /proc/$switch ]; do sleep 0.05; done
-        if [ $attempt = 5 ]; then echo 'ovs-vswitchd has no threads for upcalls' >&2; exit 1; fi
+        if [ $attempt = 5 ]; then echo '${NO_THREADS}' >&2; exit 1; fi
       done
       sysctl -qw net.ipv6.conf.br0.disable_ipv6=1`;
     await guest.run(script, { timeoutMs: GUEST_TIMEOUT_MS });

@@ -10,6 +10,7 @@ import { type AdoptPolicy, planOwnership } from '../../control/ownership.ts';
 import { isToBeRedirected } from '../../control/set-choice.ts';
 import { sampledSets } from '../../control/translation.ts';
 import type { ExporterOptions } from '../../export/exporter-options.ts';
+import { counted } from '../../report/counted.ts';
 import { isExported, needsPacketIns } from './bridge-checks.ts';
 import type { BridgeFacts } from './bridge-facts.ts';
 import type { DatabaseFacts } from './database-facts.ts';
@@ -128,7 +129,7 @@ function costsOfSets(facts: BridgeFacts, config: BridgeConfig): string[] {
     ...(rewritten.length === 0
       ? []
       : [
-          `Collector set ${idsOf(rewritten)}: one more action behind each sample action in ${flows.length} flows, and meter ` +
+          `Collector set ${idsOf(rewritten)}: one more action behind each sample action in ${counted(flows.length, 'flow')}, and meter ` +
             `${SAMPLE_METER_ID} for up to ${config.maxSampleRate} packets/s.`,
         ]),
     ...(redirected.length === 0

@@ -10,6 +10,7 @@ import { isToBeRedirected } from '../../control/set-choice.ts';
 import { hasOurActions } from '../../control/translation.ts';
 import { shownInPart } from '../../control/translation-conditions.ts';
 import type { FlowUpdate } from '../../node-openflow/index.ts';
+import { counted } from '../../report/counted.ts';
 import type { BridgeFacts } from './bridge-facts.ts';
 import { type Finding, finding } from './finding.ts';
 
@@ -54,7 +55,7 @@ function checkStaleState({ bridge, flows, observed }: BridgeFacts): Finding[] {
   const rewritten = flows.filter((flow) => flow.cookie !== HOOK_COOKIE && isRewritten(flow)).length;
   const parts = [
     ...(observed.hook?.cookie === HOOK_COOKIE ? ['the hook'] : []),
-    ...(rewritten === 0 ? [] : [`actions in ${rewritten} flows`]),
+    ...(rewritten === 0 ? [] : [`actions in ${counted(rewritten, 'flow')}`]),
     ...[observed.hookMeter, observed.sampleMeter]
       .filter((meter) => meter !== undefined && !isUnmanagedMeter(meter))
       .map((meter) => `meter ${meter?.meterId}`),

@@ -2,6 +2,7 @@
 // is over needs nothing.
 
 import { collectorAction } from '../../report/collector-actions.ts';
+import { counted } from '../../report/counted.ts';
 import { listExporters } from '../../report/exporter-list.ts';
 import type { RecentMeterLoss } from '../../report/recent-losses.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
@@ -26,7 +27,7 @@ export function checkLosses(status: StatusWithLosses): Finding[] {
         'warning',
         'records-lost',
         `Collector ${target} of ${exporter}`,
-        `${records} records could not be sent ${minutes}${lastError === undefined ? '' : `; last: ${lastError}`}.`,
+        `${counted(records, 'record')} could not be sent ${minutes}${lastError === undefined ? '' : `; last: ${lastError}`}.`,
         collectorAction(lastError),
       );
     }),

@@ -72,6 +72,8 @@ const LOOK_PACKETS = 64;
 const BATCH_PACKETS = 8192;
 /** Microseconds of capture after which a batch of packets ends: those of a slow capture are not exported late. */
 const BATCH_MICROS = 10_000;
+/** The export time of a message is a whole second: flows that have expired may be passed on until then. */
+const PASS_MICROS = 1_000_000;
 /** Microseconds that a packet may be exported before its time: the precision of timers. */
 const AHEAD_MICROS = 1000;
 
@@ -134,6 +136,7 @@ export class Replay {
       this.#time.advance(lastMicros);
     });
     this.#run.batchMicros = BATCH_MICROS;
+    this.#run.passMicros = PASS_MICROS;
     this.#run.domain = options.observationDomainId;
     this.#run.observationPointId = options.observationPointId;
     this.#run.ingressInterface = UNKNOWN_INTERFACE;

@@ -5,7 +5,7 @@
 
 import { cp } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Guest, HOST_ADDRESS } from '../../kernel/guest.ts';
+import { type Guest, HOST_ADDRESS } from '../../kernel/guest.ts';
 import { GUEST_TIMEOUT_MS, GuestSwitch } from '../../kernel/guest-switch.ts';
 import { UdpSink } from '../../support/udp-sink.ts';
 import { waitFor } from '../../support/wait.ts';
@@ -63,9 +63,9 @@ export const kernelPart: BenchPart = async (told, against) => {
     told(row);
   };
   const sink = await UdpSink.open();
-  const guest = await Guest.boot({ suite: process.env['KERNEL_GUEST_SUITE'] });
+  const ovs = await GuestSwitch.boot({ suite: process.env['KERNEL_GUEST_SUITE'] });
+  const { guest } = ovs;
   try {
-    const ovs = await GuestSwitch.start(guest);
     await ovs.addHost({ name: 'a', address: '10.0.0.1/24' });
     await ovs.addHost({ name: 'b', address: '10.0.0.2/24' });
     await ovs.setFlows('priority=0,actions=NORMAL');
