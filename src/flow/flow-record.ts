@@ -70,7 +70,7 @@ export interface FlowRun {
   /**
    * Encodes the records of the first flow and of those behind it, up to `countMax`, that have its template, domain and reason and did
    * not end after the export time, which is given on the clock of the flows in microseconds and in seconds since 1970. Returns how many.
-   * `offset` is where they will be copied to, as far as it is known.
+   * `offset` is where `copyTo` will put them.
    */
   encode(countMax: number, exportMicros: number, exportTimeSeconds: number, offset: number): number;
   /** Copies the records that were encoded last. */
