@@ -1,6 +1,7 @@
 // The account of one exporter of ovs-vswitchd: what it has sent, what of it has arrived, and what is lost. Each of its records has
 // running totals of packets and octets, so the growth of the totals less what arrived is what was lost on the way to the daemon,
 // exactly. Losses are compensated as those of a meter are (loss-compensation.ts), by intervals of one second of the exporter's time.
+// Amounts are packets and octets of the pool, not samples, because samples of another probability may represent what was lost.
 
 import { LossCompensation, type LossCompensationStatus } from './loss-compensation.ts';
 import { type RecordOffsets, Slot } from './switch-templates.ts';
@@ -41,11 +42,11 @@ const RECEIVED_PACKETS = 2;
 const RECEIVED_OCTETS = 3;
 const LOST_PACKETS = 4;
 const LOST_OCTETS = 5;
-/** Samples and their octets of the interval. */
-const ARRIVED_SAMPLES = 6;
-const ARRIVED_SAMPLE_OCTETS = 7;
-const MISSED_SAMPLES = 8;
-const MISSED_SAMPLE_OCTETS = 9;
+/** Packets and octets of the interval. */
+const ARRIVED_PACKETS = 6;
+const ARRIVED_OCTETS = 7;
+const MISSED_PACKETS = 8;
+const MISSED_OCTETS = 9;
 const SAMPLES_LOST = 10;
 const SAMPLES_LATE = 11;
 /** Samples of this exporter that are missing. */
@@ -146,12 +147,12 @@ export class ExporterAccount {
     const octets = packets * frameLength;
     cells[RECEIVED_PACKETS]! += packets;
     cells[RECEIVED_OCTETS]! += octets;
-    cells[ARRIVED_SAMPLES]! += 1;
-    cells[ARRIVED_SAMPLE_OCTETS]! += frameLength;
+    cells[ARRIVED_PACKETS]! += packets;
+    cells[ARRIVED_OCTETS]! += octets;
     cells[ALL_SAMPLES]! += 1;
     cells[ALL_SAMPLE_OCTETS]! += frameLength;
-    this.#packets.arrive(1);
-    this.#octets.arrive(frameLength);
+    this.#packets.arrive(packets);
+    this.#octets.arrive(octets);
     const totalPackets = longAt(bytes, packetsAt);
     const totalOctets = longAt(bytes, octetsAt);
     const ahead = (this.#messageSequence - this.#sequence) | 0;
@@ -211,22 +212,22 @@ export class ExporterAccount {
     );
   }
 
-  /** Notes a loss, or with negative numbers that less is lost. Lost octets of samples are those of a sample of mean weight. */
+  /** Notes a loss, or with negative numbers that less is lost. */
   #lose(samples: number, packets: number, octets: number): void {
     const cells = this.#cells;
     cells[SAMPLES_LOST]! += samples;
     cells[SAMPLES_MISSING]! += samples;
     cells[LOST_PACKETS]! += packets;
     cells[LOST_OCTETS]! += octets;
-    cells[MISSED_SAMPLES]! += samples;
-    cells[MISSED_SAMPLE_OCTETS]! += octets * (samples / packets);
+    cells[MISSED_PACKETS]! += packets;
+    cells[MISSED_OCTETS]! += octets;
   }
 
   #endInterval(): void {
     const cells = this.#cells;
-    this.#packets.observe(intervalOf(cells[ARRIVED_SAMPLES]!, cells[MISSED_SAMPLES]!));
-    this.#octets.observe(intervalOf(cells[ARRIVED_SAMPLE_OCTETS]!, cells[MISSED_SAMPLE_OCTETS]!));
-    cells.fill(0, ARRIVED_SAMPLES, MISSED_SAMPLE_OCTETS + 1);
+    this.#packets.observe(intervalOf(cells[ARRIVED_PACKETS]!, cells[MISSED_PACKETS]!));
+    this.#octets.observe(intervalOf(cells[ARRIVED_OCTETS]!, cells[MISSED_OCTETS]!));
+    cells.fill(0, ARRIVED_PACKETS, MISSED_OCTETS + 1);
   }
 }
 

@@ -119,6 +119,34 @@ test('counts exactly what is lost between two records, and compensates packets a
   assert.ok(Math.abs(counted - all) < all / 1000, `${counted} of ${all}`);
 });
 
+for (const [before, after] of [
+  [1, 15],
+  [15, 1],
+] as const) {
+  test(`what was lost at a weight of ${before} is compensated by samples with the weight ${after}`, () => {
+    const { intake, forwarded, receive, pointOf } = openIntake();
+    const exporter = new SwitchExporter();
+    // 1,500 packets a second; the probability changes behind a second in which half of them were lost.
+    for (let second = 1; second <= 10; second += 1) {
+      const packets = second <= 3 ? before : after;
+      for (let index = 0; index < 1500 / packets; index += 1) {
+        const message = exporter.message({ point: pointOf(EVERY / packets), packets }, second);
+        if (second !== 3 || index % 2 === 0) {
+          receive(message);
+        }
+      }
+    }
+    const { packets, packetCompensation, octetCompensation } = intake.status();
+    assert.equal(packets.exported, 15_000);
+    assert.ok(packets.lost >= 735, `${packets.lost} lost`);
+    assert.deepEqual([packetCompensation.writtenOff, octetCompensation.writtenOff], [0, 0]);
+    const represented = sum(forwarded.map(({ weight }) => weight));
+    assert.ok(Math.abs(represented - 15_000) <= 2, `${represented} packets`);
+    const octets = sum(forwarded.map((each) => each.octets));
+    assert.ok(Math.abs(octets - 1_500_000) <= 200, `${octets} octets`);
+  });
+}
+
 test('takes the flags of a TCP packet from the totals only where no record is missing before it', () => {
   const { forwarded, receive, pointOf } = openIntake();
   const exporter = new SwitchExporter();
