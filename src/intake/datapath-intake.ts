@@ -58,6 +58,8 @@ export class DatapathIntake {
   #slot = 0;
   #interval = 1;
   #probability = 0;
+  /** The share of the packets of a sample that its record counts. */
+  #countedShare = 1;
   #sink: SampleSink | undefined;
 
   constructor({ domainToken, randomSeed, interfaces, onOtherTemplate }: DatapathIntakeOptions) {
@@ -183,7 +185,13 @@ export class DatapathIntake {
   /** Weighs records by 65535/P, and thins them to 1 in N where they are more than that. */
   #setProbability(probability: number): void {
     this.#probability = probability;
-    this.#sampler.setScale(PROBABILITY_ALL / probability);
+    const scale = PROBABILITY_ALL / probability;
+    this.#sampler.setScale(scale);
+    const countedShare = Math.floor(scale) / scale;
+    if (countedShare !== this.#countedShare) {
+      this.account.convert(countedShare / this.#countedShare);
+      this.#countedShare = countedShare;
+    }
     const surplus = (this.#interval * probability) / PROBABILITY_ALL;
     if (surplus <= 1) {
       this.#sampler.setProbability(1, 1);

@@ -119,6 +119,15 @@ export class ExporterAccount {
     return Math.max(0, sent - this.#cells[COUNTED]!);
   }
 
+  /** Records count in another unit from now on, as that for a sample of another probability: what was 1 is `ratio` of it. */
+  convert(ratio: number): void {
+    this.#packets.convert(ratio);
+    this.#octets.convert(ratio);
+    for (let index = ARRIVED_PACKETS; index <= MISSED_OCTETS; index += 1) {
+      this.#cells[index]! *= ratio;
+    }
+  }
+
   /** Notes a message with other data than samples, which has a sequence number as well. */
   skipMessage(): void {
     this.#skipped += 1;

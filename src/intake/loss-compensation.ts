@@ -81,6 +81,17 @@ export class LossCompensation {
     this.cells[1] = this.#pendingAtReading;
   }
 
+  /** Amounts are in another unit from now on: what was 1 is `ratio` of it. What is written off already stays. */
+  convert(ratio: number): void {
+    this.cells[1]! *= ratio;
+    this.#pendingAtReading *= ratio;
+    this.#lastArrived *= ratio;
+    this.#losses = this.#losses.map((loss) => loss * ratio);
+    for (const [index, { arrived, observed, lost }] of this.#intervals.entries()) {
+      this.#intervals[index] = { arrived: arrived * ratio, observed: observed * ratio, lost: lost * ratio };
+    }
+  }
+
   status(): LossCompensationStatus {
     return { factor: this.#factorAtReading, pending: this.cells[1]!, writtenOff: this.#writtenOff };
   }
