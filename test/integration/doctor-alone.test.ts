@@ -181,7 +181,7 @@ test(
     await killed.kill();
     assert.match(
       await about('stale-state'),
-      /the hook, actions in 1 flows, meter 65000, meter 65001\..*"ovs-ipfix release"/u,
+      /the hook, actions in 1 flow, meter 65000, meter 65001\..*"ovs-ipfix release"/u,
     );
     await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', own.dbEndpoint], { environment });
     lacks(await diagnose(environment), 'stale-state');
