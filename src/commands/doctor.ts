@@ -43,6 +43,8 @@ import {
 /** Schema and version of the document of `--format json`, as in `status`. */
 const DOCTOR_SCHEMA = { schema: 'ovs-ipfix/doctor', version: 1 } as const;
 
+/** The worst one first. */
+const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
 const EXIT_WARNINGS = 3;
 const EXIT_ERRORS = 4;
 
@@ -91,9 +93,8 @@ export async function examine(settings: DoctorSettings, clock: Clock): Promise<F
     findings.push(unreachable(error));
   }
   findings.push(...(await attempt('the clock', async () => checkClock(clock))));
-  const order: readonly Severity[] = ['error', 'warning', 'note'];
   return byCause(findings.map(shown)).toSorted(
-    (a, b) => order.indexOf(a.severity) - order.indexOf(b.severity),
+    (a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity),
   );
 }
 
@@ -219,7 +220,6 @@ async function attempt(what: string, check: () => Promise<Finding[]>): Promise<F
   }
 }
 
-const SEVERITIES = ['error', 'warning', 'note'] as const;
 const COLOURS: Readonly<Record<Severity, Colour>> = { error: 'red', warning: 'yellow', note: 'cyan' };
 
 function findingsText(findings: readonly Finding[]): string {

@@ -6,11 +6,9 @@ import {
   EXPIRED_REASON,
   EXPIRED_WORDS,
   SLOT_ADDRESS,
-  SLOT_BYTES,
   SLOT_HASH,
   SLOT_TEMPLATE,
   SLOT_TIME,
-  SLOTS_AT,
 } from '../flow/engine-memory';
 import {
   beginEntry,
@@ -27,6 +25,7 @@ import {
 } from './entry';
 import { hashPlainSlot, hashSlot } from './hash';
 import { usedBytes } from './memory';
+import { slotAt } from './sample-slot';
 import {
   firstOldPlace,
   firstPlace,
@@ -173,10 +172,6 @@ export function flush(countMax: i32): i32 {
   }
   noteDue();
   return expiredCount;
-}
-
-function slotAt(index: i32): usize {
-  return <usize>(SLOTS_AT + index * SLOT_BYTES);
 }
 
 /** Reads ahead what adding the samples will read; returns whether their slots have probable addresses. */

@@ -3,7 +3,6 @@
 
 import {
   FRAME_OF_EXTENDED,
-  SLOT_BYTES,
   SLOT_FRAME,
   SLOT_FRAME_BYTES,
   SLOT_HEADER_BYTES,
@@ -14,8 +13,8 @@ import {
   SLOT_POINT,
   SLOT_TCP_FLAGS,
   SLOT_TEMPLATE,
-  SLOTS_AT,
 } from '../flow/engine-memory';
+import { slotAt } from './sample-slot';
 
 const TCP: u32 = 6;
 const UDP: u32 = 17;
@@ -51,7 +50,7 @@ export function dissectFrames(frames: i32): i32 {
   let others = 0;
   for (let left = frames; left !== 0; left &= left - 1) {
     const index = ctz(left);
-    const slot = <usize>(SLOTS_AT + index * SLOT_BYTES);
+    const slot = slotAt(index);
     const frame = <usize>load<u32>(slot, SLOT_FRAME);
     const isExtended = load<i32>(slot, SLOT_TEMPLATE) === FRAME_OF_EXTENDED;
     const point = bswap(load<u32>(slot, SLOT_POINT));

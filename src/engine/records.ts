@@ -3,7 +3,6 @@
 import {
   EXPIRED_COUNT,
   FRAMES_AT,
-  SLOT_BYTES,
   SLOT_COUNT,
   SLOT_DOMAIN,
   SLOT_FRAME,
@@ -12,11 +11,11 @@ import {
   SLOT_INGRESS,
   SLOT_POINT,
   SLOT_TIME,
-  SLOTS_AT,
 } from '../flow/engine-memory';
 import { addMorePlainSamples, addMoreSamples, forgetExpired } from './cache';
 import { dissect, plainTemplate } from './dissect';
 import { completePlainSlot } from './entry';
+import { slotAt } from './sample-slot';
 
 const HEADER_BYTES: u32 = 16;
 const MICROS: i64 = 1_000_000;
@@ -173,7 +172,7 @@ function timeOf(record: usize): i64 {
 /** Writes what only samples of other frames need into the slots from `begin` that wait. */
 function completeSlots(begin: u32): void {
   for (let index = begin; index < waiting; index += 1) {
-    completePlainSlot(<usize>(SLOTS_AT + index * SLOT_BYTES));
+    completePlainSlot(slotAt(index));
   }
 }
 
@@ -201,7 +200,7 @@ function putRecords(
       break;
     }
     const frameSize = max(bytes, load<u32>(record, 12));
-    const slot = <usize>(SLOTS_AT + next * SLOT_BYTES);
+    const slot = slotAt(next);
     store<i64>(slot, time, SLOT_TIME);
     store<u32>(slot, frameSize, SLOT_FRAME_SIZE);
     store<u64>(slot, prefix, SLOT_DOMAIN);

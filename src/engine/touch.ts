@@ -2,8 +2,9 @@
 // time. It looks ahead a few hundred instructions only, so what may not be in its caches is read in short loops, eight places a pass
 // and without a branch that depends on what was read. Addresses are in bytes.
 
-import { SLOT_ADDRESS, SLOT_BYTES, SLOT_HASH, SLOTS_AT } from '../flow/engine-memory';
+import { SLOT_ADDRESS, SLOT_HASH } from '../flow/engine-memory';
 import { entryWordCount, hashOf, templateOf } from './entry';
+import { slotAt } from './sample-slot';
 import { firstPlace, LAST_PROBABLE_BYTES, probableAddress } from './slots';
 import { after } from './store';
 
@@ -43,10 +44,6 @@ export function touchOldest(address: u32, countMax: i32): void {
     next = after(next, entryWordCount(templateOf(entry)));
   }
   readAll(count, LAST_PROBABLE_BYTES, LAST_PROBABLE_BYTES);
-}
-
-function slotAt(index: i32): usize {
-  return <usize>(SLOTS_AT + index * SLOT_BYTES);
 }
 
 function setPlace(index: i32, place: u32): void {

@@ -60,13 +60,8 @@ export class MessagePacker {
     const template = templateWithId(run.first.templateId);
     const { writer, exportMicros } = this.#roomyMessageFor(run.first, template);
     const { id, recordSize } = template;
-    const { exportTimeSeconds } = writer;
-    const count = run.encode(
-      writer.roomFor(id, recordSize),
-      exportMicros,
-      exportTimeSeconds,
-      writer.offsetOf(id),
-    );
+    const room = writer.roomFor(id, recordSize);
+    const count = run.encode(room, exportMicros, writer.exportTimeSeconds, writer.offsetOf(id));
     run.copyTo(writer.bytes, writer.reserveRecords(id, recordSize, count));
     return count;
   }

@@ -16,15 +16,21 @@ const RECORD_BYTES = 16 + UDP_FRAME.length;
 /** Two batches. */
 const RECORDS = 64;
 
+/** Writes the record of that index, and returns its frame. */
+function putRecord(frames: Buffer, index: number, micros: number): Buffer {
+  const at = index * RECORD_BYTES;
+  frames.writeUInt32LE(micros, at + 4);
+  frames.writeUInt32LE(UDP_FRAME.length, at + 8);
+  frames.writeUInt32LE(UDP_FRAME.length, at + 12);
+  UDP_FRAME.copy(frames, at + 16);
+  return frames.subarray(at + 16, at + RECORD_BYTES);
+}
+
 test('frames of another interface, another point and another domain are of other flows', () => {
   const engine = engineOf('wasm', { activeTimeoutMicros: 60_000_000, flowsMax: 100, hashSeed: 77 });
   const frames = engine.frames!;
   for (let index = 0; index < RECORDS; index += 1) {
-    const at = index * RECORD_BYTES;
-    frames.writeUInt32LE(index, at + 4);
-    frames.writeUInt32LE(UDP_FRAME.length, at + 8);
-    frames.writeUInt32LE(UDP_FRAME.length, at + 12);
-    UDP_FRAME.copy(frames, at + 16);
+    putRecord(frames, index, index);
   }
   const visitor = new CollectingVisitor();
   const run = new RecordRun(() => {});
@@ -86,12 +92,7 @@ class RecordReader {
 
   read(count: number, change: (frame: Buffer, index: number) => void): void {
     for (let index = 0; index < count; index += 1) {
-      const at = index * RECORD_BYTES;
-      this.#frames.writeUInt32LE(this.#micros, at + 4);
-      this.#frames.writeUInt32LE(UDP_FRAME.length, at + 8);
-      this.#frames.writeUInt32LE(UDP_FRAME.length, at + 12);
-      UDP_FRAME.copy(this.#frames, at + 16);
-      change(this.#frames.subarray(at + 16, at + RECORD_BYTES), index);
+      change(putRecord(this.#frames, index, this.#micros), index);
       this.#micros += 1;
     }
     const run = this.#run;
