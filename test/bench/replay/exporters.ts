@@ -2,7 +2,7 @@
 // and the exporters in C and C++ that read captures.
 
 import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { EngineName } from '../../../src/flow/flow-engine.ts';
 import type { EarlierVersion } from '../row.ts';
 import type { Scenario } from './scenarios.ts';
@@ -74,6 +74,25 @@ export function exporterOf(build: Build, format: RecordFormat, engine?: EngineNa
     hasAccount: true,
     command: (file, port, { activeTimeout }) =>
       replayCommand(build, file, `127.0.0.1:${port}`, { format, engine, activeTimeout }),
+  };
+}
+
+/** The messages of a run: how many, and the octets of all. */
+export interface SentMessages {
+  readonly messages: number;
+  readonly octets: number;
+}
+
+/** Returns a program (`datagrams.ts`) that only sends as many messages as an exporter has sent before, of the same size on average. */
+export function senderOf(exporter: Exporter, sentBefore: () => SentMessages): Exporter {
+  const program = join(dirname(process.argv[1] ?? ''), 'datagrams.mjs');
+  return {
+    name: `sending alone, the messages of ${exporter.name}`,
+    hasAccount: false,
+    command: (_, port) => {
+      const { messages, octets } = sentBefore();
+      return [process.execPath, program, ...words(`${port} ${messages} ${Math.round(octets / messages)}`)];
+    },
   };
 }
 

@@ -14,14 +14,16 @@ export interface Contestants {
   /** This build in the format `extended` with each engine; undefined if it has only one. */
   readonly engines: { readonly wasm: Exporter; readonly typescript: Exporter } | undefined;
   readonly peers: readonly Exporter[];
+  /** For this build in each format, what its messages take to be sent: see `senderOf`. */
+  readonly senders: ReadonlyMap<RecordFormat, Exporter>;
   /** Whether the goals of processor time are for the earlier build. */
   readonly isGoalsCommit: boolean;
 }
 
 /** Returns all exporters once. */
-export function allOf({ ours, earlier, engines, peers }: Contestants): readonly Exporter[] {
+export function allOf({ ours, earlier, engines, peers, senders }: Contestants): readonly Exporter[] {
   const both = engines === undefined ? [] : [engines.wasm, engines.typescript];
-  return [...new Set([...ours.values(), ...earlier.values(), ...both, ...peers])];
+  return [...new Set([...ours.values(), ...earlier.values(), ...both, ...peers, ...senders.values()])];
 }
 
 /** Returns the rows of a scenario; `runs` has a run of each exporter for each round. */
@@ -38,6 +40,12 @@ export function scenarioRows(
   const all = allOf(contestants);
   figures.addEach(all, '', 'ns/packet', nanos);
   addToEarlier(figures, contestants, 'processor time', seconds);
+  for (const [format, sender] of contestants.senders) {
+    const other = contestants.earlier.get(format);
+    if (other !== undefined) {
+      figures.addRatio(`${sender.name} / ${other.name}, processor time`, sender, other, seconds);
+    }
+  }
   for (const peer of contestants.peers) {
     for (const ours of contestants.ours.values()) {
       const goal = scenario.goals.peers[peer.name];
@@ -50,9 +58,11 @@ export function scenarioRows(
     figures.addRatio('wasm / typescript, peak memory', engines.wasm, engines.typescript, memory);
   }
   addFormats(figures, contestants);
-  figures.addEach(all, 'peak memory of ', 'MB', memory);
+  const senders = new Set(contestants.senders.values());
+  const exporters = all.filter((each) => !senders.has(each));
+  figures.addEach(exporters, 'peak memory of ', 'MB', memory);
   addToEarlier(figures, contestants, 'peak memory', memory);
-  figures.addEach(all, 'messages of ', 'count', ({ account, counts }) => (account ?? counts).messages);
+  figures.addEach(exporters, 'messages of ', 'count', ({ account, counts }) => (account ?? counts).messages);
   return figures.rows;
 }
 

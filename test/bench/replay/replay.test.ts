@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { EarlierVersion } from '../row.ts';
 import { readAccount } from './account.ts';
 import { differenceOf } from './engine-check.ts';
-import { type Build, type Exporter, exporterOf, formatsOf, optionsOfHelp } from './exporters.ts';
+import { type Build, type Exporter, exporterOf, formatsOf, optionsOfHelp, senderOf } from './exporters.ts';
 import { allOf, type Contestants, scenarioRows } from './figures.ts';
 import type { Run } from './measured-run.ts';
 import { GOALS_COMMIT, type Scenario } from './scenarios.ts';
@@ -95,6 +95,7 @@ const engines = {
   typescript: exporterOf(BUILD, 'extended', 'typescript'),
 };
 const softflowd: Exporter = { name: 'softflowd', hasAccount: false, command: () => [] };
+const sender = senderOf(original, () => ({ messages: 3, octets: 4000 }));
 const CONTESTANTS: Contestants = {
   ours: new Map([
     ['extended', extended],
@@ -106,6 +107,7 @@ const CONTESTANTS: Contestants = {
   ]),
   engines,
   peers: [softflowd],
+  senders: new Map([['original', sender]]),
   isGoalsCommit: true,
 };
 
@@ -134,6 +136,7 @@ const RUNS = runsOf(
     [engines.wasm, [1, 1, 1]],
     [engines.typescript, [2, 2, 2]],
     [softflowd, [10, 10, 12]],
+    [sender, [0.5, 0.5, 0.6]],
   ]),
 );
 
@@ -145,11 +148,12 @@ test('each exporter has a turn, also one that is compared in two formats', () =>
     engines.wasm,
     engines.typescript,
     softflowd,
+    sender,
   ]);
-  assert.deepEqual(allOf({ ...CONTESTANTS, earlier: new Map(), engines: undefined, peers: [] }), [
-    extended,
-    original,
-  ]);
+  assert.deepEqual(
+    allOf({ ...CONTESTANTS, earlier: new Map(), engines: undefined, peers: [], senders: new Map() }),
+    [extended, original],
+  );
 });
 
 test('the rows of a scenario compare both formats with the earlier build and with each exporter', () => {
@@ -173,6 +177,13 @@ test('the rows of a scenario compare both formats with the earlier build and wit
   // What a sink loses is in the account.
   assert.deepEqual(of('messages of ovs-ipfix, original'), [9, 'count', undefined]);
   assert.deepEqual(of('messages of softflowd'), [7, 'count', undefined]);
+  assert.deepEqual(of(sender.name), [0.5, 'ns/packet', undefined]);
+  assert.deepEqual(of(`${sender.name} / 6713487, original, ${time}`), [0.125, 'ratio', undefined]);
+  assert.ok(!rows.some(({ what }) => /(?:memory|messages) of sending/u.test(what)));
+});
+
+test('messages are sent alone in the number and of the average size that the exporter had', () => {
+  assert.deepEqual(sender.command('a.pcap', 4739, SCENARIO).slice(2), ['4739', '3', '1333']);
 });
 
 test('the goals of processor time are not for another commit, and without one nothing is compared', () => {
@@ -180,7 +191,7 @@ test('the goals of processor time are not for another commit, and without one no
   const toEarlier = other.filter(({ what }) => what.includes(' / 6713487, original, '));
   assert.deepEqual(
     toEarlier.map(({ goal }) => goal),
-    [undefined, undefined, '<= 1.0', '<= 1.0'],
+    [undefined, undefined, undefined, '<= 1.0', '<= 1.0'],
   );
   const alone = { ...CONTESTANTS, earlier: new Map(), engines: undefined };
   const rows = scenarioRows(alone, SCENARIO, 1e9, RUNS);

@@ -18,6 +18,8 @@ import {
   formatsOf,
   PEERS,
   type RecordFormat,
+  type SentMessages,
+  senderOf,
 } from './exporters.ts';
 import { allOf, type Contestants, scenarioRows } from './figures.ts';
 import { type Run, runExporter } from './measured-run.ts';
@@ -30,11 +32,12 @@ const CAPTURE_SECONDS = 60;
 export const replayPart: BenchPart = async (told, against) => {
   const rows: Row[] = [];
   const build = buildOf();
-  const contestants = contestantsOf(build, against);
+  const latest = new Map<Exporter, Run>();
+  const contestants = contestantsOf(build, against, latest);
   const folder = mkdtempSync(join(tmpdir(), 'bench-replay-'));
   try {
     for (const scenario of SCENARIOS) {
-      for (const row of await measure(join(folder, 'capture.pcap'), scenario, contestants, build)) {
+      for (const row of await measure(join(folder, 'capture.pcap'), scenario, contestants, build, latest)) {
         rows.push(row);
         told(row);
       }
@@ -45,7 +48,12 @@ export const replayPart: BenchPart = async (told, against) => {
   return rows;
 };
 
-function contestantsOf(build: Build, against: EarlierVersion | undefined): Contestants {
+/** @param latest the latest run of each exporter */
+function contestantsOf(
+  build: Build,
+  against: EarlierVersion | undefined,
+  latest: ReadonlyMap<Exporter, Run>,
+): Contestants {
   const ours = inFormats(build);
   const earlier = against === undefined ? new Map<RecordFormat, Exporter>() : inFormats(buildOf(against));
   const peers = PEERS.filter(({ name }) => {
@@ -66,8 +74,20 @@ function contestantsOf(build: Build, against: EarlierVersion | undefined): Conte
     ),
     engines: build.hasEngines ? { wasm: engine('wasm'), typescript: engine('typescript') } : undefined,
     peers,
+    senders: new Map(
+      [...ours].map(([format, exporter]) => [format, senderOf(exporter, () => sentBy(exporter, latest))]),
+    ),
     isGoalsCommit: against?.commit === GOALS_COMMIT,
   };
+}
+
+/** Returns what an exporter has sent in its latest run. */
+function sentBy(exporter: Exporter, latest: ReadonlyMap<Exporter, Run>): SentMessages {
+  const account = latest.get(exporter)?.account;
+  if (account === undefined) {
+    throw new Error(`${exporter.name} has not been run before its messages are sent alone.`);
+  }
+  return account;
 }
 
 function inFormats(build: Build): Map<RecordFormat, Exporter> {
@@ -79,6 +99,7 @@ async function measure(
   scenario: Scenario,
   contestants: Contestants,
   build: Build,
+  latest: Map<Exporter, Run>,
 ): Promise<readonly Row[]> {
   const { flows, distribution, name: column } = scenario;
   const packets = scaled(PACKETS);
@@ -86,7 +107,9 @@ async function measure(
   const runs = new Map<Exporter, Run[]>(allOf(contestants).map((exporter) => [exporter, []]));
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [exporter, done] of runs) {
-      done.push(await runExporter(exporter, file, scenario, packets));
+      const run = await runExporter(exporter, file, scenario, packets);
+      latest.set(exporter, run);
+      done.push(run);
     }
   }
   const rows = [...scenarioRows(contestants, scenario, packets, runs)];
