@@ -4,6 +4,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { MessageReader } from '../ipfix/message-reader.ts';
 import type { DecodedMessage } from '../ipfix/reader-types.ts';
+import { counted } from '../report/counted.ts';
 import { jsonLine, recordObject } from '../report/record-format.ts';
 import { recordText, TABLE_HEAD } from '../report/record-text.ts';
 import { addressText } from '../runtime/address-text.ts';
@@ -190,11 +191,12 @@ class Collect {
   #summary(): string {
     const { sessionsDropped, domainsDropped, templatesRefused } = this.#reader.status();
     const limits = sessionsDropped + domainsDropped + templatesRefused;
-    const counts = `${this.#recordCount} records in ${this.#messageCount} messages, ${this.#problemCount} problems`;
-    const atLimit = limits > 0 ? `, ${limits} times at a limit` : '';
+    const records = `${counted(this.#recordCount, 'record')} in ${counted(this.#messageCount, 'message')}`;
+    const counts = `${records}, ${counted(this.#problemCount, 'problem')}`;
+    const atLimit = limits > 0 ? `, ${counted(limits, 'time')} at a limit` : '';
     const unprinted =
       this.#unprintedCount > 0
-        ? `, ${this.#unprintedCount} lines not printed, because the reader was too slow`
+        ? `, ${counted(this.#unprintedCount, 'line')} not printed, because the reader was too slow`
         : '';
     const { refused } = this.#server;
     const connections = refused > 0 ? `, connections refused because too many were open: ${refused}` : '';

@@ -10,6 +10,7 @@ import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
 import { conditionLines, omittedLines } from './condition-lines.ts';
+import { counted } from './counted.ts';
 import type { DatapathUpcalls, StatusDocument } from './status-document.ts';
 import { collectorState, errorsText } from './tables.ts';
 import { foldText, numberText } from './text-table.ts';
@@ -137,13 +138,13 @@ function packetInLines({ samplerChoice, sampling }: SampledBridgeStatus, paint: 
 function setLines({ flows, groups, sampler, datapath }: FlowSamplingStatus): string[] {
   if (datapath === undefined) {
     return [
-      `    sampling   in ${flows} flows and ${groups} groups`,
+      `    sampling   in ${counted(flows, 'flow')} and ${counted(groups, 'group')}`,
       `    samples    ${sampler.selected} kept of ${sampler.received} received`,
     ];
   }
   const text = `    samples    ${sampler.selected} received, ${numberText(datapath.samplesLost)} lost`;
   return [
-    `    sampling   in ${flows} flows, by the datapath; no flow is changed`,
+    `    sampling   in ${counted(flows, 'flow')}, by the datapath; no flow is changed`,
     ...foldText(text, VALUE_INDENT),
   ];
 }

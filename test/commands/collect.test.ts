@@ -112,6 +112,17 @@ test('prints a table of 80 columns with exporter and domain', async (context) =>
   assert.equal(lines.filter((line) => line.startsWith('from ')).length, 1);
 });
 
+test('counts one record, message and problem in the singular', async (context) => {
+  const [, first] = uncached;
+  assert.ok(first);
+  const { program, port } = await collect(context, ['--listen', '127.0.0.1:0']);
+  // Its template has not come: the message has a problem, and no record that can be shown.
+  await sendUdp(port, [first]);
+  await waitFor(() => program.stderr.includes('unknown-template'), { what: 'the problem' });
+  await program.stop('SIGTERM');
+  assert.match(program.stderr, /\n0 records in 1 message, 1 problem\n$/u);
+});
+
 test('prints problems on standard error, and in JSON as objects', async (context) => {
   const [templates, first, second] = uncached;
   assert.ok(templates && first && second);

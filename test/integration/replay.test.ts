@@ -252,7 +252,7 @@ test('over TCP a collector gets everything, with the templates once', tier('daem
     intervalMs: 200,
   });
   await collect.stop('SIGINT');
-  assert.match(collect.stderr, /10000 records in \d+ messages, 0 problems/u);
+  assert.match(collect.stderr, /10,000 records in \d+ messages, 0 problems/u);
   const packets = collect.stdout
     .trimEnd()
     .split('\n')
