@@ -75,13 +75,24 @@ export function assertNfacctd(flow: Flow, truth: Truth, flows: readonly Shown[])
   );
 }
 
+/**
+ * A time of {@link Truth} as tshark 4.0 shows it, with nanoseconds: `Dec  1, 2026 02:28:35.479000000 UTC`. The day of the month is
+ * filled up with a space.
+ */
+export function tsharkTime(time: string): string {
+  const [date = '', timeOfDay = ''] = time.split('T');
+  const [year = '', month, day] = date.split('-');
+  const name = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ')[Number(month) - 1];
+  return `${name} ${String(Number(day)).padStart(2)}, ${year} ${timeOfDay}000000 UTC`;
+}
+
 export function assertTshark(flow: Flow, truth: Truth, flows: readonly string[]): void {
   const patterns = [
     new RegExp(`^\\s+Packets: ${truth.packets}$`, 'mu'),
     new RegExp(`^\\s+Octets: ${truth.octets}$`, 'mu'),
     new RegExp(`^\\s+InputInt: ${IFINDEX + 1}$`, 'mu'),
-    new RegExp(`^\\s+StartTime: .* \\d\\d, \\d{4} ${truth.start.slice(11)}000000 UTC$`, 'mu'),
-    new RegExp(`^\\s+EndTime: .* \\d\\d, \\d{4} ${truth.end.slice(11)}000000 UTC$`, 'mu'),
+    new RegExp(`^\\s+StartTime: ${tsharkTime(truth.start)}$`, 'mu'),
+    new RegExp(`^\\s+EndTime: ${tsharkTime(truth.end)}$`, 'mu'),
     ...(flow.ports === undefined ? [] : [new RegExp(`^\\s+SrcPort: ${flow.ports[0]}\\b`, 'mu')]),
     ...(flow.flags === undefined
       ? []

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { endInOrder } from './end-in-order.ts';
 import { targetsArgument } from './ipfix-rows.ts';
 import { ManualClock } from './manual-clock.ts';
+import { tsharkTime } from './shown-flows.ts';
 import { UdpSink } from './udp-sink.ts';
 import { waitFor } from './wait.ts';
 
@@ -80,4 +81,9 @@ test('all ends run in order even if one fails, and the first failure is reported
 test('a row without targets is written with an empty set', () => {
   assert.equal(targetsArgument([]), 'targets=[]');
   assert.equal(targetsArgument(['127.0.0.1:1', '[::1]:2']), 'targets="127.0.0.1:1","[::1]:2"');
+});
+
+test('a time is expected from tshark with the day of the month as tshark writes it', () => {
+  assert.equal(tsharkTime('2026-12-01T02:28:35.479'), 'Dec  1, 2026 02:28:35.479000000 UTC');
+  assert.equal(tsharkTime('2027-01-31T23:59:59.000'), 'Jan 31, 2027 23:59:59.000000000 UTC');
 });
