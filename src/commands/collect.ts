@@ -4,11 +4,11 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { MessageReader } from '../ipfix/message-reader.ts';
 import type { DecodedMessage } from '../ipfix/reader-types.ts';
-import { counted } from '../report/counted.ts';
 import { jsonLine, recordObject } from '../report/record-format.ts';
 import { recordText, TABLE_HEAD } from '../report/record-text.ts';
 import { addressText } from '../runtime/address-text.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { counted } from '../runtime/counted.ts';
 import { type ListenAddress, parseListenAddress } from '../runtime/listen-address.ts';
 import { safeText } from '../runtime/safe-text.ts';
 import { reasonOf } from '../runtime/sentence.ts';

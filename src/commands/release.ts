@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { LOG_MODULES, readOvsSettings } from '../config/settings.ts';
 import { release } from '../control/release.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { counted } from '../runtime/counted.ts';
 import { Log } from '../runtime/log.ts';
 import { flag, foldDatabase } from './options.ts';
 import { addOvsOptions } from './ovs-options.ts';
@@ -33,7 +34,9 @@ export function releaseCommand(): Command {
       process.stdout.write('Nothing changed: another ovs-ipfix holds the lock of the active daemon.\n');
       return;
     }
-    process.stdout.write(`${report.rowCount} IPFIX rows changed, ${report.bridgeCount} bridges cleaned.\n`);
+    process.stdout.write(
+      `${counted(report.rowCount, 'IPFIX row')} changed, ${counted(report.bridgeCount, 'bridge')} cleaned.\n`,
+    );
     const { withoutExporter } = report;
     if (withoutExporter !== undefined) {
       process.stdout.write(`${withoutExporter.charAt(0).toUpperCase()}${withoutExporter.slice(1)}.\n`);

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Condition } from '../config/condition.ts';
 import type { FlowMonitorEvent } from '../node-openflow/index.ts';
 import type { Timer } from '../runtime/clock.ts';
+import { counted } from '../runtime/counted.ts';
 import { ConnectionKeeper } from '../runtime/keeper.ts';
 import type { ReadMemory } from '../runtime/read-memory.ts';
 import { settlesWithin } from '../runtime/within.ts';
@@ -191,7 +192,7 @@ export class BridgeSession {
         ? (condition?.message ?? this.#translation.reconciler().lastError)
         : pending === 0
           ? 'flows are being read'
-          : `${pending} flows are still to be rewritten`;
+          : `${counted(pending, 'flow is', 'flows are')} still to be rewritten`;
     return `${where}: the daemon does not get all of its "sample" actions yet${because(detail)}.`;
   }
 

@@ -7,6 +7,7 @@ import type { BridgeConfig, FlowSampling } from '../config/configuration.ts';
 import { isRedirected } from '../config/ipfix-row.ts';
 import type { Exporter } from '../export/exporter.ts';
 import type { BridgeIntake } from '../intake/bridge-intake.ts';
+import { counted } from '../runtime/counted.ts';
 import type { BridgeSessionStatus } from './bridge-session-status.ts';
 import type { Leaving } from './gap-record.ts';
 import { unreachableCondition } from './own-rows-watch.ts';
@@ -146,7 +147,7 @@ export class BridgeSets {
     const { waiting } = this.#prepared;
     return waiting === 0
       ? undefined
-      : `Bridge ${this.#parts.bridge}: exporters of ${waiting} collector sets are still being made.`;
+      : `Bridge ${this.#parts.bridge}: exporters of ${counted(waiting, 'collector set')} are still being made.`;
   }
 
   /** Whether samples of the datapath have to reach the daemon for a set. */

@@ -3,6 +3,7 @@
 
 import type { ExporterAccount } from '../intake/exporter-account.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { counted } from '../runtime/counted.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { within } from '../runtime/within.ts';
@@ -35,7 +36,7 @@ export async function drainSamples({ bridge, clock, log, account, readSent }: Da
     const sent = await within(clock, LAST_READING_MS_MAX, late, readSent());
     const missing = sent === undefined ? 0 : account.missingOf(sent);
     if (missing > 0) {
-      log.warn(`bridge ${bridge}: ${missing} samples of the datapath that were sent last have not arrived`);
+      log.warn(`bridge ${bridge}: ${counted(missing, 'sample')} of the datapath sent last and not arrived`);
     }
   } catch (error) {
     log.info(`bridge ${bridge}: samples that have not arrived at the end are not known: ${reasonOf(error)}`);

@@ -5,6 +5,7 @@ import { type IpfixRow, readIpfixRow } from '../config/ipfix-row.ts';
 import { ownerOf } from '../config/own-rows.ts';
 import type { StopLoss } from '../export/exporter-status.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { counted } from '../runtime/counted.ts';
 import { clause, reasonOf } from '../runtime/sentence.ts';
 import { msUntil, settlesWithin } from '../runtime/within.ts';
 import type { DatabaseSession } from './database-session.ts';
@@ -60,7 +61,7 @@ export async function handBackRows(
   if (adopted > 0 && database.lock === 'none') {
     const { lastError } = database.status();
     const why = lastError === undefined ? '' : ` (${clause(lastError)})`;
-    return `${adopted} IPFIX rows are still adopted, because the database is down${why}; ${COMMAND}.`;
+    return `${counted(adopted, 'IPFIX row is', 'IPFIX rows are')} still adopted, because the database is down${why}; ${COMMAND}.`;
   }
   return undefined;
 }
@@ -80,10 +81,12 @@ export function describeLoss(losses: readonly StopLoss[]): string | undefined {
   const flows = losses.reduce((sum, { flowsUnsent }) => sum + flowsUnsent, 0);
   const records = losses.reduce((sum, { recordsLost }) => sum + recordsLost, 0);
   const parts = [
-    ...(flows === 0 ? [] : [`${flows} flows were not sent in time`]),
-    ...(records === 0 ? [] : [`${records} records still waited for a collector`]),
+    ...(flows === 0 ? [] : [`${counted(flows, 'flow was', 'flows were')} not sent in time`]),
+    ...(records === 0 ? [] : [`${counted(records, 'record')} still waited for a collector`]),
   ];
-  return parts.length === 0 ? undefined : `${parts.join(', and ')}: they are lost.`;
+  return parts.length === 0
+    ? undefined
+    : `${parts.join(', and ')}: ${flows + records === 1 ? 'it is' : 'they are'} lost.`;
 }
 
 /** Writes the changes that release all rows, and removes the daemon's own rows. */

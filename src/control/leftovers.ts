@@ -1,5 +1,6 @@
 // Sentences about what a stop or `release` could not remove from a bridge, each with the command that removes it.
 
+import { counted } from '../runtime/counted.ts';
 import { clause } from '../runtime/sentence.ts';
 
 const COMMAND = 'run "ovs-ipfix release"';
@@ -31,7 +32,7 @@ export function leftInBridge(bridge: string, left: Leftovers): string {
   }
   const parts = [
     ...(left.hasHook ? ['the hook or its meters'] : []),
-    ...(left.flowCount === 0 ? [] : [`the daemon's actions in ${left.flowCount} flows`]),
+    ...(left.flowCount === 0 ? [] : [`the daemon's actions in ${counted(left.flowCount, 'flow')}`]),
   ];
   const what = parts.length === 0 ? 'state of the daemon' : parts.join(' and ');
   return `Bridge ${bridge} still has ${what}${because(left.hookFailure)}; ${COMMAND}.`;

@@ -11,6 +11,7 @@ import {
   type OperationResult,
   OvsdbTransactionError,
 } from '../ovsdb-client/index.ts';
+import { counted } from '../runtime/counted.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { TurnGate } from '../runtime/turns.ts';
@@ -133,14 +134,14 @@ function logOwners(changes: readonly RowChange[], log: Logger): void {
   const adopted = changes.filter(({ kind }) => kind === 'adopt');
   const released = changes.filter(({ kind }) => kind === 'release');
   if (adopted.length > ROWS_LOGGED_MAX) {
-    log.info(`${adopted.length} IPFIX rows: taken over from ovs-vswitchd`);
+    log.info(`${counted(adopted.length, 'IPFIX row')}: taken over from ovs-vswitchd`);
   } else {
     for (const { row } of adopted) {
       log.info(`IPFIX row ${row.uuid}: ${adoptionText(row.targets)}`);
     }
   }
   if (released.length > ROWS_LOGGED_MAX) {
-    log.info(`${released.length} IPFIX rows: handed back to ovs-vswitchd`);
+    log.info(`${counted(released.length, 'IPFIX row')}: handed back to ovs-vswitchd`);
   } else {
     for (const { row, targets } of released) {
       const exports = targets.length === 0 ? 'does not export for it' : `exports to ${targets.join(' ')}`;
@@ -167,10 +168,12 @@ async function writeReturned(changes: readonly RowChange[], writer: RowWriter): 
   const moved = changes.filter(({ kind }) => kind !== 'annotate').length;
   await transact([
     ...(await operationsOf(changes, updateOf, column)),
-    comment(`ovs-ipfix: end the redirection of ${moved} IPFIX rows`),
+    comment(`ovs-ipfix: end the redirection of ${counted(moved, 'IPFIX row')}`),
   ]);
   if (moved > 0) {
-    log.info(`${moved} IPFIX rows: ovs-vswitchd does not send their samples to the daemon any more`);
+    log.info(
+      `${counted(moved, 'IPFIX row')}: ovs-vswitchd does not send their samples to the daemon any more`,
+    );
   }
 }
 
@@ -183,7 +186,7 @@ async function writeRedirects(changes: readonly RowChange[], writer: RowWriter):
     mayHaveCache(change.row) ? { ...updateOf(change), before: flushOf(change).after } : updateOf(change);
   const operations = [
     ...(await operationsOf(changes, update, column)),
-    comment(`ovs-ipfix: redirect ${changes.length} IPFIX rows`),
+    comment(`ovs-ipfix: redirect ${counted(changes.length, 'IPFIX row')}`),
   ];
   const waiting = configuration === undefined ? [] : [waitFor(configuration)];
   try {
@@ -197,7 +200,7 @@ async function writeRedirects(changes: readonly RowChange[], writer: RowWriter):
     log.info('ovs-vswitchd has not flushed its caches in time; what they have arrives at the daemon');
     await transact(operations);
   }
-  log.info(`${changes.length} IPFIX rows: ovs-vswitchd sends their samples to the daemon`);
+  log.info(`${counted(changes.length, 'IPFIX row')}: ovs-vswitchd sends their samples to the daemon`);
 }
 
 /** Empties the targets. Resolves to the configuration that ovs-vswitchd has when its caches are flushed. */
@@ -206,7 +209,7 @@ async function flushCaches(changes: readonly RowChange[], writer: RowWriter): Pr
     { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] },
     { op: 'select', table: 'Open_vSwitch', where: [], columns: ['next_cfg'] },
     ...(await operationsOf(changes, flushOf, writer.column)),
-    comment(`ovs-ipfix: flush the caches of ${changes.length} IPFIX rows`),
+    comment(`ovs-ipfix: flush the caches of ${counted(changes.length, 'IPFIX row')}`),
   ]);
   const rows = results.flatMap((result) => ('rows' in result ? result.rows : []));
   const configuration = rows[0]?.['next_cfg'];

@@ -1,6 +1,7 @@
 // The conditions of users' flows that cannot be rewritten, or whose rewriting takes long.
 
 import type { Condition } from '../config/condition.ts';
+import { counted } from '../runtime/counted.ts';
 import { clause } from '../runtime/sentence.ts';
 import { formatFlow, type ObservedFlow } from './flow-rewriting.ts';
 
@@ -19,7 +20,7 @@ export function shownInPart(bridge: string): Condition {
 /** Returns a sentence about flows that keep the daemon's actions, because OpenFlow 1.0 does not show them whole. */
 export function leftInFlows(bridge: string, flowCount: number): string {
   return (
-    `Bridge ${bridge}: ${flowCount} flows keep the daemon's actions, because OpenFlow 1.0 does not show flows whole ` +
+    `Bridge ${bridge}: ${counted(flowCount, 'flow keeps', 'flows keep')} the daemon's actions, because OpenFlow 1.0 does not show flows whole ` +
     `and what it hides would be lost. Allow another version with "ovs-vsctl add Bridge ${bridge} protocols OpenFlow14", ` +
     'and run "ovs-ipfix release".'
   );
@@ -31,7 +32,7 @@ export function rewritingIsSlow(bridge: string, pending: number): Condition {
     code: 'translation-in-progress',
     severity: 'warning',
     where: `Bridge ${bridge}`,
-    message: `${pending} flows with "sample" actions are still to be rewritten; their samples are not exported yet.`,
+    message: `${counted(pending, 'flow')} with "sample" actions still to be rewritten; the samples are not exported yet.`,
     action: 'No action is needed; "ovs-ipfix status" shows the progress.',
   };
 }

@@ -1,6 +1,7 @@
 // A session whose messages wait in memory until they are handed over, over reconnections too: the newest ones are lost when the queue
 // is full. A subclass takes the oldest messages, and removes each when it is handed over.
 
+import { counted } from '../runtime/counted.ts';
 import type { CollectorTarget, SessionHealth, SessionListener, SessionStatus } from './collector-session.ts';
 import { SocketSession, type SocketSessionOptions, type SocketSessionParts } from './socket-session.ts';
 import { type QueueMemory, WaitingMessages } from './waiting-messages.ts';
@@ -55,7 +56,10 @@ export abstract class QueuedSession extends SocketSession {
     if (!this.waiting.push(bytes, size, recordCount)) {
       this.#isOverfull = true;
       this.traffic.countLost(recordCount, 'queueFull');
-      this.traffic.countError('BACKLOG', `${this.waiting.count} messages already wait to be sent`);
+      this.traffic.countError(
+        'BACKLOG',
+        `${counted(this.waiting.count, 'message')} already waiting to be sent`,
+      );
       return false;
     }
     this.handOver();

@@ -1,6 +1,7 @@
 // The messages of a session in transit and their counts: waiting, handed to the socket, sent, lost. It is the same for every
 // transport; the sessions own the sockets.
 
+import { counted } from '../runtime/counted.ts';
 import type { LossCause, SessionStatus } from './collector-session.ts';
 import { MessageQueue } from './message-queue.ts';
 
@@ -50,7 +51,7 @@ export class SessionTraffic {
       return true;
     }
     this.countLost(recordCount, 'queueFull');
-    this.countError('BACKLOG', `${this.#queue.count} messages already wait to be sent`);
+    this.countError('BACKLOG', `${counted(this.#queue.count, 'message')} already waiting to be sent`);
     return false;
   }
 

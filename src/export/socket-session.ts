@@ -8,6 +8,7 @@
 
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
+import { counted } from '../runtime/counted.ts';
 import { codeOf } from '../runtime/error-code.ts';
 import type { Logger } from '../runtime/log.ts';
 import { settlesWithin } from '../runtime/within.ts';
@@ -260,7 +261,7 @@ export abstract class SocketSession implements CollectorSession {
     const recordsLost = this.dropWaiting();
     if (recordsLost > 0) {
       this.log.warn(
-        `collector ${this.target.text}: closed, and ${recordsLost} records still waited: they are lost`,
+        `collector ${this.target.text}: closed, and ${counted(recordsLost, 'record')} still waited: ${recordsLost === 1 ? 'it is' : 'they are'} lost`,
       );
     }
     this.#state = 'closed';

@@ -138,7 +138,8 @@ class MessageDecoding {
     const missing = (sequenceNumber - expected) >>> 0;
     const facts = `sequence number ${sequenceNumber}, expected ${expected}`;
     if (missing < 0x8000_0000) {
-      this.#problem('sequence-gap', 8, `${missing} data records are missing: ${facts}.`);
+      const records = missing === 1 ? 'data record is' : 'data records are';
+      this.#problem('sequence-gap', 8, `${missing} ${records} missing: ${facts}.`);
       return false;
     }
     const text = `The message is repeated or late, or its exporter has restarted: ${facts}.`;

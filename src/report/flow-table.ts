@@ -1,6 +1,7 @@
 // The largest flows as a table of 80 columns: the lines of record-text.ts, with the ingress interface and what is attached to it
 // in place of the end, which no flow in a cache has had.
 
+import { counted, whole } from '../runtime/counted.ts';
 import type { RecordRow } from './record-rows.ts';
 import { lineText } from './record-text.ts';
 import { interfaceLabel } from './record-words.ts';
@@ -27,7 +28,7 @@ export function flowTable({ rows, matched, flows }: TopFlows): FlowTable {
   const longest = Math.max(0, ...labels.map((label) => label.length));
   const width = longest === 0 ? 0 : Math.min(Math.max(longest, INTERFACE_HEAD.length), INTERFACE_WIDTH_MAX);
   const texts = rows.map((row, index) => rowText(row, labels[index] ?? '', width));
-  const head = `${rows.length} of ${matched} flows that match, of ${flows} in the caches, by octets`;
+  const head = `${rows.length} of ${counted(matched, 'flow that matches', 'flows that match')}, of ${whole(flows)} in the caches, by octets`;
   const [heads, rules] = [
     [HEAD, ...(width === 0 ? [] : [INTERFACE_HEAD.padEnd(width)]), ENDS_HEAD].join(' '),
     [RULE, ...(width === 0 ? [] : ['-'.repeat(width)]), ''].join(' ').padEnd(TABLE_WIDTH, '-'),

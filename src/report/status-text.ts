@@ -9,8 +9,8 @@ import type {
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { ExporterStatus } from '../export/exporter-status.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
+import { counted, whole } from '../runtime/counted.ts';
 import { conditionLines, omittedLines } from './condition-lines.ts';
-import { counted } from './counted.ts';
 import type { DatapathUpcalls, StatusDocument } from './status-document.ts';
 import { collectorState, errorsText } from './tables.ts';
 import { foldText, numberText } from './text-table.ts';
@@ -56,13 +56,13 @@ function webLines({ web }: StatusDocument): string[] {
     return [];
   }
   const trouble = web.refused + web.ended === 0 ? '' : `, ${web.refused} refused, ${web.ended} ended`;
-  return foldText(`page: ${web.clients} browsers${trouble}`);
+  return foldText(`page: ${counted(web.clients, 'browser')}${trouble}`);
 }
 
 /** An upper bound of the samples that were lost before ovs-vswitchd; the account of a bridge does not include them. */
 function upcallLines({ datapath, lost }: DatapathUpcalls): string[] {
   const what = 'flow misses and samples, which ovs-vswitchd did not receive';
-  return lost === 0 ? [] : foldText(`datapath ${datapath}: ${lost} upcalls lost (${what})`);
+  return lost === 0 ? [] : foldText(`datapath ${datapath}: ${counted(lost, 'upcall')} lost (${what})`);
 }
 
 function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
@@ -72,7 +72,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
   const mood = session.hook === 'installed' ? 'head' : 'bad';
   const lines = [
     ...foldText(head).map((line) => paint(mood, line)),
-    `  limited to ${rate} packet-ins/s; reinstalled ${session.hookRepairs} times`,
+    `  limited to ${rate} packet-ins/s; reinstalled ${counted(session.hookRepairs, 'time')}`,
   ];
   if (sampling !== undefined) {
     lines.push(
@@ -157,13 +157,13 @@ function meterLines(meter: MeterLedgerStatus, paint: Paint): string[] {
   const isDropping = meter.shareDropped > 0;
   const lines = [
     ...foldText(
-      `    observed   ${meter.observedPackets} packets, ${meter.observedOctets} octets`,
+      `    observed   ${counted(meter.observedPackets, 'packet')}, ${counted(meter.observedOctets, 'octet')}`,
       VALUE_INDENT,
     ),
     ...foldText(received, VALUE_INDENT).map((line) => (isDropping ? paint('warning', line) : line)),
   ];
   if (meter.surplusPackets > 0) {
-    lines.push(`    surplus    ${meter.surplusPackets} packet-ins more than passed the meter`);
+    lines.push(`    surplus    ${counted(meter.surplusPackets, 'packet-in')} more than passed the meter`);
   }
   if (meter.compensationFactor !== 1 || meter.writtenOffPackets > 0) {
     lines.push(
@@ -229,7 +229,7 @@ function messageLines({ messageBytesMax, options, collectors }: ExporterStatus):
 /** What was lost by collectors that are not listed any more. */
 function removedLines({ removedCollectors }: ExporterStatus): string[] {
   const { recordsLost } = removedCollectors;
-  return recordsLost === 0 ? [] : [`    removed    collectors lost ${recordsLost} records`];
+  return recordsLost === 0 ? [] : [`    removed    collectors lost ${counted(recordsLost, 'record')}`];
 }
 
 /** How one of several collectors is chosen. */
@@ -238,7 +238,7 @@ function deliveryLines({ delivery }: ExporterStatus): string[] {
     return [];
   }
   const { mode, failbackSeconds, changes } = delivery;
-  return [`    delivery   ${mode}, back after ${failbackSeconds} s; ${changes} changes`];
+  return [`    delivery   ${mode}, back after ${failbackSeconds} s; ${counted(changes, 'change')}`];
 }
 
 /** Whether the row or the process sets the address that messages to the collector are sent from. */
@@ -249,11 +249,12 @@ function hasSource({ options }: ExporterStatus, { target }: CollectorStatus): bo
 function collectorLines(collector: CollectorStatus, showsSource: boolean, paint: Paint): string[] {
   const errors = errorsText(collector.errors);
   const { messagesLost, recordsLost, recordsDeliveryUnknown, backlogCount } = collector;
-  const lost = messagesLost === 0 ? '' : `, ${recordsLost} records lost`;
+  const lost = messagesLost === 0 ? '' : `, ${counted(recordsLost, 'record')} lost`;
   const unknown = recordsDeliveryUnknown === 0 ? '' : `, ${recordsDeliveryUnknown} of unknown delivery`;
-  const waiting = backlogCount === 0 ? '' : `, ${backlogCount} messages waiting`;
-  const options = collector.optionsRecordsSent > 0 ? `, ${collector.optionsRecordsSent} options records` : '';
-  const sent = `${collector.messagesSent} messages, ${collector.recordsSent} records${options}`;
+  const waiting = backlogCount === 0 ? '' : `, ${counted(backlogCount, 'message')} waiting`;
+  const options =
+    collector.optionsRecordsSent > 0 ? `, ${counted(collector.optionsRecordsSent, 'options record')}` : '';
+  const sent = `${counted(collector.messagesSent, 'message')}, ${counted(collector.recordsSent, 'record')}${options}`;
   const from = showsSource && collector.sourceAddress !== undefined ? ` from ${collector.sourceAddress}` : '';
   const facts = `${sent}${filesText(collector)}${lost}${unknown}${waiting}${errors === '' ? '' : ` (${errors})`}`;
   const text = `${collector.target}${from} ${collectorState(collector)}: ${facts}`;
@@ -267,8 +268,8 @@ function filesText({ files }: CollectorStatus): string {
     return '';
   }
   return files.removed === 0
-    ? `, ${files.written} files`
-    : `, ${files.written} files (${files.removed} of them removed)`;
+    ? `, ${counted(files.written, 'file')}`
+    : `, ${counted(files.written, 'file')} (${whole(files.removed)} of them removed)`;
 }
 
 /** Formats a duration: `3 h 12 min`, `45 s`. */

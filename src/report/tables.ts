@@ -3,6 +3,7 @@
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import type { LossCompensationStatus } from '../intake/loss-compensation.ts';
 import type { MeterLedgerStatus } from '../intake/meter-ledger.ts';
+import { counted } from '../runtime/counted.ts';
 import { conditionLines, omittedLines } from './condition-lines.ts';
 import { type ListedExporter, listExporters, redirectedOf } from './exporter-list.ts';
 import type { StatusDocument } from './status-document.ts';
@@ -52,7 +53,7 @@ export function cachesTable(document: StatusDocument): Table {
   );
   return table(document, heads, ({ label, exporter: { cache, options, records } }) => {
     const isOff = options.activeTimeoutSeconds === 0 || options.flowsMax === 0;
-    const refused = cache.refused === 0 ? '' : `, ${cache.refused} samples refused`;
+    const refused = cache.refused === 0 ? '' : `, ${counted(cache.refused, 'sample')} refused`;
     return [
       [
         label,
@@ -142,7 +143,9 @@ export function samplingTable(document: StatusDocument): Table {
 /** Formats the compensation factor; packets that were written off follow, which folds the row. */
 function factorText({ factor, writtenOff }: Compensation): string {
   const packets = Math.round(writtenOff);
-  return packets === 0 ? factor.toFixed(2) : `${factor.toFixed(2)}, ${packets} packets written off`;
+  return packets === 0
+    ? factor.toFixed(2)
+    : `${factor.toFixed(2)}, ${counted(packets, 'packet')} written off`;
 }
 
 function compensationOf({ compensationFactor, writtenOffPackets }: MeterLedgerStatus): Compensation {

@@ -4,6 +4,7 @@ import { memoryCounts } from '../report/counters.ts';
 import type { Coverage, CoverageRow } from '../report/coverage.ts';
 import type { Report } from '../report/report.ts';
 import { UnknownWord } from '../report/unknown-word.ts';
+import { counted } from '../runtime/counted.ts';
 import { type CommandRegistry, refuse } from './commands.ts';
 
 /** The parts of the daemon that the commands use. */
@@ -27,7 +28,7 @@ export function registerDaemonCommands(registry: CommandRegistry, parts: DaemonC
   });
   registry.register('flush', '[BRIDGE [COLLECTOR-SET]]', 0, 2, async ([bridge, set]) => {
     const flows = await flush(report, bridge, set);
-    return { text: `${flows} flows sent`, json: { flows } };
+    return { text: `${counted(flows, 'flow')} sent`, json: { flows } };
   });
   registry.register('readopt', '', 0, 0, () => {
     parts.readopt();

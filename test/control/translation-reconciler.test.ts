@@ -120,7 +120,7 @@ test("does not restore flows with the daemon's actions over OpenFlow 1.0 alone, 
   await bridge.clock.advanceMs(3500);
   assert.match(
     (await left) ?? '',
-    /^Bridge br0: 1 flows keep the daemon's actions, .*run "ovs-ipfix release"\.$/u,
+    /^Bridge br0: 1 flow keeps the daemon's actions, .*run "ovs-ipfix release"\.$/u,
   );
   assert.deepEqual(bridge.userFlows(), translated);
   const sent = bridge.ofswitch.takeTranscript(/<- flow_mod [^t]/u);

@@ -187,7 +187,7 @@ test(
     assert.match(await flows('top=1'), /^1 of 3 flows that match, of 3 in the caches/u);
     assert.match(
       await flows('sport=1003', 'proto=udp'),
-      /^1 of 1 flows that match, of 3 in the caches.*\n[^]*:1003 >/u,
+      /^1 of 1 flow that matches, of 3 in the caches.*\n[^]*:1003 >/u,
     );
     assert.match(await flows('proto=tcp'), /^0 of 0 flows that match, of 3/u);
     await assert.rejects(flows('colour=red'), refused(/"colour=red" is not a valid filter; write ip= src=/u));

@@ -122,7 +122,7 @@ test(
       await ovs.ofctl('add-flow', br.name, flow);
       assert.match(
         found(await doctor(), 'mark-in-use', new RegExp(br.name, 'u')).message,
-        /^1 flows match or read .* table 7 with priority 3/u,
+        /^1 flow matches or reads .* table 7 with priority 3/u,
         flow,
       );
       await ovs.ofctl('del-flows', br.name, 'table=7');
@@ -140,7 +140,7 @@ test(
       const diagnosis = await doctor();
       assert.match(
         found(diagnosis, 'mark-in-use', new RegExp(br.name, 'u')).message,
-        /^1 flows write .* a flow in table 9 returns packets to table 0.* table 7 with priority 3/u,
+        /^1 flow writes .* a flow in table 9 returns packets to table 0.* table 7 with priority 3/u,
         flow,
       );
       await ovs.ofctl('del-flows', br.name, 'table=7');

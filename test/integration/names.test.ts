@@ -74,7 +74,7 @@ describe('names of interfaces and bridges', tier('ovs', 'daemon'), () => {
     const original = await flows(`bridge=${other.name}`);
     assert.match(original, /^start +lasted proto +packets octets from > to$/mu);
     for (const word of ['web-1', br.port, '16777217']) {
-      assert.match(await flows(`interface=${word}`), /^1 of 1 flows that match, of 2 in the caches/u, word);
+      assert.match(await flows(`interface=${word}`), /^1 of 1 flow that matches, of 2 in the caches/u, word);
       const { matched, rows } = await flowsJson(`interface=${word}`);
       assert.equal(matched, 1);
       assert.equal(rows[0]?.['interfaceName'], br.port);
@@ -158,7 +158,7 @@ describe('names of interfaces and bridges', tier('ovs', 'daemon'), () => {
     for (const name of ['interfaces', 'sampling', 'conditions', 'status', 'log'] as const) {
       assert.ok(outputs[name].includes(shownBridge), `${name}: ${outputs[name]}`);
     }
-    assert.match(outputs.flows, /^1 of 1 flows that match/u);
+    assert.match(outputs.flows, /^1 of 1 flow that matches/u);
     assert.equal(await daemon.appctl('flush', shownBridge), '0 flows sent\n');
   });
 

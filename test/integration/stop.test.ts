@@ -153,7 +153,9 @@ test(
     assert.equal(exitCode, 1, setup.daemon.log);
     assert.ok(ms < STOP_TIMEOUT_MS, `ended after ${ms} ms`);
     const unsent = Number(
-      /^ovs-ipfix: (\d+) flows were not sent in time: they are lost\.$/mu.exec(setup.daemon.log)?.[1],
+      /^ovs-ipfix: ([\d,]+) flows were not sent in time: they are lost\.$/mu
+        .exec(setup.daemon.log)?.[1]
+        ?.replaceAll(',', ''),
     );
     assert.ok(unsent > 0, setup.daemon.log);
     await setup.br.sink.waitForRecords(FLOW_COUNT - unsent);

@@ -184,8 +184,8 @@ function countsOf({ sampling }: SampledBridgeStatus, target: string): LifeCounts
 
 /** What a stop has logged of samples that were sent last. */
 function samplesNotArrived(log: string): number {
-  return [...log.matchAll(/: (\d+) samples of the datapath that were sent last have not arrived/gu)].reduce(
-    (sum, [, count]) => sum + Number(count),
+  return [...log.matchAll(/: ([\d,]+) samples? of the datapath sent last and not arrived/gu)].reduce(
+    (sum, [, count]) => sum + Number(count?.replaceAll(',', '')),
     0,
   );
 }

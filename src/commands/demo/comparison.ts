@@ -1,5 +1,6 @@
 // Compares the counts of sender (if known), switch and flow records.
 
+import { counted } from '../../runtime/counted.ts';
 import { type Count, type Counts, KINDS, totalOf } from './kinds.ts';
 
 /** The counts of the three. */
@@ -60,5 +61,5 @@ function isSame(a: Count, b: Count): boolean {
 }
 
 function amount({ packets, octets }: Count): string {
-  return `${packets} packets (${octets} octets)`;
+  return `${counted(packets, 'packet')} (${counted(octets, 'octet')})`;
 }

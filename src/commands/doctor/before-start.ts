@@ -10,7 +10,7 @@ import { type AdoptPolicy, planOwnership } from '../../control/ownership.ts';
 import { isToBeRedirected } from '../../control/set-choice.ts';
 import { sampledSets } from '../../control/translation.ts';
 import type { ExporterOptions } from '../../export/exporter-options.ts';
-import { counted } from '../../report/counted.ts';
+import { counted } from '../../runtime/counted.ts';
 import { isExported, needsPacketIns } from './bridge-checks.ts';
 import type { BridgeFacts } from './bridge-facts.ts';
 import type { DatabaseFacts } from './database-facts.ts';

@@ -10,7 +10,7 @@ import { isToBeRedirected } from '../../control/set-choice.ts';
 import { hasOurActions } from '../../control/translation.ts';
 import { shownInPart } from '../../control/translation-conditions.ts';
 import type { FlowUpdate } from '../../node-openflow/index.ts';
-import { counted } from '../../report/counted.ts';
+import { counted } from '../../runtime/counted.ts';
 import type { BridgeFacts } from './bridge-facts.ts';
 import { type Finding, finding } from './finding.ts';
 

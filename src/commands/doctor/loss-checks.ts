@@ -2,10 +2,10 @@
 // is over needs nothing.
 
 import { collectorAction } from '../../report/collector-actions.ts';
-import { counted } from '../../report/counted.ts';
 import { listExporters } from '../../report/exporter-list.ts';
 import type { RecentMeterLoss } from '../../report/recent-losses.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
+import { counted } from '../../runtime/counted.ts';
 import { type Finding, finding } from './finding.ts';
 
 /** What is checked of a status. */
@@ -38,7 +38,7 @@ export function checkLosses(status: StatusWithLosses): Finding[] {
           'warning',
           'packets-missing',
           `Bridge ${loss.bridge}, meter of the ${loss.meter}`,
-          `${Math.round(loss.writtenOff)} packets are missing in records ${minutes}: the meter dropped ${loss.droppedByMeter}, ${loss.lost} were lost after it, and too few others arrived to represent them.`,
+          `${counted(loss.writtenOff, 'packet is', 'packets are')} missing in records ${minutes}: the meter dropped ${loss.droppedByMeter}, ${loss.lost} were lost after it, and too few others arrived to represent them.`,
           meterAction(loss),
         ),
       ),

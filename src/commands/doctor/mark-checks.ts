@@ -4,6 +4,7 @@
 
 import { isInHookSlot } from '../../control/hook.ts';
 import type { FlowUpdate } from '../../node-openflow/index.ts';
+import { counted } from '../../runtime/counted.ts';
 import type { BridgeFacts } from './bridge-facts.ts';
 import { type Finding, finding } from './finding.ts';
 import { readsBit, returnsToTable0, writesBit } from './register-uses.ts';
@@ -14,7 +15,7 @@ export function checkMark({ bridge, flows, mark }: BridgeFacts): Finding[] {
   const bit = `reg${mark.register}[${mark.bit}]`;
   const readers = others.filter((flow) => readsBit(flow, mark));
   if (readers[0] !== undefined) {
-    const message = `${readers.length} flows match or read the register bit ${bit}, which is the daemon's mark`;
+    const message = `${counted(readers.length, 'flow matches or reads', 'flows match or read')} the register bit ${bit}, which is the daemon's mark`;
     return [markInUse(bridge, message, readers[0])];
   }
   const writers = others.filter((flow) => writesBit(flow, mark));
@@ -23,7 +24,7 @@ export function checkMark({ bridge, flows, mark }: BridgeFacts): Finding[] {
     return [];
   }
   const message =
-    `${writers.length} flows write the register bit ${bit}, which is the daemon's mark, and a flow in table ` +
+    `${counted(writers.length, 'flow writes', 'flows write')} the register bit ${bit}, which is the daemon's mark, and a flow in table ` +
     `${returning.tableId} returns packets to table 0, where they may be sampled again or not at all`;
   return [markInUse(bridge, message, writers[0])];
 }

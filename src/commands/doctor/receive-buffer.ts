@@ -1,6 +1,7 @@
 // Whether the kernel has granted the sockets for samples of the datapath the receive buffer that bursts need.
 
 import type { SampledBridgeStatus } from '../../control/sampled-bridge-status.ts';
+import { counted } from '../../runtime/counted.ts';
 import { RECEIVE_BUFFER_BYTES } from '../../runtime/loopback-receiver.ts';
 import { type Finding, finding } from './finding.ts';
 
@@ -28,7 +29,7 @@ export function checkReceiveBuffer(bridges: readonly ReceivingBridge[]): Finding
       lost > 0 ? 'warning' : 'note',
       'receive-buffer-small',
       'net.core.rmem_max',
-      `The sockets for samples of the datapath have a buffer of ${granted} bytes, not ${RECEIVE_BUFFER_BYTES}; ${lost} packets were lost on the way.`,
+      `The sockets for samples of the datapath have a buffer of ${granted} bytes, not ${RECEIVE_BUFFER_BYTES}; ${counted(lost, 'packet was', 'packets were')} lost on the way.`,
       `Bursts need the larger one: "sysctl -w net.core.rmem_max=${RECEIVE_BUFFER_BYTES / 2}", the same in /etc/sysctl.d, and a restart of the daemon.`,
     ),
   ];

@@ -2,6 +2,7 @@
 // JSON.
 
 import { linkTypeAdvice, linkTypeText } from '../../capture/link-types.ts';
+import { counted, whole } from '../../runtime/counted.ts';
 import type { ReplayStatus } from './replay-run.ts';
 
 /** Sentences of one kind that are shown; the number of the others follows. */
@@ -18,8 +19,8 @@ export function progressLine(status: ReplayStatus, seconds: number): string {
           .padStart(3)}%  `;
   const rate = seconds > 0 ? Math.round(packets / seconds) : 0;
   return (
-    `${share}${count(packets)} packets, ${count(rate)}/s, ${count(exporter.cache.flows)} flows, ` +
-    `${count(recordCount(status))} records`
+    `${share}${counted(packets, 'packet')}, ${whole(rate)}/s, ${counted(exporter.cache.flows, 'flow')}, ` +
+    counted(recordCount(status), 'record')
   );
 }
 
@@ -36,17 +37,17 @@ export function shortfalls(status: ReplayStatus): string[] {
   const skips = Array.from(
     skipped,
     ([linkType, packets]) =>
-      `Packets skipped because ${linkTypeText(linkType)} is not supported: ${count(packets)}. ${linkTypeAdvice(linkType)}`,
+      `Packets skipped because ${linkTypeText(linkType)} is not supported: ${whole(packets)}. ${linkTypeAdvice(linkType)}`,
   );
   sentences.push(...some(skips, 'link types were skipped'));
   if (exporter.state === 'running' || exporter.state === 'stopping') {
     sentences.push(
-      `A second signal ended the replay before all records were sent; ${count(exporter.cache.flows)} flows were left in the cache.`,
+      `A second signal ended the replay before all records were sent; ${counted(exporter.cache.flows, 'flow was', 'flows were')} left in the cache.`,
     );
   }
   if (exporter.cache.refused > 0) {
     sentences.push(
-      `${count(exporter.cache.refused)} packets were refused by the full cache and are in no record.`,
+      `${counted(exporter.cache.refused, 'packet')} refused by the full cache and in no record.`,
     );
   }
   for (const { target, recordsLost, lastError } of exporter.collectors) {
@@ -54,7 +55,7 @@ export function shortfalls(status: ReplayStatus): string[] {
       continue;
     }
     const why = lastError === undefined ? '' : ` (${lastError})`;
-    sentences.push(`${count(recordsLost)} records were not sent to ${target}${why}.`);
+    sentences.push(`${counted(recordsLost, 'record was', 'records were')} not sent to ${target}${why}.`);
   }
   return sentences;
 }
@@ -64,7 +65,7 @@ function some(sentences: readonly string[], what: string): string[] {
   const others = sentences.length - SENTENCES_MAX;
   return others <= 0
     ? [...sentences]
-    : [...sentences.slice(0, SENTENCES_MAX), `${count(others)} other ${what}.`];
+    : [...sentences.slice(0, SENTENCES_MAX), `${whole(others)} other ${what}.`];
 }
 
 /** Returns the summary as text, in lines of at most 80 columns. */
@@ -77,22 +78,22 @@ export function summaryText(status: ReplayStatus, seconds: number): string {
       ? 0
       : (status.lastMicros - status.firstMicros) / 1_000_000;
   const filtered =
-    status.filteredOut === 0 ? [] : [`           ${count(status.filteredOut)} left out by the filter`];
+    status.filteredOut === 0 ? [] : [`           ${whole(status.filteredOut)} left out by the filter`];
   const lines = [
-    `packets    ${count(packets)}, ${count(status.octets)} octets (${count(status.octetsCaptured)} captured), ` +
+    `packets    ${whole(packets)}, ${counted(status.octets, 'octet')} (${whole(status.octetsCaptured)} captured), ` +
       `${captureSeconds.toFixed(3)} s of capture`,
-    `           ${count(cache.inserted + cache.aggregated)} counted in flows, ${count(cache.refused)} not`,
-    `           ${count(faults)} with a truncated or malformed header, ${count(status.outOfOrder)} out of order`,
+    `           ${whole(cache.inserted + cache.aggregated)} counted in flows, ${whole(cache.refused)} not`,
+    `           ${whole(faults)} with a truncated or malformed header, ${whole(status.outOfOrder)} out of order`,
     ...filtered,
-    `flows      ${count(cache.inserted)}, of which ${count(cache.flows)} are left in the cache`,
-    `records    ${count(recordCount(status))}: ${count(records.activeTimeout)} active timeout, ` +
-      `${count(records.lackOfResources)} lack of resources,`,
-    `           ${count(records.forcedEnd)} forced end; in ${count(exporter.messages)} messages`,
+    `flows      ${whole(cache.inserted)}, of which ${whole(cache.flows)} are left in the cache`,
+    `records    ${whole(recordCount(status))}: ${whole(records.activeTimeout)} active timeout, ` +
+      `${whole(records.lackOfResources)} lack of resources,`,
+    `           ${whole(records.forcedEnd)} forced end; in ${counted(exporter.messages, 'message')}`,
     ...exporter.collectors.map(
       (collector) =>
-        `collector  ${collector.target}: ${count(collector.recordsSent)} records sent, ${count(collector.recordsLost)} lost`,
+        `collector  ${collector.target}: ${counted(collector.recordsSent, 'record')} sent, ${whole(collector.recordsLost)} lost`,
     ),
-    `took       ${seconds.toFixed(3)} s, ${count(seconds > 0 ? Math.round(packets / seconds) : 0)} packets/s`,
+    `took       ${seconds.toFixed(3)} s, ${whole(seconds > 0 ? Math.round(packets / seconds) : 0)} packets/s`,
     ...[...shortfalls(status), ...status.warnings].map((sentence) => `WARNING    ${sentence}`),
   ];
   return `${lines.join('\n')}\n`;
@@ -133,9 +134,4 @@ export function summaryJson(status: ReplayStatus, seconds: number): string {
     undefined,
     2,
   )}\n`;
-}
-
-/** Formats a number with commas, without Intl, which is slow to load. */
-function count(value: number): string {
-  return String(value).replace(/\B(?=(?:\d{3})+$)/gu, ',');
 }

@@ -1,7 +1,7 @@
 // The losses of a window of the history in words. Unlike kinds are never added: a packet that the meter dropped is compensated by the
 // weights of others, a packet that is written off is missing in records, and a record that was not sent is missing at a collector.
 
-import { counted } from '../counted.ts';
+import { counted } from '../../runtime/counted.ts';
 import type { History, HistorySlot } from './history.ts';
 import type { LossItem, Sentence } from './overview-document.ts';
 import {

@@ -1,8 +1,8 @@
 // Makes the top of the page from the status and the history.
 
 import { isDown } from '../../export/collector-session.ts';
+import { counted } from '../../runtime/counted.ts';
 import { commandIn } from '../command-in-text.ts';
-import { counted } from '../counted.ts';
 import { listExporters } from '../exporter-list.ts';
 import type { StatusDocument } from '../status-document.ts';
 import { collectorOverviews } from './collector-overview.ts';

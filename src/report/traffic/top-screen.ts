@@ -1,6 +1,6 @@
 // The screen of `ovs-ipfix top`, which is also the answer of the command `top`: the figures of the page in 80 columns.
 
-import { counted, whole } from '../counted.ts';
+import { counted, whole } from '../../runtime/counted.ts';
 import { durationText } from '../status-text.ts';
 import { foldText, TABLE_WIDTH } from '../text-table.ts';
 import type { CollectorOverview, Mood, OverviewDocument } from './overview-document.ts';

@@ -1,6 +1,6 @@
 // The traffic of a window as text of 80 columns: what `ovs-appctl flows window=5m` prints, and the lower part of `ovs-ipfix top`.
 
-import { counted } from '../counted.ts';
+import { counted } from '../../runtime/counted.ts';
 import { textTable } from '../text-table.ts';
 import type { BandTotals, Talker, TalkerEnd, TrafficDocument, TrafficTotals } from './traffic-document.ts';
 

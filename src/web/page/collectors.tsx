@@ -1,10 +1,10 @@
 // The collectors: whether each can be reached, since when not and why, what it gets, what was lost and what waits, over five minutes.
 
-import { counted, whole } from '../../report/counted.ts';
 import { durationText } from '../../report/status-text.ts';
 import { bytesText } from '../../report/text-table.ts';
 import type { CollectorOverview } from '../../report/traffic/overview-document.ts';
 import { rateText } from '../../report/traffic/traffic-table.ts';
+import { counted, whole } from '../../runtime/counted.ts';
 import { clockText } from './format.ts';
 import { Mark } from './health.tsx';
 

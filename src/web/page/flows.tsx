@@ -1,7 +1,7 @@
 // The largest flows that are in the caches now, all or those that a filter selects, and the last exported records.
 
 import { useState } from 'preact/hooks';
-import { whole } from '../../report/counted.ts';
+import { whole } from '../../runtime/counted.ts';
 import type { RecordsDocument } from '../live-message.ts';
 import { useFlows } from './flow-search.ts';
 import { RecordTable } from './record-table.tsx';

@@ -1,9 +1,9 @@
 // The state and the losses in a sentence each; conditions and the findings of the doctor, with their commands for copying.
 
 import { useState } from 'preact/hooks';
-import { counted } from '../../report/counted.ts';
 import { durationText } from '../../report/status-text.ts';
 import type { Mood, OverviewDocument, ShownCondition } from '../../report/traffic/overview-document.ts';
+import { counted } from '../../runtime/counted.ts';
 import type { DoctorDocument } from '../live-message.ts';
 import { useJson } from './use-json.ts';
 

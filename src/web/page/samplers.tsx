@@ -2,9 +2,9 @@
 // sampled: exported by ovs-vswitchd, received by the daemon, and lost in between.
 
 import type { BridgeSamplingStatus, SampledBridgeStatus } from '../../control/sampled-bridge-status.ts';
-import { whole } from '../../report/counted.ts';
 import { type ListedExporter, listExporters, redirectedOf } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
+import { whole } from '../../runtime/counted.ts';
 import { DataTable } from './data-table.tsx';
 
 const HEADS = ['bridge', 'sampler', 'P', '>exported', '>received', '>lost', '>kept'];

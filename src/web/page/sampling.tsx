@@ -1,8 +1,8 @@
 // The arithmetic of sampling by packet-ins: packets observed by the meter, packets that arrived, and the weight of a sample.
 
-import { whole } from '../../report/counted.ts';
 import { type ListedExporter, listExporters, redirectedOf } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
+import { whole } from '../../runtime/counted.ts';
 import { DataTable } from './data-table.tsx';
 
 const HEADS = ['exporter', '>observed', '>received', '>dropped', '>lost', '>kept', 'weight of a sample'];

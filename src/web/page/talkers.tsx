@@ -1,8 +1,8 @@
 // The largest conversations of the window, both directions of each in one row. Ends, VMs and applications filter everything.
 
-import { counted } from '../../report/counted.ts';
 import type { Talker, TalkerEnd, TrafficDocument } from '../../report/traffic/traffic-document.ts';
 import { bitsText, percentText, rateText } from '../../report/traffic/traffic-table.ts';
+import { counted } from '../../runtime/counted.ts';
 import { DataTable } from './data-table.tsx';
 import type { View } from './view.ts';
 

@@ -1,8 +1,8 @@
 // The figures of the page: rates of the last ten seconds, flows in the caches, and what was lost in the last five minutes.
 
-import { whole } from '../../report/counted.ts';
 import type { OverviewDocument } from '../../report/traffic/overview-document.ts';
 import { bitsText, rateText } from '../../report/traffic/traffic-table.ts';
+import { whole } from '../../runtime/counted.ts';
 
 export function Tiles({ overview }: { readonly overview: OverviewDocument }) {
   const { bits, packets, flows, records, lost } = overview;

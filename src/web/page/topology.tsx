@@ -1,8 +1,8 @@
 // The way from bridges to exporters to collectors, with the state of each.
 
-import { counted, whole } from '../../report/counted.ts';
 import { type ListedExporter, listExporters } from '../../report/exporter-list.ts';
 import type { StatusDocument } from '../../report/status-document.ts';
+import { counted, whole } from '../../runtime/counted.ts';
 
 import { Mark } from './health.tsx';
 
