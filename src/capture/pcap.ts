@@ -1,5 +1,5 @@
 // The pcap format, as tcpdump writes it (draft-ietf-opsawg-pcap): a file header, then a record for each packet, in the byte
-// order of the machine that captured, with times in micro- or nanoseconds.
+// order of the machine that captured, with times in micro- or nanoseconds. Files may follow one another, as from `zcat *.pcap.gz`.
 
 import {
   type CapturedPacket,
@@ -72,6 +72,11 @@ export class PcapFormat implements CaptureFormat {
         `a record has ${captured} captured bytes, more than the possible ${PACKET_BYTES_MAX}.`,
       );
     }
+    const original = view.getUint32(at + 12, isLittle);
+    // Time zone and accuracy of a file header lie where a record has its lengths.
+    if (captured === 0 && original === 0 && isPcap(view, at)) {
+      return this.#readHeader(at, end);
+    }
     const start = at + RECORD_HEADER_SIZE;
     if (end - start < captured) {
       return 0;
@@ -80,7 +85,6 @@ export class PcapFormat implements CaptureFormat {
     const fraction = view.getUint32(at + 4, isLittle);
     packet.timeMicros[0] =
       view.getUint32(at, isLittle) * 1_000_000 + (this.#hasNanos ? Math.floor(fraction / 1000) : fraction);
-    const original = view.getUint32(at + 12, isLittle);
     if (this.#isPlain) {
       packet.start = start;
       packet.end = start + captured;

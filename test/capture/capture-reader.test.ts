@@ -80,6 +80,26 @@ test('pcap: reads the same from a file in any two pieces', () => {
   }
 });
 
+test('pcap: reads files that follow one another, each with its byte order, unit of time and link type', () => {
+  const ip = Buffer.concat([Buffer.of(0x45), frame(39, 5)]);
+  const files = [
+    pcapFile(packets),
+    pcapFile(packets, { bigEndian: true, nanoseconds: true }),
+    pcapFile([]),
+    pcapFile([{ frame: ip, micros: MICROS }], { linkType: 101 }),
+    pcapFile(packets),
+  ];
+  const withoutAddresses = { frame: `${'0'.repeat(24)}0800${hex(ip)}`, originalLength: 54, micros: MICROS };
+  const all = [...expected, ...expected, withoutAddresses, ...expected];
+  const file = Buffer.concat(files);
+  for (const size of [file.length, 1, 7]) {
+    assert.deepEqual(readPieces(file, [size]), { seen: all, fault: undefined });
+  }
+  const cut = readPieces(file.subarray(0, (files[0]?.length ?? 0) + 20), [7]);
+  assert.deepEqual(cut.seen, expected);
+  assert.match(cut.fault ?? '', /At byte 1758 .*truncated within a record/u);
+});
+
 test('pcap: reads the whole packets of a truncated file, and reports where it ends', () => {
   const file = pcapFile(packets.slice(0, 2));
   for (let size = 0; size < file.length; size += 1) {

@@ -122,6 +122,23 @@ test('gzip files of several members and with zeros at the end are read', tier('d
   assert.deepEqual([exitCode, summary?.packets], [0, 3]);
 });
 
+test('captures one after another are read as one, by each engine', tier('daemon'), async (t) => {
+  const times = Array.from({ length: 200 }, (_, index) => packetAt(index / 50, 1 + (index % 7)));
+  const whole = await fileOf('whole.pcap', pcapFile(times));
+  const joined = await fileOf(
+    'joined.pcap',
+    Buffer.concat([pcapFile(times.slice(0, 120)), pcapFile(times.slice(120))]),
+  );
+  for (const engine of ['wasm', 'typescript']) {
+    const [one, two] = [await flowSink(t), await flowSink(t)];
+    const expected = await runReplay(whole, '--to', one.target, '--engine', engine);
+    const { exitCode, summary } = await runReplay(joined, '--to', two.target, '--engine', engine);
+    assert.deepEqual([exitCode, summary?.packets, summary?.outOfOrder, summary?.warnings], [0, 200, 0, []]);
+    assert.equal(expected.summary?.packets, 200);
+    assert.deepEqual(await two.waitForRecords(7), await one.waitForRecords(7));
+  }
+});
+
 test('other compressed files are refused with the command that unpacks them', tier('daemon'), async () => {
   for (const [name, magic, program] of [
     ['zstd', '28b52ffd00', 'zstd -dc'],
