@@ -87,7 +87,7 @@ function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
   }
   if (status.flowSampling.some(({ datapath }) => datapath === undefined)) {
     lines.push(
-      `  "sample" actions of flows: ${session.translation.rewrites + session.translation.groupRewrites} rewritten`,
+      `  "sample" actions of flows: ${whole(session.translation.rewrites + session.translation.groupRewrites)} rewritten`,
     );
     lines.push(...meterLines(sampleActionMeter, paint));
   }
@@ -119,8 +119,8 @@ function datapathLines({ ownRows, samplerChoice, sampling }: SampledBridgeStatus
   }
   const { selected, received, samplesLost, tail } = datapath;
   const { probability, path } = samplerChoice;
-  const after = tail.samples === 0 ? '' : `, and ${tail.samples} after the last that arrived`;
-  const text = `    datapath   ${selected} kept of ${received} received, ${numberText(samplesLost)} lost${after}`;
+  const after = tail.samples === 0 ? '' : `, and ${whole(tail.samples)} after the last that arrived`;
+  const text = `    datapath   ${whole(selected)} kept of ${whole(received)} received, ${numberText(samplesLost)} lost${after}`;
   return [...foldText(text, VALUE_INDENT), `               P ${probability} of 65535, path ${path}`];
 }
 
@@ -130,7 +130,7 @@ function packetInLines({ samplerChoice, sampling }: SampledBridgeStatus, paint: 
   if (sampler === undefined || (samplerChoice?.sampler === 'datapath' && sampler.received === 0)) {
     return [];
   }
-  const text = `    samples    ${sampler.selected} kept, weight ${numberText(sampler.sampleWeight)}`;
+  const text = `    samples    ${whole(sampler.selected)} kept, weight ${numberText(sampler.sampleWeight)}`;
   return [...meterLines(sampler, paint), ...foldText(text, VALUE_INDENT)];
 }
 
@@ -139,10 +139,10 @@ function setLines({ flows, groups, sampler, datapath }: FlowSamplingStatus): str
   if (datapath === undefined) {
     return [
       `    sampling   in ${counted(flows, 'flow')} and ${counted(groups, 'group')}`,
-      `    samples    ${sampler.selected} kept of ${sampler.received} received`,
+      `    samples    ${whole(sampler.selected)} kept of ${whole(sampler.received)} received`,
     ];
   }
-  const text = `    samples    ${sampler.selected} received, ${numberText(datapath.samplesLost)} lost`;
+  const text = `    samples    ${whole(sampler.selected)} received, ${numberText(datapath.samplesLost)} lost`;
   return [
     `    sampling   in ${counted(flows, 'flow')}, by the datapath; no flow is changed`,
     ...foldText(text, VALUE_INDENT),
@@ -153,7 +153,7 @@ function setLines({ flows, groups, sampler, datapath }: FlowSamplingStatus): str
 const VALUE_INDENT = '           ';
 
 function meterLines(meter: MeterLedgerStatus, paint: Paint): string[] {
-  const received = `    packet-ins ${meter.received} received, ${meter.droppedByMeter} dropped by the meter, ${meter.lost} lost`;
+  const received = `    packet-ins ${whole(meter.received)} received, ${whole(meter.droppedByMeter)} dropped by the meter, ${whole(meter.lost)} lost`;
   const isDropping = meter.shareDropped > 0;
   const lines = [
     ...foldText(
@@ -168,13 +168,13 @@ function meterLines(meter: MeterLedgerStatus, paint: Paint): string[] {
   if (meter.compensationFactor !== 1 || meter.writtenOffPackets > 0) {
     lines.push(
       `    loss       each packet-in represents ${meter.compensationFactor.toFixed(2)} packets;`,
-      `               ${Math.round(meter.pendingLossPackets)} pending, ${Math.round(meter.writtenOffPackets)} written off`,
+      `               ${whole(meter.pendingLossPackets)} pending, ${whole(meter.writtenOffPackets)} written off`,
     );
   }
   if (meter.octetCompensationFactor !== 1 || meter.writtenOffOctets > 0) {
     lines.push(
       `    octets     each of a packet-in represents ${meter.octetCompensationFactor.toFixed(2)} octets;`,
-      `               ${Math.round(meter.pendingLossOctets)} pending, ${Math.round(meter.writtenOffOctets)} written off`,
+      `               ${whole(meter.pendingLossOctets)} pending, ${whole(meter.writtenOffOctets)} written off`,
     );
   }
   return lines;
@@ -195,11 +195,11 @@ function exporterLines(exporter: ExporterStatus, paint: Paint): string[] {
   const engine = cache.engine === 'typescript' ? '' : `, engine ${cache.engine}`;
   const caching =
     options.activeTimeoutSeconds > 0 && options.flowsMax > 0
-      ? `${cache.flows} of ${options.flowsMax} flows, active timeout ${options.activeTimeoutSeconds} s${engine}`
+      ? `${whole(cache.flows)} of ${whole(options.flowsMax)} flows, active timeout ${options.activeTimeoutSeconds} s${engine}`
       : `off (each sample is a record)`;
   const reasons =
-    `${records.activeTimeout} active timeout, ${records.lackOfResources} lack of resources, ` +
-    `${records.forcedEnd} forced end`;
+    `${whole(records.activeTimeout)} active timeout, ${whole(records.lackOfResources)} lack of resources, ` +
+    `${whole(records.forcedEnd)} forced end`;
   return [
     `    cache      ${caching}`,
     ...foldText(`    records    ${reasons}`, VALUE_INDENT),
@@ -250,7 +250,8 @@ function collectorLines(collector: CollectorStatus, showsSource: boolean, paint:
   const errors = errorsText(collector.errors);
   const { messagesLost, recordsLost, recordsDeliveryUnknown, backlogCount } = collector;
   const lost = messagesLost === 0 ? '' : `, ${counted(recordsLost, 'record')} lost`;
-  const unknown = recordsDeliveryUnknown === 0 ? '' : `, ${recordsDeliveryUnknown} of unknown delivery`;
+  const unknown =
+    recordsDeliveryUnknown === 0 ? '' : `, ${whole(recordsDeliveryUnknown)} of unknown delivery`;
   const waiting = backlogCount === 0 ? '' : `, ${counted(backlogCount, 'message')} waiting`;
   const options =
     collector.optionsRecordsSent > 0 ? `, ${counted(collector.optionsRecordsSent, 'options record')}` : '';

@@ -81,7 +81,7 @@ class Collector {
   async stop(): Promise<void> {
     await this.#program?.stop('SIGINT');
     const said = this.#program?.stderr ?? '';
-    this.#records += Number(/(\d+) records in/u.exec(said)?.[1] ?? 0);
+    this.#records += Number(/([\d,]+) records? in/u.exec(said)?.[1]?.replaceAll(',', '') ?? 0);
     this.problems.push(...said.split('\n').filter((line) => /gap|template|short/u.test(line)));
     this.#program = undefined;
   }

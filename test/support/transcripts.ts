@@ -184,5 +184,5 @@ export function isAsOnPage(expected: string, actual: string, comparison: Compari
 export function normalised(text: string, { hasSpace = true, hasDigits = true }: Comparison = {}): string {
   const steady = VOLATILE.reduce((result, [pattern, by]) => result.replaceAll(pattern, by), text);
   const spaced = hasSpace ? steady.replaceAll(/^\n+|\n+$/gu, '') : steady.replaceAll(/\s+/gu, '');
-  return hasDigits ? spaced : spaced.replaceAll(/\d+(?:\.\d+)?/gu, 'N').replaceAll(/ +/gu, ' ');
+  return hasDigits ? spaced : spaced.replaceAll(/\d+(?:,\d{3})*(?:\.\d+)?/gu, 'N').replaceAll(/ +/gu, ' ');
 }
