@@ -73,9 +73,15 @@ export class PcapFormat implements CaptureFormat {
       );
     }
     const original = view.getUint32(at + 12, isLittle);
-    // Time zone and accuracy of a file header lie where a record has its lengths.
-    if (captured === 0 && original === 0 && isPcap(view, at)) {
-      return this.#readHeader(at, end);
+    if (captured === 0 && original === 0) {
+      // Time zone and accuracy of a file header lie where a record has its lengths.
+      if (isPcap(view, at)) {
+        return this.#readHeader(at, end);
+      }
+      // A file system may put zeros where a program did not get to write.
+      if (view.getBigUint64(at) === 0n) {
+        this.#parts.fail('zeros are in place of a record: the file was not written to its end.');
+      }
     }
     const start = at + RECORD_HEADER_SIZE;
     if (end - start < captured) {
