@@ -66,6 +66,8 @@ export class BridgeSets {
   #redirected: ReadonlyMap<number, ChosenSet> = new Map();
   #config: BridgeConfig | undefined;
   #desiredSets: readonly FlowSampling[] = [];
+  /** The rows of sets that were to be taken over at the last `configure`, by `adoptionKey`. */
+  #adopting: ReadonlySet<string> = new Set();
   #hasMeters: boolean | undefined;
   #path: PathState = 'untested';
   #pathFault: string | undefined;
@@ -113,10 +115,12 @@ export class BridgeSets {
       }
     }
     this.#gaps.configure(sets.filter(({ isOurs }) => isOurs).map((set) => this.#exportedSet(set)));
+    this.#adopting = new Set(this.#desiredSets.filter(({ isOurs }) => !isOurs).map(adoptionKey));
     return desired;
   }
 
-  #exportedSet({ collectorSetId, row }: FlowSampling): ExportedSet {
+  #exportedSet(set: FlowSampling): ExportedSet {
+    const { collectorSetId, row } = set;
     const port = this.#sockets.portOf(collectorSetId);
     const isOwnTarget = port !== undefined && row.redirectedTo === targetOf(port);
     const isRowRedirected = isRedirected(row);
@@ -124,6 +128,7 @@ export class BridgeSets {
       collectorSetId,
       isRedirected: isRowRedirected,
       isReachable: this.#exporters.has(collectorSetId) && (!isRowRedirected || isOwnTarget),
+      isTakenOver: this.#adopting.has(adoptionKey(set)),
     };
   }
 
@@ -363,4 +368,8 @@ export class BridgeSets {
 
 function targetOf(port: number): string {
   return `127.0.0.1:${port}`;
+}
+
+function adoptionKey({ collectorSetId, ipfixRow }: FlowSampling): string {
+  return `${collectorSetId} ${ipfixRow}`;
 }

@@ -8,6 +8,7 @@ import type { Logger } from '../runtime/log.ts';
 const GAP_REASONS = {
   start: 'the hook was being confirmed after a start or a failover',
   'take-over': 'its row was taken over from ovs-vswitchd',
+  added: "it was added, and its row was the daemon's already",
   connection: 'the connection to the bridge was lost',
   hook: 'the hook or its meter was removed or modified',
   redirection: 'its row had not been redirected to the daemon',
@@ -53,12 +54,38 @@ export interface EndedGap {
   readonly micros: number;
 }
 
-/** Ends a gap `settleMs` from now. */
-export function endGap(
+/** What is known when an export begins; times are monotonic. */
+export interface ExportBegin {
+  /** Whether its row was to be taken over until now. */
+  readonly isTakenOver: boolean;
+  /** When the last changes of rows were sent. */
+  readonly writtenMicros: number;
+  /** When the previous daemon has ended; undefined: the export begins while this one is active. */
+  readonly previousEndMicros: number | undefined;
+}
+
+/** A gap that has not ended. */
+export interface BegunGap {
+  readonly cause: GapCause;
+  /** Monotonic. */
+  readonly sinceMicros: number;
+}
+
+/** Returns the gap with which an export begins. */
+export function firstGap(
+  { isTakenOver, writtenMicros, previousEndMicros }: ExportBegin,
   clock: Clock,
-  { cause, sinceMicros }: { readonly cause: GapCause; readonly sinceMicros: number },
-  settleMs: number,
-): EndedGap {
+): BegunGap {
+  if (isTakenOver) {
+    return { cause: 'take-over', sinceMicros: writtenMicros };
+  }
+  return previousEndMicros === undefined
+    ? { cause: 'added', sinceMicros: clock.monotonicMicros() }
+    : { cause: 'start', sinceMicros: previousEndMicros };
+}
+
+/** Ends a gap `settleMs` from now. */
+export function endGap(clock: Clock, { cause, sinceMicros }: BegunGap, settleMs: number): EndedGap {
   return { cause, ...spanOf(clock, sinceMicros, clock.monotonicMicros() + settleMs * 1000) };
 }
 

@@ -60,7 +60,8 @@ export class SampledBridge {
   /** Applies the rows to the sampling by the datapath again. */
   #configureDatapath = () => {};
   #isStarted = false;
-  #isConfigured = false;
+  /** The row that was to be taken over at the last configuration; empty for none, and undefined before the first. */
+  #adoptingRow: string | undefined;
   #isLeaving = false;
 
   /** `isDesired`: for which IPFIX rows, by UUID, the switch should be programmed. */
@@ -151,7 +152,7 @@ export class SampledBridge {
     const sampling = config.sampling && isDesired(config.sampling.ipfixRow) ? config.sampling : undefined;
     this.#intake.setHookInterval(sampling?.interval);
     this.#configureWhole(sampling?.isOurs === true ? sampling : undefined);
-    this.#isConfigured = true;
+    this.#adoptingRow = sampling?.isOurs === false ? sampling.ipfixRow : '';
     const sets = this.#sets.configure(config, isDesired);
     this.#failOpen = config.isFailOpen ? failOpenCondition(this.name) : undefined;
     this.#desired = {
@@ -357,12 +358,11 @@ export class SampledBridge {
       const exporter = this.#makeExporter(`bridge ${this.name}`, sampling);
       this.#whole = { row: sampling, exporter };
       this.#setHookSink(exporter);
-      const { rowWrites, previousEndMicros } = this.#parts;
-      const isTakeOver = this.#isConfigured;
-      this.#gaps.expect(
-        isTakeOver ? 'take-over' : 'start',
-        isTakeOver ? rowWrites.writtenMicros : previousEndMicros,
-      );
+      this.#gaps.expect({
+        isTakenOver: this.#adoptingRow === sampling.ipfixRow,
+        writtenMicros: this.#parts.rowWrites.writtenMicros,
+        previousEndMicros: this.#adoptingRow === undefined ? this.#parts.previousEndMicros : undefined,
+      });
     } else {
       whole.row = sampling;
       whole.exporter.configure(sampling.exporter);

@@ -7,8 +7,11 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { HookSight } from './bridge-session-options.ts';
 import {
+  type BegunGap,
   type EndedGap,
+  type ExportBegin,
   endGap,
+  firstGap,
   type GapCause,
   GapRecord,
   type Leaving,
@@ -41,7 +44,7 @@ export class SamplingGaps {
   #isExpected = false;
   /** Whether the hook was installed when it was last seen. */
   #isInstalled = false;
-  #open: { readonly cause: GapCause; readonly sinceMicros: number } | undefined;
+  #open: BegunGap | undefined;
   #settling: Timer | undefined;
 
   constructor(options: SamplingGapsOptions) {
@@ -87,8 +90,9 @@ export class SamplingGaps {
     }
   }
 
-  /** The daemon should export the packets of the bridge since `sinceMicros` (monotonic); default: from now on. */
-  expect(cause: GapCause, sinceMicros = this.#options.clock.monotonicMicros()): void {
+  /** The daemon should export the packets of the bridge from now on. */
+  expect(begin: ExportBegin): void {
+    const { cause, sinceMicros } = firstGap(begin, this.#options.clock);
     this.#isExpected = true;
     this.#begin(cause, sinceMicros);
     if (this.#isInstalled) {

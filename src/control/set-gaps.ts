@@ -6,8 +6,10 @@
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import {
+  type BegunGap,
   type EndedGap,
   endGap,
+  firstGap,
   type GapCause,
   GapRecord,
   type Leaving,
@@ -23,6 +25,8 @@ export interface ExportedSet {
   readonly isReachable: boolean;
   /** Whether its samples come by its row instead of packet-ins. */
   readonly isRedirected: boolean;
+  /** Whether its row was to be taken over until now. */
+  readonly isTakenOver: boolean;
 }
 
 export interface SetGapsOptions {
@@ -35,9 +39,7 @@ export interface SetGapsOptions {
   readonly previousEndMicros: number | undefined;
 }
 
-interface OpenGap {
-  readonly cause: GapCause;
-  readonly sinceMicros: number;
+interface OpenGap extends BegunGap {
   /** Since when samples arrive again; undefined while they do not. */
   settledMicros: number | undefined;
 }
@@ -87,7 +89,7 @@ export class SetGaps {
       if (set === undefined) {
         this.#sets.set(each.collectorSetId, {
           exported: each,
-          open: this.#firstGap(),
+          open: this.#firstGap(each),
           record: new GapRecord(),
         });
       } else {
@@ -154,15 +156,14 @@ export class SetGaps {
   }
 
   /** The gap with which the export of a set begins. */
-  #firstGap(): OpenGap {
+  #firstGap({ isTakenOver }: ExportedSet): OpenGap {
     const { clock, previousEndMicros, writtenMicros } = this.#options;
-    return this.#isConfigured
-      ? { cause: 'take-over', sinceMicros: writtenMicros(), settledMicros: undefined }
-      : {
-          cause: 'start',
-          sinceMicros: previousEndMicros ?? clock.monotonicMicros(),
-          settledMicros: undefined,
-        };
+    const begin = {
+      isTakenOver,
+      writtenMicros: writtenMicros(),
+      previousEndMicros: this.#isConfigured ? undefined : previousEndMicros,
+    };
+    return { ...firstGap(begin, clock), settledMicros: undefined };
   }
 
   /** Begins a gap, by default when samples were last known to arrive; an open one goes on. */

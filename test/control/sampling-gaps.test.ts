@@ -2,10 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SETTLE_MS } from '../../src/control/gap-record.ts';
+import { type ExportBegin, SETTLE_MS } from '../../src/control/gap-record.ts';
 import { SamplingGaps } from '../../src/control/sampling-gaps.ts';
 import { Log } from '../../src/runtime/log.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+
+/** An export that begins while this daemon is active, with a row that it had already. */
+const BEGIN: ExportBegin = { isTakenOver: false, writtenMicros: 0, previousEndMicros: undefined };
 
 function setUp() {
   const clock = new ManualClock();
@@ -20,7 +23,7 @@ function setUp() {
 function sampled() {
   const started = setUp();
   started.gaps.see('installed');
-  started.gaps.expect('start');
+  started.gaps.expect({ ...BEGIN, previousEndMicros: started.clock.monotonicMicros() });
   started.pass(SETTLE_MS);
   started.gaps.see('installed');
   started.pass(1);
@@ -98,11 +101,21 @@ test('the time before the daemon exports is a gap: since the row was written, or
   gaps.see('installed');
   const writtenMicros = clock.monotonicMicros();
   pass(7);
-  gaps.expect('take-over', writtenMicros);
+  gaps.expect({ ...BEGIN, isTakenOver: true, writtenMicros });
   pass(SETTLE_MS);
   assert.deepEqual(milliseconds(started), [`take-over ${7 + SETTLE_MS}`]);
   assert.equal(gaps.status().count, 1);
   assert.equal(gaps.status().seconds, (7 + SETTLE_MS) / 1000);
+});
+
+test('an export that is added, with a row that was written long ago, has a gap from now on', () => {
+  const started = setUp();
+  const { gaps, pass } = started;
+  gaps.see('installed');
+  pass(60_000);
+  gaps.expect(BEGIN);
+  pass(SETTLE_MS);
+  assert.deepEqual(milliseconds(started), [`added ${SETTLE_MS}`]);
 });
 
 test('a hand-back is a gap until the row is handed back, and no sight of the hook changes that', () => {
@@ -148,7 +161,7 @@ test('a gap that another daemon ends is not reported, and that of a bridge or a 
   left.pass(1000);
   assert.equal(left.gaps.status().count, 1);
   const deleted = setUp();
-  deleted.gaps.expect('start', deleted.clock.monotonicMicros());
+  deleted.gaps.expect({ ...BEGIN, previousEndMicros: deleted.clock.monotonicMicros() });
   deleted.pass(150);
   deleted.gaps.leave('ended');
   assert.deepEqual(milliseconds(deleted), ['start 150']);

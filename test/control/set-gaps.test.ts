@@ -7,7 +7,7 @@ import { type ExportedSet, SetGaps } from '../../src/control/set-gaps.ts';
 import { Log } from '../../src/runtime/log.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
-function setUp(previousEndMicros?: (nowMicros: number) => number) {
+function setUp(previousEndMicros = (nowMicros: number) => nowMicros) {
   const clock = new ManualClock();
   const lines: string[] = [];
   let writtenMicros = 0;
@@ -16,7 +16,7 @@ function setUp(previousEndMicros?: (nowMicros: number) => number) {
     clock,
     log: new Log({ clock, destination: (line) => lines.push(line) }).logger('bridge'),
     writtenMicros: () => writtenMicros,
-    previousEndMicros: previousEndMicros?.(clock.monotonicMicros()),
+    previousEndMicros: previousEndMicros(clock.monotonicMicros()),
   });
   const pass = (ms: number) => clock.advance(ms * 1000);
   const write = () => {
@@ -31,6 +31,7 @@ const set = (collectorSetId: number, isReachable = true, isRedirected = false): 
   collectorSetId,
   isReachable,
   isRedirected,
+  isTakenOver: false,
 });
 
 /** Sets 1 and 2 whose samples arrive, without gaps in the log. */
@@ -85,10 +86,24 @@ test('a set that is adopted later has a gap since its row was written, which lea
   const { gaps, lines, pass, recent, write } = collected();
   write();
   pass(7);
-  gaps.configure([set(1), set(2), set(3)]);
+  gaps.configure([set(1), set(2), { ...set(3), isTakenOver: true }]);
   pass(SETTLE_MS);
   assert.deepEqual(recent(3), [`take-over ${7 + SETTLE_MS}`]);
   assert.match(lines.join(), /\|INFO\|bridge br0: collector set 3 not sampled for 37 ms .*taken over/u);
+  assert.equal(recent(1)?.length, 1);
+});
+
+test('a set that is added with a row that was written long ago has a gap from then on', () => {
+  const { gaps, lines, pass, recent, write } = collected();
+  write();
+  pass(60_000);
+  gaps.configure([set(1), set(2), set(3)]);
+  pass(SETTLE_MS);
+  assert.deepEqual(recent(3), [`added ${SETTLE_MS}`]);
+  assert.match(
+    lines.join(),
+    /set 3 not sampled for 30 ms .*it was added, and its row was the daemon's already/u,
+  );
   assert.equal(recent(1)?.length, 1);
 });
 

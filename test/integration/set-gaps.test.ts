@@ -86,3 +86,36 @@ for (const sampler of ['packet-in', 'datapath']) {
     );
   });
 }
+
+test('what is added with a row that is adopted already has a gap since then, not since the adoption', {
+  skip,
+}, async () => {
+  const daemon = await startDaemon(ovs, { readyTimeoutMs: READY_MS_MAX });
+  const row = (
+    await ovs.vsctl(
+      '--',
+      '--id=@i',
+      'create',
+      'IPFIX',
+      `targets="${sink.target}"`,
+      '--',
+      'set',
+      'Bridge',
+      'br0',
+      'ipfix=@i',
+    )
+  ).trim();
+  const bridge = async () => (await daemonStatus(daemon)).bridges[0];
+  const causes = async () => (await bridge())?.gaps.recent.map(({ cause }) => cause).join();
+  await waitFor(async () => (await causes()) === 'take-over', { what: 'the bridge is exported' });
+  const addSet = ['--', 'create', 'Flow_Sample_Collector_Set', 'bridge=@b', 'id=7', `ipfix=${row}`];
+  await ovs.vsctl('--', '--id=@b', 'get', 'Bridge', 'br0', ...addSet);
+  const causesOfSet = async () => (await bridge())?.flowSampling[0]?.gaps?.recent.map(({ cause }) => cause);
+  await waitFor(async () => (await causesOfSet())?.join() === 'added', { what: 'the set is exported' });
+  // The set uses the row meanwhile, so that it stays adopted.
+  await ovs.vsctl('clear', 'Bridge', 'br0', 'ipfix');
+  await waitFor(async () => (await bridge())?.sampling === undefined, { what: 'the bridge is not exported' });
+  await ovs.vsctl('set', 'Bridge', 'br0', `ipfix=${row}`);
+  await waitFor(async () => (await causes()) === 'take-over,added', { what: 'the bridge is exported again' });
+  await daemon.stop();
+});

@@ -18,6 +18,7 @@ const HOOK_CHANGE_MS = 100;
 /** The clause of a gap in the log, and its cause in the status (src/control/sampling-gaps.ts). */
 const CAUSES: readonly (readonly [RegExp, string])[] = [
   [/taken over/u, 'take-over'],
+  [/was added/u, 'added'],
   [/handed back/u, 'hand-back'],
   [/start or a failover/u, 'start'],
   [/connection/u, 'connection'],
