@@ -4,7 +4,7 @@
 
 import { Command } from 'commander';
 import { errorText } from './commands/error-text.ts';
-import { withOptionalValues } from './commands/options.ts';
+import { readSwitches, withOptionalValues } from './commands/options.ts';
 import { version } from './commands/version.ts';
 
 /** The commands, in the order of the help text. */
@@ -26,7 +26,8 @@ async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('ovs-ipfix')
     .description('IPFIX flow exporter that runs beside Open vSwitch')
     .version(version)
-    .helpCommand('help [command]', 'show help for a command');
+    .helpCommand('help [command]', 'show help for a command')
+    .hook('preAction', (_, command) => readSwitches(command));
   for (const load of neededCommands(argv[2])) {
     program.addCommand(await load());
   }

@@ -103,6 +103,36 @@ const WITHOUT_VALUE: ReadonlyMap<string, string> = new Map([
   ['--pidfile', '--pidfile=ovs-ipfix.pid'],
 ]);
 
+/** What the variable of a flag without a value says. */
+const SWITCH_WORDS: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['1', true],
+  ['yes', true],
+  ['on', true],
+  ['false', false],
+  ['0', false],
+  ['no', false],
+  ['off', false],
+]);
+
+/** Reads the variables of flags without a value: for commander, any value turns such a flag on. Another word ends the command. */
+export function readSwitches(command: Command, environment: NodeJS.ProcessEnv = process.env): void {
+  for (const option of command.options) {
+    const name = option.attributeName();
+    if (!option.isBoolean() || option.envVar === undefined || command.getOptionValueSource(name) !== 'env') {
+      continue;
+    }
+    const word = environment[option.envVar] ?? '';
+    const isOn = SWITCH_WORDS.get(word.toLowerCase());
+    if (isOn === undefined) {
+      command.error(
+        `error: ${option.envVar}: "${word}" is not one of ${[...SWITCH_WORDS.keys()].join(', ')}; unset it to leave ${option.long} off.`,
+      );
+    }
+    command.setOptionValueWithSource(name, isOn ? true : undefined, 'env');
+  }
+}
+
 /** Moves the positional database, the last argument as in OVS's daemons, to the flags; two are an error. */
 export function foldDatabase(
   database: string | undefined,

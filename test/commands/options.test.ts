@@ -4,6 +4,7 @@ import { collectCommand } from '../../src/commands/collect.ts';
 import { demoCommand } from '../../src/commands/demo.ts';
 import { doctorCommand } from '../../src/commands/doctor.ts';
 import { migrateCommand } from '../../src/commands/migrate.ts';
+import { readSwitches } from '../../src/commands/options.ts';
 import { releaseCommand } from '../../src/commands/release.ts';
 import { replayCommand } from '../../src/commands/replay.ts';
 import { runCommand } from '../../src/commands/run.ts';
@@ -22,6 +23,46 @@ test('gives each environment variable one meaning: flags that share one have the
   assert.equal(meanings.has('OVS_IPFIX_LOG_FILE'), true);
   assert.equal(meanings.has('OVS_IPFIX_COLLECT_SECONDS'), true);
   assert.equal(meanings.has('OVS_IPFIX_DEMO_SECONDS'), true);
+});
+
+test('the variable of a flag without a value turns it on or off, and another word ends the command', async (t) => {
+  const variable = 'OVS_IPFIX_UNLESS_HELD';
+  t.after(() => {
+    delete process.env[variable];
+  });
+  /** Returns the value of the flag; a sentence if the variable is refused. */
+  const read = async (word: string, ...flags: readonly string[]): Promise<unknown> => {
+    process.env[variable] = word;
+    let said = '';
+    const command = releaseCommand()
+      .exitOverride()
+      .configureOutput({
+        writeErr: (text) => {
+          said += text;
+        },
+      })
+      .hook('preAction', (_, action) => readSwitches(action))
+      .action(() => undefined);
+    try {
+      await command.parseAsync(['node', 'release', ...flags]);
+    } catch {
+      return said;
+    }
+    return command.opts()['unlessHeld'];
+  };
+  for (const word of ['true', '1', 'yes', 'ON']) {
+    assert.equal(await read(word), true, word);
+  }
+  for (const word of ['false', '0', 'No', 'off']) {
+    assert.equal(await read(word), undefined, word);
+    assert.equal(await read(word, '--unless-held'), true, word);
+  }
+  for (const word of ['', 'maybe']) {
+    assert.match(
+      String(await read(word)),
+      /^error: OVS_IPFIX_UNLESS_HELD: "(?:maybe)?" is not one of true, 1, /u,
+    );
+  }
 });
 
 test('no line of a help text has more than 80 columns', () => {
