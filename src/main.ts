@@ -5,6 +5,7 @@
 import { Command } from 'commander';
 import { errorText } from './commands/error-text.ts';
 import { readSwitches, withOptionalValues } from './commands/options.ts';
+import { watchOutput } from './commands/output-errors.ts';
 import { version } from './commands/version.ts';
 
 /** The commands, in the order of the help text. */
@@ -23,6 +24,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
 const VERSION_FLAGS: readonly string[] = ['-V', '--version'];
 
 async function main(argv: readonly string[]): Promise<void> {
+  watchOutput();
   const program = new Command('ovs-ipfix')
     .description('IPFIX flow exporter that runs beside Open vSwitch')
     .version(version)

@@ -14,6 +14,7 @@ import { safeText } from '../runtime/safe-text.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { CollectServer, type CollectSession } from './collect-server.ts';
 import { flagOf } from './options.ts';
+import { outputFault } from './output-errors.ts';
 
 interface CollectFlags {
   readonly listen: ListenAddress;
@@ -93,9 +94,12 @@ class Collect {
       };
     });
     process.once('SIGINT', this.#finish).once('SIGTERM', this.#finish);
-    // A reader that closes the pipe, such as head(1), ends the command; a closed standard error is ignored.
-    process.stdout.on('error', this.#finish);
-    process.stderr.on('error', () => {});
+    // A reader that closes the pipe, such as head(1), ends the command.
+    let fault: string | undefined;
+    process.stdout.on('error', (error) => {
+      fault = outputFault(error);
+      this.#finish();
+    });
     try {
       const at = await this.#server.listen(this.#flags.listen);
       process.stderr.write(`listening on ${addressText(at.host, at.port)} (udp, tcp)\n`);
@@ -113,6 +117,10 @@ class Collect {
     process.off('SIGINT', this.#finish).off('SIGTERM', this.#finish);
     await this.#server.close();
     process.stderr.write(this.#summary());
+    if (fault !== undefined) {
+      process.stderr.write(`ovs-ipfix: ${fault}\n`);
+      return 1;
+    }
     return count !== undefined && seconds !== undefined && this.#recordCount < count ? 1 : 0;
   }
 

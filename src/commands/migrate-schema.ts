@@ -3,6 +3,7 @@
 import { describeType, tableName } from '../schema/cache-columns.ts';
 import { MigrationError } from '../schema/migration-error.ts';
 import { type MigratedText, migrateSchemaText } from '../schema/schema-text.ts';
+import { outputFault } from './output-errors.ts';
 import { nameOf, readWhole, WholeFileError, writeWhole } from './whole-file.ts';
 
 /** Largest schema file, in bytes; that of Open vSwitch 3.1 has 27 kB. */
@@ -36,6 +37,9 @@ export async function writeMigrated(migrated: MigratedFile, output: string | und
   await new Promise<void>((resolve, reject) => {
     process.stdout.once('error', reject);
     process.stdout.write(migrated.text, (error) => (error ? reject(error) : resolve()));
+  }).catch((error: Error) => {
+    const fault = outputFault(error) ?? 'Standard output was closed before the schema was written.';
+    throw new MigrationError('SCHEMA_FILE', fault, error);
   });
 }
 

@@ -6,10 +6,16 @@ use strict;
 use warnings;
 use Fcntl;
 
+# Ends as the program itself would: the exit code of die is that of the last system call.
+sub fail {
+    print STDERR @_;
+    exit 1;
+}
+
 my ($pidfile, @program) = @ARGV;
-die "usage: ovs-ipfix-pidfile PIDFILE PROGRAM [ARGUMENT...]\n" unless @program;
+fail("usage: ovs-ipfix-pidfile PIDFILE PROGRAM [ARGUMENT...]\n") unless @program;
 sysopen(my $file, $pidfile, O_RDWR | O_CREAT, 0644)
-    or die "ovs-ipfix: The pid file $pidfile cannot be opened: $!. See that its folder is there, or name another with --pidfile.\n";
+    or fail("ovs-ipfix: The pid file $pidfile cannot be opened: $!. See that its folder is there, or name another with --pidfile.\n");
 
 # struct flock of 64-bit Linux: type, whence, (padding), start, length, pid.
 my $lock = pack('s s x![q] q q i x![q]', F_WRLCK, 0, 0, 0, 0);
@@ -17,15 +23,15 @@ unless (fcntl($file, F_SETLK, $lock)) {
     my $reason = $!;
     my $holder = pack('s s x![q] q q i x![q]', F_WRLCK, 0, 0, 0, 0);
     my $pid = fcntl($file, F_GETLK, $holder) ? (unpack('s s x![q] q q i', $holder))[4] : 0;
-    die $pid
+    fail($pid
         ? "ovs-ipfix: The process $pid has the pid file $pidfile: a daemon runs already. Stop it, or name another with --pidfile.\n"
-        : "ovs-ipfix: The pid file $pidfile cannot be locked: $reason.\n";
+        : "ovs-ipfix: The pid file $pidfile cannot be locked: $reason.\n");
 }
 truncate($file, 0) && syswrite($file, "$$\n")
-    or die "ovs-ipfix: The pid file $pidfile cannot be written: $!.\n";
-fcntl($file, F_SETFD, 0) or die "ovs-ipfix: The pid file $pidfile cannot be kept open: $!.\n";
+    or fail("ovs-ipfix: The pid file $pidfile cannot be written: $!.\n");
+fcntl($file, F_SETFD, 0) or fail("ovs-ipfix: The pid file $pidfile cannot be kept open: $!.\n");
 
 $ENV{OVS_IPFIX_PIDFILE} = $pidfile;
 $ENV{OVS_IPFIX_PIDFILE_OWNER} = $$;
 exec { $program[0] } @program
-    or die "ovs-ipfix: $program[0] cannot be run: $!.\n";
+    or fail("ovs-ipfix: $program[0] cannot be run: $!.\n");
