@@ -28,13 +28,16 @@ function filesOf(folder: string): TlsClientFiles {
   };
 }
 
-/** Returns the targets with their TLS files; leaves those over TLS out, with a condition, where there are none. */
+/**
+ * Returns the targets with their TLS files; leaves those over TLS out, with a condition, where there are none. `where` is the row,
+ * `ofTargets` the row with the place of its targets.
+ */
 export function withTlsFiles(
   uuid: string,
   targets: readonly CollectorTarget[],
   name: string | undefined,
   ofProcess: CollectorTls,
-  where: string,
+  { where, ofTargets }: { readonly where: string; readonly ofTargets: string },
   conditions: Condition[],
 ): readonly CollectorTarget[] {
   const overTls = targets.filter(({ transport }) => transport === 'tls');
@@ -48,7 +51,7 @@ export function withTlsFiles(
   conditions.push({
     code: 'tls-files-unknown',
     severity: 'error',
-    where: name === undefined ? `${where}, column targets` : `${where}, external_ids:${TLS_NAME_KEY}`,
+    where: name === undefined ? ofTargets : `${where}, external_ids:${TLS_NAME_KEY}`,
     ipfixRow: uuid,
     message: `${found.fault}, so nothing is sent to ${overTls.map(({ text }) => text).join(' ')}.`,
     action: found.action,

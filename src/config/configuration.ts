@@ -14,6 +14,7 @@ import { bridgeNameOf, referenceOf } from './reference.ts';
 import { RowCache } from './row-cache.ts';
 import { optionsRecords } from './row-options.ts';
 import { describeUsers, type RowUser, usersOfIpfixRows } from './row-users.ts';
+import { type TargetsPlace, targetsPlaceOf } from './targets-place.ts';
 import { type ProcessOptions, type ReadRow, readUsedRow, type UsedIpfixRow } from './used-row.ts';
 
 /** The rows of each table, as the replica has them. */
@@ -38,6 +39,8 @@ export interface BridgeSampling {
   readonly observationPointId: number;
   /** Whether the row chooses the format of its records; otherwise they have the format of `--record-format`. */
   readonly rowSetsFormat: boolean;
+  /** Where the row has its targets. */
+  readonly targetsPlace: TargetsPlace;
   readonly exporter: ExporterOptions;
 }
 
@@ -49,6 +52,7 @@ export interface FlowSampling {
   readonly isOurs: boolean;
   /** See `BridgeSampling.rowSetsFormat`. */
   readonly rowSetsFormat: boolean;
+  readonly targetsPlace: TargetsPlace;
   readonly exporter: ExporterOptions;
   /** Whether the set alone uses the row, so that the row can be redirected. */
   readonly ownsRow: boolean;
@@ -261,6 +265,7 @@ function flowSampling(collectorSetId: number, { used: { row }, exporter }: ReadR
     ipfixRow: row.uuid,
     isOurs: isOurs(row),
     rowSetsFormat: row.recordFormat !== undefined,
+    targetsPlace: targetsPlaceOf(row),
     exporter: { ...exporter, optionsRecords: optionsRecords(row.options, POPULATION_OF_SETS) },
   };
 }
@@ -294,6 +299,7 @@ function bridgeSampling({ used: { row }, exporter }: ReadRow): BridgeSampling {
     observationDomainId: row.observationDomainId,
     observationPointId: row.observationPointId,
     rowSetsFormat: row.recordFormat !== undefined,
+    targetsPlace: targetsPlaceOf(row),
     exporter: { ...exporter, optionsRecords: optionsRecords(row.options, row.sampling) },
   };
 }

@@ -61,7 +61,7 @@ export function withoutFiles(
   conditions.push({
     code: 'file-targets-off',
     severity: 'error',
-    where: `${where}, column targets`,
+    where,
     ipfixRow: uuid,
     message: `The daemon has no folder for files, so nothing is written to ${files.map(({ text }) => text).join(' ')}.`,
     action: 'Run it with --file-targets DIR, or remove these targets.',

@@ -227,6 +227,11 @@ export function isOnlyForDaemon({ targets, heldTargets }: IpfixRow): boolean {
   return areOnlyForDaemon(targets) || (heldTargets !== undefined && targets.length === 0);
 }
 
+/** Whether its user wrote the targets for the daemon only: into the key instead of the column. */
+export function isNative(row: IpfixRow): boolean {
+  return row.targets.length === 0 && row.heldTargets !== undefined && !isAdopted(row);
+}
+
 /** Whether the row is handed back to ovs-vswitchd when the daemon stops. */
 export function isAdopted(row: IpfixRow): boolean {
   const state = row.externalIds.get(STATE_KEY);

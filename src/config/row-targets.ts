@@ -6,9 +6,27 @@ import { addressText } from '../runtime/address-text.ts';
 import { type Condition, shownCondition } from './condition.ts';
 import { type IpfixRow, isOnlyForDaemon } from './ipfix-row.ts';
 import { parseTarget, type TargetResult } from './target.ts';
+import { type TargetsPlace, targetsPlaceOf } from './targets-place.ts';
 
 /** Targets of a row that the daemon exports to. A row with more stays with ovs-vswitchd, so that no collector is left out. */
 export const TARGETS_MAX = 64;
+
+/** A row and where it has its targets. */
+export interface RowPlace {
+  readonly uuid: string;
+  /** The row and its users, for conditions. */
+  readonly where: string;
+  readonly place: TargetsPlace;
+}
+
+function placeOf({ uuid, where, place }: RowPlace): Required<Pick<Condition, 'where' | 'ipfixRow'>> {
+  return { where: `${where}, ${place.name}`, ipfixRow: uuid };
+}
+
+/** The command that sets the targets, up to the value. */
+function settingOf({ uuid, place }: RowPlace): string {
+  return `ovs-vsctl set IPFIX ${uuid} ${place.setting}`;
+}
 
 /** Returns a key that is the same for all spellings of an address or name with a port, over one transport. */
 function sameCollectorKey({ host, port, transport = 'udp' }: CollectorTarget): string {
@@ -21,30 +39,28 @@ function sameCollectorKey({ host, port, transport = 'udp' }: CollectorTarget): s
 }
 
 /** Returns the condition of a row with a target that names the same collector as another one. */
-function duplicateTarget(uuid: string, where: string, text: string, first: string): Condition {
+function duplicateTarget(row: RowPlace, text: string, first: string): Condition {
   return {
     code: 'duplicate-target',
     severity: 'warning',
-    where: `${where}, column targets`,
-    ipfixRow: uuid,
-    message: `The target "${text}" is the same collector as ${first}, which gets each record once.`,
-    action: `Remove one with "ovs-vsctl remove IPFIX ${uuid} targets ...".`,
+    ...placeOf(row),
+    message: `The target "${text}" is the same collector as "${first}", which gets each record once.`,
+    action: `Name all collectors, each once, with "${settingOf(row)}...".`,
   };
 }
 
 /** Returns the condition of a row with more than `TARGETS_MAX` targets. */
 export function tooManyTargets(row: IpfixRow, where: string, count: number): Condition {
-  const { uuid } = row;
+  const place = { uuid: row.uuid, where, place: targetsPlaceOf(row) };
   const isOnlyForUs = isOnlyForDaemon(row);
   return shownCondition({
     code: 'too-many-targets',
     severity: isOnlyForUs ? 'error' : 'warning',
-    where: `${where}, column targets`,
-    ipfixRow: uuid,
+    ...placeOf(place),
     message: isOnlyForUs
       ? `It has ${count} targets, and the daemon exports to the first ${TARGETS_MAX} only.`
       : `It has ${count} targets, and the daemon exports to ${TARGETS_MAX} at most: all rows of its bridges are left to ovs-vswitchd.`,
-    action: `Name at most ${TARGETS_MAX} collectors with "ovs-vsctl set IPFIX ${uuid} targets=...".`,
+    action: `Name at most ${TARGETS_MAX} collectors with "${settingOf(place)}...".`,
   });
 }
 
@@ -74,29 +90,30 @@ function readTarget(text: string): ReadTarget {
 
 /** Returns the valid targets of a row, each collector once; adds conditions for the others. */
 export function readTargets(
-  uuid: string,
+  row: RowPlace,
   texts: readonly string[],
-  where: string,
   conditions: Condition[],
 ): readonly CollectorTarget[] {
   const targets = new Map<string, CollectorTarget>();
+  /** As the row has them. */
+  const firstTexts = new Map<string, string>();
   for (const text of texts) {
     const { result, key } = readTarget(text);
     if ('target' in result) {
-      const { text: first } = targets.get(key) ?? {};
+      const first = firstTexts.get(key);
       if (first === undefined) {
+        firstTexts.set(key, text);
         targets.set(key, result.target);
       } else {
-        conditions.push(duplicateTarget(uuid, where, text, first));
+        conditions.push(duplicateTarget(row, text, first));
       }
     } else {
       conditions.push({
         code: 'bad-target',
         severity: 'warning',
-        where: `${where}, column targets`,
-        ipfixRow: uuid,
+        ...placeOf(row),
         message: `The target ${result.fault}`,
-        action: `Correct it with "ovs-vsctl set IPFIX ${uuid} targets=..."; the other targets are used meanwhile.`,
+        action: `Correct it with "${settingOf(row)}..."; the other targets are used meanwhile.`,
       });
     }
   }
@@ -104,10 +121,9 @@ export function readTargets(
     conditions.push({
       code: 'no-usable-target',
       severity: 'error',
-      where: `${where}, column targets`,
-      ipfixRow: uuid,
+      ...placeOf(row),
       message: 'It has no valid target, so nothing is exported for the row.',
-      action: `Set one with "ovs-vsctl set IPFIX ${uuid} targets=\\"192.0.2.1:4739\\"".`,
+      action: `Set one with "${settingOf(row)}\\"192.0.2.1:4739\\"".`,
     });
   }
   return [...targets.values()];

@@ -84,7 +84,7 @@ function familyCondition(uuid: string, where: string, target: string, source: So
   return {
     code: 'source-address-family',
     severity: 'warning',
-    where: `${where}, column targets`,
+    where,
     ipfixRow: uuid,
     message: `The target "${target}" has another address family than the source address ${shown}, so nothing is sent to it.`,
     action: `Add an ${missing} address with "ovs-vsctl set IPFIX ${uuid} external_ids:${SOURCE_ADDRESS_KEY}=\\"IPV4,IPV6\\"", or correct the target.`,

@@ -32,7 +32,8 @@ export function parseTarget(text: string): TargetResult {
       fault: `"${text}" is not IP[:PORT], [IPV6][:PORT] or HOSTNAME[:PORT], alone or after udp:, tcp: or tls:, or file:PATTERN.`,
     };
   }
-  const { host, portText } = split;
+  const { portText } = split;
+  const host = plainHost(split.host);
   const portDefault = transport === 'tls' ? TLS_COLLECTOR_PORT_DEFAULT : COLLECTOR_PORT_DEFAULT;
   const port = portText === undefined ? portDefault : Number(portText);
   if (
@@ -52,6 +53,17 @@ export function parseTarget(text: string): TargetResult {
     : { fault: `"${text}" has the address "${host}", ${fault}.` };
 }
 
+/** Returns an IPv4 address that is written as one of IPv6 (RFC 4291, section 2.5.5.2) as what it is; any other host as it is. */
+function plainHost(host: string): string {
+  if (!host.includes(':')) {
+    return host;
+  }
+  const address = ipaddr.parse(host);
+  return address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress()
+    ? address.toIPv4Address().toString()
+    : host;
+}
+
 /** Returns a target; that over UDP has no transport in its text. */
 function targetOf(transport: TargetTransport, host: string, port: number): CollectorTarget {
   const address = addressText(host, port);
@@ -69,6 +81,9 @@ function unsendable(host: string): string | undefined {
   const range = address.range();
   if (range === 'multicast' || range === 'broadcast') {
     return `which is a ${range} address; name one collector`;
+  }
+  if (range === 'unspecified') {
+    return 'which is not the address of a host';
   }
   const needsScope = address instanceof ipaddr.IPv6 && range === 'linkLocal' && address.zoneId === undefined;
   return needsScope ? `which is link-local; add the interface, as in [${host}%eth0]` : undefined;

@@ -8,13 +8,21 @@ import { type CollectorTls, withTlsFiles } from './collector-tls.ts';
 import { type Condition, shownCondition } from './condition.ts';
 import { readDelivery } from './delivery.ts';
 import { withoutFiles } from './file-targets.ts';
-import { type DatabaseRow, effectiveTargets, type IpfixRow, isOurs, readIpfixRow } from './ipfix-row.ts';
+import {
+  type DatabaseRow,
+  effectiveTargets,
+  type IpfixRow,
+  isNative,
+  isOurs,
+  readIpfixRow,
+} from './ipfix-row.ts';
 import { rowConditions } from './row-conditions.ts';
-import { SOURCE_ADDRESS_KEY, STATE_KEY, TLS_NAME_KEY } from './row-keys.ts';
+import { SOURCE_ADDRESS_KEY, TLS_NAME_KEY } from './row-keys.ts';
 import { readTargets, TARGETS_MAX, tooManyTargets } from './row-targets.ts';
 import { describeUsers, type RowUser } from './row-users.ts';
 import { inputSamplingDisabled, type SamplingKeysContext, samplesInput } from './sampling-keys.ts';
 import { readSourceAddresses, withSource } from './source-address.ts';
+import { targetsPlaceOf } from './targets-place.ts';
 
 /** An IPFIX row that a bridge or a collector set uses. */
 export interface UsedIpfixRow {
@@ -66,12 +74,14 @@ export function readUsedRow(
   const row = readIpfixRow(databaseRow, where, conditions);
   const texts = inOrder(row, effectiveTargets(row));
   const ownSource = readSourceAddresses(uuid, row.externalIds.get(SOURCE_ADDRESS_KEY), where, conditions);
-  const valid = readTargets(uuid, texts.slice(0, TARGETS_MAX), where, conditions);
+  const place = targetsPlaceOf(row);
+  const ofTargets = `${where}, ${place.name}`;
+  const valid = readTargets({ uuid, where, place }, texts.slice(0, TARGETS_MAX), conditions);
   const { source, collectorTls = NO_TLS, fileTargets } = ofProcess;
   const tlsName = row.externalIds.get(TLS_NAME_KEY);
-  const allowed = withoutFiles(uuid, valid, fileTargets !== undefined, where, conditions);
-  const withTls = withTlsFiles(uuid, allowed, tlsName, collectorTls, where, conditions);
-  const sent = withSource(uuid, withTls, ownSource ?? source, where, conditions);
+  const allowed = withoutFiles(uuid, valid, fileTargets !== undefined, ofTargets, conditions);
+  const withTls = withTlsFiles(uuid, allowed, tlsName, collectorTls, { where, ofTargets }, conditions);
+  const sent = withSource(uuid, withTls, ownSource ?? source, ofTargets, conditions);
   const { targets, delivery } = readDelivery(row, sent, where, conditions);
   const context = { row, where, ovsVersion };
   const isForWholeBridge = user.wholeBridges.length > 0;
@@ -88,9 +98,7 @@ export function readUsedRow(
 
 /** Returns targets in the order of preference: as the user of a native row wrote them, or as texts: a set of OVSDB has no order. */
 function inOrder(row: IpfixRow, targets: readonly string[]): readonly string[] {
-  const state = row.externalIds.get(STATE_KEY);
-  const isNative = row.targets.length === 0 && state !== 'adopted' && state !== 'redirected';
-  return isNative ? targets : targets.toSorted();
+  return isNative(row) ? targets : targets.toSorted();
 }
 
 function usedRow(

@@ -235,7 +235,7 @@ export class BridgeSets {
       ([
         collectorSetId,
         {
-          row: { ipfixRow },
+          row: { ipfixRow, targetsPlace },
           exporter,
         },
       ]) => ({
@@ -243,6 +243,7 @@ export class BridgeSets {
         interfaces,
         collectorSetId,
         ipfixRow,
+        targetsPlace,
         exporter,
       }),
     );

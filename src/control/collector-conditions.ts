@@ -19,18 +19,19 @@ interface RowCollector {
 
 /** Returns the conditions of the collectors of an exporter. */
 export function conditionsOfCollectors(
-  running: Pick<RunningExporter, 'bridge' | 'collectorSetId' | 'ipfixRow'> & {
+  running: Pick<RunningExporter, 'bridge' | 'collectorSetId' | 'ipfixRow' | 'targetsPlace'> & {
     readonly exporter: { collectors(): readonly RowCollector[] };
   },
 ): readonly Condition[] {
-  const { bridge, collectorSetId, ipfixRow, exporter } = running;
+  const { bridge, collectorSetId, ipfixRow, targetsPlace, exporter } = running;
   const set = collectorSetId === undefined ? '' : `collector set ${collectorSetId} of `;
-  const place = { where: `IPFIX row ${ipfixRow} (${set}bridge ${bridge}), column targets`, ipfixRow };
+  const where = `IPFIX row ${ipfixRow} (${set}bridge ${bridge}), ${targetsPlace.name}`;
+  const place = { where, ipfixRow };
   const collectors = exporter.collectors();
   return [
     ...sourceConditions(place, collectors),
     ...tlsConditions(place, collectors),
-    ...sameAddressConditions(place, collectors),
+    ...sameAddressConditions(place, targetsPlace.setting, collectors),
   ];
 }
 
@@ -89,7 +90,11 @@ function tlsConditions(place: Place, collectors: readonly RowCollector[]): reado
 }
 
 /** The same text twice is found when the row is read: this is one collector by two names, or by a name and an address. */
-function sameAddressConditions(place: Place, collectors: readonly RowCollector[]): readonly Condition[] {
+function sameAddressConditions(
+  place: Place,
+  setting: string,
+  collectors: readonly RowCollector[],
+): readonly Condition[] {
   const first = new Map<string, string>();
   return collectors.flatMap(({ target, status }): readonly Condition[] => {
     if (status.address === undefined) {
@@ -108,7 +113,7 @@ function sameAddressConditions(place: Place, collectors: readonly RowCollector[]
         code: 'duplicate-target',
         severity: 'warning',
         message: `The targets "${other}" and "${text}" both lead to ${addressText(status.address, port)}, which is one collector.`,
-        action: `Remove one with "ovs-vsctl remove IPFIX ${place.ipfixRow} targets ...".`,
+        action: `Name all collectors, each once, with "ovs-vsctl set IPFIX ${place.ipfixRow} ${setting}...".`,
       },
     ];
   });

@@ -1,6 +1,7 @@
 // What a sampled bridge depends on, and what it has.
 
 import type { FlowSampling } from '../config/configuration.ts';
+import type { TargetsPlace } from '../config/targets-place.ts';
 import type { Exporter } from '../export/exporter.ts';
 import type { ExporterOptions } from '../export/exporter-options.ts';
 import type { BridgeInterface, IngressInterfaces } from '../intake/ingress-interfaces.ts';
@@ -44,6 +45,8 @@ export interface RunningExporter {
   readonly bridge: string;
   readonly collectorSetId: number | undefined;
   readonly ipfixRow: string;
+  /** See `BridgeSampling.targetsPlace`. */
+  readonly targetsPlace: TargetsPlace;
   readonly exporter: Exporter;
   /** The interfaces that the numbers in its flows are of. */
   readonly interfaces: Pick<IngressInterfaces, 'list' | 'namesOf'>;
@@ -51,6 +54,6 @@ export interface RunningExporter {
 
 /** An exporter and what it exports for now. */
 export interface RowExporter {
-  row: Pick<FlowSampling, 'ipfixRow' | 'rowSetsFormat'>;
+  row: Pick<FlowSampling, 'ipfixRow' | 'rowSetsFormat' | 'targetsPlace'>;
   readonly exporter: Exporter;
 }

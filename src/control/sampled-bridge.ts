@@ -310,7 +310,7 @@ export class SampledBridge {
     }
     const { row, exporter } = this.#whole;
     const about = { bridge: this.name, interfaces: this.#interfaces, collectorSetId: undefined };
-    return [{ ...about, ipfixRow: row.ipfixRow, exporter }, ...sets];
+    return [{ ...about, ipfixRow: row.ipfixRow, targetsPlace: row.targetsPlace, exporter }, ...sets];
   }
 
   interfaces(): BridgeInterfaces {

@@ -49,6 +49,7 @@ test('gives a native row with only targets the defaults of ovs-vswitchd', () => 
       ipfixRow: IPFIX,
       isOurs: true,
       rowSetsFormat: false,
+      targetsPlace: { name: 'external_ids:ovs-ipfix-targets', setting: 'external_ids:ovs-ipfix-targets=' },
       interval: 400,
       observationDomainId: 0,
       observationPointId: 0,
@@ -116,8 +117,16 @@ test('reports a bad target with row, column and value, and uses the valid ones',
   assert.equal(bridges.get('br0')?.sampling?.exporter.targets.length, 2);
   assert.equal(conditions.length, 1);
   assert.equal(conditions[0]?.code, 'bad-target');
-  assert.equal(conditions[0].where, `IPFIX row ${IPFIX} (bridge br0), column targets`);
+  assert.equal(conditions[0].where, `IPFIX row ${IPFIX} (bridge br0), external_ids:ovs-ipfix-targets`);
   assert.match(conditions[0].message, /1\.2\.3:9/u);
+  assert.match(conditions[0].action, /"ovs-vsctl set IPFIX \S+ external_ids:ovs-ipfix-targets=\.\.\."/u);
+  const adopted = new Map([
+    ['ovs-ipfix-targets', '127.0.0.1:1 1.2.3:9'],
+    ['ovs-ipfix-state', 'adopted'],
+  ]);
+  const [ofColumn] = readConfiguration(tables({ external_ids: adopted }), 1400).conditions;
+  assert.equal(ofColumn?.where, `IPFIX row ${IPFIX} (bridge br0), column targets`);
+  assert.match(ofColumn.action, /"ovs-vsctl set IPFIX \S+ targets=\.\.\."/u);
 });
 
 test('makes no exporter for a row without a valid target', () => {
@@ -429,6 +438,8 @@ test('reports a collector that is written twice, and uses it once', () => {
     ['127.0.0.1 127.0.0.1:4739', '127.0.0.1:4739'],
     ['[2001:db8::1] [2001:db8:0:0::1]:4739', '[2001:db8::1]:4739'],
     ['flows.example Flows.Example', 'flows.example:4739'],
+    ['127.0.0.1:04739 127.0.0.1', '127.0.0.1:4739'],
+    ['[::ffff:127.0.0.1]:4739 127.0.0.1', '127.0.0.1:4739'],
   ] as const) {
     const { bridges, conditions } = readConfiguration(withTargets(text), 1400);
     assert.deepEqual(
@@ -439,7 +450,8 @@ test('reports a collector that is written twice, and uses it once', () => {
       conditions.map(({ code, ipfixRow }) => [code, ipfixRow !== undefined]),
       [['duplicate-target', true]],
     );
-    assert.ok(conditions[0]?.message.includes(`is the same collector as ${used},`));
+    const [first, second] = text.split(' ');
+    assert.ok(conditions[0]?.message.includes(`The target "${second}" is the same collector as "${first}",`));
   }
   assert.deepEqual(codes(withTargets('127.0.0.1:1 127.0.0.1:2')), []);
 });

@@ -15,11 +15,12 @@ const good: readonly (readonly [text: string, host: string, port: number, shown:
   ['collector_1:1', 'collector_1', 1, 'collector_1:1'],
   ['[fe80::1%eth0]:4739', 'fe80::1%eth0', 4739, '[fe80::1%eth0]:4739'],
   ['localhost:65535', 'localhost', 65_535, 'localhost:65535'],
+  ['[::ffff:192.0.2.1]:9995', '192.0.2.1', 9995, '192.0.2.1:9995'],
 ];
 
 /** Whether the address is one of a host, and not of a group or of a link without its interface. */
 function isSendable(address: string): boolean {
-  return !['multicast', 'broadcast', 'linkLocal'].includes(ipaddr.parse(address).range());
+  return !['multicast', 'broadcast', 'linkLocal', 'unspecified'].includes(ipaddr.parse(address).range());
 }
 
 test('parses an address, a bracketed IPv6 address or a name, with port 4739 by default', () => {
@@ -53,6 +54,9 @@ test('refuses anything else with its text', () => {
     'a b',
     'h:0',
     'h:65536',
+    '0.0.0.0:4739',
+    '[::]:4739',
+    '[::ffff:0.0.0.0]:4739',
     'h:1e3',
     'h:',
     'h:80:90',

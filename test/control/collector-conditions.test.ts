@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { conditionsOfCollectors } from '../../src/control/collector-conditions.ts';
 import type { CollectorTarget, SourceAddresses } from '../../src/export/collector-session.ts';
 
+const targetsPlace = { name: 'column targets', setting: 'targets=' };
+
 /** A collector of a row whose session has the address, or the error that keeps it from having one. */
 function collector(
   host: string,
@@ -19,7 +21,13 @@ function collector(
 
 function conditions(...collectors: ReturnType<typeof collector>[]) {
   const exporter = { collectors: () => collectors };
-  return conditionsOfCollectors({ bridge: 'br0', collectorSetId: 7, ipfixRow: 'row-1', exporter });
+  return conditionsOfCollectors({
+    bridge: 'br0',
+    collectorSetId: 7,
+    ipfixRow: 'row-1',
+    targetsPlace,
+    exporter,
+  });
 }
 
 test('two targets that lead to one address and port are reported, other ports and transports are not', () => {
@@ -35,6 +43,7 @@ test('two targets that lead to one address and port are reported, other ports an
   assert.equal(condition?.code, 'duplicate-target');
   assert.equal(condition.ipfixRow, 'row-1');
   assert.equal(condition.where, 'IPFIX row row-1 (collector set 7 of bridge br0), column targets');
+  assert.match(condition.action, /"ovs-vsctl set IPFIX row-1 targets=\.\.\."/u);
   assert.match(
     condition.message,
     /^The targets "flows\.example:4739" and "192\.0\.2\.1:4739" both lead to 192\.0\.2\.1:4739, /u,
@@ -72,6 +81,7 @@ test('a fault of TLS is reported with what is wrong and what to do, until there 
       bridge: 'br0',
       collectorSetId: undefined,
       ipfixRow: 'row-1',
+      targetsPlace,
       exporter: {
         collectors: () => [
           { target, status: { transport: 'tls', address, lastError, lastErrorCode: error } },

@@ -7,7 +7,7 @@ import { DAEMON_FILE, tier } from '../support/tiers.ts';
 
 const DOCTOR = 'doctor --db unix:/nonexistent --unixctl /nonexistent';
 const REPLAY = 'replay /dev/null --to 127.0.0.1:9';
-/** A pipe that nobody reads any more. */
+/** A pipe without a reader. */
 const CLOSED = 'exec 3> >(true); wait $!;';
 
 /** Runs a line of the shell, in which `ovs-ipfix` is the program; resolves to its exit code and standard error. */
