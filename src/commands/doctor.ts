@@ -16,7 +16,7 @@ import { checkBridge, checkNeeds, isExported } from './doctor/bridge-checks.ts';
 import { readBridge } from './doctor/bridge-facts.ts';
 import { byCause } from './doctor/causes.ts';
 import { checkCollector } from './doctor/collector-checks.ts';
-import { askDaemons, type DaemonFacts } from './doctor/daemon-checks.ts';
+import { askDaemons, type DaemonFacts, withActiveDaemon } from './doctor/daemon-checks.ts';
 import {
   type DatabaseFacts,
   DatabaseUnreachable,
@@ -77,11 +77,12 @@ export function doctorCommand(): Command {
 
 /** Returns the findings, errors first. */
 export async function examine(settings: DoctorSettings, clock: Clock): Promise<Finding[]> {
-  const daemon = await askDaemons(settings.unixctlPath, clock);
   const { isBeforeStart } = settings;
-  const findings: Finding[] = isBeforeStart ? besideDaemon(daemon) : [...daemon.findings];
+  const findings: Finding[] = [];
+  let daemon = await askDaemons(settings.unixctlPath, clock);
   try {
-    const facts = await readDatabase(settings, clock);
+    const facts = await readDatabase(settings, !daemon.mayRun, clock);
+    daemon = facts.isLockHeld === true ? withActiveDaemon(daemon) : daemon;
     const found = isBeforeStart
       ? foresee(facts, settings, clock)
       : checkFacts(facts, daemon, settings, clock);
@@ -92,6 +93,7 @@ export async function examine(settings: DoctorSettings, clock: Clock): Promise<F
     }
     findings.push(unreachable(error));
   }
+  findings.unshift(...(isBeforeStart ? besideDaemon(daemon) : daemon.findings));
   findings.push(...(await attempt('the clock', async () => checkClock(clock))));
   return byCause(findings.map(shown)).toSorted(
     (a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity),

@@ -207,6 +207,20 @@ test(
   },
 );
 
+test(
+  'a daemon that answers elsewhere is not taken for one that does not run',
+  tier('ovs', 'daemon'),
+  async (t) => {
+    const br = await exportingBridge(t, ovs, daemon, { obs_domain_id: 2 });
+    t.after(() => ovs.vsctl('clear', 'Bridge', br.name, 'ipfix'));
+    const elsewhere = await doctor(['--unixctl', '/nonexistent/ovs-ipfix.ctl']);
+    assert.match(found(elsewhere, 'daemon-away', /ovs-ipfix/u).message, /one is active: it holds the lock/u);
+    lacks(elsewhere, 'held-without-daemon');
+    lacks(elsewhere, 'stale-state');
+    await daemon.waitForReady();
+  },
+);
+
 test('reports a missing database, and one that does not answer', tier('ovs', 'daemon'), async (t) => {
   const folder = await emptyFolder(t);
   const none = await doctor([], { OVS_RUNDIR: folder });

@@ -178,6 +178,7 @@ export const FILES_WITHOUT_OVS: readonly string[] = [
   ...integration(
     'replay',
     'replay-captures',
+    'output',
     'replay-ending',
     'flow-engines',
     'top',

@@ -5,7 +5,7 @@ import type { StatusDocument } from '../../report/status-document.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { codeOf, isForbidden, rootCodeOf } from '../../runtime/error-code.ts';
 import { controlSockets, runDirectory } from '../../runtime/rundir.ts';
-import { reasonOf } from '../../runtime/sentence.ts';
+import { clause, reasonOf } from '../../runtime/sentence.ts';
 import { askUnixctl } from '../../unixctl/client.ts';
 import { UnixctlError } from '../../unixctl/errors.ts';
 import { version } from '../version.ts';
@@ -49,6 +49,21 @@ export async function askDaemons(given: string | undefined, clock: Clock): Promi
     );
   }
   return { findings: [...findings, ...checkDaemon(active)], status: active, mayRun: true };
+}
+
+/** Corrects what was asked of the control sockets when the database shows that a daemon is active. */
+export function withActiveDaemon(facts: DaemonFacts): DaemonFacts {
+  const findings = facts.findings.map((each) =>
+    each.code === 'daemon-away'
+      ? {
+          ...each,
+          message: `${clause(each.message)}, and one is active: it holds the lock in the database.`,
+          action:
+            'Name its control socket with --unixctl, or its folder with OVS_RUNDIR, to see its state here.',
+        }
+      : each,
+  );
+  return { ...facts, findings, mayRun: true };
 }
 
 function away(given: string | undefined): Finding {

@@ -1,4 +1,4 @@
-// Reads the database, without the lock and without changing it.
+// Reads the database without changing it.
 
 import {
   type Configuration,
@@ -9,6 +9,7 @@ import type { DoctorSettings } from '../../config/doctor-settings.ts';
 import { MESSAGE_BYTES_MAX_DEFAULT } from '../../config/export-flags.ts';
 import { isRelay, relayCondition } from '../../control/database-relay.ts';
 import { configurationTables, DATABASE_NAME, WATCHED_COLUMNS } from '../../control/database-session.ts';
+import { LOCK_NAME } from '../../control/locks.ts';
 import { withOwnershipConditions } from '../../control/ownership.ts';
 import { TargetsColumn } from '../../control/targets-column.ts';
 import type { CollectorTarget } from '../../export/collector-session.ts';
@@ -42,6 +43,8 @@ export interface DatabaseFacts {
   readonly ovsVersion: string | undefined;
   /** Whether ovs-vswitchd has applied the newest change that a client waits for (cur_cfg and next_cfg). */
   readonly isUpToDate: boolean;
+  /** Whether another client holds the lock of the active daemon; undefined if that was not asked. */
+  readonly isLockHeld: boolean | undefined;
 }
 
 /** None of the endpoints has answered with the tables in time; the message gives the reason for each. */
@@ -61,8 +64,12 @@ export function knownTlsFiles({ tls }: CollectorTarget): TlsClientFiles | undefi
   return tls?.ca.startsWith(`${NO_FOLDER}/`) === true ? undefined : tls;
 }
 
-/** Reads the tables from the first endpoint that answers; rejects with `DatabaseUnreachable`. */
-export async function readDatabase(settings: DoctorSettings, clock: Clock): Promise<DatabaseFacts> {
+/** Reads the tables, and the lock if it is asked for, from the first endpoint that answers; rejects with `DatabaseUnreachable`. */
+export async function readDatabase(
+  settings: DoctorSettings,
+  asksLock: boolean,
+  clock: Clock,
+): Promise<DatabaseFacts> {
   const reasons: string[] = [];
   let isDenied = false;
   for (const endpoint of settings.database) {
@@ -75,7 +82,7 @@ export async function readDatabase(settings: DoctorSettings, clock: Clock): Prom
           clock,
           DATABASE_MS_MAX,
           'it accepts connections and does not answer',
-          read(client, endpoint, settings),
+          read(client, endpoint, asksLock, settings),
         );
       } finally {
         client.close();
@@ -93,6 +100,7 @@ export async function readDatabase(settings: DoctorSettings, clock: Clock): Prom
 async function read(
   client: OvsdbClient,
   endpoint: Endpoint,
+  asksLock: boolean,
   { collectorTls, source }: DoctorSettings,
 ): Promise<DatabaseFacts> {
   const relay = (await isRelay(client, DATABASE_NAME)) ? [relayCondition(formatEndpoint(endpoint))] : [];
@@ -125,5 +133,13 @@ async function read(
     configuration: { ...configuration, conditions: [...relay, ...configuration.conditions] },
     ovsVersion: tables.ovsVersion,
     isUpToDate: Number(current ?? 0) >= Number(next ?? 0),
+    isLockHeld: asksLock ? await isLockHeld(client) : undefined,
   };
+}
+
+/** Asks for the lock of the active daemon, and leaves it at once: a daemon that starts meanwhile gets it then. */
+async function isLockHeld(client: OvsdbClient): Promise<boolean> {
+  const isFree = await client.lock(LOCK_NAME);
+  await client.unlock(LOCK_NAME);
+  return !isFree;
 }
