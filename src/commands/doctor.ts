@@ -109,7 +109,8 @@ async function checkFacts(
   // A running daemon reports more conditions than the rows show: those of its bridges.
   const known: readonly Finding[] = status?.conditions ?? facts.configuration.conditions;
   const findings = [...known];
-  findings.push(...(await attempt('the rows', async () => checkRows(facts, mayRun))));
+  const presence = { isRunning: mayRun, isAdopting: status?.database.lock !== 'lost' };
+  findings.push(...(await attempt('the rows', async () => checkRows(facts, presence))));
   const ofSwitch = await attempt('the switch', () => checkSwitch(facts, settings, clock));
   findings.push(...ofSwitch.filter((each) => !known.some((other) => isSame(each, other))));
   for (const config of facts.configuration.bridges.values()) {

@@ -54,7 +54,10 @@ function missingLeadership({ database, rows }: ReadinessFacts): readonly string[
     return [`OVSDB is not in sync${lastError === undefined ? '' : ` (${clause(lastError)})`}.`];
   }
   if (lock === 'lost') {
-    return ['The lock of the active daemon was taken by another client.'];
+    return [
+      'The lock of the active daemon was taken by another client. After "ovs-ipfix release" nothing is exported until ' +
+        '"ovs-appctl -t ovs-ipfix readopt" or a restart.',
+    ];
   }
   if (lock !== 'held') {
     return ['Another ovs-ipfix has the lock of the active daemon.'];

@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test';
 import { JsonFramer, type JsonObject } from '../../src/ovsdb-client/index.ts';
 import type { StatusDocument } from '../../src/report/status-document.ts';
 import { Daemon } from '../support/daemon.ts';
+import { diagnose, found, lacks } from '../support/doctor.ts';
 import { endInOrder } from '../support/end-in-order.ts';
 import { type ExportingBridge, exportingBridge } from '../support/exporting-bridge.ts';
 import { udpFrame } from '../support/frames.ts';
@@ -357,7 +358,14 @@ test('readopt adopts the rows again after release has taken the lock', tier('ovs
   });
   await daemon.waitForRefusal(/The lock of the active daemon was taken by another client/u);
   const notReady = runProgram(process.execPath, [DAEMON_FILE, 'status'], { environment: ovs.environment });
-  await assert.rejects(notReady, (error: ProgramError) => error.exitCode === 3);
+  await assert.rejects(
+    notReady,
+    (error: ProgramError) => error.exitCode === 3 && error.stdout.includes('readopt'),
+  );
+  const diagnosis = await diagnose(ovs.environment, []);
+  const { action } = found(diagnosis, 'daemon-not-ready', /ovs-ipfix/u);
+  assert.match(action, /"ovs-appctl -t ovs-ipfix readopt"/u);
+  lacks(diagnosis, 'row-of-vswitchd');
   assert.equal(await appctl('readopt'), '');
   await daemon.waitForReady();
   await br.sample(udpFrame({}));

@@ -155,7 +155,9 @@ function checkDaemon(status: StatusDocument): Finding[] {
       'daemon-not-ready',
       where,
       sentence,
-      'It retries by itself; the other findings and its log say why.',
+      status.database.lock === 'lost'
+        ? 'Run "ovs-appctl -t ovs-ipfix readopt", unless it is to leave the rows to ovs-vswitchd.'
+        : 'It retries by itself; the other findings and its log say why.',
     ),
   );
   if (status.program.version !== version) {

@@ -10,8 +10,16 @@ import { targetKey } from '../../export/exporter-options.ts';
 import type { DatabaseFacts } from './database-facts.ts';
 import { type Finding, finding } from './finding.ts';
 
-/** Returns the findings; `isDaemonRunning` tells whether rows with held targets are exported. */
-export function checkRows({ tables, configuration }: DatabaseFacts, isDaemonRunning: boolean): Finding[] {
+/** What the checks of rows need to know of daemons. */
+export interface DaemonPresence {
+  /** Whether one may run. */
+  readonly isRunning: boolean;
+  /** Whether it takes rows over: not after `release`. */
+  readonly isAdopting: boolean;
+}
+
+/** Returns the findings. */
+export function checkRows({ tables, configuration }: DatabaseFacts, presence: DaemonPresence): Finding[] {
   const used = new Set(
     configuration.ipfixRows.filter(({ bridges }) => bridges.length > 0).map(({ row }) => row.uuid),
   );
@@ -19,7 +27,7 @@ export function checkRows({ tables, configuration }: DatabaseFacts, isDaemonRunn
     (row) => !used.has(row.uuid) && ownerOf(row) === undefined,
   );
   return [
-    ...configuration.ipfixRows.flatMap((row) => checkOwner(row, isDaemonRunning)),
+    ...configuration.ipfixRows.flatMap((row) => checkOwner(row, presence)),
     ...unused.map(({ uuid }) =>
       finding(
         'note',
@@ -29,7 +37,7 @@ export function checkRows({ tables, configuration }: DatabaseFacts, isDaemonRunn
         `Give it to a bridge with "ovs-vsctl set Bridge BRIDGE ipfix=${uuid}", or delete it with "ovs-vsctl destroy IPFIX ${uuid}".`,
       ),
     ),
-    ...(isDaemonRunning ? [] : checkOwnRows([...tables.collectorSets])),
+    ...(presence.isRunning ? [] : checkOwnRows([...tables.collectorSets])),
     ...[...configuration.bridges.values()].flatMap(checkDoubleExport),
     ...checkDomains([...configuration.bridges.values()]),
   ];
@@ -50,12 +58,15 @@ function checkOwnRows(collectorSets: readonly DatabaseRow[]): Finding[] {
     );
 }
 
-function checkOwner({ row, bridges, hasUsableTarget }: UsedIpfixRow, isDaemonRunning: boolean): Finding[] {
+function checkOwner(
+  { row, bridges, hasUsableTarget }: UsedIpfixRow,
+  { isRunning, isAdopting }: DaemonPresence,
+): Finding[] {
   if (bridges.length === 0 || !hasUsableTarget) {
     return [];
   }
   const where = `IPFIX row ${row.uuid} of ${bridges.map((name) => `bridge ${name}`).join(', ')}`;
-  if (isOurs(row) && !isDaemonRunning) {
+  if (isOurs(row) && !isRunning) {
     const state = row.externalIds.get(STATE_KEY);
     const isAdopted = state === 'adopted' || state === 'redirected';
     return [
@@ -70,14 +81,14 @@ function checkOwner({ row, bridges, hasUsableTarget }: UsedIpfixRow, isDaemonRun
       ),
     ];
   }
-  if (!isOurs(row) && isDaemonRunning) {
+  if (!isOurs(row) && isRunning && isAdopting) {
     return [
       finding(
         'note',
         'row-of-vswitchd',
         where,
         'ovs-vswitchd exports for it, not ovs-ipfix.',
-        '--adopt decides that; with --adopt=all, or with --adopt=marked and external_ids:ovs-ipfix=adopt, ovs-ipfix takes it over.',
+        'Unless another finding says why, --adopt decides that; with --adopt=all, or with --adopt=marked and external_ids:ovs-ipfix=adopt, ovs-ipfix takes it over.',
       ),
     ];
   }
