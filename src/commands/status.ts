@@ -5,7 +5,9 @@ import { readStatusSettings } from '../config/settings.ts';
 import type { StatusDocument } from '../report/status-document.ts';
 import { type Mood, type Paint, statusText } from '../report/status-text.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { clause } from '../runtime/sentence.ts';
 import { askUnixctl } from '../unixctl/client.ts';
+import { UnixctlError } from '../unixctl/errors.ts';
 import { type Colour, coloured } from './colour.ts';
 import { findControlSocket } from './control-socket.ts';
 import { flag, flagOf } from './options.ts';
@@ -21,13 +23,28 @@ export function statusCommand(): Command {
     .action(async (flags: Record<string, unknown>) => {
       const { format, unixctlPath } = readStatusSettings(flags);
       const path = findControlSocket(unixctlPath);
-      const json = await askUnixctl(path, 'status', ['json'], { clock: systemClock });
+      const json = await askStatus(path);
       const document = JSON.parse(json) as StatusDocument;
       process.stdout.write(`${format === 'json' ? json.trimEnd() : statusText(document, paint)}\n`);
       if (document.missing.length > 0) {
         process.exitCode = EXIT_NOT_READY;
       }
     });
+}
+
+/** Returns the status as JSON. A daemon never refuses this command, so that another program is at the socket if it is refused. */
+async function askStatus(path: string): Promise<string> {
+  try {
+    return await askUnixctl(path, 'status', ['json'], { clock: systemClock });
+  } catch (error) {
+    if (!(error instanceof UnixctlError && error.code === 'UNIXCTL_REFUSED')) {
+      throw error;
+    }
+    throw new Error(
+      `${path} is the socket of another program, which answers: ${clause(error.message)}. Name that of the daemon with --unixctl.`,
+      { cause: error },
+    );
+  }
 }
 
 const COLOURS: Readonly<Record<Mood, Colour>> = {

@@ -351,6 +351,24 @@ test(
   },
 );
 
+test(
+  'status and doctor name the socket of another program that they are given',
+  tier('ovs', 'daemon'),
+  async () => {
+    const socket = ovs.dbEndpoint.replace('unix:', '');
+    const environment = ovs.environment;
+    const status = runProgram(process.execPath, [DAEMON_FILE, 'status', '--unixctl', socket], {
+      environment,
+    });
+    await assert.rejects(status, (error: ProgramError) => {
+      assert.ok(error.stderr.includes(`ovs-ipfix: ${socket} is the socket of another program`), error.stderr);
+      return true;
+    });
+    const { message } = found(await diagnose(environment, ['--unixctl', socket]), 'daemon-silent', /sock/u);
+    assert.match(message, /another program/u);
+  },
+);
+
 test('readopt adopts the rows again after release has taken the lock', tier('ovs', 'daemon'), async (t) => {
   const br = await exportingBridge(t, ovs, daemon);
   await runProgram(process.execPath, [DAEMON_FILE, 'release', '--db', ovs.dbEndpoint], {

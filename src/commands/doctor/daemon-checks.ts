@@ -110,6 +110,18 @@ function unanswered(path: string, error: unknown): readonly Finding[] {
       ),
     ];
   }
+  if (error instanceof UnixctlError && error.code === 'UNIXCTL_REFUSED') {
+    // A daemon never refuses its status.
+    return [
+      finding(
+        'error',
+        'daemon-silent',
+        path,
+        `It is the socket of another program, which answers: ${clause(error.message)}.`,
+        'Name that of the daemon with --unixctl.',
+      ),
+    ];
+  }
   switch (error instanceof UnixctlError && error.code === 'UNIXCTL_UNREACHABLE' ? rootCodeOf(error) : '') {
     case 'ENOENT':
       // It was removed meanwhile, or the path is wrong: no daemon answers there.
