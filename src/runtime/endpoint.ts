@@ -68,6 +68,11 @@ export function parseEndpoints(text: string, defaults: EndpointDefaults): Endpoi
   return text.split(',').map((part) => parseEndpoint(part.trim(), defaults));
 }
 
+/** Whether a path fits into the address of a unix socket; Node.js cuts off what is beyond. */
+export function isUnixPath(path: string): boolean {
+  return Buffer.byteLength(path) <= UNIX_PATH_BYTES_MAX;
+}
+
 /** Returns the text of a connection method for showing, with the defaults filled in. */
 export function formatEndpoint(endpoint: Endpoint): string {
   if (endpoint.kind === 'unix') {
@@ -82,7 +87,7 @@ function parseUnix(text: string, path: string, defaults: EndpointDefaults): Endp
     throw syntax(text, 'the path of the socket is missing after "unix:"');
   }
   const absolute = isAbsolute(path) ? path : join(defaults.directory ?? runDirectory(), path);
-  if (Buffer.byteLength(absolute) > UNIX_PATH_BYTES_MAX) {
+  if (!isUnixPath(absolute)) {
     throw syntax(text, `the path of a unix socket has at most ${UNIX_PATH_BYTES_MAX} bytes`);
   }
   return { kind: 'unix', path: absolute };
@@ -144,6 +149,9 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Du
   const secureContext = endpoint.kind === 'ssl' ? await readTlsFiles(name, options.tls) : undefined;
   if (options.signal?.aborted) {
     throw new EndpointError('ENDPOINT_ABORTED', `The connection to ${name} was aborted before it began.`);
+  }
+  if (endpoint.kind === 'unix' && !isUnixPath(endpoint.path)) {
+    throw syntax(name, `the path of a unix socket has at most ${UNIX_PATH_BYTES_MAX} bytes`);
   }
   const reading = options.readMemory === undefined ? {} : { onread: options.readMemory.onread };
   return new Promise((resolve, reject) => {

@@ -7,7 +7,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
 import { ConnectionLimit } from '../runtime/connection-limit.ts';
-import { dial } from '../runtime/endpoint.ts';
+import { dial, isUnixPath, UNIX_PATH_BYTES_MAX } from '../runtime/endpoint.ts';
 import { isForbidden, rootCodeOf } from '../runtime/error-code.ts';
 import type { Logger } from '../runtime/log.ts';
 import { controlSockets } from '../runtime/rundir.ts';
@@ -71,6 +71,10 @@ export class UnixctlServer {
   /** Listens. Removes the sockets of dead processes; rejects when another process listens at the path. */
   async start(): Promise<void> {
     const { path } = this.#options;
+    if (!isUnixPath(path)) {
+      const cause = new Error(`a path of a unix socket has at most ${UNIX_PATH_BYTES_MAX} bytes`);
+      throw new UnixctlError('UNIXCTL_UNREACHABLE', cannotListen(path, cause), cause);
+    }
     await this.#clearStaleSocket();
     await this.#clearOthers();
     const server = createServer((socket) => this.#accept(socket));

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { dial } from '../../src/runtime/endpoint.ts';
 import { Log } from '../../src/runtime/log.ts';
 import { askUnixctl } from '../../src/unixctl/client.ts';
 import { CommandRegistry } from '../../src/unixctl/commands.ts';
@@ -240,4 +241,13 @@ test('names a folder that does not exist', async (t) => {
     code: 'UNIXCTL_UNREACHABLE',
     message: `Cannot listen at the control socket ${path}: the folder ${dirname(path)} does not exist. Start Open vSwitch, which creates it, or create it, or choose another path with --unixctl.`,
   });
+});
+
+test('refuses a path that does not fit into the address of a socket', async (t) => {
+  const path = join(tmpdir(), 'x'.repeat(107));
+  await assert.rejects(startServer(t, { path }), {
+    code: 'UNIXCTL_UNREACHABLE',
+    message: `Cannot listen at the control socket ${path}: a path of a unix socket has at most 107 bytes. Choose another path with --unixctl.`,
+  });
+  await assert.rejects(dial({ kind: 'unix', path }, { clock: systemClock }), { code: 'ENDPOINT_SYNTAX' });
 });
