@@ -67,12 +67,13 @@ function upcallLines({ datapath, lost }: DatapathUpcalls): string[] {
 
 function bridgeLines(status: SampledBridgeStatus, paint: Paint): string[] {
   const { session, sampling, sampleActionMeter } = status;
-  const rate = session.meterRate === undefined ? 'any number of' : `at most ${session.meterRate}`;
+  const limit =
+    session.meterRate === undefined ? 'no meter' : `limited to at most ${session.meterRate} packet-ins/s`;
   const head = `bridge ${status.bridge}: hook ${session.hook}, ${session.protocol ?? 'no OpenFlow'} (${session.connection.state})`;
   const mood = session.hook === 'installed' ? 'head' : 'bad';
   const lines = [
     ...foldText(head).map((line) => paint(mood, line)),
-    `  limited to ${rate} packet-ins/s; reinstalled ${counted(session.hookRepairs, 'time')}`,
+    `  ${limit}; reinstalled ${counted(session.hookRepairs, 'time')}`,
   ];
   if (sampling !== undefined) {
     lines.push(

@@ -3,6 +3,7 @@
 // (line-batch.ts); this file formats the lines, keeps the levels of modules, and rate-limits repeated lines. Only the composition
 // root opens a log; every other part is given a `Logger`.
 
+import { closeSync, constants, openSync, statSync } from 'node:fs';
 import sonicBoom, { type SonicBoom } from 'sonic-boom';
 import type { Clock } from './clock.ts';
 import { LineBatch } from './line-batch.ts';
@@ -249,9 +250,17 @@ function openFile(to: Exclude<LogDestination, (line: string) => void>): SonicBoo
     return new sonicBoom.SonicBoom({ fd: STDERR_FD, ...options });
   }
   try {
+    requireReader(to.file);
     return new sonicBoom.SonicBoom({ dest: to.file, ...options });
   } catch (error) {
     throw new LogFileError(to.file, error);
+  }
+}
+
+/** Throws for a pipe without a reader: opening it would wait for one, and no signal would end that. */
+function requireReader(file: string): void {
+  if (statSync(file, { throwIfNoEntry: false })?.isFIFO() === true) {
+    closeSync(openSync(file, constants.O_WRONLY | constants.O_NONBLOCK));
   }
 }
 

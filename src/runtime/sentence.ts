@@ -3,7 +3,7 @@
 /** Returns a sentence without its full stop, for use within another one. */
 export function clause(text: string): string {
   // "..." is not a full stop: it says that something was left out.
-  return text.replace(/(?<!\.)\.\s*$/u, '');
+  return text.trimEnd().replace(/(?<!\.)\.$/u, '');
 }
 
 /** Returns the message of what was thrown without its full stop, for use within a sentence. */

@@ -1,6 +1,6 @@
 // Reads the token of --web-token-file.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { reasonOf } from '../runtime/sentence.ts';
 
 /** Shortest token, in characters. */
@@ -10,6 +10,10 @@ const TOKEN_CHARACTERS_MIN = 16;
 export function readToken(file: string): string {
   let text: string;
   try {
+    // Reading a pipe would wait for its writer, and no signal would end that.
+    if (statSync(file).isFIFO()) {
+      throw new Error('it is a pipe');
+    }
     text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new Error(`--web-token-file: ${file} cannot be read: ${reasonOf(error)}.`, { cause: error });

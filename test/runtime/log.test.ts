@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { LIMITED_KEYS_MAX, Log } from '../../src/runtime/log.ts';
+import { readToken } from '../../src/web/token.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 function openLog() {
@@ -165,4 +167,13 @@ test('refuses a file that cannot be opened with a sentence that names the flag',
       `The log file "${file}" cannot be opened: ENOENT: no such file or directory, open '${file}'. ` +
       'Make sure that its folder exists and that ovs-ipfix may write to it, or name another file with --log-file.',
   });
+});
+
+test('refuses pipes without another end, at which a start would wait', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'pipes-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'pipe');
+  execFileSync('mkfifo', [file]);
+  assert.throws(() => new Log({ clock: new ManualClock(), destination: { file } }), { code: 'LOG_FILE' });
+  assert.throws(() => readToken(file), /^Error: --web-token-file: .*pipe cannot be read: it is a pipe\.$/u);
 });

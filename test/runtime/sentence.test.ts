@@ -9,6 +9,7 @@ test('removes only the full stop of a sentence', () => {
   );
   assert.equal(clause('connect ENOENT /a.sock'), 'connect ENOENT /a.sock');
   assert.equal(clause('One. Two.\n'), 'One. Two');
+  assert.equal(clause('unknown command\n'), 'unknown command');
   assert.equal(clause('and so on ...'), 'and so on ...');
   assert.equal(clause(''), '');
 });

@@ -1,6 +1,7 @@
 // Findings by cause: what follows from an ovs-vswitchd or a database that is away is left out, and counted in the finding about it;
 // and the daemon is not reported as not ready for what another finding says.
 
+import { counted } from '../../runtime/counted.ts';
 import type { Finding } from './finding.ts';
 
 /** Codes of what follows from an ovs-vswitchd that does not run or does not answer. */
@@ -51,5 +52,8 @@ function isOfDatabase({ code }: Finding): boolean {
 }
 
 function withCount(cause: Finding, count: number): Finding {
-  return { ...cause, message: `${cause.message} ${count} findings that follow from it are left out.` };
+  return {
+    ...cause,
+    message: `${cause.message} ${counted(count, 'finding that follows from it is', 'findings that follow from it are')} left out.`,
+  };
 }
