@@ -245,7 +245,7 @@ export class FlowTranslator {
       }
       return;
     }
-    this.#rewrites += batch.length;
+    this.#rewrites += batch.length - outcome.refusals.size;
     for (const rewriting of batch) {
       // Otherwise another client modified or removed it meanwhile; the daemon's own changes are not reported in full.
       if (this.#flows.get(rewriting.key) === rewriting.flow) {

@@ -21,7 +21,7 @@ export function hiddenForm(
   if (!match.some(tellsTag) && hasSequence(actions, isPush)) {
     return (
       'its push_vlan may be mod_vlan_vid or mod_vlan_pcp, which only OpenFlow 1.0 can write; ' +
-      'a match on the VLAN tag, such as vlan_tci=0, would make it certain'
+      'a match on the VLAN tag, such as vlan_tci=0x0000/0x1fff, would make it certain'
     );
   }
   return undefined;

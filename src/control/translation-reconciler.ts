@@ -21,9 +21,10 @@ import { reasonOf } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import { CHECKED_BATCH, rewriteChecked } from './checked-rewriting.ts';
 import { FlowReader } from './flow-reader.ts';
-import { sendRewritings, type Transact, type WriteBatch } from './flow-rewriting.ts';
+import { type Rewriting, sendRewritings, type WriteBatch } from './flow-rewriting.ts';
 import { FlowTranslator } from './flow-translator.ts';
 import { GroupSession } from './group-session.ts';
+import { HiddenTags } from './hidden-tags.ts';
 import { isInHookSlot } from './hook.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler.ts';
 import { StaleActionSearch } from './stale-actions.ts';
@@ -298,20 +299,20 @@ export class TranslationReconciler {
   }
 
   /** Rewrites flows; resolves to whether all have to be read again. */
-  async #rewrite(connection: BridgeConnection): Promise<boolean> {
-    const { openflow } = connection;
+  async #rewrite({ openflow, hasMonitor }: BridgeConnection): Promise<boolean> {
     if (this.#translator.pending > 0) {
       // The events that the switch has queued arrive before the reply: without them a newer change would be overwritten.
       await openflow.request({ type: 'barrier_request' });
     }
     const isOutdated = () => this.#reader.isOutdated;
-    if (connection.hasMonitor) {
-      const transact: Transact = (messages) => openflow.transact(messages);
-      return this.#translator.run((batch) => sendRewritings(batch, transact), { isOutdated });
+    const tags = new HiddenTags(openflow, this.#options.clock);
+    if (hasMonitor) {
+      const send = (batch: readonly Rewriting[]) => sendRewritings(batch, (each) => openflow.transact(each));
+      return this.#translator.run((batch) => tags.guard(batch, send), { isOutdated });
     }
     await this.#options.syncMonitor();
     const write: WriteBatch = async (batch, isOvertaken) => {
-      const outcome = await rewriteChecked(openflow, batch, isOvertaken);
+      const outcome = await tags.guard(batch, (each) => rewriteChecked(openflow, each, isOvertaken));
       await this.#options.syncMonitor();
       return outcome;
     };

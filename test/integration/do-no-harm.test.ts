@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { OpenFlowConnection } from '../../src/node-openflow/index.ts';
 import type { Daemon } from '../support/daemon.ts';
 import type { FlowRecordSink } from '../support/flow-records.ts';
-import { createIpfixRow } from '../support/ipfix-rows.ts';
+import { createIpfixRow, daemonStatus } from '../support/ipfix-rows.ts';
 import { OpenFlowProxy } from '../support/openflow-proxy.ts';
 import type { Ovs } from '../support/ovs.ts';
 import { runForOutput } from '../support/process.ts';
@@ -87,6 +87,35 @@ test('with OpenFlow 1.0 and 1.5 the daemon uses 1.5: flows keep what 1.0 hides, 
   await waitFor(async () => (await transmitted('p2')) === sentBefore + 3, { what: 'all three leave port 2' });
   await daemon.stop();
   assert.deepEqual(await bothDumps(flows), before);
+});
+
+test('a match on the VLAN tag that only OpenFlow 1.0 can express is reported, and no other flow is modified for it', async () => {
+  const flows = await makeFlows(['OpenFlow10', 'OpenFlow14', 'OpenFlow15']);
+  await flows.addSet(1, sink.target);
+  const sampled = `actions=${sampleAction(1, 1)},output:2`;
+  const hidden = ['vlan_tci=0', 'vlan_tci=0x2000/0x3000', 'vlan_tci=0x3000/0x3000'];
+  const shown = ['vlan_tci=0/0x1fff', 'dl_vlan=5', 'dl_vlan_pcp=2', 'dl_vlan=6,dl_vlan_pcp=1', 'udp'];
+  const both = [...hidden, ...shown].map((match, index) => `priority=${20 + index},${match},${sampled}`);
+  await flows.add([...both, `priority=40,vlan_tci=0,${sampled}`], 'OpenFlow10');
+  await flows.add(['priority=40,vlan_tci=0/0x1fff,actions=output:2'], 'OpenFlow14');
+  const before = await flows.dump('OpenFlow10');
+  const daemon = await startDaemon();
+  assert.equal(await flows.countDaemonActions('OpenFlow10'), shown.length);
+  const { conditions, bridges } = await daemonStatus(daemon);
+  const refused = conditions.filter(({ code }) => code === 'translation-refused');
+  // Of two flows that look the same, the one that is reported last counts.
+  assert.ok(refused.length === hidden.length || refused.length === hidden.length + 1);
+  assert.ok(refused.every(({ message }) => /match on the VLAN tag/u.test(message)));
+  assert.equal(bridges[0]?.session.translation.rewrites, shown.length);
+  // One that is added while the daemon runs.
+  await flows.add([`priority=41,dl_vlan=0xffff,${sampled}`], 'OpenFlow10');
+  await waitFor(
+    async () => (await daemonStatus(daemon)).bridges[0]?.session.translation.refused === refused.length + 1,
+    { what: 'it is refused' },
+  );
+  await flows.ofctl('-O', 'OpenFlow10', '--strict', 'del-flows', 'br0', 'priority=41,dl_vlan=0xffff');
+  await daemon.stop();
+  assert.equal(await flows.dump('OpenFlow10'), before);
 });
 
 test('release restores flows after the daemon was killed, with everything that OpenFlow 1.0 hides', async () => {
