@@ -139,6 +139,26 @@ test('captures one after another are read as one, by each engine', tier('daemon'
   }
 });
 
+test(
+  'a file of a folder that cannot be read is missing and named, and the others are exported',
+  tier('daemon'),
+  async (t) => {
+    const sink = await flowSink(t);
+    const mixed = join(folder, 'mixed');
+    await mkdir(mixed);
+    await writeFile(join(mixed, 'record'), pcapFile([packetAt(1), packetAt(2)]).subarray(0, -1));
+    await writeFile(join(mixed, 'good.pcap'), pcapFile([packetAt(3)]));
+    await writeFile(join(mixed, 'packed.xz'), Buffer.from('fd377a585a000004', 'hex'));
+    const { exitCode, summary } = await runReplay(mixed, '--to', sink.target);
+    assert.deepEqual([exitCode, summary?.packets], [1, 2]);
+    await sink.waitForPackets(2);
+    const faults = [...(summary?.faults ?? [])].sort();
+    assert.equal(faults.length, 2);
+    assert.match(faults[0] ?? '', /mixed\/record: At byte \d+ of the capture: the file is truncated/u);
+    assert.match(faults[1] ?? '', /packed\.xz" is compressed by xz/u);
+  },
+);
+
 test('other compressed files are refused with the command that unpacks them', tier('daemon'), async () => {
   for (const [name, magic, program] of [
     ['zstd', '28b52ffd00', 'zstd -dc'],

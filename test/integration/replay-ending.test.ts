@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, open, readdir, readlink, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -10,7 +11,7 @@ import { pcapFile } from '../support/captures.ts';
 import { FlowRecordSink } from '../support/flow-records.ts';
 import { udpFrame } from '../support/frames.ts';
 import { type BackgroundProgram, runProgram } from '../support/process.ts';
-import { replayEnd, startReplay } from '../support/replay.ts';
+import { replayEnd, runReplay, startReplay } from '../support/replay.ts';
 import { StreamSink } from '../support/stream-sink.ts';
 import { tier } from '../support/tiers.ts';
 import { waitFor } from '../support/wait.ts';
@@ -42,6 +43,36 @@ async function hasOpened(program: BackgroundProgram, file: string): Promise<bool
   const links = (await readdir(descriptors)).map((name) => readlink(join(descriptors, name)).catch(() => ''));
   return (await Promise.all(links)).includes(file);
 }
+
+test(
+  'records that were under way when a collector closes the connection are missing in the summary',
+  tier('daemon'),
+  async (t) => {
+    const file = join(folder, 'closed.pcap');
+    writeCapture(file, { packets: 6000, flows: 6000, distribution: 'uniform', seconds: 60, seed: 3 });
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections += 1;
+      const isFirst = connections === 1;
+      socket.on('data', () => isFirst && socket.resetAndDestroy()).on('error', () => {});
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const { exitCode, summary } = await runReplay(
+      file,
+      '--to',
+      `tcp:127.0.0.1:${port}`,
+      '--cache-active-timeout',
+      '0',
+    );
+    assert.equal(connections, 2);
+    assert.equal(exitCode, 1);
+    const [collector] = summary?.collectors ?? [];
+    assert.ok((collector?.recordsDeliveryUnknown ?? 0) > 0);
+    assert.match(summary?.shortfalls.join() ?? '', /records? may not have arrived at tcp:127\.0\.0\.1/u);
+  },
+);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`${signal} ends the replay of an idle pipe: its packets are exported`, tier('daemon'), async (t) => {

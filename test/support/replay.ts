@@ -25,7 +25,11 @@ export interface ReplaySummary {
     readonly forcedEnd: number;
     readonly lackOfResources: number;
   };
-  readonly collectors: readonly { readonly recordsSent: number; readonly recordsLost: number }[];
+  readonly collectors: readonly {
+    readonly recordsSent: number;
+    readonly recordsLost: number;
+    readonly recordsDeliveryUnknown: number;
+  }[];
   readonly shortfalls: readonly string[];
   readonly seconds: number;
 }

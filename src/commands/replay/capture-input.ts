@@ -5,7 +5,7 @@ import { readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf } from '../../runtime/sentence.ts';
 import { CaptureFile, type CaptureResult, type ReadingControl } from './capture-file.ts';
-import { CaptureSourceError, STANDARD_INPUT } from './capture-source.ts';
+import { CaptureSourceError, captureName, STANDARD_INPUT } from './capture-source.ts';
 import { openCapture } from './open-capture.ts';
 
 /** Captures of one replay; more are refused. */
@@ -122,7 +122,9 @@ export class CaptureInput {
   get faults(): readonly string[] {
     const isNamed = this.#isSeveral || this.#isFound;
     return this.#all.flatMap(({ file, fault }) =>
-      fault === undefined ? [] : [isNamed && !fault.includes(file) ? `${file}: ${fault}` : fault],
+      fault === undefined
+        ? []
+        : [isNamed && !fault.includes(captureName(file)) ? `${file}: ${fault}` : fault],
     );
   }
 
@@ -158,7 +160,10 @@ export class CaptureInput {
 
   /** Reads the first packet of a capture, for its time. */
   async #probe({ file, isOfFolder }: NamedCapture): Promise<void> {
-    const probe = new CaptureFile(file, openCapture(file));
+    const probe = this.#openProbe(file, isOfFolder);
+    if (probe === undefined) {
+      return;
+    }
     const hasPacket = await this.#read(probe);
     const isReadOnce = probe.fileBytes === undefined;
     if (isOfFolder && probe.isOtherFormat) {
@@ -173,6 +178,20 @@ export class CaptureInput {
     }
     if (!(hasPacket && isReadOnce)) {
       probe.close();
+    }
+  }
+
+  /** Undefined for a file of a folder that cannot be read: the others are. */
+  #openProbe(file: string, isOfFolder: boolean): CaptureFile | undefined {
+    try {
+      return new CaptureFile(file, openCapture(file));
+    } catch (error) {
+      if (!(isOfFolder && error instanceof CaptureSourceError)) {
+        throw error;
+      }
+      const skipped = new Map<number, number>();
+      this.#all.push({ file, fault: error.message, fileBytes: undefined, readBytes: 0, skipped });
+      return undefined;
     }
   }
 

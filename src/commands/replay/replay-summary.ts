@@ -2,6 +2,7 @@
 // JSON.
 
 import { linkTypeAdvice, linkTypeText } from '../../capture/link-types.ts';
+import type { CollectorStatus } from '../../export/collector-stream.ts';
 import { counted, whole } from '../../runtime/counted.ts';
 import type { ReplayStatus } from './replay-run.ts';
 
@@ -50,12 +51,24 @@ export function shortfalls(status: ReplayStatus): string[] {
       `${counted(exporter.cache.refused, 'packet')} refused by the full cache and in no record.`,
     );
   }
-  for (const { target, recordsLost, lastError } of exporter.collectors) {
-    if (recordsLost === 0) {
-      continue;
-    }
-    const why = lastError === undefined ? '' : ` (${lastError})`;
+  return [...sentences, ...exporter.collectors.flatMap(shortfallsOf)];
+}
+
+/** What a collector has not got, or may not have got. */
+function shortfallsOf(collector: CollectorStatus): string[] {
+  const { target, recordsLost, recordsDeliveryUnknown, lastError, files } = collector;
+  const why = lastError === undefined ? '' : ` (${lastError})`;
+  const sentences: string[] = [];
+  if (recordsLost > 0) {
     sentences.push(`${counted(recordsLost, 'record was', 'records were')} not sent to ${target}${why}.`);
+  }
+  if (recordsDeliveryUnknown > 0) {
+    const records = counted(recordsDeliveryUnknown, 'record');
+    sentences.push(`${records} may not have arrived at ${target}${why}.`);
+  }
+  if (files !== undefined && files.removed > 0) {
+    const removed = counted(files.removed, 'file was', 'files were');
+    sentences.push(`${removed} removed for newer ones of ${target}: raise --file-targets-bytes.`);
   }
   return sentences;
 }
@@ -66,6 +79,11 @@ function some(sentences: readonly string[], what: string): string[] {
   return others <= 0
     ? [...sentences]
     : [...sentences.slice(0, SENTENCES_MAX), `${whole(others)} other ${what}.`];
+}
+
+/** Says that the captures were not read to their ends; what was read is complete. */
+function interruption({ isInterrupted }: ReplayStatus): string[] {
+  return isInterrupted ? ['A signal ended the replay: what follows in the captures was not read.'] : [];
 }
 
 /** Returns the summary as text, in lines of at most 80 columns. */
@@ -94,7 +112,9 @@ export function summaryText(status: ReplayStatus, seconds: number): string {
         `collector  ${collector.target}: ${counted(collector.recordsSent, 'record')} sent, ${whole(collector.recordsLost)} lost`,
     ),
     `took       ${seconds.toFixed(3)} s, ${whole(seconds > 0 ? Math.round(packets / seconds) : 0)} packets/s`,
-    ...[...shortfalls(status), ...status.warnings].map((sentence) => `WARNING    ${sentence}`),
+    ...[...shortfalls(status), ...status.warnings, ...interruption(status)].map(
+      (sentence) => `WARNING    ${sentence}`,
+    ),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -127,6 +147,8 @@ export function summaryJson(status: ReplayStatus, seconds: number): string {
         octetsSent: collector.octetsSent,
         messagesLost: collector.messagesLost,
         recordsLost: collector.recordsLost,
+        recordsDeliveryUnknown: collector.recordsDeliveryUnknown,
+        files: collector.files,
         errors: collector.errors,
       })),
       shortfalls: shortfalls(status),
