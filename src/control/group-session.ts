@@ -1,6 +1,7 @@
-// Keeps the groups of one bridge translated, for translation-reconciler.ts: reads on the main connection whether any needs
-// rewriting, and rewrites them in OpenFlow 1.5 only, the only version that shows groups whole (selection method, bucket ids).
-// If the bridge does not allow 1.5, groups with `sample` actions are not rewritten but reported.
+// Keeps the groups of one bridge free of companion actions, for translation-reconciler.ts. OVS executes a bucket as an action set, in
+// which it ignores `sample` and `controller`, so that a companion action has no use there, and writing one might undo a change that
+// a user makes at the same time. Earlier versions have added some: they are looked for on the main connection, and removed in OpenFlow
+// 1.5 only, the only version that shows groups whole (selection method, bucket ids); without it they are reported.
 
 import type { Condition } from '../config/condition.ts';
 import type { OpenFlowVersion } from '../node-openflow/index.ts';
@@ -27,6 +28,8 @@ export interface GroupSessionOptions {
 
 /** Most refused groups that are reported by name. */
 const REFUSALS_MAX = 20;
+/** The sets whose `sample` actions get companion actions in groups. */
+const NO_SETS: ReadonlySet<number> = new Set();
 /** OpenFlow 1.5. */
 const GROUP_VERSION: OpenFlowVersion = 6;
 
@@ -70,11 +73,11 @@ export class GroupSession {
     ];
   }
 
-  /** Translates all groups. `main` is the bridge's main connection, in any version. */
+  /** Removes companion actions from all groups. `main` is the bridge's main connection, in any version. */
   async run(main: BridgeConnection, options: TranslationOptions): Promise<void> {
     this.isStale = false;
     try {
-      this.#take(await this.#translate(main, options));
+      this.#take(await this.#translate(main, { ...options, collectorSets: NO_SETS }));
     } catch (error) {
       this.isStale = true;
       throw error;

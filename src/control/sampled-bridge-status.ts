@@ -34,7 +34,7 @@ export interface FlowSamplingStatus {
   /** Samples of the datapath while the row is redirected; undefined: samples come in packet-ins. */
   readonly datapath: RedirectedSetStatus | undefined;
   readonly exporter: ExporterStatus;
-  /** Numbers of flows and groups whose `sample` actions for this set reach the daemon. */
+  /** Numbers of flows whose `sample` actions for this set reach the daemon, and of groups: none, as OVS ignores the action there. */
   readonly flows: number;
   readonly groups: number;
   /** Times in which its samples did not reach the daemon. */

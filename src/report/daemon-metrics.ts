@@ -141,7 +141,7 @@ export const DAEMON_METRICS: readonly Metric[] = [
     'ovs_ipfix_flow_rewrites_total',
     'counter',
     'rewrites',
-    'Flows and groups whose sample actions were rewritten',
+    'Flows whose sample actions were rewritten',
     ({ session }) => session.translation.rewrites + session.translation.groupRewrites,
   ),
   perBridge(

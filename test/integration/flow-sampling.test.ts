@@ -74,7 +74,7 @@ test('two sets and the bridge are exported at the same time, each to its own col
   assert.doesNotMatch(await ovs.ofctl('-O', 'OpenFlow13', 'dump-meters', 'br0'), /meter=/u);
 });
 
-test('samples inside clone, of every variant and in group buckets are received, and nothing else is changed', async () => {
+test('samples inside clone and of every variant are received, and nothing else is changed, no group either', async () => {
   await bed.addSet(1, first.target);
   await ovs.ofctl(
     '-O',
@@ -103,38 +103,12 @@ test('samples inside clone, of every variant and in group buckets are received, 
   assert.deepEqual(await domainsOf(1, 3), [1, 2, 3]);
   assert.deepEqual(await domainsOf(3, 1), [6]);
   assert.deepEqual(await domainsOf(4, 2), [8, 9]);
-  assert.match(
-    await ovs.ofctl('-O', 'OpenFlow15', 'dump-groups', 'br0'),
-    /selection_method=hash.*id=18768.*id=18768/su,
-  );
+  // OVS executes a bucket as an action set, which ignores `sample` and `controller`.
+  assert.equal(await ovs.ofctl('-O', 'OpenFlow15', 'dump-groups', 'br0'), groups);
   const { flowSampling } = await sampledBridgeOf(running);
   assert.deepEqual(
     flowSampling.map((set) => [set.flows, set.groups]),
-    [[4, 1]],
-  );
-  // A group that is modified is translated again. (OVS 3.1 executes a bucket as an action set, which ignores `sample` and
-  // `controller`.)
-  await ovs.ofctl(
-    '-O',
-    'OpenFlow15',
-    'mod-group',
-    'br0',
-    `group_id=5,type=all,bucket=bucket_id:1,actions=${sample(1, 55)},output:2`,
-  );
-  await waitFor(
-    async () => (await ovs.ofctl('-O', 'OpenFlow15', 'dump-groups', 'br0')).includes('id=18768'),
-    { what: 'the group is translated again' },
-  );
-  await ovs.ofctl(
-    '-O',
-    'OpenFlow15',
-    'mod-group',
-    'br0',
-    `group_id=5,type=select,selection_method=hash,fields(ip_src),bucket=bucket_id:1,weight:3,actions=${sample(1, 5)},output:2,bucket=bucket_id:2,weight:3,actions=${sample(1, 5)},output:2`,
-  );
-  await waitFor(
-    async () => (await ovs.ofctl('-O', 'OpenFlow15', 'dump-groups', 'br0')).split('id=18768').length === 3,
-    { what: 'the group is translated again' },
+    [[4, 0]],
   );
   await running.stop();
   assert.equal(await bed.dump(), before);

@@ -71,7 +71,7 @@ export const CHECKS: readonly Check[] = [
     files: ['test/versions/protocols.ts'],
   },
   {
-    title: '`sample` actions of flows and groups',
+    title: '`sample` actions of flows',
     files: integration(
       'flow-sampling',
       'flow-monitor',
