@@ -20,6 +20,8 @@ export function isPlain({ linkType, checkSequenceSize }: CaptureLink): boolean {
 /** Bytes before a captured packet that may be overwritten: the Ethernet header of a packet that has no link header. */
 export const LINK_HEADROOM = 14;
 
+/** The longest frame: a capture and the flow engines have 32 bits for its length. */
+const LENGTH_MAX = 0xffff_ffff;
 const MAC_ADDRESSES_SIZE = 12;
 const EtherType = { none: 0, ipv4: 0x0800, ipv6: 0x86dd } as const;
 
@@ -63,7 +65,7 @@ export function setFrame(
 function replaceHeader(packet: CapturedPacket, view: DataView, linkType: number): void {
   const { start, end, originalLength } = packet;
   const size = headerSize(linkType);
-  packet.originalLength = Math.max(0, originalLength - size) + LINK_HEADROOM;
+  packet.originalLength = Math.min(Math.max(0, originalLength - size) + LINK_HEADROOM, LENGTH_MAX);
   if (end - start < Math.max(1, size)) {
     // The snap length has left nothing that says what the packet is.
     packet.start = end;

@@ -15,6 +15,8 @@ export interface TimeUnit {
 }
 
 const WORD = 0x1_0000_0000;
+/** The latest time, in microseconds: beyond it a double does not tell two of them apart. */
+const LATEST_MICROS = Number.MAX_SAFE_INTEGER;
 
 /** Returns the unit of an `if_tsresol` (a power of 10, or of 2 with the highest bit set) and an `if_tsoffset` in seconds. */
 export function timeUnit(resolution: number, offsetSeconds: number): TimeUnit {
@@ -31,8 +33,12 @@ export function timeUnit(resolution: number, offsetSeconds: number): TimeUnit {
   };
 }
 
-/** Converts a time, as its upper and lower 32 bits, to whole microseconds since 1970. */
+/** Converts a time, as its upper and lower 32 bits, to whole microseconds since 1970; one before or past all becomes the first or last. */
 export function unitsToMicros(unit: TimeUnit, high: number, low: number): number {
+  return Math.min(Math.max(microsOf(unit, high, low), 0), LATEST_MICROS);
+}
+
+function microsOf(unit: TimeUnit, high: number, low: number): number {
   if (unit.perMicro !== 0) {
     return (
       high * unit.highMicros + Math.floor((high * unit.highRest + low) / unit.perMicro) + unit.offsetMicros

@@ -216,6 +216,21 @@ test('pcapng: reads times exactly to the microsecond in every resolution', () =>
   }
 });
 
+test('pcapng: a time past what a number can tell apart is the last one', () => {
+  const make = pcapngBlocks(false);
+  for (const units of [(1n << 64n) - 1n, 1n << 63n, 1n << 60n]) {
+    const file = Buffer.concat([make.section(), make.interface(1), make.packet(frame(60, 1), units)]);
+    assert.equal(readPieces(file, [999]).seen[0]?.micros, Number.MAX_SAFE_INTEGER);
+  }
+});
+
+test('the length of a frame with an added header has 32 bits', () => {
+  const file = pcapFile([{ frame: frame(20, 0x45), micros: MICROS, originalLength: 0xffff_ffff }], {
+    linkType: 101,
+  });
+  assert.equal(readPieces(file, [file.length]).seen[0]?.originalLength, 0xffff_ffff);
+});
+
 test('pcapng: reports damaged blocks with their offset, and reads what precedes them', () => {
   const make = pcapngBlocks(false);
   const start = Buffer.concat([make.section(), make.interface(), make.packet(frame(60, 1), 1n)]);
