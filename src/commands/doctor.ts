@@ -82,7 +82,7 @@ export async function examine(settings: DoctorSettings, clock: Clock): Promise<F
   let daemon = await askDaemons(settings.unixctlPath, clock);
   try {
     const facts = await readDatabase(settings, !daemon.mayRun, clock);
-    daemon = facts.isLockHeld === true ? withActiveDaemon(daemon) : daemon;
+    daemon = facts.isLockHeld ? withActiveDaemon(daemon) : daemon;
     const found = isBeforeStart
       ? foresee(facts, settings, clock)
       : checkFacts(facts, daemon, settings, clock);

@@ -116,13 +116,13 @@ const SWITCH_WORDS: ReadonlyMap<string, boolean> = new Map([
 ]);
 
 /** Reads the variables of flags without a value: for commander, any value turns such a flag on. Another word ends the command. */
-export function readSwitches(command: Command, environment: NodeJS.ProcessEnv = process.env): void {
+export function readSwitches(command: Command): void {
   for (const option of command.options) {
     const name = option.attributeName();
     if (!option.isBoolean() || option.envVar === undefined || command.getOptionValueSource(name) !== 'env') {
       continue;
     }
-    const word = environment[option.envVar] ?? '';
+    const word = process.env[option.envVar] ?? '';
     const isOn = SWITCH_WORDS.get(word.toLowerCase());
     if (isOn === undefined) {
       command.error(

@@ -5,9 +5,8 @@ import { readStatusSettings } from '../config/settings.ts';
 import type { StatusDocument } from '../report/status-document.ts';
 import { type Mood, type Paint, statusText } from '../report/status-text.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { clause } from '../runtime/sentence.ts';
 import { askUnixctl } from '../unixctl/client.ts';
-import { UnixctlError } from '../unixctl/errors.ts';
+import { anotherProgram } from '../unixctl/errors.ts';
 import { type Colour, coloured } from './colour.ts';
 import { findControlSocket } from './control-socket.ts';
 import { flag, flagOf } from './options.ts';
@@ -32,18 +31,15 @@ export function statusCommand(): Command {
     });
 }
 
-/** Returns the status as JSON. A daemon never refuses this command, so that another program is at the socket if it is refused. */
+/** Returns the status as JSON. */
 async function askStatus(path: string): Promise<string> {
   try {
     return await askUnixctl(path, 'status', ['json'], { clock: systemClock });
   } catch (error) {
-    if (!(error instanceof UnixctlError && error.code === 'UNIXCTL_REFUSED')) {
-      throw error;
-    }
-    throw new Error(
-      `${path} is the socket of another program, which answers: ${clause(error.message)}. Name that of the daemon with --unixctl.`,
-      { cause: error },
-    );
+    const fault = anotherProgram(error);
+    throw fault === undefined
+      ? error
+      : new Error(`${path} ${fault}. Name that of the daemon with --unixctl.`, { cause: error });
   }
 }
 

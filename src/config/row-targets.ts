@@ -6,7 +6,7 @@ import { addressText } from '../runtime/address-text.ts';
 import { type Condition, shownCondition } from './condition.ts';
 import { type IpfixRow, isOnlyForDaemon } from './ipfix-row.ts';
 import { parseTarget, type TargetResult } from './target.ts';
-import { type TargetsPlace, targetsPlaceOf } from './targets-place.ts';
+import { type TargetsPlace, targetsCommand, targetsPlaceOf } from './targets-place.ts';
 
 /** Targets of a row that the daemon exports to. A row with more stays with ovs-vswitchd, so that no collector is left out. */
 export const TARGETS_MAX = 64;
@@ -21,11 +21,6 @@ export interface RowPlace {
 
 function placeOf({ uuid, where, place }: RowPlace): Required<Pick<Condition, 'where' | 'ipfixRow'>> {
   return { where: `${where}, ${place.name}`, ipfixRow: uuid };
-}
-
-/** The command that sets the targets, up to the value. */
-function settingOf({ uuid, place }: RowPlace): string {
-  return `ovs-vsctl set IPFIX ${uuid} ${place.setting}`;
 }
 
 /** Returns a key that is the same for all spellings of an address or name with a port, over one transport. */
@@ -45,7 +40,7 @@ function duplicateTarget(row: RowPlace, text: string, first: string): Condition 
     severity: 'warning',
     ...placeOf(row),
     message: `The target "${text}" is the same collector as "${first}", which gets each record once.`,
-    action: `Name all collectors, each once, with "${settingOf(row)}...".`,
+    action: `Name all collectors, each once, with "${targetsCommand(row.uuid, row.place)}...".`,
   };
 }
 
@@ -60,7 +55,7 @@ export function tooManyTargets(row: IpfixRow, where: string, count: number): Con
     message: isOnlyForUs
       ? `It has ${count} targets, and the daemon exports to the first ${TARGETS_MAX} only.`
       : `It has ${count} targets, and the daemon exports to ${TARGETS_MAX} at most: all rows of its bridges are left to ovs-vswitchd.`,
-    action: `Name at most ${TARGETS_MAX} collectors with "${settingOf(place)}...".`,
+    action: `Name at most ${TARGETS_MAX} collectors with "${targetsCommand(place.uuid, place.place)}...".`,
   });
 }
 
@@ -94,18 +89,16 @@ export function readTargets(
   texts: readonly string[],
   conditions: Condition[],
 ): readonly CollectorTarget[] {
-  const targets = new Map<string, CollectorTarget>();
-  /** As the row has them. */
-  const firstTexts = new Map<string, string>();
+  /** Each with its text in the row. */
+  const targets = new Map<string, { readonly text: string; readonly target: CollectorTarget }>();
   for (const text of texts) {
     const { result, key } = readTarget(text);
     if ('target' in result) {
-      const first = firstTexts.get(key);
+      const first = targets.get(key);
       if (first === undefined) {
-        firstTexts.set(key, text);
-        targets.set(key, result.target);
+        targets.set(key, { text, target: result.target });
       } else {
-        conditions.push(duplicateTarget(row, text, first));
+        conditions.push(duplicateTarget(row, text, first.text));
       }
     } else {
       conditions.push({
@@ -113,7 +106,7 @@ export function readTargets(
         severity: 'warning',
         ...placeOf(row),
         message: `The target ${result.fault}`,
-        action: `Correct it with "${settingOf(row)}..."; the other targets are used meanwhile.`,
+        action: `Correct it with "${targetsCommand(row.uuid, row.place)}..."; the other targets are used meanwhile.`,
       });
     }
   }
@@ -123,8 +116,8 @@ export function readTargets(
       severity: 'error',
       ...placeOf(row),
       message: 'It has no valid target, so nothing is exported for the row.',
-      action: `Set one with "${settingOf(row)}\\"192.0.2.1:4739\\"".`,
+      action: `Set one with "${targetsCommand(row.uuid, row.place)}\\"192.0.2.1:4739\\"".`,
     });
   }
-  return [...targets.values()];
+  return Array.from(targets.values(), ({ target }) => target);
 }

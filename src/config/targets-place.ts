@@ -17,6 +17,11 @@ const KEY: TargetsPlace = {
   setting: `external_ids:${HELD_TARGETS_KEY}=`,
 };
 
+/** The command that sets the targets of a row there, up to the value. */
+export function targetsCommand(uuid: string, { setting }: TargetsPlace): string {
+  return `ovs-vsctl set IPFIX ${uuid} ${setting}`;
+}
+
 /** The place where operators write the targets of a row: of an adopted one it is the column, which the daemon empties. */
 export function targetsPlaceOf(row: IpfixRow): TargetsPlace {
   return isNative(row) ? KEY : COLUMN;

@@ -4,6 +4,7 @@
 import ipaddr from 'ipaddr.js';
 import type { Condition } from '../config/condition.ts';
 import { SOURCE_ADDRESS_KEY } from '../config/row-keys.ts';
+import { targetsCommand } from '../config/targets-place.ts';
 import type { CollectorTarget } from '../export/collector-session.ts';
 import type { CollectorStatus } from '../export/collector-stream.ts';
 import { addressText } from '../runtime/address-text.ts';
@@ -31,7 +32,7 @@ export function conditionsOfCollectors(
   return [
     ...sourceConditions(place, collectors),
     ...tlsConditions(place, collectors),
-    ...sameAddressConditions(place, targetsPlace.setting, collectors),
+    ...sameAddressConditions(place, targetsCommand(ipfixRow, targetsPlace), collectors),
   ];
 }
 
@@ -92,7 +93,7 @@ function tlsConditions(place: Place, collectors: readonly RowCollector[]): reado
 /** The same text twice is found when the row is read: this is one collector by two names, or by a name and an address. */
 function sameAddressConditions(
   place: Place,
-  setting: string,
+  command: string,
   collectors: readonly RowCollector[],
 ): readonly Condition[] {
   const first = new Map<string, string>();
@@ -113,7 +114,7 @@ function sameAddressConditions(
         code: 'duplicate-target',
         severity: 'warning',
         message: `The targets "${other}" and "${text}" both lead to ${addressText(status.address, port)}, which is one collector.`,
-        action: `Name all collectors, each once, with "ovs-vsctl set IPFIX ${place.ipfixRow} ${setting}...".`,
+        action: `Name all collectors, each once, with "${command}...".`,
       },
     ];
   });

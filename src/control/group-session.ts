@@ -10,9 +10,14 @@ import { dial as dialEndpoint, type Endpoint, type TlsFiles } from '../runtime/e
 import type { KeeperOptions, KeptSession } from '../runtime/keeper.ts';
 import { clause } from '../runtime/sentence.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
-import { type GroupTranslation, refuseGroups, staleGroups, translateGroups } from './group-translator.ts';
+import {
+  type GroupTranslation,
+  NOTHING_MANAGED,
+  refuseGroups,
+  staleGroups,
+  translateGroups,
+} from './group-translator.ts';
 import { LeadingConnection } from './leading-connection.ts';
-import type { TranslationOptions } from './translation.ts';
 import { unresolvedCondition } from './unresolved-samples.ts';
 
 export interface GroupSessionOptions {
@@ -28,8 +33,6 @@ export interface GroupSessionOptions {
 
 /** Most refused groups that are reported by name. */
 const REFUSALS_MAX = 20;
-/** The sets whose `sample` actions get companion actions in groups. */
-const NO_SETS: ReadonlySet<number> = new Set();
 /** OpenFlow 1.5. */
 const GROUP_VERSION: OpenFlowVersion = 6;
 
@@ -74,27 +77,27 @@ export class GroupSession {
   }
 
   /** Removes companion actions from all groups. `main` is the bridge's main connection, in any version. */
-  async run(main: BridgeConnection, options: TranslationOptions): Promise<void> {
+  async run(main: BridgeConnection): Promise<void> {
     this.isStale = false;
     try {
-      this.#take(await this.#translate(main, { ...options, collectorSets: NO_SETS }));
+      this.#take(await this.#translate(main));
     } catch (error) {
       this.isStale = true;
       throw error;
     }
   }
 
-  async #translate(main: BridgeConnection, options: TranslationOptions): Promise<GroupTranslation> {
-    const stale = await staleGroups(main.openflow, options);
+  async #translate(main: BridgeConnection): Promise<GroupTranslation> {
+    const stale = await staleGroups(main.openflow, NOTHING_MANAGED);
     if (stale.length === 0 || main.openflow.status().version === GROUP_VERSION) {
-      return translateGroups(main.openflow, options);
+      return translateGroups(main.openflow, NOTHING_MANAGED);
     }
     return main.allows(GROUP_VERSION)
-      ? this.#translateIn15(options)
-      : refuseGroups(main.openflow, stale, options);
+      ? this.#translateIn15()
+      : refuseGroups(main.openflow, stale, NOTHING_MANAGED);
   }
 
-  async #translateIn15(options: TranslationOptions): Promise<GroupTranslation> {
+  async #translateIn15(): Promise<GroupTranslation> {
     const { endpoint, tls, clock, isLeading, dial } = this.#options;
     const stream = await (dial === undefined
       ? dialEndpoint(endpoint, { clock, ...(tls === undefined ? {} : { tls }) })
@@ -102,7 +105,7 @@ export class GroupSession {
     const connection = new LeadingConnection(stream, isLeading, { versions: [GROUP_VERSION] });
     try {
       await connection.ready;
-      return await translateGroups(connection, options);
+      return await translateGroups(connection, NOTHING_MANAGED);
     } finally {
       connection.close();
     }

@@ -17,6 +17,9 @@ import {
   unresolvedIds,
 } from './translation.ts';
 
+/** With this, every companion action in a group is stale. */
+export const NOTHING_MANAGED: TranslationOptions = { collectorSets: new Set(), meterId: undefined };
+
 /** The result of reading and rewriting the groups. */
 export interface GroupTranslation {
   /** Number of groups with the daemon's action after a `sample` of the set, by collector set id. */

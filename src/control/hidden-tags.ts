@@ -3,7 +3,13 @@
 // look like `vlan_tci=0/0x1fff`. A modification has the match that is shown, so that it would not modify such a flow, and might
 // modify another. Nicira's field for the tag selects by any of its bits over each version: so it shows which flows these are.
 
-import { findField, flowStatsRequest, type MatchField, matchField } from '../node-openflow/index.ts';
+import {
+  fieldValue,
+  findField,
+  flowStatsRequest,
+  type MatchField,
+  matchField,
+} from '../node-openflow/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
 import { keyOf, type Rewriting, type RewritingOutcome } from './flow-rewriting.ts';
@@ -88,6 +94,5 @@ export class HiddenTags {
 /** Whether a match may be shown as another one: it has no id of a tag, or a priority. */
 function isDoubtful(match: readonly MatchField[]): boolean {
   const id = findField(match, 'vlan_vid');
-  const isZero = id?.value.every((byte, index) => (byte & (id.mask?.[index] ?? 0xff)) === 0) ?? false;
-  return isZero || findField(match, 'vlan_pcp') !== undefined;
+  return (id !== undefined && fieldValue(id) === 0n) || findField(match, 'vlan_pcp') !== undefined;
 }

@@ -18,7 +18,14 @@ import type { Logger } from '../runtime/log.ts';
 import { reasonOf } from '../runtime/sentence.ts';
 import { DeputyWatch } from './deputy-watch.ts';
 import { LEASE_MS, LeaderLease } from './leader-lease.ts';
-import { ALIVE_LOCK_NAME, DEPUTY_LOCK_NAME, LOCK_NAME, leaveLock, RELEASE_LOCK_NAME } from './locks.ts';
+import {
+  ALIVE_LOCK_NAME,
+  DEPUTY_LOCK_NAME,
+  isLockHeld,
+  LOCK_NAME,
+  leaveLock,
+  RELEASE_LOCK_NAME,
+} from './locks.ts';
 import type { SampleAdmission } from './sample-gate.ts';
 
 /** Milliseconds between two checks of a lease, and between two signs of a deputy. */
@@ -228,9 +235,7 @@ export class Leadership {
   async #queueAgain(client: OvsdbClient): Promise<void> {
     await leaveLock(client, LOCK_NAME);
     await leaveLock(client, ALIVE_LOCK_NAME);
-    const isReleased = !(await client.lock(RELEASE_LOCK_NAME));
-    await client.unlock(RELEASE_LOCK_NAME);
-    if (isReleased) {
+    if (await isLockHeld(client, RELEASE_LOCK_NAME)) {
       this.#options.log.warn(
         '"ovs-ipfix release" was run; export stopped until "ovs-appctl -t ovs-ipfix readopt" or a restart',
       );

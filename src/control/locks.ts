@@ -12,6 +12,13 @@ export const ALIVE_LOCK_NAME = 'ovs_ipfix_alive';
 /** That of `ovs-ipfix release` while it runs. */
 export const RELEASE_LOCK_NAME = 'ovs_ipfix_release';
 
+/** Returns whether another client holds a lock: requests it, and leaves it at once, so that a client that waits for it gets it then. */
+export async function isLockHeld(client: OvsdbClient, id: string): Promise<boolean> {
+  const isFree = await client.lock(id);
+  await client.unlock(id);
+  return !isFree;
+}
+
 /** Releases a lock that this session holds or is queued for; the server refuses to release another one. */
 export async function leaveLock(client: OvsdbClient, id: string): Promise<void> {
   if (client.hasRequestedLock(id)) {

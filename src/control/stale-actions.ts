@@ -5,15 +5,12 @@
 import { appliedActions } from '../node-openflow/index.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { BridgeConnection } from './bridge-connection.ts';
-import { staleGroups } from './group-translator.ts';
+import { NOTHING_MANAGED, staleGroups } from './group-translator.ts';
 import { isInHookSlot } from './hook.ts';
 import { hasOurActions } from './translation.ts';
 
 /** OFPP_CONTROLLER (OpenFlow 1.3, section A.2.1). */
 const CONTROLLER_PORT = 0xffff_fffd;
-/** With this, every companion action in a group is stale. */
-const NOTHING_MANAGED = { collectorSets: new Set<number>(), meterId: undefined };
-
 export class StaleActionSearch {
   readonly #bridge: string;
   readonly #log: Logger;

@@ -53,8 +53,7 @@ export class TranslationReconciler {
   #isMeterInstalled = false;
   /** Whether flows may have companion actions, from this or another connection, that have not been removed since. */
   #mayHaveActions = false;
-  /** The sets that groups were last translated for, and flows. */
-  #groupSets: ReadonlySet<number> | undefined;
+  /** The sets that flows were last translated for. */
   #translatedSets: ReadonlySet<number> = new Set();
   /** Flows with companion actions that cannot be restored on this connection. */
   #unrestorable = 0;
@@ -277,13 +276,8 @@ export class TranslationReconciler {
       return;
     }
     this.#writtenAfter = meterAdditions;
-    if (
-      this.#groups.isStale ||
-      this.#groupSets === undefined ||
-      !isSameSets(collectorSets, this.#groupSets)
-    ) {
-      await this.#groups.run(connection, options);
-      this.#groupSets = collectorSets;
+    if (this.#groups.isStale) {
+      await this.#groups.run(connection);
     }
     if (this.#connection === connection) {
       this.#finish(collectorSets);
@@ -378,7 +372,6 @@ export class TranslationReconciler {
   #forget(): void {
     this.#translator.forget();
     this.#groups.isStale = true;
-    this.#groupSets = undefined;
     this.#reader.forget();
     this.#unrestorable = 0;
   }

@@ -87,9 +87,7 @@ function parseUnix(text: string, path: string, defaults: EndpointDefaults): Endp
     throw syntax(text, 'the path of the socket is missing after "unix:"');
   }
   const absolute = isAbsolute(path) ? path : join(defaults.directory ?? runDirectory(), path);
-  if (!isUnixPath(absolute)) {
-    throw syntax(text, `the path of a unix socket has at most ${UNIX_PATH_BYTES_MAX} bytes`);
-  }
+  requireUnixPath(text, absolute);
   return { kind: 'unix', path: absolute };
 }
 
@@ -114,6 +112,12 @@ function parseHostPort(text: string, rest: string, defaultPort: number): { host:
     throw syntax(text, `"${portText}" is not a valid port number (1 to 65535)`);
   }
   return { host, port };
+}
+
+function requireUnixPath(text: string, path: string): void {
+  if (!isUnixPath(path)) {
+    throw syntax(text, `the path of a unix socket has at most ${UNIX_PATH_BYTES_MAX} bytes`);
+  }
 }
 
 function syntax(text: string, detail: string): EndpointError {
@@ -150,8 +154,8 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Du
   if (options.signal?.aborted) {
     throw new EndpointError('ENDPOINT_ABORTED', `The connection to ${name} was aborted before it began.`);
   }
-  if (endpoint.kind === 'unix' && !isUnixPath(endpoint.path)) {
-    throw syntax(name, `the path of a unix socket has at most ${UNIX_PATH_BYTES_MAX} bytes`);
+  if (endpoint.kind === 'unix') {
+    requireUnixPath(name, endpoint.path);
   }
   const reading = options.readMemory === undefined ? {} : { onread: options.readMemory.onread };
   return new Promise((resolve, reject) => {

@@ -1,5 +1,7 @@
 // The errors of the control socket.
 
+import { clause } from '../runtime/sentence.ts';
+
 /** Codes of the errors; stable. */
 export type UnixctlErrorCode =
   /** The command was refused: unknown, wrong arguments, or not possible now. The message is for the operator. */
@@ -21,4 +23,11 @@ export class UnixctlError extends Error {
     this.name = 'UnixctlError';
     this.code = code;
   }
+}
+
+/** Returns a clause if the command `status` was refused, which a daemon never does; undefined for other errors. */
+export function anotherProgram(error: unknown): string | undefined {
+  return error instanceof UnixctlError && error.code === 'UNIXCTL_REFUSED'
+    ? `is the socket of another program, which answers: ${clause(error.message)}`
+    : undefined;
 }

@@ -16,7 +16,7 @@ import { UdpSink } from '../support/udp-sink.ts';
 const BYTES_MAX = 1_350_000;
 /** Most bytes that a command loads. */
 const VERSION_BYTES_MAX = 70_000;
-const REPLAY_BYTES_MAX = 325_000;
+const REPLAY_BYTES_MAX = 323_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'bundle-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));

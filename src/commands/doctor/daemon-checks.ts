@@ -7,7 +7,7 @@ import { codeOf, isForbidden, rootCodeOf } from '../../runtime/error-code.ts';
 import { controlSockets, runDirectory } from '../../runtime/rundir.ts';
 import { clause, reasonOf } from '../../runtime/sentence.ts';
 import { askUnixctl } from '../../unixctl/client.ts';
-import { UnixctlError } from '../../unixctl/errors.ts';
+import { anotherProgram, UnixctlError } from '../../unixctl/errors.ts';
 import { version } from '../version.ts';
 import { type Finding, finding } from './finding.ts';
 import { checkLosses } from './loss-checks.ts';
@@ -110,16 +110,10 @@ function unanswered(path: string, error: unknown): readonly Finding[] {
       ),
     ];
   }
-  if (error instanceof UnixctlError && error.code === 'UNIXCTL_REFUSED') {
-    // A daemon never refuses its status.
+  const fault = anotherProgram(error);
+  if (fault !== undefined) {
     return [
-      finding(
-        'error',
-        'daemon-silent',
-        path,
-        `It is the socket of another program, which answers: ${clause(error.message)}.`,
-        'Name that of the daemon with --unixctl.',
-      ),
+      finding('error', 'daemon-silent', path, `It ${fault}.`, 'Name that of the daemon with --unixctl.'),
     ];
   }
   switch (error instanceof UnixctlError && error.code === 'UNIXCTL_UNREACHABLE' ? rootCodeOf(error) : '') {

@@ -9,7 +9,7 @@ import type { DoctorSettings } from '../../config/doctor-settings.ts';
 import { MESSAGE_BYTES_MAX_DEFAULT } from '../../config/export-flags.ts';
 import { isRelay, relayCondition } from '../../control/database-relay.ts';
 import { configurationTables, DATABASE_NAME, WATCHED_COLUMNS } from '../../control/database-session.ts';
-import { LOCK_NAME } from '../../control/locks.ts';
+import { isLockHeld, LOCK_NAME } from '../../control/locks.ts';
 import { withOwnershipConditions } from '../../control/ownership.ts';
 import { TargetsColumn } from '../../control/targets-column.ts';
 import type { CollectorTarget } from '../../export/collector-session.ts';
@@ -43,8 +43,8 @@ export interface DatabaseFacts {
   readonly ovsVersion: string | undefined;
   /** Whether ovs-vswitchd has applied the newest change that a client waits for (cur_cfg and next_cfg). */
   readonly isUpToDate: boolean;
-  /** Whether another client holds the lock of the active daemon; undefined if that was not asked. */
-  readonly isLockHeld: boolean | undefined;
+  /** Whether another client holds the lock of the active daemon; false if that was not asked. */
+  readonly isLockHeld: boolean;
 }
 
 /** None of the endpoints has answered with the tables in time; the message gives the reason for each. */
@@ -133,13 +133,6 @@ async function read(
     configuration: { ...configuration, conditions: [...relay, ...configuration.conditions] },
     ovsVersion: tables.ovsVersion,
     isUpToDate: Number(current ?? 0) >= Number(next ?? 0),
-    isLockHeld: asksLock ? await isLockHeld(client) : undefined,
+    isLockHeld: asksLock && (await isLockHeld(client, LOCK_NAME)),
   };
-}
-
-/** Asks for the lock of the active daemon, and leaves it at once: a daemon that starts meanwhile gets it then. */
-async function isLockHeld(client: OvsdbClient): Promise<boolean> {
-  const isFree = await client.lock(LOCK_NAME);
-  await client.unlock(LOCK_NAME);
-  return !isFree;
 }
