@@ -18,7 +18,6 @@ import {
   translateGroups,
 } from './group-translator.ts';
 import { LeadingConnection } from './leading-connection.ts';
-import { unresolvedCondition } from './unresolved-samples.ts';
 
 export interface GroupSessionOptions {
   readonly endpoint: Endpoint;
@@ -43,7 +42,6 @@ export class GroupSession {
   #groupsBySet: ReadonlyMap<number, number> = new Map();
   #rewrites = 0;
   #refusals: ReadonlyMap<number, string> = new Map();
-  #unresolved: ReadonlyMap<number, readonly string[]> = new Map();
 
   constructor(options: GroupSessionOptions) {
     this.#options = options;
@@ -60,7 +58,7 @@ export class GroupSession {
 
   conditions(): readonly Condition[] {
     const { bridge } = this.#options;
-    const refused = [...this.#refusals].slice(0, REFUSALS_MAX).map(
+    return [...this.#refusals].slice(0, REFUSALS_MAX).map(
       ([groupId, message]): Condition => ({
         code: 'translation-refused',
         severity: 'error',
@@ -69,11 +67,6 @@ export class GroupSession {
         action: `See what it does with "ovs-ofctl -O OpenFlow15 dump-groups ${bridge}"; it is retried when groups change.`,
       }),
     );
-    const unresolved = [...this.#unresolved].slice(0, REFUSALS_MAX);
-    return [
-      ...refused,
-      ...unresolved.map(([groupId, ids]) => unresolvedCondition(`Bridge ${bridge}, group ${groupId}`, ids)),
-    ];
   }
 
   /** Removes companion actions from all groups. `main` is the bridge's main connection, in any version. */
@@ -115,6 +108,5 @@ export class GroupSession {
     this.#groupsBySet = translation.groupsBySet;
     this.#rewrites += translation.rewrites;
     this.#refusals = translation.refusals;
-    this.#unresolved = translation.unresolved;
   }
 }

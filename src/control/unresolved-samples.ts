@@ -37,7 +37,7 @@ export class UnresolvedSamples {
 }
 
 /** Returns the condition of one flow or group. */
-export function unresolvedCondition(where: string, ids: readonly string[]): Condition {
+function unresolvedCondition(where: string, ids: readonly string[]): Condition {
   return {
     code: 'sample-field-unresolved',
     severity: 'warning',
