@@ -16,8 +16,8 @@ ip address add 10.0.2.15/24 dev eth0
 ip link set eth0 up
 modprobe virtio_console
 # There is one port; its name has the number of the device.
-until compgen -G '/dev/vport*' >/dev/null; do sleep 0.1; done
-exec 3<>/dev/vport*
+# The file may be there before the port can be opened.
+until compgen -G '/dev/vport*' >/dev/null && { exec 3<>/dev/vport*; } 2>/dev/null; do sleep 0.1; done
 echo "up $(cut -d ' ' -f 1 /proc/uptime)" >&3
 while read -r name seconds <&3; do
   (
